@@ -1,0 +1,1 @@
+"""Threads interactions into cases, keeps the full record, requests replies."""

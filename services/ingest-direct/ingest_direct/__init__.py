@@ -1,0 +1,1 @@
+"""Phone, letter, visit, web form, chat and partner interactions in by HTTP, answers handed back."""

@@ -1,0 +1,1 @@
+"""Mail in by SMTP and IMAP, answers out by SMTP."""

@@ -1,0 +1,1 @@
+"""Posts of public networks in, threaded answers out; the AT protocol first."""

@@ -1,0 +1,1 @@
+"""Rules, queues, service targets, offers and assignments."""

@@ -1,0 +1,1 @@
+"""Event contracts and the plumbing that every Antiphon service stands on."""

@@ -1,0 +1,72 @@
+"""Topic `agents`: who is there, what they can do, how much they can take."""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+from typing_extensions import override
+
+from antiphon.contracts.base import Contract, Event, Instant, known
+from antiphon.contracts.work import SkillNeed
+
+
+class Presence(StrEnum):
+    """Whether work may be offered: only to the available."""
+
+    AVAILABLE = "available"
+    BUSY = "busy"
+    AWAY = "away"
+    NOT_RESPONDING = "not-responding"
+    OFFLINE = "offline"
+
+
+class AgentFacts(Contract):
+    """An agent as it stands after the fact."""
+
+    agent_id: str
+    name: str
+    presence: Annotated[str, known(Presence)]
+    skills: list[SkillNeed] = []
+    queues: list[str] = []
+    capacity: int = Field(description="Units of work at a time.")
+    load: int = Field(description="Units taken by offers and accepted work.")
+
+
+class AgentEvent(Event):
+    """A fact about one agent."""
+
+    topic: ClassVar[str] = "agents"
+
+    agent: AgentFacts
+    at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.agent.agent_id
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.agent.agent_id
+
+
+class AgentPresenceChanged(AgentEvent):
+    """An agent came, went, or stopped answering."""
+
+    type: ClassVar[str] = "agent.presence-changed.v1"
+
+    previous: Annotated[str, known(Presence)]
+    reason: str
+
+
+class AgentSkillsChanged(AgentEvent):
+    """Operations changed what an agent can do."""
+
+    type: ClassVar[str] = "agent.skills-changed.v1"
+
+
+class AgentCapacityChanged(AgentEvent):
+    """Operations changed how much an agent can take."""
+
+    type: ClassVar[str] = "agent.capacity-changed.v1"

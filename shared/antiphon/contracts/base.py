@@ -1,0 +1,61 @@
+"""What every contract model has in common."""
+
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+
+class Contract(BaseModel):
+    """A value inside an event. Immutable; fields that this version does not know are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_bytes="base64")
+
+
+class Event(Contract):
+    """The data of one CloudEvent: a past fact.
+
+    `type` is the CloudEvents type, `topic` the Kafka topic that carries it.
+    """
+
+    type: ClassVar[str]
+    topic: ClassVar[str]
+
+    @property
+    def key(self) -> str:
+        """Kafka key: events with the same key are read in the order they were written."""
+        raise NotImplementedError
+
+    @property
+    def subject(self) -> str:
+        """CloudEvents subject: the id of the thing that the fact is about."""
+        raise NotImplementedError
+
+
+def known(values: type[StrEnum]) -> Any:
+    """Field metadata for an open enumeration: writers use `values`, readers accept any text."""
+    return Field(json_schema_extra={"x-known-values": [value.value for value in values]})
+
+
+Instant = Annotated[AwareDatetime, Field(description="RFC 3339 date-time with offset; written in UTC.")]
+
+
+class ActorKind(StrEnum):
+    """Who can do something to a case."""
+
+    CUSTOMER = "customer"
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    SYSTEM = "system"
+    INTEGRATION = "integration"
+
+
+class Actor(Contract):
+    """Who did it: a person by the subject of their token, or a part of the system by its name."""
+
+    kind: Annotated[str, known(ActorKind)]
+    id: str
+    name: str | None = None
+
+
+__all__ = ["Actor", "ActorKind", "Contract", "Event", "Instant", "known"]

@@ -1,0 +1,225 @@
+"""Topic `interactions`: something was said on a channel, was edited, or was taken back."""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from pydantic import Field
+from typing_extensions import override
+
+from antiphon.contracts.base import Contract, Event, Instant, known
+
+
+class Channel(StrEnum):
+    """The way a customer spoke."""
+
+    EMAIL = "email"
+    SOCIAL = "social"
+    PHONE = "phone"
+    LETTER = "letter"
+    VISIT = "visit"
+    WEB = "web"
+    CHAT = "chat"
+    PARTNER = "partner"
+
+
+class Visibility(StrEnum):
+    """Who can read it where it was said."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+class Automation(StrEnum):
+    """Whether a person wrote it. Anything but `none` is recorded and never answered."""
+
+    NONE = "none"
+    AUTO_REPLY = "auto-reply"
+    BOUNCE = "bounce"
+    LOOP = "loop"
+    BULK = "bulk"
+
+
+class IdentifierKind(StrEnum):
+    """What an identifier names; the value is normalised by `antiphon.identifiers`."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+    DID = "did"
+    HANDLE = "handle"
+    ACCOUNT = "account"
+    PARTNER = "partner"
+
+
+class StatedBy(StrEnum):
+    """On whose word an identifier belongs to the speaker."""
+
+    CHANNEL = "channel"
+    CUSTOMER = "customer"
+    AGENT = "agent"
+
+
+class Identifier(Contract):
+    """An exact identifier of a person, normalised."""
+
+    kind: Annotated[str, known(IdentifierKind)]
+    value: str = Field(min_length=1, max_length=500)
+
+    @property
+    def key(self) -> str:
+        """`kind:value`, e.g. `email:jo@example.org`."""
+        return f"{self.kind}:{self.value}"
+
+
+class StatedIdentifier(Identifier):
+    """An identifier and on whose word it is the speaker's."""
+
+    stated_by: Annotated[str, known(StatedBy)]
+
+
+class Speaker(Contract):
+    """Who said it, as far as the channel knows."""
+
+    address: Identifier | None = Field(
+        description="Where the channel says it came from; null for a visitor who gave nothing."
+    )
+    name: str | None = None
+    also: list[StatedIdentifier] = Field(
+        default=[], description="Further identifiers, from the channel or stated by the customer or an agent."
+    )
+    followers: int | None = None
+
+
+class Content(Contract):
+    """The words. `text` holds only what is new: quotations and signatures are set apart."""
+
+    subject: str | None = None
+    text: str
+    quoted: str | None = None
+    signature: str | None = None
+    html: str | None = Field(default=None, description="Sanitised: no script, style, form or remote content.")
+    language: str | None = Field(default=None, description="BCP 47, when the channel states it.")
+
+
+class Attachment(Contract):
+    """A file that came with it; its bytes are at the ingest service, by id."""
+
+    attachment_id: UUID
+    filename: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+
+
+class Thread(Contract):
+    """The channel's own references, by which the case is found."""
+
+    native_id: str = Field(
+        description="The channel's id of this interaction, e.g. a Message-ID or an at:// URI."
+    )
+    answers: list[str] = Field(default=[], description="Native ids that it answers or quotes, nearest first.")
+    case_token: str | None = Field(
+        default=None, description="The signed case token of the address it was sent to, unchecked."
+    )
+
+
+class Interaction(Contract):
+    """One message, post, call, letter or visit of one speaker, in the shape that all channels share."""
+
+    interaction_id: UUID = Field(
+        description="Derived from the channel's own id: the same message is the same id."
+    )
+    channel: Annotated[str, known(Channel)]
+    network: str | None = Field(default=None, description="The social network or partner, e.g. `bluesky`.")
+    account: str = Field(description="Which of our addresses or accounts was spoken to.")
+    visibility: Annotated[str, known(Visibility)]
+    speaker: Speaker
+    content: Content
+    attachments: list[Attachment] = []
+    thread: Thread
+    occurred_at: Instant = Field(description="The channel's time: timelines sort by it.")
+    accepted_at: Instant = Field(description="Our time at the door: service clocks start from it.")
+    automation: Annotated[str, known(Automation)] = Automation.NONE
+    defects: list[str] = Field(default=[], description="What was wrong with the message as it came.")
+    link: str | None = Field(default=None, description="Where people can see it.")
+    noted_by: str | None = Field(default=None, description="The employee who noted a call, letter or visit.")
+    raw_sha256: str | None = Field(
+        default=None, description="Of the bytes as they came, kept at the ingest service."
+    )
+
+    @property
+    def speaker_key(self) -> str:
+        """The Kafka key: the speaker's address, or the interaction itself when there is none."""
+        address = self.speaker.address
+        return address.key if address else f"anonymous:{self.interaction_id}"
+
+
+class InteractionReceived(Event):
+    """Something was said."""
+
+    type: ClassVar[str] = "interaction.received.v1"
+    topic: ClassVar[str] = "interactions"
+
+    interaction: Interaction
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.interaction.speaker_key
+
+    @property
+    @override
+    def subject(self) -> str:
+        return str(self.interaction.interaction_id)
+
+
+class InteractionEdited(Event):
+    """Its speaker changed the words. What was said before stays on the record."""
+
+    type: ClassVar[str] = "interaction.edited.v1"
+    topic: ClassVar[str] = "interactions"
+
+    interaction_id: UUID
+    speaker_key: str = Field(description="As the key of the interaction that is edited.")
+    channel: Annotated[str, known(Channel)]
+    network: str | None = None
+    revision: str = Field(
+        description="The channel's id of this version: the same revision twice is one edit."
+    )
+    content: Content
+    occurred_at: Instant
+    accepted_at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.speaker_key
+
+    @property
+    @override
+    def subject(self) -> str:
+        return str(self.interaction_id)
+
+
+class InteractionDeleted(Event):
+    """Its speaker took it back: views hide the words."""
+
+    type: ClassVar[str] = "interaction.deleted.v1"
+    topic: ClassVar[str] = "interactions"
+
+    interaction_id: UUID
+    speaker_key: str = Field(description="As the key of the interaction that is deleted.")
+    channel: Annotated[str, known(Channel)]
+    network: str | None = None
+    occurred_at: Instant
+    accepted_at: Instant
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.speaker_key
+
+    @property
+    @override
+    def subject(self) -> str:
+        return str(self.interaction_id)

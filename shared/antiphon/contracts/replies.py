@@ -1,0 +1,81 @@
+"""Topic `replies`: an answer was asked for, left through its channel, or could not."""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from pydantic import Field
+from typing_extensions import override
+
+from antiphon.contracts.base import Actor, Event, Instant, known
+from antiphon.contracts.interactions import Channel, Visibility
+
+
+class ReplyEvent(Event):
+    """A fact about one reply to one interaction on one case."""
+
+    topic: ClassVar[str] = "replies"
+
+    reply_id: UUID
+    case_id: UUID
+    channel: Annotated[str, known(Channel)]
+    network: str | None = None
+
+    @property
+    @override
+    def key(self) -> str:
+        return str(self.case_id)
+
+    @property
+    @override
+    def subject(self) -> str:
+        return str(self.reply_id)
+
+
+class ReplyRequested(ReplyEvent):
+    """Someone answered; the channel's ingest service sends it."""
+
+    type: ClassVar[str] = "reply.requested.v1"
+
+    case_reference: str
+    customer_id: UUID
+    answers: UUID = Field(description="The interaction that is answered; its ingest service knows where to.")
+    account: str = Field(description="Which of our addresses or accounts speaks.")
+    visibility: Annotated[str, known(Visibility)]
+    subject_line: str | None = None
+    text: str
+    author: Actor
+    case_token: str = Field(description="Signed; goes into the address that the customer answers to.")
+    requested_at: Instant
+
+
+class ReplySent(ReplyEvent):
+    """The channel took the answer."""
+
+    type: ClassVar[str] = "reply.sent.v1"
+
+    native_ids: list[str] = Field(
+        description="The channel's ids of what was sent: one, or a thread in order."
+    )
+    author: Actor
+    link: str | None = None
+    sent_at: Instant
+
+
+class FailureOutcome(StrEnum):
+    """What is known about an answer that could not be sent."""
+
+    REFUSED = "refused"
+    GAVE_UP = "gave-up"
+    UNKNOWN = "unknown"
+
+
+class ReplyFailed(ReplyEvent):
+    """The answer did not reach the customer, or nobody can know: a person decides what next."""
+
+    type: ClassVar[str] = "reply.failed.v1"
+
+    outcome: Annotated[str, known(FailureOutcome)]
+    reason: str
+    attempts: int
+    failed_at: Instant

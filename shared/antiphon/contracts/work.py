@@ -1,0 +1,193 @@
+"""Topic `work`: a case's claim on an agent's attention, and the clocks that run on it."""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from pydantic import Field
+from typing_extensions import override
+
+from antiphon.contracts.base import Actor, Contract, Event, Instant, known
+
+
+class WorkState(StrEnum):
+    """Where a work item stands."""
+
+    QUEUED = "queued"
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    COMPLETED = "completed"
+
+
+class SlaTarget(StrEnum):
+    """What a service clock measures."""
+
+    FIRST_RESPONSE = "first-response"
+
+
+class SkillNeed(Contract):
+    """A skill that the work asks for, at this level or above (1-10)."""
+
+    skill: str
+    level: int = Field(default=1, ge=1, le=10)
+
+
+class WorkFacts(Contract):
+    """A work item as it stands after the fact."""
+
+    work_item_id: UUID
+    case_id: UUID
+    case_reference: str
+    customer_id: UUID
+    channel: str
+    state: Annotated[str, known(WorkState)]
+    queue: str
+    priority: int = Field(description="Higher first, among work that is due at the same time.")
+    skills: list[SkillNeed] = []
+    queued_at: Instant = Field(description="When the customer began to wait; a requeue keeps it.")
+    due_at: Instant | None = None
+    agent_id: str | None = None
+    attempts: int = Field(default=0, description="Offers made so far.")
+
+
+class Decision(Contract):
+    """Why work went where it went."""
+
+    decision_id: UUID
+    rule: str
+    rule_set_version: int
+    reason: str
+
+
+class WorkEvent(Event):
+    """A fact about one work item."""
+
+    topic: ClassVar[str] = "work"
+
+    work: WorkFacts
+
+    @property
+    @override
+    def key(self) -> str:
+        return str(self.work.case_id)
+
+    @property
+    @override
+    def subject(self) -> str:
+        return str(self.work.work_item_id)
+
+
+class WorkQueued(WorkEvent):
+    """A rule put the work into a queue."""
+
+    type: ClassVar[str] = "work.queued.v1"
+
+    decision: Decision
+
+
+class Offer(Contract):
+    """A reservation of one work item for one agent."""
+
+    offer_id: UUID
+    agent_id: str
+    agent_name: str
+    expires_at: Instant
+
+
+class WorkOffered(WorkEvent):
+    """The work is reserved for an agent until the offer expires."""
+
+    type: ClassVar[str] = "work.offered.v1"
+
+    offer: Offer
+
+
+class WorkAccepted(WorkEvent):
+    """The agent took the work."""
+
+    type: ClassVar[str] = "work.accepted.v1"
+
+    offer: Offer
+
+
+class WorkDeclined(WorkEvent):
+    """The agent declined the offer."""
+
+    type: ClassVar[str] = "work.declined.v1"
+
+    offer: Offer
+    reason: str | None = None
+
+
+class WorkOfferTimedOut(WorkEvent):
+    """The agent did not answer the offer in time."""
+
+    type: ClassVar[str] = "work.offer-timed-out.v1"
+
+    offer: Offer
+
+
+class WorkRequeued(WorkEvent):
+    """The work went back to its place in the queue."""
+
+    type: ClassVar[str] = "work.requeued.v1"
+
+    reason: str
+    previous_agent_id: str | None = None
+
+
+class WorkTransferred(WorkEvent):
+    """The work was handed to another queue or agent."""
+
+    type: ClassVar[str] = "work.transferred.v1"
+
+    by: Actor
+    from_queue: str
+    note: str | None = None
+
+
+class WorkCompleted(WorkEvent):
+    """Nothing more is to be done for now."""
+
+    type: ClassVar[str] = "work.completed.v1"
+
+    by: Actor
+    reason: str
+
+
+class Clock(Contract):
+    """A service clock on a work item."""
+
+    clock_id: UUID
+    target: Annotated[str, known(SlaTarget)]
+    policy: str
+    calendar: str
+    started_at: Instant
+    due_at: Instant
+
+
+class SlaStarted(WorkEvent):
+    """A clock began to run."""
+
+    type: ClassVar[str] = "sla.started.v1"
+
+    clock: Clock
+
+
+class SlaMet(WorkEvent):
+    """A person's answer went out before the clock ran out, or after a breach: see `late`."""
+
+    type: ClassVar[str] = "sla.met.v1"
+
+    clock: Clock
+    met_at: Instant
+    late: bool = False
+
+
+class SlaBreached(WorkEvent):
+    """The clock ran out."""
+
+    type: ClassVar[str] = "sla.breached.v1"
+
+    clock: Clock
+    breached_at: Instant
