@@ -1,0 +1,184 @@
+"""The database of one service: its engine, set-based writes, and the tables that the plumbing keeps in each.
+
+SQLAlchemy Core on asyncpg. A transaction is opened at the edge (`async with engine.begin() as tx`) and committed there.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from enum import Enum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.types import UserDefinedType
+
+NAMING = {
+    "ix": "%(table_name)s_%(column_0_N_name)s_ix",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "ck": "%(table_name)s_%(constraint_name)s_check",
+    "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    "pk": "%(table_name)s_pkey",
+}
+
+
+class XID8(UserDefinedType[str]):
+    """PostgreSQL's 64-bit transaction id; read and written as text."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """The column type in DDL."""
+        return "xid8"
+
+
+class Plumbing(NamedTuple):
+    """The tables that every service has beside its own."""
+
+    consumer_progress: Table
+    outbox: Table
+    dead_letter: Table
+    change_log: Table
+
+
+def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
+    """An engine for `url` (`postgresql+asyncpg://…`). Connections are checked before use, so a restart is survived."""
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=5,
+        pool_pre_ping=True,
+        connect_args={"server_settings": {"timezone": "UTC"}, "timeout": 10, "command_timeout": 60},
+    )
+
+
+def metadata() -> MetaData:
+    """An empty MetaData whose constraints have predictable names."""
+    return MetaData(naming_convention=NAMING)
+
+
+def plumbing_tables(of: MetaData) -> Plumbing:
+    """Adds the tables of the plumbing to a service's metadata."""
+    return Plumbing(
+        Table(
+            "consumer_progress",
+            of,
+            Column("topic", Text, primary_key=True),
+            Column("partition", Integer, primary_key=True),
+            Column("next_offset", BigInteger, nullable=False),
+            Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        ),
+        Table(
+            "outbox",
+            of,
+            Column("id", BigInteger, Identity(), primary_key=True),
+            Column("topic", Text, nullable=False),
+            Column("key", Text, nullable=False),
+            Column("value", LargeBinary, nullable=False),
+            Column("headers", Text, nullable=False),
+            Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        ),
+        Table(
+            "dead_letter",
+            of,
+            Column("id", BigInteger, Identity(), primary_key=True),
+            Column("topic", Text, nullable=False),
+            Column("partition", Integer, nullable=False),
+            Column("offset", BigInteger, nullable=False),
+            Column("key", LargeBinary),
+            Column("value", LargeBinary),
+            Column("headers", JSONB, nullable=False),
+            Column("event_id", Text),
+            Column("reason", Text, nullable=False),
+            Column("at", DateTime(timezone=True), nullable=False),
+            Column("attempts", Integer, nullable=False, server_default="1"),
+            Column("published_at", DateTime(timezone=True)),
+            Column("replay_requested_at", DateTime(timezone=True)),
+            Column("replayed_at", DateTime(timezone=True)),
+            Index("dead_letter_origin_key", "topic", "partition", "offset", unique=True),
+            Index("dead_letter_unpublished_ix", "id", postgresql_where=text("published_at is null")),
+            Index("dead_letter_replay_ix", "id", postgresql_where=text("replay_requested_at is not null")),
+        ),
+        Table(
+            "change_log",
+            of,
+            Column("id", BigInteger, Identity(), primary_key=True),
+            Column("xid", XID8, nullable=False, server_default=func.pg_current_xact_id()),
+            Column("kind", Text, nullable=False),
+            Column("subject", Text, nullable=False),
+            Column("audience", ARRAY(Text), nullable=False),
+            Column("data", JSONB, nullable=False),
+            Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+            Index("change_log_order_ix", "xid", "id"),
+            Index("change_log_at_ix", "at"),
+        ),
+    )
+
+
+def recordset(columns: Sequence[Column[Any]], parameter: str = "rows") -> str:
+    """SQL that reads the JSON array bound to `parameter` as rows of `columns`, to stand in a FROM with an alias.
+
+    Bind the parameter with `as_json(rows)`: one parameter, however many rows.
+    """
+    dialect = postgresql.dialect()
+    typed = ", ".join(f"{_quoted(column.name)} {column.type.compile(dialect=dialect)}" for column in columns)
+    return f"(select * from jsonb_to_recordset(cast(:{parameter} as jsonb)) as given({typed}))"
+
+
+async def insert_rows(
+    tx: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]], *, then: str = ""
+) -> Sequence[Row[Any]]:
+    """Inserts all rows in one statement, in their order; `then` is what follows, e.g. `on conflict do nothing`.
+
+    Returns what `returning` in `then` gives, else nothing. Every row has the columns of the first.
+    """
+    if not rows:
+        return []
+    columns = [table.c[name] for name in rows[0]]
+    names = ", ".join(_quoted(column.name) for column in columns)
+    result = await tx.execute(
+        text(
+            f"insert into {_quoted(table.name)} ({names}) select {names} from {recordset(columns)} r {then}"
+        ),
+        {"rows": as_json(rows)},
+    )
+    return result.all() if result.returns_rows else []
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as the JSON array that `recordset` reads. Bytes become PostgreSQL's hexadecimal form."""
+    return json.dumps(rows, default=_plain, ensure_ascii=False, separators=(",", ":"))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, UUID | Enum):
+        return str(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return "\\x" + value.hex()
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(f"{type(value).__name__} can't go into a row")

@@ -1,0 +1,72 @@
+"""Exact identifiers of people, normalised so that equal means the same. Nothing here raises on what customers write."""
+
+import re
+
+import idna
+import phonenumbers
+
+from antiphon.contracts.interactions import Identifier, IdentifierKind
+
+_DID = re.compile(r"did:[a-z0-9]+:[A-Za-z0-9._:%-]{1,400}")
+_HANDLE = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+_LOCAL = re.compile(r"[^\s@<>\x00-\x1f\x7f]{1,200}")
+_ACCOUNT = re.compile(r"[0-9A-Z][0-9A-Z-]{1,60}")
+
+
+def email(text: str) -> Identifier | None:
+    """A mailbox address: folded to lower case, the domain in its ASCII form. None when it is not one.
+
+    RFC 5321 lets a server tell `Jo` from `jo`; none of note does.
+    """
+    local, at, domain = text.strip().rpartition("@")
+    if not at or not _LOCAL.fullmatch(local):
+        return None
+    try:
+        ascii_domain = idna.encode(domain.rstrip(".").lower(), uts46=True).decode()
+    except (idna.IDNAError, UnicodeError):
+        return None
+    return (
+        Identifier(kind=IdentifierKind.EMAIL, value=f"{local.casefold()}@{ascii_domain}")
+        if ascii_domain
+        else None
+    )
+
+
+def phone(text: str, region: str) -> Identifier | None:
+    """A phone number in E.164; national numbers are read as of `region` (ISO 3166). None when it cannot exist."""
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    value = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return Identifier(kind=IdentifierKind.PHONE, value=value)
+
+
+def did(text: str) -> Identifier | None:
+    """A decentralised identifier as it stands. None when it is not one."""
+    value = text.strip()
+    return Identifier(kind=IdentifierKind.DID, value=value) if _DID.fullmatch(value) else None
+
+
+def handle(network: str, text: str) -> Identifier | None:
+    """A handle on a network, e.g. `bluesky/jo.example`: lower case, without the leading `@`."""
+    value = text.strip().removeprefix("@").lower()
+    if not _HANDLE.fullmatch(value) or len(value) > 253:
+        return None
+    return Identifier(kind=IdentifierKind.HANDLE, value=f"{network}/{value}")
+
+
+def account(text: str) -> Identifier | None:
+    """An account number of the organisation: upper case, white space and points removed."""
+    value = re.sub(r"[\s.]+", "", text).upper()
+    return Identifier(kind=IdentifierKind.ACCOUNT, value=value) if _ACCOUNT.fullmatch(value) else None
+
+
+def partner(source: str, text: str) -> Identifier | None:
+    """An id that another system knows a person by, e.g. `crm/4711`. None when it is empty or too long."""
+    value = text.strip()
+    return (
+        Identifier(kind=IdentifierKind.PARTNER, value=f"{source}/{value}") if 0 < len(value) <= 300 else None
+    )
