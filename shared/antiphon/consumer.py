@@ -1,0 +1,370 @@
+"""The consumer: what one poll brings is one batch, handled in one transaction with the progress it makes.
+
+* The database's progress row decides where reading goes on; Kafka's own offsets only show the lag.
+* A passing failure holds the batch and tries it again. An event that can't be understood or handled is taken out of its
+  batch, kept as a dead letter with its reason, and the others take effect. Too many of those stop the process.
+"""
+
+import asyncio
+import contextlib
+import random
+import traceback
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from typing_extensions import override
+
+from antiphon import dead_letters, logs, metrics, progress, tracing
+from antiphon.clock import Clock
+from antiphon.contracts.base import Event
+from antiphon.contracts.envelope import Envelope, NotUnderstoodError, decode
+from antiphon.dead_letters import Record
+from antiphon.failures import is_passing
+
+LOG = logs.get(__name__)
+MAX_BATCH = 500
+POLL = timedelta(milliseconds=500)
+LONGEST_PAUSE = timedelta(seconds=10)
+HOUSEKEEPING = timedelta(seconds=1)
+
+
+class Received(NamedTuple):
+    """An event as a handler gets it."""
+
+    event: Event
+    envelope: Envelope
+    topic: str
+    partition: int
+    offset: int
+
+
+class Refused(Exception):  # noqa: N818 - what happened to the event, not a fault of the program
+    """A handler can't handle this event, whenever it tries: the message is the dead letter's reason."""
+
+
+class TooManyDeadLettersError(Exception):
+    """So many events in a row can't be handled that the fault is more likely ours: stop and let a person look."""
+
+
+Handle = Callable[[AsyncConnection, Sequence[Received], datetime], Awaitable[None]]
+
+
+class Consumer(ConsumerRebalanceListener):
+    """Reads `topics` for `service` and has `handle` take effect of the event types in `handles`; others are passed over.
+
+    `handle` gets an open transaction, the events in order, and the time; it must be idempotent by natural keys and never
+    commits. `run` goes on until it is cancelled; `stop` lets the batch in hand finish.
+    """
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        topics: Sequence[str],
+        handles: Iterable[type[Event]],
+        handle: Handle,
+        engine: AsyncEngine,
+        kafka: str,
+        clock: Clock,
+        max_dead_letters_per_minute: int = 100,
+    ) -> None:
+        self._service = service
+        self._topics = tuple(topics)
+        self._handles = tuple(handles)
+        self._handle = handle
+        self._engine = engine
+        self._kafka = kafka
+        self._clock = clock
+        self._max_dead = max_dead_letters_per_minute
+        self._dead_at: deque[datetime] = deque()
+        self._expected: dict[TopicPartition, int] = {}
+        self._consumer: AIOKafkaConsumer | None = None
+        self._stopping = asyncio.Event()
+        self._housekept: datetime | None = None
+        self.polled_at: datetime | None = None
+
+    async def run(self) -> None:
+        """Consumes until `stop` or cancellation. Raises what is neither passing nor an event's own fault."""
+        pause = timedelta(0)
+        while not self._stopping.is_set():
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=self._kafka,
+                group_id=self._service,
+                client_id=self._service,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                max_partition_fetch_bytes=8 * 1024 * 1024,
+                session_timeout_ms=10_000,
+                heartbeat_interval_ms=2_000,
+                max_poll_interval_ms=600_000,
+                metadata_max_age_ms=10_000,
+            )
+            consumer.subscribe(self._topics, listener=self)
+            self._consumer = consumer
+            try:
+                await consumer.start()
+                await self._consume(consumer)
+            except KafkaError as error:
+                pause = _longer(pause)
+                LOG.warning("broker away", reason=repr(error), pause_s=pause.total_seconds())
+            finally:
+                self._consumer = None
+                self._expected.clear()
+                with contextlib.suppress(KafkaError, OSError):
+                    await consumer.stop()
+            await self._pause(pause)
+
+    def stop(self) -> None:
+        """Ends `run` after the batch in hand."""
+        self._stopping.set()
+
+    @override
+    async def on_partitions_revoked(  # pyright: ignore[reportIncompatibleMethodOverride] - aiokafka awaits it
+        self, revoked: Iterable[TopicPartition]
+    ) -> None:
+        """The batch in hand may still commit: whoever gets the partition next reads the row, not our memory."""
+        for partition in revoked:
+            self._expected.pop(partition, None)
+
+    @override
+    async def on_partitions_assigned(  # pyright: ignore[reportIncompatibleMethodOverride] - aiokafka awaits it
+        self, assigned: Iterable[TopicPartition]
+    ) -> None:
+        """Reading goes on where the database says."""
+        partitions = list(assigned)
+        if partitions:
+            await self._seek(partitions)
+
+    async def _seek(self, partitions: Sequence[TopicPartition]) -> None:
+        consumer = self._consumer
+        if consumer is None:
+            return
+        pause = timedelta(0)
+        while not self._stopping.is_set():
+            try:
+                async with self._engine.begin() as tx:
+                    found = await progress.positions(tx, partitions)
+                break
+            except Exception as error:
+                if not is_passing(error):
+                    raise
+                pause = _longer(pause)
+                LOG.warning("progress can't be read", reason=repr(error))
+                await self._pause(pause)
+        else:
+            return
+        for partition, offset in found.items():
+            self._expected[partition] = offset
+            consumer.seek(partition, offset)
+        LOG.info("partitions assigned", partitions=len(partitions))
+
+    async def _consume(self, consumer: AIOKafkaConsumer) -> None:
+        while not self._stopping.is_set():
+            polled = await consumer.getmany(
+                timeout_ms=int(POLL.total_seconds() * 1000), max_records=MAX_BATCH
+            )
+            self.polled_at = self._clock()
+            records = [
+                Record.of(record)
+                for partition, found in polled.items()
+                if partition in self._expected
+                for record in found
+                if record.offset >= self._expected[partition]
+            ]
+            if records:
+                self._warn_of_gaps(records)
+                await self._take(records)
+            if self._housekept is None or self.polled_at - self._housekept >= HOUSEKEEPING:
+                self._housekept = self.polled_at
+                await self._replay()
+                await self._show_lag(consumer)
+
+    def _warn_of_gaps(self, records: Sequence[Record]) -> None:
+        seen: set[TopicPartition] = set()
+        for record in records:
+            partition = TopicPartition(record.topic, record.partition)
+            expected = self._expected[partition]
+            if partition not in seen and record.offset > expected:
+                # Only retention makes gaps: no transactions, no compaction.
+                metrics.RECORDS_MISSED.labels(record.topic).inc(record.offset - expected)
+                LOG.error(
+                    "records removed before they were read",
+                    topic=record.topic,
+                    first=expected,
+                    to=record.offset,
+                )
+            seen.add(partition)
+
+    async def _take(self, records: Sequence[Record]) -> None:
+        """Has the batch take effect, however long the database is away; drops it when it was overtaken."""
+        pause = timedelta(0)
+        while not self._stopping.is_set():
+            mine = [r for r in records if TopicPartition(r.topic, r.partition) in self._expected]
+            if not mine:
+                return
+            reached = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in mine}
+            expected = dict(self._expected)
+            try:
+                with metrics.BATCH_SECONDS.time():
+                    await self._transact(mine, expected, reached)
+            except progress.OvertakenError:
+                metrics.BATCHES_FENCED.inc()
+                LOG.info("batch overtaken", partitions=len(reached))
+                await self._seek([p for p in reached if p in self._expected])
+                return
+            except Exception as error:
+                if not is_passing(error):
+                    raise
+                pause = _longer(pause)
+                metrics.BATCHES_RETRIED.inc()
+                LOG.warning(
+                    "batch waits", reason=f"{type(error).__name__}: {error}", pause_s=pause.total_seconds()
+                )
+                await self._pause(pause)
+                continue
+            for partition, offset in reached.items():
+                if partition in self._expected:
+                    self._expected[partition] = offset
+            metrics.BATCH_EVENTS.observe(len(mine))
+            return
+
+    async def _transact(
+        self,
+        records: Sequence[Record],
+        expected: dict[TopicPartition, int],
+        reached: dict[TopicPartition, int],
+    ) -> None:
+        now = self._clock()
+        events, dead = self._understand(records)
+        try:
+            async with self._engine.begin() as tx:
+                await progress.advance(tx, expected, reached)
+                await self._effect(tx, events, now)
+                await dead_letters.keep(tx, dead, now)
+        except progress.OvertakenError:
+            raise
+        except Exception as error:
+            if is_passing(error):
+                raise
+            LOG.warning("batch is taken apart", events=len(events), reason=f"{type(error).__name__}: {error}")
+            async with self._engine.begin() as tx:
+                await progress.advance(tx, expected, reached)
+                dead = [*dead, *await self._one_by_one(tx, events, now)]
+                await dead_letters.keep(tx, dead, now)
+        lost = {id(record) for record, _ in dead}
+        for record, received in events:
+            if id(record) not in lost:
+                metrics.EVENTS_HANDLED.labels(received.event.type).inc()
+        self._count_dead(dead, now)
+
+    def _understand(
+        self, records: Sequence[Record]
+    ) -> tuple[list[tuple[Record, Received]], list[tuple[Record, str]]]:
+        events: list[tuple[Record, Received]] = []
+        dead: list[tuple[Record, str]] = []
+        for record in records:
+            try:
+                envelope, event = decode(record.headers, record.value)
+            except NotUnderstoodError as error:
+                dead.append((record, str(error)))
+                continue
+            if isinstance(event, self._handles):
+                events.append(
+                    (record, Received(event, envelope, record.topic, record.partition, record.offset))
+                )
+        return events, dead
+
+    async def _effect(
+        self, tx: AsyncConnection, events: Sequence[tuple[Record, Received]], now: datetime
+    ) -> None:
+        if not events:
+            return
+        batch = [received for _, received in events]
+        tracing.enter(batch[0].envelope.traceparent)
+        with structlog.contextvars.bound_contextvars(event_id=batch[0].envelope.id, events=len(batch)):
+            await self._handle(tx, batch, now)
+
+    async def _one_by_one(
+        self, tx: AsyncConnection, events: Sequence[tuple[Record, Received]], now: datetime
+    ) -> list[tuple[Record, str]]:
+        dead: list[tuple[Record, str]] = []
+        for record, received in events:
+            try:
+                async with tx.begin_nested():
+                    await self._effect(tx, [(record, received)], now)
+            except Exception as error:
+                if is_passing(error):
+                    raise
+                dead.append((record, _reason(error)))
+        return dead
+
+    def _count_dead(self, dead: Sequence[tuple[Record, str]], now: datetime) -> None:
+        for record, reason in dead:
+            metrics.DEAD_LETTERS.labels(record.topic).inc()
+            self._dead_at.append(now)
+            LOG.error(
+                "dead letter",
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                reason=reason,
+            )
+        while self._dead_at and self._dead_at[0] < now - timedelta(minutes=1):
+            self._dead_at.popleft()
+        if len(self._dead_at) > self._max_dead:
+            raise TooManyDeadLettersError(f"{len(self._dead_at)} dead letters within a minute")
+
+    async def _replay(self) -> None:
+        """Handles the dead letters that a person asked for again, each on its own."""
+        try:
+            async with self._engine.begin() as tx:
+                for letter, record in await dead_letters.requested(tx, self._topics):
+                    now = self._clock()
+                    events, dead = self._understand([record])
+                    dead += await self._one_by_one(tx, events, now)
+                    if dead:
+                        await dead_letters.still_dead(tx, letter, dead[0][1])
+                    else:
+                        await dead_letters.replayed(tx, letter, now)
+                        LOG.info("dead letter replayed", letter=letter)
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            LOG.warning("replay waits", reason=repr(error))
+
+    async def _show_lag(self, consumer: AIOKafkaConsumer) -> None:
+        positions = dict(self._expected)
+        for partition, offset in positions.items():
+            end = consumer.highwater(partition)
+            if end is not None:
+                metrics.CONSUMER_LAG.labels(partition.topic, str(partition.partition)).set(
+                    max(0, end - offset)
+                )
+        if positions:
+            # For tools that look at the group; nothing here reads it, so a failure costs nothing.
+            with contextlib.suppress(KafkaError):
+                await consumer.commit(positions)
+
+    async def _pause(self, pause: timedelta) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause.total_seconds()):
+                await self._stopping.wait()
+
+
+def _longer(pause: timedelta) -> timedelta:
+    """The next pause: doubled up to the longest, with jitter so that replicas do not knock together."""
+    base = min(max(pause * 2, timedelta(milliseconds=100)), LONGEST_PAUSE)
+    return base * random.uniform(0.8, 1.2)  # noqa: S311 - not for secrets
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Refused):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} (in {place.name}, line {place.lineno})"

@@ -1,0 +1,54 @@
+"""Waking up: PostgreSQL's NOTIFY as something a task can wait for."""
+
+import asyncio
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+
+class Listener:
+    """Listens on NOTIFY channels with a connection of its own while it is entered.
+
+    A notification may be missed while the connection is away, so a waiter always passes a timeout and then looks.
+    """
+
+    def __init__(self, engine: AsyncEngine, *channels: str) -> None:
+        self._engine = engine
+        self._channels = channels
+        self._event = asyncio.Event()
+        self._connection: AsyncConnection | None = None
+
+    async def __aenter__(self) -> Self:
+        self._connection = await self._engine.connect()
+        raw = await self._connection.get_raw_connection()
+        driver: Any = raw.driver_connection
+        for channel in self._channels:
+            await driver.add_listener(channel, self._wake)
+        driver.add_termination_listener(self._wake)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._connection is not None:
+            # Never back to the pool: it still listens.
+            await self._connection.invalidate()
+            await self._connection.close()
+
+    def _wake(self, *_: object) -> None:
+        self._event.set()
+
+    def wake(self) -> None:
+        """Wakes the waiter from inside the process."""
+        self._event.set()
+
+    async def wait(self, timeout: float) -> None:  # noqa: ASYNC109 - a bound, not a failure
+        """Returns when notified since the last wait, or after `timeout` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._event.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._event.clear()

@@ -1,0 +1,111 @@
+"""Migrations: one Alembic history per service, run under an advisory lock.
+
+`python -m antiphon.migrations routing` brings the database of `ROUTING_DATABASE_URL` to its head.
+"""
+
+import argparse
+import asyncio
+import importlib
+from pathlib import Path
+
+from alembic import command, op
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.database import create_engine, metadata, plumbing_tables
+
+_LOCK = 0x616E7469  # "anti": one upgrade of a database at a time
+
+
+def create_plumbing_v1() -> None:
+    """Creates the plumbing's tables and the triggers that wake the relay, the consumer and the live streams.
+
+    Called by the first revision of each service. A later form of these tables is a `v2` beside this one.
+    """
+    tables = metadata()
+    plumbing_tables(tables)
+    tables.create_all(op.get_bind(), checkfirst=False)
+    op.execute(
+        """
+        create function notify_of_insert() returns trigger language plpgsql as $$
+        begin perform pg_notify(tg_table_name, ''); return null; end $$
+        """
+    )
+    for table in ("outbox", "change_log", "dead_letter"):
+        op.execute(
+            f"create trigger {table}_notify after insert on {table} "
+            "for each statement execute function notify_of_insert()"
+        )
+    op.execute(
+        "create trigger dead_letter_replay_notify after update of replay_requested_at on dead_letter "
+        "for each statement execute function notify_of_insert()"
+    )
+
+
+def scripts(package: str) -> Path:
+    """Where the revisions of a service's package are."""
+    module = importlib.import_module(package)
+    return Path(module.__path__[0]) / "migrations"
+
+
+def head(package: str) -> str | None:
+    """The newest revision that the code knows."""
+    return ScriptDirectory(str(scripts(package))).get_current_head()
+
+
+async def current(connection: AsyncConnection) -> str | None:
+    """The revision that the database is at."""
+    return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+
+
+def _upgrade(connection: Connection, package: str, target: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(scripts(package)))
+    config.attributes["connection"] = connection
+    command.upgrade(config, target)
+
+
+async def upgrade(url: str, package: str, target: str = "head") -> None:
+    """Brings the database at `url` to `target`; a second process waits for the first and then finds nothing to do."""
+    engine = create_engine(url, pool_size=1)
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            await connection.run_sync(_upgrade, package, target)
+    finally:
+        await engine.dispose()
+
+
+def run_env(target: MetaData) -> None:
+    """The whole of a service's `migrations/env.py`: runs the revisions on the connection that it is given."""
+    from alembic import context  # noqa: PLC0415 - exists only while Alembic runs env.py
+
+    connection: Connection = context.config.attributes["connection"]
+    context.configure(
+        connection=connection, target_metadata=target, compare_type=True, compare_server_default=False
+    )
+    context.run_migrations()
+
+
+class _Settings(BaseSettings):
+    model_config = SettingsConfigDict(extra="ignore")
+
+    database_url: SecretStr
+
+
+def main() -> None:
+    """Upgrades the database of the named packages."""
+    parser = argparse.ArgumentParser(description="Bring the databases of services to the newest revision.")
+    parser.add_argument("packages", nargs="+", metavar="PACKAGE", help="e.g. case_mgmt")
+    for package in parser.parse_args().packages:
+        url = _Settings(_env_prefix=f"{package.upper()}_").database_url.get_secret_value()  # pyright: ignore[reportCallIssue]
+        asyncio.run(upgrade(url, package))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""The organisation's file: who we are, our departments and addresses; each complaint names its line and column.
+
+Several services read the same YAML file. What only routing needs (calendars, queues, agents, rules) routing reads
+from the same `Document`.
+"""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from yaml.nodes import MappingNode, Node, SequenceNode
+
+Model = TypeVar("Model", bound=BaseModel)
+Place = tuple[str | int, ...]
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong: where (line and column from 1) and what."""
+
+    line: int
+    column: int
+    path: str
+    message: str
+
+
+class ConfigurationError(Exception):
+    """The file can't be used; `faults` lists everything that is wrong with it."""
+
+    def __init__(self, name: str, faults: Sequence[Fault]) -> None:
+        self.faults = list(faults)
+        super().__init__("\n".join(f"{name}:{f.line}:{f.column}: {f.path}: {f.message}" for f in self.faults))
+
+
+class Section(BaseModel):
+    """A part of the file: what it does not know is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class About(Section):
+    """Who the organisation is."""
+
+    name: str
+    domain: str
+    time_zone: str
+    region: str = Field(
+        pattern=r"^[A-Z]{2}$", description="ISO 3166; national phone numbers are read as of it."
+    )
+
+
+class Department(Section):
+    """A department and the words that its topics are known by."""
+
+    name: str
+    topics: dict[str, list[str]] = {}
+
+
+class ToneWords(Section):
+    """Words that tell how something was said."""
+
+    negative: list[str] = []
+    positive: list[str] = []
+
+
+class EmailAccount(Section):
+    """A mail address of ours."""
+
+    address: str
+    name: str
+    department: str | None = None
+
+
+class SocialAccount(Section):
+    """An account of ours on a network."""
+
+    network: str
+    handle: str
+    name: str
+
+
+class Channels(Section):
+    """Where customers reach us."""
+
+    email: list[EmailAccount] = []
+    social: list[SocialAccount] = []
+
+
+class Organisation(BaseModel):
+    """The sections that every service may ask about."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    organisation: About
+    departments: dict[str, Department] = {}
+    tone: ToneWords = ToneWords()
+    channels: Channels = Channels()
+
+
+class Document:
+    """A YAML text and where in it everything stands. Raises ConfigurationError for what is not YAML."""
+
+    def __init__(self, source: str, name: str = "organisation") -> None:
+        self.source = source
+        self.name = name
+        try:
+            self._root: Node | None = yaml.compose(source, Loader=yaml.SafeLoader)
+            self.data: Any = yaml.safe_load(source)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+            raise ConfigurationError(
+                name, [Fault(line, column, "(file)", error.problem or "not YAML")]
+            ) from error
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise ConfigurationError(name, [Fault(1, 1, "(file)", f"not YAML: {error}")]) from error
+        if not isinstance(self.data, dict):
+            raise ConfigurationError(name, [Fault(1, 1, "(file)", "must be a mapping of sections")])
+
+    def fault(self, path: Place, message: str) -> Fault:
+        """A fault at the value under `path`, or at the nearest thing above it."""
+        line, column = self.position(path)
+        return Fault(line, column, ".".join(str(part) for part in path) or "(file)", message)
+
+    def position(self, path: Place) -> tuple[int, int]:
+        """Line and column, from 1, of the value under `path`; of the key when the value is a section."""
+        node, mark = self._root, self._root.start_mark if self._root else None
+        for part in path:
+            step = _child(node, part)
+            if step is None:
+                break
+            key, node = step
+            mark = key.start_mark if isinstance(node, MappingNode | SequenceNode) else node.start_mark
+        return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+
+    def read(self, model: type[Model]) -> Model:
+        """The document as `model`. Raises ConfigurationError with all that is wrong."""
+        try:
+            return model.model_validate(self.data)
+        except ValidationError as error:
+            raise ConfigurationError(self.name, self.faults(error)) from error
+
+    def faults(self, error: ValidationError) -> list[Fault]:
+        """What pydantic found, each at its place."""
+        return [
+            self.fault(tuple(item["loc"]), str(item["msg"]).removeprefix("Value error, "))
+            for item in error.errors(include_url=False)
+        ]
+
+
+def _child(node: Node | None, part: str | int) -> tuple[Node, Node] | None:
+    if isinstance(node, MappingNode):
+        return next(((key, value) for key, value in node.value if key.value == str(part)), None)
+    if isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part], node.value[part]
+    return None
+
+
+def did_you_mean(given: str, known: Sequence[str] | Mapping[str, object]) -> str:
+    """`, did you mean …?` or what there is."""
+    near = get_close_matches(given, list(known), n=1)
+    return f", did you mean {near[0]!r}?" if near else f"; there is {', '.join(known) or 'none'}"
+
+
+def load(path: Path) -> Organisation:
+    """The shared sections of the file. Raises ConfigurationError with line and column, OSError when it can't be read."""
+    document = Document(path.read_text(encoding="utf-8"), path.name)
+    organisation = document.read(Organisation)
+    faults = [
+        document.fault(
+            ("channels", "email", place, "department"),
+            f"unknown department {account.department!r}{did_you_mean(account.department, organisation.departments)}",
+        )
+        for place, account in enumerate(organisation.channels.email)
+        if account.department is not None and account.department not in organisation.departments
+    ]
+    if faults:
+        raise ConfigurationError(path.name, faults)
+    return organisation

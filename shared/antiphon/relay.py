@@ -1,0 +1,157 @@
+"""The relay: sends a service's outbox to Kafka, in order, and deletes what Kafka acknowledged.
+
+One relay per service leads: it holds an advisory lock on a connection of its own. Losing that connection ends its
+lead at once. Rows are deleted by their ids, never by a high-water mark: a lower id may commit later.
+"""
+
+import asyncio
+import base64
+import contextlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from sqlalchemy import text
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from antiphon import logs, metrics
+from antiphon.clock import Clock
+from antiphon.contracts.topics import dead_letter_topic
+from antiphon.failures import is_passing
+from antiphon.listen import Listener
+
+LOG = logs.get(__name__)
+LEAD = 0x72656C61  # "rela"
+MAX_BATCH = 1000
+MAX_RECORD_BYTES = 16 * 1024 * 1024
+
+_NEXT = text("select id, topic, key, value, headers, created_at from outbox order by id limit :limit")
+_DELETE = text("delete from outbox where id = any(:ids)")
+_DEAD = text(
+    'select id, topic, partition, "offset", key, value, headers, reason, at from dead_letter '
+    "where published_at is null order by id limit 100"
+)
+_DEAD_PUBLISHED = text("update dead_letter set published_at = now() where id = any(:ids)")
+
+
+class Relay:
+    """Publishes the outbox of `service`; `run` goes on until it is cancelled."""
+
+    def __init__(self, service: str, engine: AsyncEngine, kafka: str, clock: Clock) -> None:
+        self._service = service
+        self._engine = engine
+        self._kafka = kafka
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Leads when no other relay does, and publishes. Passing failures are waited out; others are raised."""
+        while True:
+            try:
+                async with self._engine.connect() as connection:
+                    await connection.execution_options(isolation_level="AUTOCOMMIT")
+                    if await connection.scalar(text("select pg_try_advisory_lock(:lead)"), {"lead": LEAD}):
+                        await self._lead(connection)
+            except Exception as error:
+                if not is_passing(error):
+                    raise
+                LOG.warning("relay waits", reason=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(1)
+
+    async def _lead(self, connection: AsyncConnection) -> None:
+        LOG.info("relay leads")
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._kafka,
+            client_id=f"{self._service}-relay",
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=2,
+            max_request_size=MAX_RECORD_BYTES,
+        )
+        await producer.start()
+        try:
+            async with Listener(self._engine, "outbox", "dead_letter") as woken:
+                while True:
+                    sent = await self._send_outbox(connection, producer)
+                    sent += await self._send_dead_letters(connection, producer)
+                    if not sent:
+                        await woken.wait(timeout=1)
+        finally:
+            # The lock belongs to the session: a pooled connection would keep it.
+            with contextlib.suppress(Exception):
+                await connection.invalidate()
+            await producer.stop()
+
+    async def _send_outbox(self, connection: AsyncConnection, producer: AIOKafkaProducer) -> int:
+        rows = (await connection.execute(_NEXT, {"limit": MAX_BATCH})).all()
+        metrics.OUTBOX_AGE.set(_age(rows[0].created_at, self._clock()) if rows else 0)
+        if not rows:
+            return 0
+        records = [(row.topic, row.key.encode(), bytes(row.value), _headers(row)) for row in rows]
+        await self._send_all(producer, records, oldest=str(rows[0].id))
+        await connection.execute(_DELETE, {"ids": [row.id for row in rows]})
+        for row in rows:
+            metrics.EVENTS_PUBLISHED.labels(row.topic).inc()
+        return len(rows)
+
+    async def _send_dead_letters(self, connection: AsyncConnection, producer: AIOKafkaProducer) -> int:
+        rows = (await connection.execute(_DEAD)).all()
+        if not rows:
+            return 0
+        records = [
+            (
+                dead_letter_topic(row.topic, self._service),
+                row.key,
+                row.value,
+                [*_original(row), *_origin(row)],
+            )
+            for row in rows
+        ]
+        await self._send_all(producer, records, oldest=str(rows[0].id))
+        await connection.execute(_DEAD_PUBLISHED, {"ids": [row.id for row in rows]})
+        return len(rows)
+
+    @staticmethod
+    async def _send_all(
+        producer: AIOKafkaProducer,
+        records: Sequence[tuple[str, bytes | None, bytes | None, list[tuple[str, bytes]]]],
+        *,
+        oldest: str,
+    ) -> None:
+        waiting = [
+            await producer.send(topic, value=value, key=key, headers=headers)
+            for topic, key, value, headers in records
+        ]
+        # All or nothing is deleted: what was acknowledged beside a failure is sent again, and absorbed by its readers.
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        failed = [result for result in results if isinstance(result, BaseException)]
+        if failed:
+            LOG.warning(
+                "publish failed", failed=len(failed), of=len(records), oldest=oldest, reason=repr(failed[0])
+            )
+            raise failed[0]
+
+
+def _age(since: datetime, now: datetime) -> float:
+    return max(0.0, (now - since).total_seconds())
+
+
+def _headers(row: Row[Any]) -> list[tuple[str, bytes]]:
+    return [(name, value.encode()) for name, value in json.loads(row.headers).items()]
+
+
+def _original(row: Row[Any]) -> list[tuple[str, bytes]]:
+    return [(name, base64.b64decode(value)) for name, value in row.headers]
+
+
+def _origin(row: Row[Any]) -> list[tuple[str, bytes]]:
+    told = {
+        "dlq_reason": row.reason,
+        "dlq_topic": row.topic,
+        "dlq_partition": str(row.partition),
+        "dlq_offset": str(row.offset),
+        "dlq_at": row.at.isoformat(),
+    }
+    return [(name, value.encode()) for name, value in told.items()]

@@ -1,0 +1,114 @@
+"""Runs a service: its HTTP door, its consumer, its relay and its tasks, from start to an orderly stop."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+from typing_extensions import override
+
+from antiphon import changes, logs
+from antiphon.clock import Clock, utc_now
+from antiphon.consumer import Consumer
+from antiphon.relay import Relay
+from antiphon.settings import ServiceSettings
+
+LOG = logs.get(__name__)
+GRACE = timedelta(seconds=10)
+POLL_TOO_OLD = timedelta(seconds=60)
+Task = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Service:
+    """What one process runs. `tasks` go on until they are cancelled; one that ends otherwise stops the process."""
+
+    name: str
+    settings: ServiceSettings
+    engine: AsyncEngine
+    app: FastAPI
+    consumer: Consumer | None = None
+    tasks: Mapping[str, Task] = field(default_factory=dict[str, Task])
+    clock: Clock = utc_now
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: `run` has them."""
+
+    @override
+    def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return contextlib.nullcontext()
+
+
+async def run(service: Service) -> None:
+    """Runs until SIGTERM or SIGINT, then stops in order: the door, the batch in hand, the tasks, the relay.
+
+    Exits with status 1 and a traceback in the log when a part dies.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    server = _Server(
+        uvicorn.Config(
+            service.app,
+            host=service.settings.http_host,
+            port=service.settings.http_port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=2,
+        )
+    )
+    parts: dict[str, Task] = {
+        "http": server.serve,
+        "relay": Relay(service.name, service.engine, service.settings.kafka, service.clock).run,
+        "trim": lambda: changes.trim(service.engine, service.settings.change_log_kept_for),
+        **service.tasks,
+    }
+    if service.consumer is not None:
+        parts["consumer"] = service.consumer.run
+        service.app.state.checks["consumer"] = _consumer_check(service.consumer, service.clock)
+    running = {asyncio.create_task(_part(part), name=name): name for name, part in parts.items()}
+    stopped = asyncio.create_task(stop.wait(), name="stop")
+    LOG.info("started", port=service.settings.http_port)
+    done, _ = await asyncio.wait([*running, stopped], return_when=asyncio.FIRST_COMPLETED)
+    failed = [task for task in done if task is not stopped]
+    for task in failed:
+        LOG.critical("part died", part=running[task], exc_info=task.exception() or RuntimeError("it ended"))
+    LOG.info("stopping")
+    server.should_exit = True
+    if service.consumer is not None:
+        service.consumer.stop()
+    gently = [task for task, name in running.items() if name in {"http", "consumer"} and not task.done()]
+    if gently:
+        await asyncio.wait(gently, timeout=GRACE.total_seconds())
+    rest = [task for task in running if not task.done()]
+    for task in rest:
+        task.cancel()
+    stopped.cancel()
+    await asyncio.gather(*rest, stopped, return_exceptions=True)
+    await service.engine.dispose()
+    LOG.info("stopped")
+    if failed:
+        sys.exit(1)
+
+
+async def _part(part: Task) -> None:
+    await part()
+
+
+def _consumer_check(consumer: Consumer, clock: Clock) -> Callable[[], Awaitable[str | None]]:
+    async def check() -> str | None:
+        if consumer.polled_at is None:
+            return "has not polled yet"
+        age = clock() - consumer.polled_at
+        return f"last polled {age.total_seconds():.0f} s ago" if age > POLL_TOO_OLD else None
+
+    return check

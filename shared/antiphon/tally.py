@@ -1,0 +1,64 @@
+"""The tally of a door: every delivery is one row, so that received = interactions + duplicates + set aside."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, MetaData, Table, Text, Uuid, func, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.database import insert_rows
+
+
+class Outcome(StrEnum):
+    """What became of a delivery."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    SET_ASIDE = "set-aside"
+
+
+class Tally(BaseModel):
+    """What came through the doors of a service. `received` is the sum of the others, always."""
+
+    received: int
+    interactions: int
+    duplicates: int
+    set_aside: int
+
+
+def delivery_table(of: MetaData) -> Table:
+    """Adds the table of deliveries to an ingest service's metadata."""
+    return Table(
+        "delivery",
+        of,
+        Column("id", BigInteger, Identity(), primary_key=True),
+        Column("interaction_id", Uuid),
+        Column("outcome", Text, nullable=False),
+        Column("reason", Text),
+        Column("via", Text, nullable=False),
+        Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Index("delivery_outcome_ix", "outcome"),
+        Index("delivery_interaction_id_ix", "interaction_id"),
+    )
+
+
+_TABLE = delivery_table(MetaData())
+
+
+async def count_deliveries(tx: AsyncConnection, deliveries: Sequence[Mapping[str, Any]]) -> None:
+    """Adds deliveries (interaction_id, outcome, reason, via) in the transaction of their effect."""
+    await insert_rows(tx, _TABLE, deliveries)
+
+
+async def read(connection: AsyncConnection) -> Tally:
+    """The counts as of now."""
+    rows = await connection.execute(text("select outcome, count(*) as n from delivery group by outcome"))
+    counts: dict[str, int] = {row.outcome: row.n for row in rows}
+    return Tally(
+        received=sum(counts.values()),
+        interactions=counts.get(Outcome.ACCEPTED, 0),
+        duplicates=counts.get(Outcome.DUPLICATE, 0),
+        set_aside=counts.get(Outcome.SET_ASIDE, 0),
+    )
