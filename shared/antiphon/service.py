@@ -76,7 +76,7 @@ async def run(service: Service) -> None:
         parts["consumer"] = service.consumer.run
         service.app.state.checks["consumer"] = _consumer_check(service.consumer, service.clock)
     running = {asyncio.create_task(_part(part), name=name): name for name, part in parts.items()}
-    stopped = asyncio.create_task(stop.wait(), name="stop")
+    stopped = asyncio.create_task(_until(stop), name="stop")
     LOG.info("started", port=service.settings.http_port)
     done, _ = await asyncio.wait([*running, stopped], return_when=asyncio.FIRST_COMPLETED)
     failed = [task for task in done if task is not stopped]
@@ -93,11 +93,16 @@ async def run(service: Service) -> None:
     for task in rest:
         task.cancel()
     stopped.cancel()
-    await asyncio.gather(*rest, stopped, return_exceptions=True)
+    stopped.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
     await service.engine.dispose()
     LOG.info("stopped")
     if failed:
         sys.exit(1)
+
+
+async def _until(event: asyncio.Event) -> None:
+    await event.wait()
 
 
 async def _part(part: Task) -> None:
