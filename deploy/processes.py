@@ -1,0 +1,89 @@
+"""A process of ours: started in its own session with its output in a file, ended by its own pid."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class StartError(Exception):
+    """A process did not come up; the message says which, why, and where its log is."""
+
+
+@dataclass
+class Process:
+    """One program: `command` run in `folder` with `environment`, output appended to `log`."""
+
+    name: str
+    command: Sequence[str]
+    log: Path
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    folder: Path | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    child: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+
+    def start(self, ready: Callable[[], bool], within: float) -> None:
+        """Starts it and waits until `ready` says so. Raises StartError when it ends or `within` seconds pass."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as output:
+            self.child = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**_inherited(), **self.environment},
+                cwd=self.folder,
+                start_new_session=True,
+            )
+        self.started_at = time.monotonic()
+        while not ready():
+            if self.child.poll() is not None:
+                raise StartError(
+                    f"{self.name} ended with status {self.child.returncode}: {self.last_words()}"
+                )
+            if time.monotonic() - self.started_at > within:
+                self.kill()
+                raise StartError(f"{self.name} was not ready after {within:.0f} s: {self.last_words()}")
+            time.sleep(0.05)
+
+    @property
+    def pid(self) -> int | None:
+        """Its pid while it runs."""
+        return self.child.pid if self.child is not None and self.child.poll() is None else None
+
+    def stop(self, within: float = 20) -> None:
+        """Asks it to end and waits; kills it when it does not."""
+        if self.pid is None or self.child is None:
+            return
+        self.child.send_signal(self.stop_signal)
+        try:
+            self.child.wait(within)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal, e.g. SIGSTOP."""
+        if self.pid is not None and self.child is not None:
+            self.child.send_signal(number)
+
+    def kill(self) -> None:
+        """Ends it at once, with all that it started in its session."""
+        if self.pid is None or self.child is None:
+            return
+        os.killpg(self.child.pid, signal.SIGKILL)
+        self.child.wait()
+
+    def last_words(self) -> str:
+        """The end of its log, and where the rest is."""
+        lines = self.log.read_text(errors="replace").splitlines()[-3:] if self.log.exists() else []
+        return f"{' | '.join(lines)} (see {self.log})"
+
+
+def _inherited() -> dict[str, str]:
+    # What programs need to find their files; nothing of the caller's own settings leaks into services.
+    keep = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "JAVA_HOME", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
+    return {name: os.environ[name] for name in keep if name in os.environ}  # noqa: TID251 - passed on, not read
