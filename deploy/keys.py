@@ -1,0 +1,56 @@
+"""The development issuer: a signing key made at the first run, its JWK set, and tokens for trying things out."""
+
+import json
+import secrets
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet
+
+ISSUER = "antiphon-development"
+AUDIENCE = "antiphon"
+TOKEN_LIFE = timedelta(hours=12)
+
+
+def secret(folder: Path, name: str, *, length: int = 32) -> str:
+    """A secret of this site, made when it is first asked for; its file is its owner's only."""
+    path = folder / name
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(length))
+    return path.read_text()
+
+
+def jwks(folder: Path) -> Path:
+    """The file with the issuer's public keys."""
+    path = folder / "jwks.json"
+    if not path.exists():
+        path.write_text(json.dumps(KeySet([_key(folder)]).as_dict(private=False)))
+    return path
+
+
+def token(folder: Path, *, role: str, name: str, now: datetime, subject: str | None = None) -> str:
+    """A JWT of the development issuer. For an agent the subject is the agent's id in the organisation's file."""
+    key = _key(folder)
+    claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": subject or name,
+        "name": name,
+        "roles": [role],
+        "iat": int(now.timestamp()),
+        "exp": int((now + TOKEN_LIFE).timestamp()),
+    }
+    return jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key, algorithms=["ES256"])
+
+
+def _key(folder: Path) -> ECKey:
+    path = folder / "issuer.json"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made = ECKey.generate_key("P-256", auto_kid=True, parameters={"use": "sig", "alg": "ES256"})
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(made.as_dict(private=True)))
+    return ECKey.import_key(json.loads(path.read_text()))

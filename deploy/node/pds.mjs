@@ -1,0 +1,37 @@
+// A real Bluesky PDS with its own PLC directory, on loopback. Settings come from the environment.
+import fs from 'node:fs'
+import path from 'node:path'
+import { PDS, envToCfg, envToSecrets, readEnv } from '@atproto/pds'
+import { Database, PlcServer } from '@did-plc/server'
+
+const plcPort = Number(process.env.WORLD_PLC_PORT)
+const written = path.join(process.env.WORLD_FOLDER, 'plc-operations.jsonl')
+
+// The PLC directory keeps its operations in memory: they are written down too, so that a restart knows every DID.
+const directory = Database.mock()
+const add = directory.validateAndAddOp.bind(directory)
+if (fs.existsSync(written)) {
+  for (const line of fs.readFileSync(written, 'utf8').split('\n').filter(Boolean)) {
+    const { did, operation } = JSON.parse(line)
+    await add(did, operation)
+  }
+}
+directory.validateAndAddOp = async (did, operation) => {
+  await add(did, operation)
+  fs.appendFileSync(written, JSON.stringify({ did, operation }) + '\n')
+}
+const plc = PlcServer.create({ db: directory, port: plcPort })
+await plc.start()
+
+const settings = readEnv()
+const pds = await PDS.create(envToCfg(settings), envToSecrets(settings))
+await pds.start()
+console.log(`PDS on ${settings.port}, PLC on ${plcPort}`)
+
+for (const signal of ['SIGTERM', 'SIGINT']) {
+  process.once(signal, async () => {
+    await pds.destroy()
+    await plc.destroy()
+    process.exit(0)
+  })
+}

@@ -1,0 +1,77 @@
+"""The six services as processes: what each is told in its environment, how it is migrated and started."""
+
+import subprocess
+import sys
+
+import httpx
+
+from deploy import keys
+from deploy.kafka import Kafka
+from deploy.postgres import Postgres
+from deploy.processes import Process, StartError
+from deploy.site import PROJECT, Site
+
+SOCIAL_HANDLE = "cityofbanksia.test"
+
+
+def environment(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> dict[str, str]:
+    """All that a service is told. Secrets are passed here and nowhere else."""
+    own = service.replace("-", "_").upper()
+    told = {
+        "ANTIPHON_KAFKA": kafka.bootstrap,
+        "ANTIPHON_ORGANISATION": str(site.organisation),
+        "ANTIPHON_ISSUER": keys.ISSUER,
+        "ANTIPHON_AUDIENCE": keys.AUDIENCE,
+        "ANTIPHON_JWKS": str(keys.jwks(site.secrets)),
+        f"{own}_DATABASE_URL": postgres.url(service),
+        f"{own}_HTTP_PORT": str(site.port(service)),
+        "PYTHONUNBUFFERED": "1",
+    }
+    if service == "ingest-email":
+        told |= {
+            "INGEST_EMAIL_SMTP_PORT": str(site.ports.smtp),
+            "INGEST_EMAIL_RELAY_HOST": "127.0.0.1",
+            "INGEST_EMAIL_RELAY_PORT": str(site.ports.world_smtp),
+        }
+    if service == "ingest-social":
+        told |= {
+            "INGEST_SOCIAL_BLUESKY_SERVICE": f"http://127.0.0.1:{site.ports.pds}",
+            "INGEST_SOCIAL_BLUESKY_PASSWORD": keys.secret(site.secrets, "social-account"),
+        }
+    if service == "case-mgmt":
+        told["CASE_MGMT_CASE_TOKEN_SECRET"] = keys.secret(site.secrets, "case-token")
+    return told
+
+
+def migrate(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> None:
+    """Brings the service's database to the newest revision. Raises StartError."""
+    package = service.replace("-", "_")
+    done = subprocess.run(
+        [sys.executable, "-m", "antiphon.migrations", package],
+        env=environment(site, service, postgres, kafka),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PROJECT,
+    )
+    if done.returncode:
+        raise StartError(f"{service} could not be migrated: {done.stderr.strip()[-800:]}")
+
+
+def process(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> Process:
+    """The service as a process, not started."""
+    return Process(
+        service,
+        [sys.executable, "-m", service.replace("-", "_")],
+        site.logs / f"{service}.log",
+        environment(site, service, postgres, kafka),
+        folder=PROJECT,
+    )
+
+
+def is_ready(site: Site, service: str) -> bool:
+    """Whether the service says that it can do its work."""
+    try:
+        return httpx.get(f"{site.url(service)}/readyz", timeout=2).is_success
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,189 @@
+"""All that runs on one machine, started in order and stopped in reverse: by `make`, and by the end-to-end tests."""
+
+import contextlib
+import json
+import signal
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from antiphon.access import Role
+from antiphon.clock import utc_now
+
+from deploy import keys, services
+from deploy.kafka import Kafka
+from deploy.morning import story
+from deploy.postgres import Postgres
+from deploy.processes import Process, StartError
+from deploy.site import SERVICES, Site
+from deploy.world import MailServer, Pds, jars, listens
+
+Tell = Callable[[str], None]
+
+
+@dataclass
+class _Watch:
+    failures: int = 0
+    not_before: float = 0.0
+
+
+class Stack:
+    """One copy of Antiphon and the world around it. `tell` hears one line a step."""
+
+    def __init__(self, site: Site, tell: Tell = lambda _: None) -> None:
+        self.site = site
+        self._tell = tell
+        self.postgres = Postgres(
+            site.directory / "postgres",
+            site.ports.postgres,
+            log=site.logs / "postgres.log",
+            durable=site.durable,
+        )
+        self.kafka = Kafka(
+            site.directory / "kafka", site.ports.kafka, site.ports.kafka_controller, jars(site),
+            log=site.logs / "kafka.log",
+        )  # fmt: skip
+        mailboxes = [customer.email for customer in story.load().customers.values() if customer.email]
+        self.mail = MailServer(site, mailboxes)
+        self.pds = Pds(site)
+        self.services: dict[str, Process] = {}
+        self._watched: dict[str, _Watch] = {}
+
+    def start(self) -> None:
+        """Starts everything. Raises StartError, having stopped what was started."""
+        try:
+            self.start_ground()
+            for service in SERVICES:
+                self.start_service(service, wait=False)
+            with self._step("services are ready"):
+                for service in SERVICES:
+                    self.wait_ready(service)
+        except BaseException:
+            self.stop()
+            raise
+
+    def start_ground(self) -> None:
+        """PostgreSQL, Kafka, the world, migrations: what services stand on."""
+        self._refuse_taken_ports()
+        self.site.directory.mkdir(parents=True, exist_ok=True)
+        with self._step("PostgreSQL"):
+            self.postgres.start()
+        with self._step("Apache Kafka"):
+            self.kafka.start()
+            self.kafka.create_topics()
+        with self._step("the world: a mail server and a Bluesky PDS"):
+            self.mail.start()
+            self.pds.start()
+            self.pds.account(services.SOCIAL_HANDLE, keys.secret(self.site.secrets, "social-account"))
+        with self._step("databases migrated"):
+            for service in SERVICES:
+                self.postgres.create_database(service)
+                services.migrate(self.site, service, self.postgres, self.kafka)
+
+    def _refuse_taken_ports(self) -> None:
+        for name, port in self.site.ports.model_dump().items():
+            if listens(port):
+                raise StartError(
+                    f"port {port} ({name}) is taken by another program; set PORT_{name.upper()} to another, "
+                    "or end it (`make down`, if it is this project's own)"
+                )
+
+    def start_service(self, service: str, *, wait: bool = True) -> None:
+        """Starts one service."""
+        process = services.process(self.site, service, self.postgres, self.kafka)
+        self.services[service] = process
+        process.start(lambda: True, within=5)
+        if wait:
+            self.wait_ready(service)
+
+    def wait_ready(self, service: str, within: float = 60) -> None:
+        """Returns when the service is ready. Raises StartError."""
+        process = self.services[service]
+        until = time.monotonic() + within
+        while not services.is_ready(self.site, service):
+            if process.pid is None or time.monotonic() > until:
+                raise StartError(f"{service} did not become ready: {process.last_words()}")
+            time.sleep(0.1)
+
+    def kill(self, service: str) -> None:
+        """Ends a service as a power cut would."""
+        self.services[service].kill()
+
+    def send_signal(self, service: str, number: signal.Signals) -> None:
+        """Sends a signal to a service."""
+        self.services[service].signal(number)
+
+    def processes(self) -> dict[str, Process]:
+        """All processes by name, in the order of their start."""
+        ground = {"postgres": self.postgres.process, "kafka": self.kafka.process}
+        return {**ground, "mail-server": self.mail.process, "pds": self.pds.process, **self.services}
+
+    def restart_dead(self) -> list[str]:
+        """Starts what has died, each with a growing pause after repeated failures. Returns what was started."""
+        starters: dict[str, Callable[[], None]] = {
+            "postgres": self.postgres.start,
+            "kafka": self.kafka.start,
+            "mail-server": self.mail.start,
+            "pds": self.pds.start,
+        }
+        started: list[str] = []
+        for name, process in self.processes().items():
+            if process.pid is not None:
+                continue
+            watch = self._watched.setdefault(name, _Watch())
+            if time.monotonic() < watch.not_before:
+                continue
+            watch.failures += 1
+            watch.not_before = time.monotonic() + min(30, 2**watch.failures)
+            self._tell(f"{name} died and is started again ({process.last_words()})")
+            with contextlib.suppress(StartError):
+                starters.get(name, lambda service=name: self.start_service(service, wait=False))()
+                started.append(name)
+        return started
+
+    def write_state(self) -> None:
+        """Notes the processes for `make status`."""
+        now = time.monotonic()
+        state = {
+            name: {"pid": process.pid, "up_s": round(now - process.started_at)}
+            for name, process in self.processes().items()
+        }
+        path = self.site.directory / "processes.json"
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(state))
+        fresh.replace(path)
+
+    def stop(self) -> None:
+        """Stops everything in reverse order; services finish what they have in hand."""
+        for process in self.services.values():
+            process.signal(signal.SIGTERM)
+        for name, process in reversed(list(self.processes().items())):
+            if process.pid is not None:
+                with self._step(f"{name} stopped"):
+                    process.stop()
+        (self.site.directory / "processes.json").unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _step(self, what: str) -> Generator[None]:
+        began = time.monotonic()
+        yield
+        self._tell(f"{what} ({time.monotonic() - began:.1f} s)")
+
+    def token(self, role: Role, name: str, subject: str | None = None) -> str:
+        """A token of the development issuer."""
+        return keys.token(self.site.secrets, role=role, name=name, now=utc_now(), subject=subject)
+
+    def url(self, service: str) -> str:
+        """The base address of a service's API."""
+        return self.site.url(service)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
