@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -30,6 +30,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import UserDefinedType
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+"""A row of any shape."""
 
 NAMING = {
     "ix": "%(table_name)s_%(column_0_N_name)s_ix",
@@ -145,7 +148,7 @@ def recordset(columns: Sequence[Column[Any]], parameter: str = "rows") -> str:
 
 async def insert_rows(
     tx: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]], *, then: str = ""
-) -> Sequence[Row[Any]]:
+) -> Sequence[AnyRow]:
     """Inserts all rows in one statement, in their order; `then` is what follows, e.g. `on conflict do nothing`.
 
     Returns what `returning` in `then` gives, else nothing. Every row has the columns of the first.

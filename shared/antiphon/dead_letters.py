@@ -10,16 +10,15 @@ import base64
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aiokafka import ConsumerRecord
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import MetaData, text
-from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.database import create_engine, insert_rows, plumbing_tables
+from antiphon.database import AnyRow, create_engine, insert_rows, plumbing_tables
 from antiphon.text import clean, shorten
 
 SERVICES = ("ingest-email", "ingest-social", "ingest-direct", "customer-profile", "case-mgmt", "routing")
@@ -83,7 +82,7 @@ async def requested(tx: AsyncConnection, topics: Sequence[str]) -> list[tuple[in
     return [(row.id, _record(row)) for row in rows]
 
 
-def _record(row: Row[Any]) -> Record:
+def _record(row: AnyRow) -> Record:
     headers = tuple((name, base64.b64decode(value)) for name, value in row.headers)
     return Record(row.topic, row.partition, row.offset, row.key, row.value, headers)
 

@@ -3,7 +3,9 @@
 import base64
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Generic, TypeVar
+from uuid import UUID
 
 from pydantic import BaseModel, Field
 
@@ -29,15 +31,35 @@ def decode_cursor(cursor: str, kinds: Sequence[type]) -> list[str | int | float 
     try:
         place = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except ValueError as error:
-        raise _malformed() from error
+        raise malformed() from error
     if not isinstance(place, list) or len(place) != len(kinds):
-        raise _malformed()
+        raise malformed()
     if any(type(part) is not kind for part, kind in zip(place, kinds, strict=True)):
-        raise _malformed()
+        raise malformed()
     return place
 
 
-def _malformed() -> Problem:
+def time(part: object) -> datetime:
+    """A part of a cursor as a time. Raises Problem 400."""
+    try:
+        value = datetime.fromisoformat(str(part))
+    except ValueError as error:
+        raise malformed() from error
+    if value.tzinfo is None:
+        raise malformed()
+    return value
+
+
+def uuid(part: object) -> UUID:
+    """A part of a cursor as an id. Raises Problem 400."""
+    try:
+        return UUID(str(part))
+    except ValueError as error:
+        raise malformed() from error
+
+
+def malformed() -> Problem:
+    """400 for a cursor that is not one of ours."""
     return Problem(
         400, "Malformed cursor", "Use the value of `next` as it was given.", errors=[{"parameter": "cursor"}]
     )

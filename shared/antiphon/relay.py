@@ -10,16 +10,15 @@ import contextlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from sqlalchemy import text
-from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from antiphon import logs, metrics
 from antiphon.clock import Clock
 from antiphon.contracts.topics import dead_letter_topic
+from antiphon.database import AnyRow
 from antiphon.failures import is_passing
 from antiphon.listen import Listener
 
@@ -138,15 +137,15 @@ def _age(since: datetime, now: datetime) -> float:
     return max(0.0, (now - since).total_seconds())
 
 
-def _headers(row: Row[Any]) -> list[tuple[str, bytes]]:
+def _headers(row: AnyRow) -> list[tuple[str, bytes]]:
     return [(name, value.encode()) for name, value in json.loads(row.headers).items()]
 
 
-def _original(row: Row[Any]) -> list[tuple[str, bytes]]:
+def _original(row: AnyRow) -> list[tuple[str, bytes]]:
     return [(name, base64.b64decode(value)) for name, value in row.headers]
 
 
-def _origin(row: Row[Any]) -> list[tuple[str, bytes]]:
+def _origin(row: AnyRow) -> list[tuple[str, bytes]]:
     told = {
         "dlq_reason": row.reason,
         "dlq_topic": row.topic,

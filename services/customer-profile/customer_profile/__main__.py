@@ -1,0 +1,46 @@
+"""Wires customer-profile together and runs it."""
+
+import asyncio
+
+from antiphon import clock, logs, organisation
+from antiphon.access import Access
+from antiphon.changes import ChangeFeed
+from antiphon.consumer import Consumer
+from antiphon.database import create_engine
+from antiphon.service import Service, run
+from antiphon.web import create_app
+from customer_profile import actions, api, consumer
+from customer_profile.domain import WordReader
+from customer_profile.settings import Settings
+
+
+async def main() -> None:
+    """Runs the service until it is told to stop."""
+    settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
+    logs.configure(actions.SERVICE, settings.log_format)
+    council = organisation.load(settings.organisation)
+    engine = create_engine(settings.database_url.get_secret_value())
+    feed = ChangeFeed(engine)
+    app = create_app(
+        title="Antiphon customer-profile",
+        service=actions.SERVICE,
+        description="One record per customer: who is speaking, by exact identifiers, and all that they said.",
+        engine=engine,
+        access=Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks),
+        package="customer_profile",
+    )
+    app.include_router(api.router(engine, feed, clock.utc_now, region=council.organisation.region))
+    taking = Consumer(
+        service=actions.SERVICE,
+        topics=consumer.TOPICS,
+        handles=consumer.HANDLES,
+        handle=consumer.handler(WordReader(council)),
+        engine=engine,
+        kafka=settings.kafka,
+        clock=clock.utc_now,
+    )
+    await run(Service(actions.SERVICE, settings, engine, app, taking, {"changes": feed.run}))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

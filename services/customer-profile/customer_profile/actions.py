@@ -1,0 +1,289 @@
+"""What customer-profile does: each function is one verb in the transaction that it is given."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon import changes, outbox, tracing
+from antiphon.changes import Change
+from antiphon.consumer import Received, Refused
+from antiphon.contracts.base import Actor, ActorKind
+from antiphon.contracts.cases import CaseInteractionAdded, CaseOpened
+from antiphon.contracts.customers import CustomerCreated, CustomerRecord, CustomerUpdated
+from antiphon.contracts.envelope import Outgoing, encode
+from antiphon.contracts.identified import (
+    CustomerFacts,
+    IdentifiedInteractionDeleted,
+    IdentifiedInteractionEdited,
+    IdentifiedInteractionReceived,
+    Reading,
+)
+from antiphon.contracts.interactions import (
+    Identifier,
+    Interaction,
+    InteractionDeleted,
+    InteractionEdited,
+    InteractionReceived,
+)
+from customer_profile import domain, store
+from customer_profile.domain import WordReader
+
+SERVICE = "customer-profile"
+SYSTEM = Actor(kind=ActorKind.SYSTEM, id=SERVICE)
+
+
+class _Read(NamedTuple):
+    interaction: Interaction
+    reading: Reading
+    resolution: domain.Resolution
+    traceparent: str | None
+
+
+async def identify(tx: AsyncConnection, batch: Sequence[Received], words: WordReader, now: datetime) -> None:
+    """Ties every interaction of the batch to one customer and tells it, in order per customer.
+
+    The number of statements does not depend on the size of the batch. Raises Refused for an edit or deletion of what
+    was never received.
+    """
+    arrived = {
+        r.event.interaction.interaction_id: r for r in batch if isinstance(r.event, InteractionReceived)
+    }
+    later = [r for r in batch if isinstance(r.event, InteractionEdited | InteractionDeleted)]
+    named = [*arrived, *(_target(r) for r in later)]
+    if not named:
+        return
+    seen = await store.seen(tx, named)
+    new = [r for identity, r in arrived.items() if identity not in seen]
+    read = await _resolve(tx, new, words, now)
+    whose = {identity: row.customer_id for identity, row in seen.items()}
+    whose |= {r.interaction.interaction_id: r.resolution.customer_id for r in read}
+    accounts = {identity: row.account for identity, row in seen.items()}
+    accounts |= {r.interaction.interaction_id: r.interaction.account for r in read}
+    for received in later:
+        if _target(received) not in whose:
+            raise Refused(
+                f"{received.event.type} of interaction {_target(received)}, which was never received"
+            )
+    changed = [
+        (r, words.read(r.event.content, accounts[_target(r)]))
+        for r in later
+        if isinstance(r.event, InteractionEdited)
+    ]
+    await _keep_later(tx, changed, [r.event for r in later if isinstance(r.event, InteractionDeleted)])
+    customers = await store.records(tx, list({whose[identity] for identity in named}))
+    outgoing = _tell_received(read, customers, now)
+    outgoing += _tell_later(later, {id(r): reading for r, reading in changed}, whose, customers, now)
+    await outbox.publish(tx, outgoing)
+    await changes.record(
+        tx,
+        [
+            Change(
+                "timeline",
+                str(whose[identity]),
+                [f"customer:{whose[identity]}"],
+                {"interaction_id": str(identity)},
+            )
+            for identity in dict.fromkeys(
+                [*(r.interaction.interaction_id for r in read), *(_target(r) for r in later)]
+            )
+        ],
+    )
+
+
+def _target(received: Received) -> UUID:
+    event = received.event
+    if not isinstance(event, InteractionEdited | InteractionDeleted):
+        raise TypeError(event.type)
+    return event.interaction_id
+
+
+async def _resolve(
+    tx: AsyncConnection, new: Sequence[Received], words: WordReader, now: datetime
+) -> list[_Read]:
+    """Finds or makes the customers of interactions, and puts these on their timelines."""
+    if not new:
+        return []
+    interactions = [r.event.interaction for r in new if isinstance(r.event, InteractionReceived)]
+    keys = list({i.key for interaction in interactions for i, _ in domain.stated(interaction)})
+    known = await store.owners(tx, keys)
+    links = domain.claims(interactions, known, iter(uuid4, None))
+    await store.claim_identifiers(tx, links, now)
+    owners = await store.owners(tx, keys) if links else known
+    # Identifiers that another transaction claimed first are its customer's: ours is made only for those we won.
+    fresh = {link.customer_id for link in links} & set(owners.values()) - set(known.values())
+    strangers = {i.interaction_id: uuid4() for i in interactions if not domain.stated(i)}
+    await store.add_customers(
+        tx, [{"customer_id": customer, "since": now} for customer in sorted(fresh | set(strangers.values()))]
+    )
+    fresh |= set(strangers.values())
+    read: list[_Read] = []
+    for received, interaction in zip(new, interactions, strict=True):
+        stranger = strangers.get(interaction.interaction_id) or uuid4()
+        resolution = domain.resolve(interaction, owners, stranger, fresh)
+        reading = words.read(interaction.content, interaction.account)
+        read.append(_Read(interaction, reading, resolution, received.envelope.traceparent))
+    await store.add_conflicts(
+        tx, [c for r in read for c in domain.conflicts(r.interaction, owners, r.resolution.customer_id)], now
+    )
+    await _count(tx, read)
+    await store.add_spoken(tx, [_spoken(r) for r in read])
+    return read
+
+
+async def _count(tx: AsyncConnection, read: Sequence[_Read]) -> None:
+    counts = Counter(r.resolution.customer_id for r in read)
+    names: dict[UUID, tuple[str, str]] = {}
+    for r in read:
+        if r.interaction.speaker.name:
+            names.setdefault(
+                r.resolution.customer_id,
+                (r.interaction.speaker.name, f"interaction:{r.interaction.interaction_id}"),
+            )
+    await store.lock_customers(tx, list(counts))
+    await store.count_spoken(
+        tx,
+        [
+            {
+                "customer_id": customer,
+                "interactions": count,
+                "name": names.get(customer, (None, None))[0],
+                "name_source": names.get(customer, (None, None))[1],
+            }
+            for customer, count in sorted(counts.items())
+        ],
+    )
+
+
+def _spoken(r: _Read) -> dict[str, object]:
+    said = r.interaction
+    return {
+        "interaction_id": said.interaction_id,
+        "customer_id": r.resolution.customer_id,
+        "speaker_key": said.speaker_key,
+        "channel": said.channel,
+        "network": said.network,
+        "account": said.account,
+        "visibility": said.visibility,
+        "subject": said.content.subject,
+        "text": said.content.text,
+        "topics": r.reading.topics,
+        "department": r.reading.department,
+        "tone": r.reading.tone,
+        "automation": said.automation,
+        "occurred_at": said.occurred_at,
+        "accepted_at": said.accepted_at,
+    }
+
+
+async def _keep_later(
+    tx: AsyncConnection, changed: Sequence[tuple[Received, Reading]], deleted: Sequence[InteractionDeleted]
+) -> None:
+    latest = {
+        event.interaction_id: {
+            "interaction_id": event.interaction_id,
+            "subject": event.content.subject,
+            "text": event.content.text,
+            "topics": reading.topics,
+            "department": reading.department,
+            "tone": reading.tone,
+            "edited_at": event.accepted_at,
+        }
+        for received, reading in changed
+        if isinstance(event := received.event, InteractionEdited)
+    }
+    await store.edit_spoken(tx, list(latest.values()))
+    gone = {event.interaction_id: event.accepted_at for event in deleted}
+    await store.delete_spoken(tx, [{"interaction_id": i, "deleted_at": at} for i, at in gone.items()])
+
+
+Customers = dict[UUID, tuple[CustomerRecord, int]]
+
+
+def facts(record: CustomerRecord, interactions: int) -> CustomerFacts:
+    """A customer as later hops may ask about them."""
+    return CustomerFacts(
+        customer_id=record.customer_id,
+        name=record.name,
+        identifiers=[Identifier(kind=i.kind, value=i.value) for i in record.identifiers],
+        labels=record.labels,
+        since=record.since,
+        interactions=interactions,
+    )
+
+
+def _tell_received(read: Sequence[_Read], customers: Customers, now: datetime) -> list[Outgoing]:
+    outgoing: list[Outgoing] = []
+    left = Counter(r.resolution.customer_id for r in read)
+    told: set[UUID] = set()
+    for r in read:
+        customer = r.resolution.customer_id
+        record, total = customers[customer]
+        left[customer] -= 1
+        if customer not in told:
+            told.add(customer)
+            if r.resolution.identified_by == "new" and total == left[customer] + 1:
+                event = CustomerCreated(customer=record, by=SYSTEM)
+            else:
+                event = CustomerUpdated(customer=record, by=SYSTEM, changed=["interactions"])
+            outgoing.append(encode(event, source=SERVICE, time=now, traceparent=r.traceparent))
+        identified = IdentifiedInteractionReceived(
+            interaction=r.interaction,
+            customer=facts(record, total - left[customer]),
+            reading=r.reading,
+            identified_by=r.resolution.identified_by,
+        )
+        outgoing.append(encode(identified, source=SERVICE, time=now, traceparent=r.traceparent))
+    return outgoing
+
+
+def _tell_later(
+    later: Sequence[Received],
+    readings: dict[int, Reading],
+    whose: dict[UUID, UUID],
+    customers: Customers,
+    now: datetime,
+) -> list[Outgoing]:
+    outgoing: list[Outgoing] = []
+    for received in later:
+        customer = facts(*customers[whose[_target(received)]])
+        event = received.event
+        if isinstance(event, InteractionEdited):
+            told = IdentifiedInteractionEdited(edit=event, customer=customer, reading=readings[id(received)])
+            outgoing.append(encode(told, source=SERVICE, time=now, traceparent=received.envelope.traceparent))
+        elif isinstance(event, InteractionDeleted):
+            gone = IdentifiedInteractionDeleted(deletion=event, customer=customer)
+            outgoing.append(encode(gone, source=SERVICE, time=now, traceparent=received.envelope.traceparent))
+    return outgoing
+
+
+async def note_cases(tx: AsyncConnection, batch: Sequence[Received]) -> None:
+    """Keeps on timelines which case each interaction is on."""
+    on = {
+        r.event.interaction.interaction_id: r.event.case
+        for r in batch
+        if isinstance(r.event, CaseOpened | CaseInteractionAdded)
+    }
+    await store.note_cases(
+        tx,
+        [
+            {"interaction_id": identity, "case_id": case.case_id, "case_reference": case.reference}
+            for identity, case in on.items()
+        ],
+    )
+
+
+async def tell_updated(
+    tx: AsyncConnection, customer_id: UUID, changed: list[str], by: Actor, now: datetime
+) -> CustomerRecord:
+    """Tells that a person changed a customer, whose row the caller has locked; returns the customer as it is now."""
+    record, _ = (await store.records(tx, [customer_id]))[customer_id]
+    event = CustomerUpdated(customer=record, by=by, changed=changed)
+    await outbox.publish(tx, [encode(event, source=SERVICE, time=now, traceparent=tracing.current())])
+    await changes.record(
+        tx, [Change("customer", str(customer_id), [f"customer:{customer_id}"], {"changed": changed})]
+    )
+    return record

@@ -1,0 +1,13 @@
+"""Settings of customer-profile."""
+
+from pydantic_settings import SettingsConfigDict
+
+from antiphon.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """What customer-profile is told at its start, from `CUSTOMER_PROFILE_*`."""
+
+    model_config = SettingsConfigDict(env_prefix="CUSTOMER_PROFILE_", extra="ignore", frozen=True)
+
+    http_port: int = 8110

@@ -1,0 +1,285 @@
+"""Tables and set-based queries of customer-profile."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.contracts.customers import CustomerRecord, LinkedIdentifier
+from antiphon.database import AnyRow, as_json, insert_rows, metadata, plumbing_tables, recordset
+from customer_profile.domain import Conflict, Link
+
+METADATA = metadata()
+PLUMBING = plumbing_tables(METADATA)
+
+CUSTOMER = Table(
+    "customer",
+    METADATA,
+    Column("customer_id", Uuid, primary_key=True),
+    Column("name", Text),
+    Column("name_source", Text),
+    Column("labels", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("since", DateTime(timezone=True), nullable=False),
+    Column("interactions", Integer, nullable=False, server_default="0"),
+    Column("revision", Integer, nullable=False, server_default="1"),
+    Index("customer_name_ix", text("lower(name) text_pattern_ops"), "customer_id"),
+)
+
+# The owner is checked at the end of the transaction: identifiers are claimed before their customer is made.
+IDENTIFIER = Table(
+    "identifier",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column(
+        "customer_id",
+        Uuid,
+        ForeignKey("customer.customer_id", deferrable=True, initially="DEFERRED"),
+        nullable=False,
+    ),
+    Column("stated_by", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("linked_at", DateTime(timezone=True), nullable=False),
+    Index("identifier_customer_id_ix", "customer_id"),
+)
+
+UNLINKED = Table(
+    "unlinked_identifier",
+    METADATA,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("customer_id", Uuid, nullable=False),
+    Column("stated_by", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("linked_at", DateTime(timezone=True), nullable=False),
+    Column("unlinked_by", Text, nullable=False),
+    Column("unlinked_at", DateTime(timezone=True), nullable=False),
+    Index("unlinked_identifier_customer_id_ix", "customer_id"),
+)
+
+CONFLICT = Table(
+    "identifier_conflict",
+    METADATA,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("customer_id", Uuid, nullable=False),
+    Column("other_customer_id", Uuid, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Index("identifier_conflict_once_key", "key", "customer_id", "other_customer_id", unique=True),
+)
+
+SPOKEN = Table(
+    "spoken",
+    METADATA,
+    Column("interaction_id", Uuid, primary_key=True),
+    Column("customer_id", Uuid, nullable=False),
+    Column("speaker_key", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("network", Text),
+    Column("account", Text, nullable=False),
+    Column("visibility", Text, nullable=False),
+    Column("subject", Text),
+    Column("text", Text, nullable=False),
+    Column("topics", ARRAY(Text), nullable=False),
+    Column("department", Text),
+    Column("tone", Text, nullable=False),
+    Column("automation", Text, nullable=False),
+    Column("occurred_at", DateTime(timezone=True), nullable=False),
+    Column("accepted_at", DateTime(timezone=True), nullable=False),
+    Column("edited_at", DateTime(timezone=True)),
+    Column("deleted_at", DateTime(timezone=True)),
+    Column("case_id", Uuid),
+    Column("case_reference", Text),
+    Column("earlier", JSONB, nullable=False, server_default="[]"),
+    Index("spoken_timeline_ix", "customer_id", text("occurred_at desc"), text("interaction_id desc")),
+)
+
+_KEYS = bindparam("keys", type_=ARRAY(TEXT))
+_IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
+
+_OWNERS = text("select key, customer_id from identifier where key = any(:keys)").bindparams(_KEYS)
+_SEEN = text(
+    "select interaction_id, customer_id, account from spoken where interaction_id = any(:ids)"
+).bindparams(_IDS)
+_LOCK = text(
+    "select customer_id from customer where customer_id = any(:ids) order by customer_id for update"
+).bindparams(_IDS)
+_RECORDS = text(
+    """
+    select c.customer_id, c.name, c.labels, c.since, c.interactions, c.revision, i.identifiers
+    from customer c
+    left join lateral (
+        select json_agg(json_build_object('kind', kind, 'value', value, 'stated_by', stated_by, 'source', source,
+                                          'linked_at', linked_at) order by linked_at, key) as identifiers
+        from identifier where customer_id = c.customer_id
+    ) i on true
+    where c.customer_id = any(:ids)
+    """
+).bindparams(_IDS)
+
+
+async def owners(tx: AsyncConnection, keys: Sequence[str]) -> dict[str, UUID]:
+    """Whose each identifier is; unknown ones are absent."""
+    rows = await tx.execute(_OWNERS, {"keys": list(keys)})
+    return {row.key: row.customer_id for row in rows}
+
+
+async def seen(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
+    """Which of these interactions are on the timeline already: interaction_id, customer_id, account."""
+    rows = await tx.execute(_SEEN, {"ids": list(ids)})
+    return {row.interaction_id: row for row in rows}
+
+
+async def claim_identifiers(tx: AsyncConnection, links: Sequence[Link], now: datetime) -> None:
+    """Links identifiers that nobody has. In one order for all transactions, so that two never wait for each other.
+
+    Who comes second waits for the first to commit and then finds the identifier taken: the caller reads owners again.
+    """
+    rows = [
+        {
+            "key": link.key,
+            "kind": link.identifier.kind,
+            "value": link.identifier.value,
+            "customer_id": link.customer_id,
+            "stated_by": link.stated_by,
+            "source": link.source,
+            "linked_at": now,
+        }
+        for link in sorted(links)
+    ]
+    await insert_rows(tx, IDENTIFIER, rows, then="order by r.key on conflict do nothing")
+
+
+async def add_customers(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Makes customers (customer_id, since)."""
+    await insert_rows(tx, CUSTOMER, rows, then="on conflict do nothing")
+
+
+async def lock_customers(tx: AsyncConnection, ids: Sequence[UUID]) -> None:
+    """Locks customers in id order: events about them are then written in commit order."""
+    await tx.execute(_LOCK, {"ids": sorted(ids)})
+
+
+async def count_spoken(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Adds to each customer's count, and gives a name to who has none: (customer_id, interactions, name, name_source)."""
+    if not rows:
+        return
+    given = recordset([CUSTOMER.c[n] for n in ("customer_id", "interactions", "name", "name_source")])
+    await tx.execute(
+        text(
+            "update customer c set interactions = c.interactions + r.interactions, revision = c.revision + 1, "
+            "name = coalesce(c.name, r.name), "
+            "name_source = case when c.name is null and r.name is not null then r.name_source else c.name_source end "
+            f"from {given} r where c.customer_id = r.customer_id"
+        ),
+        {"rows": as_json(rows)},
+    )
+
+
+async def records(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, tuple[CustomerRecord, int]]:
+    """Customers with their identifiers, and how often each has spoken."""
+    rows = await tx.execute(_RECORDS, {"ids": list(ids)})
+    return {
+        row.customer_id: (
+            CustomerRecord(
+                customer_id=row.customer_id,
+                name=row.name,
+                labels=row.labels,
+                identifiers=[
+                    LinkedIdentifier.model_validate(identifier) for identifier in row.identifiers or []
+                ],
+                since=row.since,
+                revision=row.revision,
+            ),
+            row.interactions,
+        )
+        for row in rows
+    }
+
+
+async def add_spoken(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Adds interactions to timelines."""
+    await insert_rows(tx, SPOKEN, rows, then="on conflict do nothing")
+
+
+async def edit_spoken(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Gives interactions their new words (interaction_id, subject, text, topics, department, tone, edited_at).
+
+    What was said before is kept in `earlier`.
+    """
+    if not rows:
+        return
+    given = recordset([SPOKEN.c[name] for name in rows[0]])
+    await tx.execute(
+        text(
+            "update spoken s set earlier = s.earlier || jsonb_build_array(jsonb_build_object("
+            "'subject', s.subject, 'text', s.text, 'until', r.edited_at)), subject = r.subject, text = r.text, "
+            "topics = r.topics, department = r.department, tone = r.tone, edited_at = r.edited_at "
+            f"from {given} r where s.interaction_id = r.interaction_id "
+            "and (s.edited_at is null or s.edited_at < r.edited_at)"
+        ),
+        {"rows": as_json(rows)},
+    )
+
+
+async def delete_spoken(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Marks interactions as taken back (interaction_id, deleted_at)."""
+    if not rows:
+        return
+    given = recordset([SPOKEN.c.interaction_id, SPOKEN.c.deleted_at])
+    await tx.execute(
+        text(
+            f"update spoken s set deleted_at = r.deleted_at from {given} r "
+            "where s.interaction_id = r.interaction_id and s.deleted_at is null"
+        ),
+        {"rows": as_json(rows)},
+    )
+
+
+async def note_cases(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keeps which case an interaction is on (interaction_id, case_id, case_reference)."""
+    if not rows:
+        return
+    given = recordset([SPOKEN.c.interaction_id, SPOKEN.c.case_id, SPOKEN.c.case_reference])
+    await tx.execute(
+        text(
+            "update spoken s set case_id = r.case_id, case_reference = r.case_reference "
+            f"from {given} r where s.interaction_id = r.interaction_id"
+        ),
+        {"rows": as_json(rows)},
+    )
+
+
+async def add_conflicts(tx: AsyncConnection, conflicts: Sequence[Conflict], now: datetime) -> None:
+    """Keeps for a person that an identifier was stated by one customer and is another's; each once."""
+    rows = [
+        {
+            "key": conflict.identifier.key,
+            "customer_id": conflict.customer_id,
+            "other_customer_id": conflict.other_customer_id,
+            "source": conflict.source,
+            "at": now,
+        }
+        for conflict in conflicts
+    ]
+    await insert_rows(tx, CONFLICT, rows, then="on conflict do nothing")
