@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -320,7 +321,7 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, region: str) 
 def _normalised(kind: str, value: str, region: str) -> str:
     readers = {
         "email": identifiers.email,
-        "phone": lambda text: identifiers.phone(text, region),
+        "phone": partial(identifiers.phone, region=region),
         "account": identifiers.account,
         "did": identifiers.did,
     }

@@ -1,0 +1,49 @@
+"""Wires case-mgmt together and runs it."""
+
+import asyncio
+from functools import partial
+
+from antiphon import clock, logs
+from antiphon.access import Access
+from antiphon.changes import ChangeFeed
+from antiphon.consumer import Consumer
+from antiphon.database import create_engine
+from antiphon.service import Service, run
+from antiphon.web import create_app
+from case_mgmt import actions, api, consumer
+from case_mgmt.domain import tokens
+from case_mgmt.settings import Settings
+
+
+async def main() -> None:
+    """Runs the service until it is told to stop."""
+    settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
+    logs.configure(actions.SERVICE, settings.log_format)
+    secret = settings.case_token_secret.get_secret_value()
+    former = settings.case_token_previous_secret
+    secrets = [secret, *([former.get_secret_value()] if former else [])]
+    engine = create_engine(settings.database_url.get_secret_value())
+    feed = ChangeFeed(engine)
+    app = create_app(
+        title="Antiphon case-mgmt",
+        service=actions.SERVICE,
+        description="Cases: what customers want settled, all that was said and done about it, and the answers.",
+        engine=engine,
+        access=Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks),
+        package="case_mgmt",
+    )
+    app.include_router(api.router(engine, feed, clock.utc_now, token_secret=secret))
+    taking = Consumer(
+        service=actions.SERVICE,
+        topics=consumer.TOPICS,
+        handles=consumer.HANDLES,
+        handle=consumer.handler(partial(tokens.read, secrets=secrets), settings.reopen_closed_within),
+        engine=engine,
+        kafka=settings.kafka,
+        clock=clock.utc_now,
+    )
+    await run(Service(actions.SERVICE, settings, engine, app, taking, {"changes": feed.run}))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

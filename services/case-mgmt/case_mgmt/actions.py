@@ -1,0 +1,406 @@
+"""What case-mgmt does with what it hears: a batch is folded into the cases that it touches, then written.
+
+Each function is one verb in the transaction that it is given. The number of statements does not depend on the size
+of the batch.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon import changes, ids, outbox
+from antiphon.changes import Change
+from antiphon.consumer import Received, Refused
+from antiphon.contracts import cases as said
+from antiphon.contracts.base import Actor, ActorKind, Event
+from antiphon.contracts.envelope import Outgoing, encode
+from antiphon.contracts.identified import (
+    IdentifiedInteractionDeleted,
+    IdentifiedInteractionEdited,
+    IdentifiedInteractionReceived,
+    Reading,
+)
+from antiphon.contracts.interactions import Interaction
+from antiphon.contracts.replies import ReplyFailed, ReplySent
+from antiphon.contracts.work import SlaBreached, SlaMet, WorkAccepted, WorkCompleted, WorkEvent
+from case_mgmt import store
+from case_mgmt.domain.case import Case, interaction_facts, joined, opened
+from case_mgmt.domain.states import Trigger
+from case_mgmt.domain.threading import Known, thread
+
+SERVICE = "case-mgmt"
+SYSTEM = Actor(kind=ActorKind.SYSTEM, id=SERVICE)
+
+
+@dataclass
+class Unit:
+    """Cases in hand: what is known of them, and what a transaction is going to write, in order."""
+
+    cases: dict[UUID, Case]
+    now: datetime
+    added: set[UUID] = field(default_factory=set[UUID])
+    touched: set[UUID] = field(default_factory=set[UUID])
+    entries: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    outgoing: list[Outgoing] = field(default_factory=list[Outgoing])
+
+    def put(self, case: Case, *, new: bool = False) -> None:
+        """The case as it stands after a change."""
+        self.cases[case.case_id] = case
+        self.touched.add(case.case_id)
+        if new:
+            self.added.add(case.case_id)
+
+    def tell(self, event: Event, traceparent: str | None) -> None:
+        """An event to publish."""
+        self.outgoing.append(encode(event, source=SERVICE, time=self.now, traceparent=traceparent))
+
+    def record(
+        self, case_id: UUID, key: str, kind: str, at: datetime, actor: Actor, data: dict[str, Any]
+    ) -> None:
+        """An entry of the record."""
+        self.entries.append(
+            {
+                "case_id": case_id,
+                "natural_key": key,
+                "kind": kind,
+                "at": at,
+                "recorded_at": self.now,
+                "actor": actor.model_dump(),
+                "data": data,
+            }
+        )
+
+    def move(self, case: Case, after: Case, by: Actor, reason: str, traceparent: str | None) -> Case:
+        """Puts `after` in the place of `case`, and records and tells a change of status."""
+        self.put(after)
+        if after.status != case.status:
+            key = f"status:{case.case_id}:{after.revision}"
+            told = {"previous": case.status, "status": after.status, "reason": reason}
+            self.record(case.case_id, key, "status-changed", self.now, by, told)
+            self.tell(
+                said.CaseStatusChanged(case=after.facts(), previous=case.status, by=by, reason=reason),
+                traceparent,
+            )
+        return after
+
+    async def write(self, tx: AsyncConnection) -> None:
+        """Writes all of it, in a constant number of statements."""
+        touched = [self.cases[case_id] for case_id in sorted(self.touched)]
+        await store.add_cases(tx, [case for case in touched if case.case_id in self.added])
+        await store.change_cases(tx, [case for case in touched if case.case_id not in self.added])
+        await store.add_entries(tx, self.entries)
+        await outbox.publish(tx, self.outgoing)
+        await changes.record(tx, [_change(case) for case in touched])
+
+
+def _change(case: Case) -> Change:
+    audience = [f"case:{case.case_id}", f"customer:{case.customer_id}"]
+    audience += [f"agent:{case.assignee}"] if case.assignee else []
+    audience += [f"queue:{case.queue}"] if case.queue else []
+    return Change(
+        "case",
+        str(case.case_id),
+        audience,
+        {"reference": case.reference, "status": case.status, "revision": case.revision},
+    )
+
+
+def natural_key(received: Received) -> str:
+    """What makes an event the same entry of the record when it comes again."""
+    event = received.event
+    match event:
+        case IdentifiedInteractionReceived():
+            return f"interaction:{event.interaction.interaction_id}"
+        case IdentifiedInteractionEdited():
+            return f"edit:{event.edit.interaction_id}:{event.edit.revision}"
+        case IdentifiedInteractionDeleted():
+            return f"deletion:{event.deletion.interaction_id}"
+        case ReplySent() | ReplyFailed():
+            return f"{event.type}:{event.reply_id}"
+        case _:
+            return f"event:{received.envelope.id}"
+
+
+async def take(
+    tx: AsyncConnection,
+    batch: Sequence[Received],
+    *,
+    number_in: Callable[[str | None], int | None],
+    reopen_closed_within: timedelta,
+    now: datetime,
+) -> None:
+    """Folds a batch into its cases. What is on the record already changes nothing.
+
+    Raises Refused for an edit, deletion or reply that belongs to nothing known.
+    """
+    fresh = {natural_key(received): received for received in batch}
+    for key in await store.recorded(tx, list(fresh)):
+        del fresh[key]
+    if not fresh:
+        return
+    events = list(fresh.values())
+    heard = [r.event for r in events if isinstance(r.event, IdentifiedInteractionReceived)]
+    later = [_later(r.event) for r in events if _later(r.event) is not None]
+    places = await store.places(tx, [identity for identity in later if identity])
+    refs = {
+        ref
+        for event in heard
+        for ref in (event.interaction.thread.native_id, *event.interaction.thread.answers)
+    }
+    by_reference = await store.referred(tx, list(refs)) if refs else {}
+    numbers = {n for event in heard if (n := number_in(event.interaction.thread.case_token)) is not None}
+    wanted = {case_id for found in by_reference.values() for case_id in found}
+    wanted |= {row.case_id for row in places.values()}
+    wanted |= {r.event.work.case_id for r in events if isinstance(r.event, WorkEvent)}
+    wanted |= {r.event.case_id for r in events if isinstance(r.event, ReplySent | ReplyFailed)}
+    cases = await store.load(
+        tx, list(wanted), list(numbers), list({event.customer.customer_id for event in heard})
+    )
+    replies = await store.replies(
+        tx, [r.event.reply_id for r in events if isinstance(r.event, ReplySent | ReplyFailed)]
+    )
+    fold = _Fold(
+        Unit(cases, now),
+        by_number={case.number: case.case_id for case in cases.values()},
+        by_reference=by_reference,
+        number_in=number_in,
+        reopen_closed_within=reopen_closed_within,
+        new_numbers=await store.numbers(tx, len(heard)),
+        interactions={
+            identity: (
+                row.case_id,
+                Interaction.model_validate(row.interaction),
+                Reading.model_validate(row.reading),
+            )
+            for identity, row in places.items()
+        },
+        awaited={reply_id: row.awaited_since for reply_id, row in replies.items()},
+    )
+    for received in events:
+        fold.take(received)
+    await fold.unit.write(tx)
+    await store.add_interactions(tx, fold.heard)
+    await store.add_references(tx, fold.references)
+    await store.edit_interactions(tx, list(fold.edited.values()))
+    await store.delete_interactions(tx, fold.deleted)
+    await store.finish_replies(tx, fold.finished)
+
+
+def _later(event: Event) -> UUID | None:
+    match event:
+        case IdentifiedInteractionEdited():
+            return event.edit.interaction_id
+        case IdentifiedInteractionDeleted():
+            return event.deletion.interaction_id
+        case _:
+            return None
+
+
+@dataclass
+class _Fold:
+    """One batch on its way into its cases."""
+
+    unit: Unit
+    by_number: dict[int, UUID]
+    by_reference: dict[str, list[UUID]]
+    number_in: Callable[[str | None], int | None]
+    reopen_closed_within: timedelta
+    new_numbers: list[int]
+    interactions: dict[UUID, tuple[UUID, Interaction, Reading]]
+    awaited: dict[UUID, datetime | None]
+    heard: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    references: list[tuple[str, UUID]] = field(default_factory=list[tuple[str, UUID]])
+    edited: dict[UUID, dict[str, Any]] = field(default_factory=dict[UUID, dict[str, Any]])
+    deleted: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    finished: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+    def take(self, received: Received) -> None:
+        """One event."""
+        key, trace = natural_key(received), received.envelope.traceparent
+        match received.event:
+            case IdentifiedInteractionReceived() as event:
+                self._hear(event, key, trace)
+            case IdentifiedInteractionEdited() as event:
+                self._edit(event, key, trace)
+            case IdentifiedInteractionDeleted() as event:
+                self._delete(event, key, trace)
+            case ReplySent() | ReplyFailed() as event:
+                self._finish(event, key, trace)
+            case WorkEvent() as event:
+                self._follow(event, key, received.envelope.time or self.unit.now, trace)
+            case _:
+                raise Refused(f"{received.event.type} is not for this service")
+
+    def _hear(self, event: IdentifiedInteractionReceived, key: str, trace: str | None) -> None:
+        interaction, customer, reading, now = event.interaction, event.customer, event.reading, self.unit.now
+        known = Known(self.unit.cases, self.by_number, self.by_reference)
+        found = thread(
+            interaction, reading, customer.customer_id, known, self.number_in, now, self.reopen_closed_within
+        )
+        facts = interaction_facts(interaction, reading)
+        if found.case_id is None:
+            case_id = ids.derived_id("case", str(interaction.interaction_id))
+            number = self.new_numbers.pop(0)
+            case = opened(case_id, number, interaction, customer, reading, found.related, now)
+            self.by_number[number] = case_id
+            self.unit.put(case, new=True)
+            self.unit.tell(said.CaseOpened(case=case.facts(), interaction=facts), trace)
+        else:
+            before = self.unit.cases[found.case_id]
+            case = joined(before, interaction, customer, reading, now)
+            self.unit.put(case)
+            self.unit.tell(
+                said.CaseInteractionAdded(case=case.facts(), interaction=facts, threaded_by=found.by), trace
+            )
+            if case.status != before.status:
+                by = Actor(kind=ActorKind.CUSTOMER, id=str(customer.customer_id), name=customer.name)
+                self._status(before, case, by, Trigger.CUSTOMER_SPOKE.value, trace)
+        speaker = Actor(kind=ActorKind.CUSTOMER, id=str(customer.customer_id), name=interaction.speaker.name)
+        told = {"interaction_id": str(interaction.interaction_id), "threaded_by": found.by.value}
+        if found.related:
+            told["related_case_id"] = str(found.related)
+        self.unit.record(case.case_id, key, "interaction", interaction.occurred_at, speaker, told)
+        self.heard.append(
+            {
+                "interaction_id": interaction.interaction_id,
+                "case_id": case.case_id,
+                "interaction": interaction,
+                "reading": reading,
+                "threaded_by": found.by,
+                "occurred_at": interaction.occurred_at,
+                "accepted_at": interaction.accepted_at,
+            }
+        )
+        self.interactions[interaction.interaction_id] = (case.case_id, interaction, reading)
+        names = [interaction.thread.native_id]
+        # A conversation's own id is told by each of its messages: the next one finds the case by it.
+        names += [name for name in interaction.thread.answers if name.startswith("conversation:")]
+        for name in names:
+            self.references.append((name, case.case_id))
+            self.by_reference.setdefault(name, []).insert(0, case.case_id)
+
+    def _status(self, before: Case, after: Case, by: Actor, reason: str, trace: str | None) -> None:
+        told = {"previous": before.status, "status": after.status, "reason": reason}
+        self.unit.record(
+            after.case_id,
+            f"status:{after.case_id}:{after.revision}",
+            "status-changed",
+            self.unit.now,
+            by,
+            told,
+        )
+        self.unit.tell(
+            said.CaseStatusChanged(case=after.facts(), previous=before.status, by=by, reason=reason), trace
+        )
+
+    def _place(self, interaction_id: UUID, what: str) -> tuple[Case, Interaction, Reading]:
+        place = self.interactions.get(interaction_id)
+        if place is None:
+            raise Refused(f"{what} of interaction {interaction_id}, which is on no case")
+        return self.unit.cases[place[0]], place[1], place[2]
+
+    def _edit(self, event: IdentifiedInteractionEdited, key: str, trace: str | None) -> None:
+        edit = event.edit
+        case, before, _ = self._place(edit.interaction_id, "edit")
+        interaction = before.model_copy(update={"content": edit.content})
+        self.interactions[edit.interaction_id] = (case.case_id, interaction, event.reading)
+        self.edited[edit.interaction_id] = {
+            "interaction_id": edit.interaction_id,
+            "interaction": interaction,
+            "reading": event.reading,
+            "at": edit.accepted_at,
+        }
+        after = case.changed(self.unit.now, words_revision=case.revision + 1)
+        self.unit.put(after)
+        facts = interaction_facts(interaction, event.reading)
+        self.unit.tell(said.CaseInteractionEdited(case=after.facts(), interaction=facts), trace)
+        who = Actor(kind=ActorKind.CUSTOMER, id=str(event.customer.customer_id), name=event.customer.name)
+        told = {"interaction_id": str(edit.interaction_id), "revision": edit.revision}
+        self.unit.record(case.case_id, key, "interaction-edited", edit.occurred_at, who, told)
+
+    def _delete(self, event: IdentifiedInteractionDeleted, key: str, trace: str | None) -> None:
+        gone = event.deletion
+        case, _, _ = self._place(gone.interaction_id, "deletion")
+        self.deleted.append({"interaction_id": gone.interaction_id, "deleted_at": gone.accepted_at})
+        after = case.changed(self.unit.now)
+        self.unit.put(after)
+        self.unit.tell(
+            said.CaseInteractionDeleted(case=after.facts(), interaction_id=gone.interaction_id), trace
+        )
+        who = Actor(kind=ActorKind.CUSTOMER, id=str(event.customer.customer_id), name=event.customer.name)
+        told = {"interaction_id": str(gone.interaction_id)}
+        self.unit.record(case.case_id, key, "interaction-deleted", gone.occurred_at, who, told)
+
+    def _finish(self, event: ReplySent | ReplyFailed, key: str, trace: str | None) -> None:
+        case = self.unit.cases.get(event.case_id)
+        if case is None or event.reply_id not in self.awaited:
+            raise Refused(f"{event.type} of reply {event.reply_id}, which nobody asked for")
+        actor = Actor(kind=ActorKind.SYSTEM, id=f"ingest:{event.channel}")
+        if isinstance(event, ReplySent):
+            self.unit.put(case.changed(self.unit.now, replies=case.replies + 1))
+            told: dict[str, Any] = {"reply_id": str(event.reply_id), "link": event.link}
+            self.unit.record(case.case_id, key, "reply-sent", event.sent_at, actor, told)
+            self.references += [(native, case.case_id) for native in event.native_ids]
+            end = {
+                "state": "sent",
+                "finished_at": event.sent_at,
+                "native_ids": event.native_ids,
+                "reason": None,
+            }
+        else:
+            since = case.awaiting_answer_since or self.awaited[event.reply_id] or event.failed_at
+            after = case.moved(
+                Trigger.REPLY_FAILED,
+                self.unit.now,
+                awaiting_answer_since=since,
+                words_revision=case.revision + 1,
+            )
+            self.unit.move(case, after, actor, Trigger.REPLY_FAILED.value, trace)
+            told = {"reply_id": str(event.reply_id), "reason": event.reason, "outcome": event.outcome}
+            self.unit.record(case.case_id, key, "reply-failed", event.failed_at, actor, told)
+            end = {
+                "state": "failed",
+                "finished_at": event.failed_at,
+                "native_ids": [],
+                "reason": event.reason,
+            }
+        self.finished.append({"reply_id": event.reply_id, **end})
+
+    def _follow(self, event: WorkEvent, key: str, at: datetime, trace: str | None) -> None:
+        """The assignee, queue and due time are routing's: the case keeps a copy."""
+        work = event.work
+        case = self.unit.cases.get(work.case_id)
+        if case is None:
+            raise Refused(f"{event.type} of case {work.case_id}, which is not here")
+        offer = getattr(event, "offer", None)
+        kept = case.assignee_name if case.assignee == work.agent_id else None
+        name = offer.agent_name if offer is not None and offer.agent_id == work.agent_id else kept
+        accepted = work.state == "accepted"
+        shown: dict[str, Any] = {
+            "assignee": work.agent_id if accepted else None,
+            "assignee_name": name if accepted else None,
+            "queue": None if isinstance(event, WorkCompleted) else work.queue,
+            "work_state": work.state,
+            "due_at": None if isinstance(event, SlaMet | WorkCompleted) else work.due_at,
+            "breached": isinstance(event, SlaBreached) or (case.breached and not isinstance(event, SlaMet)),
+        }
+        by = Actor(kind=ActorKind.SYSTEM, id="routing")
+        if isinstance(event, WorkAccepted):
+            by = Actor(kind=ActorKind.AGENT, id=event.offer.agent_id, name=event.offer.agent_name)
+            after = case.moved(Trigger.WORK_ACCEPTED, self.unit.now, **shown)
+            self.unit.move(case, after, by, Trigger.WORK_ACCEPTED.value, trace)
+        else:
+            self.unit.put(case.changed(self.unit.now, **shown))
+        told = event.model_dump(mode="json", exclude={"work"}) | {
+            "queue": work.queue,
+            "due_at": _text(work.due_at),
+        }
+        self.unit.record(case.case_id, key, event.type.removesuffix(".v1"), at, by, told)
+
+
+def _text(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

@@ -1,0 +1,364 @@
+"""The HTTP door of case-mgmt: cases whole and in lists, answers, notes, live changes.
+
+Everybody of the staff sees every case for now; walls between departments are a policy that comes later.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel, Field, StringConstraints
+from sqlalchemy import func, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from antiphon import pages, tracing
+from antiphon.access import STAFF, Identity, Role, require
+from antiphon.changes import Change, ChangeFeed
+from antiphon.clock import Clock
+from antiphon.contracts.base import Actor
+from antiphon.contracts.cases import CaseFacts
+from antiphon.contracts.identified import Reading
+from antiphon.contracts.interactions import Interaction
+from antiphon.contracts.replies import ReplyRequested
+from antiphon.database import AnyRow
+from antiphon.pages import Page
+from antiphon.problems import Problem, not_found, problems
+from antiphon.web import Body, Words
+from case_mgmt import store
+from case_mgmt.actions import Unit
+from case_mgmt.domain.case import Case
+from case_mgmt.domain.states import SETTERS, TRANSITIONS
+from case_mgmt.replies import NewReply, request_reply
+
+Reader = Annotated[Identity, Depends(require(*STAFF))]
+Writer = Annotated[Identity, Depends(require(Role.AGENT, Role.SUPERVISOR))]
+Counter = Annotated[Identity, Depends(require(*STAFF, Role.INTEGRATION))]
+Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=200)]
+Key = Annotated[
+    str, Header(alias="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")
+]  # fmt: skip
+Match = Annotated[
+    str | None, Header(alias="If-Match", max_length=50, description='The ETag that you saw, e.g. `"3"`.')
+]
+Name = Annotated[Words | None, Query(max_length=200)]
+Status = Literal["new", "open", "pending", "resolved", "closed"]
+
+
+class CaseView(CaseFacts):
+    """A case in a list; queue, assignee and due time are a copy of routing's."""
+
+    changed_at: datetime
+    assignee: str | None
+    assignee_name: str | None
+    queue: str | None
+    work_state: str | None
+    due_at: datetime | None
+    breached: bool
+
+
+class InteractionView(BaseModel):
+    """What was said. Words that were taken back are not shown."""
+
+    interaction: Interaction
+    reading: Reading
+    threaded_by: str
+    earlier: list[dict[str, Any]] = Field(description="Former words, when it was edited.")
+    deleted_at: datetime | None
+
+
+class ReplyView(BaseModel):
+    """An answer and what became of it."""
+
+    reply_id: UUID
+    case_id: UUID
+    answers: UUID
+    channel: str
+    text: str
+    author: Actor
+    state: Literal["requested", "sent", "failed"]
+    requested_at: datetime
+    finished_at: datetime | None
+    reason: str | None
+
+
+class Entry(BaseModel):
+    """One thing that happened, as it is on the record."""
+
+    id: int
+    kind: str
+    at: datetime
+    recorded_at: datetime
+    actor: Actor
+    data: dict[str, Any]
+
+
+class WholeCase(BaseModel):
+    """A case with everything on it, in order."""
+
+    case: CaseView
+    interactions: list[InteractionView]
+    replies: list[ReplyView]
+    entries: list[Entry]
+
+
+class NewNote(Body):
+    """An internal note: never sent, stops no clock."""
+
+    text: Annotated[Words, StringConstraints(min_length=1, max_length=20_000, strip_whitespace=True)]
+
+
+class NewStatus(Body):
+    """Where the case is to stand, and why."""
+
+    status: Literal["open", "pending", "resolved", "closed"]
+    reason: Annotated[Words, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
+
+
+class Counts(BaseModel):
+    """What this service has on record."""
+
+    interactions: int
+    cases: dict[str, int]
+    replies: dict[str, int]
+    dead_letters: int
+
+
+def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret: str) -> APIRouter:  # noqa: C901
+    """The routes."""
+    routes = APIRouter()
+
+    @routes.get("/cases", tags=["cases"], responses=problems(400))
+    async def list_cases(
+        who: Reader, cursor: Cursor = None, limit: Limit = 50, status: Status | None = None,
+        department: Name = None, queue: Name = None, customer_id: UUID | None = None,
+        assignee: Annotated[Words | None, Query(max_length=200, description="An agent's id, or `me`.")] = None,
+        reference: Annotated[str | None, Query(pattern=r"^C-[0-9]{1,15}$")] = None,
+        *, awaiting_answer: Annotated[bool, Query(description="Only those that wait for us.")] = False,
+    ) -> Page[CaseView]:  # fmt: skip
+        """Cases, the newest change first."""
+        c = store.CASE.c
+        query = select(store.CASE).order_by(c.changed_at.desc(), c.case_id.desc())
+        wanted: dict[Any, Any] = {
+            c.status: status, c.department: department, c.queue: queue, c.customer_id: customer_id,
+            c.assignee: who.subject if assignee == "me" else assignee,
+            c.number: int(reference[2:]) if reference else None,
+        }  # fmt: skip
+        for column, value in wanted.items():
+            if value is not None:
+                query = query.where(column == value)
+        if awaiting_answer:
+            query = query.where(c.awaiting_answer_since.is_not(None))
+        if cursor:
+            at, last = pages.decode_cursor(cursor, (str, str))
+            query = query.where(tuple_(c.changed_at, c.case_id) < (pages.time(at), pages.uuid(last)))
+        async with engine.connect() as connection:
+            rows = (await connection.execute(query.limit(limit + 1))).mappings().all()
+        cases = [Case(**row) for row in rows[:limit]]
+        last_one = cases[-1] if len(rows) > limit else None
+        return Page(
+            items=[_view(case) for case in cases],
+            next=pages.encode_cursor(last_one.changed_at.isoformat(), str(last_one.case_id))
+            if last_one
+            else None,
+        )
+
+    @routes.get("/cases/{case_id}", tags=["cases"], responses=problems(404))
+    async def get_case(case_id: UUID, who: Reader, response: Response) -> WholeCase:
+        """The case whole: what was said, answered and done, in order. The ETag is what a reply must have seen."""
+        del who
+        async with engine.connect() as connection:
+            await connection.execution_options(isolation_level="REPEATABLE READ")
+            whole = await _whole(connection, case_id)
+        response.headers["ETag"] = f'"{whole.case.revision}"'
+        return whole
+
+    @routes.post(
+        "/cases/{case_id}/replies", status_code=201, tags=["replies"],
+        responses={200: {"model": ReplyView, "description": "A repeat: the first answer"}, **problems(400, 404, 409, 412, 428)},
+    )  # fmt: skip
+    async def reply(
+        case_id: UUID, given: NewReply, who: Writer, key: Key, response: Response, if_match: Match = None
+    ) -> ReplyView:
+        """Answers the customer through the channel on which they spoke. Durable when answered here; then it is sent."""
+        async with engine.begin() as tx:
+            row, repeated = await request_reply(
+                tx,
+                case_id,
+                given,
+                key=key,
+                seen=_revision(if_match),
+                who=who,
+                secret=token_secret,
+                now=clock(),
+            )
+        if repeated:
+            response.status_code = 200
+            response.headers["Idempotency-Replayed"] = "true"
+        return _reply(row)
+
+    @routes.post("/cases/{case_id}/notes", status_code=201, tags=["cases"], responses=problems(400, 404))
+    async def note(case_id: UUID, given: NewNote, who: Writer) -> CaseView:
+        """Adds an internal note to the record."""
+        async with engine.begin() as tx:
+            case = await _locked(tx, case_id)
+            unit = Unit({case_id: case}, clock())
+            unit.put(case.changed(unit.now))
+            unit.record(case_id, f"note:{uuid4()}", "note", unit.now, who.actor(), {"text": given.text})
+            await unit.write(tx)
+        return _view(unit.cases[case_id])
+
+    @routes.post("/cases/{case_id}/status", tags=["cases"], responses=problems(400, 404, 409))
+    async def set_status(case_id: UUID, given: NewStatus, who: Writer) -> CaseView:
+        """Sets the status, with a reason. The status that it has already: nothing changes."""
+        async with engine.begin() as tx:
+            case = await _locked(tx, case_id)
+            if case.status != given.status:
+                trigger = SETTERS[given.status]
+                if (case.status, trigger) not in TRANSITIONS:
+                    raise Problem(409, "Conflict", f"A case that is {case.status} can't be {trigger}.")
+                unit = Unit({case_id: case}, clock())
+                settled = given.status in {"resolved", "closed"}
+                since = None if settled else case.awaiting_answer_since
+                after = case.moved(trigger, unit.now, awaiting_answer_since=since)
+                case = unit.move(case, after, who.actor(), given.reason, tracing.current())
+                await unit.write(tx)
+        return _view(case)
+
+    @routes.get("/replies/{reply_id}", tags=["replies"], responses=problems(404))
+    async def get_reply(reply_id: UUID, who: Reader) -> ReplyView:
+        """An answer and what became of it."""
+        del who
+        async with engine.connect() as connection:
+            found = await store.replies(connection, [reply_id])
+        if reply_id not in found:
+            raise not_found("reply")
+        return _reply(found[reply_id])
+
+    @routes.get("/counts", tags=["counts"])
+    async def counts(who: Counter) -> Counts:
+        """How much is on record."""
+        del who
+        async with engine.connect() as connection:
+            interactions = await connection.scalar(select(func.count()).select_from(store.INTERACTION))
+            cases = await connection.execute(
+                select(store.CASE.c.status, func.count()).group_by(store.CASE.c.status)
+            )
+            replies = await connection.execute(
+                select(store.REPLY.c.state, func.count()).group_by(store.REPLY.c.state)
+            )
+            dead = await connection.scalar(text("select count(*) from dead_letter where replayed_at is null"))
+        return Counts(
+            interactions=interactions or 0,
+            cases={str(state): int(n) for state, n in cases},
+            replies={str(state): int(n) for state, n in replies},
+            dead_letters=dead or 0,
+        )
+
+    @routes.get("/changes", tags=["live"], response_class=EventSourceResponse)
+    async def follow(
+        who: Reader,
+        case_id: UUID | None = None,
+        queue: Name = None,
+        last_event_id: Annotated[str | None, Header(max_length=100)] = None,
+        *,
+        mine: Annotated[bool, Query(description="Only cases that are mine.")] = False,
+    ) -> AsyncIterator[ServerSentEvent]:
+        """Server-sent events `case`; resumes by Last-Event-ID; `reset` asks to fetch anew."""
+        wanted = [f"case:{case_id}"] if case_id else []
+        wanted += [f"queue:{queue}"] if queue else []
+        wanted += [f"agent:{who.subject}"] if mine else []
+
+        def visible(change: Change) -> bool:
+            return all(name in change.audience for name in wanted)
+
+        async for event in feed.stream(last_event_id, visible):
+            yield event
+
+    return routes
+
+
+def _revision(if_match: str | None) -> int | None:
+    if if_match is None:
+        return None
+    digits = if_match.removeprefix("W/").strip('"')
+    if not digits.isdecimal() or len(digits) > 9:
+        wrong = {"header": "If-Match", "detail": 'is not an ETag of a case, e.g. "3"'}
+        raise Problem(422, "Invalid input", "Some of what was sent can't be used.", errors=[wrong])
+    return int(digits)
+
+
+async def _locked(tx: AsyncConnection, case_id: UUID) -> Case:
+    cases = await store.load(tx, [case_id])
+    if case_id not in cases:
+        raise not_found("case")
+    return cases[case_id]
+
+
+async def _whole(connection: AsyncConnection, case_id: UUID) -> WholeCase:
+    case = (
+        (await connection.execute(select(store.CASE).where(store.CASE.c.case_id == case_id)))
+        .mappings()
+        .one_or_none()
+    )
+    if case is None:
+        raise not_found("case")
+    i, r, e = store.INTERACTION, store.REPLY, store.ENTRY
+    interactions = await connection.execute(select(i).where(i.c.case_id == case_id).order_by(i.c.occurred_at))
+    replies = await connection.execute(select(r).where(r.c.case_id == case_id).order_by(r.c.requested_at))
+    entries = await connection.execute(select(e).where(e.c.case_id == case_id).order_by(e.c.id))
+    return WholeCase(
+        case=_view(Case(**case)),
+        interactions=[_interaction(row) for row in interactions],
+        replies=[_reply(row) for row in replies],
+        entries=[Entry.model_validate(row, from_attributes=True) for row in entries],
+    )
+
+
+def _view(case: Case) -> CaseView:
+    return CaseView(
+        **dict(case.facts()),
+        changed_at=case.changed_at,
+        assignee=case.assignee,
+        assignee_name=case.assignee_name,
+        queue=case.queue,
+        work_state=case.work_state,
+        due_at=case.due_at,
+        breached=case.breached,
+    )
+
+
+def _interaction(row: AnyRow) -> InteractionView:
+    interaction = Interaction.model_validate(row.interaction)
+    earlier: list[dict[str, Any]] = row.earlier
+    if row.deleted_at:
+        hidden = interaction.content.model_copy(
+            update={"subject": None, "text": "", "quoted": None, "signature": None, "html": None}
+        )
+        interaction, earlier = interaction.model_copy(update={"content": hidden, "attachments": []}), []
+    return InteractionView(
+        interaction=interaction,
+        reading=Reading.model_validate(row.reading),
+        threaded_by=row.threaded_by,
+        earlier=earlier,
+        deleted_at=row.deleted_at,
+    )
+
+
+def _reply(row: AnyRow) -> ReplyView:
+    asked = ReplyRequested.model_validate(row.requested)
+    return ReplyView(
+        reply_id=row.reply_id,
+        case_id=row.case_id,
+        answers=row.answers,
+        channel=asked.channel,
+        text=asked.text,
+        author=asked.author,
+        state=row.state,
+        requested_at=row.requested_at,
+        finished_at=row.finished_at,
+        reason=row.reason,
+    )

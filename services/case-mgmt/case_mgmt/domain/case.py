@@ -1,0 +1,147 @@
+"""A case as a value that events are folded into. Every change makes the next revision."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from antiphon.contracts.cases import CaseFacts, CaseStatus, InteractionFacts
+from antiphon.contracts.identified import CustomerFacts, Reading
+from antiphon.contracts.interactions import Automation, Interaction
+from case_mgmt.domain.states import TRANSITIONS, Trigger
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the customer wants settled, as it stands. The fields are the columns of its row."""
+
+    case_id: UUID
+    number: int
+    status: str
+    subject: str | None
+    department: str | None
+    customer_id: UUID
+    customer: dict[str, Any]
+    opened_at: datetime
+    changed_at: datetime
+    interactions: int = 0
+    replies: int = 0
+    reopened: int = 0
+    awaiting_answer_since: datetime | None = None
+    related_case_id: UUID | None = None
+    revision: int = 0
+    words_revision: int = 0  # the revision at which something was last said: who answers must have seen it
+    assignee: str | None = None
+    assignee_name: str | None = None
+    queue: str | None = None
+    work_state: str | None = None
+    due_at: datetime | None = None
+    breached: bool = False
+
+    @property
+    def reference(self) -> str:
+        """What people call it."""
+        return f"C-{self.number}"
+
+    def facts(self) -> CaseFacts:
+        """The case as events tell it."""
+        return CaseFacts(
+            case_id=self.case_id,
+            reference=self.reference,
+            status=self.status,
+            subject=self.subject,
+            department=self.department,
+            customer=CustomerFacts.model_validate(self.customer),
+            opened_at=self.opened_at,
+            interactions=self.interactions,
+            replies=self.replies,
+            reopened=self.reopened,
+            awaiting_answer_since=self.awaiting_answer_since,
+            related_case_id=self.related_case_id,
+            revision=self.revision,
+        )
+
+    def moved(self, trigger: Trigger, now: datetime, **changes: Any) -> "Case":
+        """The next revision: moved by the table, with other fields changed. A move that is not there is none."""
+        status = TRANSITIONS.get((CaseStatus(self.status), trigger), self.status)
+        return self.changed(now, status=status, **changes)
+
+    def changed(self, now: datetime, **changes: Any) -> "Case":
+        """The next revision with these fields changed."""
+        return replace(self, revision=self.revision + 1, changed_at=now, **changes)
+
+
+def opened(
+    case_id: UUID,
+    number: int,
+    interaction: Interaction,
+    customer: CustomerFacts,
+    reading: Reading,
+    related: UUID | None,
+    now: datetime,
+) -> Case:
+    """The case that an interaction opens. What no person wrote opens it closed: on the record, nobody's work."""
+    person = interaction.automation == Automation.NONE
+    return Case(
+        case_id=case_id,
+        number=number,
+        status=CaseStatus.NEW if person else CaseStatus.CLOSED,
+        subject=interaction.content.subject,
+        department=reading.department,
+        customer_id=customer.customer_id,
+        customer=customer.model_dump(mode="json"),
+        opened_at=now,
+        changed_at=now,
+        interactions=1,
+        awaiting_answer_since=interaction.accepted_at if person else None,
+        related_case_id=related,
+        revision=1,
+        words_revision=1,
+    )
+
+
+def joined(
+    case: Case, interaction: Interaction, customer: CustomerFacts, reading: Reading, now: datetime
+) -> Case:
+    """The case with one more interaction. What no person wrote changes nothing else."""
+    known = {
+        "customer": customer.model_dump(mode="json"),
+        "interactions": case.interactions + 1,
+        "words_revision": case.revision + 1,
+    }
+    if interaction.automation != Automation.NONE:
+        return case.changed(now, **known)
+    since = case.awaiting_answer_since
+    late = case.status in {CaseStatus.RESOLVED, CaseStatus.CLOSED}
+    return case.moved(
+        Trigger.CUSTOMER_SPOKE,
+        now,
+        department=case.department or reading.department,
+        awaiting_answer_since=min(since, interaction.accepted_at) if since else interaction.accepted_at,
+        reopened=case.reopened + late,
+        **known,
+    )
+
+
+def interaction_facts(interaction: Interaction, reading: Reading) -> InteractionFacts:
+    """An interaction as routing rules may ask about it."""
+    return InteractionFacts(
+        interaction_id=interaction.interaction_id,
+        channel=interaction.channel,
+        network=interaction.network,
+        account=interaction.account,
+        visibility=interaction.visibility,
+        speaker=interaction.speaker_key,
+        speaker_name=interaction.speaker.name,
+        followers=interaction.speaker.followers,
+        subject=interaction.content.subject,
+        text=interaction.content.text,
+        language=interaction.content.language,
+        topics=reading.topics,
+        department=reading.department,
+        tone=reading.tone,
+        automation=interaction.automation,
+        attachments=len(interaction.attachments),
+        occurred_at=interaction.occurred_at,
+        accepted_at=interaction.accepted_at,
+    )

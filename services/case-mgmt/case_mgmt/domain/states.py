@@ -1,0 +1,64 @@
+"""The states of a case and what moves it between them: one table."""
+
+from enum import StrEnum
+
+from antiphon.contracts.cases import CaseStatus
+
+S = CaseStatus
+
+
+class Trigger(StrEnum):
+    """What can move a case."""
+
+    CUSTOMER_SPOKE = "the customer spoke"
+    WORK_ACCEPTED = "an agent took the work"
+    REPLY_REQUESTED = "an answer was written"
+    REPLY_FAILED = "an answer could not be sent"
+    SET_OPEN = "set to open"
+    SET_PENDING = "set to pending"
+    SET_RESOLVED = "set to resolved"
+    SET_CLOSED = "set to closed"
+
+
+T = Trigger
+
+# A pair that is not here leaves the case as it is; the SET triggers that are not here are refused.
+TRANSITIONS: dict[tuple[CaseStatus, Trigger], CaseStatus] = {
+    (S.NEW, T.WORK_ACCEPTED): S.OPEN,
+    (S.NEW, T.REPLY_REQUESTED): S.PENDING,
+    (S.NEW, T.SET_OPEN): S.OPEN,
+    (S.NEW, T.SET_PENDING): S.PENDING,
+    (S.NEW, T.SET_RESOLVED): S.RESOLVED,
+    (S.NEW, T.SET_CLOSED): S.CLOSED,
+    (S.OPEN, T.REPLY_REQUESTED): S.PENDING,
+    (S.OPEN, T.SET_PENDING): S.PENDING,
+    (S.OPEN, T.SET_RESOLVED): S.RESOLVED,
+    (S.OPEN, T.SET_CLOSED): S.CLOSED,
+    (S.PENDING, T.CUSTOMER_SPOKE): S.OPEN,
+    (S.PENDING, T.REPLY_FAILED): S.OPEN,
+    (S.PENDING, T.SET_OPEN): S.OPEN,
+    (S.PENDING, T.SET_RESOLVED): S.RESOLVED,
+    (S.PENDING, T.SET_CLOSED): S.CLOSED,
+    (S.RESOLVED, T.CUSTOMER_SPOKE): S.OPEN,
+    (S.RESOLVED, T.REPLY_FAILED): S.OPEN,
+    (S.RESOLVED, T.SET_OPEN): S.OPEN,
+    (S.RESOLVED, T.SET_CLOSED): S.CLOSED,
+    (S.CLOSED, T.CUSTOMER_SPOKE): S.OPEN,
+    (S.CLOSED, T.REPLY_FAILED): S.OPEN,
+    (S.CLOSED, T.SET_OPEN): S.OPEN,
+}
+
+SETTERS: dict[str, Trigger] = {
+    S.OPEN: T.SET_OPEN,
+    S.PENDING: T.SET_PENDING,
+    S.RESOLVED: T.SET_RESOLVED,
+    S.CLOSED: T.SET_CLOSED,
+}
+
+UNSETTLED = (S.NEW, S.OPEN, S.PENDING)
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram; `docs/case-states.md` is made of it."""
+    lines = [f"    {before} --> {after}: {trigger}" for (before, trigger), after in TRANSITIONS.items()]
+    return "\n".join(["stateDiagram-v2", "    [*] --> new: an interaction opens it", *lines])

@@ -1,0 +1,163 @@
+"""Answering a case: who may, what is checked, and what is written before anything is sent."""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID, uuid4
+
+from pydantic import Field, StringConstraints
+from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon import tracing
+from antiphon.access import Identity
+from antiphon.contracts.interactions import Automation, Interaction
+from antiphon.contracts.replies import ReplyRequested
+from antiphon.database import AnyRow
+from antiphon.problems import Problem, not_found
+from antiphon.web import Body, Words
+from case_mgmt import store
+from case_mgmt.actions import Unit
+from case_mgmt.domain import tokens
+from case_mgmt.domain.case import Case
+from case_mgmt.domain.states import SETTERS, Trigger
+
+
+class NewReply(Body):
+    """An answer to the customer, through the channel of the interaction that it answers."""
+
+    text: Annotated[Words, StringConstraints(min_length=1, max_length=50_000, strip_whitespace=True)]
+    answers: UUID | None = Field(
+        None, description="An interaction of this case; the newest of a person by default."
+    )
+    status: Literal["pending", "open", "resolved"] = Field(
+        "pending", description="Of the case, once it is answered."
+    )
+
+
+async def request_reply(
+    tx: AsyncConnection,
+    case_id: UUID,
+    given: NewReply,
+    *,
+    key: str,
+    seen: int | None,
+    who: Identity,
+    secret: str,
+    now: datetime,
+) -> tuple[AnyRow, bool]:
+    """Writes the answer, the request to send it, the entry and the status, together.
+
+    Returns the reply and whether it is a repeat.
+
+    Raises Problem: 404 no such case or interaction, 409 the key was used for another reply or the interaction can't be
+    answered, 428 without the revision that was seen, 412 when the case has changed since.
+    """
+    digest = hashlib.sha256(f"{case_id}{given.model_dump_json()}".encode()).hexdigest()
+    cases = await store.load(tx, [case_id])
+    if case_id not in cases:
+        raise not_found("case")
+    earlier = await _under(tx, who.subject, key)
+    if earlier is not None:
+        if earlier.body_sha256 != digest:
+            raise Problem(409, "Conflict", "This idempotency key was used for another reply.")
+        return earlier, True
+    case = cases[case_id]
+    await _require_seen(tx, case, seen)
+    interaction = await _answered(tx, case_id, given.answers)
+    reply_id = uuid4()
+    requested = ReplyRequested(
+        reply_id=reply_id,
+        case_id=case_id,
+        channel=interaction.channel,
+        network=interaction.network,
+        case_reference=case.reference,
+        customer_id=case.customer_id,
+        answers=interaction.interaction_id,
+        account=interaction.account,
+        visibility=interaction.visibility,
+        subject_line=interaction.content.subject,
+        text=given.text,
+        author=who.actor(),
+        case_token=tokens.make(case.number, secret),
+        requested_at=now,
+    )
+    row = {
+        "reply_id": reply_id,
+        "case_id": case_id,
+        "answers": interaction.interaction_id,
+        "author_id": who.subject,
+        "idempotency_key": key,
+        "body_sha256": digest,
+        "requested": json.loads(requested.model_dump_json()),
+        "state": "requested",
+        "awaited_since": case.awaiting_answer_since,
+        "requested_at": now,
+    }
+    await tx.execute(insert(store.REPLY).values(row))
+    unit = Unit(cases, now)
+    trace = tracing.current()
+    unit.tell(requested, trace)
+    told = {"reply_id": str(reply_id), "answers": str(interaction.interaction_id)}
+    unit.record(case_id, f"reply:{reply_id}", "reply-requested", now, who.actor(), told)
+    trigger = Trigger.REPLY_REQUESTED if given.status == "pending" else SETTERS[given.status]
+    after = case.moved(trigger, now, awaiting_answer_since=None, words_revision=case.revision + 1)
+    unit.move(case, after, who.actor(), Trigger.REPLY_REQUESTED.value, trace)
+    await unit.write(tx)
+    added = await _under(tx, who.subject, key)
+    if added is None:
+        raise LookupError(f"reply {reply_id} is not where it was put")
+    return added, False
+
+
+async def _under(tx: AsyncConnection, author: str, key: str) -> AnyRow | None:
+    table = store.REPLY
+    found = await tx.execute(select(table).where(table.c.author_id == author, table.c.idempotency_key == key))
+    return found.one_or_none()
+
+
+async def _require_seen(tx: AsyncConnection, case: Case, seen: int | None) -> None:
+    """Two people never answer the same thing unknowingly: who answers says which state of the case they saw.
+
+    What routing shows on the case (queue, assignee, due time) is no reason to refuse; words and status are.
+    """
+    if seen is None:
+        raise Problem(428, "Precondition required", "Send If-Match with the ETag of the case that you saw.")
+    if case.words_revision <= seen <= case.revision:
+        return
+    since = await tx.execute(
+        text(
+            "select kind, actor, data from case_entry where case_id = :case_id and "
+            "kind in ('interaction', 'reply-requested', 'reply-failed', 'interaction-edited') "
+            "order by id desc limit 1"
+        ),
+        {"case_id": case.case_id},
+    )
+    last = since.one_or_none()
+    raise Problem(
+        412,
+        "Precondition failed",
+        f"The case is at revision {case.revision} now; you saw {seen}.",
+        revision=case.revision,
+        last={"kind": last.kind, "by": last.actor.get("id"), **last.data} if last else None,
+    )
+
+
+async def _answered(tx: AsyncConnection, case_id: UUID, wanted: UUID | None) -> Interaction:
+    table = store.INTERACTION
+    query = select(table.c.interaction, table.c.deleted_at).where(table.c.case_id == case_id)
+    if wanted:
+        query = query.where(table.c.interaction_id == wanted)
+    else:
+        query = query.where(table.c.interaction["automation"].astext == Automation.NONE)
+    row = (await tx.execute(query.order_by(table.c.accepted_at.desc()).limit(1))).one_or_none()
+    if row is None:
+        if wanted:
+            raise not_found("interaction on this case")
+        raise Problem(409, "Conflict", "There is nothing on this case that a person said.")
+    interaction = Interaction.model_validate(row.interaction)
+    if interaction.automation != Automation.NONE:
+        raise Problem(409, "Conflict", f"An automatic message ({interaction.automation}) is never answered.")
+    return interaction

@@ -1,0 +1,262 @@
+"""Tables and set-based queries of case-mgmt."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB, TEXT
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.database import AnyRow, as_json, insert_rows, metadata, plumbing_tables, recordset
+from case_mgmt.domain.case import Case
+
+METADATA = metadata()
+PLUMBING = plumbing_tables(METADATA)
+
+CASE = Table(
+    "case_file",
+    METADATA,
+    Column("case_id", Uuid, primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("status", Text, nullable=False),
+    Column("subject", Text),
+    Column("department", Text),
+    Column("customer_id", Uuid, nullable=False),
+    Column("customer", JSONB, nullable=False),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("interactions", Integer, nullable=False),
+    Column("replies", Integer, nullable=False),
+    Column("reopened", Integer, nullable=False),
+    Column("awaiting_answer_since", DateTime(timezone=True)),
+    Column("related_case_id", Uuid),
+    Column("revision", Integer, nullable=False),
+    Column("words_revision", Integer, nullable=False),
+    Column("assignee", Text),
+    Column("assignee_name", Text),
+    Column("queue", Text),
+    Column("work_state", Text),
+    Column("due_at", DateTime(timezone=True)),
+    Column("breached", Boolean, nullable=False),
+    Index("case_file_customer_id_ix", "customer_id", "status"),
+    Index("case_file_newest_ix", text("changed_at desc"), text("case_id desc")),
+    Index("case_file_status_ix", "status", text("changed_at desc"), text("case_id desc")),
+    Index(
+        "case_file_assignee_ix",
+        "assignee",
+        text("changed_at desc"),
+        postgresql_where=text("assignee is not null"),
+    ),
+    Index("case_file_queue_ix", "queue", text("changed_at desc"), postgresql_where=text("queue is not null")),
+)
+
+REFERENCE = Table(
+    "channel_reference",
+    METADATA,
+    Column("reference", Text, primary_key=True),
+    Column("case_id", Uuid, primary_key=True),
+)
+
+INTERACTION = Table(
+    "case_interaction",
+    METADATA,
+    Column("interaction_id", Uuid, primary_key=True),
+    Column("case_id", Uuid, nullable=False),
+    Column("interaction", JSONB, nullable=False),
+    Column("reading", JSONB, nullable=False),
+    Column("threaded_by", Text, nullable=False),
+    Column("occurred_at", DateTime(timezone=True), nullable=False),
+    Column("accepted_at", DateTime(timezone=True), nullable=False),
+    Column("earlier", JSONB, nullable=False, server_default="[]"),
+    Column("deleted_at", DateTime(timezone=True)),
+    Index("case_interaction_case_id_ix", "case_id", "occurred_at"),
+)
+
+# The record: nothing in it is ever changed. The natural key absorbs an event that comes again.
+ENTRY = Table(
+    "case_entry",
+    METADATA,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("case_id", Uuid, nullable=False),
+    Column("natural_key", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("actor", JSONB, nullable=False),
+    Column("data", JSONB, nullable=False),
+    Index("case_entry_case_id_ix", "case_id", "id"),
+)
+
+REPLY = Table(
+    "reply",
+    METADATA,
+    Column("reply_id", Uuid, primary_key=True),
+    Column("case_id", Uuid, nullable=False),
+    Column("answers", Uuid, nullable=False),
+    Column("author_id", Text, nullable=False),
+    Column("idempotency_key", Text, nullable=False),
+    Column("body_sha256", Text, nullable=False),
+    Column("requested", JSONB, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("awaited_since", DateTime(timezone=True)),
+    Column("requested_at", DateTime(timezone=True), nullable=False),
+    Column("finished_at", DateTime(timezone=True)),
+    Column("native_ids", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("reason", Text),
+    Index("reply_case_id_ix", "case_id", "requested_at"),
+    Index("reply_author_id_idempotency_key_key", "author_id", "idempotency_key", unique=True),
+    Index("reply_state_ix", "state"),
+)
+
+_IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
+_KEYS = bindparam("keys", type_=ARRAY(TEXT))
+_FIELDS = [field.name for field in fields(Case)]
+_CHANGING = [name for name in _FIELDS if name not in {"case_id", "number", "opened_at", "customer_id"}]
+
+_RECORDED = text("select natural_key from case_entry where natural_key = any(:keys)").bindparams(_KEYS)
+_PLACES = text(
+    "select interaction_id, case_id, interaction, reading from case_interaction where interaction_id = any(:ids)"
+).bindparams(_IDS)
+_REFERRED = text("select reference, case_id from channel_reference where reference = any(:keys)").bindparams(
+    _KEYS
+)
+_LOAD = text(
+    f"select {', '.join(_FIELDS)} from case_file where case_id = any(:ids) or number = any(:numbers) "
+    "or (customer_id = any(:customers) and status in ('new', 'open', 'pending')) order by case_id for update"
+).bindparams(
+    _IDS,
+    bindparam("numbers", type_=ARRAY(BIGINT)),
+    bindparam("customers", type_=ARRAY(PG_UUID(as_uuid=True))),
+)  # fmt: skip
+_NUMBERS = text("select nextval('case_number') as number from generate_series(1, :n)")
+_REPLIES = text("select * from reply where reply_id = any(:ids)").bindparams(_IDS)
+
+
+async def recorded(tx: AsyncConnection, keys: Sequence[str]) -> set[str]:
+    """Which of these entries are on the record already."""
+    return {row.natural_key for row in await tx.execute(_RECORDED, {"keys": list(keys)})}
+
+
+async def places(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
+    """Where interactions are: interaction_id, case_id, interaction, reading."""
+    return {row.interaction_id: row for row in await tx.execute(_PLACES, {"ids": list(ids)})}
+
+
+async def referred(tx: AsyncConnection, references: Sequence[str]) -> dict[str, list[UUID]]:
+    """The cases that know each of the channel's references."""
+    found: dict[str, list[UUID]] = {}
+    for row in await tx.execute(_REFERRED, {"keys": list(references)}):
+        found.setdefault(row.reference, []).append(row.case_id)
+    return found
+
+
+async def load(
+    tx: AsyncConnection, ids: Sequence[UUID], numbers: Sequence[int] = (), customers: Sequence[UUID] = ()
+) -> dict[UUID, Case]:
+    """Cases by id, by number, and the unsettled ones of customers, locked in id order."""
+    rows = await tx.execute(_LOAD, {"ids": list(ids), "numbers": list(numbers), "customers": list(customers)})
+    return {row["case_id"]: Case(**row) for row in rows.mappings()}
+
+
+async def numbers(tx: AsyncConnection, how_many: int) -> list[int]:
+    """New case numbers. A transaction that fails leaves a gap."""
+    if not how_many:
+        return []
+    return [row.number for row in await tx.execute(_NUMBERS, {"n": how_many})]
+
+
+async def add_cases(tx: AsyncConnection, cases: Sequence[Case]) -> None:
+    """Adds new cases."""
+    await insert_rows(tx, CASE, [asdict(case) for case in cases])
+
+
+async def change_cases(tx: AsyncConnection, cases: Sequence[Case]) -> None:
+    """Writes cases that `load` has locked."""
+    if cases:
+        names = ["case_id", *_CHANGING]
+        await tx.execute(
+            text(
+                f"update case_file c set {', '.join(f'{name} = r.{name}' for name in _CHANGING)} "
+                f"from {recordset([CASE.c[name] for name in names])} r where c.case_id = r.case_id"
+            ),
+            {"rows": as_json([asdict(case) for case in cases])},
+        )
+
+
+async def add_interactions(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Puts interactions on their cases."""
+    await insert_rows(tx, INTERACTION, rows, then="on conflict do nothing")
+
+
+async def add_references(tx: AsyncConnection, pairs: Sequence[tuple[str, UUID]]) -> None:
+    """Remembers which case a channel's id belongs to."""
+    rows = [{"reference": reference, "case_id": case_id} for reference, case_id in sorted(set(pairs))]
+    await insert_rows(tx, REFERENCE, rows, then="on conflict do nothing")
+
+
+async def add_entries(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Adds to the record."""
+    await insert_rows(tx, ENTRY, rows, then="on conflict do nothing")
+
+
+async def edit_interactions(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """New words of interactions (interaction_id, interaction, reading, at); the former are kept in `earlier`."""
+    if rows:
+        given = recordset(
+            [*(INTERACTION.c[n] for n in ("interaction_id", "interaction", "reading")), ENTRY.c.at]
+        )
+        await tx.execute(
+            text(
+                "update case_interaction i set earlier = i.earlier || jsonb_build_array(jsonb_build_object("
+                "'content', i.interaction -> 'content', 'until', r.at)), interaction = r.interaction, reading = r.reading "
+                f"from {given} r where i.interaction_id = r.interaction_id"
+            ),
+            {"rows": as_json(rows)},
+        )
+
+
+async def delete_interactions(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Marks interactions as taken back (interaction_id, deleted_at)."""
+    if rows:
+        given = recordset([INTERACTION.c.interaction_id, INTERACTION.c.deleted_at])
+        await tx.execute(
+            text(
+                f"update case_interaction i set deleted_at = r.deleted_at from {given} r "
+                "where i.interaction_id = r.interaction_id and i.deleted_at is null"
+            ),
+            {"rows": as_json(rows)},
+        )
+
+
+async def replies(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
+    """Replies by id."""
+    return {row.reply_id: row for row in await tx.execute(_REPLIES, {"ids": list(ids)})}
+
+
+async def finish_replies(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """What became of replies (reply_id, state, finished_at, native_ids, reason)."""
+    if rows:
+        given = recordset([REPLY.c[name] for name in rows[0]])
+        await tx.execute(
+            text(
+                "update reply p set state = r.state, finished_at = r.finished_at, native_ids = r.native_ids, "
+                f"reason = r.reason from {given} r where p.reply_id = r.reply_id"
+            ),
+            {"rows": as_json(rows)},
+        )

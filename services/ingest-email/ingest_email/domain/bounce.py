@@ -1,0 +1,79 @@
+"""What a bounce says: of which mail, and whether for good. Sources: RFC 3464 (delivery status), RFC 3463 (codes)."""
+
+import re
+from collections.abc import Iterator, Sequence
+from email.message import Message
+from typing import NamedTuple
+
+from antiphon.text import shorten
+from ingest_email.domain.headers import Headers
+from ingest_email.domain.parts import media_type
+
+_STATUS = re.compile(r"\b([245])\.\d{1,3}\.\d{1,3}\b")
+_CODE = re.compile(r"\b5[0-7]\d[ -]")
+_MESSAGE_ID = re.compile(rb"(?im)^message-id:\s*(<[^<>\s]{1,500}>)")
+
+
+class Bounce(NamedTuple):
+    """A mail of ours that did not arrive."""
+
+    original: str | None
+    is_permanent: bool
+    reason: str
+
+
+def read_bounce(message: Message, headers: Headers, raw: bytes, text: str) -> Bounce:
+    """What a mail that was recognised as a bounce reports. Never raises."""
+    try:
+        reports = [
+            Headers.of(block)
+            for part in _of_type(message, "message/delivery-status")
+            for block in _blocks(part)
+        ]
+    except Exception:  # noqa: BLE001 - a broken report still is a bounce
+        reports = []
+    return Bounce(_original(headers, raw), _is_permanent(reports, text), _reason(reports, text))
+
+
+def _of_type(message: Message, *kinds: str) -> Iterator[Message]:
+    waiting = [message]
+    while waiting:
+        part = waiting.pop()
+        if media_type(part) in kinds:
+            yield part
+        payload = part.get_payload()
+        if isinstance(payload, list):
+            waiting.extend(child for child in payload if isinstance(child, Message))
+
+
+def _blocks(part: Message) -> list[Message]:
+    payload = part.get_payload()
+    return [block for block in payload if isinstance(block, Message)] if isinstance(payload, list) else []
+
+
+def _original(headers: Headers, raw: bytes) -> str | None:
+    """The Message-ID of the mail that came back: quoted in the bounce, or answered by it."""
+    own = headers.raw("Message-ID").encode("utf-8", "replace")
+    inside = [found for found in _MESSAGE_ID.findall(raw) if found != own]
+    if inside:
+        return inside[-1].decode("utf-8", "replace")
+    answered = headers.message_ids("In-Reply-To") or headers.message_ids("References")[-1:]
+    return answered[0] if answered else None
+
+
+def _is_permanent(reports: Sequence[Headers], text: str) -> bool:
+    actions = {report.raw("Action").lower() for report in reports if report.raw("Action")}
+    statuses = [match[1] for report in reports if (match := _STATUS.search(report.raw("Status")))]
+    if actions or statuses:
+        return "failed" in actions and "4" not in statuses if actions else "5" in statuses
+    found = _STATUS.search(text)
+    return found[1] == "5" if found else bool(_CODE.search(text))
+
+
+def _reason(reports: Sequence[Headers], text: str) -> str:
+    for report in reports:
+        told = [report.raw("Status"), report.text("Diagnostic-Code")]
+        if report.raw("Action").lower() == "failed" and any(told):
+            return shorten(" ".join(filter(None, told)), 500)
+    told = next((line.strip() for line in text.split("\n") if _STATUS.search(line) or _CODE.search(line)), "")
+    return shorten(told or "the mail came back", 500)

@@ -1,0 +1,168 @@
+"""Headers of a parsed mail as text, addresses and times. Nothing here raises, whatever stands in them.
+
+Python's header objects raise on some mails of the world, so headers are read from the parser's raw values.
+Sources: RFC 5322 (format), RFC 2047 (encoded words), RFC 2231 is left to the parser.
+"""
+
+import base64
+import binascii
+import quopri
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from email.message import Message
+from email.utils import getaddresses, parsedate_to_datetime
+from typing import NamedTuple
+
+from antiphon import identifiers
+from antiphon.text import clean, shorten
+from ingest_email.domain import charsets
+
+LONGEST = 20_000
+_WORD = re.compile(r"=\?([^?*\s]{1,60})(?:\*[^?\s]{0,60})?\?([bBqQ])\?([^?]*)\?=")
+_BRACKETED = re.compile(r"<\s*([^<>\s@]{1,200}@[^<>\s@]{1,200})\s*>")
+_BARE = re.compile(r"[^\s<>@,;:\"()\[\]]{1,100}@[^\s<>@,;:\"()\[\]]{1,200}")
+_MESSAGE_ID = re.compile(r"<([^<>\s]{1,500})>")
+_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+
+
+class Mailbox(NamedTuple):
+    """A name and an address as a header gives them."""
+
+    name: str | None
+    address: str
+
+
+class Headers:
+    """The headers of one mail, in order."""
+
+    def __init__(self, items: Sequence[tuple[str, str]]) -> None:
+        self.items = [(clean(name), _unfolded(value)) for name, value in items]
+        self._by_name: dict[str, list[str]] = {}
+        for name, value in self.items:
+            self._by_name.setdefault(name.strip().lower(), []).append(value)
+
+    @classmethod
+    def of(cls, message: Message) -> "Headers":
+        """The headers of a parsed message."""
+        try:
+            return cls([(str(name), str(value)) for name, value in message.raw_items()])
+        except Exception:  # noqa: BLE001 - a mail without readable headers is still a mail
+            return cls([])
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a header, unfolded, encoded words as they stand."""
+        return self._by_name.get(name.lower(), [])
+
+    def raw(self, name: str) -> str:
+        """The first value of a header that has one, encoded words as they stand; empty when there is none."""
+        return next((value for value in self.all(name) if value), "")
+
+    def has(self, name: str) -> bool:
+        """Whether the header is there, even if empty."""
+        return name.lower() in self._by_name
+
+    def text(self, name: str) -> str:
+        """The first value of a header for people: encoded words decoded."""
+        return decoded(self.raw(name))
+
+    def mailboxes(self, *names: str) -> list[Mailbox]:
+        """The addresses in all headers of these names, in order."""
+        return [found for name in names for value in self.all(name) for found in mailboxes(value)]
+
+    def message_ids(self, name: str) -> list[str]:
+        """The Message-IDs in a header, with brackets, in order, each once."""
+        found = [f"<{match}>" for value in self.all(name) for match in _MESSAGE_ID.findall(value[:LONGEST])]
+        return list(dict.fromkeys(found))
+
+
+def _unfolded(value: str) -> str:
+    # The parser keeps bytes beyond ASCII as lone surrogates.
+    data = (
+        value.encode("utf-8", "surrogateescape") if _is_escaped(value) else value.encode("utf-8", "replace")
+    )
+    return re.sub(r"\s+", " ", clean(charsets.decode(data, None).text)).strip()
+
+
+def _is_escaped(value: str) -> bool:
+    try:
+        value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def decoded(value: str) -> str:
+    """`value` with its encoded words decoded; what cannot be decoded stays as it stands."""
+    out: list[str] = []
+    pending: tuple[str, bytes] | None = None
+    place = 0
+    for match in _WORD.finditer(value):
+        between = value[place : match.start()]
+        data = _word_bytes(match[2], match[3])
+        charset = match[1].lower()
+        adjacent = pending is not None and not between.strip()
+        if pending is not None and adjacent and pending[0] == charset and data is not None:
+            # A character may be split over two encoded words.
+            pending = (charset, pending[1] + data)
+        else:
+            if pending is not None:
+                out.append(charsets.decode(pending[1], pending[0]).text)
+                pending = None
+            if not adjacent:
+                out.append(between)
+            if data is None:
+                out.append(match[0])
+            else:
+                pending = (charset, data)
+        place = match.end()
+    if pending is not None:
+        out.append(charsets.decode(pending[1], pending[0]).text)
+    out.append(value[place:])
+    return re.sub(r"\s+", " ", clean("".join(out))).strip()
+
+
+def _word_bytes(encoding: str, text: str) -> bytes | None:
+    try:
+        if encoding in "bB":
+            text = re.sub(r"[^A-Za-z0-9+/]", "", text)
+            return base64.b64decode(text + "=" * (-len(text) % 4))
+        return quopri.decodestring(text.encode("utf-8", "replace"), header=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def mailboxes(value: str) -> list[Mailbox]:
+    """The addresses in a header value, as far as they can be made out."""
+    value = value[:LONGEST]
+    found: list[Mailbox] = []
+    try:
+        pairs = getaddresses([value])
+    except Exception:  # noqa: BLE001 - the parser raises on some values; the patterns below do not
+        pairs = []
+    for name, address in pairs:
+        if identifiers.email(address):
+            found.append(Mailbox(shorten(decoded(name), 200) or None, address.strip()))
+    if found:
+        return found
+    plain = decoded(value)
+    addresses = _BRACKETED.findall(plain) or _BARE.findall(plain)
+    name = plain.partition("<")[0].strip(' "') if "<" in plain else ""
+    return [
+        Mailbox(shorten(name, 200) or None, address) for address in addresses if identifiers.email(address)
+    ]
+
+
+def sent_at(headers: Headers, accepted_at: datetime) -> tuple[datetime, str | None]:
+    """When the mail says it was written, in UTC; `accepted_at` and a defect when that can't be true."""
+    value = headers.raw("Date")
+    if not value:
+        return accepted_at, "date-missing"
+    try:
+        time = parsedate_to_datetime(value[:200])
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except Exception:  # noqa: BLE001 - ValueError, TypeError, OverflowError, IndexError: all mean "no date"
+        return accepted_at, "date-broken"
+    if not _EARLIEST <= time <= accepted_at + timedelta(days=1):
+        return accepted_at, "date-impossible"
+    return time, None
