@@ -68,7 +68,11 @@ def read_mail(raw: bytes, envelope: Envelope, accepted_at: datetime, ours: OurMa
 def _parsed(raw: bytes) -> tuple[Message, Headers, list[str]]:
     try:
         message = BytesParser(policy=policy.compat32).parsebytes(raw)
-        return message, Headers.of(message), _told(message)
+        defects = _told(message)
+        if "missing-header-body-separator" in defects:
+            # A line among the headers that is none ends them for the parser; people still sent them.
+            message = BytesParser(policy=policy.compat32).parsebytes(_mended(raw))
+        return message, Headers.of(message), defects
     except Exception:  # noqa: BLE001 - the parser raises on some mails of the world
         head, body = _halves(raw)
         message = Message()
@@ -76,6 +80,17 @@ def _parsed(raw: bytes) -> tuple[Message, Headers, list[str]]:
         found = re.findall(rb"(?m)^([!-9;-~]{1,100}):[ \t]?((?:[^\n]*)(?:\n[ \t][^\n]*)*)", head[:500_000])
         items = [(name.decode("ascii"), charsets.decode(value, None).text) for name, value in found]
         return message, Headers(items), ["mime-broken"]
+
+
+def _mended(raw: bytes) -> bytes:
+    """`raw` without the lines among its headers that are none, and without spaces before the colons."""
+    head, body = _halves(raw)
+    kept = [
+        re.sub(rb"^([!-9;-~]+)[ \t]+:", rb"\1:", line)
+        for line in head.split(b"\n")
+        if re.match(rb"[!-9;-~]+[ \t]*:|[ \t]+\S", line)
+    ]
+    return b"\n".join(kept) + b"\n\n" + body if len(kept) > 1 else raw
 
 
 def _told(message: Message) -> list[str]:

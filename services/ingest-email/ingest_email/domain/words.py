@@ -173,7 +173,9 @@ def _signature_begin(lines: Sequence[str]) -> int:
             break
         if _SIGNATURE.fullmatch(line) and after:
             return place
-        if (_DEVICE.fullmatch(line.strip("<>*_ ")) and after <= 3) or (_CLOSING.fullmatch(line) and after <= _CLOSING_LINES and _short(lines[place + 1 :])):
+        if (_DEVICE.fullmatch(line.strip("<>*_ ")) and after <= 3) or (
+            _CLOSING.fullmatch(line) and after <= _CLOSING_LINES and _short(lines[place + 1 :])
+        ):
             end = place
     return end
 

@@ -1,0 +1,46 @@
+"""Wires ingest-email: SMTP and IMAP doors, the sender, the consumer, the API."""
+
+import asyncio
+
+from antiphon import logs, organisation, service
+from antiphon.access import Access
+from antiphon.clock import utc_now
+from antiphon.database import create_engine
+from antiphon.service import Service, Task
+from ingest_email import smtp
+from ingest_email.actions import SERVICE
+from ingest_email.api import create_api
+from ingest_email.consumer import create_consumer
+from ingest_email.domain import accounts
+from ingest_email.imap import Reader
+from ingest_email.sender import Sender
+from ingest_email.settings import Settings
+
+
+async def main() -> None:
+    """Runs the service until it is told to stop."""
+    settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
+    logs.configure(SERVICE, settings.log_format)
+    ours = accounts.of_organisation(organisation.load(settings.organisation))
+    engine = create_engine(settings.database_url.get_secret_value(), pool_size=20)
+    access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
+    tasks: dict[str, Task] = {
+        "smtp": lambda: smtp.serve(settings, engine, ours, utc_now),
+        "sender": Sender(settings, engine, utc_now).run,
+    }
+    for mailbox in settings.mailboxes:
+        tasks[f"imap:{mailbox.name}"] = Reader(settings, mailbox, engine, ours, utc_now).run
+    await service.run(
+        Service(
+            SERVICE,
+            settings,
+            engine,
+            create_api(engine, access),
+            consumer=create_consumer(engine, settings.kafka, ours, utc_now),
+            tasks=tasks,
+        )
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

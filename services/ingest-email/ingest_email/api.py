@@ -1,0 +1,264 @@
+"""The HTTP door: what came in, as it came; what left, and how often it was tried."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon import pages, tally
+from antiphon.access import STAFF, Access, Role, require
+from antiphon.contracts.interactions import Automation, Interaction
+from antiphon.database import AnyRow
+from antiphon.pages import Page
+from antiphon.problems import not_found, problems
+from antiphon.web import create_app
+from ingest_email import store
+from ingest_email.actions import SERVICE
+from ingest_email.domain.attempts import Ended, State
+
+_READER = Depends(require(*STAFF))
+_EXAMPLE_ID = "0b9d3d3c-5a7e-5c55-9d43-0a4a4f1d6a10"
+# A customer's file is data, never a page of ours: it is saved, not shown, and can do nothing if it is shown.
+_DOWNLOAD = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_BINARY: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The bytes, to be saved.",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+ROUTES = APIRouter()
+
+
+class MailSummary(BaseModel):
+    """A mail in a list."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "interaction_id": _EXAMPLE_ID,
+                "message_id": "<one@mail.example>",
+                "account": "council@banksia.example",
+                "sender": "jo@mail.example",
+                "sender_name": "Jo Harris",
+                "subject": "Pothole in Wattle Street",
+                "automation": "none",
+                "defects": [],
+                "size_bytes": 1822,
+                "received_at": "2026-11-23T09:00:00Z",
+            }
+        }
+    )
+
+    interaction_id: UUID
+    message_id: str | None
+    account: str
+    sender: str | None
+    sender_name: str | None
+    subject: str | None
+    automation: Automation
+    defects: list[str]
+    size_bytes: int
+    received_at: datetime
+
+
+class Header(BaseModel):
+    """One header as it came."""
+
+    name: str
+    value: str
+
+
+class MailView(MailSummary):
+    """A mail as it was read."""
+
+    model_config = ConfigDict(json_schema_extra={})
+
+    headers: list[Header]
+    interaction: Interaction
+    raw_sha256: str
+
+
+class Counts(tally.Tally):
+    """What came in and what left. `received` is `interactions` + `duplicates` + `set_aside`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "received": 12, "interactions": 9, "duplicates": 2, "set_aside": 1, "sent": 4, "failed": 1, "waiting": 0,
+            }
+        }
+    )  # fmt: skip
+
+    sent: int
+    failed: int
+    waiting: int
+
+
+class AttemptView(BaseModel):
+    """One attempt to send a reply. It is under way, or was cut off, while `outcome` is null."""
+
+    number: int
+    began_at: datetime
+    ended_at: datetime | None
+    outcome: Ended | None
+    told: str | None = Field(description="What the other side said.")
+
+
+class ReplyView(BaseModel):
+    """A reply that leaves by mail."""
+
+    reply_id: UUID
+    case_id: UUID
+    message_id: str
+    recipient: str | None
+    state: State
+    reason: str | None
+    requested_at: datetime
+    next_attempt_at: datetime | None
+    ended_at: datetime | None
+    attempts: list[AttemptView]
+
+
+@ROUTES.get("/mails", dependencies=[_READER], responses=problems(400))
+async def list_mails(
+    request: Request,
+    automation: Annotated[Automation | None, Query(description="Only what this kind of writer sent.")] = None,
+    defects: Annotated[
+        bool | None, Query(description="Only mails that were broken, or only whole ones.")
+    ] = None,
+    since: Annotated[AwareDatetime | None, Query(description="Only what was received then or later.")] = None,
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Page[MailSummary]:
+    """Mails, newest first."""
+    after = None
+    if cursor is not None:
+        at, interaction_id = pages.decode_cursor(cursor, (str, str))
+        after = (pages.time(at), pages.uuid(interaction_id))
+    engine: AsyncEngine = request.app.state.engine
+    async with engine.connect() as connection:
+        rows = await store.mails(
+            connection, automation=automation, with_defects=defects, since=since, after=after, limit=limit + 1
+        )
+    last = rows[limit - 1] if len(rows) > limit else None
+    place = pages.encode_cursor(last.received_at.isoformat(), str(last.interaction_id)) if last else None
+    return Page(items=[_summary(row) for row in rows[:limit]], next=place)
+
+
+def _summary(row: AnyRow) -> MailSummary:
+    return MailSummary.model_validate(row, from_attributes=True)
+
+
+@ROUTES.get("/mails/{interaction_id}", dependencies=[_READER], responses=problems(404))
+async def show_mail(request: Request, interaction_id: UUID) -> MailView:
+    """One mail: its headers, and the interaction that it became."""
+    engine: AsyncEngine = request.app.state.engine
+    async with engine.connect() as connection:
+        row = await store.mail(connection, interaction_id)
+    if row is None:
+        raise not_found("mail")
+    return MailView(
+        **_summary(row).model_dump(),
+        headers=[Header(name=name, value=value) for name, value in row.headers],
+        interaction=Interaction.model_validate(row.interaction),
+        raw_sha256=row.raw_sha256,
+    )
+
+
+@ROUTES.get(
+    "/mails/{interaction_id}/raw",
+    dependencies=[_READER],
+    response_class=Response,
+    responses={**problems(404), 200: {"description": "RFC 5322", "content": {"message/rfc822": {}}}},
+)
+async def download_mail(request: Request, interaction_id: UUID) -> Response:
+    """The bytes of a mail, exactly as they came."""
+    engine: AsyncEngine = request.app.state.engine
+    async with engine.connect() as connection:
+        raw = await store.raw_mail(connection, interaction_id)
+    if raw is None:
+        raise not_found("mail")
+    return _download(raw, "message/rfc822", f"{interaction_id}.eml")
+
+
+@ROUTES.get(
+    "/attachments/{attachment_id}",
+    dependencies=[_READER],
+    response_class=Response,
+    responses={**problems(404), **_BINARY},
+)
+async def download_attachment(request: Request, attachment_id: UUID) -> Response:
+    """A file that came with a mail; its media type is in the mail's view."""
+    engine: AsyncEngine = request.app.state.engine
+    async with engine.connect() as connection:
+        row = await store.attachment(connection, attachment_id)
+    if row is None:
+        raise not_found("attachment")
+    return _download(row.data, "application/octet-stream", row.filename)
+
+
+def _download(data: bytes, media_type: str, filename: str) -> Response:
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in filename)
+    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
+    return Response(data, media_type=media_type, headers={**_DOWNLOAD, "Content-Disposition": disposition})
+
+
+@ROUTES.get("/counts", dependencies=[Depends(require(*STAFF, Role.INTEGRATION))])
+async def show_counts(request: Request) -> Counts:
+    """What came in and what left, as of now."""
+    engine: AsyncEngine = request.app.state.engine
+    async with engine.connect() as connection:
+        counted = await tally.read(connection)
+        replies = await store.reply_counts(connection)
+    return Counts(
+        **counted.model_dump(),
+        sent=replies.get(State.SENT, 0),
+        failed=replies.get(State.FAILED, 0),
+        waiting=replies.get(State.WAITING, 0),
+    )
+
+
+@ROUTES.get("/replies/{reply_id}", dependencies=[_READER], responses=problems(404))
+async def show_reply(request: Request, reply_id: UUID) -> ReplyView:
+    """Where a reply stands, with every attempt to send it."""
+    engine: AsyncEngine = request.app.state.engine
+    async with engine.connect() as connection:
+        found = await store.reply(connection, reply_id)
+    if found is None:
+        raise not_found("reply")
+    row, attempts = found
+    return ReplyView(
+        reply_id=row.reply_id,
+        case_id=row.case_id,
+        message_id=row.message_id,
+        recipient=row.recipient,
+        state=row.state,
+        reason=row.reason,
+        requested_at=row.requested_at,
+        next_attempt_at=row.next_attempt_at if row.state == State.WAITING else None,
+        ended_at=row.ended_at,
+        attempts=[AttemptView.model_validate(attempt, from_attributes=True) for attempt in attempts],
+    )
+
+
+def create_api(engine: AsyncEngine, access: Access) -> FastAPI:
+    """The application."""
+    app = create_app(
+        title="Antiphon: email",
+        service=SERVICE,
+        description="Mail as it came in, its files, and the answers that left by mail.",
+        engine=engine,
+        access=access,
+        package="ingest_email",
+    )
+    app.include_router(ROUTES)
+    return app

@@ -1,0 +1,36 @@
+"""The Kafka door: answers that leave by mail."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from antiphon.clock import Clock
+from antiphon.consumer import Consumer, Received
+from antiphon.contracts.interactions import Channel
+from antiphon.contracts.replies import ReplyRequested
+from ingest_email import actions
+from ingest_email.domain.accounts import OurMail
+
+
+def create_consumer(engine: AsyncEngine, kafka: str, ours: OurMail, clock: Clock) -> Consumer:
+    """The consumer of `replies` that takes what leaves by mail."""
+
+    async def handle(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
+        requests = [
+            received.event
+            for received in batch
+            if isinstance(received.event, ReplyRequested) and received.event.channel == Channel.EMAIL
+        ]
+        if requests:
+            await actions.take_replies(tx, requests, ours, now)
+
+    return Consumer(
+        service=actions.SERVICE,
+        topics=["replies"],
+        handles=(ReplyRequested,),
+        handle=handle,
+        engine=engine,
+        kafka=kafka,
+        clock=clock,
+    )

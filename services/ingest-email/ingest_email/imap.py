@@ -1,0 +1,161 @@
+"""The IMAP door: one mailbox, read in the order of its UIDs; \\Seen is set only on what is durable.
+
+The library blocks, so all its calls run in one thread of this mailbox's own. How far it was read is a row that moves in
+the transaction that keeps the mail. Sources: RFC 9051 (IMAP), RFC 2177 (IDLE).
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import ParamSpec, TypeVar
+
+from imapclient import IMAPClient
+from imapclient.exceptions import IMAPClientError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon import logs, tracing
+from antiphon.clock import Clock
+from antiphon.failures import is_passing
+from ingest_email import actions, store
+from ingest_email.domain import mail
+from ingest_email.domain.accounts import OurMail
+from ingest_email.settings import ImapMailbox, Settings
+from ingest_email.smtp import read_mail
+
+LOG = logs.get(__name__)
+TIMEOUT_S = 60
+# How long the thread waits before it looks whether it is still wanted.
+IDLE_LOOK_S = 2
+LONGEST_PAUSE = timedelta(minutes=2)
+FIRST_PAUSE = timedelta(milliseconds=500)
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class Reader:
+    """Reads one mailbox; `run` goes on until it is cancelled."""
+
+    def __init__(
+        self, settings: Settings, mailbox: ImapMailbox, engine: AsyncEngine, ours: OurMail, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._mailbox = mailbox
+        self._engine = engine
+        self._ours = ours
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"imap-{mailbox.name}")
+
+    async def run(self) -> None:
+        """Follows the mailbox; connects again after a failure, after growing pauses."""
+        pause = FIRST_PAUSE
+        try:
+            while True:
+                began = self._clock()
+                try:
+                    await self._follow()
+                except (IMAPClientError, OSError, TimeoutError) as error:
+                    LOG.warning("mailbox away", mailbox=self._mailbox.name, reason=type(error).__name__)
+                except Exception as error:
+                    if not is_passing(error):
+                        raise
+                    LOG.warning("mailbox waits", mailbox=self._mailbox.name, reason=type(error).__name__)
+                pause = (
+                    FIRST_PAUSE if self._clock() - began > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
+                )
+                await asyncio.sleep(pause.total_seconds())
+        finally:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _call(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: call(*args, **kwargs))
+
+    async def _search(self, client: IMAPClient, criteria: str) -> list[int]:
+        return [int(uid) for uid in await self._call(client.search, criteria)]
+
+    async def _follow(self) -> None:
+        client = await self._call(self._connect)
+        try:
+            selected = await self._call(client.select_folder, self._mailbox.folder)
+            uidvalidity = int(selected[b"UIDVALIDITY"])
+            last = await self._begin(client, uidvalidity)
+            while True:
+                last = await self._read_new(client, uidvalidity, last)
+                await self._idle(client)
+        finally:
+            # Ends a call that the thread may still be in.
+            client.shutdown()
+
+    def _connect(self) -> IMAPClient:
+        mailbox = self._mailbox
+        client = IMAPClient(
+            mailbox.host, mailbox.port, ssl=mailbox.tls == "implicit", timeout=TIMEOUT_S, use_uid=True
+        )
+        if mailbox.tls == "starttls":
+            client.starttls(ssl.create_default_context())
+        client.login(mailbox.user, mailbox.secret.get_secret_value())
+        return client
+
+    async def _begin(self, client: IMAPClient, uidvalidity: int) -> int:
+        """Where reading goes on; marks what was kept before but could not be marked then."""
+        async with self._engine.connect() as connection:
+            row = await store.cursor(connection, self._mailbox.name)
+        if row is None or row.uidvalidity != uidvalidity:
+            # The server numbers anew: all is read again, and what was kept is recognised.
+            LOG.info("mailbox is read from its beginning", mailbox=self._mailbox.name)
+            return 0
+        if row.last_uid:
+            unmarked = await self._search(client, f"UNSEEN UNFLAGGED UID 1:{row.last_uid}")
+            done = [uid for uid in unmarked if uid <= row.last_uid]
+            if done:
+                await self._call(client.add_flags, done, [b"\\Seen"], True)
+        return row.last_uid
+
+    async def _read_new(self, client: IMAPClient, uidvalidity: int, last: int) -> int:
+        # `n:*` names the last mail even when its UID is below n.
+        found = sorted(uid for uid in await self._search(client, f"UID {last + 1}:*") if uid > last)
+        for uid in found:
+            tracing.enter(tracing.new())
+            await self._take(client, uidvalidity, uid)
+            last = uid
+        return last
+
+    async def _take(self, client: IMAPClient, uidvalidity: int, uid: int) -> None:
+        sizes = await self._call(client.fetch, [uid], ["RFC822.SIZE"])
+        if uid not in sizes:
+            return  # removed meanwhile
+        size = int(str(sizes[uid][b"RFC822.SIZE"]))
+        via = f"{actions.Via.IMAP}:{self._mailbox.name}"
+        now: datetime = self._clock()
+        if size > self._settings.size_limit:
+            reason = f"{size} bytes are more than {self._settings.size_limit}; UID {uid} of {uidvalidity} is kept flagged"
+            async with self._engine.begin() as tx:
+                await actions.set_aside(tx, reason, via)
+                await store.move_cursor(tx, self._mailbox.name, uidvalidity, uid, now)
+            await self._call(client.add_flags, [uid], [b"\\Flagged"], True)
+            LOG.warning("mail set aside", mailbox=self._mailbox.name, uid=uid, bytes=size)
+            return
+        fetched = await self._call(client.fetch, [uid], ["BODY.PEEK[]"])
+        raw = fetched.get(uid, {}).get(b"BODY[]")
+        if not isinstance(raw, bytes):
+            return
+        told = mail.Envelope(None, (self._mailbox.account,) if self._mailbox.account else ())
+        read = await read_mail(raw, told, self._clock, self._ours)
+        async with self._engine.begin() as tx:
+            outcome = await actions.keep_mail(tx, raw, read, via)
+            await store.move_cursor(tx, self._mailbox.name, uidvalidity, uid, now)
+        await self._call(client.add_flags, [uid], [b"\\Seen"], True)
+        LOG.info(
+            "mail kept", interaction_id=str(read.interaction.interaction_id), outcome=outcome, bytes=len(raw)
+        )
+
+    async def _idle(self, client: IMAPClient) -> None:
+        """Returns when something changed in the mailbox, or when IDLE is to be renewed."""
+        await self._call(client.idle)
+        until = self._clock() + self._settings.idle_renewed_after
+        while self._clock() < until:
+            if await self._call(client.idle_check, IDLE_LOOK_S):
+                break
+        await self._call(client.idle_done)

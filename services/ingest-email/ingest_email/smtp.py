@@ -1,0 +1,127 @@
+"""The SMTP door: says 250 when a mail is durable, 451 when it can't be, 550 to addresses that are not ours.
+
+Sources: RFC 5321, RFC 3207 (STARTTLS), RFC 6531 (SMTPUTF8).
+"""
+
+import asyncio
+import socket
+import ssl
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from sqlalchemy.ext.asyncio import AsyncEngine
+from typing_extensions import override
+
+from antiphon import logs, tracing
+from antiphon.clock import Clock
+from antiphon.failures import is_passing
+from ingest_email import actions
+from ingest_email.domain import mail
+from ingest_email.domain.accounts import OurMail
+from ingest_email.settings import Settings
+
+LOG = logs.get(__name__)
+LATER = "451 4.3.0 Can't be kept now, please try again later"
+MOST_RECIPIENTS = 100
+# Below this, reading a mail takes less than handing it to a thread.
+READ_IN_PLACE = 64 * 1024
+
+
+class Door:
+    """What aiosmtpd asks for each command."""
+
+    def __init__(self, engine: AsyncEngine, ours: OurMail, clock: Clock) -> None:
+        self._engine = engine
+        self._ours = ours
+        self._clock = clock
+
+    async def handle_RCPT(  # noqa: N802 - the library's name
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        """Takes our own addresses, with or without a plus part."""
+        if self._ours.account_of(address) is None:
+            return "550 5.1.1 This address is not ours"
+        if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
+            return "452 4.5.3 Too many recipients"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        """Keeps the mail in one transaction, then says so."""
+        tracing.enter(tracing.new())
+        raw = envelope.original_content or b""
+        given = mail.Envelope(envelope.mail_from or "", tuple(envelope.rcpt_tos))
+        try:
+            read = await read_mail(raw, given, self._clock, self._ours)
+            async with self._engine.begin() as tx:
+                outcome = await actions.keep_mail(tx, raw, read, actions.Via.SMTP)
+        except Exception as error:  # whatever it is, the sender keeps the mail and tries again
+            if is_passing(error):
+                LOG.warning("mail refused for now", reason=type(error).__name__)
+            else:
+                LOG.exception("mail could not be kept")
+            return LATER
+        interaction_id = read.interaction.interaction_id
+        LOG.info("mail kept", interaction_id=str(interaction_id), outcome=outcome, bytes=len(raw))
+        return f"250 2.0.0 Kept as {interaction_id}"
+
+    async def handle_exception(self, error: Exception) -> str:
+        """A fault of ours never costs a mail: the sender tries again."""
+        LOG.error("SMTP session failed", exc_info=error)
+        return LATER
+
+
+async def read_mail(raw: bytes, envelope: mail.Envelope, clock: Clock, ours: OurMail) -> mail.ReadMail:
+    """Reads a mail; a big one in a thread, so that the door stays open meanwhile."""
+    now = clock()
+    if len(raw) <= READ_IN_PLACE:
+        return mail.read_mail(raw, envelope, now, ours)
+    return await asyncio.to_thread(mail.read_mail, raw, envelope, now, ours)
+
+
+class _Session(SMTP):
+    """One connection. Lines may be as long as a mail: what the world sends is not refused for its line ends."""
+
+    @override
+    async def push(self, status: Any) -> None:
+        text = status.decode() if isinstance(status, bytes) else str(status)
+        if text.startswith(("500 Line too long", "552 Error")):
+            text = "552 5.3.4 The mail is too large"
+        await super().push(text)
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.smtp_certificate is None or settings.smtp_key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(settings.smtp_certificate, settings.smtp_key)
+    return context
+
+
+async def listen(settings: Settings, engine: AsyncEngine, ours: OurMail, clock: Clock) -> asyncio.Server:
+    """Opens the door in this event loop. Raises OSError when the port is taken."""
+    loop = asyncio.get_running_loop()
+    door = Door(engine, ours, clock)
+    tls = _tls(settings)
+    kind = type("Session", (_Session,), {"line_length_limit": settings.size_limit + 1024 * 1024})
+    return await loop.create_server(
+        lambda: kind(
+            door,
+            data_size_limit=settings.size_limit,
+            enable_SMTPUTF8=True,
+            hostname=ours.domain,
+            ident="ESMTP",
+            tls_context=tls,
+            loop=loop,
+        ),
+        settings.smtp_host,
+        settings.smtp_port,
+        family=socket.AF_INET6 if ":" in settings.smtp_host else socket.AF_INET,
+    )
+
+
+async def serve(settings: Settings, engine: AsyncEngine, ours: OurMail, clock: Clock) -> None:
+    """Keeps the door open until it is cancelled."""
+    server = await listen(settings, engine, ours, clock)
+    async with server:
+        await server.serve_forever()
