@@ -1,4 +1,4 @@
-"""The IMAP door: one mailbox, read in the order of its UIDs; \\Seen is set only on what is durable.
+"""The IMAP door: one mailbox, read in the order of its UIDs; the flag Seen is set only on what is durable.
 
 The library blocks, so all its calls run in one thread of this mailbox's own. How far it was read is a row that moves in
 the transaction that keeps the mail. Sources: RFC 9051 (IMAP), RFC 2177 (IDLE).

@@ -40,8 +40,9 @@ def judge(
     at_most_every: timedelta,
     give_up_after: timedelta,
 ) -> Verdict:
-    """After attempt number `attempts` (from 1). The pause doubles; an unknown outcome is tried again like any other,
-    because the other side knows the Message-ID.
+    """After attempt number `attempts` (from 1). The pause doubles.
+
+    An unknown outcome is tried again like any other: the other side knows the Message-ID.
     """
     if ended is Ended.ACCEPTED:
         return Verdict(State.SENT, now, gave_up=False)

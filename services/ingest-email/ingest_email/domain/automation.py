@@ -1,5 +1,6 @@
-"""Whether a person wrote a mail. Sources: RFC 3834 (Auto-Submitted), RFC 2919 (List-Id), RFC 3464 (delivery status),
-and what mail programs really send.
+"""Whether a person wrote a mail.
+
+Sources: RFC 3834 (Auto-Submitted), RFC 2919 (List-Id), RFC 3464 (delivery status), and what programs really send.
 """
 
 import re

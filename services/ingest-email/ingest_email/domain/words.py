@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - people write in Cyrillic too
 """The new words of a mail, apart from what it quotes and from its signature.
 
 Works line by line in linear time: patterns over a whole text can be made to run for minutes by a hostile mail, and
