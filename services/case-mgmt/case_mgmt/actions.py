@@ -26,7 +26,7 @@ from antiphon.contracts.identified import (
 )
 from antiphon.contracts.interactions import Interaction
 from antiphon.contracts.replies import ReplyFailed, ReplySent
-from antiphon.contracts.work import SlaBreached, SlaMet, WorkAccepted, WorkCompleted, WorkEvent
+from antiphon.contracts.work import SlaBreached, SlaCancelled, SlaMet, WorkAccepted, WorkCompleted, WorkEvent
 from case_mgmt import store
 from case_mgmt.domain.case import Case, interaction_facts, joined, opened
 from case_mgmt.domain.states import Trigger
@@ -385,7 +385,7 @@ class _Fold:
             "assignee_name": name if accepted else None,
             "queue": None if isinstance(event, WorkCompleted) else work.queue,
             "work_state": work.state,
-            "due_at": None if isinstance(event, SlaMet | WorkCompleted) else work.due_at,
+            "due_at": None if isinstance(event, SlaMet | SlaCancelled | WorkCompleted) else work.due_at,
             "breached": isinstance(event, SlaBreached) or (case.breached and not isinstance(event, SlaMet)),
         }
         by = Actor(kind=ActorKind.SYSTEM, id="routing")

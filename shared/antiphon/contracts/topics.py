@@ -58,7 +58,7 @@ TOPICS: dict[str, Topic] = {
                 cases.CaseStatusChanged,
             ),
             ("case-mgmt",),
-            ("routing", "customer-profile"),
+            ("routing", "customer-profile", "ingest-direct"),
         ),
         Topic(
             "work",
@@ -76,6 +76,7 @@ TOPICS: dict[str, Topic] = {
                 work.SlaStarted,
                 work.SlaMet,
                 work.SlaBreached,
+                work.SlaCancelled,
             ),
             ("routing",),
             ("case-mgmt",),

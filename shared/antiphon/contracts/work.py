@@ -191,3 +191,13 @@ class SlaBreached(WorkEvent):
 
     clock: Clock
     breached_at: Instant
+
+
+class SlaCancelled(WorkEvent):
+    """The clock stopped without an answer: a person settled the case, or it was nobody's work after all."""
+
+    type: ClassVar[str] = "sla.cancelled.v1"
+
+    clock: Clock
+    cancelled_at: Instant
+    reason: str

@@ -1,0 +1,68 @@
+"""Wires routing together and runs it."""
+
+import asyncio
+from functools import partial
+
+from antiphon import clock, logs
+from antiphon.access import Access
+from antiphon.changes import ChangeFeed
+from antiphon.consumer import Consumer
+from antiphon.database import create_engine
+from antiphon.service import Service, run
+from antiphon.web import create_app
+from routing import api, consumer, tasks
+from routing.configurations import Configurations
+from routing.desk import SERVICE
+from routing.settings import Settings
+
+
+async def main() -> None:
+    """Runs the service until it is told to stop."""
+    settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
+    logs.configure(SERVICE, settings.log_format)
+    engine = create_engine(settings.database_url.get_secret_value())
+    feed = ChangeFeed(engine)
+    configurations = Configurations()
+    source = settings.organisation.read_text(encoding="utf-8")
+    async with engine.begin() as tx:
+        await configurations.load(
+            tx, source, settings.organisation.name, "organisation file", clock.utc_now()
+        )
+    app = create_app(
+        title="Antiphon routing",
+        service=SERVICE,
+        description="Rules put work into queues; clocks run; agents who are there are offered what is due first.",
+        engine=engine,
+        access=Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks),
+        package="routing",
+    )
+    app.include_router(api.router(engine, feed, clock.utc_now, configurations))
+    taking = Consumer(
+        service=SERVICE,
+        topics=consumer.TOPICS,
+        handles=consumer.HANDLES,
+        handle=consumer.handler(configurations),
+        engine=engine,
+        kafka=settings.kafka,
+        clock=clock.utc_now,
+    )
+    await run(
+        Service(
+            SERVICE,
+            settings,
+            engine,
+            app,
+            taking,
+            {
+                "changes": feed.run,
+                "assignment": partial(
+                    tasks.assign_forever, engine, configurations, settings.offer_again_after, clock.utc_now
+                ),
+                "timers": partial(tasks.fire_forever, engine, configurations, clock.utc_now),
+            },
+        )
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,74 @@
+"""The configuration in force: rows of the database, read in the transaction that decides, compiled once a version."""
+
+import hashlib
+from datetime import date, datetime
+from typing import NamedTuple
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon import logs
+from antiphon.changes import Change, record
+from routing import store
+from routing.domain.calendar import BusinessCalendar
+from routing.domain.configuration import Configuration, read
+
+LOG = logs.get(__name__)
+
+
+class NoConfigurationError(Exception):
+    """No configuration was ever loaded: nothing can be decided."""
+
+
+class InForce(NamedTuple):
+    """A version of the configuration, ready to decide by."""
+
+    version: int
+    configuration: Configuration
+    calendars: dict[str, BusinessCalendar]
+
+
+class Configurations:
+    """Gives the version in force; a replica that sees a new one compiles it once."""
+
+    def __init__(self) -> None:
+        self._cached: InForce | None = None
+        self._built_on: date | None = None
+
+    async def in_force(self, tx: AsyncConnection, today: date) -> InForce:
+        """The newest version, as this transaction sees it. Raises NoConfigurationError."""
+        row = await store.latest_configuration(tx)
+        if row is None:
+            raise NoConfigurationError
+        stale = (
+            self._built_on is None or (today - self._built_on).days > 30
+        )  # the calendars' horizon moves on
+        if self._cached is None or self._cached.version != row.version or stale:
+            configuration = read(row.source, f"configuration {row.version}")
+            # Two weeks back: clocks may start from what was accepted during an outage.
+            first = date.fromordinal(today.toordinal() - 14)
+            calendars = {name: calendar.build(first) for name, calendar in configuration.calendars.items()}
+            self._cached = InForce(row.version, configuration, calendars)
+            self._built_on = today
+        return self._cached
+
+    @staticmethod
+    async def load(tx: AsyncConnection, source: str, name: str, by: str, now: datetime) -> tuple[int, bool]:
+        """Checks a source and makes it the version in force; the version, and whether it is new.
+
+        Raises ConfigurationError with every fault; then nothing changes. The source in force already is not loaded again.
+        """
+        read(source, name)
+        digest = hashlib.sha256(source.encode()).hexdigest()
+        latest = await store.latest_configuration(tx)
+        if latest is not None and latest.sha256 == digest:
+            return latest.version, False
+        row = {"sha256": digest, "source": source, "loaded_at": now, "loaded_by": by}
+        added = await tx.execute(
+            insert(store.CONFIGURATION).values(row).returning(store.CONFIGURATION.c.version)
+        )
+        version: int = added.scalar_one()
+        await record(tx, [Change("configuration", str(version), ["operations"], {"by": by})])
+        await store.wake(tx)
+        LOG.info("configuration loaded", version=version, by=by)
+        return version, True

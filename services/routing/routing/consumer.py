@@ -1,0 +1,29 @@
+"""The Kafka door: how cases stand, and which answers went out."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.consumer import Handle, Received
+from antiphon.contracts.cases import (
+    CaseInteractionAdded,
+    CaseInteractionEdited,
+    CaseOpened,
+    CaseStatusChanged,
+)
+from antiphon.contracts.replies import ReplySent
+from routing import actions
+from routing.configurations import Configurations
+
+TOPICS = ("cases", "replies")
+HANDLES = (CaseOpened, CaseInteractionAdded, CaseInteractionEdited, CaseStatusChanged, ReplySent)
+
+
+def handler(configurations: Configurations) -> Handle:
+    """Handles one batch in one transaction."""
+
+    async def handle(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
+        await actions.hear(tx, batch, configurations, now)
+
+    return handle

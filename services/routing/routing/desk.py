@@ -1,0 +1,165 @@
+"""Work in hand: what a transaction is going to write about work items, their offers and clocks, and tell in order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon import changes, outbox
+from antiphon.changes import Change
+from antiphon.contracts.base import Actor, ActorKind, Event
+from antiphon.contracts.envelope import Outgoing, encode
+from antiphon.contracts.work import (
+    Clock,
+    Offer,
+    SkillNeed,
+    SlaCancelled,
+    WorkCompleted,
+    WorkFacts,
+    WorkRequeued,
+    WorkState,
+)
+from antiphon.database import AnyRow
+from routing import store
+
+SERVICE = "routing"
+SYSTEM = Actor(kind=ActorKind.SYSTEM, id=SERVICE)
+OFFER_TIMER, SLA_TIMER = "offer-expiry", "sla-breach"
+
+Work = dict[str, Any]
+
+
+def facts(work: Mapping[str, Any]) -> WorkFacts:
+    """A work item as events tell it."""
+    return WorkFacts(
+        work_item_id=work["work_item_id"],
+        case_id=work["case_id"],
+        case_reference=work["case_reference"],
+        customer_id=work["customer_id"],
+        channel=work["channel"],
+        state=work["state"],
+        queue=work["queue"],
+        priority=work["priority"],
+        skills=[SkillNeed(skill=skill, level=level) for skill, level in work["skills"].items()],
+        queued_at=work["queued_at"],
+        due_at=work["due_at"],
+        agent_id=work["agent_id"],
+        attempts=work["attempts"],
+    )
+
+
+def offer_facts(offer: Mapping[str, Any]) -> Offer:
+    """An offer as events tell it."""
+    return Offer(
+        offer_id=offer["offer_id"],
+        agent_id=offer["agent_id"],
+        agent_name=offer["agent_name"],
+        expires_at=offer["expires_at"],
+    )
+
+
+def clock_facts(clock: Mapping[str, Any]) -> Clock:
+    """A clock as events tell it."""
+    return Clock(**{name: clock[name] for name in Clock.model_fields})
+
+
+def as_dict(row: AnyRow) -> dict[str, Any]:
+    """A row as a value that can be changed."""
+    return dict(row._mapping)  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+@dataclass
+class Desk:
+    """Collects changes; `write` puts them down in a constant number of statements."""
+
+    now: datetime
+    traceparent: str | None = None
+    new_work: dict[UUID, Work] = field(default_factory=dict[UUID, Work])
+    work: dict[UUID, Work] = field(default_factory=dict[UUID, Work])
+    new_offers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    ended_offers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    new_clocks: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    clocks: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    decisions: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    timers: list[tuple[str, UUID, datetime]] = field(default_factory=list[tuple[str, UUID, datetime]])
+    dropped: list[tuple[str, UUID]] = field(default_factory=list[tuple[str, UUID]])
+    outgoing: list[Outgoing] = field(default_factory=list[Outgoing])
+    noted: list[Change] = field(default_factory=list[Change])
+
+    def tell(self, event: Event) -> None:
+        """An event to publish."""
+        self.outgoing.append(encode(event, source=SERVICE, time=self.now, traceparent=self.traceparent))
+
+    def put(self, work: Work, **changed: Any) -> Work:
+        """The work item with these columns changed."""
+        work.update(changed, changed_at=self.now)
+        if work["work_item_id"] not in self.new_work:
+            self.work[work["work_item_id"]] = work
+        audience = [f"queue:{work['queue']}"] + ([f"agent:{work['agent_id']}"] if work["agent_id"] else [])
+        told = {"case_reference": work["case_reference"], "state": work["state"], "queue": work["queue"]}
+        self.noted.append(Change("work", str(work["work_item_id"]), audience, told))
+        return work
+
+    def offer(self, work: Work, agent_id: str, agent_name: str, expires_at: datetime) -> dict[str, Any]:
+        """Reserves the work for an agent until the offer expires."""
+        offer: dict[str, Any] = {
+            "offer_id": uuid4(),
+            "work_item_id": work["work_item_id"],
+            "agent_id": agent_id,
+            "agent_name": agent_name,
+            "offered_at": self.now,
+            "expires_at": expires_at,
+        }
+        self.new_offers.append(offer)
+        self.timers.append((OFFER_TIMER, offer["offer_id"], expires_at))
+        self.put(work, state=WorkState.OFFERED, agent_id=agent_id, attempts=work["attempts"] + 1)
+        told = {"offer_id": str(offer["offer_id"]), "case_reference": work["case_reference"]}
+        self.noted.append(Change("offer", str(offer["offer_id"]), [f"agent:{agent_id}"], told))
+        return offer
+
+    def end_offer(self, offer: Mapping[str, Any], result: str, reason: str | None = None) -> None:
+        """The offer was answered, expired or withdrawn."""
+        ended = {"offer_id": offer["offer_id"], "result": result, "ended_at": self.now, "reason": reason}
+        self.ended_offers.append(ended)
+        self.dropped.append((OFFER_TIMER, offer["offer_id"]))
+        told = {"offer_id": str(offer["offer_id"]), "result": result}
+        self.noted.append(Change("offer-ended", str(offer["offer_id"]), [f"agent:{offer['agent_id']}"], told))
+
+    def requeue(self, work: Work, reason: str) -> None:
+        """Back to its place: it keeps the time at which the customer began to wait."""
+        previous = work["agent_id"]
+        self.put(work, state=WorkState.QUEUED, agent_id=None)
+        self.tell(WorkRequeued(work=facts(work), reason=reason, previous_agent_id=previous))
+
+    def complete(self, work: Work, by: Actor, reason: str) -> None:
+        """Nothing more is to be done for now."""
+        self.put(work, state=WorkState.COMPLETED, completed_at=self.now)
+        self.tell(WorkCompleted(work=facts(work), by=by, reason=reason))
+
+    def cancel_clock(self, work: Work, clock: dict[str, Any], reason: str) -> None:
+        """The clock stops without an answer."""
+        clock["cancelled_at"] = self.now
+        self.clocks.append(clock)
+        self.dropped.append((SLA_TIMER, clock["clock_id"]))
+        self.tell(
+            SlaCancelled(work=facts(work), clock=clock_facts(clock), cancelled_at=self.now, reason=reason)
+        )
+
+    async def write(self, tx: AsyncConnection) -> None:
+        """Writes all of it. The rows of the work items are locked by the caller."""
+        await store.insert_rows(tx, store.WORK, list(self.new_work.values()))
+        await store.change(tx, store.WORK, [w for i, w in self.work.items() if i not in self.new_work])
+        await store.change(tx, store.OFFER, self.ended_offers)
+        await store.insert_rows(tx, store.OFFER, self.new_offers)
+        await store.change(tx, store.CLOCK, self.clocks)
+        await store.insert_rows(tx, store.CLOCK, self.new_clocks)
+        await store.insert_rows(tx, store.DECISION, self.decisions)
+        await store.drop_timers(tx, self.dropped)
+        await store.set_timers(tx, self.timers)
+        await outbox.publish(tx, self.outgoing)
+        await changes.record(tx, self.noted)
+        if self.noted:
+            await store.wake(tx)

@@ -1,0 +1,1 @@
+"""Pure: rules, calendars, the organisation's configuration, and who gets which work."""

@@ -1,0 +1,83 @@
+"""Who gets which work: the most urgent item first, each to the best agent who can take it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+
+class Waiting(NamedTuple):
+    """A work item that waits, and the agents who declined it or let it pass, with when."""
+
+    work_item_id: UUID
+    queue: str
+    needs: Mapping[str, int]
+    due_at: datetime | None
+    priority: int
+    queued_at: datetime
+    refused: Mapping[str, datetime]
+    preferred: str | None = None
+
+
+class Candidate(NamedTuple):
+    """An agent who is available: what they can do and how much they can still take."""
+
+    agent_id: str
+    queues: frozenset[str]
+    skills: Mapping[str, int]
+    free: int
+    load: int
+    idle_since: datetime
+
+
+def urgency(item: Waiting) -> tuple[bool, float, int, datetime]:
+    """The order of waiting work: due soonest first, then priority, then who waited longest."""
+    due = item.due_at.timestamp() if item.due_at else 0.0
+    return item.due_at is None, due, -item.priority, item.queued_at
+
+
+def why_not(item: Waiting, agent: Candidate) -> str | None:
+    """Why an available agent can't take the item; None when they can."""
+    if item.queue not in agent.queues:
+        return "not in this queue"
+    lacking = [
+        f"{skill} {level}" for skill, level in item.needs.items() if agent.skills.get(skill, 0) < level
+    ]
+    if lacking:
+        return f"lacks {', '.join(lacking)}"
+    return "no capacity" if agent.free < 1 else None
+
+
+def match(
+    items: Sequence[Waiting], agents: Sequence[Candidate], now: datetime, again_after: timedelta
+) -> list[tuple[UUID, str]]:
+    """Pairs of work item and agent; nobody gets more than they have free.
+
+    Who declined an item is not asked again while another can take it; when nobody else can, after `again_after`.
+    """
+    free = {agent.agent_id: agent.free for agent in agents}
+    load = {agent.agent_id: agent.load for agent in agents}
+    pairs: list[tuple[UUID, str]] = []
+    for item in sorted(items, key=urgency):
+        able = [a for a in agents if why_not(item, a._replace(free=free[a.agent_id])) is None]
+        fresh = [a for a in able if a.agent_id not in item.refused]
+        # Somebody fresh who is only busy now is worth waiting for.
+        others = any(
+            a.agent_id not in item.refused and why_not(item, a._replace(free=1)) is None for a in agents
+        )
+        again = [] if others else [a for a in able if now - item.refused.get(a.agent_id, now) >= again_after]
+        if chosen := fresh or again:
+            best = min(
+                chosen,
+                key=lambda a: (
+                    a.agent_id != item.preferred,
+                    load[a.agent_id],
+                    -sum(a.skills.get(skill, 0) for skill in item.needs),
+                    a.idle_since,
+                    a.agent_id,
+                ),
+            )
+            pairs.append((item.work_item_id, best.agent_id))
+            free[best.agent_id] -= 1
+            load[best.agent_id] += 1
+    return pairs

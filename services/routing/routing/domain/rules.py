@@ -1,0 +1,160 @@
+"""Conditions in CEL over a typed context: compiled once, checked when they are loaded, never true by accident.
+
+Source of the language: the Common Expression Language specification; evaluated by Google's cel-cpp.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from cel_expr_python import cel
+
+from antiphon.contracts.cases import CaseFacts, InteractionFacts
+
+Context = dict[str, Any]
+
+_KINDS: dict[type, Any] = {
+    str: cel.Type.STRING,
+    int: cel.Type.INT,
+    bool: cel.Type.BOOL,
+    list: cel.Type.List(cel.Type.STRING),
+}
+
+# What a condition may ask about. Absent text is "", an absent number -1.
+VARIABLES: dict[str, type] = {
+    "interaction.channel": str,
+    "interaction.network": str,
+    "interaction.visibility": str,
+    "interaction.account": str,
+    "interaction.subject": str,
+    "interaction.text": str,
+    "interaction.language": str,
+    "interaction.topics": list,
+    "interaction.department": str,
+    "interaction.tone": str,
+    "interaction.followers": int,
+    "interaction.attachments": int,
+    "customer.name": str,
+    "customer.labels": list,
+    "customer.interactions": int,
+    "case.department": str,
+    "case.status": str,
+    "case.subject": str,
+    "case.interactions": int,
+    "case.replies": int,
+    "case.reopened": int,
+    "case.waited_minutes": int,
+}
+
+# No condition that people write comes near; a nest of macros over lists does.
+MAX_LENGTH = 2000
+MAX_MACROS = 3
+_MACRO = re.compile(r"\.(all|exists|exists_one|filter|map)\s*\(")
+_PLACE = re.compile(r"<input>:(\d+):(\d+): (.*)")
+
+
+class RuleError(Exception):
+    """A condition can't be used: `line` and `column` count from 1 inside the condition."""
+
+    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
+
+
+class Outcome(NamedTuple):
+    """What a rule said: `true`, `false`, or `error` with the reason."""
+
+    rule: str
+    result: str
+    error: str | None = None
+
+
+_ENVIRONMENT = cel.NewEnv(variables={name: _KINDS[kind] for name, kind in VARIABLES.items()})
+
+
+class Condition:
+    """A compiled condition. Raises RuleError when it is not one: syntax, types, unknown names, too costly."""
+
+    def __init__(self, source: str) -> None:
+        if len(source) > MAX_LENGTH:
+            raise RuleError(f"is longer than {MAX_LENGTH} characters")
+        if len(_MACRO.findall(source)) > MAX_MACROS:
+            raise RuleError(f"has more than {MAX_MACROS} loops (all, exists, filter, map)")
+        try:
+            self._expression = _ENVIRONMENT.compile(source)
+        except RuntimeError as error:
+            raise _located(str(error)) from error
+        if self._expression.return_type() != cel.Type.BOOL:
+            raise RuleError("must be true or false")
+        self._probe()
+
+    def _probe(self) -> None:
+        # A loop bomb shows itself by its budget on any context: better now than on the first customer.
+        value = self._expression.eval(_ENVIRONMENT.Activation(_SAMPLE))
+        if value.type() == cel.Type.ERROR and "budget" in str(value.plain_value()).lower():
+            raise RuleError("needs too many steps: " + str(value.plain_value()))
+
+    def holds(self, activation: Any) -> tuple[bool, str | None]:
+        """Whether it holds, and the error if it could not be told. An error is never true."""
+        value = self._expression.eval(activation)
+        if value.type() == cel.Type.ERROR:
+            return False, str(value.plain_value())
+        return value.plain_value() is True, None
+
+
+def _located(message: str) -> RuleError:
+    found = _PLACE.search(message)
+    if found is None:
+        return RuleError(message.strip().splitlines()[0] if message.strip() else "can't be read")
+    return RuleError(found[3].strip(), int(found[1]), int(found[2]))
+
+
+def decide(conditions: Sequence[tuple[str, Condition]], context: Context) -> tuple[int | None, list[Outcome]]:
+    """The place of the first rule that holds, and what every rule said. A rule that errs does not match."""
+    activation = _ENVIRONMENT.Activation(context)
+    outcomes: list[Outcome] = []
+    first: int | None = None
+    for place, (name, condition) in enumerate(conditions):
+        true, error = condition.holds(activation)
+        outcomes.append(Outcome(name, "error" if error else str(true).lower(), error))
+        if true and first is None:
+            first = place
+    return first, outcomes
+
+
+def context_of(case: CaseFacts, interaction: InteractionFacts, now: datetime) -> Context:
+    """What conditions may ask about, for one case and its newest interaction."""
+    since = case.awaiting_answer_since
+    values: Mapping[str, Any] = {
+        "interaction.channel": interaction.channel,
+        "interaction.network": interaction.network,
+        "interaction.visibility": interaction.visibility,
+        "interaction.account": interaction.account,
+        "interaction.subject": interaction.subject,
+        "interaction.text": interaction.text,
+        "interaction.language": interaction.language,
+        "interaction.topics": interaction.topics,
+        "interaction.department": interaction.department,
+        "interaction.tone": interaction.tone,
+        "interaction.followers": interaction.followers,
+        "interaction.attachments": interaction.attachments,
+        "customer.name": case.customer.name,
+        "customer.labels": case.customer.labels,
+        "customer.interactions": case.customer.interactions,
+        "case.department": case.department,
+        "case.status": case.status,
+        "case.subject": case.subject,
+        "case.interactions": case.interactions,
+        "case.replies": case.replies,
+        "case.reopened": case.reopened,
+        "case.waited_minutes": int((now - since).total_seconds() // 60) if since else 0,
+    }
+    absent = {str: "", int: -1, bool: False, list: []}
+    return {name: absent[kind] if values[name] is None else values[name] for name, kind in VARIABLES.items()}
+
+
+_SAMPLE: Context = {
+    name: {str: "sample", int: 1, bool: True, list: ["a", "b", "c"]}[kind] for name, kind in VARIABLES.items()
+}

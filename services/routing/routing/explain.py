@@ -1,0 +1,122 @@
+"""Why work went where it went, and why it still waits."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.contracts.agents import Presence
+from antiphon.contracts.work import WorkState
+from antiphon.database import AnyRow
+from routing import store
+from routing.assignment import candidate
+from routing.configurations import InForce
+from routing.domain.matching import Waiting, why_not
+
+
+class RuleOutcome(BaseModel):
+    """What one rule said: `true`, `false` or `error`."""
+
+    rule: str
+    result: str
+    error: str | None
+
+
+class DecisionView(BaseModel):
+    """The rule that decided, the values it saw, and what every rule said, in order."""
+
+    decision_id: UUID
+    version: int
+    rule: str
+    reason: str
+    context: dict[str, Any]
+    trace: list[RuleOutcome]
+    at: datetime
+
+
+class CandidateView(BaseModel):
+    """An agent of the queue, and why they can't take the work now; null when they can."""
+
+    agent_id: str
+    name: str
+    why_not: str | None
+
+
+class PastOffer(BaseModel):
+    """An offer that was made."""
+
+    offer_id: UUID
+    agent_id: str
+    offered_at: datetime
+    expires_at: datetime
+    result: str | None
+    ended_at: datetime | None
+    reason: str | None
+
+
+async def explain(connection: AsyncConnection, work: AnyRow, force: InForce, now: datetime) -> dict[str, Any]:
+    """The parts of a work item's explanation, as of now."""
+    d, o = store.DECISION, store.OFFER
+    decision = (await connection.execute(select(d).where(d.c.decision_id == work.decision_id))).one()
+    offers = (
+        await connection.execute(
+            select(o).where(o.c.work_item_id == work.work_item_id).order_by(o.c.offered_at)
+        )
+    ).all()
+    present = await store.agents(connection)
+    refused = {
+        offer.agent_id: offer.ended_at for offer in offers if offer.result in {"declined", "timed-out"}
+    }
+    item = Waiting(
+        work.work_item_id, work.queue, work.skills, work.due_at, work.priority, work.queued_at, refused
+    )
+    candidates = [
+        CandidateView(agent_id=agent.id, name=agent.name, why_not=_why(agent_id, item, force, present))
+        for agent_id, agent in force.configuration.agents_by_id.items()
+        if work.queue in agent.queues
+    ]
+    return {
+        "decision": DecisionView.model_validate(decision, from_attributes=True),
+        "candidates": candidates,
+        "offers": [PastOffer.model_validate(offer, from_attributes=True) for offer in offers],
+        "waiting_because": _waiting_because(work, candidates, offers, now),
+    }
+
+
+def _why(agent_id: str, item: Waiting, force: InForce, present: dict[str, AnyRow]) -> str | None:
+    agent = force.configuration.agents_by_id[agent_id]
+    row = present.get(agent_id)
+    presence = row.presence if row else Presence.OFFLINE.value
+    if row is None or presence != Presence.AVAILABLE:
+        return presence
+    reason = why_not(item, candidate(agent, row))
+    if reason is None and agent_id in item.refused:
+        return "declined it or let it pass: others are asked first"
+    return reason
+
+
+def _waiting_because(
+    work: AnyRow, candidates: Sequence[CandidateView], offers: Sequence[AnyRow], now: datetime
+) -> str | None:
+    if work.state == WorkState.OFFERED:
+        pending = [offer for offer in offers if offer.result is None]
+        return (
+            f"offered to {pending[-1].agent_name} until {pending[-1].expires_at:%H:%M:%S}"
+            if pending
+            else None
+        )
+    if work.state != WorkState.QUEUED:
+        return None
+    reasons = sorted({c.why_not for c in candidates if c.why_not})
+    if not candidates:
+        return "the queue has no agents"
+    if all(c.why_not in {p.value for p in Presence} for c in candidates):
+        return f"nobody of the queue is available ({', '.join(reasons)})"
+    if all(c.why_not for c in candidates):
+        return f"nobody can take it now: {'; '.join(reasons)}"
+    waited = int((now - work.changed_at).total_seconds())
+    return f"it is about to be offered ({waited} s)"

@@ -1,0 +1,307 @@
+"""Tables and set-based queries of routing."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.database import AnyRow, as_json, insert_rows, metadata, plumbing_tables, recordset
+
+METADATA = metadata()
+PLUMBING = plumbing_tables(METADATA)
+
+CONFIGURATION = Table(
+    "configuration",
+    METADATA,
+    Column("version", Integer, Identity(), primary_key=True),
+    Column("sha256", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("loaded_at", DateTime(timezone=True), nullable=False),
+    Column("loaded_by", Text, nullable=False),
+)
+
+AGENT = Table(
+    "agent",
+    METADATA,
+    Column("agent_id", Text, primary_key=True),
+    Column("presence", Text, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
+    Column("idle_since", DateTime(timezone=True), nullable=False),
+)
+
+WORK = Table(
+    "work_item",
+    METADATA,
+    Column("work_item_id", Uuid, primary_key=True),
+    Column("case_id", Uuid, nullable=False),
+    Column("case_reference", Text, nullable=False),
+    Column("customer_id", Uuid, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("subject", Text),
+    Column("state", Text, nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("skills", JSONB, nullable=False),
+    Column("queued_at", DateTime(timezone=True), nullable=False),
+    Column("due_at", DateTime(timezone=True)),
+    Column("agent_id", Text),
+    Column("preferred", Text),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("decision_id", Uuid, nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("completed_at", DateTime(timezone=True)),
+    Index("work_item_one_open_per_case_key", "case_id", unique=True, postgresql_where=text("state <> 'completed'")),
+    Index("work_item_case_id_ix", "case_id"),
+    Index(
+        "work_item_waiting_ix", "queue", "due_at", text("priority desc"), "queued_at",
+        postgresql_where=text("state = 'queued'"),
+    ),
+    Index("work_item_held_ix", "agent_id", postgresql_where=text("state in ('offered', 'accepted')")),
+    Index("work_item_list_ix", text("changed_at desc"), text("work_item_id desc")),
+    Index("work_item_queue_list_ix", "queue", text("changed_at desc"), text("work_item_id desc")),
+)  # fmt: skip
+
+OFFER = Table(
+    "offer",
+    METADATA,
+    Column("offer_id", Uuid, primary_key=True),
+    Column("work_item_id", Uuid, nullable=False),
+    Column("agent_id", Text, nullable=False),
+    Column("agent_name", Text, nullable=False),
+    Column("offered_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("result", Text),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("reason", Text),
+    Index("offer_pending_key", "work_item_id", unique=True, postgresql_where=text("result is null")),
+    Index("offer_agent_ix", "agent_id", postgresql_where=text("result is null")),
+    Index("offer_work_item_id_ix", "work_item_id"),
+)
+
+CLOCK = Table(
+    "clock",
+    METADATA,
+    Column("clock_id", Uuid, primary_key=True),
+    Column("case_id", Uuid, nullable=False),
+    Column("work_item_id", Uuid, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("calendar", Text, nullable=False),
+    Column("configuration_version", Integer, nullable=False),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    Column("met_at", DateTime(timezone=True)),
+    Column("breached_at", DateTime(timezone=True)),
+    Column("cancelled_at", DateTime(timezone=True)),
+    Index("clock_running_key", "case_id", "target", unique=True,
+          postgresql_where=text("met_at is null and cancelled_at is null")),
+    Index("clock_case_id_ix", "case_id"),
+)  # fmt: skip
+
+# Timers are rows, due by the database's clock; a fired one is gone in the transaction of its effect.
+TIMER = Table(
+    "timer",
+    METADATA,
+    Column("kind", Text, primary_key=True),
+    Column("subject", Uuid, primary_key=True),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    Index("timer_due_at_ix", "due_at"),
+)
+
+DECISION = Table(
+    "decision",
+    METADATA,
+    Column("decision_id", Uuid, primary_key=True),
+    Column("work_item_id", Uuid, nullable=False),
+    Column("case_id", Uuid, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("context", JSONB, nullable=False),
+    Column("trace", JSONB, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Index("decision_work_item_id_ix", "work_item_id"),
+    Index("decision_at_ix", text("at desc"), text("decision_id desc")),
+)
+
+# The newest revision of each case that was heard of, and who worked on it last.
+CASE_SEEN = Table(
+    "case_seen",
+    METADATA,
+    Column("case_id", Uuid, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("last_agent", Text),
+)
+
+_IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
+_LATEST = text("select version, sha256, source from configuration order by version desc limit 1")
+_LOCK_CASES = text(
+    "with made as (insert into case_seen (case_id, revision) select unnest(:ids), 0 on conflict do nothing returning 1) "
+    "select count(*) from made"
+).bindparams(_IDS)
+_CASES = text("select * from case_seen where case_id = any(:ids) order by case_id for update").bindparams(
+    _IDS
+)
+_OPEN = text(
+    "select * from work_item where case_id = any(:ids) and state <> 'completed' order by work_item_id for update"
+).bindparams(_IDS)
+_LAST = text(
+    "select distinct on (case_id) * from work_item where case_id = any(:ids) order by case_id, queued_at desc, work_item_id"
+).bindparams(_IDS)
+_RUNNING = text(
+    "select * from clock where case_id = any(:ids) and met_at is null and cancelled_at is null"
+).bindparams(_IDS)
+_PENDING = text("select * from offer where work_item_id = any(:ids) and result is null").bindparams(_IDS)
+_AGENTS = text(
+    """
+    select a.agent_id, a.presence, a.since, a.idle_since, coalesce(h.load, 0) as load
+    from agent a
+    left join (select agent_id, count(*) as load from work_item where state in ('offered', 'accepted')
+               group by agent_id) h using (agent_id)
+    """
+)
+_WAITING = text(
+    """
+    select w.work_item_id, w.queue, w.skills, w.due_at, w.priority, w.queued_at, w.preferred, r.refused
+    from unnest(:queues) as q(name)
+    cross join lateral (
+        select * from work_item where state = 'queued' and queue = q.name
+        order by due_at, priority desc, queued_at limit :limit for update skip locked
+    ) w
+    left join lateral (
+        select jsonb_object_agg(agent_id, ended_at) as refused from (
+            select agent_id, max(ended_at) as ended_at from offer
+            where work_item_id = w.work_item_id and result in ('declined', 'timed-out') group by agent_id
+        ) o
+    ) r on true
+    """
+).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
+_WAKE = text("select pg_notify('assign', '')")
+
+
+async def wake(tx: AsyncConnection) -> None:
+    """Wakes the assignment when this transaction commits."""
+    await tx.execute(_WAKE)
+
+
+async def latest_configuration(tx: AsyncConnection) -> AnyRow | None:
+    """The configuration in force: version, sha256, source."""
+    return (await tx.execute(_LATEST)).one_or_none()
+
+
+async def lock_cases(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
+    """What was heard of these cases, locked in id order; made for those never heard of."""
+    await tx.execute(_LOCK_CASES, {"ids": sorted(ids)})
+    return {row.case_id: row for row in await tx.execute(_CASES, {"ids": list(ids)})}
+
+
+async def open_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
+    """The open work item of each case, locked."""
+    return {row.case_id: row for row in await tx.execute(_OPEN, {"ids": list(case_ids)})}
+
+
+async def last_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
+    """The newest work item of each case, open or not."""
+    return {row.case_id: row for row in await tx.execute(_LAST, {"ids": list(case_ids)})}
+
+
+async def running_clocks(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
+    """The first-response clock that runs on each case."""
+    return {row.case_id: row for row in await tx.execute(_RUNNING, {"ids": list(case_ids)})}
+
+
+async def pending_offers(tx: AsyncConnection, work_item_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
+    """The offer that is out for each work item."""
+    return {row.work_item_id: row for row in await tx.execute(_PENDING, {"ids": list(work_item_ids)})}
+
+
+async def agents(tx: AsyncConnection) -> dict[str, AnyRow]:
+    """Every agent heard of: presence, since when, and the units of work they hold, counted from the work itself."""
+    return {row.agent_id: row for row in await tx.execute(_AGENTS)}
+
+
+async def waiting(tx: AsyncConnection, queues: Sequence[str], limit: int) -> Sequence[AnyRow]:
+    """The most urgent work of each queue, locked; what another transaction holds is passed over."""
+    return (await tx.execute(_WAITING, {"queues": list(queues), "limit": limit})).all()
+
+
+async def upsert(tx: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes rows by their primary key: new ones are added, those that are there get these values."""
+    if not rows:
+        return
+    key = [column.name for column in table.primary_key]
+    rest = [name for name in rows[0] if name not in key]
+    changed = ", ".join(f"{name} = excluded.{name}" for name in rest)
+    await insert_rows(tx, table, rows, then=f"on conflict ({', '.join(key)}) do update set {changed}")
+
+
+async def change(tx: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Gives rows that are there new values, by their primary key."""
+    if not rows:
+        return
+    key = [column.name for column in table.primary_key]
+    rest = [name for name in rows[0] if name not in key]
+    await tx.execute(
+        text(
+            f"update {table.name} t set {', '.join(f'{name} = r.{name}' for name in rest)} "
+            f"from {recordset([table.c[name] for name in rows[0]])} r where {' and '.join(f't.{k} = r.{k}' for k in key)}"
+        ),
+        {"rows": as_json(rows)},
+    )
+
+
+async def set_timers(tx: AsyncConnection, timers: Sequence[tuple[str, UUID, datetime]]) -> None:
+    """Sets timers (kind, subject, due); one that is set already gets the new time."""
+    await upsert(
+        tx, TIMER, [{"kind": kind, "subject": subject, "due_at": due} for kind, subject, due in timers]
+    )
+
+
+async def drop_timers(tx: AsyncConnection, timers: Sequence[tuple[str, UUID]]) -> None:
+    """Forgets timers."""
+    if timers:
+        rows = [{"kind": kind, "subject": subject} for kind, subject in timers]
+        await tx.execute(
+            text(
+                f"delete from timer t using {recordset([TIMER.c.kind, TIMER.c.subject])} r "
+                "where t.kind = r.kind and t.subject = r.subject"
+            ),
+            {"rows": as_json(rows)},
+        )
+
+
+async def take_due(tx: AsyncConnection, limit: int) -> Sequence[AnyRow]:
+    """Due timers, taken: they fire in this transaction or, if it fails, again."""
+    due = await tx.execute(
+        text(
+            "delete from timer t using (select kind, subject from timer where due_at <= now() order by due_at "
+            "limit :limit for update skip locked) d where t.kind = d.kind and t.subject = d.subject "
+            "returning t.kind, t.subject, t.due_at"
+        ),
+        {"limit": limit},
+    )
+    return due.all()
+
+
+async def next_due(connection: AsyncConnection) -> float | None:
+    """Seconds until the next timer is due, by the database's clock."""
+    found = await connection.scalar(
+        text("select extract(epoch from min(due_at) - clock_timestamp()) from timer")
+    )
+    return None if found is None else float(found)

@@ -1,0 +1,54 @@
+"""What routing does by itself: assigns work when something changed, and fires timers when they are due."""
+
+import asyncio
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon import logs
+from antiphon.clock import Clock
+from antiphon.failures import is_passing
+from antiphon.listen import Listener
+from routing import assignment, store
+from routing.configurations import Configurations
+
+LOG = logs.get(__name__)
+LOOK_ANYWAY_S = 1.0  # a notification can be missed; and a refusal's pause ends without one
+
+
+async def assign_forever(
+    engine: AsyncEngine, configurations: Configurations, again_after: timedelta, clock: Clock
+) -> None:
+    """Runs assignment passes until cancelled: when woken, and once a second."""
+    while True:
+        try:
+            async with Listener(engine, "assign") as woken:
+                while True:
+                    async with engine.begin() as tx:
+                        made = await assignment.assign(tx, configurations, again_after, clock())
+                    if made:
+                        LOG.info("offers made", offers=made)
+                    else:
+                        await woken.wait(timeout=LOOK_ANYWAY_S)
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            LOG.warning("assignment waits", reason=repr(error))
+            await asyncio.sleep(1)
+
+
+async def fire_forever(engine: AsyncEngine, configurations: Configurations, clock: Clock) -> None:
+    """Fires due timers until cancelled; sleeps until the next is due, at most a second."""
+    while True:
+        try:
+            async with engine.begin() as tx:
+                fired = await assignment.fire_timers(tx, configurations, clock())
+            if not fired:
+                async with engine.connect() as connection:
+                    due = await store.next_due(connection)
+                await asyncio.sleep(min(max(due, 0.01), LOOK_ANYWAY_S) if due is not None else LOOK_ANYWAY_S)
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            LOG.warning("timers wait", reason=repr(error))
+            await asyncio.sleep(1)
