@@ -1,0 +1,1 @@
+"""Bluesky: the AT protocol. Source: atproto.com specifications and the app.bsky lexicons."""

@@ -1,0 +1,23 @@
+"""The Kafka door: answers to send."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.consumer import Received
+from antiphon.contracts.interactions import Channel
+from antiphon.contracts.replies import ReplyRequested
+from ingest_social import actions
+
+TOPICS = ("replies",)
+HANDLES = (ReplyRequested,)
+
+
+async def handle(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
+    """One batch in one transaction."""
+    asked = [
+        r.event for r in batch if isinstance(r.event, ReplyRequested) and r.event.channel == Channel.SOCIAL
+    ]
+    if asked:
+        await actions.take_replies(tx, asked, now)
