@@ -21,6 +21,8 @@ LONGEST_QUOTE = 20_000
 # Relays refuse header lines far below RFC 5322's sum; the first ids and the last tie a thread together.
 LONGEST_REFERENCES = 1_500
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{3,500}>")
+# A token needs no other characters; no other may change what the address is.
+_NOT_IN_LOCAL = re.compile(r"[^A-Za-z0-9._~-]")
 _PREFIX = re.compile(r"^\s*(?:(?:re|aw|sv|antw|odp|rif|ynt|vs)(?:\[\d+\])?\s?:\s*)+", re.IGNORECASE)
 
 
@@ -126,7 +128,7 @@ def trimmed_references(ids: Sequence[str]) -> list[str]:
 
 def _case_address(account: Account, token: str) -> str:
     local, _, domain = account.address.rpartition("@")
-    return f"{local}+{_one_line(token).replace(' ', '')}@{domain}"
+    return f"{local}+{_NOT_IN_LOCAL.sub('', token)}@{domain}"
 
 
 def _subject(subject: str) -> str:

@@ -74,6 +74,7 @@ def _leaves(message: Message) -> Iterator[Message]:
 
 
 def _take(body: Body, part: Message, *, is_root: bool) -> None:
+    _make_readable(part)
     kind = media_type(part)
     name = _given_name(part)
     disposition = _disposition(part)
@@ -132,6 +133,15 @@ def _disposition(part: Message) -> str | None:
         return None
 
 
+def _make_readable(part: Message) -> None:
+    """Bytes beyond ASCII in parameters as the text that they are; the parser only marks them as unknown."""
+    for name, value in list(part.raw_items()):
+        text = str(value)
+        if name.lower() in {"content-type", "content-disposition"} and not text.isascii():
+            raw = text.encode("utf-8", "surrogateescape")
+            part.replace_header(name, charsets.decode(raw, None).text)
+
+
 def _given_name(part: Message) -> str | None:
     try:
         value = part.get_filename()
@@ -139,11 +149,7 @@ def _given_name(part: Message) -> str | None:
         return None
     if not value:
         return None
-    try:
-        raw = value.encode("ascii", "surrogateescape")
-    except UnicodeEncodeError:
-        return decoded(value)
-    return decoded(charsets.decode(raw, None).text)
+    return decoded(value)
 
 
 def _content_id(part: Message) -> str | None:

@@ -26,7 +26,10 @@ _WROTE_BEGIN = re.compile(
     re.IGNORECASE,
 )
 _DATED = re.compile(r"\d.*(?:@|\d)|<[^<>]+@[^<>]+>")
-_AFTER_DATE = re.compile(r"^\d{4}[-/.年]\s?\d{1,2}[-/.月]\s?\d{1,2}.{1,200}<[^<>\s]+@[^<>\s]+>:?$")
+_AFTER_DATE = re.compile(
+    r"(?:\d{4}[-/.年]\s?\d{1,2}[-/.月]\s?\d{1,2}.{1,200}<[^<>\s]+@[^<>\s]+>:?"
+    r"|(?:\w{2,4},? )?\d{1,2}[ ./-]\w{1,9}[ ./-]\d{2,4},? .{1,200}<[^<>\s]+@[^<>\s]+>:)"
+)
 _SEPARATOR = re.compile(
     r"-{2,}\s?(?:original message|original appointment|forwarded message|forwarded by .{1,100}|ursprüngliche nachricht"
     r"|weitergeleitete nachricht|message d'origine|message transféré|mensaje original|mensaje reenviado"
@@ -43,7 +46,7 @@ _FIELD = re.compile(
 )
 _RULE = re.compile(r"[_-]{10,}")
 _QUOTE = re.compile(r"\s{0,3}>")
-_SIGNATURE = re.compile(r"(?:--|—|__)\s*")
+_SIGNATURE = re.compile(r"(?:--|—|__|_{20,})\s*")
 _DEVICE = re.compile(
     r"(?:sent|envoyé|gesendet|von|enviado|inviato|verzonden|sendt|skickat|odesláno|wysłano|отправлено) "
     r"(?:from|via|with|using|depuis|de|von|mit|desde|da|vanaf|fra|från|z|с) "
@@ -125,7 +128,7 @@ def _introduction(lines: Sequence[str], place: int) -> int:
     line = lines[place].strip()
     if not line or len(line) > LONGEST_LINE:
         return 0
-    if _SEPARATOR.fullmatch(line) or _FORWARD.fullmatch(line) or _AFTER_DATE.match(line):
+    if _SEPARATOR.fullmatch(line) or _FORWARD.fullmatch(line) or _AFTER_DATE.fullmatch(line):
         return 1
     if _RULE.fullmatch(line):
         fields = next((at for at in range(place + 1, min(place + 3, len(lines))) if lines[at].strip()), None)
@@ -137,13 +140,12 @@ def _introduction(lines: Sequence[str], place: int) -> int:
 
 def _header_block(lines: Sequence[str], place: int) -> bool:
     """Whether a block of From:, Sent:, To:, Subject: begins here."""
-    first = _FIELD.match(lines[place].strip() + " ")
-    if first is None or first[1] is None:
+    if _FIELD.match(lines[place].strip() + " ") is None:
         return False
-    fields = 1
-    for line in lines[place + 1 : place + 7]:
-        fields += bool(_FIELD.match(line.strip()[:LONGEST_LINE] + " "))
-    return fields >= 3
+    near = [line.strip()[:LONGEST_LINE] + " " for line in lines[place : place + 7]]
+    fields = [found for line in near if (found := _FIELD.match(line))]
+    # Most programs begin with the sender; without that, more must speak for it.
+    return len(fields) >= (3 if fields[0][1] else 4) and any(found[1] for found in fields)
 
 
 def _attribution(lines: Sequence[str], place: int) -> int:

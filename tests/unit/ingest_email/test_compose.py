@@ -1,0 +1,139 @@
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from antiphon.contracts.base import Actor
+from antiphon.contracts.replies import ReplyRequested
+from ingest_email.domain.compose import (
+    LONGEST_REFERENCES,
+    Answered,
+    Composed,
+    NotSent,
+    compose,
+    trimmed_references,
+)
+from tests.unit.ingest_email.samples import NOW, OURS
+
+REQUEST = ReplyRequested(
+    reply_id=UUID(int=1),
+    case_id=UUID(int=2),
+    channel="email",
+    case_reference="C-1042",
+    customer_id=UUID(int=3),
+    answers=UUID(int=4),
+    account="rates@banksia.example",
+    visibility="private",
+    text="Dear Jo,\nwe come on Friday. Grüße",
+    author=Actor(kind="agent", id="amara", name="Amara Osei"),
+    case_token="c-1042-sig",
+    requested_at=NOW,
+)
+ANSWERED = Answered(
+    "<one@mail.example>", "jo@mail.example", "Jo Härris", (), "Pothole", ("<zero@mail.example>",), "none", "It is deep.", NOW
+)  # fmt: skip
+
+
+def made(request: ReplyRequested = REQUEST, answered: Answered | None = ANSWERED) -> Composed:
+    composed = compose(request, answered, OURS, NOW)
+    assert isinstance(composed, Composed), composed
+    return composed
+
+
+def test_an_answer_is_threaded_and_comes_back_to_its_case() -> None:
+    composed = made()
+    mail = message_from_bytes(composed.raw, policy=policy.default)
+    assert mail["From"] == '"City of Banksia, Rates" <rates@banksia.example>'
+    assert mail["To"].addresses[0].addr_spec == "jo@mail.example"
+    assert mail["To"].addresses[0].display_name == "Jo Härris"
+    assert mail["Subject"] == "Re: Pothole"
+    assert mail["Message-ID"] == f"<reply-{REQUEST.reply_id}@banksia.example>" == composed.message_id
+    assert mail["In-Reply-To"] == "<one@mail.example>"
+    assert mail["References"] == "<zero@mail.example> <one@mail.example>"
+    assert mail["Reply-To"].addresses[0].addr_spec == "rates+c-1042-sig@banksia.example"
+    assert mail["X-Antiphon-Reply"] == str(REQUEST.reply_id)
+    assert mail["Auto-Submitted"] is None
+    text = mail.get_content().replace("\r\n", "\n")
+    assert text.startswith("Dear Jo,\nwe come on Friday. Grüße\n\nOn ")
+    assert text.endswith("wrote:\n> It is deep.\n")
+    assert composed.envelope_from == "rates+c-1042-sig@banksia.example"
+    assert composed.recipient == "jo@mail.example"
+
+
+@pytest.mark.parametrize(
+    ("subject", "told"),
+    [
+        ("Pothole", "Re: Pothole"),
+        ("Re: Pothole", "Re: Pothole"),
+        ("RE: re[2]: AW: Pothole", "Re: Pothole"),
+        (None, "Re: your message"),
+        ("Löcher überall", "Re: Löcher überall"),
+        ("x\r\nBcc: spy@evil.example", "Re: x Bcc: spy@evil.example"),
+    ],
+)
+def test_the_subject_says_re_once_and_nothing_else(subject: str | None, told: str) -> None:
+    mail = message_from_bytes(made(answered=ANSWERED._replace(subject=subject)).raw, policy=policy.default)
+    assert mail["Subject"] == told
+    assert mail["Bcc"] is None
+
+
+@dataclass
+class Refusal:
+    answered: Answered | None
+    reason: str
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Refusal(None, "not known"),
+        Refusal(ANSWERED._replace(automation="bounce"), "bounce"),
+        Refusal(ANSWERED._replace(automation="auto-reply"), "auto-reply"),
+        Refusal(ANSWERED._replace(sender="council@banksia.example"), "our own"),
+        Refusal(ANSWERED._replace(sender=None, reply_to=("rates+c-1-x@banksia.example",)), "our own"),
+    ],
+)
+def test_some_mails_are_never_answered(refusal: Refusal) -> None:
+    composed = compose(REQUEST, refusal.answered, OURS, NOW)
+    assert isinstance(composed, NotSent)
+    assert refusal.reason in composed.reason
+
+
+def test_an_answer_goes_where_its_customer_wants_it() -> None:
+    assert made(answered=ANSWERED._replace(reply_to=("home@mail.example",))).recipient == "home@mail.example"
+    ours_first = ("council@banksia.example",)
+    assert made(answered=ANSWERED._replace(reply_to=ours_first)).recipient == "jo@mail.example"
+
+
+def test_long_references_keep_the_first_and_the_last() -> None:
+    ids = [f"<{number}-{'x' * 60}@mail.example>" for number in range(100)]
+    kept = trimmed_references(ids)
+    assert kept[0] == ids[0]
+    assert kept[1:] == ids[-len(kept) + 1 :]
+    assert sum(len(found) + 1 for found in kept) <= LONGEST_REFERENCES
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    text=st.text(),
+    subject=st.text(),
+    name=st.text(),
+    token=st.text(min_size=1),
+    message_id=st.text(),
+    words=st.text(),
+)
+def test_nothing_that_people_wrote_becomes_a_header(
+    text: str, subject: str, name: str, token: str, message_id: str, words: str
+) -> None:
+    answered = ANSWERED._replace(subject=subject, sender_name=name, message_id=message_id, words=words)
+    raw = made(REQUEST.model_copy(update={"text": text, "case_token": token}), answered).raw
+    allowed = {
+        "mime-version", "content-type", "content-transfer-encoding", "from", "to", "reply-to", "subject", "date",
+        "message-id", "x-antiphon-reply", "in-reply-to", "references",
+    }  # fmt: skip
+    names = [name.lower() for name, _ in message_from_bytes(raw).raw_items()]
+    assert set(names) <= allowed
+    assert len(set(names)) == len(names)
