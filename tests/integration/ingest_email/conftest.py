@@ -1,0 +1,85 @@
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon import migrations, organisation
+from antiphon.database import create_engine
+from deploy import keys
+from deploy.postgres import Postgres
+from deploy.site import EXAMPLE, Site
+from ingest_email import smtp, store
+from ingest_email.domain import accounts
+from ingest_email.domain.accounts import OurMail
+from ingest_email.settings import Settings
+from tests.integration.ingest_email.support import free_port, now
+
+
+@pytest.fixture(scope="session")
+def mail_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return Site(tmp_path_factory.mktemp("ingest-email"), durable=False)
+
+
+@pytest.fixture(scope="session")
+def mail_postgres(mail_site: Site) -> Iterator[Postgres]:
+    server = Postgres(mail_site.directory / "postgres", free_port(), durable=False)
+    with server:
+        server.create_database("ingest-email")
+        asyncio.run(migrations.upgrade(server.url("ingest-email"), "ingest_email"))
+        yield server
+
+
+@pytest.fixture
+async def engine(mail_postgres: Postgres) -> AsyncIterator[AsyncEngine]:
+    made = create_engine(mail_postgres.url("ingest-email"))
+    async with made.begin() as tx:
+        names = ", ".join(table.name for table in store.METADATA.sorted_tables)
+        await tx.execute(text(f"truncate {names} restart identity cascade"))
+    yield made
+    await made.dispose()
+
+
+@pytest.fixture
+def ours() -> OurMail:
+    return accounts.of_organisation(organisation.load(EXAMPLE))
+
+
+@pytest.fixture
+def settings(mail_postgres: Postgres, mail_site: Site) -> Settings:
+    return Settings.model_validate(
+        {
+            "database_url": mail_postgres.url("ingest-email"),
+            "organisation": EXAMPLE,
+            "issuer": keys.ISSUER,
+            "audience": keys.AUDIENCE,
+            "jwks": str(keys.jwks(mail_site.secrets)),
+            "smtp_port": 0,
+            "size_limit": 200_000,
+        }
+    )
+
+
+@pytest.fixture
+async def door(settings: Settings, engine: AsyncEngine, ours: OurMail) -> AsyncIterator[int]:
+    """The port of an open SMTP door."""
+    server = await smtp.listen(settings, engine, ours, now)
+    yield port_of(server)
+    server.close()
+
+
+def port_of(server: asyncio.Server) -> int:
+    listening: socket.socket = server.sockets[0]
+    port: int = listening.getsockname()[1]
+    return port
+
+
+@pytest.fixture(scope="session")
+def corpus() -> list[Path]:
+    folder = Path(__file__).parents[4] / "shared" / "corpora" / "email-mikel-mail"
+    if not folder.is_dir():
+        pytest.skip("the corpus email-mikel-mail is not beside the project")
+    return sorted(path for path in folder.rglob("emails/**/*") if path.is_file())

@@ -1,0 +1,69 @@
+"""What the tests of ingest-email do again and again."""
+
+import asyncio
+import json
+import socket
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import aiosmtplib
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon.clock import utc_now
+from antiphon.contracts.base import Event
+from antiphon.contracts.envelope import decode
+from antiphon.tally import Tally, read
+
+now = utc_now
+COUNCIL = "council@banksia.example"
+
+
+def mail(number: int = 1, body: str = "The pothole is back.", **headers: str) -> bytes:
+    told = {
+        "From": "Jo Harris <jo@mail.example>",
+        "To": COUNCIL,
+        "Subject": "Pothole",
+        "Date": "Mon, 23 Nov 2026 10:00:00 +1100",
+        "Message-ID": f"<{number}@mail.example>",
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    return "".join(f"{name}: {value}\r\n" for name, value in told.items()).encode() + b"\r\n" + body.encode()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def deliver(port: int, raw: bytes, *to: str, sender: str = "jo@mail.example") -> str:
+    async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port) as client:
+        _, told = await client.sendmail(sender, list(to) or [COUNCIL], raw)
+        return told
+
+
+async def until(holds: Callable[[], Awaitable[bool]], within: timedelta = timedelta(seconds=20)) -> None:
+    """Returns when it holds. Raises TimeoutError."""
+    async with asyncio.timeout(within.total_seconds()):
+        while not await holds():  # noqa: ASYNC110 - the condition is in another process
+            await asyncio.sleep(0.02)
+
+
+async def tally(engine: AsyncEngine) -> Tally:
+    async with engine.connect() as connection:
+        return await read(connection)
+
+
+async def events(engine: AsyncEngine) -> list[Event]:
+    """What waits in the outbox, in order."""
+    async with engine.connect() as connection:
+        rows: list[Any] = list(
+            await connection.execute(text("select headers, value from outbox order by id"))
+        )
+    return [
+        decode([(name, value.encode()) for name, value in json.loads(row.headers).items()], row.value)[1]
+        for row in rows
+    ]
