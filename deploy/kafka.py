@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Self
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from antiphon.contracts.topics import TOPICS, dead_letter_topic
 
+from antiphon.contracts.topics import TOPICS, dead_letter_topic
 from deploy.processes import Process, StartError
 
 PARTITIONS = 6

@@ -9,7 +9,7 @@ from deploy import keys
 from deploy.kafka import Kafka
 from deploy.postgres import Postgres
 from deploy.processes import Process, StartError
-from deploy.site import PROJECT, Site
+from deploy.site import PROJECT, SERVICES, Site
 
 SOCIAL_HANDLE = "cityofbanksia.test"
 
@@ -43,19 +43,22 @@ def environment(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> d
     return told
 
 
-def migrate(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> None:
-    """Brings the service's database to the newest revision. Raises StartError."""
-    package = service.replace("-", "_")
+def migrate(site: Site, postgres: Postgres, kafka: Kafka) -> None:
+    """Brings every service's database to its newest revision. Raises StartError."""
+    told: dict[str, str] = {}
+    for service in SERVICES:
+        told |= environment(site, service, postgres, kafka)
+    packages = [service.replace("-", "_") for service in SERVICES]
     done = subprocess.run(
-        [sys.executable, "-m", "antiphon.migrations", package],
-        env=environment(site, service, postgres, kafka),
+        [sys.executable, "-m", "antiphon.migrations", *packages],
+        env=told,
         capture_output=True,
         text=True,
         check=False,
         cwd=PROJECT,
     )
     if done.returncode:
-        raise StartError(f"{service} could not be migrated: {done.stderr.strip()[-800:]}")
+        raise StartError(f"the databases could not be migrated: {done.stderr.strip()[-800:]}")
 
 
 def process(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> Process:

@@ -11,7 +11,6 @@ from typing import Self
 
 from antiphon.access import Role
 from antiphon.clock import utc_now
-
 from deploy import keys, services
 from deploy.kafka import Kafka
 from deploy.morning import story
@@ -80,7 +79,7 @@ class Stack:
         with self._step("databases migrated"):
             for service in SERVICES:
                 self.postgres.create_database(service)
-                services.migrate(self.site, service, self.postgres, self.kafka)
+            services.migrate(self.site, self.postgres, self.kafka)
 
     def _refuse_taken_ports(self) -> None:
         for name, port in self.site.ports.model_dump().items():

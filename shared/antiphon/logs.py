@@ -19,11 +19,18 @@ def _with_trace(_logger: object, _method: str, event: EventDict) -> EventDict:
     return event
 
 
+def _client_troubles_pass(record: logging.LogRecord) -> bool:
+    # The Kafka client calls every retry an error; what does not pass is raised to us and logged by us.
+    if record.name.startswith("aiokafka") and record.levelno > logging.WARNING:
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+    return True
+
+
 def configure(service: str, log_format: Literal["json", "console"]) -> None:
     """Sends the logs of this process, and those of its libraries, to standard error."""
     shared_steps: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
+        structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _with_trace,
     ]
@@ -45,10 +52,11 @@ def configure(service: str, log_format: Literal["json", "console"]) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
+    handler.addFilter(_client_troubles_pass)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    for chatty in ("uvicorn.access", "aiokafka", "httpx", "alembic", "mail.log"):
+    for chatty in ("uvicorn.access", "uvicorn.error", "aiokafka", "httpx", "alembic", "mail.log"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service)
 

@@ -111,7 +111,7 @@ async def _observe(request: Request, call: Callable[[Request], Awaitable[Respons
         return Problem(500, "Unexpected error", "It is logged under the trace id.").response()
     route = getattr(request.scope.get("route"), "path", "(none)")
     metrics.REQUESTS.labels(route, request.method, str(response.status_code)).inc()
-    if response.status_code >= 500:
+    if response.status_code >= 500 and route != "/readyz":  # not ready is an answer, not a failure
         LOG.error(
             "request failed",
             method=request.method,

@@ -1,0 +1,138 @@
+"""Plays the example morning on a running stack and shows what becomes of every word."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import httpx
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from antiphon import organisation
+from antiphon.access import Role
+from antiphon.clock import utc_now
+from antiphon.text import shorten
+from deploy.morning import story
+from deploy.morning.customers import DIRECT, Customers, until
+from deploy.morning.desk import Answered, Desk
+from deploy.morning.story import Message, Story
+from deploy.stack import Stack
+
+PATIENCE = timedelta(seconds=90)
+COLUMNS = ("who said what", "where", "customer", "case", "rule", "queue", "agent", "due", "answered")
+
+
+@dataclass
+class Line:
+    """One line of the table: what is known so far of a message."""
+
+    message: Message
+    who: str
+    answered: Answered | None = None
+    outcome: str | None = None
+    handed_over: bool = False
+
+    @property
+    def done(self) -> bool:
+        """Whether the customer has the answer, or the reason why there is none is known."""
+        return self.outcome is not None
+
+
+async def play(stack: Stack, console: Console) -> bool:
+    """Plays the story; True when every line was answered, or waits for a named reason."""
+    told = story.load()
+    zone = ZoneInfo(organisation.load(stack.site.organisation).organisation.time_zone)
+    lines = {message.id: Line(message, told.customers[message.by].name) for message in told.messages}
+    async with httpx.AsyncClient(timeout=30) as http:
+        customers = Customers(stack, told, http)
+        desk = Desk(stack, http, customers.said)
+        await customers.arrive()
+        await desk.sit_down()
+        shown = Live(console=console, refresh_per_second=4, transient=False) if console.is_terminal else None
+        if shown:
+            shown.start()
+        try:
+            await _run(stack, told, lines, customers, desk, zone, console, shown)
+        finally:
+            await desk.go_home()
+            if shown:
+                shown.update(_table(lines, zone), refresh=True)
+                shown.stop()
+            else:
+                console.print(_table(lines, zone))
+    return all(line.done for line in lines.values())
+
+
+async def _run(
+    stack: Stack, told: Story, lines: dict[str, Line], customers: Customers, desk: Desk, zone: ZoneInfo,
+    console: Console, shown: Live | None,
+) -> None:  # fmt: skip
+    deadline = utc_now() + PATIENCE
+    unsaid = list(told.messages)
+    while await until(deadline):
+        while unsaid and (unsaid[0].replies_to is None or lines[unsaid[0].replies_to].done):
+            message = unsaid.pop(0)
+            await customers.speak(message)
+            if not shown:
+                console.print(f"  {lines[message.id].who} said on {message.channel}: {_short(message, 60)}")
+        for answered in await desk.work():
+            lines[answered.message.id].answered = answered
+            if not shown:
+                console.print(
+                    f"  {answered.agent} ({answered.queue}) answers {answered.customer} on {answered.case}, "
+                    f"by the rule “{answered.rule}”"
+                )
+        for line in lines.values():
+            await _follow(stack, line, customers, desk)
+        if shown:
+            shown.update(_table(lines, zone))
+        if all(line.done for line in lines.values()):
+            return
+
+
+async def _follow(stack: Stack, line: Line, customers: Customers, desk: Desk) -> None:
+    if line.done or line.message.id not in customers.native:
+        return
+    if line.message.answer is None:
+        line.outcome = await _why_not_answered(stack, customers.native[line.message.id])
+        return
+    if line.answered and line.message.channel in DIRECT and not line.handed_over:
+        line.handed_over = await desk.hand_over(line.answered)
+    if line.answered:
+        line.outcome = await customers.heard(line.message)
+
+
+async def _why_not_answered(stack: Stack, native_id: str) -> str | None:
+    """What the record says of a message that nobody is to answer."""
+    headers = {"Authorization": f"Bearer {stack.token(Role.SUPERVISOR, 'morning')}"}
+    async with httpx.AsyncClient(headers=headers, timeout=30) as http:
+        cases = await http.get(f"{stack.url('case-mgmt')}/cases", params={"status": "closed", "limit": 50})
+        cases.raise_for_status()
+        for case in cases.json()["items"]:
+            whole = await http.get(f"{stack.url('case-mgmt')}/cases/{case['case_id']}")
+            for said in whole.json()["interactions"]:
+                if said["interaction"]["thread"]["native_id"] == native_id:
+                    return (
+                        f"on record as {case['reference']}, not answered: {said['interaction']['automation']}"
+                    )
+    return None
+
+
+def _short(message: Message, length: int) -> str:
+    return shorten(" ".join((message.subject or message.text).split()), length)
+
+
+def _table(lines: dict[str, Line], zone: ZoneInfo) -> Table:
+    table = Table(title="An example morning at the City of Banksia", expand=False, show_lines=False)
+    for column in COLUMNS:
+        table.add_column(column, overflow="fold")
+    for line in lines.values():
+        a = line.answered
+        due = datetime.fromisoformat(a.due_at).astimezone(zone).strftime("%a %H:%M") if a and a.due_at else ""
+        cells = (a.customer, a.case, a.rule, a.queue, a.agent, due) if a else ("", "", "", "", "", "")
+        said = f"{line.who}: {_short(line.message, 44)}"
+        table.add_row(
+            said, line.message.channel, *cells, line.outcome or ("waits" if not a else "on its way")
+        )
+    return table
