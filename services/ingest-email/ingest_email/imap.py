@@ -153,9 +153,14 @@ class Reader:
 
     async def _idle(self, client: IMAPClient) -> None:
         """Returns when something changed in the mailbox, or when IDLE is to be renewed."""
+        loop = asyncio.get_running_loop()
         await self._call(client.idle)
         until = self._clock() + self._settings.idle_renewed_after
         while self._clock() < until:
+            asked = loop.time()
             if await self._call(client.idle_check, IDLE_LOOK_S):
                 break
+            if loop.time() - asked < IDLE_LOOK_S / 2:
+                # The library takes the end of the connection for silence.
+                raise ConnectionResetError
         await self._call(client.idle_done)

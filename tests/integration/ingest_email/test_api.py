@@ -1,0 +1,134 @@
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import httpx
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon.access import Access, Role
+from antiphon.contracts.interactions import InteractionReceived
+from deploy import keys
+from deploy.site import Site
+from ingest_email import store
+from ingest_email.api import create_api
+from ingest_email.settings import Settings
+from tests.integration.ingest_email.support import deliver, events, mail, now
+
+
+@pytest.fixture
+async def api(settings: Settings, engine: AsyncEngine, mail_site: Site) -> AsyncIterator[httpx.AsyncClient]:
+    access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
+    transport = httpx.ASGITransport(create_api(engine, access))
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://test", headers=bearer(mail_site, Role.AGENT)
+    ) as client:
+        yield client
+
+
+def bearer(site: Site, role: Role) -> dict[str, str]:
+    return {"Authorization": f"Bearer {keys.token(site.secrets, role=role, name='chloe', now=now())}"}
+
+
+FILE = (
+    b"From: jo@mail.example\r\nSubject: x\r\nMessage-ID: <f@x.example>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nSee.\r\n"
+    b'--b\r\nContent-Type: text/html; name="<\xc3\xb6>\\".html"\r\n\r\n<script>alert(1)</script>\r\n--b--\r\n'
+)
+
+
+async def test_a_mail_is_shown_and_handed_out_as_it_came(api: httpx.AsyncClient, door: int) -> None:
+    raw = mail(1, body="Line\r\n.dot\r\n")
+    await deliver(door, raw)
+    (summary,) = (await api.get("/mails")).json()["items"]
+    shown = (await api.get(f"/mails/{summary['interaction_id']}")).json()
+    assert shown["interaction"]["content"]["text"] == "Line\n.dot"
+    assert {"name": "Subject", "value": "Pothole"} in shown["headers"]
+    answer = await api.get(f"/mails/{summary['interaction_id']}/raw")
+    assert answer.content == raw
+    assert answer.headers["content-type"] == "message/rfc822"
+    assert answer.headers["content-disposition"].startswith("attachment")
+
+
+async def test_a_file_can_only_be_saved(api: httpx.AsyncClient, door: int, engine: AsyncEngine) -> None:
+    await deliver(door, FILE)
+    (event,) = await events(engine)
+    assert isinstance(event, InteractionReceived)
+    (attachment,) = event.interaction.attachments
+    answer = await api.get(f"/attachments/{attachment.attachment_id}")
+    assert answer.content == b"<script>alert(1)</script>"
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["content-disposition"].startswith("attachment; ")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in answer.headers["content-security-policy"]
+
+
+async def test_pages_show_every_mail_once_newest_first(api: httpx.AsyncClient, door: int) -> None:
+    for number in range(5):
+        await deliver(door, mail(number))
+    seen: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = (await api.get("/mails", params={"limit": 2, **({"cursor": cursor} if cursor else {})})).json()
+        seen += [item["message_id"] for item in page["items"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert seen == [f"<{number}@mail.example>" for number in reversed(range(5))]
+
+
+async def test_mails_can_be_filtered(api: httpx.AsyncClient, door: int) -> None:
+    await deliver(door, mail(1))
+    await deliver(door, mail(2, Auto_Submitted="auto-replied"))
+    await deliver(door, mail(3, Date="never"))
+
+    async def numbers(**filters: str) -> set[str]:
+        return {item["message_id"][1] for item in (await api.get("/mails", params=filters)).json()["items"]}
+
+    assert await numbers(automation="auto-reply") == {"2"}
+    assert await numbers(defects="true") == {"3"}
+    assert await numbers(defects="false") == {"1", "2"}
+    assert await numbers(since=now().isoformat()) == set()
+
+
+async def test_counts_agree(api: httpx.AsyncClient, door: int, mail_site: Site) -> None:
+    for number in (1, 1, 2):
+        await deliver(door, mail(number))
+    answer = await api.get("/counts", headers=bearer(mail_site, Role.INTEGRATION))
+    assert answer.json() == {
+        "received": 3, "interactions": 2, "duplicates": 1, "set_aside": 0, "sent": 0, "failed": 0, "waiting": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/mails",
+        f"/mails/{uuid4()}",
+        f"/mails/{uuid4()}/raw",
+        f"/attachments/{uuid4()}",
+        f"/replies/{uuid4()}",
+    ],
+)
+async def test_only_staff_may_read(api: httpx.AsyncClient, mail_site: Site, path: str) -> None:
+    assert (await api.get(path, headers={"Authorization": ""})).status_code == 401
+    assert (await api.get(path, headers=bearer(mail_site, Role.INTEGRATION))).status_code == 403
+    assert (await api.get(path)).status_code == (200 if path == "/mails" else 404)
+
+
+@pytest.mark.parametrize("cursor", ["x", "bnVsbA", "WzEsMl0", "WyJhIiwiYiJd"])
+async def test_a_cursor_that_is_not_ours_is_refused(api: httpx.AsyncClient, cursor: str) -> None:
+    answer = await api.get("/mails", params={"cursor": cursor})
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.filterwarnings("ignore:Did not recognize type 'xid8'")
+async def test_the_migrations_make_the_tables_that_the_code_knows(engine: AsyncEngine) -> None:
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, store.METADATA))
+
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []

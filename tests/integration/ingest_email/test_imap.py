@@ -1,0 +1,179 @@
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+import pytest
+from imapclient import IMAPClient
+from pydantic import SecretStr
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon.tally import Tally
+from deploy.site import Ports, Site
+from deploy.world import MailServer, jars
+from ingest_email import store
+from ingest_email.domain.accounts import OurMail
+from ingest_email.imap import Reader
+from ingest_email.settings import ImapMailbox, Settings
+from tests.integration.ingest_email.support import COUNCIL, deliver, mail, now, tally, until
+
+
+@dataclass
+class World:
+    server: MailServer
+    mailbox: ImapMailbox
+
+    def client(self) -> IMAPClient:
+        client = IMAPClient("127.0.0.1", self.server.imap_port, ssl=False)
+        client.login(COUNCIL, self.server.password(COUNCIL))
+        client.select_folder("INBOX")
+        return client
+
+    async def flags(self) -> dict[int, set[bytes]]:
+        def ask() -> dict[int, set[bytes]]:
+            with self.client() as client:
+                fetched = client.fetch(client.search(), ["FLAGS"])
+                return {uid: set(client_flags(data)) for uid, data in fetched.items()}
+
+        return await asyncio.to_thread(ask)
+
+
+def client_flags(data: object) -> tuple[bytes, ...]:
+    assert isinstance(data, dict)
+    return tuple(flag for flag in data[b"FLAGS"] if flag in {b"\\Seen", b"\\Flagged"})
+
+
+@pytest.fixture
+def world(mail_site: Site) -> Iterator[World]:
+    site = replace(mail_site, ports=Ports.free())
+    if not list(jars(site).glob("greenmail-standalone-*.jar")):
+        pytest.skip("GreenMail is not installed: make set-up")
+    server = MailServer(site, [COUNCIL])
+    server.start()
+    mailbox = ImapMailbox(
+        name="council",
+        host="127.0.0.1",
+        port=server.imap_port,
+        user=COUNCIL,
+        secret=SecretStr(server.password(COUNCIL)),
+        tls="none",
+        account=COUNCIL,
+    )
+    yield World(server, mailbox)
+    server.stop()
+
+
+@asynccontextmanager
+async def reading(
+    world: World, settings: Settings, engine: AsyncEngine, ours: OurMail
+) -> AsyncGenerator[None]:
+    task = asyncio.create_task(Reader(settings, world.mailbox, engine, ours, now).run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        results = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(results[0], asyncio.CancelledError), results
+
+
+async def counted(engine: AsyncEngine, expected: Tally) -> None:
+    async def agrees() -> bool:
+        return await tally(engine) == expected
+
+    await until(agrees)
+
+
+async def marked(world: World, expected: dict[int, set[bytes]]) -> None:
+    async def agrees() -> bool:
+        return await world.flags() == expected
+
+    await until(agrees)
+
+
+async def test_a_mailbox_is_read_and_followed(
+    world: World, settings: Settings, engine: AsyncEngine, ours: OurMail
+) -> None:
+    await deliver(world.server.smtp_port, mail(1))
+    async with reading(world, settings, engine, ours):
+        await counted(engine, Tally(received=1, interactions=1, duplicates=0, set_aside=0))
+        await deliver(world.server.smtp_port, mail(2))
+        await deliver(world.server.smtp_port, mail(3))
+        await counted(engine, Tally(received=3, interactions=3, duplicates=0, set_aside=0))
+        await marked(world, {uid: {b"\\Seen"} for uid in (1, 2, 3)})
+    async with engine.connect() as connection:
+        assert await connection.scalar(select(store.IMAP_CURSOR.c.last_uid)) == 3
+        raws = (await connection.scalars(select(store.MAIL.c.raw))).all()
+    assert all(b"The pothole is back." in raw for raw in raws)
+
+
+async def test_after_a_restart_reading_goes_on_where_it_was(
+    world: World, settings: Settings, engine: AsyncEngine, ours: OurMail
+) -> None:
+    await deliver(world.server.smtp_port, mail(1))
+    async with reading(world, settings, engine, ours):
+        await counted(engine, Tally(received=1, interactions=1, duplicates=0, set_aside=0))
+    await deliver(world.server.smtp_port, mail(2))
+    async with reading(world, settings, engine, ours):
+        await counted(engine, Tally(received=2, interactions=2, duplicates=0, set_aside=0))
+
+
+async def test_a_mail_kept_but_not_marked_is_marked_and_not_read_again(
+    world: World, settings: Settings, engine: AsyncEngine, ours: OurMail
+) -> None:
+    await deliver(world.server.smtp_port, mail(1))
+    async with reading(world, settings, engine, ours):
+        await marked(world, {1: {b"\\Seen"}})
+    with world.client() as client:
+        client.remove_flags([1], [b"\\Seen"])
+    async with reading(world, settings, engine, ours):
+        await marked(world, {1: {b"\\Seen"}})
+    assert (await tally(engine)).received == 1
+
+
+async def test_when_the_server_numbers_anew_what_was_kept_is_recognised(
+    world: World, settings: Settings, engine: AsyncEngine, ours: OurMail
+) -> None:
+    await deliver(world.server.smtp_port, mail(1))
+    async with engine.begin() as tx:
+        await store.move_cursor(tx, "council", 4711, 99, now())
+    async with reading(world, settings, engine, ours):
+        await counted(engine, Tally(received=1, interactions=1, duplicates=0, set_aside=0))
+    async with engine.begin() as tx:
+        await store.move_cursor(tx, "council", 4711, 99, now())
+    async with reading(world, settings, engine, ours):
+        await counted(engine, Tally(received=2, interactions=1, duplicates=1, set_aside=0))
+
+
+async def test_the_same_mail_by_smtp_and_imap_is_one_interaction(
+    world: World, door: int, settings: Settings, engine: AsyncEngine, ours: OurMail
+) -> None:
+    await deliver(door, mail(1))
+    await deliver(world.server.smtp_port, mail(1))
+    async with reading(world, settings, engine, ours):
+        await counted(engine, Tally(received=2, interactions=1, duplicates=1, set_aside=0))
+
+
+async def test_a_mail_that_is_too_large_stays_flagged_and_the_next_is_read(
+    world: World, settings: Settings, engine: AsyncEngine, ours: OurMail
+) -> None:
+    await deliver(world.server.smtp_port, mail(1, body="x\r\n" * 100_000))
+    await deliver(world.server.smtp_port, mail(2))
+    async with reading(world, settings, engine, ours):
+        await counted(engine, Tally(received=2, interactions=1, duplicates=0, set_aside=1))
+        await marked(world, {1: {b"\\Flagged"}, 2: {b"\\Seen"}})
+    async with engine.connect() as connection:
+        reasons = (await connection.scalars(select(store.DELIVERY.c.reason))).all()
+    assert any(reason and "more than 200000; UID 1 of" in reason for reason in reasons)
+
+
+async def test_a_server_that_comes_back_is_read_again(
+    world: World, settings: Settings, engine: AsyncEngine, ours: OurMail
+) -> None:
+    await deliver(world.server.smtp_port, mail(1))
+    async with reading(world, settings, engine, ours):
+        await counted(engine, Tally(received=1, interactions=1, duplicates=0, set_aside=0))
+        await asyncio.to_thread(world.server.stop)
+        await asyncio.to_thread(world.server.start)
+        await deliver(world.server.smtp_port, mail(2))
+        await counted(engine, Tally(received=2, interactions=2, duplicates=0, set_aside=0))

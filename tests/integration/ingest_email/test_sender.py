@@ -1,0 +1,299 @@
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email import message_from_bytes, policy
+from uuid import UUID, uuid4
+
+import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon.contracts.base import Actor
+from antiphon.contracts.interactions import InteractionReceived
+from antiphon.contracts.replies import ReplyFailed, ReplyRequested, ReplySent
+from antiphon.database import AnyRow
+from ingest_email import actions, store
+from ingest_email.domain.accounts import OurMail
+from ingest_email.sender import Sender
+from ingest_email.settings import Settings
+from tests.integration.ingest_email.conftest import port_of
+from tests.integration.ingest_email.support import deliver, events, mail, now, until
+
+Act = Callable[[SMTP, Envelope], Awaitable[str]]
+
+
+async def accept(_server: SMTP, _envelope: Envelope) -> str:
+    return "250 2.0.0 taken"
+
+
+async def refuse(_server: SMTP, _envelope: Envelope) -> str:
+    return "550 5.1.1 no such user"
+
+
+async def defer(_server: SMTP, _envelope: Envelope) -> str:
+    return "450 4.2.1 busy"
+
+
+async def drop(server: SMTP, _envelope: Envelope) -> str:
+    assert server.transport is not None
+    server.transport.close()
+    return "421 gone"
+
+
+async def hang(_server: SMTP, _envelope: Envelope) -> str:
+    await asyncio.Event().wait()
+    return "unreachable"
+
+
+@dataclass
+class OtherSide:
+    """A real mail server whose answers to DATA are told in advance, by the recipient's domain; the last one stays."""
+
+    acts: dict[str, list[Act]]
+    taken: list[bytes] = field(default_factory=list[bytes])
+
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        acts = self.acts[envelope.rcpt_tos[0].rpartition("@")[2]]
+        self.taken.append(envelope.original_content or b"")
+        return await (acts.pop(0) if len(acts) > 1 else acts[0])(server, envelope)
+
+
+@asynccontextmanager
+async def sending(
+    settings: Settings, engine: AsyncEngine, other: OtherSide, **changed: object
+) -> AsyncGenerator[None]:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(other, hostname="other", loop=loop), "127.0.0.1", 0)
+    told = {
+        "relay_port": port_of(server), "retry_first_after": timedelta(milliseconds=50),
+        "retry_at_most_every": timedelta(milliseconds=50), **changed,
+    }  # fmt: skip
+    task = asyncio.create_task(Sender(settings.model_copy(update=told), engine, now).run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        server.close()
+
+
+async def ask(
+    engine: AsyncEngine, ours: OurMail, door: int, *, sender: str = "jo@mail.example", **headers: str
+) -> ReplyRequested:
+    """A mail comes in and somebody answers it."""
+    number = uuid4().int
+    await deliver(door, mail(number, From=f"Jo <{sender}>", **headers))
+    received = [event for event in await events(engine) if isinstance(event, InteractionReceived)][-1]
+    request = ReplyRequested(
+        reply_id=uuid4(),
+        case_id=uuid4(),
+        channel="email",
+        case_reference="C-1",
+        customer_id=uuid4(),
+        answers=received.interaction.interaction_id,
+        account="council@banksia.example",
+        visibility="private",
+        text="We come on Friday.",
+        author=Actor(kind="agent", id="chloe", name="Chloe Nguyen"),
+        case_token="c-1-sig",
+        requested_at=now(),
+    )
+    await take(engine, ours, request)
+    return request
+
+
+async def take(engine: AsyncEngine, ours: OurMail, *requests: ReplyRequested) -> None:
+    async with engine.begin() as tx:
+        await actions.take_replies(tx, requests, ours, now())
+
+
+async def reply(engine: AsyncEngine, reply_id: UUID) -> tuple[AnyRow, list[str | None]]:
+    async with engine.connect() as connection:
+        found = await store.reply(connection, reply_id)
+    assert found is not None
+    return found[0], [attempt.outcome for attempt in found[1]]
+
+
+async def settled(engine: AsyncEngine, request: ReplyRequested) -> tuple[AnyRow, list[str | None]]:
+    async def is_settled() -> bool:
+        return (await reply(engine, request.reply_id))[0].state != "waiting"
+
+    await until(is_settled)
+    return await reply(engine, request.reply_id)
+
+
+async def test_an_answer_reaches_the_other_side_threaded_and_is_told(
+    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int
+) -> None:
+    other = OtherSide({"mail.example": [accept]})
+    async with sending(settings, engine, other):
+        request = await ask(engine, ours, door)
+        row, attempts = await settled(engine, request)
+    assert (row.state, attempts) == ("sent", ["accepted"])
+    (raw,) = other.taken
+    told = message_from_bytes(raw, policy=policy.default)
+    assert told["Message-ID"] == f"<reply-{request.reply_id}@banksia.example>"
+    assert told["Reply-To"].addresses[0].addr_spec == "council+c-1-sig@banksia.example"
+    sent = (await events(engine))[-1]
+    assert isinstance(sent, ReplySent)
+    assert sent.native_ids == [told["Message-ID"]]
+    assert sent.author.id == "chloe"
+
+
+@pytest.mark.parametrize(("act", "outcome"), [(defer, "later"), (drop, "unknown"), (hang, "unknown")])
+async def test_what_may_pass_is_tried_again_with_the_same_bytes(
+    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int, act: Act, outcome: str
+) -> None:
+    other = OtherSide({"mail.example": [act, act, accept]})
+    async with sending(settings, engine, other, send_timeout=timedelta(milliseconds=500)):
+        row, attempts = await settled(engine, await ask(engine, ours, door))
+    assert (row.state, attempts) == ("sent", [outcome, outcome, "accepted"])
+    assert len(other.taken) == 3
+    assert len(set(other.taken)) == 1
+
+
+async def test_a_refusal_for_good_is_told_with_the_other_sides_words(
+    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int
+) -> None:
+    async with sending(settings, engine, OtherSide({"mail.example": [refuse]})):
+        row, attempts = await settled(engine, await ask(engine, ours, door))
+    assert (row.state, attempts) == ("failed", ["refused"])
+    failed = (await events(engine))[-1]
+    assert isinstance(failed, ReplyFailed)
+    assert (failed.outcome, failed.reason, failed.attempts) == ("refused", "550 5.1.1 no such user", 1)
+
+
+async def test_what_never_passes_is_given_up_in_the_end(
+    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int
+) -> None:
+    other = OtherSide({"mail.example": [defer]})
+    async with sending(settings, engine, other, give_up_after=timedelta(milliseconds=400)):
+        row, attempts = await settled(engine, await ask(engine, ours, door))
+    assert row.state == "failed"
+    assert len(attempts) > 1
+    failed = (await events(engine))[-1]
+    assert isinstance(failed, ReplyFailed)
+    assert failed.outcome == "gave-up"
+
+
+async def test_a_relay_that_is_away_is_waited_for(
+    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int
+) -> None:
+    request = await ask(engine, ours, door)
+    nobody = settings.model_copy(
+        update={"relay_port": 1, "retry_first_after": timedelta(0), "retry_at_most_every": timedelta(0)}
+    )
+    task = asyncio.create_task(Sender(nobody, engine, now).run())
+
+    async def was_tried() -> bool:
+        return (await reply(engine, request.reply_id))[1][:1] == ["later"]
+
+    await until(was_tried)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_slow_server_holds_up_only_its_own_mail(
+    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int
+) -> None:
+    other = OtherSide({"slow.example": [hang], "mail.example": [accept]})
+    for _ in range(10):
+        await ask(engine, ours, door, sender="jo@slow.example")
+    async with sending(settings, engine, other, sends_at_once=6, sends_at_once_per_destination=2):
+        row, _ = await settled(engine, await ask(engine, ours, door))
+    assert row.state == "sent"
+
+
+async def test_an_attempt_that_was_cut_off_is_made_again_when_its_lease_is_over(
+    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int
+) -> None:
+    request = await ask(engine, ours, door)
+    async with engine.begin() as tx:
+        cut = await store.claim(tx, now(), now() + timedelta(milliseconds=200), [])
+    assert cut is not None
+    async with engine.begin() as tx:
+        assert await store.claim(tx, now(), now(), []) is None
+    async with sending(settings, engine, OtherSide({"mail.example": [accept]})):
+        row, attempts = await settled(engine, request)
+    assert (row.state, attempts) == ("sent", [None, "accepted"])
+
+
+async def test_the_same_request_twice_is_sent_once(
+    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int
+) -> None:
+    other = OtherSide({"mail.example": [accept]})
+    request = await ask(engine, ours, door)
+    await take(engine, ours, request, request)
+    async with sending(settings, engine, other):
+        await settled(engine, request)
+        await take(engine, ours, request)
+        await settled(engine, await ask(engine, ours, door))
+    assert len(other.taken) == 2
+    assert [type(event) for event in await events(engine)].count(ReplySent) == 2
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Auto_Submitted": "auto-replied"}, {"List_Id": "<x.example>"}, {"sender": "rates@banksia.example"}],
+)
+async def test_what_a_machine_wrote_and_our_own_addresses_are_never_answered(
+    engine: AsyncEngine, ours: OurMail, door: int, headers: dict[str, str]
+) -> None:
+    request = await ask(engine, ours, door, **headers)
+    row, attempts = await reply(engine, request.reply_id)
+    assert (row.state, attempts) == ("failed", [])
+    failed = (await events(engine))[-1]
+    assert isinstance(failed, ReplyFailed)
+    assert failed.outcome == "refused"
+
+
+async def test_an_answer_to_a_mail_that_nobody_knows_fails_at_once(
+    engine: AsyncEngine, ours: OurMail, door: int
+) -> None:
+    request = await ask(engine, ours, door)
+    stray = request.model_copy(update={"reply_id": uuid4(), "answers": uuid4()})
+    await take(engine, ours, stray)
+    assert (await reply(engine, stray.reply_id))[0].state == "failed"
+
+
+async def test_a_permanent_bounce_of_a_sent_answer_is_told_once(
+    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int
+) -> None:
+    async with sending(settings, engine, OtherSide({"mail.example": [accept]})):
+        request = await ask(engine, ours, door)
+        await settled(engine, request)
+    body = (
+        "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n"
+        f"--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: <reply-{request.reply_id}@banksia.example>\r\n\r\n--b--\r\n"
+    )
+    report = 'multipart/report; report-type=delivery-status; boundary="b"'
+    for number in (7, 8):
+        bounce = mail(number, body, From="mailer-daemon@mail.example", Content_Type=report)
+        await deliver(door, bounce, "council+c-1-sig@banksia.example", sender="")
+    told = await events(engine)
+    failed = [event for event in told if isinstance(event, ReplyFailed)]
+    assert [(event.reply_id, event.outcome, event.reason) for event in failed] == [
+        (request.reply_id, "refused", "5.1.1")
+    ]
+    received = [event for event in told if isinstance(event, InteractionReceived)][-1]
+    assert received.interaction.automation == "bounce"
+    assert received.interaction.thread.case_token == "c-1-sig"
+
+
+async def test_a_batch_of_answers_costs_a_fixed_number_of_statements(
+    engine: AsyncEngine, ours: OurMail, door: int
+) -> None:
+    request = await ask(engine, ours, door)
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    batch = [request.model_copy(update={"reply_id": uuid4()}) for _ in range(250)]
+    batch += [request.model_copy(update={"reply_id": uuid4(), "answers": uuid4()}) for _ in range(250)]
+    await take(engine, ours, *batch)
+    assert len(statements) == 3
