@@ -1,0 +1,63 @@
+# Antiphon. `make` alone prints this help.
+SHELL := /bin/bash
+STATE := .antiphon
+PYTHON := $(STATE)/venv/bin/python
+MEMBERS := shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing
+UV_VERSION := 0.13.9
+.DEFAULT_GOAL := help
+.PHONY: help set-up run up down status logs token dead-letters test lint format lock contracts clean
+
+help: ## Show this help
+	@echo "Antiphon: every customer's voice into one queue, every answer onto one record."
+	@echo
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@echo
+	@echo "Begin with: make run"
+
+set-up: ## Install what is missing (Python and Node packages, Kafka, PostgreSQL); nothing when all is there
+	@bash deploy/set-up.sh
+
+run: set-up ## Start everything, play an example morning, stay up until Ctrl-C
+	@$(PYTHON) -m deploy run
+
+up: set-up ## Start everything in the background
+	@$(PYTHON) -m deploy up
+
+down: ## Stop everything that `make up` or `make run` started
+	@$(PYTHON) -m deploy down
+
+status: ## Show what runs, how far behind it is, and whether the counts agree
+	@$(PYTHON) -m deploy status
+
+logs: ## Follow the logs; SERVICE=routing for one only
+	@$(PYTHON) -m deploy logs $(SERVICE)
+
+token: ## Print a token: make -s token ROLE=agent NAME=amara (agent, supervisor, operations, manager, integration)
+	@$(PYTHON) -m deploy token --role "$(ROLE)" --name "$(NAME)"
+
+dead-letters: ## List events that were set aside, with reasons; REPLAY=all or REPLAY=routing:12 handles them again
+	@$(PYTHON) -m deploy dead-letters $(if $(REPLAY),--replay $(REPLAY))
+
+test: set-up ## Run all tests, on a real PostgreSQL, Kafka, mail server and PDS
+	@$(PYTHON) -m pytest $(ARGS)
+
+lint: set-up ## Check format, style, types, import directions and generated files
+	@$(STATE)/venv/bin/ruff format --check .
+	@$(STATE)/venv/bin/ruff check .
+	@$(STATE)/venv/bin/basedpyright
+	@$(STATE)/venv/bin/lint-imports
+
+format: set-up ## Format the code and mend what can be mended
+	@$(STATE)/venv/bin/ruff format .
+	@$(STATE)/venv/bin/ruff check --fix .
+
+contracts: set-up ## Write the event schemas and the AsyncAPI document anew
+	@$(PYTHON) -m antiphon.contracts.generate
+
+lock: ## Resolve dependencies anew into requirements.lock and package-lock.json
+	@$(STATE)/uv/bin/uv lock --quiet --upgrade
+	@$(STATE)/uv/bin/uv export --quiet --all-packages --all-groups --no-emit-workspace --no-header -o requirements.lock
+	@cd deploy/node && npm install --package-lock-only --ignore-scripts
+
+clean: ## Stop everything and delete its data, logs and secrets
+	@$(PYTHON) -m deploy clean

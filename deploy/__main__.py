@@ -1,0 +1,187 @@
+"""The commands behind `make`: up, down, status, run, logs, token, clean, dead-letters."""
+
+import argparse
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from antiphon.access import Role
+from antiphon.clock import utc_now
+from deploy import dead_letters, keys, status
+from deploy.morning.play import play
+from deploy.processes import StartError
+from deploy.site import SERVICES, Site
+from deploy.stack import Stack
+
+CONSOLE = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+
+
+def main() -> int:
+    """Runs one command; the status that the shell gets."""
+    parser = argparse.ArgumentParser(prog="deploy", description="Run Antiphon on this machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="start everything, play the example morning, stay up until Ctrl-C")
+    commands.add_parser("up", help="start everything in the background")
+    commands.add_parser("down", help="stop everything")
+    commands.add_parser("status", help="what runs, and whether the counts agree")
+    follow = commands.add_parser("logs", help="follow the logs")
+    follow.add_argument("service", nargs="?", help="only this one's")
+    token = commands.add_parser("token", help="a token for trying the APIs out")
+    token.add_argument("--role", choices=[role.value for role in Role], required=True)
+    token.add_argument("--name", required=True, help="for an agent: their id in the organisation's file")
+    letters = commands.add_parser("dead-letters", help="events that were set aside, and their replay")
+    letters.add_argument("--replay", help="`all`, or SERVICE:ID")
+    commands.add_parser("clean", help="stop everything and delete its data")
+    commands.add_parser("supervise", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    site = Site.default()
+    actions: dict[str, Callable[[], int]] = {
+        "run": lambda: _run(site, morning=True),
+        "supervise": lambda: _run(site, morning=False),
+        "up": lambda: _up(site),
+        "down": lambda: _down(site),
+        "status": lambda: status.show(site, CONSOLE),
+        "logs": lambda: _logs(site, given.service),
+        "token": lambda: _token(site, given.role, given.name),
+        "dead-letters": lambda: dead_letters.run(site, given.replay),
+        "clean": lambda: _clean(site),
+    }
+    try:
+        return actions[given.command]()
+    except StartError as error:
+        CONSOLE.print(f"[red]✗[/red] {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _pid_file(site: Site) -> Path:
+    return site.directory / "supervisor.pid"
+
+
+def running(site: Site) -> int | None:
+    """The pid of the supervisor, if one runs."""
+    try:
+        pid = int(_pid_file(site).read_text())
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return None
+    return pid if b"deploy" in command else None
+
+
+def _run(site: Site, *, morning: bool) -> int:
+    if pid := running(site):
+        raise StartError(f"it runs already (pid {pid}): make status, or make down first")
+    site.directory.mkdir(parents=True, exist_ok=True)
+    _pid_file(site).write_text(str(os.getpid()))
+    stopping: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: (stopping.append(number), _interrupt())[1])
+    stack = Stack(site, tell=lambda line: CONSOLE.print(f"[green]✓[/green] {line}"))
+    try:
+        stack.start()
+        stack.write_state()
+        if morning:
+            CONSOLE.print()
+            complete = asyncio.run(play(stack, CONSOLE))
+            CONSOLE.print()
+            if not complete:
+                CONSOLE.print("[yellow]Some lines still wait: make status, make logs[/yellow]")
+        _say_hello(site)
+        while True:
+            time.sleep(1)
+            stack.restart_dead()
+            stack.write_state()
+    except KeyboardInterrupt:
+        CONSOLE.print("\nStopping, in order …")
+        return 0
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C does not cut the order short
+        stack.stop()
+        _pid_file(site).unlink(missing_ok=True)
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def _say_hello(site: Site) -> None:
+    CONSOLE.print("[bold]Antiphon is up.[/bold] API documentation:")
+    for service in SERVICES:
+        CONSOLE.print(f"  {service:17} {site.url(service)}/docs")
+    CONSOLE.print(f"  mail for *@banksia.example is taken on 127.0.0.1:{site.ports.smtp} (SMTP)")
+    CONSOLE.print(
+        "A token: make -s token ROLE=agent NAME=amara     How it stands: make status     Stop: Ctrl-C or make down"
+    )
+
+
+def _up(site: Site) -> int:
+    if pid := running(site):
+        CONSOLE.print(f"It runs already (pid {pid}).")
+        return 0
+    site.logs.mkdir(parents=True, exist_ok=True)
+    log = site.logs / "supervisor.log"
+    with log.open("wb") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "deploy", "supervise"],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+        )  # fmt: skip
+    shown = 0
+    while True:
+        lines = log.read_text(errors="replace").splitlines()
+        for line in lines[shown:]:
+            print(line, flush=True)
+        shown = len(lines)
+        if any(line.startswith("A token:") for line in lines):
+            return 0
+        if child.poll() is not None:
+            return child.returncode or 1
+        time.sleep(0.2)
+
+
+def _down(site: Site) -> int:
+    pid = running(site)
+    if pid is None:
+        CONSOLE.print("Nothing runs.")
+        return 0
+    os.kill(pid, signal.SIGTERM)
+    while running(site) == pid:
+        time.sleep(0.1)
+    CONSOLE.print("Stopped.")
+    return 0
+
+
+def _logs(site: Site, service: str | None) -> int:
+    files = sorted(site.logs.glob(f"{service or '*'}.log"))
+    if not files:
+        raise StartError(f"there are no logs of {service}" if service else "there are no logs yet: make up")
+    os.execvp("tail", ["tail", "-n", "20", "-F", *map(str, files)])  # noqa: S606 - becomes tail
+
+
+def _token(site: Site, role: str, name: str) -> int:
+    print(keys.token(site.secrets, role=role, name=name, now=utc_now()))
+    return 0
+
+
+def _clean(site: Site) -> int:
+    if running(site):
+        _down(site)
+    for part in ("postgres", "kafka", "pds", "logs", "secrets", "processes.json"):
+        path = site.directory / part
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    CONSOLE.print("Data, logs and secrets are deleted; what was installed stays.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+"""`make dead-letters`: asks the plumbing's own command, with the databases of this site."""
+
+import subprocess
+import sys
+
+from deploy.kafka import Kafka
+from deploy.postgres import Postgres
+from deploy.processes import StartError
+from deploy.services import environment
+from deploy.site import PROJECT, SERVICES, Site
+from deploy.world import jars, listens
+
+
+def run(site: Site, replay: str | None) -> int:
+    """Lists dead letters, or asks for the replay of `all` or of one, `SERVICE:ID`. The command's status."""
+    if not listens(site.ports.postgres):
+        raise StartError("PostgreSQL does not run: make up")
+    postgres = Postgres(site.directory / "postgres", site.ports.postgres)
+    kafka = Kafka(site.directory / "kafka", site.ports.kafka, site.ports.kafka_controller, jars(site))
+    told = {name: value for s in SERVICES for name, value in environment(site, s, postgres, kafka).items()}
+    given = ["list"]
+    if replay:
+        service, _, number = replay.partition(":")
+        given = ["replay", number, "--service", service] if number else ["replay", service]
+    done = subprocess.run(
+        [sys.executable, "-m", "antiphon.dead_letters", *given], env=told, check=False, cwd=PROJECT
+    )
+    return done.returncode

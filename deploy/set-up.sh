@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Installs what is missing, one line a step. Each step leaves a stamp and is passed over when nothing changed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+state=.antiphon
+stamps=$state/stamps
+mkdir -p "$stamps"
+
+fail() { printf '✗ %s\n' "$1" >&2; exit 1; }
+need() { command -v "$1" >/dev/null 2>&1 || fail "$1 is missing: $2"; }
+
+# Runs "$3…" unless the stamp "$1" is newer than the content of the files named in "$inputs".
+step() {
+  local stamp=$stamps/$1 what=$2 began=$SECONDS sum; shift 2
+  sum=$(cat $inputs | sha256sum)
+  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$sum" ] && return
+  printf '… %s\n' "$what"
+  ( "$@" ) >"$state/set-up.log" 2>&1 || { tail -n 15 "$state/set-up.log" >&2; fail "$what failed; all of it is in $state/set-up.log"; }
+  printf '%s' "$sum" >"$stamp"
+  printf '✓ %s (%s s)\n' "$what" $((SECONDS - began))
+}
+
+need python3 "install Python 3.11 or later (apt-get install python3)"
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "Python $(python3 -V | cut -d' ' -f2) is too old: install 3.11 or later"
+need java "install a JDK, 17 or later (apt-get install openjdk-17-jdk-headless)"
+need mvn "install Maven (apt-get install maven)"
+need node "install Node.js 20 or later"
+need npm "install npm, which comes with Node.js"
+
+members=(shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing)
+
+make_venv() { python3 -m venv "$1" || { rm -rf "$1"; echo "python3 -m venv does not work: apt-get install python3-venv"; return 1; }; }
+install_uv() { [ -x $state/uv/bin/python ] || make_venv $state/uv; $state/uv/bin/python -m pip install --quiet uv=="$uv_version"; }
+install_python() {
+  [ -x $state/venv/bin/python ] || make_venv $state/venv
+  $state/uv/bin/uv pip sync --quiet --python $state/venv/bin/python --require-hashes requirements.lock
+  $state/uv/bin/uv pip install --quiet --python $state/venv/bin/python --no-deps "${members[@]/#/-e./}"
+}
+install_jars() { mvn -q -B -f deploy/java/pom.xml dependency:copy-dependencies -DoutputDirectory="$PWD/$state/jars"; }
+install_node() {
+  cd deploy/node
+  npm ci --ignore-scripts
+  # better-sqlite3 is compiled here: its prebuilt binaries are not in the npm registry. Node's own headers suffice.
+  local headers
+  headers=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
+  [ -f "$headers/include/node/node.h" ] && export npm_config_nodedir=$headers
+  npm rebuild better-sqlite3
+}
+install_postgres() {
+  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && return
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "PostgreSQL 15 or later is missing: apt-get install postgresql"; return 1; }
+  apt-get update
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql
+}
+
+uv_version=$(sed -n 's/^UV_VERSION := //p' Makefile)
+inputs=Makefile step uv "the package installer" install_uv
+inputs="requirements.lock shared/pyproject.toml $(ls services/*/pyproject.toml)" step python "Python packages" install_python
+inputs=deploy/java/pom.xml step jars "Apache Kafka and a mail server, by Maven" install_jars
+inputs="deploy/node/package.json deploy/node/package-lock.json" step node "a Bluesky PDS, by npm (compiles SQLite: a minute)" install_node
+inputs=/dev/null step postgres "PostgreSQL" install_postgres

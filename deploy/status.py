@@ -1,0 +1,144 @@
+"""`make status`: what runs, how far behind it is, and whether every word that came in is accounted for."""
+
+import json
+from typing import Any
+
+import httpx
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from antiphon.access import Role
+from antiphon.clock import utc_now
+from deploy import keys
+from deploy.site import SERVICES, Site
+
+DOORS = ("ingest-email", "ingest-social", "ingest-direct")
+Json = dict[str, Any]
+
+
+def counts(site: Site) -> dict[str, Json]:
+    """Each service's `GET /counts`; absent for one that does not answer."""
+    token = keys.token(site.secrets, role=Role.OPERATIONS, name="status", now=utc_now())
+    found: dict[str, Json] = {}
+    for service in SERVICES:
+        try:
+            answer = httpx.get(
+                f"{site.url(service)}/counts", headers={"Authorization": f"Bearer {token}"}, timeout=10
+            )
+            if answer.is_success:
+                found[service] = answer.json()
+        except httpx.HTTPError:
+            continue
+    return found
+
+
+def metrics(site: Site, service: str) -> dict[str, float]:
+    """Sums of a service's metrics by name."""
+    sums: dict[str, float] = {}
+    try:
+        text = httpx.get(f"{site.url(service)}/metrics", timeout=10).text
+    except httpx.HTTPError:
+        return sums
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            name, _, value = line.rpartition(" ")
+            key = name.partition("{")[0]
+            sums[key] = sums.get(key, 0.0) + float(value)
+    return sums
+
+
+def disagreements(found: dict[str, Json]) -> list[str]:
+    """Where words are not accounted for, now. Something on its way shows for a moment, and is gone when it arrived."""
+    wrong: list[str] = []
+    total = 0
+    for door in DOORS:
+        c = found.get(door)
+        if c is None:
+            wrong.append(f"{door} does not answer")
+            continue
+        total += c["interactions"]
+        if c["received"] != c["interactions"] + c["duplicates"] + c["set_aside"]:
+            wrong.append(
+                f"{door}: received {c['received']} ≠ {c['interactions']} interactions + {c['duplicates']} duplicates "
+                f"+ {c['set_aside']} set aside"
+            )
+    for service in ("customer-profile", "case-mgmt"):
+        c = found.get(service)
+        if c is None:
+            wrong.append(f"{service} does not answer")
+        elif c["interactions"] != total:
+            wrong.append(
+                f"{service} has {c['interactions']} of {total} interactions (dead letters: {c['dead_letters']})"
+            )
+    return wrong
+
+
+def show(site: Site, console: Console) -> int:
+    """Prints the tables; 0 when everything runs and the counts agree."""
+    path = site.directory / "processes.json"
+    if not path.exists():
+        console.print("Nothing runs: make up, or make run.")
+        return 1
+    processes: dict[str, Json] = json.loads(path.read_text())
+    table = Table(title="Processes")
+    for column in ("process", "pid", "state", "port", "up", "memory", "behind", "outbox", "dead letters"):
+        table.add_column(column, justify="left" if column in {"process", "state"} else "right")
+    healthy = True
+    for name, process in processes.items():
+        pid: int | None = process["pid"]
+        alive = pid is not None and psutil.pid_exists(pid)
+        healthy = healthy and alive
+        row = [name, str(pid or ""), "[green]running[/green]" if alive else "[red]dead[/red]"]
+        row += [str(site.port(name)) if name in SERVICES else "", f"{process['up_s']} s" if alive else ""]
+        row.append(f"{_memory(pid) // 2**20} MB" if alive and pid else "")
+        if name in SERVICES and alive:
+            m = metrics(site, name)
+            row += [
+                f"{m.get('antiphon_consumer_lag_records', 0):.0f}",
+                f"{m.get('antiphon_outbox_oldest_seconds', 0):.1f} s",
+                f"{m.get('antiphon_dead_letters_total', 0):.0f}",
+            ]
+        table.add_row(*row)
+    console.print(table)
+    found = counts(site)
+    console.print(_counts_table(found))
+    wrong = disagreements(found)
+    if wrong:
+        console.print("[yellow]The counts do not agree now:[/yellow]")
+        for line in wrong:
+            console.print(f"  {line}")
+    else:
+        console.print(
+            "[green]The counts agree:[/green] every delivery is an interaction, a duplicate or set aside with a reason, "
+            "and every interaction is on one customer and one case."
+        )
+    return 0 if healthy and not wrong else 1
+
+
+def _memory(pid: int) -> int:
+    try:
+        process = psutil.Process(pid)
+        return sum(p.memory_info().rss for p in [process, *process.children(recursive=True)])
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def _counts_table(found: dict[str, Json]) -> Table:
+    table = Table(title="Counts")
+    table.add_column("service")
+    table.add_column("what it has")
+    for service, c in found.items():
+        parts = [
+            f"{name.replace('_', ' ')} {_plain(value)}"
+            for name, value in c.items()
+            if value not in (0, {}, None)
+        ]
+        table.add_row(service, ", ".join(parts) or "nothing yet")
+    return table
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{name} {count}" for name, count in value.items()) + ")"
+    return str(value)
