@@ -1,0 +1,26 @@
+"""The whole system, once a session: PostgreSQL that survives a kill, Kafka, mail server, PDS, six services."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+
+from deploy.site import Ports, Site
+from deploy.stack import Stack
+from tests.e2e.people import People
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with Stack(Site(tmp_path_factory.mktemp("stack"), Ports.free())) as running:
+        yield running
+
+
+@pytest.fixture
+async def people(stack: Stack) -> AsyncIterator[People]:
+    """Customers, agents and lookers-on. At the end every agent logs off."""
+    async with httpx.AsyncClient(timeout=30) as http:
+        those = People(stack, http)
+        yield those
+        for agent in list(those.present):
+            await those.presence(agent, "offline")

@@ -1,0 +1,168 @@
+"""Behaviours that a serious evaluator tests first, each on the whole system."""
+
+import asyncio
+from uuid import uuid4
+
+from tests.e2e.people import People
+from tests.waiting import until
+
+
+def unique() -> str:
+    return uuid4().hex[:10]
+
+
+async def test_01_the_same_message_three_times_is_one_interaction_on_one_case(people: People) -> None:
+    sender, message_id, key = f"one-{unique()}@mail.example", f"<{unique()}@mail.example>", unique()
+    before = await people.agree()
+    mail = (
+        f"From: {sender}\r\nTo: council@banksia.example\r\nSubject: Again\r\nMessage-ID: {message_id}\r\n"
+        "Date: Mon, 23 Nov 2026 09:00:00 +1100\r\n\r\nDo you hear me?\r\n"
+    ).encode()
+    await asyncio.gather(
+        *(asyncio.to_thread(people.raw_mail, sender, "council@banksia.example", mail) for _ in range(2))
+    )
+    people.stack.kill("customer-profile")
+    people.stack.start_service("customer-profile")
+    people.raw_mail(sender, "council@banksia.example", mail)
+    notes = await asyncio.gather(*(people.note("Is it you?", key=key, name="One") for _ in range(3)))
+    assert sorted(note.status_code for note in notes) == [200, 200, 201]
+    assert len({note.json()["interaction_id"] for note in notes}) == 1
+    said = await people.timeline(f"email:{sender}")
+    assert [item["text"].strip() for item in said] == ["Do you hear me?"]
+    whole = await people.case(said[0]["case_id"])
+    assert len(whole["interactions"]) == 1
+    after = await people.agree()
+    for door in ("ingest-email", "ingest-direct"):
+        assert after[door]["duplicates"] - before[door]["duplicates"] == 2
+        assert after[door]["interactions"] - before[door]["interactions"] == 1
+
+
+async def test_02_of_twenty_accepts_of_one_offer_exactly_one_wins(people: People) -> None:
+    await people.presence("elena", "available")
+    people.mail(f"two-{unique()}@mail.example", "About the building permit", to="planning@banksia.example")
+    offer = (await until(lambda: people.offers("elena"), what="an offer"))[0]
+    answers = await asyncio.gather(*(people.accept("elena", offer) for _ in range(20)))
+    assert sorted(answer.status_code for answer in answers) == [200] + [409] * 19
+    lost = next(answer for answer in answers if answer.status_code == 409).json()
+    assert lost["agent_id"] == "elena"
+    stranger = await people.accept("amara", offer)
+    assert stranger.status_code == 404
+    agents = (await people.see("routing", "/agents"))["items"]
+    assert next(agent for agent in agents if agent["agent_id"] == "elena")["load"] == 1
+    done = await people.reply("elena", offer["work"]["case_id"], "Yes.")
+    assert done.status_code == 201
+
+
+async def test_03_freed_capacity_goes_to_who_waited_longest_without_any_new_message(people: People) -> None:
+    await people.presence("elena", "available")  # capacity 2
+    for number in range(4):
+        people.mail(
+            f"three-{number}-{unique()}@mail.example", f"permit {number}", to="planning@banksia.example"
+        )
+        await people.agree()
+    first = await people.take("elena")
+    second = await people.take("elena")
+    assert await people.offers("elena") == []
+    work = (await people.see("routing", "/work?queue=planning&state=queued"))["items"]
+    waiting = sorted(work, key=lambda item: item["queued_at"])
+    assert len(waiting) >= 2
+    answered = await people.reply("elena", first["case_id"], "Done.")
+    assert answered.status_code == 201
+    offers = await until(lambda: people.offers("elena"), what="the next offer")
+    assert offers[0]["work"]["work_item_id"] == waiting[0]["work_item_id"]
+    assert offers[0]["work"]["queued_at"] == waiting[0]["queued_at"]
+    for case_id in (second["case_id"], offers[0]["work"]["case_id"]):
+        await people.reply("elena", case_id, "Done.")
+
+
+async def test_20_mails_that_the_world_gets_wrong_are_kept_whole_and_hold_up_nothing(people: People) -> None:
+    sender = f"twenty-{unique()}@mail.example"
+    broken = [
+        f"From: {sender}\r\nSubject: no id, no date\r\n\r\nfirst\r\n".encode(),
+        f"From: {sender}\r\nDate: the day before yesterday\r\nContent-Type: text/plain; charset=klingon\r\n"
+        "Subject: =?nonsense?Q?=?=\r\n\r\n\xff\xfe second\r\n".encode("latin-1"),
+        f"From: {sender}\r\nSubject: large\r\nContent-Type: application/octet-stream\r\n"
+        "Content-Disposition: attachment; filename=big.bin\r\nContent-Transfer-Encoding: base64\r\n\r\n".encode()
+        + b"QUJD" * 19 * 1000 * 500,
+        f"From: {sender}\r\nMessage-ID: <{unique()}@mail.example>\r\nSubject: fine\r\n\r\nlast\r\n".encode(),
+    ]
+    for mail in broken:
+        await asyncio.to_thread(people.raw_mail, sender, "council@banksia.example", mail)
+    said = await people.timeline(f"email:{sender}", at_least=4)
+    assert {item["subject"] for item in said} >= {"no id, no date", "large", "fine"}
+    for item in said:
+        raw = await people.ask_raw(item["interaction_id"])
+        assert any(sent.replace(b"\r\n", b"\n").strip() in raw.replace(b"\r\n", b"\n") for sent in broken)
+
+
+async def test_21_what_no_person_wrote_is_recorded_and_never_answered(people: People) -> None:
+    sender = f"away-{unique()}@mail.example"
+    people.mail(sender, "Please call me about my rates.")
+    (first,) = await people.timeline(f"email:{sender}")
+    before = (await people.case(first["case_id"]))["case"]
+    for number in range(10):
+        people.mail(
+            sender, f"I am away. {number}", subject="Automatic reply", envelope="",
+            headers={"Auto-Submitted": "auto-replied", "In-Reply-To": "<none@banksia.example>"},
+        )  # fmt: skip
+    said = await people.timeline(f"email:{sender}", at_least=11)
+    automatic = [item for item in said if item["automation"] != "none"]
+    assert len(automatic) == 10
+    after = (await people.case(first["case_id"]))["case"]
+    assert (after["status"], after["awaiting_answer_since"]) == (
+        before["status"],
+        before["awaiting_answer_since"],
+    )
+    for item in automatic:
+        case = (await people.case(item["case_id"]))["case"]
+        assert case["awaiting_answer_since"] is None or case["case_id"] == first["case_id"]
+    work = (await people.see("routing", "/work?limit=200"))["items"]
+    own = {item["case_id"] for item in automatic} - {first["case_id"]}
+    assert not [item for item in work if item["case_id"] in own]
+
+
+async def test_22_replies_find_their_case_and_never_show_one_customer_anothers_words(people: People) -> None:
+    sender, stranger = f"thread-{unique()}@mail.example", f"other-{unique()}@mail.example"
+    message_id = people.mail(sender, "My valuation is wrong", to="rates@banksia.example")
+    (first,) = await people.timeline(f"email:{sender}")
+    await people.presence("amara", "available")
+    work = await until(lambda: _take_case(people, "amara", first["case_id"]), what="the offer of this case")
+    reply = await people.reply("amara", work["case_id"], "We look into it.")
+    assert reply.status_code == 201
+    sent = await until(lambda: _sent(people, reply.json()["reply_id"]), what="the reply to be sent")
+    assert sent
+    token_address = await until(
+        lambda: _reply_to(people, sender, message_id), what="the answer in the mailbox"
+    )
+    # Changed subject, references kept; then no references at all, only the address; then a stranger with both.
+    people.mail(sender, "One more thing", subject="Something else", headers={"In-Reply-To": message_id})
+    people.mail(sender, "And another", subject="Hello", to=token_address)
+    said = await people.timeline(f"email:{sender}", at_least=3)
+    assert {item["case_id"] for item in said} == {first["case_id"]}
+    people.mail(stranger, "I saw your mail", to=token_address, headers={"In-Reply-To": message_id})
+    (theirs,) = await people.timeline(f"email:{stranger}")
+    assert theirs["case_id"] != first["case_id"]
+    their_case = await people.case(theirs["case_id"])
+    assert their_case["case"]["related_case_id"] == first["case_id"]
+    assert "valuation is wrong" not in str(their_case)
+    forged = token_address.replace("+c-", "+c-1")
+    people.mail(sender, "Forged token, no references", subject="Forged", to=forged)
+    assert len(await people.timeline(f"email:{sender}", at_least=4)) == 4
+
+
+async def _take_case(people: People, agent: str, case_id: str) -> dict[str, str]:
+    for offer in await people.offers(agent):
+        if offer["work"]["case_id"] == case_id:
+            (await people.accept(agent, offer)).raise_for_status()
+            return offer["work"]
+        await people.accept(agent, offer)
+        await people.reply(agent, offer["work"]["case_id"], "Done.")
+    return {}
+
+
+async def _sent(people: People, reply_id: str) -> bool:
+    return (await people.see("case-mgmt", f"/replies/{reply_id}"))["state"] == "sent"
+
+
+async def _reply_to(people: People, sender: str, message_id: str) -> str:
+    return await asyncio.to_thread(people.reply_address, sender, message_id) or ""
