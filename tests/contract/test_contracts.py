@@ -1,0 +1,151 @@
+"""The contracts are data: every example, schema and document is held to the models, and to what was released."""
+
+import json
+import subprocess
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cloudevents.core.bindings import kafka as sdk
+from jsonschema_rs import Draft202012Validator, meta
+
+from antiphon.contracts import generate
+from antiphon.contracts.compatibility import breaks
+from antiphon.contracts.envelope import NotUnderstoodError, decode, encode
+from antiphon.contracts.topics import EVENTS, TOPICS
+from deploy.site import PROJECT, SERVICES
+
+HERE = Path(generate.__file__).parent
+TYPES = sorted(EVENTS)
+
+
+def record(example: dict[str, Any]) -> tuple[list[tuple[str, bytes]], bytes]:
+    return [(k, v.encode()) for k, v in example["headers"].items()], json.dumps(example["data"]).encode()
+
+
+@pytest.mark.parametrize("event_type", TYPES)
+def test_an_example_is_read_and_written_again_without_change(event_type: str) -> None:
+    shown = generate.example(event_type)
+    envelope, event = decode(*record(shown))
+    assert (envelope.type, event.type, event.key) == (event_type, event_type, shown["key"])
+    assert envelope.time is not None
+    again = encode(event, source=envelope.source[1:], time=envelope.time, traceparent=envelope.traceparent)
+    assert json.loads(again.value) == shown["data"]
+    assert again.headers | {"ce_id": envelope.id} == shown["headers"]
+
+
+@pytest.mark.parametrize("event_type", TYPES)
+def test_an_example_satisfies_its_schema_and_a_spoilt_one_does_not(event_type: str) -> None:
+    found = json.loads((HERE / "schemas" / f"{event_type}.json").read_text())
+    meta.validate(found)
+    validator = Draft202012Validator(found)
+    data = generate.example(event_type)["data"]
+    assert not list(validator.iter_errors(data))
+    assert list(validator.iter_errors({}))
+    assert not list(validator.iter_errors(data | {"a_field_of_next_year": 1}))
+
+
+@pytest.mark.parametrize("event_type", TYPES)
+def test_the_official_sdk_reads_the_same_event(event_type: str) -> None:
+    shown = generate.example(event_type)
+    headers, value = record(shown)
+    read = sdk.from_binary_event(sdk.KafkaMessage(headers=dict(headers), key=shown["key"], value=value))
+    envelope, _ = decode(headers, value)
+    assert read.get_id() == envelope.id
+    assert read.get_type() == envelope.type
+    assert read.get_source() == envelope.source
+    assert read.get_subject() == envelope.subject
+    assert read.get_time() == envelope.time
+    assert read.get_extension("partitionkey") == shown["key"]
+    assert read.get_data() == shown["data"]
+
+
+@pytest.mark.parametrize("missing", ["ce_id", "ce_type", "ce_source", "ce_specversion"])
+def test_an_event_without_a_required_attribute_is_refused_not_completed(missing: str) -> None:
+    headers, value = record(generate.example("case.opened.v1"))
+    with pytest.raises(NotUnderstoodError, match=missing):
+        decode([(name, text) for name, text in headers if name != missing], value)
+
+
+def test_unknown_types_and_wrong_data_are_refused_with_their_place() -> None:
+    headers, value = record(generate.example("case.opened.v1"))
+    other = [(k, b"case.forgotten.v9" if k == "ce_type" else v) for k, v in headers]
+    with pytest.raises(NotUnderstoodError, match=r"case\.forgotten\.v9"):
+        decode(other, value)
+    data = json.loads(value)
+    data["case"]["revision"] = "many"
+    with pytest.raises(NotUnderstoodError, match=r"case\.revision"):
+        decode(headers, json.dumps(data).encode())
+    with pytest.raises(NotUnderstoodError, match="no value"):
+        decode(headers, None)
+
+
+def test_generated_files_are_what_the_models_say_and_none_is_left_over() -> None:
+    expected = generate.files()
+    for path, content in expected.items():
+        assert path.read_text() == content, f"{path.name}: make contracts"
+    assert {path.stem for path in (HERE / "schemas").iterdir()} == set(TYPES)
+    assert {path.stem for path in (HERE / "examples").iterdir()} == set(TYPES)
+
+
+@pytest.mark.parametrize("event_type", TYPES)
+def test_an_event_type_only_grew_since_its_release(event_type: str) -> None:
+    path = HERE / "released" / f"{event_type}.json"
+    if path.exists():
+        assert breaks(json.loads(path.read_text()), generate.schema(EVENTS[event_type])) == []
+
+
+def test_no_released_event_type_is_gone() -> None:
+    assert {path.stem for path in (HERE / "released").iterdir()} <= set(TYPES)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda s: s["properties"].pop("case"), "removed"),
+        (lambda s: s["$defs"]["CaseFacts"]["properties"].pop("subject"), "case.subject: removed"),
+        (lambda s: s["$defs"]["CaseFacts"]["required"].append("due"), "" ),
+        (lambda s: s["$defs"]["CaseFacts"]["required"].append("subject"), "became required"),
+        (lambda s: s["$defs"]["CaseFacts"]["required"].remove("reference"), "no longer required"),
+        (lambda s: s["$defs"]["CaseFacts"]["properties"]["revision"].update(type="string"), "was integer, is string"),
+        (lambda s: s["$defs"]["CaseFacts"]["properties"]["reference"].update(maxLength=3), "maxLength"),
+        (lambda s: s["$defs"]["CaseFacts"]["properties"].update(extra={"type": "string"}), ""),
+        (lambda s: s["$defs"]["CaseFacts"]["properties"]["status"].update({"x-known-values": ["new"]}), ""),
+    ],
+)  # fmt: skip
+def test_what_breaks_readers_is_told_and_what_only_grows_is_not(change: Any, told: str) -> None:
+    released = json.loads((HERE / "schemas" / "case.opened.v1.json").read_text())
+    new = deepcopy(released)
+    change(new)
+    found = breaks(released, new)
+    if told:
+        assert any(told in line for line in found), found
+    elif new["$defs"]["CaseFacts"]["required"] == released["$defs"]["CaseFacts"]["required"]:
+        assert found == []
+    else:
+        assert any("new and required" in line for line in found), found
+
+
+def test_the_asyncapi_document_satisfies_the_official_parser_and_a_spoilt_one_does_not(
+    tmp_path: Path,
+) -> None:
+    script = PROJECT / "deploy" / "node" / "asyncapi.mjs"
+    good = subprocess.run(
+        ["node", script, HERE / "asyncapi.json"], capture_output=True, text=True, check=False
+    )
+    assert good.returncode == 0, good.stderr
+    document = json.loads((HERE / "asyncapi.json").read_text())
+    del document["info"]
+    spoilt = tmp_path / "spoilt.json"
+    spoilt.write_text(json.dumps(document))
+    bad = subprocess.run(["node", script, spoilt], capture_output=True, text=True, check=False)
+    assert bad.returncode == 1
+    assert "info" in bad.stderr
+
+
+def test_topics_are_written_and_read_by_services_that_there_are() -> None:
+    for topic in TOPICS.values():
+        assert set(topic.writers) | set(topic.readers) <= set(SERVICES)
+        assert topic.writers
+        assert all(event.topic == topic.name for event in topic.events)

@@ -1,0 +1,136 @@
+"""Nobody without a token, nobody without the role, no script in what customers send, no faulty rules in force."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+import yaml
+
+from antiphon.access import Role
+from deploy.site import SERVICES
+from tests.e2e.people import People
+from tests.waiting import until
+
+OPEN = {"/livez", "/readyz", "/metrics"}
+
+
+async def routes(people: People, service: str) -> list[tuple[str, str, dict[str, Any]]]:
+    document = (await people.http.get(f"{people.stack.url(service)}/openapi.json")).json()
+    return [
+        (verb.upper(), path, operation)
+        for path, operations in document["paths"].items()
+        for verb, operation in operations.items()
+    ]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_no_route_but_health_and_metrics_answers_without_a_token(people: People, service: str) -> None:
+    found = await routes(people, service)
+    assert len(found) > len(OPEN)
+    for verb, path, operation in found:
+        url = people.stack.url(service) + path.replace("{", "").replace("}", "")
+        answer = await people.http.request(verb, url)
+        if path in OPEN:
+            assert answer.status_code == 200, (verb, path)
+            continue
+        assert operation.get("security"), f"{verb} {path} names no security"
+        assert answer.status_code in {401, 422}, (verb, path, answer.text)
+        if answer.status_code == 422:  # a path that can't be an id is refused before anything is looked up
+            assert "problem+json" in answer.headers["content-type"]
+        forged = await people.http.request(verb, url, headers={"Authorization": "Bearer e30.e30.e30"})
+        assert forged.status_code in {401, 422}, (verb, path)
+
+
+async def test_a_role_that_may_not_is_refused(people: People) -> None:
+    refused = await people.ask(Role.INTEGRATION, "web-form", "GET", "case-mgmt", "/cases")
+    assert refused.status_code == 403
+    assert refused.headers["content-type"].startswith("application/problem+json")
+    unknown = await people.ask(Role.AGENT, "nobody", "GET", "routing", "/offers/me")
+    assert unknown.status_code == 403
+    assert "nobody" in unknown.json()["detail"]
+
+
+async def test_customer_html_can_run_no_script(people: People) -> None:
+    sender = f"html-{uuid4().hex[:8]}@mail.example"
+    mail = (
+        f"From: {sender}\r\nTo: council@banksia.example\r\nSubject: look\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: text/html; charset=utf-8\r\n\r\n"
+        '<p onclick="evil()">Hello<script>evil()</script><img src=x onerror=evil()>'
+        '<a href="javascript:evil()">x</a><iframe src="http://evil.example"></iframe></p>\r\n'
+    )
+    people.raw_mail(sender, "council@banksia.example", mail.encode())
+    (said,) = await people.timeline(f"email:{sender}")
+    html = (await people.case(said["case_id"]))["interactions"][0]["interaction"]["content"]["html"]
+    assert "Hello" in html
+    for word in ("script", "onclick", "onerror", "javascript:", "iframe", "evil()"):
+        assert word not in html
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ('interaction.tonne == "negative"', "undeclared reference"),
+        ('case.interactions > "three"', "no matching overload"),
+        ("[1,2,3].all(a,[1,2,3].all(b,[1,2,3].all(c,[1,2,3].all(d,true))))", "loops"),
+        ("case.interactions", "true or false"),
+    ],
+)
+async def test_faulty_rules_are_refused_with_their_place_and_the_running_ones_stay(
+    people: People, when: str, said: str
+) -> None:
+    before = await people.ask(Role.OPERATIONS, "ops", "GET", "routing", "/configuration")
+    source = before.json()["source"]
+    document = yaml.safe_load(source)
+    line = next(
+        n for n, text in enumerate(source.splitlines(), 1) if text.strip().startswith("when: case.dep")
+    )
+    good = document["rules"][2]["when"]
+    token = people.stack.token(Role.OPERATIONS, "ops")
+    answer = await people.http.put(
+        f"{people.stack.url('routing')}/configuration",
+        content=source.replace(f"when: {good}", f"when: '{when}'", 1),
+        headers={"Authorization": f"Bearer {token}", "If-Match": before.headers["ETag"]},
+    )
+    assert answer.status_code == 422, answer.text
+    fault = answer.json()["errors"][0]
+    assert said in fault["detail"]
+    assert fault["line"] == line
+    assert fault["column"] > 1
+    after = await people.ask(Role.OPERATIONS, "ops", "GET", "routing", "/configuration")
+    assert after.json()["version"] == before.json()["version"]
+
+
+async def test_live_changes_resume_where_they_were_left(people: People) -> None:
+    token = people.stack.token(Role.SUPERVISOR, "looker")
+    url = f"{people.stack.url('case-mgmt')}/changes"
+    headers = {"Authorization": f"Bearer {token}"}
+    async with people.http.stream("GET", url, headers=headers) as stream:
+        begin = await anext(_events(stream))
+    assert begin["event"] == "begin"
+    sender = f"live-{uuid4().hex[:8]}@mail.example"
+    people.mail(sender, "Hello there")
+    (said,) = await people.timeline(f"email:{sender}")
+    seen: list[str] = []
+
+    async def resumed() -> bool:
+        async with people.http.stream("GET", url, headers=headers | {"Last-Event-ID": begin["id"]}) as stream:
+            async for event in _events(stream):
+                seen.append(event.get("data", ""))
+                if said["case_id"] in event.get("data", ""):
+                    return True
+        return False
+
+    assert await until(resumed, what="the missed change")
+
+
+async def _events(stream: httpx.Response) -> AsyncGenerator[dict[str, str]]:
+    event: dict[str, str] = {}
+    async for line in stream.aiter_lines():
+        if not line and event:
+            yield event
+            event = {}
+        elif ": " in line:
+            name, _, value = line.partition(": ")
+            event[name] = value
