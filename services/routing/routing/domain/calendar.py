@@ -65,7 +65,9 @@ class BusinessCalendar:
         Raises BeyondHorizonError.
         """
         if self._always:
-            return start + duration
+            return (
+                start.astimezone(UTC) + duration
+            )  # a local time plus a day would keep the hour, not the seconds
         at = start.timestamp()
         target = self._worked(at) + duration.total_seconds()
         place = bisect_left(self._before, target, 1) if duration else bisect_right(self._ends, at) + 1
@@ -77,7 +79,7 @@ class BusinessCalendar:
     def between(self, start: datetime, end: datetime) -> timedelta:
         """Open time from `start` to `end`; negative when `end` is earlier."""
         if self._always:
-            return end - start
+            return end.astimezone(UTC) - start.astimezone(UTC)
         return timedelta(seconds=self._worked(end.timestamp()) - self._worked(start.timestamp()))
 
     def _worked(self, at: float) -> float:

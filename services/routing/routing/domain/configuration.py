@@ -193,12 +193,25 @@ def _calendars(document: Document, c: Configuration) -> Iterable[Fault]:
         except (ZoneInfoNotFoundError, ValueError):
             yield document.fault(("calendars", key, "time_zone"), f"unknown time zone {calendar.time_zone!r}")
             continue
+        spans = [] if calendar.hours == "always" else calendar.hours.items()
+        wrong = list(_spans(document, key, spans))
+        yield from wrong
         try:
-            calendar.build(date(2026, 1, 1))
+            if not wrong:
+                calendar.build(date(2026, 1, 1))
         except ValueError as error:
-            yield document.fault(("calendars", key, "hours"), str(error))
+            yield document.fault(("calendars", key, "holidays"), str(error))
     if not c.rules:
         yield document.fault(("rules",), "there must be a rule")
+
+
+def _spans(document: Document, key: str, days: Iterable[tuple[Weekday, list[str]]]) -> Iterable[Fault]:
+    for day, texts in days:
+        for place, text in enumerate(texts):
+            try:
+                parse_span(text)
+            except ValueError as error:
+                yield document.fault(("calendars", key, "hours", day, place), str(error))
 
 
 def _rules(document: Document, c: Configuration) -> Iterable[Fault]:

@@ -91,14 +91,17 @@ class Condition:
         self._probe()
 
     def _probe(self) -> None:
-        # A loop bomb shows itself by its budget on any context: better now than on the first customer.
-        value = self._expression.eval(_ENVIRONMENT.Activation(_SAMPLE))
-        if value.type() == cel.Type.ERROR and "budget" in str(value.plain_value()).lower():
-            raise RuleError("needs too many steps: " + str(value.plain_value()))
+        # A loop bomb runs out of its budget on any context: better now than on the first customer.
+        _, error = self.holds(_ENVIRONMENT.Activation(_SAMPLE))
+        if error and "budget" in error.lower():
+            raise RuleError(f"needs too many steps: {error}")
 
     def holds(self, activation: Any) -> tuple[bool, str | None]:
         """Whether it holds, and the error if it could not be told. An error is never true."""
-        value = self._expression.eval(activation)
+        try:
+            value = self._expression.eval(activation)
+        except RuntimeError as error:  # the budget is raised; every other error is returned as a value
+            return False, str(error)
         if value.type() == cel.Type.ERROR:
             return False, str(value.plain_value())
         return value.plain_value() is True, None

@@ -1,0 +1,124 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from antiphon.contracts import generate
+from antiphon.contracts.cases import CaseOpened
+from antiphon.organisation import ConfigurationError
+from deploy.site import EXAMPLE
+from routing.domain.configuration import Configuration, read
+from routing.domain.rules import VARIABLES, Condition, Context, RuleError, context_of, decide
+
+NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
+
+
+def example() -> Context:
+    event = CaseOpened.model_validate(generate.example("case.opened.v1")["data"])
+    return context_of(event.case, event.interaction, NOW)
+
+
+def test_every_variable_has_a_value_of_its_type_even_when_it_is_absent() -> None:
+    context = example()
+    assert set(context) == set(VARIABLES)
+    assert all(type(context[name]) is kind for name, kind in VARIABLES.items())
+
+
+def test_the_first_rule_that_holds_decides_and_every_rule_is_told() -> None:
+    rules = [("never", "false"), ("rates", 'case.department == "rates"'), ("all", "true")]
+    place, trace = decide([(name, Condition(when)) for name, when in rules], example())
+    assert place == 1
+    assert [(outcome.rule, outcome.result) for outcome in trace] == [
+        ("never", "false"),
+        ("rates", "true"),
+        ("all", "true"),
+    ]
+
+
+@pytest.mark.parametrize("when", ["1 / (case.replies - case.replies) == 1", "interaction.topics[7] == 'x'"])
+def test_a_rule_that_errs_never_matches_and_says_so(when: str) -> None:
+    place, trace = decide([("bad", Condition(when)), ("all", Condition("true"))], example())
+    assert place == 1
+    assert trace[0].result == "error"
+    assert trace[0].error
+
+
+@pytest.mark.parametrize(
+    ("when", "told", "column"),
+    [
+        ("interaction.chanel == 'email'", "undeclared", 12),
+        ("case.interactions > 'three'", "no matching overload", 19),
+        ("case.interactions", "true or false", 1),
+        ("case.department ==", "Syntax error", 19),
+        ("[1].all(a,[1].all(b,[1].all(c,[1].all(d,true))))", "loops", 1),
+        ("true || " * 400 + "true", "longer than", 1),
+    ],
+)
+def test_a_condition_that_is_none_is_refused_with_its_place(when: str, told: str, column: int) -> None:
+    with pytest.raises(RuleError, match=told) as refused:
+        Condition(when)
+    assert refused.value.column == column
+
+
+def test_a_bomb_within_the_allowed_loops_is_stopped_by_its_budget() -> None:
+    numbers = "[" + ",".join("1" for _ in range(200)) + "]"
+    with pytest.raises(RuleError):
+        Condition(f"{numbers}.all(a,{numbers}.all(b,{numbers}.all(c,a+b+c>0)))")
+
+
+def council() -> str:
+    return EXAMPLE.read_text()
+
+
+def test_the_example_organisation_can_be_loaded() -> None:
+    found = read(council())
+    assert isinstance(found, Configuration)
+    assert {"rates", "roads", "planning", "social-care"} <= set(found.queues)
+    assert len(found.agents) == 8
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("then: { queue: rates,", "then: { queue: rats,", "unknown queue 'rats', did you mean 'rates'?"),
+        ("sla_policy: social\n", "sla_policy: socal\n", "unknown SLA policy 'socal', did you mean 'social'?"),
+        ("within: 4h", "within: four hours", "must be a duration"),
+        ("capacity: 2", "capacity: none", "valid integer"),
+        (
+            "time_zone: Australia/Sydney\n    hours",
+            "time_zone: Australia/Sidney\n    hours",
+            "unknown time zone",
+        ),
+        ('"08:30-12:30", "13:00-19:00"', '"12:30-08:30"', "ends before it begins"),
+        ("offer_timeout: 20s", "offer_timout: 20s", "Extra inputs"),
+        (
+            "{ rates: 8, phone: 5 }",
+            "{ rates: 8, phones: 5 }",
+            "unknown skill 'phones', did you mean 'phone'?",
+        ),
+        ("{ rates: 8, phone: 5 }", "{ rates: 11, phone: 5 }", "less than or equal to 10"),
+        ("name: Rates\n    when", "name: Roads\n    when", "a second rule 'Roads'"),
+    ],
+)
+def test_a_fault_is_told_with_its_line(old: str, new: str, told: str) -> None:
+    source = council()
+    assert old in source
+    spoilt = source.replace(old, new, 1)
+    changed = next(
+        n for n, (a, b) in enumerate(zip(source.split("\n"), spoilt.split("\n"), strict=True), 1) if a != b
+    )
+    with pytest.raises(ConfigurationError) as refused:
+        read(spoilt, "council.yaml")
+    faults = refused.value.faults
+    assert any(told in fault.message for fault in faults), faults
+    if "second rule" not in told:
+        assert changed in {fault.line for fault in faults}
+    assert str(refused.value).startswith("council.yaml:")
+
+
+def test_all_faults_are_told_together() -> None:
+    spoilt = (
+        council().replace("within: 4h", "within: soon").replace("offer_timeout: 20s", "offer_timeout: 20")
+    )
+    with pytest.raises(ConfigurationError) as refused:
+        read(spoilt)
+    assert len(refused.value.faults) == 2
