@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import UserDefinedType
@@ -51,6 +52,9 @@ class XID8(UserDefinedType[str]):
     def get_col_spec(self, **_: object) -> str:
         """The column type in DDL."""
         return "xid8"
+
+
+ischema_names["xid8"] = XID8  # so that reflection, and the drift test, know it
 
 
 class Plumbing(NamedTuple):

@@ -127,7 +127,7 @@ class Counts(BaseModel):
     dead_letters: int
 
 
-def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret: str) -> APIRouter:  # noqa: C901
+def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret: str) -> APIRouter:  # noqa: C901, PLR0915
     """The routes."""
     routes = APIRouter()
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
-from sqlalchemy import delete, func, select, text, tuple_, update
+from sqlalchemy import delete, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -112,25 +112,24 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, region: str) 
         """Customers by an exact identifier or the beginning of the name; all, in the order of names, without."""
         del who
         c = store.CUSTOMER.c
-        folded = func.coalesce(func.lower(c.name), "")
-        query = select(c.customer_id, folded.label("folded")).order_by(folded, c.customer_id)
+        query = select(c.customer_id, c.folded_name).order_by(c.folded_name, c.customer_id)
         if identifier:
             kind, _, value = identifier.partition(":")
             query = query.join(store.IDENTIFIER, store.IDENTIFIER.c.customer_id == c.customer_id).where(
                 store.IDENTIFIER.c.key == _normalised(kind, value, region)
             )
         if name:
-            query = query.where(func.lower(c.name).startswith(name.lower(), autoescape=True))
+            query = query.where(c.folded_name.startswith(name.lower(), autoescape=True))
         if cursor:
             after, last = pages.decode_cursor(cursor, (str, str))
-            query = query.where(tuple_(folded, c.customer_id) > (after, pages.uuid(last)))
+            query = query.where(tuple_(c.folded_name, c.customer_id) > (after, pages.uuid(last)))
         async with engine.connect() as connection:
             rows = (await connection.execute(query.limit(limit + 1))).all()
             found = await store.records(connection, [row.customer_id for row in rows[:limit]])
         more = rows[limit - 1] if len(rows) > limit else None
         return Page(
             items=[_customer(*found[row.customer_id]) for row in rows[:limit]],
-            next=pages.encode_cursor(more.folded, str(more.customer_id)) if more else None,
+            next=pages.encode_cursor(more.folded_name, str(more.customer_id)) if more else None,
         )
 
     @routes.get("/customers/{customer_id}", tags=["customers"], responses=problems(404))

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     Column,
+    Computed,
     DateTime,
     ForeignKey,
     Identity,
@@ -35,12 +36,14 @@ CUSTOMER = Table(
     METADATA,
     Column("customer_id", Uuid, primary_key=True),
     Column("name", Text),
+    # Ordered by bytes, so that the beginning of a name is a range of the index.
+    Column("folded_name", Text(collation="C"), Computed("coalesce(lower(name), '')"), nullable=False),
     Column("name_source", Text),
     Column("labels", ARRAY(Text), nullable=False, server_default="{}"),
     Column("since", DateTime(timezone=True), nullable=False),
     Column("interactions", Integer, nullable=False, server_default="0"),
     Column("revision", Integer, nullable=False, server_default="1"),
-    Index("customer_name_ix", text("lower(name) text_pattern_ops"), "customer_id"),
+    Index("customer_folded_name_ix", "folded_name", "customer_id"),
 )
 
 # The owner is checked at the end of the transaction: identifiers are claimed before their customer is made.

@@ -22,6 +22,14 @@ def upgrade() -> None:
         "customer",
         sa.Column("customer_id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.Text(), nullable=True),
+        sa.Column(
+            "folded_name",
+            sa.Text(collation="C"),
+            sa.Computed(
+                "coalesce(lower(name), '')",
+            ),
+            nullable=False,
+        ),
         sa.Column("name_source", sa.Text(), nullable=True),
         sa.Column("labels", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
@@ -29,12 +37,7 @@ def upgrade() -> None:
         sa.Column("revision", sa.Integer(), server_default="1", nullable=False),
         sa.PrimaryKeyConstraint("customer_id", name=op.f("customer_pkey")),
     )
-    op.create_index(
-        "customer_name_ix",
-        "customer",
-        [sa.literal_column("lower(name) text_pattern_ops"), "customer_id"],
-        unique=False,
-    )
+    op.create_index("customer_folded_name_ix", "customer", ["folded_name", "customer_id"], unique=False)
     op.create_table(
         "identifier_conflict",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),

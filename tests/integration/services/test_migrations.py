@@ -1,0 +1,24 @@
+"""The tables that the code names are the tables that the revisions make."""
+
+import importlib
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+
+from deploy.site import SERVICES
+from tests.conftest import NewDatabase
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_revisions_and_tables_agree(new_database: NewDatabase, service: str) -> None:
+    package = service.replace("-", "_")
+    store = importlib.import_module(f"{package}.store")
+    engine = await new_database(package)
+
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), store.METADATA))
+
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []

@@ -1,0 +1,301 @@
+"""The consumer and the relay on a real Kafka and PostgreSQL: once each, in order, whatever happens in between."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from sqlalchemy import event as sa_event
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from antiphon import outbox
+from antiphon.clock import utc_now
+from antiphon.consumer import Consumer, Received, Refused, TooManyDeadLettersError
+from antiphon.contracts import generate
+from antiphon.contracts.base import Event
+from antiphon.contracts.customers import CustomerCreated
+from antiphon.contracts.envelope import Outgoing, decode, encode
+from antiphon.relay import Relay
+from deploy.kafka import Kafka
+from tests.conftest import NewDatabase
+from tests.waiting import until
+
+POISON = "poison"
+
+
+def customers(names: Sequence[str]) -> list[CustomerCreated]:
+    data = generate.example("customer.created.v1")["data"]
+    made = CustomerCreated.model_validate(data)
+    return [
+        made.model_copy(update={"customer": made.customer.model_copy(update={"name": name})})
+        for name in names
+    ]
+
+
+def outgoing(topic: str, events: Sequence[Event]) -> list[Outgoing]:
+    return [encode(event, source="test", time=utc_now())._replace(topic=topic) for event in events]
+
+
+async def take(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
+    """The effect of the tests: each name once more in a table, in the order of arrival."""
+    names = [r.event.customer.name for r in batch if isinstance(r.event, CustomerCreated)]
+    if POISON in names:
+        raise Refused("it is poison")
+    await tx.execute(
+        text("insert into effect (name) select unnest(cast(:names as text[]))"),
+        {"names": [n for n in names if n]},
+    )
+
+
+@pytest.fixture
+async def engine(new_database: NewDatabase) -> AsyncEngine:
+    made = await new_database("routing")
+    async with made.begin() as tx:
+        await tx.execute(text("create table effect (id bigserial primary key, name text)"))
+    return made
+
+
+@pytest.fixture
+async def topic(kafka: Kafka) -> str:
+    name = f"test-{uuid4().hex[:8]}"
+    await asyncio.to_thread(kafka.create_topics, name, f"{name}-tests-dlq")
+    return name
+
+
+@asynccontextmanager
+async def consuming(
+    engine: AsyncEngine, kafka: Kafka, topic: str, *, handle: Any = take, dead: int = 100
+) -> AsyncIterator[Consumer]:
+    consumer = Consumer(
+        service="tests", topics=[topic], handles=[CustomerCreated], handle=handle, engine=engine,
+        kafka=kafka.bootstrap, clock=utc_now, max_dead_letters_per_minute=dead,
+    )  # fmt: skip
+    task = asyncio.create_task(consumer.run())
+    try:
+        yield consumer
+    finally:
+        consumer.stop()
+        await asyncio.wait_for(task, 20)
+
+
+@asynccontextmanager
+async def relaying(engine: AsyncEngine, kafka: Kafka) -> AsyncIterator[None]:
+    task = asyncio.create_task(Relay("tests", engine, kafka.bootstrap, utc_now).run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def put(engine: AsyncEngine, topic: str, names: Sequence[str]) -> None:
+    async with engine.begin() as tx:
+        await outbox.publish(tx, outgoing(topic, customers(names)))
+
+
+async def effects(engine: AsyncEngine) -> list[str]:
+    async with engine.connect() as connection:
+        return [row.name for row in await connection.execute(text("select name from effect order by id"))]
+
+
+async def scalar(engine: AsyncEngine, query: str) -> Any:
+    async with engine.connect() as connection:
+        return await connection.scalar(text(query))
+
+
+async def arrived(engine: AsyncEngine, expected: Sequence[str]) -> None:
+    async def ask() -> bool:
+        return await effects(engine) == list(expected)
+
+    await until(ask, what=f"{len(expected)} effects in order")
+
+
+async def test_the_outbox_arrives_in_order_and_is_empty_afterwards(
+    engine: AsyncEngine, kafka: Kafka, topic: str
+) -> None:
+    names = [f"n{number}" for number in range(1200)]
+    for start in range(0, 1200, 100):
+        await put(engine, topic, names[start : start + 100])
+    async with relaying(engine, kafka), consuming(engine, kafka, topic):
+        await arrived(engine, names)
+    assert await scalar(engine, "select count(*) from outbox") == 0
+
+
+async def test_a_batch_of_500_takes_the_same_statements_as_one_of_5(
+    engine: AsyncEngine, kafka: Kafka, topic: str
+) -> None:
+    batches: list[int] = []
+    statements: list[str] = []
+
+    async def counted(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
+        await take(tx, batch, now)
+        batches.append(len(batch))
+
+    def note(*given: Any) -> None:
+        if "effect" in given[2] or "consumer_progress" in given[2] or "outbox" in given[2]:
+            statements.append(given[2])
+
+    await put(engine, topic, ["x"] * 500)
+    async with relaying(engine, kafka):
+        await until(
+            lambda: scalar(engine, "select not exists (select 1 from outbox)"), what="the outbox to be sent"
+        )
+    sa_event.listen(engine.sync_engine, "before_cursor_execute", note)
+    async with consuming(engine, kafka, topic, handle=counted):
+        await arrived(engine, ["x"] * 500)
+    writes = [
+        s for s in statements if s.lstrip().startswith(("insert into effect", "update consumer_progress"))
+    ]
+    assert len(writes) == 2 * len(batches)
+    assert max(batches) > 100
+
+
+async def test_a_second_delivery_of_what_took_effect_changes_nothing(
+    engine: AsyncEngine, kafka: Kafka, topic: str
+) -> None:
+    await put(engine, topic, ["a", "b"])
+    async with relaying(engine, kafka), consuming(engine, kafka, topic):
+        await arrived(engine, ["a", "b"])
+    # A consumer that still believes it is at the beginning finds the row moved.
+    from antiphon import progress  # noqa: PLC0415 - only here
+
+    async with engine.begin() as tx:
+        (partition,) = [
+            p for p, at in (await progress.positions(tx, await _partitions(engine))).items() if at
+        ]
+        with pytest.raises(progress.OvertakenError):
+            await progress.advance(tx, {partition: 0}, {partition: 2})
+    async with consuming(engine, kafka, topic):
+        await put(engine, topic, ["c"])
+        async with relaying(engine, kafka):
+            await arrived(engine, ["a", "b", "c"])
+
+
+async def _partitions(engine: AsyncEngine) -> list[Any]:
+    from aiokafka import TopicPartition  # noqa: PLC0415 - only here
+
+    async with engine.connect() as connection:
+        rows = await connection.execute(text("select topic, partition from consumer_progress"))
+        return [TopicPartition(row.topic, row.partition) for row in rows]
+
+
+async def test_two_consumers_share_the_partitions_and_each_event_takes_effect_once(
+    engine: AsyncEngine, kafka: Kafka, topic: str
+) -> None:
+    names = [f"m{number}" for number in range(600)]
+    events = [
+        e.model_copy(update={"customer": e.customer.model_copy(update={"customer_id": uuid4()})})
+        for e in customers(names)
+    ]
+    async with relaying(engine, kafka), consuming(engine, kafka, topic):
+        for start in range(0, 300, 50):
+            async with engine.begin() as tx:
+                await outbox.publish(tx, outgoing(topic, events[start : start + 50]))
+        async with consuming(engine, kafka, topic):  # a rebalance in the middle, and another when it leaves
+            for start in range(300, 500, 50):
+                async with engine.begin() as tx:
+                    await outbox.publish(tx, outgoing(topic, events[start : start + 50]))
+        async with engine.begin() as tx:
+            await outbox.publish(tx, outgoing(topic, events[500:]))
+
+        async def all_there() -> bool:
+            return sorted(await effects(engine)) == sorted(names)
+
+        await until(all_there, within=60, what="every event once")
+
+
+async def test_poison_is_set_aside_with_its_reason_the_others_take_effect_and_replay_works(
+    engine: AsyncEngine, kafka: Kafka, topic: str
+) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
+        await producer.send_and_wait(
+            topic, b"not json", key=b"k", headers=[("ce_type", b"customer.created.v1")]
+        )
+    await put(engine, topic, ["a", POISON, "b"])
+    async with relaying(engine, kafka), consuming(engine, kafka, topic):
+        await arrived(engine, ["a", "b"])
+        await until(
+            lambda: scalar(engine, "select count(*) = 2 from dead_letter where published_at is not null")
+        )
+    async with engine.connect() as connection:
+        rows = (await connection.execute(text("select * from dead_letter order by id"))).all()
+    reasons = {row.reason for row in rows}
+    assert "it is poison" in reasons
+    assert any("ce_specversion" in reason for reason in reasons)
+    assert {bytes(row.value) for row in rows if "ce_" in row.reason} == {b"not json"}
+
+    async def cured(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
+        del now
+        for received in batch:
+            await tx.execute(
+                text("insert into effect (name) values (:n)"), {"n": f"cured {received.event.type}"}
+            )
+
+    async with engine.begin() as tx:
+        await tx.execute(text("update dead_letter set replay_requested_at = now()"))
+    async with consuming(engine, kafka, topic, handle=cured):
+        await arrived(engine, ["a", "b", "cured customer.created.v1"])
+
+        async def judged() -> bool:
+            return await scalar(
+                engine, "select count(*) = 0 from dead_letter where replay_requested_at is not null"
+            )
+
+        await until(judged)
+    assert await scalar(engine, "select count(*) from dead_letter where replayed_at is not null") == 1
+    assert await scalar(engine, "select max(attempts) from dead_letter where replayed_at is null") == 2
+
+
+async def test_too_many_dead_letters_stop_the_process_loudly(
+    engine: AsyncEngine, kafka: Kafka, topic: str
+) -> None:
+    await put(engine, topic, [POISON] * 20)
+    with pytest.raises(TooManyDeadLettersError):
+        async with relaying(engine, kafka), consuming(engine, kafka, topic, dead=10):
+            await until(lambda: scalar(engine, "select count(*) = 20 from dead_letter"))
+
+
+async def test_a_lost_database_connection_in_the_middle_of_a_batch_is_tried_again(
+    engine: AsyncEngine, kafka: Kafka, topic: str
+) -> None:
+    cut: list[int] = []
+
+    async def cutting(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
+        await take(tx, batch, now)
+        if not cut:
+            cut.append(1)
+            async with engine.connect() as other:
+                pid = await tx.scalar(text("select pg_backend_pid()"))
+                await other.execute(text("select pg_terminate_backend(:pid)"), {"pid": pid})
+            await tx.execute(text("select 1"))
+
+    await put(engine, topic, ["a", "b"])
+    async with relaying(engine, kafka), consuming(engine, kafka, topic, handle=cutting):
+        await arrived(engine, ["a", "b"])
+    assert cut
+
+
+async def test_what_a_relay_sent_and_did_not_delete_is_sent_again_under_the_same_id(
+    engine: AsyncEngine, kafka: Kafka, topic: str
+) -> None:
+    ids: list[str] = []
+
+    async def noting(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
+        ids.extend(received.envelope.id for received in batch)
+        await take(tx, batch, now)
+
+    (record,) = outgoing(topic, customers(["a"]))
+    envelope, _ = decode([(k, v.encode()) for k, v in record.headers.items()], record.value)
+    async with consuming(engine, kafka, topic, handle=noting):
+        for _ in range(2):  # acknowledged by Kafka, but the process died before the row was deleted
+            async with engine.begin() as tx:
+                await outbox.publish(tx, [record])
+            async with relaying(engine, kafka):
+                await until(lambda: scalar(engine, "select count(*) = 0 from outbox"))
+        await arrived(engine, ["a", "a"])
+    assert ids == [envelope.id] * 2
