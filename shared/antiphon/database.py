@@ -54,7 +54,7 @@ class XID8(UserDefinedType[str]):
         return "xid8"
 
 
-ischema_names["xid8"] = XID8  # so that reflection, and the drift test, know it
+ischema_names["xid8"] = XID8  # pyright: ignore[reportArgumentType] - so that reflection, and the drift test, know it
 
 
 class Plumbing(NamedTuple):

@@ -37,7 +37,12 @@ CUSTOMER = Table(
     Column("customer_id", Uuid, primary_key=True),
     Column("name", Text),
     # Ordered by bytes, so that the beginning of a name is a range of the index.
-    Column("folded_name", Text(collation="C"), Computed("coalesce(lower(name), '')"), nullable=False),
+    Column(
+        "folded_name",
+        Text(collation="C"),
+        Computed("coalesce(lower(name), '')", persisted=True),
+        nullable=False,
+    ),
     Column("name_source", Text),
     Column("labels", ARRAY(Text), nullable=False, server_default="{}"),
     Column("since", DateTime(timezone=True), nullable=False),

@@ -1,7 +1,7 @@
 """The consumer and the relay on a real Kafka and PostgreSQL: once each, in order, whatever happens in between."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -70,7 +70,7 @@ async def topic(kafka: Kafka) -> str:
 @asynccontextmanager
 async def consuming(
     engine: AsyncEngine, kafka: Kafka, topic: str, *, handle: Any = take, dead: int = 100
-) -> AsyncIterator[Consumer]:
+) -> AsyncGenerator[Consumer]:
     consumer = Consumer(
         service="tests", topics=[topic], handles=[CustomerCreated], handle=handle, engine=engine,
         kafka=kafka.bootstrap, clock=utc_now, max_dead_letters_per_minute=dead,
@@ -84,7 +84,7 @@ async def consuming(
 
 
 @asynccontextmanager
-async def relaying(engine: AsyncEngine, kafka: Kafka) -> AsyncIterator[None]:
+async def relaying(engine: AsyncEngine, kafka: Kafka) -> AsyncGenerator[None]:
     task = asyncio.create_task(Relay("tests", engine, kafka.bootstrap, utc_now).run())
     try:
         yield

@@ -25,9 +25,7 @@ def upgrade() -> None:
         sa.Column(
             "folded_name",
             sa.Text(collation="C"),
-            sa.Computed(
-                "coalesce(lower(name), '')",
-            ),
+            sa.Computed("coalesce(lower(name), '')", persisted=True),
             nullable=False,
         ),
         sa.Column("name_source", sa.Text(), nullable=True),
