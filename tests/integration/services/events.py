@@ -1,0 +1,68 @@
+"""Events for tests, made from the published examples."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from antiphon import ids
+from antiphon.clock import utc_now
+from antiphon.consumer import Received
+from antiphon.contracts import generate
+from antiphon.contracts.base import Event
+from antiphon.contracts.envelope import Envelope
+from antiphon.contracts.identified import CustomerFacts, IdentifiedInteractionReceived, Reading
+from antiphon.contracts.interactions import Identifier, InteractionReceived, Speaker, StatedIdentifier
+
+
+def received(events: Sequence[Event], at: datetime | None = None) -> list[Received]:
+    """A batch as a handler gets it; the same event has the same id."""
+    now = at or utc_now()
+    return [
+        Received(
+            e,
+            Envelope(str(ids.event_id(e.type, e.model_dump_json())), "/test", e.type, None, now, None),
+            "t",
+            0,
+            n,
+        )
+        for n, e in enumerate(events)
+    ]
+
+
+def spoken(address: str | None, *, also: Sequence[str] = (), text: str = "Hello", name: str | None = None,
+           identity: UUID | None = None, **changes: Any) -> InteractionReceived:  # fmt: skip
+    """Somebody says something; identifiers are `kind:value`."""
+    event = InteractionReceived.model_validate(generate.example("interaction.received.v1")["data"])
+    said = event.interaction
+    interaction_id = identity or uuid4()
+    speaker = Speaker(
+        address=_identifier(address) if address else None,
+        name=name,
+        also=[StatedIdentifier(**dict(_identifier(other)), stated_by="customer") for other in also],
+    )
+    update = {
+        "interaction_id": interaction_id,
+        "speaker": speaker,
+        "content": said.content.model_copy(update={"text": text, "subject": None}),
+        "thread": said.thread.model_copy(update={"native_id": f"<{interaction_id}@mail.example>", **changes}),
+        "attachments": [],
+    }
+    return event.model_copy(update={"interaction": said.model_copy(update=update)})
+
+
+def identified(
+    customer: UUID, *, department: str | None = "rates", **changes: Any
+) -> IdentifiedInteractionReceived:
+    """A customer says something about a department's subject."""
+    return IdentifiedInteractionReceived(
+        interaction=spoken(f"email:{customer}@mail.example", **changes).interaction,
+        customer=CustomerFacts(customer_id=customer, name="Jo", since=utc_now()),
+        reading=Reading(department=department),
+        identified_by="new",
+    )
+
+
+def _identifier(key: str) -> Identifier:
+    kind, _, value = key.partition(":")
+    return Identifier(kind=kind, value=value)

@@ -1,0 +1,222 @@
+"""Cases on a real PostgreSQL: threaded once, answered knowingly, all of it on the record."""
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import event as sa_event
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon.access import Identity
+from antiphon.clock import utc_now
+from antiphon.consumer import Refused
+from antiphon.contracts import generate
+from antiphon.contracts.base import Event
+from antiphon.contracts.identified import IdentifiedInteractionDeleted
+from antiphon.contracts.replies import ReplyFailed, ReplySent
+from antiphon.contracts.work import WorkAccepted
+from antiphon.problems import Problem
+from case_mgmt import actions
+from case_mgmt.domain import tokens
+from case_mgmt.replies import NewReply, request_reply
+from tests.conftest import NewDatabase
+from tests.integration.services.events import identified, received
+
+SECRET = "a secret of the tests"
+AMARA = Identity("amara", "Amara", frozenset({"agent"}))
+GRACE = Identity("grace", "Grace", frozenset({"agent"}))
+
+
+@pytest.fixture
+async def engine(new_database: NewDatabase) -> AsyncEngine:
+    return await new_database("case_mgmt")
+
+
+async def hear(engine: AsyncEngine, *events: Event) -> None:
+    async with engine.begin() as tx:
+        await actions.take(
+            tx, received(events), number_in=partial(tokens.read, secrets=[SECRET]),
+            reopen_closed_within=timedelta(days=14), now=utc_now(),
+        )  # fmt: skip
+
+
+async def rows(engine: AsyncEngine, query: str) -> list[Any]:
+    async with engine.connect() as connection:
+        return list((await connection.execute(text(query))).all())
+
+
+async def the_case(engine: AsyncEngine) -> Any:
+    (case,) = await rows(engine, "select * from case_file")
+    return case
+
+
+async def answer(
+    engine: AsyncEngine,
+    case_id: UUID,
+    seen: int | None,
+    *,
+    who: Identity = AMARA,
+    key: str = "k",
+    said: str = "Yes.",
+) -> tuple[Any, bool]:
+    async with engine.begin() as tx:
+        return await request_reply(
+            tx, case_id, NewReply(text=said), key=key, seen=seen, who=who, secret=SECRET, now=utc_now()
+        )  # fmt: skip
+
+
+async def test_the_second_mail_of_a_stranger_joins_the_case_of_the_first_in_the_same_batch(
+    engine: AsyncEngine,
+) -> None:
+    customer = uuid4()
+    await hear(
+        engine, identified(customer, text="one"), identified(customer, text="two"), identified(uuid4())
+    )
+    cases = await rows(engine, "select * from case_file order by number")
+    assert [case.interactions for case in cases] == [2, 1]
+    assert cases[0].revision == 2
+    types = await rows(engine, "select headers::json ->> 'ce_type' as type from outbox order by id")
+    assert [row.type for row in types] == ["case.opened.v1", "case.interaction-added.v1", "case.opened.v1"]
+
+
+async def test_what_comes_again_changes_nothing(engine: AsyncEngine) -> None:
+    said = identified(uuid4())
+    await hear(engine, said)
+    before = (await rows(engine, "select max(id) from outbox"), await the_case(engine))
+    await hear(engine, said, said)
+    assert (await rows(engine, "select max(id) from outbox"), await the_case(engine)) == before
+
+
+async def test_two_agents_who_answer_at_once_one_is_told_what_the_other_did(engine: AsyncEngine) -> None:
+    await hear(engine, identified(uuid4()))
+    case = await the_case(engine)
+    results = await asyncio.gather(
+        answer(engine, case.case_id, 1, who=AMARA),
+        answer(engine, case.case_id, 1, who=GRACE),
+        return_exceptions=True,
+    )
+    (lost,) = [result for result in results if isinstance(result, Problem)]
+    assert lost.status == 412
+    assert lost.body["last"]["by"] in {"amara", "grace"}
+    assert len(await rows(engine, "select 1 from reply")) == 1
+    assert (await the_case(engine)).status == "pending"
+
+
+async def test_a_reply_needs_to_have_seen_the_newest_words_but_not_the_newest_offer(
+    engine: AsyncEngine,
+) -> None:
+    customer = uuid4()
+    await hear(engine, identified(customer))
+    case = await the_case(engine)
+    with pytest.raises(Problem) as unseen:
+        await answer(engine, case.case_id, None)
+    assert unseen.value.status == 428
+    accepted = WorkAccepted.model_validate(generate.example("work.accepted.v1")["data"])
+    accepted = accepted.model_copy(
+        update={"work": accepted.work.model_copy(update={"case_id": case.case_id})}
+    )
+    await hear(engine, accepted)
+    after = await the_case(engine)
+    assert (after.revision, after.status, after.assignee) == (2, "open", "amara")
+    await hear(engine, identified(customer, text="One more thing"))
+    with pytest.raises(Problem) as stale:
+        await answer(engine, case.case_id, 2)
+    assert stale.value.status == 412
+    await answer(engine, case.case_id, 3)
+
+
+async def test_a_repeat_of_a_reply_is_the_first_answer_and_another_under_its_key_is_refused(
+    engine: AsyncEngine,
+) -> None:
+    await hear(engine, identified(uuid4()))
+    case = await the_case(engine)
+    first, _ = await answer(engine, case.case_id, 1)
+    again, repeated = await answer(engine, case.case_id, 1)
+    assert (again.reply_id, repeated) == (first.reply_id, True)
+    with pytest.raises(Problem) as other:
+        await answer(engine, case.case_id, 1, said="No.")
+    assert other.value.status == 409
+    assert len(await rows(engine, "select 1 from outbox where headers like '%reply.requested%'")) == 1
+
+
+async def test_an_answer_that_fails_puts_the_case_back_and_one_that_arrives_is_threaded(
+    engine: AsyncEngine,
+) -> None:
+    customer = uuid4()
+    await hear(engine, identified(customer))
+    case = await the_case(engine)
+    reply, _ = await answer(engine, case.case_id, 1)
+    assert (await the_case(engine)).awaiting_answer_since is None
+    about = {"reply_id": reply.reply_id, "case_id": case.case_id, "channel": "email"}
+    await hear(engine, ReplyFailed(**about, outcome="refused", reason="550", attempts=1, failed_at=utc_now()))
+    failed = await the_case(engine)
+    assert (failed.status, failed.awaiting_answer_since) == ("open", case.awaiting_answer_since)
+    second, _ = await answer(engine, case.case_id, failed.revision, key="k2")
+    about["reply_id"] = second.reply_id
+    author = AMARA.actor()
+    await hear(
+        engine, ReplySent(**about, native_ids=["<reply-x@banksia.example>"], author=author, sent_at=utc_now())
+    )
+    assert (await the_case(engine)).replies == 1
+    await hear(engine, identified(customer, department="roads", answers=["<reply-x@banksia.example>"]))
+    assert (await the_case(engine)).status == "open"
+    with pytest.raises(Refused):
+        await hear(engine, ReplyFailed(**{**about, "reply_id": uuid4()}, outcome="refused", reason="", attempts=1, failed_at=utc_now()))  # fmt: skip
+
+
+async def test_a_forwarded_case_address_never_leads_into_anothers_case(engine: AsyncEngine) -> None:
+    await hear(engine, identified(uuid4(), text="private words"))
+    case = await the_case(engine)
+    await hear(engine, identified(uuid4(), case_token=tokens.make(case.number, SECRET)))
+    theirs = (await rows(engine, "select * from case_file order by number"))[1]
+    assert theirs.related_case_id == case.case_id
+    interactions = await rows(engine, f"select * from case_interaction where case_id = '{theirs.case_id}'")
+    assert len(interactions) == 1
+    assert "private words" not in str(interactions)
+
+
+async def test_a_deletion_before_anything_was_received_is_refused(engine: AsyncEngine) -> None:
+    gone = IdentifiedInteractionDeleted.model_validate(
+        generate.example("identified-interaction.deleted.v1")["data"]
+    )
+    with pytest.raises(Refused, match="on no case"):
+        await hear(engine, gone)
+
+
+async def test_a_batch_of_500_takes_as_many_statements_as_one_of_5(engine: AsyncEngine) -> None:
+    counts: list[int] = []
+    for size in (5, 500):
+        events = [identified(uuid4(), answers=["<x@y>"]) for _ in range(size)]
+        seen: list[str] = []
+
+        def note(*given: Any, seen: list[str] = seen) -> None:
+            seen.append(given[2])
+
+        sa_event.listen(engine.sync_engine, "before_cursor_execute", note)
+        await hear(engine, *events)
+        sa_event.remove(engine.sync_engine, "before_cursor_execute", note)
+        counts.append(len(seen))
+    assert counts[0] == counts[1]
+    assert len(await rows(engine, "select 1 from case_file")) == 505
+
+
+async def test_hot_queries_use_their_indexes(engine: AsyncEngine) -> None:
+    for _ in range(4):
+        await hear(engine, *(identified(uuid4()) for _ in range(500)))
+    async with engine.begin() as tx:
+        await tx.execute(text("analyze"))
+    for query, index in (
+        ("select 1 from case_entry where natural_key = any(array['a', 'b'])", "case_entry_natural_key_key"),
+        ("select 1 from channel_reference where reference = any(array['a', 'b'])", "channel_reference_pkey"),
+        ("select * from case_file order by changed_at desc, case_id desc limit 51", "case_file_newest_ix"),
+        (
+            "select * from case_entry where case_id = '0192f0c4-7a00-7000-8000-000000000001' order by id",
+            "case_entry_case_id_ix",
+        ),
+    ):
+        plan = "\n".join(str(row[0]) for row in await rows(engine, f"explain {query}"))
+        assert index in plan, plan

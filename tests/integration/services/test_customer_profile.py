@@ -1,0 +1,214 @@
+"""One customer for every speaker, on a real PostgreSQL and whatever happens at once."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import event as sa_event
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon import organisation
+from antiphon.clock import utc_now
+from antiphon.consumer import Refused
+from antiphon.contracts import generate
+from antiphon.contracts.base import Event
+from antiphon.contracts.interactions import InteractionDeleted, InteractionEdited, InteractionReceived
+from customer_profile import actions
+from customer_profile.domain import WordReader
+from deploy.site import EXAMPLE
+from tests.conftest import NewDatabase
+from tests.integration.services.events import received, spoken
+
+WORDS = WordReader(organisation.load(EXAMPLE))
+
+
+@pytest.fixture
+async def engine(new_database: NewDatabase) -> AsyncEngine:
+    return await new_database("customer_profile")
+
+
+async def hear(engine: AsyncEngine, *events: Event) -> None:
+    async with engine.begin() as tx:
+        await actions.identify(tx, received(events), WORDS, utc_now())
+
+
+async def rows(engine: AsyncEngine, query: str) -> list[Any]:
+    async with engine.connect() as connection:
+        return list((await connection.execute(text(query))).all())
+
+
+async def owners(engine: AsyncEngine) -> dict[str, Any]:
+    return {row.key: row.customer_id for row in await rows(engine, "select key, customer_id from identifier")}
+
+
+async def test_many_first_messages_of_strangers_at_once_make_one_customer_each(engine: AsyncEngine) -> None:
+    strangers = [f"email:s{n}@mail.example" for n in range(10)]
+    shuffle = random.Random(7)  # noqa: S311 - an order, not a secret
+    batches: list[list[Event]] = []
+    for _ in range(12):
+        shuffle.shuffle(strangers)
+        batches.append([spoken(stranger) for stranger in strangers])
+    await asyncio.gather(*(hear(engine, *batch) for batch in batches))
+    assert len(await owners(engine)) == 10
+    assert len(await rows(engine, "select 1 from customer")) == 10
+    counted = await rows(engine, "select interactions from customer")
+    assert [row.interactions for row in counted] == [12] * 10
+    per_customer = await rows(
+        engine, "select customer_id, count(distinct speaker_key) as n from spoken group by 1"
+    )
+    assert all(row.n == 1 for row in per_customer)
+
+
+async def test_two_identifiers_claimed_crosswise_at_once_never_deadlock_and_lose_nothing(
+    engine: AsyncEngine,
+) -> None:
+    for number in range(15):
+        a, b = f"email:a{number}@mail.example", f"phone:+6125550{number:04}"
+        await asyncio.gather(hear(engine, spoken(a, also=[b])), hear(engine, spoken(b, also=[a])))
+    assert (await rows(engine, "select count(*) as n from spoken"))[0].n == 30
+    unowned = await rows(
+        engine, "select 1 from spoken s left join customer c using (customer_id) where c is null"
+    )
+    assert unowned == []
+
+
+async def test_a_stated_identifier_links_and_is_found_by_later(engine: AsyncEngine) -> None:
+    await hear(engine, spoken("email:jo@mail.example", also=["account:R-1"], name="Jo Carver"))
+    await hear(engine, spoken("account:R-1"))
+    assert len(set((await owners(engine)).values())) == 1
+    (customer,) = await rows(engine, "select name, interactions from customer")
+    assert tuple(customer) == ("Jo Carver", 2)
+
+
+async def test_a_stated_identifier_of_somebody_else_is_a_conflict_for_a_person(engine: AsyncEngine) -> None:
+    await hear(engine, spoken("email:jo@mail.example"), spoken("account:R-1"))
+    await hear(engine, spoken("email:jo@mail.example", also=["account:R-1"]))
+    found = await owners(engine)
+    assert found["email:jo@mail.example"] != found["account:R-1"]
+    (conflict,) = await rows(engine, "select * from identifier_conflict")
+    assert (conflict.customer_id, conflict.other_customer_id) == (
+        found["email:jo@mail.example"],
+        found["account:R-1"],
+    )
+
+
+async def test_a_speaker_without_any_identifier_is_a_customer_of_their_own(engine: AsyncEngine) -> None:
+    await hear(engine, spoken(None, name="A visitor"), spoken(None, name="A visitor"))
+    assert len(await rows(engine, "select 1 from customer")) == 2
+
+
+async def test_a_redelivered_batch_changes_nothing_and_tells_nothing(engine: AsyncEngine) -> None:
+    batch = [spoken("email:jo@mail.example", text=f"number {n}") for n in range(5)]
+    await hear(engine, *batch)
+    before = await rows(engine, "select count(*) as n, max(id) as id from outbox")
+    await hear(engine, *batch)
+    assert await rows(engine, "select count(*) as n, max(id) as id from outbox") == before
+    assert (await rows(engine, "select interactions from customer"))[0].interactions == 5
+
+
+async def test_order_per_customer_is_kept_in_the_outbox(engine: AsyncEngine) -> None:
+    batch = [spoken(f"email:{n % 3}@mail.example", text=f"{n:03}") for n in range(60)]
+    await hear(engine, *batch)
+    told = await rows(
+        engine,
+        "select key, convert_from(value, 'utf8')::json -> 'interaction' -> 'content' ->> 'text' as said from outbox "
+        "where headers like '%identified-interaction.received%' order by id",
+    )
+    by_key: dict[str, list[str]] = {}
+    for row in told:
+        by_key.setdefault(row.key, []).append(row.said)
+    assert len(by_key) == 3
+    assert all(said == sorted(said) and len(said) == 20 for said in by_key.values())
+
+
+async def test_edits_keep_what_was_said_and_deletions_hide_it(engine: AsyncEngine) -> None:
+    said = spoken("did:did:plc:x", text="first")
+    identity = said.interaction.interaction_id
+    edit = InteractionEdited.model_validate(generate.example("interaction.edited.v1")["data"])
+    edit = edit.model_copy(update={"interaction_id": identity})
+    gone = InteractionDeleted.model_validate(generate.example("interaction.deleted.v1")["data"])
+    gone = gone.model_copy(update={"interaction_id": identity})
+    await hear(engine, said, edit)
+    await hear(engine, gone)
+    (row,) = await rows(engine, "select * from spoken")
+    assert row.text == edit.content.text
+    assert row.earlier[0]["text"] == "first"
+    assert row.deleted_at is not None
+    with pytest.raises(Refused):
+        await hear(engine, edit.model_copy(update={"interaction_id": uuid4()}))
+
+
+@pytest.mark.parametrize(
+    ("said", "topics", "department", "tone"),
+    [
+        ("My RATES are overdue!", ["rates-notice", "payment"], "rates", "neutral"),
+        ("The pothole damaged my car, unacceptable", ["pothole"], "roads", "negative"),
+        ("Thank you, the new footpath is great", ["footpath"], "roads", "positive"),
+        ("Separates and paydays are no words of ours", [], None, "neutral"),
+        ("", [], None, "neutral"),
+    ],
+)
+def test_words_tell_topics_department_and_tone(
+    said: str, topics: list[str], department: str | None, tone: str
+) -> None:
+    reading = WORDS.read(spoken("email:a@b.c", text=said).interaction.content, "council@banksia.example")
+    assert (sorted(reading.topics), reading.department, reading.tone) == (sorted(topics), department, tone)
+
+
+def test_without_words_the_account_tells_the_department() -> None:
+    assert (
+        WORDS.read(spoken("email:a@b.c").interaction.content, "Rates@banksia.example").department == "rates"
+    )
+
+
+async def test_a_batch_of_500_takes_as_many_statements_as_one_of_5(engine: AsyncEngine) -> None:
+    def batch(size: int) -> Sequence[InteractionReceived]:
+        run = uuid4().hex
+        return [
+            spoken(f"email:{run}-{n % (size // 2)}@mail.example", also=[f"account:{run}{n % 2}"], name="N")
+            for n in range(size)
+        ]
+
+    counts: list[int] = []
+    for size in (6, 500):
+        events = batch(size)
+        seen: list[str] = []
+
+        def note(*given: Any, seen: list[str] = seen) -> None:
+            seen.append(given[2])
+
+        sa_event.listen(engine.sync_engine, "before_cursor_execute", note)
+        await hear(engine, *events)
+        sa_event.remove(engine.sync_engine, "before_cursor_execute", note)
+        counts.append(len(seen))
+    assert counts[0] == counts[1]
+
+
+async def test_timelines_and_names_are_read_by_their_indexes(engine: AsyncEngine) -> None:
+    async with engine.begin() as tx:
+        await tx.execute(
+            text(
+                "insert into customer (customer_id, name, since) "
+                "select gen_random_uuid(), 'Name ' || n, now() from generate_series(1, 20000) n"
+            )
+        )
+        await tx.execute(
+            text(
+                "insert into spoken (interaction_id, customer_id, speaker_key, channel, account, visibility, text, topics, "
+                "tone, automation, occurred_at, accepted_at) select gen_random_uuid(), customer_id, 'k', 'email', 'a', "
+                "'private', 't', '{}', 'neutral', 'none', now(), now() from customer"
+            )
+        )
+        await tx.execute(text("analyze customer"))
+        await tx.execute(text("analyze spoken"))
+    for query, index in (
+        ("select * from spoken where customer_id = '0192f0c4-7a00-7000-8000-000000000001' order by occurred_at desc, interaction_id desc limit 51", "spoken_timeline_ix"),
+        ("select customer_id from customer where folded_name like 'name 77%' order by folded_name, customer_id limit 51", "customer_folded_name_ix"),
+        ("select key from identifier where key = any(array['a', 'b'])", "identifier_pkey"),
+    ):  # fmt: skip
+        plan = "\n".join(str(row[0]) for row in await rows(engine, f"explain {query}"))
+        assert index in plan or "identifier" in index, plan
