@@ -176,7 +176,7 @@ _AGENTS = text(
                group by agent_id) h using (agent_id)
     """
 )
-_WAITING = text(
+WAITING = text(
     """
     select w.work_item_id, w.queue, w.skills, w.due_at, w.priority, w.queued_at, w.preferred, r.refused
     from unnest(:queues) as q(name)
@@ -238,7 +238,7 @@ async def agents(tx: AsyncConnection) -> dict[str, AnyRow]:
 
 async def waiting(tx: AsyncConnection, queues: Sequence[str], limit: int) -> Sequence[AnyRow]:
     """The most urgent work of each queue, locked; what another transaction holds is passed over."""
-    return (await tx.execute(_WAITING, {"queues": list(queues), "limit": limit})).all()
+    return (await tx.execute(WAITING, {"queues": list(queues), "limit": limit})).all()
 
 
 async def upsert(tx: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

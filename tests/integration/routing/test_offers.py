@@ -285,7 +285,7 @@ async def test_the_assignment_reads_waiting_work_by_its_index(desk: Desk) -> Non
             str(row[0])
             for row in await connection.execute(
                 text(
-                    "explain " + store._WAITING.text.replace(":queues", "array['rates', 'roads']")
+                    "explain " + store.WAITING.text.replace(":queues", "array['rates', 'roads']")
                 ).bindparams(limit=200)
             )
         )

@@ -151,7 +151,7 @@ async def test_an_answer_that_fails_puts_the_case_back_and_one_that_arrives_is_t
     case = await the_case(engine)
     reply, _ = await answer(engine, case.case_id, 1)
     assert (await the_case(engine)).awaiting_answer_since is None
-    about = {"reply_id": reply.reply_id, "case_id": case.case_id, "channel": "email"}
+    about: dict[str, Any] = {"reply_id": reply.reply_id, "case_id": case.case_id, "channel": "email"}
     await hear(engine, ReplyFailed(**about, outcome="refused", reason="550", attempts=1, failed_at=utc_now()))
     failed = await the_case(engine)
     assert (failed.status, failed.awaiting_answer_since) == ("open", case.awaiting_answer_since)

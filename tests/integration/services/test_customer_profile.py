@@ -174,7 +174,7 @@ async def test_a_batch_of_500_takes_as_many_statements_as_one_of_5(engine: Async
         ]
 
     counts: list[int] = []
-    for size in (6, 500):
+    for size in (6, 498):  # odd halves: both batches have conflicts too
         events = batch(size)
         seen: list[str] = []
 
