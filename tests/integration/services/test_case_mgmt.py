@@ -164,8 +164,11 @@ async def test_an_answer_that_fails_puts_the_case_back_and_one_that_arrives_is_t
     assert (await the_case(engine)).replies == 1
     await hear(engine, identified(customer, department="roads", answers=["<reply-x@banksia.example>"]))
     assert (await the_case(engine)).status == "open"
+    about["reply_id"] = uuid4()
     with pytest.raises(Refused):
-        await hear(engine, ReplyFailed(**{**about, "reply_id": uuid4()}, outcome="refused", reason="", attempts=1, failed_at=utc_now()))  # fmt: skip
+        await hear(
+            engine, ReplyFailed(**about, outcome="refused", reason="", attempts=1, failed_at=utc_now())
+        )
 
 
 async def test_a_forwarded_case_address_never_leads_into_anothers_case(engine: AsyncEngine) -> None:
