@@ -30,10 +30,10 @@ class NewReply(Body):
 
     text: Annotated[Words, StringConstraints(min_length=1, max_length=50_000, strip_whitespace=True)]
     answers: UUID | None = Field(
-        None, description="An interaction of this case; the newest of a person by default."
+        default=None, description="An interaction of this case; the newest of a person by default."
     )
     status: Literal["pending", "open", "resolved"] = Field(
-        "pending", description="Of the case, once it is answered."
+        default="pending", description="Of the case, once it is answered."
     )
 
 
