@@ -5,6 +5,7 @@ import pwd
 import secrets
 import shutil
 import signal
+import stat
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from deploy.processes import Process, StartError
 
 BINARIES = Path("/usr/lib/postgresql")
 USER = "postgres"
+# What lets a user pass through a folder closed to them, least power first, with the bit in the kernel's mask.
+_PASSES = {"dac_read_search": 2, "dac_override": 1}
 
 
 def binaries() -> Path:
@@ -36,7 +39,7 @@ class Postgres:
         self._passwords = directory.parent / "secrets" / "postgres"
         self.process = Process(
             "postgres",
-            [*_as_owner(), str(self._bin / "postgres"), "-D", str(directory)],
+            [*_as_owner(directory), str(self._bin / "postgres"), "-D", str(directory), "-p", str(port)],
             log or directory.parent / "logs" / "postgres.log",
             folder=Path("/"),
             stop_signal=signal.SIGINT,  # "fast": open connections are ended, nothing committed is lost
@@ -66,7 +69,7 @@ class Postgres:
         self._passwords.mkdir(parents=True, exist_ok=True, mode=0o700)
         password = self._password("postgres")
         made = subprocess.run(
-            [*_as_owner(), str(self._bin / "initdb"), "-D", str(self.directory), "-U", "postgres", "--auth=scram-sha-256",
+            [*_as_owner(self.directory), str(self._bin / "initdb"), "-D", str(self.directory), "-U", "postgres", "--auth=scram-sha-256",
              "--encoding=UTF8", "--locale=C.UTF-8", "--pwfile=/dev/stdin", *([] if self._durable else ["--no-sync"])],
             input=f"{password}\n", text=True, capture_output=True, check=False, cwd="/",
         )  # fmt: skip
@@ -74,7 +77,7 @@ class Postgres:
             raise StartError(f"initdb failed: {made.stderr.strip()}")
         with (self.directory / "postgresql.conf").open("a") as configuration:
             configuration.write(
-                f"listen_addresses = '127.0.0.1'\nport = {self.port}\nunix_socket_directories = ''\n"
+                "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\n"
                 "max_connections = 200\nshared_buffers = 256MB\nmax_wal_size = 2GB\nwal_compression = on\n"
                 "timezone = 'UTC'\nlog_timezone = 'UTC'\njit = off\n"
                 + ("" if self._durable else "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n")
@@ -98,13 +101,17 @@ class Postgres:
         self.process.stop()
 
     def sql(self, database: str, statement: str) -> str:
-        """Runs SQL as the superuser; returns what psql prints, unaligned. Raises subprocess.CalledProcessError."""
+        """Runs SQL as the superuser; returns what psql prints, unaligned. Raises StartError with PostgreSQL's reason."""
         done = subprocess.run(
             [str(self._bin / "psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", database,
-             "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement],
+             "-XAtq", "-v", "ON_ERROR_STOP=1"],
+            # Not as an argument: those are for everybody on the machine to see, and roles are made with passwords.
+            input=statement,
             env={"PGPASSWORD": self._password("postgres"), "PATH": os.defpath},
-            capture_output=True, text=True, check=True,
+            capture_output=True, text=True, check=False,
         )  # fmt: skip
+        if done.returncode:
+            raise StartError(f"PostgreSQL refused: {done.stderr.strip()}")
         return done.stdout.strip()
 
     def create_database(self, name: str) -> None:
@@ -132,11 +139,33 @@ class Postgres:
         self.stop()
 
 
-def _as_owner() -> Sequence[str]:
-    """PostgreSQL refuses to run as root: be `postgres`, still able to pass through folders that are root's own."""
+def _as_owner(directory: Path) -> Sequence[str]:
+    """PostgreSQL refuses to run as root: be `postgres`, still able to pass through folders that are root's own.
+
+    Raises StartError when the user is not there, or can neither pass through the folders nor be allowed to.
+    """
     if os.geteuid() != 0:
         return ()
-    return (
-        "setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups",
-        "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "--",
-    )  # fmt: skip
+    try:
+        pwd.getpwnam(USER)
+    except KeyError:
+        raise StartError(f"the system user {USER} is missing: apt-get install postgresql") from None
+    change = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups")
+    closed = [folder for folder in directory.absolute().parents if folder.exists() and not _open(folder)]
+    if not closed:
+        return (*change, "--")
+    for name, bit in _PASSES.items():
+        if _capabilities() >> bit & 1:
+            return (*change, f"--inh-caps=+{name}", f"--ambient-caps=+{name}", "--")
+    raise StartError(
+        f"PostgreSQL runs as the user {USER}, who cannot pass through {closed[-1]}: chmod o+x {closed[-1]}"
+    )
+
+
+def _open(folder: Path) -> bool:
+    return bool(folder.stat().st_mode & stat.S_IXOTH)
+
+
+def _capabilities() -> int:
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapPrm:"))

@@ -1,8 +1,16 @@
 // A real Bluesky PDS with its own PLC directory, on loopback. Settings come from the environment.
 import fs from 'node:fs'
+import net from 'node:net'
 import path from 'node:path'
 import { PDS, envToCfg, envToSecrets, readEnv } from '@atproto/pds'
 import { Database, PlcServer } from '@did-plc/server'
+
+// Both servers would listen on every interface: here they are for this machine alone.
+const listen = net.Server.prototype.listen
+net.Server.prototype.listen = function (port, ...rest) {
+  const onPort = typeof port === 'number' || typeof port === 'string'
+  return listen.call(this, onPort ? { port: Number(port), host: '127.0.0.1' } : port, ...rest)
+}
 
 const plcPort = Number(process.env.WORLD_PLC_PORT)
 const written = path.join(process.env.WORLD_FOLDER, 'plc-operations.jsonl')

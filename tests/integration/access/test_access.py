@@ -1,0 +1,149 @@
+"""Who gets in: tokens of our issuer for us, in time, with the role; nobody else. The last test asks a real provider."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import pytest
+from fastapi import Depends, FastAPI
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet, OctKey
+
+from antiphon.access import Access, Identity, Role, require
+from antiphon.database import create_engine
+from antiphon.web import create_app
+from deploy.processes import Process
+from deploy.site import PROJECT, Ports
+from deploy.world import listens
+
+ISSUER, AUDIENCE = "https://issuer.example", "antiphon"
+KEY = ECKey.generate_key("P-256", auto_kid=True)
+OTHER = ECKey.generate_key("P-256", auto_kid=True)
+
+
+def app_for(issuer: str, jwks: str) -> FastAPI:
+    engine = create_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none")
+    access = Access(issuer=issuer, audience=AUDIENCE, jwks=jwks)
+    app = create_app(title="t", service="t", description="t", engine=engine, access=access, package="routing")
+
+    @app.get("/mine")
+    async def mine(
+        who: Annotated[Identity, Depends(require(Role.AGENT, Role.INTEGRATION))],
+    ) -> dict[str, Any]:
+        return {"subject": who.subject, "roles": sorted(who.roles)}
+
+    _ = mine
+    return app
+
+
+async def ask(app: FastAPI, token: str | None) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+        return await http.get("/mine", headers=headers)
+
+
+def token(key: Any = KEY, alg: str = "ES256", **changes: Any) -> str:
+    now = (
+        int(time.monotonic()) + 10**10
+    )  # far ahead of any clock, so that "in time" is not a matter of this one
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "amara", "roles": ["agent"], "exp": now} | changes
+    header = {"alg": alg, "kid": key.kid or "k"}
+    return jwt.encode(header, {k: v for k, v in claims.items() if v is not None}, key, algorithms=[alg])
+
+
+def unsigned() -> str:
+    from base64 import urlsafe_b64encode  # noqa: PLC0415 - only here
+
+    parts = [
+        {"alg": "none"},
+        {"iss": ISSUER, "aud": AUDIENCE, "sub": "amara", "roles": ["agent"], "exp": 10**10},
+    ]
+    return ".".join(urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts) + "."
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> FastAPI:
+    path = tmp_path / "jwks.json"
+    path.write_text(json.dumps(KeySet([KEY]).as_dict(private=False)))
+    return app_for(ISSUER, str(path))
+
+
+@pytest.mark.parametrize(
+    ("made", "status"),
+    [
+        (token, 200),
+        (lambda: token(roles=["integration", "manager"]), 200),
+        (lambda: token(aud=["other", AUDIENCE]), 200),
+        (lambda: None, 401),
+        (lambda: "", 401),
+        (lambda: "rubbish", 401),
+        (unsigned, 401),
+        (lambda: token(OTHER), 401),
+        (lambda: token(OctKey.import_key("public words as a key of thirty-two"), "HS256"), 401),
+        (lambda: token(exp=1), 401),
+        (lambda: token(exp=None), 401),
+        (lambda: token(iss="https://other.example"), 401),
+        (lambda: token(iss=None), 401),
+        (lambda: token(aud="other"), 401),
+        (lambda: token(aud=None), 401),
+        (lambda: token(sub=None), 401),
+        (lambda: token(roles=["manager"]), 403),
+        (lambda: token(roles=[]), 403),
+        (lambda: token(roles="agent"), 403),
+        (lambda: token(roles=None), 403),
+    ],
+)
+async def test_who_gets_in(app: FastAPI, made: Any, status: int) -> None:
+    answer = await ask(app, made())
+    assert answer.status_code == status, answer.text
+    if status != 200:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["status"] == status
+    if status == 401:
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_new_keys_in_the_file_are_seen_and_old_ones_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "jwks.json"
+    path.write_text(json.dumps(KeySet([OTHER]).as_dict(private=False)))
+    app = app_for(ISSUER, str(path))
+    assert (await ask(app, token())).status_code == 401
+    import os  # noqa: PLC0415 - only here
+
+    path.write_text(json.dumps(KeySet([KEY]).as_dict(private=False)))
+    os.utime(path, (10**9, 10**9))
+    assert (await ask(app, token())).status_code == 200
+    assert (await ask(app, token(OTHER))).status_code == 401
+
+
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The issuer of a real OpenID provider."""
+    port = Ports.free().pds
+    folder = PROJECT / "deploy" / "node"
+    log = tmp_path_factory.mktemp("oidc") / "log"
+    process = Process("oidc", ["node", str(folder / "oidc.mjs"), str(port), "a-secret"], log, folder=folder)
+    process.start(lambda: listens(port), within=30)
+    yield f"http://127.0.0.1:{port}"
+    process.stop()
+
+
+async def test_tokens_of_a_real_provider_are_accepted_for_us_and_for_nobody_else(provider: str) -> None:
+    app = app_for(provider, f"{provider}/jwks")
+    async with httpx.AsyncClient() as http:
+
+        async def token_for(audience: str) -> str:
+            answer = await http.post(
+                f"{provider}/token", auth=("crm", "a-secret"),
+                data={"grant_type": "client_credentials", "resource": f"urn:{audience}", "scope": "api"},
+            )  # fmt: skip
+            answer.raise_for_status()
+            return str(answer.json()["access_token"])
+
+        ours = await ask(app, await token_for(AUDIENCE))
+        assert ours.status_code == 200, ours.text
+        assert ours.json()["roles"] == ["integration"]
+        assert (await ask(app, await token_for("somebody-else"))).status_code == 401

@@ -1,0 +1,128 @@
+"""Laws of the small pure parts that everything stands on."""
+
+import json
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from antiphon import identifiers, ids, pages, tracing
+from antiphon.database import as_json
+from antiphon.organisation import ConfigurationError, Document, Organisation
+from antiphon.problems import Problem
+from antiphon.text import clean, shorten
+from deploy.site import EXAMPLE
+
+ANY = st.text(st.characters(codec=None, categories=None))
+
+
+@given(ANY)
+def test_clean_text_can_be_kept_anywhere_and_cleaning_again_changes_nothing(text: str) -> None:
+    cleaned = clean(text)
+    assert json.loads(json.dumps(cleaned).encode()) == cleaned
+    assert cleaned.encode().decode() == cleaned
+    assert "\x00" not in cleaned
+    assert "\r" not in cleaned
+    assert clean(cleaned) == cleaned
+
+
+@given(ANY, st.integers(1, 50))
+def test_shortened_text_is_never_longer(text: str, limit: int) -> None:
+    assert len(shorten(text, limit)) <= limit
+
+
+@given(ANY)
+def test_reading_an_identifier_never_raises_and_its_value_reads_as_itself(text: str) -> None:
+    for read in (identifiers.email, identifiers.did, identifiers.account):
+        found = read(text)
+        if found is not None:
+            assert read(found.value) == found
+    found = identifiers.phone(text, "AU")
+    if found is not None:
+        assert identifiers.phone(found.value, "NZ") == found
+
+
+@pytest.mark.parametrize(
+    ("given_text", "key"),
+    [
+        ("Jo@Mail.Example", "email:jo@mail.example"),
+        (" jo@bücher.example ", "email:jo@xn--bcher-kva.example"),
+        ("no mail", None),
+        ("@mail.example", None),
+    ],
+)
+def test_mailbox_addresses(given_text: str, key: str | None) -> None:
+    found = identifiers.email(given_text)
+    assert (found.key if found else None) == key
+
+
+@pytest.mark.parametrize(
+    "written", ["(02) 5550 1234", "02 5550 1234", "+61 2 5550 1234", "0061255501234", "tel:+61-2-5550-1234"]
+)
+def test_one_phone_number_however_it_is_written(written: str) -> None:
+    found = identifiers.phone(written.replace("0061", "+61"), "AU")
+    assert found is not None
+    assert found.key == "phone:+61255501234"
+
+
+@given(st.lists(st.text() | st.integers(-(2**53), 2**53) | st.none(), max_size=4))
+def test_a_cursor_gives_back_the_place_it_was_made_of(place: list[str | int | None]) -> None:
+    kinds = [type(part) for part in place]
+    assert pages.decode_cursor(pages.encode_cursor(*place), kinds) == place
+
+
+@given(st.text(max_size=60))
+def test_what_is_no_cursor_is_a_problem_not_a_fault(text: str) -> None:
+    with pytest.raises(Problem) as refused:
+        pages.decode_cursor(text, (str, str, int, int, int))
+    assert refused.value.status == 400
+
+
+@given(st.lists(st.text(), min_size=1, max_size=3), st.lists(st.text(), min_size=1, max_size=3))
+def test_derived_ids_are_equal_exactly_when_their_parts_are(one: list[str], other: list[str]) -> None:
+    assert (ids.derived_id("k", *one) == ids.derived_id("k", *other)) == (one == other)
+    assert ids.derived_id("k", *one) != ids.derived_id("other", *one)
+
+
+@given(st.text())
+def test_a_trace_goes_on_from_a_sound_parent_and_begins_anew_from_any_other(text: str) -> None:
+    parent = tracing.new()
+    assert tracing.trace_id(tracing.child(parent)) == tracing.trace_id(parent)
+    assert tracing.child(parent) != parent
+    assert tracing.trace_id(tracing.child(text)) is not None
+
+
+def test_rows_become_json_that_postgresql_reads() -> None:
+    row = {
+        "id": UUID(int=1),
+        "at": datetime(2026, 1, 1, tzinfo=UTC),
+        "raw": b"\x00\xff",
+        "list": [uuid4()],
+        "none": None,
+    }
+    (found,) = json.loads(as_json([row]))
+    assert found["raw"] == "\\x00ff"
+    assert found["at"] == "2026-01-01T00:00:00+00:00"
+    with pytest.raises(TypeError):
+        as_json([{"x": object()}])
+
+
+def test_every_fault_of_a_file_is_told_with_its_line() -> None:
+    source = EXAMPLE.read_text().replace("region: AU", "region: Australia").replace("domain: ", "domian: ")
+    with pytest.raises(ConfigurationError) as refused:
+        Document(source, "council.yaml").read(Organisation)
+    lines = source.split("\n")
+    told = {fault.line for fault in refused.value.faults}
+    assert next(n for n, line in enumerate(lines, 1) if "region:" in line) in told
+    assert next(n for n, line in enumerate(lines, 1) if "domian:" in line) in told
+
+
+@pytest.mark.parametrize(
+    "source", ["a: [1", "- just\n- a list", "", "a: !!python/object:os.system {}", "\t- x"]
+)
+def test_what_is_no_mapping_is_refused_with_a_place(source: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        Document(source, "x.yaml")
+    assert str(refused.value).startswith("x.yaml:")
