@@ -10,15 +10,16 @@ from antiphon.consumer import Consumer
 from antiphon.database import create_engine
 from antiphon.service import Service, run
 from antiphon.web import create_app
-from case_mgmt import actions, api, consumer
+from case_mgmt import api, consumer
 from case_mgmt.domain import tokens
 from case_mgmt.settings import Settings
+from case_mgmt.unit import SERVICE
 
 
 async def main() -> None:
     """Runs the service until it is told to stop."""
     settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
-    logs.configure(actions.SERVICE, settings.log_format)
+    logs.configure(SERVICE, settings.log_format)
     secret = settings.case_token_secret.get_secret_value()
     former = settings.case_token_previous_secret
     secrets = [secret, *([former.get_secret_value()] if former else [])]
@@ -26,7 +27,7 @@ async def main() -> None:
     feed = ChangeFeed(engine)
     app = create_app(
         title="Antiphon case-mgmt",
-        service=actions.SERVICE,
+        service=SERVICE,
         description="Cases: what customers want settled, all that was said and done about it, and the answers.",
         engine=engine,
         access=Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks),
@@ -34,7 +35,7 @@ async def main() -> None:
     )
     app.include_router(api.router(engine, feed, clock.utc_now, token_secret=secret))
     taking = Consumer(
-        service=actions.SERVICE,
+        service=SERVICE,
         topics=consumer.TOPICS,
         handles=consumer.HANDLES,
         handle=consumer.handler(partial(tokens.read, secrets=secrets), settings.reopen_closed_within),
@@ -42,7 +43,7 @@ async def main() -> None:
         kafka=settings.kafka,
         clock=clock.utc_now,
     )
-    await run(Service(actions.SERVICE, settings, engine, app, taking, {"changes": feed.run}))
+    await run(Service(SERVICE, settings, engine, app, taking, {"changes": feed.run}))
 
 
 if __name__ == "__main__":

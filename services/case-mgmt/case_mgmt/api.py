@@ -28,10 +28,10 @@ from antiphon.pages import Page
 from antiphon.problems import Problem, not_found, problems
 from antiphon.web import Body, Words
 from case_mgmt import store
-from case_mgmt.actions import Unit
 from case_mgmt.domain.case import Case
 from case_mgmt.domain.states import SETTERS, TRANSITIONS
 from case_mgmt.replies import NewReply, request_reply
+from case_mgmt.unit import Unit
 
 Reader = Annotated[Identity, Depends(require(*STAFF))]
 Writer = Annotated[Identity, Depends(require(Role.AGENT, Role.SUPERVISOR))]

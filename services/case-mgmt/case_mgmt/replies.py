@@ -19,10 +19,10 @@ from antiphon.database import AnyRow
 from antiphon.problems import Problem, not_found
 from antiphon.web import Body, Words
 from case_mgmt import store
-from case_mgmt.actions import Unit
 from case_mgmt.domain import tokens
 from case_mgmt.domain.case import Case
 from case_mgmt.domain.states import SETTERS, Trigger
+from case_mgmt.unit import Unit
 
 
 class NewReply(Body):

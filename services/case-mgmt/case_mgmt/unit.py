@@ -1,0 +1,92 @@
+"""Cases in hand: what a transaction is going to write about them, and tell, in order."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon import changes, outbox
+from antiphon.changes import Change
+from antiphon.contracts import cases as said
+from antiphon.contracts.base import Actor, ActorKind, Event
+from antiphon.contracts.envelope import Outgoing, encode
+from case_mgmt import store
+from case_mgmt.domain.case import Case
+
+SERVICE = "case-mgmt"
+SYSTEM = Actor(kind=ActorKind.SYSTEM, id=SERVICE)
+
+
+@dataclass
+class Unit:
+    """Cases in hand: what is known of them, and what a transaction is going to write, in order."""
+
+    cases: dict[UUID, Case]
+    now: datetime
+    added: set[UUID] = field(default_factory=set[UUID])
+    touched: set[UUID] = field(default_factory=set[UUID])
+    entries: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    outgoing: list[Outgoing] = field(default_factory=list[Outgoing])
+
+    def put(self, case: Case, *, new: bool = False) -> None:
+        """The case as it stands after a change."""
+        self.cases[case.case_id] = case
+        self.touched.add(case.case_id)
+        if new:
+            self.added.add(case.case_id)
+
+    def tell(self, event: Event, traceparent: str | None) -> None:
+        """An event to publish."""
+        self.outgoing.append(encode(event, source=SERVICE, time=self.now, traceparent=traceparent))
+
+    def record(
+        self, case_id: UUID, key: str, kind: str, at: datetime, actor: Actor, data: dict[str, Any]
+    ) -> None:
+        """An entry of the record."""
+        self.entries.append(
+            {
+                "case_id": case_id,
+                "natural_key": key,
+                "kind": kind,
+                "at": at,
+                "recorded_at": self.now,
+                "actor": actor.model_dump(),
+                "data": data,
+            }
+        )
+
+    def move(self, case: Case, after: Case, by: Actor, reason: str, traceparent: str | None) -> Case:
+        """Puts `after` in the place of `case`, and records and tells a change of status."""
+        self.put(after)
+        if after.status != case.status:
+            key = f"status:{case.case_id}:{after.revision}"
+            told = {"previous": case.status, "status": after.status, "reason": reason}
+            self.record(case.case_id, key, "status-changed", self.now, by, told)
+            self.tell(
+                said.CaseStatusChanged(case=after.facts(), previous=case.status, by=by, reason=reason),
+                traceparent,
+            )
+        return after
+
+    async def write(self, tx: AsyncConnection) -> None:
+        """Writes all of it, in a constant number of statements."""
+        touched = [self.cases[case_id] for case_id in sorted(self.touched)]
+        await store.add_cases(tx, [case for case in touched if case.case_id in self.added])
+        await store.change_cases(tx, [case for case in touched if case.case_id not in self.added])
+        await store.add_entries(tx, self.entries)
+        await outbox.publish(tx, self.outgoing)
+        await changes.record(tx, [_change(case) for case in touched])
+
+
+def _change(case: Case) -> Change:
+    audience = [f"case:{case.case_id}", f"customer:{case.customer_id}"]
+    audience += [f"agent:{case.assignee}"] if case.assignee else []
+    audience += [f"queue:{case.queue}"] if case.queue else []
+    return Change(
+        "case",
+        str(case.case_id),
+        audience,
+        {"reference": case.reference, "status": case.status, "revision": case.revision},
+    )

@@ -1,0 +1,19 @@
+"""The HTTP door of routing: agents and their offers, work and why it is where it is, queues, configuration."""
+
+from fastapi import APIRouter
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon.changes import ChangeFeed
+from antiphon.clock import Clock
+from routing.api import agents, configuration, live, work
+from routing.api.views import Routing
+from routing.configurations import Configurations
+
+
+def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, configurations: Configurations) -> APIRouter:
+    """The routes."""
+    routes = APIRouter()
+    at = Routing(engine, feed, clock, configurations)
+    for part in (agents, work, live, configuration):
+        part.add(routes, at)
+    return routes

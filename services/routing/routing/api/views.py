@@ -1,0 +1,206 @@
+"""What the HTTP door of routing shows and takes, who may come in, and what its routes stand on."""
+
+from datetime import datetime
+from typing import Annotated, Literal, NamedTuple
+from uuid import UUID
+
+from fastapi import Depends, Header, Query
+from pydantic import BaseModel, Field, StringConstraints
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from antiphon.access import STAFF, Identity, Role, require
+from antiphon.changes import ChangeFeed
+from antiphon.clock import Clock
+from antiphon.contracts.agents import Presence
+from antiphon.database import AnyRow
+from antiphon.problems import Problem
+from antiphon.web import Body, Words
+from routing import explain
+from routing.configurations import Configurations, InForce
+from routing.desk import Work
+from routing.domain.configuration import Agent
+
+AgentOnly = Annotated[Identity, Depends(require(Role.AGENT))]
+Worker = Annotated[Identity, Depends(require(Role.AGENT, Role.SUPERVISOR))]
+Supervisor = Annotated[Identity, Depends(require(Role.SUPERVISOR))]
+Operations = Annotated[Identity, Depends(require(Role.OPERATIONS))]
+Overseer = Annotated[Identity, Depends(require(Role.SUPERVISOR, Role.OPERATIONS, Role.MANAGER))]
+Reader = Annotated[Identity, Depends(require(*STAFF))]
+Counter = Annotated[Identity, Depends(require(*STAFF, Role.INTEGRATION))]
+Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=200)]
+Name = Annotated[Words | None, Query(max_length=200)]
+Reason = Annotated[Words, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
+Match = Annotated[str | None, Header(alias="If-Match", max_length=50)]
+
+
+class AgentView(BaseModel):
+    """An agent: whether they are there, and how much they hold."""
+
+    agent_id: str
+    name: str
+    presence: Presence
+    since: datetime | None
+    queues: list[str]
+    skills: dict[str, int]
+    capacity: int
+    load: int
+
+
+class WorkView(BaseModel):
+    """A case's claim on somebody's attention."""
+
+    work_item_id: UUID
+    case_id: UUID
+    case_reference: str
+    customer_id: UUID
+    channel: str
+    subject: str | None
+    state: Literal["queued", "offered", "accepted", "completed"]
+    queue: str
+    priority: int
+    skills: dict[str, int]
+    queued_at: datetime
+    due_at: datetime | None
+    agent_id: str | None
+    attempts: int
+    changed_at: datetime
+    completed_at: datetime | None
+
+
+class OfferView(BaseModel):
+    """Work that is reserved for an agent until it expires."""
+
+    offer_id: UUID
+    expires_at: datetime
+    work: WorkView
+
+
+class WorkWhole(WorkView):
+    """A work item with why it went where it went, and why it still waits."""
+
+    decision: explain.DecisionView
+    candidates: list[explain.CandidateView]
+    waiting_because: str | None = Field(None, description="Why nobody has it yet; null when somebody has.")
+    offers: list[explain.PastOffer]
+
+
+class QueueView(BaseModel):
+    """A queue now."""
+
+    queue: str
+    name: str
+    waiting: int
+    offered: int
+    accepted: int
+    oldest_queued_at: datetime | None
+    next_due_at: datetime | None
+    agents_available: int
+
+
+class NewPresence(Body):
+    """Whether work may be offered: only to the available."""
+
+    presence: Literal["available", "busy", "away", "offline"]
+
+
+class Decline(Body):
+    """Why not."""
+
+    reason: Reason | None = None
+
+
+class Transfer(Body):
+    """To a queue or to one agent."""
+
+    queue: Words | None = Field(None, max_length=100)
+    agent_id: Words | None = Field(None, max_length=100)
+    note: Reason | None = None
+
+
+class Completion(Body):
+    """Why nothing more is to be done."""
+
+    reason: Reason
+
+
+class ConfigurationView(BaseModel):
+    """A version of the configuration."""
+
+    version: int
+    loaded_at: datetime
+    loaded_by: str
+    source: str
+
+
+class Loaded(BaseModel):
+    """The version in force."""
+
+    version: int
+    new: bool
+
+
+class Checked(BaseModel):
+    """A configuration that could be loaded."""
+
+    rules: int
+    queues: int
+    agents: int
+
+
+class Counts(BaseModel):
+    """Work, offers and clocks by how they stand."""
+
+    work: dict[str, int]
+    offers: dict[str, int]
+    clocks: dict[str, int]
+    dead_letters: int
+
+
+class Routing(NamedTuple):
+    """What the routes stand on."""
+
+    engine: AsyncEngine
+    feed: ChangeFeed
+    clock: Clock
+    configurations: Configurations
+
+    async def force(self, tx: AsyncConnection) -> InForce:
+        """The configuration in force, as this transaction sees it."""
+        return await self.configurations.in_force(tx, self.clock().date())
+
+    async def agent(self, tx: AsyncConnection, who: Identity) -> Agent:
+        """The agent that the token names. Raises Problem 403 when the organisation has none of that id."""
+        agent = (await self.force(tx)).configuration.agents_by_id.get(who.subject)
+        if agent is None:
+            raise Problem(403, "Not allowed", f"{who.subject!r} is not an agent of this organisation.")
+        return agent
+
+
+def agent_view(agent: Agent, row: AnyRow | None) -> AgentView:
+    """An agent and how they stand."""
+    return AgentView(
+        agent_id=agent.id,
+        name=agent.name,
+        presence=Presence(row.presence) if row else Presence.OFFLINE,
+        since=row.since if row else None,
+        queues=agent.queues,
+        skills=agent.skills,
+        capacity=agent.capacity,
+        load=row.load if row else 0,
+    )
+
+
+def work_view(work: Work) -> WorkView:
+    """A work item as the door shows it."""
+    return WorkView.model_validate(work)
+
+
+def wrong(pointer: str, detail: str) -> Problem:
+    """422 for one value in a body."""
+    return Problem(
+        422,
+        "Invalid input",
+        "Some of what was sent can't be used.",
+        errors=[{"pointer": pointer, "detail": detail}],
+    )
