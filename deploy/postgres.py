@@ -63,16 +63,23 @@ class Postgres:
     def _initialise(self) -> None:
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True, mode=0o700)
-        if os.geteuid() == 0:
-            owner = pwd.getpwnam(USER)
+        as_owner = _as_owner(self.directory)
+        owner = pwd.getpwnam(USER) if os.geteuid() == 0 else None
+        if owner:
             os.chown(self.directory, owner.pw_uid, owner.pw_gid)
         self._passwords.mkdir(parents=True, exist_ok=True, mode=0o700)
-        password = self._password("postgres")
+        # A file for initdb alone, gone once it is read: a pipe of ours would be closed to the server's user.
+        given = self.directory.with_name(f"{self.directory.name}.password")
+        given.touch(mode=0o600)
+        given.write_text(self._password("postgres"))
+        if owner:
+            os.chown(given, owner.pw_uid, owner.pw_gid)
         made = subprocess.run(
-            [*_as_owner(self.directory), str(self._bin / "initdb"), "-D", str(self.directory), "-U", "postgres", "--auth=scram-sha-256",
-             "--encoding=UTF8", "--locale=C.UTF-8", "--pwfile=/dev/stdin", *([] if self._durable else ["--no-sync"])],
-            input=f"{password}\n", text=True, capture_output=True, check=False, cwd="/",
+            [*as_owner, str(self._bin / "initdb"), "-D", str(self.directory), "-U", "postgres", "--auth=scram-sha-256",
+             "--encoding=UTF8", "--locale=C.UTF-8", f"--pwfile={given}", *([] if self._durable else ["--no-sync"])],
+            stdin=subprocess.DEVNULL, text=True, capture_output=True, check=False, cwd="/",
         )  # fmt: skip
+        given.unlink()
         if made.returncode:
             raise StartError(f"initdb failed: {made.stderr.strip()}")
         with (self.directory / "postgresql.conf").open("a") as configuration:

@@ -24,12 +24,14 @@ from antiphon.contracts.identified import (
 )
 from antiphon.contracts.interactions import Interaction
 from antiphon.contracts.replies import ReplyFailed, ReplySent
-from antiphon.contracts.work import SlaBreached, SlaCancelled, SlaMet, WorkAccepted, WorkCompleted, WorkEvent
+from antiphon.contracts.work import SlaBreached, SlaCancelled, SlaMet, WorkAccepted, WorkEvent, WorkState
 from case_mgmt import store
 from case_mgmt.domain.case import Case, interaction_facts, joined, opened
 from case_mgmt.domain.states import Trigger
 from case_mgmt.domain.threading import Known, thread
 from case_mgmt.unit import Unit
+
+Identified = IdentifiedInteractionReceived | IdentifiedInteractionEdited | IdentifiedInteractionDeleted
 
 
 def natural_key(received: Received) -> str:
@@ -60,6 +62,8 @@ async def take(
 
     Raises Refused for an edit, deletion or reply that belongs to nothing known.
     """
+    customers = {r.event.customer.customer_id for r in batch if isinstance(r.event, Identified)}
+    await store.hold_customers(tx, list(customers))
     fresh = {natural_key(received): received for received in batch}
     for key in await store.recorded(tx, list(fresh)):
         del fresh[key]
@@ -231,11 +235,12 @@ class _Fold:
         case, before, _ = self._place(edit.interaction_id, "edit")
         interaction = before.model_copy(update={"content": edit.content})
         self.interactions[edit.interaction_id] = (case.case_id, interaction, event.reading)
+        known = self.edited.get(edit.interaction_id, {"earlier": []})["earlier"]
         self.edited[edit.interaction_id] = {
             "interaction_id": edit.interaction_id,
             "interaction": interaction,
             "reading": event.reading,
-            "at": edit.accepted_at,
+            "earlier": [*known, {"content": before.content, "until": edit.accepted_at}],
         }
         after = case.changed(self.unit.now, words_revision=case.revision + 1)
         self.unit.put(after)
@@ -249,7 +254,7 @@ class _Fold:
         gone = event.deletion
         case, _, _ = self._place(gone.interaction_id, "deletion")
         self.deleted.append({"interaction_id": gone.interaction_id, "deleted_at": gone.accepted_at})
-        after = case.changed(self.unit.now)
+        after = case.changed(self.unit.now, words_revision=case.revision + 1)
         self.unit.put(after)
         self.unit.tell(
             said.CaseInteractionDeleted(case=after.facts(), interaction_id=gone.interaction_id), trace
@@ -302,13 +307,13 @@ class _Fold:
         offer = getattr(event, "offer", None)
         kept = case.assignee_name if case.assignee == work.agent_id else None
         name = offer.agent_name if offer is not None and offer.agent_id == work.agent_id else kept
-        accepted = work.state == "accepted"
+        accepted, done = work.state == WorkState.ACCEPTED, work.state == WorkState.COMPLETED
         shown: dict[str, Any] = {
             "assignee": work.agent_id if accepted else None,
             "assignee_name": name if accepted else None,
-            "queue": None if isinstance(event, WorkCompleted) else work.queue,
+            "queue": None if done else work.queue,
             "work_state": work.state,
-            "due_at": None if isinstance(event, SlaMet | SlaCancelled | WorkCompleted) else work.due_at,
+            "due_at": None if done or isinstance(event, SlaMet | SlaCancelled) else work.due_at,
             "breached": isinstance(event, SlaBreached) or (case.breached and not isinstance(event, SlaMet)),
         }
         by = Actor(kind=ActorKind.SYSTEM, id="routing")

@@ -223,7 +223,8 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
                 unit = Unit({case_id: case}, clock())
                 settled = given.status in {"resolved", "closed"}
                 since = None if settled else case.awaiting_answer_since
-                after = case.moved(trigger, unit.now, awaiting_answer_since=since)
+                told = {"awaiting_answer_since": since, "words_revision": case.revision + 1}
+                after = case.moved(trigger, unit.now, **told)
                 case = unit.move(case, after, who.actor(), given.reason, tracing.current())
                 await unit.write(tx)
         return _view(case)

@@ -62,7 +62,7 @@ async def request_reply(
     earlier = await _under(tx, who.subject, key)
     if earlier is not None:
         if earlier.body_sha256 != digest:
-            raise Problem(409, "Conflict", "This idempotency key was used for another reply.")
+            raise _key_taken()
         return earlier, True
     case = cases[case_id]
     await _require_seen(tx, case, seen)
@@ -96,7 +96,9 @@ async def request_reply(
         "awaited_since": case.awaiting_answer_since,
         "requested_at": now,
     }
-    await tx.execute(insert(store.REPLY).values(row))
+    written = insert(store.REPLY).values(row).on_conflict_do_nothing().returning(store.REPLY.c.reply_id)
+    if (await tx.execute(written)).one_or_none() is None:  # at this moment, on another case
+        raise _key_taken()
     unit = Unit(cases, now)
     trace = tracing.current()
     unit.tell(requested, trace)
@@ -112,6 +114,10 @@ async def request_reply(
     return added, False
 
 
+def _key_taken() -> Problem:
+    return Problem(409, "Conflict", "This idempotency key was used for another reply.")
+
+
 async def _under(tx: AsyncConnection, author: str, key: str) -> AnyRow | None:
     table = store.REPLY
     found = await tx.execute(select(table).where(table.c.author_id == author, table.c.idempotency_key == key))
@@ -121,7 +127,8 @@ async def _under(tx: AsyncConnection, author: str, key: str) -> AnyRow | None:
 async def _require_seen(tx: AsyncConnection, case: Case, seen: int | None) -> None:
     """Two people never answer the same thing unknowingly: who answers says which state of the case they saw.
 
-    What routing shows on the case (queue, assignee, due time) is no reason to refuse; words and status are.
+    What routing shows on the case (queue, assignee, due time) is no reason to refuse; words and what a person
+    decided are.
     """
     if seen is None:
         raise Problem(428, "Precondition required", "Send If-Match with the ETag of the case that you saw.")
@@ -130,10 +137,12 @@ async def _require_seen(tx: AsyncConnection, case: Case, seen: int | None) -> No
     since = await tx.execute(
         text(
             "select kind, actor, data from case_entry where case_id = :case_id and "
-            "kind in ('interaction', 'reply-requested', 'reply-failed', 'interaction-edited') "
-            "order by id desc limit 1"
+            "(kind in ('interaction', 'reply-requested', 'reply-failed', 'interaction-edited', 'interaction-deleted') "
+            "or (kind = 'status-changed' and data ->> 'reason' <> :taken)) "
+            # A status that changed with an answer was written together with it: the answer says more.
+            "order by recorded_at desc, kind = 'status-changed', id desc limit 1"
         ),
-        {"case_id": case.case_id},
+        {"case_id": case.case_id, "taken": Trigger.WORK_ACCEPTED.value},
     )
     last = since.one_or_none()
     raise Problem(
@@ -151,12 +160,15 @@ async def _answered(tx: AsyncConnection, case_id: UUID, wanted: UUID | None) -> 
     if wanted:
         query = query.where(table.c.interaction_id == wanted)
     else:
-        query = query.where(table.c.interaction["automation"].astext == Automation.NONE)
+        person = table.c.interaction["automation"].astext == Automation.NONE
+        query = query.where(person, table.c.deleted_at.is_(None))
     row = (await tx.execute(query.order_by(table.c.accepted_at.desc()).limit(1))).one_or_none()
     if row is None:
         if wanted:
             raise not_found("interaction on this case")
         raise Problem(409, "Conflict", "There is nothing on this case that a person said.")
+    if row.deleted_at:
+        raise Problem(409, "Conflict", "The customer has taken these words back.")
     interaction = Interaction.model_validate(row.interaction)
     if interaction.automation != Automation.NONE:
         raise Problem(409, "Conflict", f"An automatic message ({interaction.automation}) is never answered.")

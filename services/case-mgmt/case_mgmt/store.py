@@ -129,6 +129,11 @@ _KEYS = bindparam("keys", type_=ARRAY(TEXT))
 _FIELDS = [field.name for field in fields(Case)]
 _CHANGING = [name for name in _FIELDS if name not in {"case_id", "number", "opened_at", "customer_id"}]
 
+# In the order of their ids, so that two batches never wait for each other.
+_HOLD = text(
+    "select count(pg_advisory_xact_lock(hashtextextended('customer:' || c.id, 0))) "
+    "from (select id from unnest(:ids) as u (id) order by id) c"
+).bindparams(_IDS)
 _RECORDED = text("select natural_key from case_entry where natural_key = any(:keys)").bindparams(_KEYS)
 _PLACES = text(
     "select interaction_id, case_id, interaction, reading from case_interaction where interaction_id = any(:ids)"
@@ -146,6 +151,15 @@ _LOAD = text(
 )  # fmt: skip
 _NUMBERS = text("select nextval('case_number') as number from generate_series(1, :n)")
 _REPLIES = text("select * from reply where reply_id = any(:ids)").bindparams(_IDS)
+
+
+async def hold_customers(tx: AsyncConnection, customers: Sequence[UUID]) -> None:
+    """Waits until nobody else threads what these customers say, and keeps it so until the transaction ends.
+
+    A case that is not there yet has no row to lock: without this, two replicas could each open one.
+    """
+    if customers:
+        await tx.execute(_HOLD, {"ids": list(customers)})
 
 
 async def recorded(tx: AsyncConnection, keys: Sequence[str]) -> set[str]:
@@ -216,15 +230,13 @@ async def add_entries(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) ->
 
 
 async def edit_interactions(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """New words of interactions (interaction_id, interaction, reading, at); the former are kept in `earlier`."""
+    """New words of interactions (interaction_id, interaction, reading); the former (earlier) are added to those kept."""
     if rows:
-        given = recordset(
-            [*(INTERACTION.c[n] for n in ("interaction_id", "interaction", "reading")), ENTRY.c.at]
-        )
+        given = recordset([INTERACTION.c[n] for n in ("interaction_id", "interaction", "reading", "earlier")])
         await tx.execute(
             text(
-                "update case_interaction i set earlier = i.earlier || jsonb_build_array(jsonb_build_object("
-                "'content', i.interaction -> 'content', 'until', r.at)), interaction = r.interaction, reading = r.reading "
+                "update case_interaction i set earlier = i.earlier || r.earlier, interaction = r.interaction, "
+                "reading = r.reading "
                 f"from {given} r where i.interaction_id = r.interaction_id"
             ),
             {"rows": as_json(rows)},

@@ -1,72 +1,30 @@
 """Cases on a real PostgreSQL: threaded once, answered knowingly, all of it on the record."""
 
 import asyncio
-from datetime import timedelta
-from functools import partial
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import event as sa_event
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.access import Identity
 from antiphon.clock import utc_now
 from antiphon.consumer import Refused
 from antiphon.contracts import generate
-from antiphon.contracts.base import Event
 from antiphon.contracts.identified import IdentifiedInteractionDeleted
 from antiphon.contracts.replies import ReplyFailed, ReplySent
 from antiphon.contracts.work import WorkAccepted
 from antiphon.problems import Problem
-from case_mgmt import actions
 from case_mgmt.domain import tokens
-from case_mgmt.replies import NewReply, request_reply
 from tests.conftest import NewDatabase
-from tests.integration.services.events import identified, received
-
-SECRET = "a secret of the tests"
-AMARA = Identity("amara", "Amara", frozenset({"agent"}))
-GRACE = Identity("grace", "Grace", frozenset({"agent"}))
+from tests.integration.services.cases import AMARA, GRACE, SECRET, answer, hear, rows, the_case
+from tests.integration.services.events import identified
 
 
 @pytest.fixture
 async def engine(new_database: NewDatabase) -> AsyncEngine:
     return await new_database("case_mgmt")
-
-
-async def hear(engine: AsyncEngine, *events: Event) -> None:
-    async with engine.begin() as tx:
-        await actions.take(
-            tx, received(events), number_in=partial(tokens.read, secrets=[SECRET]),
-            reopen_closed_within=timedelta(days=14), now=utc_now(),
-        )  # fmt: skip
-
-
-async def rows(engine: AsyncEngine, query: str) -> list[Any]:
-    async with engine.connect() as connection:
-        return list((await connection.execute(text(query))).all())
-
-
-async def the_case(engine: AsyncEngine) -> Any:
-    (case,) = await rows(engine, "select * from case_file")
-    return case
-
-
-async def answer(
-    engine: AsyncEngine,
-    case_id: UUID,
-    seen: int | None,
-    *,
-    who: Identity = AMARA,
-    key: str = "k",
-    said: str = "Yes.",
-) -> tuple[Any, bool]:
-    async with engine.begin() as tx:
-        return await request_reply(
-            tx, case_id, NewReply(text=said), key=key, seen=seen, who=who, secret=SECRET, now=utc_now()
-        )  # fmt: skip
 
 
 async def test_the_second_mail_of_a_stranger_joins_the_case_of_the_first_in_the_same_batch(

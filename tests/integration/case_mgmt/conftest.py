@@ -1,0 +1,36 @@
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon.access import Access, Role
+from antiphon.changes import ChangeFeed
+from antiphon.clock import utc_now
+from antiphon.web import create_app
+from case_mgmt.api import router
+from deploy import keys
+from deploy.site import Site
+from tests.conftest import NewDatabase
+from tests.integration.services.cases import SECRET
+
+
+@pytest.fixture
+async def engine(new_database: NewDatabase) -> AsyncEngine:
+    return await new_database("case_mgmt")
+
+
+@pytest.fixture
+async def api(engine: AsyncEngine, site: Site) -> AsyncIterator[httpx.AsyncClient]:
+    """The API, asked by the agent amara."""
+    token = keys.token(site.secrets, role=Role.AGENT, name="amara", now=utc_now())
+    access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(site.secrets)))
+    app = create_app(
+        title="Cases", service="case-mgmt", description="", engine=engine, access=access, package="case_mgmt"
+    )
+    app.include_router(router(engine, ChangeFeed(engine), utc_now, token_secret=SECRET))
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://test", headers=headers
+    ) as client:
+        yield client

@@ -1,0 +1,124 @@
+"""The record holds what was said, each time it was said, and nothing twice, whoever else is at work."""
+
+import asyncio
+from uuid import uuid4
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon.clock import utc_now
+from antiphon.contracts import generate
+from antiphon.contracts.base import Event
+from antiphon.contracts.identified import (
+    IdentifiedInteractionDeleted,
+    IdentifiedInteractionEdited,
+    IdentifiedInteractionReceived,
+    Reading,
+)
+from antiphon.contracts.interactions import InteractionDeleted, InteractionEdited
+from antiphon.contracts.work import SlaMet, WorkCompleted
+from antiphon.problems import Problem
+from case_mgmt.replies import NewReply, request_reply
+from tests.integration.services.cases import AMARA, SECRET, answer, hear, rows, the_case
+from tests.integration.services.events import identified
+from tests.waiting import until
+
+
+def edited(said: IdentifiedInteractionReceived, words: str) -> IdentifiedInteractionEdited:
+    example = generate.example("identified-interaction.edited.v1")["data"]["edit"]
+    content = said.interaction.content.model_copy(update={"text": words})
+    told = {"interaction_id": said.interaction.interaction_id, "revision": words, "content": content}
+    edit = InteractionEdited.model_validate(example).model_copy(update=told)
+    return IdentifiedInteractionEdited(edit=edit, customer=said.customer, reading=Reading())
+
+
+def deleted(said: IdentifiedInteractionReceived) -> IdentifiedInteractionDeleted:
+    example = generate.example("identified-interaction.deleted.v1")["data"]["deletion"]
+    told = {"interaction_id": said.interaction.interaction_id}
+    deletion = InteractionDeleted.model_validate(example).model_copy(update=told)
+    return IdentifiedInteractionDeleted(deletion=deletion, customer=said.customer)
+
+
+@pytest.mark.parametrize("batches", ["together", "one by one"])
+async def test_every_version_of_words_that_were_edited_is_kept(engine: AsyncEngine, batches: str) -> None:
+    said = identified(uuid4(), text="first")
+    events: list[Event] = [said, edited(said, "second"), edited(said, "third")]
+    for batch in [events] if batches == "together" else [[event] for event in events]:
+        await hear(engine, *batch)
+    (row,) = await rows(engine, "select * from case_interaction")
+    assert [version["content"]["text"] for version in row.earlier] == ["first", "second"]
+    assert row.interaction["content"]["text"] == "third"
+
+
+async def test_two_consumers_that_hear_a_stranger_at_once_open_one_case(engine: AsyncEngine) -> None:
+    customer = uuid4()
+    said = [identified(customer, text=str(n)) for n in range(8)]
+    await asyncio.gather(*(hear(engine, event) for event in said))
+    assert (await the_case(engine)).interactions == 8
+
+
+async def test_two_consumers_that_hear_the_same_at_once_record_it_once(engine: AsyncEngine) -> None:
+    said = identified(uuid4())
+    await asyncio.gather(*(hear(engine, said) for _ in range(6)))
+    assert (await the_case(engine)).interactions == 1
+    assert len(await rows(engine, "select 1 from outbox")) == 1
+
+
+async def test_one_key_on_two_cases_at_once_is_one_reply_and_one_conflict(engine: AsyncEngine) -> None:
+    await hear(engine, *(identified(uuid4()) for _ in range(2)))
+    first, second = await rows(engine, "select case_id from case_file")
+    waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    async with engine.begin() as tx:
+        await request_reply(
+            tx, first.case_id, NewReply(text="Yes."), key="the same", seen=1, who=AMARA, secret=SECRET, now=utc_now()
+        )  # fmt: skip
+        late = asyncio.create_task(answer(engine, second.case_id, 1, key="the same"))
+        await until(lambda: rows(engine, waiting), what="the second one's wait")
+    with pytest.raises(Problem) as lost:
+        await late
+    assert lost.value.status == 409
+    assert len(await rows(engine, "select 1 from reply")) == 1
+    assert sorted(row.status for row in await rows(engine, "select status from case_file")) == [
+        "new",
+        "pending",
+    ]
+
+
+async def test_words_that_were_taken_back_are_not_answered(engine: AsyncEngine) -> None:
+    customer = uuid4()
+    first, second = identified(customer, text="first"), identified(customer, text="second")
+    await hear(engine, first, second, deleted(second))
+    case = await the_case(engine)
+    reply, _ = await answer(engine, case.case_id, case.revision)
+    assert reply.answers == first.interaction.interaction_id
+    await hear(engine, deleted(first))
+    with pytest.raises(Problem) as nothing_left:
+        await answer(engine, case.case_id, (await the_case(engine)).revision, key="another")
+    assert nothing_left.value.status == 409
+
+
+async def test_a_clock_that_stops_after_the_work_is_done_puts_the_case_in_no_queue(
+    engine: AsyncEngine,
+) -> None:
+    await hear(engine, identified(uuid4()))
+    case_id = (await the_case(engine)).case_id
+    for kind in (WorkCompleted, SlaMet):
+        event = kind.model_validate(generate.example(kind.type)["data"])
+        told = {"case_id": case_id, "state": "completed"}
+        await hear(engine, event.model_copy(update={"work": event.work.model_copy(update=told)}))
+    case = await the_case(engine)
+    assert (case.queue, case.due_at, case.assignee) == (None, None, None)
+
+
+async def test_who_answers_must_have_seen_that_a_person_settled_the_case(
+    engine: AsyncEngine, api: httpx.AsyncClient
+) -> None:
+    await hear(engine, identified(uuid4()))
+    case_id = (await the_case(engine)).case_id
+    settled = {"status": "resolved", "reason": "by phone"}
+    assert (await api.post(f"/cases/{case_id}/status", json=settled)).json()["status"] == "resolved"
+    with pytest.raises(Problem) as stale:
+        await answer(engine, case_id, 1)
+    assert stale.value.status == 412
+    assert stale.value.body["last"]["kind"] == "status-changed"

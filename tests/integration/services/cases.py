@@ -1,0 +1,54 @@
+"""What tests of case-mgmt do to it: hear a batch, answer as an agent, look into the tables."""
+
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon.access import Identity
+from antiphon.clock import utc_now
+from antiphon.contracts.base import Event
+from case_mgmt import actions
+from case_mgmt.domain import tokens
+from case_mgmt.replies import NewReply, request_reply
+from tests.integration.services.events import received
+
+SECRET = "a secret of the tests"
+AMARA = Identity("amara", "Amara", frozenset({"agent"}))
+GRACE = Identity("grace", "Grace", frozenset({"agent"}))
+
+
+async def hear(engine: AsyncEngine, *events: Event) -> None:
+    async with engine.begin() as tx:
+        await actions.take(
+            tx, received(events), number_in=partial(tokens.read, secrets=[SECRET]),
+            reopen_closed_within=timedelta(days=14), now=utc_now(),
+        )  # fmt: skip
+
+
+async def rows(engine: AsyncEngine, query: str) -> list[Any]:
+    async with engine.connect() as connection:
+        return list((await connection.execute(text(query))).all())
+
+
+async def the_case(engine: AsyncEngine) -> Any:
+    (case,) = await rows(engine, "select * from case_file")
+    return case
+
+
+async def answer(
+    engine: AsyncEngine,
+    case_id: UUID,
+    seen: int | None,
+    *,
+    who: Identity = AMARA,
+    key: str = "k",
+    said: str = "Yes.",
+) -> tuple[Any, bool]:
+    async with engine.begin() as tx:
+        return await request_reply(
+            tx, case_id, NewReply(text=said), key=key, seen=seen, who=who, secret=SECRET, now=utc_now()
+        )  # fmt: skip
