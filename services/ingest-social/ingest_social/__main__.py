@@ -12,7 +12,7 @@ from antiphon.web import create_app
 from ingest_social import actions, api, consumer
 from ingest_social.bluesky.network import Bluesky
 from ingest_social.settings import Settings
-from ingest_social.tasks import Follower, send_forever
+from ingest_social.tasks import Follower, fetch_forever, send_forever
 
 
 async def main() -> None:
@@ -28,6 +28,7 @@ async def main() -> None:
         settings.bluesky_password.get_secret_value(),
         settings.bluesky_app,
         clock.utc_now,
+        settings.bluesky_stream,
     )
     follower = Follower(engine, network, clock.utc_now)
     app = create_app(
@@ -43,7 +44,7 @@ async def main() -> None:
         service=actions.SERVICE,
         topics=consumer.TOPICS,
         handles=consumer.HANDLES,
-        handle=consumer.handle,
+        handle=partial(consumer.handle, networks=[network.name]),
         engine=engine,
         kafka=settings.kafka,
         clock=clock.utc_now,
@@ -51,6 +52,7 @@ async def main() -> None:
     tasks = {
         "stream": follower.run,
         "sending": partial(send_forever, engine, network, settings, clock.utc_now),
+        "files": partial(fetch_forever, engine, network, settings, clock.utc_now),
     }
     await run(Service(actions.SERVICE, settings, engine, app, taking, tasks))
 

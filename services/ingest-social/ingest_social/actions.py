@@ -13,6 +13,7 @@ from antiphon.contracts.base import Event
 from antiphon.contracts.envelope import Outgoing as Record
 from antiphon.contracts.envelope import encode
 from antiphon.contracts.interactions import (
+    Attachment,
     Channel,
     Content,
     Interaction,
@@ -24,17 +25,25 @@ from antiphon.contracts.interactions import (
     Visibility,
 )
 from antiphon.contracts.replies import FailureOutcome, ReplyFailed, ReplyRequested, ReplySent
+from antiphon.text import clean, shorten
 from ingest_social import store
-from ingest_social.network import Change, Edited, Network, Said, TakenBack, Unreadable
+from ingest_social.domain import Changed, Gone, Kept, Outcome, Received, follow
+from ingest_social.network import Change, Edited, File, Network, Said, TakenBack
 
 SERVICE = "ingest-social"
 
 
-def said_in(changes: Sequence[Change]) -> list[Said]:
-    """What may be new to us, each post once."""
-    found = [c for c in changes if isinstance(c, Said)]
-    found += [c.said for c in changes if isinstance(c, Edited) and c.concerns_us]
-    return list({said.native_id: said for said in reversed(found)}.values())[::-1]
+def interaction_id(network: str, native_id: str) -> UUID:
+    """The id of the interaction that a post is."""
+    return ids.interaction_id(Channel.SOCIAL, network, native_id)
+
+
+def authors_of(changes: Sequence[Change]) -> set[str]:
+    """Whose names are needed to take these changes."""
+    said = [c for c in changes if isinstance(c, Said)]
+    return {
+        one.author for one in [*said, *(c.said for c in changes if isinstance(c, Edited) and c.concerns_us)]
+    }
 
 
 async def take(
@@ -45,77 +54,59 @@ async def take(
     now: datetime,
 ) -> None:
     """Makes what concerns us interactions, and follows edits and deletions of what we have. A repeat changes nothing."""
-    gone = [c for c in changes if isinstance(c, TakenBack)]
-    native = [c.native_id for c in changes if isinstance(c, Said | Edited)] + [
-        c.native_id for c in gone if c.native_id
-    ]
-    had = await store.known(tx, native, [c.author for c in gone if c.native_id is None])
-    by_native = {row.native_id: row for row in had}
-    fresh = [said for said in said_in(changes) if said.native_id not in by_native]
-    rows = [_row(network.name, said, now) for said in fresh]
-    added = await store.add_posts(tx, rows)
-    events: list[Event] = []
-    for row, said in zip(rows, fresh, strict=True):
-        if row["interaction_id"] in added:
-            interaction = _interaction(network, said, speakers[said.author], row["interaction_id"], now)
-            events.append(InteractionReceived(interaction=interaction))
-    repeats = [c for c in changes if isinstance(c, Said) and c.native_id in by_native]
-    edits = [
-        (by_native[c.native_id], c.said)
+    native = [
+        c.said.native_id if isinstance(c, Edited) else c.native_id
         for c in changes
-        if isinstance(c, Edited)
-        and c.native_id in by_native
-        and by_native[c.native_id].revision != c.said.revision
+        if isinstance(c, Said | Edited)
     ]
-    await _edit(tx, network, edits, events, now)
-    await _delete(tx, network, gone, [*had, *_as_rows(rows, fresh)], events, now)
-    unreadable = [c for c in changes if isinstance(c, Unreadable)]
+    gone = [c for c in changes if isinstance(c, TakenBack)]
+    had = await store.known(
+        tx,
+        [*native, *(c.native_id for c in gone if c.native_id)],
+        [c.author for c in gone if c.native_id is None],
+    )
+    outcome = follow(
+        [
+            Kept(row.native_id, row.author, row.revision, row.position, gone=row.deleted_at is not None)
+            for row in had
+        ],
+        changes,
+    )
+    received = [step.said for step in outcome.steps if isinstance(step, Received)]
+    added = await store.add_posts(tx, [_row(network.name, said, now) for said in received])
+    await store.add_attachments(tx, _files(network.name, received, added, now))
+    await store.edit_posts(tx, _edits(network.name, outcome, now))
+    await store.delete_posts(
+        tx,
+        [
+            {"interaction_id": interaction_id(network.name, s.native_id), "position": s.order, "deleted_at": now}
+            for s in {s.native_id: s for s in outcome.steps if isinstance(s, Gone)}.values()
+        ],
+    )  # fmt: skip
     await store.insert_rows(
         tx,
         store.SET_ASIDE,
-        [{"network": network.name, "raw": c.raw, "reason": c.reason[:2000], "at": now} for c in unreadable],
+        [
+            {"network": network.name, "raw": c.raw, "reason": _short(c.reason), "at": now}
+            for c in outcome.unreadable
+        ],
     )
-    await tally.count_deliveries(tx, _deliveries(network.name, rows, added, repeats, by_native, unreadable))
+    await tally.count_deliveries(tx, _deliveries(network.name, received, added, outcome))
+    events = _events(network, outcome, added, speakers, now)
     await outbox.publish(tx, [_encode(event, now) for event in events])
 
 
-def _deliveries(
-    via: str, rows: Sequence[Mapping[str, Any]], added: set[UUID], repeats: Sequence[Said],
-    had: Mapping[str, Any], unreadable: Sequence[Unreadable],
-) -> list[dict[str, Any]]:  # fmt: skip
-    outcome = tally.Outcome
-    return [
-        *(
-            {
-                "interaction_id": row["interaction_id"],
-                "outcome": outcome.ACCEPTED if row["interaction_id"] in added else outcome.DUPLICATE,
-                "reason": None,
-                "via": via,
-            }
-            for row in rows
-        ),
-        *(
-            {
-                "interaction_id": had[c.native_id].interaction_id,
-                "outcome": outcome.DUPLICATE,
-                "reason": None,
-                "via": via,
-            }
-            for c in repeats
-        ),
-        *(
-            {"interaction_id": None, "outcome": outcome.SET_ASIDE, "reason": c.reason[:500], "via": via}
-            for c in unreadable
-        ),
-    ]
+def _short(reason: str) -> str:
+    return shorten(clean(reason), 500)
 
 
 def _row(network: str, said: Said, now: datetime) -> dict[str, Any]:
     return {
-        "interaction_id": ids.interaction_id(Channel.SOCIAL, network, said.native_id),
+        "interaction_id": interaction_id(network, said.native_id),
         "network": network,
         "native_id": said.native_id,
         "revision": said.revision,
+        "position": said.order,
         "author": said.author,
         "text": said.text,
         "record": said.record,
@@ -123,23 +114,104 @@ def _row(network: str, said: Said, now: datetime) -> dict[str, Any]:
     }
 
 
-class _Had:
-    """A post of this very batch, as one that we have."""
-
-    def __init__(self, row: Mapping[str, Any]) -> None:
-        self.interaction_id: UUID = row["interaction_id"]
-        self.native_id: str = row["native_id"]
-        self.author: str = row["author"]
-        self.deleted_at: datetime | None = None
+def _attachment_id(native_id: str, file: File) -> UUID:
+    return ids.derived_id("attachment", native_id, file.native_id)
 
 
-def _as_rows(rows: Sequence[Mapping[str, Any]], fresh: Sequence[Said]) -> list[_Had]:
-    del fresh
-    return [_Had(row) for row in rows]
+def _files(network: str, received: Sequence[Said], added: set[UUID], now: datetime) -> list[dict[str, Any]]:
+    return [
+        {
+            "attachment_id": _attachment_id(said.native_id, file),
+            "interaction_id": identity,
+            "native_id": file.native_id,
+            "filename": file.name,
+            "media_type": file.media_type,
+            "size_bytes": file.size_bytes,
+            "sha256": file.sha256,
+            "description": file.description,
+            "next_attempt_at": now,
+        }
+        for said in received
+        if (identity := interaction_id(network, said.native_id)) in added
+        for file in said.files
+    ]
 
 
-def _speaker_key(author: str) -> str:
-    return f"did:{author}"
+def _edits(network: str, outcome: Outcome, now: datetime) -> list[dict[str, Any]]:
+    """One row a post: its newest version, and those that came between in this batch."""
+    versions: dict[str, list[Said]] = {}
+    for step in outcome.steps:
+        if isinstance(step, Changed):
+            versions.setdefault(step.said.native_id, []).append(step.said)
+    return [
+        {
+            "interaction_id": interaction_id(network, native_id),
+            "revision": said[-1].revision,
+            "position": said[-1].order,
+            "text": said[-1].text,
+            "record": said[-1].record,
+            "edited_at": now,
+            "between": [{"revision": one.revision, "record": one.record} for one in said[:-1]],
+        }
+        for native_id, said in versions.items()
+    ]
+
+
+def _deliveries(
+    network: str, received: Sequence[Said], added: set[UUID], outcome: Outcome
+) -> list[dict[str, Any]]:
+    arrived = [interaction_id(network, said.native_id) for said in received]
+    repeated = [interaction_id(network, native_id) for native_id in outcome.repeats]
+    counted = [
+        *(
+            (one, tally.Outcome.ACCEPTED if one in added else tally.Outcome.DUPLICATE, None)
+            for one in arrived
+        ),
+        *((one, tally.Outcome.DUPLICATE, None) for one in repeated),
+        *((None, tally.Outcome.SET_ASIDE, _short(one.reason)) for one in outcome.unreadable),
+    ]
+    return [
+        {"interaction_id": identity, "outcome": what, "reason": why, "via": network}
+        for identity, what, why in counted
+    ]
+
+
+def _events(
+    network: Network, outcome: Outcome, added: set[UUID], speakers: Mapping[str, Speaker], now: datetime
+) -> list[Event]:
+    events: list[Event] = []
+    for step in outcome.steps:
+        match step:
+            case Received(said):
+                identity = interaction_id(network.name, said.native_id)
+                if identity in added:
+                    interaction = _interaction(network, said, speakers[said.author], identity, now)
+                    events.append(InteractionReceived(interaction=interaction))
+            case Changed(said):
+                events.append(
+                    InteractionEdited(
+                        interaction_id=interaction_id(network.name, said.native_id),
+                        speaker_key=f"did:{said.author}",
+                        channel=Channel.SOCIAL,
+                        network=network.name,
+                        revision=said.revision,
+                        content=Content(text=said.text, language=said.language),
+                        occurred_at=said.occurred_at,
+                        accepted_at=now,
+                    )
+                )
+            case Gone():
+                events.append(
+                    InteractionDeleted(
+                        interaction_id=interaction_id(network.name, step.native_id),
+                        speaker_key=f"did:{step.author}",
+                        channel=Channel.SOCIAL,
+                        network=network.name,
+                        occurred_at=step.occurred_at,
+                        accepted_at=now,
+                    )
+                )
+    return events
 
 
 def _interaction(
@@ -153,73 +225,22 @@ def _interaction(
         visibility=Visibility.PUBLIC,
         speaker=speaker,
         content=Content(text=said.text, language=said.language),
+        attachments=[
+            Attachment(
+                attachment_id=_attachment_id(said.native_id, file),
+                filename=file.name,
+                media_type=file.media_type,
+                size_bytes=file.size_bytes,
+                sha256=file.sha256,
+            )
+            for file in said.files
+        ],
         thread=Thread(native_id=said.native_id, answers=said.answers),
-        occurred_at=said.said_at or said.seen_at,
+        occurred_at=said.occurred_at,
         accepted_at=now,
         defects=said.defects,
         link=network.link(said.native_id),
     )
-
-
-async def _edit(
-    tx: AsyncConnection,
-    network: Network,
-    edits: Sequence[tuple[Any, Said]],
-    events: list[Event],
-    now: datetime,
-) -> None:
-    latest = {
-        row.interaction_id: {
-            "interaction_id": row.interaction_id,
-            "revision": said.revision,
-            "text": said.text,
-            "record": said.record,
-            "edited_at": now,
-        }
-        for row, said in edits
-    }
-    await store.edit_posts(tx, list(latest.values()))
-    events += [
-        InteractionEdited(
-            interaction_id=row.interaction_id,
-            speaker_key=_speaker_key(row.author),
-            channel=Channel.SOCIAL,
-            network=network.name,
-            revision=said.revision,
-            content=Content(text=said.text, language=said.language),
-            occurred_at=said.seen_at,
-            accepted_at=now,
-        )
-        for row, said in edits
-    ]
-
-
-async def _delete(
-    tx: AsyncConnection,
-    network: Network,
-    gone: Sequence[TakenBack],
-    had: Sequence[Any],
-    events: list[Event],
-    now: datetime,
-) -> None:
-    posts = {c.native_id for c in gone if c.native_id}
-    authors = {c.author for c in gone if c.native_id is None}
-    lost = [
-        row for row in had if (row.native_id in posts or row.author in authors) and row.deleted_at is None
-    ]
-    if lost:
-        await store.delete_posts(tx, [row.interaction_id for row in lost], now)
-    events += [
-        InteractionDeleted(
-            interaction_id=row.interaction_id,
-            speaker_key=_speaker_key(row.author),
-            channel=Channel.SOCIAL,
-            network=network.name,
-            occurred_at=now,
-            accepted_at=now,
-        )
-        for row in lost
-    ]
 
 
 def _encode(event: Event, now: datetime) -> Record:
@@ -229,52 +250,85 @@ def _encode(event: Event, now: datetime) -> Record:
     )
 
 
-async def take_replies(tx: AsyncConnection, asked: Sequence[ReplyRequested], now: datetime) -> None:
-    """Keeps answers to posts of ours, to be sent."""
-    await store.add_sendings(
+async def take_replies(
+    tx: AsyncConnection, asked: Sequence[ReplyRequested], networks: Sequence[str], now: datetime
+) -> None:
+    """Keeps answers to be sent. One to a post that we do not have, or on a network that we are not on, fails at once."""
+    said_on = await store.networks_of(tx, [event.answers for event in asked])
+    refused = {
+        event.reply_id: "there is no such post"
+        if event.answers not in said_on
+        else "no account of ours is on the network"
+        for event in asked
+        if said_on.get(event.answers) not in networks
+    }
+    added = await store.add_sendings(
         tx,
         [
             {
                 "reply_id": event.reply_id,
-                "network": event.network or "",
+                "network": said_on.get(event.answers, event.network or ""),
                 "interaction_id": event.answers,
                 "requested": json.loads(event.model_dump_json()),
                 "requested_at": event.requested_at,
-                "next_attempt_at": now,
+                "state": "failed" if event.reply_id in refused else "waiting",
+                "last_error": refused.get(event.reply_id),
+                "next_attempt_at": None if event.reply_id in refused else now,
+                "finished_at": now if event.reply_id in refused else None,
             }
             for event in asked
         ],
     )
-
-
-async def finish(
-    tx: AsyncConnection, asked: ReplyRequested, *, native_ids: Sequence[str], link: str | None,
-    failure: tuple[FailureOutcome, str] | None, attempts: int, now: datetime,
-) -> None:  # fmt: skip
-    """The answer is out, or can't be: recorded and told together."""
-    state = "failed" if failure else "sent"
-    values = {
-        "state": state,
-        "finished_at": now,
-        "native_ids": list(native_ids),
-        "last_error": failure[1] if failure else None,
+    failed = {
+        event.reply_id: event for event in asked if event.reply_id in refused and event.reply_id in added
     }
-    if not await store.finish_sending(tx, asked.reply_id, values):
-        return
-    event = (
-        ReplyFailed(
-            reply_id=asked.reply_id, case_id=asked.case_id, channel=asked.channel, network=asked.network,
-            outcome=failure[0], reason=failure[1], attempts=attempts, failed_at=now,
-        )
-        if failure
-        else ReplySent(
+    await outbox.publish(
+        tx,
+        [
+            _encode(_failed(event, FailureOutcome.REFUSED, refused[event.reply_id], 0, now), now)
+            for event in failed.values()
+        ],
+    )
+
+
+def _failed(
+    asked: ReplyRequested, outcome: FailureOutcome, reason: str, attempts: int, now: datetime
+) -> ReplyFailed:
+    return ReplyFailed(
+        reply_id=asked.reply_id, case_id=asked.case_id, channel=asked.channel, network=asked.network,
+        outcome=outcome, reason=reason, attempts=attempts, failed_at=now,
+    )  # fmt: skip
+
+
+async def note_sent(
+    tx: AsyncConnection, asked: ReplyRequested, attempt: int, native_ids: Sequence[str], link: str | None,
+    now: datetime,
+) -> None:  # fmt: skip
+    """The answer is out: recorded and told together, once."""
+    await store.end_attempt(tx, asked.reply_id, attempt, outcome="sent", told=None, now=now)
+    values = {"state": "sent", "finished_at": now, "native_ids": list(native_ids), "last_error": None}
+    if await store.settle(tx, asked.reply_id, values):
+        sent = ReplySent(
             reply_id=asked.reply_id, case_id=asked.case_id, channel=asked.channel, network=asked.network,
             native_ids=list(native_ids), author=asked.author, link=link, sent_at=now,
-        )
-    )  # fmt: skip
-    await outbox.publish(tx, [_encode(event, now)])
+        )  # fmt: skip
+        await outbox.publish(tx, [_encode(sent, now)])
 
 
-async def put_off(tx: AsyncConnection, reply_id: UUID, reason: str, wait: timedelta, now: datetime) -> None:
+async def note_failed(
+    tx: AsyncConnection, asked: ReplyRequested, attempt: int, outcome: FailureOutcome, reason: str, now: datetime
+) -> None:  # fmt: skip
+    """The answer can't be sent: recorded and told together, once."""
+    reason = _short(reason)
+    await store.end_attempt(tx, asked.reply_id, attempt, outcome=outcome, told=reason, now=now)
+    if await store.settle(tx, asked.reply_id, {"state": "failed", "finished_at": now, "last_error": reason}):
+        await outbox.publish(tx, [_encode(_failed(asked, outcome, reason, attempt, now), now)])
+
+
+async def put_off(
+    tx: AsyncConnection, reply_id: UUID, attempt: int, reason: str, wait: timedelta, now: datetime
+) -> None:
     """The attempt failed in passing: another one later."""
-    await store.finish_sending(tx, reply_id, {"last_error": reason[:1000], "next_attempt_at": now + wait})
+    reason = _short(reason)
+    await store.end_attempt(tx, reply_id, attempt, outcome="later", told=reason, now=now)
+    await store.settle(tx, reply_id, {"last_error": reason, "next_attempt_at": now + wait})

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -23,25 +24,78 @@ Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the 
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 
+_POST: dict[str, JsonValue] = {
+    "interaction_id": "0b9d3d3c-5a7e-5c55-9d43-0a4a4f1d6a10",
+    "network": "bluesky",
+    "native_id": "at://did:plc:5orszbwhl7edb66yhaseo2xd/app.bsky.feed.post/3mdabcdefgh2a",
+    "revision": "bafyreiapeji3sm46ulszqhtvs3vgwfnyujy5ter34sutragdjcdcrqvmya",
+    "author": "did:plc:5orszbwhl7edb66yhaseo2xd",
+    "text": "@cityofbanksia.test the light in Wattle Street is out again",
+    "accepted_at": "2026-11-23T09:00:00Z",
+    "edited_at": None,
+    "deleted_at": None,
+}
+# A customer's file is data, never a page of ours: it is saved, not shown, and can do nothing if it is shown.
+_DOWNLOAD = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_BINARY: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The bytes, to be saved.",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
 class PostView(BaseModel):
     """A post; words that were taken back are not shown."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _POST})
 
     interaction_id: UUID
     network: str
     native_id: str
     revision: str
     author: str
-    text: str | None
+    text: str | None = Field(description="Null when it was taken back.")
     accepted_at: datetime
     edited_at: datetime | None
     deleted_at: datetime | None
 
 
+class FileView(BaseModel):
+    """A file of a post. Its bytes are there once it is `kept`."""
+
+    attachment_id: UUID
+    filename: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+    description: str | None = Field(description="What its author says it shows.")
+    state: str = Field(description="`waiting` to be fetched, `kept`, or `refused` with a reason.")
+    reason: str | None
+
+
 class WholePost(PostView):
-    """A post with the network's own record and its former versions."""
+    """A post with the network's own record, its former versions and its files."""
+
+    model_config = ConfigDict(json_schema_extra={})
 
     record: dict[str, Any] | None
-    earlier: list[dict[str, Any]]
+    earlier: list[dict[str, Any]] = Field(description="Each former version: its revision and record.")
+    files: list[FileView] = []
+
+
+class AttemptView(BaseModel):
+    """One attempt to send. It is under way, or was cut off, while `outcome` is null."""
+
+    number: int
+    began_at: datetime
+    ended_at: datetime | None
+    outcome: str | None
+    told: str | None = Field(description="Why it did not succeed.")
 
 
 class SendingView(BaseModel):
@@ -55,6 +109,7 @@ class SendingView(BaseModel):
     last_error: str | None
     native_ids: list[str]
     finished_at: datetime | None
+    history: list[AttemptView] = []
 
 
 class StreamView(BaseModel):
@@ -63,8 +118,10 @@ class StreamView(BaseModel):
     network: str
     account: str
     connected: bool
-    position: int | None
-    at: datetime | None
+    position: int | None = Field(description="The stream's number of the last change that we have.")
+    at: datetime | None = Field(description="When we took it.")
+    happened_at: datetime | None = Field(description="When it happened, by the stream's clock.")
+    behind_s: float | None = Field(description="Seconds between the two, as of that change.")
 
 
 class Counts(tally.Tally):
@@ -76,11 +133,20 @@ class Counts(tally.Tally):
 def router(engine: AsyncEngine, network: str, account: Callable[[], tuple[str, bool]]) -> APIRouter:
     """The routes. `account` tells our account on the network and whether its stream is connected."""
     routes = APIRouter()
+    _list_of_posts(routes, engine)
+    _single_posts(routes, engine)
+    _replies(routes, engine)
+    _streams(routes, engine, network, account)
+    return routes
 
+
+def _list_of_posts(routes: APIRouter, engine: AsyncEngine) -> None:
     @routes.get("/posts", tags=["posts"], responses=problems(400))
     async def list_posts(
         who: Reader, cursor: Cursor = None, limit: Limit = 50,
-        author: Annotated[Words | None, Query(max_length=300)] = None,
+        author: Annotated[Words | None, Query(max_length=300, description="A DID.")] = None,
+        deleted: Annotated[bool | None, Query(description="Only those taken back, or only those that stand.")] = None,
+        since: Annotated[AwareDatetime | None, Query(description="Only what we took then or later.")] = None,
     ) -> Page[PostView]:  # fmt: skip
         """Posts that concern us, the newest first."""
         del who
@@ -88,6 +154,10 @@ def router(engine: AsyncEngine, network: str, account: Callable[[], tuple[str, b
         query = select(store.POST).order_by(p.accepted_at.desc(), p.interaction_id.desc())
         if author:
             query = query.where(p.author == author)
+        if deleted is not None:
+            query = query.where(p.deleted_at.is_not(None) if deleted else p.deleted_at.is_(None))
+        if since is not None:
+            query = query.where(p.accepted_at >= since)
         if cursor:
             at, last = pages.decode_cursor(cursor, (str, str))
             query = query.where(tuple_(p.accepted_at, p.interaction_id) < (pages.time(at), pages.uuid(last)))
@@ -102,6 +172,8 @@ def router(engine: AsyncEngine, network: str, account: Callable[[], tuple[str, b
             else None,
         )
 
+
+def _single_posts(routes: APIRouter, engine: AsyncEngine) -> None:
     @routes.get("/posts/{interaction_id}", tags=["posts"], responses=problems(404))
     async def get_post(interaction_id: UUID, who: Reader) -> WholePost:
         """A post as the network sent it, with its former versions."""
@@ -110,14 +182,47 @@ def router(engine: AsyncEngine, network: str, account: Callable[[], tuple[str, b
             found = await connection.execute(
                 select(store.POST).where(store.POST.c.interaction_id == interaction_id)
             )
+            columns = [column for column in store.ATTACHMENT.c if column.name != "data"]
+            mine = store.ATTACHMENT.c.interaction_id == interaction_id
+            files = await connection.execute(
+                select(*columns).where(mine).order_by(store.ATTACHMENT.c.filename)
+            )
         row = found.one_or_none()
         if row is None:
             raise not_found("post")
         view = WholePost.model_validate(row, from_attributes=True)
-        return (
-            view.model_copy(update={"text": None, "record": None, "earlier": []}) if view.deleted_at else view
+        if view.deleted_at:
+            return view.model_copy(update={"text": None, "record": None, "earlier": []})
+        return view.model_copy(
+            update={"files": [FileView.model_validate(file, from_attributes=True) for file in files]}
         )
 
+    @routes.get(
+        "/attachments/{attachment_id}",
+        tags=["posts"],
+        response_class=Response,
+        responses={**problems(404), **_BINARY},
+    )
+    async def download_attachment(attachment_id: UUID, who: Reader) -> Response:
+        """A file that came with a post, once it is kept; its media type is in the post's view."""
+        del who
+        a = store.ATTACHMENT.c
+        joined = store.ATTACHMENT.join(store.POST, a.interaction_id == store.POST.c.interaction_id)
+        query = select(a.data, a.filename).select_from(joined)
+        stands = (a.attachment_id == attachment_id, a.state == "kept", store.POST.c.deleted_at.is_(None))
+        async with engine.connect() as connection:
+            row = (await connection.execute(query.where(*stands))).one_or_none()
+        if row is None:
+            raise not_found("attachment")
+        disposition = f"attachment; filename*=UTF-8''{quote(row.filename, safe='')}"
+        return Response(
+            row.data,
+            media_type="application/octet-stream",
+            headers={**_DOWNLOAD, "Content-Disposition": disposition},
+        )
+
+
+def _replies(routes: APIRouter, engine: AsyncEngine) -> None:
     @routes.get("/replies/{reply_id}", tags=["replies"], responses=problems(404))
     async def get_reply(reply_id: UUID, who: Reader) -> SendingView:
         """How the sending of an answer stands."""
@@ -126,11 +231,21 @@ def router(engine: AsyncEngine, network: str, account: Callable[[], tuple[str, b
             found = await connection.execute(
                 select(store.SENDING).where(store.SENDING.c.reply_id == reply_id)
             )
+            mine = store.ATTEMPT.c.reply_id == reply_id
+            attempts = await connection.execute(
+                select(store.ATTEMPT).where(mine).order_by(store.ATTEMPT.c.number)
+            )
         row = found.one_or_none()
         if row is None:
             raise not_found("reply")
-        return SendingView.model_validate(row, from_attributes=True)
+        view = SendingView.model_validate(row, from_attributes=True)
+        history = [AttemptView.model_validate(attempt, from_attributes=True) for attempt in attempts]
+        return view.model_copy(update={"history": history})
 
+
+def _streams(
+    routes: APIRouter, engine: AsyncEngine, network: str, account: Callable[[], tuple[str, bool]]
+) -> None:
     @routes.get("/streams", tags=["streams"])
     async def streams(who: Reader) -> list[StreamView]:
         """Whether we hear what is said, and up to where we have."""
@@ -138,6 +253,7 @@ def router(engine: AsyncEngine, network: str, account: Callable[[], tuple[str, b
         async with engine.connect() as connection:
             row = await store.cursor(connection, network)
         name, connected = account()
+        behind = (row.at - row.happened_at).total_seconds() if row and row.happened_at else None
         return [
             StreamView(
                 network=network,
@@ -145,6 +261,8 @@ def router(engine: AsyncEngine, network: str, account: Callable[[], tuple[str, b
                 connected=connected,
                 position=row.position if row else None,
                 at=row.at if row else None,
+                happened_at=row.happened_at if row else None,
+                behind_s=None if behind is None else max(behind, 0),
             )
         ]
 
@@ -158,5 +276,3 @@ def router(engine: AsyncEngine, network: str, account: Callable[[], tuple[str, b
                 select(store.SENDING.c.state, func.count()).group_by(store.SENDING.c.state)
             )
         return Counts(**counted.model_dump(), replies={str(state): int(n) for state, n in rows})
-
-    return routes

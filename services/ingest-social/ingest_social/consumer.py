@@ -14,10 +14,12 @@ TOPICS = ("replies",)
 HANDLES = (ReplyRequested,)
 
 
-async def handle(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
-    """One batch in one transaction."""
+async def handle(
+    tx: AsyncConnection, batch: Sequence[Received], now: datetime, *, networks: Sequence[str]
+) -> None:
+    """One batch in one transaction. `networks` are those that we have an account on."""
     asked = [
         r.event for r in batch if isinstance(r.event, ReplyRequested) and r.event.channel == Channel.SOCIAL
     ]
     if asked:
-        await actions.take_replies(tx, asked, now)
+        await actions.take_replies(tx, asked, networks, now)

@@ -9,18 +9,35 @@ from antiphon.contracts.interactions import Speaker
 
 
 @dataclass(frozen=True)
+class File:
+    """A file of a post: `native_id` names its bytes, `sha256` is known before they are fetched."""
+
+    native_id: str
+    name: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+    description: str | None = None
+
+
+@dataclass(frozen=True)
 class Said:
-    """Somebody posted something that concerns us. `record` is what the network sent, kept whole."""
+    """Somebody posted something that concerns us. `record` is what the network sent, kept whole.
+
+    `revision` names this version's content. `order` grows with each change of an author's posts; None when the network
+    does not say it.
+    """
 
     native_id: str
     revision: str
+    order: str | None
     author: str
     text: str
     answers: list[str]
     language: str | None
-    said_at: datetime | None
-    seen_at: datetime
+    occurred_at: datetime
     record: dict[str, Any]
+    files: list[File] = field(default_factory=list[File])
     defects: list[str] = field(default_factory=list[str])
 
 
@@ -28,18 +45,18 @@ class Said:
 class Edited:
     """A post has new words; whether it is one of ours the store knows. `said` tells it if it concerns us now."""
 
-    native_id: str
     said: Said
     concerns_us: bool
 
 
 @dataclass(frozen=True)
 class TakenBack:
-    """A post is gone; or, with `author` alone, everything of an author is."""
+    """A post is gone; or, without `native_id`, everything of an author is."""
 
     native_id: str | None
     author: str
-    seen_at: datetime
+    order: str | None
+    occurred_at: datetime
 
 
 @dataclass(frozen=True)
@@ -55,10 +72,11 @@ Change = Said | Edited | TakenBack | Unreadable
 
 @dataclass(frozen=True)
 class Batch:
-    """Changes up to `cursor`; `missed` when the network no longer had all since the cursor that we gave."""
+    """Changes up to `cursor`, the last of which happened `at`; `missed` when something since our cursor is not in it."""
 
     changes: list[Change]
     cursor: int
+    at: datetime | None = None
     missed: bool = False
 
 
@@ -69,13 +87,12 @@ class Outgoing:
     key: str
     text: str
     parent: str
-    parent_revision: str
     parent_record: dict[str, Any]
     requested_at: datetime
 
 
 class PostRefusedError(Exception):
-    """The network will not take this answer, whenever it is tried: the message says why."""
+    """The network will not do this, whenever it is tried: the message says why."""
 
 
 class PassingError(Exception):
@@ -90,10 +107,18 @@ class Network(Protocol):
     """A network on which one account of ours speaks."""
 
     name: str
-    account: str
+
+    @property
+    def account(self) -> str:
+        """Our id on the network; empty until `connect_account` came back."""
+        ...
+
+    async def connect_account(self) -> None:
+        """Signs in and learns `account`. Raises PassingError."""
+        ...
 
     def follow(self, cursor: int) -> AsyncIterator[Batch]:
-        """Changes after `cursor`, for ever. Raises PassingError when the connection is lost."""
+        """Changes after `cursor`, for ever; an empty batch first, once connected. Raises PassingError when it is lost."""
         ...
 
     def catch_up(self, since: datetime) -> AsyncIterator[Batch]:
@@ -101,11 +126,15 @@ class Network(Protocol):
         ...
 
     async def speaker(self, author: str) -> Speaker:
-        """Who an author is, as far as it can be found out now; never raises for what can't be."""
+        """Who an author is, as far as it can be found out in a moment; never raises for what can't be."""
         ...
 
     async def post(self, answer: Outgoing) -> list[str]:
         """Posts an answer, as a thread if it is long; native ids in order. Raises PostRefusedError, PassingError."""
+        ...
+
+    async def fetch(self, author: str, native_id: str, limit: int) -> bytes:
+        """The bytes of a file, at most `limit`. Raises PostRefusedError, PassingError."""
         ...
 
     def link(self, native_id: str) -> str | None:

@@ -1,6 +1,8 @@
-"""What ingest-social does by itself: follows the stream, and sends answers."""
+"""What ingest-social does by itself: follows the stream, sends answers, fetches files."""
 
 import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from sqlalchemy import text
@@ -12,13 +14,14 @@ from antiphon.contracts.replies import FailureOutcome, ReplyRequested
 from antiphon.failures import is_passing
 from antiphon.listen import Listener
 from ingest_social import actions, store
-from ingest_social.bluesky.network import Bluesky
-from ingest_social.network import Batch, Outgoing, PassingError, PostRefusedError
+from ingest_social.network import Batch, Network, Outgoing, PassingError, PostRefusedError
 from ingest_social.settings import Settings
 
 LOG = logs.get(__name__)
 LEAD = 0x666F6C6C  # "foll": one replica follows
 LEASE = timedelta(minutes=2)
+LOOK_AT_LEAST_EVERY_S = 1
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10
 
 
 class OvertakenError(Exception):
@@ -26,25 +29,23 @@ class OvertakenError(Exception):
 
 
 class Follower:
-    """Follows one network; `state` is for people who look."""
+    """Follows one network; `connected` is for people who look."""
 
-    def __init__(self, engine: AsyncEngine, network: Bluesky, clock: Clock) -> None:
+    def __init__(self, engine: AsyncEngine, network: Network, clock: Clock) -> None:
         self._engine = engine
         self._network = network
         self._clock = clock
+        self._pause = FIRST_PAUSE_S
         self.connected = False
 
     async def run(self) -> None:
         """Follows for ever: from the cursor, catching up when the stream no longer has it."""
-        pause = 0.2
         while True:
             try:
                 async with self._engine.connect() as lead:
                     await lead.execution_options(isolation_level="AUTOCOMMIT")
                     if await lead.scalar(text("select pg_try_advisory_lock(:lead)"), {"lead": LEAD}):
                         try:
-                            if not self._network.account:
-                                await self._network.connect_account()
                             await self._follow()
                         finally:
                             await lead.invalidate()
@@ -56,10 +57,12 @@ class Follower:
                 LOG.warning("stream waits", reason=repr(error))
             finally:
                 self.connected = False
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 10)
+            await asyncio.sleep(self._pause)
+            self._pause = min(self._pause * 2, LONGEST_PAUSE_S)
 
     async def _follow(self) -> None:
+        if not self._network.account:
+            await self._network.connect_account()
         async with self._engine.connect() as connection:
             row = await store.cursor(connection, self._network.name)
         position = row.position if row else None
@@ -67,79 +70,114 @@ class Follower:
         async for batch in self._network.follow(position or 0):
             self.connected = True
             if batch.missed and row is not None:
-                LOG.error("the stream no longer has all since the cursor", since=row.at.isoformat())
+                LOG.warning("the stream no longer has all since the cursor", since=row.at.isoformat())
                 async for found in self._network.catch_up(row.at):
                     await self._take(found, None, None)
-            await self._take(batch, position, batch.cursor)
-            position = batch.cursor
+            if batch.changes or batch.cursor != (position or 0):
+                await self._take(batch, position, batch.cursor)
+                position = batch.cursor
+                self._pause = FIRST_PAUSE_S
 
     async def _take(self, batch: Batch, expected: int | None, reached: int | None) -> None:
         tracing.enter(tracing.new())
-        authors = {said.author for said in actions.said_in(batch.changes)}
-        speakers = {author: await self._network.speaker(author) for author in authors}
+        authors = sorted(actions.authors_of(batch.changes))
+        speakers = await asyncio.gather(*(self._network.speaker(author) for author in authors))
         now = self._clock()
         async with self._engine.begin() as tx:
-            moved = reached is None or await store.move_cursor(tx, self._network.name, expected, reached, now)
+            moved = reached is None or await store.move_cursor(
+                tx, self._network.name, expected, reached, now=now, happened_at=batch.at
+            )
             if not moved:
                 raise OvertakenError("the cursor was moved by another process")
             if batch.changes:
-                await actions.take(tx, self._network, batch.changes, speakers, now)
+                await actions.take(
+                    tx, self._network, batch.changes, dict(zip(authors, speakers, strict=True)), now
+                )
 
 
-async def send_forever(engine: AsyncEngine, network: Bluesky, settings: Settings, clock: Clock) -> None:
-    """Sends answers of one network, one after another; another network has a task of its own."""
+async def _forever(engine: AsyncEngine, channel: str, do_one: Callable[[], Awaitable[bool]]) -> None:
+    """Does what is due, one after another, woken by NOTIFY; waits while the database is away."""
     while True:
         try:
-            async with Listener(engine, "sending") as woken:
+            async with Listener(engine, channel) as woken:
                 while True:
-                    if not await _send_one(engine, network, settings, clock):
-                        await woken.wait(timeout=1)
+                    if not await do_one():
+                        await woken.wait(timeout=LOOK_AT_LEAST_EVERY_S)
         except Exception as error:
             if not is_passing(error):
                 raise
-            LOG.warning("sending waits", reason=repr(error))
-            await asyncio.sleep(1)
+            LOG.warning("waits", channel=channel, reason=repr(error))
+            await asyncio.sleep(LOOK_AT_LEAST_EVERY_S)
 
 
-async def _send_one(engine: AsyncEngine, network: Bluesky, settings: Settings, clock: Clock) -> bool:
+async def send_forever(engine: AsyncEngine, network: Network, settings: Settings, clock: Clock) -> None:
+    """Sends answers of one network, one after another; another network has a task of its own."""
+    await _forever(engine, "sending", lambda: send_one(engine, network, settings, clock))
+
+
+async def fetch_forever(engine: AsyncEngine, network: Network, settings: Settings, clock: Clock) -> None:
+    """Fetches files of posts of one network, one after another."""
+    await _forever(engine, "attachment", lambda: fetch_one(engine, network, settings, clock))
+
+
+def wait_for(settings: Settings, attempt: int, asked_s: float | None) -> timedelta:
+    """How long after a failed attempt the next one is made: doubling, and not sooner than the network asks."""
+    wait = min(settings.retry_first_after * 2 ** min(attempt - 1, 20), settings.retry_at_most_every)
+    return max(wait, timedelta(seconds=asked_s or 0))
+
+
+async def send_one(engine: AsyncEngine, network: Network, settings: Settings, clock: Clock) -> bool:
+    """Makes the attempt that is due; False when none is. The attempt is noted before and after."""
+    now = clock()
     async with engine.begin() as tx:
-        row = await store.take_due(tx, network.name, LEASE)
+        row = await store.claim(tx, network.name, now, now + LEASE)
     if row is None:
         return False
     asked = ReplyRequested.model_validate(row.requested)
-    answer = Outgoing(
-        key=str(asked.reply_id),
-        text=asked.text,
-        parent=row.native_id,
-        parent_revision=row.revision,
-        parent_record=row.record,
-        requested_at=row.requested_at,
-    )
-    native_ids: list[str] = []
-    failure: tuple[FailureOutcome, str] | None = None
+    answer = Outgoing(str(asked.reply_id), asked.text, row.native_id, row.record, row.requested_at)
     try:
-        if row.deleted_at is not None or not await network.exists(row.native_id):
-            failure = FailureOutcome.REFUSED, "the post that is answered was deleted"
-        else:
-            native_ids = await network.post(answer)
+        native_ids = await network.post(answer)
     except PostRefusedError as error:
-        failure = FailureOutcome.REFUSED, str(error)
+        async with engine.begin() as tx:
+            await actions.note_failed(tx, asked, row.attempts, FailureOutcome.REFUSED, str(error), clock())
     except PassingError as error:
-        if clock() - row.requested_at < settings.give_up_after:
-            wait = min(
-                settings.retry_first_after * 2 ** min(row.attempts - 1, 20), settings.retry_at_most_every
-            )
-            wait = max(wait, timedelta(seconds=error.wait_s or 0))
-            async with engine.begin() as tx:
-                await actions.put_off(tx, asked.reply_id, str(error), wait, clock())
-            LOG.warning(
-                "answer put off", reply_id=str(asked.reply_id), reason=str(error), wait_s=wait.total_seconds()
-            )
-            return True
-        failure = FailureOutcome.GAVE_UP, str(error)
+        async with engine.begin() as tx:
+            if clock() - row.requested_at >= settings.give_up_after:
+                await actions.note_failed(
+                    tx, asked, row.attempts, FailureOutcome.GAVE_UP, str(error), clock()
+                )
+            else:
+                wait = wait_for(settings, row.attempts, error.wait_s)
+                await actions.put_off(tx, asked.reply_id, row.attempts, str(error), wait, clock())
+        LOG.warning("answer not sent", reply_id=str(asked.reply_id), reason=str(error))
+    else:
+        async with engine.begin() as tx:
+            link = network.link(native_ids[0])
+            await actions.note_sent(tx, asked, row.attempts, native_ids, link, clock())
+    return True
+
+
+async def fetch_one(engine: AsyncEngine, network: Network, settings: Settings, clock: Clock) -> bool:
+    """Fetches the file that is due; False when none is. Bytes that are not those of the post are refused."""
+    now = clock()
     async with engine.begin() as tx:
-        await actions.finish(
-            tx, asked, native_ids=native_ids, link=network.link(native_ids[0]) if native_ids else None,
-            failure=failure, attempts=row.attempts, now=clock(),
-        )  # fmt: skip
+        row = await store.claim_attachment(tx, network.name, now, now + LEASE)
+    if row is None:
+        return False
+    try:
+        data = await network.fetch(row.author, row.native_id, settings.file_limit_bytes)
+        if hashlib.sha256(data).hexdigest() == row.sha256:
+            values = {"state": "kept", "data": data, "reason": None}
+        else:
+            values = {"state": "refused", "reason": "the bytes are not those that the post names"}
+    except PostRefusedError as error:
+        values = {"state": "refused", "reason": str(error)[:500]}
+    except PassingError as error:
+        given_up = clock() - row.accepted_at >= settings.give_up_after
+        wait = wait_for(settings, row.attempts, error.wait_s)
+        values = {"reason": str(error)[:500]} | (
+            {"state": "refused"} if given_up else {"next_attempt_at": clock() + wait}
+        )
+    async with engine.begin() as tx:
+        await store.settle_attachment(tx, row.attachment_id, values)
     return True

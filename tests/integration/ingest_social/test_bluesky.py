@@ -1,6 +1,8 @@
 """Bluesky for real: a PDS that others made, what is said to us on it, and what we answer."""
 
 import asyncio
+import base64
+import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,19 +10,25 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from antiphon.access import Access, Role
 from antiphon.clock import utc_now
 from antiphon.contracts.base import Actor
+from antiphon.contracts.interactions import Identifier, Speaker
 from antiphon.contracts.replies import ReplyRequested
+from antiphon.web import create_app
+from deploy import keys
 from deploy.morning import bluesky as person
 from deploy.site import Site
 from deploy.world import Pds
-from ingest_social import actions
+from ingest_social import actions, api
 from ingest_social.bluesky.network import Bluesky
+from ingest_social.network import Said
 from ingest_social.settings import Settings
-from ingest_social.tasks import Follower, send_forever
+from ingest_social.tasks import Follower, fetch_one, send_forever, send_one
 from tests.conftest import NewDatabase
 from tests.waiting import until
 
@@ -230,8 +238,8 @@ async def test_an_answer_is_threaded_split_when_long_and_not_posted_again_after_
         (post,) = await world.posts(1)
     short, long = request(post.interaction_id, "On Monday."), request(post.interaction_id, "word " * 150)
     async with world.engine.begin() as tx:
-        await actions.take_replies(tx, [short, long], utc_now())
-        await actions.take_replies(tx, [short, long], utc_now())
+        await actions.take_replies(tx, [short, long], ["bluesky"], utc_now())
+        await actions.take_replies(tx, [short, long], ["bluesky"], utc_now())
     async with sending(world):
         await finished(world, "sent", 2)
     # The process died after the network took them and before that was recorded: they are tried again.
@@ -262,9 +270,279 @@ async def test_an_answer_to_a_post_that_is_gone_is_reported_not_posted(world: Wo
         {"repo": jo.did, "collection": "app.bsky.feed.post", "rkey": post_key(uri)},
     )  # fmt: skip
     async with world.engine.begin() as tx:
-        await actions.take_replies(tx, [request(post.interaction_id, "Too late")], utc_now())
+        await actions.take_replies(tx, [request(post.interaction_id, "Too late")], ["bluesky"], utc_now())
     async with sending(world):
         (failed,) = await finished(world, "failed", 1)
     assert "deleted" in failed.last_error
     (event,) = await world.events("reply.failed")
     assert event.data["outcome"] == "refused"
+
+
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+@asynccontextmanager
+async def desk(world: World, site: Site, role: Role) -> AsyncGenerator[httpx.AsyncClient]:
+    access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(site.secrets)))
+    app = create_app(
+        title="t",
+        service="ingest-social",
+        description="d",
+        engine=world.engine,
+        access=access,
+        package="ingest_social",
+    )
+    app.include_router(api.router(world.engine, "bluesky", lambda: (world.did, True)))
+    token = keys.token(site.secrets, role=role, name="grace", now=utc_now())
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app),
+        base_url="http://test",
+        headers={"Authorization": f"Bearer {token}"},
+    ) as http:
+        yield http
+
+
+async def test_a_picture_is_named_at_once_fetched_and_handed_out_until_it_is_taken_back(
+    world: World, site: Site
+) -> None:
+    jo = await world.somebody()
+    uploaded = await world.http.post(
+        f"{world.pds.url}/xrpc/com.atproto.repo.uploadBlob",
+        content=PICTURE,
+        headers={"Authorization": f"Bearer {jo.token}", "Content-Type": "image/png"},
+    )
+    uploaded.raise_for_status()
+    embed = {
+        "$type": "app.bsky.embed.images",
+        "images": [{"image": uploaded.json()["blob"], "alt": "A hole"}],
+    }
+    record = {
+        "$type": "app.bsky.feed.post", "text": f"@{world.handle} look", "embed": embed,
+        "createdAt": utc_now().isoformat().replace("+00:00", "Z"),
+    }  # fmt: skip
+    await world.call(
+        jo, "com.atproto.repo.createRecord", {"repo": jo.did, "collection": "app.bsky.feed.post", "record": record}
+    )  # fmt: skip
+    async with world.following():
+        await world.posts(1)
+    (event,) = await world.events("interaction.received")
+    (told,) = event.data["interaction"]["attachments"]
+    assert told["sha256"] == hashlib.sha256(PICTURE).hexdigest()
+    assert (told["filename"], told["media_type"], told["size_bytes"]) == (
+        "image-1.png",
+        "image/png",
+        len(PICTURE),
+    )
+    while await fetch_one(world.engine, world.network, world.settings, utc_now):
+        pass
+    (kept,) = await world.rows("select state, data, description from attachment")
+    assert (kept.state, bytes(kept.data), kept.description) == ("kept", PICTURE, "A hole")
+    async with desk(world, site, Role.AGENT) as http:
+        (listed,) = (await http.get("/posts")).json()["items"]
+        shown = (await http.get(f"/posts/{listed['interaction_id']}")).json()
+        address = f"/attachments/{shown['files'][0]['attachment_id']}"
+        answer = await http.get(address)
+        assert answer.content == PICTURE
+        assert answer.headers["content-disposition"].startswith("attachment; ")
+        assert "sandbox" in answer.headers["content-security-policy"]
+        async with world.engine.begin() as tx:
+            await tx.execute(text("update post set deleted_at = now()"))
+        assert (await http.get(address)).status_code == 404
+        assert (await http.get("/posts", params={"deleted": "false"})).json()["items"] == []
+        hidden = (await http.get(f"/posts/{listed['interaction_id']}")).json()
+        assert (hidden["text"], hidden["record"], hidden["files"]) == (None, None, [])
+        (stream,) = (await http.get("/streams")).json()
+        assert stream["position"] > 0
+        assert stream["behind_s"] >= 0
+    async with desk(world, site, Role.INTEGRATION) as http:
+        assert (await http.get(address)).status_code == 403
+        assert (await http.get("/counts")).json()["interactions"] == 1
+
+
+async def test_a_file_that_is_too_large_is_refused_with_the_reason(world: World) -> None:
+    jo = await world.somebody()
+    uploaded = await world.http.post(
+        f"{world.pds.url}/xrpc/com.atproto.repo.uploadBlob",
+        content=PICTURE,
+        headers={"Authorization": f"Bearer {jo.token}", "Content-Type": "image/png"},
+    )
+    cid = uploaded.json()["blob"]["ref"]["$link"]
+    embed = {"$type": "app.bsky.embed.images", "images": [{"image": uploaded.json()["blob"], "alt": ""}]}
+    record = {
+        "$type": "app.bsky.feed.post", "text": f"@{world.handle} look", "embed": embed,
+        "createdAt": utc_now().isoformat().replace("+00:00", "Z"),
+    }  # fmt: skip
+    await world.call(
+        jo, "com.atproto.repo.createRecord", {"repo": jo.did, "collection": "app.bsky.feed.post", "record": record}
+    )  # fmt: skip
+    async with world.following():
+        await world.posts(1)
+    small = world.settings.model_copy(update={"file_limit_bytes": 10})
+    assert await fetch_one(world.engine, world.network, small, utc_now)
+    (row,) = await world.rows("select state, reason, native_id, data from attachment")
+    assert (row.state, row.native_id, row.data) == ("refused", cid, None)
+    assert "more than 10 bytes" in row.reason
+
+
+async def test_a_mention_without_facet_and_one_that_comes_by_an_edit_are_taken(world: World) -> None:
+    jo = await world.somebody()
+    await person.post(world.http, world.pds.url, jo, f"Hello @{world.handle}!", [], utc_now())
+    uri = await person.post(world.http, world.pds.url, jo, "The pool is closed", [], utc_now())
+    record = {
+        "$type": "app.bsky.feed.post", "text": f"The pool is closed, @{world.handle}",
+        "createdAt": utc_now().isoformat().replace("+00:00", "Z"),
+    }  # fmt: skip
+    about = {"repo": jo.did, "collection": "app.bsky.feed.post", "rkey": post_key(uri)}
+    await world.call(jo, "com.atproto.repo.putRecord", about | {"record": record})
+    async with world.following():
+        posts = await world.posts(2)
+    assert len(await world.events("interaction.received")) == len(posts) == 2
+    assert await world.events("interaction.edited") == []
+
+
+async def test_said_edited_and_taken_back_while_nobody_listened_is_told_in_order(world: World) -> None:
+    jo = await world.somebody()
+    uri = await world.mention(jo, "one")
+    about = {"repo": jo.did, "collection": "app.bsky.feed.post", "rkey": post_key(uri)}
+    for words in ("two", "three"):
+        record = {
+            "$type": "app.bsky.feed.post", "text": words,
+            "createdAt": utc_now().isoformat().replace("+00:00", "Z"),
+        }  # fmt: skip
+        await world.call(jo, "com.atproto.repo.putRecord", about | {"record": record})
+    await world.call(jo, "com.atproto.repo.deleteRecord", about)
+    async with world.following():
+        await until(lambda: world.rows("select 1 from post where deleted_at is not null"), what="deletion")
+    kinds = await world.rows("select (headers::json ->> 'ce_type') as kind from outbox order by id")
+    assert [row.kind for row in kinds] == [
+        "interaction.received.v1", "interaction.edited.v1", "interaction.edited.v1", "interaction.deleted.v1",
+    ]  # fmt: skip
+    (post,) = await world.posts(1)
+    assert [former["record"]["text"] for former in post.earlier] == [f"@{world.handle} one", "two"]
+
+
+async def test_a_deleted_account_takes_its_posts_back(world: World) -> None:
+    jo = await world.somebody()
+    await world.mention(jo, "remember me")
+    async with world.following():
+        await world.posts(1)
+        answer = await world.http.post(
+            f"{world.pds.url}/xrpc/com.atproto.admin.deleteAccount",
+            json={"did": jo.did},
+            auth=("admin", world.pds.process.environment["PDS_ADMIN_PASSWORD"]),
+        )
+        answer.raise_for_status()
+        await until(lambda: world.rows("select 1 from post where deleted_at is not null"), what="deletion")
+    (event,) = await world.events("interaction.deleted")
+    assert event.data["speaker_key"] == f"did:{jo.did}"
+
+
+async def test_a_stream_whose_numbers_began_anew_is_read_from_its_beginning(world: World) -> None:
+    jo = await world.somebody()
+    await world.mention(jo, "before the restore")
+    async with world.engine.begin() as tx:
+        await tx.execute(
+            text("insert into stream_cursor (network, position, at) values ('bluesky', 99999999, now())")
+        )
+    async with world.following():
+        await world.posts(1)
+
+        async def moved() -> bool:
+            (row,) = await world.rows("select position from stream_cursor")
+            return 0 < row.position < 99999999
+
+        await until(moved, what="the new cursor")
+    assert len(await world.events("interaction.received")) == 1
+
+
+async def test_what_the_stream_no_longer_has_is_found_by_looking(world: World) -> None:
+    jo = await world.somebody()
+    since = utc_now()
+    uris = [await world.mention(jo, f"{number}") for number in range(3)]
+    await world.network.connect_account()
+    found = [
+        change.native_id
+        async for batch in world.network.catch_up(since)
+        for change in batch.changes
+        if isinstance(change, Said)
+    ]
+    assert found == uris
+
+
+async def test_an_answer_to_a_post_that_nobody_knows_fails_at_once_and_once(world: World) -> None:
+    stray = request(uuid4(), "Hello?")
+    for _ in range(2):
+        async with world.engine.begin() as tx:
+            await actions.take_replies(tx, [stray], ["bluesky"], utc_now())
+    (event,) = await world.events("reply.failed")
+    assert (event.data["outcome"], event.data["reason"]) == ("refused", "there is no such post")
+
+
+async def test_a_network_that_is_away_is_tried_again_and_each_attempt_is_noted(world: World) -> None:
+    jo = await world.somebody()
+    await world.mention(jo, "when?")
+    async with world.following():
+        (post,) = await world.posts(1)
+    async with world.engine.begin() as tx:
+        await actions.take_replies(tx, [request(post.interaction_id, "Soon.")], ["bluesky"], utc_now())
+    away = Bluesky("http://127.0.0.1:1", world.handle, PASSWORD, "https://bsky.example", utc_now)
+    assert await send_one(world.engine, away, world.settings, utc_now)
+    await away.close()
+    wrong = Bluesky(world.pds.url, world.handle, "not the password", "https://bsky.example", utc_now)
+    await until(lambda: send_one(world.engine, wrong, world.settings, utc_now), what="the second attempt")
+    await wrong.close()
+    async with sending(world):
+        await finished(world, "sent", 1)
+    attempts = await world.rows("select outcome, told from attempt order by number")
+    assert [row.outcome for row in attempts] == ["later", "later", "sent"]
+    assert "can't sign in" in attempts[1].told
+    assert "not the password" not in attempts[1].told
+    assert await world.events("reply.failed") == []
+    assert len(await world.events("reply.sent")) == 1
+
+
+async def test_links_and_people_in_an_answer_can_be_followed(world: World) -> None:
+    jo = await world.somebody()
+    await world.mention(jo, "where?")
+    async with world.following():
+        (post,) = await world.posts(1)
+    words = f"Grüße @{jo.handle}, see https://banksia.example/a and @nobody.test."
+    async with world.engine.begin() as tx:
+        await actions.take_replies(tx, [request(post.interaction_id, words)], ["bluesky"], utc_now())
+    async with sending(world):
+        (done,) = await finished(world, "sent", 1)
+    found = await world.http.get(
+        f"{world.pds.url}/xrpc/com.atproto.repo.getRecord",
+        params={"repo": world.did, "collection": "app.bsky.feed.post", "rkey": post_key(done.native_ids[0])},
+    )
+    features = [facet["features"][0] for facet in found.json()["value"]["facets"]]
+    assert {feature.get("did") or feature.get("uri") for feature in features} == {
+        jo.did,
+        "https://banksia.example/a",
+    }
+
+
+async def test_a_batch_of_posts_costs_a_fixed_number_of_statements(world: World) -> None:
+    await world.network.connect_account()
+    speaker = Speaker(address=Identifier(kind="did", value="did:plc:jo"))
+
+    async def statements(count: int) -> int:
+        seen: list[str] = []
+
+        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            seen.append(statement)
+
+        changes = [
+            Said(f"at://{uuid4()}", "cid", "3a", "jo", "words", [], None, utc_now(), {"text": "words"})
+            for _ in range(count)
+        ]
+        listening = world.engine.sync_engine
+        sqlalchemy_event.listen(listening, "before_cursor_execute", note)
+        async with world.engine.begin() as tx:
+            await actions.take(tx, world.network, changes, {"jo": speaker}, utc_now())
+        sqlalchemy_event.remove(listening, "before_cursor_execute", note)
+        return len(seen)
+
+    assert await statements(500) == await statements(1) < 10
