@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -111,10 +111,14 @@ async def _resolve(
     keys = list({i.key for interaction in interactions for i, _ in domain.stated(interaction)})
     known = await store.owners(tx, keys)
     links = domain.claims(interactions, known, iter(uuid4, None))
-    await store.claim_identifiers(tx, links, now)
-    owners = await store.owners(tx, keys) if links else known
-    # Identifiers that another transaction claimed first are its customer's: ours is made only for those we won.
-    fresh = {link.customer_id for link in links} & set(owners.values()) - set(known.values())
+    won = await store.claim_identifiers(tx, links, now)
+    if len(won) < len(links):
+        # Another transaction was first with some. Decide again as if it had come before us, and let those we won follow.
+        known |= await store.owners(tx, [link.key for link in links if link.key not in won])
+        links = domain.claims(interactions, known, iter(uuid4, None))
+        await store.settle_identifiers(tx, [link for link in links if link.key in won])
+    owners = known | {link.key: link.customer_id for link in links}
+    fresh = {link.customer_id for link in links} - set(known.values())
     strangers = {i.interaction_id: uuid4() for i in interactions if not domain.stated(i)}
     await store.add_customers(
         tx, [{"customer_id": customer, "since": now} for customer in sorted(fresh | set(strangers.values()))]
@@ -182,8 +186,22 @@ def _spoken(r: _Read) -> dict[str, object]:
 async def _keep_later(
     tx: AsyncConnection, changed: Sequence[tuple[Received, Reading]], deleted: Sequence[InteractionDeleted]
 ) -> None:
-    latest = {
-        event.interaction_id: {
+    latest: dict[UUID, dict[str, Any]] = {}
+    for received, reading in changed:
+        event = received.event
+        if not isinstance(event, InteractionEdited):
+            continue
+        before = latest.get(event.interaction_id)
+        between: list[object] = []
+        if before:
+            # Edited twice within the batch: the words in between were said too.
+            version = {
+                "subject": before["subject"],
+                "text": before["text"],
+                "until": event.accepted_at.isoformat(),
+            }
+            between = [*before["earlier"], version]
+        latest[event.interaction_id] = {
             "interaction_id": event.interaction_id,
             "subject": event.content.subject,
             "text": event.content.text,
@@ -191,10 +209,8 @@ async def _keep_later(
             "department": reading.department,
             "tone": reading.tone,
             "edited_at": event.accepted_at,
+            "earlier": between,
         }
-        for received, reading in changed
-        if isinstance(event := received.event, InteractionEdited)
-    }
     await store.edit_spoken(tx, list(latest.values()))
     gone = {event.interaction_id: event.accepted_at for event in deleted}
     await store.delete_spoken(tx, [{"interaction_id": i, "deleted_at": at} for i, at in gone.items()])

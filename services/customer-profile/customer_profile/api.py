@@ -184,7 +184,6 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, region: str) 
         key = _normalised(given.kind, given.value, region)
         kind, _, value = key.partition(":")
         async with engine.begin() as tx:
-            await store.lock_customers(tx, [customer_id])
             await _record(tx, customer_id)
             now = clock()
             row = {
@@ -195,6 +194,8 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, region: str) 
             linked = await tx.execute(
                 insert(table).values(row).on_conflict_do_nothing().returning(table.c.key)
             )
+            # After the identifier, as the consumer does: the two never wait for each other in a ring.
+            await store.lock_customers(tx, [customer_id])
             if linked.one_or_none() is None:
                 owner = (await store.owners(tx, [key]))[key]
                 if owner != customer_id:

@@ -1,6 +1,7 @@
 """Pure: who is speaking, by exact identifiers, and what the words are about."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -105,17 +106,17 @@ class WordReader:
             for topic, words in department.topics.items():
                 self._departments[topic] = name
                 for word in words:
-                    self._topics.setdefault(word.casefold(), []).append(topic)
+                    self._topics.setdefault(_folded(word), []).append(topic)
         self._order = list(self._departments)
-        self._negative = {word.casefold() for word in organisation.tone.negative}
-        self._positive = {word.casefold() for word in organisation.tone.positive}
+        self._negative = {_folded(word) for word in organisation.tone.negative}
+        self._positive = {_folded(word) for word in organisation.tone.positive}
         self._pattern = _pattern([*self._topics, *self._negative, *self._positive])
 
     def read(self, content: Content, account: str) -> Reading:
         """Topics by hits, then by the order of the file; the department of the first, else the account's."""
         hits = Counter(
-            match.group().casefold()
-            for match in self._pattern.finditer(f"{content.subject or ''}\n{content.text}")
+            match.group()
+            for match in self._pattern.finditer(f"{_folded(content.subject or '')}\n{_folded(content.text)}")
         )
         topics: Counter[str] = Counter()
         for word, count in hits.items():
@@ -133,7 +134,12 @@ class WordReader:
         return Tone.POSITIVE if positive > negative else Tone.NEUTRAL
 
 
+def _folded(said: str) -> str:
+    """One spelling for all: composed letters, no case, and a line's end no different from a space."""
+    return " ".join(unicodedata.normalize("NFC", said).casefold().split())
+
+
 def _pattern(words: Iterable[str]) -> re.Pattern[str]:
     # Longest first, so that "street light" wins over "street". No words: a pattern that matches nothing.
     alternatives = "|".join(re.escape(word) for word in sorted(set(words), key=len, reverse=True))
-    return re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)" if alternatives else r"(?!)", re.IGNORECASE)
+    return re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)" if alternatives else r"(?!)")

@@ -158,10 +158,11 @@ async def seen(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
     return {row.interaction_id: row for row in rows}
 
 
-async def claim_identifiers(tx: AsyncConnection, links: Sequence[Link], now: datetime) -> None:
-    """Links identifiers that nobody has. In one order for all transactions, so that two never wait for each other.
+async def claim_identifiers(tx: AsyncConnection, links: Sequence[Link], now: datetime) -> set[str]:
+    """Links identifiers that nobody has, and returns the keys of those. In one order for all transactions: no deadlock.
 
-    Who comes second waits for the first to commit and then finds the identifier taken: the caller reads owners again.
+    Who comes second waits for the first to commit and then finds the identifier taken: the caller reads its owner, which
+    READ COMMITTED shows to the next statement.
     """
     rows = [
         {
@@ -175,7 +176,28 @@ async def claim_identifiers(tx: AsyncConnection, links: Sequence[Link], now: dat
         }
         for link in sorted(links)
     ]
-    await insert_rows(tx, IDENTIFIER, rows, then="order by r.key on conflict do nothing")
+    won = await insert_rows(
+        tx, IDENTIFIER, rows, then="order by r.key on conflict do nothing returning identifier.key"
+    )
+    return {row.key for row in won}
+
+
+async def settle_identifiers(tx: AsyncConnection, links: Sequence[Link]) -> None:
+    """Gives identifiers that this transaction claimed to other customers, before anybody has seen them."""
+    if not links:
+        return
+    rows = [
+        {"key": link.key, "customer_id": link.customer_id, "stated_by": link.stated_by, "source": link.source}
+        for link in links
+    ]
+    given = recordset([IDENTIFIER.c[name] for name in rows[0]])
+    await tx.execute(
+        text(
+            "update identifier i set customer_id = r.customer_id, stated_by = r.stated_by, source = r.source "
+            f"from {given} r where i.key = r.key"
+        ),
+        {"rows": as_json(rows)},
+    )
 
 
 async def add_customers(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -231,9 +253,10 @@ async def add_spoken(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> 
 
 
 async def edit_spoken(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Gives interactions their new words (interaction_id, subject, text, topics, department, tone, edited_at).
+    """Gives interactions their new words (interaction_id, subject, text, topics, department, tone, edited_at, earlier).
 
-    What was said before is kept in `earlier`.
+    What was said before is kept in `earlier`, followed by what is given as `earlier`: the words between two edits of one
+    batch.
     """
     if not rows:
         return
@@ -241,7 +264,7 @@ async def edit_spoken(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) ->
     await tx.execute(
         text(
             "update spoken s set earlier = s.earlier || jsonb_build_array(jsonb_build_object("
-            "'subject', s.subject, 'text', s.text, 'until', r.edited_at)), subject = r.subject, text = r.text, "
+            "'subject', s.subject, 'text', s.text, 'until', r.edited_at)) || r.earlier, subject = r.subject, text = r.text, "
             "topics = r.topics, department = r.department, tone = r.tone, edited_at = r.edited_at "
             f"from {given} r where s.interaction_id = r.interaction_id "
             "and (s.edited_at is null or s.edited_at < r.edited_at)"

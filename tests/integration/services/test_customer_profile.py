@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ from customer_profile.domain import WordReader
 from deploy.site import EXAMPLE
 from tests.conftest import NewDatabase
 from tests.integration.services.events import received, spoken
+from tests.waiting import until
 
 WORDS = WordReader(organisation.load(EXAMPLE))
 
@@ -132,11 +134,17 @@ async def test_edits_keep_what_was_said_and_deletions_hide_it(engine: AsyncEngin
     edit = edit.model_copy(update={"interaction_id": identity})
     gone = InteractionDeleted.model_validate(generate.example("interaction.deleted.v1")["data"])
     gone = gone.model_copy(update={"interaction_id": identity})
-    await hear(engine, said, edit)
+    again = edit.model_copy(
+        update={
+            "content": edit.content.model_copy(update={"text": "third"}),
+            "accepted_at": edit.accepted_at + timedelta(seconds=1),
+        }
+    )
+    await hear(engine, said, edit, again)
     await hear(engine, gone)
     (row,) = await rows(engine, "select * from spoken")
-    assert row.text == edit.content.text
-    assert row.earlier[0]["text"] == "first"
+    assert row.text == "third"
+    assert [version["text"] for version in row.earlier] == ["first", edit.content.text]
     assert row.deleted_at is not None
     with pytest.raises(Refused):
         await hear(engine, edit.model_copy(update={"interaction_id": uuid4()}))
@@ -149,6 +157,7 @@ async def test_edits_keep_what_was_said_and_deletions_hide_it(engine: AsyncEngin
         ("The pothole damaged my car, unacceptable", ["pothole"], "roads", "negative"),
         ("Thank you, the new footpath is great", ["footpath"], "roads", "positive"),
         ("Separates and paydays are no words of ours", [], None, "neutral"),
+        ("Your figure for my land\nvalue is wrong", ["rates-notice"], "rates", "neutral"),
         ("", [], None, "neutral"),
     ],
 )
@@ -203,12 +212,53 @@ async def test_timelines_and_names_are_read_by_their_indexes(engine: AsyncEngine
                 "'private', 't', '{}', 'neutral', 'none', now(), now() from customer"
             )
         )
+        await tx.execute(
+            text(
+                "insert into identifier (key, kind, value, customer_id, stated_by, source, linked_at) "
+                "select 'email:' || customer_id, 'email', customer_id, customer_id, 'channel', 'test', now() from customer"
+            )
+        )
+        await tx.execute(text("analyze identifier"))
         await tx.execute(text("analyze customer"))
         await tx.execute(text("analyze spoken"))
     for query, index in (
         ("select * from spoken where customer_id = '0192f0c4-7a00-7000-8000-000000000001' order by occurred_at desc, interaction_id desc limit 51", "spoken_timeline_ix"),
         ("select customer_id from customer where folded_name like 'name 77%' order by folded_name, customer_id limit 51", "customer_folded_name_ix"),
         ("select key from identifier where key = any(array['a', 'b'])", "identifier_pkey"),
+        ("select key from identifier where customer_id = '0192f0c4-7a00-7000-8000-000000000001'", "identifier_customer_id_ix"),
+        ("select customer_id from spoken where interaction_id = any(array['0192f0c4-7a00-7000-8000-000000000001']::uuid[])", "spoken_pkey"),
     ):  # fmt: skip
         plan = "\n".join(str(row[0]) for row in await rows(engine, f"explain {query}"))
-        assert index in plan or "identifier" in index, plan
+        assert index in plan, plan
+
+
+async def test_who_loses_the_race_for_one_identifier_brings_the_others_to_the_winner(
+    engine: AsyncEngine,
+) -> None:
+    for number in range(10):
+        address, account = f"email:r{number}@mail.example", f"account:A-{number}"
+        first = await engine.connect()
+        tx = await first.begin()
+        await actions.identify(first, received([spoken(address)]), WORDS, utc_now())
+        losing = asyncio.create_task(hear(engine, spoken(address, also=[account])))
+        await _until_waiting(engine)
+        await tx.commit()
+        await first.close()
+        await losing
+        found = await owners(engine)
+        assert found[address] == found[account]
+    assert await rows(engine, "select 1 from customer where interactions <> 2") == []
+    assert len(await rows(engine, "select 1 from customer")) == 10
+    assert await rows(engine, "select 1 from identifier_conflict") == []
+
+
+async def _until_waiting(engine: AsyncEngine) -> None:
+    async def somebody_waits() -> bool:
+        return bool(
+            await rows(
+                engine,
+                "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+            )
+        )
+
+    await until(somebody_waits, what="a transaction that waits")
