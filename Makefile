@@ -14,6 +14,9 @@ help: ## Show this help
 	@echo
 	@echo "Begin with: make run"
 
+$(PYTHON):
+	@echo "✗ nothing is installed yet: make set-up" >&2; exit 1
+
 set-up: ## Install what is missing (Python and Node packages, Kafka, PostgreSQL); nothing when all is there
 	@bash deploy/set-up.sh
 
@@ -23,19 +26,19 @@ run: set-up ## Start everything, play an example morning, stay up until Ctrl-C
 up: set-up ## Start everything in the background
 	@$(PYTHON) -m deploy up
 
-down: ## Stop everything that `make up` or `make run` started
+down: $(PYTHON) ## Stop everything that `make up` or `make run` started
 	@$(PYTHON) -m deploy down
 
-status: ## Show what runs, how far behind it is, and whether the counts agree
+status: $(PYTHON) ## Show what runs, how far behind it is, and whether the counts agree
 	@$(PYTHON) -m deploy status
 
-logs: ## Follow the logs; SERVICE=routing for one only
+logs: $(PYTHON) ## Follow the logs; SERVICE=routing for one only
 	@$(PYTHON) -m deploy logs $(SERVICE)
 
-token: ## Print a token: make -s token ROLE=agent NAME=amara (agent, supervisor, operations, manager, integration)
+token: $(PYTHON) ## Print a token: make -s token ROLE=agent NAME=amara (agent, supervisor, operations, manager, integration)
 	@$(PYTHON) -m deploy token --role "$(ROLE)" --name "$(NAME)"
 
-dead-letters: ## List events that were set aside, with reasons; REPLAY=all or REPLAY=routing:12 handles them again
+dead-letters: $(PYTHON) ## List events that were set aside, with reasons; REPLAY=all or REPLAY=routing:12 handles them again
 	@$(PYTHON) -m deploy dead-letters $(if $(REPLAY),--replay $(REPLAY))
 
 test: set-up ## Run all tests, on a real PostgreSQL, Kafka, mail server and PDS
@@ -54,10 +57,10 @@ format: set-up ## Format the code and mend what can be mended
 contracts: set-up ## Write the event schemas and the AsyncAPI document anew
 	@$(PYTHON) -m antiphon.contracts.generate
 
-lock: ## Resolve dependencies anew into requirements.lock and package-lock.json
+lock: $(PYTHON) ## Resolve dependencies anew into requirements.lock and package-lock.json
 	@$(STATE)/uv/bin/uv lock --quiet --upgrade
 	@$(STATE)/uv/bin/uv export --quiet --all-packages --all-groups --no-emit-workspace --no-header -o requirements.lock
 	@cd deploy/node && npm install --package-lock-only --ignore-scripts
 
-clean: ## Stop everything and delete its data, logs and secrets
+clean: $(PYTHON) ## Stop everything and delete its data, logs and secrets
 	@$(PYTHON) -m deploy clean

@@ -10,12 +10,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 from rich.console import Console
+from rich.markup import escape
 
 from antiphon.access import Role
 from antiphon.clock import utc_now
-from deploy import dead_letters, keys, status
+from deploy import dead_letters, keys, leftovers, status
 from deploy.morning.play import play
 from deploy.processes import StartError
 from deploy.site import SERVICES, Site
@@ -48,16 +50,16 @@ def main() -> int:
         "supervise": lambda: _run(site, morning=False),
         "up": lambda: _up(site),
         "down": lambda: _down(site),
-        "status": lambda: status.show(site, CONSOLE),
+        "status": lambda: status.show(site.as_started(), CONSOLE, supervised=running(site) is not None),
         "logs": lambda: _logs(site, given.service),
         "token": lambda: _token(site, given.role, given.name),
-        "dead-letters": lambda: dead_letters.run(site, given.replay),
+        "dead-letters": lambda: dead_letters.run(site.as_started(), given.replay),
         "clean": lambda: _clean(site),
     }
     try:
         return actions[given.command]()
     except StartError as error:
-        CONSOLE.print(f"[red]✗[/red] {error}")
+        CONSOLE.print(f"[red]✗[/red] {escape(str(error))}")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -81,10 +83,12 @@ def _run(site: Site, *, morning: bool) -> int:
     if pid := running(site):
         raise StartError(f"it runs already (pid {pid}): make status, or make down first")
     site.directory.mkdir(parents=True, exist_ok=True)
+    leftovers.end(site, CONSOLE.print)
     _pid_file(site).write_text(str(os.getpid()))
-    stopping: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: (stopping.append(number), _interrupt())[1])
-    stack = Stack(site, tell=lambda line: CONSOLE.print(f"[green]✓[/green] {line}"))
+    for number in (signal.SIGTERM, signal.SIGHUP):  # SIGHUP: the terminal was closed
+        signal.signal(number, _interrupt)
+    site.ports_file.write_text(site.ports.model_dump_json())
+    stack = Stack(site, tell=lambda line: CONSOLE.print(f"[green]✓[/green] {escape(line)}"))
     try:
         stack.start()
         stack.write_state()
@@ -97,18 +101,20 @@ def _run(site: Site, *, morning: bool) -> int:
         _say_hello(site)
         while True:
             time.sleep(1)
-            stack.restart_dead()
+            stack.restart_dead(lambda line: CONSOLE.print(f"[yellow]![/yellow] {escape(line)}"))
             stack.write_state()
     except KeyboardInterrupt:
         CONSOLE.print("\nStopping, in order …")
         return 0
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C does not cut the order short
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C does not cut the order short
         stack.stop()
+        site.ports_file.unlink(missing_ok=True)
         _pid_file(site).unlink(missing_ok=True)
 
 
-def _interrupt() -> None:
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
@@ -149,7 +155,8 @@ def _up(site: Site) -> int:
 def _down(site: Site) -> int:
     pid = running(site)
     if pid is None:
-        CONSOLE.print("Nothing runs.")
+        ended = leftovers.end(site, CONSOLE.print)
+        CONSOLE.print("Stopped." if ended else "Nothing runs.")
         return 0
     os.kill(pid, signal.SIGTERM)
     while running(site) == pid:
@@ -171,9 +178,8 @@ def _token(site: Site, role: str, name: str) -> int:
 
 
 def _clean(site: Site) -> int:
-    if running(site):
-        _down(site)
-    for part in ("postgres", "kafka", "pds", "logs", "secrets", "processes.json"):
+    _down(site)
+    for part in ("postgres", "kafka", "pds", "logs", "secrets", "processes.json", "ports.json"):
         path = site.directory / part
         if path.is_dir():
             shutil.rmtree(path)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 
 class StartError(Exception):
     """A process did not come up; the message says which, why, and where its log is."""
@@ -55,6 +57,10 @@ class Process:
         """Its pid while it runs."""
         return self.child.pid if self.child is not None and self.child.poll() is None else None
 
+    def created_at(self) -> float | None:
+        """When it was created by the system's clock, in seconds: with its pid, who it is. None when it does not run."""
+        return psutil.Process(self.pid).create_time() if self.pid is not None else None
+
     def stop(self, within: float = 20) -> None:
         """Asks it to end and waits; kills it when it does not."""
         if self.pid is None or self.child is None:
@@ -76,6 +82,13 @@ class Process:
             return
         os.killpg(self.child.pid, signal.SIGKILL)
         self.child.wait()
+
+    def ending(self) -> str:
+        """How it ended, for people."""
+        status = self.child.poll() if self.child is not None else None
+        if status is None:
+            return "not started"
+        return f"signal {-status}" if status < 0 else f"status {status}"
 
     def last_words(self) -> str:
         """The end of its log, and where the rest is."""

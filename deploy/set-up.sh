@@ -5,15 +5,18 @@ cd "$(dirname "$0")/.."
 state=.antiphon
 stamps=$state/stamps
 mkdir -p "$stamps"
+# One at a time: a second caller waits, then finds all done.
+exec 9>"$state/set-up.lock"
+flock 9
 
 fail() { printf '✗ %s\n' "$1" >&2; exit 1; }
 need() { command -v "$1" >/dev/null 2>&1 || fail "$1 is missing: $2"; }
 
-# Runs "$3…" unless the stamp "$1" is newer than the content of the files named in "$inputs".
+# Runs "$3…" unless the stamp "$1" was left for the same content of the files named in "$inputs" and "$made" is there.
 step() {
   local stamp=$stamps/$1 what=$2 began=$SECONDS sum; shift 2
   sum=$(cat $inputs | sha256sum)
-  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$sum" ] && return
+  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$sum" ] && ls $made >/dev/null 2>&1 && return
   printf '… %s\n' "$what"
   ( "$@" ) >"$state/set-up.log" 2>&1 || { tail -n 15 "$state/set-up.log" >&2; fail "$what failed; all of it is in $state/set-up.log"; }
   printf '%s' "$sum" >"$stamp"
@@ -23,8 +26,13 @@ step() {
 need python3 "install Python 3.11 or later (apt-get install python3)"
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "Python $(python3 -V | cut -d' ' -f2) is too old: install 3.11 or later"
 need java "install a JDK, 17 or later (apt-get install openjdk-17-jdk-headless)"
+java_version=$(java -XshowSettings:properties -version 2>&1 | sed -n 's/^ *java.specification.version = //p')
+[ "${java_version%%.*}" -ge 17 ] || fail "Java $java_version is too old: install 17 or later (apt-get install openjdk-17-jdk-headless)"
 need mvn "install Maven (apt-get install maven)"
 need node "install Node.js 20 or later"
+node_version=$(node --version)
+node_version=${node_version#v}
+[ "${node_version%%.*}" -ge 20 ] || fail "Node.js $node_version is too old: install 20 or later"
 need npm "install npm, which comes with Node.js"
 
 members=(shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing)
@@ -52,10 +60,17 @@ install_postgres() {
   apt-get update
   DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql
 }
+install_compiler() {
+  command -v c++ && command -v make && return
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "a C++ compiler is missing: apt-get install build-essential"; return 1; }
+  apt-get update
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends g++ make
+}
 
 uv_version=$(sed -n 's/^UV_VERSION := //p' Makefile)
-inputs=Makefile step uv "the package installer" install_uv
-inputs="requirements.lock shared/pyproject.toml $(ls services/*/pyproject.toml)" step python "Python packages" install_python
-inputs=deploy/java/pom.xml step jars "Apache Kafka and a mail server, by Maven" install_jars
-inputs="deploy/node/package.json deploy/node/package-lock.json" step node "a Bluesky PDS, by npm (compiles SQLite: a minute)" install_node
-inputs=/dev/null step postgres "PostgreSQL" install_postgres
+inputs=Makefile made=$state/uv/bin/uv step uv "the package installer" install_uv
+inputs="requirements.lock shared/pyproject.toml $(ls services/*/pyproject.toml)" made=$state/venv/bin/python step python "Python packages" install_python
+inputs=deploy/java/pom.xml made=$state/jars/greenmail-standalone-*.jar step jars "Apache Kafka and a mail server, by Maven" install_jars
+inputs=/dev/null made="$(command -v c++ || echo missing)" step compiler "a C++ compiler" install_compiler
+inputs="deploy/node/package.json deploy/node/package-lock.json" made=deploy/node/node_modules/better-sqlite3/build/Release/better_sqlite3.node step node "a Bluesky PDS, by npm (compiles SQLite: a minute)" install_node
+inputs=/dev/null made="/usr/lib/postgresql/*/bin/initdb" step postgres "PostgreSQL" install_postgres

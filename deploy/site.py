@@ -1,7 +1,8 @@
 """Where one copy of Antiphon lives on this machine: its folder and its ports."""
 
+import json
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -58,8 +59,18 @@ class Site:
 
     @classmethod
     def default(cls) -> Self:
-        """The project's own, under `.antiphon/`."""
+        """The project's own, under `.antiphon/`, on the ports of the environment."""
         return cls(PROJECT / ".antiphon")
+
+    def as_started(self) -> Self:
+        """This site on the ports that it was started on, while it runs; another terminal's settings do not matter."""
+        path = self.ports_file
+        return replace(self, ports=Ports(**json.loads(path.read_text()))) if path.exists() else self
+
+    @property
+    def ports_file(self) -> Path:
+        """The ports in use; there while a supervisor runs."""
+        return self.directory / "ports.json"
 
     @property
     def logs(self) -> Path:

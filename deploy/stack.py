@@ -56,6 +56,7 @@ class Stack:
             self.start_ground()
             for service in SERVICES:
                 self.start_service(service, wait=False)
+            self.write_state()
             with self._step("services are ready"):
                 for service in SERVICES:
                     self.wait_ready(service)
@@ -76,6 +77,7 @@ class Stack:
             self.mail.start()
             self.pds.start()
             self.pds.account(services.SOCIAL_HANDLE, keys.secret(self.site.secrets, "social-account"))
+        self.write_state()
         with self._step("databases migrated"):
             for service in SERVICES:
                 self.postgres.create_database(service)
@@ -119,8 +121,11 @@ class Stack:
         ground = {"postgres": self.postgres.process, "kafka": self.kafka.process}
         return {**ground, "mail-server": self.mail.process, "pds": self.pds.process, **self.services}
 
-    def restart_dead(self) -> list[str]:
-        """Starts what has died, each with a growing pause after repeated failures. Returns what was started."""
+    def restart_dead(self, warn: Tell = lambda _: None) -> list[str]:
+        """Starts what has died, each with a growing pause after repeated failures. Returns what was started.
+
+        `warn` hears of each death.
+        """
         starters: dict[str, Callable[[], None]] = {
             "postgres": self.postgres.start,
             "kafka": self.kafka.start,
@@ -136,17 +141,18 @@ class Stack:
                 continue
             watch.failures += 1
             watch.not_before = time.monotonic() + min(30, 2**watch.failures)
-            self._tell(f"{name} died and is started again ({process.last_words()})")
-            with contextlib.suppress(StartError):
+            warn(f"{name} died ({process.ending()}) and is started again; see {process.log}")
+            try:
                 starters.get(name, lambda service=name: self.start_service(service, wait=False))()
                 started.append(name)
+            except StartError as error:
+                warn(str(error))
         return started
 
     def write_state(self) -> None:
         """Notes the processes for `make status`."""
-        now = time.monotonic()
         state = {
-            name: {"pid": process.pid, "up_s": round(now - process.started_at)}
+            name: {"pid": process.pid, "started": process.created_at()}
             for name, process in self.processes().items()
         }
         path = self.site.directory / "processes.json"

@@ -1,6 +1,7 @@
 """`make status`: what runs, how far behind it is, and whether every word that came in is accounted for."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -10,7 +11,7 @@ from rich.table import Table
 
 from antiphon.access import Role
 from antiphon.clock import utc_now
-from deploy import keys
+from deploy import keys, leftovers
 from deploy.site import SERVICES, Site
 
 DOORS = ("ingest-email", "ingest-social", "ingest-direct")
@@ -74,7 +75,7 @@ def disagreements(found: dict[str, Json]) -> list[str]:
     return wrong
 
 
-def show(site: Site, console: Console) -> int:
+def show(site: Site, console: Console, *, supervised: bool) -> int:
     """Prints the tables; 0 when everything runs and the counts agree."""
     path = site.directory / "processes.json"
     if not path.exists():
@@ -84,13 +85,16 @@ def show(site: Site, console: Console) -> int:
     table = Table(title="Processes")
     for column in ("process", "pid", "state", "port", "up", "memory", "behind", "outbox", "dead letters"):
         table.add_column(column, justify="left" if column in {"process", "state"} else "right")
-    healthy = True
+    healthy = supervised
+    others = {"postgres": "postgres", "kafka": "kafka", "mail-server": "world_smtp", "pds": "pds"}
+    now = utc_now()
     for name, process in processes.items():
         pid: int | None = process["pid"]
-        alive = pid is not None and psutil.pid_exists(pid)
+        alive = leftovers.alive(pid, process["started"])
         healthy = healthy and alive
         row = [name, str(pid or ""), "[green]running[/green]" if alive else "[red]dead[/red]"]
-        row += [str(site.port(name)) if name in SERVICES else "", f"{process['up_s']} s" if alive else ""]
+        row.append(str(getattr(site.ports, others[name]) if name in others else site.port(name)))
+        row.append(str(timedelta(seconds=int(now.timestamp() - process["started"]))) if alive else "")
         row.append(f"{_memory(pid) // 2**20} MB" if alive and pid else "")
         if name in SERVICES and alive:
             m = metrics(site, name)
@@ -101,6 +105,10 @@ def show(site: Site, console: Console) -> int:
             ]
         table.add_row(*row)
     console.print(table)
+    if not supervised:
+        console.print(
+            "[red]The supervisor was killed[/red]; nothing that dies is started again: make down, then make up"
+        )
     found = counts(site)
     console.print(_counts_table(found))
     wrong = disagreements(found)
