@@ -1,0 +1,74 @@
+"""The ceiling: one bare hop on the same broker and database, with nothing of Antiphon in it.
+
+Consumes 1 KiB events in batches of 500; inserts the interaction, upserts case and customer and inserts the outgoing
+event in one transaction; publishes it; deletes it. Run as a program: prints one JSON object.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+BATCH, PARTITIONS, CUSTOMERS = 500, 6, 500
+TABLES = """
+    drop table if exists interaction, case_file, customer, outbox;
+    create table interaction (id bigint primary key, customer int not null, said jsonb not null);
+    create table case_file (id int primary key, interactions int not null);
+    create table customer (id int primary key, interactions int not null);
+    create table outbox (id bigint generated always as identity primary key, key text not null, value bytea not null);
+"""
+COUNT = """insert into {0} (id, interactions) select c, count(*) from unnest($1::int[]) c group by c order by c
+    on conflict (id) do update set interactions = {0}.interactions + excluded.interactions"""
+
+
+async def hop(bootstrap: str, database: str, events: int) -> dict[str, float]:
+    """Fills a topic with `events` events and takes them through one hop; events per second and CPU seconds."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    names = [f"ceiling-{name}-{os.getpid()}" for name in ("in", "out")]
+    await admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names])
+    await admin.close()
+    db = await asyncpg.connect(database)
+    await db.execute(TABLES)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, acks="all", linger_ms=2)
+    consumer = AIOKafkaConsumer(names[0], bootstrap_servers=bootstrap, group_id=names[0], auto_offset_reset="earliest",
+                                enable_auto_commit=False)  # fmt: skip
+    async with producer, consumer:
+        sent = [
+            await producer.send(
+                names[0], json.dumps({"id": i, "text": "x" * 990}).encode(), str(i % CUSTOMERS).encode()
+            )
+            for i in range(events)
+        ]
+        await asyncio.gather(*sent)
+        began, cpu, done = time.perf_counter(), time.process_time(), 0
+        while done < events:
+            found = await consumer.getmany(timeout_ms=500, max_records=BATCH)
+            records = [record for part in found.values() for record in part]
+            if not records:
+                continue
+            keys = [int(record.key or b"") for record in records]
+            values = [record.value or b"" for record in records]
+            async with db.transaction():
+                await db.execute("insert into interaction select * from unnest($1::bigint[], $2::int[], $3::jsonb[])",
+                                 [json.loads(value)["id"] for value in values], keys, [v.decode() for v in values])  # fmt: skip
+                await db.execute(COUNT.format("case_file"), keys)
+                await db.execute(COUNT.format("customer"), keys)
+                await db.execute("insert into outbox (key, value) select * from unnest($1::text[], $2::bytea[])",
+                                 [str(key) for key in keys], values)  # fmt: skip
+            rows = await db.fetch("select id, key, value from outbox order by id")
+            await asyncio.gather(
+                *[await producer.send(names[1], r["value"], r["key"].encode()) for r in rows]
+            )
+            await db.execute("delete from outbox where id = any($1)", [row["id"] for row in rows])
+            done += len(records)
+        return {"events_per_s": done / (time.perf_counter() - began), "cpu_s": time.process_time() - cpu}
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(hop(sys.argv[1], sys.stdin.readline().strip(), int(sys.argv[2])))))  # noqa: T201
