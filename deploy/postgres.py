@@ -85,7 +85,7 @@ class Postgres:
         with (self.directory / "postgresql.conf").open("a") as configuration:
             configuration.write(
                 "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\n"
-                "max_connections = 200\nshared_buffers = 256MB\nmax_wal_size = 2GB\nwal_compression = on\n"
+                "max_connections = 200\nshared_buffers = 256MB\nmax_wal_size = 2GB\nwal_compression = lz4\n"
                 "timezone = 'UTC'\nlog_timezone = 'UTC'\njit = off\n"
                 + ("" if self._durable else "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n")
             )

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import random
 import traceback
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from typing_extensions import override
 from antiphon import dead_letters, logs, metrics, progress, tracing
 from antiphon.clock import Clock
 from antiphon.contracts.base import Event
-from antiphon.contracts.envelope import Envelope, NotUnderstoodError, decode
+from antiphon.contracts.envelope import Envelope, NotUnderstoodError, model_of, read_data, read_envelope
 from antiphon.dead_letters import Record
 from antiphon.failures import is_passing
 
@@ -258,9 +258,9 @@ class Consumer(ConsumerRebalanceListener):
                 dead = [*dead, *await self._one_by_one(tx, events, now)]
                 await dead_letters.keep(tx, dead, now)
         lost = {id(record) for record, _ in dead}
-        for record, received in events:
-            if id(record) not in lost:
-                metrics.EVENTS_HANDLED.labels(received.event.type).inc()
+        handled = Counter(received.event.type for record, received in events if id(record) not in lost)
+        for kind, count in handled.items():
+            metrics.EVENTS_HANDLED.labels(kind).inc(count)
         self._count_dead(dead, now)
 
     def _understand(
@@ -270,14 +270,15 @@ class Consumer(ConsumerRebalanceListener):
         dead: list[tuple[Record, str]] = []
         for record in records:
             try:
-                envelope, event = decode(record.headers, record.value)
+                envelope = read_envelope(dict(record.headers))
+                model = model_of(envelope)
+                if not issubclass(model, self._handles):
+                    continue
+                event = read_data(envelope, model, record.value)
             except NotUnderstoodError as error:
                 dead.append((record, str(error)))
                 continue
-            if isinstance(event, self._handles):
-                events.append(
-                    (record, Received(event, envelope, record.topic, record.partition, record.offset))
-                )
+            events.append((record, Received(event, envelope, record.topic, record.partition, record.offset)))
         return events, dead
 
     async def _effect(

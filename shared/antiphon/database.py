@@ -3,14 +3,10 @@
 SQLAlchemy Core on asyncpg. A transaction is opened at the edge (`async with engine.begin() as tx`) and committed there.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
-from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
-from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic_core import to_json
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -160,6 +156,8 @@ async def insert_rows(
     if not rows:
         return []
     columns = [table.c[name] for name in rows[0]]
+    if binary := {column.name for column in columns if isinstance(column.type, LargeBinary)}:
+        rows = [{name: _hex(row[name]) if name in binary else row[name] for name in row} for row in rows]
     names = ", ".join(_quoted(column.name) for column in columns)
     result = await tx.execute(
         text(
@@ -174,18 +172,11 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def _hex(value: bytes | None) -> str | None:
+    """Bytes in PostgreSQL's hexadecimal form."""
+    return None if value is None else "\\x" + value.hex()
+
+
 def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as the JSON array that `recordset` reads. Bytes become PostgreSQL's hexadecimal form."""
-    return json.dumps(rows, default=_plain, ensure_ascii=False, separators=(",", ":"))
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, UUID | Enum):
-        return str(value)
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return "\\x" + value.hex()
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    raise TypeError(f"{type(value).__name__} can't go into a row")
+    """Rows as the JSON array that `recordset` reads: values of ours, dates, ids and models, but no bytes."""
+    return to_json(rows).decode()

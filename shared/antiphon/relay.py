@@ -8,6 +8,7 @@ import asyncio
 import base64
 import contextlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -26,6 +27,8 @@ LOG = logs.get(__name__)
 LEAD = 0x72656C61  # "rela"
 MAX_BATCH = 1000
 MAX_RECORD_BYTES = 16 * 1024 * 1024
+# A request to Kafka holds so much of a partition: events of ours are 1 to 4 KB, so the default of 16 KB is a handful.
+REQUEST_BYTES = 64 * 1024
 
 _NEXT = text("select id, topic, key, value, headers, created_at from outbox order by id limit :limit")
 _DELETE = text("delete from outbox where id = any(:ids)")
@@ -67,6 +70,7 @@ class Relay:
             enable_idempotence=True,
             acks="all",
             linger_ms=2,
+            max_batch_size=REQUEST_BYTES,
             max_request_size=MAX_RECORD_BYTES,
         )
         await producer.start()
@@ -91,8 +95,8 @@ class Relay:
         records = [(row.topic, row.key.encode(), bytes(row.value), _headers(row)) for row in rows]
         await self._send_all(producer, records, oldest=str(rows[0].id))
         await connection.execute(_DELETE, {"ids": [row.id for row in rows]})
-        for row in rows:
-            metrics.EVENTS_PUBLISHED.labels(row.topic).inc()
+        for topic, count in Counter(row.topic for row in rows).items():
+            metrics.EVENTS_PUBLISHED.labels(topic).inc(count)
         return len(rows)
 
     async def _send_dead_letters(self, connection: AsyncConnection, producer: AIOKafkaProducer) -> int:

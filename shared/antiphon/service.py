@@ -2,13 +2,16 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import override
@@ -46,6 +49,11 @@ class _Server(uvicorn.Server):
         return contextlib.nullcontext()
 
 
+def start(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Runs a service's `main` in an event loop of its own."""
+    uvloop.run(main())
+
+
 async def run(service: Service) -> None:
     """Runs until SIGTERM or SIGINT, then stops in order: the door, the batch in hand, the tasks, the relay.
 
@@ -77,6 +85,10 @@ async def run(service: Service) -> None:
         service.app.state.checks["consumer"] = _consumer_check(service.consumer, service.clock)
     running = {asyncio.create_task(_part(part), name=name): name for name, part in parts.items()}
     stopped = asyncio.create_task(_until(stop), name="stop")
+    # What is there now stays; a batch makes many values and no rings, so looking for rings is rarely worth it.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     LOG.info("started", port=service.settings.http_port)
     done, _ = await asyncio.wait([*running, stopped], return_when=asyncio.FIRST_COMPLETED)
     failed = [task for task in done if task is not stopped]

@@ -1,6 +1,5 @@
 """Wires case-mgmt together and runs it."""
 
-import asyncio
 from functools import partial
 
 from antiphon import clock, logs
@@ -8,7 +7,7 @@ from antiphon.access import Access
 from antiphon.changes import ChangeFeed
 from antiphon.consumer import Consumer
 from antiphon.database import create_engine
-from antiphon.service import Service, run
+from antiphon.service import Service, run, start
 from antiphon.web import create_app
 from case_mgmt import api, consumer
 from case_mgmt.domain import tokens
@@ -47,4 +46,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    start(main)

@@ -90,10 +90,14 @@ async def take(
     replies = await store.replies(
         tx, [r.event.reply_id for r in events if isinstance(r.event, ReplySent | ReplyFailed)]
     )
+    by_customer: dict[UUID, list[UUID]] = {}
+    for case in cases.values():
+        by_customer.setdefault(case.customer_id, []).append(case.case_id)
     fold = _Fold(
         Unit(cases, now),
         by_number={case.number: case.case_id for case in cases.values()},
         by_reference=by_reference,
+        by_customer=by_customer,
         number_in=number_in,
         reopen_closed_within=reopen_closed_within,
         new_numbers=await store.numbers(tx, len(heard)),
@@ -134,6 +138,7 @@ class _Fold:
     unit: Unit
     by_number: dict[int, UUID]
     by_reference: dict[str, list[UUID]]
+    by_customer: dict[UUID, list[UUID]]
     number_in: Callable[[str | None], int | None]
     reopen_closed_within: timedelta
     new_numbers: list[int]
@@ -164,7 +169,7 @@ class _Fold:
 
     def _hear(self, event: IdentifiedInteractionReceived, key: str, trace: str | None) -> None:
         interaction, customer, reading, now = event.interaction, event.customer, event.reading, self.unit.now
-        known = Known(self.unit.cases, self.by_number, self.by_reference)
+        known = Known(self.unit.cases, self.by_number, self.by_reference, self.by_customer)
         found = thread(
             interaction, reading, customer.customer_id, known, self.number_in, now, self.reopen_closed_within
         )
@@ -174,6 +179,7 @@ class _Fold:
             number = self.new_numbers.pop(0)
             case = opened(case_id, number, interaction, customer, reading, found.related, now)
             self.by_number[number] = case_id
+            self.by_customer.setdefault(customer.customer_id, []).append(case_id)
             self.unit.put(case, new=True)
             self.unit.tell(said.CaseOpened(case=case.facts(), interaction=facts), trace)
         else:

@@ -157,7 +157,7 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
             query = query.where(tuple_(c.changed_at, c.case_id) < (pages.time(at), pages.uuid(last)))
         async with engine.connect() as connection:
             rows = (await connection.execute(query.limit(limit + 1))).mappings().all()
-        cases = [Case(**row) for row in rows[:limit]]
+        cases = [store.case_of(row) for row in rows[:limit]]
         last_one = cases[-1] if len(rows) > limit else None
         return Page(
             items=[_view(case) for case in cases],
@@ -312,7 +312,7 @@ async def _whole(connection: AsyncConnection, case_id: UUID) -> WholeCase:
     replies = await connection.execute(select(r).where(r.c.case_id == case_id).order_by(r.c.requested_at))
     entries = await connection.execute(select(e).where(e.c.case_id == case_id).order_by(e.c.id))
     return WholeCase(
-        case=_view(Case(**case)),
+        case=_view(store.case_of(case)),
         interactions=[_interaction(row) for row in interactions],
         replies=[_reply(row) for row in replies],
         entries=[Entry.model_validate(row, from_attributes=True) for row in entries],

@@ -1,13 +1,11 @@
 """Wires customer-profile together and runs it."""
 
-import asyncio
-
 from antiphon import clock, logs, organisation
 from antiphon.access import Access
 from antiphon.changes import ChangeFeed
 from antiphon.consumer import Consumer
 from antiphon.database import create_engine
-from antiphon.service import Service, run
+from antiphon.service import Service, run, start
 from antiphon.web import create_app
 from customer_profile import actions, api, consumer
 from customer_profile.domain import WordReader
@@ -43,4 +41,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    start(main)

@@ -41,6 +41,7 @@ class _Read(NamedTuple):
     reading: Reading
     resolution: domain.Resolution
     traceparent: str | None
+    changed: list[str]  # of the customer, who was known before
 
 
 async def identify(tx: AsyncConnection, batch: Sequence[Received], words: WordReader, now: datetime) -> None:
@@ -129,16 +130,21 @@ async def _resolve(
         stranger = strangers.get(interaction.interaction_id) or uuid4()
         resolution = domain.resolve(interaction, owners, stranger, fresh)
         reading = words.read(interaction.content, interaction.account)
-        read.append(_Read(interaction, reading, resolution, received.envelope.traceparent))
+        read.append(_Read(interaction, reading, resolution, received.envelope.traceparent, changed=[]))
     await store.add_conflicts(
         tx, [c for r in read for c in domain.conflicts(r.interaction, owners, r.resolution.customer_id)], now
     )
-    await _count(tx, read)
+    linked = {link.customer_id for link in links}
+    named = await _count(tx, read)
+    for r in read:
+        customer = r.resolution.customer_id
+        r.changed.extend(["identifiers"] * (customer in linked) + ["name"] * (customer in named))
     await store.add_spoken(tx, [_spoken(r) for r in read])
     return read
 
 
-async def _count(tx: AsyncConnection, read: Sequence[_Read]) -> None:
+async def _count(tx: AsyncConnection, read: Sequence[_Read]) -> set[UUID]:
+    """Counts what was said; returns the customers who got a name by it."""
     counts = Counter(r.resolution.customer_id for r in read)
     names: dict[UUID, tuple[str, str]] = {}
     for r in read:
@@ -147,7 +153,7 @@ async def _count(tx: AsyncConnection, read: Sequence[_Read]) -> None:
                 r.resolution.customer_id,
                 (r.interaction.speaker.name, f"interaction:{r.interaction.interaction_id}"),
             )
-    await store.lock_customers(tx, list(counts))
+    nameless = await store.lock_customers(tx, list(counts))
     await store.count_spoken(
         tx,
         [
@@ -160,6 +166,7 @@ async def _count(tx: AsyncConnection, read: Sequence[_Read]) -> None:
             for customer, count in sorted(counts.items())
         ],
     )
+    return nameless & set(names)
 
 
 def _spoken(r: _Read) -> dict[str, object]:
@@ -242,10 +249,11 @@ def _tell_received(read: Sequence[_Read], customers: Customers, now: datetime) -
         if customer not in told:
             told.add(customer)
             if r.resolution.identified_by == "new" and total == left[customer] + 1:
-                event = CustomerCreated(customer=record, by=SYSTEM)
-            else:
-                event = CustomerUpdated(customer=record, by=SYSTEM, changed=["interactions"])
-            outgoing.append(encode(event, source=SERVICE, time=now, traceparent=r.traceparent))
+                created = CustomerCreated(customer=record, by=SYSTEM)
+                outgoing.append(encode(created, source=SERVICE, time=now, traceparent=r.traceparent))
+            elif r.changed:
+                updated = CustomerUpdated(customer=record, by=SYSTEM, changed=r.changed)
+                outgoing.append(encode(updated, source=SERVICE, time=now, traceparent=r.traceparent))
         identified = IdentifiedInteractionReceived(
             interaction=r.interaction,
             customer=facts(record, total - left[customer]),

@@ -130,7 +130,7 @@ _SEEN = text(
     "select interaction_id, customer_id, account from spoken where interaction_id = any(:ids)"
 ).bindparams(_IDS)
 _LOCK = text(
-    "select customer_id from customer where customer_id = any(:ids) order by customer_id for update"
+    "select customer_id, name from customer where customer_id = any(:ids) order by customer_id for update"
 ).bindparams(_IDS)
 _RECORDS = text(
     """
@@ -205,9 +205,9 @@ async def add_customers(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) 
     await insert_rows(tx, CUSTOMER, rows, then="on conflict do nothing")
 
 
-async def lock_customers(tx: AsyncConnection, ids: Sequence[UUID]) -> None:
-    """Locks customers in id order: events about them are then written in commit order."""
-    await tx.execute(_LOCK, {"ids": sorted(ids)})
+async def lock_customers(tx: AsyncConnection, ids: Sequence[UUID]) -> set[UUID]:
+    """Locks customers in id order: events about them are then written in commit order. Returns those without a name."""
+    return {row.customer_id for row in await tx.execute(_LOCK, {"ids": sorted(ids)}) if row.name is None}
 
 
 async def count_spoken(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:

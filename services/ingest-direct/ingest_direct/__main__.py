@@ -8,7 +8,7 @@ from antiphon.changes import ChangeFeed
 from antiphon.consumer import Consumer
 from antiphon.database import create_engine
 from antiphon.failures import is_passing
-from antiphon.service import Service, run
+from antiphon.service import Service, run, start
 from antiphon.web import create_app
 from ingest_direct import actions, api, consumer, store
 from ingest_direct.settings import Settings
@@ -68,4 +68,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    start(main)

@@ -1,12 +1,10 @@
 """Wires ingest-email: SMTP and IMAP doors, the sender, the consumer, the API."""
 
-import asyncio
-
 from antiphon import logs, organisation, service
 from antiphon.access import Access
 from antiphon.clock import utc_now
 from antiphon.database import create_engine
-from antiphon.service import Service, Task
+from antiphon.service import Service, Task, start
 from ingest_email import smtp
 from ingest_email.actions import SERVICE
 from ingest_email.api import create_api
@@ -43,4 +41,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    start(main)

@@ -1,13 +1,12 @@
 """Wires ingest-social together and runs it."""
 
-import asyncio
 from functools import partial
 
 from antiphon import clock, logs, organisation
 from antiphon.access import Access
 from antiphon.consumer import Consumer
 from antiphon.database import create_engine
-from antiphon.service import Service, run
+from antiphon.service import Service, run, start
 from antiphon.web import create_app
 from ingest_social import actions, api, consumer
 from ingest_social.bluesky.network import Bluesky
@@ -58,4 +57,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    start(main)

@@ -1,6 +1,5 @@
 """Wires routing together and runs it."""
 
-import asyncio
 from functools import partial
 
 from antiphon import clock, logs
@@ -8,7 +7,7 @@ from antiphon.access import Access
 from antiphon.changes import ChangeFeed
 from antiphon.consumer import Consumer
 from antiphon.database import create_engine
-from antiphon.service import Service, run
+from antiphon.service import Service, run, start
 from antiphon.web import create_app
 from routing import api, consumer, tasks
 from routing.configurations import Configurations
@@ -65,4 +64,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    start(main)

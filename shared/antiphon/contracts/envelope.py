@@ -61,13 +61,23 @@ def encode(
 def decode(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> tuple[Envelope, Event]:
     """The envelope and data of a record. Raises NotUnderstoodError; a missing `ce_id` is never made up."""
     envelope = read_envelope(dict(headers))
+    return envelope, read_data(envelope, model_of(envelope), value)
+
+
+def model_of(envelope: Envelope) -> type[Event]:
+    """What the data of a record is. Raises NotUnderstoodError for a type that this version does not know."""
     model = EVENTS.get(envelope.type)
     if model is None:
         raise NotUnderstoodError(f"unknown event type {envelope.type!r}")
+    return model
+
+
+def read_data(envelope: Envelope, model: type[Event], value: bytes | None) -> Event:
+    """The data of a record. Raises NotUnderstoodError when it is not a `model`."""
     if value is None:
         raise NotUnderstoodError("the record has no value")
     try:
-        return envelope, model.model_validate_json(value)
+        return model.model_validate_json(value)
     except ValidationError as error:
         places = "; ".join(
             f"{'.'.join(str(part) for part in item['loc']) or '(whole)'}: {item['msg']}"

@@ -51,6 +51,7 @@ def find(said: Interaction, reading: Reading, *cases: Case, references: dict[str
         {case.case_id: case for case in cases},
         {case.number: case.case_id for case in cases},
         {ref: [UUID(int=100 + n) for n in numbers] for ref, numbers in (references or {}).items()},
+        {whose: [case.case_id for case in cases if case.customer_id == whose] for whose in (MINE, OTHER)},
     )
     return thread(
         said,

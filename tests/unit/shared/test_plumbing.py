@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import PydanticSerializationError
 
 from antiphon import identifiers, ids, pages, tracing
 from antiphon.database import as_json
@@ -98,14 +99,12 @@ def test_rows_become_json_that_postgresql_reads() -> None:
     row = {
         "id": UUID(int=1),
         "at": datetime(2026, 1, 1, tzinfo=UTC),
-        "raw": b"\x00\xff",
         "list": [uuid4()],
         "none": None,
     }
     (found,) = json.loads(as_json([row]))
-    assert found["raw"] == "\\x00ff"
-    assert found["at"] == "2026-01-01T00:00:00+00:00"
-    with pytest.raises(TypeError):
+    assert found["at"] == "2026-01-01T00:00:00Z"
+    with pytest.raises(PydanticSerializationError):
         as_json([{"x": object()}])
 
 

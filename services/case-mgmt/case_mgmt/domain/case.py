@@ -21,7 +21,7 @@ class Case:
     subject: str | None
     department: str | None
     customer_id: UUID
-    customer: dict[str, Any]
+    customer: CustomerFacts
     opened_at: datetime
     changed_at: datetime
     interactions: int = 0
@@ -51,7 +51,7 @@ class Case:
             status=self.status,
             subject=self.subject,
             department=self.department,
-            customer=CustomerFacts.model_validate(self.customer),
+            customer=self.customer,
             opened_at=self.opened_at,
             interactions=self.interactions,
             replies=self.replies,
@@ -89,7 +89,7 @@ def opened(
         subject=interaction.content.subject,
         department=reading.department,
         customer_id=customer.customer_id,
-        customer=customer.model_dump(mode="json"),
+        customer=customer,
         opened_at=now,
         changed_at=now,
         interactions=1,
@@ -105,7 +105,7 @@ def joined(
 ) -> Case:
     """The case with one more interaction. What no person wrote changes nothing else."""
     known = {
-        "customer": customer.model_dump(mode="json"),
+        "customer": customer,
         "interactions": case.interactions + 1,
         "words_revision": case.revision + 1,
     }

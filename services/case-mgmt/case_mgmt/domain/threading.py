@@ -30,11 +30,12 @@ class Threaded(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the store knows that may decide: cases by id, by number, and by the channel's references."""
+    """What the store knows that may decide: cases by id, by number, by the channel's references and by customer."""
 
     cases: Mapping[UUID, Case]
     by_number: Mapping[int, UUID]
     by_reference: Mapping[str, Sequence[UUID]]
+    by_customer: Mapping[UUID, Sequence[UUID]]
 
 
 def thread(
@@ -65,9 +66,8 @@ def thread(
             related = related or case_id
     # What no person wrote follows references only: an automatic mail says nothing about a subject.
     if interaction.automation == Automation.NONE and related is None:
-        unsettled = [
-            c for c in known.cases.values() if c.customer_id == customer_id and c.status in UNSETTLED
-        ]
+        own = (known.cases[case_id] for case_id in known.by_customer.get(customer_id, ()))
+        unsettled = [case for case in own if case.status in UNSETTLED]
         same = [c for c in unsettled if c.department == reading.department and reading.department is not None]
         # Words without a subject, of a customer with one case: they are about that.
         found = same or (unsettled if reading.department is None and len(unsettled) == 1 else [])
