@@ -5,7 +5,7 @@ PYTHON := $(STATE)/venv/bin/python
 MEMBERS := shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing
 UV_VERSION := 0.13.9
 .DEFAULT_GOAL := help
-.PHONY: help set-up run up down status logs token dead-letters test lint format lock contracts clean
+.PHONY: help set-up run up down status logs token dead-letters test bench lint format lock contracts clean
 
 help: ## Show this help
 	@echo "Antiphon: every customer's voice into one queue, every answer onto one record."
@@ -43,6 +43,9 @@ dead-letters: $(PYTHON) ## List events that were set aside, with reasons; REPLAY
 
 test: set-up ## Run all tests, on a real PostgreSQL, Kafka, mail server and PDS
 	@$(PYTHON) -m pytest $(ARGS)
+
+bench: set-up ## Measure throughput, latency, growth, doors and memory on this machine; QUICK=1 in under ten minutes
+	@$(PYTHON) -m tests.load $(if $(QUICK),--quick)
 
 lint: set-up ## Check format, style, types, import directions and generated files
 	@$(STATE)/venv/bin/ruff format --check .

@@ -5,59 +5,258 @@ import asyncio
 import secrets
 import shutil
 import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rich.console import Console
 
 from deploy.site import PROJECT, SERVICES, Ports, Site
 from deploy.stack import Stack
-from tests.load import figures, meter, throughput
+from tests.load import doors, figures, latency, meter, profile, throughput
+from tests.load.desks import Desks, staffed
+from tests.load.feed import feed
 from tests.load.figures import Figure
 from tests.load.flow import Flow
+from tests.load.history import History
 from tests.load.traffic import plan
 
 CONSOLE = Console(soft_wrap=True)
 FOLDER = PROJECT / ".antiphon" / "bench"
+AGENTS = 300
 
 
-def tell(line: str) -> None:
-    """A line of progress."""
-    CONSOLE.print(f"[dim]…[/dim] {line}")
+class Sizes(NamedTuple):
+    """How much is done."""
+
+    warm_up: int
+    interactions: int
+    latency_s: int
+    through_a_door: int
+    grown_by: int
+    histories: Sequence[tuple[str, int]]
+    backlog: int
 
 
-async def bench(*, quick: bool) -> list[Figure]:
-    shutil.rmtree(FOLDER / "site", ignore_errors=True)
-    stack = Stack(Site(FOLDER / "site", Ports.free()), tell)
-    found: list[Figure] = []
-    try:
+FULL = Sizes(
+    10_000, 50_000, 60, 5_000, 20_000, (("10k", 10_000), ("100k", 100_000), ("1m", 1_000_000)), 100_000
+)
+QUICK = Sizes(1_000, 5_000, 15, 1_000, 5_000, (("10k", 10_000), ("100k", 100_000)), 20_000)
+
+
+@dataclass
+class Bench:
+    """A run: a stack, and what was found so far."""
+
+    stack: Stack
+    sizes: Sizes
+    found: list[Figure] = field(default_factory=list[Figure])
+    began: float = field(default_factory=time.monotonic)
+    run: str = field(default_factory=lambda: secrets.token_hex(3))
+    ceilings: list[float] = field(default_factory=list[float])
+    peak: dict[str, int] = field(default_factory=dict[str, int])
+
+    def tell(self, line: str) -> None:
+        """A line of progress."""
+        passed = time.monotonic() - self.began
+        CONSOLE.print(f"[dim]{passed // 60:3.0f}:{passed % 60:02.0f}[/dim]  {line}")
+
+    def add(self, figure: Figure) -> None:
+        """Keeps a figure, and tells it."""
+        self.found.append(figure)
+        ratio = "" if figure.ratio is None else f" ({figure.ratio:.3f} of {figure.baseline:,.0f})"
+        self.tell(f"[bold]{figure.figure}[/bold] {figure.value:,.3g} {figure.unit}{ratio}")
+
+    async def all(self) -> None:
+        """Everything, in an order in which one part does not spoil the next."""
+        stack = self.stack
+        self.tell("starting PostgreSQL, Kafka, the world")
         await asyncio.to_thread(stack.start_ground)
         await asyncio.to_thread(meter.count_statements, stack)
-        ceiling, ceiling_cpu = await throughput.ceiling(stack, 20_000)
-        tell(f"ceiling of one bare hop: {ceiling:,.0f}/s, {ceiling_cpu:.3f} CPU-s per 1,000")
+        await self.ceiling()
+        self.tell("starting the services")
         for service in SERVICES:
             stack.start_service(service, wait=False)
         for service in SERVICES:
             await asyncio.to_thread(stack.wait_ready, service)
-        async with Flow(stack) as flow:
-            count = 5_000 if quick else 50_000
-            run = secrets.token_hex(3)
-            drained = await throughput.drain(stack, flow, run, plan(count, count // 10, 1))
-            tell(f"doors: {count / drained.door_seconds:,.0f}/s; {drained.door_used}")
-            tell(
-                f"drained: {drained.per_second:,.0f}/s, {drained.cpu_per_1000:.2f} CPU-s per 1,000: {drained.used}"
+        async with Flow(stack) as flow, meter.peak_memory(stack) as self.peak:
+            await asyncio.sleep(3)
+            self.memory("memory_rest", meter.memory(stack), 150)
+            desks = Desks(stack, flow, AGENTS)
+            through_doors = await self.warm_up(flow)
+            await self.latency(flow, desks, "latency", 20)
+            await self.latency(flow, desks, "latency_half", through_doors / 2)
+            await self.desktops(flow, desks)
+            await self.doors(flow)
+            hottest = await self.throughput(flow)
+            await self.growth(flow, hottest)
+            self.memory("memory_max", {name: self.peak[name] for name in SERVICES}, 300)
+
+    async def ceiling(self) -> None:
+        """One bare hop; measured again beside what is compared with it, since machines are noisy."""
+        per_second, cpu = await throughput.ceiling(self.stack, 20_000)
+        self.ceilings.append(per_second)
+        self.tell(f"ceiling of one bare hop: {per_second:,.0f}/s, {cpu:.3f} CPU-s per 1,000")
+
+    async def warm_up(self, flow: Flow) -> float:
+        """The first traffic through the doors; how many they take per second."""
+        count = self.sizes.warm_up
+        self.tell(f"{count:,} interactions through the doors, to warm up")
+        drained = await throughput.drain(self.stack, flow, self.run, plan(count, count // 10, 1))
+        return count / drained.door_seconds
+
+    async def latency(self, flow: Flow, desks: Desks, name: str, per_second: float) -> None:
+        """Percentiles of the whole way, and of each hop."""
+        count = int(self.sizes.latency_s * per_second)
+        self.tell(
+            f"{count:,} interactions at {per_second:.0f}/s, each to be offered to one of {AGENTS} agents"
+        )
+        found = await latency.measure(self.stack, flow, desks, secrets.token_hex(3), count, per_second)
+        for hop, times in found.items():
+            self.tell(
+                f"  {hop:<12} p50 {times.p50:6.1f}  p95 {times.p95:6.1f}  p99 {times.p99:6.1f} ms after accepted"
             )
-            tell(str({k: v // 2**20 for k, v in drained.peak.items()}))
-            found.append(Figure("throughput", drained.per_second, "interactions/s", ceiling, ">= 0.15"))
-            found.append(Figure("cpu_per_1000", drained.cpu_per_1000, "CPU-s", None, "<= 1.2"))
+        whole = found["offered"]
+        strict = name == "latency"
+        note = f"accepted → offered at {per_second:.0f}/s"
+        self.add(Figure(f"{name}_p50", whole.p50, "ms", target="<= 50" if strict else None, note=note))
+        self.add(Figure(f"{name}_p95", whole.p95, "ms", note=note))
+        self.add(Figure(f"{name}_p99", whole.p99, "ms", target="<= 150" if strict else None, note=note))
+        for hop, times in found.items():
+            self.found.append(
+                Figure(f"{name}_{hop.replace(' ', '_')}_p99", times.p99, "ms", note=f"p50 {times.p50:.0f}")
+            )
+
+    async def desktops(self, flow: Flow, desks: Desks) -> None:
+        """Live streams of all agents while work comes in."""
+        self.tell(f"{AGENTS} desktops follow their live streams at 20/s")
+        async with desks.watched() as watching:
+            await latency.measure(
+                self.stack, flow, desks, secrets.token_hex(3), self.sizes.latency_s * 20, 20
+            )
+            await asyncio.sleep(1)
+            seen = await desks.compare(watching)
+        note = f"{seen.deliveries:,} deliveries of {seen.changes:,} changes, {seen.wrong} missed or doubled"
+        self.add(Figure("desktops_p50", seen.p50_ms, "ms", note=note))
+        self.add(Figure("desktops_p99", seen.p99_ms, "ms", note=note))
+        self.add(Figure("desktops_wrong", seen.wrong, "changes", target="<= 0", note=note))
+
+    async def doors(self, flow: Flow) -> None:
+        """Each door beside a bare one, while nothing is published."""
+        await flow.hold()
+        count, folder = self.sizes.through_a_door, FOLDER / "bare"
+        mails = await doors.smtp(self.stack, secrets.token_hex(3), count, folder)
+        self.add(
+            Figure("door_smtp", mails.ours, "mails/s", mails.bare, ">= 0.3", "bare aiosmtpd, write and fsync")
+        )
+        notes = await doors.direct(self.stack, secrets.token_hex(3), count, folder)
+        self.add(
+            Figure("door_direct", notes.ours, "requests/s", notes.bare, None, "bare FastAPI, write and fsync")
+        )
+        await flow.release()
+        await flow.quiet(throughput.PATIENCE_S)
+
+    async def throughput(self, flow: Flow) -> str:
+        """The main figure; returns the service that used the most."""
+        count = self.sizes.interactions
+        self.tell(f"{count:,} interactions of {count // 10:,} customers through the three doors")
+        drained = await throughput.drain(self.stack, flow, secrets.token_hex(3), plan(count, count // 10, 2))
+        await throughput.agree(flow, drained)
+        await self.ceiling()
+        ceiling = sum(self.ceilings) / len(self.ceilings)
+        self.add(
+            Figure(
+                "throughput",
+                drained.per_second,
+                "interactions/s",
+                ceiling,
+                ">= 0.15",
+                "all hops ÷ one bare hop",
+            )
+        )
+        self.add(
+            Figure("cpu_per_1000", drained.cpu_per_1000, "CPU-s", target="<= 1.2", note="after the doors")
+        )
+        for process, used in sorted(drained.used.cpu_s.items(), key=lambda each: -each[1]):
+            self.add(Figure(f"cpu_per_1000_{process}", used / count * 1000, "CPU-s"))
+        doors_cpu = sum(drained.door_used.cpu_s.values()) / count * 1000
+        self.add(Figure("cpu_per_1000_doors", doors_cpu, "CPU-s", note="taking them in, all processes"))
+        self.add(
+            Figure(
+                "doors",
+                count / drained.door_seconds,
+                "interactions/s",
+                note="all three at once, from one client",
+            )
+        )
+        self.add(Figure("statements", drained.used.statements / count, "per interaction"))
+        self.add(Figure("wal", drained.used.wal_bytes / count, "bytes per interaction"))
+        for process, used in self.peak.items():
+            self.found.append(Figure(f"memory_peak_{process}", used / 2**20, "MiB"))
+        return max(SERVICES, key=lambda service: drained.used.cpu_s.get(service, 0))
+
+    async def growth(self, flow: Flow, hottest: str) -> None:
+        """The same with more history, then with a backlog."""
+        await self.fed(flow, f"{hottest} watched", hottest)
+        history = History(self.stack, flow)
+        first = last = None
+        for name, interactions in self.sizes.histories:
+            held = await history.grow_to(interactions)
+            rate = await self.fed(flow, f"{held:,} interactions of history", None)
+            target = None if first is None else ">= 0.85"
+            self.add(
+                Figure(
+                    f"growth_history_{name}", rate, "interactions/s", first, target, f"{held:,} interactions"
+                )
+            )
+            first = first or rate
+            last = rate
+        waiting = await history.wait_to(self.sizes.backlog)
+        rate = await self.fed(flow, f"{waiting:,} items waiting", None)
+        name = f"growth_backlog_{self.sizes.backlog // 1000}k"
+        self.add(Figure(name, rate, "interactions/s", last, ">= 0.85", f"{waiting:,} items wait"))
+
+    async def fed(self, flow: Flow, what: str, sampled: str | None) -> float:
+        """Interactions drained per second, from the outbox of one door."""
+        messages = plan(self.sizes.grown_by, self.sizes.grown_by // 10, 3)
+        self.tell(f"{len(messages):,} interactions with {what}")
+        await flow.hold()
+        await feed(self.stack, secrets.token_hex(3), messages)
+        if sampled is None:
+            return (await throughput.publish(self.stack, flow, len(messages))).per_second
+        path = FOLDER / f"profile-{sampled}"
+        pid = self.stack.services[sampled].pid or 0
+        async with profile.sampled(pid, path):
+            found = await throughput.publish(self.stack, flow, len(messages))
+        self.tell(f"profile of {sampled}: {path.relative_to(PROJECT)}.txt")
+        return found.per_second
+
+    def memory(self, name: str, used: dict[str, int], most: int) -> None:
+        """The most that one service holds."""
+        service = max(SERVICES, key=lambda each: used[each])
+        self.add(Figure(name, used[service] / 2**20, "MiB", target=f"<= {most}", note=service))
+
+
+async def bench(sizes: Sizes) -> list[Figure]:
+    """Runs all of it on a fresh site."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    organisation = staffed(FOLDER / "organisation.yaml", AGENTS)
+    stack = Stack(Site(FOLDER / "site", Ports.free(), organisation))
+    run = Bench(stack, sizes)
+    try:
+        await run.all()
     finally:
-        stack.stop()
-    return found
+        await asyncio.to_thread(stack.stop)
+        shutil.rmtree(FOLDER / "bare", ignore_errors=True)
+    return run.found
 
 
 def main() -> int:
     """Runs the bench; 0 when it came to its end, whatever the figures."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    found = asyncio.run(bench(quick=parser.parse_args().quick))
+    parser.add_argument("--quick", action="store_true", help="under ten minutes")
+    found = asyncio.run(bench(QUICK if parser.parse_args().quick else FULL))
     figures.write(found, PROJECT / ".antiphon" / "bench.jsonl")
     figures.show(found, CONSOLE, "Antiphon, measured on this machine")
     return 0

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import sys
+from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 
 from antiphon.clock import utc_now
 from deploy.stack import Stack
@@ -15,26 +17,32 @@ PATIENCE_S = 3600
 
 
 @dataclass(frozen=True)
-class Drained:
-    """One run: how many, in how long, with what."""
+class Published:
+    """What was published and taken by all: how many, in how long, with what."""
 
     count: int
     seconds: float
     used: meter.Usage
-    door_seconds: float
-    door_used: meter.Usage
-    peak: dict[str, int]
-    ledger: Ledger
 
     @property
     def per_second(self) -> float:
-        """Interactions drained per second."""
+        """Interactions per second, from first published until the last is in a queue."""
         return self.count / self.seconds
 
     @property
     def cpu_per_1000(self) -> float:
         """CPU seconds of all processes per 1,000 interactions, after the doors."""
         return sum(self.used.cpu_s.values()) / self.count * 1000
+
+
+@dataclass(frozen=True)
+class Drained(Published):
+    """The same, after the doors took it."""
+
+    began: datetime
+    door_seconds: float
+    door_used: meter.Usage
+    ledger: Ledger
 
 
 async def ceiling(stack: Stack, events: int) -> tuple[float, float]:
@@ -60,24 +68,38 @@ async def drain(stack: Stack, flow: Flow, run: str, messages: list[Message]) -> 
     began = utc_now()
     async with Doors(stack, run) as doors:
         await doors.say_all(messages)
-    taken = utc_now()
+    door_seconds = (utc_now() - began).total_seconds()
     await _social_caught_up(flow, messages)
-    at_doors = meter.usage(stack)
-    marks = await flow.marks()
-    async with meter.peak_memory(stack) as peak:
-        await flow.release()
-        await flow.quiet(PATIENCE_S)
-    used = meter.usage(stack).since(at_doors)
-    first = min(record.timestamp for record in await flow.records(marks, ["interactions"])) / 1000
+    door_used = meter.usage(stack).since(before)
+    published = await publish(stack, flow, len(messages))
     return Drained(
-        count=len(messages),
-        seconds=(await flow.heard_last()).timestamp() - first,
-        used=used,
-        door_seconds=(taken - began).total_seconds(),
-        door_used=at_doors.since(before),
-        peak=peak,
-        ledger=doors.ledger,
+        published.count, published.seconds, published.used, began, door_seconds, door_used, doors.ledger
     )
+
+
+async def publish(stack: Stack, flow: Flow, count: int) -> Published:
+    """Lets the doors publish the `count` interactions that they hold, and waits until all is quiet."""
+    marks = await flow.marks()
+    before = meter.usage(stack)
+    await flow.release()
+    await flow.quiet(PATIENCE_S)
+    used = meter.usage(stack).since(before)
+    first = min(record.timestamp for record in await flow.records(marks, ["interactions"])) / 1000
+    return Published(count, (await flow.heard_last()).timestamp() - first, used)
+
+
+async def agree(flow: Flow, drained: Drained) -> None:
+    """Raises AssertionError unless each message that a door took is on a case once, and waits in a queue."""
+    rows = await flow.ask(
+        "case-mgmt",
+        "select substring(i.interaction->'content'->>'text' from 'm[0-9]{7}x') as token, c.work_state "
+        "from case_interaction i join case_file c using (case_id) where i.accepted_at >= $1",
+        drained.began,
+    )
+    taken = Counter(message.token for messages in drained.ledger.taken.values() for message in messages)
+    assert Counter(row["token"] for row in rows) == taken, "lost or doubled on the way to a case"
+    states = Counter(row["work_state"] for row in rows)
+    assert set(states) <= {"queued", "offered"}, f"work is {states}"
 
 
 async def _social_caught_up(flow: Flow, messages: list[Message]) -> None:

@@ -31,49 +31,10 @@ SUBJECTS = (
     "Payment plan",
     "A question",
 )
-WORDS = [
-    "I",
-    "would",
-    "like",
-    "to",
-    "know",
-    "when",
-    "somebody",
-    "will",
-    "look",
-    "at",
-    "this,",
-    "since",
-    "it",
-    "has",
-    "been",
-    "like",
-    "this",
-    "for",
-    "a",
-    "while",
-    "now.",
-    "The",
-    "street",
-    "is",
-    "dark",
-    "in",
-    "the",
-    "evening",
-    "and",
-    "my",
-    "neighbours",
-    "have",
-    "asked",
-    "about",
-    "it",
-    "too.",
-    "Thank",
-    "you",
-    "for",
-    "your",
-    "help.",
-]
+WORDS = (
+    "I would like to know when somebody will look at this, since it has been like this for a while now. The street is "
+    "dark in the evening and my neighbours have asked about it too. Thank you for your help."
+)
 PAUSE_S = 0.2
 RETRIED = (OSError, httpx.TransportError, aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError)
 
@@ -154,7 +115,31 @@ def plan(
 def words(message: Message) -> str:
     """What is said: about 400 characters."""
     dice = random.Random(message.number)  # noqa: S311
-    return f"{message.token} {' '.join(dice.choices(WORDS, k=70))}"
+    return f"{message.token} {' '.join(dice.choices(WORDS.split(), k=70))}"
+
+
+def mail_of(run: str, message: Message) -> EmailMessage:
+    """The message as a mail."""
+    mail = EmailMessage()
+    mail["From"] = f"Customer {message.customer} <{address(run, message.customer)}>"
+    mail["To"] = "council@banksia.example"
+    mail["Subject"] = f"{SUBJECTS[message.number % len(SUBJECTS)]} {message.answers or message.number}"
+    mail["Date"] = format_datetime(utc_now())
+    mail["Message-ID"] = f"<{message.token}.{run}@mail.example>"
+    if message.answers is not None:
+        mail["In-Reply-To"] = mail["References"] = f"<m{message.answers:07}x.{run}@mail.example>"
+    mail.set_content(words(message))
+    return mail
+
+
+def note_of(run: str, message: Message) -> dict[str, Any]:
+    """The message as a noted call, letter, visit or form."""
+    return {
+        "channel": ("phone", "letter", "visit", "web")[message.customer % 4],
+        "speaker": {"name": f"Customer {message.customer}", "phone": phone(run, message.customer)},
+        "subject": None if message.answers is not None else SUBJECTS[message.number % len(SUBJECTS)],
+        "text": words(message),
+    }
 
 
 class Doors:
@@ -215,19 +200,6 @@ class Doors:
             await asyncio.sleep(PAUSE_S)
         self.ledger.add(message)
 
-    def mail(self, message: Message) -> EmailMessage:
-        """The message as a mail."""
-        run, mail = self.ledger.run, EmailMessage()
-        mail["From"] = f"Customer {message.customer} <{address(run, message.customer)}>"
-        mail["To"] = "council@banksia.example"
-        mail["Subject"] = f"{SUBJECTS[message.number % len(SUBJECTS)]} {message.answers or message.number}"
-        mail["Date"] = format_datetime(utc_now())
-        mail["Message-ID"] = f"<{message.token}.{run}@mail.example>"
-        if message.answers is not None:
-            mail["In-Reply-To"] = mail["References"] = f"<m{message.answers:07}x.{run}@mail.example>"
-        mail.set_content(words(message))
-        return mail
-
     async def _mail(self, message: Message, hand: int) -> bool:
         client = self._smtp.get(hand)
         try:
@@ -237,7 +209,7 @@ class Doors:
                 )
                 await client.connect()
                 self._smtp[hand] = client
-            await client.send_message(self.mail(message))
+            await client.send_message(mail_of(self.ledger.run, message))
         except aiosmtplib.SMTPResponseException as error:
             if error.code >= 500:
                 raise
@@ -249,16 +221,10 @@ class Doors:
 
     async def _note(self, message: Message, _hand: int) -> bool:
         run = self.ledger.run
-        given = {
-            "channel": ("phone", "letter", "visit", "web")[message.customer % 4],
-            "speaker": {"name": f"Customer {message.customer}", "phone": phone(run, message.customer)},
-            "subject": None if message.answers is not None else SUBJECTS[message.number % len(SUBJECTS)],
-            "text": words(message),
-        }
         headers = {"Authorization": f"Bearer {self._token}", "Idempotency-Key": f"{run}-{message.token}"}
         url = f"{self._stack.url('ingest-direct')}/interactions"
         try:
-            answer = await self._http.post(url, json=given, headers=headers)
+            answer = await self._http.post(url, json=note_of(run, message), headers=headers)
         except RETRIED:
             return False
         if answer.status_code >= 500:

@@ -1,0 +1,40 @@
+"""What ingest-direct took, without HTTP: its own code builds the events and puts them into its outbox."""
+
+from collections.abc import Sequence
+
+from antiphon import ids, outbox, tracing
+from antiphon.clock import utc_now
+from antiphon.contracts.envelope import Outgoing, encode
+from antiphon.contracts.interactions import InteractionReceived
+from antiphon.database import create_engine
+from deploy.stack import Stack
+from ingest_direct import domain
+from tests.load.traffic import Message, note_of
+
+AT_ONCE = 1000
+
+
+async def feed(stack: Stack, run: str, messages: Sequence[Message]) -> None:
+    """Puts calls into the outbox, in the order of `messages`: published at once, or when the doors' relays may again."""
+    engine = create_engine(stack.postgres.url("ingest-direct"))
+    try:
+        async with engine.begin() as tx:
+            for first in range(0, len(messages), AT_ONCE):
+                await outbox.publish(tx, [_event(run, m) for m in messages[first : first + AT_ONCE]])
+    finally:
+        await engine.dispose()
+
+
+def _event(run: str, message: Message) -> Outgoing:
+    now = utc_now()
+    given = domain.NewInteraction.model_validate(note_of(run, message))
+    interaction = domain.build(
+        given, identity=ids.interaction_id(given.channel, run, "key", message.token), source=f"load-{run}", noted_by=None,
+        attachments=[], region="AU", now=now,
+    )  # fmt: skip
+    return encode(
+        InteractionReceived(interaction=interaction),
+        source="ingest-direct",
+        time=now,
+        traceparent=tracing.new(),
+    )

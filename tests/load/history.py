@@ -1,0 +1,134 @@
+"""Years of history and a backlog, by SQL: what real traffic left in the databases is copied with new ids, further back in time."""
+
+import asyncio
+from typing import Any, NamedTuple
+
+from deploy.stack import Stack
+from tests.load.flow import Flow
+
+
+class Copied(NamedTuple):
+    """A table to copy. `changed` gives columns that a copy has otherwise; `only` says which rows are copied."""
+
+    service: str
+    table: str
+    changed: dict[str, str] = {}
+    only: str = "true"
+
+
+NUMBERS_APART = 10_000_000
+
+# `{k}` is the number of the copy. What is unique gets its number; ids are derived from the id and the number, so that
+# rows of one copy refer to each other in every database.
+TABLES = (
+    Copied("customer-profile", "customer"),
+    Copied("customer-profile", "identifier", {"key": "key || '-' || {k}", "value": "value || '-' || {k}"}),
+    Copied("customer-profile", "spoken"),
+    Copied(
+        "case-mgmt", "case_file",
+        {"number": f"number + {{k}}::bigint * {NUMBERS_APART}", "status": "'open'", "awaiting_answer_since": "null",
+         "queue": "null", "work_state": "'completed'", "due_at": "null"},
+    ),
+    Copied("case-mgmt", "channel_reference", {"reference": "reference || '-' || {k}"}),
+    Copied("case-mgmt", "case_interaction"),
+    Copied("case-mgmt", "case_entry", {"natural_key": "natural_key || '-' || {k}"}),
+    Copied("routing", "case_seen"),
+    Copied("routing", "work_item", {"state": "'completed'", "agent_id": "null", "completed_at": "changed_at"}),
+    Copied("routing", "clock", {"met_at": "started_at"}),
+    Copied("routing", "decision"),
+    Copied("ingest-direct", "interaction", {"idempotency_key": "idempotency_key || '-' || {k}"}),
+)  # fmt: skip
+WAITING = (
+    Copied("routing", "work_item", {"state": "'queued'", "agent_id": "null", "completed_at": "null"}),
+    Copied("routing", "clock", {"met_at": "null", "due_at": "now() + interval '1 day' + random() * interval '30 days'"}),
+)  # fmt: skip
+
+
+class History:
+    """Copies of what the databases hold when this is made, which is the first copy's origin for good."""
+
+    def __init__(self, stack: Stack, flow: Flow) -> None:
+        self._stack = stack
+        self._flow = flow
+        self._copies = 0
+        self._columns: dict[str, list[Any]] = {}
+
+    async def grow_to(self, interactions: int) -> int:
+        """Adds copies until case-mgmt holds about `interactions`; returns how many it holds."""
+        if not self._columns:
+            await self._keep_origin()
+        (row,) = await self._flow.ask("case-mgmt", "select count(*) as n from origin_case_interaction")
+        (now,) = await self._flow.ask("case-mgmt", "select count(*) as n from case_interaction")
+        more = max(0, round((interactions - now["n"]) / max(1, row["n"])))
+        if more:
+            for copied in TABLES:
+                await self._copy(copied, self._copies + 1, self._copies + more)
+            self._copies += more
+            await self._settle()
+        (now,) = await self._flow.ask("case-mgmt", "select count(*) as n from case_interaction")
+        held: int = now["n"]
+        return held
+
+    async def wait_to(self, items: int) -> int:
+        """Adds waiting work items, each with a running clock, until routing holds about `items`; returns how many wait."""
+        if not self._columns:
+            await self._keep_origin()
+        (row,) = await self._flow.ask("routing", "select count(*) as n from origin_work_item")
+        waiting = "select count(*) as n from work_item where state = 'queued'"
+        (now,) = await self._flow.ask("routing", waiting)
+        more = max(0, round((items - now["n"]) / max(1, row["n"])))
+        if more:
+            for copied in WAITING:
+                await self._copy(copied, self._copies + 1, self._copies + more)
+            await self._flow.ask(
+                "routing",
+                "insert into timer (kind, subject, due_at) select 'sla-breach', clock_id, due_at from clock "
+                "where met_at is null and cancelled_at is null on conflict do nothing",
+            )
+            self._copies += more
+            await self._settle()
+        (now,) = await self._flow.ask("routing", waiting)
+        held: int = now["n"]
+        return held
+
+    async def _keep_origin(self) -> None:
+        for copied in TABLES:
+            await self._flow.ask(
+                copied.service, f"create unlogged table origin_{copied.table} as select * from {copied.table}"
+            )
+            columns = await self._flow.ask(
+                copied.service,
+                "select column_name, data_type, is_identity = 'YES' or is_generated = 'ALWAYS' as made "
+                "from information_schema.columns where table_name = $1",
+                copied.table,
+            )
+            self._columns[copied.table] = [c for c in columns if not c["made"]]
+
+    async def _copy(self, copied: Copied, first: int, last: int) -> None:
+        columns = self._columns[copied.table]
+        names = ", ".join(column["column_name"] for column in columns)
+        values = ", ".join(_value(column, copied.changed) for column in columns)
+        await self._flow.ask(
+            copied.service,
+            f"insert into {copied.table} ({names}) select {values} from origin_{copied.table} "
+            "cross join generate_series($1::int, $2::int) as k(k) order by k",
+            first,
+            last,
+        )
+
+    async def _settle(self) -> None:
+        """What autovacuum would have done over those years."""
+        for service in sorted({copied.service for copied in TABLES}):
+            await self._flow.ask(service, "vacuum analyze")
+        await asyncio.to_thread(self._stack.postgres.sql, "postgres", "checkpoint")
+
+
+def _value(column: Any, changed: dict[str, str]) -> str:
+    name, kind = column["column_name"], column["data_type"]
+    if name in changed:
+        return changed[name].format(k="k.k")
+    if kind == "uuid":
+        return f"md5({name}::text || k.k)::uuid"
+    if kind == "timestamp with time zone":
+        return f"{name} - k.k * interval '1 hour'"
+    return str(name)
