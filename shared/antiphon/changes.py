@@ -15,7 +15,7 @@ from sqlalchemy import MetaData, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from antiphon import logs
-from antiphon.database import insert_rows, plumbing_tables
+from antiphon.database import Writes, plumbing_tables
 from antiphon.failures import is_passing
 from antiphon.listen import Listener
 
@@ -52,9 +52,16 @@ class Change(NamedTuple):
 Place = tuple[int, int]
 
 
+def put(writes: Writes, changes: Sequence[Change]) -> None:
+    """Adds changes to the log."""
+    writes.insert(_TABLE, [change._asdict() for change in changes])
+
+
 async def record(tx: AsyncConnection, changes: Sequence[Change]) -> None:
-    """Adds changes to the log, in one statement."""
-    await insert_rows(tx, _TABLE, [change._asdict() for change in changes])
+    """`put`, in a statement of its own."""
+    writes = Writes()
+    put(writes, changes)
+    await writes.send(tx)
 
 
 async def trim(engine: AsyncEngine, kept_for: timedelta, every: timedelta = timedelta(minutes=10)) -> None:
@@ -75,6 +82,7 @@ class ChangeFeed:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._readers: set[asyncio.Queue[tuple[Place, Change] | None]] = set()
+        self._joining = asyncio.Lock()
         self._place: Place = (0, 0)
 
     async def run(self) -> None:
@@ -82,10 +90,9 @@ class ChangeFeed:
         while True:
             try:
                 async with Listener(self._engine, "change_log") as woken:
-                    if self._place == (0, 0):
-                        self._place = await self._now()
                     while True:
-                        found = await self._read(self._place)
+                        # Nothing is read while nobody follows.
+                        found = await self._read(self._place) if self._readers else []
                         for place, change in found:
                             self._place = place
                             self._hand_out(place, change)
@@ -130,7 +137,11 @@ class ChangeFeed:
         The first event says where the stream begins, so that a desktop that has seen nothing can resume too.
         """
         reader: asyncio.Queue[tuple[Place, Change] | None] = asyncio.Queue(BEHIND)
-        self._readers.add(reader)
+        async with self._joining:
+            if not self._readers:
+                # Before the reader's own place, so that nothing falls between what it missed and what it is handed.
+                self._place = await self._now()
+            self._readers.add(reader)
         try:
             place = _place(last_event_id)
             if place is None or await self._too_old(place):

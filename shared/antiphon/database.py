@@ -4,6 +4,7 @@ SQLAlchemy Core on asyncpg. A transaction is opened at the edge (`async with eng
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 from pydantic_core import to_json
@@ -18,6 +19,8 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    TextClause,
+    event,
     func,
     text,
 )
@@ -25,6 +28,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.engine import Row
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import UserDefinedType
 
@@ -63,14 +67,21 @@ class Plumbing(NamedTuple):
 
 
 def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
-    """An engine for `url` (`postgresql+asyncpg://…`). Connections are checked before use, so a restart is survived."""
-    return create_async_engine(
+    """An engine for `url` (`postgresql+asyncpg://…`). A pooled connection that the server ended is not handed out."""
+    engine = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=5,
-        pool_pre_ping=True,
         connect_args={"server_settings": {"timezone": "UTC"}, "timeout": 10, "command_timeout": 60},
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
+    # The driver knows of a connection's end without asking: the pool's own pre-ping costs three round trips each time.
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
 
 
 def metadata() -> MetaData:
@@ -136,14 +147,64 @@ def plumbing_tables(of: MetaData) -> Plumbing:
     )
 
 
+_DIALECT = postgresql.dialect()
+
+
 def recordset(columns: Sequence[Column[Any]], parameter: str = "rows") -> str:
     """SQL that reads the JSON array bound to `parameter` as rows of `columns`, to stand in a FROM with an alias.
 
     Bind the parameter with `as_json(rows)`: one parameter, however many rows.
     """
-    dialect = postgresql.dialect()
-    typed = ", ".join(f"{_quoted(column.name)} {column.type.compile(dialect=dialect)}" for column in columns)
+    return _recordset(tuple(columns), parameter)
+
+
+@cache
+def _recordset(columns: tuple[Column[Any], ...], parameter: str) -> str:
+    typed = ", ".join(f"{_quoted(column.name)} {column.type.compile(dialect=_DIALECT)}" for column in columns)
     return f"(select * from jsonb_to_recordset(cast(:{parameter} as jsonb)) as given({typed}))"
+
+
+class Writes:
+    """Writes of one transaction that are sent as one statement, since a round trip costs more than most of them.
+
+    Their order among each other is not defined, and none of them sees what another wrote: a row is written by one of
+    them at most, and what must come first is sent first.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[str, dict[str, Any]]] = []
+
+    def add(self, statement: str, **given: Any) -> None:
+        """A statement that writes; `:{name}` in it is bound to `given[name]`."""
+        self._parts.append((statement, given))
+
+    def insert(self, table: Table, rows: Sequence[Mapping[str, Any]], *, then: str = "") -> None:
+        """Adds all rows, in their order; `then` is what follows, e.g. `on conflict do nothing`. See `insert_rows`."""
+        if rows:
+            self.add(_insert(table, tuple(rows[0]), then), rows=_rows(table, rows))
+
+    def update(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Gives rows that are there new values, by their primary key. Every row has the columns of the first."""
+        if rows:
+            self.add(_update(table, tuple(rows[0])), rows=_rows(table, rows))
+
+    async def send(self, tx: AsyncConnection, *, notify: str | None = None) -> None:
+        """Sends what was added, if anything, and then notifies the channel `notify` when the transaction commits."""
+        parts, self._parts = self._parts, []
+        if parts:
+            bound = {
+                f"{name}{n}": value for n, (_, given) in enumerate(parts) for name, value in given.items()
+            }
+            await tx.execute(_together(tuple((sql, tuple(given)) for sql, given in parts), notify), bound)
+
+
+@cache
+def _together(parts: tuple[tuple[str, tuple[str, ...]], ...], notify: str | None = None) -> TextClause:
+    numbered = [sql.format(**{name: f"{name}{n}" for name in names}) for n, (sql, names) in enumerate(parts)]
+    if len(numbered) == 1 and notify is None:
+        return text(numbered[0])
+    last = "select" if notify is None else f"select pg_notify('{notify}', '')"
+    return text(f"with {', '.join(f'w{n} as ({sql})' for n, sql in enumerate(numbered))} {last}")
 
 
 async def insert_rows(
@@ -155,17 +216,38 @@ async def insert_rows(
     """
     if not rows:
         return []
-    columns = [table.c[name] for name in rows[0]]
-    if binary := {column.name for column in columns if isinstance(column.type, LargeBinary)}:
-        rows = [{name: _hex(row[name]) if name in binary else row[name] for name in row} for row in rows]
-    names = ", ".join(_quoted(column.name) for column in columns)
-    result = await tx.execute(
-        text(
-            f"insert into {_quoted(table.name)} ({names}) select {names} from {recordset(columns)} r {then}"
-        ),
-        {"rows": as_json(rows)},
-    )
+    statement = _together(((_insert(table, tuple(rows[0]), then), ("rows",)),))
+    result = await tx.execute(statement, {"rows0": _rows(table, rows)})
     return result.all() if result.returns_rows else []
+
+
+async def update_rows(tx: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Gives rows that are there new values, by their primary key, in one statement. Every row has the columns of the first."""
+    writes = Writes()
+    writes.update(table, rows)
+    await writes.send(tx)
+
+
+@cache
+def _insert(table: Table, columns: tuple[str, ...], then: str) -> str:
+    names = ", ".join(_quoted(name) for name in columns)
+    given = recordset([table.c[name] for name in columns], "{rows}")
+    return f"insert into {_quoted(table.name)} ({names}) select {names} from {given} r {then}"
+
+
+@cache
+def _update(table: Table, columns: tuple[str, ...]) -> str:
+    key = [column.name for column in table.primary_key]
+    new = ", ".join(f"{_quoted(name)} = r.{_quoted(name)}" for name in columns if name not in key)
+    given = recordset([table.c[name] for name in columns], "{rows}")
+    same = " and ".join(f"t.{_quoted(name)} = r.{_quoted(name)}" for name in key)
+    return f"update {_quoted(table.name)} t set {new} from {given} r where {same}"
+
+
+def _rows(table: Table, rows: Sequence[Mapping[str, Any]]) -> str:
+    if binary := {name for name in rows[0] if isinstance(table.c[name].type, LargeBinary)}:
+        rows = [{name: _hex(row[name]) if name in binary else row[name] for name in row} for row in rows]
+    return as_json(rows)
 
 
 def _quoted(name: str) -> str:

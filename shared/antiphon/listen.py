@@ -1,6 +1,7 @@
 """Waking up: PostgreSQL's NOTIFY as something a task can wait for."""
 
 import asyncio
+import contextlib
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ class Listener:
         self._engine = engine
         self._channels = channels
         self._event = asyncio.Event()
+        self._heard: set[str] = set()
         self._connection: AsyncConnection | None = None
 
     async def __aenter__(self) -> Self:
@@ -36,19 +38,21 @@ class Listener:
             await self._connection.invalidate()
             await self._connection.close()
 
-    def _wake(self, *_: object) -> None:
+    def _wake(
+        self, _connection: object, _process: object = None, channel: str = "", _said: object = None
+    ) -> None:
+        self._heard.add(channel)
         self._event.set()
 
     def wake(self) -> None:
         """Wakes the waiter from inside the process."""
         self._event.set()
 
-    async def wait(self, timeout: float) -> None:  # noqa: ASYNC109 - a bound, not a failure
-        """Returns when notified since the last wait, or after `timeout` seconds."""
-        try:
+    async def wait(self, timeout: float) -> set[str]:  # noqa: ASYNC109 - a bound, not a failure
+        """Returns when notified since the last wait, or after `timeout` seconds: on which channels, none after a timeout."""
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._event.wait()
-        except TimeoutError:
-            return
-        finally:
-            self._event.clear()
+        self._event.clear()
+        heard, self._heard = self._heard, set()
+        return heard

@@ -76,11 +76,15 @@ class Relay:
         await producer.start()
         try:
             async with Listener(self._engine, "outbox", "dead_letter") as woken:
+                heard: set[str] = set()
                 while True:
-                    sent = await self._send_outbox(connection, producer)
-                    sent += await self._send_dead_letters(connection, producer)
-                    if not sent:
-                        await woken.wait(timeout=1)
+                    # What is committed from here on notifies us again.
+                    while await self._send_outbox(connection, producer) == MAX_BATCH:
+                        pass
+                    if heard != {"outbox"}:
+                        while await self._send_dead_letters(connection, producer):
+                            pass
+                    heard = await woken.wait(timeout=1)
         finally:
             # The lock belongs to the session: a pooled connection would keep it.
             with contextlib.suppress(Exception):

@@ -25,6 +25,7 @@ from antiphon.contracts.identified import (
 from antiphon.contracts.interactions import Interaction
 from antiphon.contracts.replies import ReplyFailed, ReplySent
 from antiphon.contracts.work import SlaBreached, SlaCancelled, SlaMet, WorkAccepted, WorkEvent, WorkState
+from antiphon.database import Writes
 from case_mgmt import store
 from case_mgmt.domain.case import Case, interaction_facts, joined, opened
 from case_mgmt.domain.states import Trigger
@@ -113,12 +114,14 @@ async def take(
     )
     for received in events:
         fold.take(received)
-    await fold.unit.write(tx)
-    await store.add_interactions(tx, fold.heard)
-    await store.add_references(tx, fold.references)
+    writes = Writes()
+    fold.unit.put_down(writes)
+    store.add_interactions(writes, fold.heard)
+    store.add_references(writes, fold.references)
+    store.finish_replies(writes, fold.finished)
+    await writes.send(tx)
     await store.edit_interactions(tx, list(fold.edited.values()))
     await store.delete_interactions(tx, fold.deleted)
-    await store.finish_replies(tx, fold.finished)
 
 
 def _later(event: Event) -> UUID | None:

@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.identified import CustomerFacts
-from antiphon.database import AnyRow, as_json, insert_rows, metadata, plumbing_tables, recordset
+from antiphon.database import AnyRow, Writes, as_json, metadata, plumbing_tables, recordset
 from case_mgmt.domain.case import Case
 
 METADATA = metadata()
@@ -172,6 +172,8 @@ async def recorded(tx: AsyncConnection, keys: Sequence[str]) -> set[str]:
 
 async def places(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
     """Where interactions are: interaction_id, case_id, interaction, reading."""
+    if not ids:
+        return {}
     return {row.interaction_id: row for row in await tx.execute(_PLACES, {"ids": list(ids)})}
 
 
@@ -210,42 +212,34 @@ async def numbers(tx: AsyncConnection, how_many: int) -> list[int]:
     return [row.number for row in await tx.execute(_NUMBERS, {"n": how_many})]
 
 
-async def add_cases(tx: AsyncConnection, cases: Sequence[Case]) -> None:
+def add_cases(writes: Writes, cases: Sequence[Case]) -> None:
     """Adds new cases."""
-    await insert_rows(tx, CASE, [_columns(case, _FIELDS) for case in cases])
+    writes.insert(CASE, [_columns(case, _FIELDS) for case in cases])
 
 
-async def change_cases(tx: AsyncConnection, cases: Sequence[Case]) -> None:
+def change_cases(writes: Writes, cases: Sequence[Case]) -> None:
     """Writes cases that `load` has locked."""
-    if cases:
-        names = ["case_id", *_CHANGING]
-        await tx.execute(
-            text(
-                f"update case_file c set {', '.join(f'{name} = r.{name}' for name in _CHANGING)} "
-                f"from {recordset([CASE.c[name] for name in names])} r where c.case_id = r.case_id"
-            ),
-            {"rows": as_json([_columns(case, names) for case in cases])},
-        )
+    writes.update(CASE, [_columns(case, ["case_id", *_CHANGING]) for case in cases])
 
 
 def _columns(case: Case, names: Sequence[str]) -> dict[str, Any]:
     return {name: getattr(case, name) for name in names}
 
 
-async def add_interactions(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+def add_interactions(writes: Writes, rows: Sequence[Mapping[str, Any]]) -> None:
     """Puts interactions on their cases."""
-    await insert_rows(tx, INTERACTION, rows, then="on conflict do nothing")
+    writes.insert(INTERACTION, rows, then="on conflict do nothing")
 
 
-async def add_references(tx: AsyncConnection, pairs: Sequence[tuple[str, UUID]]) -> None:
+def add_references(writes: Writes, pairs: Sequence[tuple[str, UUID]]) -> None:
     """Remembers which case a channel's id belongs to."""
     rows = [{"reference": reference, "case_id": case_id} for reference, case_id in sorted(set(pairs))]
-    await insert_rows(tx, REFERENCE, rows, then="on conflict do nothing")
+    writes.insert(REFERENCE, rows, then="on conflict do nothing")
 
 
-async def add_entries(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+def add_entries(writes: Writes, rows: Sequence[Mapping[str, Any]]) -> None:
     """Adds to the record."""
-    await insert_rows(tx, ENTRY, rows, then="on conflict do nothing")
+    writes.insert(ENTRY, rows, then="on conflict do nothing")
 
 
 async def edit_interactions(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -277,17 +271,11 @@ async def delete_interactions(tx: AsyncConnection, rows: Sequence[Mapping[str, A
 
 async def replies(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
     """Replies by id."""
+    if not ids:
+        return {}
     return {row.reply_id: row for row in await tx.execute(_REPLIES, {"ids": list(ids)})}
 
 
-async def finish_replies(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+def finish_replies(writes: Writes, rows: Sequence[Mapping[str, Any]]) -> None:
     """What became of replies (reply_id, state, finished_at, native_ids, reason)."""
-    if rows:
-        given = recordset([REPLY.c[name] for name in rows[0]])
-        await tx.execute(
-            text(
-                "update reply p set state = r.state, finished_at = r.finished_at, native_ids = r.native_ids, "
-                f"reason = r.reason from {given} r where p.reply_id = r.reply_id"
-            ),
-            {"rows": as_json(rows)},
-        )
+    writes.update(REPLY, rows)

@@ -12,6 +12,7 @@ from antiphon.changes import Change
 from antiphon.contracts import cases as said
 from antiphon.contracts.base import Actor, ActorKind, Event
 from antiphon.contracts.envelope import Outgoing, encode
+from antiphon.database import Writes
 from case_mgmt import store
 from case_mgmt.domain.case import Case
 
@@ -70,14 +71,20 @@ class Unit:
             )
         return after
 
-    async def write(self, tx: AsyncConnection) -> None:
-        """Writes all of it, in a constant number of statements."""
+    def put_down(self, writes: Writes) -> None:
+        """All of it."""
         touched = [self.cases[case_id] for case_id in sorted(self.touched)]
-        await store.add_cases(tx, [case for case in touched if case.case_id in self.added])
-        await store.change_cases(tx, [case for case in touched if case.case_id not in self.added])
-        await store.add_entries(tx, self.entries)
-        await outbox.publish(tx, self.outgoing)
-        await changes.record(tx, [_change(case) for case in touched])
+        store.add_cases(writes, [case for case in touched if case.case_id in self.added])
+        store.change_cases(writes, [case for case in touched if case.case_id not in self.added])
+        store.add_entries(writes, self.entries)
+        outbox.put(writes, self.outgoing)
+        changes.put(writes, [_change(case) for case in touched])
+
+    async def write(self, tx: AsyncConnection) -> None:
+        """Writes all of it, in one statement."""
+        writes = Writes()
+        self.put_down(writes)
+        await writes.send(tx)
 
 
 def _change(case: Case) -> Change:

@@ -29,6 +29,7 @@ from antiphon.contracts.interactions import (
     InteractionEdited,
     InteractionReceived,
 )
+from antiphon.database import Writes
 from customer_profile import domain, store
 from customer_profile.domain import WordReader
 
@@ -74,13 +75,17 @@ async def identify(tx: AsyncConnection, batch: Sequence[Received], words: WordRe
         for r in later
         if isinstance(r.event, InteractionEdited)
     ]
+    writes = Writes()
+    store.add_spoken(writes, [_spoken(r) for r in read])
+    if later:
+        await writes.send(tx)  # it may be about what this batch brought
     await _keep_later(tx, changed, [r.event for r in later if isinstance(r.event, InteractionDeleted)])
     customers = await store.records(tx, list({whose[identity] for identity in named}))
     outgoing = _tell_received(read, customers, now)
     outgoing += _tell_later(later, {id(r): reading for r, reading in changed}, whose, customers, now)
-    await outbox.publish(tx, outgoing)
-    await changes.record(
-        tx,
+    outbox.put(writes, outgoing)
+    changes.put(
+        writes,
         [
             Change(
                 "timeline",
@@ -93,6 +98,7 @@ async def identify(tx: AsyncConnection, batch: Sequence[Received], words: WordRe
             )
         ],
     )
+    await writes.send(tx)
 
 
 def _target(received: Received) -> UUID:
@@ -121,9 +127,6 @@ async def _resolve(
     owners = known | {link.key: link.customer_id for link in links}
     fresh = {link.customer_id for link in links} - set(known.values())
     strangers = {i.interaction_id: uuid4() for i in interactions if not domain.stated(i)}
-    await store.add_customers(
-        tx, [{"customer_id": customer, "since": now} for customer in sorted(fresh | set(strangers.values()))]
-    )
     fresh |= set(strangers.values())
     read: list[_Read] = []
     for received, interaction in zip(new, interactions, strict=True):
@@ -135,16 +138,15 @@ async def _resolve(
         tx, [c for r in read for c in domain.conflicts(r.interaction, owners, r.resolution.customer_id)], now
     )
     linked = {link.customer_id for link in links}
-    named = await _count(tx, read)
+    named = await _count(tx, read, fresh, now)
     for r in read:
         customer = r.resolution.customer_id
         r.changed.extend(["identifiers"] * (customer in linked) + ["name"] * (customer in named))
-    await store.add_spoken(tx, [_spoken(r) for r in read])
     return read
 
 
-async def _count(tx: AsyncConnection, read: Sequence[_Read]) -> set[UUID]:
-    """Counts what was said; returns the customers who got a name by it."""
+async def _count(tx: AsyncConnection, read: Sequence[_Read], fresh: set[UUID], now: datetime) -> set[UUID]:
+    """Counts what was said, making customers who are `fresh`; returns those who got a name by it."""
     counts = Counter(r.resolution.customer_id for r in read)
     names: dict[UUID, tuple[str, str]] = {}
     for r in read:
@@ -153,20 +155,19 @@ async def _count(tx: AsyncConnection, read: Sequence[_Read]) -> set[UUID]:
                 r.resolution.customer_id,
                 (r.interaction.speaker.name, f"interaction:{r.interaction.interaction_id}"),
             )
-    nameless = await store.lock_customers(tx, list(counts))
-    await store.count_spoken(
+    return await store.count_spoken(
         tx,
         [
             {
                 "customer_id": customer,
-                "interactions": count,
+                "since": now,
+                "interactions": counts[customer],
                 "name": names.get(customer, (None, None))[0],
                 "name_source": names.get(customer, (None, None))[1],
             }
-            for customer, count in sorted(counts.items())
+            for customer in sorted(fresh | set(counts))
         ],
     )
-    return nameless & set(names)
 
 
 def _spoken(r: _Read) -> dict[str, object]:

@@ -25,7 +25,16 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.customers import CustomerRecord, LinkedIdentifier
-from antiphon.database import AnyRow, as_json, insert_rows, metadata, plumbing_tables, recordset
+from antiphon.database import (
+    AnyRow,
+    Writes,
+    as_json,
+    insert_rows,
+    metadata,
+    plumbing_tables,
+    recordset,
+    update_rows,
+)
 from customer_profile.domain import Conflict, Link
 
 METADATA = metadata()
@@ -130,7 +139,7 @@ _SEEN = text(
     "select interaction_id, customer_id, account from spoken where interaction_id = any(:ids)"
 ).bindparams(_IDS)
 _LOCK = text(
-    "select customer_id, name from customer where customer_id = any(:ids) order by customer_id for update"
+    "select customer_id from customer where customer_id = any(:ids) order by customer_id for update"
 ).bindparams(_IDS)
 _RECORDS = text(
     """
@@ -200,30 +209,28 @@ async def settle_identifiers(tx: AsyncConnection, links: Sequence[Link]) -> None
     )
 
 
-async def add_customers(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Makes customers (customer_id, since)."""
-    await insert_rows(tx, CUSTOMER, rows, then="on conflict do nothing")
+async def lock_customers(tx: AsyncConnection, ids: Sequence[UUID]) -> None:
+    """Locks customers in id order: events about them are then written in commit order."""
+    await tx.execute(_LOCK, {"ids": sorted(ids)})
 
 
-async def lock_customers(tx: AsyncConnection, ids: Sequence[UUID]) -> set[UUID]:
-    """Locks customers in id order: events about them are then written in commit order. Returns those without a name."""
-    return {row.customer_id for row in await tx.execute(_LOCK, {"ids": sorted(ids)}) if row.name is None}
+async def count_spoken(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
+    """Adds to each customer's count (customer_id, since, interactions, name, name_source); makes those who are not there.
 
-
-async def count_spoken(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Adds to each customer's count, and gives a name to who has none: (customer_id, interactions, name, name_source)."""
-    if not rows:
-        return
-    given = recordset([CUSTOMER.c[n] for n in ("customer_id", "interactions", "name", "name_source")])
-    await tx.execute(
-        text(
-            "update customer c set interactions = c.interactions + r.interactions, revision = c.revision + 1, "
-            "name = coalesce(c.name, r.name), "
-            "name_source = case when c.name is null and r.name is not null then r.name_source else c.name_source end "
-            f"from {given} r where c.customer_id = r.customer_id"
-        ),
-        {"rows": as_json(rows)},
-    )
+    Gives a name to who has none, and returns who got one. Customers are locked in the order of `rows`, which is to be
+    that of their ids: events about them are then written in commit order, and two batches never wait for each other.
+    """
+    counted = await insert_rows(
+        tx, CUSTOMER, rows,
+        then="on conflict (customer_id) do update set interactions = customer.interactions + excluded.interactions, "
+        "revision = customer.revision + 1, name = coalesce(customer.name, excluded.name), name_source = case "
+        "when customer.name is null and excluded.name is not null then excluded.name_source "
+        "else customer.name_source end returning customer_id, name_source",
+    )  # fmt: skip
+    given = {row["customer_id"]: row["name_source"] for row in rows}
+    return {
+        row.customer_id for row in counted if row.name_source and row.name_source == given[row.customer_id]
+    }
 
 
 async def records(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, tuple[CustomerRecord, int]]:
@@ -247,9 +254,9 @@ async def records(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, tuple[
     }
 
 
-async def add_spoken(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+def add_spoken(writes: Writes, rows: Sequence[Mapping[str, Any]]) -> None:
     """Adds interactions to timelines."""
-    await insert_rows(tx, SPOKEN, rows, then="on conflict do nothing")
+    writes.insert(SPOKEN, rows, then="on conflict do nothing")
 
 
 async def edit_spoken(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -289,16 +296,7 @@ async def delete_spoken(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) 
 
 async def note_cases(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Keeps which case an interaction is on (interaction_id, case_id, case_reference)."""
-    if not rows:
-        return
-    given = recordset([SPOKEN.c.interaction_id, SPOKEN.c.case_id, SPOKEN.c.case_reference])
-    await tx.execute(
-        text(
-            "update spoken s set case_id = r.case_id, case_reference = r.case_reference "
-            f"from {given} r where s.interaction_id = r.interaction_id"
-        ),
-        {"rows": as_json(rows)},
-    )
+    await update_rows(tx, SPOKEN, rows)
 
 
 async def add_conflicts(tx: AsyncConnection, conflicts: Sequence[Conflict], now: datetime) -> None:

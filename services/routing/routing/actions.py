@@ -25,6 +25,7 @@ from antiphon.contracts.cases import (
 from antiphon.contracts.interactions import Automation
 from antiphon.contracts.replies import ReplySent
 from antiphon.contracts.work import Decision, SlaMet, SlaStarted, SlaTarget, WorkQueued, WorkState
+from antiphon.database import update_rows
 from routing import store
 from routing.configurations import Configurations, InForce
 from routing.desk import SLA_TIMER, SYSTEM, Desk, Work, as_dict, clock_facts, facts
@@ -226,12 +227,12 @@ async def hear(
     force = await configurations.in_force(tx, now.date())
     seen = {case_id: as_dict(row) for case_id, row in (await store.lock_cases(tx, case_ids)).items()}
     heard = _Heard(Desk(now), force, seen)
-    heard.open = {case_id: as_dict(row) for case_id, row in (await store.open_work(tx, case_ids)).items()}
-    heard.last = {case_id: as_dict(row) for case_id, row in (await store.last_work(tx, case_ids)).items()}
+    # What was never heard of has neither work nor clocks.
+    known = [case_id for case_id in case_ids if seen[case_id]["revision"]]
+    heard.open = {case_id: as_dict(row) for case_id, row in (await store.open_work(tx, known)).items()}
+    heard.last = {case_id: as_dict(row) for case_id, row in (await store.last_work(tx, known)).items()}
     heard.last |= heard.open
-    heard.clocks = {
-        case_id: as_dict(row) for case_id, row in (await store.running_clocks(tx, case_ids)).items()
-    }
+    heard.clocks = {case_id: as_dict(row) for case_id, row in (await store.running_clocks(tx, known)).items()}
     items = [work["work_item_id"] for work in heard.open.values()]
     heard.offers = {item: as_dict(row) for item, row in (await store.pending_offers(tx, items)).items()}
     for received in batch:
@@ -242,4 +243,4 @@ async def hear(
             heard.answered(received.event)
     await heard.desk.write(tx)
     told = [{name: row[name] for name in ("case_id", "revision", "last_agent")} for row in seen.values()]
-    await store.change(tx, store.CASE_SEEN, told)
+    await update_rows(tx, store.CASE_SEEN, told)

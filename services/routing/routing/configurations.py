@@ -37,13 +37,13 @@ class Configurations:
 
     async def in_force(self, tx: AsyncConnection, today: date) -> InForce:
         """The newest version, as this transaction sees it. Raises NoConfigurationError."""
-        row = await store.latest_configuration(tx)
-        if row is None:
-            raise NoConfigurationError
-        stale = (
-            self._built_on is None or (today - self._built_on).days > 30
-        )  # the calendars' horizon moves on
-        if self._cached is None or self._cached.version != row.version or stale:
+        version = await store.version(tx)
+        # The calendars' horizon moves on.
+        stale = self._built_on is None or (today - self._built_on).days > 30
+        if self._cached is None or self._cached.version != version or stale:
+            row = await store.latest_configuration(tx)
+            if row is None:
+                raise NoConfigurationError
             configuration = read(row.source, f"configuration {row.version}")
             # Two weeks back: clocks may start from what was accepted during an outage.
             first = date.fromordinal(today.toordinal() - 14)

@@ -22,7 +22,7 @@ from antiphon.contracts.work import (
     WorkRequeued,
     WorkState,
 )
-from antiphon.database import AnyRow
+from antiphon.database import AnyRow, Writes
 from routing import store
 
 SERVICE = "routing"
@@ -149,17 +149,23 @@ class Desk:
         )
 
     async def write(self, tx: AsyncConnection) -> None:
-        """Writes all of it. The rows of the work items are locked by the caller."""
-        await store.insert_rows(tx, store.WORK, list(self.new_work.values()))
-        await store.change(tx, store.WORK, [w for i, w in self.work.items() if i not in self.new_work])
-        await store.change(tx, store.OFFER, self.ended_offers)
-        await store.insert_rows(tx, store.OFFER, self.new_offers)
-        await store.change(tx, store.CLOCK, self.clocks)
-        await store.insert_rows(tx, store.CLOCK, self.new_clocks)
-        await store.insert_rows(tx, store.DECISION, self.decisions)
-        await store.drop_timers(tx, self.dropped)
-        await store.set_timers(tx, self.timers)
-        await outbox.publish(tx, self.outgoing)
-        await changes.record(tx, self.noted)
-        if self.noted:
-            await store.wake(tx)
+        """Writes all of it in two statements. The rows of the work items are locked by the caller."""
+        # What ends makes room for what begins: one open work item a case, one pending offer a work item.
+        writes = Writes()
+        writes.update(store.WORK, [w for i, w in self.work.items() if i not in self.new_work])
+        writes.update(store.OFFER, self.ended_offers)
+        writes.update(store.CLOCK, self.clocks)
+        store.drop_timers(writes, self.dropped)
+        await writes.send(tx)
+        writes.insert(store.WORK, list(self.new_work.values()))
+        writes.insert(store.OFFER, self.new_offers)
+        writes.insert(store.CLOCK, self.new_clocks)
+        writes.insert(store.DECISION, self.decisions)
+        store.set_timers(writes, self.timers)
+        outbox.put(writes, self.outgoing)
+        changes.put(writes, self.noted)
+        states = {work["state"] for work in (*self.work.values(), *self.new_work.values())}
+        # There is work to offer, or an agent has room again.
+        await writes.send(
+            tx, notify=None if states.isdisjoint({WorkState.QUEUED, WorkState.COMPLETED}) else store.ASSIGN
+        )

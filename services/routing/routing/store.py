@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.database import AnyRow, as_json, insert_rows, metadata, plumbing_tables, recordset
+from antiphon.database import AnyRow, Writes, as_json, insert_rows, metadata, plumbing_tables, recordset
 
 METADATA = metadata()
 PLUMBING = plumbing_tables(METADATA)
@@ -150,6 +150,7 @@ CASE_SEEN = Table(
 )
 
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
+_VERSION = text("select max(version) from configuration")
 _LATEST = text("select version, sha256, source from configuration order by version desc limit 1")
 _LOCK_CASES = text(
     "with made as (insert into case_seen (case_id, revision) select unnest(:ids), 0 on conflict do nothing returning 1) "
@@ -192,12 +193,19 @@ WAITING = text(
     ) r on true
     """
 ).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
-_WAKE = text("select pg_notify('assign', '')")
+ASSIGN = "assign"
+_WAKE = text(f"select pg_notify('{ASSIGN}', '')")
 
 
 async def wake(tx: AsyncConnection) -> None:
     """Wakes the assignment when this transaction commits."""
     await tx.execute(_WAKE)
+
+
+async def version(tx: AsyncConnection) -> int | None:
+    """The version of the configuration in force."""
+    found: int | None = await tx.scalar(_VERSION)
+    return found
 
 
 async def latest_configuration(tx: AsyncConnection) -> AnyRow | None:
@@ -213,21 +221,29 @@ async def lock_cases(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Any
 
 async def open_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
     """The open work item of each case, locked."""
+    if not case_ids:
+        return {}
     return {row.case_id: row for row in await tx.execute(_OPEN, {"ids": list(case_ids)})}
 
 
 async def last_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
     """The newest work item of each case, open or not."""
+    if not case_ids:
+        return {}
     return {row.case_id: row for row in await tx.execute(_LAST, {"ids": list(case_ids)})}
 
 
 async def running_clocks(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
     """The first-response clock that runs on each case."""
+    if not case_ids:
+        return {}
     return {row.case_id: row for row in await tx.execute(_RUNNING, {"ids": list(case_ids)})}
 
 
 async def pending_offers(tx: AsyncConnection, work_item_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
     """The offer that is out for each work item."""
+    if not work_item_ids:
+        return {}
     return {row.work_item_id: row for row in await tx.execute(_PENDING, {"ids": list(work_item_ids)})}
 
 
@@ -251,38 +267,19 @@ async def upsert(tx: AsyncConnection, table: Table, rows: Sequence[Mapping[str, 
     await insert_rows(tx, table, rows, then=f"on conflict ({', '.join(key)}) do update set {changed}")
 
 
-async def change(tx: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Gives rows that are there new values, by their primary key."""
-    if not rows:
-        return
-    key = [column.name for column in table.primary_key]
-    rest = [name for name in rows[0] if name not in key]
-    await tx.execute(
-        text(
-            f"update {table.name} t set {', '.join(f'{name} = r.{name}' for name in rest)} "
-            f"from {recordset([table.c[name] for name in rows[0]])} r where {' and '.join(f't.{k} = r.{k}' for k in key)}"
-        ),
-        {"rows": as_json(rows)},
-    )
-
-
-async def set_timers(tx: AsyncConnection, timers: Sequence[tuple[str, UUID, datetime]]) -> None:
+def set_timers(writes: Writes, timers: Sequence[tuple[str, UUID, datetime]]) -> None:
     """Sets timers (kind, subject, due); one that is set already gets the new time."""
-    await upsert(
-        tx, TIMER, [{"kind": kind, "subject": subject, "due_at": due} for kind, subject, due in timers]
-    )
+    rows = [{"kind": kind, "subject": subject, "due_at": due} for kind, subject, due in timers]
+    writes.insert(TIMER, rows, then="on conflict (kind, subject) do update set due_at = excluded.due_at")
 
 
-async def drop_timers(tx: AsyncConnection, timers: Sequence[tuple[str, UUID]]) -> None:
+def drop_timers(writes: Writes, timers: Sequence[tuple[str, UUID]]) -> None:
     """Forgets timers."""
     if timers:
-        rows = [{"kind": kind, "subject": subject} for kind, subject in timers]
-        await tx.execute(
-            text(
-                f"delete from timer t using {recordset([TIMER.c.kind, TIMER.c.subject])} r "
-                "where t.kind = r.kind and t.subject = r.subject"
-            ),
-            {"rows": as_json(rows)},
+        given = recordset([TIMER.c.kind, TIMER.c.subject], "{rows}")
+        writes.add(
+            f"delete from timer t using {given} r where t.kind = r.kind and t.subject = r.subject",
+            rows=as_json([{"kind": kind, "subject": subject} for kind, subject in timers]),
         )
 
 

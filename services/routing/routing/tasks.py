@@ -22,13 +22,13 @@ async def assign_forever(
     """Runs assignment passes until cancelled: when woken, and once a second."""
     while True:
         try:
-            async with Listener(engine, "assign") as woken:
+            async with Listener(engine, store.ASSIGN) as woken:
                 while True:
                     async with engine.begin() as tx:
                         made = await assignment.assign(tx, configurations, again_after, clock())
                     if made:
                         LOG.info("offers made", offers=made)
-                    else:
+                    if made < assignment.MAX_PER_QUEUE:
                         await woken.wait(timeout=LOOK_ANYWAY_S)
         except Exception as error:
             if not is_passing(error):
