@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 from uuid import UUID, uuid4
 
 from sqlalchemy.dialects.postgresql import insert
@@ -23,6 +23,7 @@ from antiphon.problems import Problem, not_found
 from ingest_direct import domain, store
 
 SERVICE = "ingest-direct"
+OURS = get_args(domain.DirectChannel)
 
 
 class Noted(NamedTuple):
@@ -168,8 +169,9 @@ async def note_cases(tx: AsyncConnection, events: Sequence[CaseEvent]) -> None:
             "case_status": case.status,
             "case_revision": case.revision,
         }
-        by_case[case.case_id] = facts
-        if isinstance(event, CaseOpened | CaseInteractionAdded):
+        if not isinstance(event, CaseOpened):
+            by_case[case.case_id] = facts
+        if isinstance(event, CaseOpened | CaseInteractionAdded) and event.interaction.channel in OURS:
             identity = event.interaction.interaction_id
             by_interaction[identity] = {"interaction_id": identity, **facts}
     await store.note_cases(tx, list(by_interaction.values()), list(by_case.values()))

@@ -41,7 +41,7 @@ MAX_PER_QUEUE = 200
 def candidate(agent: Agent, row: AnyRow) -> Candidate:
     """An agent as the matching sees them."""
     return Candidate(
-        agent.id, frozenset(agent.queues), agent.skills, agent.capacity - row.load, row.load, row.idle_since
+        agent.id, agent.queues, agent.skills, agent.capacity - row.load, row.load, row.idle_since
     )
 
 
@@ -54,21 +54,15 @@ async def assign(
     force = await configurations.in_force(tx, now.date())
     known = force.configuration.agents_by_id
     present = await store.agents(tx)
-    free = [
-        agent
-        for agent_id, row in present.items()
-        if row.presence == Presence.AVAILABLE and agent_id in known
-        if (agent := candidate(known[agent_id], row)).free > 0
-    ]
-    queues = sorted({queue for agent in free for queue in agent.queues})
-    rows = await store.waiting(tx, queues, MAX_PER_QUEUE) if queues else []
-    if not rows:
-        return 0
     everyone = [
         candidate(known[agent_id], row)
         for agent_id, row in present.items()
         if row.presence == Presence.AVAILABLE and agent_id in known
     ]
+    queues = sorted({queue for agent in everyone if agent.free > 0 for queue in agent.queues})
+    rows = await store.waiting(tx, queues, MAX_PER_QUEUE) if queues else []
+    if not rows:
+        return 0
     items = [_waiting(row) for row in rows]
     pairs = dict(match(items, everyone, now, again_after))
     if not pairs:

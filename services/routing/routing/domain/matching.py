@@ -1,6 +1,6 @@
 """Who gets which work: the most urgent item first, each to the best agent who can take it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -23,7 +23,7 @@ class Candidate(NamedTuple):
     """An agent who is available: what they can do and how much they can still take."""
 
     agent_id: str
-    queues: frozenset[str]
+    queues: Collection[str]
     skills: Mapping[str, int]
     free: int
     load: int
@@ -36,15 +36,17 @@ def urgency(item: Waiting) -> tuple[bool, float, int, datetime]:
     return item.due_at is None, due, -item.priority, item.queued_at
 
 
+def lacking(item: Waiting, agent: Candidate) -> list[str]:
+    """The skills, with their level, that the item needs and the agent does not have."""
+    return [f"{skill} {level}" for skill, level in item.needs.items() if agent.skills.get(skill, 0) < level]
+
+
 def why_not(item: Waiting, agent: Candidate) -> str | None:
     """Why an available agent can't take the item; None when they can."""
     if item.queue not in agent.queues:
         return "not in this queue"
-    lacking = [
-        f"{skill} {level}" for skill, level in item.needs.items() if agent.skills.get(skill, 0) < level
-    ]
-    if lacking:
-        return f"lacks {', '.join(lacking)}"
+    if lacks := lacking(item, agent):
+        return f"lacks {', '.join(lacks)}"
     return "no capacity" if agent.free < 1 else None
 
 
@@ -57,14 +59,16 @@ def match(
     """
     free = {agent.agent_id: agent.free for agent in agents}
     load = {agent.agent_id: agent.load for agent in agents}
+    suited: dict[tuple[str, tuple[tuple[str, int], ...]], list[Candidate]] = {}
     pairs: list[tuple[UUID, str]] = []
     for item in sorted(items, key=urgency):
-        able = [a for a in agents if why_not(item, a._replace(free=free[a.agent_id])) is None]
+        asked = item.queue, tuple(item.needs.items())
+        if asked not in suited:
+            suited[asked] = [a for a in agents if item.queue in a.queues and not lacking(item, a)]
+        able = [a for a in suited[asked] if free[a.agent_id] > 0]
         fresh = [a for a in able if a.agent_id not in item.refused]
         # Somebody fresh who is only busy now is worth waiting for.
-        others = any(
-            a.agent_id not in item.refused and why_not(item, a._replace(free=1)) is None for a in agents
-        )
+        others = any(a.agent_id not in item.refused for a in suited[asked])
         again = [] if others else [a for a in able if now - item.refused.get(a.agent_id, now) >= again_after]
         if chosen := fresh or again:
             best = min(
