@@ -1,8 +1,8 @@
 """Outgoing events: written in the transaction of what they tell, sent later by the relay."""
 
-import json
 from collections.abc import Sequence
 
+from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.envelope import Outgoing
@@ -31,7 +31,7 @@ def put(writes: Writes, events: Sequence[Outgoing]) -> None:
             topics=[event.topic for event in events],
             keys=[event.key for event in events],
             values=[event.value for event in events],
-            headers=[json.dumps(event.headers) for event in events],
+            headers=[to_json(event.headers).decode() for event in events],
         )
 
 

@@ -7,19 +7,20 @@ lead at once. Rows are deleted by their ids, never by a high-water mark: a lower
 import asyncio
 import base64
 import contextlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
 from aiokafka import AIOKafkaProducer
-from sqlalchemy import text
+from pydantic_core import from_json
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from antiphon import logs, metrics
 from antiphon.clock import Clock
 from antiphon.contracts.topics import dead_letter_topic
-from antiphon.database import AnyRow
+from antiphon.database import AnyRow, driver_of, fetch_by
 from antiphon.failures import is_passing
 from antiphon.listen import Listener
 
@@ -31,7 +32,7 @@ MAX_RECORD_BYTES = 16 * 1024 * 1024
 REQUEST_BYTES = 64 * 1024
 
 _NEXT = text("select id, topic, key, value, headers, created_at from outbox order by id limit :limit")
-_DELETE = text("delete from outbox where id = any(:ids)")
+_DELETE = text("delete from outbox where id = any(:ids)").bindparams(bindparam("ids", type_=ARRAY(BIGINT)))
 _DEAD = text(
     'select id, topic, partition, "offset", key, value, headers, reason, at from dead_letter '
     "where published_at is null order by id limit 100"
@@ -92,13 +93,14 @@ class Relay:
             await producer.stop()
 
     async def _send_outbox(self, connection: AsyncConnection, producer: AIOKafkaProducer) -> int:
-        rows = (await connection.execute(_NEXT, {"limit": MAX_BATCH})).all()
+        driver = driver_of(connection)
+        rows = await fetch_by(driver, _NEXT, {"limit": MAX_BATCH})
         metrics.OUTBOX_AGE.set(_age(rows[0].created_at, self._clock()) if rows else 0)
         if not rows:
             return 0
-        records = [(row.topic, row.key.encode(), bytes(row.value), _headers(row)) for row in rows]
+        records = [(row.topic, row.key.encode(), row.value, _headers(row)) for row in rows]
         await self._send_all(producer, records, oldest=str(rows[0].id))
-        await connection.execute(_DELETE, {"ids": [row.id for row in rows]})
+        await fetch_by(driver, _DELETE, {"ids": [row.id for row in rows]})
         for topic, count in Counter(row.topic for row in rows).items():
             metrics.EVENTS_PUBLISHED.labels(topic).inc(count)
         return len(rows)
@@ -146,7 +148,7 @@ def _age(since: datetime, now: datetime) -> float:
 
 
 def _headers(row: AnyRow) -> list[tuple[str, bytes]]:
-    return [(name, value.encode()) for name, value in json.loads(row.headers).items()]
+    return [(name, value.encode()) for name, value in from_json(row.headers).items()]
 
 
 def _original(row: AnyRow) -> list[tuple[str, bytes]]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, MetaData, Table, Text, Uuid, func, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.database import insert_rows
+from antiphon.database import Writes, insert_rows
 
 
 class Outcome(StrEnum):
@@ -47,8 +47,13 @@ def delivery_table(of: MetaData) -> Table:
 _TABLE = delivery_table(MetaData())
 
 
+def put(writes: Writes, deliveries: Sequence[Mapping[str, Any]]) -> None:
+    """Adds deliveries (interaction_id, outcome, reason, via)."""
+    writes.insert(_TABLE, deliveries)
+
+
 async def count_deliveries(tx: AsyncConnection, deliveries: Sequence[Mapping[str, Any]]) -> None:
-    """Adds deliveries (interaction_id, outcome, reason, via) in the transaction of their effect."""
+    """`put`, in a statement of its own."""
     await insert_rows(tx, _TABLE, deliveries)
 
 

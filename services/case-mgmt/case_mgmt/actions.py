@@ -66,7 +66,15 @@ async def take(
     customers = {r.event.customer.customer_id for r in batch if isinstance(r.event, Identified)}
     await store.hold_customers(tx, list(customers))
     fresh = {natural_key(received): received for received in batch}
-    for key in await store.recorded(tx, list(fresh)):
+    refs = {
+        ref
+        for r in batch
+        if isinstance(r.event, IdentifiedInteractionReceived)
+        for ref in (r.event.interaction.thread.native_id, *r.event.interaction.thread.answers)
+    }
+    opening = sum(isinstance(r.event, IdentifiedInteractionReceived) for r in fresh.values())
+    found = await store.look(tx, list(fresh), list(refs), opening)
+    for key in found.recorded:
         del fresh[key]
     if not fresh:
         return
@@ -74,14 +82,8 @@ async def take(
     heard = [r.event for r in events if isinstance(r.event, IdentifiedInteractionReceived)]
     later = [_later(r.event) for r in events if _later(r.event) is not None]
     places = await store.places(tx, [identity for identity in later if identity])
-    refs = {
-        ref
-        for event in heard
-        for ref in (event.interaction.thread.native_id, *event.interaction.thread.answers)
-    }
-    by_reference = await store.referred(tx, list(refs)) if refs else {}
     numbers = {n for event in heard if (n := number_in(event.interaction.thread.case_token)) is not None}
-    wanted = {case_id for found in by_reference.values() for case_id in found}
+    wanted = {case_id for cases in found.by_reference.values() for case_id in cases}
     wanted |= {row.case_id for row in places.values()}
     wanted |= {r.event.work.case_id for r in events if isinstance(r.event, WorkEvent)}
     wanted |= {r.event.case_id for r in events if isinstance(r.event, ReplySent | ReplyFailed)}
@@ -97,11 +99,11 @@ async def take(
     fold = _Fold(
         Unit(cases, now),
         by_number={case.number: case.case_id for case in cases.values()},
-        by_reference=by_reference,
+        by_reference=found.by_reference,
         by_customer=by_customer,
         number_in=number_in,
         reopen_closed_within=reopen_closed_within,
-        new_numbers=await store.numbers(tx, len(heard)),
+        new_numbers=found.numbers,
         interactions={
             identity: (
                 row.case_id,

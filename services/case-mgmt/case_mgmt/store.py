@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.identified import CustomerFacts
-from antiphon.database import AnyRow, Writes, as_json, metadata, plumbing_tables, recordset
+from antiphon.database import AnyRow, Writes, as_json, fetch, mapping, metadata, plumbing_tables, recordset
 from case_mgmt.domain.case import Case
 
 METADATA = metadata()
@@ -137,13 +137,17 @@ _HOLD = text(
     "select count(pg_advisory_xact_lock(hashtextextended('customer:' || c.id, 0))) "
     "from (select id from unnest(:ids) as u (id) order by id) c"
 ).bindparams(_IDS)
-_RECORDED = text("select natural_key from case_entry where natural_key = any(:keys)").bindparams(_KEYS)
+_LOOK = text(
+    """
+    select 'entry' as what, natural_key as name, cast(null as uuid) as case_id, cast(null as bigint) as number
+    from case_entry where natural_key = any(:keys)
+    union all select 'reference', reference, case_id, null from channel_reference where reference = any(:references)
+    union all select 'number', null, null, nextval('case_number') from generate_series(1, :n)
+    """
+).bindparams(_KEYS, bindparam("references", type_=ARRAY(TEXT)), bindparam("n", type_=Integer))
 _PLACES = text(
     "select interaction_id, case_id, interaction, reading from case_interaction where interaction_id = any(:ids)"
 ).bindparams(_IDS)
-_REFERRED = text("select reference, case_id from channel_reference where reference = any(:keys)").bindparams(
-    _KEYS
-)
 _LOAD = text(
     f"select {', '.join(_READ)} from case_file where case_id = any(:ids) or number = any(:numbers) "
     "or (customer_id = any(:customers) and status in ('new', 'open', 'pending')) order by case_id for update"
@@ -152,7 +156,6 @@ _LOAD = text(
     bindparam("numbers", type_=ARRAY(BIGINT)),
     bindparam("customers", type_=ARRAY(PG_UUID(as_uuid=True))),
 )  # fmt: skip
-_NUMBERS = text("select nextval('case_number') as number from generate_series(1, :n)")
 _REPLIES = text("select * from reply where reply_id = any(:ids)").bindparams(_IDS)
 
 
@@ -162,35 +165,48 @@ async def hold_customers(tx: AsyncConnection, customers: Sequence[UUID]) -> None
     A case that is not there yet has no row to lock: without this, two replicas could each open one.
     """
     if customers:
-        await tx.execute(_HOLD, {"ids": list(customers)})
+        await fetch(tx, _HOLD, {"ids": list(customers)})
 
 
-async def recorded(tx: AsyncConnection, keys: Sequence[str]) -> set[str]:
-    """Which of these entries are on the record already."""
-    return {row.natural_key for row in await tx.execute(_RECORDED, {"keys": list(keys)})}
+class Found(NamedTuple):
+    """What the record knows of a batch: entries that are there, cases that know a reference, and new case numbers."""
+
+    recorded: set[str]
+    by_reference: dict[str, list[UUID]]
+    numbers: list[int]
+
+
+async def look(tx: AsyncConnection, keys: Sequence[str], references: Sequence[str], numbers: int) -> Found:
+    """Which entries are on the record, which cases know the references, and `numbers` new case numbers.
+
+    A number that is not used, or whose transaction fails, leaves a gap.
+    """
+    found = Found(set(), {}, [])
+    given = {"keys": list(keys), "references": list(references), "n": numbers}
+    for row in await fetch(tx, _LOOK, given):
+        match row.what:
+            case "entry":
+                found.recorded.add(row.name)
+            case "reference":
+                found.by_reference.setdefault(row.name, []).append(row.case_id)
+            case _:
+                found.numbers.append(row.number)
+    return found
 
 
 async def places(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
     """Where interactions are: interaction_id, case_id, interaction, reading."""
     if not ids:
         return {}
-    return {row.interaction_id: row for row in await tx.execute(_PLACES, {"ids": list(ids)})}
-
-
-async def referred(tx: AsyncConnection, references: Sequence[str]) -> dict[str, list[UUID]]:
-    """The cases that know each of the channel's references."""
-    found: dict[str, list[UUID]] = {}
-    for row in await tx.execute(_REFERRED, {"keys": list(references)}):
-        found.setdefault(row.reference, []).append(row.case_id)
-    return found
+    return {row.interaction_id: row for row in await fetch(tx, _PLACES, {"ids": list(ids)})}
 
 
 async def load(
     tx: AsyncConnection, ids: Sequence[UUID], numbers: Sequence[int] = (), customers: Sequence[UUID] = ()
 ) -> dict[UUID, Case]:
     """Cases by id, by number, and the unsettled ones of customers, locked in id order."""
-    rows = await tx.execute(_LOAD, {"ids": list(ids), "numbers": list(numbers), "customers": list(customers)})
-    return {row["case_id"]: case_of(row) for row in rows.mappings()}
+    given = {"ids": list(ids), "numbers": list(numbers), "customers": list(customers)}
+    return {row.case_id: case_of(mapping(row)) for row in await fetch(tx, _LOAD, given)}
 
 
 def case_of(row: Mapping[Any, Any]) -> Case:
@@ -203,13 +219,6 @@ def case_of(row: Mapping[Any, Any]) -> Case:
     )
     fields_of["customer"] = read(row["customer"])
     return Case(**fields_of)
-
-
-async def numbers(tx: AsyncConnection, how_many: int) -> list[int]:
-    """New case numbers. A transaction that fails leaves a gap."""
-    if not how_many:
-        return []
-    return [row.number for row in await tx.execute(_NUMBERS, {"n": how_many})]
 
 
 def add_cases(writes: Writes, cases: Sequence[Case]) -> None:
@@ -273,7 +282,7 @@ async def replies(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow
     """Replies by id."""
     if not ids:
         return {}
-    return {row.reply_id: row for row in await tx.execute(_REPLIES, {"ids": list(ids)})}
+    return {row.reply_id: row for row in await fetch(tx, _REPLIES, {"ids": list(ids)})}
 
 
 def finish_replies(writes: Writes, rows: Sequence[Mapping[str, Any]]) -> None:

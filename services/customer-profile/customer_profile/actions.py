@@ -58,9 +58,15 @@ async def identify(tx: AsyncConnection, batch: Sequence[Received], words: WordRe
     named = [*arrived, *(_target(r) for r in later)]
     if not named:
         return
-    seen = await store.seen(tx, named)
+    keys = {
+        i.key
+        for r in arrived.values()
+        if isinstance(r.event, InteractionReceived)
+        for i, _ in domain.stated(r.event.interaction)
+    }
+    seen, owners = await store.known(tx, named, list(keys))
     new = [r for identity, r in arrived.items() if identity not in seen]
-    read = await _resolve(tx, new, words, now)
+    customers, read = await _resolve(tx, new, owners, words, now)
     whose = {identity: row.customer_id for identity, row in seen.items()}
     whose |= {r.interaction.interaction_id: r.resolution.customer_id for r in read}
     accounts = {identity: row.account for identity, row in seen.items()}
@@ -80,7 +86,7 @@ async def identify(tx: AsyncConnection, batch: Sequence[Received], words: WordRe
     if later:
         await writes.send(tx)  # it may be about what this batch brought
     await _keep_later(tx, changed, [r.event for r in later if isinstance(r.event, InteractionDeleted)])
-    customers = await store.records(tx, list({whose[identity] for identity in named}))
+    customers |= await store.records(tx, list({whose[identity] for identity in named} - set(customers)))
     outgoing = _tell_received(read, customers, now)
     outgoing += _tell_later(later, {id(r): reading for r, reading in changed}, whose, customers, now)
     outbox.put(writes, outgoing)
@@ -109,14 +115,12 @@ def _target(received: Received) -> UUID:
 
 
 async def _resolve(
-    tx: AsyncConnection, new: Sequence[Received], words: WordReader, now: datetime
-) -> list[_Read]:
-    """Finds or makes the customers of interactions, and puts these on their timelines."""
+    tx: AsyncConnection, new: Sequence[Received], known: dict[str, UUID], words: WordReader, now: datetime
+) -> tuple[store.Records, list[_Read]]:
+    """Finds or makes the customers of interactions, `known` being the owners of what they state; counts what was said."""
     if not new:
-        return []
+        return {}, []
     interactions = [r.event.interaction for r in new if isinstance(r.event, InteractionReceived)]
-    keys = list({i.key for interaction in interactions for i, _ in domain.stated(interaction)})
-    known = await store.owners(tx, keys)
     links = domain.claims(interactions, known, iter(uuid4, None))
     won = await store.claim_identifiers(tx, links, now)
     if len(won) < len(links):
@@ -138,15 +142,17 @@ async def _resolve(
         tx, [c for r in read for c in domain.conflicts(r.interaction, owners, r.resolution.customer_id)], now
     )
     linked = {link.customer_id for link in links}
-    named = await _count(tx, read, fresh, now)
+    customers, named = await _count(tx, read, fresh, now)
     for r in read:
         customer = r.resolution.customer_id
         r.changed.extend(["identifiers"] * (customer in linked) + ["name"] * (customer in named))
-    return read
+    return customers, read
 
 
-async def _count(tx: AsyncConnection, read: Sequence[_Read], fresh: set[UUID], now: datetime) -> set[UUID]:
-    """Counts what was said, making customers who are `fresh`; returns those who got a name by it."""
+async def _count(
+    tx: AsyncConnection, read: Sequence[_Read], fresh: set[UUID], now: datetime
+) -> tuple[store.Records, set[UUID]]:
+    """Counts what was said, making customers who are `fresh`; returns them, and those who got a name by it."""
     counts = Counter(r.resolution.customer_id for r in read)
     names: dict[UUID, tuple[str, str]] = {}
     for r in read:
@@ -224,9 +230,6 @@ async def _keep_later(
     await store.delete_spoken(tx, [{"interaction_id": i, "deleted_at": at} for i, at in gone.items()])
 
 
-Customers = dict[UUID, tuple[CustomerRecord, int]]
-
-
 def facts(record: CustomerRecord, interactions: int) -> CustomerFacts:
     """A customer as later hops may ask about them."""
     return CustomerFacts(
@@ -239,7 +242,7 @@ def facts(record: CustomerRecord, interactions: int) -> CustomerFacts:
     )
 
 
-def _tell_received(read: Sequence[_Read], customers: Customers, now: datetime) -> list[Outgoing]:
+def _tell_received(read: Sequence[_Read], customers: store.Records, now: datetime) -> list[Outgoing]:
     outgoing: list[Outgoing] = []
     left = Counter(r.resolution.customer_id for r in read)
     told: set[UUID] = set()
@@ -269,7 +272,7 @@ def _tell_later(
     later: Sequence[Received],
     readings: dict[int, Reading],
     whose: dict[UUID, UUID],
-    customers: Customers,
+    customers: store.Records,
     now: datetime,
 ) -> list[Outgoing]:
     outgoing: list[Outgoing] = []

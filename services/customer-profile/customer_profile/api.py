@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import delete, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -22,7 +22,7 @@ from antiphon.contracts.interactions import Identifier
 from antiphon.database import AnyRow
 from antiphon.pages import Page
 from antiphon.problems import Problem, not_found, problems
-from antiphon.web import Body, Words
+from antiphon.web import Body, Moment, Words
 from customer_profile import actions, store
 
 Reader = Annotated[Identity, Depends(require(*STAFF))]
@@ -235,7 +235,7 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, region: str) 
     @routes.get("/customers/{customer_id}/timeline", tags=["customers"], responses=problems(400, 404))
     async def timeline(
         customer_id: UUID, who: Reader, cursor: Cursor = None, limit: Limit = 50,
-        channel: Annotated[Words | None, Query(max_length=50)] = None, since: AwareDatetime | None = None,
+        channel: Annotated[Words | None, Query(max_length=50)] = None, since: Moment | None = None,
     ) -> Page[Spoken]:  # fmt: skip
         """Everything this customer said, on every channel, newest first."""
         del who

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -29,6 +29,7 @@ from antiphon.database import (
     AnyRow,
     Writes,
     as_json,
+    fetch,
     insert_rows,
     metadata,
     plumbing_tables,
@@ -135,36 +136,46 @@ _KEYS = bindparam("keys", type_=ARRAY(TEXT))
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
 
 _OWNERS = text("select key, customer_id from identifier where key = any(:keys)").bindparams(_KEYS)
-_SEEN = text(
-    "select interaction_id, customer_id, account from spoken where interaction_id = any(:ids)"
-).bindparams(_IDS)
+_KNOWN = text(
+    """
+    select null as key, interaction_id, customer_id, account from spoken where interaction_id = any(:ids)
+    union all select key, null, customer_id, null from identifier where key = any(:keys)
+    """
+).bindparams(_IDS, _KEYS)
 _LOCK = text(
     "select customer_id from customer where customer_id = any(:ids) order by customer_id for update"
 ).bindparams(_IDS)
-_RECORDS = text(
-    """
-    select c.customer_id, c.name, c.labels, c.since, c.interactions, c.revision, i.identifiers
-    from customer c
-    left join lateral (
+_LINKED = """(
         select json_agg(json_build_object('kind', kind, 'value', value, 'stated_by', stated_by, 'source', source,
-                                          'linked_at', linked_at) order by linked_at, key) as identifiers
-        from identifier where customer_id = c.customer_id
-    ) i on true
-    where c.customer_id = any(:ids)
-    """
+                                          'linked_at', linked_at) order by linked_at, key)
+        from identifier i where i.customer_id = {customer}.customer_id
+    ) as identifiers"""
+_COLUMNS = "customer_id, name, labels, since, interactions, revision"
+_RECORDS = text(
+    f"select {_COLUMNS}, {_LINKED.format(customer='c')} from customer c where customer_id = any(:ids)"
 ).bindparams(_IDS)
+
+
+class Known(NamedTuple):
+    """What is there of what a batch names: interactions on timelines, and the owners of identifiers."""
+
+    seen: dict[UUID, AnyRow]
+    owners: dict[str, UUID]
 
 
 async def owners(tx: AsyncConnection, keys: Sequence[str]) -> dict[str, UUID]:
     """Whose each identifier is; unknown ones are absent."""
-    rows = await tx.execute(_OWNERS, {"keys": list(keys)})
+    rows = await fetch(tx, _OWNERS, {"keys": list(keys)})
     return {row.key: row.customer_id for row in rows}
 
 
-async def seen(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
-    """Which of these interactions are on the timeline already: interaction_id, customer_id, account."""
-    rows = await tx.execute(_SEEN, {"ids": list(ids)})
-    return {row.interaction_id: row for row in rows}
+async def known(tx: AsyncConnection, ids: Sequence[UUID], keys: Sequence[str]) -> Known:
+    """Which interactions are on the timeline already (interaction_id, customer_id, account), and whose each identifier is."""
+    rows = await fetch(tx, _KNOWN, {"ids": list(ids), "keys": list(keys)})
+    return Known(
+        {row.interaction_id: row for row in rows if row.key is None},
+        {row.key: row.customer_id for row in rows if row.key is not None},
+    )
 
 
 async def claim_identifiers(tx: AsyncConnection, links: Sequence[Link], now: datetime) -> set[str]:
@@ -214,44 +225,47 @@ async def lock_customers(tx: AsyncConnection, ids: Sequence[UUID]) -> None:
     await tx.execute(_LOCK, {"ids": sorted(ids)})
 
 
-async def count_spoken(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
+Records = dict[UUID, tuple[CustomerRecord, int]]
+
+
+async def count_spoken(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> tuple[Records, set[UUID]]:
     """Adds to each customer's count (customer_id, since, interactions, name, name_source); makes those who are not there.
 
-    Gives a name to who has none, and returns who got one. Customers are locked in the order of `rows`, which is to be
-    that of their ids: events about them are then written in commit order, and two batches never wait for each other.
+    Gives a name to who has none. Returns the customers as they are then, and who got a name. They are locked in the
+    order of `rows`, which is to be that of their ids: events about them are then written in commit order, and two
+    batches never wait for each other.
     """
     counted = await insert_rows(
         tx, CUSTOMER, rows,
         then="on conflict (customer_id) do update set interactions = customer.interactions + excluded.interactions, "
         "revision = customer.revision + 1, name = coalesce(customer.name, excluded.name), name_source = case "
         "when customer.name is null and excluded.name is not null then excluded.name_source "
-        "else customer.name_source end returning customer_id, name_source",
+        f"else customer.name_source end returning {_COLUMNS}, name_source, {_LINKED.format(customer='customer')}",
     )  # fmt: skip
     given = {row["customer_id"]: row["name_source"] for row in rows}
-    return {
+    named = {
         row.customer_id for row in counted if row.name_source and row.name_source == given[row.customer_id]
     }
+    return {row.customer_id: _record(row) for row in counted}, named
 
 
-async def records(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, tuple[CustomerRecord, int]]:
+async def records(tx: AsyncConnection, ids: Sequence[UUID]) -> Records:
     """Customers with their identifiers, and how often each has spoken."""
-    rows = await tx.execute(_RECORDS, {"ids": list(ids)})
-    return {
-        row.customer_id: (
-            CustomerRecord(
-                customer_id=row.customer_id,
-                name=row.name,
-                labels=row.labels,
-                identifiers=[
-                    LinkedIdentifier.model_validate(identifier) for identifier in row.identifiers or []
-                ],
-                since=row.since,
-                revision=row.revision,
-            ),
-            row.interactions,
-        )
-        for row in rows
-    }
+    if not ids:
+        return {}
+    return {row.customer_id: _record(row) for row in await fetch(tx, _RECORDS, {"ids": list(ids)})}
+
+
+def _record(row: AnyRow) -> tuple[CustomerRecord, int]:
+    record = CustomerRecord(
+        customer_id=row.customer_id,
+        name=row.name,
+        labels=row.labels,
+        identifiers=[LinkedIdentifier.model_validate(identifier) for identifier in row.identifiers or []],
+        since=row.since,
+        revision=row.revision,
+    )
+    return record, row.interactions
 
 
 def add_spoken(writes: Writes, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -18,7 +18,7 @@ from antiphon.contracts.cases import CaseEvent, CaseInteractionAdded, CaseOpened
 from antiphon.contracts.envelope import encode
 from antiphon.contracts.interactions import Attachment, InteractionReceived
 from antiphon.contracts.replies import FailureOutcome, ReplyEvent, ReplyFailed, ReplyRequested, ReplySent
-from antiphon.database import AnyRow
+from antiphon.database import AnyRow, Writes
 from antiphon.problems import Problem, not_found
 from ingest_direct import domain, store
 
@@ -78,28 +78,30 @@ async def note_interaction(
             "accepted_at": now,
         },
     )
-    row = await store.earlier(tx, who.subject, key, identity)
+    row = fresh or await store.earlier(tx, who.subject, key, identity)
     if row is None:
         raise not_found("interaction")
+    writes = Writes()
     if fresh:
         _require_all(given.attachments, files)
         event = InteractionReceived(interaction=interaction)
-        await outbox.publish(
-            tx,
-            [
-                encode(
-                    event, source=SERVICE, time=now, traceparent=tracing.current(),
-                    event_id=ids.event_id(event.type, str(identity)),
-                )
-            ],
+        told = encode(
+            event, source=SERVICE, time=now, traceparent=tracing.current(),
+            event_id=ids.event_id(event.type, str(identity)),
         )  # fmt: skip
+        outbox.put(writes, [told])
     elif row.body_sha256 != digest:
         raise Problem(409, "Conflict", "This key or external id was used for another interaction.")
     outcome = tally.Outcome.ACCEPTED if fresh else tally.Outcome.DUPLICATE
-    await tally.count_deliveries(
-        tx, [{"interaction_id": row.interaction_id, "outcome": outcome, "reason": None, "via": given.channel}]
-    )
-    return Noted(row, repeated=not fresh)
+    delivery = {
+        "interaction_id": row.interaction_id,
+        "outcome": outcome,
+        "reason": None,
+        "via": given.channel,
+    }
+    tally.put(writes, [delivery])
+    await writes.send(tx)
+    return Noted(row, repeated=fresh is None)
 
 
 def _require_all(wanted: Sequence[UUID], found: Sequence[AnyRow]) -> None:

@@ -84,12 +84,10 @@ REPLY = Table(
 )
 
 
-async def claim(tx: AsyncConnection, row: Mapping[str, Any]) -> bool:
-    """Adds the interaction; False when the same id or the same key of the same source is there."""
-    added = await tx.execute(
-        insert(INTERACTION).values(row).on_conflict_do_nothing().returning(INTERACTION.c.interaction_id)
-    )
-    return added.one_or_none() is not None
+async def claim(tx: AsyncConnection, row: Mapping[str, Any]) -> AnyRow | None:
+    """Adds the interaction and returns it; None when the same id or the same key of the same source is there."""
+    added = await tx.execute(insert(INTERACTION).values(row).on_conflict_do_nothing().returning(INTERACTION))
+    return added.one_or_none()
 
 
 async def earlier(tx: AsyncConnection, source: str, key: str, interaction_id: UUID) -> AnyRow | None:

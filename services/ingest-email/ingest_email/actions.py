@@ -7,13 +7,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import ids, outbox, tracing
+from antiphon import ids, outbox, tally, tracing
 from antiphon.contracts.base import Event
 from antiphon.contracts.envelope import Outgoing, encode
 from antiphon.contracts.interactions import InteractionReceived
 from antiphon.contracts.replies import FailureOutcome, ReplyFailed, ReplyRequested, ReplySent
-from antiphon.database import AnyRow, insert_rows
-from antiphon.tally import Outcome, count_deliveries
+from antiphon.database import AnyRow, Writes, insert_rows
+from antiphon.tally import Outcome
 from ingest_email import store
 from ingest_email.domain.accounts import OurMail
 from ingest_email.domain.attempts import Ended, State, Verdict
@@ -35,15 +35,18 @@ async def keep_mail(tx: AsyncConnection, raw: bytes, read: ReadMail, via: str) -
     interaction = read.interaction
     is_new = await store.add_mail(tx, _mail_row(raw, read))
     outcome = Outcome.ACCEPTED if is_new else Outcome.DUPLICATE
+    writes = Writes()
     if is_new:
         await store.add_attachments(tx, _attachment_rows(read))
         event = InteractionReceived(interaction=interaction)
         event_id = ids.event_id(event.type, str(interaction.interaction_id))
-        await outbox.publish(tx, [_outgoing(event, interaction.accepted_at, event_id)])
+        outbox.put(writes, [_outgoing(event, interaction.accepted_at, event_id)])
         await _report_bounce(tx, read)
-    await count_deliveries(
-        tx, [{"interaction_id": interaction.interaction_id, "outcome": outcome, "reason": None, "via": via}]
+    tally.put(
+        writes,
+        [{"interaction_id": interaction.interaction_id, "outcome": outcome, "reason": None, "via": via}],
     )
+    await writes.send(tx)
     return outcome
 
 
@@ -100,7 +103,7 @@ async def _report_bounce(tx: AsyncConnection, read: ReadMail) -> None:
 
 async def set_aside(tx: AsyncConnection, reason: str, via: str) -> None:
     """Counts a mail that stays where it is, with the reason."""
-    await count_deliveries(
+    await tally.count_deliveries(
         tx, [{"interaction_id": None, "outcome": Outcome.SET_ASIDE, "reason": reason, "via": via}]
     )
 

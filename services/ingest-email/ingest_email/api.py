@@ -6,7 +6,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon import pages, tally
@@ -15,7 +15,7 @@ from antiphon.contracts.interactions import Automation, Interaction
 from antiphon.database import AnyRow
 from antiphon.pages import Page
 from antiphon.problems import not_found, problems
-from antiphon.web import create_app
+from antiphon.web import Moment, create_app
 from ingest_email import store
 from ingest_email.actions import SERVICE
 from ingest_email.domain.attempts import Ended, State
@@ -135,7 +135,7 @@ async def list_mails(
     defects: Annotated[
         bool | None, Query(description="Only mails that were broken, or only whole ones.")
     ] = None,
-    since: Annotated[AwareDatetime | None, Query(description="Only what was received then or later.")] = None,
+    since: Annotated[Moment | None, Query(description="Only what was received then or later.")] = None,
     cursor: Annotated[str | None, Query(max_length=500)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Page[MailSummary]:

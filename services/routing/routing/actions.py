@@ -25,7 +25,6 @@ from antiphon.contracts.cases import (
 from antiphon.contracts.interactions import Automation
 from antiphon.contracts.replies import ReplySent
 from antiphon.contracts.work import Decision, SlaMet, SlaStarted, SlaTarget, WorkQueued, WorkState
-from antiphon.database import update_rows
 from routing import store
 from routing.configurations import Configurations, InForce
 from routing.desk import SLA_TIMER, SYSTEM, Desk, Work, as_dict, clock_facts, facts
@@ -241,6 +240,7 @@ async def hear(
             heard.case(received.event)
         elif isinstance(received.event, ReplySent):
             heard.answered(received.event)
+    heard.desk.seen = [
+        {name: row[name] for name in ("case_id", "revision", "last_agent")} for row in seen.values()
+    ]
     await heard.desk.write(tx)
-    told = [{name: row[name] for name in ("case_id", "revision", "last_agent")} for row in seen.values()]
-    await update_rows(tx, store.CASE_SEEN, told)

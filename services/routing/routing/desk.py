@@ -22,7 +22,7 @@ from antiphon.contracts.work import (
     WorkRequeued,
     WorkState,
 )
-from antiphon.database import AnyRow, Writes
+from antiphon.database import AnyRow, Writes, mapping
 from routing import store
 
 SERVICE = "routing"
@@ -68,7 +68,7 @@ def clock_facts(clock: Mapping[str, Any]) -> Clock:
 
 def as_dict(row: AnyRow) -> dict[str, Any]:
     """A row as a value that can be changed."""
-    return dict(row._mapping)  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001 - SQLAlchemy's public name for it
+    return dict(mapping(row))
 
 
 @dataclass
@@ -86,6 +86,7 @@ class Desk:
     decisions: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     timers: list[tuple[str, UUID, datetime]] = field(default_factory=list[tuple[str, UUID, datetime]])
     dropped: list[tuple[str, UUID]] = field(default_factory=list[tuple[str, UUID]])
+    seen: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     outgoing: list[Outgoing] = field(default_factory=list[Outgoing])
     noted: list[Change] = field(default_factory=list[Change])
 
@@ -157,6 +158,7 @@ class Desk:
         writes.update(store.CLOCK, self.clocks)
         store.drop_timers(writes, self.dropped)
         await writes.send(tx)
+        writes.update(store.CASE_SEEN, self.seen)
         writes.insert(store.WORK, list(self.new_work.values()))
         writes.insert(store.OFFER, self.new_offers)
         writes.insert(store.CLOCK, self.new_clocks)

@@ -21,7 +21,16 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.database import AnyRow, Writes, as_json, insert_rows, metadata, plumbing_tables, recordset
+from antiphon.database import (
+    AnyRow,
+    Writes,
+    as_json,
+    fetch,
+    insert_rows,
+    metadata,
+    plumbing_tables,
+    recordset,
+)
 
 METADATA = metadata()
 PLUMBING = plumbing_tables(METADATA)
@@ -150,11 +159,17 @@ CASE_SEEN = Table(
 )
 
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
-_VERSION = text("select max(version) from configuration")
+_VERSION = text("select max(version) as version from configuration")
 _LATEST = text("select version, sha256, source from configuration order by version desc limit 1")
-_LOCK_CASES = text(
-    "with made as (insert into case_seen (case_id, revision) select unnest(:ids), 0 on conflict do nothing returning 1) "
-    "select count(*) from made"
+_HEAR_OF_CASES = text(
+    """
+    with made as (
+        insert into case_seen (case_id, revision) select unnest(:ids), 0 on conflict do nothing returning *
+    ), known as (
+        select * from case_seen where case_id = any(:ids) order by case_id for update
+    )
+    select * from made union all select * from known
+    """
 ).bindparams(_IDS)
 _CASES = text("select * from case_seen where case_id = any(:ids) order by case_id for update").bindparams(
     _IDS
@@ -204,7 +219,8 @@ async def wake(tx: AsyncConnection) -> None:
 
 async def version(tx: AsyncConnection) -> int | None:
     """The version of the configuration in force."""
-    found: int | None = await tx.scalar(_VERSION)
+    (row,) = await fetch(tx, _VERSION, {})
+    found: int | None = row.version
     return found
 
 
@@ -215,46 +231,50 @@ async def latest_configuration(tx: AsyncConnection) -> AnyRow | None:
 
 async def lock_cases(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
     """What was heard of these cases, locked in id order; made for those never heard of."""
-    await tx.execute(_LOCK_CASES, {"ids": sorted(ids)})
-    return {row.case_id: row for row in await tx.execute(_CASES, {"ids": list(ids)})}
+    given = {"ids": sorted(ids)}
+    found = {row.case_id: row for row in await fetch(tx, _HEAR_OF_CASES, given)}
+    if len(found) < len(ids):
+        # Another transaction made one and committed meanwhile: the next statement sees it.
+        found |= {row.case_id: row for row in await fetch(tx, _CASES, given)}
+    return found
 
 
 async def open_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
     """The open work item of each case, locked."""
     if not case_ids:
         return {}
-    return {row.case_id: row for row in await tx.execute(_OPEN, {"ids": list(case_ids)})}
+    return {row.case_id: row for row in await fetch(tx, _OPEN, {"ids": list(case_ids)})}
 
 
 async def last_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
     """The newest work item of each case, open or not."""
     if not case_ids:
         return {}
-    return {row.case_id: row for row in await tx.execute(_LAST, {"ids": list(case_ids)})}
+    return {row.case_id: row for row in await fetch(tx, _LAST, {"ids": list(case_ids)})}
 
 
 async def running_clocks(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
     """The first-response clock that runs on each case."""
     if not case_ids:
         return {}
-    return {row.case_id: row for row in await tx.execute(_RUNNING, {"ids": list(case_ids)})}
+    return {row.case_id: row for row in await fetch(tx, _RUNNING, {"ids": list(case_ids)})}
 
 
 async def pending_offers(tx: AsyncConnection, work_item_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
     """The offer that is out for each work item."""
     if not work_item_ids:
         return {}
-    return {row.work_item_id: row for row in await tx.execute(_PENDING, {"ids": list(work_item_ids)})}
+    return {row.work_item_id: row for row in await fetch(tx, _PENDING, {"ids": list(work_item_ids)})}
 
 
 async def agents(tx: AsyncConnection) -> dict[str, AnyRow]:
     """Every agent heard of: presence, since when, and the units of work they hold, counted from the work itself."""
-    return {row.agent_id: row for row in await tx.execute(_AGENTS)}
+    return {row.agent_id: row for row in await fetch(tx, _AGENTS, {})}
 
 
 async def waiting(tx: AsyncConnection, queues: Sequence[str], limit: int) -> Sequence[AnyRow]:
     """The most urgent work of each queue, locked; what another transaction holds is passed over."""
-    return (await tx.execute(WAITING, {"queues": list(queues), "limit": limit})).all()
+    return await fetch(tx, WAITING, {"queues": list(queues), "limit": limit})
 
 
 async def upsert(tx: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.contracts.base import Actor
@@ -21,6 +20,7 @@ from ingest_email.sender import Sender
 from ingest_email.settings import Settings
 from tests.integration.ingest_email.conftest import port_of
 from tests.integration.ingest_email.support import deliver, events, mail, now, until
+from tests.statements import counted
 
 Act = Callable[[SMTP, Envelope], Awaitable[str]]
 
@@ -287,13 +287,8 @@ async def test_a_batch_of_answers_costs_a_fixed_number_of_statements(
     engine: AsyncEngine, ours: OurMail, door: int
 ) -> None:
     request = await ask(engine, ours, door)
-    statements: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    event.listen(engine.sync_engine, "before_cursor_execute", note)
     batch = [request.model_copy(update={"reply_id": uuid4()}) for _ in range(250)]
     batch += [request.model_copy(update={"reply_id": uuid4(), "answers": uuid4()}) for _ in range(250)]
-    await take(engine, ours, *batch)
+    with counted(engine) as statements:
+        await take(engine, ours, *batch)
     assert len(statements) == 3

@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -30,6 +29,7 @@ from ingest_social.network import Said
 from ingest_social.settings import Settings
 from ingest_social.tasks import Follower, fetch_one, send_forever, send_one
 from tests.conftest import NewDatabase
+from tests.statements import counted
 from tests.waiting import until
 
 PASSWORD = "a password of the tests"
@@ -529,20 +529,13 @@ async def test_a_batch_of_posts_costs_a_fixed_number_of_statements(world: World)
     speaker = Speaker(address=Identifier(kind="did", value="did:plc:jo"))
 
     async def statements(count: int) -> int:
-        seen: list[str] = []
-
-        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-            seen.append(statement)
-
         changes = [
             Said(f"at://{uuid4()}", "cid", "3a", "jo", "words", [], None, utc_now(), {"text": "words"})
             for _ in range(count)
         ]
-        listening = world.engine.sync_engine
-        sqlalchemy_event.listen(listening, "before_cursor_execute", note)
-        async with world.engine.begin() as tx:
-            await actions.take(tx, world.network, changes, {"jo": speaker}, utc_now())
-        sqlalchemy_event.remove(listening, "before_cursor_execute", note)
+        with counted(world.engine) as seen:
+            async with world.engine.begin() as tx:
+                await actions.take(tx, world.network, changes, {"jo": speaker}, utc_now())
         return len(seen)
 
     assert await statements(500) == await statements(1) < 10

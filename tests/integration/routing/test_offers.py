@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import event as sa_event
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -23,6 +22,7 @@ from deploy.site import EXAMPLE
 from routing import actions, assignment, store
 from routing.configurations import Configurations
 from tests.conftest import NewDatabase
+from tests.statements import counted
 
 AGAIN = timedelta(seconds=60)
 
@@ -262,15 +262,9 @@ async def test_a_batch_of_500_takes_as_many_statements_as_one_of_5(desk: Desk) -
     await desk.hear(opened(5000, desk.now))  # the first to need the configuration reads it
     counts: list[int] = []
     for start, size in ((1, 5), (1000, 500)):
-        seen: list[str] = []
-
-        def note(*given: Any, seen: list[str] = seen) -> None:
-            seen.append(given[2])
-
-        sa_event.listen(desk.engine.sync_engine, "before_cursor_execute", note)
-        await desk.hear(*(opened(start + n, desk.now) for n in range(size)))
-        sa_event.remove(desk.engine.sync_engine, "before_cursor_execute", note)
-        counts.append(len(seen))
+        with counted(desk.engine) as statements:
+            await desk.hear(*(opened(start + n, desk.now) for n in range(size)))
+        counts.append(len(statements))
     assert counts[0] == counts[1]
     assert (await desk.rows("select count(*) as n from work_item"))[0].n == 506
 

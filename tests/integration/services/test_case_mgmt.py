@@ -5,7 +5,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import event as sa_event
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -20,6 +19,7 @@ from case_mgmt.domain import tokens
 from tests.conftest import NewDatabase
 from tests.integration.services.cases import AMARA, GRACE, SECRET, answer, hear, rows, the_case
 from tests.integration.services.events import identified
+from tests.statements import counted
 
 
 @pytest.fixture
@@ -152,15 +152,9 @@ async def test_a_batch_of_500_takes_as_many_statements_as_one_of_5(engine: Async
     counts: list[int] = []
     for size in (5, 500):
         events = [identified(uuid4(), answers=["<x@y>"]) for _ in range(size)]
-        seen: list[str] = []
-
-        def note(*given: Any, seen: list[str] = seen) -> None:
-            seen.append(given[2])
-
-        sa_event.listen(engine.sync_engine, "before_cursor_execute", note)
-        await hear(engine, *events)
-        sa_event.remove(engine.sync_engine, "before_cursor_execute", note)
-        counts.append(len(seen))
+        with counted(engine) as statements:
+            await hear(engine, *events)
+        counts.append(len(statements))
     assert counts[0] == counts[1]
     assert len(await rows(engine, "select 1 from case_file")) == 505
 

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import event as sa_event
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -23,6 +22,7 @@ from customer_profile.domain import WordReader
 from deploy.site import EXAMPLE
 from tests.conftest import NewDatabase
 from tests.integration.services.events import received, spoken
+from tests.statements import counted
 from tests.waiting import until
 
 WORDS = WordReader(organisation.load(EXAMPLE))
@@ -185,15 +185,9 @@ async def test_a_batch_of_500_takes_as_many_statements_as_one_of_5(engine: Async
     counts: list[int] = []
     for size in (6, 498):  # odd halves: both batches have conflicts too
         events = batch(size)
-        seen: list[str] = []
-
-        def note(*given: Any, seen: list[str] = seen) -> None:
-            seen.append(given[2])
-
-        sa_event.listen(engine.sync_engine, "before_cursor_execute", note)
-        await hear(engine, *events)
-        sa_event.remove(engine.sync_engine, "before_cursor_execute", note)
-        counts.append(len(seen))
+        with counted(engine) as statements:
+            await hear(engine, *events)
+        counts.append(len(statements))
     assert counts[0] == counts[1]
 
 

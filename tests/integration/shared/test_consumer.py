@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from sqlalchemy import event as sa_event
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -23,6 +22,7 @@ from antiphon.contracts.envelope import Outgoing, decode, encode
 from antiphon.relay import Relay
 from deploy.kafka import Kafka
 from tests.conftest import NewDatabase
+from tests.statements import counted
 from tests.waiting import until
 
 POISON = "poison"
@@ -130,24 +130,19 @@ async def test_a_batch_of_500_takes_the_same_statements_as_one_of_5(
     engine: AsyncEngine, kafka: Kafka, topic: str
 ) -> None:
     batches: list[int] = []
-    statements: list[str] = []
 
-    async def counted(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
+    async def take_and_count(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
         await take(tx, batch, now)
         batches.append(len(batch))
-
-    def note(*given: Any) -> None:
-        if "effect" in given[2] or "consumer_progress" in given[2] or "outbox" in given[2]:
-            statements.append(given[2])
 
     await put(engine, topic, ["x"] * 500)
     async with relaying(engine, kafka):
         await until(
             lambda: scalar(engine, "select not exists (select 1 from outbox)"), what="the outbox to be sent"
         )
-    sa_event.listen(engine.sync_engine, "before_cursor_execute", note)
-    async with consuming(engine, kafka, topic, handle=counted):
-        await arrived(engine, ["x"] * 500)
+    with counted(engine) as statements:
+        async with consuming(engine, kafka, topic, handle=take_and_count):
+            await arrived(engine, ["x"] * 500)
     writes = [
         s for s in statements if s.lstrip().startswith(("insert into effect", "update consumer_progress"))
     ]
