@@ -20,7 +20,7 @@ def counted(engine: AsyncEngine) -> Generator[list[str]]:
         statements.append(given[2])
 
     def handed(query: Any) -> None:
-        if not query.query.strip().lower().startswith(_NOT_OURS):
+        if not " ".join(query.query.lower().split()).startswith(_NOT_OURS):
             statements.append(query.query)
 
     def out(connection: Any, _record: object, _proxy: object) -> None:

@@ -58,6 +58,9 @@ Handle = Callable[[AsyncConnection, Sequence[Received], datetime], Awaitable[Non
 class Consumer(ConsumerRebalanceListener):
     """Reads `topics` for `service` and has `handle` take effect of the event types in `handles`; others are passed over.
 
+    A consumer `at_leisure` waits so long after each batch: for news that nobody waits for, which then come in gulps and
+    cost little. Its topics are a group of their own, so that what is urgent does not wait with them.
+
     `handle` gets an open transaction, the events in order, and the time; it must be idempotent by natural keys and never
     commits. `run` goes on until it is cancelled; `stop` lets the batch in hand finish.
     """
@@ -72,6 +75,7 @@ class Consumer(ConsumerRebalanceListener):
         engine: AsyncEngine,
         kafka: str,
         clock: Clock,
+        at_leisure: timedelta = timedelta(0),
         max_dead_letters_per_minute: int = 100,
     ) -> None:
         self._service = service
@@ -81,6 +85,9 @@ class Consumer(ConsumerRebalanceListener):
         self._engine = engine
         self._kafka = kafka
         self._clock = clock
+        self._at_leisure = at_leisure
+        self._group = ".".join((service, *self._topics)) if at_leisure else service
+        self._committed: dict[TopicPartition, int] = {}
         self._max_dead = max_dead_letters_per_minute
         self._dead_at: deque[datetime] = deque()
         self._expected: dict[TopicPartition, int] = {}
@@ -95,8 +102,8 @@ class Consumer(ConsumerRebalanceListener):
         while not self._stopping.is_set():
             consumer = AIOKafkaConsumer(
                 bootstrap_servers=self._kafka,
-                group_id=self._service,
-                client_id=self._service,
+                group_id=self._group,
+                client_id=self._group,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 max_partition_fetch_bytes=8 * 1024 * 1024,
@@ -180,6 +187,7 @@ class Consumer(ConsumerRebalanceListener):
             if records:
                 self._warn_of_gaps(records)
                 await self._take(records)
+                await self._pause(self._at_leisure)
             if self._housekept is None or self.polled_at - self._housekept >= HOUSEKEEPING:
                 self._housekept = self.polled_at
                 await self._replay()
@@ -347,12 +355,15 @@ class Consumer(ConsumerRebalanceListener):
                 metrics.CONSUMER_LAG.labels(partition.topic, str(partition.partition)).set(
                     max(0, end - offset)
                 )
-        if positions:
+        if positions != self._committed:
             # For tools that look at the group; nothing here reads it, so a failure costs nothing.
             with contextlib.suppress(KafkaError):
                 await consumer.commit(positions)
+                self._committed = positions
 
     async def _pause(self, pause: timedelta) -> None:
+        if not pause:
+            return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause.total_seconds()):
                 await self._stopping.wait()

@@ -5,7 +5,7 @@ import contextlib
 import gc
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -36,7 +36,7 @@ class Service:
     settings: ServiceSettings
     engine: AsyncEngine
     app: FastAPI
-    consumer: Consumer | None = None
+    consumers: Sequence[Consumer] = ()
     tasks: Mapping[str, Task] = field(default_factory=dict[str, Task])
     clock: Clock = utc_now
 
@@ -80,9 +80,9 @@ async def run(service: Service) -> None:
         "trim": lambda: changes.trim(service.engine, service.settings.change_log_kept_for),
         **service.tasks,
     }
-    if service.consumer is not None:
-        parts["consumer"] = service.consumer.run
-        service.app.state.checks["consumer"] = _consumer_check(service.consumer, service.clock)
+    for number, consumer in enumerate(service.consumers, 1):
+        parts[f"consumer {number}"] = consumer.run
+        service.app.state.checks[f"consumer {number}"] = _consumer_check(consumer, service.clock)
     running = {asyncio.create_task(_part(part), name=name): name for name, part in parts.items()}
     stopped = asyncio.create_task(_until(stop), name="stop")
     # What is there now stays; a batch makes many values and no rings, so looking for rings is rarely worth it.
@@ -96,15 +96,18 @@ async def run(service: Service) -> None:
         LOG.critical("part died", part=running[task], exc_info=task.exception() or RuntimeError("it ended"))
     LOG.info("stopping")
     server.should_exit = True
-    if service.consumer is not None:
-        service.consumer.stop()
-    gently = [task for task, name in running.items() if name in {"http", "consumer"} and not task.done()]
+    for consumer in service.consumers:
+        consumer.stop()
+    gently = [
+        task
+        for task, name in running.items()
+        if (name == "http" or name.startswith("consumer")) and not task.done()
+    ]
     if gently:
         await asyncio.wait(gently, timeout=GRACE.total_seconds())
     rest = [task for task in running if not task.done()]
     for task in rest:
         task.cancel()
-    stopped.cancel()
     stopped.cancel()
     await asyncio.gather(*rest, return_exceptions=True)
     await service.engine.dispose()

@@ -5,7 +5,6 @@ from functools import partial
 from antiphon import clock, logs
 from antiphon.access import Access
 from antiphon.changes import ChangeFeed
-from antiphon.consumer import Consumer
 from antiphon.database import create_engine
 from antiphon.service import Service, run, start
 from antiphon.web import create_app
@@ -33,14 +32,12 @@ async def main() -> None:
         package="case_mgmt",
     )
     app.include_router(api.router(engine, feed, clock.utc_now, token_secret=secret))
-    taking = Consumer(
-        service=SERVICE,
-        topics=consumer.TOPICS,
-        handles=consumer.HANDLES,
-        handle=consumer.handler(partial(tokens.read, secrets=secrets), settings.reopen_closed_within),
-        engine=engine,
-        kafka=settings.kafka,
-        clock=clock.utc_now,
+    taking = consumer.consumers(
+        engine,
+        settings.kafka,
+        partial(tokens.read, secrets=secrets),
+        settings.reopen_closed_within,
+        clock.utc_now,
     )
     await run(Service(SERVICE, settings, engine, app, taking, {"changes": feed.run}))
 

@@ -1,11 +1,12 @@
-"""The Kafka door: what customers said, what became of the work and of the answers."""
+"""The Kafka doors: what customers said and what became of the answers; and, at leisure, how the work stands."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon.consumer import Handle, Received
+from antiphon.clock import Clock
+from antiphon.consumer import Consumer, Received
 from antiphon.contracts.identified import (
     IdentifiedInteractionDeleted,
     IdentifiedInteractionEdited,
@@ -14,22 +15,38 @@ from antiphon.contracts.identified import (
 from antiphon.contracts.replies import ReplyFailed, ReplySent
 from antiphon.contracts.work import WorkEvent
 from case_mgmt import actions
+from case_mgmt.unit import SERVICE
 
-TOPICS = ("identified-interactions", "work", "replies")
-HANDLES = (
+SAID = (
     IdentifiedInteractionReceived,
     IdentifiedInteractionEdited,
     IdentifiedInteractionDeleted,
-    WorkEvent,
     ReplySent,
     ReplyFailed,
 )
+# Routing decides and shows at once; the case keeps a copy.
+WORK_EVERY = timedelta(milliseconds=100)
 
 
-def handler(number_in: Callable[[str | None], int | None], reopen_closed_within: timedelta) -> Handle:
-    """Handles one batch in one transaction."""
+def consumers(
+    engine: AsyncEngine,
+    kafka: str,
+    number_in: Callable[[str | None], int | None],
+    reopen_closed_within: timedelta,
+    clock: Clock,
+) -> list[Consumer]:
+    """One for each door; a batch is one transaction."""
 
     async def handle(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
         await actions.take(tx, batch, number_in=number_in, reopen_closed_within=reopen_closed_within, now=now)
 
-    return handle
+    return [
+        Consumer(
+            service=SERVICE, topics=["identified-interactions", "replies"], handles=SAID, handle=handle,
+            engine=engine, kafka=kafka, clock=clock,
+        ),
+        Consumer(
+            service=SERVICE, topics=["work"], handles=(WorkEvent,), handle=handle,
+            engine=engine, kafka=kafka, clock=clock, at_leisure=WORK_EVERY,
+        ),
+    ]  # fmt: skip

@@ -3,7 +3,6 @@
 from antiphon import clock, logs, organisation
 from antiphon.access import Access
 from antiphon.changes import ChangeFeed
-from antiphon.consumer import Consumer
 from antiphon.database import create_engine
 from antiphon.service import Service, run, start
 from antiphon.web import create_app
@@ -28,15 +27,7 @@ async def main() -> None:
         package="customer_profile",
     )
     app.include_router(api.router(engine, feed, clock.utc_now, region=council.organisation.region))
-    taking = Consumer(
-        service=actions.SERVICE,
-        topics=consumer.TOPICS,
-        handles=consumer.HANDLES,
-        handle=consumer.handler(WordReader(council)),
-        engine=engine,
-        kafka=settings.kafka,
-        clock=clock.utc_now,
-    )
+    taking = consumer.consumers(engine, settings.kafka, WordReader(council), clock.utc_now)
     await run(Service(actions.SERVICE, settings, engine, app, taking, {"changes": feed.run}))
 
 

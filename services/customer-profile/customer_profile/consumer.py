@@ -1,25 +1,38 @@
-"""The Kafka door: what was said, and which case it went to."""
+"""The Kafka doors: what was said, and which case it went to, which nobody waits for."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon.consumer import Handle, Received
+from antiphon.clock import Clock
+from antiphon.consumer import Consumer, Received
 from antiphon.contracts.cases import CaseInteractionAdded, CaseOpened
 from antiphon.contracts.interactions import InteractionDeleted, InteractionEdited, InteractionReceived
 from customer_profile import actions
 from customer_profile.domain import WordReader
 
-TOPICS = ("interactions", "cases")
-HANDLES = (InteractionReceived, InteractionEdited, InteractionDeleted, CaseOpened, CaseInteractionAdded)
+SAID = (InteractionReceived, InteractionEdited, InteractionDeleted)
+THREADED = (CaseOpened, CaseInteractionAdded)
+THREADED_EVERY = timedelta(milliseconds=250)
 
 
-def handler(words: WordReader) -> Handle:
-    """Handles one batch in one transaction."""
+def consumers(engine: AsyncEngine, kafka: str, words: WordReader, clock: Clock) -> list[Consumer]:
+    """One for each door; a batch is one transaction."""
 
-    async def handle(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
+    async def identify(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
         await actions.identify(tx, batch, words, now)
+
+    async def note_cases(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
         await actions.note_cases(tx, batch)
 
-    return handle
+    return [
+        Consumer(
+            service=actions.SERVICE, topics=["interactions"], handles=SAID, handle=identify, engine=engine,
+            kafka=kafka, clock=clock,
+        ),
+        Consumer(
+            service=actions.SERVICE, topics=["cases"], handles=THREADED, handle=note_cases, engine=engine,
+            kafka=kafka, clock=clock, at_leisure=THREADED_EVERY,
+        ),
+    ]  # fmt: skip

@@ -5,13 +5,15 @@ import asyncio
 from antiphon import clock, logs, organisation
 from antiphon.access import Access
 from antiphon.changes import ChangeFeed
-from antiphon.consumer import Consumer
 from antiphon.database import create_engine
 from antiphon.failures import is_passing
 from antiphon.service import Service, run, start
 from antiphon.web import create_app
 from ingest_direct import actions, api, consumer, store
 from ingest_direct.settings import Settings
+
+# What a form may have around its file.
+FORM_BYTES = 64 * 1024
 
 
 async def main() -> None:
@@ -29,6 +31,7 @@ async def main() -> None:
         engine=engine,
         access=access,
         package="ingest_direct",
+        larger_bodies={"/attachments": settings.max_attachment_bytes + FORM_BYTES},
     )
     app.include_router(
         api.router(
@@ -53,15 +56,7 @@ async def main() -> None:
             settings,
             engine,
             app,
-            Consumer(
-                service=actions.SERVICE,
-                topics=consumer.TOPICS,
-                handles=consumer.HANDLES,
-                handle=consumer.handle,
-                engine=engine,
-                kafka=settings.kafka,
-                clock=clock.utc_now,
-            ),
+            consumer.consumers(engine, settings.kafka, clock.utc_now),
             {"changes": feed.run, "attachments": forget_attachments},
         )
     )

@@ -1,25 +1,44 @@
-"""The Kafka door: answers to hand back, and what became of what was brought in."""
+"""The Kafka doors: answers to hand back, and what became of what was brought in, which nobody waits for."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon.consumer import Received
+from antiphon.clock import Clock
+from antiphon.consumer import Consumer, Received
 from antiphon.contracts.cases import CaseEvent, CaseInteractionAdded, CaseOpened, CaseStatusChanged
 from antiphon.contracts.interactions import Channel
 from antiphon.contracts.replies import ReplyRequested
 from ingest_direct import actions
 
-TOPICS = ("cases", "replies")
-HANDLES = (CaseOpened, CaseInteractionAdded, CaseStatusChanged, ReplyRequested)
+NEWS = (CaseOpened, CaseInteractionAdded, CaseStatusChanged)
+NEWS_EVERY = timedelta(milliseconds=250)
 _OTHERS = {Channel.EMAIL, Channel.SOCIAL}
 
 
-async def handle(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
+async def note_cases(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
+    """One batch in one transaction."""
+    await actions.note_cases(tx, [r.event for r in batch if isinstance(r.event, CaseEvent)])
+
+
+async def take_replies(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
     """One batch in one transaction."""
     events = [received.event for received in batch]
-    await actions.note_cases(tx, [event for event in events if isinstance(event, CaseEvent)])
     asked = [event for event in events if isinstance(event, ReplyRequested) and event.channel not in _OTHERS]
     if asked:
         await actions.take_replies(tx, asked)
+
+
+def consumers(engine: AsyncEngine, kafka: str, clock: Clock) -> list[Consumer]:
+    """One for each door."""
+    return [
+        Consumer(
+            service=actions.SERVICE, topics=["replies"], handles=(ReplyRequested,), handle=take_replies,
+            engine=engine, kafka=kafka, clock=clock,
+        ),
+        Consumer(
+            service=actions.SERVICE, topics=["cases"], handles=NEWS, handle=note_cases,
+            engine=engine, kafka=kafka, clock=clock, at_leisure=NEWS_EVERY,
+        ),
+    ]  # fmt: skip

@@ -34,8 +34,8 @@ async def main() -> None:
             settings,
             engine,
             create_api(engine, access),
-            consumer=create_consumer(engine, settings.kafka, ours, utc_now),
-            tasks=tasks,
+            [create_consumer(engine, settings.kafka, ours, utc_now)],
+            tasks,
         )
     )
 

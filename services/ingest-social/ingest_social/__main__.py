@@ -53,7 +53,7 @@ async def main() -> None:
         "sending": partial(send_forever, engine, network, settings, clock.utc_now),
         "files": partial(fetch_forever, engine, network, settings, clock.utc_now),
     }
-    await run(Service(actions.SERVICE, settings, engine, app, taking, tasks))
+    await run(Service(actions.SERVICE, settings, engine, app, [taking], tasks))
 
 
 if __name__ == "__main__":

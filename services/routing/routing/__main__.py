@@ -51,7 +51,7 @@ async def main() -> None:
             settings,
             engine,
             app,
-            taking,
+            [taking],
             {
                 "changes": feed.run,
                 "assignment": partial(

@@ -49,27 +49,24 @@ async def assign(
     tx: AsyncConnection, configurations: Configurations, again_after: timedelta, now: datetime
 ) -> int:
     """One pass: offers the most urgent waiting work to the best free agents. Returns how many offers were made."""
-    if not await tx.scalar(text("select pg_try_advisory_xact_lock(:lock)"), {"lock": _ONE_PASS}):
+    stands = await store.begin_pass(tx, _ONE_PASS)
+    if not stands.mine:
         return 0  # another replica is at it, and was woken too
-    force = await configurations.in_force(tx, now.date())
+    if not stands.waits:
+        return 0
+    force = await configurations.in_force(tx, now.date(), stands.version)
     known = force.configuration.agents_by_id
-    present = await store.agents(tx)
-    everyone = [
-        candidate(known[agent_id], row)
-        for agent_id, row in present.items()
-        if row.presence == Presence.AVAILABLE and agent_id in known
-    ]
+    present = await store.agents(tx, Presence.AVAILABLE)
+    everyone = [candidate(known[agent_id], row) for agent_id, row in present.items() if agent_id in known]
     queues = sorted({queue for agent in everyone if agent.free > 0 for queue in agent.queues})
     rows = await store.waiting(tx, queues, MAX_PER_QUEUE) if queues else []
     if not rows:
         return 0
     items = [_waiting(row) for row in rows]
     pairs = dict(match(items, everyone, now, again_after))
-    if not pairs:
-        return 0
-    held = await tx.execute(select(store.WORK).where(store.WORK.c.work_item_id.in_(list(pairs))))
     desk = Desk(now)
-    for work in (as_dict(row) for row in held):
+    for work in (as_dict(row) for row in rows if row.work_item_id in pairs):
+        del work["refused"]
         agent = known[pairs[work["work_item_id"]]]
         expires_at = now + force.configuration.queues[work["queue"]].offer_timeout
         offer = desk.offer(work, agent.id, agent.name, expires_at)

@@ -150,14 +150,16 @@ class Desk:
         )
 
     async def write(self, tx: AsyncConnection) -> None:
-        """Writes all of it in two statements. The rows of the work items are locked by the caller."""
+        """Writes all of it in one or two statements. The rows of the work items are locked by the caller."""
         # What ends makes room for what begins: one open work item a case, one pending offer a work item.
         writes = Writes()
         writes.update(store.WORK, [w for i, w in self.work.items() if i not in self.new_work])
         writes.update(store.OFFER, self.ended_offers)
         writes.update(store.CLOCK, self.clocks)
         store.drop_timers(writes, self.dropped)
-        await writes.send(tx)
+        ends = self.ended_offers or self.clocks or self.dropped
+        if ends or (self.work and self.new_work):
+            await writes.send(tx)
         writes.update(store.CASE_SEEN, self.seen)
         writes.insert(store.WORK, list(self.new_work.values()))
         writes.insert(store.OFFER, self.new_offers)

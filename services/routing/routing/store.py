@@ -190,11 +190,18 @@ _AGENTS = text(
     from agent a
     left join (select agent_id, count(*) as load from work_item where state in ('offered', 'accepted')
                group by agent_id) h using (agent_id)
+    where :presence is null or a.presence = :presence
+    """
+).bindparams(bindparam("presence", type_=Text))
+_PASS = text(
+    """
+    select pg_try_advisory_xact_lock(:lock) as mine, (select max(version) from configuration) as version,
+        exists (select 1 from work_item where state = 'queued') as waits
     """
 )
 WAITING = text(
     """
-    select w.work_item_id, w.queue, w.skills, w.due_at, w.priority, w.queued_at, w.preferred, r.refused
+    select w.*, r.refused
     from unnest(:queues) as q(name)
     cross join lateral (
         select * from work_item where state = 'queued' and queue = q.name
@@ -267,9 +274,14 @@ async def pending_offers(tx: AsyncConnection, work_item_ids: Sequence[UUID]) -> 
     return {row.work_item_id: row for row in await fetch(tx, _PENDING, {"ids": list(work_item_ids)})}
 
 
-async def agents(tx: AsyncConnection) -> dict[str, AnyRow]:
-    """Every agent heard of: presence, since when, and the units of work they hold, counted from the work itself."""
-    return {row.agent_id: row for row in await fetch(tx, _AGENTS, {})}
+async def begin_pass(tx: AsyncConnection, lock: int) -> AnyRow:
+    """Begins an assignment pass: whether it is `mine` alone, the `version` in force, and whether anything `waits`."""
+    return (await tx.execute(_PASS, {"lock": lock})).one()
+
+
+async def agents(tx: AsyncConnection, presence: str | None = None) -> dict[str, AnyRow]:
+    """Agents heard of: presence, since when, and the units of work they hold, counted from the work itself."""
+    return {row.agent_id: row for row in await fetch(tx, _AGENTS, {"presence": presence})}
 
 
 async def waiting(tx: AsyncConnection, queues: Sequence[str], limit: int) -> Sequence[AnyRow]:
