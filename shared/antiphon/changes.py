@@ -6,11 +6,13 @@ change that commits late is never skipped (docs/adr/0003). The pair is the event
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from fastapi.sse import ServerSentEvent
+from fastapi.responses import StreamingResponse
+from pydantic_core import to_json
 from sqlalchemy import MetaData, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -50,6 +52,52 @@ class Change(NamedTuple):
 
 
 Place = tuple[int, int]
+_Handed = tuple[Place, bytes] | None  # None: too far behind
+
+
+class EventStream(StreamingResponse):
+    """An answer of server-sent events, already in the form of the WHATWG HTML standard, section 9.2."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, content: AsyncIterator[bytes]) -> None:
+        super().__init__(content, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+
+@dataclass(frozen=True)
+class Interest:
+    """Which changes a stream shows: those that concern `any_of` these names, or all when None, and `every` one of those."""
+
+    any_of: frozenset[str] | None = None
+    every: frozenset[str] = frozenset()
+
+    def shows(self, change: Change) -> bool:
+        """Whether the change is one of those."""
+        return (self.any_of is None or not self.any_of.isdisjoint(change.audience)) and self.every.issubset(
+            change.audience
+        )
+
+    @property
+    def _filed_under(self) -> Collection[str]:
+        return [next(iter(self.every))] if self.every else self.any_of if self.any_of is not None else [_ALL]
+
+    def file(self, readers: "Readers", reader: "asyncio.Queue[_Handed]") -> None:
+        """Puts the reader where changes that may be shown look for it."""
+        for name in self._filed_under:
+            readers.setdefault(name, {})[reader] = self
+
+    def unfile(self, readers: "Readers", reader: "asyncio.Queue[_Handed]") -> None:
+        """Takes it away again."""
+        for name in self._filed_under:
+            filed = readers.get(name, {})
+            filed.pop(reader, None)
+            if not filed:
+                readers.pop(name, None)
+
+
+_ALL = "*"
+EVERYTHING = Interest()
+Readers = dict[str, dict["asyncio.Queue[_Handed]", Interest]]
 
 
 def put(writes: Writes, changes: Sequence[Change]) -> None:
@@ -77,13 +125,22 @@ async def trim(engine: AsyncEngine, kept_for: timedelta, every: timedelta = time
 
 
 class ChangeFeed:
-    """Follows the log once for the process and hands changes to every stream. `run` is a task of the service."""
+    """Follows the log once for the process and hands each change, written once, to the streams that it concerns.
+
+    Readers are filed under the names they are interested in, so a change costs what it concerns, not who is connected.
+    `run` is a task of the service.
+    """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._readers: set[asyncio.Queue[tuple[Place, Change] | None]] = set()
+        self._readers: Readers = {}
         self._joining = asyncio.Lock()
         self._place: Place = (0, 0)
+
+    @property
+    def open_streams(self) -> int:
+        """How many streams follow now."""
+        return len({id(reader) for filed in self._readers.values() for reader in filed})
 
     async def run(self) -> None:
         """Reads until cancelled. When the database was away, readers are sent to the log again."""
@@ -106,14 +163,21 @@ class ChangeFeed:
                 await asyncio.sleep(1)
 
     def _hand_out(self, place: Place, change: Change) -> None:
-        for reader in list(self._readers):
-            try:
-                reader.put_nowait((place, change))
-            except asyncio.QueueFull:
-                self._readers.discard(reader)
-                with contextlib.suppress(asyncio.QueueEmpty):
-                    reader.get_nowait()
-                reader.put_nowait(None)
+        written: bytes | None = None
+        told: set[asyncio.Queue[_Handed]] = set()
+        for name in (*change.audience, _ALL):
+            for reader, interest in list(self._readers.get(name, {}).items()):
+                if reader in told or not interest.shows(change):
+                    continue
+                told.add(reader)
+                written = written or _written(change.kind, place, {"subject": change.subject, **change.data})
+                try:
+                    reader.put_nowait((place, written))
+                except asyncio.QueueFull:
+                    interest.unfile(self._readers, reader)
+                    with contextlib.suppress(asyncio.QueueEmpty):
+                        reader.get_nowait()
+                    reader.put_nowait(None)
 
     async def _now(self) -> Place:
         async with self._engine.connect() as connection:
@@ -129,55 +193,53 @@ class ChangeFeed:
             oldest = (await connection.execute(_OLDEST)).one_or_none()
         return oldest is not None and place < (int(oldest.xid), oldest.id)
 
-    async def stream(
-        self, last_event_id: str | None, visible: Callable[[Change], bool]
-    ) -> AsyncIterator[ServerSentEvent]:
-        """Changes that are `visible`, from `last_event_id` on or from now; `reset` asks the desktop to refetch.
+    async def stream(self, last_event_id: str | None, interest: Interest) -> AsyncGenerator[bytes]:
+        """What `interest` shows, from `last_event_id` on or from now; `reset` asks the desktop to refetch.
 
         The first event says where the stream begins, so that a desktop that has seen nothing can resume too.
         """
-        reader: asyncio.Queue[tuple[Place, Change] | None] = asyncio.Queue(BEHIND)
+        reader: asyncio.Queue[_Handed] = asyncio.Queue(BEHIND)
         async with self._joining:
             if not self._readers:
                 # Before the reader's own place, so that nothing falls between what it missed and what it is handed.
                 self._place = await self._now()
-            self._readers.add(reader)
+            interest.file(self._readers, reader)
         try:
-            place = _place(last_event_id)
-            if place is None or await self._too_old(place):
-                place = await self._now()
-                kind = "reset" if last_event_id else "begin"
-                yield ServerSentEvent(event=kind, id=_id(place), data={})
+            place, now = _place(last_event_id), await self._now()
+            # A place ahead of us is another server's: this one was restored.
+            if place is None or place > now or await self._too_old(place):
+                place = now
+                yield _written("reset" if last_event_id else "begin", place, {})
             else:
-                yield ServerSentEvent(event="begin", id=_id(place), data={})
+                yield _written("begin", place, {})
             while missed := await self._read(place):
                 for place, change in missed:
-                    if visible(change):
-                        yield _event(place, change)
-            async for event in self._live(reader, place, visible):
-                yield event
+                    if interest.shows(change):
+                        yield _written(change.kind, place, {"subject": change.subject, **change.data})
+            async for written in self._live(reader, place):
+                yield written
         finally:
-            self._readers.discard(reader)
+            interest.unfile(self._readers, reader)
 
     @staticmethod
-    async def _live(
-        reader: asyncio.Queue[tuple[Place, Change] | None], place: Place, visible: Callable[[Change], bool]
-    ) -> AsyncIterator[ServerSentEvent]:
+    async def _live(reader: "asyncio.Queue[_Handed]", place: Place) -> AsyncIterator[bytes]:
         while True:
             try:
                 async with asyncio.timeout(KEEP_ALIVE.total_seconds()):
-                    handed = await reader.get()
+                    handed = [await reader.get()]
             except TimeoutError:
-                yield ServerSentEvent(comment="still here")
+                yield b": still here\n\n"
                 continue
-            if handed is None:
-                yield ServerSentEvent(event="reset", id=_id(place), data={})
+            while not reader.empty():
+                handed.append(reader.get_nowait())
+            # What came with what was missed is not told twice.
+            fresh = [one for one in handed if one is not None and one[0] > place]
+            if fresh:
+                place = fresh[-1][0]
+                yield b"".join(written for _, written in fresh)
+            if None in handed:
+                yield _written("reset", place, {})
                 return
-            if handed[0] <= place:
-                continue  # came with what was missed
-            place = handed[0]
-            if visible(handed[1]):
-                yield _event(place, handed[1])
 
 
 def _place(event_id: str | None) -> Place | None:
@@ -189,9 +251,5 @@ def _place(event_id: str | None) -> Place | None:
     return place if 0 <= place[0] < 2**63 and 0 <= place[1] < 2**63 else None
 
 
-def _id(place: Place) -> str:
-    return f"{place[0]}-{place[1]}"
-
-
-def _event(place: Place, change: Change) -> ServerSentEvent:
-    return ServerSentEvent(event=change.kind, id=_id(place), data={"subject": change.subject, **change.data})
+def _written(kind: str, place: Place, data: Mapping[str, Any]) -> bytes:
+    return b"event: %s\nid: %d-%d\ndata: %s\n\n" % (kind.encode(), *place, to_json(data))

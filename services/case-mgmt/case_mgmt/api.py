@@ -3,20 +3,18 @@
 Everybody of the staff sees every case for now; walls between departments are a policy that comes later.
 """
 
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Header, Query, Response
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from antiphon import pages, tracing
 from antiphon.access import STAFF, Identity, Role, require
-from antiphon.changes import Change, ChangeFeed
+from antiphon.changes import ChangeFeed, EventStream, Interest
 from antiphon.clock import Clock
 from antiphon.contracts.base import Actor
 from antiphon.contracts.cases import CaseFacts
@@ -259,7 +257,7 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
             dead_letters=dead or 0,
         )
 
-    @routes.get("/changes", tags=["live"], response_class=EventSourceResponse)
+    @routes.get("/changes", tags=["live"], response_class=EventStream)
     async def follow(
         who: Reader,
         case_id: UUID | None = None,
@@ -267,17 +265,12 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
         last_event_id: Annotated[str | None, Header(max_length=100)] = None,
         *,
         mine: Annotated[bool, Query(description="Only cases that are mine.")] = False,
-    ) -> AsyncIterator[ServerSentEvent]:
+    ) -> EventStream:
         """Server-sent events `case`; resumes by Last-Event-ID; `reset` asks to fetch anew."""
         wanted = [f"case:{case_id}"] if case_id else []
         wanted += [f"queue:{queue}"] if queue else []
         wanted += [f"agent:{who.subject}"] if mine else []
-
-        def visible(change: Change) -> bool:
-            return all(name in change.audience for name in wanted)
-
-        async for event in feed.stream(last_event_id, visible):
-            yield event
+        return EventStream(feed.stream(last_event_id, Interest(every=frozenset(wanted))))
 
     return routes
 

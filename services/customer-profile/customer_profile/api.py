@@ -1,13 +1,11 @@
 """The HTTP door of customer-profile: the customer, their identifiers, everything they said."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Response
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import delete, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
@@ -15,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from antiphon import identifiers, pages
 from antiphon.access import STAFF, Identity, Role, require
-from antiphon.changes import Change, ChangeFeed
+from antiphon.changes import EVERYTHING, ChangeFeed, EventStream, Interest
 from antiphon.clock import Clock
 from antiphon.contracts.customers import CustomerRecord
 from antiphon.contracts.interactions import Identifier
@@ -300,20 +298,16 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, region: str) 
             ).one()
         return Counts.model_validate(row, from_attributes=True)
 
-    @routes.get("/changes", tags=["live"], response_class=EventSourceResponse)
+    @routes.get("/changes", tags=["live"], response_class=EventStream)
     async def follow(
         who: Reader,
         customer_id: UUID | None = None,
         last_event_id: Annotated[str | None, Header(max_length=100)] = None,
-    ) -> AsyncIterator[ServerSentEvent]:
+    ) -> EventStream:
         """Server-sent events `customer` and `timeline`, of all customers or one; resumes by Last-Event-ID."""
         del who
-
-        def visible(change: Change) -> bool:
-            return customer_id is None or f"customer:{customer_id}" in change.audience
-
-        async for event in feed.stream(last_event_id, visible):
-            yield event
+        one = Interest(frozenset({f"customer:{customer_id}"}))
+        return EventStream(feed.stream(last_event_id, one if customer_id else EVERYTHING))
 
     return routes
 

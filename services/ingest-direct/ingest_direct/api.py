@@ -1,20 +1,18 @@
 """The HTTP door of ingest-direct: for people at a desk and for other systems."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Literal
 from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, File, Header, Query, Response, UploadFile
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from antiphon import pages, tally
 from antiphon.access import Identity, Role, require
-from antiphon.changes import ChangeFeed
+from antiphon.changes import EVERYTHING, ChangeFeed, EventStream
 from antiphon.clock import Clock
 from antiphon.contracts.interactions import Attachment, Interaction
 from antiphon.contracts.replies import ReplyRequested
@@ -26,8 +24,6 @@ from antiphon.web import Body, Words
 from ingest_direct import actions, store
 from ingest_direct.domain import DirectChannel, NewInteraction
 
-# What a form may have around its file.
-FORM_BYTES = 64 * 1024
 DESK = (Role.AGENT, Role.SUPERVISOR, Role.OPERATIONS)
 Writer = Annotated[Identity, Depends(require(*DESK, Role.INTEGRATION))]
 Reader = Annotated[Identity, Depends(require(*DESK, Role.MANAGER, Role.INTEGRATION))]
@@ -170,10 +166,7 @@ def router(  # noqa: C901, PLR0915 - the routes of one small service
             replies = await _replies_of(connection, [interaction_id])
         return _interaction(row, replies.get(interaction_id, []))
 
-    @routes.post(
-        "/attachments", status_code=201, tags=["attachments"], responses=problems(400, 413),
-        max_body_size=max_attachment_bytes + FORM_BYTES,
-    )  # fmt: skip
+    @routes.post("/attachments", status_code=201, tags=["attachments"], responses=problems(400, 413))
     async def upload(
         file: Annotated[UploadFile, File(description="A scan or file.")], who: Writer
     ) -> Attachment:
@@ -235,17 +228,16 @@ def router(  # noqa: C901, PLR0915 - the routes of one small service
             next=pages.encode_cursor(more.requested_at.isoformat(), str(more.reply_id)) if more else None,
         )
 
-    @routes.get("/replies/changes", tags=["replies"], response_class=EventSourceResponse)
+    @routes.get("/replies/changes", tags=["replies"], response_class=EventStream)
     async def follow_replies(
         who: Follower, last_event_id: Annotated[str | None, Header(max_length=100)] = None
-    ) -> AsyncIterator[ServerSentEvent]:
+    ) -> EventStream:
         """Server-sent events `reply-requested`, `reply-sent`, `reply-failed`; fetch the reply for its text.
 
         Not for systems, which would see others' replies: they poll `GET /replies`.
         """
         del who
-        async for event in feed.stream(last_event_id, lambda _: True):
-            yield event
+        return EventStream(feed.stream(last_event_id, EVERYTHING))
 
     @routes.get("/replies/{reply_id}", tags=["replies"], responses=problems(404))
     async def get_reply(reply_id: UUID, who: Reader) -> ReplyView:

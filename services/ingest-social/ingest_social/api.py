@@ -7,7 +7,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,7 +15,7 @@ from antiphon import pages, tally
 from antiphon.access import STAFF, Identity, Role, require
 from antiphon.pages import Page
 from antiphon.problems import not_found, problems
-from antiphon.web import Words
+from antiphon.web import Moment, Words
 from ingest_social import store
 
 Reader = Annotated[Identity, Depends(require(*STAFF))]
@@ -146,7 +146,7 @@ def _list_of_posts(routes: APIRouter, engine: AsyncEngine) -> None:
         who: Reader, cursor: Cursor = None, limit: Limit = 50,
         author: Annotated[Words | None, Query(max_length=300, description="A DID.")] = None,
         deleted: Annotated[bool | None, Query(description="Only those taken back, or only those that stand.")] = None,
-        since: Annotated[AwareDatetime | None, Query(description="Only what we took then or later.")] = None,
+        since: Annotated[Moment | None, Query(description="Only what we took then or later.")] = None,
     ) -> Page[PostView]:  # fmt: skip
         """Posts that concern us, the newest first."""
         del who

@@ -1,30 +1,51 @@
 """Live changes: nothing skipped, nothing twice, resumed where it was left."""
 
 import asyncio
+import json
 from contextlib import aclosing
+from typing import Any, NamedTuple
 
-from fastapi.sse import ServerSentEvent
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon import changes
-from antiphon.changes import Change, ChangeFeed
+from antiphon.changes import EVERYTHING, Change, ChangeFeed, Interest
 from tests.conftest import NewDatabase
+from tests.waiting import until
 
 
 def change(name: str) -> Change:
     return Change("made", name, [f"who:{name[0]}"], {"n": 1})
 
 
-async def collect(feed: ChangeFeed, last: str | None, wanted: int, seen: list[ServerSentEvent]) -> None:
-    async with aclosing(feed.stream(last, lambda _: True)) as stream:  # pyright: ignore[reportArgumentType]
-        async for event in stream:
-            if event.event != "begin" and event.event is not None:
-                seen.append(event)
-                if len(seen) >= wanted:
-                    return
-            elif event.event == "begin":
-                seen_begin.set()
+class Seen(NamedTuple):
+    kind: str
+    id: str
+    data: dict[str, Any]
+
+
+def read(chunk: bytes) -> list[Seen]:
+    """The events of a chunk, comments left out."""
+    found: list[Seen] = []
+    for block in chunk.decode().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        if fields:
+            found.append(Seen(fields["event"], fields["id"], json.loads(fields["data"])))
+    return found
+
+
+async def collect(
+    feed: ChangeFeed, last: str | None, wanted: int, seen: list[Seen], interest: Interest = EVERYTHING
+) -> None:
+    async with aclosing(feed.stream(last, interest)) as stream:
+        async for chunk in stream:
+            for event in read(chunk):
+                if event.kind == "begin":
+                    seen_begin.set()
+                else:
+                    seen.append(event)
+            if len(seen) >= wanted:
+                return
 
 
 seen_begin = asyncio.Event()
@@ -37,7 +58,7 @@ async def test_a_change_that_commits_late_is_seen_and_resuming_repeats_none(
     feed = ChangeFeed(engine)
     running = asyncio.create_task(feed.run())
     seen_begin.clear()
-    seen: list[ServerSentEvent] = []
+    seen: list[Seen] = []
     reading = asyncio.create_task(collect(feed, None, 41, seen))
     await asyncio.wait_for(seen_begin.wait(), 10)
     # The first to take its number is the last to commit.
@@ -45,10 +66,10 @@ async def test_a_change_that_commits_late_is_seen_and_resuming_repeats_none(
         await changes.record(slow, [change("slow")])
         await asyncio.gather(*(_write(engine, f"q{number}") for number in range(40)))
     await asyncio.wait_for(reading, 20)
-    subjects = [event.data["subject"] for event in seen if event.data]
+    subjects = [event.data["subject"] for event in seen]
     assert sorted(subjects) == sorted(["slow", *(f"q{number}" for number in range(40))])
     # A desktop that saw the first twenty resumes there.
-    again: list[ServerSentEvent] = []
+    again: list[Seen] = []
     await asyncio.wait_for(collect(feed, seen[19].id, 21, again), 10)
     assert [event.id for event in again] == [event.id for event in seen[20:]]
     running.cancel()
@@ -63,9 +84,43 @@ async def test_a_place_that_is_too_old_or_none_of_ours_gets_reset(new_database: 
     engine = await new_database("routing")
     feed = ChangeFeed(engine)
     await _write(engine, "kept")
-    for last in ("1-1", "nonsense"):
-        async with aclosing(feed.stream(last, lambda _: True)) as stream:  # pyright: ignore[reportArgumentType]
-            assert (await anext(stream)).event == "reset"
+    for last in ("1-1", "nonsense", f"{2**62}-1"):  # the last is another server's: this one was restored
+        async with aclosing(feed.stream(last, EVERYTHING)) as stream:
+            assert [event.kind for event in read(await anext(stream))] == ["reset"]
+
+
+async def test_a_stream_shows_what_concerns_it_alone_live_and_resumed(new_database: NewDatabase) -> None:
+    engine = await new_database("routing")
+    feed = ChangeFeed(engine)
+    running = asyncio.create_task(feed.run())
+    mine, both = Interest(frozenset({"who:a", "who:b"})), Interest(every=frozenset({"who:a", "what:x"}))
+    seen: dict[Interest, list[Seen]] = {mine: [], both: []}
+    readers = [asyncio.create_task(collect(feed, None, 2, found, who)) for who, found in seen.items()]
+
+    async def both_follow() -> bool:
+        return feed.open_streams == 2
+
+    await until(both_follow)
+    audiences = (
+        ["who:a"],
+        ["who:c"],
+        ["who:a", "what:x"],
+        ["who:b", "who:a"],
+        ["what:x"],
+        ["what:x", "who:a"],
+    )
+    for number, audience in enumerate(audiences):
+        async with engine.begin() as tx:
+            await changes.record(tx, [Change("made", str(number), audience, {})])
+    await asyncio.wait_for(asyncio.gather(*readers), 20)
+    assert [event.data["subject"] for event in seen[mine]][:2] == ["0", "2"]
+    assert [event.data["subject"] for event in seen[both]] == ["2", "5"]
+    again: list[Seen] = []
+    await asyncio.wait_for(collect(feed, seen[mine][0].id, 3, again, mine), 10)
+    assert [event.data["subject"] for event in again][:3] == ["2", "3", "5"]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert feed.open_streams == 0
 
 
 async def test_trimming_forgets_only_what_is_old(new_database: NewDatabase) -> None:

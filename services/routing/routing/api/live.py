@@ -1,14 +1,12 @@
 """How queues, work, offers and clocks stand now, and what changes."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Header
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import text
 
 from antiphon.access import Role
-from antiphon.changes import Change
+from antiphon.changes import EVERYTHING, EventStream, Interest
 from antiphon.pages import Page
 from routing import store
 from routing.api.views import Counter, Counts, QueueView, Reader, Routing
@@ -79,23 +77,19 @@ def add(routes: APIRouter, at: Routing) -> None:
             dead_letters=dead or 0,
         )
 
-    @routes.get("/changes", tags=["live"], response_class=EventSourceResponse)
+    @routes.get("/changes", tags=["live"], response_class=EventStream)
     async def follow(
         who: Reader, last_event_id: Annotated[str | None, Header(max_length=100)] = None
-    ) -> AsyncIterator[ServerSentEvent]:
+    ) -> EventStream:
         """Server-sent events `offer`, `offer-ended`, `work`, `presence`, `sla-breached`; resumes by Last-Event-ID.
 
         An agent gets their own offers and the work of their queues; others get all.
         """
-        everything = who.has(Role.SUPERVISOR, Role.OPERATIONS, Role.MANAGER)
-        mine: set[str] = set()
-        if not everything:
+        interest = EVERYTHING
+        if not who.has(Role.SUPERVISOR, Role.OPERATIONS, Role.MANAGER):
             async with at.engine.connect() as connection:
                 agent = await at.agent(connection, who)
-            mine = {f"agent:{agent.id}", *(f"queue:{queue}" for queue in agent.queues)}
-
-        def visible(change: Change) -> bool:
-            return everything or not mine.isdisjoint(change.audience)
-
-        async for event in at.feed.stream(last_event_id, visible):
-            yield event
+            interest = Interest(
+                frozenset({f"agent:{agent.id}", *(f"queue:{queue}" for queue in agent.queues)})
+            )
+        return EventStream(at.feed.stream(last_event_id, interest))
