@@ -75,6 +75,7 @@ class Consumer(ConsumerRebalanceListener):
         engine: AsyncEngine,
         kafka: str,
         clock: Clock,
+        replica: str | None = None,
         at_leisure: timedelta = timedelta(0),
         max_dead_letters_per_minute: int = 100,
     ) -> None:
@@ -87,6 +88,8 @@ class Consumer(ConsumerRebalanceListener):
         self._clock = clock
         self._at_leisure = at_leisure
         self._group = ".".join((service, *self._topics)) if at_leisure else service
+        self._replica = replica
+        self._failure: Exception | None = None
         self._committed: dict[TopicPartition, int] = {}
         self._max_dead = max_dead_letters_per_minute
         self._dead_at: deque[datetime] = deque()
@@ -104,6 +107,8 @@ class Consumer(ConsumerRebalanceListener):
                 bootstrap_servers=self._kafka,
                 group_id=self._group,
                 client_id=self._group,
+                # Who comes back under the name of a replica that was killed goes on at once, with its partitions.
+                group_instance_id=f"{self._group}-{self._replica}" if self._replica else None,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 max_partition_fetch_bytes=8 * 1024 * 1024,
@@ -145,8 +150,11 @@ class Consumer(ConsumerRebalanceListener):
     ) -> None:
         """Reading goes on where the database says."""
         partitions = list(assigned)
-        if partitions:
-            await self._seek(partitions)
+        try:
+            if partitions:
+                await self._seek(partitions)
+        except Exception as error:  # noqa: BLE001 - the client would log it and go on; `_consume` raises it
+            self._failure = error
 
     async def _seek(self, partitions: Sequence[TopicPartition]) -> None:
         consumer = self._consumer
@@ -157,6 +165,7 @@ class Consumer(ConsumerRebalanceListener):
             try:
                 async with self._engine.begin() as tx:
                     found = await progress.positions(tx, partitions)
+                    found |= await self._start_again(tx, consumer, found)
                 break
             except Exception as error:
                 if not is_passing(error):
@@ -171,8 +180,34 @@ class Consumer(ConsumerRebalanceListener):
             consumer.seek(partition, offset)
         LOG.info("partitions assigned", partitions=len(partitions))
 
+    async def _start_again(
+        self, tx: AsyncConnection, consumer: AIOKafkaConsumer, found: dict[TopicPartition, int]
+    ) -> dict[TopicPartition, int]:
+        """From the beginning, where the log is shorter than what was read of it: a broker lost some, or it is another.
+
+        What is read twice is absorbed; what was written in place of what was lost would be passed over.
+        """
+        ends = await consumer.end_offsets(list(found))
+        lost = [partition for partition, offset in found.items() if offset > ends[partition]]
+        if not lost:
+            return {}
+        again: dict[TopicPartition, int] = await consumer.beginning_offsets(lost)
+        for partition in lost:
+            metrics.RECORDS_MISSED.labels(partition.topic).inc(found[partition] - ends[partition])
+            LOG.error(
+                "the log is shorter than what was read of it",
+                topic=partition.topic,
+                partition=partition.partition,
+                read_to=found[partition],
+                ends_at=ends[partition],
+            )
+        await progress.advance(tx, {partition: found[partition] for partition in lost}, again)
+        return again
+
     async def _consume(self, consumer: AIOKafkaConsumer) -> None:
         while not self._stopping.is_set():
+            if self._failure is not None:
+                raise self._failure
             polled = await consumer.getmany(
                 timeout_ms=int(POLL.total_seconds() * 1000), max_records=MAX_BATCH
             )

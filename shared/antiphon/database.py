@@ -68,8 +68,13 @@ class Plumbing(NamedTuple):
     change_log: Table
 
 
-# Events and interactions are 1 to 4 KB of JSON: lz4 packs them in a fifth of pglz's time.
-_SESSION = {"timezone": "UTC", "default_toast_compression": "lz4"}
+_SESSION = {
+    "timezone": "UTC",
+    # Events and interactions are 1 to 4 KB of JSON: lz4 packs them in a fifth of pglz's time.
+    "default_toast_compression": "lz4",
+    # A process that was frozen inside a transaction gives back what it locked.
+    "idle_in_transaction_session_timeout": "30s",
+}
 
 
 def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:

@@ -64,6 +64,8 @@ class Relay:
             await asyncio.sleep(1)
 
     async def _lead(self, connection: AsyncConnection) -> None:
+        # A process that was frozen and still holds its connection does not lead for ever.
+        await driver_of(connection).execute("set idle_session_timeout = '30s'")
         LOG.info("relay leads")
         producer = AIOKafkaProducer(
             bootstrap_servers=self._kafka,

@@ -6,6 +6,7 @@ What all services share is read from `ANTIPHON_*` (e.g. `ANTIPHON_KAFKA`); a ser
 
 from datetime import timedelta
 from pathlib import Path
+from socket import gethostname
 from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr
@@ -27,6 +28,11 @@ class ServiceSettings(BaseSettings):
     http_port: int
     kafka: str = Field(
         "127.0.0.1:9092", validation_alias=shared("KAFKA"), description="host:port, comma-separated"
+    )
+    replica: str = Field(
+        default_factory=gethostname,
+        validation_alias=shared("REPLICA"),
+        description="Names this process among those of its service, and the one that takes its place after it died.",
     )
     organisation: Path = Field(
         validation_alias=shared("ORGANISATION"), description="The organisation's YAML file."

@@ -38,6 +38,7 @@ async def main() -> None:
         partial(tokens.read, secrets=secrets),
         settings.reopen_closed_within,
         clock.utc_now,
+        settings.replica,
     )
     await run(Service(SERVICE, settings, engine, app, taking, {"changes": feed.run}))
 

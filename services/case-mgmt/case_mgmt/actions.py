@@ -112,6 +112,7 @@ async def take(
             )
             for identity, row in places.items()
         },
+        edited_at={identity: row.edited_at for identity, row in places.items()},
         awaited={reply_id: row.awaited_since for reply_id, row in replies.items()},
     )
     for received in events:
@@ -148,6 +149,7 @@ class _Fold:
     reopen_closed_within: timedelta
     new_numbers: list[int]
     interactions: dict[UUID, tuple[UUID, Interaction, Reading]]
+    edited_at: dict[UUID, datetime | None]
     awaited: dict[UUID, datetime | None]
     heard: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     references: list[tuple[str, UUID]] = field(default_factory=list[tuple[str, UUID]])
@@ -243,19 +245,27 @@ class _Fold:
 
     def _edit(self, event: IdentifiedInteractionEdited, key: str, trace: str | None) -> None:
         edit = event.edit
-        case, before, _ = self._place(edit.interaction_id, "edit")
-        interaction = before.model_copy(update={"content": edit.content})
-        self.interactions[edit.interaction_id] = (case.case_id, interaction, event.reading)
-        known = self.edited.get(edit.interaction_id, {"earlier": []})["earlier"]
+        case, before, known = self._place(edit.interaction_id, "edit")
+        last = self.edited_at.get(edit.interaction_id)
+        earlier = self.edited.get(edit.interaction_id, {"earlier": []})["earlier"]
+        if last is not None and edit.accepted_at < last:
+            # It comes late, as a dead letter that was replayed: these words were said, and are not the newest.
+            interaction, reading = before, known
+            earlier = [{"content": edit.content, "until": last}, *earlier]
+        else:
+            self.edited_at[edit.interaction_id] = edit.accepted_at
+            interaction, reading = before.model_copy(update={"content": edit.content}), event.reading
+            earlier = [*earlier, {"content": before.content, "until": edit.accepted_at}]
+        self.interactions[edit.interaction_id] = (case.case_id, interaction, reading)
         self.edited[edit.interaction_id] = {
             "interaction_id": edit.interaction_id,
             "interaction": interaction,
-            "reading": event.reading,
-            "earlier": [*known, {"content": before.content, "until": edit.accepted_at}],
+            "reading": reading,
+            "earlier": earlier,
         }
         after = case.changed(self.unit.now, words_revision=case.revision + 1)
         self.unit.put(after)
-        facts = interaction_facts(interaction, event.reading)
+        facts = interaction_facts(interaction, reading)
         self.unit.tell(said.CaseInteractionEdited(case=after.facts(), interaction=facts), trace)
         who = Actor(kind=ActorKind.CUSTOMER, id=str(event.customer.customer_id), name=event.customer.name)
         told = {"interaction_id": str(edit.interaction_id), "revision": edit.revision}

@@ -34,6 +34,7 @@ def consumers(
     number_in: Callable[[str | None], int | None],
     reopen_closed_within: timedelta,
     clock: Clock,
+    replica: str,
 ) -> list[Consumer]:
     """One for each door; a batch is one transaction."""
 
@@ -43,10 +44,10 @@ def consumers(
     return [
         Consumer(
             service=SERVICE, topics=["identified-interactions", "replies"], handles=SAID, handle=handle,
-            engine=engine, kafka=kafka, clock=clock,
+            engine=engine, kafka=kafka, clock=clock, replica=replica,
         ),
         Consumer(
             service=SERVICE, topics=["work"], handles=(WorkEvent,), handle=handle,
-            engine=engine, kafka=kafka, clock=clock, at_leisure=WORK_EVERY,
+            engine=engine, kafka=kafka, clock=clock, replica=replica, at_leisure=WORK_EVERY,
         ),
     ]  # fmt: skip

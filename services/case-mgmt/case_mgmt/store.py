@@ -146,7 +146,8 @@ _LOOK = text(
     """
 ).bindparams(_KEYS, bindparam("references", type_=ARRAY(TEXT)), bindparam("n", type_=Integer))
 _PLACES = text(
-    "select interaction_id, case_id, interaction, reading from case_interaction where interaction_id = any(:ids)"
+    "select interaction_id, case_id, interaction, reading, cast(earlier -> -1 ->> 'until' as timestamptz) as edited_at "
+    "from case_interaction where interaction_id = any(:ids)"
 ).bindparams(_IDS)
 _LOAD = text(
     f"select {', '.join(_READ)} from case_file where case_id = any(:ids) or number = any(:numbers) "
@@ -195,7 +196,7 @@ async def look(tx: AsyncConnection, keys: Sequence[str], references: Sequence[st
 
 
 async def places(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
-    """Where interactions are: interaction_id, case_id, interaction, reading."""
+    """Where interactions are: interaction_id, case_id, interaction, reading, and when they were edited last."""
     if not ids:
         return {}
     return {row.interaction_id: row for row in await fetch(tx, _PLACES, {"ids": list(ids)})}

@@ -27,7 +27,7 @@ async def main() -> None:
         package="customer_profile",
     )
     app.include_router(api.router(engine, feed, clock.utc_now, region=council.organisation.region))
-    taking = consumer.consumers(engine, settings.kafka, WordReader(council), clock.utc_now)
+    taking = consumer.consumers(engine, settings.kafka, WordReader(council), clock.utc_now, settings.replica)
     await run(Service(actions.SERVICE, settings, engine, app, taking, {"changes": feed.run}))
 
 

@@ -17,7 +17,9 @@ THREADED = (CaseOpened, CaseInteractionAdded)
 THREADED_EVERY = timedelta(milliseconds=250)
 
 
-def consumers(engine: AsyncEngine, kafka: str, words: WordReader, clock: Clock) -> list[Consumer]:
+def consumers(
+    engine: AsyncEngine, kafka: str, words: WordReader, clock: Clock, replica: str
+) -> list[Consumer]:
     """One for each door; a batch is one transaction."""
 
     async def identify(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
@@ -29,10 +31,10 @@ def consumers(engine: AsyncEngine, kafka: str, words: WordReader, clock: Clock) 
     return [
         Consumer(
             service=actions.SERVICE, topics=["interactions"], handles=SAID, handle=identify, engine=engine,
-            kafka=kafka, clock=clock,
+            kafka=kafka, clock=clock, replica=replica,
         ),
         Consumer(
             service=actions.SERVICE, topics=["cases"], handles=THREADED, handle=note_cases, engine=engine,
-            kafka=kafka, clock=clock, at_leisure=THREADED_EVERY,
+            kafka=kafka, clock=clock, replica=replica, at_leisure=THREADED_EVERY,
         ),
     ]  # fmt: skip

@@ -56,7 +56,7 @@ async def main() -> None:
             settings,
             engine,
             app,
-            consumer.consumers(engine, settings.kafka, clock.utc_now),
+            consumer.consumers(engine, settings.kafka, clock.utc_now, settings.replica),
             {"changes": feed.run, "attachments": forget_attachments},
         )
     )

@@ -30,15 +30,15 @@ async def take_replies(tx: AsyncConnection, batch: Sequence[Received], _now: dat
         await actions.take_replies(tx, asked)
 
 
-def consumers(engine: AsyncEngine, kafka: str, clock: Clock) -> list[Consumer]:
+def consumers(engine: AsyncEngine, kafka: str, clock: Clock, replica: str) -> list[Consumer]:
     """One for each door."""
     return [
         Consumer(
             service=actions.SERVICE, topics=["replies"], handles=(ReplyRequested,), handle=take_replies,
-            engine=engine, kafka=kafka, clock=clock,
+            engine=engine, kafka=kafka, clock=clock, replica=replica,
         ),
         Consumer(
             service=actions.SERVICE, topics=["cases"], handles=NEWS, handle=note_cases,
-            engine=engine, kafka=kafka, clock=clock, at_leisure=NEWS_EVERY,
+            engine=engine, kafka=kafka, clock=clock, replica=replica, at_leisure=NEWS_EVERY,
         ),
     ]  # fmt: skip

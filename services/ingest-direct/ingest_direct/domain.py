@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from antiphon import identifiers, ids
 from antiphon.contracts.interactions import (
@@ -22,7 +22,7 @@ from antiphon.contracts.interactions import (
     Visibility,
 )
 from antiphon.text import clean
-from antiphon.web import Body, Words
+from antiphon.web import Body, Moment, Words
 
 DirectChannel = Literal["phone", "letter", "visit", "web", "chat", "partner"]
 Short = Annotated[Words, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
@@ -57,9 +57,7 @@ class NewInteraction(Body):
     text: Annotated[Words, StringConstraints(min_length=1, max_length=100_000)]
     subject: Annotated[Words, StringConstraints(max_length=998)] | None = None
     language: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None
-    occurred_at: AwareDatetime | None = Field(
-        None, description="When it was said; now, when it is not given."
-    )
+    occurred_at: Moment | None = Field(None, description="When it was said; now, when it is not given.")
     account: Short | None = Field(None, description="Which of our numbers, desks or forms was spoken to.")
     attachments: list[UUID] = Field([], max_length=50, description="Ids of uploaded files.")
     external_id: Short | None = Field(

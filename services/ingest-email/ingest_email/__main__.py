@@ -34,7 +34,7 @@ async def main() -> None:
             settings,
             engine,
             create_api(engine, access),
-            [create_consumer(engine, settings.kafka, ours, utc_now)],
+            [create_consumer(engine, settings.kafka, ours, utc_now, settings.replica)],
             tasks,
         )
     )

@@ -13,7 +13,7 @@ from ingest_email import actions
 from ingest_email.domain.accounts import OurMail
 
 
-def create_consumer(engine: AsyncEngine, kafka: str, ours: OurMail, clock: Clock) -> Consumer:
+def create_consumer(engine: AsyncEngine, kafka: str, ours: OurMail, clock: Clock, replica: str) -> Consumer:
     """The consumer of `replies` that takes what leaves by mail."""
 
     async def handle(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
@@ -33,4 +33,5 @@ def create_consumer(engine: AsyncEngine, kafka: str, ours: OurMail, clock: Clock
         engine=engine,
         kafka=kafka,
         clock=clock,
+        replica=replica,
     )

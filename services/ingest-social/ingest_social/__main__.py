@@ -47,6 +47,7 @@ async def main() -> None:
         engine=engine,
         kafka=settings.kafka,
         clock=clock.utc_now,
+        replica=settings.replica,
     )
     tasks = {
         "stream": follower.run,

@@ -44,6 +44,7 @@ async def main() -> None:
         engine=engine,
         kafka=settings.kafka,
         clock=clock.utc_now,
+        replica=settings.replica,
     )
     await run(
         Service(

@@ -135,6 +135,9 @@ class _Heard:
             desk.new_clocks.append(clock)
             desk.timers.append((SLA_TIMER, clock["clock_id"], clock["due_at"]))
             desk.tell(SlaStarted(work=facts(work), clock=clock_facts(clock)))
+            answered_at: datetime | None = self.seen[case.case_id]["answered_at"]
+            if answered_at is not None and answered_at >= since:
+                self._meet(work, clock, answered_at)
 
     def _clock(self, case: CaseFacts, since: datetime, policy_name: str) -> dict[str, Any]:
         running = self.clocks.get(case.case_id)
@@ -178,16 +181,21 @@ class _Heard:
             return
         clock = self.clocks.get(event.case_id)
         work = self.last.get(event.case_id)
-        if clock is None or work is None or clock["met_at"] is not None:
-            return
-        del self.clocks[event.case_id]
-        clock["met_at"] = event.sent_at
+        if clock is None or work is None:
+            # Answers and cases are on different topics: the case may be heard of later.
+            self.seen[event.case_id]["answered_at"] = event.sent_at
+        elif clock["met_at"] is None:
+            self._meet(work, clock, event.sent_at)
+
+    def _meet(self, work: Work, clock: dict[str, Any], at: datetime) -> None:
+        del self.clocks[work["case_id"]]
+        clock["met_at"] = at
         if clock not in self.desk.new_clocks:
             self.desk.clocks.append(clock)
         self.desk.dropped.append((SLA_TIMER, clock["clock_id"]))
         self.desk.timers = [timer for timer in self.desk.timers if timer[1] != clock["clock_id"]]
-        late = event.sent_at > clock["due_at"]
-        self.desk.tell(SlaMet(work=facts(work), clock=clock_facts(clock), met_at=event.sent_at, late=late))
+        late = at > clock["due_at"]
+        self.desk.tell(SlaMet(work=facts(work), clock=clock_facts(clock), met_at=at, late=late))
 
 
 def _newest(event: CaseEvent, seen: dict[str, Any], last: Work | None) -> InteractionFacts:
@@ -241,6 +249,7 @@ async def hear(
         elif isinstance(received.event, ReplySent):
             heard.answered(received.event)
     heard.desk.seen = [
-        {name: row[name] for name in ("case_id", "revision", "last_agent")} for row in seen.values()
+        {name: row[name] for name in ("case_id", "revision", "last_agent", "answered_at")}
+        for row in seen.values()
     ]
     await heard.desk.write(tx)

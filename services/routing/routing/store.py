@@ -149,13 +149,14 @@ DECISION = Table(
     Index("decision_at_ix", text("at desc"), text("decision_id desc")),
 )
 
-# The newest revision of each case that was heard of, and who worked on it last.
+# The newest revision of each case that was heard of, who worked on it last, and an answer that no clock waited for yet.
 CASE_SEEN = Table(
     "case_seen",
     METADATA,
     Column("case_id", Uuid, primary_key=True),
     Column("revision", Integer, nullable=False),
     Column("last_agent", Text),
+    Column("answered_at", DateTime(timezone=True)),
 )
 
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))

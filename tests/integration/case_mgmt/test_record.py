@@ -1,6 +1,7 @@
 """The record holds what was said, each time it was said, and nothing twice, whoever else is at work."""
 
 import asyncio
+from datetime import timedelta
 from uuid import uuid4
 
 import httpx
@@ -122,3 +123,15 @@ async def test_who_answers_must_have_seen_that_a_person_settled_the_case(
         await answer(engine, case_id, 1)
     assert stale.value.status == 412
     assert stale.value.body["last"]["kind"] == "status-changed"
+
+
+async def test_an_edit_that_comes_late_is_kept_and_does_not_replace_newer_words(engine: AsyncEngine) -> None:
+    said = identified(uuid4(), text="first")
+    old, new = edited(said, "second"), edited(said, "third")
+    later = old.edit.accepted_at + timedelta(minutes=1)
+    new = new.model_copy(update={"edit": new.edit.model_copy(update={"accepted_at": later})})
+    for event in (said, new, old):
+        await hear(engine, event)
+    (row,) = await rows(engine, "select * from case_interaction")
+    assert row.interaction["content"]["text"] == "third"
+    assert [version["content"]["text"] for version in row.earlier] == ["first", "second"]

@@ -258,6 +258,15 @@ async def test_the_same_news_again_and_older_news_change_nothing(desk: Desk) -> 
     assert len(await desk.rows("select 1 from outbox where headers like '%work.queued.v1%'")) == 1
 
 
+async def test_an_answer_that_is_heard_before_its_case_stops_the_clock(desk: Desk) -> None:
+    case = opened(1, desk.now)
+    await desk.hear(answered(case, desk.now))
+    await desk.hear(case, settled(case))
+    (clock,) = await desk.rows("select * from clock")
+    assert clock.met_at == desk.now
+    assert await desk.rows("select 1 from timer") == []
+
+
 async def test_a_batch_of_500_takes_as_many_statements_as_one_of_5(desk: Desk) -> None:
     await desk.hear(opened(5000, desk.now))  # the first to need the configuration reads it
     counts: list[int] = []

@@ -3,6 +3,7 @@
 Daylight-saving changes are right by construction, because every opening and closing is converted on its own.
 """
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -43,11 +44,12 @@ class BusinessCalendar:
             day = first + timedelta(days=number)
             if day in closed:
                 continue
-            for opens, closes in sorted(spans.get(day.weekday(), ()), key=lambda span: span[0]):
-                start = datetime.combine(day, opens, zone).timestamp()
-                end_day = day if closes else day + timedelta(days=1)
-                end = datetime.combine(end_day, closes or time(0), zone).timestamp()
-                self._add(start, end)
+            for first_moment, change, offset in _offsets(day, zone):
+                for opens, closes in sorted(spans.get(day.weekday(), ()), key=lambda span: span[0]):
+                    end_day = day if closes else day + timedelta(days=1)
+                    start = datetime.combine(day, opens, UTC).timestamp() - offset
+                    end = datetime.combine(end_day, closes or time(0), UTC).timestamp() - offset
+                    self._add(max(start, first_moment), min(end, change))
 
     def _add(self, start: float, end: float) -> None:
         if self._ends and start <= self._ends[-1]:  # touching, or the hour that a clock change repeats
@@ -87,6 +89,23 @@ class BusinessCalendar:
         if place == 0:
             return 0.0
         return self._before[place - 1] + min(at, self._ends[place - 1]) - self._starts[place - 1]
+
+
+def _offsets(day: date, zone: ZoneInfo) -> list[tuple[float, float, float]]:
+    """From when to when which offset from UTC holds on a local day, in seconds: two on the day that clocks change."""
+    begins = datetime.combine(day, time(0), zone)
+    ends = datetime.combine(day + timedelta(days=1), time(0), zone)
+    before, after = begins.utcoffset() or timedelta(), ends.utcoffset() or timedelta()
+    if before == after:
+        return [(-math.inf, math.inf, before.total_seconds())]
+    low, high = int(begins.timestamp()), int(ends.timestamp())
+    while high - low > 1:
+        middle = (low + high) // 2
+        if datetime.fromtimestamp(middle, zone).utcoffset() == before:
+            low = middle
+        else:
+            high = middle
+    return [(-math.inf, high, before.total_seconds()), (high, math.inf, after.total_seconds())]
 
 
 def public_holidays(country: str, subdivision: str | None, years: range) -> set[date]:

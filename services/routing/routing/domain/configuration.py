@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -10,10 +10,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from antiphon.organisation import ConfigurationError, Document, Fault, Organisation, Section, did_you_mean
-from routing.domain.calendar import WEEKDAYS, BusinessCalendar, parse_span, public_holidays
+from routing.domain.calendar import (
+    WEEKDAYS,
+    BeyondHorizonError,
+    BusinessCalendar,
+    parse_span,
+    public_holidays,
+)
 from routing.domain.rules import Condition, RuleError
 
 _DURATION = re.compile(r"(\d+)\s*(s|m|h|d)")
+# Calendars reach three years ahead: a year less is reached from any day until they are built anew.
+LONGEST_WAIT = timedelta(days=2 * 365)
+_SAMPLE_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -22,7 +31,10 @@ def duration(text: object) -> timedelta:
     match = _DURATION.fullmatch(str(text).strip())
     if match is None:
         raise ValueError("must be a duration like 30s, 15m, 4h or 2d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    try:
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    except OverflowError as error:
+        raise ValueError("is longer than can be told") from error
 
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
@@ -89,7 +101,7 @@ class Queue(Section):
 
     name: str
     sla_policy: str
-    offer_timeout: Duration = timedelta(seconds=30)
+    offer_timeout: Duration = Field(timedelta(seconds=30), ge=timedelta(seconds=1), le=timedelta(days=1))
 
 
 class Agent(Section):
@@ -198,11 +210,26 @@ def _calendars(document: Document, c: Configuration) -> Iterable[Fault]:
         yield from wrong
         try:
             if not wrong:
-                calendar.build(date(2026, 1, 1))
+                yield from _targets(document, c, key, calendar.build(_SAMPLE_DAY.date()))
         except ValueError as error:
             yield document.fault(("calendars", key, "holidays"), str(error))
     if not c.rules:
         yield document.fault(("rules",), "there must be a rule")
+
+
+def _targets(document: Document, c: Configuration, key: str, calendar: BusinessCalendar) -> Iterable[Fault]:
+    """Targets that a calendar never reaches: found here, not at every case that is queued."""
+    for name, policy in c.sla_policies.items():
+        target = policy.first_response
+        if target.calendar != key:
+            continue
+        try:
+            in_time = calendar.add(_SAMPLE_DAY, target.within) <= _SAMPLE_DAY + LONGEST_WAIT
+        except (BeyondHorizonError, OverflowError):
+            in_time = False
+        if not in_time:
+            told = f"must be over within {LONGEST_WAIT.days} days by the calendar {key!r}"
+            yield document.fault(("sla_policies", name, "first_response", "within"), told)
 
 
 def _spans(document: Document, key: str, days: Iterable[tuple[Weekday, list[str]]]) -> Iterable[Fault]:

@@ -4,6 +4,7 @@ Source of the language: the Common Expression Language specification; evaluated 
 """
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -50,7 +51,20 @@ VARIABLES: dict[str, type] = {
 # No condition that people write comes near; a nest of macros over lists does.
 MAX_LENGTH = 2000
 MAX_MACROS = 3
-_MACRO = re.compile(r"\.(all|exists|exists_one|filter|map)\s*\(")
+# CPU seconds that a condition may take on the longest text that a customer can write.
+MOST_SECONDS = 0.5
+LONGEST_TEXT = 100_000
+_MACRO = re.compile(r"\.\s*(all|exists|exists_one|existsOne|filter|map)\s*\(")
+# Comments, and strings in all their forms: raw ones know no escapes.
+_NOT_CODE = re.compile(
+    r"""//[^\n]*
+    | (?:[rR][bB]?|[bB][rR])(?:\"{3}[\s\S]*?\"{3}|'{3}[\s\S]*?'{3}|"[^"\n]*"|'[^'\n]*')
+    | [bB]?(?:\"{3}(?:\\[\s\S]|[^\\])*?\"{3}|'{3}(?:\\[\s\S]|[^\\])*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')
+    """,
+    re.VERBOSE,
+)
+_PATTERN = re.compile(r"\bmatches\s*\(")
+_PATTERN_WRITTEN = re.compile(r"\.\s*matches\s*\(\s*''\s*\)")
 _PLACE = re.compile(r"<input>:(\d+):(\d+): (.*)")
 
 
@@ -80,8 +94,12 @@ class Condition:
     def __init__(self, source: str) -> None:
         if len(source) > MAX_LENGTH:
             raise RuleError(f"is longer than {MAX_LENGTH} characters")
-        if len(_MACRO.findall(source)) > MAX_MACROS:
+        code = _NOT_CODE.sub(lambda found: " " if found[0].startswith("//") else "''", source)
+        if len(_MACRO.findall(code)) > MAX_MACROS:
             raise RuleError(f"has more than {MAX_MACROS} loops (all, exists, filter, map)")
+        if len(_PATTERN.findall(code)) > len(_PATTERN_WRITTEN.findall(code)):
+            # A pattern that customers write may cost what they like.
+            raise RuleError("a pattern must be written out: text.matches('…')")
         try:
             self._expression = _ENVIRONMENT.compile(source)
         except RuntimeError as error:
@@ -95,6 +113,12 @@ class Condition:
         _, error = self.holds(_ENVIRONMENT.Activation(_SAMPLE))
         if error and "budget" in error.lower():
             raise RuleError(f"needs too many steps: {error}")
+        for length, activation in _LONG_SAMPLES:
+            began = time.process_time()
+            self.holds(activation)
+            # Of a shorter text a share, as far as a clock can tell.
+            if time.process_time() - began > max(MOST_SECONDS * length / LONGEST_TEXT, MOST_SECONDS / 10):
+                raise RuleError(f"takes too long on a text of {length} characters")
 
     def holds(self, activation: Any) -> tuple[bool, str | None]:
         """Whether it holds, and the error if it could not be told. An error is never true."""
@@ -161,3 +185,11 @@ def context_of(case: CaseFacts, interaction: InteractionFacts, now: datetime) ->
 _SAMPLE: Context = {
     name: {str: "sample", int: 1, bool: True, list: ["a", "b", "c"]}[kind] for name, kind in VARIABLES.items()
 }
+# Growing, so that a condition that takes ever longer is stopped at the first that shows it.
+_LONG_SAMPLES = [
+    (
+        length,
+        _ENVIRONMENT.Activation(_SAMPLE | {n: "a" * length + "!" for n, k in VARIABLES.items() if k is str}),
+    )
+    for length in (LONGEST_TEXT // 100, LONGEST_TEXT // 10, LONGEST_TEXT)
+]
