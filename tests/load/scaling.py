@@ -1,0 +1,281 @@
+"""What Antiphon needs past one machine, computed from what the bench measured: `python -m tests.load.scaling [bench.jsonl]`.
+
+Pure arithmetic on the figures of scaling.toml, those of the bench replaced by a run's own when its file is given. It
+prints the tables of docs/scaling.md. A load is a rate in busy hours; every limit is the rate at which it is reached.
+"""
+
+import json
+import math
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.load.scaling_simulation import Outcome, Stage, fitted, shares, simulate, way, zipf
+
+SCALES = (1, 10, 100, 1000)
+CONSUMERS = ("customer-profile", "case-mgmt", "routing")
+DOORS = ("ingest-direct", "ingest-email", "ingest-social")
+PARTITIONS = (6, 12, 24, 48, 96, 192, 384, 768, 1536)
+MB, GB = 1e6, 1e9
+
+
+@dataclass(frozen=True)
+class Costs:
+    """The figures that all is computed from: `bench` by the names of bench.jsonl, the others as in scaling.toml."""
+
+    bench: Mapping[str, float]
+    measured: Mapping[str, float]
+    assumed: Mapping[str, float]
+    events: Mapping[str, float]
+
+    @classmethod
+    def read(cls, run: Path | None = None) -> "Costs":
+        """Those of scaling.toml; with a run's bench.jsonl, its figures in their place."""
+        given: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
+        bench: dict[str, float] = given["bench"]
+        if run is not None:
+            rows = [json.loads(line) for line in run.read_text().splitlines()]
+            found = {row["figure"]: float(row["value"]) for row in rows}
+            found["ceiling"] = next(float(row["baseline"]) for row in rows if row["figure"] == "throughput")
+            half = next((row["note"] for row in rows if row["figure"] == "latency_half_p50"), "")
+            if rate := half.rpartition(" at ")[2].removesuffix("/s"):
+                found["latency_half_per_second"] = float(rate)
+            bench = {name: found.get(name, value) for name, value in bench.items()}
+        assumed: dict[str, Any] = given["assumed"]
+        events: dict[str, float] = assumed.pop("events")
+        return cls(bench, given["measured"], assumed, events)
+
+    def cpu_s(self, service: str) -> float:
+        """CPU seconds of one service for one answered interaction."""
+        return self.bench[f"cpu_per_1000_{service}"] / 1000 * self.assumed["worked"]
+
+    def held_s(self, service: str) -> float:
+        """How long a consumer's only loop is held by one answered interaction: its CPU and its part of PostgreSQL's."""
+        consumers = sum(self.bench[f"cpu_per_1000_{name}"] for name in CONSUMERS)
+        part = self.bench[f"cpu_per_1000_{service}"] / consumers
+        return self.cpu_s(service) + self.cpu_s("postgres") * part
+
+    @property
+    def disk(self) -> float:
+        """Bytes that an interaction leaves in all databases."""
+        return sum(value for name, value in self.measured.items() if name.startswith("disk_"))
+
+    def wal(self, service: str | None = None) -> float:
+        """WAL bytes of one answered interaction; of one service, by its share of the disk."""
+        part = 1.0 if service is None else self.measured[f"disk_{service}"] / self.disk
+        return self.bench["wal"] * self.assumed["worked"] * part
+
+
+class Limit(NamedTuple):
+    """Something of which there is one: the rate (interactions/s) at which it is used up, and what is then done."""
+
+    what: str
+    per_second: float
+    then: str
+
+
+def hottest(partitions: int, customers: int, skew: float) -> float:
+    """The share of the load that the hottest of the partitions has."""
+    return max(shares(zipf(customers, skew), partitions))
+
+
+def partitions_needed(
+    per_second: float, held_s: float, use: float, customers: int, skew: float
+) -> int | None:
+    """The fewest partitions whose hottest keeps a replica of its own busy for no more than `use`; None if none do."""
+    of = zipf(customers, skew)
+    if per_second * held_s * of[0] > use:
+        return None
+    fits = (count for count in PARTITIONS if per_second * held_s * max(shares(of, count)) <= use)
+    return next(fits, None)
+
+
+def replicas(per_second: float, held_s: float, use: float) -> int:
+    """Replicas of a consumer whose loop is held so long by an interaction; two at least, so that one may die."""
+    return max(2, math.ceil(per_second * held_s / use))
+
+
+def streams_cpu(costs: Costs, per_second: float) -> float:
+    """Cores that hand every change to every desktop: desktops and changes both grow with the rate."""
+    changes = per_second * costs.assumed["changes_per_interaction"]
+    return changes * per_second * costs.assumed["handling_s"] * costs.measured["fan_out_us"] * 1e-6
+
+
+def audience_cpu(costs: Costs, per_second: float) -> float:
+    """Cores that hand a change to those whom it concerns: an agent's queue has so many desktops."""
+    a = costs.assumed
+    return per_second * a["changes_per_interaction"] * a["agents_per_queue"] * a["delivery_us"] * 1e-6
+
+
+def limits(costs: Costs) -> list[Limit]:
+    """Everything of which there is one, the first to be used up first."""
+    a, m, use = costs.assumed, costs.measured, costs.assumed["cpu_use"]
+    # One replica: streams_cpu(costs, streams) == use.
+    streams = math.sqrt(use / streams_cpu(costs, 1))
+    agents = a["change_pass_ms"] / 1000 / (m["pass_us_per_agent"] * 1e-6)
+    busiest = max(costs.events, key=lambda name: costs.events[name])
+    slowest = max(CONSUMERS, key=costs.held_s)
+    share = hottest(int(a["partitions"]), int(a["customers"]), a["skew"])
+    top = zipf(int(a["customers"]), a["skew"])[0]
+    most = max(("ingest", *CONSUMERS), key=costs.wal)
+    found = [
+        Limit("live streams: one replica hands every change to every desktop", streams,
+              "replicas, each with its share of the desktops; then readers by audience: only who is concerned is woken"),
+        Limit("assignment: one pass reads every agent", agents / a["handling_s"],
+              "one pass a group of queues that share agents, each under its own lock"),
+        Limit(f"six partitions: the hottest of {slowest}", a["hottest_use"] / costs.held_s(slowest) / share,
+              "more partitions, made before they are needed: adding them moves keys"),
+        Limit(f"relay of {busiest}: one leads", costs.bench["ceiling"] / costs.events[busiest],
+              "a relay a shard of hash(key), each with its lock: order per key stays"),
+        Limit("one PostgreSQL for all six: WAL", a["wal_mb_per_s"] * MB / costs.wal(),
+              "a server a service: nothing reads another's tables"),
+        Limit(f"one PostgreSQL of {most}: WAL", a["wal_mb_per_s"] * MB / costs.wal(most),
+              "shards by customer and case, as the topics are keyed"),
+        Limit(f"one customer, {top:.2%} of all that is said", a["hottest_use"] / costs.held_s(slowest) / top,
+              "none by machines: order per customer is one loop; a door of its own for a partner system"),
+    ]  # fmt: skip
+    return sorted(found, key=lambda limit: limit.per_second)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def _number(value: float) -> str:
+    if value >= 100:
+        return f"{float(f'{value:.3g}'):,.0f}"
+    return f"{value:.2g}" if value < 10 else f"{value:.0f}"
+
+
+def loads(costs: Costs) -> str:
+    """What each scale is, in words that a person can picture, and what it writes and keeps."""
+    a = costs.assumed
+    rates = [a["per_second"] * scale for scale in SCALES]
+    a_day = a["busy_seconds_per_day"]
+    kafka = costs.measured["kafka_bytes"] * a["worked"]
+    a_year = [rate * a_day * a["days_per_year"] for rate in rates]
+    doors = costs.bench["cpu_per_1000_doors"] / 1000
+    after = sum(costs.cpu_s(name) for name in (*CONSUMERS, *DOORS, "postgres", "kafka"))
+    cores = [rate * (doors + after) / a["cpu_use"] for rate in rates]
+    held = [kafka * rate * a_day * a["retention_days"] * a["kafka_copies"] / GB for rate in rates]
+    disk = [each * costs.disk * a["worked"] * a["database_copies"] / GB for each in a_year]
+    price = [c * a["core_month"] + (h + d) * a["gb_month"] for c, h, d in zip(cores, held, disk, strict=True)]
+    rows: list[tuple[str, list[float]]] = [
+        ("interactions a second, busy hours", rates),
+        ("interactions a working day", [rate * a_day for rate in rates]),
+        ("agents at work", [rate * a["handling_s"] for rate in rates]),
+        ("cores, planned, without live streams", cores),
+        ("of which doors", [rate * doors / a["cpu_use"] for rate in rates]),
+        ("cores, live streams as built", [streams_cpu(costs, rate) / a["cpu_use"] for rate in rates]),
+        ("cores, live streams by audience", [audience_cpu(costs, rate) / a["cpu_use"] for rate in rates]),
+        (
+            "statements a second, in batches of a drain",
+            [rate * costs.bench["statements"] * a["worked"] for rate in rates],
+        ),
+        ("WAL, MB/s", [rate * costs.wal() / MB for rate in rates]),
+        ("into Kafka, MB/s, one copy", [rate * kafka / MB for rate in rates]),
+        (f"Kafka keeps, GB, {a['kafka_copies']:.0f} copies, {a['retention_days']:.0f} days", held),
+        (f"databases grow a year, GB, {a['database_copies']:.0f} copies", disk),
+        ("euro a month, one year's data", price),
+    ]
+    return table(
+        ["", *(f"x {scale:,}" for scale in SCALES)], [[name, *map(_number, row)] for name, row in rows]
+    )
+
+
+def services(costs: Costs) -> str:
+    """Cores, replicas and partitions of each consumer at each scale."""
+    a = costs.assumed
+    rows: list[list[str]] = []
+    for name in CONSUMERS:
+        row = [name]
+        for scale in SCALES:
+            rate = a["per_second"] * scale
+            count = replicas(rate, costs.held_s(name), a["cpu_use"])
+            needed = partitions_needed(
+                rate, costs.held_s(name), a["hottest_use"], int(a["customers"]), a["skew"]
+            )
+            needed = (
+                None if needed is None else next((p for p in PARTITIONS if p >= max(needed, count)), None)
+            )
+            row.append(f"{_number(rate * costs.cpu_s(name))} / {count:,} / {needed or 'no number'}")
+        rows.append(row)
+    head = ["cores / replicas / partitions", *(f"x {scale:,}" for scale in SCALES)]
+    return table(head, rows)
+
+
+def breaking(costs: Costs) -> str:
+    """The limits, first things first."""
+    base = costs.assumed["per_second"]
+    rows = [
+        [limit.what, f"{_number(limit.per_second)}/s", f"x {_number(limit.per_second / base)}", limit.then]
+        for limit in limits(costs)
+    ]
+    return table(["what there is one of", "is used up at", "of the base", "what is then done"], rows)
+
+
+def _spread(outcome: Outcome) -> str:
+    return f"{outcome.percentile(50) * 1000:.0f} / {outcome.percentile(99) * 1000:.0f}"
+
+
+def simulated(costs: Costs) -> str:
+    """The whole way on one replica each: fitted to the bench at its steady load, then asked about others."""
+    relay = 1 / costs.bench["ceiling"]
+    held = [costs.held_s(name) / costs.assumed["worked"] for name in CONSUMERS]
+    each = [*held, held[-1] / 4]  # the assignment writes less than what queued the work
+    base, half = costs.assumed["per_second"], costs.bench["latency_half_per_second"]
+    fixed = fitted(lambda seconds: way(seconds, each, relay), costs.bench["latency_p50"] / 1000, base)
+    measured = {
+        base: f"{costs.bench['latency_p50']:.0f} / {costs.bench['latency_p99']:.0f}",
+        half: f"{costs.bench['latency_half_p50']:.0f} / {costs.bench['latency_half_p99']:.0f}",
+    }
+    rows: list[list[str]] = []
+    for rate in sorted({base, half, 100.0, 200.0, 400.0, 800.0, 1000.0, 1200.0}):
+        found = simulate(way(fixed, each, relay), rate, 4000, steady=rate in measured)
+        rows.append([f"{rate:,.0f}/s", _spread(found), f"{max(found.batch):.0f}", measured.get(rate, "")])
+    head = [
+        f"fixed {fixed * 1000:.0f} ms a step",
+        "p50 / p99 ms",
+        "largest mean batch",
+        "the bench's p50 / p99 ms",
+    ]
+    return table(head, rows)
+
+
+def skewed(costs: Costs) -> str:
+    """One consumer at a hundred times the base load, a replica a partition: what skew does to the hottest."""
+    rate, held = costs.assumed["per_second"] * 100, max(map(costs.held_s, CONSUMERS))
+    fixed = 0.03
+    rows: list[list[str]] = []
+    for partitions in PARTITIONS[:5]:
+        row = [str(partitions)]
+        for exponent in (0.0, 0.6, 1.0):
+            of = zipf(int(costs.assumed["customers"]), exponent)
+            use = rate * held * max(shares(of, partitions))
+            stage = Stage(fixed, held, partitions, partitions)
+            row.append(f"{use:.0%}, {_spread(simulate([stage], rate, 8_000, of=of))}")
+        rows.append(row)
+    return table(["partitions", *(f"Zipf {exponent}" for exponent in ("0 (all alike)", "0.6", "1.0"))], rows)
+
+
+TABLES = (loads, services, breaking, simulated, skewed)
+
+
+def main(given: Sequence[str]) -> int:
+    """Prints all tables."""
+    costs = Costs.read(Path(given[0]) if given else None)
+    if given:
+        lines = "".join(f"{name} = {value:.4g}\n" for name, value in costs.bench.items())
+        sys.stdout.write(f"[bench] of scaling.toml, from which docs/scaling.md is made:\n\n{lines}\n")
+    for made in TABLES:
+        sys.stdout.write(f"{(made.__doc__ or '').splitlines()[0]}\n\n{made(costs)}\n\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
