@@ -390,7 +390,7 @@ class Consumer(ConsumerRebalanceListener):
                 metrics.CONSUMER_LAG.labels(partition.topic, str(partition.partition)).set(
                     max(0, end - offset)
                 )
-        if positions != self._committed:
+        if positions and positions != self._committed:
             # For tools that look at the group; nothing here reads it, so a failure costs nothing.
             with contextlib.suppress(KafkaError):
                 await consumer.commit(positions)

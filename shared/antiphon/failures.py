@@ -22,4 +22,6 @@ def is_passing(error: BaseException) -> bool:
         )
     if isinstance(error, asyncpg.PostgresError):
         return (getattr(error, "sqlstate", None) or "")[:2] in _PASSING_CLASSES
-    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | PoolTimeoutError | KafkaError)
+    # An internal error of the driver is what a connection raises that is lost between two steps of a statement.
+    driver = asyncpg.InterfaceError | asyncpg.InternalClientError
+    return isinstance(error, OSError | TimeoutError | driver | PoolTimeoutError | KafkaError)

@@ -1,0 +1,76 @@
+"""Which failures are waited out, and which are somebody's to mend."""
+
+import asyncpg
+import pytest
+from aiokafka.errors import KafkaConnectionError, RequestTimedOutError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from antiphon.failures import is_passing
+
+
+class DriverError(Exception):
+    """What a driver raises: with PostgreSQL's SQLSTATE."""
+
+    def __init__(self, sqlstate: str) -> None:
+        super().__init__(sqlstate)
+        self.sqlstate = sqlstate
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "passes"),
+    [
+        ("08006", True),  # the connection is gone
+        ("40001", True),  # serialisation
+        ("40P01", True),  # deadlock
+        ("53100", True),  # the disk is full
+        ("53300", True),  # too many connections
+        ("57014", True),  # cancelled
+        ("57P01", True),  # the server stops
+        ("58030", True),  # the disk fails
+        ("22001", False),  # too long a value
+        ("23505", False),  # a duplicate
+        ("42P01", False),  # no such table
+        ("XX000", False),  # a fault of PostgreSQL's
+        ("", False),
+    ],
+)
+def test_postgresqls_errors_pass_by_their_class(sqlstate: str, passes: bool) -> None:
+    assert is_passing(DBAPIError("select 1", {}, DriverError(sqlstate))) is passes
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        ConnectionResetError(),
+        TimeoutError(),
+        KafkaConnectionError(),
+        RequestTimedOutError(),
+        PoolTimeoutError(),
+        asyncpg.InterfaceError("the connection is closed"),
+        asyncpg.AdminShutdownError(),
+        DBAPIError("select 1", {}, OSError()),
+        DBAPIError("select 1", {}, DriverError("42P01"), connection_invalidated=True),
+        InterfaceError("select 1", {}, DriverError("")),
+        OperationalError("select 1", {}, DriverError("")),
+    ],
+    ids=repr,
+)
+def test_what_is_away_is_waited_for(error: Exception) -> None:
+    assert is_passing(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError(),
+        KeyError("a bug"),
+        LookupError(),
+        asyncpg.UniqueViolationError(),
+        ProgrammingError("select 1", {}, DriverError("42703")),
+    ],
+    ids=repr,
+)
+def test_a_bug_is_not_waited_for(error: Exception) -> None:
+    assert not is_passing(error)
