@@ -5,7 +5,7 @@ PYTHON := $(STATE)/venv/bin/python
 MEMBERS := shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing
 UV_VERSION := 0.13.9
 .DEFAULT_GOAL := help
-.PHONY: help set-up run up down status logs token dead-letters test bench lint format lock contracts clean
+.PHONY: help set-up run up down status logs token dead-letters test bench fuzz faults lint format lock contracts clean
 
 help: ## Show this help
 	@echo "Antiphon: every customer's voice into one queue, every answer onto one record."
@@ -46,6 +46,12 @@ test: set-up ## Run all tests, on a real PostgreSQL, Kafka, mail server and PDS
 
 bench: set-up ## Measure throughput, latency, growth, doors and memory on this machine; QUICK=1 in under ten minutes
 	@$(PYTHON) -m tests.load $(if $(QUICK),--quick)
+
+faults: set-up ## Break everything under load and show what survives; QUICK=1 under three minutes, ONLY=name,name SEED=n
+	@$(PYTHON) -m tests.faults $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
+
+fuzz: set-up ## Send hostile input everywhere, for ten minutes at most; QUICK=1 for 90 seconds, MINUTES=n, SEED=n repeats
+	@$(PYTHON) -m tests.fuzz $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 lint: set-up ## Check format, style, types, import directions and generated files
 	@$(STATE)/venv/bin/ruff format --check .

@@ -1,13 +1,13 @@
-"""Apache Kafka: one real broker in KRaft mode, from its Maven artifacts."""
+"""Apache Kafka in KRaft mode, from its Maven artifacts: one real broker, or one of several that form a cluster."""
 
 import asyncio
 import socket
 import subprocess
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -33,20 +33,32 @@ def all_topics() -> list[str]:
     return [*TOPICS, *letters]
 
 
+class Node(NamedTuple):
+    """A member of a cluster, on loopback ports."""
+
+    number: int
+    port: int
+    controller_port: int
+
+
 class Kafka:
-    """One broker: its log under `directory`, on loopback ports."""
+    """One broker: its log under `directory`. It is alone, or one of the `members` that replicate to each other."""
 
     def __init__(
-        self, directory: Path, port: int, controller_port: int, jars: Path, *, log: Path | None = None
-    ) -> None:
+        self, directory: Path, port: int, controller_port: int, jars: Path, *,
+        log: Path | None = None, number: int = 1, members: Sequence[Node] = (),
+    ) -> None:  # fmt: skip
         self.directory = directory
-        self.bootstrap = f"127.0.0.1:{port}"
+        self.number = number
+        self._members = members or [Node(number, port, controller_port)]
+        self.bootstrap = ",".join(f"127.0.0.1:{member.port}" for member in self._members)
+        self._replicas = min(3, len(self._members))
         self._port = port
         self._controller_port = controller_port
         self._jars = jars
         self._configuration = directory / "server.properties"
         self.process = Process(
-            "kafka",
+            "kafka" if number == 1 else f"kafka-{number}",
             [*_JAVA, f"-Dlog4j2.configurationFile={directory / 'log4j2.yaml'}", "-cp", f"{jars}/*", "kafka.Kafka",
              str(self._configuration)],
             log or directory.parent / "logs" / "kafka.log",
@@ -55,6 +67,11 @@ class Kafka:
 
     def start(self) -> None:
         """Formats the log at the first start; returns when the broker answers. Raises StartError."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Formats the log at the first start and starts the broker. Raises StartError."""
         if not list(self._jars.glob("kafka-server-*.jar")):
             raise StartError("Apache Kafka is not installed: make set-up")
         first = not (self.directory / "data" / "meta.properties").exists()
@@ -62,23 +79,30 @@ class Kafka:
         self._write_configuration()
         if first:
             self._format()
-        self.process.start(self._answers, within=60)
+        self.process.start(lambda: True, within=5)
+
+    def wait(self) -> None:
+        """Returns when the broker answers: of a cluster, once most of it runs. Raises StartError."""
+        self.process.wait(self._answers, within=60)
 
     def _write_configuration(self) -> None:
         settings: Mapping[str, object] = {
             "process.roles": "broker,controller",
-            "node.id": 1,
-            "controller.quorum.voters": f"1@127.0.0.1:{self._controller_port}",
+            "node.id": self.number,
+            "controller.quorum.voters": ",".join(
+                f"{member.number}@127.0.0.1:{member.controller_port}" for member in self._members
+            ),
             "listeners": f"PLAINTEXT://127.0.0.1:{self._port},CONTROLLER://127.0.0.1:{self._controller_port}",
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self._port}",
             "controller.listener.names": "CONTROLLER",
             "log.dirs": self.directory / "data",
             "num.partitions": PARTITIONS,
             "auto.create.topics.enable": "false",
-            "offsets.topic.replication.factor": 1,
+            "min.insync.replicas": min(2, self._replicas),
+            "offsets.topic.replication.factor": self._replicas,
             "offsets.topic.num.partitions": 4,
-            "transaction.state.log.replication.factor": 1,
-            "transaction.state.log.min.isr": 1,
+            "transaction.state.log.replication.factor": self._replicas,
+            "transaction.state.log.min.isr": min(2, self._replicas),
             "group.initial.rebalance.delay.ms": 0,
             "group.coordinator.append.linger.ms": 0,  # a commit then costs 1 ms instead of 6
             "message.max.bytes": 16 * 1024 * 1024,
@@ -93,7 +117,8 @@ class Kafka:
         )
 
     def _format(self) -> None:
-        cluster = uuid.uuid4().hex[:22]
+        # All members of a cluster are formatted with one name.
+        cluster = uuid.uuid5(uuid.NAMESPACE_URL, f"{self.directory.parent}:{self.bootstrap}").hex[:22]
         done = subprocess.run(
             [*_JAVA, "-cp", f"{self._jars}/*", "kafka.tools.StorageTool", "format", "-t", cluster,
              "-c", str(self._configuration), "--ignore-formatted"],
@@ -138,13 +163,26 @@ class Kafka:
                         NewTopic(
                             name,
                             num_partitions=1 if name.endswith("-dlq") else PARTITIONS,
-                            replication_factor=1,
+                            replication_factor=self._replicas,
                         )
                         for name in missing
                     ]
                 )
         finally:
             await admin.close()
+
+    def leaders(self, topic: str) -> list[int]:
+        """The number of the broker that leads each partition of a topic."""
+        return asyncio.run(self._leaders(topic))
+
+    async def _leaders(self, topic: str) -> list[int]:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        await admin.start()
+        try:
+            (described,) = await admin.describe_topics([topic])
+        finally:
+            await admin.close()
+        return [int(partition["leader"]) for partition in described["partitions"]]
 
     def stop(self) -> None:
         """Ends the broker in order."""

@@ -1,5 +1,6 @@
 """A process of ours: started in its own session with its output in a file, ended by its own pid."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -42,11 +43,13 @@ class Process:
                 start_new_session=True,
             )
         self.started_at = time.monotonic()
+        self.wait(ready, within)
+
+    def wait(self, ready: Callable[[], bool], within: float) -> None:
+        """Returns once `ready` says so. Raises StartError when it ended, or is not ready `within` seconds of its start."""
         while not ready():
-            if self.child.poll() is not None:
-                raise StartError(
-                    f"{self.name} ended with status {self.child.returncode}: {self.last_words()}"
-                )
+            if self.pid is None:
+                raise StartError(f"{self.name} ended with {self.ending()}: {self.last_words()}")
             if time.monotonic() - self.started_at > within:
                 self.kill()
                 raise StartError(f"{self.name} was not ready after {within:.0f} s: {self.last_words()}")
@@ -71,16 +74,35 @@ class Process:
         except subprocess.TimeoutExpired:
             self.kill()
 
+    def signal_all(self, number: signal.Signals) -> None:
+        """Sends a signal to it and to all that it started, whatever session they are in, e.g. SIGSTOP."""
+        if self.pid is None:
+            return
+        first = psutil.Process(self.pid)
+        first.send_signal(number)  # one that is stopped or killed starts no more
+        for process in self._started(first):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
     def signal(self, number: signal.Signals) -> None:
-        """Sends a signal, e.g. SIGSTOP."""
+        """Sends a signal to it alone, e.g. SIGTERM."""
         if self.pid is not None and self.child is not None:
             self.child.send_signal(number)
 
+    @staticmethod
+    def _started(first: psutil.Process) -> list[psutil.Process]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return first.children(recursive=True)
+        return []
+
     def kill(self) -> None:
-        """Ends it at once, with all that it started in its session."""
+        """Ends it at once, with all that it started: PostgreSQL's backends are in sessions of their own."""
         if self.pid is None or self.child is None:
             return
-        os.killpg(self.child.pid, signal.SIGKILL)
+        family = [self.child.pid, *(process.pid for process in self._started(psutil.Process(self.child.pid)))]
+        for pid in family:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.child.wait()
 
     def ending(self) -> str:

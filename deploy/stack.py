@@ -4,19 +4,19 @@ import contextlib
 import json
 import signal
 import time
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
 from antiphon.access import Role
 from antiphon.clock import utc_now
 from deploy import keys, services
-from deploy.kafka import Kafka
+from deploy.kafka import Kafka, Node
 from deploy.morning import story
 from deploy.postgres import Postgres
 from deploy.processes import Process, StartError
-from deploy.site import SERVICES, Site
+from deploy.site import SERVICES, Ports, Site
 from deploy.world import MailServer, Pds, jars, listens
 
 Tell = Callable[[str], None]
@@ -28,27 +28,45 @@ class _Watch:
     not_before: float = 0.0
 
 
-class Stack:
-    """One copy of Antiphon and the world around it. `tell` hears one line a step."""
+def _name(service: str, replica: int) -> str:
+    return service if replica == 1 else f"{service}#{replica}"
 
-    def __init__(self, site: Site, tell: Tell = lambda _: None) -> None:
+
+class Stack:
+    """One copy of Antiphon and the world around it. `tell` hears one line a step.
+
+    `brokers` gives ports of further Kafka brokers; `told` adds to what a service is told in its environment.
+    """
+
+    def __init__(
+        self, site: Site, tell: Tell = lambda _: None, brokers: Sequence[tuple[int, int]] = ()
+    ) -> None:
         self.site = site
+        self.told: dict[str, dict[str, str]] = {}
         self._tell = tell
+        self._sites = {1: site}
         self.postgres = Postgres(
             site.directory / "postgres",
             site.ports.postgres,
             log=site.logs / "postgres.log",
             durable=site.durable,
         )
-        self.kafka = Kafka(
-            site.directory / "kafka", site.ports.kafka, site.ports.kafka_controller, jars(site),
-            log=site.logs / "kafka.log",
-        )  # fmt: skip
+        ports = [(site.ports.kafka, site.ports.kafka_controller), *brokers]
+        nodes = [Node(number, *given) for number, given in enumerate(ports, start=1)]
+        self.brokers = [self._broker(node, nodes) for node in nodes]
+        self.kafka = self.brokers[0]
         mailboxes = [customer.email for customer in story.load().customers.values() if customer.email]
         self.mail = MailServer(site, mailboxes)
         self.pds = Pds(site)
         self.services: dict[str, Process] = {}
         self._watched: dict[str, _Watch] = {}
+
+    def _broker(self, node: Node, members: Sequence[Node]) -> Kafka:
+        name = "kafka" if node.number == 1 else f"kafka-{node.number}"
+        return Kafka(
+            self.site.directory / name, node.port, node.controller_port, jars(self.site),
+            log=self.site.logs / f"{name}.log", number=node.number, members=members,
+        )  # fmt: skip
 
     def start(self) -> None:
         """Starts everything. Raises StartError, having stopped what was started."""
@@ -71,7 +89,10 @@ class Stack:
         with self._step("PostgreSQL"):
             self.postgres.start()
         with self._step("Apache Kafka"):
-            self.kafka.start()
+            for broker in self.brokers:
+                broker.launch()
+            for broker in self.brokers:
+                broker.wait()
             self.kafka.create_topics()
         with self._step("the world: a mail server and a Bluesky PDS"):
             self.mail.start()
@@ -91,22 +112,35 @@ class Stack:
                     "or end it (`make down`, if it is this project's own)"
                 )
 
-    def start_service(self, service: str, *, wait: bool = True) -> None:
-        """Starts one service."""
-        process = services.process(self.site, service, self.postgres, self.kafka)
-        self.services[service] = process
+    def start_service(self, service: str, *, replica: int = 1, wait: bool = True) -> None:
+        """Starts a replica of a service: the first on the site's ports, others beside it on ports of their own."""
+        process = services.process(self._site_of(replica), service, self.postgres, self.kafka)
+        told = {"ANTIPHON_REPLICA": str(replica), **self.told.get(service, {})}
+        process.environment = {**process.environment, **told}
+        self.services[_name(service, replica)] = process
         process.start(lambda: True, within=5)
         if wait:
-            self.wait_ready(service)
+            self.wait_ready(service, replica=replica)
 
-    def wait_ready(self, service: str, within: float = 60) -> None:
+    def _site_of(self, replica: int) -> Site:
+        if replica not in self._sites:
+            # Services listen elsewhere; PostgreSQL, Kafka and the world stay where they are.
+            free = Ports.free().model_dump(include={"smtp", *(s.replace("-", "_") for s in SERVICES)})
+            self._sites[replica] = replace(self.site, ports=self.site.ports.model_copy(update=free))
+        return self._sites[replica]
+
+    def wait_ready(self, service: str, within: float = 60, *, replica: int = 1) -> None:
         """Returns when the service is ready. Raises StartError."""
-        process = self.services[service]
+        process = self.services[_name(service, replica)]
         until = time.monotonic() + within
-        while not services.is_ready(self.site, service):
+        while not services.is_ready(self._site_of(replica), service):
             if process.pid is None or time.monotonic() > until:
                 raise StartError(f"{service} did not become ready: {process.last_words()}")
             time.sleep(0.1)
+
+    def stop_service(self, service: str, *, replica: int = 1) -> None:
+        """Ends a replica of a service in order: what it has in hand it finishes."""
+        self.services.pop(_name(service, replica)).stop()
 
     def kill(self, service: str) -> None:
         """Ends a service as a power cut would."""
@@ -118,7 +152,8 @@ class Stack:
 
     def processes(self) -> dict[str, Process]:
         """All processes by name, in the order of their start."""
-        ground = {"postgres": self.postgres.process, "kafka": self.kafka.process}
+        brokers = {broker.process.name: broker.process for broker in self.brokers}
+        ground = {"postgres": self.postgres.process, **brokers}
         return {**ground, "mail-server": self.mail.process, "pds": self.pds.process, **self.services}
 
     def restart_dead(self, warn: Tell = lambda _: None) -> list[str]:
@@ -128,7 +163,7 @@ class Stack:
         """
         starters: dict[str, Callable[[], None]] = {
             "postgres": self.postgres.start,
-            "kafka": self.kafka.start,
+            **{broker.process.name: broker.start for broker in self.brokers},
             "mail-server": self.mail.start,
             "pds": self.pds.start,
         }
@@ -143,11 +178,15 @@ class Stack:
             watch.not_before = time.monotonic() + min(30, 2**watch.failures)
             warn(f"{name} died ({process.ending()}) and is started again; see {process.log}")
             try:
-                starters.get(name, lambda service=name: self.start_service(service, wait=False))()
+                starters.get(name, lambda given=name: self._start_again(given))()
                 started.append(name)
             except StartError as error:
                 warn(str(error))
         return started
+
+    def _start_again(self, name: str) -> None:
+        service, _, replica = name.partition("#")
+        self.start_service(service, replica=int(replica or 1), wait=False)
 
     def write_state(self) -> None:
         """Notes the processes for `make status`."""
@@ -180,9 +219,13 @@ class Stack:
         """A token of the development issuer."""
         return keys.token(self.site.secrets, role=role, name=name, now=utc_now(), subject=subject)
 
-    def url(self, service: str) -> str:
+    def url(self, service: str, *, replica: int = 1) -> str:
         """The base address of a service's API."""
-        return self.site.url(service)
+        return self._site_of(replica).url(service)
+
+    def smtp_port(self, *, replica: int = 1) -> int:
+        """Where ingest-email takes mail."""
+        return self._site_of(replica).ports.smtp
 
     def __enter__(self) -> Self:
         self.start()

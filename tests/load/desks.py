@@ -20,8 +20,11 @@ QUIET_S = 600
 AT_ONCE = 8
 
 
-def staffed(path: Path, agents: int) -> Path:
-    """The example organisation with `agents` agents instead of its own, an equal share in each queue."""
+def staffed(path: Path, agents: int, *, capacity: int = 100, offer_timeout: str = "8h") -> Path:
+    """The example organisation with `agents` agents instead of its own, an equal share in each queue.
+
+    By default nobody answers, and what is offered stays offered.
+    """
     organisation = yaml.safe_load(EXAMPLE.read_text())
     queues, skills = list(organisation["queues"]), dict.fromkeys(organisation["skills"], 10)
     organisation["agents"] = [
@@ -29,13 +32,13 @@ def staffed(path: Path, agents: int) -> Path:
             "id": name(n),
             "name": f"Agent {n}",
             "queues": [queues[n % len(queues)]],
-            "skills": skills,
-            "capacity": 100,
+            "skills": dict(skills),  # written out for each: YAML aliases are not taken
+            "capacity": capacity,
         }
         for n in range(agents)
     ]
     for queue in organisation["queues"].values():
-        queue["offer_timeout"] = "8h"  # nobody answers here, so that what is offered stays offered
+        queue["offer_timeout"] = offer_timeout
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(organisation, sort_keys=False))
     return path

@@ -143,11 +143,20 @@ def note_of(run: str, message: Message) -> dict[str, Any]:
 
 
 class Doors:
-    """Speaks for customers at the doors of a stack, with `hands` messages on their way at once."""
+    """Speaks for customers at the doors of a stack, with `hands` messages on their way at once.
 
-    def __init__(self, stack: Stack, run: str, hands: int = 16) -> None:
+    A door that has not answered after `patience_s` is spoken to again, with several `replicas` at the next one.
+    """
+
+    def __init__(
+        self, stack: Stack, run: str, hands: int = 16, *, patience_s: float = 60, replicas: int = 1
+    ) -> None:
         self._stack = stack
         self._hands = hands
+        self._patience_s = patience_s
+        self._replicas = replicas
+        self._turn = 0
+        self._mails: dict[int, EmailMessage] = {}
         self.ledger = Ledger(run)
         self._token = stack.token(Role.INTEGRATION, f"load-{run}")
         self._http = httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=None))
@@ -197,34 +206,51 @@ class Doors:
         speak = {"email": self._mail, "direct": self._note, "social": self._post}[message.channel]
         while not await speak(message, hand):
             self.ledger.again[message.channel] += 1
+            self._turn += 1
             await asyncio.sleep(PAUSE_S)
         self.ledger.add(message)
+        self._mails.pop(message.number, None)
+
+    def identifier(self, customer: int) -> str:
+        """The identifier by which the system knows a customer who has spoken."""
+        account = self._accounts.get(customer)
+        return f"did:{account.did}" if account else self.ledger.speaker(customer)
+
+    @property
+    def _replica(self) -> int:
+        return self._turn % self._replicas + 1
 
     async def _mail(self, message: Message, hand: int) -> bool:
         client = self._smtp.get(hand)
         try:
             if client is None or not client.is_connected:
+                port = self._stack.smtp_port(replica=self._replica)
                 client = aiosmtplib.SMTP(
-                    hostname="127.0.0.1", port=self._stack.site.ports.smtp, timeout=60, start_tls=False
+                    hostname="127.0.0.1", port=port, timeout=self._patience_s, start_tls=False
                 )
                 await client.connect()
                 self._smtp[hand] = client
-            await client.send_message(mail_of(self.ledger.run, message))
+            # The same bytes each time, as a mail server would.
+            mail = self._mails.setdefault(message.number, mail_of(self.ledger.run, message))
+            await client.send_message(mail)
+        except (*RETRIED, aiosmtplib.SMTPConnectError):
+            if lost := self._smtp.pop(hand, None):
+                lost.close()
+            return False
         except aiosmtplib.SMTPResponseException as error:
             if error.code >= 500:
                 raise
-            return False
-        except (*RETRIED, aiosmtplib.SMTPConnectError):
-            self._smtp.pop(hand, None)
             return False
         return True
 
     async def _note(self, message: Message, _hand: int) -> bool:
         run = self.ledger.run
         headers = {"Authorization": f"Bearer {self._token}", "Idempotency-Key": f"{run}-{message.token}"}
-        url = f"{self._stack.url('ingest-direct')}/interactions"
+        url = f"{self._stack.url('ingest-direct', replica=self._replica)}/interactions"
         try:
-            answer = await self._http.post(url, json=note_of(run, message), headers=headers)
+            answer = await self._http.post(
+                url, json=note_of(run, message), headers=headers, timeout=self._patience_s
+            )
         except RETRIED:
             return False
         if answer.status_code >= 500:

@@ -1,0 +1,112 @@
+"""What a fault did: counts that must be zero, the time to recover; a table for people and JSON lines for programs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+RECOVERY_S = 10.0
+COUNTS = (
+    "lost",
+    "doubled",
+    "out_of_order",
+    "wrong_customer",
+    "unanswered",
+    "dead_letters",
+    "disagreements",
+    "crashes",
+)
+
+
+@dataclass
+class Found:
+    """One fault. `sent` is what the doors took, `again` what had to be said again for that, `answers` what agents wrote.
+
+    `crashes` are processes that ended by themselves, without being killed. `skipped` says why the fault could not be made here.
+    """
+
+    fault: str
+    seed: int
+    sent: int = 0
+    again: int = 0
+    answers: int = 0
+    lost: int = 0
+    doubled: int = 0
+    out_of_order: int = 0
+    wrong_customer: int = 0
+    unanswered: int = 0
+    dead_letters: int = 0
+    disagreements: int = 0
+    crashes: int = 0
+    recovery_s: float | None = None
+    per_second: float = 0
+    seconds: float = 0
+    skipped: str | None = None
+    notes: list[str] = field(default_factory=list[str])
+
+    @property
+    def wrong(self) -> int:
+        """The sum of what must be zero."""
+        return sum(int(getattr(self, name)) for name in COUNTS)
+
+    def line(self) -> str:
+        """In words."""
+        if self.skipped:
+            return f"skipped: {self.skipped}"
+        what = ", ".join(
+            f"{getattr(self, name)} {name.replace('_', ' ')}" for name in COUNTS if getattr(self, name)
+        )
+        took = "" if self.recovery_s is None else f", well again after {self.recovery_s:.1f} s"
+        return f"{self.sent:,} said, {self.answers} answered, {what or 'nothing amiss'}{took}"
+
+
+def write(found: Sequence[Found], path: Path) -> None:
+    """One JSON object a line, anew."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [{**asdict(f), "note": "; ".join(f.notes)} for f in found]
+    path.write_text(
+        "".join(json.dumps({k: v for k, v in row.items() if k != "notes"}) + "\n" for row in rows)
+    )
+
+
+def show(found: Sequence[Found], console: Console, title: str) -> None:
+    """The table for people."""
+    table = Table(title=title)
+    table.add_column("fault")
+    for column in ("said", "again", "answers", *(name.replace("_", " ") for name in COUNTS), "recovery"):
+        table.add_column(column, justify="right")
+    table.add_column("note", overflow="fold")
+    for f in found:
+        if f.skipped:
+            table.add_row(f.fault, *[""] * (len(COUNTS) + 4), f"skipped: {f.skipped}")
+            continue
+        counts = [
+            f"[red]{n}[/red]" if (n := int(getattr(f, name))) else "[green]0[/green]" for name in COUNTS
+        ]
+        table.add_row(
+            f.fault,
+            f"{f.sent:,}",
+            f"{f.again:,}",
+            f"{f.answers:,}",
+            *counts,
+            _recovery(f),
+            "; ".join(f.notes),
+        )
+    console.print(table)
+
+
+def _recovery(f: Found) -> str:
+    if f.recovery_s is None:
+        return ""
+    mark = ""
+    if is_kill_of_a_service(f.fault):
+        mark = " [green]✓[/green]" if f.recovery_s <= RECOVERY_S else " [red]✗[/red]"
+    return f"{f.recovery_s:.1f} s{mark}"
+
+
+def is_kill_of_a_service(fault: str) -> bool:
+    """Whether the target for its recovery, 10 s, was set: it is shown, and never fails a run."""
+    return fault.startswith("kill-") and fault not in {"kill-postgres", "kill-kafka", "kill-leader"}
