@@ -12,6 +12,7 @@ from typing import Annotated, Any, NamedTuple
 
 import httpx
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -169,5 +170,13 @@ def require(*roles: Role) -> Callable[..., Coroutine[Any, Any, Identity]]:
             raise Problem(403, "Not allowed", f"This needs the role {' or '.join(sorted(roles))}.")
         return who
 
-    check.roles = frozenset(roles)  # pyright: ignore[reportFunctionMemberAccess] - read by the test of every route
+    check.roles = frozenset(roles)  # pyright: ignore[reportFunctionMemberAccess] - read by `roles_of`
     return check
+
+
+def roles_of(route: Dependant) -> frozenset[Role] | None:
+    """The roles that may call a route, as its `require` says; None for a route that requires none."""
+    roles: frozenset[Role] | None = getattr(route.call, "roles", None)
+    found = [] if roles is None else [roles]
+    found += [inner for part in route.dependencies if (inner := roles_of(part)) is not None]
+    return frozenset.intersection(*found) if found else None

@@ -60,8 +60,11 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, content: AsyncIterator[bytes]) -> None:
-        super().__init__(content, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    def __init__(self, content: AsyncIterator[bytes], status_code: int = 200) -> None:
+        # FastAPI reads the default of `status_code` for the OpenAPI document.
+        super().__init__(
+            content, status_code, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        )
 
 
 @dataclass(frozen=True)

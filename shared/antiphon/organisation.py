@@ -11,6 +11,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing_extensions import override
+from yaml.composer import ComposerError
 from yaml.nodes import MappingNode, Node, SequenceNode
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -99,6 +101,17 @@ class Organisation(BaseModel):
     channels: Channels = Channels()
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML without aliases: a few lines of them can mean more than a machine holds."""
+
+    @override
+    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise ComposerError(None, None, "an alias can't be used here: write it out", event.start_mark)
+        return super().compose_node(parent, index)
+
+
 class Document:
     """A YAML text and where in it everything stands. Raises ConfigurationError for what is not YAML."""
 
@@ -106,8 +119,9 @@ class Document:
         self.source = source
         self.name = name
         try:
-            self._root: Node | None = yaml.compose(source, Loader=yaml.SafeLoader)
-            self.data: Any = yaml.safe_load(source)
+            loader = _Loader(source)
+            self._root: Node | None = loader.get_single_node()
+            self.data: Any = loader.construct_document(self._root) if self._root else None
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)

@@ -1,25 +1,34 @@
 """The HTTP door: one application with problem details, health, metrics and access, alike in every service."""
 
+import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from antiphon import logs, metrics, migrations, tracing
-from antiphon.access import Access
+from antiphon.access import Access, roles_of
+from antiphon.failures import is_passing
 from antiphon.problems import TITLES, ErrorPlace, Problem, ProblemDetails, problems
 
 LOG = logs.get(__name__)
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 Check = Callable[[], Awaitable[str | None]]
+# The longest text that a route takes, with every character escaped, fits; who sends more is not read to the end.
+MAX_BODY_BYTES = 2 * 1024 * 1024
 
 
 def _storable(value: str) -> str:
@@ -32,8 +41,18 @@ def _storable(value: str) -> str:
     return value
 
 
-Words = Annotated[str, AfterValidator(_storable)]
+Words = Annotated[str, AfterValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]
 """Text that a request brings and that can be kept."""
+
+
+def _written(value: object) -> object:
+    if isinstance(value, str) and _RFC3339.match(value):
+        return value
+    raise ValueError("must be an RFC 3339 date-time with offset")
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
+"""A time that a request brings, written as a date-time: a bare number is no time."""
 
 
 class Body(BaseModel):
@@ -43,9 +62,19 @@ class Body(BaseModel):
 
 
 def create_app(
-    *, title: str, service: str, description: str, engine: AsyncEngine, access: Access, package: str
+    *,
+    title: str,
+    service: str,
+    description: str,
+    engine: AsyncEngine,
+    access: Access,
+    package: str,
+    larger_bodies: Mapping[str, int] = MappingProxyType({}),
 ) -> FastAPI:
-    """The application of `service`. Health checks of its parts are added to `app.state.checks` by name."""
+    """The application of `service`. Health checks of its parts are added to `app.state.checks` by name.
+
+    `larger_bodies` are the paths whose bodies may have more than `MAX_BODY_BYTES`, and how many.
+    """
     app = FastAPI(
         title=title,
         version="0.1.0",
@@ -60,7 +89,8 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
-    app.middleware("http")(_observe)
+    app.add_middleware(_BodyLimit, larger=larger_bodies)
+    app.add_middleware(_Observed)
     app.openapi = lambda: _openapi(app)
 
     @app.get("/livez", tags=["health"])
@@ -99,32 +129,84 @@ def _database_check(engine: AsyncEngine, package: str) -> Check:
     return check
 
 
-async def _observe(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
-    tracing.enter(tracing.child(request.headers.get("traceparent")))
-    began = time.perf_counter()
-    try:
-        response = await call(request)
-    except Exception as error:
-        LOG.exception("request failed", method=request.method, path=request.url.path)
-        if isinstance(error, Problem):
-            return error.response()
-        return Problem(500, "Unexpected error", "It is logged under the trace id.").response()
-    route = getattr(request.scope.get("route"), "path", "(none)")
-    metrics.REQUESTS.labels(route, request.method, str(response.status_code)).inc()
-    if response.status_code >= 500 and route != "/readyz":  # not ready is an answer, not a failure
-        LOG.error(
-            "request failed",
-            method=request.method,
-            route=route,
-            status=response.status_code,
-            seconds=round(time.perf_counter() - began, 3),
-        )
-    trace = tracing.trace_id(tracing.current())
-    if trace:
-        response.headers["X-Trace-Id"] = trace
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Cache-Control", "no-store")
-    return response
+class _Observed:
+    """Traces and counts requests, says what went wrong as problem details, and keeps browsers from guessing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Called for each request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        tracing.enter(tracing.child(Headers(scope=scope).get("traceparent")))
+        began, status = time.perf_counter(), 0
+
+        async def observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                if trace := tracing.trace_id(tracing.current()):
+                    headers["X-Trace-Id"] = trace
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        try:
+            await self._app(scope, receive, observed)
+        except Exception as error:
+            if status:
+                raise  # the answer has begun, so it can only be cut off
+            await _answer_to(error, scope)(scope, receive, observed)
+        route = getattr(scope.get("route"), "path", "(none)")
+        metrics.REQUESTS.labels(route, scope["method"], str(status)).inc()
+        if status >= 500 and route != "/readyz":  # not ready is an answer, not a failure
+            seconds = round(time.perf_counter() - began, 3)
+            LOG.error("request failed", method=scope["method"], route=route, status=status, seconds=seconds)
+
+
+def _answer_to(error: Exception, scope: Scope) -> JSONResponse:
+    told = {"method": scope["method"], "path": scope["path"]}
+    if is_passing(error):
+        LOG.warning("request refused for now", **told, reason=type(error).__name__)
+        return Problem(503, TITLES[503], "Please try again in a moment.").response()
+    LOG.error("request failed", **told, exc_info=error)
+    if isinstance(error, Problem):
+        return error.response()
+    return Problem(500, "Unexpected error", "It is logged under the trace id.").response()
+
+
+class _BodyLimit:
+    """Refuses bodies that are too large: at once when their length is told, else where they pass the limit."""
+
+    def __init__(self, app: ASGIApp, larger: Mapping[str, int]) -> None:
+        self._app = app
+        self._larger = larger
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Called for each request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._larger.get(scope["path"], MAX_BODY_BYTES)
+        detail = f"The body may have {limit} bytes."
+        told = Headers(scope=scope).get("content-length", "")
+        if told.isdecimal() and int(told) > limit:
+            await Problem(413, TITLES[413], detail).response()(scope, receive, send)
+            return
+        taken = 0
+
+        async def limited() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > limit:
+                raise HTTPException(413, detail)  # FastAPI turns any other error here into 400
+            return message
+
+        await self._app(scope, limited, send)
 
 
 async def _problem(_: Request, error: Exception) -> JSONResponse:
@@ -133,12 +215,23 @@ async def _problem(_: Request, error: Exception) -> JSONResponse:
     return error.response()
 
 
-async def _http(_: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(sorted(_verbs(request)))
     title = TITLES.get(error.status_code, "Problem")
     detail = error.detail if error.detail and error.detail != title else None
-    return Problem(error.status_code, title, detail, headers=dict(error.headers or {})).response()
+    return Problem(error.status_code, title, detail, headers=headers).response()
+
+
+def _verbs(request: Request) -> set[str]:
+    """Every verb that a path takes: the router tells only those of its first route."""
+    routes = (route for route in iter_route_contexts(request.app.routes) if route.methods)
+    return {
+        verb for route in routes if route.path_regex.match(request.url.path) for verb in route.methods or ()
+    }
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
@@ -181,6 +274,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         for operations in schema["paths"].values():
             for operation in operations.values():
                 _document_errors(operation)
+        _document_roles(app, schema["paths"])
         app.openapi_schema = schema
     return app.openapi_schema
 
@@ -192,4 +286,14 @@ def _document_errors(operation: dict[str, Any]) -> None:
     if operation.get("security"):
         responses.update({str(status): told for status, told in problems(401, 403).items()})
     if operation.get("requestBody"):
-        responses.update({str(status): told for status, told in problems(400).items()})
+        responses.update({str(status): told for status, told in problems(400, 413).items()})
+
+
+def _document_roles(app: FastAPI, paths: dict[str, Any]) -> None:
+    """States at each operation who may call it, as `x-roles`: read from the code that decides it."""
+    for route in iter_route_contexts(app.routes):
+        operations = paths.get(route.path_format or "", {})
+        for verb in route.methods or ():
+            roles = roles_of(route.dependant) if verb.lower() in operations else None
+            if roles is not None:
+                operations[verb.lower()]["x-roles"] = sorted(str(role) for role in roles)

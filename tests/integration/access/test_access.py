@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +13,9 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey
 
 from antiphon.access import Access, Identity, Role, require
+from antiphon.changes import EVERYTHING, ChangeFeed, EventStream
 from antiphon.database import create_engine
-from antiphon.web import create_app
+from antiphon.web import MAX_BODY_BYTES, Moment, create_app
 from deploy.processes import Process
 from deploy.site import PROJECT, Ports
 from deploy.world import listens
@@ -27,7 +28,10 @@ OTHER = ECKey.generate_key("P-256", auto_kid=True)
 def app_for(issuer: str, jwks: str) -> FastAPI:
     engine = create_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none")
     access = Access(issuer=issuer, audience=AUDIENCE, jwks=jwks)
-    app = create_app(title="t", service="t", description="t", engine=engine, access=access, package="routing")
+    app = create_app(
+        title="t", service="t", description="t", engine=engine, access=access, package="routing",
+        larger_bodies={"/files": 2 * MAX_BODY_BYTES},
+    )  # fmt: skip
 
     @app.get("/mine")
     async def mine(
@@ -35,7 +39,20 @@ def app_for(issuer: str, jwks: str) -> FastAPI:
     ) -> dict[str, Any]:
         return {"subject": who.subject, "roles": sorted(who.roles)}
 
-    _ = mine
+    @app.post("/words")
+    @app.post("/files")
+    async def words(given: list[str]) -> int:
+        return len(given)
+
+    @app.get("/words")
+    async def since(since: Moment) -> str:
+        return since.isoformat()
+
+    @app.get("/changes", response_class=EventStream)
+    async def changes() -> EventStream:
+        return EventStream(ChangeFeed(engine).stream(None, EVERYTHING))
+
+    _ = mine, words, since, changes
     return app
 
 
@@ -104,6 +121,58 @@ async def test_who_gets_in(app: FastAPI, made: Any, status: int) -> None:
         assert answer.json()["status"] == status
     if status == 401:
         assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_the_document_says_which_roles_may_call_a_route(app: FastAPI) -> None:
+    paths = app.openapi()["paths"]
+    assert paths["/mine"]["get"]["x-roles"] == ["agent", "integration"]
+    assert "x-roles" not in paths["/livez"]["get"]
+
+
+async def test_a_verb_that_is_not_there_is_told_which_are(app: FastAPI) -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+        answer = await http.delete("/words")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, POST")
+
+
+def test_a_live_stream_is_in_the_document(app: FastAPI) -> None:
+    answers = app.openapi()["paths"]["/changes"]["get"]["responses"]
+    assert "text/event-stream" in answers["200"]["content"]
+
+
+@pytest.mark.parametrize(
+    ("since", "status"),
+    [("2026-11-24T09:00:00Z", 200), ("2026-11-24T09:00:00+11:00", 200), ("0.5", 422), ("1790000000", 422), ("2026-11-24T09:00:00", 422)],
+)  # fmt: skip
+async def test_a_time_is_a_written_one(app: FastAPI, since: str, status: int) -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+        answer = await http.get("/words", params={"since": since})
+    assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize(("path", "limit"), [("/words", MAX_BODY_BYTES), ("/files", 2 * MAX_BODY_BYTES)])
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_body_that_is_too_large_is_not_read_to_its_end(
+    app: FastAPI, told: bool, path: str, limit: int
+) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        for _ in range(1000):
+            sent += 1
+            yield b" " * 100_000
+
+    headers = {"Content-Type": "application/json"} | ({"Content-Length": "100000000"} if told else {})
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+        fits = await http.post(
+            path, content=b'["a"]'.ljust(limit), headers=headers | {"Content-Length": str(limit)}
+        )
+        answer = await http.post(path, content=endless(), headers=headers)
+    assert fits.status_code == 200, fits.text
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (sent == 0) if told else (limit < sent * 100_000 <= limit + 100_000)
 
 
 async def test_new_keys_in_the_file_are_seen_and_old_ones_forgotten(tmp_path: Path) -> None:

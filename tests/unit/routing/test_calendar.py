@@ -54,6 +54,23 @@ def test_a_night_shift_is_two_spans() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("opens", "closes", "start", "minutes", "due"),
+    [
+        # In spring there is no 02:15; in autumn it comes twice.
+        (time(2), time(2, 30), "2026-03-29T00:00", 1, datetime(2026, 4, 5, 0, 1, tzinfo=UTC)),
+        (time(1, 30), time(3, 30), "2026-03-29T00:00", 60, datetime(2026, 3, 29, 1, 30, tzinfo=UTC)),
+        (time(2), time(2, 30), "2026-10-25T00:00", 31, datetime(2026, 10, 25, 1, 1, tzinfo=UTC)),
+        (time(1, 30), time(2, 30), "2026-10-25T00:00", 61, datetime(2026, 10, 25, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_hours_that_a_clock_change_leaves_out_or_repeats(
+    opens: time, closes: time, start: str, minutes: int, due: datetime
+) -> None:
+    calendar = BusinessCalendar(BERLIN, {6: [(opens, closes)]}, set(), FIRST)
+    assert calendar.add(local(start), timedelta(minutes=minutes)) == due
+
+
 def test_never_open_is_told_not_looped() -> None:
     calendar = BusinessCalendar("UTC", {}, set(), FIRST)
     with pytest.raises(BeyondHorizonError):

@@ -1,3 +1,4 @@
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -65,6 +66,46 @@ def test_a_bomb_within_the_allowed_loops_is_stopped_by_its_budget() -> None:
         Condition(f"{numbers}.all(a,{numbers}.all(b,{numbers}.all(c,a+b+c>0)))")
 
 
+@pytest.mark.parametrize(
+    ("when", "told"),
+    [
+        ("interaction.text.matches(interaction.text)", "a pattern must be written out"),
+        ("interaction.text.matches('a' + interaction.text)", "a pattern must be written out"),
+        ("matches(interaction.subject, interaction.text)", "a pattern must be written out"),
+        ("[1].all(a, [1]. // x\n all(b, [1].\tall(c, [1] . all(d, true))))", "more than 3 loops"),
+        (r"r'\' == '' && [1].all(a, [1].all(b, [1].all(c, [1].all(d, '' == r'\'))))", "more than 3 loops"),
+        ("interaction.text.matches('(?:.?){999}b')", "too long on a text"),
+        ("[1,2,3,4,5].exists(a, interaction.text.matches('(?:.?){999}b'))", "too long on a text"),
+    ],
+)
+def test_a_condition_that_costs_too_much_is_refused_before_it_decides(when: str, told: str) -> None:
+    began = time.process_time()
+    with pytest.raises(RuleError, match=told):
+        Condition(when)
+    assert time.process_time() - began < 10
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "interaction.text.matches('(?i)ref(erence)? [A-Z]{2}[0-9]{6}')",
+        "interaction . text . matches ( r'\\d+' ) // a pattern (the customer's)",
+        "interaction.text == 'a.all(b.all(c.all(d.all(e.matches(f'",
+        "customer.labels.exists(label, label.matches('vip.*')) && interaction.text.contains('matches(')",
+    ],
+)
+def test_what_people_write_is_no_bomb(when: str) -> None:
+    Condition(when)
+
+
+def test_an_alias_in_the_file_is_refused_before_it_is_followed() -> None:
+    laughs = "a0: &a0 {a: 1}\n" + "".join(
+        f"a{n}: &a{n} {{<<: [{','.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 30)
+    )
+    with pytest.raises(ConfigurationError, match="alias"):
+        read(laughs + council())
+
+
 def council() -> str:
     return EXAMPLE.read_text()
 
@@ -82,6 +123,11 @@ def test_the_example_organisation_can_be_loaded() -> None:
         ("then: { queue: rates,", "then: { queue: rats,", "unknown queue 'rats', did you mean 'rates'?"),
         ("sla_policy: social\n", "sla_policy: socal\n", "unknown SLA policy 'socal', did you mean 'social'?"),
         ("within: 4h", "within: four hours", "must be a duration"),
+        ("within: 4h", "within: 99999999999999999999d", "longer than can be told"),
+        ("within: 4h", "within: 300d", "must be over within 730 days by the calendar 'office'"),
+        ("within: 15m", "within: 9999999d", "must be over within 730 days by the calendar 'always'"),
+        ("offer_timeout: 20s", "offer_timeout: 0s", "greater than or equal to 1 second"),
+        ("offer_timeout: 20s", "offer_timeout: 999999999d", "less than or equal to 1 day"),
         ("capacity: 2", "capacity: none", "valid integer"),
         (
             "time_zone: Australia/Sydney\n    hours",

@@ -1,0 +1,158 @@
+"""Hostile events straight onto the topics: each is dead-lettered once with a reason, or handled; what follows is handled."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from aiokafka import AIOKafkaProducer
+
+from antiphon.contracts.topics import TOPICS
+from tests.fuzz.records import TARGETS, Case, Target, cases, follower
+from tests.fuzz.report import Tried
+from tests.fuzz.run import Run
+
+PART = "events"
+PARTITION = 0
+AT_ONCE = 5
+MOST_CPU_S = 5.0
+# A consumer stops on purpose beyond a hundred dead letters within a minute.
+DEAD_A_MINUTE = 70
+WITHIN_S = 60
+QUICK_BYTES = 2_000_000
+
+
+async def _has_room(run: Run, service: str) -> bool:
+    """Whether a service may get dead letters of a few events more without stopping for their number."""
+    query = "select count(*) as n from dead_letter where at > now() - interval '1 minute'"
+    (row,) = await run.flow.ask(service, query)
+    return int(row["n"]) <= DEAD_A_MINUTE
+
+
+class Aim:
+    """A topic under attack."""
+
+    def __init__(self, run: Run, target: Target) -> None:
+        self.target = target
+        self.readers = TOPICS[target.topic].readers
+        # What routing or a door makes of a case that is not there is a dead letter of case-mgmt.
+        self.hearers = (
+            {*self.readers, "case-mgmt"} if target.topic in {"cases", "replies"} else {*self.readers}
+        )
+        self.row = Tried(PART, f"onto {target.topic}")
+        self.left: Iterator[Case] | None = (
+            case
+            for case in cases(target, run.dice(f"events:{target.topic}"))
+            if not run.quick or target is TARGETS[0] or len(case.record.value or b"") < QUICK_BYTES
+        )
+        self.worst = 0.0
+        self.used = 0.0
+
+    async def next(self, run: Run, producer: AIOKafkaProducer) -> None:
+        """The next few records and what became of them."""
+        batch = list(islice(self.left or (), AT_ONCE))
+        if not batch:
+            self.left = None
+            return
+        before = run.cpu(self.target.reader)
+        await _batch(run, producer, self.target, batch, self.row)
+        used = run.cpu(self.target.reader) - before
+        self.used += used
+        self.worst = max(self.worst, used)
+        if used > MOST_CPU_S * len(batch):
+            names = ", ".join(case.name for case in batch)
+            self.row.found.append(f"{self.target.reader} took {used:.1f} CPU s for: {names}")
+
+
+async def attack(run: Run) -> list[Tried]:
+    """A few records at a time, topic after topic, as long as there is time; behind each few a good event."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=run.stack.kafka.bootstrap, acks="all", max_request_size=16 * 2**20, linger_ms=5
+    )
+    async with producer:
+        case_id = await _some_case(run, producer)
+        aims = [Aim(run, t._replace(case_id=case_id) if t.topic == "work" else t) for t in TARGETS]
+        while run.left() > 0 and any(aim.left for aim in aims):
+            waits = True
+            for aim in aims:
+                if aim.left and all([await _has_room(run, service) for service in aim.hearers]):
+                    await aim.next(run, producer)
+                    waits = False
+            if waits:
+                await asyncio.sleep(0.5)
+    for aim in aims:
+        rest = sum(1 for _ in aim.left or ())
+        aim.row.note = f"{aim.used:.1f} CPU s of {aim.target.reader}, worst five {aim.worst:.2f}; {rest} left for want of time"
+        run.tell(f"  {aim.row.count:,} {aim.row.what}: {aim.row.note}")
+    return [aim.row for aim in aims]
+
+
+async def _some_case(run: Run, producer: AIOKafkaProducer) -> str:
+    """A case that is there."""
+    (target,) = (each for each in TARGETS if each.topic == "identified-interactions")
+    ident, record = follower(target)
+    sent = await producer.send_and_wait(
+        target.topic, record.value, record.key, PARTITION, headers=record.headers
+    )
+    await _reached(run, target.reader, target.topic, sent.offset + 1)
+    query = "select case_id from case_interaction where interaction_id = $1"
+    (row,) = await run.flow.ask("case-mgmt", query, ident)
+    return str(row["case_id"])
+
+
+async def _batch(
+    run: Run, producer: AIOKafkaProducer, target: Target, batch: Sequence[Case], row: Tried
+) -> None:
+    """Sends hostile records and a good one behind them, and looks at what became of each."""
+    readers = TOPICS[target.topic].readers
+    offsets: dict[int, Case] = {}
+    for case in batch:
+        key, value, headers = case.record
+        sent = await producer.send_and_wait(target.topic, value, key, PARTITION, headers=headers)
+        offsets[sent.offset] = case
+    ident, record = follower(target)
+    sent = await producer.send_and_wait(
+        target.topic, record.value, record.key, PARTITION, headers=record.headers
+    )
+    names = ", ".join(case.name for case in batch)
+    for service in readers:
+        holds = await _reached(run, service, target.topic, sent.offset + 1)
+        row.expect(holds, f"{service} did not get past: {names}")
+        row.count -= 1
+    shown = await run.flow.ask(target.reader, target.effect, ident)
+    if not shown:
+        row.found.append(f"the good event behind these had no effect at {target.reader}: {names}")
+    for service in readers:
+        query = 'select "offset", count(*) as n, max(reason) as reason from dead_letter where topic = $1 and partition = $2 and "offset" = any($3) group by 1'
+        rows = await run.flow.ask(service, query, target.topic, PARTITION, [*offsets, sent.offset])
+        letters = {found["offset"]: found for found in rows}
+        for offset, case in offsets.items():
+            letter = letters.get(offset)
+            if case.dead is not None and service == target.reader and case.dead != (letter is not None):
+                row.found.append(
+                    f"{service}, {case.name}: {'no' if case.dead else 'a'} dead letter {letter and letter['reason']}"
+                )
+            if letter is not None and (letter["n"] != 1 or not letter["reason"]):
+                row.found.append(
+                    f"{service}, {case.name}: {letter['n']} dead letters, reason {letter['reason']!r}"
+                )
+        if sent.offset in letters:
+            row.found.append(
+                f"{service}: the good event behind these is dead, {letters[sent.offset]['reason']}: {names}"
+            )
+    row.count += len(batch)
+
+
+async def _reached(run: Run, service: str, topic: str, offset: int) -> bool:
+    until = time.monotonic() + WITHIN_S
+    while time.monotonic() < until:
+        rows = await run.flow.ask(
+            service,
+            "select next_offset from consumer_progress where topic = $1 and partition = $2",
+            topic,
+            PARTITION,
+        )
+        if rows and rows[0]["next_offset"] >= offset:
+            return True
+        await asyncio.sleep(0.02)
+    return False
