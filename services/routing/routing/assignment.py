@@ -49,16 +49,15 @@ async def assign(
     tx: AsyncConnection, configurations: Configurations, again_after: timedelta, now: datetime
 ) -> int:
     """One pass: offers the most urgent waiting work to the best free agents. Returns how many offers were made."""
-    stands = await store.begin_pass(tx, _ONE_PASS)
-    if not stands.mine:
-        return 0  # another replica is at it, and was woken too
-    if not stands.waits:
-        return 0
-    force = await configurations.in_force(tx, now.date(), stands.version)
+    force = await configurations.in_force(tx, now.date())
+    stands = await store.begin_pass(tx, _ONE_PASS, list(force.configuration.queues))
+    if not stands.mine or not stands.waiting:
+        return 0  # another replica is at it, and was woken too; or all is offered
     known = force.configuration.agents_by_id
-    present = await store.agents(tx, Presence.AVAILABLE)
-    everyone = [candidate(known[agent_id], row) for agent_id, row in present.items() if agent_id in known]
-    queues = sorted({queue for agent in everyone if agent.free > 0 for queue in agent.queues})
+    waiting = frozenset(stands.waiting)
+    members = [agent.id for agent in known.values() if not waiting.isdisjoint(agent.queues)]
+    everyone = [candidate(known[row.agent_id], row) for row in await store.available(tx, members)]
+    queues = sorted(waiting & {queue for agent in everyone if agent.free > 0 for queue in agent.queues})
     rows = await store.waiting(tx, queues, MAX_PER_QUEUE) if queues else []
     if not rows:
         return 0

@@ -35,12 +35,9 @@ class Configurations:
         self._cached: InForce | None = None
         self._built_on: date | None = None
 
-    async def in_force(self, tx: AsyncConnection, today: date, version: int | None = None) -> InForce:
-        """The newest version, as this transaction sees it: `version`, when it was read already.
-
-        Raises NoConfigurationError.
-        """
-        version = version or await store.version(tx)
+    async def in_force(self, tx: AsyncConnection, today: date) -> InForce:
+        """The newest version, as this transaction sees it. Raises NoConfigurationError."""
+        version = await store.version(tx)
         # The calendars' horizon moves on.
         stale = self._built_on is None or (today - self._built_on).days > 30
         if self._cached is None or self._cached.version != version or stale:

@@ -191,15 +191,25 @@ _AGENTS = text(
     from agent a
     left join (select agent_id, count(*) as load from work_item where state in ('offered', 'accepted')
                group by agent_id) h using (agent_id)
-    where :presence is null or a.presence = :presence
-    """
-).bindparams(bindparam("presence", type_=Text))
-_PASS = text(
-    """
-    select pg_try_advisory_xact_lock(:lock) as mine, (select max(version) from configuration) as version,
-        exists (select 1 from work_item where state = 'queued') as waits
     """
 )
+_AVAILABLE = text(
+    """
+    select a.agent_id, a.idle_since, (
+        select count(*) from work_item w where w.agent_id = a.agent_id and w.state in ('offered', 'accepted')
+    ) as load
+    from agent a where a.agent_id = any(:ids) and a.presence = 'available'
+    """
+).bindparams(bindparam("ids", type_=ARRAY(TEXT)))
+_PASS = text(
+    """
+    select pg_try_advisory_xact_lock(:lock) as mine,
+        array(
+            select q.name from unnest(:queues) as q(name)
+            where exists (select 1 from work_item where state = 'queued' and queue = q.name)
+        ) as waiting
+    """
+).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
 WAITING = text(
     """
     select w.*, r.refused
@@ -275,14 +285,20 @@ async def pending_offers(tx: AsyncConnection, work_item_ids: Sequence[UUID]) -> 
     return {row.work_item_id: row for row in await fetch(tx, _PENDING, {"ids": list(work_item_ids)})}
 
 
-async def begin_pass(tx: AsyncConnection, lock: int) -> AnyRow:
-    """Begins an assignment pass: whether it is `mine` alone, the `version` in force, and whether anything `waits`."""
-    return (await tx.execute(_PASS, {"lock": lock})).one()
+async def begin_pass(tx: AsyncConnection, lock: int, queues: Sequence[str]) -> AnyRow:
+    """Begins an assignment pass: whether it is `mine` alone, and which of the queues are `waiting`."""
+    (row,) = await fetch(tx, _PASS, {"lock": lock, "queues": list(queues)})
+    return row
 
 
-async def agents(tx: AsyncConnection, presence: str | None = None) -> dict[str, AnyRow]:
+async def agents(tx: AsyncConnection) -> dict[str, AnyRow]:
     """Agents heard of: presence, since when, and the units of work they hold, counted from the work itself."""
-    return {row.agent_id: row for row in await fetch(tx, _AGENTS, {"presence": presence})}
+    return {row.agent_id: row for row in await fetch(tx, _AGENTS, {})}
+
+
+async def available(tx: AsyncConnection, ids: Sequence[str]) -> Sequence[AnyRow]:
+    """Which of these agents are available: since when they are idle, and the units of work they hold."""
+    return await fetch(tx, _AVAILABLE, {"ids": list(ids)})
 
 
 async def waiting(tx: AsyncConnection, queues: Sequence[str], limit: int) -> Sequence[AnyRow]:
