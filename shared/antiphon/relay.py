@@ -72,7 +72,7 @@ class Relay:
             client_id=f"{self._service}-relay",
             enable_idempotence=True,
             acks="all",
-            linger_ms=2,
+            linger_ms=0,  # what is sent together is appended before the sender gets its turn
             max_batch_size=REQUEST_BYTES,
             max_request_size=MAX_RECORD_BYTES,
         )

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from antiphon import logs, metrics, migrations, tracing
 from antiphon.access import Access, roles_of
+from antiphon.contracts.base import EARLIEST, LATEST
 from antiphon.failures import is_passing
 from antiphon.problems import TITLES, ErrorPlace, Problem, ProblemDetails, problems
 
@@ -51,8 +52,8 @@ def _written(value: object) -> object:
     raise ValueError("must be an RFC 3339 date-time with offset")
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
-"""A time that a request brings, written as a date-time: a bare number is no time."""
+Moment = Annotated[AwareDatetime, BeforeValidator(_written), Field(ge=EARLIEST, le=LATEST)]
+"""A time that a request brings, written as a date-time: a bare number is no time, and what can't be kept is none."""
 
 
 class Body(BaseModel):

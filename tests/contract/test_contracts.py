@@ -83,6 +83,15 @@ def test_unknown_types_and_wrong_data_are_refused_with_their_place() -> None:
         decode(headers, None)
 
 
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1e300"])
+def test_a_time_that_a_database_could_not_give_back_is_not_understood(time: str) -> None:
+    example = generate.example("interaction.received.v1")
+    headers = [(name, value.encode()) for name, value in example["headers"].items()]
+    data = json.dumps(example["data"]).replace(example["data"]["interaction"]["accepted_at"], time)
+    with pytest.raises(NotUnderstoodError, match=r"interaction\.accepted_at"):
+        decode(headers, data.encode())
+
+
 def test_generated_files_are_what_the_models_say_and_none_is_left_over() -> None:
     expected = generate.files()
     for path, content in expected.items():

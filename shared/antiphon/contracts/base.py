@@ -1,5 +1,6 @@
 """What every contract model has in common."""
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
@@ -37,7 +38,12 @@ def known(values: type[StrEnum]) -> Any:
     return Field(json_schema_extra={"x-known-values": [value.value for value in values]})
 
 
-Instant = Annotated[AwareDatetime, Field(description="RFC 3339 date-time with offset; written in UTC.")]
+# Beyond these nobody means it, and a row with a year before 1 or after 9999 could be written but never read again.
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
+Instant = Annotated[
+    AwareDatetime,
+    Field(ge=EARLIEST, le=LATEST, description="RFC 3339 date-time with offset; written in UTC."),
+]
 
 
 class ActorKind(StrEnum):
