@@ -5,7 +5,7 @@ PYTHON := $(STATE)/venv/bin/python
 MEMBERS := shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing
 UV_VERSION := 0.13.9
 .DEFAULT_GOAL := help
-.PHONY: help set-up run up down status logs token dead-letters test bench fuzz faults lint format lock contracts clean
+.PHONY: help set-up run up down status logs token dead-letters test bench faults fuzz stands lint format lock contracts clean
 
 help: ## Show this help
 	@echo "Antiphon: every customer's voice into one queue, every answer onto one record."
@@ -52,6 +52,11 @@ faults: set-up ## Break everything under load and show what survives; QUICK=1 un
 
 fuzz: set-up ## Send hostile input everywhere, for ten minutes at most; QUICK=1 for 90 seconds, MINUTES=n, SEED=n repeats
 	@$(PYTHON) -m tests.fuzz $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+
+stands: set-up ## Bench, faults and fuzz in a short form, as CI runs them: whether all is right, in under five minutes
+	@$(PYTHON) -m tests.load --short
+	@$(PYTHON) -m tests.faults --quick --only kill-case-mgmt,duplicates --seed 7
+	@$(PYTHON) -m tests.fuzz --quick --seed 7
 
 lint: set-up ## Check format, style, types, import directions and generated files
 	@$(STATE)/venv/bin/ruff format --check .

@@ -49,9 +49,8 @@ def show(figures: Sequence[Figure], console: Console, title: str) -> None:
     """The table for people."""
     table = Table(title=title)
     for column in ("figure", "value", "unit", "baseline", "ratio", "target", "", "note"):
-        table.add_column(
-            column, justify="right" if column in {"value", "baseline", "ratio", "target"} else "left"
-        )
+        numbers = column in {"value", "baseline", "ratio", "target"}
+        table.add_column(column, justify="right" if numbers else "left", no_wrap=column != "note")
     marks = {True: "[green]✓[/green]", False: "[red]✗[/red]", None: ""}
     for f in figures:
         table.add_row(
