@@ -31,7 +31,7 @@ LOG = logs.get(__name__)
 MAX_BATCH = 500
 POLL = timedelta(milliseconds=500)
 LONGEST_PAUSE = timedelta(seconds=10)
-HOUSEKEEPING = timedelta(seconds=1)
+HOUSEKEEPING = timedelta(seconds=5)
 
 
 class Received(NamedTuple):

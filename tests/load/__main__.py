@@ -261,7 +261,9 @@ def main() -> int:
     """Runs the bench; 0 when nothing was lost, doubled or missed, whatever was fast or slow."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="under ten minutes")
-    parser.add_argument("--short", action="store_true", help="a minute or two: whether it is right, not how fast")
+    parser.add_argument(
+        "--short", action="store_true", help="a minute or two: whether it is right, not how fast"
+    )
     given = parser.parse_args()
     found = asyncio.run(bench(SHORT if given.short else QUICK if given.quick else FULL))
     figures.write(found, PROJECT / ".antiphon" / "bench.jsonl")
