@@ -5,19 +5,17 @@
 
 import argparse
 import asyncio
-import importlib
-from pathlib import Path
 
 from alembic import command, op
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.database import create_engine, metadata, plumbing_tables
+from antiphon.revisions import scripts
 
 _LOCK = 0x616E7469  # "anti": one upgrade of a database at a time
 
@@ -45,17 +43,6 @@ def create_plumbing_v1() -> None:
         "create trigger dead_letter_replay_notify after update of replay_requested_at on dead_letter "
         "for each statement execute function notify_of_insert()"
     )
-
-
-def scripts(package: str) -> Path:
-    """Where the revisions of a service's package are."""
-    module = importlib.import_module(package)
-    return Path(module.__path__[0]) / "migrations"
-
-
-def head(package: str) -> str | None:
-    """The newest revision that the code knows."""
-    return ScriptDirectory(str(scripts(package))).get_current_head()
 
 
 async def current(connection: AsyncConnection) -> str | None:

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from antiphon import logs, metrics, migrations, tracing
+from antiphon import logs, metrics, revisions, tracing
 from antiphon.access import Access, roles_of
 from antiphon.contracts.base import EARLIEST, LATEST
 from antiphon.failures import is_passing
@@ -117,7 +117,7 @@ def create_app(
 
 
 def _database_check(engine: AsyncEngine, package: str) -> Check:
-    head = migrations.head(package)
+    head = revisions.head(package)
 
     async def check() -> str | None:
         try:

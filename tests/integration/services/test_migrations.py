@@ -5,8 +5,10 @@ import importlib
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from antiphon import revisions
 from deploy.site import SERVICES
 from tests.conftest import NewDatabase
 
@@ -22,3 +24,9 @@ async def test_revisions_and_tables_agree(new_database: NewDatabase, service: st
 
     async with engine.connect() as connection:
         assert await connection.run_sync(differences) == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_newest_revision_by_its_name_is_alembics(service: str) -> None:
+    package = service.replace("-", "_")
+    assert revisions.head(package) == ScriptDirectory(str(revisions.scripts(package))).get_current_head()
