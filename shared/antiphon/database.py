@@ -4,6 +4,7 @@ SQLAlchemy Core on asyncpg. A transaction is opened at the edge (`async with eng
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -197,6 +198,15 @@ async def fetch_by(
     sql, names = _compiled(statement)
     rows = await driver.fetch(sql, *(given[name] for name in names), record_class=DriverRow)
     return cast("Sequence[AnyRow]", rows)
+
+
+async def now(tx: AsyncConnection) -> datetime:
+    """The database's time: what waits in it is due by that, since processes disagree and their clocks jump."""
+    at: datetime = (await fetch(tx, _NOW, {}))[0].at
+    return at
+
+
+_NOW = text("select clock_timestamp() as at")
 
 
 def mapping(row: AnyRow) -> Mapping[str, Any]:

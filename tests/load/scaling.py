@@ -1,18 +1,21 @@
 """What Antiphon needs past one machine, computed from what the bench measured: `python -m tests.load.scaling [bench.jsonl]`.
 
 Pure arithmetic on the figures of scaling.toml, those of the bench replaced by a run's own when its file is given. It
-prints the tables of docs/scaling.md. A load is a rate in busy hours; every limit is the rate at which it is reached.
+prints the tables of docs/scaling.md; with `--write` it keeps the run's figures in scaling.toml and puts the tables in
+their places. A load is a rate in busy hours; every limit is the rate at which it is reached.
 """
 
+import argparse
 import json
 import math
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.load import scaling_document
 from tests.load.scaling_simulation import Outcome, Stage, fitted, shares, simulate, way, zipf
 
 SCALES = (1, 10, 100, 1000)
@@ -26,6 +29,7 @@ MB, GB = 1e6, 1e9
 class Costs:
     """The figures that all is computed from: `bench` by the names of bench.jsonl, the others as in scaling.toml."""
 
+    run: str
     bench: Mapping[str, float]
     measured: Mapping[str, float]
     assumed: Mapping[str, float]
@@ -46,7 +50,7 @@ class Costs:
             bench = {name: found.get(name, value) for name, value in bench.items()}
         assumed: dict[str, Any] = given["assumed"]
         events: dict[str, float] = assumed.pop("events")
-        return cls(bench, given["measured"], assumed, events)
+        return cls(given["run"], bench, given["measured"], assumed, events)
 
     def cpu_s(self, service: str) -> float:
         """CPU seconds of one service for one answered interaction."""
@@ -99,33 +103,73 @@ def replicas(per_second: float, held_s: float, use: float) -> int:
 
 
 def streams_cpu(costs: Costs, per_second: float) -> float:
-    """Cores that hand every change to every desktop: desktops and changes both grow with the rate."""
-    changes = per_second * costs.assumed["changes_per_interaction"]
-    return changes * per_second * costs.assumed["handling_s"] * costs.measured["fan_out_us"] * 1e-6
-
-
-def audience_cpu(costs: Costs, per_second: float) -> float:
-    """Cores that hand a change to those whom it concerns: an agent's queue has so many desktops."""
+    """Cores that hand changes to those whom they concern: a change of a queue concerns the agents of the queue."""
     a = costs.assumed
-    return per_second * a["changes_per_interaction"] * a["agents_per_queue"] * a["delivery_us"] * 1e-6
+    deliveries = per_second * a["changes_per_interaction"] * a["agents_per_queue"]
+    return deliveries * costs.measured["delivery_us"] * 1e-6
+
+
+def log_cpu(costs: Costs, per_second: float) -> float:
+    """Cores that one replica needs to read the change log, all of it, whoever follows there."""
+    changes = per_second * costs.assumed["changes_per_interaction"]
+    return changes * (costs.assumed["change_read_us"] + costs.measured["change_us"]) * 1e-6
+
+
+def streams_replicas(costs: Costs, per_second: float) -> float:
+    """Replicas that share the desktops and each read the whole log; two at least; inf when reading alone fills them."""
+    left = costs.assumed["cpu_use"] - log_cpu(costs, per_second)
+    return max(2, math.ceil(streams_cpu(costs, per_second) / left)) if left > 0 else math.inf
+
+
+def pass_s(costs: Costs, per_second: float, items: float) -> float:
+    """Seconds of an assignment pass over so many items, each of a queue of its own, where the load is `per_second`.
+
+    It goes through all agents that the organisation has and asks of each queue whether work waits; reads the agents of
+    the queues where it does, and tries each of them for each of those queues; and offers each item.
+    """
+    a, m = costs.assumed, costs.measured
+    agents = per_second * a["handling_s"]
+    read = items * a["agents_per_queue"]
+    us = (
+        agents * m["pass_us_per_agent_employed"]
+        + agents / a["agents_per_queue"] * a["pass_us_per_queue"]
+        + read * (m["pass_us_per_agent"] + a["pass_us_per_row"])
+        + read * items * m["pass_us_per_agent_and_queue"]
+    )
+    return a["pass_ms"] / 1000 + us * 1e-6 + items * offering_s(costs)
+
+
+def offering_s(costs: Costs) -> float:
+    """How long one offer is written: an offer writes less than what queued the work."""
+    return costs.held_s("routing") / costs.assumed["worked"] / 4
+
+
+def reached(grows: Callable[[float], float], most: float) -> float:
+    """The rate at which something that grows with the rate comes to `most`; by bisection."""
+    low, high = 0.0, 1e9
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if grows(middle) < most else (low, middle)
+    return low
 
 
 def limits(costs: Costs) -> list[Limit]:
     """Everything of which there is one, the first to be used up first."""
-    a, m, use = costs.assumed, costs.measured, costs.assumed["cpu_use"]
-    # One replica: streams_cpu(costs, streams) == use.
-    streams = math.sqrt(use / streams_cpu(costs, 1))
-    agents = a["change_pass_ms"] / 1000 / (m["pass_us_per_agent"] * 1e-6)
+    a, use, longest = costs.assumed, costs.assumed["cpu_use"], costs.assumed["longest_pass_ms"] / 1000
     busiest = max(costs.events, key=lambda name: costs.events[name])
     slowest = max(CONSUMERS, key=costs.held_s)
     share = hottest(int(a["partitions"]), int(a["customers"]), a["skew"])
     top = zipf(int(a["customers"]), a["skew"])[0]
     most = max(("ingest", *CONSUMERS), key=costs.wal)
     found = [
-        Limit("live streams: one replica hands every change to every desktop", streams,
-              "replicas, each with its share of the desktops; then readers by audience: only who is concerned is woken"),
-        Limit("assignment: one pass reads every agent", agents / a["handling_s"],
-              "one pass a group of queues that share agents, each under its own lock"),
+        Limit("live streams: one replica serves all desktops",
+              reached(lambda rate: streams_cpu(costs, rate) + log_cpu(costs, rate), use),
+              "replicas, each with its share of the desktops: nothing is built"),
+        Limit("live streams: each replica reads the whole change log", reached(lambda rate: log_cpu(costs, rate), use),
+              "a log a group of queues; a desktop is sent to a replica that follows its queues"),
+        Limit("assignment: one pass for all queues",
+              reached(lambda rate: pass_s(costs, rate, rate * longest), longest),
+              "agents kept by queue; then a pass a group of queues that share agents, each under its own lock"),
         Limit(f"six partitions: the hottest of {slowest}", a["hottest_use"] / costs.held_s(slowest) / share,
               "more partitions, made before they are needed: adding them moves keys"),
         Limit(f"relay of {busiest}: one leads", costs.bench["ceiling"] / costs.events[busiest],
@@ -147,6 +191,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def _number(value: float) -> str:
+    if math.isinf(value):
+        return "no number"
     if value >= 100:
         return f"{float(f'{value:.3g}'):,.0f}"
     return f"{value:.2g}" if value < 10 else f"{value:.0f}"
@@ -171,8 +217,8 @@ def loads(costs: Costs) -> str:
         ("agents at work", [rate * a["handling_s"] for rate in rates]),
         ("cores, planned, without live streams", cores),
         ("of which doors", [rate * doors / a["cpu_use"] for rate in rates]),
-        ("cores, live streams as built", [streams_cpu(costs, rate) / a["cpu_use"] for rate in rates]),
-        ("cores, live streams by audience", [audience_cpu(costs, rate) / a["cpu_use"] for rate in rates]),
+        ("cores, live streams, handing out", [streams_cpu(costs, rate) / a["cpu_use"] for rate in rates]),
+        ("replicas that serve live streams", [streams_replicas(costs, rate) for rate in rates]),
         (
             "statements a second, in batches of a drain",
             [rate * costs.bench["statements"] * a["worked"] for rate in rates],
@@ -223,23 +269,30 @@ def _spread(outcome: Outcome) -> str:
     return f"{outcome.percentile(50) * 1000:.0f} / {outcome.percentile(99) * 1000:.0f}"
 
 
+def _steps(costs: Costs) -> Callable[[float], Sequence[Stage]]:
+    held = [costs.held_s(name) / costs.assumed["worked"] for name in CONSUMERS]
+    return lambda fixed: way(fixed, [*held, offering_s(costs)], 1 / costs.bench["ceiling"])
+
+
+def fixed_s(costs: Costs) -> float:
+    """The fixed time of a step with which the simulation's median at the base load is the bench's."""
+    return fitted(_steps(costs), costs.bench["latency_p50"] / 1000, costs.assumed["per_second"])
+
+
 def simulated(costs: Costs) -> str:
     """The whole way on one replica each: fitted to the bench at its steady load, then asked about others."""
-    relay = 1 / costs.bench["ceiling"]
-    held = [costs.held_s(name) / costs.assumed["worked"] for name in CONSUMERS]
-    each = [*held, held[-1] / 4]  # the assignment writes less than what queued the work
     base, half = costs.assumed["per_second"], costs.bench["latency_half_per_second"]
-    fixed = fitted(lambda seconds: way(seconds, each, relay), costs.bench["latency_p50"] / 1000, base)
+    fixed = fixed_s(costs)
     measured = {
         base: f"{costs.bench['latency_p50']:.0f} / {costs.bench['latency_p99']:.0f}",
         half: f"{costs.bench['latency_half_p50']:.0f} / {costs.bench['latency_half_p99']:.0f}",
     }
     rows: list[list[str]] = []
     for rate in sorted({base, half, 100.0, 200.0, 400.0, 800.0, 1000.0, 1200.0}):
-        found = simulate(way(fixed, each, relay), rate, 4000, steady=rate in measured)
+        found = simulate(_steps(costs)(fixed), rate, 4000, steady=rate in measured)
         rows.append([f"{rate:,.0f}/s", _spread(found), f"{max(found.batch):.0f}", measured.get(rate, "")])
     head = [
-        f"fixed {fixed * 1000:.0f} ms a step",
+        f"fixed {fixed * 1000:.1f} ms a step",
         "p50 / p99 ms",
         "largest mean batch",
         "the bench's p50 / p99 ms",
@@ -250,7 +303,7 @@ def simulated(costs: Costs) -> str:
 def skewed(costs: Costs) -> str:
     """One consumer at a hundred times the base load, a replica a partition: what skew does to the hottest."""
     rate, held = costs.assumed["per_second"] * 100, max(map(costs.held_s, CONSUMERS))
-    fixed = 0.03
+    fixed = fixed_s(costs)
     rows: list[list[str]] = []
     for partitions in PARTITIONS[:5]:
         row = [str(partitions)]
@@ -266,16 +319,25 @@ def skewed(costs: Costs) -> str:
 TABLES = (loads, services, breaking, simulated, skewed)
 
 
-def main(given: Sequence[str]) -> int:
-    """Prints all tables."""
-    costs = Costs.read(Path(given[0]) if given else None)
-    if given:
-        lines = "".join(f"{name} = {value:.4g}\n" for name, value in costs.bench.items())
-        sys.stdout.write(f"[bench] of scaling.toml, from which docs/scaling.md is made:\n\n{lines}\n")
+def main() -> int:
+    """Prints all tables, or writes them."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("run", nargs="?", type=Path, help="bench.jsonl of a run; by default the figures kept")
+    parser.add_argument("--write", action="store_true", help="into scaling.toml and docs/scaling.md")
+    given = parser.parse_args()
+    run: Path | None = given.run
+    costs = Costs.read(run)
+    if given.write:
+        if run is not None:
+            scaling_document.keep(run, costs.bench)
+            costs = Costs.read()
+        scaling_document.show(costs.run, {made.__name__: made(costs) for made in TABLES})
+        sys.stdout.write(f"docs/scaling.md shows {costs.run}\n")
+        return 0
     for made in TABLES:
         sys.stdout.write(f"{(made.__doc__ or '').splitlines()[0]}\n\n{made(costs)}\n\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

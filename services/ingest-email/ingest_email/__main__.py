@@ -24,7 +24,7 @@ async def main() -> None:
     access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
     tasks: dict[str, Task] = {
         "smtp": lambda: smtp.serve(settings, engine, ours, utc_now),
-        "sender": Sender(settings, engine, utc_now).run,
+        "sender": Sender(settings, engine).run,
     }
     for mailbox in settings.mailboxes:
         tasks[f"imap:{mailbox.name}"] = Reader(settings, mailbox, engine, ours, utc_now).run

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from antiphon import database
 from antiphon.clock import Clock
 from antiphon.consumer import Consumer, Received
 from antiphon.contracts.interactions import Channel
@@ -16,14 +17,14 @@ from ingest_email.domain.accounts import OurMail
 def create_consumer(engine: AsyncEngine, kafka: str, ours: OurMail, clock: Clock, replica: str) -> Consumer:
     """The consumer of `replies` that takes what leaves by mail."""
 
-    async def handle(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
+    async def handle(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
         requests = [
             received.event
             for received in batch
             if isinstance(received.event, ReplyRequested) and received.event.channel == Channel.EMAIL
         ]
         if requests:
-            await actions.take_replies(tx, requests, ours, now)
+            await actions.take_replies(tx, requests, ours, await database.now(tx))
 
     return Consumer(
         service=actions.SERVICE,

@@ -7,14 +7,13 @@ the Message-ID is the same, and the other side recognises the repeat.
 import asyncio
 import contextlib
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 import aiosmtplib
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon import logs
-from antiphon.clock import Clock
+from antiphon import database, logs
 from antiphon.database import AnyRow
 from antiphon.failures import is_passing
 from antiphon.listen import Listener
@@ -40,10 +39,9 @@ class Result(NamedTuple):
 class Sender:
     """Sends replies; `run` goes on until it is cancelled."""
 
-    def __init__(self, settings: Settings, engine: AsyncEngine, clock: Clock) -> None:
+    def __init__(self, settings: Settings, engine: AsyncEngine) -> None:
         self._settings = settings
         self._engine = engine
-        self._clock = clock
         self._at_work: dict[asyncio.Task[None], str] = {}
 
     async def run(self) -> None:
@@ -85,33 +83,33 @@ class Sender:
     async def _claim(self) -> AnyRow | None:
         limit = self._settings.sends_at_once_per_destination
         busy = [place for place, number in Counter(self._at_work.values()).items() if number >= limit]
-        now = self._clock()
         async with self._engine.begin() as tx:
+            now = await database.now(tx)
             return await store.claim(tx, now, now + self._settings.send_timeout + timedelta(minutes=1), busy)
 
     async def _pause(self) -> float:
         async with self._engine.connect() as connection:
-            due = await store.next_due(connection)
+            due, now = await store.next_due(connection), await database.now(connection)
         longest = LOOK_AT_LEAST_EVERY.total_seconds()
         if due is None or len(self._at_work) >= self._settings.sends_at_once:
             return longest
         # A due reply to a busy destination is woken for by the end of a send.
-        wait = (due - self._clock()).total_seconds()
+        wait = (due - now).total_seconds()
         return min(longest, wait) if wait > 0 else (longest if self._at_work else 0.05)
 
     async def _send(self, row: AnyRow) -> None:
         result = await attempt(self._settings, row)
-        now: datetime = self._clock()
-        verdict = judge(
-            result.ended,
-            attempts=row.attempts,
-            requested_at=row.requested_at,
-            now=now,
-            first_after=self._settings.retry_first_after,
-            at_most_every=self._settings.retry_at_most_every,
-            give_up_after=self._settings.give_up_after,
-        )
         async with self._engine.begin() as tx:
+            now = await database.now(tx)
+            verdict = judge(
+                result.ended,
+                attempts=row.attempts,
+                requested_at=row.requested_at,
+                now=now,
+                first_after=self._settings.retry_first_after,
+                at_most_every=self._settings.retry_at_most_every,
+                give_up_after=self._settings.give_up_after,
+            )
             await actions.note_attempt(tx, row, result.ended, result.told, verdict, now)
         LOG.info(
             "attempt ended",

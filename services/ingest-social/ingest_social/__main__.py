@@ -52,7 +52,7 @@ async def main() -> None:
     tasks = {
         "stream": follower.run,
         "sending": partial(send_forever, engine, network, settings, clock.utc_now),
-        "files": partial(fetch_forever, engine, network, settings, clock.utc_now),
+        "files": partial(fetch_forever, engine, network, settings),
     }
     await run(Service(actions.SERVICE, settings, engine, app, [taking], tasks))
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import ids, outbox, tally, tracing
+from antiphon import database, ids, outbox, tally, tracing
 from antiphon.contracts.base import Event
 from antiphon.contracts.envelope import Outgoing as Record
 from antiphon.contracts.envelope import encode
@@ -74,7 +74,9 @@ async def take(
     )
     received = [step.said for step in outcome.steps if isinstance(step, Received)]
     added = await store.add_posts(tx, [_row(network.name, said, now) for said in received])
-    await store.add_attachments(tx, _files(network.name, received, added, now))
+    files = _files(network.name, received, added)
+    due = await database.now(tx) if files else now
+    await store.add_attachments(tx, [{**file, "next_attempt_at": due} for file in files])
     await store.edit_posts(tx, _edits(network.name, outcome, now))
     await store.delete_posts(
         tx,
@@ -118,7 +120,7 @@ def _attachment_id(native_id: str, file: File) -> UUID:
     return ids.derived_id("attachment", native_id, file.native_id)
 
 
-def _files(network: str, received: Sequence[Said], added: set[UUID], now: datetime) -> list[dict[str, Any]]:
+def _files(network: str, received: Sequence[Said], added: set[UUID]) -> list[dict[str, Any]]:
     return [
         {
             "attachment_id": _attachment_id(said.native_id, file),
@@ -129,7 +131,6 @@ def _files(network: str, received: Sequence[Said], added: set[UUID], now: dateti
             "size_bytes": file.size_bytes,
             "sha256": file.sha256,
             "description": file.description,
-            "next_attempt_at": now,
         }
         for said in received
         if (identity := interaction_id(network, said.native_id)) in added

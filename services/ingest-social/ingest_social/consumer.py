@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon import database
 from antiphon.consumer import Received
 from antiphon.contracts.interactions import Channel
 from antiphon.contracts.replies import ReplyRequested
@@ -15,11 +16,11 @@ HANDLES = (ReplyRequested,)
 
 
 async def handle(
-    tx: AsyncConnection, batch: Sequence[Received], now: datetime, *, networks: Sequence[str]
+    tx: AsyncConnection, batch: Sequence[Received], _now: datetime, *, networks: Sequence[str]
 ) -> None:
     """One batch in one transaction. `networks` are those that we have an account on."""
     asked = [
         r.event for r in batch if isinstance(r.event, ReplyRequested) and r.event.channel == Channel.SOCIAL
     ]
     if asked:
-        await actions.take_replies(tx, asked, networks, now)
+        await actions.take_replies(tx, asked, networks, await database.now(tx))

@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon import logs, tracing
+from antiphon import database, logs, tracing
 from antiphon.clock import Clock
 from antiphon.contracts.replies import FailureOutcome, ReplyRequested
 from antiphon.failures import is_passing
@@ -115,9 +115,9 @@ async def send_forever(engine: AsyncEngine, network: Network, settings: Settings
     await _forever(engine, "sending", lambda: send_one(engine, network, settings, clock))
 
 
-async def fetch_forever(engine: AsyncEngine, network: Network, settings: Settings, clock: Clock) -> None:
+async def fetch_forever(engine: AsyncEngine, network: Network, settings: Settings) -> None:
     """Fetches files of posts of one network, one after another."""
-    await _forever(engine, "attachment", lambda: fetch_one(engine, network, settings, clock))
+    await _forever(engine, "attachment", lambda: fetch_one(engine, network, settings))
 
 
 def wait_for(settings: Settings, attempt: int, asked_s: float | None) -> timedelta:
@@ -128,8 +128,8 @@ def wait_for(settings: Settings, attempt: int, asked_s: float | None) -> timedel
 
 async def send_one(engine: AsyncEngine, network: Network, settings: Settings, clock: Clock) -> bool:
     """Makes the attempt that is due; False when none is. The attempt is noted before and after."""
-    now = clock()
     async with engine.begin() as tx:
+        now = await database.now(tx)
         row = await store.claim(tx, network.name, now, now + LEASE)
     if row is None:
         return False
@@ -148,7 +148,8 @@ async def send_one(engine: AsyncEngine, network: Network, settings: Settings, cl
                 )
             else:
                 wait = wait_for(settings, row.attempts, error.wait_s)
-                await actions.put_off(tx, asked.reply_id, row.attempts, str(error), wait, clock())
+                now = await database.now(tx)
+                await actions.put_off(tx, asked.reply_id, row.attempts, str(error), wait, now)
         LOG.warning("answer not sent", reply_id=str(asked.reply_id), reason=str(error))
     else:
         async with engine.begin() as tx:
@@ -157,10 +158,10 @@ async def send_one(engine: AsyncEngine, network: Network, settings: Settings, cl
     return True
 
 
-async def fetch_one(engine: AsyncEngine, network: Network, settings: Settings, clock: Clock) -> bool:
+async def fetch_one(engine: AsyncEngine, network: Network, settings: Settings) -> bool:
     """Fetches the file that is due; False when none is. Bytes that are not those of the post are refused."""
-    now = clock()
     async with engine.begin() as tx:
+        now = await database.now(tx)
         row = await store.claim_attachment(tx, network.name, now, now + LEASE)
     if row is None:
         return False
@@ -173,10 +174,10 @@ async def fetch_one(engine: AsyncEngine, network: Network, settings: Settings, c
     except PostRefusedError as error:
         values = {"state": "refused", "reason": str(error)[:500]}
     except PassingError as error:
-        given_up = clock() - row.accepted_at >= settings.give_up_after
+        given_up = now - row.accepted_at >= settings.give_up_after
         wait = wait_for(settings, row.attempts, error.wait_s)
         values = {"reason": str(error)[:500]} | (
-            {"state": "refused"} if given_up else {"next_attempt_at": clock() + wait}
+            {"state": "refused"} if given_up else {"next_attempt_at": now + wait}
         )
     async with engine.begin() as tx:
         await store.settle_attachment(tx, row.attachment_id, values)

@@ -71,7 +71,7 @@ async def sending(
         "relay_port": port_of(server), "retry_first_after": timedelta(milliseconds=50),
         "retry_at_most_every": timedelta(milliseconds=50), **changed,
     }  # fmt: skip
-    task = asyncio.create_task(Sender(settings.model_copy(update=told), engine, now).run())
+    task = asyncio.create_task(Sender(settings.model_copy(update=told), engine).run())
     try:
         yield
     finally:
@@ -186,7 +186,7 @@ async def test_a_relay_that_is_away_is_waited_for(
     nobody = settings.model_copy(
         update={"relay_port": 1, "retry_first_after": timedelta(0), "retry_at_most_every": timedelta(0)}
     )
-    task = asyncio.create_task(Sender(nobody, engine, now).run())
+    task = asyncio.create_task(Sender(nobody, engine).run())
 
     async def was_tried() -> bool:
         return (await reply(engine, request.reply_id))[1][:1] == ["later"]

@@ -335,7 +335,7 @@ async def test_a_picture_is_named_at_once_fetched_and_handed_out_until_it_is_tak
         "image/png",
         len(PICTURE),
     )
-    while await fetch_one(world.engine, world.network, world.settings, utc_now):
+    while await fetch_one(world.engine, world.network, world.settings):
         pass
     (kept,) = await world.rows("select state, data, description from attachment")
     assert (kept.state, bytes(kept.data), kept.description) == ("kept", PICTURE, "A hole")
@@ -380,7 +380,7 @@ async def test_a_file_that_is_too_large_is_refused_with_the_reason(world: World)
     async with world.following():
         await world.posts(1)
     small = world.settings.model_copy(update={"file_limit_bytes": 10})
-    assert await fetch_one(world.engine, world.network, small, utc_now)
+    assert await fetch_one(world.engine, world.network, small)
     (row,) = await world.rows("select state, reason, native_id, data from attachment")
     assert (row.state, row.native_id, row.data) == ("refused", cid, None)
     assert "more than 10 bytes" in row.reason

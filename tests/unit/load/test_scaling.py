@@ -1,6 +1,7 @@
 """The scaling model keeps the laws of queues, and says what its figures say."""
 
 import json
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.site import PROJECT
-from tests.load import scaling
+from tests.load import scaling, scaling_document
 from tests.load.scaling import Costs
 from tests.load.scaling_simulation import Stage, fitted, shares, simulate, way, zipf
 
@@ -99,7 +100,64 @@ def test_a_run_takes_the_place_of_the_figures_kept(tmp_path: Path) -> None:
     assert read.bench["cpu_per_1000_routing"] == kept.bench["cpu_per_1000_routing"]
 
 
+def test_who_serves_live_streams_reads_all_and_hands_out_a_share() -> None:
+    costs = Costs.read()
+    assert scaling.streams_cpu(costs, 200) == pytest.approx(10 * scaling.streams_cpu(costs, 20))
+    for rate in (200, 1000, 2000):
+        count = scaling.streams_replicas(costs, rate)
+        share = scaling.streams_cpu(costs, rate) / count
+        assert scaling.log_cpu(costs, rate) + share <= costs.assumed["cpu_use"]
+    full = scaling.reached(lambda rate: scaling.log_cpu(costs, rate), costs.assumed["cpu_use"])
+    assert scaling.streams_replicas(costs, full * 1.001) == float("inf")
+    (alone,) = (limit.per_second for limit in scaling.limits(costs) if "one replica" in limit.what)
+    assert scaling.streams_cpu(costs, alone) + scaling.log_cpu(costs, alone) == pytest.approx(
+        costs.assumed["cpu_use"]
+    )
+
+
+def test_a_pass_with_nothing_waiting_reads_no_agent_and_the_longest_is_at_its_limit() -> None:
+    costs = Costs.read()
+    slow = replace(costs, measured={**costs.measured, "pass_us_per_agent": 1e6})
+    assert scaling.pass_s(slow, 20, 0) == scaling.pass_s(costs, 20, 0)
+    limit = next(limit for limit in scaling.limits(costs) if limit.what.startswith("assignment"))
+    longest = costs.assumed["longest_pass_ms"] / 1000
+    assert scaling.pass_s(costs, limit.per_second, limit.per_second * longest) == pytest.approx(longest)
+
+
+def test_figures_are_kept_in_place_with_their_comments() -> None:
+    text = scaling_document.FIGURES.read_text()
+    bench = Costs.read().bench
+    twice = {name: value * 2 for name, value in bench.items()}
+    put = scaling_document.with_figures(text, "a run", twice)
+    read = tomllib.loads(put)
+    assert read["run"] == "a run"
+    assert read["bench"] == pytest.approx(twice, rel=1e-3)
+    assert {name: read[name] for name in ("measured", "assumed")} == {
+        name: tomllib.loads(text)[name] for name in ("measured", "assumed")
+    }
+    assert put.count("#") == text.count("#")
+    again = scaling_document.with_figures(put, Costs.read().run, bench)
+    assert tomllib.loads(again) == tomllib.loads(scaling_document.with_figures(text, Costs.read().run, bench))
+
+
+def test_a_run_is_described_by_its_size(tmp_path: Path) -> None:
+    run = tmp_path / "bench.jsonl"
+    run.write_text('{"figure": "growth_history_10k"}\n{"figure": "growth_history_1m"}\n')
+    assert scaling_document.described(run).startswith("a full bench run of ")
+    run.write_text('{"figure": "growth_history_10k"}\n{"figure": "growth_history_100k"}\n')
+    assert scaling_document.described(run).startswith("a quick bench run of ")
+
+
+def test_a_table_without_a_place_is_not_lost_in_silence() -> None:
+    with pytest.raises(LookupError, match="0 places for loads"):
+        scaling_document.with_shown("no marks", {"loads": "| |"})
+
+
+def test_the_document_says_which_run_its_figures_are_from() -> None:
+    assert scaling_document.origin(Costs.read().run) in scaling_document.DOCUMENT.read_text()
+
+
 @pytest.mark.parametrize("made", scaling.TABLES)
 def test_the_document_shows_the_tables_as_they_are_made(made: Callable[[Costs], str]) -> None:
     document = (PROJECT / "docs" / "scaling.md").read_text()
-    assert made(Costs.read()) in document, "put in what `python -m tests.load.scaling` prints"
+    assert made(Costs.read()) in document, "run `python -m tests.load.scaling --write`"
