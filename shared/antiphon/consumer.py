@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from typing_extensions import override
 
@@ -32,6 +32,7 @@ MAX_BATCH = 500
 POLL = timedelta(milliseconds=500)
 LONGEST_PAUSE = timedelta(seconds=10)
 HOUSEKEEPING = timedelta(seconds=5)
+UNANSWERED = timedelta(seconds=10)
 
 
 class Received(NamedTuple):
@@ -128,8 +129,9 @@ class Consumer(ConsumerRebalanceListener):
             finally:
                 self._consumer = None
                 self._expected.clear()
-                with contextlib.suppress(KafkaError, OSError):
-                    await consumer.stop()
+                with contextlib.suppress(KafkaError, OSError):  # a TimeoutError is an OSError
+                    async with asyncio.timeout(UNANSWERED.total_seconds()):
+                        await consumer.stop()
             await self._pause(pause)
 
     def stop(self) -> None:
@@ -391,10 +393,16 @@ class Consumer(ConsumerRebalanceListener):
                     max(0, end - offset)
                 )
         if positions and positions != self._committed:
-            # For tools that look at the group; nothing here reads it, so a failure costs nothing.
-            with contextlib.suppress(KafkaError):
-                await consumer.commit(positions)
+            # For tools that look at the group; nothing here reads it, so a failure costs nothing. But the client can lose
+            # its coordinator for ever (its lookup waits for a metadata update that never comes): then it is made anew.
+            try:
+                async with asyncio.timeout(UNANSWERED.total_seconds()):
+                    await consumer.commit(positions)
                 self._committed = positions
+            except TimeoutError:
+                raise KafkaConnectionError("the group's coordinator does not answer") from None
+            except KafkaError as error:
+                LOG.info("offsets not shown", reason=repr(error))
 
     async def _pause(self, pause: timedelta) -> None:
         if not pause:
