@@ -56,7 +56,7 @@ fuzz: set-up ## Send hostile input everywhere, for ten minutes at most; QUICK=1 
 stands: set-up ## Bench, faults and fuzz in a short form, as CI runs them: whether all is right, in under five minutes
 	@$(PYTHON) -m tests.load --short
 	@$(PYTHON) -m tests.faults --quick --only kill-case-mgmt,duplicates --seed 7
-	@$(PYTHON) -m tests.fuzz --quick --seed 7
+	@$(PYTHON) -m tests.fuzz --quick --minutes 0.8 --seed 7
 
 lint: set-up ## Check format, style, types, import directions and generated files
 	@$(STATE)/venv/bin/ruff format --check .

@@ -23,7 +23,7 @@ from tests.fuzz.report import Tried, show, write
 from tests.fuzz.run import Run
 from tests.load.flow import Flow
 
-CONSOLE = Console(soft_wrap=True)
+CONSOLE = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 180)
 FOLDER = PROJECT / ".antiphon" / "fuzz"
 CORPORA = PROJECT.parent / "shared" / "corpora"
 
