@@ -8,6 +8,7 @@
 import asyncio
 import contextlib
 import random
+import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -16,11 +17,11 @@ from typing import NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from typing_extensions import override
 
-from antiphon import dead_letters, logs, metrics, progress, tracing
+from antiphon import dead_letters, logs, membership, metrics, progress, tracing
 from antiphon.clock import Clock
 from antiphon.contracts.base import Event
 from antiphon.contracts.envelope import Envelope, NotUnderstoodError, model_of, read_data, read_envelope
@@ -32,7 +33,6 @@ MAX_BATCH = 500
 POLL = timedelta(milliseconds=500)
 LONGEST_PAUSE = timedelta(seconds=10)
 HOUSEKEEPING = timedelta(seconds=5)
-UNANSWERED = timedelta(seconds=10)
 
 
 class Received(NamedTuple):
@@ -104,34 +104,21 @@ class Consumer(ConsumerRebalanceListener):
         """Consumes until `stop` or cancellation. Raises what is neither passing nor an event's own fault."""
         pause = timedelta(0)
         while not self._stopping.is_set():
-            consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._kafka,
-                group_id=self._group,
-                client_id=self._group,
-                # Who comes back under the name of a replica that was killed goes on at once, with its partitions.
-                group_instance_id=f"{self._group}-{self._replica}" if self._replica else None,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                max_partition_fetch_bytes=8 * 1024 * 1024,
-                session_timeout_ms=10_000,
-                heartbeat_interval_ms=2_000,
-                max_poll_interval_ms=600_000,
-                metadata_max_age_ms=10_000,
-            )
+            consumer = membership.member(self._kafka, self._group, self._replica)
             consumer.subscribe(self._topics, listener=self)
             self._consumer = consumer
+            began = time.monotonic()
             try:
                 await consumer.start()
                 await self._consume(consumer)
             except KafkaError as error:
-                pause = _longer(pause)
+                held = timedelta(seconds=time.monotonic() - began)
+                pause = _longer(pause if held < LONGEST_PAUSE else timedelta(0))
                 LOG.warning("broker away", reason=repr(error), pause_s=pause.total_seconds())
             finally:
                 self._consumer = None
                 self._expected.clear()
-                with contextlib.suppress(KafkaError, OSError):  # a TimeoutError is an OSError
-                    async with asyncio.timeout(UNANSWERED.total_seconds()):
-                        await consumer.stop()
+                await membership.leave(consumer)
             await self._pause(pause)
 
     def stop(self) -> None:
@@ -354,15 +341,9 @@ class Consumer(ConsumerRebalanceListener):
         for record, reason in dead:
             metrics.DEAD_LETTERS.labels(record.topic).inc()
             self._dead_at.append(now)
-            LOG.error(
-                "dead letter",
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
-                reason=reason,
-            )
-        while self._dead_at and self._dead_at[0] < now - timedelta(minutes=1):
-            self._dead_at.popleft()
+            place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+            LOG.error("dead letter", **place, reason=reason)
+        self._dead_at = deque(at for at in self._dead_at if at >= now - timedelta(minutes=1))
         if len(self._dead_at) > self._max_dead:
             raise TooManyDeadLettersError(f"{len(self._dead_at)} dead letters within a minute")
 
@@ -392,17 +373,8 @@ class Consumer(ConsumerRebalanceListener):
                 metrics.CONSUMER_LAG.labels(partition.topic, str(partition.partition)).set(
                     max(0, end - offset)
                 )
-        if positions and positions != self._committed:
-            # For tools that look at the group; nothing here reads it, so a failure costs nothing. But the client can lose
-            # its coordinator for ever (its lookup waits for a metadata update that never comes): then it is made anew.
-            try:
-                async with asyncio.timeout(UNANSWERED.total_seconds()):
-                    await consumer.commit(positions)
-                self._committed = positions
-            except TimeoutError:
-                raise KafkaConnectionError("the group's coordinator does not answer") from None
-            except KafkaError as error:
-                LOG.info("offsets not shown", reason=repr(error))
+        if positions and positions != self._committed and await membership.show(consumer, positions):
+            self._committed = positions
 
     async def _pause(self, pause: timedelta) -> None:
         if not pause:

@@ -76,8 +76,8 @@ class Relay:
             max_batch_size=REQUEST_BYTES,
             max_request_size=MAX_RECORD_BYTES,
         )
-        await producer.start()
         try:
+            await producer.start()
             async with Listener(self._engine, "outbox", "dead_letter") as woken:
                 heard: set[str] = set()
                 while True:

@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Any
 
 import uvicorn
-import uvloop
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import override
@@ -51,7 +50,7 @@ class _Server(uvicorn.Server):
 
 def start(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Runs a service's `main` in an event loop of its own."""
-    uvloop.run(main())
+    asyncio.run(main())
 
 
 async def run(service: Service) -> None:
@@ -93,7 +92,7 @@ async def run(service: Service) -> None:
     done, _ = await asyncio.wait([*running, stopped], return_when=asyncio.FIRST_COMPLETED)
     failed = [task for task in done if task is not stopped]
     for task in failed:
-        LOG.critical("part died", part=running[task], exc_info=task.exception() or RuntimeError("it ended"))
+        LOG.critical("part died", part=running[task], exc_info=_ending(task))
     LOG.info("stopping")
     server.should_exit = True
     for consumer in service.consumers:
@@ -114,6 +113,12 @@ async def run(service: Service) -> None:
     LOG.info("stopped")
     if failed:
         sys.exit(1)
+
+
+def _ending(task: asyncio.Task[None]) -> BaseException:
+    if task.cancelled():
+        return RuntimeError("it was cancelled")
+    return task.exception() or RuntimeError("it ended")
 
 
 async def _until(event: asyncio.Event) -> None:

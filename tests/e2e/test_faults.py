@@ -39,7 +39,8 @@ async def speak(people: People, run: str) -> dict[str, list[str]]:
 
     prefix = f"+612{uuid4().int % 10**5:05}"
     ledger: dict[str, list[str]] = {f"{prefix}{number:03}": [] for number in range(SPEAKERS)}
-    await asyncio.gather(*(all_of(speaker) for speaker in ledger))
+    async with asyncio.timeout(120):
+        await asyncio.gather(*(all_of(speaker) for speaker in ledger))
     return ledger
 
 

@@ -1,0 +1,39 @@
+"""A member of a consumer group whose broker is killed leaves cleanly, whatever it was doing then."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from antiphon import membership
+from deploy.kafka import Kafka
+from deploy.site import Ports, Site
+from deploy.world import jars
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Kafka]:
+    """A broker to be killed."""
+    site = Site(tmp_path, Ports.free(), durable=False)
+    made = Kafka(site.directory / "kafka", site.ports.kafka, site.ports.kafka_controller, jars(site))
+    with made:
+        yield made
+
+
+async def test_a_member_whose_broker_was_killed_leaves_without_an_error_and_without_a_trace(
+    broker: Kafka,
+) -> None:
+    await asyncio.to_thread(broker.create_topics, "words")
+    before = asyncio.all_tasks()
+    members = [membership.member(broker.bootstrap, f"readers-{number}", None) for number in range(5)]
+    for member in members:
+        member.subscribe(["words"])
+        await member.start()
+        await member.getmany(timeout_ms=2000)
+    broker.process.kill()
+    for member in members:
+        await asyncio.sleep(0.13)  # its fetches fail and wait to try again, each member at another moment
+        await membership.leave(member)
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
