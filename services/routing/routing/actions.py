@@ -29,6 +29,7 @@ from routing import store
 from routing.configurations import Configurations, InForce
 from routing.desk import SLA_TIMER, SYSTEM, Desk, Work, as_dict, clock_facts, facts
 from routing.domain import rules
+from routing.domain.deciding import verdict
 
 SETTLED = {CaseStatus.RESOLVED, CaseStatus.CLOSED}
 
@@ -76,20 +77,9 @@ class _Heard:
     def _queue(self, case: CaseFacts, interaction: InteractionFacts) -> None:
         desk, force = self.desk, self.force
         context = rules.context_of(case, interaction, desk.now)
-        place, trace = rules.decide(force.configuration.conditions, context)
-        queues = force.configuration.queues
-        if place is None:
-            rule, then_queue, priority, skills, policy = "(no rule matched)", next(iter(queues)), 0, {}, None
-            reason = f"no rule matched, so it waits in {then_queue}"
-        else:
-            matched = force.configuration.rules[place]
-            then = matched.then
-            rule, then_queue, priority, skills, policy = (
-                matched.name, then.queue, then.priority, then.skills, then.sla_policy
-            )  # fmt: skip
-            reason = f"first rule that holds: {matched.when.strip()}"
+        found = verdict(force.configuration, context)
         since = case.awaiting_answer_since or interaction.accepted_at
-        clock = self._clock(case, since, policy or queues[then_queue].sla_policy)
+        clock = self._clock(case, since, found.sla_policy)
         work: Work = {
             "work_item_id": uuid4(),
             "case_id": case.case_id,
@@ -98,9 +88,9 @@ class _Heard:
             "channel": interaction.channel,
             "subject": case.subject,
             "state": WorkState.QUEUED,
-            "queue": then_queue,
-            "priority": priority,
-            "skills": dict(skills),
+            "queue": found.queue,
+            "priority": found.priority,
+            "skills": found.skills,
             "queued_at": since,
             "due_at": clock["due_at"],
             "agent_id": None,
@@ -119,15 +109,18 @@ class _Heard:
                 "work_item_id": work["work_item_id"],
                 "case_id": case.case_id,
                 "version": force.version,
-                "rule": rule,
-                "reason": reason,
+                "rule": found.rule,
+                "reason": found.reason,
                 "context": context,
-                "trace": [outcome._asdict() for outcome in trace],
+                "trace": [outcome._asdict() for outcome in found.trace],
                 "at": desk.now,
             }
         )
         decision = Decision(
-            decision_id=work["decision_id"], rule=rule, rule_set_version=force.version, reason=reason
+            decision_id=work["decision_id"],
+            rule=found.rule,
+            rule_set_version=force.version,
+            reason=found.reason,
         )
         desk.tell(WorkQueued(work=facts(work), decision=decision))
         if clock.get("work_item_id") is None:

@@ -9,7 +9,7 @@ from antiphon import logs
 from antiphon.clock import Clock
 from antiphon.failures import is_passing
 from antiphon.listen import Listener
-from routing import assignment, store
+from routing import assignment, store, timers
 from routing.configurations import Configurations
 
 LOG = logs.get(__name__)
@@ -42,7 +42,7 @@ async def fire_forever(engine: AsyncEngine, configurations: Configurations, cloc
     while True:
         try:
             async with engine.begin() as tx:
-                fired = await assignment.fire_timers(tx, configurations, clock())
+                fired = await timers.fire(tx, configurations, clock())
             if not fired:
                 async with engine.connect() as connection:
                     due = await store.next_due(connection)

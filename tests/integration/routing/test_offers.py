@@ -19,7 +19,8 @@ from antiphon.contracts.envelope import Envelope
 from antiphon.contracts.replies import ReplySent
 from antiphon.problems import Problem
 from deploy.site import EXAMPLE
-from routing import actions, assignment, store
+from routing import actions, assignment, offers, store, timers
+from routing import presence as presences
 from routing.configurations import Configurations
 from tests.conftest import NewDatabase
 from tests.statements import counted
@@ -52,7 +53,7 @@ class Desk:
     async def present(self, agent: str, presence: Presence = Presence.AVAILABLE) -> None:
         async with self.engine.begin() as tx:
             known = (await self.configurations.in_force(tx, self.now.date())).configuration.agents_by_id
-            await assignment.set_presence(tx, known[agent], presence, "test", self.now)
+            await presences.set_presence(tx, known[agent], presence, "test", self.now)
 
     async def assign(self) -> int:
         async with self.engine.begin() as tx:
@@ -60,19 +61,19 @@ class Desk:
 
     async def fire(self) -> int:
         async with self.engine.begin() as tx:
-            return await assignment.fire_timers(tx, self.configurations, self.now)
+            return await timers.fire(tx, self.configurations, self.now)
 
     async def accept(self, offer: UUID, agent: str) -> int:
         try:
             async with self.engine.begin() as tx:
-                await assignment.accept(tx, offer, agent, self.now)
+                await offers.accept(tx, offer, agent, self.now)
         except Problem as problem:
             return problem.status
         return 200
 
     async def decline(self, offer: UUID, agent: str) -> None:
         async with self.engine.begin() as tx:
-            await assignment.decline(tx, offer, agent, "busy", self.now)
+            await offers.decline(tx, offer, agent, "busy", self.now)
 
     async def rows(self, query: str, **given: Any) -> list[Any]:
         async with self.engine.connect() as connection:

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from antiphon.contracts.agents import Presence
 from antiphon.pages import Page
 from antiphon.problems import not_found, problems
-from routing import assignment, store
+from routing import presence, store
 from routing.api.views import AgentOnly, AgentView, NewPresence, Overseer, Routing, Supervisor, agent_view
 
 
@@ -17,7 +17,7 @@ def add(routes: APIRouter, at: Routing) -> None:
         """I am here, busy, away, or gone. Who goes offline loses no work: it returns to its place."""
         async with at.engine.begin() as tx:
             agent = await at.agent(tx, who)
-            await assignment.set_presence(tx, agent, Presence(given.presence), "set by the agent", at.clock())
+            await presence.set_presence(tx, agent, Presence(given.presence), "set by the agent", at.clock())
             return agent_view(agent, (await store.agents(tx)).get(agent.id))
 
     @routes.get("/agents/me", tags=["agents"])
@@ -46,7 +46,7 @@ def add(routes: APIRouter, at: Routing) -> None:
             agent = (await at.force(tx)).configuration.agents_by_id.get(agent_id)
             if agent is None:
                 raise not_found("agent")
-            await assignment.set_presence(
+            await presence.set_presence(
                 tx, agent, Presence(given.presence), f"set by supervisor {who.subject}", at.clock()
             )
             return agent_view(agent, (await store.agents(tx)).get(agent.id))

@@ -18,7 +18,7 @@ from antiphon.web import Body, Words
 from routing import explain
 from routing.configurations import Configurations, InForce
 from routing.desk import Work
-from routing.domain.configuration import Agent
+from routing.domain.sections.agents import Agent
 
 AgentOnly = Annotated[Identity, Depends(require(Role.AGENT))]
 Worker = Annotated[Identity, Depends(require(Role.AGENT, Role.SUPERVISOR))]

@@ -11,7 +11,7 @@ from antiphon.access import Role
 from antiphon.pages import Page
 from antiphon.problems import not_found, problems
 from antiphon.web import Words
-from routing import assignment, explain, store
+from routing import explain, handling, offers, store
 from routing.api.views import (
     AgentOnly,
     Completion,
@@ -60,13 +60,13 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
     async def accept(offer_id: UUID, who: AgentOnly) -> WorkView:
         """I take it. Too late, or somebody else has it: 409 with who."""
         async with at.engine.begin() as tx:
-            return work_view(await assignment.accept(tx, offer_id, who.subject, at.clock()))
+            return work_view(await offers.accept(tx, offer_id, who.subject, at.clock()))
 
     @routes.post("/offers/{offer_id}/decline", tags=["offers"], responses=problems(400, 404, 409))
     async def decline(offer_id: UUID, given: Decline, who: AgentOnly) -> WorkView:
         """I don't: it goes back to its place, and others are asked before I am again."""
         async with at.engine.begin() as tx:
-            return work_view(await assignment.decline(tx, offer_id, who.subject, given.reason, at.clock()))
+            return work_view(await offers.decline(tx, offer_id, who.subject, given.reason, at.clock()))
 
     @routes.get("/work", tags=["work"], responses=problems(400))
     async def list_work(
@@ -121,7 +121,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         async with at.engine.begin() as tx:
             anyones = who.has(Role.SUPERVISOR)
             return work_view(
-                await assignment.complete(
+                await handling.complete(
                     tx, work_item_id, who.actor(), given.reason, anyones=anyones, now=at.clock()
                 )
             )
@@ -139,7 +139,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
             if given.agent_id is not None and agent is None:
                 raise wrong("/agent_id", f"unknown agent {given.agent_id!r}")
             return work_view(
-                await assignment.transfer(
+                await handling.transfer(
                     tx, work_item_id, who.actor(), force, queue=given.queue, agent=agent, note=given.note,
                     anyones=who.has(Role.SUPERVISOR), now=at.clock(),
                 )

@@ -1,0 +1,36 @@
+"""What sections are written in: durations, levels, names of other sections."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from antiphon.organisation import Document, Fault, Place, did_you_mean
+
+_DURATION = re.compile(r"(\d+)\s*(s|m|h|d)")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def duration(text: object) -> timedelta:
+    """`30s`, `15m`, `4h`, `2d`. Raises ValueError."""
+    match = _DURATION.fullmatch(str(text).strip())
+    if match is None:
+        raise ValueError("must be a duration like 30s, 15m, 4h or 2d")
+    try:
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    except OverflowError as error:
+        raise ValueError("is longer than can be told") from error
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+Level = Annotated[int, Field(ge=1, le=10)]
+
+
+def unknown(
+    document: Document, path: Place, kind: str, given: str | None, known: Mapping[str, Any]
+) -> Iterable[Fault]:
+    """A fault when a name is given that no section has."""
+    if given is not None and given not in known:
+        yield document.fault(path, f"unknown {kind} {given!r}{did_you_mean(given, known)}")

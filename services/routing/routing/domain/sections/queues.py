@@ -1,0 +1,26 @@
+"""Queues: where work waits for a team."""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+from pydantic import Field
+
+from antiphon.organisation import Document, Fault, Section
+from routing.domain.sections.base import Duration, unknown
+from routing.domain.sections.service_levels import SlaPolicy
+
+
+class Queue(Section):
+    """Where work waits for a team."""
+
+    name: str
+    sla_policy: str
+    offer_timeout: Duration = Field(timedelta(seconds=30), ge=timedelta(seconds=1), le=timedelta(days=1))
+
+
+def faults(
+    document: Document, queues: Mapping[str, Queue], policies: Mapping[str, SlaPolicy]
+) -> Iterable[Fault]:
+    """Unknown policies."""
+    for key, queue in queues.items():
+        yield from unknown(document, ("queues", key, "sla_policy"), "SLA policy", queue.sla_policy, policies)

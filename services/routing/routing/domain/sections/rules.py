@@ -1,0 +1,61 @@
+"""Rules: when this, then that."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pydantic import Field
+
+from antiphon.organisation import Document, Fault, Section
+from routing.domain.rules import Condition, RuleError
+from routing.domain.sections.base import Level, unknown
+from routing.domain.sections.queues import Queue
+from routing.domain.sections.service_levels import SlaPolicy
+
+
+class Then(Section):
+    """What a rule does with the work."""
+
+    queue: str
+    priority: int = Field(50, ge=0, le=100)
+    skills: dict[str, Level] = {}
+    sla_policy: str | None = None
+
+
+class Rule(Section):
+    """When this, then that."""
+
+    name: str
+    when: str
+    then: Then
+
+
+def faults(
+    document: Document,
+    rules: Sequence[Rule],
+    queues: Mapping[str, Queue],
+    policies: Mapping[str, SlaPolicy],
+    skills: Mapping[str, str],
+) -> Iterable[Fault]:
+    """No rules, second rules of a name, unknown names, conditions that can't be used."""
+    if not rules:
+        yield document.fault(("rules",), "there must be a rule")
+    names: set[str] = set()
+    for place, rule in enumerate(rules):
+        if rule.name in names:
+            yield document.fault(("rules", place, "name"), f"a second rule {rule.name!r}")
+        names.add(rule.name)
+        then = ("rules", place, "then")
+        yield from unknown(document, (*then, "queue"), "queue", rule.then.queue, queues)
+        yield from unknown(document, (*then, "sla_policy"), "SLA policy", rule.then.sla_policy, policies)
+        for skill in rule.then.skills:
+            yield from unknown(document, (*then, "skills", skill), "skill", skill, skills)
+        yield from _condition(document, place, rule)
+
+
+def _condition(document: Document, place: int, rule: Rule) -> Iterable[Fault]:
+    try:
+        Condition(rule.when)
+    except RuleError as error:
+        at = document.fault(("rules", place, "when"), str(error))
+        # Inside a one-line condition the column counts from where it begins in the file.
+        column = at.column + error.column - 1 if error.line == 1 else error.column
+        yield at._replace(line=at.line + error.line - 1, column=column)

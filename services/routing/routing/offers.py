@@ -1,0 +1,94 @@
+"""Offers: taken, declined, or let pass."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.contracts.agents import Presence
+from antiphon.contracts.work import WorkAccepted, WorkDeclined, WorkOfferTimedOut, WorkState
+from antiphon.problems import Problem, not_found
+from routing import handling, presence, store
+from routing.configurations import Configurations
+from routing.desk import Desk, Work, as_dict, facts, offer_facts
+
+
+async def _offered(
+    tx: AsyncConnection, offer_id: UUID, agent_id: str | None, now: datetime
+) -> tuple[Work, dict[str, Any]]:
+    """A pending offer and its work item, locked. Raises Problem: 404 not theirs, 409 over, with who has the work."""
+    table = store.OFFER
+    found = (await tx.execute(select(table).where(table.c.offer_id == offer_id))).one_or_none()
+    if found is None or (agent_id is not None and found.agent_id != agent_id):
+        raise not_found("offer")
+    work = await handling.locked(tx, found.work_item_id)
+    offer = as_dict((await tx.execute(select(table).where(table.c.offer_id == offer_id))).one())
+    if offer["result"] is not None or offer["expires_at"] <= now:
+        ended = offer["result"] or "timed-out"
+        raise Problem(
+            409,
+            "Conflict",
+            f"The offer is over: {ended}.",
+            result=ended,
+            state=work["state"],
+            agent_id=work["agent_id"],
+        )
+    return work, offer
+
+
+async def accept(tx: AsyncConnection, offer_id: UUID, agent_id: str, now: datetime) -> Work:
+    """The agent takes the work. Exactly one of any that try wins. Raises Problem 404, 409."""
+    work, offer = await _offered(tx, offer_id, agent_id, now)
+    desk = Desk(now)
+    desk.end_offer(offer, "accepted")
+    desk.put(work, state=WorkState.ACCEPTED)
+    desk.tell(WorkAccepted(work=facts(work), offer=offer_facts(offer)))
+    await desk.write(tx)
+    return work
+
+
+async def decline(
+    tx: AsyncConnection, offer_id: UUID, agent_id: str, reason: str | None, now: datetime
+) -> Work:
+    """The work goes back to its place; this agent is not asked again while another can take it."""
+    work, offer = await _offered(tx, offer_id, agent_id, now)
+    desk = Desk(now)
+    desk.end_offer(offer, "declined", reason)
+    desk.put(work, state=WorkState.QUEUED, agent_id=None)
+    desk.tell(WorkDeclined(work=facts(work), offer=offer_facts(offer), reason=reason))
+    await desk.write(tx)
+    return work
+
+
+async def expire(
+    tx: AsyncConnection, ids: Sequence[UUID], configurations: Configurations, now: datetime
+) -> None:
+    """Offers that nobody answered: the work goes back to its place, who let it pass is offered no more."""
+    pending = await tx.execute(
+        text(
+            "select w.* from work_item w join offer o using (work_item_id) "
+            "where o.offer_id = any(:ids) and o.result is null order by w.work_item_id for update of w"
+        ),
+        {"ids": list(ids)},
+    )
+    works = {row.work_item_id: as_dict(row) for row in pending}
+    desk = Desk(now)
+    silent: dict[str, None] = {}
+    for item, row in (await store.pending_offers(tx, list(works))).items():
+        if row.offer_id not in ids:
+            continue
+        offer, work = as_dict(row), works[item]
+        desk.end_offer(offer, "timed-out")
+        desk.put(work, state=WorkState.QUEUED, agent_id=None)
+        desk.tell(WorkOfferTimedOut(work=facts(work), offer=offer_facts(offer)))
+        silent[offer["agent_id"]] = None
+    await desk.write(tx)
+    known = (await configurations.in_force(tx, now.date())).configuration.agents_by_id
+    for agent_id in sorted(silent):
+        if agent_id in known:
+            await presence.set_presence(
+                tx, known[agent_id], Presence.NOT_RESPONDING, "an offer was not answered", now
+            )
