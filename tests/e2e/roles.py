@@ -77,6 +77,8 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "POST /work/{work_item_id}/complete": WORKERS,
         "POST /work/{work_item_id}/transfer": WORKERS,
         "GET /queues": STAFF,
+        "GET /live": OVERSEERS,
+        "GET /live/changes": OVERSEERS,
         "GET /counts": EVERYBODY,
         "GET /changes": STAFF,
         "GET /configuration": OVERSEERS,

@@ -23,7 +23,8 @@ from antiphon.contracts.work import (
     WorkState,
 )
 from antiphon.database import AnyRow, Writes, mapping
-from routing import store
+from routing import store, tallies
+from routing.tallies import STANDING, Tallies
 
 SERVICE = "routing"
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id=SERVICE)
@@ -89,6 +90,8 @@ class Desk:
     seen: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     outgoing: list[Outgoing] = field(default_factory=list[Outgoing])
     noted: list[Change] = field(default_factory=list[Change])
+    tallies: Tallies = field(default_factory=Tallies)
+    _placed: set[UUID] = field(default_factory=set[UUID])
 
     def tell(self, event: Event) -> None:
         """An event to publish."""
@@ -96,13 +99,32 @@ class Desk:
 
     def put(self, work: Work, **changed: Any) -> Work:
         """The work item with these columns changed."""
+        item = work["work_item_id"]
+        before = (
+            None if item in self.new_work and item not in self._placed else (work["queue"], work["state"])
+        )
+        self._placed.add(item)
         work.update(changed, changed_at=self.now)
-        if work["work_item_id"] not in self.new_work:
-            self.work[work["work_item_id"]] = work
+        if item not in self.new_work:
+            self.work[item] = work
+        self._tally(before, (work["queue"], work["state"]))
         audience = [f"queue:{work['queue']}"] + ([f"agent:{work['agent_id']}"] if work["agent_id"] else [])
         told = {"case_reference": work["case_reference"], "state": work["state"], "queue": work["queue"]}
         self.noted.append(Change("work", str(work["work_item_id"]), audience, told))
         return work
+
+    def _tally(self, before: tuple[str, str] | None, after: tuple[str, str]) -> None:
+        minute = self.now.replace(second=0, microsecond=0)
+        if before is None or before[0] != after[0]:
+            self.tallies[minute, after[0], "arrived"] += 1
+        if before == after:
+            return
+        if before is not None and before[1] != WorkState.COMPLETED:
+            self.tallies[STANDING, before[0], str(before[1])] -= 1
+        if after[1] == WorkState.COMPLETED:
+            self.tallies[minute, after[0], "completed"] += 1
+        else:
+            self.tallies[STANDING, after[0], str(after[1])] += 1
 
     def offer(self, work: Work, agent_id: str, agent_name: str, expires_at: datetime) -> dict[str, Any]:
         """Reserves the work for an agent until the offer expires."""
@@ -166,6 +188,7 @@ class Desk:
         writes.insert(store.CLOCK, self.new_clocks)
         writes.insert(store.DECISION, self.decisions)
         store.set_timers(writes, self.timers)
+        tallies.put(writes, self.tallies)
         outbox.put(writes, self.outgoing)
         changes.put(writes, self.noted)
         states = {work["state"] for work in (*self.work.values(), *self.new_work.values())}

@@ -82,6 +82,7 @@ WORK = Table(
         postgresql_where=text("state = 'queued'"),
     ),
     Index("work_item_held_ix", "agent_id", postgresql_where=text("state in ('offered', 'accepted')")),
+    Index("work_item_oldest_ix", "queue", "queued_at", postgresql_where=text("state = 'queued'")),
     Index("work_item_list_ix", text("changed_at desc"), text("work_item_id desc")),
     Index("work_item_queue_list_ix", "queue", text("changed_at desc"), text("work_item_id desc")),
 )  # fmt: skip
@@ -157,6 +158,24 @@ CASE_SEEN = Table(
     Column("revision", Integer, nullable=False),
     Column("last_agent", Text),
     Column("answered_at", DateTime(timezone=True)),
+)
+
+# How many work items of a queue stand where (`minute` is the epoch) or came and went in a minute: added up, and not yet.
+TALLY = Table(
+    "tally",
+    METADATA,
+    Column("minute", DateTime(timezone=True), primary_key=True),
+    Column("queue", Text, primary_key=True),
+    Column("what", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+)
+TALLY_CHANGE = Table(
+    "tally_change",
+    METADATA,
+    Column("minute", DateTime(timezone=True), nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("count", Integer, nullable=False),
 )
 
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))

@@ -9,10 +9,11 @@ from antiphon import logs
 from antiphon.clock import Clock
 from antiphon.failures import is_passing
 from antiphon.listen import Listener
-from routing import assignment, store, timers
+from routing import assignment, store, tallies, timers
 from routing.configurations import Configurations
 
 LOG = logs.get(__name__)
+SETTLE_EVERY_S = 5.0
 LOOK_ANYWAY_S = 1.0  # a notification can be missed; and a refusal's pause ends without one
 
 
@@ -52,3 +53,16 @@ async def fire_forever(engine: AsyncEngine, configurations: Configurations, cloc
                 raise
             LOG.warning("timers wait", reason=repr(error))
             await asyncio.sleep(1)
+
+
+async def settle_forever(engine: AsyncEngine) -> None:
+    """Adds up the notes that counts are kept by, until cancelled."""
+    while True:
+        try:
+            async with engine.begin() as tx:
+                await tallies.settle(tx)
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            LOG.warning("tallies wait", reason=repr(error))
+        await asyncio.sleep(SETTLE_EVERY_S)

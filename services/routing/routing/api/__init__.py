@@ -8,12 +8,13 @@ from antiphon.clock import Clock
 from routing.api import agents, configuration, live, work
 from routing.api.views import Routing
 from routing.configurations import Configurations
+from routing.live import Live
 
 
 def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, configurations: Configurations) -> APIRouter:
     """The routes."""
     routes = APIRouter()
-    at = Routing(engine, feed, clock, configurations)
+    at = Routing(engine, feed, clock, configurations, Live(engine, configurations, clock))
     for part in (agents, work, live, configuration):
         part.add(routes, at)
     return routes

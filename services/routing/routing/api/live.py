@@ -8,50 +8,30 @@ from sqlalchemy import text
 from antiphon.access import Role
 from antiphon.changes import EVERYTHING, EventStream, Interest
 from antiphon.pages import Page
-from routing import store
-from routing.api.views import Counter, Counts, QueueView, Reader, Routing
+from routing.api.views import Counter, Counts, Overseer, Reader, Routing
+from routing.live import LiveState, QueueLive
 
 
 def add(routes: APIRouter, at: Routing) -> None:
     """Adds the routes."""
 
     @routes.get("/queues", tags=["queues"])
-    async def list_queues(who: Reader) -> Page[QueueView]:
-        """Every queue as it stands now."""
+    async def list_queues(who: Reader) -> Page[QueueLive]:
+        """Every queue as it stands now: who waits, since when, what came and went, who is there."""
         del who
-        async with at.engine.connect() as connection:
-            force = await at.force(connection)
-            rows = await connection.execute(
-                text(
-                    "select queue, count(*) filter (where state = 'queued') as waiting, "
-                    "count(*) filter (where state = 'offered') as offered, "
-                    "count(*) filter (where state = 'accepted') as accepted, "
-                    "min(queued_at) filter (where state = 'queued') as oldest_queued_at, "
-                    "min(due_at) filter (where state <> 'accepted') as next_due_at "
-                    "from work_item where state <> 'completed' group by queue"
-                )
-            )
-            now = {row.queue: row for row in rows}
-            present = await store.agents(connection)
-        there = [
-            a for a in force.configuration.agents if (p := present.get(a.id)) and p.presence == "available"
-        ]
-        return Page(
-            items=[
-                QueueView(
-                    queue=key,
-                    name=queue.name,
-                    waiting=now[key].waiting if key in now else 0,
-                    offered=now[key].offered if key in now else 0,
-                    accepted=now[key].accepted if key in now else 0,
-                    oldest_queued_at=now[key].oldest_queued_at if key in now else None,
-                    next_due_at=now[key].next_due_at if key in now else None,
-                    agents_available=sum(key in agent.queues for agent in there),
-                )
-                for key, queue in force.configuration.queues.items()
-            ],
-            next=None,
-        )
+        return Page(items=(await at.live.now()).queues, next=None)
+
+    @routes.get("/live", tags=["live"])
+    async def live(who: Overseer) -> LiveState:
+        """Queues and agents as they stand now, for wallboards; at most a second old."""
+        del who
+        return await at.live.now()
+
+    @routes.get("/live/changes", tags=["live"], response_class=EventStream)
+    async def follow_live(who: Overseer) -> EventStream:
+        """Server-sent events `live`: the whole of `GET /live` at once, and again whenever it is another."""
+        del who
+        return EventStream(at.live.stream())
 
     @routes.get("/counts", tags=["counts"])
     async def counts(who: Counter) -> Counts:

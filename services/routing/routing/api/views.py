@@ -19,6 +19,7 @@ from routing import explain
 from routing.configurations import Configurations, InForce
 from routing.desk import Work
 from routing.domain.sections.agents import Agent
+from routing.live import Live
 
 AgentOnly = Annotated[Identity, Depends(require(Role.AGENT))]
 Worker = Annotated[Identity, Depends(require(Role.AGENT, Role.SUPERVISOR))]
@@ -83,19 +84,6 @@ class WorkWhole(WorkView):
     candidates: list[explain.CandidateView]
     waiting_because: str | None = Field(None, description="Why nobody has it yet; null when somebody has.")
     offers: list[explain.PastOffer]
-
-
-class QueueView(BaseModel):
-    """A queue now."""
-
-    queue: str
-    name: str
-    waiting: int
-    offered: int
-    accepted: int
-    oldest_queued_at: datetime | None
-    next_due_at: datetime | None
-    agents_available: int
 
 
 class NewPresence(Body):
@@ -164,6 +152,7 @@ class Routing(NamedTuple):
     feed: ChangeFeed
     clock: Clock
     configurations: Configurations
+    live: Live
 
     async def force(self, tx: AsyncConnection) -> InForce:
         """The configuration in force, as this transaction sees it."""

@@ -1,0 +1,154 @@
+"""How queues and agents stand now, for wallboards: kept counts, read once for everybody who looks.
+
+Every transaction that moves work notes by how much which count changes (`Desk`), and waits for nobody to do so; `tallies.settle`
+adds them up. A count is what was added up and what is noted since, so it is exact at any moment.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping
+from datetime import datetime, timedelta
+
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from antiphon.clock import Clock
+from antiphon.contracts.agents import Presence
+from antiphon.database import AnyRow
+from routing import store, tallies
+from routing.configurations import Configurations, InForce
+
+AS_OFTEN_AS = timedelta(seconds=1)
+KEEP_ALIVE = timedelta(seconds=15)
+WINDOWS = (5, 30, 60)
+
+
+class Flow(BaseModel):
+    """How many in the minutes past, the one that runs included."""
+
+    last_5_minutes: int = 0
+    last_30_minutes: int = 0
+    last_60_minutes: int = 0
+
+
+class QueueLive(BaseModel):
+    """A queue now."""
+
+    queue: str
+    name: str
+    waiting: int
+    offered: int
+    accepted: int
+    oldest_queued_at: datetime | None = Field(description="Since when the one who waits longest waits.")
+    next_due_at: datetime | None = Field(description="When the first of those who wait must be answered.")
+    arrived: Flow
+    completed: Flow
+    agents: dict[str, int] = Field(description="Agents of the queue by presence; none is left out.")
+
+
+class AgentLive(BaseModel):
+    """An agent now."""
+
+    agent_id: str
+    name: str
+    presence: str
+    since: datetime | None
+    load: int
+    capacity: int
+
+
+class LiveState(BaseModel):
+    """All queues and agents, at one moment."""
+
+    at: datetime
+    queues: list[QueueLive]
+    agents: list[AgentLive]
+
+
+async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState:
+    """How everything stands: three statements, whose cost does not grow with what waits or with history."""
+    configured = force.configuration
+    counted = await tallies.read(tx, now)
+    heads = await tallies.heads(tx, list(configured.queues))
+    present = await store.agents(tx)
+    counts: Mapping[tuple[str, str], AnyRow] = {(row.queue, row.what): row for row in counted}
+
+    def standing(queue: str, what: str) -> int:
+        row = counts.get((queue, what))
+        return row.standing if row else 0
+
+    def flow(queue: str, what: str) -> Flow:
+        row = counts.get((queue, what))
+        if row is None:
+            return Flow()
+        return Flow(last_5_minutes=row.last_5, last_30_minutes=row.last_30, last_60_minutes=row.last_60)
+
+    def presence(agent_id: str) -> str:
+        row = present.get(agent_id)
+        return row.presence if row else Presence.OFFLINE.value
+
+    queues = [
+        QueueLive(
+            queue=key,
+            name=queue.name,
+            waiting=standing(key, "queued"),
+            offered=standing(key, "offered"),
+            accepted=standing(key, "accepted"),
+            oldest_queued_at=heads[key].oldest_queued_at,
+            next_due_at=heads[key].next_due_at,
+            arrived=flow(key, "arrived"),
+            completed=flow(key, "completed"),
+            agents=dict(Counter(presence(a.id) for a in configured.agents if key in a.queues)),
+        )
+        for key, queue in configured.queues.items()
+    ]
+    agents = [
+        AgentLive(
+            agent_id=agent.id,
+            name=agent.name,
+            presence=presence(agent.id),
+            since=row.since if (row := present.get(agent.id)) else None,
+            load=row.load if row else 0,
+            capacity=agent.capacity,
+        )
+        for agent in sorted(configured.agents, key=lambda agent: agent.name)
+    ]
+    return LiveState(at=now, queues=queues, agents=agents)
+
+
+class Live:
+    """The live state, read at most once a second however many look."""
+
+    def __init__(self, engine: AsyncEngine, configurations: Configurations, clock: Clock) -> None:
+        self._engine = engine
+        self._configurations = configurations
+        self._clock = clock
+        self._reading = asyncio.Lock()
+        self._read: tuple[float, LiveState] | None = None
+
+    async def now(self) -> LiveState:
+        """How everything stands, at most a second ago."""
+        async with self._reading:
+            moment = asyncio.get_running_loop().time()
+            if self._read is None or moment - self._read[0] >= AS_OFTEN_AS.total_seconds():
+                now = self._clock()
+                async with self._engine.begin() as tx:
+                    force = await self._configurations.in_force(tx, now.date())
+                    self._read = moment, await state(tx, force, now)
+            return self._read[1]
+
+    async def stream(self) -> AsyncGenerator[bytes]:
+        """Server-sent events `live`, each the whole state: one at once, then one whenever it is another."""
+        shown: LiveState | None = None
+        silent = 0.0
+        while True:
+            found = await self.now()
+            if shown is None or (found.queues, found.agents) != (shown.queues, shown.agents):
+                shown, silent = found, 0.0
+                yield b"event: live\ndata: " + to_json(found) + b"\n\n"
+            elif silent >= KEEP_ALIVE.total_seconds():
+                silent = 0.0
+                yield b": still here\n\n"
+            await asyncio.sleep(AS_OFTEN_AS.total_seconds())
+            silent += AS_OFTEN_AS.total_seconds()

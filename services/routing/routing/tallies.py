@@ -1,0 +1,79 @@
+"""Kept counts: by how much each changed is noted with what changes it, and added up later (see decision 8)."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import DateTime, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.database import AnyRow, Writes, fetch
+from routing.store import TALLY_CHANGE
+
+KEPT_FOR = timedelta(days=35)
+STANDING = datetime(1970, 1, 1, tzinfo=UTC)
+"""In place of a minute: what stands, not what came or went."""
+Tallies = Counter[tuple[datetime, str, str]]
+"""By how much the count of a minute (or STANDING), a queue and a state or a movement changed."""
+
+_TALLIES = text(
+    """
+    select queue, what,
+        coalesce(sum(count) filter (where minute = 'epoch'), 0)::int as standing,
+        coalesce(sum(count) filter (where minute > :now - interval '5 minutes'), 0)::int as last_5,
+        coalesce(sum(count) filter (where minute > :now - interval '30 minutes'), 0)::int as last_30,
+        coalesce(sum(count) filter (where minute > 'epoch'), 0)::int as last_60
+    from (
+        select * from tally where minute = 'epoch'
+        union all select * from tally where minute > :now - interval '60 minutes'
+        union all select * from tally_change where minute = 'epoch' or minute > :now - interval '60 minutes'
+    ) t
+    group by queue, what
+    """
+).bindparams(bindparam("now", type_=DateTime(timezone=True)))
+HEADS = text(
+    """
+    select q.name as queue,
+        (select min(queued_at) from work_item where state = 'queued' and queue = q.name) as oldest_queued_at,
+        (select min(due_at) from work_item where state = 'queued' and queue = q.name) as next_due_at
+    from unnest(:queues) as q(name)
+    """
+).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
+_SETTLE = text(
+    """
+    with taken as (
+        delete from tally_change returning *
+    )
+    insert into tally as t (minute, queue, what, count)
+    select minute, queue, what, sum(count) from taken group by minute, queue, what order by minute, queue, what
+    on conflict (minute, queue, what) do update set count = t.count + excluded.count
+    """
+)
+_FORGET = text("delete from tally where minute > 'epoch' and minute < now() - cast(:kept_for as interval)")
+
+
+def put(writes: Writes, changed: Tallies) -> None:
+    """Notes by how much counts changed."""
+    rows = [
+        {"minute": minute, "queue": queue, "what": what, "count": count}
+        for (minute, queue, what), count in changed.items()
+        if count
+    ]
+    writes.insert(TALLY_CHANGE, rows)
+
+
+async def read(tx: AsyncConnection, now: datetime) -> Sequence[AnyRow]:
+    """By queue and `what` (`queued`, `offered`, `accepted`; `arrived`, `completed`): `standing`, and in minutes past."""
+    return await fetch(tx, _TALLIES, {"now": now})
+
+
+async def heads(tx: AsyncConnection, queues: Sequence[str]) -> dict[str, AnyRow]:
+    """Of each queue, since when the first waits and when the first is due."""
+    return {row.queue: row for row in await fetch(tx, HEADS, {"queues": list(queues)})}
+
+
+async def settle(tx: AsyncConnection) -> None:
+    """Adds up what was noted, and forgets minutes long past."""
+    await fetch(tx, _SETTLE, {})
+    await tx.execute(_FORGET, {"kept_for": KEPT_FOR})
