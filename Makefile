@@ -5,7 +5,7 @@ PYTHON := $(STATE)/venv/bin/python
 MEMBERS := shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing
 UV_VERSION := 0.13.9
 .DEFAULT_GOAL := help
-.PHONY: help set-up run up down status logs token dead-letters test bench faults fuzz stands lint format lock contracts clean
+.PHONY: help set-up run up down status logs token dead-letters check-rules test bench faults fuzz stands lint format lock contracts clean
 
 help: ## Show this help
 	@echo "Antiphon: every customer's voice into one queue, every answer onto one record."
@@ -40,6 +40,9 @@ token: $(PYTHON) ## Print a token: make -s token ROLE=agent NAME=amara (agent, s
 
 dead-letters: $(PYTHON) ## List events that were set aside, with reasons; REPLAY=all or REPLAY=routing:12 handles them again
 	@$(PYTHON) -m deploy dead-letters $(if $(REPLAY),--replay $(REPLAY))
+
+check-rules: $(PYTHON) ## Tell what is wrong or odd in an organisation's file; FILE=deploy/example/council.yaml by default
+	@$(PYTHON) -m routing.check $(or $(FILE),deploy/example/council.yaml)
 
 test: set-up ## Run all tests, on a real PostgreSQL, Kafka, mail server and PDS
 	@$(PYTHON) -m pytest $(ARGS)

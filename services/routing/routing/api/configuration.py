@@ -1,14 +1,25 @@
 """The configuration: checked as a whole, in force at once, or refused with every fault."""
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import select
 
-from antiphon.organisation import ConfigurationError
+from antiphon.organisation import ConfigurationError, Document
 from antiphon.problems import Problem, not_found, problems
 from routing import store
-from routing.api.views import Checked, ConfigurationView, Loaded, Match, Operations, Overseer, Routing
+from routing.api.views import (
+    Checked,
+    ConfigurationView,
+    Loaded,
+    Match,
+    Operations,
+    Overseer,
+    Routing,
+    RuleWarningView,
+)
+from routing.domain import reach
 from routing.domain.configuration import read
 
 YAML_BODY: dict[str, Any] = {
@@ -18,6 +29,7 @@ YAML_BODY: dict[str, Any] = {
 
 def add(routes: APIRouter, at: Routing) -> None:
     """Adds the routes."""
+    one_check = asyncio.Lock()
 
     @routes.get("/configuration", tags=["configuration"], responses=problems(404))
     async def get_configuration(who: Overseer, response: Response) -> ConfigurationView:
@@ -61,13 +73,22 @@ def add(routes: APIRouter, at: Routing) -> None:
         "/configuration/check", tags=["configuration"], openapi_extra=YAML_BODY, responses=problems(400, 413)
     )
     async def check_configuration(request: Request, who: Operations) -> Checked:
-        """Whether a configuration (YAML) could be loaded; every fault with its line and column."""
+        """Whether a configuration (YAML) could be loaded; every fault and warning with its line and column."""
         del who
+        source = await _source(request)
         try:
-            found = read(await _source(request), "configuration")
+            found = read(source, "configuration")
         except ConfigurationError as error:
             raise _faulty(error) from error
-        return Checked(rules=len(found.rules), queues=len(found.queues), agents=len(found.agents))
+        # Seconds of a solver, outside the loop; one at a time, so that checks leave the machine to the work.
+        async with one_check:
+            warnings = await asyncio.to_thread(reach.warnings, Document(source), found.rules)
+        return Checked(
+            rules=len(found.rules),
+            queues=len(found.queues),
+            agents=len(found.agents),
+            warnings=[RuleWarningView(**warning._asdict()) for warning in warnings],
+        )
 
 
 async def _source(request: Request) -> str:

@@ -18,6 +18,7 @@ from antiphon.web import Body, Words
 from routing import explain
 from routing.configurations import Configurations, InForce
 from routing.desk import Work
+from routing.domain.reach import Kind
 from routing.domain.sections.agents import Agent
 from routing.live import Live
 
@@ -128,12 +129,23 @@ class Loaded(BaseModel):
     new: bool
 
 
+class RuleWarningView(BaseModel):
+    """What is odd about a rule, at its condition; about all rules when `rule` is null."""
+
+    rule: str | None
+    kind: Kind
+    message: str
+    line: int
+    column: int
+
+
 class Checked(BaseModel):
-    """A configuration that could be loaded."""
+    """A configuration that could be loaded, and what is odd about its rules."""
 
     rules: int
     queues: int
     agents: int
+    warnings: list[RuleWarningView]
 
 
 class Counts(BaseModel):

@@ -120,6 +120,10 @@ class Condition:
             if time.process_time() - began > max(MOST_SECONDS * length / LONGEST_TEXT, MOST_SECONDS / 10):
                 raise RuleError(f"takes too long on a text of {length} characters")
 
+    def serialized(self) -> bytes:
+        """The compiled expression: a serialized `google.protobuf.Any` of `cel.expr.CheckedExpr`."""
+        return self._expression.serialize()
+
     def holds(self, activation: Any) -> tuple[bool, str | None]:
         """Whether it holds, and the error if it could not be told. An error is never true."""
         try:

@@ -1,0 +1,54 @@
+"""A configuration over HTTP: what is odd about its rules is told with its place, and nothing is in the way of it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from antiphon.access import Access, Role
+from antiphon.changes import ChangeFeed
+from antiphon.clock import utc_now
+from antiphon.web import create_app
+from deploy import keys
+from deploy.site import EXAMPLE
+from routing import api
+from routing.configurations import Configurations
+from tests.conftest import NewDatabase
+
+Check = Callable[[str, Role], Awaitable[httpx.Response]]
+
+
+@pytest.fixture
+async def check(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Check]:
+    engine = await new_database("routing")
+    access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(tmp_path)))
+    app = create_app(
+        title="t", service="routing", description="t", engine=engine, access=access, package="routing"
+    )
+    app.include_router(api.router(engine, ChangeFeed(engine), utc_now, Configurations()))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+
+        async def request(source: str, role: Role) -> httpx.Response:
+            token = keys.token(tmp_path, role=role, name="ops", now=utc_now())
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/yaml"}
+            return await http.post("/configuration/check", headers=headers, content=source)
+
+        yield request
+
+
+async def test_a_check_tells_faults_or_else_what_is_odd_about_the_rules(check: Check) -> None:
+    council = EXAMPLE.read_text()
+    fine = await check(council, Role.OPERATIONS)
+    assert (fine.status_code, fine.json()["warnings"]) == (200, [])
+    odd = council.replace('when: "true"', "when: case.replies > 3 && case.replies < 2")
+    answer = await check(odd, Role.OPERATIONS)
+    assert answer.status_code == 200
+    told = [(w["rule"], w["kind"]) for w in answer.json()["warnings"]]
+    assert told == [("Everything else", "contradiction"), (None, "no-rule-catches")]
+    place = answer.json()["warnings"][0]
+    assert odd.split("\n")[place["line"] - 1][place["column"] - 1 :] == "case.replies > 3 && case.replies < 2"
+    faulty = await check(council.replace("queue: front-desk,", "queue: front-dask,"), Role.OPERATIONS)
+    assert faulty.status_code == 422
+    assert (await check(council, Role.AGENT)).status_code == 403

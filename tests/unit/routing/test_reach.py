@@ -1,0 +1,229 @@
+"""Which rules can ever decide: complaints are proved right by trying the rules themselves."""
+
+import re
+import sys
+from functools import lru_cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from antiphon.organisation import Document
+from deploy.site import EXAMPLE
+from routing import check
+from routing.domain import reach
+from routing.domain.configuration import read
+from routing.domain.reach import Asked, Kind, complaints
+from routing.domain.rules import VARIABLES, Condition, Context, decide
+
+condition = lru_cache(maxsize=None)(Condition)
+
+
+def asked(*conditions: str, goes_on: tuple[int, ...] = ()) -> list[Asked]:
+    return [Asked(f"r{place}", condition(when), place in goes_on) for place, when in enumerate(conditions)]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        (['case.department == "rates"', "true"], []),
+        (['case.department == "rates"', 'case.department == "rates"', "true"], [("never-matches", 1, "'r0' before it catches")]),
+        (
+            ['interaction.channel == "social"', 'interaction.channel == "social" && interaction.tone == "negative"', "true"],
+            [("never-matches", 1, "'r0' before it catches")],
+        ),
+        (
+            ["case.replies > 3", "case.replies <= 3 && case.replies > 1", "case.replies == 2 || case.replies > 7", "true"],
+            [("never-matches", 2, "'r0' and 'r1' before it catch")],
+        ),
+        (['interaction.text.startsWith("re")', 'interaction.text.startsWith("refund")', "true"], [("never-matches", 1, "'r0'")]),
+        (['interaction.text.contains("fun")', 'interaction.text == "a refund"', "true"], [("never-matches", 1, "'r0'")]),
+        (['interaction.text.endsWith("?")', 'interaction.text == "why?"', "true"], [("never-matches", 1, "'r0'")]),
+        (['"vip" in customer.labels', 'customer.labels.exists(l, l == "vip")', "true"], [("never-matches", 1, "'r0'")]),
+        (['interaction.channel in ["a", "b"]', 'interaction.channel == "b"', "true"], [("never-matches", 1, "'r0'")]),
+        (['interaction.text.matches("x+")', 'interaction.text.matches("x+") && case.replies == 0', "true"], [("never-matches", 1, "'r0'")]),
+        (['case.department == "rates" && case.department == "roads"', "true"], [("contradiction", 0, "contradicts itself")]),
+        (["case.replies > 3 && case.replies < 4", "true"], [("contradiction", 0, "contradicts itself")]),
+        (["size(interaction.text) > 3 && interaction.text == 'abc'", "true"], [("contradiction", 0, "contradicts itself")]),
+        (
+            ['case.department == "rates" || case.department != "rates"', "case.replies == 0", "true"],
+            [("always-true", 0, "the 2 rules after it"), ("never-matches", 1, "'r0'"), ("never-matches", 2, "'r0'")],
+        ),
+        (['case.department == "rates"'], [("no-rule-catches", None, "no case.department")]),
+        (['case.department != ""'], [("no-rule-catches", None, "no rule catches an item with no case.department")]),
+        (
+            ['interaction.channel != "phone" || "vip" in customer.labels'],
+            [("no-rule-catches", None, 'no rule catches an item with no customer.labels and interaction.channel "phone"')],
+        ),
+        (["false"], [("contradiction", 0, "contradicts"), ("no-rule-catches", None, "no rule catches any item")]),
+        (['interaction.text != "a\\\\u{62}"'], [("no-rule-catches", None, 'interaction.text "a\\u{62}"')]),
+        (['interaction.text != "naïve ☕"'], [("no-rule-catches", None, 'interaction.text "naïve ☕"')]),
+    ],
+)  # fmt: skip
+def test_what_is_odd_is_told(conditions: list[str], expected: list[tuple[str, int | None, str]]) -> None:
+    found = complaints(asked(*conditions))
+    assert [(c.kind, c.place) for c in found] == [(kind, place) for kind, place, _ in expected]
+    for complaint, (_, _, told) in zip(found, expected, strict=True):
+        assert told in complaint.message
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        # Errors match nothing: neither of the first two catches an item without topics.
+        ['interaction.topics[0] == "a" || interaction.topics[0] != "a"', "true"],
+        ["1 / case.replies == 1 || 1 / case.replies != 1", "true"],
+        ["case.replies + 9223372036854775807 > 0", "case.replies == 1", "true"],
+        # What is not understood is not taken for the same, nor for true or false.
+        ['interaction.text.matches("a")', 'interaction.text.matches("b")', "true"],
+        ["customer.labels.all(l, l != 'a')", "!customer.labels.all(l, l != 'a')", "true"],
+        ["customer.labels.exists(l, l.startsWith('a'))", "'ab' in customer.labels", "true"],
+        ['interaction.text < "b"', 'interaction.text == "a"', "true"],
+        ['"a" in customer.labels', '"a" in interaction.topics', "true"],
+        ['interaction.text == "a\\\\u{62}"', 'interaction.text == "ab"', "true"],
+        ['interaction.text == "\U0010fffd"', 'interaction.text == "x"', "true"],
+    ],
+)
+def test_what_may_happen_is_not_complained_of(conditions: list[str]) -> None:
+    assert complaints(asked(*conditions)) == []
+
+
+def test_a_rule_that_goes_on_catches_nothing_and_may_always_be_true() -> None:
+    assert complaints(asked("true", "case.replies > 0", "case.replies > 1", "true", goes_on=(0, 1))) == []
+    alone = complaints(asked("true", goes_on=(0,)))
+    assert [complaint.kind for complaint in alone] == [Kind.NO_RULE_CATCHES]
+
+
+VALUES: dict[str, list[Any]] = {
+    "interaction.channel": ["email", "social", "phone"],
+    "interaction.text": ["", "a refund, please"],
+    "case.department": ["", "rates", "roads"],
+    "case.replies": [0, 1, 2],
+    "customer.labels": [[], ["vip"], ["vip", "press"]],
+    "interaction.topics": [[], ["refund", "press"]],
+}
+ABSENT: dict[type, Any] = {str: "", int: -1, bool: False, list: []}
+CONTEXTS: list[Context] = [
+    {name: ABSENT[kind] for name, kind in VARIABLES.items()} | dict(zip(VALUES, values, strict=True))
+    for values in product(*VALUES.values())
+]
+
+texts = st.sampled_from(['"email"', '"social"', '"rates"', '"ra"', '"refund"', '""', '"vip"'])
+text_names = st.sampled_from(["interaction.channel", "interaction.text", "case.department"])
+list_names = st.sampled_from(["customer.labels", "interaction.topics"])
+numbers = st.sampled_from(["-1", "0", "1", "2", "size(interaction.text)"])
+
+
+def written(form: str, *parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.tuples(*parts).map(lambda given: form.format(*given))
+
+
+atoms = st.one_of(
+    written("{} {} {}", text_names, st.sampled_from(["==", "!=", "<"]), st.one_of(texts, text_names)),
+    written("{} in [{}, {}]", text_names, texts, texts),
+    written(
+        "{}.{}({})", text_names, st.sampled_from(["startsWith", "endsWith", "contains", "matches"]), texts
+    ),
+    written("case.replies {} {}", st.sampled_from(["==", "!=", "<", "<=", ">", ">="]), numbers),
+    written("{} in {}", st.sampled_from(['"vip"', '"press"']), list_names),
+    written("{}.exists(x, x == {} || {} == x)", list_names, texts, texts),
+    written("{}.{}(x, x != {})", list_names, st.sampled_from(["all", "exists"]), texts),
+    written("{}[0] == {}", list_names, texts),
+    written("2 / case.replies == {}", numbers),
+    written("size({}) > {}", list_names, numbers),
+    st.sampled_from(["true", "false"]),
+)
+conditions = st.recursive(
+    atoms,
+    lambda inner: st.one_of(
+        written("!({})", inner),
+        written("({}) && ({})", inner, inner),
+        written("({}) || ({})", inner, inner),
+        written("(({}) ? ({}) : ({}))", inner, inner, inner),
+        written("({}) == {}", inner, st.sampled_from(["true", "false"])),
+    ),
+    max_leaves=3,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(conditions, st.booleans()), min_size=1, max_size=4))
+def test_no_item_there_is_contradicts_a_complaint(given: list[tuple[str, bool]]) -> None:
+    rules = [Asked(f"r{n}", condition(when), goes_on) for n, (when, goes_on) in enumerate(given)]
+    found = complaints(rules)
+    outcomes = [
+        [outcome.result == "true" for outcome in decide([r[:2] for r in rules], context)[1]]
+        for context in CONTEXTS
+    ]
+    for complaint in found:
+        event(complaint.kind)
+    for kind, place, message in found:
+        if place is None:
+            continue
+        earlier = [n for n in range(place) if not rules[n].goes_on]
+        if kind == Kind.CONTRADICTION:
+            assert not any(held[place] for held in outcomes)
+        elif kind == Kind.NEVER_MATCHES:
+            named = [int(n) for n in re.findall(r"'r(\d+)'", message)]
+            assert set(named) <= set(earlier)
+            assert all(any(held[n] for n in named) for held in outcomes if held[place])
+        elif kind == Kind.ALWAYS_TRUE:
+            assert all(held[place] for held in outcomes)
+    if not any(c.place is None for c in found):
+        assert all(any(held[n] for n, rule in enumerate(rules) if not rule.goes_on) for held in outcomes)
+
+
+def test_the_example_organisation_has_no_odd_rule() -> None:
+    source = EXAMPLE.read_text()
+    assert reach.warnings(Document(source), read(source).rules) == []
+
+
+def test_a_warning_stands_at_the_condition() -> None:
+    source = EXAMPLE.read_text().replace('case.department == "planning"', 'case.department == "rates"')
+    (warning,) = reach.warnings(Document(source), read(source).rules)
+    assert (warning.rule, warning.kind) == ("Planning", Kind.NEVER_MATCHES)
+    assert source.split("\n")[warning.line - 1][warning.column - 1 :] == 'case.department == "rates"'
+    assert "'Rates' before it" in warning.message
+
+
+def test_a_hundred_rules_are_decided_within_the_bounds() -> None:
+    many = [
+        f'case.department == "d{n % 7}" && interaction.channel == "c{n % 5}" && case.replies >= {n % 3}'
+        f' && interaction.text.contains("word{n};")'
+        for n in range(100)
+    ]
+    found = complaints(asked(*many, "true"))
+    assert found == []
+
+
+def test_what_is_beyond_the_bounds_is_not_decided_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "ALL_STEPS", 0)
+    found = complaints(asked("case.replies > 1", "case.replies > 2", "true"))
+    assert {complaint.kind for complaint in found} == {Kind.NOT_DECIDED}
+    assert [complaint.place for complaint in found] == [0, 1, 2, None]
+
+
+def test_without_the_solver_it_says_that_nothing_was_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "z3", None)
+    (told,) = complaints(asked("false"))
+    assert told == (Kind.NOT_CHECKED, None, "reachability was not checked: install routing[checks]")
+
+
+def test_the_command_tells_faults_and_warnings_with_their_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "odd.yaml"
+    assert check.main([str(EXAMPLE)]) == 0
+    assert not capsys.readouterr().out
+    file.write_text(EXAMPLE.read_text().replace('when: "true"', 'when: "false"'))
+    assert check.main([str(file)]) == 0
+    assert re.search(
+        r"odd.yaml:\d+:11: warning: 'Everything else': can never be true", capsys.readouterr().out
+    )
+    file.write_text(EXAMPLE.read_text().replace("queue: front-desk,", "queue: front-dask,"))
+    assert check.main([str(file)]) == 1
+    assert "did you mean 'front-desk'?" in capsys.readouterr().out
+    assert check.main([str(tmp_path / "none.yaml")]) == 2
