@@ -47,8 +47,8 @@ check-rules: $(PYTHON) ## Tell what is wrong or odd in an organisation's file; F
 test: set-up ## Run all tests, on a real PostgreSQL, Kafka, mail server and PDS
 	@$(PYTHON) -m pytest $(ARGS)
 
-bench: set-up ## Measure throughput, latency, growth, doors and memory on this machine; QUICK=1 in under ten minutes
-	@$(PYTHON) -m tests.load $(if $(QUICK),--quick)
+bench: set-up ## Measure throughput, latency, growth, doors and memory on this machine; QUICK=1 in under ten minutes, ONLY=growth
+	@$(PYTHON) -m tests.load $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 faults: set-up ## Break everything under load and show what survives; QUICK=1 under three minutes, ONLY=name,name SEED=n
 	@$(PYTHON) -m tests.faults $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
