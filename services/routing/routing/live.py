@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from antiphon.clock import Clock
 from antiphon.contracts.agents import Presence
 from antiphon.database import AnyRow
-from routing import store, tallies
+from routing import store, surges, tallies
 from routing.configurations import Configurations, InForce
 
 AS_OFTEN_AS = timedelta(seconds=1)
@@ -32,6 +32,14 @@ class Flow(BaseModel):
     last_60_minutes: int = 0
 
 
+class SurgeLive(BaseModel):
+    """Far more arrives than is usual: so many in ten minutes at the most, instead of so many."""
+
+    began_at: datetime
+    arrived: int
+    expected: float
+
+
 class QueueLive(BaseModel):
     """A queue now."""
 
@@ -45,6 +53,7 @@ class QueueLive(BaseModel):
     arrived: Flow
     completed: Flow
     agents: dict[str, int] = Field(description="Agents of the queue by presence; none is left out.")
+    surge: SurgeLive | None
 
 
 class AgentLive(BaseModel):
@@ -67,11 +76,12 @@ class LiveState(BaseModel):
 
 
 async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState:
-    """How everything stands: three statements, whose cost does not grow with what waits or with history."""
+    """How everything stands: four statements, whose cost does not grow with what waits or with history."""
     configured = force.configuration
     counted = await tallies.read(tx, now)
     heads = await tallies.heads(tx, list(configured.queues))
     present = await store.agents(tx)
+    surging = {row.queue: row for row in await surges.open_surges(tx)}
     counts: Mapping[tuple[str, str], AnyRow] = {(row.queue, row.what): row for row in counted}
 
     def standing(queue: str, what: str) -> int:
@@ -100,6 +110,7 @@ async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState
             arrived=flow(key, "arrived"),
             completed=flow(key, "completed"),
             agents=dict(Counter(presence(a.id) for a in configured.agents if key in a.queues)),
+            surge=SurgeLive.model_validate(surging[key], from_attributes=True) if key in surging else None,
         )
         for key, queue in configured.queues.items()
     ]

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import (
     Column,
     DateTime,
+    Float,
     Identity,
     Index,
     Integer,
@@ -176,6 +177,18 @@ TALLY_CHANGE = Table(
     Column("queue", Text, nullable=False),
     Column("what", Text, nullable=False),
     Column("count", Integer, nullable=False),
+)
+
+SURGE = Table(
+    "surge",
+    METADATA,
+    Column("surge_id", Uuid, primary_key=True),
+    Column("queue", Text, nullable=False),
+    Column("began_at", DateTime(timezone=True), nullable=False),
+    Column("arrived", Integer, nullable=False),
+    Column("expected", Float, nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+    Index("surge_one_a_queue_key", "queue", unique=True, postgresql_where=text("ended_at is null")),
 )
 
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))

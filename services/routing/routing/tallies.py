@@ -51,6 +51,20 @@ _SETTLE = text(
     """
 )
 _FORGET = text("delete from tally where minute > 'epoch' and minute < now() - cast(:kept_for as interval)")
+_KNOWN_SINCE = text("select min(minute) as minute from tally where minute > 'epoch'")
+_TIMES = ARRAY(DateTime(timezone=True))
+_ARRIVALS = text(
+    """
+    select s.place::int, t.queue, sum(t.count)::int as arrived
+    from unnest(:starts, :ends) with ordinality as s(since, until, place)
+    cross join lateral (
+        select queue, count from tally where minute >= s.since and minute < s.until and what = 'arrived'
+        union all
+        select queue, count from tally_change where minute >= s.since and minute < s.until and what = 'arrived'
+    ) t
+    group by s.place, t.queue
+    """
+).bindparams(bindparam("starts", type_=_TIMES), bindparam("ends", type_=_TIMES))
 
 
 def put(writes: Writes, changed: Tallies) -> None:
@@ -77,3 +91,16 @@ async def settle(tx: AsyncConnection) -> None:
     """Adds up what was noted, and forgets minutes long past."""
     await fetch(tx, _SETTLE, {})
     await tx.execute(_FORGET, {"kept_for": KEPT_FOR})
+
+
+async def known_since(tx: AsyncConnection) -> datetime | None:
+    """The first minute that anything is known of."""
+    (row,) = await fetch(tx, _KNOWN_SINCE, {})
+    found: datetime | None = row.minute
+    return found
+
+
+async def arrivals(tx: AsyncConnection, spans: Sequence[tuple[datetime, datetime]]) -> Sequence[AnyRow]:
+    """How many came to each queue in each span (from, until), by the `place` of the span; none where nobody came."""
+    starts, ends = [since for since, _ in spans], [until for _, until in spans]
+    return await fetch(tx, _ARRIVALS, {"starts": starts, "ends": ends})

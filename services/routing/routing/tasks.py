@@ -9,7 +9,7 @@ from antiphon import logs
 from antiphon.clock import Clock
 from antiphon.failures import is_passing
 from antiphon.listen import Listener
-from routing import assignment, store, tallies, timers
+from routing import assignment, store, surges, tallies, timers
 from routing.configurations import Configurations
 
 LOG = logs.get(__name__)
@@ -66,3 +66,17 @@ async def settle_forever(engine: AsyncEngine) -> None:
                 raise
             LOG.warning("tallies wait", reason=repr(error))
         await asyncio.sleep(SETTLE_EVERY_S)
+
+
+async def watch_forever(engine: AsyncEngine, clock: Clock) -> None:
+    """Looks for surges whenever a minute is over, until cancelled."""
+    while True:
+        now = clock()
+        await asyncio.sleep(60 - now.second - now.microsecond / 1e6)
+        try:
+            async with engine.begin() as tx:
+                await surges.look(tx, clock())
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            LOG.warning("the look for surges waits", reason=repr(error))

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from antiphon.contracts import agents, cases, customers, identified, interactions, replies, work
+from antiphon.contracts import agents, cases, customers, identified, interactions, queues, replies, work
 from antiphon.contracts.base import Event
 
 
@@ -102,6 +102,14 @@ TOPICS: dict[str, Topic] = {
             "agent id",
             "presence, skills or capacity of an agent changed",
             (agents.AgentPresenceChanged, agents.AgentSkillsChanged, agents.AgentCapacityChanged),
+            ("routing",),
+            (),
+        ),
+        Topic(
+            "queues",
+            "queue",
+            "far more work than usual arrives, or as much as usual again",
+            (queues.QueueSurgeBegan, queues.QueueSurgeEnded),
             ("routing",),
             (),
         ),
