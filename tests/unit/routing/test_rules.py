@@ -46,7 +46,7 @@ def test_a_rule_that_errs_never_matches_and_says_so(when: str) -> None:
 @pytest.mark.parametrize(
     ("when", "told", "column"),
     [
-        ("interaction.chanel == 'email'", "undeclared", 12),
+        ("interaction.chanel == 'email'", "undeclared .* did you mean 'interaction.channel'", 12),
         ("case.interactions > 'three'", "no matching overload", 19),
         ("case.interactions", "true or false", 1),
         ("case.department ==", "Syntax error", 19),

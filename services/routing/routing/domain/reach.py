@@ -103,6 +103,10 @@ class _Inquiry:
         """All of them."""
         last = len(self.rules) - 1
         for place, rule in enumerate(self.rules):
+            if self._steps() > ALL_STEPS:
+                told = "from this rule on nothing was decided: the time for all rules is over"
+                yield Complaint(Kind.NOT_DECIDED, place, told)
+                return
             if (never := self._never(place)) is not None:
                 yield never
             elif place < last and not rule.goes_on and not (missed := self._ask(self.misses[place])):
@@ -121,8 +125,6 @@ class _Inquiry:
     def _ask(self, *assumed: Any) -> bool | None:
         """Whether there may be an item of which this holds; None when that was not decided."""
         z3 = self.z3
-        if self._steps() > ALL_STEPS:
-            return None
         try:
             answer = self.solver.check(*assumed)
         except z3.Z3Exception:  # out of memory

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from cel_expr_python import cel
 
 from antiphon.contracts.cases import CaseFacts, InteractionFacts
+from antiphon.organisation import did_you_mean
 
 Context = dict[str, Any]
 
@@ -65,6 +66,7 @@ _NOT_CODE = re.compile(
 )
 _PATTERN = re.compile(r"\bmatches\s*\(")
 _PATTERN_WRITTEN = re.compile(r"\.\s*matches\s*\(\s*''\s*\)")
+_UNKNOWN = re.compile(r"undeclared reference to '([\w.]+)'")
 _PLACE = re.compile(r"<input>:(\d+):(\d+): (.*)")
 
 
@@ -139,7 +141,10 @@ def _located(message: str) -> RuleError:
     found = _PLACE.search(message)
     if found is None:
         return RuleError(message.strip().splitlines()[0] if message.strip() else "can't be read")
-    return RuleError(found[3].strip(), int(found[1]), int(found[2]))
+    told = found[3].strip()
+    if unknown := _UNKNOWN.match(told):
+        told = f"undeclared reference to {unknown[1]!r}{did_you_mean(unknown[1], VARIABLES)}"
+    return RuleError(told, int(found[1]), int(found[2]))
 
 
 def decide(conditions: Sequence[tuple[str, Condition]], context: Context) -> tuple[int | None, list[Outcome]]:
