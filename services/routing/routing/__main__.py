@@ -24,9 +24,7 @@ async def main() -> None:
     configurations = Configurations()
     source = settings.organisation.read_text(encoding="utf-8")
     async with engine.begin() as tx:
-        await configurations.load(
-            tx, source, settings.organisation.name, "organisation file", clock.utc_now()
-        )
+        await configurations.load_file(tx, source, settings.organisation.name, clock.utc_now())
     app = create_app(
         title="Antiphon routing",
         service=SERVICE,
@@ -61,6 +59,7 @@ async def main() -> None:
                 "surges": partial(tasks.watch_forever, engine, clock.utc_now),
                 "tallies": partial(tasks.settle_forever, engine),
                 "timers": partial(tasks.fire_forever, engine, configurations, clock.utc_now),
+                "trials": partial(tasks.try_forever, engine, clock.utc_now),
             },
         )
     )

@@ -113,6 +113,7 @@ class _Heard:
                 "reason": found.reason,
                 "context": context,
                 "trace": [outcome._asdict() for outcome in found.trace],
+                "outcome": found.outcome,
                 "at": desk.now,
             }
         )

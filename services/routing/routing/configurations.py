@@ -2,9 +2,9 @@
 
 import hashlib
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon import logs
@@ -14,6 +14,10 @@ from routing.domain.calendar import BusinessCalendar
 from routing.domain.configuration import Configuration, read
 
 LOG = logs.get(__name__)
+_FILE = "organisation file"
+_LAST_FILE = text(
+    f"select sha256 from configuration where loaded_by = '{_FILE}' order by version desc limit 1"
+)
 
 
 class NoConfigurationError(Exception):
@@ -52,18 +56,34 @@ class Configurations:
             self._built_on = today
         return self._cached
 
+    @classmethod
+    async def load_file(cls, tx: AsyncConnection, source: str, name: str, now: datetime) -> tuple[int, bool]:
+        """`load` for the organisation's file at a start: only when it is not the file that was loaded last.
+
+        So what was published since stays in force, until somebody changes the file.
+        """
+        await store.lock_configuration(tx)
+        known = await tx.scalar(_LAST_FILE)
+        latest = await store.latest_configuration(tx)
+        if latest is not None and known == _digest(source):
+            return latest.version, False
+        return await cls.load(tx, source, name, _FILE, now)
+
     @staticmethod
-    async def load(tx: AsyncConnection, source: str, name: str, by: str, now: datetime) -> tuple[int, bool]:
+    async def load(
+        tx: AsyncConnection, source: str, name: str, by: str, now: datetime, **told: Any
+    ) -> tuple[int, bool]:
         """Checks a source and makes it the version in force; the version, and whether it is new.
 
-        Raises ConfigurationError with every fault; then nothing changes. The source in force already is not loaded again.
+        `told` are further columns of the version: why, draft_id, trial_id, restores. Raises ConfigurationError with every
+        fault; then nothing changes. The source in force already is not loaded again.
         """
         read(source, name)
-        digest = hashlib.sha256(source.encode()).hexdigest()
+        await store.lock_configuration(tx)
         latest = await store.latest_configuration(tx)
-        if latest is not None and latest.sha256 == digest:
+        if latest is not None and latest.sha256 == _digest(source):
             return latest.version, False
-        row = {"sha256": digest, "source": source, "loaded_at": now, "loaded_by": by}
+        row = {"sha256": _digest(source), "source": source, "loaded_at": now, "loaded_by": by, **told}
         added = await tx.execute(
             insert(store.CONFIGURATION).values(row).returning(store.CONFIGURATION.c.version)
         )
@@ -72,3 +92,7 @@ class Configurations:
         await store.wake(tx)
         LOG.info("configuration loaded", version=version, by=by)
         return version, True
+
+
+def _digest(source: str) -> str:
+    return hashlib.sha256(source.encode()).hexdigest()

@@ -32,9 +32,11 @@ from antiphon.database import (
     plumbing_tables,
     recordset,
 )
+from routing.draft_tables import draft_tables
 
 METADATA = metadata()
 PLUMBING = plumbing_tables(METADATA)
+DRAFT, TRIAL, TRIAL_ITEM = draft_tables(METADATA)
 
 CONFIGURATION = Table(
     "configuration",
@@ -44,6 +46,10 @@ CONFIGURATION = Table(
     Column("source", Text, nullable=False),
     Column("loaded_at", DateTime(timezone=True), nullable=False),
     Column("loaded_by", Text, nullable=False),
+    Column("why", Text),
+    Column("draft_id", Uuid),
+    Column("trial_id", Uuid),
+    Column("restores", Integer),
 )
 
 AGENT = Table(
@@ -146,6 +152,7 @@ DECISION = Table(
     Column("reason", Text, nullable=False),
     Column("context", JSONB, nullable=False),
     Column("trace", JSONB, nullable=False),
+    Column("outcome", JSONB),
     Column("at", DateTime(timezone=True), nullable=False),
     Index("decision_work_item_id_ix", "work_item_id"),
     Index("decision_at_ix", text("at desc"), text("decision_id desc")),
@@ -194,6 +201,7 @@ SURGE = Table(
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
 _VERSION = text("select max(version) as version from configuration")
 _LATEST = text("select version, sha256, source from configuration order by version desc limit 1")
+_LOCK_CONFIGURATION = text(f"select pg_advisory_xact_lock({0x636F6E66})")  # "conf"
 _HEAR_OF_CASES = text(
     """
     with made as (
@@ -277,6 +285,11 @@ async def version(tx: AsyncConnection) -> int | None:
 async def latest_configuration(tx: AsyncConnection) -> AnyRow | None:
     """The configuration in force: version, sha256, source."""
     return (await tx.execute(_LATEST)).one_or_none()
+
+
+async def lock_configuration(tx: AsyncConnection) -> None:
+    """Lets one transaction at a time decide what comes into force next; the others see what it did."""
+    await tx.execute(_LOCK_CONFIGURATION)
 
 
 async def lock_cases(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow]:

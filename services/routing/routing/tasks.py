@@ -9,7 +9,7 @@ from antiphon import logs
 from antiphon.clock import Clock
 from antiphon.failures import is_passing
 from antiphon.listen import Listener
-from routing import assignment, store, surges, tallies, timers
+from routing import assignment, store, surges, tallies, timers, trials
 from routing.configurations import Configurations
 
 LOG = logs.get(__name__)
@@ -80,3 +80,16 @@ async def watch_forever(engine: AsyncEngine, clock: Clock) -> None:
             if not is_passing(error):
                 raise
             LOG.warning("the look for surges waits", reason=repr(error))
+
+
+async def try_forever(engine: AsyncEngine, clock: Clock) -> None:
+    """Runs trials that wait, one after the other, until cancelled; looks once a second."""
+    while True:
+        try:
+            if not await trials.run_next(engine, clock):
+                await asyncio.sleep(LOOK_ANYWAY_S)
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            LOG.warning("trials wait", reason=repr(error))
+            await asyncio.sleep(1)

@@ -1,17 +1,22 @@
 """The configuration: checked as a whole, in force at once, or refused with every fault."""
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from sqlalchemy import select
 
+from antiphon import pages
 from antiphon.organisation import ConfigurationError, Document
+from antiphon.pages import Page
 from antiphon.problems import Problem, not_found, problems
-from routing import store
+from routing import drafts, store
+from routing.api.draft_views import Back, Difference, Published, VersionLine, VersionView, version_line
 from routing.api.views import (
     Checked,
     ConfigurationView,
+    Cursor,
+    Limit,
     Loaded,
     Match,
     Operations,
@@ -22,12 +27,13 @@ from routing.api.views import (
 from routing.domain import reach
 from routing.domain.configuration import read
 
+Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 YAML_BODY: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
 }
 
 
-def add(routes: APIRouter, at: Routing) -> None:
+def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
     """Adds the routes."""
     one_check = asyncio.Lock()
 
@@ -54,11 +60,10 @@ def add(routes: APIRouter, at: Routing) -> None:
         """Checks a configuration (YAML) and puts it in force at once; a faulty one changes nothing."""
         source = await _source(request)
         async with at.engine.begin() as tx:
+            await store.lock_configuration(tx)
             latest = await store.latest_configuration(tx)
             if if_match is None:
-                raise Problem(
-                    428, "Precondition required", "Send If-Match with the ETag of the configuration you saw."
-                )
+                raise unmatched("the configuration")
             if latest is not None and if_match.strip('"') != str(latest.version):
                 raise Problem(412, "Precondition failed", f"Version {latest.version} is in force now.")
             try:
@@ -66,7 +71,7 @@ def add(routes: APIRouter, at: Routing) -> None:
                     tx, source, "configuration", who.subject, at.clock()
                 )
             except ConfigurationError as error:
-                raise _faulty(error) from error
+                raise faulty(error) from error
         return Loaded(version=version, new=new)
 
     @routes.post(
@@ -79,7 +84,7 @@ def add(routes: APIRouter, at: Routing) -> None:
         try:
             found = read(source, "configuration")
         except ConfigurationError as error:
-            raise _faulty(error) from error
+            raise faulty(error) from error
         # Seconds of a solver, outside the loop; one at a time, so that checks leave the machine to the work.
         async with one_check:
             warnings = await asyncio.to_thread(reach.warnings, Document(source), found.rules)
@@ -89,6 +94,76 @@ def add(routes: APIRouter, at: Routing) -> None:
             agents=len(found.agents),
             warnings=[RuleWarningView(**warning._asdict()) for warning in warnings],
         )
+
+    @routes.get("/configuration/versions", tags=["configuration"], responses=problems(400))
+    async def list_versions(who: Overseer, cursor: Cursor = None, limit: Limit = 50) -> Page[VersionLine]:
+        """Every version that was ever in force, the newest first: who, when and why."""
+        del who
+        table = store.CONFIGURATION
+        query = select(table).order_by(table.c.version.desc())
+        if cursor:
+            (last,) = pages.decode_cursor(cursor, (int,))
+            if not 0 <= int(last or 0) < 2**31:
+                raise pages.malformed()
+            query = query.where(table.c.version < last)
+        async with at.engine.connect() as connection:
+            in_force = await store.version(connection) or 0
+            rows = (await connection.execute(query.limit(limit + 1))).all()
+        more = rows[limit - 1] if len(rows) > limit else None
+        return Page(
+            items=[VersionLine(**version_line(row, in_force)) for row in rows[:limit]],
+            next=pages.encode_cursor(more.version) if more else None,
+        )
+
+    @routes.get("/configuration/versions/{version}", tags=["configuration"], responses=problems(404))
+    async def get_version(version: Number, who: Overseer) -> VersionView:
+        """One version with its source."""
+        del who
+        async with at.engine.connect() as connection:
+            in_force = await store.version(connection) or 0
+            row = await drafts.version(connection, version)
+        return VersionView(**version_line(row, in_force), source=row.source)
+
+    @routes.get(
+        "/configuration/versions/{version}/difference", tags=["configuration"], responses=problems(404, 409)
+    )
+    async def compare_versions(
+        version: Number,
+        who: Overseer,
+        to: Annotated[int, Query(ge=1, le=2**31 - 1, description="The version to compare it with.")],
+    ) -> Difference:
+        """What changed from one version to another, in words."""
+        del who
+        async with at.engine.connect() as connection:
+            one, other = await drafts.version(connection, version), await drafts.version(connection, to)
+        told = drafts.told(one.source, other.source)
+        return Difference(from_version=version, to=f"version {to}", differences=told)
+
+    @routes.post("/configuration/back", tags=["configuration"], responses=problems(409, 412, 428))
+    async def step_back(given: Back, who: Operations, if_match: Match = None) -> Published:
+        """Takes the version in force back: a new version says again what the one before it said."""
+        version = seen(if_match)
+        try:
+            async with at.engine.begin() as tx:
+                number, restored = await drafts.back(tx, version, given.why, who.subject, at.clock())
+        except ConfigurationError as error:
+            raise faulty(error) from error
+        return Published(version=number, restores=restored)
+
+
+def seen(if_match: str | None) -> int:
+    """The number in an ETag of ours. Raises Problem 428 without one, 412 for another."""
+    if if_match is None:
+        raise unmatched("what you saw")
+    number = if_match.strip().strip('"')
+    if not (number.isascii() and number.isdecimal() and len(number) < 10):
+        raise Problem(412, "Precondition failed", "That is no ETag of this.")
+    return int(number)
+
+
+def unmatched(what: str) -> Problem:
+    """428: a change needs to say what it changes."""
+    return Problem(428, "Precondition required", f"Send If-Match with the ETag of {what}.")
 
 
 async def _source(request: Request) -> str:
@@ -101,7 +176,8 @@ async def _source(request: Request) -> str:
         raise Problem(400, "Bad request", "The configuration is not UTF-8.") from error
 
 
-def _faulty(error: ConfigurationError) -> Problem:
+def faulty(error: ConfigurationError) -> Problem:
+    """422 with every fault: its line, column and place."""
     errors = [
         {"detail": f.message, "pointer": f.path, "line": f.line, "column": f.column} for f in error.faults
     ]

@@ -52,3 +52,11 @@ def read(source: str, name: str = "organisation") -> Configuration:
     if faults:
         raise ConfigurationError(name, sorted(faults))
     return c
+
+
+def shape(source: str) -> Configuration:
+    """A configuration as it is written, whether or not its names and conditions are right; not to decide by.
+
+    Raises ConfigurationError when it has not the form of one.
+    """
+    return Document(source).read(Configuration)

@@ -1,6 +1,6 @@
 """What a configuration decides about work: pure, so that a draft can be tried on what was decided before."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from routing.domain.configuration import Configuration
 from routing.domain.rules import Context, Outcome, decide
@@ -17,10 +17,23 @@ class Verdict(NamedTuple):
     sla_policy: str
     trace: list[Outcome]
 
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """What was decided, without how: what is kept of a decision, and compared when a draft is tried on it."""
+        told = ("rule", "reason", "trace")
+        return {name: value for name, value in self._asdict().items() if name not in told}
+
 
 def verdict(configuration: Configuration, context: Context) -> Verdict:
-    """What the rules say about one context. Work that no rule catches waits in the first queue, for people to see."""
-    place, trace = decide(configuration.conditions, context)
+    """What the rules say about one context."""
+    return settled(configuration, *decide(configuration.conditions, context))
+
+
+def settled(configuration: Configuration, place: int | None, trace: list[Outcome]) -> Verdict:
+    """What follows when the rule at `place` is the first that holds.
+
+    Work that no rule catches waits in the first queue, for people to see.
+    """
     queues = configuration.queues
     if place is None:
         queue = next(iter(queues))

@@ -1,0 +1,217 @@
+"""What the HTTP door shows and takes of versions, drafts and trials."""
+
+import json
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from antiphon.database import AnyRow
+from antiphon.organisation import Fault
+from antiphon.problems import Problem
+from antiphon.web import Body, Moment, Words
+from routing import drafts, trials
+from routing.api.views import Reason, wrong
+from routing.explain import RuleOutcome
+
+LONGEST = 1_000_000
+Title = Annotated[Words, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+Source = Annotated[Words, Field(min_length=1, max_length=LONGEST, description="A configuration as YAML.")]
+Parts = Annotated[dict[str, Any], Field(description="A configuration as JSON: the same sections as in YAML.")]
+
+
+class NewDraft(Body):
+    """A draft: of what is in force, or of a configuration given as YAML (`source`) or JSON (`configuration`)."""
+
+    name: Title
+    why: Reason
+    source: Source | None = None
+    configuration: Parts | None = None
+
+
+class SavedDraft(NewDraft):
+    """A draft as it is to be. `base_version` says that what changed up to that version, which is in force, is taken in."""
+
+    base_version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+
+
+class Publishing(Body):
+    """Why it comes into force, and the trial that says so."""
+
+    why: Reason
+    trial_id: UUID | None = None
+
+
+class Back(Body):
+    """Why the version in force is taken back."""
+
+    why: Reason
+
+
+class NewTrial(Body):
+    """Over which decisions: the newest `last` of those made from `since` to before `until`."""
+
+    last: int = Field(1000, ge=1, le=trials.MOST)
+    since: Moment | None = None
+    until: Moment | None = None
+
+
+class Complaint(BaseModel):
+    """What is wrong with a draft, and where in its source."""
+
+    detail: str
+    pointer: str
+    line: int
+    column: int
+
+
+class DraftLine(BaseModel):
+    """A draft in a list."""
+
+    draft_id: UUID
+    name: str
+    why: str
+    state: Literal["draft", "published", "discarded"]
+    base_version: int
+    revision: int
+    created_at: datetime
+    created_by: str
+    changed_at: datetime
+    changed_by: str
+    version: int | None = Field(description="The version that it became.")
+
+
+class DraftView(DraftLine):
+    """A draft with its source, and all that is wrong with it."""
+
+    source: str
+    faults: list[Complaint]
+
+
+class VersionLine(BaseModel):
+    """A version of the configuration: the newest is published, all others are superseded."""
+
+    version: int
+    state: Literal["published", "superseded"]
+    loaded_at: datetime
+    loaded_by: str
+    why: str | None
+    draft_id: UUID | None
+    trial_id: UUID | None = Field(description="The trial that was cited when it was published.")
+    restores: int | None = Field(description="The version whose source it has: a step back.")
+
+
+class VersionView(VersionLine):
+    """A version with its source."""
+
+    source: str
+
+
+class Difference(BaseModel):
+    """What changes, a sentence each."""
+
+    from_version: int
+    to: str
+    differences: list[str]
+
+
+class Published(BaseModel):
+    """The version that is in force now."""
+
+    version: int
+    restores: int | None = None
+
+
+class TrialView(BaseModel):
+    """A trial: how far it is, and what it found when it is done."""
+
+    trial_id: UUID
+    draft_id: UUID
+    draft_revision: int
+    against_version: int
+    state: Literal["asked", "running", "done", "failed", "stopped"]
+    last: int
+    since: datetime | None
+    until: datetime
+    done: int
+    total: int | None
+    asked_at: datetime
+    asked_by: str
+    ended_at: datetime | None
+    failure: str | None
+    result: dict[str, Any] | None
+
+
+class Decided(BaseModel):
+    """What was or would be decided, by which rule, and what every rule said."""
+
+    rule: str
+    outcome: dict[str, Any]
+    trace: list[RuleOutcome]
+
+
+class TrialItem(BaseModel):
+    """A recorded decision that the draft makes otherwise."""
+
+    decision_id: UUID
+    work_item_id: UUID
+    case_id: UUID
+    at: datetime
+    version: int
+    before: Decided
+    after: Decided
+
+
+def text_of(given: NewDraft) -> str | None:
+    """The source that was given; JSON in lines, which are YAML too. Raises Problem 422 when it was given twice."""
+    if given.source is not None and given.configuration is not None:
+        raise wrong("/configuration", "give a source or a configuration, not both")
+    if given.configuration is None:
+        return given.source
+    text = json.dumps(given.configuration, indent=2, ensure_ascii=False)
+    if len(text) > LONGEST:
+        raise Problem(413, "Too large", f"A configuration may have {LONGEST} characters.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise wrong("/configuration", "must not contain lone surrogates") from error
+    return text
+
+
+def complaints(faults: list[Fault]) -> list[Complaint]:
+    """Faults as the door shows them."""
+    return [Complaint(detail=f.message, pointer=f.path, line=f.line, column=f.column) for f in faults]
+
+
+def draft_view(row: AnyRow) -> DraftView:
+    """A draft, checked."""
+    line = DraftLine.model_validate(row, from_attributes=True)
+    faults = complaints(list(drafts.faults(row.source)))
+    return DraftView(**line.model_dump(), source=row.source, faults=faults)
+
+
+def version_line(row: AnyRow, in_force: int) -> dict[str, Any]:
+    """A version as the door shows it, without its source."""
+    names = ("version", "loaded_at", "loaded_by", "why", "draft_id", "trial_id", "restores")
+    state = "published" if row.version == in_force else "superseded"
+    return {"state": state, **{name: getattr(row, name) for name in names}}
+
+
+def trial_item(row: AnyRow, rules: list[str]) -> TrialItem:
+    """A changed decision with both traces."""
+    letters = {"t": "true", "f": "false", "e": "error"}
+    after = [
+        RuleOutcome(rule=rule, result=letters[letter], error=row.errors.get(rule))
+        for rule, letter in zip(rules, row.results, strict=True)
+    ]
+    before = [RuleOutcome.model_validate(outcome) for outcome in row.trace]
+    return TrialItem(
+        decision_id=row.decision_id,
+        work_item_id=row.work_item_id,
+        case_id=row.case_id,
+        at=row.at,
+        version=row.version,
+        before=Decided(rule=row.decided_by, outcome=row.before, trace=before),
+        after=Decided(rule=row.rule, outcome=row.after, trace=after),
+    )

@@ -1,0 +1,101 @@
+"""Trials: what a draft would have done with what was decided before."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from sqlalchemy import select, tuple_
+
+from antiphon import pages
+from antiphon.organisation import ConfigurationError
+from antiphon.pages import Page
+from antiphon.problems import Problem, problems
+from routing import drafts, store, trials
+from routing.api.configuration import faulty
+from routing.api.draft_views import NewTrial, TrialItem, TrialView, trial_item
+from routing.api.views import Cursor, Limit, Name, Operations, Overseer, Routing
+
+
+def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901
+    """Adds the routes."""
+
+    @routes.post("/drafts/{draft_id}/trial", tags=["trials"], status_code=202, responses=problems(404, 409))
+    async def try_draft(draft_id: UUID, given: NewTrial, who: Operations, response: Response) -> TrialView:
+        """Runs the draft over recorded decisions; nothing that customers or agents notice changes."""
+        async with at.engine.begin() as tx:
+            row = await drafts.draft(tx, draft_id)
+            if row.state != drafts.DRAFT:
+                raise Problem(409, "Conflict", f"It is no draft any more: {row.state}.", state=row.state)
+            if found := drafts.faults(row.source):
+                raise faulty(ConfigurationError(row.name, found))
+            trial = await trials.ask(tx, row, given.last, given.since, given.until, who.subject, at.clock())
+        response.headers["Location"] = f"/trials/{trial.trial_id}"
+        return TrialView.model_validate(trial, from_attributes=True)
+
+    @routes.get("/drafts/{draft_id}/trials", tags=["trials"], responses=problems(400, 404))
+    async def list_trials(
+        draft_id: UUID, who: Overseer, cursor: Cursor = None, limit: Limit = 50
+    ) -> Page[TrialView]:
+        """The trials of a draft, the newest first."""
+        del who
+        t = store.TRIAL.c
+        query = (
+            select(store.TRIAL).where(t.draft_id == draft_id).order_by(t.asked_at.desc(), t.trial_id.desc())
+        )
+        if cursor:
+            since, last = pages.decode_cursor(cursor, (str, str))
+            query = query.where(tuple_(t.asked_at, t.trial_id) < (pages.time(since), pages.uuid(last)))
+        async with at.engine.connect() as connection:
+            await drafts.draft(connection, draft_id)
+            rows = (await connection.execute(query.limit(limit + 1))).all()
+        more = rows[limit - 1] if len(rows) > limit else None
+        return Page(
+            items=[TrialView.model_validate(row, from_attributes=True) for row in rows[:limit]],
+            next=pages.encode_cursor(more.asked_at.isoformat(), str(more.trial_id)) if more else None,
+        )
+
+    @routes.get("/trials/{trial_id}", tags=["trials"], responses=problems(404))
+    async def get_trial(trial_id: UUID, who: Overseer) -> TrialView:
+        """How far a trial is, and what it found."""
+        del who
+        async with at.engine.connect() as connection:
+            return TrialView.model_validate(await trials.get(connection, trial_id), from_attributes=True)
+
+    @routes.get("/trials/{trial_id}/items", tags=["trials"], responses=problems(400, 404))
+    async def list_trial_items(
+        trial_id: UUID, who: Overseer, cursor: Cursor = None, limit: Limit = 50, from_queue: Name = None,
+        to_queue: Name = None,
+    ) -> Page[TrialItem]:  # fmt: skip
+        """Decisions that the draft makes otherwise, the newest first, each with what every rule said then and would say."""
+        del who
+        i, d = store.TRIAL_ITEM.c, store.DECISION.c
+        query = (
+            select(
+                store.TRIAL_ITEM, d.work_item_id, d.case_id, d.version, d.trace, d.rule.label("decided_by")
+            )
+            .join(store.DECISION, d.decision_id == i.decision_id)
+            .where(i.trial_id == trial_id)
+            .order_by(i.at.desc(), i.decision_id.desc())
+        )
+        wanted: dict[Any, Any] = {i.before["queue"].astext: from_queue, i.after["queue"].astext: to_queue}
+        for column, value in wanted.items():
+            if value is not None:
+                query = query.where(column == value)
+        if cursor:
+            since, last = pages.decode_cursor(cursor, (str, str))
+            query = query.where(tuple_(i.at, i.decision_id) < (pages.time(since), pages.uuid(last)))
+        async with at.engine.connect() as connection:
+            trial = await trials.get(connection, trial_id)
+            rows = (await connection.execute(query.limit(limit + 1))).all()
+        more = rows[limit - 1] if len(rows) > limit else None
+        return Page(
+            items=[trial_item(row, trial.rules or []) for row in rows[:limit]],
+            next=pages.encode_cursor(more.at.isoformat(), str(more.decision_id)) if more else None,
+        )
+
+    @routes.delete("/trials/{trial_id}", tags=["trials"], responses=problems(404, 409))
+    async def stop_trial(trial_id: UUID, who: Operations) -> TrialView:
+        """Ends a trial early."""
+        del who
+        async with at.engine.begin() as tx:
+            return TrialView.model_validate(await trials.stop(tx, trial_id, at.clock()), from_attributes=True)

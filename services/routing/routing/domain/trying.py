@@ -1,0 +1,236 @@
+"""A draft tried on what was decided before: who goes elsewhere, what changes, what would have been missed. Pure."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from pydantic_core import to_jsonable_python
+
+from routing.domain.calendar import BeyondHorizonError, BusinessCalendar
+from routing.domain.configuration import Configuration
+from routing.domain.deciding import settled
+from routing.domain.rules import Together, complete
+from routing.domain.sections.agents import Agent
+
+Outcome = Mapping[str, Any]
+Needs = tuple[tuple[str, int], ...]
+_EXAMPLES = 5
+
+
+class Recorded(NamedTuple):
+    """A decision as it was made: the context, the rule that decided and what it decided.
+
+    The clock is the case's first-response clock that began with it, if one did: when it started, was due, was met and
+    was cancelled, in seconds since 1970.
+    """
+
+    decision_id: str
+    at: str
+    rule: str
+    outcome: Outcome
+    context: Mapping[str, Any]
+    started: float | None = None
+    due: float | None = None
+    met: float | None = None
+    cancelled: float | None = None
+
+
+class Changed(NamedTuple):
+    """A decision that the draft makes otherwise. `results` has a letter a rule: t(rue), f(alse), e(rror)."""
+
+    decision_id: str
+    at: str
+    rule: str
+    before: Outcome
+    after: Outcome
+    results: str
+    errors: Mapping[str, str]
+
+
+@dataclass
+class _Erred:
+    count: int = 0
+    examples: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+
+
+class Trial:
+    """A configuration on trial: takes recorded decisions, in slices of any size, and sums up what it would have done.
+
+    `on_shift` are the agents who are there now, whatever they do.
+    """
+
+    def __init__(self, configuration: Configuration, on_shift: Collection[str], now: datetime) -> None:
+        self._configuration = configuration
+        self._on_shift = on_shift
+        self._now = now.timestamp()
+        self._together = Together(configuration.conditions)
+        self._verdicts: dict[int | None, tuple[str, Outcome, Needs]] = {}
+        self._calendars: dict[tuple[str, int], BusinessCalendar] = {}
+        self._decisions = 0
+        self._same_by_another_rule = 0
+        self._elsewhere: Counter[tuple[str, str]] = Counter()
+        self._fields: Counter[str] = Counter()
+        self._loads = Counter[str](), Counter[str]()
+        self._hits = Counter[str](), Counter[str]()
+        self._erred: dict[str, _Erred] = {}
+        self._needs: Counter[tuple[str, Needs]] = Counter()
+        self._clocks: Counter[str] = Counter()
+        self._newly_late: Counter[str] = Counter()
+        self._changed = 0
+
+    def add(self, decisions: Iterable[Recorded]) -> list[Changed]:
+        """Takes decisions; those that the draft makes otherwise, in their order."""
+        changed: list[Changed] = []
+        for decision in decisions:
+            holds, errors = self._together.evaluate(complete(decision.context))
+            place = (holds & -holds).bit_length() - 1 if holds else None
+            if place not in self._verdicts:
+                self._verdicts[place] = self._verdict(place)
+            rule, after, needs = self._verdicts[place]
+            if needs:
+                self._needs[after["queue"], needs] += 1
+            for at, error in errors.items():
+                self._error(self._configuration.rules[at].name, error, decision)
+            if decision.started is not None and decision.cancelled is None:
+                self._clock(decision, after)
+            if self._count(decision, rule, after):
+                results = "".join(
+                    "e" if at in errors else "t" if holds >> at & 1 else "f"
+                    for at in range(len(self._configuration.rules))
+                )
+                told = {self._configuration.rules[at].name: error for at, error in errors.items()}
+                changed.append(
+                    Changed(decision.decision_id, decision.at, rule, decision.outcome, after, results, told)
+                )
+        self._changed += len(changed)
+        return changed
+
+    def _verdict(self, place: int | None) -> tuple[str, Outcome, Needs]:
+        found = settled(self._configuration, place, [])
+        return found.rule, to_jsonable_python(found.outcome), tuple(found.skills.items())
+
+    def _count(self, decision: Recorded, rule: str, after: Outcome) -> bool:
+        """Whether it is decided otherwise."""
+        self._decisions += 1
+        before = decision.outcome
+        self._loads[0][before["queue"]] += 1
+        self._loads[1][after["queue"]] += 1
+        self._hits[0][decision.rule] += 1
+        self._hits[1][rule] += 1
+        # What was not recorded then, because no rule could say it, has not changed.
+        other = before != after and [n for n in after if n in before and before[n] != after[n]]
+        if not other:
+            self._same_by_another_rule += rule != decision.rule
+            return False
+        if before["queue"] != after["queue"]:
+            self._elsewhere[before["queue"], after["queue"]] += 1
+        self._fields.update(other)
+        return True
+
+    def _error(self, rule: str, error: str, decision: Recorded) -> None:
+        erred = self._erred.setdefault(rule, _Erred())
+        erred.count += 1
+        if len(erred.examples) < _EXAMPLES:
+            erred.examples.append({"decision_id": decision.decision_id, "error": error})
+
+    def _clock(self, decision: Recorded, after: Outcome) -> None:
+        """Whether the customer would have had an answer in time, given when it came; what still waits, by now."""
+        if decision.started is None or decision.due is None:
+            return
+        due = self._due(after["sla_policy"], decision.started)
+        ended = self._now if decision.met is None else decision.met
+        was, would = ended > decision.due, ended > due
+        self._clocks["measured"] += 1
+        self._clocks["missed_before"] += was
+        self._clocks["missed_after"] += would
+        self._clocks["newly_missed"] += would and not was
+        self._clocks["no_longer_missed"] += was and not would
+        if would and not was:
+            self._newly_late[after["queue"]] += 1
+
+    def _due(self, policy: str, started: float) -> float:
+        target = self._configuration.sla_policies[policy].first_response
+        at = datetime.fromtimestamp(started, UTC)
+        asked = target.calendar, at.year
+        if asked not in self._calendars:
+            # From before the year began in any time zone; a calendar reaches years further.
+            first = date(at.year, 1, 1) - timedelta(days=2)
+            self._calendars[asked] = self._configuration.calendars[target.calendar].build(first)
+        try:
+            return self._calendars[asked].add(at, target.within).timestamp()
+        except BeyondHorizonError:
+            return float("inf")
+
+    def result(self) -> dict[str, Any]:
+        """What was found, as JSON knows it. Queues and rules in the draft's order, then those that it no longer has."""
+        queues, rules = list(self._configuration.queues), [rule.name for rule in self._configuration.rules]
+        return {
+            "decisions": self._decisions,
+            "changed": self._changed,
+            "elsewhere": sum(self._elsewhere.values()),
+            "same_by_another_rule": self._same_by_another_rule,
+            "from_to": [
+                {"from_queue": old, "to_queue": new, "items": count}
+                for (old, new), count in sorted(
+                    self._elsewhere.items(), key=lambda found: (-found[1], found[0])
+                )
+            ],
+            "changes": dict(sorted(self._fields.items())),
+            "load": [
+                {"queue": queue, "before": before, "after": after, **self._team(queue)}
+                for queue, before, after in _both(queues, *self._loads)
+            ],
+            "rules": [
+                {"rule": rule, "before": before, "after": after}
+                for rule, before, after in _both(rules, *self._hits)
+            ],
+            "erred": [
+                {"rule": rule, "items": erred.count, "examples": erred.examples}
+                for rule, erred in self._erred.items()
+            ],
+            "unskilled": [found for found in self._unskilled() if found["nobody_on_shift"]],
+            "first_response": {
+                name: self._clocks[name]
+                for name in ("measured", "missed_before", "missed_after", "newly_missed", "no_longer_missed")
+            }
+            | {
+                "newly_missed_by_queue": [
+                    {"queue": queue, "items": items} for queue, items in self._newly_late.most_common()
+                ]
+            },
+        }
+
+    def _members(self, queue: str) -> list[Agent]:
+        return [agent for agent in self._configuration.agents if queue in agent.queues]
+
+    def _team(self, queue: str) -> dict[str, int]:
+        members = self._members(queue)
+        return {
+            "agents": len(members),
+            "on_shift": sum(agent.id in self._on_shift for agent in members),
+            "capacity": sum(agent.capacity for agent in members),
+        }
+
+    def _unskilled(self) -> Iterable[dict[str, Any]]:
+        for (queue, needs), items in self._needs.most_common():
+            able = {
+                agent.id
+                for agent in self._members(queue)
+                if all(agent.skills.get(skill, 0) >= level for skill, level in needs)
+            }
+            yield {
+                "queue": queue,
+                "skills": dict(needs),
+                "items": items,
+                "nobody": not able,
+                "nobody_on_shift": able.isdisjoint(self._on_shift),
+            }
+
+
+def _both(
+    order: Iterable[str], before: Mapping[str, int], after: Mapping[str, int]
+) -> list[tuple[str, int, int]]:
+    names = dict.fromkeys([*order, *sorted({*before, *after})])
+    return [(name, before.get(name, 0), after.get(name, 0)) for name in names]

@@ -1,0 +1,77 @@
+"""Tables of drafts and of their trials."""
+
+from typing import NamedTuple
+
+from sqlalchemy import Column, DateTime, Index, Integer, MetaData, Table, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+
+class DraftTables(NamedTuple):
+    """What people work on before it is in force, and what they tried it on."""
+
+    draft: Table
+    trial: Table
+    trial_item: Table
+
+
+def draft_tables(of: MetaData) -> DraftTables:
+    """Adds the tables to routing's metadata."""
+    return DraftTables(
+        Table(
+            "draft",
+            of,
+            Column("draft_id", Uuid, primary_key=True),
+            Column("name", Text, nullable=False),
+            Column("why", Text, nullable=False),
+            Column("source", Text, nullable=False),
+            Column("state", Text, nullable=False),
+            Column("base_version", Integer, nullable=False),
+            Column("revision", Integer, nullable=False),
+            Column("created_at", DateTime(timezone=True), nullable=False),
+            Column("created_by", Text, nullable=False),
+            Column("changed_at", DateTime(timezone=True), nullable=False),
+            Column("changed_by", Text, nullable=False),
+            Column("version", Integer),
+            Index("draft_list_ix", text("changed_at desc"), text("draft_id desc")),
+        ),
+        # `attempts` numbers the runs: what an older run still writes is not taken.
+        Table(
+            "trial",
+            of,
+            Column("trial_id", Uuid, primary_key=True),
+            Column("draft_id", Uuid, nullable=False),
+            Column("draft_revision", Integer, nullable=False),
+            Column("source", Text, nullable=False),
+            Column("against_version", Integer, nullable=False),
+            Column("state", Text, nullable=False),
+            Column("last", Integer, nullable=False),
+            Column("since", DateTime(timezone=True)),
+            Column("until", DateTime(timezone=True), nullable=False),
+            Column("total", Integer),
+            Column("done", Integer, nullable=False, server_default="0"),
+            Column("attempts", Integer, nullable=False, server_default="0"),
+            Column("asked_at", DateTime(timezone=True), nullable=False),
+            Column("asked_by", Text, nullable=False),
+            Column("touched_at", DateTime(timezone=True)),
+            Column("ended_at", DateTime(timezone=True)),
+            Column("failure", Text),
+            Column("rules", JSONB),
+            Column("result", JSONB),
+            Index("trial_waiting_ix", "asked_at", postgresql_where=text("state in ('asked', 'running')")),
+            Index("trial_list_ix", "draft_id", text("asked_at desc"), text("trial_id desc")),
+        ),
+        # Items that the draft decides otherwise. `results` has a letter a rule: t(rue), f(alse), e(rror).
+        Table(
+            "trial_item",
+            of,
+            Column("trial_id", Uuid, primary_key=True),
+            Column("decision_id", Uuid, primary_key=True),
+            Column("at", DateTime(timezone=True), nullable=False),
+            Column("rule", Text, nullable=False),
+            Column("before", JSONB, nullable=False),
+            Column("after", JSONB, nullable=False),
+            Column("results", Text, nullable=False),
+            Column("errors", JSONB, nullable=False),
+            Index("trial_item_list_ix", "trial_id", text("at desc"), text("decision_id desc")),
+        ),
+    )

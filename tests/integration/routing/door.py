@@ -1,0 +1,111 @@
+"""Routing behind its HTTP door, on a real PostgreSQL; cases are heard and trials run when a test says so."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon.access import Access, Role
+from antiphon.changes import ChangeFeed
+from antiphon.clock import utc_now
+from antiphon.consumer import Received
+from antiphon.contracts import generate
+from antiphon.contracts.base import Event
+from antiphon.contracts.cases import CaseOpened
+from antiphon.contracts.envelope import Envelope
+from antiphon.web import create_app
+from deploy import keys
+from deploy.site import EXAMPLE
+from routing import actions, api, trials
+from routing.configurations import Configurations
+
+COUNCIL = EXAMPLE.read_text()
+
+
+class Door:
+    """Routing with the example organisation in force."""
+
+    def __init__(self, engine: AsyncEngine, http: httpx.AsyncClient, folder: Path) -> None:
+        self.engine = engine
+        self.configurations = Configurations()
+        self._http = http
+        self._folder = folder
+
+    async def ask(
+        self, verb: str, path: str, *, role: Role = Role.OPERATIONS, name: str = "olga", tag: str | None = None,
+        **given: Any,
+    ) -> httpx.Response:  # fmt: skip
+        """A request as somebody; `tag` goes into If-Match."""
+        token = keys.token(self._folder, role=role, name=name, now=utc_now())
+        headers = {"Authorization": f"Bearer {token}"} | ({} if tag is None else {"If-Match": tag})
+        return await self._http.request(verb, path, headers=headers, **given)
+
+    async def load(self, source: str = COUNCIL) -> None:
+        """Puts a file in force, as at a start."""
+        async with self.engine.begin() as tx:
+            await self.configurations.load_file(tx, source, "council.yaml", utc_now())
+
+    async def hear(self, *events: Event) -> None:
+        """Takes events as one batch."""
+        now = utc_now()
+        batch = [
+            Received(event, Envelope(str(uuid4()), "/test", event.type, None, now, None), "cases", 0, place)
+            for place, event in enumerate(events)
+        ]
+        async with self.engine.begin() as tx:
+            await actions.hear(tx, batch, self.configurations, now)
+
+    async def rows(self, query: str, **given: Any) -> Sequence[Any]:
+        """What the database holds."""
+        async with self.engine.connect() as connection:
+            return (await connection.execute(text(query), given)).all()
+
+    async def draft(self, *changes: tuple[str, str], name: str = "A change") -> dict[str, Any]:
+        """A draft of the example with texts replaced; with its `etag`."""
+        source = COUNCIL
+        for old, new in changes:
+            assert old in source
+            source = source.replace(old, new)
+        made = await self.ask("POST", "/drafts", json={"name": name, "why": "to see", "source": source})
+        assert made.status_code == 201, made.text
+        return made.json() | {"etag": made.headers["ETag"]}
+
+    async def trial(self, draft_id: str, **given: Any) -> dict[str, Any]:
+        """A trial of the draft, run to its end."""
+        asked = await self.ask("POST", f"/drafts/{draft_id}/trial", json=given)
+        assert asked.status_code == 202, asked.text
+        assert await trials.run_next(self.engine, utc_now)
+        done = (await self.ask("GET", asked.headers["Location"])).json()
+        assert done["state"] == "done", done
+        return done
+
+
+@asynccontextmanager
+async def opened_door(engine: AsyncEngine, folder: Path) -> AsyncGenerator[Door]:
+    """Routing's application on a database, the example in force."""
+    access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(folder)))
+    app = create_app(
+        title="t", service="routing", description="t", engine=engine, access=access, package="routing"
+    )
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        door = Door(engine, http, folder)
+        app.include_router(api.router(engine, ChangeFeed(engine), utc_now, door.configurations))
+        await door.load()
+        yield door
+
+
+def case(number: int, department: str | None = "planning", **interaction: Any) -> CaseOpened:
+    """A case that was opened by what a customer said."""
+    event = CaseOpened.model_validate(generate.example("case.opened.v1")["data"])
+    facts = event.case.model_copy(
+        update={"case_id": UUID(int=number), "reference": f"C-{number}", "department": department,
+                "awaiting_answer_since": utc_now()}
+    )  # fmt: skip
+    said = event.interaction.model_copy(update=interaction)
+    return event.model_copy(update={"case": facts, "interaction": said})

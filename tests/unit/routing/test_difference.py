@@ -1,0 +1,127 @@
+import copy
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.site import EXAMPLE
+from routing.domain.configuration import Configuration, shape
+from routing.domain.difference import differences
+
+COUNCIL = EXAMPLE.read_text()
+PARTS: dict[str, Any] = yaml.safe_load(COUNCIL)
+EXAMPLE_READ = shape(COUNCIL)
+
+
+def changed(old: str, new: str) -> Configuration:
+    assert old in COUNCIL
+    return shape(COUNCIL.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("{ queue: rates, priority: 40,", "{ queue: rates, priority: 60,", ["rule 'Rates': priority 40 → 60"]),
+        ("skills: { planning: 9 }", "skills: { planning: 7 }", ["agent elena: skill planning 9 → 7"]),
+        (
+            "first_response: { within: 15m,", "first_response: { within: 10m,",
+            ["SLA policy social: first response within 15m → 10m"],
+        ),
+        ("within: 15m", "within: 900s", []),
+        (
+            "then: { queue: planning, priority: 40, skills: { planning: 3 } }", "then: { queue: planning, priority: 40 }",
+            ["rule 'Planning': skill planning removed"],
+        ),
+        (
+            'when: case.department == "planning"', 'when: case.department != "planning"',
+            ["rule 'Planning': condition 'case.department == \"planning\"' → 'case.department != \"planning\"'"],
+        ),
+        ("queues: [rates, front-desk]", "queues: [rates, roads]", ["agent bruno: queues without front-desk", "agent bruno: queues also roads"]),
+        ("capacity: 2", "capacity: 4", ["agent elena: capacity 2 → 4"]),
+        ("  - name: Everything else", "  - name: The rest", ["rule 'Everything else' is now called 'The rest'"]),
+        (
+            'thursday: ["08:30-12:30", "13:00-19:00"]', 'thursday: ["08:30-12:30"]',
+            ["calendar 'office': hours thursday without 13:00-19:00"],
+        ),
+        ("date: 2026-12-24", "date: 2026-12-23", ["calendar 'office': holidays extra Christmas closing date 2026-12-24 → 2026-12-23"]),
+        ("name: City of Banksia\n  domain", "name: Banksia\n  domain", ["organisation: name 'City of Banksia' → Banksia"]),
+        ("phone: Answers and returns calls", "phone: Calls", ["skill 'phone': 'Answers and returns calls' → Calls"]),
+    ],
+)  # fmt: skip
+def test_a_change_is_told_in_words(old: str, new: str, told: list[str]) -> None:
+    assert differences(shape(COUNCIL), changed(old, new)) == told
+
+
+def with_rules(order: list[int]) -> Configuration:
+    return EXAMPLE_READ.model_copy(update={"rules": [EXAMPLE_READ.rules[n] for n in order]})
+
+
+def test_a_rule_that_moved_is_told_and_what_gave_way_is_not() -> None:
+    assert differences(with_rules([0, 1, 2, 3, 4, 5, 6]), with_rules([0, 1, 4, 2, 3, 5, 6])) == [
+        "rule 'Roads' moved from 5th to 3rd"
+    ]
+
+
+def test_what_comes_and_goes_is_told() -> None:
+    parts = {**PARTS, "queues": {k: v for k, v in PARTS["queues"].items() if k != "planning"}}
+    assert differences(shape(COUNCIL), shape(yaml.safe_dump(parts, sort_keys=False))) == [
+        "queue 'planning' removed"
+    ]
+    assert differences(with_rules([0, 2]), with_rules([0, 1, 2])) == [
+        "rule 'Social posts go to social care' added as 2nd"
+    ]
+
+
+def test_another_first_queue_is_told_since_it_takes_what_no_rule_catches() -> None:
+    queues = dict(reversed(PARTS["queues"].items()))
+    (told,) = differences(shape(COUNCIL), shape(yaml.safe_dump({**PARTS, "queues": queues}, sort_keys=False)))
+    assert told == "first queue, where what no rule catches waits: rates → social-care"
+
+
+@given(st.permutations(range(7)))
+def test_as_few_moves_are_told_as_make_the_one_order_of_the_other(order: list[int]) -> None:
+    told = differences(with_rules(list(range(7))), with_rules(order))
+    rising = max(
+        sum(bits)
+        for bits in ([n >> place & 1 for place in range(7)] for n in range(128))
+        if (kept := [order[place] for place in range(7) if bits[place]]) == sorted(kept)
+    )
+    assert len(told) == 7 - rising
+    assert all("moved from" in line for line in told)
+
+
+@given(st.integers(0, 2**32))
+def test_whatever_is_changed_is_told_and_what_is_not_changed_is_not(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    parts = copy.deepcopy(PARTS)
+    _spoil(parts, chance)
+    after = Configuration.model_validate(parts)
+    assert bool(differences(EXAMPLE_READ, after)) == (after != EXAMPLE_READ)
+    assert differences(after, after) == []
+
+
+def _spoil(parts: dict[str, Any], chance: random.Random) -> None:
+    """One change somewhere, or none."""
+    rule, agent = chance.choice(parts["rules"]), chance.choice(parts["agents"])
+    queue = chance.choice(list(parts["queues"].values()))
+    spoils: list[Callable[[], Any]] = [
+        lambda: rule["then"].update(priority=chance.choice([30, 40, 50])),
+        lambda: rule["then"].update(skills={"phone": 3}),
+        lambda: rule.update(when="false"),
+        lambda: agent["skills"].update(phone=chance.randint(1, 10)),
+        lambda: agent.update(capacity=chance.choice([2, 3])),
+        lambda: agent["queues"].append("roads"),
+        agent["queues"].reverse,
+        lambda: queue.update(offer_timeout="30s"),
+        lambda: chance.shuffle(parts["agents"]),
+        lambda: parts["departments"].pop("roads"),
+        lambda: parts["tone"]["negative"].append("bad"),
+        parts["channels"]["email"].pop,
+        lambda: parts["channels"]["email"][0].update(name="Council"),
+        lambda: None,
+    ]
+    chance.choice(spoils)()

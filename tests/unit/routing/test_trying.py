@@ -1,0 +1,81 @@
+"""Trying is deciding: the same rules say the same whether one context is decided or many are tried."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.site import EXAMPLE
+from routing.domain.configuration import read
+from routing.domain.deciding import verdict
+from routing.domain.rules import VARIABLES, Condition, Context, Together, complete, decide
+from routing.domain.trying import Recorded, Trial
+
+NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
+COUNCIL = read(EXAMPLE.read_text())
+_VALUES: dict[type, st.SearchStrategy[Any]] = {
+    str: st.sampled_from(["", "email", "social", "rates", "roads", "planning", "negative"]),
+    int: st.integers(-1, 5),
+    bool: st.booleans(),
+    list: st.lists(st.sampled_from(["vip", "pothole"]), max_size=2),
+}
+CONTEXTS = st.fixed_dictionaries({name: _VALUES[kind] for name, kind in VARIABLES.items()})
+# Some err on some contexts: no such topic, a division by nothing.
+WRITTEN = [
+    'case.department == "rates"', "true", "false", 'interaction.topics[0] == "vip"', "10 / case.replies > 2",
+    'interaction.channel == "social" // a remark', "customer.labels.exists(l, l == 'vip')", "case.interactions > 2 || true",
+    "true ? false : true",
+]  # fmt: skip
+RULES = [(f"{n}", Condition(WRITTEN[n % len(WRITTEN)])) for n in range(200)]
+
+
+@given(CONTEXTS, st.integers(0, 200), st.integers(0, 200))
+def test_rules_evaluated_together_say_what_each_says_alone(context: Context, a: int, b: int) -> None:
+    rules = RULES[min(a, b) : max(a, b)]
+    holds, errors = Together(rules).evaluate(context)
+    _, told = decide(rules, context)
+    assert [outcome.error for outcome in told] == [errors.get(place) for place in range(len(rules))]
+    assert [outcome.result == "true" for outcome in told] == [
+        bool(holds >> place & 1) for place in range(len(rules))
+    ]
+
+
+@pytest.mark.parametrize("long", ["x" * 1900, "x" * 10])
+def test_conditions_of_any_length_are_evaluated(long: str) -> None:
+    rules = [(str(n), Condition(f'case.subject != "{long}{n}"')) for n in range(90)]
+    assert Together(rules).evaluate(complete({})) == (2**90 - 1, {})
+
+
+@given(st.lists(CONTEXTS, max_size=20))
+def test_what_is_tried_on_its_own_decisions_changes_nothing_and_counts_each_once(
+    contexts: list[Context],
+) -> None:
+    decisions: list[Recorded] = []
+    for number, context in enumerate(contexts):
+        found = verdict(COUNCIL, context)
+        decisions.append(Recorded(str(number), "", found.rule, found.outcome, context))
+    trial = Trial(COUNCIL, frozenset(), NOW)
+    assert trial.add(decisions[:7]) + trial.add(decisions[7:]) == []
+    result = trial.result()
+    assert result["decisions"] == sum(line["after"] for line in result["load"]) == len(contexts)
+    assert all(line["before"] == line["after"] for line in (*result["load"], *result["rules"]))
+
+
+@given(st.lists(CONTEXTS, min_size=1, max_size=20))
+def test_what_changes_is_what_deciding_anew_would_change(contexts: list[Context]) -> None:
+    draft = COUNCIL.model_copy(update={"rules": list(reversed(COUNCIL.rules))})
+    trial = Trial(draft, frozenset(), NOW)
+    decisions = [
+        Recorded(str(n), "", found.rule, found.outcome, context)
+        for n, context in enumerate(contexts)
+        if (found := verdict(COUNCIL, context))
+    ]
+    changed = {item.decision_id: item for item in trial.add(decisions)}
+    for decision in decisions:
+        anew = verdict(draft, complete(decision.context))
+        assert (decision.decision_id in changed) == (anew.outcome != decision.outcome)
+        if item := changed.get(decision.decision_id):
+            letters = "".join(outcome.result[0] for outcome in anew.trace)
+            assert (item.rule, item.after, item.results) == (anew.rule, anew.outcome, letters)
