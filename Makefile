@@ -5,7 +5,7 @@ PYTHON := $(STATE)/venv/bin/python
 MEMBERS := shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing
 UV_VERSION := 0.13.9
 .DEFAULT_GOAL := help
-.PHONY: help set-up run up down status logs token dead-letters check-rules test bench faults fuzz stands lint format lock contracts clean
+.PHONY: help set-up run up down status logs token dead-letters check-rules test bench bench-routing faults fuzz stands lint format lock contracts clean
 
 help: ## Show this help
 	@echo "Antiphon: every customer's voice into one queue, every answer onto one record."
@@ -49,6 +49,9 @@ test: set-up ## Run all tests, on a real PostgreSQL, Kafka, mail server and PDS
 
 bench: set-up ## Measure throughput, latency, growth, doors and memory on this machine; QUICK=1 in under ten minutes, ONLY=growth
 	@$(PYTHON) -m tests.load $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+
+bench-routing: set-up ## Measure the router's decisions alone; QUICK=1 a fifth of it, ONLY=name,name
+	@$(PYTHON) -m tests.load.routing $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 faults: set-up ## Break everything under load and show what survives; QUICK=1 under three minutes, ONLY=name,name SEED=n
 	@$(PYTHON) -m tests.faults $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))

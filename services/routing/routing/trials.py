@@ -215,10 +215,14 @@ async def _evaluator() -> AsyncGenerator[Process]:
         sys.executable, "-m", "routing.evaluator", stdin=PIPE, stdout=PIPE
     )
     try:
-        yield process
-    finally:
+        yield process  # it ends after its last answer
+    except asyncio.IncompleteReadError:
+        raise  # it ended before
+    except BaseException:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
+        raise
+    finally:
         await process.communicate()
 
 

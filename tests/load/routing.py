@@ -1,0 +1,276 @@
+"""`make bench-routing`: what trying a draft on recorded decisions costs on this machine. Others add their figures to `PARTS`."""
+
+import argparse
+import asyncio
+import random
+import resource
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import yaml
+from rich.console import Console
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon import migrations
+from antiphon.clock import utc_now
+from antiphon.database import create_engine, insert_rows
+from deploy.postgres import Postgres
+from deploy.site import EXAMPLE, PROJECT, Ports
+from routing import drafts, store, trials
+from routing.configurations import Configurations
+from routing.domain.configuration import Configuration, read
+from routing.domain.deciding import verdict
+from routing.domain.rules import Context, complete, decide
+from tests.load import figures
+from tests.load.figures import Figure
+
+CONSOLE = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 180)
+FOLDER = PROJECT / ".antiphon" / "bench-routing"
+MOST_CPU_S = 60
+RULES = 100
+PATTERN_EVERY = 20  # rules: a pattern is compiled at each evaluation, and costs ten times what others cost
+KINDS = 2_000  # of contexts; recorded decisions repeat them
+
+
+class Sizes(NamedTuple):
+    """How much is done."""
+
+    decisions: int
+
+
+FULL = Sizes(100_000)
+QUICK = Sizes(20_000)
+SHORT = Sizes(2_000)
+
+
+@dataclass
+class Bench:
+    """A run: a database, and what was found so far."""
+
+    postgres: Postgres
+    engine: AsyncEngine
+    sizes: Sizes
+    found: list[Figure] = field(default_factory=list[Figure])
+    began: float = field(default_factory=time.monotonic)
+
+    def tell(self, line: str) -> None:
+        """A line of progress."""
+        passed = time.monotonic() - self.began
+        CONSOLE.print(f"[dim]{passed // 60:3.0f}:{passed % 60:02.0f}[/dim]  {line}")
+
+    def add(self, figure: Figure) -> None:
+        """Keeps a figure, and tells it."""
+        self.found.append(figure)
+        ratio = "" if figure.ratio is None else f" ({figure.ratio:.3f} of {figure.baseline:,.3g})"
+        self.tell(f"[bold]{figure.figure}[/bold] {figure.value:,.3g} {figure.unit}{ratio}")
+
+
+def cpu() -> float:
+    """CPU seconds of this process and of those that it started and that ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def organisation(rules: int, raised: int = 0) -> str:
+    """The example organisation with as many rules, of the kinds that people write; the first to hold is anywhere."""
+    parts = yaml.safe_load(EXAMPLE.read_text())
+    queues = ["rates", "roads", "planning", "front-desk", "social-care"]
+    written = [
+        'case.department == "{d}" && interaction.tone == "negative" && interaction.text.contains("word{n}")',
+        'interaction.channel == "social" && interaction.followers > {n}000',
+        '"topic-{n}" in interaction.topics',
+        'customer.labels.exists(label, label == "label-{n}") && case.reopened > 0',
+        'interaction.subject.startsWith("Re: {n}") || case.waited_minutes > {n}000',
+    ]
+    pattern = 'interaction.text.matches("(?i)reference [a-z]{{2}}{n}[0-9]{{4}}")'
+    made = [
+        {
+            "name": f"Rule {n}",
+            "when": (pattern if n % PATTERN_EVERY == 5 else written[n % len(written)]).format(
+                n=n, d=("rates", "roads", "planning")[n % 3]
+            ),
+            "then": {"queue": queues[n % len(queues)], "priority": n % 90 + raised},
+        }
+        for n in range(rules - 1)
+    ]
+    rest = {
+        "name": "Everything else",
+        "when": "true",
+        "then": {"queue": "front-desk", "priority": 30 + raised},
+    }
+    return yaml.safe_dump({**parts, "rules": [*made, rest]}, sort_keys=False)
+
+
+def contexts(count: int) -> list[Context]:
+    """What customers say, the same in every run: some 600 characters, some topics and labels."""
+    chance = random.Random(7)  # noqa: S311 - no secret
+    words = [f"word{n}" for n in range(400)]
+    return [
+        complete(
+            {
+                "interaction.channel": chance.choice(["email", "email", "social", "phone"]),
+                "interaction.subject": f"Re: {chance.randrange(400)}",
+                "interaction.text": " ".join(chance.choices(words, k=90)),
+                "interaction.tone": chance.choice(["neutral", "negative", "positive"]),
+                "interaction.topics": [f"topic-{chance.randrange(2000)}" for _ in range(3)],
+                "interaction.followers": chance.randrange(20_000),
+                "customer.labels": [f"label-{chance.randrange(2000)}" for _ in range(2)],
+                "case.department": chance.choice(["rates", "roads", "planning", ""]),
+                "case.waited_minutes": chance.randrange(600),
+            }
+        )
+        for _ in range(count)
+    ]
+
+
+async def record(bench: Bench, configuration: Configuration, version: int) -> None:
+    """Decisions as routing would have recorded them, one every ten seconds until now, each with a clock."""
+    now = utc_now()
+    rows: list[dict[str, Any]] = []
+    for number, context in enumerate(contexts(KINDS)):
+        found = verdict(configuration, context)
+        trace = [outcome._asdict() for outcome in found.trace]
+        ids = {name: UUID(int=number) for name in ("decision_id", "work_item_id", "case_id")}
+        rows.append(
+            {**ids, "version": version, "rule": found.rule, "reason": found.reason, "context": context, "trace": trace,
+             "outcome": found.outcome, "at": now}
+        )  # fmt: skip
+    async with bench.engine.begin() as tx:
+        await tx.execute(text("create unlogged table kind (like decision)"))
+        for first in range(0, KINDS, 200):
+            await insert_rows(tx, store.DECISION, rows[first : first + 200])
+        await tx.execute(
+            text("with gone as (delete from decision returning *) insert into kind select * from gone")
+        )
+        names = "decision_id, work_item_id, case_id, version, rule, reason, context, trace, outcome, at"
+        await tx.execute(
+            text(
+                f"insert into decision ({names}) select gen_random_uuid(), i, i, version, rule, reason, context, trace, outcome, "
+                "cast(:now as timestamptz) - n * interval '10 seconds' from generate_series(1, :count) n "
+                "join kind on decision_id = cast(lpad(to_hex(n % :kinds), 32, '0') as uuid) "
+                "cross join lateral (select cast(md5(cast(n as text)) as uuid) as i) c"
+            ),
+            {"now": now, "count": bench.sizes.decisions, "kinds": KINDS},
+        )
+        await tx.execute(
+            text(
+                "insert into clock (clock_id, case_id, work_item_id, target, policy, calendar, configuration_version, "
+                "started_at, due_at, met_at) select gen_random_uuid(), case_id, work_item_id, 'first-response', 'standard', "
+                "'office', version, at, at + interval '1 day', at + interval '5 hours' from decision"
+            )
+        )
+    async with bench.engine.connect() as connection:
+        raw: Any = (await connection.get_raw_connection()).driver_connection
+        await raw.execute("vacuum analyze")
+
+
+def bare(configuration: Configuration) -> float:
+    """CPU seconds that the rules take on one context with nothing around them, one by one as a live decision does it."""
+    given = contexts(200)
+    began = time.process_time()
+    for context in given:
+        decide(configuration.conditions, context)
+    return (time.process_time() - began) / len(given)
+
+
+async def trying(bench: Bench) -> None:
+    """A draft with a small change, and one that changes every item, over all that was recorded."""
+    count = bench.sizes.decisions
+    bench.tell(f"recording {count:,} decisions by {RULES} rules")
+    source = organisation(RULES)
+    configuration = read(source)
+    async with bench.engine.begin() as tx:
+        version, _ = await Configurations.load(tx, source, "bench", "bench", utc_now())
+    await record(bench, configuration, version)
+    each = bare(configuration)  # compiles, the first time
+    each = bare(configuration)
+    bench.tell(f"bare CEL: {each / RULES * 1e6:.2f} µs a rule")
+    for name, draft in (
+        ("trial", source.replace("priority: 60", "priority: 61")),
+        ("trial_all_changed", organisation(RULES, raised=1)),
+    ):
+        late: list[float] = []
+        watching = asyncio.create_task(_watch(late))
+        began, wall = cpu(), time.monotonic()
+        result = await _tried(bench, draft)
+        used, passed = cpu() - began, time.monotonic() - wall
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        if result["decisions"] != count:
+            raise RuntimeError(f"{result['decisions']} of {count} decisions were tried")
+        note = f"{count:,} decisions, {RULES} rules, {RULES // PATTERN_EVERY} with a pattern, {result['changed']:,} changed, {passed:.0f} s"
+        scaled = used * FULL.decisions / count
+        bench.add(Figure(f"{name}_cpu", scaled, "CPU-s per 100,000", target=f"<= {MOST_CPU_S}", note=note))
+        bench.add(Figure(f"{name}_of_bare_cel", used / count * 1e6, "CPU-µs per decision", each * 1e6))
+        late.sort()
+        bench.add(Figure(f"{name}_loop_late_p99", late[len(late) * 99 // 100] * 1000, "ms", note="the service's event loop meanwhile"))  # fmt: skip
+
+
+async def _watch(late: list[float]) -> None:
+    while True:
+        began = time.monotonic()
+        await asyncio.sleep(0.01)
+        late.append(time.monotonic() - began - 0.01)
+
+
+async def _tried(bench: Bench, source: str) -> dict[str, Any]:
+    now = utc_now()
+    async with bench.engine.begin() as tx:
+        draft = await drafts.create(tx, "bench", "bench", source, "bench", now)
+        trial = await trials.ask(tx, draft, bench.sizes.decisions, None, now, "bench", now)
+    await trials.run_next(bench.engine, utc_now)
+    async with bench.engine.connect() as connection:
+        row = await trials.get(connection, trial.trial_id)
+    if row.state != "done":
+        raise RuntimeError(f"the trial is {row.state}: {row.failure}")
+    return row.result
+
+
+PARTS: dict[str, Callable[[Bench], Awaitable[None]]] = {"trying": trying}
+
+
+async def run(sizes: Sizes, only: Sequence[str]) -> list[Figure]:
+    """The parts, each on a database of its own."""
+    found: list[Figure] = []
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    with Postgres(FOLDER / "postgres", Ports.free().postgres, durable=False) as server:
+        for name, part in PARTS.items():
+            if only and name not in only:
+                continue
+            database = f"bench_{secrets.token_hex(3)}"
+            await asyncio.to_thread(server.create_database, database)
+            await migrations.upgrade(server.url(database), "routing")
+            engine = create_engine(server.url(database))
+            bench = Bench(server, engine, sizes)
+            try:
+                await part(bench)
+            finally:
+                await engine.dispose()
+            found += bench.found
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    return found
+
+
+def main() -> int:
+    """Runs the stand; 0 when every target is reached."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true", help="a fifth of it")
+    parser.add_argument("--short", action="store_true", help="whether it is right, not how fast")
+    parser.add_argument("--only", default="", help=f"of {', '.join(PARTS)}, separated by commas")
+    given = parser.parse_args()
+    sizes = SHORT if given.short else QUICK if given.quick else FULL
+    found = asyncio.run(run(sizes, [name for name in given.only.split(",") if name]))
+    figures.write(found, PROJECT / ".antiphon" / "bench-routing.jsonl")
+    figures.show(found, CONSOLE, "Antiphon's router, measured on this machine")
+    return 1 if any(figure.reached is False for figure in found) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
