@@ -111,6 +111,10 @@ async def test_a_draft_as_json_is_the_same_model_and_its_faults_have_lines_too(d
     assert saved["source"].split("\n")[fault["line"] - 1].strip().startswith('"queue": "rats"')
     both = await door.ask("POST", "/drafts", json=given | {"source": COUNCIL})
     assert both.status_code == 422
+    for odd in ('{"a":' * 900 + "1" + "}" * 900, '{"a": "\\ud800"}', '{"a": "\\u0000"}'):
+        body = f'{{"name": "x", "why": "y", "configuration": {odd}}}'
+        answer = await door.ask("POST", "/drafts", content=body)
+        assert answer.status_code in {201, 400, 422}, answer.text
 
 
 async def test_a_draft_of_what_is_no_longer_in_force_is_not_published_silently(door: Door) -> None:

@@ -169,13 +169,15 @@ def text_of(given: NewDraft) -> str | None:
         raise wrong("/configuration", "give a source or a configuration, not both")
     if given.configuration is None:
         return given.source
-    text = json.dumps(given.configuration, indent=2, ensure_ascii=False)
-    if len(text) > LONGEST:
-        raise Problem(413, "Too large", f"A configuration may have {LONGEST} characters.")
     try:
+        text = json.dumps(given.configuration, indent=2, ensure_ascii=False)
         text.encode()
+    except RecursionError as error:
+        raise wrong("/configuration", "is nested too deeply") from error
     except UnicodeEncodeError as error:
         raise wrong("/configuration", "must not contain lone surrogates") from error
+    if len(text) > LONGEST:
+        raise Problem(413, "Too large", f"A configuration may have {LONGEST} characters.")
     return text
 
 
