@@ -31,21 +31,53 @@ WRITTEN = [
 RULES = [(f"{n}", Condition(WRITTEN[n % len(WRITTEN)])) for n in range(200)]
 
 
-@given(CONTEXTS, st.integers(0, 200), st.integers(0, 200))
-def test_rules_evaluated_together_say_what_each_says_alone(context: Context, a: int, b: int) -> None:
+@given(st.lists(CONTEXTS, min_size=1, max_size=8), st.integers(0, 200), st.integers(0, 200))
+def test_rules_evaluated_together_say_what_each_says_alone(contexts: list[Context], a: int, b: int) -> None:
     rules = RULES[min(a, b) : max(a, b)]
-    holds, errors = Together(rules).evaluate(context)
-    _, told = decide(rules, context)
-    assert [outcome.error for outcome in told] == [errors.get(place) for place in range(len(rules))]
-    assert [outcome.result == "true" for outcome in told] == [
-        bool(holds >> place & 1) for place in range(len(rules))
+    for context, (holds, errors) in zip(contexts, Together(rules).evaluate(contexts), strict=True):
+        _, told = decide(rules, context)
+        assert [outcome.error for outcome in told] == [errors.get(place) for place in range(len(rules))]
+        assert [outcome.result == "true" for outcome in told] == [
+            bool(holds >> place & 1) for place in range(len(rules))
+        ]
+
+
+PATTERNS = [
+    "a", "^a", "a$", r"\\Aa", r"\\bab\\b", r"\\Bb", "", "(?i)A", "[^b]", "a.b", r"\\x5ea", "b{2}", "(a|^)b",
+]  # fmt: skip
+SEARCHES = [
+    (text, Condition(written.format(text)))
+    for text in PATTERNS
+    for written in (
+        "interaction.text.matches('{}')", "!interaction.text.matches('{}') // '", 'interaction . text.matches("{}")',
+        "case.subject == \"interaction.text.matches('{0}')\" || case.subject.matches('{0}') && true",
+        "customer.labels.exists(l, l.matches('{0}')) || interaction.text.matches( r'{0}' )",
+    )
+]  # fmt: skip
+TEXTS = st.text(alphabet="abAB \n^", max_size=5)
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=6))
+def test_a_pattern_looked_for_in_many_texts_at_once_is_found_where_it_is(
+    texts: list[tuple[str, str]],
+) -> None:
+    contexts = [
+        complete({"interaction.text": text, "case.subject": subject, "customer.labels": [text]})
+        for text, subject in texts
     ]
+    together = Together(SEARCHES)
+    for context, (holds, errors) in zip(contexts, together.evaluate(contexts), strict=True):
+        _, told = decide(SEARCHES, context)
+        assert errors == {}
+        assert [outcome.result == "true" for outcome in told] == [
+            bool(holds >> place & 1) for place in range(len(SEARCHES))
+        ]
 
 
 @pytest.mark.parametrize("long", ["x" * 1900, "x" * 10])
 def test_conditions_of_any_length_are_evaluated(long: str) -> None:
     rules = [(str(n), Condition(f'case.subject != "{long}{n}"')) for n in range(90)]
-    assert Together(rules).evaluate(complete({})) == (2**90 - 1, {})
+    assert Together(rules).evaluate([complete({})]) == [(2**90 - 1, {})]
 
 
 @given(st.lists(CONTEXTS, max_size=20))

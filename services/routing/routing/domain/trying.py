@@ -1,9 +1,10 @@
 """A draft tried on what was decided before: who goes elsewhere, what changes, what would have been missed. Pure."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pydantic_core import to_jsonable_python
@@ -17,6 +18,7 @@ from routing.domain.sections.agents import Agent
 Outcome = Mapping[str, Any]
 Needs = tuple[tuple[str, int], ...]
 _EXAMPLES = 5
+_BATCH = 50
 
 
 class Recorded(NamedTuple):
@@ -83,8 +85,7 @@ class Trial:
     def add(self, decisions: Iterable[Recorded]) -> list[Changed]:
         """Takes decisions; those that the draft makes otherwise, in their order."""
         changed: list[Changed] = []
-        for decision in decisions:
-            holds, errors = self._together.evaluate(complete(decision.context))
+        for decision, (holds, errors) in self._evaluated(decisions):
             place = (holds & -holds).bit_length() - 1 if holds else None
             if place not in self._verdicts:
                 self._verdicts[place] = self._verdict(place)
@@ -106,6 +107,14 @@ class Trial:
                 )
         self._changed += len(changed)
         return changed
+
+    def _evaluated(
+        self, decisions: Iterable[Recorded]
+    ) -> Iterator[tuple[Recorded, tuple[int, dict[int, str]]]]:
+        given = iter(decisions)
+        while batch := list(islice(given, _BATCH)):
+            contexts = [complete(decision.context) for decision in batch]
+            yield from zip(batch, self._together.evaluate(contexts), strict=True)
 
     def _verdict(self, place: int | None) -> tuple[str, Outcome, Needs]:
         found = settled(self._configuration, place, [])
