@@ -67,4 +67,5 @@ def _waiting(row: AnyRow) -> Waiting:
         row.queued_at,
         {agent: datetime.fromisoformat(at) for agent, at in refused.items()},
         row.preferred,
+        row.prefer_skills,
     )

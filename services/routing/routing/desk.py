@@ -49,6 +49,7 @@ def facts(work: Mapping[str, Any]) -> WorkFacts:
         due_at=work["due_at"],
         agent_id=work["agent_id"],
         attempts=work["attempts"],
+        labels=work["labels"],
     )
 
 

@@ -58,7 +58,7 @@ async def transfer(
     before = work["queue"]
     changed: dict[str, Any] = {"state": WorkState.QUEUED, "agent_id": None}
     if queue is not None:
-        changed |= {"queue": queue, "skills": {}}
+        changed |= {"queue": queue, "skills": {}, "prefer_skills": {}}
     desk.put(work, **changed)
     desk.tell(WorkTransferred(work=facts(work), by=by, from_queue=before, note=note))
     if agent is not None:

@@ -82,6 +82,8 @@ WORK = Table(
     Column("decision_id", Uuid, nullable=False),
     Column("changed_at", DateTime(timezone=True), nullable=False),
     Column("completed_at", DateTime(timezone=True)),
+    Column("labels", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("prefer_skills", JSONB, nullable=False, server_default="{}"),
     Index("work_item_one_open_per_case_key", "case_id", unique=True, postgresql_where=text("state <> 'completed'")),
     Index("work_item_case_id_ix", "case_id"),
     Index(

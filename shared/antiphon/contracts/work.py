@@ -48,6 +48,7 @@ class WorkFacts(Contract):
     due_at: Instant | None = None
     agent_id: str | None = None
     attempts: int = Field(default=0, description="Offers made so far.")
+    labels: list[str] = Field(default=[], description="What the rules that took part say about it.")
 
 
 class Decision(Contract):

@@ -66,6 +66,9 @@ async def test_a_draft_is_tried_on_what_was_decided_and_every_changed_item_is_to
         "priority": 70,
         "skills": {"planning": 10},
         "sla_policy": "standard",
+        "labels": [],
+        "prefer_skills": {},
+        "prefer_agent": None,
     }
     assert [outcome["result"] for outcome in first["after"]["trace"]] == ["false"] * 5 + ["true", "true"]
     assert first["before"]["trace"] == first["after"]["trace"]

@@ -97,3 +97,12 @@ def test_no_item_twice_no_agent_beyond_capacity_and_nobody_idle_beside_work_they
         left = one._replace(free=one.free - taken.count(one.agent_id))
         waiting = [i for i in items if i.work_item_id not in given_out]
         assert not any(why_not(i, left) is None for i in waiting)
+
+
+def test_who_has_the_preferred_skills_goes_before_the_least_loaded_and_who_lacks_them_may_still_take_it() -> (
+    None
+):
+    wanted = item(1)._replace(prefers={"phone": 3})
+    able, idle = agent("able", load=2, skills={"phone": 3}), agent("idle", skills={"phone": 2})
+    assert match([wanted], [idle, able], NOW, AGAIN) == [(UUID(int=1), "able")]
+    assert match([wanted], [idle, able._replace(free=0)], NOW, AGAIN) == [(UUID(int=1), "idle")]

@@ -23,7 +23,10 @@ condition = lru_cache(maxsize=None)(Condition)
 
 
 def asked(*conditions: str, goes_on: tuple[int, ...] = ()) -> list[Asked]:
-    return [Asked(f"r{place}", condition(when), place in goes_on) for place, when in enumerate(conditions)]
+    return [
+        Asked(f"r{place}", condition(when), place in goes_on, place not in goes_on)
+        for place, when in enumerate(conditions)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +155,7 @@ conditions = st.recursive(
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(conditions, st.booleans()), min_size=1, max_size=4))
 def test_no_item_there_is_contradicts_a_complaint(given: list[tuple[str, bool]]) -> None:
-    rules = [Asked(f"r{n}", condition(when), goes_on) for n, (when, goes_on) in enumerate(given)]
+    rules = [Asked(f"r{n}", condition(when), goes_on, not goes_on) for n, (when, goes_on) in enumerate(given)]
     found = complaints(rules)
     outcomes = [
         [outcome.result == "true" for outcome in decide([r[:2] for r in rules], context)[1]]

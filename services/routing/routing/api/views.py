@@ -62,6 +62,8 @@ class WorkView(BaseModel):
     queue: str
     priority: int
     skills: dict[str, int]
+    prefer_skills: dict[str, int]
+    labels: list[str]
     queued_at: datetime
     due_at: datetime | None
     agent_id: str | None

@@ -47,7 +47,7 @@ def read(source: str, name: str = "organisation") -> Configuration:
         *service_levels.faults(document, c.sla_policies, c.calendars),
         *queues.faults(document, c.queues, c.sla_policies),
         *agents.faults(document, c.agents, c.queues, c.skills),
-        *rules.faults(document, c.rules, c.queues, c.sla_policies, c.skills),
+        *rules.faults(document, c.rules, c.queues, c.sla_policies, c.skills, c.agents_by_id),
     ]
     if faults:
         raise ConfigurationError(name, sorted(faults))

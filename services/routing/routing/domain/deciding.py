@@ -1,13 +1,19 @@
 """What a configuration decides about work: pure, so that a draft can be tried on what was decided before."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from routing.domain.configuration import Configuration
 from routing.domain.rules import Context, Outcome, decide
+from routing.domain.sections.rules import PRIORITY, Then
 
 
 class Verdict(NamedTuple):
-    """Where work goes and how: the rule that decided, with its reason, and what every rule said."""
+    """Where work goes and how: the rule that decided, with its reason, and what every rule said.
+
+    `rules` are all that took part, in order: those that went on, and the one that decided. Preferred skills and the
+    preferred agent are better, not required.
+    """
 
     rule: str
     reason: str
@@ -16,31 +22,74 @@ class Verdict(NamedTuple):
     skills: dict[str, int]
     sla_policy: str
     trace: list[Outcome]
+    labels: list[str]
+    prefer_skills: dict[str, int]
+    prefer_agent: str | None
+    rules: list[str]
 
     @property
     def outcome(self) -> dict[str, Any]:
         """What was decided, without how: what is kept of a decision, and compared when a draft is tried on it."""
-        told = ("rule", "reason", "trace")
+        told = ("rule", "reason", "trace", "rules")
         return {name: value for name, value in self._asdict().items() if name not in told}
 
 
 def verdict(configuration: Configuration, context: Context) -> Verdict:
-    """What the rules say about one context."""
-    return settled(configuration, *decide(configuration.conditions, context))
+    """What the rules say about one context. Work that no rule catches waits in the first queue, for people to see."""
+    _, trace = decide(configuration.conditions, context)
+    holds = sum(1 << place for place, outcome in enumerate(trace) if outcome.result == "true")
+    return settled(configuration, taking_part(configuration, holds), trace)
 
 
-def settled(configuration: Configuration, place: int | None, trace: list[Outcome]) -> Verdict:
-    """What follows when the rule at `place` is the first that holds.
+def taking_part(configuration: Configuration, holds: int) -> tuple[int, ...]:
+    """The places of the rules that take part: all that go on, up to the first that does not.
 
-    Work that no rule catches waits in the first queue, for people to see.
+    `holds` has a bit a rule, the lowest for the first: whether it holds.
     """
+    places: list[int] = []
+    while holds:
+        place = (holds & -holds).bit_length() - 1
+        places.append(place)
+        if not configuration.rules[place].go_on:
+            break
+        holds &= holds - 1
+    return tuple(places)
+
+
+def settled(configuration: Configuration, places: Sequence[int], trace: list[Outcome]) -> Verdict:
+    """What follows when the rules at these places take part: later values win, labels and skills are merged."""
     queues = configuration.queues
-    if place is None:
-        queue = next(iter(queues))
+    rules = [configuration.rules[place] for place in places]
+    merged = _merged([rule.then for rule in rules])
+    deciding = next((rule for rule in reversed(rules) if rule.then.queue is not None), None)
+    others = [rule.name for rule in rules if rule is not deciding]
+    # Whoever decides names a queue, so the merged one is named by the last that does.
+    queue = merged.queue or next(iter(queues))
+    if deciding is None:
+        name, priority = "(no rule matched)", 0
         reason = f"no rule matched, so it waits in {queue}"
-        return Verdict("(no rule matched)", reason, queue, 0, {}, queues[queue].sla_policy, trace)
-    matched = configuration.rules[place]
-    then = matched.then
-    policy = then.sla_policy or queues[then.queue].sla_policy
-    reason = f"first rule that holds: {matched.when.strip()}"
-    return Verdict(matched.name, reason, then.queue, then.priority, dict(then.skills), policy, trace)
+    else:
+        name, priority = deciding.name, PRIORITY
+        reason = f"first rule that holds: {deciding.when.strip()}"
+    if others:
+        reason += f"; also {', '.join(repr(other) for other in others)}, which went on"
+    return Verdict(
+        name, reason, queue, priority if merged.priority is None else merged.priority, merged.skills,
+        merged.sla_policy or queues[queue].sla_policy, trace, merged.labels, merged.prefer_skills,
+        merged.prefer_agent, [rule.name for rule in rules],
+    )  # fmt: skip
+
+
+def _merged(thens: Sequence[Then]) -> Then:
+    merged = Then()
+    for then in thens:
+        given = {name: value for name, value in then if value is not None}
+        merged = merged.model_copy(
+            update=given
+            | {
+                "skills": merged.skills | then.skills,
+                "prefer_skills": merged.prefer_skills | then.prefer_skills,
+                "labels": list(dict.fromkeys([*merged.labels, *then.labels])),
+            }
+        )
+    return merged

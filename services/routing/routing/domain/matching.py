@@ -7,7 +7,10 @@ from uuid import UUID
 
 
 class Waiting(NamedTuple):
-    """A work item that waits, and the agents who declined it or let it pass, with when."""
+    """A work item that waits, and the agents who declined it or let it pass, with when.
+
+    `preferred` is the agent who is best for it, `prefers` are skills that are better and not needed.
+    """
 
     work_item_id: UUID
     queue: str
@@ -17,6 +20,7 @@ class Waiting(NamedTuple):
     queued_at: datetime
     refused: Mapping[str, datetime]
     preferred: str | None = None
+    prefers: Mapping[str, int] = {}
 
 
 class Candidate(NamedTuple):
@@ -75,6 +79,7 @@ def match(
                 chosen,
                 key=lambda a: (
                     a.agent_id != item.preferred,
+                    sum(a.skills.get(skill, 0) < level for skill, level in item.prefers.items()),
                     load[a.agent_id],
                     -sum(a.skills.get(skill, 0) for skill in item.needs),
                     a.idle_since,

@@ -50,11 +50,12 @@ class Kind(StrEnum):
 
 
 class Asked(NamedTuple):
-    """A rule as it is asked: its condition, and whether the rules after it are asked although it matched."""
+    """A rule as it is asked: its condition, whether the rules after it are asked too, and whether it names a queue."""
 
     name: str
     condition: Condition
     goes_on: bool = False
+    catches: bool = True
 
 
 class Complaint(NamedTuple):
@@ -153,12 +154,12 @@ class _Inquiry:
         )
 
     def _gap(self) -> Iterator[Complaint]:
-        stopping = self._stopping(range(len(self.rules)))
-        missed = [self.misses[place] for place in stopping]
+        catching = [place for place, rule in enumerate(self.rules) if rule.catches]
+        missed = [self.misses[place] for place in catching]
         found = self._ask(*missed)
         example = self._example(missed) if found else None
         if example is not None:
-            rules = [(self.rules[place].name, self.rules[place].condition) for place in stopping]
+            rules = [(self.rules[place].name, self.rules[place].condition) for place in catching]
             place, _ = decide(rules, _ordinary() | example)
             if place is None:
                 item = _listed([_words(name, value) for name, value in example.items()])
@@ -198,6 +199,10 @@ def _listed(parts: Sequence[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
 
 
+def _asked(rule: Rule) -> Asked:
+    return Asked(rule.name, Condition(rule.when), rule.go_on, rule.then.queue is not None)
+
+
 class RuleWarning(NamedTuple):
     """A complaint about a rule, or about all of them (`rule` is None), with its line and column from 1."""
 
@@ -211,7 +216,7 @@ class RuleWarning(NamedTuple):
 def warnings(document: Document, rules: Sequence[Rule]) -> list[RuleWarning]:
     """What is odd about rules that can be used, each at its condition; what concerns all of them at their section."""
     found: list[RuleWarning] = []
-    for kind, place, message in complaints([Asked(rule.name, Condition(rule.when)) for rule in rules]):
+    for kind, place, message in complaints([_asked(rule) for rule in rules]):
         rule = None if place is None else rules[place].name
         at = document.position(("rules",) if place is None else ("rules", place, "when"))
         found.append(RuleWarning(rule, kind, message, *at))

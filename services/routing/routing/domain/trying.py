@@ -11,7 +11,7 @@ from pydantic_core import to_jsonable_python
 
 from routing.domain.calendar import BeyondHorizonError, BusinessCalendar
 from routing.domain.configuration import Configuration
-from routing.domain.deciding import settled
+from routing.domain.deciding import settled, taking_part
 from routing.domain.rules import Together, complete
 from routing.domain.sections.agents import Agent
 
@@ -68,7 +68,7 @@ class Trial:
         self._on_shift = on_shift
         self._now = now.timestamp()
         self._together = Together(configuration.conditions)
-        self._verdicts: dict[int | None, tuple[str, Outcome, Needs]] = {}
+        self._verdicts: dict[tuple[int, ...], tuple[str, Outcome, Needs]] = {}
         self._calendars: dict[tuple[str, int], BusinessCalendar] = {}
         self._decisions = 0
         self._same_by_another_rule = 0
@@ -86,10 +86,10 @@ class Trial:
         """Takes decisions; those that the draft makes otherwise, in their order."""
         changed: list[Changed] = []
         for decision, (holds, errors) in self._evaluated(decisions):
-            place = (holds & -holds).bit_length() - 1 if holds else None
-            if place not in self._verdicts:
-                self._verdicts[place] = self._verdict(place)
-            rule, after, needs = self._verdicts[place]
+            places = taking_part(self._configuration, holds)
+            if places not in self._verdicts:
+                self._verdicts[places] = self._verdict(places)
+            rule, after, needs = self._verdicts[places]
             if needs:
                 self._needs[after["queue"], needs] += 1
             for at, error in errors.items():
@@ -116,8 +116,8 @@ class Trial:
             contexts = [complete(decision.context) for decision in batch]
             yield from zip(batch, self._together.evaluate(contexts), strict=True)
 
-    def _verdict(self, place: int | None) -> tuple[str, Outcome, Needs]:
-        found = settled(self._configuration, place, [])
+    def _verdict(self, places: tuple[int, ...]) -> tuple[str, Outcome, Needs]:
+        found = settled(self._configuration, places, [])
         return found.rule, to_jsonable_python(found.outcome), tuple(found.skills.items())
 
     def _count(self, decision: Recorded, rule: str, after: Outcome) -> bool:

@@ -1,8 +1,9 @@
 """Rules: when this, then that."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from antiphon.organisation import Document, Fault, Section
 from routing.domain.rules import Condition, RuleError
@@ -10,22 +11,30 @@ from routing.domain.sections.base import Level, unknown
 from routing.domain.sections.queues import Queue
 from routing.domain.sections.service_levels import SlaPolicy
 
+# Of work whose rule names none.
+PRIORITY = 50
+Label = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
+
 
 class Then(Section):
-    """What a rule does with the work."""
+    """What a rule does with the work. `prefer_skills` and `prefer_agent` are better, not required."""
 
-    queue: str
-    priority: int = Field(50, ge=0, le=100)
+    queue: str | None = None
+    priority: int | None = Field(default=None, ge=0, le=100)
     skills: dict[str, Level] = {}
+    prefer_skills: dict[str, Level] = {}
+    prefer_agent: str | None = None
     sla_policy: str | None = None
+    labels: list[Label] = Field(default=[], max_length=20)
 
 
 class Rule(Section):
-    """When this, then that."""
+    """When this, then that. After a rule that goes on the next ones are asked too, and later values win."""
 
     name: str
     when: str
     then: Then
+    go_on: bool = False
 
 
 def faults(
@@ -34,8 +43,9 @@ def faults(
     queues: Mapping[str, Queue],
     policies: Mapping[str, SlaPolicy],
     skills: Mapping[str, str],
+    agents: Mapping[str, object],
 ) -> Iterable[Fault]:
-    """No rules, second rules of a name, unknown names, conditions that can't be used."""
+    """No rules, second rules of a name, no queue, unknown names, conditions that can't be used."""
     if not rules:
         yield document.fault(("rules",), "there must be a rule")
     names: set[str] = set()
@@ -46,8 +56,13 @@ def faults(
         then = ("rules", place, "then")
         yield from unknown(document, (*then, "queue"), "queue", rule.then.queue, queues)
         yield from unknown(document, (*then, "sla_policy"), "SLA policy", rule.then.sla_policy, policies)
+        yield from unknown(document, (*then, "prefer_agent"), "agent", rule.then.prefer_agent, agents)
         for skill in rule.then.skills:
             yield from unknown(document, (*then, "skills", skill), "skill", skill, skills)
+        for skill in rule.then.prefer_skills:
+            yield from unknown(document, (*then, "prefer_skills", skill), "skill", skill, skills)
+        if rule.then.queue is None and not rule.go_on:
+            yield document.fault((*then, "queue"), "must be given, but in a rule that goes on (go_on: true)")
         yield from _condition(document, place, rule)
 
 
