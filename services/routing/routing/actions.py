@@ -27,7 +27,7 @@ from antiphon.contracts.replies import ReplySent
 from antiphon.contracts.work import Decision, SlaMet, SlaStarted, SlaTarget, WorkQueued, WorkState
 from routing import store
 from routing.configurations import Configurations, InForce
-from routing.desk import SLA_TIMER, SYSTEM, Desk, Work, as_dict, clock_facts, facts
+from routing.desk import HOLD_TIMER, SLA_TIMER, SYSTEM, Desk, Work, as_dict, clock_facts, facts
 from routing.domain import rules
 from routing.domain.deciding import verdict
 
@@ -80,6 +80,11 @@ class _Heard:
         found = verdict(force.configuration, context)
         since = case.awaiting_answer_since or interaction.accepted_at
         clock = self._clock(case, since, found.sla_policy)
+        policy = force.configuration.agents_policy.prefer_last_agent
+        last_agent = policy.of(
+            self.seen[case.case_id]["last_agent"], self.seen[case.case_id]["last_at"], desk.now
+        )
+        holds = policy.wait_at_most if last_agent and not found.prefer_agent else None
         work: Work = {
             "work_item_id": uuid4(),
             "case_id": case.case_id,
@@ -94,14 +99,18 @@ class _Heard:
             "queued_at": since,
             "due_at": clock["due_at"],
             "agent_id": None,
-            "preferred": found.prefer_agent or self.seen[case.case_id]["last_agent"],
             "labels": found.labels,
             "prefer_skills": found.prefer_skills,
+            "preferred": found.prefer_agent or last_agent,
             "attempts": 0,
             "decision_id": uuid4(),
             "changed_at": desk.now,
             "completed_at": None,
+            "units": force.configuration.units(interaction.channel),
+            "hold_until": since + holds if holds else None,
         }
+        if work["hold_until"] is not None and work["hold_until"] > desk.now:
+            desk.timers.append((HOLD_TIMER, work["work_item_id"], work["hold_until"]))
         desk.new_work[work["work_item_id"]] = work
         desk.put(work)
         self.open[case.case_id] = self.last[case.case_id] = work
@@ -168,7 +177,9 @@ class _Heard:
             self.desk.end_offer(offer, "withdrawn", reason)
         if work["agent_id"] and work["state"] == WorkState.ACCEPTED:
             self.seen[case.case_id]["last_agent"] = work["agent_id"]
-        self.desk.complete(work, by, reason)
+            self.seen[case.case_id]["last_at"] = self.desk.now
+        queue = self.force.configuration.queues.get(work["queue"])
+        self.desk.complete(work, by, reason, queue.wrap_up if queue else None)
         del self.open[case.case_id]
 
     def answered(self, event: ReplySent) -> None:
@@ -245,7 +256,7 @@ async def hear(
         elif isinstance(received.event, ReplySent):
             heard.answered(received.event)
     heard.desk.seen = [
-        {name: row[name] for name in ("case_id", "revision", "last_agent", "answered_at")}
+        {name: row[name] for name in ("case_id", "revision", "last_agent", "answered_at", "last_at")}
         for row in seen.values()
     ]
     await heard.desk.write(tx)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon import logs
 from antiphon.changes import Change, record
-from routing import store
+from routing import staff, store
 from routing.domain.calendar import BusinessCalendar
 from routing.domain.configuration import Configuration, read
 
@@ -78,7 +78,7 @@ class Configurations:
         `told` are further columns of the version: why, draft_id, trial_id, restores. Raises ConfigurationError with every
         fault; then nothing changes. The source in force already is not loaded again.
         """
-        read(source, name)
+        configuration = read(source, name)
         await store.lock_configuration(tx)
         latest = await store.latest_configuration(tx)
         if latest is not None and latest.sha256 == _digest(source):
@@ -89,6 +89,7 @@ class Configurations:
         )
         version: int = added.scalar_one()
         await record(tx, [Change("configuration", str(version), ["operations"], {"by": by})])
+        await staff.tell_changed(tx, latest.source if latest else None, configuration, now)
         await store.wake(tx)
         LOG.info("configuration loaded", version=version, by=by)
         return version, True

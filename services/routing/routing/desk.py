@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,12 +23,14 @@ from antiphon.contracts.work import (
     WorkState,
 )
 from antiphon.database import AnyRow, Writes, mapping
-from routing import store, tallies
+from routing import staff, store, tallies
 from routing.tallies import STANDING, Tallies
 
 SERVICE = "routing"
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id=SERVICE)
 OFFER_TIMER, SLA_TIMER = "offer-expiry", "sla-breach"
+# When these pass there may be somebody for work that waits: the assignment looks again.
+WRAP_UP_TIMER, HOLD_TIMER = "wrap-up", "hold"
 
 Work = dict[str, Any]
 
@@ -89,6 +91,7 @@ class Desk:
     timers: list[tuple[str, UUID, datetime]] = field(default_factory=list[tuple[str, UUID, datetime]])
     dropped: list[tuple[str, UUID]] = field(default_factory=list[tuple[str, UUID]])
     seen: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    wrap_ups: dict[str, datetime] = field(default_factory=dict[str, datetime])
     outgoing: list[Outgoing] = field(default_factory=list[Outgoing])
     noted: list[Change] = field(default_factory=list[Change])
     tallies: Tallies = field(default_factory=Tallies)
@@ -136,6 +139,8 @@ class Desk:
             "agent_name": agent_name,
             "offered_at": self.now,
             "expires_at": expires_at,
+            "result": None,
+            "ended_at": None,
         }
         self.new_offers.append(offer)
         self.timers.append((OFFER_TIMER, offer["offer_id"], expires_at))
@@ -143,6 +148,14 @@ class Desk:
         told = {"offer_id": str(offer["offer_id"]), "case_reference": work["case_reference"]}
         self.noted.append(Change("offer", str(offer["offer_id"]), [f"agent:{agent_id}"], told))
         return offer
+
+    def accept_at_once(self, work: Work, offer: dict[str, Any]) -> None:
+        """The offer that was just made is accepted: nobody needs to answer it."""
+        offer.update(result="accepted", ended_at=self.now)
+        self.timers.remove((OFFER_TIMER, offer["offer_id"], offer["expires_at"]))
+        self.put(work, state=WorkState.ACCEPTED)
+        told = {"offer_id": str(offer["offer_id"]), "result": "accepted"}
+        self.noted.append(Change("offer-ended", str(offer["offer_id"]), [f"agent:{offer['agent_id']}"], told))
 
     def end_offer(self, offer: Mapping[str, Any], result: str, reason: str | None = None) -> None:
         """The offer was answered, expired or withdrawn."""
@@ -158,8 +171,12 @@ class Desk:
         self.put(work, state=WorkState.QUEUED, agent_id=None)
         self.tell(WorkRequeued(work=facts(work), reason=reason, previous_agent_id=previous))
 
-    def complete(self, work: Work, by: Actor, reason: str) -> None:
-        """Nothing more is to be done for now."""
+    def complete(self, work: Work, by: Actor, reason: str, wrap_up: timedelta | None = None) -> None:
+        """Nothing more is to be done for now; who had it may take `wrap_up` before they are offered more."""
+        if wrap_up and work["state"] == WorkState.ACCEPTED:
+            until = self.now + wrap_up
+            self.wrap_ups[work["agent_id"]] = max(until, self.wrap_ups.get(work["agent_id"], until))
+            self.timers.append((WRAP_UP_TIMER, work["work_item_id"], until))
         self.put(work, state=WorkState.COMPLETED, completed_at=self.now)
         self.tell(WorkCompleted(work=facts(work), by=by, reason=reason))
 
@@ -188,6 +205,7 @@ class Desk:
         writes.insert(store.OFFER, self.new_offers)
         writes.insert(store.CLOCK, self.new_clocks)
         writes.insert(store.DECISION, self.decisions)
+        staff.set_wrap_ups(writes, self.wrap_ups)
         store.set_timers(writes, self.timers)
         tallies.put(writes, self.tallies)
         outbox.put(writes, self.outgoing)

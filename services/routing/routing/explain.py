@@ -1,6 +1,6 @@
 """Why work went where it went, and why it still waits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
 from antiphon.database import AnyRow
-from routing import store
+from routing import staff, store
 from routing.assignment import candidate
 from routing.configurations import InForce
 from routing.domain.matching import Waiting, why_not
@@ -67,15 +67,18 @@ async def explain(connection: AsyncConnection, work: AnyRow, force: InForce, now
             select(o).where(o.c.work_item_id == work.work_item_id).order_by(o.c.offered_at)
         )
     ).all()
-    present = await store.agents(connection)
+    present = await staff.agents(connection)
     refused = {
-        offer.agent_id: offer.ended_at for offer in offers if offer.result in {"declined", "timed-out"}
+        offer.agent_id: offer.ended_at
+        for offer in offers
+        if offer.result in {"declined", "timed-out", "taken-back"}
     }
     item = Waiting(
-        work.work_item_id, work.queue, work.skills, work.due_at, work.priority, work.queued_at, refused
-    )
+        work.work_item_id, work.queue, work.skills, work.due_at, work.priority, work.queued_at, refused,
+        work.preferred, work.units, work.hold_until,
+    )  # fmt: skip
     candidates = [
-        CandidateView(agent_id=agent.id, name=agent.name, why_not=_why(agent_id, item, force, present))
+        CandidateView(agent_id=agent.id, name=agent.name, why_not=_why(agent_id, item, force, present, now))
         for agent_id, agent in force.configuration.agents_by_id.items()
         if work.queue in agent.queues
     ]
@@ -83,24 +86,45 @@ async def explain(connection: AsyncConnection, work: AnyRow, force: InForce, now
         "decision": DecisionView.model_validate(decision, from_attributes=True),
         "candidates": candidates,
         "offers": [PastOffer.model_validate(offer, from_attributes=True) for offer in offers],
-        "waiting_because": _waiting_because(work, candidates, offers, now),
+        "waiting_because": _held(item, work, candidates, now)
+        or _waiting_because(work, candidates, offers, force.configuration.presences_by_id, now),
     }
 
 
-def _why(agent_id: str, item: Waiting, force: InForce, present: dict[str, AnyRow]) -> str | None:
+def _why(
+    agent_id: str, item: Waiting, force: InForce, present: dict[str, AnyRow], now: datetime
+) -> str | None:
     agent = force.configuration.agents_by_id[agent_id]
     row = present.get(agent_id)
     presence = row.presence if row else Presence.OFFLINE.value
-    if row is None or presence != Presence.AVAILABLE:
+    if row is None or presence not in force.configuration.routable:
         return presence
-    reason = why_not(item, candidate(agent, row))
+    if row.wrap_up_until is not None and row.wrap_up_until > now:
+        return f"wraps up until {row.wrap_up_until:%H:%M:%S}"
+    reason = why_not(item, candidate(agent, row, now))
     if reason is None and agent_id in item.refused:
-        return "declined it or let it pass: others are asked first"
+        return "declined it, let it pass or lost it again: others are asked first"
     return reason
 
 
+def _held(item: Waiting, work: AnyRow, candidates: Sequence[CandidateView], now: datetime) -> str | None:
+    if work.state != WorkState.QUEUED or item.hold_until is None or item.hold_until <= now:
+        return None
+    for one in candidates:
+        why = one.why_not or ""
+        busy = why == "no capacity" or why.startswith("wraps up")
+        if one.agent_id == item.preferred and busy and one.agent_id not in item.refused:
+            told = f"{one.name} answered this customer last and is busy ({one.why_not})"
+            return f"held until {item.hold_until:%H:%M:%S}: {told}; then for anybody"
+    return None
+
+
 def _waiting_because(
-    work: AnyRow, candidates: Sequence[CandidateView], offers: Sequence[AnyRow], now: datetime
+    work: AnyRow,
+    candidates: Sequence[CandidateView],
+    offers: Sequence[AnyRow],
+    presences: Collection[str],
+    now: datetime,
 ) -> str | None:
     if work.state == WorkState.OFFERED:
         pending = [offer for offer in offers if offer.result is None]
@@ -114,7 +138,7 @@ def _waiting_because(
     reasons = sorted({c.why_not for c in candidates if c.why_not})
     if not candidates:
         return "the queue has no agents"
-    if all(c.why_not in {p.value for p in Presence} for c in candidates):
+    if all(c.why_not in presences for c in candidates):
         return f"nobody of the queue is available ({', '.join(reasons)})"
     if all(c.why_not for c in candidates):
         return f"nobody can take it now: {'; '.join(reasons)}"

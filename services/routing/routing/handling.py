@@ -7,13 +7,15 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import Actor
-from antiphon.contracts.work import WorkOffered, WorkState, WorkTransferred
+from antiphon.contracts.work import WorkAccepted, WorkOffered, WorkReprioritised, WorkState, WorkTransferred
 from antiphon.problems import Problem, not_found
-from routing import store
+from routing import staff, store
 from routing.configurations import InForce
 from routing.desk import Desk, Work, as_dict, facts, offer_facts
 from routing.domain.sections.agents import Agent
+from routing.domain.sections.queues import Queue
 
 
 async def locked(tx: AsyncConnection, work_item_id: UUID) -> Work:
@@ -28,8 +30,9 @@ async def locked(tx: AsyncConnection, work_item_id: UUID) -> Work:
 
 
 async def complete(
-    tx: AsyncConnection, work_item_id: UUID, by: Actor, reason: str, *, anyones: bool, now: datetime
-) -> Work:
+    tx: AsyncConnection, work_item_id: UUID, by: Actor, force: InForce, reason: str, *,
+    anyones: bool, now: datetime,
+) -> Work:  # fmt: skip
     """Nothing more is to be done for now. Raises Problem 404, 409 when it is not theirs or over."""
     work = await locked(tx, work_item_id)
     if work["state"] == WorkState.COMPLETED:
@@ -38,7 +41,8 @@ async def complete(
         raise Problem(409, "Conflict", "The work is not yours.", agent_id=work["agent_id"])
     desk = Desk(now)
     await withdraw(tx, desk, work, reason)
-    desk.complete(work, by, reason)
+    queue = force.configuration.queues.get(work["queue"])
+    desk.complete(work, by, reason, queue.wrap_up if queue else None)
     await desk.write(tx)
     return work
 
@@ -56,15 +60,88 @@ async def transfer(
     desk = Desk(now)
     await withdraw(tx, desk, work, "transferred")
     before = work["queue"]
-    changed: dict[str, Any] = {"state": WorkState.QUEUED, "agent_id": None}
+    changed: dict[str, Any] = {"state": WorkState.QUEUED, "agent_id": None, "hold_until": None}
     if queue is not None:
         changed |= {"queue": queue, "skills": {}, "prefer_skills": {}}
     desk.put(work, **changed)
     desk.tell(WorkTransferred(work=facts(work), by=by, from_queue=before, note=note))
     if agent is not None:
-        expires_at = now + force.configuration.queues[work["queue"]].offer_timeout
-        offer = desk.offer(work, agent.id, agent.name, expires_at)
-        desk.tell(WorkOffered(work=facts(work), offer=offer_facts(offer)))
+        give(desk, work, agent, force.configuration.queues[work["queue"]])
+    await desk.write(tx)
+    return work
+
+
+def give(desk: Desk, work: Work, agent: Agent, queue: Queue, *, at_once: bool = False) -> None:
+    """Offers the work to an agent; `at_once`, it is theirs without an answer. Either way both facts are told."""
+    offer = desk.offer(work, agent.id, agent.name, desk.now + queue.offer_timeout)
+    desk.tell(WorkOffered(work=facts(work), offer=offer_facts(offer)))
+    if at_once:
+        desk.accept_at_once(work, offer)
+        desk.tell(WorkAccepted(work=facts(work), offer=offer_facts(offer)))
+
+
+async def assign(
+    tx: AsyncConnection, work_item_id: UUID, by: Actor, force: InForce, agent: Agent, reason: str | None, now: datetime
+) -> Work:  # fmt: skip
+    """A supervisor gives the work to an agent, who has it at once: whatever they hold, can or decline.
+
+    Raises Problem: 404, 409 when it is over, is theirs already, or they are offline.
+    """
+    standing = (await staff.lock(tx, [agent.id])).get(agent.id)
+    work = await locked(tx, work_item_id)
+    if work["state"] == WorkState.COMPLETED:
+        raise Problem(409, "Conflict", "The work is completed already.")
+    if work["state"] == WorkState.ACCEPTED and work["agent_id"] == agent.id:
+        raise Problem(409, "Conflict", f"{agent.name} has the work already.", agent_id=agent.id)
+    if standing is None or standing.presence == Presence.OFFLINE:
+        raise Problem(409, "Conflict", f"{agent.name} is offline: nobody would see the work.")
+    desk = Desk(now)
+    await withdraw(tx, desk, work, "assigned by a supervisor")
+    desk.put(work, state=WorkState.QUEUED, agent_id=None, hold_until=None)
+    desk.tell(WorkTransferred(work=facts(work), by=by, from_queue=work["queue"], note=reason))
+    give(desk, work, agent, force.configuration.queues[work["queue"]], at_once=True)
+    await desk.write(tx)
+    return work
+
+
+async def take_back(tx: AsyncConnection, work_item_id: UUID, by: Actor, reason: str, now: datetime) -> Work:
+    """A supervisor takes the work from who has it: it returns to its place, and others are asked before they are.
+
+    Raises Problem: 404, 409 when nobody has it.
+    """
+    work = await locked(tx, work_item_id)
+    if work["state"] not in {WorkState.OFFERED, WorkState.ACCEPTED}:
+        raise Problem(409, "Conflict", f"Nobody has the work: it is {work['state']}.", state=work["state"])
+    told = f"taken back by {by.name or by.id}: {reason}"
+    desk = Desk(now)
+    table = store.OFFER
+    last = (
+        select(table)
+        .where(table.c.work_item_id == work_item_id, table.c.agent_id == work["agent_id"])
+        .order_by(table.c.offered_at.desc())
+        .limit(1)
+    )
+    for row in await tx.execute(last):
+        desk.end_offer(as_dict(row), "taken-back", told)
+    work["hold_until"] = None
+    desk.requeue(work, told)
+    await desk.write(tx)
+    return work
+
+
+async def reprioritise(
+    tx: AsyncConnection, work_item_id: UUID, by: Actor, priority: int, reason: str | None, now: datetime
+) -> Work:
+    """A supervisor makes the work more or less urgent. Raises Problem: 404, 409 when it is over."""
+    work = await locked(tx, work_item_id)
+    if work["state"] == WorkState.COMPLETED:
+        raise Problem(409, "Conflict", "The work is completed already.")
+    previous = work["priority"]
+    if previous == priority:
+        return work
+    desk = Desk(now)
+    desk.put(work, priority=priority)
+    desk.tell(WorkReprioritised(work=facts(work), by=by, previous=previous, reason=reason))
     await desk.write(tx)
     return work
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from antiphon.clock import Clock
 from antiphon.contracts.agents import Presence
 from antiphon.database import AnyRow
-from routing import store, surges, tallies
+from routing import staff, surges, tallies
 from routing.configurations import Configurations, InForce
 
 AS_OFTEN_AS = timedelta(seconds=1)
@@ -80,7 +80,7 @@ async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState
     configured = force.configuration
     counted = await tallies.read(tx, now)
     heads = await tallies.heads(tx, list(configured.queues))
-    present = await store.agents(tx)
+    present = await staff.agents(tx)
     surging = {row.queue: row for row in await surges.open_surges(tx)}
     counts: Mapping[tuple[str, str], AnyRow] = {(row.queue, row.what): row for row in counted}
 
@@ -120,7 +120,7 @@ async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState
             name=agent.name,
             presence=presence(agent.id),
             since=row.since if (row := present.get(agent.id)) else None,
-            load=row.load if row else 0,
+            load=staff.shown_load(row.load, agent.capacity) if row else 0,
             capacity=agent.capacity,
         )
         for agent in sorted(configured.agents, key=lambda agent: agent.name)

@@ -8,11 +8,10 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkAccepted, WorkDeclined, WorkOfferTimedOut, WorkState
 from antiphon.problems import Problem, not_found
-from routing import handling, presence, store
-from routing.configurations import Configurations
+from routing import handling, presence, staff, store
+from routing.configurations import Configurations, InForce
 from routing.desk import Desk, Work, as_dict, facts, offer_facts
 
 
@@ -41,6 +40,7 @@ async def _offered(
 
 async def accept(tx: AsyncConnection, offer_id: UUID, agent_id: str, now: datetime) -> Work:
     """The agent takes the work. Exactly one of any that try wins. Raises Problem 404, 409."""
+    await staff.answered(tx, agent_id)
     work, offer = await _offered(tx, offer_id, agent_id, now)
     desk = Desk(now)
     desk.end_offer(offer, "accepted")
@@ -51,10 +51,17 @@ async def accept(tx: AsyncConnection, offer_id: UUID, agent_id: str, now: dateti
 
 
 async def decline(
-    tx: AsyncConnection, offer_id: UUID, agent_id: str, reason: str | None, now: datetime
+    tx: AsyncConnection, offer_id: UUID, agent_id: str, force: InForce, reason: str | None, now: datetime
 ) -> Work:
-    """The work goes back to its place; this agent is not asked again while another can take it."""
+    """The work goes back to its place; this agent is not asked again while another can take it.
+
+    Raises Problem: 403 where offers can't be declined, 404, 409.
+    """
+    await staff.answered(tx, agent_id)
     work, offer = await _offered(tx, offer_id, agent_id, now)
+    queue = force.configuration.queues.get(work["queue"])
+    if queue is not None and not force.configuration.may_decline(work["queue"]):
+        raise Problem(403, "Not allowed", f"Work of {queue.name} can't be declined: that is its policy.")
     desk = Desk(now)
     desk.end_offer(offer, "declined", reason)
     desk.put(work, state=WorkState.QUEUED, agent_id=None)
@@ -66,7 +73,13 @@ async def decline(
 async def expire(
     tx: AsyncConnection, ids: Sequence[UUID], configurations: Configurations, now: datetime
 ) -> None:
-    """Offers that nobody answered: the work goes back to its place, who let it pass is offered no more."""
+    """Offers that nobody answered: the work goes back to its place, who let too many pass in a row is offered no more."""
+    configuration = (await configurations.in_force(tx, now.date())).configuration
+    asked = await tx.execute(
+        text("select distinct agent_id from offer where offer_id = any(:ids) and result is null"),
+        {"ids": list(ids)},
+    )
+    await staff.lock(tx, [row.agent_id for row in asked])
     pending = await tx.execute(
         text(
             "select w.* from work_item w join offer o using (work_item_id) "
@@ -76,7 +89,7 @@ async def expire(
     )
     works = {row.work_item_id: as_dict(row) for row in pending}
     desk = Desk(now)
-    silent: dict[str, None] = {}
+    silent: list[str] = []
     for item, row in (await store.pending_offers(tx, list(works))).items():
         if row.offer_id not in ids:
             continue
@@ -84,11 +97,7 @@ async def expire(
         desk.end_offer(offer, "timed-out")
         desk.put(work, state=WorkState.QUEUED, agent_id=None)
         desk.tell(WorkOfferTimedOut(work=facts(work), offer=offer_facts(offer)))
-        silent[offer["agent_id"]] = None
+        silent.append(offer["agent_id"])
     await desk.write(tx)
-    known = (await configurations.in_force(tx, now.date())).configuration.agents_by_id
-    for agent_id in sorted(silent):
-        if agent_id in known:
-            await presence.set_presence(
-                tx, known[agent_id], Presence.NOT_RESPONDING, "an offer was not answered", now
-            )
+    if silent:
+        await presence.missed(tx, silent, configuration, now)

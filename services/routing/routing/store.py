@@ -59,6 +59,16 @@ AGENT = Table(
     Column("presence", Text, nullable=False),
     Column("since", DateTime(timezone=True), nullable=False),
     Column("idle_since", DateTime(timezone=True), nullable=False),
+    Column("heard_at", DateTime(timezone=True)),
+    Column("missed", Integer, nullable=False, server_default="0"),
+)
+
+# Who has completed work and is not offered more yet. No row of it is locked before others: it is written last.
+WRAP_UP = Table(
+    "wrap_up",
+    METADATA,
+    Column("agent_id", Text, primary_key=True),
+    Column("until", DateTime(timezone=True), nullable=False),
 )
 
 WORK = Table(
@@ -84,6 +94,8 @@ WORK = Table(
     Column("completed_at", DateTime(timezone=True)),
     Column("labels", ARRAY(Text), nullable=False, server_default="{}"),
     Column("prefer_skills", JSONB, nullable=False, server_default="{}"),
+    Column("units", Integer, nullable=False, server_default="1"),
+    Column("hold_until", DateTime(timezone=True)),
     Index("work_item_one_open_per_case_key", "case_id", unique=True, postgresql_where=text("state <> 'completed'")),
     Index("work_item_case_id_ix", "case_id"),
     Index(
@@ -168,6 +180,7 @@ CASE_SEEN = Table(
     Column("revision", Integer, nullable=False),
     Column("last_agent", Text),
     Column("answered_at", DateTime(timezone=True)),
+    Column("last_at", DateTime(timezone=True)),
 )
 
 # How many work items of a queue stand where (`minute` is the epoch) or came and went in a minute: added up, and not yet.
@@ -227,22 +240,6 @@ _RUNNING = text(
     "select * from clock where case_id = any(:ids) and met_at is null and cancelled_at is null"
 ).bindparams(_IDS)
 _PENDING = text("select * from offer where work_item_id = any(:ids) and result is null").bindparams(_IDS)
-_AGENTS = text(
-    """
-    select a.agent_id, a.presence, a.since, a.idle_since, coalesce(h.load, 0) as load
-    from agent a
-    left join (select agent_id, count(*) as load from work_item where state in ('offered', 'accepted')
-               group by agent_id) h using (agent_id)
-    """
-)
-_AVAILABLE = text(
-    """
-    select a.agent_id, a.idle_since, (
-        select count(*) from work_item w where w.agent_id = a.agent_id and w.state in ('offered', 'accepted')
-    ) as load
-    from agent a where a.agent_id = any(:ids) and a.presence = 'available'
-    """
-).bindparams(bindparam("ids", type_=ARRAY(TEXT)))
 _PASS = text(
     """
     select pg_try_advisory_xact_lock(:lock) as mine,
@@ -263,7 +260,7 @@ WAITING = text(
     left join lateral (
         select jsonb_object_agg(agent_id, ended_at) as refused from (
             select agent_id, max(ended_at) as ended_at from offer
-            where work_item_id = w.work_item_id and result in ('declined', 'timed-out') group by agent_id
+            where work_item_id = w.work_item_id and result in ('declined', 'timed-out', 'taken-back') group by agent_id
         ) o
     ) r on true
     """
@@ -338,16 +335,6 @@ async def begin_pass(tx: AsyncConnection, lock: int, queues: Sequence[str]) -> A
     return row
 
 
-async def agents(tx: AsyncConnection) -> dict[str, AnyRow]:
-    """Agents heard of: presence, since when, and the units of work they hold, counted from the work itself."""
-    return {row.agent_id: row for row in await fetch(tx, _AGENTS, {})}
-
-
-async def available(tx: AsyncConnection, ids: Sequence[str]) -> Sequence[AnyRow]:
-    """Which of these agents are available: since when they are idle, and the units of work they hold."""
-    return await fetch(tx, _AVAILABLE, {"ids": list(ids)})
-
-
 async def waiting(tx: AsyncConnection, queues: Sequence[str], limit: int) -> Sequence[AnyRow]:
     """The most urgent work of each queue, locked; what another transaction holds is passed over."""
     return await fetch(tx, WAITING, {"queues": list(queues), "limit": limit})
@@ -373,8 +360,10 @@ def drop_timers(writes: Writes, timers: Sequence[tuple[str, UUID]]) -> None:
     """Forgets timers."""
     if timers:
         given = recordset([TIMER.c.kind, TIMER.c.subject], "{rows}")
+        # One that fires this moment finds nothing left to do: to wait for it could be to wait for each other.
         writes.add(
-            f"delete from timer t using {given} r where t.kind = r.kind and t.subject = r.subject",
+            f"delete from timer t using (select kind, subject from timer join {given} r using (kind, subject) "
+            "for update of timer skip locked) r where t.kind = r.kind and t.subject = r.subject",
             rows=as_json([{"kind": kind, "subject": subject} for kind, subject in timers]),
         )
 

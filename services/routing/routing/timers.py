@@ -1,22 +1,28 @@
 """Timers: what is due happens, once, however late."""
 
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routing import clocks, offers, store
+from routing import clocks, offers, presence, store
 from routing.configurations import Configurations
-from routing.desk import OFFER_TIMER, SLA_TIMER
+from routing.desk import HOLD_TIMER, OFFER_TIMER, SLA_TIMER, WRAP_UP_TIMER
+from routing.staff import PRESENCE_TIMER
 
 
 async def fire(tx: AsyncConnection, configurations: Configurations, now: datetime, limit: int = 500) -> int:
-    """Fires what is due: offers that nobody answered, clocks that ran out. Each once, however late. Returns how many."""
+    """Fires what is due: offers nobody answered, clocks that ran out, presences that were lost, pauses that passed. Each once, however late. Returns how many."""
     due = await store.take_due(tx, limit)
-    of_kind = {
-        kind: [timer.subject for timer in due if timer.kind == kind] for kind in (OFFER_TIMER, SLA_TIMER)
-    }
-    if unanswered := of_kind[OFFER_TIMER]:
+    of_kind: dict[str, list[UUID]] = {}
+    for timer in due:
+        of_kind.setdefault(timer.kind, []).append(timer.subject)
+    if unanswered := of_kind.get(OFFER_TIMER):
         await offers.expire(tx, unanswered, configurations, now)
-    if run_out := of_kind[SLA_TIMER]:
+    if run_out := of_kind.get(SLA_TIMER):
         await clocks.breach(tx, run_out, now)
+    if unheard := of_kind.get(PRESENCE_TIMER):
+        await presence.lose(tx, unheard, configurations, now)
+    if WRAP_UP_TIMER in of_kind or HOLD_TIMER in of_kind:
+        await store.wake(tx)
     return len(due)

@@ -24,7 +24,7 @@ from antiphon.clock import Clock
 from antiphon.contracts.agents import Presence
 from antiphon.database import AnyRow, insert_rows
 from antiphon.problems import Problem, not_found
-from routing import store
+from routing import staff, store
 from routing.evaluator import LENGTH, framed
 
 LOG = logs.get(__name__)
@@ -163,7 +163,7 @@ async def run_next(engine: AsyncEngine, clock: Clock) -> bool:
 
 async def _run(engine: AsyncEngine, trial: AnyRow, clock: Clock) -> dict[str, Any]:
     async with engine.connect() as connection:
-        agents = await store.agents(connection)
+        agents = await staff.agents(connection)
     on_shift = [agent for agent, row in agents.items() if row.presence != Presence.OFFLINE]
     async with _evaluator() as process:
         given = {"source": trial.source, "on_shift": on_shift, "now": clock()}

@@ -11,7 +11,7 @@ from antiphon.contracts.work import SkillNeed
 
 
 class Presence(StrEnum):
-    """Whether work may be offered: only to the available."""
+    """How an agent can stand unless the organisation lists its own; `not-responding` and `offline` are always there."""
 
     AVAILABLE = "available"
     BUSY = "busy"
@@ -61,7 +61,7 @@ class AgentPresenceChanged(AgentEvent):
 
 
 class AgentSkillsChanged(AgentEvent):
-    """Operations changed what an agent can do."""
+    """Operations changed what an agent can do: skills or queues."""
 
     type: ClassVar[str] = "agent.skills-changed.v1"
 

@@ -72,6 +72,7 @@ TOPICS: dict[str, Topic] = {
                 work.WorkOfferTimedOut,
                 work.WorkRequeued,
                 work.WorkTransferred,
+                work.WorkReprioritised,
                 work.WorkCompleted,
                 work.SlaStarted,
                 work.SlaMet,

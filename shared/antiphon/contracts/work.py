@@ -147,6 +147,16 @@ class WorkTransferred(WorkEvent):
     note: str | None = None
 
 
+class WorkReprioritised(WorkEvent):
+    """A person made the work more or less urgent."""
+
+    type: ClassVar[str] = "work.reprioritised.v1"
+
+    by: Actor
+    previous: int
+    reason: str | None = None
+
+
 class WorkCompleted(WorkEvent):
     """Nothing more is to be done for now."""
 

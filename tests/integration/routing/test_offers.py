@@ -73,7 +73,8 @@ class Desk:
 
     async def decline(self, offer: UUID, agent: str) -> None:
         async with self.engine.begin() as tx:
-            await offers.decline(tx, offer, agent, "busy", self.now)
+            force = await self.configurations.in_force(tx, self.now.date())
+            await offers.decline(tx, offer, agent, force, "busy", self.now)
 
     async def rows(self, query: str, **given: Any) -> list[Any]:
         async with self.engine.connect() as connection:
@@ -177,8 +178,8 @@ async def test_05_an_offer_that_nobody_answers_ends_once_and_the_next_agent_is_t
     assert sorted(await asyncio.gather(desk.fire(), desk.fire(), desk.fire())) == [0, 0, 1]
     (after,) = await desk.rows("select * from work_item")
     assert (after.state, after.queued_at, after.attempts) == ("queued", work.queued_at, 1)
-    (agent,) = await desk.rows("select presence from agent where agent_id = :a", a=silent)
-    assert agent.presence == "not-responding"
+    (agent,) = await desk.rows("select presence, missed from agent where agent_id = :a", a=silent)
+    assert (agent.presence, agent.missed) == ("available", 1)
     await desk.assign()
     (other,) = await desk.pending()
     assert other != silent

@@ -5,27 +5,55 @@ from fastapi import APIRouter
 from antiphon.contracts.agents import Presence
 from antiphon.pages import Page
 from antiphon.problems import not_found, problems
-from routing import presence, store
-from routing.api.views import AgentOnly, AgentView, NewPresence, Overseer, Routing, Supervisor, agent_view
+from routing import presence, staff
+from routing.api.views import (
+    AgentOnly,
+    AgentView,
+    Heard,
+    NewPresence,
+    Overseer,
+    Routing,
+    Supervisor,
+    agent_view,
+)
 
 
 def add(routes: APIRouter, at: Routing) -> None:
     """Adds the routes."""
 
-    @routes.put("/agents/me/presence", tags=["agents"], responses=problems(400))
+    @routes.put("/agents/me/presence", tags=["agents"], responses=problems(400, 403))
     async def set_my_presence(given: NewPresence, who: AgentOnly) -> AgentView:
-        """I am here, busy, away, or gone. Who goes offline loses no work: it returns to its place."""
+        """I am here, busy, away, or gone: what the organisation lists. It ends wrapping up.
+
+        Who goes offline loses no work: it returns to its place.
+        """
         async with at.engine.begin() as tx:
             agent = await at.agent(tx, who)
-            await presence.set_presence(tx, agent, Presence(given.presence), "set by the agent", at.clock())
-            return agent_view(agent, (await store.agents(tx)).get(agent.id))
+            chosen = presence.choosable((await at.force(tx)).configuration, given.presence)
+            await presence.set_presence(tx, agent, chosen, "set by the agent", at.clock())
+            return agent_view(agent, (await staff.agents(tx)).get(agent.id))
+
+    @routes.post("/agents/me/heartbeat", tags=["agents"])
+    async def heartbeat(who: AgentOnly) -> Heard:
+        """My desktop is there. Once it has begun to say so, I am offline when it falls silent for too long.
+
+        It does not bring back who is offline: the answer says how I stand.
+        """
+        async with at.engine.begin() as tx:
+            row = await staff.heartbeat(tx, who.subject)
+            if row is not None:
+                return Heard(agent_id=row.agent_id, presence=row.presence, since=row.since)
+            agent = await at.agent(tx, who)
+            row = (await staff.agents(tx)).get(agent.id)
+            since = row.since if row else None
+            return Heard(agent_id=agent.id, presence=Presence.OFFLINE, since=since)
 
     @routes.get("/agents/me", tags=["agents"])
     async def get_me(who: AgentOnly) -> AgentView:
         """How the organisation knows me, and how I stand."""
         async with at.engine.connect() as connection:
             agent = await at.agent(connection, who)
-            return agent_view(agent, (await store.agents(connection)).get(agent.id))
+            return agent_view(agent, (await staff.agents(connection)).get(agent.id))
 
     @routes.get("/agents", tags=["agents"])
     async def list_agents(who: Overseer) -> Page[AgentView]:
@@ -33,20 +61,20 @@ def add(routes: APIRouter, at: Routing) -> None:
         del who
         async with at.engine.connect() as connection:
             known = (await at.force(connection)).configuration.agents
-            rows = await store.agents(connection)
+            rows = await staff.agents(connection)
         return Page(
             items=[agent_view(agent, rows.get(agent.id)) for agent in sorted(known, key=lambda a: a.name)],
             next=None,
         )
 
-    @routes.put("/agents/{agent_id}/presence", tags=["agents"], responses=problems(400, 404))
+    @routes.put("/agents/{agent_id}/presence", tags=["agents"], responses=problems(400, 403, 404))
     async def set_presence(agent_id: str, given: NewPresence, who: Supervisor) -> AgentView:
         """A supervisor sets an agent's presence, e.g. logs them off."""
         async with at.engine.begin() as tx:
-            agent = (await at.force(tx)).configuration.agents_by_id.get(agent_id)
+            configuration = (await at.force(tx)).configuration
+            agent = configuration.agents_by_id.get(agent_id)
             if agent is None:
                 raise not_found("agent")
-            await presence.set_presence(
-                tx, agent, Presence(given.presence), f"set by supervisor {who.subject}", at.clock()
-            )
-            return agent_view(agent, (await store.agents(tx)).get(agent.id))
+            chosen = presence.choosable(configuration, given.presence)
+            await presence.set_presence(tx, agent, chosen, f"set by supervisor {who.subject}", at.clock())
+            return agent_view(agent, (await staff.agents(tx)).get(agent.id))

@@ -5,21 +5,23 @@ from typing import Annotated, Literal, NamedTuple
 from uuid import UUID
 
 from fastapi import Depends, Header, Query
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from antiphon.access import STAFF, Identity, Role, require
 from antiphon.changes import ChangeFeed
 from antiphon.clock import Clock
 from antiphon.contracts.agents import Presence
+from antiphon.contracts.base import known
 from antiphon.database import AnyRow
 from antiphon.problems import Problem
 from antiphon.web import Body, Words
-from routing import explain
+from routing import explain, staff
 from routing.configurations import Configurations, InForce
 from routing.desk import Work
 from routing.domain.reach import Kind
 from routing.domain.sections.agents import Agent
+from routing.domain.sections.agents_policy import WHOLE
 from routing.live import Live
 
 AgentOnly = Annotated[Identity, Depends(require(Role.AGENT))]
@@ -36,17 +38,30 @@ Reason = Annotated[Words, StringConstraints(min_length=1, max_length=2000, strip
 Match = Annotated[str | None, Header(alias="If-Match", max_length=50)]
 
 
+def _units(given: int) -> int | None:
+    return None if given >= WHOLE else given
+
+
 class AgentView(BaseModel):
     """An agent: whether they are there, and how much they hold."""
 
     agent_id: str
     name: str
-    presence: Presence
+    presence: Annotated[str, known(Presence)]
     since: datetime | None
+    wrap_up_until: datetime | None = Field(None, description="No work is offered until then.")
     queues: list[str]
     skills: dict[str, int]
     capacity: int
-    load: int
+    load: int = Field(description="Units of capacity that offers and accepted work take.")
+
+
+class Heard(BaseModel):
+    """How the agent stands, whose desktop was just heard of."""
+
+    agent_id: str
+    presence: Annotated[str, known(Presence)]
+    since: datetime | None
 
 
 class WorkView(BaseModel):
@@ -68,6 +83,9 @@ class WorkView(BaseModel):
     due_at: datetime | None
     agent_id: str | None
     attempts: int
+    units: Annotated[int | None, BeforeValidator(_units)] = Field(
+        description="Units of capacity that it takes; null: all of an agent's."
+    )
     changed_at: datetime
     completed_at: datetime | None
 
@@ -90,9 +108,13 @@ class WorkWhole(WorkView):
 
 
 class NewPresence(Body):
-    """Whether work may be offered: only to the available."""
+    """One of the presences that the organisation lists; work is offered in those that are routable."""
 
-    presence: Literal["available", "busy", "away", "offline"]
+    presence: Words = Field(
+        max_length=100,
+        examples=["available"],
+        description="Unless listed otherwise: available, busy, away, offline.",
+    )
 
 
 class Decline(Body):
@@ -107,6 +129,26 @@ class Transfer(Body):
     queue: Words | None = Field(None, max_length=100)
     agent_id: Words | None = Field(None, max_length=100)
     note: Reason | None = None
+
+
+class Assignment(Body):
+    """To whom, and why."""
+
+    agent_id: Words = Field(max_length=100)
+    reason: Reason | None = None
+
+
+class TakeBack(Body):
+    """Why."""
+
+    reason: Reason
+
+
+class Urgency(Body):
+    """How urgent it is: 0 to 100, higher first, among work that is due at the same time."""
+
+    priority: int = Field(ge=0, le=100, strict=True)
+    reason: Reason | None = None
 
 
 class Completion(Body):
@@ -185,12 +227,13 @@ def agent_view(agent: Agent, row: AnyRow | None) -> AgentView:
     return AgentView(
         agent_id=agent.id,
         name=agent.name,
-        presence=Presence(row.presence) if row else Presence.OFFLINE,
+        presence=row.presence if row else Presence.OFFLINE.value,
         since=row.since if row else None,
+        wrap_up_until=row.wrap_up_until if row else None,
         queues=agent.queues,
         skills=agent.skills,
         capacity=agent.capacity,
-        load=row.load if row else 0,
+        load=staff.shown_load(row.load, agent.capacity) if row else 0,
     )
 
 

@@ -62,11 +62,12 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         async with at.engine.begin() as tx:
             return work_view(await offers.accept(tx, offer_id, who.subject, at.clock()))
 
-    @routes.post("/offers/{offer_id}/decline", tags=["offers"], responses=problems(400, 404, 409))
+    @routes.post("/offers/{offer_id}/decline", tags=["offers"], responses=problems(400, 403, 404, 409))
     async def decline(offer_id: UUID, given: Decline, who: AgentOnly) -> WorkView:
         """I don't: it goes back to its place, and others are asked before I am again."""
         async with at.engine.begin() as tx:
-            return work_view(await offers.decline(tx, offer_id, who.subject, given.reason, at.clock()))
+            force = await at.force(tx)
+            return work_view(await offers.decline(tx, offer_id, who.subject, force, given.reason, at.clock()))
 
     @routes.get("/work", tags=["work"], responses=problems(400))
     async def list_work(
@@ -122,7 +123,13 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
             anyones = who.has(Role.SUPERVISOR)
             return work_view(
                 await handling.complete(
-                    tx, work_item_id, who.actor(), given.reason, anyones=anyones, now=at.clock()
+                    tx,
+                    work_item_id,
+                    who.actor(),
+                    await at.force(tx),
+                    given.reason,
+                    anyones=anyones,
+                    now=at.clock(),
                 )
             )
 

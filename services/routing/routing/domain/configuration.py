@@ -7,9 +7,11 @@ from pydantic import ConfigDict
 
 from antiphon.organisation import ConfigurationError, Document, Organisation
 from routing.domain.rules import Condition
-from routing.domain.sections import agents, calendars, queues, rules, service_levels
+from routing.domain.sections import agents, agents_policy, calendars, presences, queues, rules, service_levels
 from routing.domain.sections.agents import Agent
+from routing.domain.sections.agents_policy import AgentsPolicy, Units
 from routing.domain.sections.calendars import Calendar
+from routing.domain.sections.presences import USUAL, PresenceKind
 from routing.domain.sections.queues import Queue
 from routing.domain.sections.rules import Rule
 from routing.domain.sections.service_levels import SlaPolicy
@@ -25,6 +27,9 @@ class Configuration(Organisation):
     skills: dict[str, str] = {}
     queues: dict[str, Queue]
     agents: list[Agent] = []
+    channel_units: dict[str, Units] = {}
+    presences: list[PresenceKind] = USUAL
+    agents_policy: AgentsPolicy = AgentsPolicy()
     rules: list[Rule]
 
     @cached_property
@@ -37,6 +42,25 @@ class Configuration(Organisation):
         """Agents by their id."""
         return {agent.id: agent for agent in self.agents}
 
+    @cached_property
+    def presences_by_id(self) -> Mapping[str, PresenceKind]:
+        """How an agent can stand, by id; `not-responding` and `offline` are always there."""
+        return presences.complete(self.presences)
+
+    @cached_property
+    def routable(self) -> frozenset[str]:
+        """The presences in which work may be offered."""
+        return frozenset(kind.id for kind in self.presences if kind.routable)
+
+    def units(self, channel: str) -> int:
+        """The units of capacity that work from a channel takes."""
+        return self.channel_units.get(channel, 1)
+
+    def may_decline(self, queue: str) -> bool:
+        """Whether offers of a queue may be declined."""
+        told = self.queues[queue].may_decline
+        return self.agents_policy.may_decline if told is None else told
+
 
 def read(source: str, name: str = "organisation") -> Configuration:
     """The configuration in a YAML text. Raises ConfigurationError with everything that is wrong, each at its place."""
@@ -48,6 +72,8 @@ def read(source: str, name: str = "organisation") -> Configuration:
         *queues.faults(document, c.queues, c.sla_policies),
         *agents.faults(document, c.agents, c.queues, c.skills),
         *rules.faults(document, c.rules, c.queues, c.sla_policies, c.skills, c.agents_by_id),
+        *agents_policy.faults(document, c.channel_units),
+        *presences.faults(document, c.presences),
     ]
     if faults:
         raise ConfigurationError(name, sorted(faults))

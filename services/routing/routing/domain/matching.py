@@ -1,6 +1,6 @@
 """Who gets which work: the most urgent item first, each to the best agent who can take it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -21,6 +21,8 @@ class Waiting(NamedTuple):
     refused: Mapping[str, datetime]
     preferred: str | None = None
     prefers: Mapping[str, int] = {}
+    units: int = 1
+    hold_until: datetime | None = None
 
 
 class Candidate(NamedTuple):
@@ -45,13 +47,25 @@ def lacking(item: Waiting, agent: Candidate) -> list[str]:
     return [f"{skill} {level}" for skill, level in item.needs.items() if agent.skills.get(skill, 0) < level]
 
 
+def taken(item: Waiting, agent: Candidate) -> int:
+    """The units that the item takes of the agent: all they have when it is worth more than that."""
+    return max(1, min(item.units, agent.free + agent.load))
+
+
+def held_for(item: Waiting, agents: Iterable[Candidate], free: Mapping[str, int], now: datetime) -> bool:
+    """Whether the item still waits for its preferred agent, who is there but has no room now."""
+    if item.hold_until is None or item.hold_until <= now or item.preferred in item.refused:
+        return False
+    return any(a.agent_id == item.preferred and free[a.agent_id] < taken(item, a) for a in agents)
+
+
 def why_not(item: Waiting, agent: Candidate) -> str | None:
     """Why an available agent can't take the item; None when they can."""
     if item.queue not in agent.queues:
         return "not in this queue"
     if lacks := lacking(item, agent):
         return f"lacks {', '.join(lacks)}"
-    return "no capacity" if agent.free < 1 else None
+    return "no capacity" if agent.free < taken(item, agent) else None
 
 
 def match(
@@ -69,11 +83,13 @@ def match(
         asked = item.queue, tuple(item.needs.items())
         if asked not in suited:
             suited[asked] = [a for a in agents if item.queue in a.queues and not lacking(item, a)]
-        able = [a for a in suited[asked] if free[a.agent_id] > 0]
+        able = [a for a in suited[asked] if free[a.agent_id] >= taken(item, a)]
         fresh = [a for a in able if a.agent_id not in item.refused]
         # Somebody fresh who is only busy now is worth waiting for.
         others = any(a.agent_id not in item.refused for a in suited[asked])
         again = [] if others else [a for a in able if now - item.refused.get(a.agent_id, now) >= again_after]
+        if held_for(item, suited[asked], free, now):
+            continue
         if chosen := fresh or again:
             best = min(
                 chosen,
@@ -87,6 +103,6 @@ def match(
                 ),
             )
             pairs.append((item.work_item_id, best.agent_id))
-            free[best.agent_id] -= 1
-            load[best.agent_id] += 1
+            free[best.agent_id] -= taken(item, best)
+            load[best.agent_id] += taken(item, best)
     return pairs

@@ -17,6 +17,7 @@ class Agent(Section):
     queues: list[str]
     skills: dict[str, Level] = {}
     capacity: int = Field(3, ge=1, le=100)
+    auto_accept: bool = False
 
 
 def faults(

@@ -16,6 +16,10 @@ class Queue(Section):
     name: str
     sla_policy: str
     offer_timeout: Duration = Field(timedelta(seconds=30), ge=timedelta(seconds=1), le=timedelta(days=1))
+    auto_accept: bool = False
+    may_decline: bool | None = Field(None, description="As the policy of all agents says when not given.")
+    may_pick: bool = False
+    wrap_up: Duration | None = Field(None, le=timedelta(days=1))
 
 
 def faults(

@@ -1,6 +1,6 @@
 """What rules say about work beside where it goes: labels, and skills that are better and not needed.
 
-Revision ID: 0008
+Revision ID: 0012
 Revises: 0011
 """
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0008"
+revision = "0012"
 down_revision = "0011"
 branch_labels = None
 depends_on = None

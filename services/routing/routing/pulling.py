@@ -1,0 +1,120 @@
+"""Work that agents take themselves: the next that suits them, or one that they pick where its queue allows it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.contracts.agents import Presence
+from antiphon.contracts.work import WorkState
+from antiphon.database import AnyRow, fetch
+from antiphon.problems import Problem, not_found
+from routing import handling, staff, store
+from routing.assignment import MAX_PER_QUEUE, candidate, waiting
+from routing.configurations import InForce
+from routing.desk import Desk, Work, as_dict
+from routing.domain.matching import Candidate, Waiting, match, taken, why_not
+from routing.domain.sections.agents import Agent
+
+# Without locks, whoever holds them.
+_LOOK = text(store.WAITING.text.replace("for update skip locked", "")).bindparams(
+    bindparam("queues", type_=ARRAY(TEXT))
+)
+_TAKE = """
+    select w.* from unnest(:ids) with ordinality as o(id, place) join work_item w on w.work_item_id = o.id
+    where w.state = 'queued' and w.queue = any(:queues) order by o.place limit 1 for update of w
+"""
+_GIVEN = (bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True))), bindparam("queues", type_=ARRAY(TEXT)))
+_TAKE_FREE = text(f"{_TAKE} skip locked").bindparams(*_GIVEN)
+_TAKE_WAITING = text(_TAKE).bindparams(*_GIVEN)
+
+
+async def take_next(tx: AsyncConnection, force: InForce, agent: Agent, now: datetime) -> Work | None:
+    """Gives the agent the best waiting item that suits them, accepted; None when nothing does.
+
+    Of many who ask at once nobody gets what another got. Raises Problem 409 when they are offline or have no room.
+    """
+    await staff.lock(tx, [agent.id])
+    me = await _standing(tx, force, agent)
+    if me.free < 1:
+        raise _no_room(me)
+    queues = [queue for queue in agent.queues if queue in force.configuration.queues]
+    items = [waiting(row) for row in await fetch(tx, _LOOK, {"queues": queues, "limit": MAX_PER_QUEUE})]
+    ids = suitable(items, me, now)
+    if not ids:
+        return None
+    given = {"ids": ids, "queues": queues}
+    # What others hold this moment is passed over, unless it is all there is: they may let it go again.
+    found = await fetch(tx, _TAKE_FREE, given) or await fetch(tx, _TAKE_WAITING, given)
+    return await _given(tx, force, agent, as_dict(found[0]), now) if found else None
+
+
+async def pick(tx: AsyncConnection, force: InForce, agent: Agent, work_item_id: UUID, now: datetime) -> Work:
+    """Gives the agent the waiting item that they chose, accepted.
+
+    Raises Problem: 404 not of their queues, 403 its queue is not picked from, 409 it does not wait or they can't take it.
+    """
+    await staff.lock(tx, [agent.id])
+    work = await handling.locked(tx, work_item_id)
+    if work["queue"] not in agent.queues:
+        raise not_found("work item")
+    queue = force.configuration.queues.get(work["queue"])
+    if queue is None or not queue.may_pick:
+        name = queue.name if queue else work["queue"]
+        raise Problem(403, "Not allowed", f"Work of {name} is given out in its order, not picked.")
+    if work["state"] != WorkState.QUEUED:
+        told = {"state": work["state"], "agent_id": work["agent_id"]}
+        raise Problem(409, "Conflict", f"The work does not wait: it is {work['state']}.", **told)
+    me = await _standing(tx, force, agent)
+    why = why_not(waiting_of(work), me)
+    if why is not None:
+        raise _no_room(me) if why == "no capacity" else Problem(409, "Conflict", f"You can't take it: {why}.")
+    return await _given(tx, force, agent, work, now)
+
+
+def suitable(items: Sequence[Waiting], me: Candidate, now: datetime) -> list[UUID]:
+    """The items that suit an agent and that they have room for, best first; those that they refused are the last."""
+    by_id = {item.work_item_id: item for item in items}
+    room = me._replace(free=sum(item.units for item in items))
+    found = [by_id[found] for found, _ in match(items, [room], now, timedelta(0))]
+    fits = [item for item in found if taken(item, me) <= me.free and not _kept(item, me, now)]
+    return [item.work_item_id for item in sorted(fits, key=lambda item: me.agent_id in item.refused)]
+
+
+def _kept(item: Waiting, me: Candidate, now: datetime) -> bool:
+    return item.hold_until is not None and item.hold_until > now and item.preferred != me.agent_id
+
+
+def waiting_of(work: Work) -> Waiting:
+    """A work item's row as the matching sees it, asked by nobody yet."""
+    return Waiting(
+        work["work_item_id"], work["queue"], work["skills"], work["due_at"], work["priority"], work["queued_at"], {},
+        units=work["units"],
+    )  # fmt: skip
+
+
+async def _standing(tx: AsyncConnection, force: InForce, agent: Agent) -> Candidate:
+    there = set(force.configuration.presences_by_id) - {Presence.OFFLINE.value}
+    found: Sequence[AnyRow] = await staff.available(tx, [agent.id], there)
+    if not found:
+        raise Problem(409, "Conflict", "You are offline: say that you are there first.")
+    return candidate(agent, found[0], None)
+
+
+def _no_room(me: Candidate) -> Problem:
+    capacity = me.free + me.load
+    held = staff.shown_load(me.load, capacity)
+    return Problem(409, "Conflict", f"You have no room for it: you hold {held} of {capacity} units.")
+
+
+async def _given(tx: AsyncConnection, force: InForce, agent: Agent, work: Work, now: datetime) -> Work:
+    desk = Desk(now)
+    handling.give(desk, work, agent, force.configuration.queues[work["queue"]], at_once=True)
+    await desk.write(tx)
+    # Who asks for more is ready for it.
+    await staff.end_wrap_up(tx, [agent.id])
+    return work

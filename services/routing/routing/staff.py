@@ -1,0 +1,199 @@
+"""Who works here, as the record tells it, and the rows of who is there. Lock agents before work, in the order of ids."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon import outbox
+from antiphon.contracts.agents import (
+    AgentCapacityChanged,
+    AgentEvent,
+    AgentFacts,
+    AgentSkillsChanged,
+    Presence,
+)
+from antiphon.contracts.envelope import encode
+from antiphon.contracts.work import SkillNeed
+from antiphon.database import AnyRow, Writes, as_json, fetch, recordset
+from antiphon.organisation import ConfigurationError
+from routing import store
+from routing.domain.configuration import Configuration, read
+from routing.domain.sections.agents import Agent
+from routing.domain.sections.agents_policy import WHOLE
+
+SOURCE = "routing"
+PRESENCE_TIMER = "presence-lost"
+
+_IDS = bindparam("ids", type_=ARRAY(TEXT))
+_SUBJECTS = bindparam("subjects", type_=ARRAY(PG_UUID(as_uuid=True)))
+# Timers are known by a UUID: an agent's is made from their id.
+_SUBJECT = "cast(md5(agent_id) as uuid)"
+_LOCK = "select * from agent where agent_id = any(:ids) order by agent_id for no key update"
+_LOCK_ALL = text(_LOCK).bindparams(_IDS)
+_LOCK_IDLE = text(f"{_LOCK} skip locked").bindparams(_IDS)
+_AGENTS = text(
+    """
+    select a.agent_id, a.presence, a.since, a.idle_since, coalesce(h.load, 0) as load, u.until as wrap_up_until
+    from agent a
+    left join (select agent_id, sum(units) as load from work_item where state in ('offered', 'accepted')
+               group by agent_id) h using (agent_id)
+    left join wrap_up u using (agent_id)
+    """
+)
+_AVAILABLE = text(
+    """
+    select a.agent_id, a.presence, a.since, a.idle_since, u.until as wrap_up_until, (
+        select coalesce(sum(w.units), 0) from work_item w
+        where w.agent_id = a.agent_id and w.state in ('offered', 'accepted')
+    ) as load
+    from agent a left join wrap_up u using (agent_id) where a.agent_id = any(:ids) and a.presence = any(:routable)
+    """
+).bindparams(bindparam("ids", type_=ARRAY(TEXT)), bindparam("routable", type_=ARRAY(TEXT)))
+_LOADS = text(
+    "select agent_id, sum(units) as load from work_item "
+    "where agent_id = any(:ids) and state in ('offered', 'accepted') group by agent_id"
+).bindparams(_IDS)
+_READY = text("delete from wrap_up where agent_id = any(:ids)").bindparams(_IDS)
+# The timer is due at once: only who fires it knows the policy, and sets it again for when presence is lost.
+_HEARTBEAT = text(
+    f"""
+    with heard as (
+        update agent set heard_at = clock_timestamp() where agent_id = :agent and presence <> 'offline' returning *
+    ), watched as (
+        insert into timer (kind, subject, due_at)
+        select '{PRESENCE_TIMER}', {_SUBJECT}, now() from heard on conflict do nothing
+    )
+    select agent_id, presence, since from heard
+    """
+)
+_WATCHED = text(
+    f"""
+    select agent_id, {_SUBJECT} as subject from agent
+    where {_SUBJECT} = any(:subjects) and heard_at is not null and presence <> 'offline'
+    """
+).bindparams(_SUBJECTS)
+_HEARD = text(
+    """
+    select agent_id, heard_at + cast(:within as interval) as lost_at,
+        heard_at + cast(:within as interval) <= clock_timestamp() as lost, clock_timestamp() as at
+    from agent where agent_id = any(:ids) and presence <> 'offline' and heard_at is not null
+    order by agent_id for no key update skip locked
+    """
+).bindparams(_IDS)
+_ANSWERED = text("update agent set missed = 0 where agent_id = :agent and missed > 0")
+_MISSED = text(
+    f"""
+    update agent a set missed = a.missed + r.missed from {recordset([store.AGENT.c.agent_id, store.AGENT.c.missed])} r
+    where a.agent_id = r.agent_id returning a.agent_id, a.presence, a.missed
+    """
+)
+
+
+async def lock(tx: AsyncConnection, ids: Collection[str]) -> dict[str, AnyRow]:
+    """The rows of these agents, locked: until the transaction ends nobody else gives them work or sees them go."""
+    return {row.agent_id: row for row in await fetch(tx, _LOCK_ALL, {"ids": sorted(ids)})}
+
+
+async def lock_idle(tx: AsyncConnection, ids: Collection[str]) -> set[str]:
+    """`lock` for those whom no other transaction holds: which they are."""
+    return {row.agent_id for row in await fetch(tx, _LOCK_IDLE, {"ids": sorted(ids)})}
+
+
+async def loads(tx: AsyncConnection, ids: Collection[str]) -> dict[str, int]:
+    """The units that these agents hold; who holds nothing is not named."""
+    return {row.agent_id: row.load for row in await fetch(tx, _LOADS, {"ids": sorted(ids)})}
+
+
+async def agents(tx: AsyncConnection) -> dict[str, AnyRow]:
+    """Agents heard of: presence, since when, and the units of work they hold, counted from the work itself."""
+    return {row.agent_id: row for row in await fetch(tx, _AGENTS, {})}
+
+
+async def available(tx: AsyncConnection, ids: Sequence[str], routable: Collection[str]) -> Sequence[AnyRow]:
+    """Which of these agents may be offered work: since when they are idle, units they hold, wrapping up until."""
+    return await fetch(tx, _AVAILABLE, {"ids": list(ids), "routable": list(routable)})
+
+
+async def end_wrap_up(tx: AsyncConnection, ids: Collection[str]) -> None:
+    """They are ready for more, however long they still might have taken."""
+    await fetch(tx, _READY, {"ids": sorted(ids)})
+
+
+async def heartbeat(tx: AsyncConnection, agent_id: str) -> AnyRow | None:
+    """Notes that the agent's desktop is there; how the agent stands, or None when they are offline."""
+    return next(iter(await fetch(tx, _HEARTBEAT, {"agent": agent_id})), None)
+
+
+async def watched(tx: AsyncConnection, subjects: Collection[UUID]) -> dict[str, UUID]:
+    """Agents whose presence is kept by a heartbeat, of those that these timers are about: the timer's subject by id."""
+    return {row.agent_id: row.subject for row in await fetch(tx, _WATCHED, {"subjects": list(subjects)})}
+
+
+async def heard(tx: AsyncConnection, ids: Collection[str], within: timedelta) -> dict[str, AnyRow]:
+    """Those of them whom nobody else holds, locked: whether presence is lost, else when it would be."""
+    rows = await fetch(tx, _HEARD, {"ids": sorted(ids), "within": within})
+    return {row.agent_id: row for row in rows}
+
+
+async def answered(tx: AsyncConnection, agent_id: str) -> None:
+    """The agent answered an offer: what they missed before is forgotten."""
+    await fetch(tx, _ANSWERED, {"agent": agent_id})
+
+
+async def missed(tx: AsyncConnection, offers: Sequence[str]) -> Sequence[AnyRow]:
+    """Offers that these agents missed, one name an offer: how many in a row it makes for each."""
+    rows = [{"agent_id": agent, "missed": offers.count(agent)} for agent in sorted(set(offers))]
+    return await fetch(tx, _MISSED, {"rows": as_json(rows)})
+
+
+def set_wrap_ups(writes: Writes, until: Mapping[str, datetime]) -> None:
+    """Agents (by id) who are not offered work until then; who wraps up already does so until the later time."""
+    rows = [{"agent_id": agent, "until": until[agent]} for agent in sorted(until)]
+    then = "on conflict (agent_id) do update set until = greatest(wrap_up.until, excluded.until)"
+    writes.insert(store.WRAP_UP, rows, then=then)
+
+
+def shown_load(load: int, capacity: int) -> int:
+    """Units held, as people are told: who has work that takes a whole agent is full."""
+    return capacity if load >= WHOLE else load
+
+
+def agent_facts(agent: Agent, presence: str, load: int) -> AgentFacts:
+    """An agent as events tell it."""
+    return AgentFacts(
+        agent_id=agent.id,
+        name=agent.name,
+        presence=presence,
+        skills=[SkillNeed(skill=skill, level=level) for skill, level in agent.skills.items()],
+        queues=agent.queues,
+        capacity=agent.capacity,
+        load=shown_load(load, agent.capacity),
+    )
+
+
+async def tell_changed(tx: AsyncConnection, before: str | None, after: Configuration, now: datetime) -> None:
+    """Tells whose skills or queues, and whose capacity, changed since a source; nothing when that can't be read."""
+    try:
+        known = (read(before) if before is not None else after).agents_by_id
+    except ConfigurationError:
+        return
+    others = [agent for agent in after.agents if agent != known.get(agent.id)]
+    if not others:
+        return
+    ids = [agent.id for agent in others]
+    rows, held = await lock(tx, ids), await loads(tx, ids)
+    events: list[AgentEvent] = []
+    for agent in others:
+        was = known.get(agent.id)
+        presence = rows[agent.id].presence if agent.id in rows else Presence.OFFLINE.value
+        told = agent_facts(agent, presence, held.get(agent.id, 0))
+        if was is None or (was.skills, was.queues) != (agent.skills, agent.queues):
+            events.append(AgentSkillsChanged(agent=told, at=now))
+        if was is None or was.capacity != agent.capacity:
+            events.append(AgentCapacityChanged(agent=told, at=now))
+    await outbox.publish(tx, [encode(event, source=SOURCE, time=now) for event in events])

@@ -1,0 +1,146 @@
+"""The floor: agents of an organisation that sets what they may do, on routing without its doors."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import yaml
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from antiphon.contracts.base import Actor
+from antiphon.contracts.work import WorkState
+from antiphon.database import AnyRow
+from antiphon.problems import Problem
+from deploy.site import EXAMPLE
+from routing import explain, handling, pulling, store
+from routing.configurations import InForce
+from tests.integration.routing.test_offers import Desk
+
+BOSS = Actor(kind="supervisor", id="sam", name="Sam Okafor")
+Json = dict[str, Any]
+Changed = Callable[[Json], object]
+
+
+def written(*changed: Changed) -> str:
+    """The example organisation with these changes."""
+    organisation: Json = yaml.safe_load(EXAMPLE.read_text())
+    for change in changed:
+        change(organisation)
+    return yaml.safe_dump(organisation, sort_keys=False)
+
+
+def queue(name: str, **given: Any) -> Changed:
+    """Sets what a queue can set."""
+    return lambda organisation: organisation["queues"][name].update(given)
+
+
+def agent(name: str, **given: Any) -> Changed:
+    """Sets what an agent can do."""
+
+    def change(organisation: Json) -> None:
+        next(one for one in organisation["agents"] if one["id"] == name).update(given)
+
+    return change
+
+
+def section(name: str, given: Any) -> Changed:
+    """Sets a section."""
+    return lambda organisation: organisation.update({name: given})
+
+
+class Floor(Desk):
+    """What agents and supervisors do; a refusal is returned as its status and words."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        super().__init__(engine)
+        self.refused: list[tuple[int, str]] = []
+
+    async def organise(self, *changed: Changed) -> None:
+        async with self.engine.begin() as tx:
+            await self.configurations.load(tx, written(*changed), "council.yaml", "test", self.now)
+
+    async def force(self, tx: AsyncConnection) -> InForce:
+        return await self.configurations.in_force(tx, self.now.date())
+
+    async def take_next(self, who: str) -> UUID | int | None:
+        """The item that they got, None when there is none for them, the status of a refusal."""
+        try:
+            async with self.engine.begin() as tx:
+                force = await self.force(tx)
+                work = await pulling.take_next(tx, force, force.configuration.agents_by_id[who], self.now)
+                return work["work_item_id"] if work else None
+        except Problem as problem:
+            return self._refused(problem)
+
+    async def pick(self, who: str, work: UUID) -> int:
+        try:
+            async with self.engine.begin() as tx:
+                force = await self.force(tx)
+                await pulling.pick(tx, force, force.configuration.agents_by_id[who], work, self.now)
+        except Problem as problem:
+            return self._refused(problem)
+        return 200
+
+    async def give(self, who: str, work: UUID) -> int:
+        try:
+            async with self.engine.begin() as tx:
+                force = await self.force(tx)
+                known = force.configuration.agents_by_id[who]
+                await handling.assign(tx, work, BOSS, force, known, "knows the case", self.now)
+        except Problem as problem:
+            return self._refused(problem)
+        return 200
+
+    async def take_back(self, work: UUID) -> int:
+        try:
+            async with self.engine.begin() as tx:
+                await handling.take_back(tx, work, BOSS, "too much on one desk", self.now)
+        except Problem as problem:
+            return self._refused(problem)
+        return 200
+
+    async def reprioritise(self, work: UUID, priority: int) -> None:
+        async with self.engine.begin() as tx:
+            await handling.reprioritise(tx, work, BOSS, priority, None, self.now)
+
+    async def complete(self, who: str, work: UUID) -> None:
+        async with self.engine.begin() as tx:
+            by, force = Actor(kind="agent", id=who), await self.force(tx)
+            await handling.complete(tx, work, by, force, "a call settled it", anyones=False, now=self.now)
+
+    async def works(self) -> dict[str, AnyRow]:
+        """Work by its case's reference."""
+        return {row.case_reference: row for row in await self.rows("select * from work_item")}
+
+    async def accept_all(self) -> None:
+        for who, offers in (await self.pending()).items():
+            for offer in offers:
+                assert await self.accept(offer, who) == 200
+
+    async def told(self, event_type: str) -> int:
+        """How many events of a type wait to be published."""
+        found = await self.rows("select 1 from outbox where headers like :t", t=f"%{event_type}%")
+        return len(found)
+
+    async def why(self, reference: str) -> Json:
+        """The explanation of a case's open work item, or of one that is completed."""
+        async with self.engine.begin() as tx:
+            newest = store.WORK.select().order_by(store.WORK.c.completed_at.desc()).limit(1)
+            row = (await tx.execute(newest.where(store.WORK.c.case_reference == reference))).one()
+            return await explain.explain(tx, row, await self.force(tx), self.now)
+
+    async def make_due(self, kind: str) -> int:
+        """Timers of a kind are due, and fire: how many."""
+        async with self.engine.begin() as tx:
+            await tx.execute(
+                text("update timer set due_at = now() - interval '1 s' where kind = :k"), {"k": kind}
+            )
+        return await self.fire()
+
+    def _refused(self, problem: Problem) -> int:
+        self.refused.append((problem.status, str(problem)))
+        return problem.status
+
+
+QUEUED, OFFERED, ACCEPTED = WorkState.QUEUED, WorkState.OFFERED, WorkState.ACCEPTED
