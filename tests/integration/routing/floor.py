@@ -109,6 +109,18 @@ class Floor(Desk):
             by, force = Actor(kind="agent", id=who), await self.force(tx)
             await handling.complete(tx, work, by, force, "a call settled it", anyones=False, now=self.now)
 
+    async def complete_if_theirs(self, who: str, work: UUID) -> None:
+        try:
+            await self.complete(who, work)
+        except Problem as problem:
+            self._refused(problem)
+
+    async def decline_if_theirs(self, offer: UUID, who: str) -> None:
+        try:
+            await self.decline(offer, who)
+        except Problem as problem:
+            self._refused(problem)
+
     async def works(self) -> dict[str, AnyRow]:
         """Work by its case's reference."""
         return {row.case_reference: row for row in await self.rows("select * from work_item")}

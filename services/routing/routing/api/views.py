@@ -38,8 +38,8 @@ Reason = Annotated[Words, StringConstraints(min_length=1, max_length=2000, strip
 Match = Annotated[str | None, Header(alias="If-Match", max_length=50)]
 
 
-def _units(given: int) -> int | None:
-    return None if given >= WHOLE else given
+def _units(given: int | None) -> int | None:
+    return None if given is None or given >= WHOLE else given
 
 
 class AgentView(BaseModel):

@@ -1,0 +1,156 @@
+"""What agents and supervisors do by HTTP: who may, what is answered, and what a refusal says."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from antiphon.access import Access, Role
+from antiphon.changes import ChangeFeed
+from antiphon.web import create_app
+from deploy import keys
+from routing import api
+from tests.conftest import NewDatabase
+from tests.e2e.roles import ROLES
+from tests.integration.routing.floor import Floor, agent, queue, section
+from tests.integration.routing.test_offers import opened
+
+Ask = Callable[..., Awaitable[httpx.Response]]
+
+
+@pytest.fixture
+async def floor(new_database: NewDatabase) -> Floor:
+    made = Floor(await new_database("routing"))
+    await made.organise(queue("planning", may_pick=True), queue("rates", may_decline=False))
+    return made
+
+
+@pytest.fixture
+async def ask(floor: Floor, tmp_path: Path) -> AsyncIterator[Ask]:
+    access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(tmp_path)))
+    app = create_app(
+        title="t", service="routing", description="t", engine=floor.engine, access=access, package="routing"
+    )
+    app.include_router(
+        api.router(floor.engine, ChangeFeed(floor.engine), lambda: floor.now, floor.configurations)
+    )
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+
+        async def request(
+            who: str, verb: str, path: str, role: Role = Role.AGENT, **given: Any
+        ) -> httpx.Response:
+            token = keys.token(tmp_path, role=role, name=who, now=floor.now)
+            return await http.request(verb, path, headers={"Authorization": f"Bearer {token}"}, **given)
+
+        yield request
+
+
+async def test_an_agent_asks_for_the_next_until_nothing_waits_and_picks_where_they_may(
+    floor: Floor, ask: Ask
+) -> None:
+    await floor.hear(
+        opened(1, floor.now, waited=9), opened(2, floor.now), opened(3, floor.now, department="rates")
+    )
+    assert (await ask("farid", "POST", "/work/next")).status_code == 409
+    assert (await ask("farid", "PUT", "/agents/me/presence", json={"presence": "busy"})).status_code == 200
+    got = await ask("farid", "POST", "/work/next")
+    assert (got.status_code, got.json()["case_reference"], got.json()["state"]) == (200, "C-1", "accepted")
+    assert got.json()["units"] == 1
+    works = await floor.works()
+    picked = await ask("farid", "POST", f"/work/{works['C-2'].work_item_id}/pick")
+    assert (picked.status_code, picked.json()["agent_id"]) == (200, "farid")
+    again = await ask("farid", "POST", f"/work/{works['C-2'].work_item_id}/pick")
+    assert (again.status_code, again.json()["agent_id"]) == (409, "farid")
+    assert (await ask("farid", "POST", f"/work/{works['C-3'].work_item_id}/pick")).status_code == 404
+    nothing = await ask("farid", "POST", "/work/next")
+    assert (nothing.status_code, nothing.content) == (204, b"")
+    assert (await ask("nobody", "POST", "/work/next")).status_code == 403
+
+
+async def test_a_supervisor_assigns_reprioritises_and_takes_back(floor: Floor, ask: Ask) -> None:
+    await floor.hear(opened(1, floor.now))
+    at = f"/work/{(await floor.works())['C-1'].work_item_id}"
+    boss = Role.SUPERVISOR
+    assert (await ask("farid", "PUT", "/agents/me/presence", json={"presence": "away"})).status_code == 200
+    for verb, path, given in (
+        ("POST", f"{at}/assign", {"agent_id": "farid"}),
+        ("POST", f"{at}/take-back", {"reason": "a holiday"}),
+        ("PATCH", at, {"priority": 3}),
+    ):
+        assert (await ask("farid", verb, path, json=given)).status_code == 403
+    unknown = await ask("sam", "POST", f"{at}/assign", boss, json={"agent_id": "farida"})
+    assert (unknown.status_code, unknown.json()["errors"][0]["pointer"]) == (422, "/agent_id")
+    given = await ask(
+        "sam", "POST", f"{at}/assign", boss, json={"agent_id": "farid", "reason": "he knows her"}
+    )
+    assert (given.json()["state"], given.json()["agent_id"]) == ("accepted", "farid")
+    urgent = await ask("sam", "PATCH", at, boss, json={"priority": 99})
+    assert urgent.json()["priority"] == 99
+    assert (await ask("sam", "PATCH", at, boss, json={"priority": 101})).status_code == 422
+    back = await ask("sam", "POST", f"{at}/take-back", boss, json={"reason": "a holiday"})
+    assert (back.json()["state"], back.json()["agent_id"], back.json()["priority"]) == ("queued", None, 99)
+    refused = await ask("sam", "POST", f"{at}/take-back", boss, json={"reason": "a holiday"})
+    assert (refused.status_code, refused.json()["detail"]) == (409, "Nobody has the work: it is queued.")
+
+
+async def test_presence_is_one_of_the_list_and_a_heartbeat_says_how_one_stands(
+    floor: Floor, ask: Ask
+) -> None:
+    assert (await ask("elena", "POST", "/agents/me/heartbeat")).json()["presence"] == "offline"
+    wrong = await ask("elena", "PUT", "/agents/me/presence", json={"presence": "availible"})
+    assert wrong.status_code == 422
+    assert "did you mean 'available'?" in wrong.json()["errors"][0]["detail"]
+    silent = await ask("elena", "PUT", "/agents/me/presence", json={"presence": "not-responding"})
+    assert (silent.status_code, silent.json()["detail"]) == (
+        403,
+        "Not responding is not for people to choose.",
+    )
+    await ask("elena", "PUT", "/agents/me/presence", json={"presence": "available"})
+    assert (await ask("elena", "POST", "/agents/me/heartbeat")).json()["presence"] == "available"
+    assert (await ask("nobody", "POST", "/agents/me/heartbeat")).status_code == 403
+
+
+async def test_what_takes_a_whole_agent_and_wrapping_up_are_shown(floor: Floor, ask: Ask) -> None:
+    await floor.organise(
+        section("channel_units", {"email": "all"}),
+        queue("planning", wrap_up="2m"),
+        agent("elena", auto_accept=True),
+    )
+    await floor.hear(opened(1, floor.now))
+    await floor.present("elena")
+    assert await floor.assign() == 1
+    me = (await ask("elena", "GET", "/agents/me")).json()
+    assert (me["load"], me["capacity"], me["wrap_up_until"]) == (2, 2, None)
+    work = (await floor.works())["C-1"].work_item_id
+    assert (await ask("elena", "GET", f"/work/{work}")).json()["units"] is None
+    done = await ask("elena", "POST", f"/work/{work}/complete", json={"reason": "settled by phone"})
+    assert done.status_code == 200
+    me = (await ask("elena", "GET", "/agents/me")).json()
+    assert me["load"] == 0
+    assert me["wrap_up_until"] is not None
+    await ask("elena", "PUT", "/agents/me/presence", json={"presence": "available"})
+    assert (await ask("elena", "GET", "/agents/me")).json()["wrap_up_until"] is None
+
+
+async def test_an_offer_that_may_not_be_declined_is_refused_with_words(floor: Floor, ask: Ask) -> None:
+    await floor.hear(opened(1, floor.now, department="rates"))
+    await floor.present("amara")
+    await floor.assign()
+    (offer,) = (await floor.pending())["amara"]
+    refused = await ask("amara", "POST", f"/offers/{offer}/decline", json={"reason": "lunch"})
+    assert refused.status_code == 403
+    assert refused.json()["detail"] == "Work of Rates can't be declined: that is its policy."
+
+
+async def test_routes_let_in_whom_the_table_says(ask: Ask) -> None:
+    document = (await ask("sam", "GET", "/openapi.json")).json()
+    found = {
+        f"{verb.upper()} {path}": set(route["x-roles"])
+        for path, verbs in document["paths"].items()
+        for verb, route in verbs.items()
+        if "x-roles" in route
+    }
+    assert found == {route: {role.value for role in roles} for route, roles in ROLES["routing"].items()}
