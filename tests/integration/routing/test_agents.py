@@ -1,15 +1,19 @@
 """Who is there, how much they can take, and what their silence means."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+import yaml
 from sqlalchemy import text
 
 from antiphon.contracts.agents import Presence
 from antiphon.organisation import ConfigurationError
 from antiphon.problems import Problem
+from deploy.site import PROJECT
 from routing import presence, staff
 from routing.domain.configuration import read
+from routing.domain.sections.agents_policy import WHOLE
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import ACCEPTED, QUEUED, Floor, agent, queue, section, written
 from tests.integration.routing.test_offers import AGAIN, opened, settled
@@ -307,3 +311,31 @@ def test_what_agents_may_do_is_checked_with_its_place(name: str, given: object, 
         read(written(section(name, given)))
     fault = next(fault for fault in wrong.value.faults if told in fault.message)
     assert fault.line > 1
+
+
+async def test_the_guides_example_can_be_loaded_and_means_what_the_guide_says(floor: Floor) -> None:
+    guide = (PROJECT / "docs/guides/agents.md").read_text()
+    shown = yaml.safe_load(guide.split("```yaml\n")[1].split("```")[0])
+
+    def follow(organisation: dict[str, Any]) -> None:
+        planning = shown["queues"]["planning"]
+        others = [one for one in organisation["agents"] if one["id"] != "elena"]
+        organisation |= shown | {
+            "queues": organisation["queues"] | {"planning": planning},
+            "agents": [*shown["agents"], *others],
+        }
+
+    await floor.organise(follow)
+    async with floor.engine.begin() as tx:
+        configuration = (await floor.force(tx)).configuration
+    assert configuration.routable == {"available", "back-office"}
+    assert (configuration.units("phone"), configuration.units("email"), configuration.units("social")) == (
+        WHOLE,
+        2,
+        1,
+    )
+    assert (configuration.may_decline("planning"), configuration.may_decline("rates")) == (False, True)
+    usual = read(written())
+    assert usual.routable == {"available"}
+    assert set(usual.presences_by_id) == {"available", "busy", "away", "not-responding", "offline"}
+    assert usual.units("phone") == 1
