@@ -75,7 +75,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "POST /offers/{offer_id}/decline": (Role.AGENT,),
         "GET /work": STAFF,
         "GET /work/{work_item_id}": STAFF,
-        "POST /work/next": (Role.AGENT,),
+        "POST /agents/me/next": (Role.AGENT,),
         "POST /work/{work_item_id}/pick": (Role.AGENT,),
         "POST /work/{work_item_id}/assign": (Role.SUPERVISOR,),
         "POST /work/{work_item_id}/take-back": (Role.SUPERVISOR,),

@@ -75,7 +75,7 @@ async def explain(connection: AsyncConnection, work: AnyRow, force: InForce, now
     }
     item = Waiting(
         work.work_item_id, work.queue, work.skills, work.due_at, work.priority, work.queued_at, refused,
-        work.preferred, work.units, work.hold_until,
+        work.preferred, work.prefer_skills, work.units, work.hold_until,
     )  # fmt: skip
     candidates = [
         CandidateView(agent_id=agent.id, name=agent.name, why_not=_why(agent_id, item, force, present, now))

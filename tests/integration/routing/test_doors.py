@@ -54,9 +54,9 @@ async def test_an_agent_asks_for_the_next_until_nothing_waits_and_picks_where_th
     await floor.hear(
         opened(1, floor.now, waited=9), opened(2, floor.now), opened(3, floor.now, department="rates")
     )
-    assert (await ask("farid", "POST", "/work/next")).status_code == 409
+    assert (await ask("farid", "POST", "/agents/me/next")).status_code == 409
     assert (await ask("farid", "PUT", "/agents/me/presence", json={"presence": "busy"})).status_code == 200
-    got = await ask("farid", "POST", "/work/next")
+    got = await ask("farid", "POST", "/agents/me/next")
     assert (got.status_code, got.json()["case_reference"], got.json()["state"]) == (200, "C-1", "accepted")
     assert got.json()["units"] == 1
     works = await floor.works()
@@ -65,9 +65,9 @@ async def test_an_agent_asks_for_the_next_until_nothing_waits_and_picks_where_th
     again = await ask("farid", "POST", f"/work/{works['C-2'].work_item_id}/pick")
     assert (again.status_code, again.json()["agent_id"]) == (409, "farid")
     assert (await ask("farid", "POST", f"/work/{works['C-3'].work_item_id}/pick")).status_code == 404
-    nothing = await ask("farid", "POST", "/work/next")
+    nothing = await ask("farid", "POST", "/agents/me/next")
     assert (nothing.status_code, nothing.content) == (204, b"")
-    assert (await ask("nobody", "POST", "/work/next")).status_code == 403
+    assert (await ask("nobody", "POST", "/agents/me/next")).status_code == 403
 
 
 async def test_a_supervisor_assigns_reprioritises_and_takes_back(floor: Floor, ask: Ask) -> None:

@@ -24,7 +24,9 @@ NOTHING = {204: {"description": "Nothing waits that suits you."}}
 def add(routes: APIRouter, at: Routing) -> None:
     """Adds the routes."""
 
-    @routes.post("/work/next", tags=["work"], response_model=WorkView, responses={**NOTHING, **problems(409)})
+    @routes.post(
+        "/agents/me/next", tags=["work"], response_model=WorkView, responses={**NOTHING, **problems(409)}
+    )
     async def take_next(who: AgentOnly) -> WorkView | Response:
         """Give me the next: the best waiting item that suits me is mine at once; 409 when I am offline or full."""
         async with at.engine.begin() as tx:
