@@ -85,8 +85,8 @@ def address(run: str, customer: int) -> str:
 
 
 def phone(run: str, customer: int) -> str:
-    """A customer's number."""
-    return f"+614{int(run, 16) % 100:02}{customer:06}"
+    """A customer's number: no two runs share one, since a known number would join the case of the run before."""
+    return f"+49{1_000_000 + int(run, 16) % 9_000_000}{customer:06}"
 
 
 def plan(
