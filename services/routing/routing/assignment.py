@@ -3,14 +3,14 @@
 One pass runs at a time whatever the number of replicas (an advisory lock), each in a constant number of statements.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.database import AnyRow
-from routing import handling, staff, store
+from routing import handling, openness, staff, store
 from routing.configurations import Configurations
 from routing.desk import Desk, as_dict
 from routing.domain.configuration import Configuration
@@ -21,12 +21,18 @@ _ONE_PASS = 0x61736967  # "asig"
 MAX_PER_QUEUE = 200
 
 
-def candidate(agent: Agent, row: AnyRow, now: datetime | None) -> Candidate:
-    """An agent as the matching sees them. While they wrap up they have no room; `now` is None when that is to be over."""
+def candidate(
+    agent: Agent, row: AnyRow, now: datetime | None, given_out: Collection[str] | None = None
+) -> Candidate:
+    """An agent as the matching sees them, with those of their queues whose work is `given_out` (None: all).
+
+    While they wrap up they have no room; `now` is None when that is to be over.
+    """
     free = agent.capacity - row.load
     if now is not None and row.wrap_up_until is not None and row.wrap_up_until > now:
         free = min(free, 0)
-    return Candidate(agent.id, agent.queues, agent.skills, free, row.load, row.idle_since)
+    queues = [queue for queue in agent.queues if given_out is None or queue in given_out]
+    return Candidate(agent.id, queues, agent.skills, free, row.load, row.idle_since)
 
 
 async def assign(
@@ -38,11 +44,12 @@ async def assign(
     if not stands.mine or not stands.waiting:
         return 0  # another replica is at it, and was woken too; or all is offered
     known = force.configuration.agents_by_id
-    wanted = frozenset(stands.waiting)
+    given_out = openness.given_out(await openness.standings(tx, force, now))
+    wanted = given_out.intersection(stands.waiting)
     members = [agent.id for agent in known.values() if not wanted.isdisjoint(agent.queues)]
     routable = force.configuration.routable
     there = await staff.available(tx, members, routable)
-    everyone = [candidate(known[row.agent_id], row, now) for row in there]
+    everyone = [candidate(known[row.agent_id], row, now, given_out) for row in there]
     queues = sorted(wanted & {queue for agent in everyone if agent.free > 0 for queue in agent.queues})
     rows = await store.waiting(tx, queues, MAX_PER_QUEUE) if queues else []
     if not rows:

@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
 from antiphon.database import AnyRow
-from routing import staff, store
+from routing import openness, staff, store
 from routing.assignment import candidate
 from routing.configurations import InForce
 from routing.domain.matching import Waiting, why_not
+from routing.domain.openness import Standing
 
 
 class RuleOutcome(BaseModel):
@@ -77,6 +78,7 @@ async def explain(connection: AsyncConnection, work: AnyRow, force: InForce, now
         work.work_item_id, work.queue, work.skills, work.due_at, work.priority, work.queued_at, refused,
         work.preferred, work.prefer_skills, work.units, work.hold_until,
     )  # fmt: skip
+    stands = (await openness.standings(connection, force, now)).get(work.queue)
     candidates = [
         CandidateView(agent_id=agent.id, name=agent.name, why_not=_why(agent_id, item, force, present, now))
         for agent_id, agent in force.configuration.agents_by_id.items()
@@ -86,7 +88,8 @@ async def explain(connection: AsyncConnection, work: AnyRow, force: InForce, now
         "decision": DecisionView.model_validate(decision, from_attributes=True),
         "candidates": candidates,
         "offers": [PastOffer.model_validate(offer, from_attributes=True) for offer in offers],
-        "waiting_because": _held(item, work, candidates, now)
+        "waiting_because": _not_given_out(work, stands)
+        or _held(item, work, candidates, now)
         or _waiting_because(work, candidates, offers, force.configuration.presences_by_id, now),
     }
 
@@ -105,6 +108,10 @@ def _why(
     if reason is None and agent_id in item.refused:
         return "declined it, let it pass or lost it again: others are asked first"
     return reason
+
+
+def _not_given_out(work: AnyRow, stands: Standing | None) -> str | None:
+    return stands.why if stands is not None and work.state == WorkState.QUEUED else None
 
 
 def _held(item: Waiting, work: AnyRow, candidates: Sequence[CandidateView], now: datetime) -> str | None:

@@ -61,6 +61,8 @@ async def transfer(
     await withdraw(tx, desk, work, "transferred")
     before = work["queue"]
     changed: dict[str, Any] = {"state": WorkState.QUEUED, "agent_id": None, "hold_until": None}
+    if agent is not None and before not in force.configuration.queues:
+        changed["queue"] = force.configuration.fallback
     if queue is not None:
         changed |= {"queue": queue, "skills": {}, "prefer_skills": {}}
     desk.put(work, **changed)
@@ -97,8 +99,10 @@ async def assign(
         raise Problem(409, "Conflict", f"{agent.name} is offline: nobody would see the work.")
     desk = Desk(now)
     await withdraw(tx, desk, work, "assigned by a supervisor")
-    desk.put(work, state=WorkState.QUEUED, agent_id=None, hold_until=None)
-    desk.tell(WorkTransferred(work=facts(work), by=by, from_queue=work["queue"], note=reason))
+    before = work["queue"]
+    queue = before if before in force.configuration.queues else force.configuration.fallback
+    desk.put(work, state=WorkState.QUEUED, agent_id=None, hold_until=None, queue=queue)
+    desk.tell(WorkTransferred(work=facts(work), by=by, from_queue=before, note=reason))
     give(desk, work, agent, force.configuration.queues[work["queue"]], at_once=True)
     await desk.write(tx)
     return work

@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime, timedelta
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
@@ -15,8 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from antiphon.clock import Clock
 from antiphon.contracts.agents import Presence
+from antiphon.contracts.base import known
+from antiphon.contracts.queues import QueueState
 from antiphon.database import AnyRow
-from routing import staff, surges, tallies
+from routing import openness, staff, surges, tallies
 from routing.configurations import Configurations, InForce
 
 AS_OFTEN_AS = timedelta(seconds=1)
@@ -45,6 +48,10 @@ class QueueLive(BaseModel):
 
     queue: str
     name: str
+    state: Annotated[str, known(QueueState)] = Field(description="As people set it.")
+    open: bool = Field(description="Whether its work is given out now.")
+    not_open_because: str | None
+    opens_at: datetime | None = Field(description="When its hours begin again, when they are over.")
     waiting: int
     offered: int
     accepted: int
@@ -76,10 +83,12 @@ class LiveState(BaseModel):
 
 
 async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState:
-    """How everything stands: four statements, whose cost does not grow with what waits or with history."""
+    """How everything stands: five statements, whose cost does not grow with what waits or with history."""
     configured = force.configuration
     counted = await tallies.read(tx, now)
     heads = await tallies.heads(tx, list(configured.queues))
+    given = await openness.states(tx)
+    stands = openness.all_standings(force, given, now)
     present = await staff.agents(tx)
     surging = {row.queue: row for row in await surges.open_surges(tx)}
     counts: Mapping[tuple[str, str], AnyRow] = {(row.queue, row.what): row for row in counted}
@@ -102,6 +111,10 @@ async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState
         QueueLive(
             queue=key,
             name=queue.name,
+            state=given[key].state if key in given else QueueState.OPEN.value,
+            open=stands[key].open,
+            not_open_because=stands[key].why,
+            opens_at=stands[key].opens_at,
             waiting=standing(key, "queued"),
             offered=standing(key, "offered"),
             accepted=standing(key, "accepted"),
@@ -109,7 +122,7 @@ async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState
             next_due_at=heads[key].next_due_at,
             arrived=flow(key, "arrived"),
             completed=flow(key, "completed"),
-            agents=dict(Counter(presence(a.id) for a in configured.agents if key in a.queues)),
+            agents=dict(Counter(presence(a.id) for a in configured.agents_by_id.values() if key in a.queues)),
             surge=SurgeLive.model_validate(surging[key], from_attributes=True) if key in surging else None,
         )
         for key, queue in configured.queues.items()

@@ -13,7 +13,7 @@ from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
 from antiphon.database import AnyRow, fetch
 from antiphon.problems import Problem, not_found
-from routing import handling, staff, store
+from routing import handling, openness, staff, store
 from routing.assignment import MAX_PER_QUEUE, candidate, waiting
 from routing.configurations import InForce
 from routing.desk import Desk, Work, as_dict
@@ -42,7 +42,8 @@ async def take_next(tx: AsyncConnection, force: InForce, agent: Agent, now: date
     me = await _standing(tx, force, agent)
     if me.free < 1:
         raise _no_room(me)
-    queues = [queue for queue in agent.queues if queue in force.configuration.queues]
+    given_out = openness.given_out(await openness.standings(tx, force, now))
+    queues = [queue for queue in agent.queues if queue in given_out]
     items = [waiting(row) for row in await fetch(tx, _LOOK, {"queues": queues, "limit": MAX_PER_QUEUE})]
     ids = suitable(items, me, now)
     if not ids:
@@ -69,6 +70,9 @@ async def pick(tx: AsyncConnection, force: InForce, agent: Agent, work_item_id: 
     if work["state"] != WorkState.QUEUED:
         told = {"state": work["state"], "agent_id": work["agent_id"]}
         raise Problem(409, "Conflict", f"The work does not wait: it is {work['state']}.", **told)
+    stands = (await openness.standings(tx, force, now))[work["queue"]]
+    if not stands.open:
+        raise Problem(409, "Conflict", f"Its work is not given out now: {stands.why}.")
     me = await _standing(tx, force, agent)
     why = why_not(waiting_of(work), me)
     if why is not None:

@@ -182,7 +182,7 @@ async def tell_changed(tx: AsyncConnection, before: str | None, after: Configura
         known = (read(before) if before is not None else after).agents_by_id
     except ConfigurationError:
         return
-    others = [agent for agent in after.agents if agent != known.get(agent.id)]
+    others = [agent for agent in after.agents_by_id.values() if agent != known.get(agent.id)]
     if not others:
         return
     ids = [agent.id for agent in others]

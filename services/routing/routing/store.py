@@ -33,10 +33,12 @@ from antiphon.database import (
     recordset,
 )
 from routing.draft_tables import draft_tables
+from routing.queue_tables import queue_tables, step_columns
 
 METADATA = metadata()
 PLUMBING = plumbing_tables(METADATA)
 DRAFT, TRIAL, TRIAL_ITEM = draft_tables(METADATA)
+QUEUE_STATE, ESCALATION = queue_tables(METADATA)
 
 CONFIGURATION = Table(
     "configuration",
@@ -96,11 +98,16 @@ WORK = Table(
     Column("prefer_skills", JSONB, nullable=False, server_default="{}"),
     Column("units", Integer, nullable=False, server_default="1"),
     Column("hold_until", DateTime(timezone=True)),
+    *step_columns(),
     Index("work_item_one_open_per_case_key", "case_id", unique=True, postgresql_where=text("state <> 'completed'")),
     Index("work_item_case_id_ix", "case_id"),
     Index(
         "work_item_waiting_ix", "queue", "due_at", text("priority desc"), "queued_at",
         postgresql_where=text("state = 'queued'"),
+    ),
+    Index(
+        "work_item_widened_ix", "queue", "due_at", text("priority desc"), "queued_at",
+        postgresql_where=text("state = 'queued' and also_queues <> '{}'"),
     ),
     Index("work_item_held_ix", "agent_id", postgresql_where=text("state in ('offered', 'accepted')")),
     Index("work_item_oldest_ix", "queue", "queued_at", postgresql_where=text("state = 'queued'")),

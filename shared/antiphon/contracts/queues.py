@@ -1,12 +1,21 @@
 """Topic `queues`: what happens to a queue as a whole."""
 
-from typing import ClassVar
+from enum import StrEnum
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import Field
 from typing_extensions import override
 
-from antiphon.contracts.base import Contract, Event, Instant
+from antiphon.contracts.base import Actor, Contract, Event, Instant, known
+
+
+class QueueState(StrEnum):
+    """How people set a queue. `paused`: nothing is given out. `closed`: nothing new is taken either."""
+
+    OPEN = "open"
+    PAUSED = "paused"
+    CLOSED = "closed"
 
 
 class Surge(Contract):
@@ -52,3 +61,15 @@ class QueueSurgeEnded(QueueEvent):
 
     surge: Surge
     ended_at: Instant
+
+
+class QueueStateChanged(QueueEvent):
+    """A person opened, paused or closed a queue."""
+
+    type: ClassVar[str] = "queue.state-changed.v1"
+
+    state: Annotated[str, known(QueueState)]
+    previous: Annotated[str, known(QueueState)]
+    by: Actor
+    reason: str
+    at: Instant

@@ -109,8 +109,8 @@ TOPICS: dict[str, Topic] = {
         Topic(
             "queues",
             "queue",
-            "far more work than usual arrives, or as much as usual again",
-            (queues.QueueSurgeBegan, queues.QueueSurgeEnded),
+            "far more work than usual arrives, or as much as usual again; a person opened, paused or closed it",
+            (queues.QueueSurgeBegan, queues.QueueSurgeEnded, queues.QueueStateChanged),
             ("routing",),
             (),
         ),

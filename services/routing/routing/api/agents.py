@@ -60,7 +60,7 @@ def add(routes: APIRouter, at: Routing) -> None:
         """All agents, by name."""
         del who
         async with at.engine.connect() as connection:
-            known = (await at.force(connection)).configuration.agents
+            known = (await at.force(connection)).configuration.agents_by_id.values()
             rows = await staff.agents(connection)
         return Page(
             items=[agent_view(agent, rows.get(agent.id)) for agent in sorted(known, key=lambda a: a.name)],

@@ -7,19 +7,12 @@ from sqlalchemy import text
 
 from antiphon.access import Role
 from antiphon.changes import EVERYTHING, EventStream, Interest
-from antiphon.pages import Page
 from routing.api.views import Counter, Counts, Overseer, Reader, Routing
-from routing.live import LiveState, QueueLive
+from routing.live import LiveState
 
 
 def add(routes: APIRouter, at: Routing) -> None:
     """Adds the routes."""
-
-    @routes.get("/queues", tags=["queues"])
-    async def list_queues(who: Reader) -> Page[QueueLive]:
-        """Every queue as it stands now: who waits, since when, what came and went, who is there."""
-        del who
-        return Page(items=(await at.live.now()).queues, next=None)
 
     @routes.get("/live", tags=["live"])
     async def live(who: Overseer) -> LiveState:
@@ -61,7 +54,7 @@ def add(routes: APIRouter, at: Routing) -> None:
     async def follow(
         who: Reader, last_event_id: Annotated[str | None, Header(max_length=100)] = None
     ) -> EventStream:
-        """Server-sent events `offer`, `offer-ended`, `work`, `presence`, `agent-unavailable`, `sla-breached`; resumes by Last-Event-ID.
+        """Server-sent events `offer`, `offer-ended`, `work`, `presence`, `queue-state`, `agent-unavailable`, `sla-breached`; resumes by Last-Event-ID.
 
         An agent gets their own offers and the work of their queues; others get all.
         """

@@ -13,6 +13,7 @@ from antiphon.changes import ChangeFeed
 from antiphon.clock import Clock
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import known
+from antiphon.contracts.queues import QueueState
 from antiphon.database import AnyRow
 from antiphon.problems import Problem
 from antiphon.web import Body, Words
@@ -155,6 +156,23 @@ class Completion(Body):
     """Why nothing more is to be done."""
 
     reason: Reason
+
+
+class NewQueueState(Body):
+    """How a queue is to stand, and why."""
+
+    state: QueueState
+    reason: Reason
+
+
+class QueueStateView(BaseModel):
+    """How people set a queue: since when, who and why."""
+
+    queue: str
+    state: Annotated[str, known(QueueState)]
+    since: datetime
+    by: str
+    reason: str
 
 
 class ConfigurationView(BaseModel):

@@ -78,6 +78,17 @@ class BusinessCalendar:
         due = self._starts[place - 1] + target - self._before[place - 1]
         return datetime.fromtimestamp(max(due, self._starts[place - 1]), UTC)
 
+    def is_open(self, at: datetime) -> bool:
+        """Whether time counts at this moment; at a closing it does not any more."""
+        place = bisect_right(self._starts, at.timestamp())
+        return self._always or (place > 0 and at.timestamp() < self._ends[place - 1])
+
+    def next_change(self, at: datetime) -> datetime | None:
+        """When it closes, or opens if it is closed now; None when that is never, or years ahead."""
+        moments = self._ends if self.is_open(at) else self._starts
+        place = bisect_right(moments, at.timestamp())
+        return datetime.fromtimestamp(moments[place], UTC) if place < len(moments) else None
+
     def between(self, start: datetime, end: datetime) -> timedelta:
         """Open time from `start` to `end`; negative when `end` is earlier."""
         if self._always:

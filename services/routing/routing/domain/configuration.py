@@ -3,13 +3,23 @@
 from collections.abc import Mapping
 from functools import cached_property
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from antiphon.organisation import ConfigurationError, Document, Organisation
 from routing.domain.rules import Condition
-from routing.domain.sections import agents, agents_policy, calendars, presences, queues, rules, service_levels
+from routing.domain.sections import (
+    agents,
+    agents_policy,
+    calendars,
+    members,
+    presences,
+    queues,
+    rules,
+    service_levels,
+)
 from routing.domain.sections.agents import Agent
 from routing.domain.sections.agents_policy import AgentsPolicy, Units
+from routing.domain.sections.base import unknown
 from routing.domain.sections.calendars import Calendar
 from routing.domain.sections.presences import USUAL, PresenceKind
 from routing.domain.sections.queues import Queue
@@ -25,7 +35,8 @@ class Configuration(Organisation):
     calendars: dict[str, Calendar]
     sla_policies: dict[str, SlaPolicy]
     skills: dict[str, str] = {}
-    queues: dict[str, Queue]
+    queues: dict[str, Queue] = Field(min_length=1)
+    fallback_queue: str | None = None
     agents: list[Agent] = []
     channel_units: dict[str, Units] = {}
     presences: list[PresenceKind] = USUAL
@@ -39,8 +50,13 @@ class Configuration(Organisation):
 
     @cached_property
     def agents_by_id(self) -> Mapping[str, Agent]:
-        """Agents by their id."""
-        return {agent.id: agent for agent in self.agents}
+        """Agents by their id, each with all queues that they work for: those they name, and those that name them."""
+        return {
+            agent.id: agent.model_copy(
+                update={"queues": members.queues_of(agent.id, agent.queues, agent.skills, self.queues)}
+            )
+            for agent in self.agents
+        }
 
     @cached_property
     def presences_by_id(self) -> Mapping[str, PresenceKind]:
@@ -51,6 +67,11 @@ class Configuration(Organisation):
     def routable(self) -> frozenset[str]:
         """The presences in which work may be offered."""
         return frozenset(kind.id for kind in self.presences if kind.routable)
+
+    @property
+    def fallback(self) -> str:
+        """Where work waits that no rule catches, and work whose queue there is no more: unless named, the first queue."""
+        return self.fallback_queue or next(iter(self.queues))
 
     def units(self, channel: str) -> int:
         """The units of capacity that work from a channel takes."""
@@ -69,7 +90,9 @@ def read(source: str, name: str = "organisation") -> Configuration:
     faults = [
         *calendars.faults(document, c.calendars),
         *service_levels.faults(document, c.sla_policies, c.calendars),
-        *queues.faults(document, c.queues, c.sla_policies),
+        *queues.faults(document, c.queues, c.sla_policies, c.calendars),
+        *unknown(document, ("fallback_queue",), "queue", c.fallback_queue, c.queues),
+        *members.faults(document, c.queues, c.agents_by_id, c.skills),
         *agents.faults(document, c.agents, c.queues, c.skills),
         *rules.faults(document, c.rules, c.queues, c.sla_policies, c.skills, c.agents_by_id),
         *agents_policy.faults(document, c.channel_units),

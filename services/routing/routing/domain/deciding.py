@@ -35,7 +35,7 @@ class Verdict(NamedTuple):
 
 
 def verdict(configuration: Configuration, context: Context) -> Verdict:
-    """What the rules say about one context. Work that no rule catches waits in the first queue, for people to see."""
+    """What the rules say about one context. Work that no rule catches waits in the fallback queue, for people to see."""
     _, trace = decide(configuration.conditions, context)
     holds = sum(1 << place for place, outcome in enumerate(trace) if outcome.result == "true")
     return settled(configuration, taking_part(configuration, holds), trace)
@@ -64,7 +64,7 @@ def settled(configuration: Configuration, places: Sequence[int], trace: list[Out
     deciding = next((rule for rule in reversed(rules) if rule.then.queue is not None), None)
     others = [rule.name for rule in rules if rule is not deciding]
     # Whoever decides names a queue, so the merged one is named by the last that does.
-    queue = merged.queue or next(iter(queues))
+    queue = merged.queue or configuration.fallback
     if deciding is None:
         name, priority = "(no rule matched)", 0
         reason = f"no rule matched, so it waits in {queue}"

@@ -31,8 +31,8 @@ def differences(before: Configuration, after: Configuration) -> list[str]:
     found: list[str] = []
     for field in type(before).model_fields:
         found += _section(field, getattr(before, field), getattr(after, field))
-    first, then = next(iter(before.queues), None), next(iter(after.queues), None)
-    if first != then:
+    first, then = before.fallback, after.fallback
+    if first != then and before.fallback_queue == after.fallback_queue:
         found.append(f"first queue, where what no rule catches waits: {first} → {then}")
     return found
 

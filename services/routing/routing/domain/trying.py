@@ -212,7 +212,7 @@ class Trial:
         }
 
     def _members(self, queue: str) -> list[Agent]:
-        return [agent for agent in self._configuration.agents if queue in agent.queues]
+        return [agent for agent in self._configuration.agents_by_id.values() if queue in agent.queues]
 
     def _team(self, queue: str) -> dict[str, int]:
         members = self._members(queue)

@@ -14,7 +14,7 @@ class Agent(Section):
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
     name: str
-    queues: list[str]
+    queues: list[str] = []
     skills: dict[str, Level] = {}
     capacity: int = Field(3, ge=1, le=100)
     auto_accept: bool = False

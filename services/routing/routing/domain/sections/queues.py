@@ -7,6 +7,8 @@ from pydantic import Field
 
 from antiphon.organisation import Document, Fault, Section
 from routing.domain.sections.base import Duration, unknown
+from routing.domain.sections.calendars import Calendar
+from routing.domain.sections.members import Members
 from routing.domain.sections.service_levels import SlaPolicy
 
 
@@ -15,6 +17,8 @@ class Queue(Section):
 
     name: str
     sla_policy: str
+    members: Members = Members()
+    hours: str | None = Field(None, description="The calendar in whose open time work is offered; always.")
     offer_timeout: Duration = Field(timedelta(seconds=30), ge=timedelta(seconds=1), le=timedelta(days=1))
     auto_accept: bool = False
     may_decline: bool | None = Field(None, description="As the policy of all agents says when not given.")
@@ -23,8 +27,12 @@ class Queue(Section):
 
 
 def faults(
-    document: Document, queues: Mapping[str, Queue], policies: Mapping[str, SlaPolicy]
+    document: Document,
+    queues: Mapping[str, Queue],
+    policies: Mapping[str, SlaPolicy],
+    calendars: Mapping[str, Calendar],
 ) -> Iterable[Fault]:
-    """Unknown policies."""
+    """Unknown policies and calendars."""
     for key, queue in queues.items():
         yield from unknown(document, ("queues", key, "sla_policy"), "SLA policy", queue.sla_policy, policies)
+        yield from unknown(document, ("queues", key, "hours"), "calendar", queue.hours, calendars)

@@ -1,0 +1,34 @@
+"""Queues: how they stand, and how people set them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from antiphon.access import Identity, Role, require
+from antiphon.pages import Page
+from antiphon.problems import problems
+from routing import openness
+from routing.api.views import NewQueueState, QueueStateView, Reader, Routing
+from routing.live import QueueLive
+
+Setter = Annotated[Identity, Depends(require(Role.SUPERVISOR, Role.OPERATIONS))]
+
+
+def add(routes: APIRouter, at: Routing) -> None:
+    """Adds the routes."""
+
+    @routes.get("/queues", tags=["queues"])
+    async def list_queues(who: Reader) -> Page[QueueLive]:
+        """Every queue as it stands now: whether it is open, who waits, since when, what came and went, who is there."""
+        del who
+        return Page(items=(await at.live.now()).queues, next=None)
+
+    @routes.put("/queues/{queue}/state", tags=["queues"], responses=problems(400, 404))
+    async def set_state(queue: str, given: NewQueueState, who: Setter) -> QueueStateView:
+        """Opens, pauses or closes a queue. Paused, it gives nothing out; closed, it takes nothing new either."""
+        async with at.engine.begin() as tx:
+            force = await at.force(tx)
+            found = await openness.put_state(
+                tx, force, queue, given.state, who.actor(), given.reason, at.clock()
+            )
+        return QueueStateView(queue=queue, **found._asdict())

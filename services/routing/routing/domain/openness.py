@@ -1,0 +1,55 @@
+"""Whether a queue gives work out, and when it does again."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from antiphon.contracts.queues import QueueState
+from routing.domain.calendar import BusinessCalendar
+from routing.domain.configuration import Configuration
+
+
+class SetState(NamedTuple):
+    """How a queue was set, by whom, since when and why."""
+
+    state: str
+    since: datetime
+    by: str
+    reason: str
+
+
+class Standing(NamedTuple):
+    """How a queue stands: whether it is open, else why not, and when its hours begin again if that is what it waits for."""
+
+    open: bool
+    takes: bool
+    why: str | None = None
+    opens_at: datetime | None = None
+
+
+OPEN = Standing(open=True, takes=True)
+
+
+def standing(
+    key: str,
+    configuration: Configuration,
+    calendars: Mapping[str, BusinessCalendar],
+    set_to: SetState | None,
+    now: datetime,
+) -> Standing:
+    """How a queue of the configuration stands: as people set it, then by its hours."""
+    queue = configuration.queues[key]
+    if set_to is not None and set_to.state != QueueState.OPEN:
+        why = f"{queue.name} is {set_to.state} by {set_to.by} since {set_to.since:%H:%M:%S}: {set_to.reason}"
+        return Standing(open=False, takes=set_to.state == QueueState.PAUSED, why=why)
+    if queue.hours is None or calendars[queue.hours].is_open(now):
+        return OPEN
+    opens_at = calendars[queue.hours].next_change(now)
+    until = ""
+    if opens_at is not None:
+        zone = ZoneInfo(configuration.calendars[queue.hours].time_zone)
+        until = f" until {opens_at.astimezone(zone):%A %d %B %H:%M} ({zone.key})"
+    return Standing(
+        open=False, takes=False, why=f"{queue.name} is outside its hours{until}", opens_at=opens_at
+    )

@@ -1,0 +1,59 @@
+"""Members: who works for a queue, by name or by what they can."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Protocol
+
+from pydantic import BeforeValidator, Field
+
+from antiphon.organisation import Document, Fault, Section
+from routing.domain.sections.base import Level, unknown
+
+Skills = Annotated[dict[str, Level], Field(min_length=1)]
+
+
+def _alternatives(given: object) -> object:
+    return [given] if isinstance(given, dict) else given
+
+
+class Members(Section):
+    """Besides the agents who name the queue: these, and all who have every skill of one of the sets at its level."""
+
+    agents: list[str] = []
+    skills: Annotated[list[Skills], BeforeValidator(_alternatives)] = []
+
+    def include(self, agent_id: str, skills: Mapping[str, int]) -> bool:
+        """Whether an agent with these skills is a member."""
+        return agent_id in self.agents or any(
+            all(skills.get(skill, 0) >= level for skill, level in wanted.items()) for wanted in self.skills
+        )
+
+
+class HasMembers(Protocol):
+    """What members are of."""
+
+    @property
+    def members(self) -> Members: ...  # noqa: D102
+
+
+def queues_of(
+    agent_id: str, named: Sequence[str], skills: Mapping[str, int], queues: Mapping[str, HasMembers]
+) -> list[str]:
+    """The queues that an agent works for: those that they name, then those whose members include them."""
+    found = [key for key, queue in queues.items() if queue.members.include(agent_id, skills)]
+    return list(dict.fromkeys([*named, *found]))
+
+
+def faults(
+    document: Document,
+    queues: Mapping[str, HasMembers],
+    agents: Mapping[str, object],
+    skills: Mapping[str, str],
+) -> Iterable[Fault]:
+    """Unknown agents and skills."""
+    for key, queue in queues.items():
+        path = ("queues", key, "members")
+        for place, agent in enumerate(queue.members.agents):
+            yield from unknown(document, (*path, "agents", place), "agent", agent, agents)
+        for wanted in queue.members.skills:
+            for skill in wanted:
+                yield from unknown(document, (*path, "skills"), "skill", skill, skills)

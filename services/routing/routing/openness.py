@@ -1,0 +1,76 @@
+"""How queues stand, read; and how people set them: open, paused, closed."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon import outbox
+from antiphon.changes import Change, record
+from antiphon.contracts.base import Actor
+from antiphon.contracts.envelope import encode
+from antiphon.contracts.queues import QueueState, QueueStateChanged
+from antiphon.database import AnyRow, fetch
+from antiphon.problems import not_found
+from routing import store
+from routing.configurations import InForce
+from routing.desk import SERVICE
+from routing.domain.openness import SetState, Standing, standing
+
+_STATES = text("select * from queue_state")
+
+
+async def states(tx: AsyncConnection) -> dict[str, SetState]:
+    """How people set queues, by queue; those that nobody ever set are open and not named."""
+    return {row.queue: set_to(row) for row in await fetch(tx, _STATES, {})}
+
+
+def set_to(row: AnyRow) -> SetState:
+    """A row as the decision sees it."""
+    return SetState(row.state, row.since, row.by.get("name") or row.by["id"], row.reason)
+
+
+def all_standings(force: InForce, given: Mapping[str, SetState], now: datetime) -> dict[str, Standing]:
+    """How every queue of the configuration stands."""
+    configuration, calendars = force.configuration, force.calendars
+    return {key: standing(key, configuration, calendars, given.get(key), now) for key in configuration.queues}
+
+
+async def standings(tx: AsyncConnection, force: InForce, now: datetime) -> dict[str, Standing]:
+    """How every queue of the configuration stands, as this transaction sees it."""
+    return all_standings(force, await states(tx), now)
+
+
+def given_out(found: Mapping[str, Standing]) -> frozenset[str]:
+    """The queues whose work is given out now."""
+    return frozenset(key for key, stands in found.items() if stands.open)
+
+
+async def put_state(
+    tx: AsyncConnection, force: InForce, queue: str, state: QueueState, by: Actor, reason: str, now: datetime
+) -> SetState:
+    """Opens, pauses or closes a queue; one that is so already stays as it was set. Raises Problem 404."""
+    if queue not in force.configuration.queues:
+        raise not_found("queue")
+    await store.lock_configuration(tx)
+    table = store.QUEUE_STATE
+    row = (await tx.execute(select(table).where(table.c.queue == queue))).one_or_none()
+    previous = row.state if row else QueueState.OPEN.value
+    if row is not None and previous == state:
+        return set_to(row)
+    told = {
+        "queue": queue,
+        "state": state.value,
+        "since": now,
+        "by": by.model_dump(mode="json"),
+        "reason": reason,
+    }
+    await store.upsert(tx, table, [told])
+    event = QueueStateChanged(queue=queue, state=state, previous=previous, by=by, reason=reason, at=now)
+    await outbox.publish(tx, [encode(event, source=SERVICE, time=now)])
+    await record(
+        tx, [Change("queue-state", queue, [f"queue:{queue}"], {"state": state.value, "reason": reason})]
+    )
+    await store.wake(tx)
+    return SetState(state.value, now, by.name or by.id, reason)
