@@ -238,7 +238,7 @@ async def hear(
     )
     if not case_ids:
         return
-    force = await configurations.in_force(tx, now.date())
+    force = await configurations.in_force(tx)
     seen = {case_id: as_dict(row) for case_id, row in (await store.lock_cases(tx, case_ids)).items()}
     heard = _Heard(Desk(now), force, seen)
     # What was never heard of has neither work nor clocks.

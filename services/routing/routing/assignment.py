@@ -39,7 +39,7 @@ async def assign(
     tx: AsyncConnection, configurations: Configurations, again_after: timedelta, now: datetime
 ) -> int:
     """One pass: offers the most urgent waiting work to the best free agents. Returns how many offers were made."""
-    force = await configurations.in_force(tx, now.date())
+    force = await configurations.in_force(tx)
     stands = await store.begin_pass(tx, _ONE_PASS, list(force.configuration.queues))
     if not stands.mine or not stands.waiting:
         return 0  # another replica is at it, and was woken too; or all is offered

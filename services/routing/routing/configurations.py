@@ -1,7 +1,7 @@
 """The configuration in force: rows of the database, read in the transaction that decides, compiled once a version."""
 
 import hashlib
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import insert, text
@@ -37,23 +37,17 @@ class Configurations:
 
     def __init__(self) -> None:
         self._cached: InForce | None = None
-        self._built_on: date | None = None
 
-    async def in_force(self, tx: AsyncConnection, today: date) -> InForce:
+    async def in_force(self, tx: AsyncConnection) -> InForce:
         """The newest version, as this transaction sees it. Raises NoConfigurationError."""
         version = await store.version(tx)
-        # The calendars' horizon moves on.
-        stale = self._built_on is None or (today - self._built_on).days > 30
-        if self._cached is None or self._cached.version != version or stale:
+        if self._cached is None or self._cached.version != version:
             row = await store.latest_configuration(tx)
             if row is None:
                 raise NoConfigurationError
             configuration = read(row.source, f"configuration {row.version}")
-            # Two weeks back: clocks may start from what was accepted during an outage.
-            first = date.fromordinal(today.toordinal() - 14)
-            calendars = {name: calendar.build(first) for name, calendar in configuration.calendars.items()}
+            calendars = {name: calendar.build() for name, calendar in configuration.calendars.items()}
             self._cached = InForce(row.version, configuration, calendars)
-            self._built_on = today
         return self._cached
 
     @classmethod

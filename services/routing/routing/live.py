@@ -158,7 +158,7 @@ class Live:
             if self._read is None or moment - self._read[0] >= AS_OFTEN_AS.total_seconds():
                 now = self._clock()
                 async with self._engine.begin() as tx:
-                    force = await self._configurations.in_force(tx, now.date())
+                    force = await self._configurations.in_force(tx)
                     self._read = moment, await state(tx, force, now)
             return self._read[1]
 

@@ -74,7 +74,7 @@ async def expire(
     tx: AsyncConnection, ids: Sequence[UUID], configurations: Configurations, now: datetime
 ) -> None:
     """Offers that nobody answered: the work goes back to its place, who let too many pass in a row is offered no more."""
-    configuration = (await configurations.in_force(tx, now.date())).configuration
+    configuration = (await configurations.in_force(tx)).configuration
     asked = await tx.execute(
         text("select distinct agent_id from offer where offer_id = any(:ids) and result is null"),
         {"ids": list(ids)},

@@ -80,7 +80,7 @@ async def lose(
     tx: AsyncConnection, subjects: Collection[UUID], configurations: Configurations, now: datetime
 ) -> None:
     """Agents whose desktops fell silent are offline; for the others the timer is set to when they would be."""
-    configuration = (await configurations.in_force(tx, now.date())).configuration
+    configuration = (await configurations.in_force(tx)).configuration
     watched = await staff.watched(tx, subjects)
     if not watched:
         return

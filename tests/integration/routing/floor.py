@@ -63,7 +63,7 @@ class Floor(Desk):
             await self.configurations.load(tx, written(*changed), "council.yaml", "test", self.now)
 
     async def force(self, tx: AsyncConnection) -> InForce:
-        return await self.configurations.in_force(tx, self.now.date())
+        return await self.configurations.in_force(tx)
 
     async def take_next(self, who: str) -> UUID | int | None:
         """The item that they got, None when there is none for them, the status of a refusal."""

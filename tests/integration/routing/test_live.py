@@ -33,7 +33,7 @@ async def floor(new_database: NewDatabase) -> Desk:
 
 async def shown(floor: Desk) -> LiveState:
     async with floor.engine.begin() as tx:
-        force = await floor.configurations.in_force(tx, floor.now.date())
+        force = await floor.configurations.in_force(tx)
         return await live.state(tx, force, floor.now)
 
 
@@ -90,7 +90,7 @@ class Day:
         if not rows:
             return
         async with floor.engine.begin() as tx:
-            force = await floor.configurations.in_force(tx, floor.now.date())
+            force = await floor.configurations.in_force(tx)
             await handling.transfer(
                 tx, self.chance.choice(rows).work_item_id, Actor(kind="supervisor", id="s"), force,
                 queue=self.chance.choice(list(force.configuration.queues)), agent=None, note=None,

@@ -52,7 +52,7 @@ class Desk:
 
     async def present(self, agent: str, presence: Presence = Presence.AVAILABLE) -> None:
         async with self.engine.begin() as tx:
-            known = (await self.configurations.in_force(tx, self.now.date())).configuration.agents_by_id
+            known = (await self.configurations.in_force(tx)).configuration.agents_by_id
             await presences.set_presence(tx, known[agent], presence, "test", self.now)
 
     async def assign(self) -> int:
@@ -73,7 +73,7 @@ class Desk:
 
     async def decline(self, offer: UUID, agent: str) -> None:
         async with self.engine.begin() as tx:
-            force = await self.configurations.in_force(tx, self.now.date())
+            force = await self.configurations.in_force(tx)
             await offers.decline(tx, offer, agent, force, "busy", self.now)
 
     async def rows(self, query: str, **given: Any) -> list[Any]:

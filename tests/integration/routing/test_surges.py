@@ -47,7 +47,7 @@ async def test_a_flood_of_calls_begins_a_surge_that_everybody_sees_and_that_ends
     assert sorted(await asyncio.gather(look(floor), look(floor))) == [0, 1]
     assert await told(floor) == ["began"]
     async with floor.engine.begin() as tx:
-        force = await floor.configurations.in_force(tx, floor.now.date())
+        force = await floor.configurations.in_force(tx)
         shown = {queue.queue: queue.surge for queue in (await live.state(tx, force, floor.now)).queues}
     assert shown["planning"] is None
     surge = shown["roads"]

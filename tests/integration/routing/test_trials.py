@@ -136,7 +136,7 @@ async def test_who_is_on_shift_is_told_apart_from_who_could_at_all(door: Door) -
     (gap,) = (await door.trial(draft["draft_id"]))["result"]["unskilled"]
     assert (gap["queue"], gap["nobody"], gap["nobody_on_shift"]) == ("planning", False, True)
     async with door.engine.begin() as tx:
-        known = (await door.configurations.in_force(tx, utc_now().date())).configuration.agents_by_id
+        known = (await door.configurations.in_force(tx)).configuration.agents_by_id
         await presence.set_presence(tx, known["elena"], Presence.BUSY, "test", utc_now())
     assert (await door.trial(draft["draft_id"]))["result"]["unskilled"] == []
 
@@ -219,7 +219,7 @@ async def test_pages_of_decisions_are_read_by_their_index_and_miss_none(
 ) -> None:
     monkeypatch.setattr(trials, "PAGE", 7)
     async with door.engine.begin() as tx:
-        force = await door.configurations.in_force(tx, utc_now().date())
+        force = await door.configurations.in_force(tx)
         found = verdict(force.configuration, complete({}))
         row = {
             "version": force.version, "rule": found.rule, "reason": "", "context": {}, "trace": [], "outcome": found.outcome,

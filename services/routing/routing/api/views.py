@@ -230,7 +230,7 @@ class Routing(NamedTuple):
 
     async def force(self, tx: AsyncConnection) -> InForce:
         """The configuration in force, as this transaction sees it."""
-        return await self.configurations.in_force(tx, self.clock().date())
+        return await self.configurations.in_force(tx)
 
     async def agent(self, tx: AsyncConnection, who: Identity) -> Agent:
         """The agent that the token names. Raises Problem 403 when the organisation has none of that id."""

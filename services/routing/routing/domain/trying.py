@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -69,7 +69,7 @@ class Trial:
         self._now = now.timestamp()
         self._together = Together(configuration.conditions)
         self._verdicts: dict[tuple[int, ...], tuple[str, Outcome, Needs]] = {}
-        self._calendars: dict[tuple[str, int], BusinessCalendar] = {}
+        self._calendars: dict[str, BusinessCalendar] = {}
         self._decisions = 0
         self._same_by_another_rule = 0
         self._elsewhere: Counter[tuple[str, str]] = Counter()
@@ -162,13 +162,11 @@ class Trial:
     def _due(self, policy: str, started: float) -> float:
         target = self._configuration.sla_policies[policy].first_response
         at = datetime.fromtimestamp(started, UTC)
-        asked = target.calendar, at.year
-        if asked not in self._calendars:
-            # From before the year began in any time zone; a calendar reaches years further.
-            first = date(at.year, 1, 1) - timedelta(days=2)
-            self._calendars[asked] = self._configuration.calendars[target.calendar].build(first)
+        name = target.calendar
+        if name not in self._calendars:
+            self._calendars[name] = self._configuration.calendars[name].build()
         try:
-            return self._calendars[asked].add(at, target.within).timestamp()
+            return self._calendars[name].add(at, target.within).timestamp()
         except BeyondHorizonError:
             return float("inf")
 

@@ -1,22 +1,29 @@
 """Calendars: when time counts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from antiphon.organisation import Document, Fault, Section
-from routing.domain.calendar import WEEKDAYS, BusinessCalendar, parse_span, public_holidays
+from antiphon.organisation import Document, Fault, Place, Section, did_you_mean
+from routing.domain.calendar import (
+    WEEKDAYS,
+    BusinessCalendar,
+    Span,
+    parse_span,
+    public_holidays,
+    subdivisions,
+)
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-_SAMPLE_DAY = date(2026, 1, 1)
 
 
 class ExtraHoliday(Section):
-    """A day off of the organisation's own."""
+    """A day of the organisation's own: off, or with `hours` of its own, also where a country has a day off."""
 
     date: date
     name: str
+    hours: list[str] = []
 
 
 class Holidays(Section):
@@ -35,44 +42,74 @@ class Calendar(Section):
     hours: Literal["always"] | dict[Weekday, list[str]]
     holidays: Holidays = Holidays()
 
-    def build(self, first: date) -> BusinessCalendar:
-        """The calendar from `first` on. Raises ValueError for hours, a zone or a country that there are not."""
+    def build(self) -> BusinessCalendar:
+        """The calendar, ready to count by. Raises ValueError for hours or a zone that there are not."""
         if self.hours == "always":
-            return BusinessCalendar(self.time_zone, None, set(), first)
-        spans = {
-            WEEKDAYS.index(day): [parse_span(text) for text in texts] for day, texts in self.hours.items()
-        }
-        closed = {extra.date for extra in self.holidays.extra}
+            return BusinessCalendar(self.time_zone, None)
+        week: dict[int, list[Span]] = {}
+        for day, texts in self.hours.items():
+            place = WEEKDAYS.index(day)
+            for span, night in map(parse_span, texts):
+                week.setdefault(place, []).append(span)
+                if night:
+                    week.setdefault((place + 1) % len(WEEKDAYS), []).append(night)
+        return BusinessCalendar(self.time_zone, week, self._days)
+
+    def _days(self, year: int) -> Mapping[date, Sequence[Span]]:
+        """What holds on single days of a year. A night of such a day ends at its midnight."""
+        found: dict[date, Sequence[Span]] = {}
         if self.holidays.country:
-            years = range(first.year, first.year + 5)
-            try:
-                closed |= public_holidays(self.holidays.country, self.holidays.subdivision, years)
-            except NotImplementedError as error:
-                raise ValueError(f"no holidays are known for {self.holidays.country}") from error
-        return BusinessCalendar(self.time_zone, spans, closed, first)
+            off = public_holidays(self.holidays.country, self.holidays.subdivision, year)
+            found |= dict.fromkeys(off, ())
+        for extra in self.holidays.extra:
+            if extra.date.year == year:
+                found[extra.date] = [parse_span(text)[0] for text in extra.hours]
+        return found
 
 
 def faults(document: Document, calendars: Mapping[str, Calendar]) -> Iterable[Fault]:
-    """Zones, hours and countries that there are not."""
+    """Zones, hours, countries and regions that there are not."""
     for key, calendar in calendars.items():
+        path = ("calendars", key)
         try:
             ZoneInfo(calendar.time_zone)
-        except (ZoneInfoNotFoundError, ValueError):
-            yield document.fault(("calendars", key, "time_zone"), f"unknown time zone {calendar.time_zone!r}")
-            continue
-        wrong = list(_spans(document, key, [] if calendar.hours == "always" else calendar.hours.items()))
-        yield from wrong
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            yield document.fault((*path, "time_zone"), f"unknown time zone {calendar.time_zone!r}")
+        for day, texts in [] if calendar.hours == "always" else calendar.hours.items():
+            yield from _spans(document, (*path, "hours", day), texts)
+        for place, extra in enumerate(calendar.holidays.extra):
+            at = (*path, "holidays", "extra", place)
+            yield from _spans(document, (*at, "hours"), extra.hours, nights=False)
+        yield from _holidays(document, (*path, "holidays"), calendar.holidays)
+
+
+def _spans(document: Document, path: Place, texts: Sequence[str], *, nights: bool = True) -> Iterable[Fault]:
+    for place, text in enumerate(texts):
         try:
-            if not wrong:
-                calendar.build(_SAMPLE_DAY)
+            _, night = parse_span(text)
         except ValueError as error:
-            yield document.fault(("calendars", key, "holidays"), str(error))
+            yield document.fault((*path, place), str(error))
+            continue
+        if night and not nights:
+            told = "ends before it begins: the hours of a single day end with it, at 24:00 at the latest"
+            yield document.fault((*path, place), f"{text!r} {told}")
 
 
-def _spans(document: Document, key: str, days: Iterable[tuple[Weekday, list[str]]]) -> Iterable[Fault]:
-    for day, texts in days:
-        for place, text in enumerate(texts):
-            try:
-                parse_span(text)
-            except ValueError as error:
-                yield document.fault(("calendars", key, "hours", day, place), str(error))
+def _holidays(document: Document, path: Place, given: Holidays) -> Iterable[Fault]:
+    if given.country is None:
+        if given.subdivision is not None:
+            yield document.fault((*path, "subdivision"), "needs a country")
+        return
+    regions = subdivisions(given.country)
+    if regions is None:
+        told = (
+            f"no holidays are known for {given.country!r}: it is a country's code by ISO 3166, like DE or AU"
+        )
+        yield document.fault((*path, "country"), told)
+    elif given.subdivision is not None:
+        try:
+            public_holidays(given.country, given.subdivision, 2026)
+        except NotImplementedError:
+            told = f"no holidays are known for {given.subdivision!r} of {given.country}"
+            near = did_you_mean(given.subdivision, regions)
+            yield document.fault((*path, "subdivision"), f"{told}{near}")
