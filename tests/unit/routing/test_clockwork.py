@@ -1,0 +1,274 @@
+from datetime import UTC, datetime, time, timedelta
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from routing.domain import clockwork
+from routing.domain.calendar import BusinessCalendar, Span
+from routing.domain.clockwork import Clock, Entry, Kind, Terms
+
+T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
+ALWAYS = BusinessCalendar("UTC", None)
+HOUR = timedelta(hours=1)
+
+
+def terms(hours: float, *warn_at: int, policy: str = "p", version: int = 1) -> Terms:
+    return Terms(policy, "c", timedelta(hours=hours), warn_at, version)
+
+
+def started(hours: float = 4, *warn_at: int) -> Clock:
+    return clockwork.start(T0, terms(hours, *warn_at), ALWAYS, "said")[0]
+
+
+def kinds(entries: list[Entry]) -> list[str]:
+    return [entry.kind.value for entry in entries]
+
+
+def at(hours: float) -> datetime:
+    return T0 + timedelta(hours=hours)
+
+
+def test_a_pause_moves_the_due_time_by_as_much_as_it_lasts() -> None:
+    clock, _ = clockwork.pause(started(4), at(1), "the customer is awaited")
+    assert clockwork.next_at(clock, ALWAYS) is None
+    clock, _ = clockwork.resume(clock, at(73), ALWAYS, "the customer spoke")
+    assert clock.due_at == at(76)
+
+
+def test_17_three_days_of_waiting_then_straight_to_resolved_are_not_counted() -> None:
+    clock, _ = clockwork.pause(started(4), at(3), "the customer is awaited")
+    clock, entries = clockwork.meet(clock, at(75), "resolved")
+    assert (kinds(entries), clock.breached_at) == (["met"], None)
+
+
+def test_a_pause_that_never_was_leaves_the_due_time_where_it_was() -> None:
+    clock, _ = clockwork.pause(started(4), at(1), "an answer was written")
+    clock, _ = clockwork.resume(clock, at(1), ALWAYS, "it could not be sent")
+    assert (clock.due_at, clock.runs) == (at(4), ((T0, None),))
+
+
+@pytest.mark.parametrize(
+    ("stops", "told", "breached"),
+    [(3.999, ["paused"], None), (4.0, ["paused"], None), (4.001, ["breached", "paused"], at(4))],
+)
+def test_a_pause_at_the_very_instant_is_in_time_and_one_after_it_tells_the_breach(
+    stops: float, told: list[str], breached: datetime | None
+) -> None:
+    clock, entries = clockwork.pause(started(4), at(stops), "the customer is awaited")
+    assert (kinds(entries), clock.breached_at) == (told, breached)
+
+
+def test_a_clock_that_paused_with_nothing_left_runs_out_as_it_resumes() -> None:
+    clock, _ = clockwork.pause(started(4), at(4), "the customer is awaited")
+    assert clockwork.fire(clock, at(9), ALWAYS) == (clock, [])
+    clock, _ = clockwork.resume(clock, at(10), ALWAYS, "the customer spoke")
+    clock, entries = clockwork.fire(clock, at(10), ALWAYS)
+    assert (kinds(entries), clock.breached_at) == (["breached"], at(10))
+
+
+def test_news_that_come_late_clear_a_breach_that_never_was() -> None:
+    clock, _ = clockwork.fire(started(4), at(5), ALWAYS)
+    assert clock.breached_at == at(4)
+    late, entries = clockwork.meet(clock, at(4.5), "answered")
+    assert (kinds(entries), late.breached_at) == (["met"], at(4))
+    in_time, entries = clockwork.meet(clock, at(3.5), "answered")
+    assert (kinds(entries), in_time.breached_at) == (["cleared", "met"], None)
+
+
+def test_18_more_urgent_and_back_recomputes_from_the_start_rearms_and_breaches_once() -> None:
+    clock = started(10, 75, 90)
+    clock, entries = clockwork.fire(clock, at(8), ALWAYS)
+    assert [(e.kind, e.percent) for e in entries] == [(Kind.WARNED, 75)]
+    clock, entries = clockwork.recompute(clock, terms(2, 75, 90), ALWAYS, at(8), "more urgent")
+    assert [(e.before, e.after) for e in entries] == [(at(10), at(2))]
+    clock, entries = clockwork.fire(clock, at(8), ALWAYS)
+    # The promise of two hours is as old as the change: it can't have been broken before.
+    assert (kinds(entries), clock.breached_at) == (["breached"], at(8))
+    clock, entries = clockwork.recompute(clock, terms(10, 75, 90), ALWAYS, at(8.5), "less urgent")
+    assert [(e.before, e.after) for e in entries] == [(at(2), at(10))]
+    assert clock.warned == (75,)
+    clock, entries = clockwork.fire(clock, at(9), ALWAYS)
+    assert [(e.kind, e.percent) for e in entries] == [(Kind.WARNED, 90)]
+    clock, entries = clockwork.fire(clock, at(20), ALWAYS)
+    assert entries == []
+    assert clockwork.next_at(clock, ALWAYS) is None
+
+
+def test_other_terms_keep_the_pauses() -> None:
+    # glpi 6902: a rule that changes the policy forgot how long the customer had been awaited.
+    clock, _ = clockwork.pause(started(4), at(1), "w")
+    clock, _ = clockwork.resume(clock, at(25), ALWAYS, "s")
+    clock, _ = clockwork.recompute(clock, terms(6, policy="other"), ALWAYS, at(26), "a rule")
+    assert clock.due_at == at(30)
+
+
+def test_terms_that_say_the_same_write_nothing() -> None:
+    clock = started(4)
+    assert clockwork.recompute(clock, terms(4, version=9), ALWAYS, at(1), "version 9") == (clock, [])
+
+
+def test_shorter_terms_while_paused_break_nothing_until_the_clock_runs_again() -> None:
+    clock, _ = clockwork.pause(started(4), at(3), "w")
+    clock, entries = clockwork.recompute(clock, terms(1), ALWAYS, at(5), "more urgent")
+    assert kinds(entries) == ["recomputed"]
+    assert clockwork.next_at(clock, ALWAYS) is None
+    clock, _ = clockwork.resume(clock, at(9), ALWAYS, "s")
+    clock, entries = clockwork.fire(clock, at(9), ALWAYS)
+    assert (clock.breached_at, clock.due_at) == (at(9), at(1))
+
+
+def test_of_several_warnings_that_passed_at_once_the_last_is_told() -> None:
+    clock, entries = clockwork.fire(started(4, 25, 50, 75), at(3.5), ALWAYS)
+    assert [(e.percent, e.at) for e in entries] == [(75, at(3))]
+    assert clock.warned == (25, 50, 75)
+
+
+def test_nothing_moves_a_clock_that_has_ended() -> None:
+    for end in (clockwork.meet, clockwork.cancel):
+        clock, _ = end(started(4), at(1), "e")
+        assert clockwork.next_at(clock, ALWAYS) is None
+        for again in (
+            clockwork.pause(clock, at(2), "p"), clockwork.resume(clock, at(2), ALWAYS, "r"),
+            clockwork.recompute(clock, terms(1), ALWAYS, at(2), "c"), clockwork.fire(clock, at(99), ALWAYS),
+            clockwork.meet(clock, at(2), "m"), clockwork.cancel(clock, at(2), "c"),
+        ):  # fmt: skip
+            assert again == (clock, [])
+
+
+# What follows steps second by second, and knows nothing of bisection, intervals or order of news.
+LUNCH: dict[int, list[Span]] = {0: [(time(9), time(9, 20)), (time(9, 30), time(9, 50)), (time(10), time(12))]}
+CALENDARS = {"always": ALWAYS, "lunch": BusinessCalendar("UTC", LUNCH)}
+
+
+class Step(NamedTuple):
+    what: str
+    after: int
+    within: int = 0
+    calendar: str = "always"
+
+
+steps = st.lists(
+    st.builds(
+        Step,
+        st.sampled_from(["pause", "resume", "undo", "recompute", "fire"]),
+        st.integers(0, 900),
+        st.integers(1, 3000),
+        st.sampled_from(sorted(CALENDARS)),
+    ),
+    max_size=12,
+)
+
+
+class Oracle:
+    """A clock as somebody with a stop-watch keeps it: every second is looked at."""
+
+    def __init__(self, within: int, calendar: str) -> None:
+        self.ran: list[bool] = []  # whether it ran in each second since the start
+        self.within, self.calendar, self.since = within, calendar, 0
+        self.breached: int | None = None
+        self.running = True
+
+    def pass_to(self, second: int) -> None:
+        while len(self.ran) < second:
+            self.ran.append(self.running)
+
+    def moment(self, until: int, percent: int = 100) -> int | None:
+        """The first second up to `until` in which it runs, with the time used up and these terms in force."""
+        calendar, used = CALENDARS[self.calendar], 0.0
+        wanted = self.within * percent / 100
+        runs = [*self.ran, *([self.running] * (until + 1 - len(self.ran)))]
+        for second, ran in enumerate(runs):
+            if ran and used >= wanted and second >= self.since:
+                return second
+            used += ran and calendar.is_open(T0 + timedelta(seconds=second))
+        return None
+
+    def used(self) -> int:
+        """Seconds of these terms' calendar in which it ran."""
+        calendar = CALENDARS[self.calendar]
+        return sum(ran and calendar.is_open(T0 + timedelta(seconds=n)) for n, ran in enumerate(self.ran))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(1, 3000), st.sampled_from(sorted(CALENDARS)), steps)
+def test_breaches_and_warnings_come_when_stepping_second_by_second_says(
+    within: int, calendar: str, given_steps: list[Step]
+) -> None:
+    ends = 12_000
+    wanted = Terms("p", calendar, timedelta(seconds=within), (50,), 1)
+    clock, ledger = clockwork.start(T0, wanted, CALENDARS[calendar], "said")
+    oracle, now = Oracle(within, calendar), 0
+    for step in [*given_steps, Step("resume", 0), Step("fire", ends)]:
+        # Timers fire in time: what was due before something happens has happened before.
+        clock, entries = _fired(clock, T0 + timedelta(seconds=now + step.after), ledger)
+        now += step.after
+        _expect(oracle, now, clock)
+        clock, entries = _done(clock, step, now)
+        ledger += entries
+        _follow(oracle, step, now)
+        assert clockwork.fold(ledger) == clock
+    assert sum(entry.kind is Kind.BREACHED for entry in ledger) <= 1 + sum(
+        e.kind is Kind.CLEARED for e in ledger
+    )
+
+
+def _fired(clock: Clock, until: datetime, ledger: list[Entry]) -> tuple[Clock, list[Entry]]:
+    calendar = CALENDARS[clock.terms.calendar]
+    while (moment := clockwork.next_at(clock, calendar)) is not None and moment <= until:
+        clock, entries = clockwork.fire(clock, moment, calendar)
+        assert entries
+        ledger += entries
+    return clock, ledger
+
+
+def _done(clock: Clock, step: Step, now: int) -> clockwork.Change:
+    moment = T0 + timedelta(seconds=now)
+    calendar = CALENDARS[clock.terms.calendar]
+    match step.what:
+        case "pause":
+            return clockwork.pause(clock, moment, "w")
+        case "resume":
+            return clockwork.resume(clock, moment, calendar, "s")
+        case "undo":
+            return clockwork.resume(clock, clock.paused_since or moment, calendar, "u")
+        case "recompute":
+            other = Terms("p", step.calendar, timedelta(seconds=step.within), (50,), 2)
+            return clockwork.recompute(clock, other, CALENDARS[step.calendar], moment, "c")
+        case _:
+            return clock, []
+
+
+def _follow(oracle: Oracle, step: Step, now: int) -> None:
+    oracle.pass_to(now)
+    match step.what:
+        case "pause":
+            # What ran out in this very second, as it stopped, was in time.
+            if oracle.running and oracle.breached == now:
+                oracle.breached = None
+            oracle.running = False
+        case "resume":
+            oracle.running = True
+        case "undo" if not oracle.running:
+            place = len(oracle.ran)
+            while place and not oracle.ran[place - 1]:
+                place -= 1
+                oracle.ran[place] = True
+            oracle.running = True
+        case "recompute":
+            oracle.within, oracle.calendar, oracle.since = step.within, step.calendar, now
+        case _:
+            pass
+
+
+def _expect(oracle: Oracle, now: int, clock: Clock) -> None:
+    if oracle.breached is None:
+        oracle.breached = oracle.moment(now)
+    told = None if clock.breached_at is None else (clock.breached_at - T0).total_seconds()
+    assert told == oracle.breached, (told, oracle.breached)
+    oracle.pass_to(now)
+    if oracle.moment(now, 50) is not None:
+        assert 50 in clock.warned
+    if 50 in clock.warned:
+        assert oracle.used() >= oracle.within / 2
