@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import mean
 from typing import NamedTuple
 
 from rich.console import Console
@@ -20,6 +21,7 @@ from tests.load.feed import feed
 from tests.load.figures import Figure
 from tests.load.flow import Flow
 from tests.load.history import History
+from tests.load.latency import Percentiles
 from tests.load.traffic import plan
 
 CONSOLE = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 180)
@@ -59,7 +61,7 @@ class Bench:
     found: list[Figure] = field(default_factory=list[Figure])
     began: float = field(default_factory=time.monotonic)
     run: str = field(default_factory=lambda: secrets.token_hex(3))
-    ceilings: list[float] = field(default_factory=list[float])
+    ceilings: list[throughput.BareHop] = field(default_factory=list[throughput.BareHop])
     peak: dict[str, int] = field(default_factory=dict[str, int])
     first: tuple[float, float, float] | None = None
 
@@ -71,7 +73,7 @@ class Bench:
     def add(self, figure: Figure) -> None:
         """Keeps a figure, and tells it."""
         self.found.append(figure)
-        ratio = "" if figure.ratio is None else f" ({figure.ratio:.3f} of {figure.baseline:,.0f})"
+        ratio = "" if figure.ratio is None else f" ({figure.ratio:.3f} of {figure.baseline:,.3g})"
         self.tell(f"[bold]{figure.figure}[/bold] {figure.value:,.3g} {figure.unit}{ratio}")
 
     async def all(self) -> None:
@@ -112,9 +114,11 @@ class Bench:
 
     async def ceiling(self) -> None:
         """One bare hop; measured again beside what is compared with it, since machines are noisy."""
-        per_second, cpu = await throughput.ceiling(self.stack, 20_000)
-        self.ceilings.append(per_second)
-        self.tell(f"ceiling of one bare hop: {per_second:,.0f}/s, {cpu:.3f} CPU-s per 1,000")
+        bare = await throughput.bare_hop(self.stack, 20_000)
+        self.ceilings.append(bare)
+        self.tell(
+            f"ceiling of one bare hop: {bare.per_second:,.0f}/s, {bare.cpu_per_1000:.3f} CPU-s per 1,000"
+        )
 
     async def warm_up(self, flow: Flow) -> float:
         """The first traffic through the doors; how many they take per second."""
@@ -137,6 +141,8 @@ class Bench:
             )
         whole = found["offered"]
         strict = name == "latency"
+        if strict:
+            await self.in_hops(whole, count, per_second)
         note = f"accepted → offered at {per_second:.0f}/s"
         self.add(Figure(f"{name}_p50", whole.p50, "ms", target="<= 50" if strict else None, note=note))
         self.add(Figure(f"{name}_p95", whole.p95, "ms", note=note))
@@ -145,6 +151,14 @@ class Bench:
             self.found.append(
                 Figure(f"{name}_{hop.replace(' ', '_')}_p99", times.p99, "ms", note=f"p50 {times.p50:.0f}")
             )
+
+    async def in_hops(self, whole: Percentiles, count: int, per_second: float) -> None:
+        """The whole way beside one bare hop at the same rate: how slow a machine is concerns both."""
+        bare = await throughput.bare_hop(self.stack, count, per_second)
+        note = "÷ one bare hop; the bound is {} ms where such a hop takes {}"
+        fifty, ninety_nine = note.format(50, 4), note.format(150, 14)
+        self.add(Figure("latency_in_hops_p50", whole.p50, "ms", bare.p50_ms, "<= 12.5", fifty))
+        self.add(Figure("latency_in_hops_p99", whole.p99, "ms", bare.p99_ms, "<= 10.7", ninety_nine))
 
     async def desktops(self, flow: Flow, desks: Desks) -> None:
         """Live streams of all agents while work comes in."""
@@ -185,7 +199,7 @@ class Bench:
         drained = await throughput.drain(self.stack, flow, secrets.token_hex(3), plan(count, count // 10, 2))
         await throughput.agree(flow, drained)
         await self.ceiling()
-        ceiling = sum(self.ceilings) / len(self.ceilings)
+        ceiling = mean(bare.per_second for bare in self.ceilings)
         self.add(
             Figure(
                 "throughput",
@@ -199,6 +213,9 @@ class Bench:
         self.add(
             Figure("cpu_per_1000", drained.cpu_per_1000, "CPU-s", target="<= 1.2", note="after the doors")
         )
+        bare_cpu = mean(bare.cpu_per_1000 for bare in self.ceilings)
+        note = "÷ one bare hop; the bound is 1.2 where such a hop takes 0.07"
+        self.add(Figure("cpu_in_hops", drained.cpu_per_1000, "CPU-s", bare_cpu, "<= 17", note))
         for process, used in sorted(drained.used.cpu_s.items(), key=lambda each: -each[1]):
             self.add(Figure(f"cpu_per_1000_{process}", used / count * 1000, "CPU-s"))
         doors_cpu = sum(drained.door_used.cpu_s.values()) / count * 1000
@@ -234,9 +251,9 @@ class Bench:
         target, baseline, cpu = None, None, None
         if self.first is not None:
             rate, bare, cpu = self.first
-            target, baseline = ">= 0.85", rate * self.ceilings[-1] / bare
+            target, baseline = ">= 0.85", rate * self.ceilings[-1].per_second / bare
         else:
-            self.first = drained.per_second, self.ceilings[-1], drained.cpu_per_1000
+            self.first = drained.per_second, self.ceilings[-1].per_second, drained.cpu_per_1000
         note = f"{what}; the baseline is that of the first, by the ceiling beside each"
         self.add(Figure(name, drained.per_second, "interactions/s", baseline, target, note))
         self.add(Figure(f"{name}_cpu", drained.cpu_per_1000, "CPU-s", cpu, None, "per 1,000"))

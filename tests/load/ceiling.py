@@ -9,6 +9,8 @@ import json
 import os
 import sys
 import time
+from statistics import quantiles
+from typing import Any
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -26,8 +28,13 @@ COUNT = """insert into {0} (id, interactions) select c, count(*) from unnest($1:
     on conflict (id) do update set interactions = {0}.interactions + excluded.interactions"""
 
 
-async def hop(bootstrap: str, database: str, events: int) -> dict[str, float]:
-    """Fills a topic with `events` events and takes them through one hop; events per second and CPU seconds."""
+async def hop(
+    bootstrap: str, database: str, events: int, per_second: float | None = None
+) -> dict[str, float]:
+    """Takes `events` events through one hop; what that took. As fast as it goes, or as they come at a steady rate.
+
+    `events_per_s` and `cpu_s` are of all of them; `p50_ms` and `p99_ms` from an event's publication to that of its successor.
+    """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     names = [f"ceiling-{name}-{os.getpid()}" for name in ("in", "out")]
@@ -39,36 +46,61 @@ async def hop(bootstrap: str, database: str, events: int) -> dict[str, float]:
     consumer = AIOKafkaConsumer(names[0], bootstrap_servers=bootstrap, group_id=names[0], auto_offset_reset="earliest",
                                 enable_auto_commit=False)  # fmt: skip
     async with producer, consumer:
-        sent = [
-            await producer.send(
-                names[0], json.dumps({"id": i, "text": "x" * 990}).encode(), str(i % CUSTOMERS).encode()
-            )
-            for i in range(events)
-        ]
-        await asyncio.gather(*sent)
+        publishing = asyncio.ensure_future(publish(producer, names[0], events, per_second))
+        if per_second is None:
+            await publishing
         began, cpu, done = time.perf_counter(), time.process_time(), 0
+        ages: list[float] = []
         while done < events:
             found = await consumer.getmany(timeout_ms=500, max_records=BATCH)
             records = [record for part in found.values() for record in part]
-            if not records:
-                continue
-            keys = [int(record.key or b"") for record in records]
-            values = [record.value or b"" for record in records]
-            async with db.transaction():
-                await db.execute("insert into interaction select * from unnest($1::bigint[], $2::int[], $3::jsonb[])",
-                                 [json.loads(value)["id"] for value in values], keys, [v.decode() for v in values])  # fmt: skip
-                await db.execute(COUNT.format("case_file"), keys)
-                await db.execute(COUNT.format("customer"), keys)
-                await db.execute("insert into outbox (key, value) select * from unnest($1::text[], $2::bytea[])",
-                                 [str(key) for key in keys], values)  # fmt: skip
-            rows = await db.fetch("select id, key, value from outbox order by id")
-            await asyncio.gather(
-                *[await producer.send(names[1], r["value"], r["key"].encode()) for r in rows]
-            )
-            await db.execute("delete from outbox where id = any($1)", [row["id"] for row in rows])
-            done += len(records)
-        return {"events_per_s": done / (time.perf_counter() - began), "cpu_s": time.process_time() - cpu}
+            if records:
+                written = await take(db, producer, names[1], records)
+                ages += [
+                    after.timestamp - before.timestamp for before, after in zip(records, written, strict=True)
+                ]
+                done += len(records)
+        taken = time.perf_counter() - began
+        cuts = quantiles(ages, n=100, method="inclusive")
+        return {
+            "events_per_s": done / taken,
+            "cpu_s": time.process_time() - cpu,
+            "p50_ms": cuts[49],
+            "p99_ms": cuts[98],
+        }
+
+
+async def publish(producer: AIOKafkaProducer, topic: str, events: int, per_second: float | None) -> None:
+    """The events that come in."""
+    began, sent = time.perf_counter(), []
+    for i in range(events):
+        if per_second is not None:
+            await asyncio.sleep(max(0.0, began + i / per_second - time.perf_counter()))
+        value = json.dumps({"id": i, "text": "x" * 990}).encode()
+        sent.append(await producer.send(topic, value, str(i % CUSTOMERS).encode()))
+    await asyncio.gather(*sent)
+
+
+async def take(
+    db: asyncpg.Connection, producer: AIOKafkaProducer, topic: str, records: list[Any]
+) -> list[Any]:
+    """One batch: written, published, deleted. What was published, in the order of `records`."""
+    keys = [int(record.key or b"") for record in records]
+    values = [record.value or b"" for record in records]
+    async with db.transaction():
+        await db.execute("insert into interaction select * from unnest($1::bigint[], $2::int[], $3::jsonb[])",
+                         [json.loads(value)["id"] for value in values], keys, [v.decode() for v in values])  # fmt: skip
+        await db.execute(COUNT.format("case_file"), keys)
+        await db.execute(COUNT.format("customer"), keys)
+        await db.execute("insert into outbox (key, value) select * from unnest($1::text[], $2::bytea[])",
+                         [str(key) for key in keys], values)  # fmt: skip
+    rows = await db.fetch("select id, key, value from outbox order by id")
+    sending = [await producer.send(topic, row["value"], row["key"].encode()) for row in rows]
+    written = await asyncio.gather(*sending)
+    await db.execute("delete from outbox where id = any($1)", [row["id"] for row in rows])
+    return written
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(hop(sys.argv[1], sys.stdin.readline().strip(), int(sys.argv[2])))))  # noqa: T201
+    rate = float(sys.argv[3]) if len(sys.argv) > 3 else None
+    print(json.dumps(asyncio.run(hop(sys.argv[1], sys.stdin.readline().strip(), int(sys.argv[2]), rate))))  # noqa: T201

@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from antiphon.clock import utc_now
 from deploy.stack import Stack
@@ -45,20 +46,30 @@ class Drained(Published):
     ledger: Ledger
 
 
-async def ceiling(stack: Stack, events: int) -> tuple[float, float]:
-    """Events per second and CPU seconds per 1,000 of one bare hop, PostgreSQL and Kafka included."""
+class BareHop(NamedTuple):
+    """What one bare hop takes. CPU seconds are per 1,000 events, PostgreSQL and Kafka included; times in milliseconds."""
+
+    per_second: float
+    cpu_per_1000: float
+    p50_ms: float
+    p99_ms: float
+
+
+async def bare_hop(stack: Stack, events: int, per_second: float | None = None) -> BareHop:
+    """`events` events through one bare hop: as fast as it takes them, or at a steady rate."""
     stack.postgres.create_database("ceiling")
     url = stack.postgres.url("ceiling").replace("postgresql+asyncpg", "postgresql")
     before = meter.cpu(stack)
     program = await asyncio.create_subprocess_exec(
         sys.executable, "tests/load/ceiling.py", stack.kafka.bootstrap, str(events),
+        *([] if per_second is None else [str(per_second)]),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     told, _ = await program.communicate(url.encode())
     found = json.loads(told)
     after = meter.cpu(stack)
     cpu = found["cpu_s"] + sum(after[name] - before[name] for name in after)
-    return found["events_per_s"], cpu / events * 1000
+    return BareHop(found["events_per_s"], cpu / events * 1000, found["p50_ms"], found["p99_ms"])
 
 
 async def drain(stack: Stack, flow: Flow, run: str, messages: list[Message]) -> Drained:
