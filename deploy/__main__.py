@@ -19,6 +19,7 @@ from antiphon.access import Role
 from antiphon.clock import utc_now
 from deploy import dead_letters, keys, leftovers, status
 from deploy.morning.play import play
+from deploy.morning.tuning import tune
 from deploy.processes import StartError
 from deploy.site import SERVICES, Site
 from deploy.stack import Stack
@@ -94,7 +95,7 @@ def _run(site: Site, *, morning: bool) -> int:
         stack.write_state()
         if morning:
             CONSOLE.print()
-            complete = asyncio.run(play(stack, CONSOLE))
+            complete = asyncio.run(_morning(stack))
             CONSOLE.print()
             if not complete:
                 CONSOLE.print("[yellow]Some lines still wait: make status, make logs[/yellow]")
@@ -112,6 +113,12 @@ def _run(site: Site, *, morning: bool) -> int:
         stack.stop()
         site.ports_file.unlink(missing_ok=True)
         _pid_file(site).unlink(missing_ok=True)
+
+
+async def _morning(stack: Stack) -> bool:
+    """Customers and agents first, then operations: a rule is tried on what came in."""
+    answered = await play(stack, CONSOLE)
+    return await tune(stack, CONSOLE) and answered
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -23,6 +23,7 @@ class Answered:
     rule: str
     queue: str
     agent: str
+    declined_by: str | None
     due_at: str | None
     reply_id: str
 
@@ -36,6 +37,7 @@ class Desk:
         self._said = said
         self._agents: list[Json] = []
         self._tokens: dict[str, str] = {}
+        self._declined: dict[str, str] = {}
 
     async def sit_down(self) -> None:
         """Everybody becomes available."""
@@ -76,6 +78,13 @@ class Desk:
             reason = {"reason": "not part of the example"}
             await self._call("POST", "routing", f"/offers/{offer['offer_id']}/decline", token, json=reason)
             return None
+        if message.declined_by == agent["agent_id"]:
+            self._declined[message.id] = agent["name"]
+            reason = {"reason": "my own street: somebody else should look at it"}
+            await self._call(
+                "POST", "routing", f"/offers/{offer['offer_id']}/decline", token, json=reason, ok={409}
+            )
+            return None
         accepted = await self._call("POST", "routing", f"/offers/{offer['offer_id']}/accept", token, ok={409})
         if accepted.status_code == 409:
             return None
@@ -99,6 +108,7 @@ class Desk:
             rule=work["decision"]["rule"],
             queue=work["queue"],
             agent=agent["name"],
+            declined_by=self._declined.get(message.id),
             due_at=work["due_at"],
             reply_id=reply.json()["reply_id"],
         )

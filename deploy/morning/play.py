@@ -80,7 +80,7 @@ async def _run(
             lines[answered.message.id].answered = answered
             if not shown:
                 console.print(
-                    f"  {answered.agent} ({answered.queue}) answers {answered.customer} on {answered.case}, "
+                    f"  {_agent(answered)} ({answered.queue}) answers {answered.customer} on {answered.case}, "
                     f"by the rule “{answered.rule}”"
                 )
         for line in lines.values():
@@ -119,6 +119,10 @@ async def _why_not_answered(stack: Stack, native_id: str) -> str | None:
     return None
 
 
+def _agent(answered: Answered) -> str:
+    return f"{answered.agent} ({answered.declined_by} declined)" if answered.declined_by else answered.agent
+
+
 def _short(message: Message, length: int) -> str:
     return shorten(" ".join((message.subject or message.text).split()), length)
 
@@ -130,7 +134,7 @@ def _table(lines: dict[str, Line], zone: ZoneInfo) -> Table:
     for line in lines.values():
         a = line.answered
         due = datetime.fromisoformat(a.due_at).astimezone(zone).strftime("%a %H:%M") if a and a.due_at else ""
-        cells = (a.customer, a.case, a.rule, a.queue, a.agent, due) if a else ("", "", "", "", "", "")
+        cells = (a.customer, a.case, a.rule, a.queue, _agent(a), due) if a else ("", "", "", "", "", "")
         said = f"{line.who}: {_short(line.message, 44)}"
         table.add_row(
             said, line.message.channel, *cells, line.outcome or ("waits" if not a else "on its way")

@@ -24,7 +24,10 @@ class Customer(_Part):
 
 
 class Message(_Part):
-    """What a customer says, on which channel, and what an agent answers; no answer: none is expected."""
+    """What a customer says, on which channel, and what an agent answers; no answer: none is expected.
+
+    The agent `declined_by` says no when it is offered to them, and somebody else is asked.
+    """
 
     id: str
     by: str
@@ -37,6 +40,7 @@ class Message(_Part):
     headers: dict[str, str] = {}
     charset: str = "utf-8"
     replies_to: str | None = None
+    declined_by: str | None = None
     answer: str | None = None
 
 

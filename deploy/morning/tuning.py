@@ -1,0 +1,81 @@
+"""Operations' side of the morning: a rule is drafted, tried on what came in, published, and taken back, by the API alone."""
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import yaml
+from rich.console import Console
+
+from antiphon.access import Role
+from antiphon.clock import utc_now
+from deploy.morning.customers import until
+from deploy.stack import Stack
+
+Json = dict[str, Any]
+PATIENCE = timedelta(seconds=60)
+NAME = "Money matters are taken at the front desk"
+RULE: Json = {
+    "name": NAME,
+    "when": '"payment" in interaction.topics || "pensioner-rebate" in interaction.topics',
+    "then": {"queue": "front-desk", "priority": 50},
+}
+
+
+async def tune(stack: Stack, console: Console) -> bool:
+    """A draft from its first line to its step back; True when all of it went as it should."""
+    headers = {"Authorization": f"Bearer {stack.token(Role.OPERATIONS, 'Olga')}"}
+    async with httpx.AsyncClient(base_url=stack.url("routing"), headers=headers, timeout=30) as http:
+        live = await _call(http, "GET", "/configuration")
+        configuration: Json = yaml.safe_load(live["source"])
+        configuration["rules"] = [RULE, *configuration["rules"]]
+        told = {"name": NAME, "why": "Bruno answers them anyway", "configuration": configuration}
+        draft = await _call(http, "POST", "/drafts", told)
+        draft_id, tag = draft["draft_id"], f'"{draft["revision"]}"'
+        words = await _call(http, "GET", f"/drafts/{draft_id}/difference")
+        console.print(f"\nOlga drafts a rule: {'; '.join(words['differences'])}")
+        trial = await _call(http, "POST", f"/drafts/{draft_id}/trial", {"last": 1000})
+        deadline = utc_now() + PATIENCE
+        while trial["state"] in {"asked", "running"} and await until(deadline):
+            trial = await _call(http, "GET", f"/trials/{trial['trial_id']}")
+        if trial["state"] != "done":
+            console.print(
+                f"[red]✗[/red] the trial is {trial['state']}: {trial['failure'] or 'no end was seen'}"
+            )
+            return False
+        _show(trial["result"], console)
+        because = {"why": "Tried on this morning", "trial_id": trial["trial_id"]}
+        published = await _call(http, "POST", f"/drafts/{draft_id}/publish", because, tag)
+        back = await _call(
+            http, "POST", "/configuration/back", {"why": "It was an example"}, f'"{published["version"]}"'
+        )
+        console.print(
+            f"  published as version {published['version']}, and taken back: version {back['version']} says again what "
+            f"version {back['restores']} said"
+        )
+    return True
+
+
+def _show(found: Json, console: Console) -> None:
+    console.print(
+        f"  tried on the last {found['decisions']} decisions: {found['changed']} would be other ones"
+    )
+    for move in found["from_to"]:
+        console.print(f"    {move['items']} would go to {move['to_queue']} instead of {move['from_queue']}")
+    for queue in found["load"]:
+        if queue["before"] != queue["after"]:
+            console.print(
+                f"    {queue['queue']}: {queue['before']} → {queue['after']} items, "
+                f"{queue['on_shift']} of {queue['agents']} agents there"
+            )
+    missed = found["first_response"]
+    console.print(f"    first-response targets missed: {missed['missed_before']} → {missed['missed_after']}")
+
+
+async def _call(
+    http: httpx.AsyncClient, verb: str, path: str, told: Json | None = None, tag: str | None = None
+) -> Json:
+    answer = await http.request(verb, path, json=told, headers={"If-Match": tag} if tag else None)
+    answer.raise_for_status()
+    found: Json = answer.json()
+    return found
