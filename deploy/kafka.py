@@ -83,7 +83,7 @@ class Kafka:
 
     def wait(self) -> None:
         """Returns when the broker answers: of a cluster, once most of it runs. Raises StartError."""
-        self.process.wait(self._answers, within=60)
+        self.process.wait(self._answers, within=180)
 
     def _write_configuration(self) -> None:
         settings: Mapping[str, object] = {

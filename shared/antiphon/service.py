@@ -18,6 +18,7 @@ from typing_extensions import override
 from antiphon import changes, logs
 from antiphon.clock import Clock, utc_now
 from antiphon.consumer import Consumer
+from antiphon.failures import is_passing
 from antiphon.relay import Relay
 from antiphon.settings import ServiceSettings
 
@@ -51,6 +52,18 @@ class _Server(uvicorn.Server):
 def start(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Runs a service's `main` in an event loop of its own."""
     asyncio.run(main())
+
+
+async def begin(what: Callable[[], Awaitable[None]]) -> None:
+    """What must be done before anything else: again until it works, while the database is away. Raises other failures."""
+    while True:
+        try:
+            return await what()
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            LOG.warning("start waits", reason=repr(error))
+            await asyncio.sleep(1)
 
 
 async def run(service: Service) -> None:

@@ -7,7 +7,7 @@ from antiphon.access import Access
 from antiphon.changes import ChangeFeed
 from antiphon.consumer import Consumer
 from antiphon.database import create_engine
-from antiphon.service import Service, run, start
+from antiphon.service import Service, begin, run, start
 from antiphon.web import create_app
 from routing import api, consumer, tasks
 from routing.configurations import Configurations
@@ -23,8 +23,12 @@ async def main() -> None:
     feed = ChangeFeed(engine)
     configurations = Configurations()
     source = settings.organisation.read_text(encoding="utf-8")
-    async with engine.begin() as tx:
-        await configurations.load_file(tx, source, settings.organisation.name, clock.utc_now())
+
+    async def load() -> None:
+        async with engine.begin() as tx:
+            await configurations.load_file(tx, source, settings.organisation.name, clock.utc_now())
+
+    await begin(load)
     app = create_app(
         title="Antiphon routing",
         service=SERVICE,

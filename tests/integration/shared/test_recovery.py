@@ -10,11 +10,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from prometheus_client import Metric
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon import metrics, outbox
 from antiphon.clock import utc_now
 from antiphon.relay import LEAD, Relay
+from antiphon.service import begin
 from deploy.kafka import Kafka
 from tests.conftest import NewDatabase
 from tests.integration.shared.test_consumer import (
@@ -149,3 +151,18 @@ async def test_a_log_that_is_shorter_than_what_was_read_of_it_is_read_again(
             await arrived(database, ["n1", "n2"])
             await put(database, stream, ["n3", "n4"])
             await arrived(database, ["n1", "n2", "n3", "n4"])
+
+
+async def test_a_start_waits_for_a_database_that_is_starting_up_and_for_nothing_else(
+    database: AsyncEngine,
+) -> None:
+    codes = iter(["57P03", None, "42P01"])  # cannot connect now; none; undefined table
+
+    async def load() -> None:
+        if code := next(codes):
+            async with database.begin() as tx:
+                await tx.execute(text(f"do $$ begin raise exception using errcode = '{code}'; end $$"))
+
+    await begin(load)
+    with pytest.raises(DBAPIError):
+        await begin(load)
