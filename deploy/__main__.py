@@ -19,7 +19,6 @@ from antiphon.access import Role
 from antiphon.clock import utc_now
 from deploy import dead_letters, keys, leftovers, status
 from deploy.morning.play import play
-from deploy.morning.tuning import tune
 from deploy.processes import StartError
 from deploy.site import SERVICES, Site
 from deploy.stack import Stack
@@ -95,7 +94,7 @@ def _run(site: Site, *, morning: bool) -> int:
         stack.write_state()
         if morning:
             CONSOLE.print()
-            complete = asyncio.run(_morning(stack))
+            complete = asyncio.run(play(stack, CONSOLE))
             CONSOLE.print()
             if not complete:
                 CONSOLE.print("[yellow]Some lines still wait: make status, make logs[/yellow]")
@@ -113,12 +112,6 @@ def _run(site: Site, *, morning: bool) -> int:
         stack.stop()
         site.ports_file.unlink(missing_ok=True)
         _pid_file(site).unlink(missing_ok=True)
-
-
-async def _morning(stack: Stack) -> bool:
-    """Customers and agents first, then operations: a rule is tried on what came in."""
-    answered = await play(stack, CONSOLE)
-    return await tune(stack, CONSOLE) and answered
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

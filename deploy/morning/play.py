@@ -17,6 +17,7 @@ from deploy.morning import story
 from deploy.morning.customers import DIRECT, Customers, until
 from deploy.morning.desk import Answered, Desk
 from deploy.morning.story import Message, Story
+from deploy.morning.tuning import tune
 from deploy.stack import Stack
 
 PATIENCE = timedelta(seconds=90)
@@ -40,7 +41,7 @@ class Line:
 
 
 async def play(stack: Stack, console: Console) -> bool:
-    """Plays the story; True when every line was answered, or waits for a named reason."""
+    """Plays the story, and tries a rule on it; True when every line was answered, or has a named reason why not."""
     told = story.load()
     zone = ZoneInfo(organisation.load(stack.site.organisation).organisation.time_zone)
     lines = {message.id: Line(message, told.customers[message.by].name) for message in told.messages}
@@ -49,19 +50,28 @@ async def play(stack: Stack, console: Console) -> bool:
         desk = Desk(stack, http, customers.said)
         await customers.arrive()
         await desk.sit_down()
-        shown = Live(console=console, refresh_per_second=4, transient=False) if console.is_terminal else None
-        if shown:
-            shown.start()
         try:
-            await _run(stack, told, lines, customers, desk, zone, console, shown)
+            await _shown(stack, told, lines, customers, desk, zone, console)
+            tuned = await tune(stack, console)
         finally:
             await desk.go_home()
-            if shown:
-                shown.update(_table(lines, zone), refresh=True)
-                shown.stop()
-            else:
-                console.print(_table(lines, zone))
-    return all(line.done for line in lines.values())
+    return tuned and all(line.done for line in lines.values())
+
+
+async def _shown(
+    stack: Stack, told: Story, lines: dict[str, Line], customers: Customers, desk: Desk, zone: ZoneInfo, console: Console
+) -> None:  # fmt: skip
+    shown = Live(console=console, refresh_per_second=4, transient=False) if console.is_terminal else None
+    if shown:
+        shown.start()
+    try:
+        await _run(stack, told, lines, customers, desk, zone, console, shown)
+    finally:
+        if shown:
+            shown.update(_table(lines, zone), refresh=True)
+            shown.stop()
+        else:
+            console.print(_table(lines, zone))
 
 
 async def _run(

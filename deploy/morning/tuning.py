@@ -29,7 +29,8 @@ async def tune(stack: Stack, console: Console) -> bool:
         live = await _call(http, "GET", "/configuration")
         configuration: Json = yaml.safe_load(live["source"])
         configuration["rules"] = [RULE, *configuration["rules"]]
-        told = {"name": NAME, "why": "Bruno answers them anyway", "configuration": configuration}
+        source = yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True)
+        told = {"name": NAME, "why": "Bruno answers them anyway", "source": source}
         draft = await _call(http, "POST", "/drafts", told)
         draft_id, tag = draft["draft_id"], f'"{draft["revision"]}"'
         words = await _call(http, "GET", f"/drafts/{draft_id}/difference")
