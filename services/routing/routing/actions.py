@@ -108,6 +108,7 @@ class _Heard:
             "completed_at": None,
             "units": force.configuration.units(interaction.channel),
             "hold_until": since + holds if holds else None,
+            **force.configuration.queues[found.queue].ordering,
         }
         if work["hold_until"] is not None and work["hold_until"] > desk.now:
             desk.timers.append((HOLD_TIMER, work["work_item_id"], work["hold_until"]))

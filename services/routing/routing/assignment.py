@@ -1,6 +1,7 @@
 """The assignment: waiting work meets free agents, in one transaction a pass.
 
-One pass runs at a time whatever the number of replicas (an advisory lock), each in a constant number of statements.
+One pass runs at a time whatever the number of replicas (an advisory lock), each in a constant number of statements; a look
+at what waits takes more of them only where work that few can take was declined by them.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,15 +11,17 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.database import AnyRow
-from routing import handling, openness, staff, store
+from routing import backlog, handling, openness, staff, store
 from routing.configurations import Configurations
-from routing.desk import Desk, as_dict
+from routing.desk import Desk, Work, as_dict
 from routing.domain.configuration import Configuration
-from routing.domain.matching import Candidate, Waiting, match, taken
+from routing.domain.matching import Candidate, Floor, Waiting, match, taken
 from routing.domain.sections.agents import Agent
 
 _ONE_PASS = 0x61736967  # "asig"
-MAX_PER_QUEUE = 200
+MOST = 400
+"""Items that a pass reads of all lines together, about: others wait for no longer than that many offers take."""
+_LEAST_PAGE = 8
 
 
 def candidate(
@@ -45,63 +48,77 @@ async def assign(
         return 0  # another replica is at it, and was woken too; or all is offered
     known = force.configuration.agents_by_id
     given_out = openness.given_out(await openness.standings(tx, force, now))
-    wanted = given_out.intersection(stands.waiting)
+    wanted = given_out if stands.widened else given_out.intersection(stands.waiting)
     members = [agent.id for agent in known.values() if not wanted.isdisjoint(agent.queues)]
-    routable = force.configuration.routable
-    there = await staff.available(tx, members, routable)
+    there = await staff.available(tx, members, force.configuration.routable)
     everyone = [candidate(known[row.agent_id], row, now, given_out) for row in there]
     queues = sorted(wanted & {queue for agent in everyone if agent.free > 0 for queue in agent.queues})
-    rows = await store.waiting(tx, queues, MAX_PER_QUEUE) if queues else []
-    if not rows:
+    lines = await backlog.lines(tx, queues, widened=stands.widened)
+    # Work whose queue there is no more is moved on elsewhere.
+    offered = {line: skills for line, skills in lines.items() if line.queue in force.configuration.queues}
+    found = await _look(tx, offered, everyone, again_after, now)
+    if not found.items:
         return 0
-    items = [waiting(row) for row in rows]
-    pairs = await _certain(tx, match(items, everyone, now, again_after), items, force.configuration, now)
+    pairs, works = await _certain(
+        tx, match(found.items, everyone, now, again_after), found.items, force.configuration, now
+    )
     desk = Desk(now)
-    for work in (as_dict(row) for row in rows if row.work_item_id in pairs):
-        del work["refused"]
-        agent = known[pairs[work["work_item_id"]]]
+    for work_item_id, agent_id in pairs.items():
+        agent, work = known[agent_id], works[work_item_id]
         queue = force.configuration.queues[work["queue"]]
         handling.give(desk, work, agent, queue, at_once=agent.auto_accept or queue.auto_accept)
     await desk.write(tx)
+    if pairs and found.until is not None:
+        await store.wake(tx)  # there may be more for who is still free
     return len(pairs)
+
+
+async def _look(
+    tx: AsyncConnection,
+    lines: Mapping[backlog.Line, Mapping[str, int]],
+    agents: Sequence[Candidate],
+    again_after: timedelta,
+    now: datetime,
+) -> backlog.Look:
+    """The most urgent work that somebody who is free can take now."""
+    floor = Floor(agents)
+    room = {line: floor.room(line.queues, skills) for line, skills in lines.items()}
+    wanted = {line: units for line, units in room.items() if units > 0}
+    if not wanted:
+        return backlog.Look([], None)
+    page = max(_LEAST_PAGE, MOST // len(wanted))
+    return await backlog.look(tx, wanted, page, lambda item: floor.best(item, now, again_after) is not None)
 
 
 async def _certain(
     tx: AsyncConnection, pairs: Sequence[tuple[UUID, str]], items: Sequence[Waiting],
     configuration: Configuration, now: datetime,
-) -> dict[UUID, str]:  # fmt: skip
-    """The pairs whose agents, locked now, are still there and have room: meanwhile they may have left or taken work."""
+) -> tuple[dict[UUID, str], dict[UUID, Work]]:  # fmt: skip
+    """The pairs that hold now that both are locked, and the work: an agent may have left or taken work, work be taken or changed."""
     if not pairs:
-        return {}
+        return {}, {}
     mine = await staff.lock_idle(tx, {agent_id for _, agent_id in pairs})
     there = await staff.available(tx, sorted(mine), configuration.routable)
     by_id = {item.work_item_id: item for item in items}
     agents = {row.agent_id: candidate(configuration.agents_by_id[row.agent_id], row, now) for row in there}
+    locked = await backlog.lock(tx, [item for item, agent_id in pairs if agent_id in agents])
     certain: dict[UUID, str] = {}
     for work_item_id, agent_id in pairs:
-        agent = agents.get(agent_id)
-        units = taken(by_id[work_item_id], agent) if agent else 0
-        if agent is not None and units <= agent.free:
+        agent, row, item = agents.get(agent_id), locked.get(work_item_id), by_id[work_item_id]
+        units = taken(item, agent) if agent else 0
+        if agent is not None and row is not None and _same(row, item) and units <= agent.free:
             certain[work_item_id] = agent_id
             agents[agent_id] = agent._replace(free=agent.free - units, load=agent.load + units)
     if len(certain) < len(pairs):
         await store.wake(tx)
-    return certain
+    return certain, {item: as_dict(locked[item]) for item in certain}
 
 
-def waiting(row: AnyRow) -> Waiting:
-    """A waiting work item as the matching sees it."""
-    refused: Mapping[str, str] = row.refused or {}
-    return Waiting(
-        row.work_item_id,
-        row.queue,
-        row.skills,
-        row.due_at,
-        row.priority,
-        row.queued_at,
-        {agent: datetime.fromisoformat(at) for agent, at in refused.items()},
-        row.preferred,
-        row.prefer_skills,
-        row.units,
-        row.hold_until,
+def _same(row: AnyRow, item: Waiting) -> bool:
+    known: Mapping[str, int] = item.needs
+    return (row.queue, row.also_queues, row.skills, row.units) == (
+        item.queue,
+        [*item.also_queues],
+        known,
+        item.units,
     )

@@ -24,6 +24,7 @@ from antiphon.contracts.work import (
 )
 from antiphon.database import AnyRow, Writes, mapping
 from routing import staff, store, tallies
+from routing.domain.ordering import order_at
 from routing.tallies import STANDING, Tallies
 
 SERVICE = "routing"
@@ -73,6 +74,14 @@ def clock_facts(clock: Mapping[str, Any]) -> Clock:
 def as_dict(row: AnyRow) -> dict[str, Any]:
     """A row as a value that can be changed."""
     return dict(mapping(row))
+
+
+def _row(work: Work) -> dict[str, Any]:
+    """The row of a work item: in its place among what waits, which what it needs, its due time and priority make."""
+    place = order_at(
+        work["queued_at"], work["due_at"], work["priority"], work["longest_wait"], work["head_start"]
+    )
+    return {name: value for name, value in work.items() if name != "need"} | {"order_at": place}
 
 
 @dataclass
@@ -193,7 +202,7 @@ class Desk:
         """Writes all of it in one or two statements. The rows of the work items are locked by the caller."""
         # What ends makes room for what begins: one open work item a case, one pending offer a work item.
         writes = Writes()
-        writes.update(store.WORK, [w for i, w in self.work.items() if i not in self.new_work])
+        writes.update(store.WORK, [_row(w) for i, w in self.work.items() if i not in self.new_work])
         writes.update(store.OFFER, self.ended_offers)
         writes.update(store.CLOCK, self.clocks)
         store.drop_timers(writes, self.dropped)
@@ -201,7 +210,7 @@ class Desk:
         if ends or (self.work and self.new_work):
             await writes.send(tx)
         writes.update(store.CASE_SEEN, self.seen)
-        writes.insert(store.WORK, list(self.new_work.values()))
+        writes.insert(store.WORK, [_row(w) for w in self.new_work.values()])
         writes.insert(store.OFFER, self.new_offers)
         writes.insert(store.CLOCK, self.new_clocks)
         writes.insert(store.DECISION, self.decisions)

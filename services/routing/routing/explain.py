@@ -75,8 +75,8 @@ async def explain(connection: AsyncConnection, work: AnyRow, force: InForce, now
         if offer.result in {"declined", "timed-out", "taken-back"}
     }
     item = Waiting(
-        work.work_item_id, work.queue, work.skills, work.due_at, work.priority, work.queued_at, refused,
-        work.preferred, work.prefer_skills, work.units, work.hold_until,
+        work.work_item_id, work.queue, work.skills, work.order_at, work.queued_at, refused,
+        work.preferred, work.prefer_skills, work.units, work.hold_until, work.also_queues,
     )  # fmt: skip
     stands = (await openness.standings(connection, force, now)).get(work.queue)
     candidates = [

@@ -65,6 +65,7 @@ async def transfer(
         changed["queue"] = force.configuration.fallback
     if queue is not None:
         changed |= {"queue": queue, "skills": {}, "prefer_skills": {}}
+        changed |= force.configuration.queues[queue].ordering
     desk.put(work, **changed)
     desk.tell(WorkTransferred(work=facts(work), by=by, from_queue=before, note=note))
     if agent is not None:

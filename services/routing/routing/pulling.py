@@ -1,7 +1,7 @@
 """Work that agents take themselves: the next that suits them, or one that they pick where its queue allows it."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import bindparam, text
@@ -13,20 +13,18 @@ from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
 from antiphon.database import AnyRow, fetch
 from antiphon.problems import Problem, not_found
-from routing import handling, openness, staff, store
-from routing.assignment import MAX_PER_QUEUE, candidate, waiting
+from routing import backlog, handling, openness, staff
+from routing.assignment import candidate
 from routing.configurations import InForce
 from routing.desk import Desk, Work, as_dict
-from routing.domain.matching import Candidate, Waiting, match, taken, why_not
+from routing.domain.matching import Candidate, Floor, Waiting, urgency, why_not
 from routing.domain.sections.agents import Agent
 
-# Without locks, whoever holds them.
-_LOOK = text(store.WAITING.text.replace("for update skip locked", "")).bindparams(
-    bindparam("queues", type_=ARRAY(TEXT))
-)
+LOOK = 20
+"""Items of a line that are looked at for who asks for the next: what others take this moment is passed over."""
 _TAKE = """
     select w.* from unnest(:ids) with ordinality as o(id, place) join work_item w on w.work_item_id = o.id
-    where w.state = 'queued' and w.queue = any(:queues) order by o.place limit 1 for update of w
+    where w.state = 'queued' and (w.queue = any(:queues) or w.also_queues && :queues) order by o.place limit 1 for update of w
 """
 _GIVEN = (bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True))), bindparam("queues", type_=ARRAY(TEXT)))
 _TAKE_FREE = text(f"{_TAKE} skip locked").bindparams(*_GIVEN)
@@ -44,14 +42,21 @@ async def take_next(tx: AsyncConnection, force: InForce, agent: Agent, now: date
         raise _no_room(me)
     given_out = openness.given_out(await openness.standings(tx, force, now))
     queues = [queue for queue in agent.queues if queue in given_out]
-    items = [waiting(row) for row in await fetch(tx, _LOOK, {"queues": queues, "limit": MAX_PER_QUEUE})]
-    ids = suitable(items, me, now)
-    if not ids:
-        return None
-    given = {"ids": ids, "queues": queues}
-    # What others hold this moment is passed over, unless it is all there is: they may let it go again.
-    found = await fetch(tx, _TAKE_FREE, given) or await fetch(tx, _TAKE_WAITING, given)
-    return await _given(tx, force, agent, as_dict(found[0]), now) if found else None
+    floor = Floor([me])
+    lines = await backlog.lines(tx, queues)
+    known = force.configuration.queues
+    wanted = {n: LOOK for n, skills in lines.items() if n.queue in known and floor.room(n.queues, skills) > 0}
+    while wanted:
+        found = await backlog.look(tx, wanted, LOOK, lambda item: _suits(item, me, now))
+        ids = suitable(found.items, me, now)
+        if not ids:
+            return None
+        given = {"ids": ids, "queues": queues}
+        # What others hold this moment is passed over, unless it is all there is: they may let it go again.
+        taken = await fetch(tx, _TAKE_FREE, given) or await fetch(tx, _TAKE_WAITING, given)
+        if taken:
+            return await _given(tx, force, agent, as_dict(taken[0]), now)
+    return None
 
 
 async def pick(tx: AsyncConnection, force: InForce, agent: Agent, work_item_id: UUID, now: datetime) -> Work:
@@ -82,22 +87,20 @@ async def pick(tx: AsyncConnection, force: InForce, agent: Agent, work_item_id: 
 
 def suitable(items: Sequence[Waiting], me: Candidate, now: datetime) -> list[UUID]:
     """The items that suit an agent and that they have room for, best first; those that they refused are the last."""
-    by_id = {item.work_item_id: item for item in items}
-    room = me._replace(free=sum(item.units for item in items))
-    found = [by_id[found] for found, _ in match(items, [room], now, timedelta(0))]
-    fits = [item for item in found if taken(item, me) <= me.free and not _kept(item, me, now)]
+    fits = [item for item in sorted(items, key=urgency) if _suits(item, me, now)]
     return [item.work_item_id for item in sorted(fits, key=lambda item: me.agent_id in item.refused)]
 
 
-def _kept(item: Waiting, me: Candidate, now: datetime) -> bool:
-    return item.hold_until is not None and item.hold_until > now and item.preferred != me.agent_id
+def _suits(item: Waiting, me: Candidate, now: datetime) -> bool:
+    kept = item.hold_until is not None and item.hold_until > now and item.preferred != me.agent_id
+    return not kept and why_not(item, me) is None
 
 
 def waiting_of(work: Work) -> Waiting:
     """A work item's row as the matching sees it, asked by nobody yet."""
     return Waiting(
-        work["work_item_id"], work["queue"], work["skills"], work["due_at"], work["priority"], work["queued_at"], {},
-        units=work["units"],
+        work["work_item_id"], work["queue"], work["skills"], work["order_at"], work["queued_at"], {},
+        units=work["units"], also_queues=work["also_queues"],
     )  # fmt: skip
 
 

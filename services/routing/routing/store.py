@@ -32,6 +32,7 @@ from antiphon.database import (
     plumbing_tables,
     recordset,
 )
+from routing.backlog_columns import line_columns, line_indexes
 from routing.draft_tables import draft_tables
 from routing.queue_tables import queue_tables, step_columns
 
@@ -99,16 +100,14 @@ WORK = Table(
     Column("units", Integer, nullable=False, server_default="1"),
     Column("hold_until", DateTime(timezone=True)),
     *step_columns(),
+    *line_columns(),
     Index("work_item_one_open_per_case_key", "case_id", unique=True, postgresql_where=text("state <> 'completed'")),
     Index("work_item_case_id_ix", "case_id"),
     Index(
         "work_item_waiting_ix", "queue", "due_at", text("priority desc"), "queued_at",
         postgresql_where=text("state = 'queued'"),
     ),
-    Index(
-        "work_item_widened_ix", "queue", "due_at", text("priority desc"), "queued_at",
-        postgresql_where=text("state = 'queued' and also_queues <> '{}'"),
-    ),
+    *line_indexes(),
     Index("work_item_held_ix", "agent_id", postgresql_where=text("state in ('offered', 'accepted')")),
     Index("work_item_oldest_ix", "queue", "queued_at", postgresql_where=text("state = 'queued'")),
     Index("work_item_list_ix", text("changed_at desc"), text("work_item_id desc")),
@@ -253,23 +252,8 @@ _PASS = text(
         array(
             select q.name from unnest(:queues) as q(name)
             where exists (select 1 from work_item where state = 'queued' and queue = q.name)
-        ) as waiting
-    """
-).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
-WAITING = text(
-    """
-    select w.*, r.refused
-    from unnest(:queues) as q(name)
-    cross join lateral (
-        select * from work_item where state = 'queued' and queue = q.name
-        order by due_at, priority desc, queued_at limit :limit for update skip locked
-    ) w
-    left join lateral (
-        select jsonb_object_agg(agent_id, ended_at) as refused from (
-            select agent_id, max(ended_at) as ended_at from offer
-            where work_item_id = w.work_item_id and result in ('declined', 'timed-out', 'taken-back') group by agent_id
-        ) o
-    ) r on true
+        ) as waiting,
+        exists (select 1 from work_item where state = 'queued' and also_queues <> '{}') as widened
     """
 ).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
 ASSIGN = "assign"
@@ -337,14 +321,9 @@ async def pending_offers(tx: AsyncConnection, work_item_ids: Sequence[UUID]) -> 
 
 
 async def begin_pass(tx: AsyncConnection, lock: int, queues: Sequence[str]) -> AnyRow:
-    """Begins an assignment pass: whether it is `mine` alone, and which of the queues are `waiting`."""
+    """Begins an assignment pass: whether it is `mine` alone, in which queues work is `waiting`, whether any is `widened` to others."""
     (row,) = await fetch(tx, _PASS, {"lock": lock, "queues": list(queues)})
     return row
-
-
-async def waiting(tx: AsyncConnection, queues: Sequence[str], limit: int) -> Sequence[AnyRow]:
-    """The most urgent work of each queue, locked; what another transaction holds is passed over."""
-    return await fetch(tx, WAITING, {"queues": list(queues), "limit": limit})
 
 
 async def upsert(tx: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -29,8 +29,7 @@ async def assign_forever(
                         made = await assignment.assign(tx, configurations, again_after, clock())
                     if made:
                         LOG.info("offers made", offers=made)
-                    if made < assignment.MAX_PER_QUEUE:
-                        await woken.wait(timeout=LOOK_ANYWAY_S)
+                    await woken.wait(timeout=LOOK_ANYWAY_S)
         except Exception as error:
             if not is_passing(error):
                 raise

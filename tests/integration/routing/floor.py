@@ -102,6 +102,13 @@ class Floor(Desk):
             return self._refused(problem)
         return 200
 
+    async def move(self, work: UUID, to: str) -> None:
+        async with self.engine.begin() as tx:
+            force = await self.force(tx)
+            await handling.transfer(
+                tx, work, BOSS, force, queue=to, agent=None, note=None, anyones=True, now=self.now
+            )
+
     async def reprioritise(self, work: UUID, priority: int) -> None:
         async with self.engine.begin() as tx:
             await handling.reprioritise(tx, work, BOSS, priority, None, self.now)

@@ -19,7 +19,7 @@ from antiphon.contracts.envelope import Envelope
 from antiphon.contracts.replies import ReplySent
 from antiphon.problems import Problem
 from deploy.site import EXAMPLE
-from routing import actions, assignment, offers, store, timers
+from routing import actions, assignment, offers, timers
 from routing import presence as presences
 from routing.configurations import Configurations
 from tests.conftest import NewDatabase
@@ -41,14 +41,8 @@ class Desk:
             await self.configurations.load(tx, EXAMPLE.read_text(), "council.yaml", "test", self.now)
 
     async def hear(self, *events: Event) -> None:
-        batch = [
-            Received(
-                event, Envelope(str(uuid4()), "/test", event.type, None, self.now, None), "cases", 0, place
-            )
-            for place, event in enumerate(events)
-        ]
         async with self.engine.begin() as tx:
-            await actions.hear(tx, batch, self.configurations, self.now)
+            await actions.hear(tx, received(self.now, *events), self.configurations, self.now)
 
     async def present(self, agent: str, presence: Presence = Presence.AVAILABLE) -> None:
         async with self.engine.begin() as tx:
@@ -94,6 +88,13 @@ async def desk(new_database: NewDatabase) -> Desk:
     made = Desk(await new_database("routing"))
     await made.load()
     return made
+
+
+def received(now: datetime, *events: Event) -> list[Received]:
+    return [
+        Received(event, Envelope(str(uuid4()), "/test", event.type, None, now, None), "cases", 0, place)
+        for place, event in enumerate(events)
+    ]
 
 
 def opened(number: int, now: datetime, department: str = "planning", waited: int = 0) -> CaseOpened:
@@ -278,34 +279,6 @@ async def test_a_batch_of_500_takes_as_many_statements_as_one_of_5(desk: Desk) -
         counts.append(len(statements))
     assert counts[0] == counts[1]
     assert (await desk.rows("select count(*) as n from work_item"))[0].n == 506
-
-
-async def test_the_assignment_reads_waiting_work_by_its_index(desk: Desk) -> None:
-    rows = [_waiting(n, desk.now) for n in range(20_000)]
-    async with desk.engine.begin() as tx:
-        await store.insert_rows(tx, store.WORK, rows)
-        await tx.execute(text("analyze work_item"))
-        await tx.execute(text("analyze offer"))
-    async with desk.engine.connect() as connection:
-        plan = "\n".join(
-            str(row[0])
-            for row in await connection.execute(
-                text(
-                    "explain " + store.WAITING.text.replace(":queues", "array['rates', 'roads']")
-                ).bindparams(limit=200)
-            )
-        )
-    assert "work_item_waiting_ix" in plan
-    assert "Seq Scan on work_item" not in plan
-
-
-def _waiting(number: int, now: datetime) -> dict[str, Any]:
-    return {
-        "work_item_id": UUID(int=number), "case_id": UUID(int=number), "case_reference": f"C-{number}",
-        "customer_id": UUID(int=1), "channel": "email", "state": "queued", "queue": ("rates", "roads", "other")[number % 3],
-        "priority": 50, "skills": {}, "queued_at": now, "due_at": now + timedelta(minutes=number),
-        "decision_id": UUID(int=number), "changed_at": now,
-    }  # fmt: skip
 
 
 async def _make_due(desk: Desk, kind: str) -> None:

@@ -1,10 +1,12 @@
 from datetime import UTC, datetime, timedelta
+from random import Random
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.domain.matching import Candidate, Waiting, match, urgency, why_not
+from routing.domain.matching import Candidate, Waiting, lacking, match, taken, urgency, why_not
+from routing.domain.ordering import HEAD_START, LONGEST_WAIT, order_at
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 AGAIN = timedelta(seconds=60)
@@ -13,16 +15,9 @@ AGAIN = timedelta(seconds=60)
 def item(number: int, *, due: int | None = 60, priority: int = 50, waited: int = 0, queue: str = "rates",
          needs: dict[str, int] | None = None, refused: dict[str, datetime] | None = None, preferred: str | None = None) -> Waiting:  # fmt: skip
     due_at = None if due is None else NOW + timedelta(minutes=due)
-    return Waiting(
-        UUID(int=number),
-        queue,
-        needs or {},
-        due_at,
-        priority,
-        NOW - timedelta(minutes=waited),
-        refused or {},
-        preferred,
-    )
+    queued_at = NOW - timedelta(minutes=waited)
+    place = order_at(queued_at, due_at, priority, LONGEST_WAIT, HEAD_START)
+    return Waiting(UUID(int=number), queue, needs or {}, place, queued_at, refused or {}, preferred)
 
 
 def agent(name: str, *, free: int = 1, load: int = 0, skills: dict[str, int] | None = None, idle: int = 0,
@@ -30,15 +25,16 @@ def agent(name: str, *, free: int = 1, load: int = 0, skills: dict[str, int] | N
     return Candidate(name, queues, skills or {}, free, load, NOW - timedelta(minutes=idle))
 
 
-def test_due_soonest_first_then_priority_then_who_waited_longest() -> None:
+def test_due_soonest_first_with_a_head_start_for_priority_then_who_waited_longest() -> None:
     items = [
         item(1, due=None),
         item(2, due=90),
         item(3, due=60),
-        item(4, due=60, priority=80),
+        item(4, due=70, priority=61),
         item(5, due=60, waited=9),
+        item(6, due=70, priority=59),
     ]
-    assert [i.work_item_id.int for i in sorted(items, key=urgency)] == [4, 5, 3, 2, 1]
+    assert [i.work_item_id.int for i in sorted(items, key=urgency)] == [4, 5, 3, 6, 2, 1]
 
 
 def test_nobody_gets_more_than_they_have_free() -> None:
@@ -106,3 +102,82 @@ def test_who_has_the_preferred_skills_goes_before_the_least_loaded_and_who_lacks
     able, idle = agent("able", load=2, skills={"phone": 3}), agent("idle", skills={"phone": 2})
     assert match([wanted], [idle, able], NOW, AGAIN) == [(UUID(int=1), "able")]
     assert match([wanted], [idle, able._replace(free=0)], NOW, AGAIN) == [(UUID(int=1), "idle")]
+
+
+def _by_looking_at_everybody(
+    items: list[Waiting], agents: list[Candidate], now: datetime, again_after: timedelta
+) -> list[tuple[UUID, str]]:
+    """What `match` promises, each item against each agent."""
+    free = {agent.agent_id: agent.free for agent in agents}
+    load = {agent.agent_id: agent.load for agent in agents}
+    pairs: list[tuple[UUID, str]] = []
+    for one in sorted(items, key=urgency):
+        suited = [a for a in agents if one.queue in a.queues and not lacking(one, a)]
+        able = [a for a in suited if free[a.agent_id] >= taken(one, a)]
+        fresh = [a for a in able if a.agent_id not in one.refused]
+        others = any(a.agent_id not in one.refused for a in suited)
+        again = [] if others else [a for a in able if now - one.refused.get(a.agent_id, now) >= again_after]
+        held = one.hold_until is not None and one.hold_until > now and one.preferred not in one.refused
+        if held and any(a.agent_id == one.preferred and a not in able for a in suited):
+            continue
+        if chosen := fresh or again:
+            ranks = [
+                (
+                    a.agent_id != one.preferred,
+                    sum(a.skills.get(skill, 0) < level for skill, level in one.prefers.items()),
+                    load[a.agent_id],
+                    -sum(a.skills.get(skill, 0) for skill in one.needs),
+                    a.idle_since,
+                    a.agent_id,
+                )
+                for a in chosen
+            ]
+            best = next(a for a in chosen if a.agent_id == min(ranks)[-1])
+            pairs.append((one.work_item_id, best.agent_id))
+            free[best.agent_id] -= taken(one, best)
+            load[best.agent_id] += taken(one, best)
+    return pairs
+
+
+_NAMES = ["a", "b", "c", "d"]
+_SKILLS = st.dictionaries(st.sampled_from("xyz"), st.integers(1, 3), max_size=2)
+_PEOPLE = st.lists(
+    st.builds(
+        agent, st.sampled_from(_NAMES), free=st.integers(-1, 4), load=st.integers(0, 3), idle=st.integers(0, 3), skills=_SKILLS,
+        queues=st.frozensets(st.sampled_from(["rates", "roads"]), min_size=1),
+    ),
+    max_size=4, unique_by=lambda a: a.agent_id,
+)  # fmt: skip
+
+
+def _with(one: Waiting, prefers: dict[str, int], units: int, hold_until: datetime | None) -> Waiting:
+    return one._replace(prefers=prefers, units=units, hold_until=hold_until)
+
+
+_WORK = st.lists(
+    st.builds(
+        _with,
+        st.builds(
+            item, st.integers(1, 10**6), due=st.integers(-9, 9), queue=st.sampled_from(["rates", "roads"]), needs=_SKILLS,
+            preferred=st.none() | st.sampled_from(_NAMES),
+            refused=st.dictionaries(st.sampled_from(_NAMES), st.sampled_from([NOW, NOW - AGAIN]), max_size=4),
+        ),
+        prefers=_SKILLS, units=st.integers(1, 5), hold_until=st.sampled_from([None, NOW, NOW + AGAIN]),
+    ),
+    max_size=10, unique_by=lambda i: i.work_item_id,
+)  # fmt: skip
+
+
+@given(_WORK, _PEOPLE)
+def test_the_best_is_who_is_best_of_all(items: list[Waiting], agents: list[Candidate]) -> None:
+    assert match(items, agents, NOW, AGAIN) == _by_looking_at_everybody(items, agents, NOW, AGAIN)
+
+
+@given(_WORK, _PEOPLE, st.randoms())
+def test_the_decision_is_the_same_in_whatever_order_a_replica_reads_work_and_agents(
+    items: list[Waiting], agents: list[Candidate], chance: Random
+) -> None:
+    others, people = list(items), list(agents)
+    chance.shuffle(others)
+    chance.shuffle(people)
+    assert match(others, people, NOW, AGAIN) == match(items, agents, NOW, AGAIN)

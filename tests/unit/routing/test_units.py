@@ -23,7 +23,6 @@ def item(number: int, units: int = 1, preferred: str | None = None, hold_until: 
         "rates",
         {},
         due,
-        50,
         NOW,
         refused or {},
         preferred,

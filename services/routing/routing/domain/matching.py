@@ -2,8 +2,12 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from heapq import heapify, heappop, heappush, heapreplace
 from typing import NamedTuple
 from uuid import UUID
+
+_Needs = tuple[tuple[str, int], ...]
+_Asked = tuple[frozenset[str], _Needs]
 
 
 class Waiting(NamedTuple):
@@ -15,14 +19,19 @@ class Waiting(NamedTuple):
     work_item_id: UUID
     queue: str
     needs: Mapping[str, int]
-    due_at: datetime | None
-    priority: int
+    order_at: datetime
     queued_at: datetime
     refused: Mapping[str, datetime]
     preferred: str | None = None
     prefers: Mapping[str, int] = {}
     units: int = 1
     hold_until: datetime | None = None
+    also_queues: Collection[str] = ()
+
+    @property
+    def queues(self) -> frozenset[str]:
+        """The queues whose members are asked."""
+        return frozenset({self.queue, *self.also_queues})
 
 
 class Candidate(NamedTuple):
@@ -36,10 +45,9 @@ class Candidate(NamedTuple):
     idle_since: datetime
 
 
-def urgency(item: Waiting) -> tuple[bool, float, int, datetime]:
-    """The order of waiting work: due soonest first, then priority, then who waited longest."""
-    due = item.due_at.timestamp() if item.due_at else 0.0
-    return item.due_at is None, due, -item.priority, item.queued_at
+def urgency(item: Waiting) -> tuple[datetime, datetime, UUID]:
+    """The order of waiting work: by its moment, then who waited longest, the same whoever asks."""
+    return item.order_at, item.queued_at, item.work_item_id
 
 
 def lacking(item: Waiting, agent: Candidate) -> list[str]:
@@ -47,62 +55,133 @@ def lacking(item: Waiting, agent: Candidate) -> list[str]:
     return [f"{skill} {level}" for skill, level in item.needs.items() if agent.skills.get(skill, 0) < level]
 
 
+def _has(agent: Candidate, needs: Mapping[str, int]) -> bool:
+    return all(agent.skills.get(skill, 0) >= level for skill, level in needs.items())
+
+
 def taken(item: Waiting, agent: Candidate) -> int:
     """The units that the item takes of the agent: all they have when it is worth more than that."""
     return max(1, min(item.units, agent.free + agent.load))
 
 
-def held_for(item: Waiting, agents: Iterable[Candidate], free: Mapping[str, int], now: datetime) -> bool:
-    """Whether the item still waits for its preferred agent, who is there but has no room now."""
-    if item.hold_until is None or item.hold_until <= now or item.preferred in item.refused:
-        return False
-    return any(a.agent_id == item.preferred and free[a.agent_id] < taken(item, a) for a in agents)
-
-
 def why_not(item: Waiting, agent: Candidate) -> str | None:
     """Why an available agent can't take the item; None when they can."""
-    if item.queue not in agent.queues:
+    if item.queues.isdisjoint(agent.queues):
         return "not in this queue"
     if lacks := lacking(item, agent):
         return f"lacks {', '.join(lacks)}"
     return "no capacity" if agent.free < taken(item, agent) else None
 
 
+# What a candidate is chosen by, the least first: preferred skills lacked, load, level, idle since, id.
+_Rank = tuple[int, int, int, datetime, str, Candidate]
+
+
+class Floor:
+    """Agents as work is given to them: how much each still can take, and who is the best for an item."""
+
+    def __init__(self, agents: Iterable[Candidate]) -> None:
+        self._agents = {agent.agent_id: agent for agent in agents}
+        self._free = {agent.agent_id: agent.free for agent in self._agents.values()}
+        self._load = {agent.agent_id: agent.load for agent in self._agents.values()}
+        self._in_queue: dict[str, list[Candidate]] = {}
+        for agent in self._agents.values():
+            for queue in agent.queues:
+                self._in_queue.setdefault(queue, []).append(agent)
+        self._suited: dict[_Asked, dict[str, Candidate]] = {}
+        self._ranked: dict[tuple[_Asked, _Needs], list[_Rank]] = {}
+
+    def room(self, queues: Collection[str], needs: Mapping[str, int]) -> int:
+        """The units that those who can do such work still can take."""
+        return sum(
+            self._free[agent.agent_id]
+            for agent in self._members(queues)
+            if self._free[agent.agent_id] > 0 and _has(agent, needs)
+        )
+
+    def best(self, item: Waiting, now: datetime, again_after: timedelta) -> Candidate | None:
+        """Who gets the item; None when nobody can, or somebody who is busy is worth waiting for.
+
+        Who declined it is not asked again while another can take it; when nobody else can, after `again_after`.
+        """
+        suited = self._able(item)
+        last = suited.get(item.preferred) if item.preferred and item.preferred not in item.refused else None
+        if last is not None:
+            if self._fits(item, last):
+                return last
+            if item.hold_until is not None and item.hold_until > now:
+                return None
+        if not item.refused:
+            return self._first(item, suited)
+        if suited.keys() <= item.refused.keys():
+            again = [
+                (a.agent_id != item.preferred, self._rank(item, a))
+                for a in suited.values()
+                if self._fits(item, a) and now - item.refused[a.agent_id] >= again_after
+            ]
+            return min(again)[1][-1] if again else None
+        # Somebody fresh who is only busy now is worth waiting for.
+        return self._first(item, suited)
+
+    def give(self, item: Waiting, agent: Candidate) -> None:
+        """The agent has the item."""
+        units = taken(item, agent)
+        self._free[agent.agent_id] -= units
+        self._load[agent.agent_id] += units
+
+    def _members(self, queues: Collection[str]) -> Iterable[Candidate]:
+        return {a.agent_id: a for queue in queues for a in self._in_queue.get(queue, ())}.values()
+
+    def _able(self, item: Waiting) -> Mapping[str, Candidate]:
+        """The agents of the queue who have the skills, by id, whether or not they have room."""
+        asked = item.queues, tuple(item.needs.items())
+        if asked not in self._suited:
+            members = self._members(item.queues)
+            self._suited[asked] = {agent.agent_id: agent for agent in members if _has(agent, item.needs)}
+        return self._suited[asked]
+
+    def _fits(self, item: Waiting, agent: Candidate) -> bool:
+        return self._free[agent.agent_id] >= taken(item, agent)
+
+    def _rank(self, item: Waiting, agent: Candidate) -> _Rank:
+        lacks = sum(agent.skills.get(skill, 0) < level for skill, level in item.prefers.items())
+        level = sum(agent.skills.get(skill, 0) for skill in item.needs)
+        return lacks, self._load[agent.agent_id], -level, agent.idle_since, agent.agent_id, agent
+
+    def _first(self, item: Waiting, suited: Mapping[str, Candidate]) -> Candidate | None:
+        asked = (item.queues, tuple(item.needs.items())), tuple(item.prefers.items())
+        ranked = self._ranked.get(asked)
+        if ranked is None:
+            ranked = [self._rank(item, a) for a in suited.values() if self._free[a.agent_id] > 0]
+            heapify(ranked)
+            self._ranked[asked] = ranked
+        passed: list[_Rank] = []
+        found = None
+        while ranked and found is None:
+            rank = ranked[0]
+            agent = rank[-1]
+            if self._free[agent.agent_id] <= 0:
+                heappop(ranked)
+            elif rank[1] != self._load[agent.agent_id]:  # they got work meanwhile
+                heapreplace(ranked, self._rank(item, agent))
+            elif agent.agent_id in item.refused or not self._fits(item, agent):
+                passed.append(heappop(ranked))
+            else:
+                found = agent
+        for rank in passed:
+            heappush(ranked, rank)
+        return found
+
+
 def match(
     items: Sequence[Waiting], agents: Sequence[Candidate], now: datetime, again_after: timedelta
 ) -> list[tuple[UUID, str]]:
-    """Pairs of work item and agent; nobody gets more than they have free.
-
-    Who declined an item is not asked again while another can take it; when nobody else can, after `again_after`.
-    """
-    free = {agent.agent_id: agent.free for agent in agents}
-    load = {agent.agent_id: agent.load for agent in agents}
-    suited: dict[tuple[str, tuple[tuple[str, int], ...]], list[Candidate]] = {}
+    """Pairs of work item and agent, the most urgent item first, each with the best; nobody gets more than they have free."""
+    floor = Floor(agents)
     pairs: list[tuple[UUID, str]] = []
     for item in sorted(items, key=urgency):
-        asked = item.queue, tuple(item.needs.items())
-        if asked not in suited:
-            suited[asked] = [a for a in agents if item.queue in a.queues and not lacking(item, a)]
-        able = [a for a in suited[asked] if free[a.agent_id] >= taken(item, a)]
-        fresh = [a for a in able if a.agent_id not in item.refused]
-        # Somebody fresh who is only busy now is worth waiting for.
-        others = any(a.agent_id not in item.refused for a in suited[asked])
-        again = [] if others else [a for a in able if now - item.refused.get(a.agent_id, now) >= again_after]
-        if held_for(item, suited[asked], free, now):
-            continue
-        if chosen := fresh or again:
-            best = min(
-                chosen,
-                key=lambda a: (
-                    a.agent_id != item.preferred,
-                    sum(a.skills.get(skill, 0) < level for skill, level in item.prefers.items()),
-                    load[a.agent_id],
-                    -sum(a.skills.get(skill, 0) for skill in item.needs),
-                    a.idle_since,
-                    a.agent_id,
-                ),
-            )
-            pairs.append((item.work_item_id, best.agent_id))
-            free[best.agent_id] -= taken(item, best)
-            load[best.agent_id] += taken(item, best)
+        agent = floor.best(item, now, again_after)
+        if agent is not None:
+            floor.give(item, agent)
+            pairs.append((item.work_item_id, agent.agent_id))
     return pairs

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pydantic import Field
 
 from antiphon.organisation import Document, Fault, Section
+from routing.domain.ordering import HEAD_START, LONGEST_WAIT
 from routing.domain.sections.base import Duration, unknown
 from routing.domain.sections.calendars import Calendar
 from routing.domain.sections.members import Members
@@ -24,6 +25,17 @@ class Queue(Section):
     may_decline: bool | None = Field(None, description="As the policy of all agents says when not given.")
     may_pick: bool = False
     wrap_up: Duration | None = Field(None, le=timedelta(days=1))
+    longest_wait: Duration = Field(
+        LONGEST_WAIT, le=timedelta(days=365), description="Work is ordered as if due by then at the latest."
+    )
+    head_start: Duration = Field(
+        HEAD_START, le=timedelta(days=1), description="What a point of priority is worth in time waited."
+    )
+
+    @property
+    def ordering(self) -> dict[str, timedelta]:
+        """By what its work is ordered, as a work item's columns."""
+        return {"longest_wait": self.longest_wait, "head_start": self.head_start}
 
 
 def faults(

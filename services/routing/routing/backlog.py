@@ -1,0 +1,163 @@
+"""What waits, by what it needs: the cost of a look follows who is free and how many needs there are, not how much waits.
+
+Waiting work of one queue that needs the same skills stands in one line, ordered by an index. A look reads of each line whose
+work somebody free can take as much as they can, from its head; so work that few can do is seen however much waits before it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.database import AnyRow, as_json, fetch
+from routing.domain.matching import Waiting, urgency
+
+# Loose index scans: from one line to the next, whatever their lengths.
+_FIRST = "select queue, also_queues, need, skills from work_item where state = 'queued'"
+_NEXT = "(also_queues, need) > (l.also_queues, l.need) order by also_queues, need limit 1"
+LINES = text(
+    f"""
+    with recursive line as (
+        select w.* from unnest(:queues) as q(name) cross join lateral (
+            {_FIRST} and queue = q.name order by also_queues, need limit 1
+        ) w
+        union all
+        select w.* from line l cross join lateral ({_FIRST} and queue = l.queue and {_NEXT}) w
+    )
+    select * from line
+    """
+).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
+_WIDENED = f"{_FIRST} and also_queues <> '{{}}'"
+WIDENED = text(
+    f"""
+    with recursive line as (
+        (select * from ({_WIDENED} order by queue, also_queues, need limit 1) w)
+        union all
+        select w.* from line l cross join lateral (
+            {_WIDENED} and (queue, also_queues, need) > (l.queue, l.also_queues, l.need)
+            order by queue, also_queues, need limit 1
+        ) w
+    )
+    select * from line where also_queues && :queues
+    """
+).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
+_GIVEN = (
+    "(select * from jsonb_to_recordset(cast(:lines as jsonb)) as given(line int, queue text, also_queues text[], need uuid, "
+    "most int, order_at timestamptz, queued_at timestamptz, work_item_id uuid))"
+)
+READ = text(
+    f"""
+    select g.line, g.queue, g.also_queues, w.*, r.refused from {_GIVEN} g
+    cross join lateral (
+        select work_item_id, skills, order_at, queued_at, preferred, prefer_skills, units, hold_until, attempts
+        from work_item where state = 'queued' and queue = g.queue and also_queues = g.also_queues and need = g.need
+        and (order_at, queued_at, work_item_id) > (g.order_at, g.queued_at, g.work_item_id)
+        order by order_at, queued_at, work_item_id limit g.most
+    ) w
+    left join lateral (
+        select jsonb_object_agg(agent_id, ended_at) as refused from (
+            select agent_id, max(ended_at) as ended_at from offer
+            where work_item_id = w.work_item_id and result in ('declined', 'timed-out', 'taken-back') group by agent_id
+        ) o where w.attempts > 0
+    ) r on true
+    """
+)
+LOCK = text(
+    "select * from work_item where work_item_id = any(:ids) and state = 'queued' order by work_item_id "
+    "for update skip locked"
+).bindparams(bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True))))
+BEFORE_ALL = {"order_at": "-infinity", "queued_at": "-infinity", "work_item_id": UUID(int=0)}
+
+
+class Line(NamedTuple):
+    """Waiting work of a queue that asks the members of the same other queues, and needs the same."""
+
+    queue: str
+    also_queues: tuple[str, ...]
+    need: UUID
+
+    @property
+    def queues(self) -> frozenset[str]:
+        """The queues whose members are asked."""
+        return frozenset({self.queue, *self.also_queues})
+
+
+class Look(NamedTuple):
+    """What was read. Work behind `until` may wait unread, and must not go before what was not read; None: none does."""
+
+    items: list[Waiting]
+    until: tuple[datetime, datetime, UUID] | None
+
+
+async def lines(
+    tx: AsyncConnection, queues: Sequence[str], *, widened: bool = True
+) -> dict[Line, Mapping[str, int]]:
+    """The lines whose work is for members of these queues, with the skills that it needs; `widened`: also that of others."""
+    if not queues:
+        return {}
+    rows = [*await fetch(tx, LINES, {"queues": list(queues)})]
+    if widened:
+        rows += await fetch(tx, WIDENED, {"queues": list(queues)})
+    return {Line(row.queue, tuple(row.also_queues), row.need): row.skills for row in rows}
+
+
+async def look(
+    tx: AsyncConnection, wanted: Mapping[Line, int], page: int, possible: Callable[[Waiting], bool]
+) -> Look:
+    """The head of each line: as many items as are wanted of it, `page` at most, that are `possible`, and those among them."""
+    read: dict[Line, list[Waiting]] = {line: [] for line in wanted}
+    missing = {line: min(most, page) for line, most in wanted.items()}
+    longer = set(wanted)
+    while ahead := {line: missing[line] for line in longer if missing[line] > 0}:
+        asked = list(ahead)
+        given = [
+            {"line": n, **line._asdict(), "most": ahead[line], **_place(read[line])}
+            for n, line in enumerate(asked)
+        ]
+        came = Counter[Line]()
+        for row in await fetch(tx, READ, {"lines": as_json(given)}):
+            line, item = asked[row.line], waiting(row)
+            read[line].append(item)
+            came[line] += 1
+            missing[line] -= possible(item)
+        longer -= {line for line, most in ahead.items() if came[line] < most}
+    # Where a page was not enough, more of that line may belong before what was read of others.
+    until = min((urgency(read[line][-1]) for line in longer if wanted[line] > page), default=None)
+    items = [item for found in read.values() for item in found if until is None or urgency(item) <= until]
+    return Look(items, until)
+
+
+async def lock(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
+    """Those of these items that still wait and that no other transaction holds, locked."""
+    return {row.work_item_id: row for row in await fetch(tx, LOCK, {"ids": sorted(ids)})} if ids else {}
+
+
+def waiting(row: AnyRow) -> Waiting:
+    """A waiting work item as the matching sees it."""
+    refused: Mapping[str, str] = row.refused or {}
+    return Waiting(
+        row.work_item_id,
+        row.queue,
+        row.skills,
+        row.order_at,
+        row.queued_at,
+        {agent: datetime.fromisoformat(at) for agent, at in refused.items()},
+        row.preferred,
+        row.prefer_skills,
+        row.units,
+        row.hold_until,
+        tuple(row.also_queues),
+    )
+
+
+def _place(read: Sequence[Waiting]) -> Mapping[str, object]:
+    if not read:
+        return BEFORE_ALL
+    last = read[-1]
+    return {"order_at": last.order_at, "queued_at": last.queued_at, "work_item_id": last.work_item_id}

@@ -1,0 +1,302 @@
+"""However much waits and however deep an item is, it is seen, and what a look costs follows who is free."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+import pytest
+import yaml
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.consumer import Received
+from antiphon.contracts.agents import Presence
+from antiphon.database import as_json
+from routing import actions, assignment, backlog, pulling, store
+from tests.conftest import NewDatabase
+from tests.integration.routing.floor import ACCEPTED, OFFERED, Floor, agent, queue
+from tests.integration.routing.test_offers import AGAIN, opened, received
+from tests.statements import counted
+
+SKILLS, QUEUES, RULES, AGENTS = 100, 20, 200, 1000
+
+
+@pytest.fixture
+async def floor(new_database: NewDatabase) -> Floor:
+    made = Floor(await new_database("routing"))
+    await made.organise()
+    return made
+
+
+class Kind(NamedTuple):
+    """Work as a rule makes it."""
+
+    queue: str
+    skills: dict[str, int]
+    priority: int = 50
+
+
+async def wait(floor: Floor, kinds: list[Kind], count: int, before: int = 0) -> None:
+    """So many items wait, of each kind in turn, an item a second; `before`: seconds before the others."""
+    rows = [
+        {"n": n, "queue": k.queue, "skills": k.skills, "priority": k.priority} for n, k in enumerate(kinds)
+    ]
+    columns = (
+        "work_item_id, case_id, case_reference, customer_id, channel, state, queue, priority, skills, queued_at, due_at, "
+        "order_at, decision_id, changed_at"
+    )
+    async with floor.engine.begin() as tx:
+        await tx.execute(
+            text(
+                f"insert into work_item ({columns}) select i, i, 'B-' || s.n, i, 'email', 'queued', k.queue, k.priority, k.skills, "
+                "at, at + interval '4 hours', at + interval '4 hours' - k.priority * interval '1 minute', i, at "
+                "from generate_series(0, :count - 1) as s(n) cross join lateral (select gen_random_uuid() as i, "
+                "cast(:now as timestamptz) - (:count - s.n + :before) * interval '1 second' as at) w "
+                "join jsonb_to_recordset(cast(:kinds as jsonb)) as k(n int, queue text, skills jsonb, priority int) "
+                "on k.n = s.n % :kinds_count"
+            ),
+            {
+                "count": count,
+                "now": floor.now,
+                "before": before,
+                "kinds": as_json(rows),
+                "kinds_count": len(kinds),
+            },
+        )
+    async with floor.engine.connect() as connection:
+        raw: Any = (await connection.get_raw_connection()).driver_connection
+        await raw.execute("vacuum analyze work_item")
+
+
+async def test_work_with_a_rare_skill_is_offered_however_much_waits_before_it(floor: Floor) -> None:
+    await wait(floor, [Kind("planning", {"planning": 10})], 5_000, before=3600)
+    await floor.hear(opened(1, floor.now))
+    await floor.present("elena")
+    assert await floor.assign() == 1
+    assert (await floor.works())["C-1"].state == OFFERED
+
+
+async def test_an_agent_who_asks_gets_what_suits_them_however_much_waits_before_it(floor: Floor) -> None:
+    await wait(floor, [Kind("planning", {"planning": 10})], 5_000, before=3600)
+    await floor.hear(opened(1, floor.now))
+    await floor.present("elena", Presence.AWAY)
+    assert await floor.take_next("elena") == (await floor.works())["C-1"].work_item_id
+    assert await floor.take_next("elena") is None
+
+
+async def test_what_all_who_are_free_declined_does_not_hide_what_waits_behind_it(floor: Floor) -> None:
+    await floor.organise(agent("elena", capacity=1), agent("farid", capacity=1))
+    first = 3 * 1000 + 7  # more than a page
+    await wait(floor, [Kind("planning", {})], first, before=3600)
+    await floor.hear(opened(1, floor.now))
+    await floor.present("elena")
+    await floor.present("farid")
+    async with floor.engine.begin() as tx:
+        await tx.execute(text("update work_item set attempts = 1 where case_reference like 'B-%'"))
+        await tx.execute(
+            text(
+                "insert into offer (offer_id, work_item_id, agent_id, agent_name, offered_at, expires_at, result, ended_at) "
+                "select gen_random_uuid(), work_item_id, 'elena', 'Elena', :now, :now, 'declined', :now from work_item "
+                "where attempts = 1"
+            ),
+            {"now": floor.now},
+        )
+        # Farid, who declined none, is busy: what Elena declined waits for him.
+        await tx.execute(
+            text(
+                "update work_item set state = 'accepted', agent_id = 'farid' where work_item_id = "
+                "(select work_item_id from work_item where attempts = 1 limit 1)"
+            )
+        )
+    assert await floor.assign() == 1
+    assert (await floor.works())["C-1"].agent_id == "elena"
+
+
+async def test_of_several_lines_the_most_urgent_goes_first_also_beyond_a_page(floor: Floor) -> None:
+    """A free agent who can take more than a page of each line gets the most urgent of all."""
+    lines = 60
+    await floor.organise(
+        lambda organisation: organisation["skills"].update({f"s{n}": f"Skill {n}" for n in range(lines)}),
+        agent("elena", capacity=100, skills={f"s{n}": 5 for n in range(lines)}),
+    )
+    # One line has all that is most urgent; the others hold what can wait.
+    await wait(floor, [Kind("planning", {f"s{n}": 1}) for n in range(1, lines)], 2_000)
+    await wait(floor, [Kind("planning", {"s0": 1})], 300, before=7200)
+    await floor.present("elena")
+    while await floor.assign():
+        pass
+    rows = await floor.rows("select skills from work_item where state = 'offered'")
+    assert [row.skills for row in rows] == [{"s0": 1}] * 100
+
+
+async def test_work_that_others_may_take_too_is_offered_to_them_in_its_order(floor: Floor) -> None:
+    await wait(floor, [Kind("planning", {"planning": 10})], 3_000, before=3600)
+    await floor.hear(opened(1, floor.now, waited=20), opened(2, floor.now, department="rates", waited=30))
+    async with floor.engine.begin() as tx:
+        await tx.execute(
+            text(
+                "update work_item set also_queues = '{roads,rates}', skills = '{}' where case_reference = 'C-1'"
+            )
+        )
+    await floor.organise(agent("amara", capacity=1))
+    await floor.present("amara")
+    assert await floor.take_next("amara") == (await floor.works())["C-2"].work_item_id
+    await floor.complete("amara", (await floor.works())["C-2"].work_item_id)
+    assert await floor.assign() == 1
+    assert (await floor.works())["C-1"].agent_id == "amara"
+
+
+async def test_the_order_follows_priority_and_a_transfer(floor: Floor) -> None:
+    await floor.organise(
+        queue("planning", head_start="2m"), queue("rates", longest_wait="30m", head_start="0s")
+    )
+    await floor.hear(opened(1, floor.now, waited=30), opened(2, floor.now))
+    works = await floor.works()
+    assert works["C-1"].order_at == works["C-1"].due_at - timedelta(minutes=80)
+    await floor.reprioritise(works["C-2"].work_item_id, 90)
+    after = await floor.works()
+    assert after["C-2"].order_at == works["C-2"].order_at - timedelta(minutes=100)
+    assert after["C-2"].need == works["C-2"].need
+    await floor.move(works["C-1"].work_item_id, "rates")
+    moved = (await floor.works())["C-1"]
+    assert moved.order_at == moved.queued_at + timedelta(minutes=30)
+    assert moved.need != works["C-1"].need
+
+
+async def test_a_look_reads_lines_and_their_heads_by_the_index(floor: Floor) -> None:
+    await wait(
+        floor, [Kind(one, {"planning": n}) for one in ("rates", "roads", "planning") for n in (1, 5)], 20_000
+    )
+    async with floor.engine.connect() as connection:
+        asked = backlog.LINES.text.replace(":queues", "array['rates', 'roads']")
+        walk = await _plan(connection, asked)
+        others = await _plan(connection, backlog.WIDENED.text.replace(":queues", "array['rates']"))
+        (line, *_) = await backlog.lines(connection, ["rates"])
+        given = [{"line": 0, **line._asdict(), "most": 20, **backlog.BEFORE_ALL}]
+        read = await _plan(connection, backlog.READ.text, lines=as_json(given))
+    assert all("Seq Scan on work_item" not in plan for plan in (walk, others, read))
+    assert "work_item_line_ix" in walk
+    assert "work_item_widened_ix" in others
+    assert "work_item_line_ix" in read
+    assert "Sort" not in read.split("work_item_line_ix")[0]
+    assert "offer_work_item_id_ix" in read or "Seq Scan on offer" not in read
+
+
+async def _plan(connection: AsyncConnection, asked: str, **given: object) -> str:
+    rows = await connection.execute(text(f"explain {asked}"), given)
+    return "\n".join(str(row[0]) for row in rows)
+
+
+def _large(organisation: dict[str, Any]) -> None:
+    """A hundred skills, two hundred rules, a thousand agents."""
+    names = list(organisation["queues"])
+    one = organisation["queues"][names[0]]
+    organisation["queues"] |= {f"q{n}": {**one, "name": f"Queue {n}"} for n in range(QUEUES)}
+    organisation["skills"] |= {f"s{n}": f"Skill {n}" for n in range(SKILLS)}
+    organisation["agents"] = [
+        {
+            "id": f"a{n}", "name": f"Agent {n}", "queues": [f"q{n % QUEUES}", f"q{(n // QUEUES) % QUEUES}"], "capacity": 1,
+            "skills": {f"s{(n * 7 + k * 13) % SKILLS}": 1 + (n + k) % 9 for k in range(5)},
+        }
+        for n in range(AGENTS)
+    ]  # fmt: skip
+    organisation["rules"] = [
+        {
+            "name": f"Rule {n}",
+            "when": f'interaction.subject == "{n}"' if n < RULES - 1 else "true",
+            "then": {"queue": f"q{n % QUEUES}", "priority": n % 100, "skills": {f"s{n % SKILLS}": 1 + n % 5}},
+        }
+        for n in range(RULES)
+    ]
+
+
+class Cost(NamedTuple):
+    """What a transaction did."""
+
+    statements: int
+    rows: int
+
+
+_READ = text(
+    "select coalesce(sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)), 0)::int from pg_stat_xact_user_tables"
+)
+
+
+async def _cost(floor: Floor, verb: Callable[[AsyncConnection], Awaitable[None]]) -> Cost:
+    """The statements of what is done in a transaction, and the rows that they read."""
+    with counted(floor.engine) as statements:
+        async with floor.engine.begin() as tx:
+            before, began = await tx.scalar(_READ) or 0, len(statements)
+            await verb(tx)
+            made = len(statements) - began
+            return Cost(made, (await tx.scalar(_READ) or 0) - before)
+
+
+async def test_with_100_000_waiting_a_decision_an_offer_and_a_pull_cost_at_most_twice_what_they_do_with_1_000(
+    floor: Floor,
+) -> None:
+    await floor.organise(_large)
+    organisation = yaml.safe_load(
+        (await floor.rows("select source from configuration order by version desc limit 1"))[0].source
+    )
+    kinds = [
+        Kind(rule["then"]["queue"], rule["then"]["skills"], rule["then"]["priority"])
+        for rule in organisation["rules"]
+    ]
+    async with floor.engine.begin() as tx:
+        people = [
+            {"agent_id": f"a{n}", "presence": "available", "since": floor.now, "idle_since": floor.now}
+            for n in range(AGENTS)
+        ]
+        await store.insert_rows(tx, store.AGENT, people)
+        held = [_held(f"a{n}", floor) for n in range(AGENTS)]
+        await store.insert_rows(tx, store.WORK, held)
+
+    costs: list[dict[str, Cost]] = []
+    for waiting in (1_000, 99_000):
+        await wait(floor, kinds, waiting, before=10 * len(costs))
+        first, second = [row["work_item_id"] for row in held[len(costs) * 2 : len(costs) * 2 + 2]]
+        who, other = (f"a{n}" for n in (len(costs) * 2, len(costs) * 2 + 1))
+        case = received(floor.now, opened(10 + len(costs), floor.now))
+        found = {"decision": await _cost(floor, partial(_hear, floor, case))}
+        await floor.complete(who, first)
+        found["offer"] = await _cost(floor, partial(_assign, floor))
+        assert (
+            await floor.rows(
+                "select state from work_item where agent_id = :a and state <> 'completed'", a=who
+            )
+        )[0].state == OFFERED
+        await floor.complete(other, second)
+        found["pull"] = await _cost(floor, partial(_pull, floor, other))
+        costs.append(found)
+    few, many = costs
+    assert all(cost.rows > 0 for cost in few.values())
+    for name, cost in many.items():
+        assert cost.statements <= 2 * few[name].statements, (name, costs)
+        assert cost.rows <= 2 * few[name].rows, (name, costs)
+
+
+async def _hear(floor: Floor, case: list[Received], tx: AsyncConnection) -> None:
+    await actions.hear(tx, case, floor.configurations, floor.now)
+
+
+async def _assign(floor: Floor, tx: AsyncConnection) -> None:
+    assert await assignment.assign(tx, floor.configurations, AGAIN, floor.now) == 1
+
+
+async def _pull(floor: Floor, who: str, tx: AsyncConnection) -> None:
+    force = await floor.force(tx)
+    work = await pulling.take_next(tx, force, force.configuration.agents_by_id[who], floor.now)
+    assert work
+    assert work["state"] == ACCEPTED
+
+
+def _held(who: str, floor: Floor) -> dict[str, Any]:
+    item = uuid4()
+    return {
+        "work_item_id": item, "case_id": item, "case_reference": f"H-{who}", "customer_id": UUID(int=1), "channel": "email",
+        "state": ACCEPTED, "queue": "q0", "priority": 50, "skills": {}, "queued_at": floor.now, "due_at": floor.now,
+        "agent_id": who, "decision_id": item, "changed_at": floor.now,
+    }  # fmt: skip
