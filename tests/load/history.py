@@ -82,7 +82,7 @@ class History:
                 await self._copy(copied, self._copies + 1, self._copies + more)
             await self._flow.ask(
                 "routing",
-                "insert into timer (kind, subject, due_at) select 'sla-breach', clock_id, due_at from clock "
+                "insert into timer (kind, subject, due_at) select 'sla-clock', clock_id, due_at from clock "
                 "where met_at is null and cancelled_at is null on conflict do nothing",
             )
             self._copies += more

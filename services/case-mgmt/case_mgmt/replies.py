@@ -73,6 +73,7 @@ async def request_reply(
         case_id=case_id,
         channel=interaction.channel,
         network=interaction.network,
+        case_revision=case.revision + 1,
         case_reference=case.reference,
         customer_id=case.customer_id,
         answers=interaction.interaction_id,

@@ -297,6 +297,7 @@ def _failed(
 ) -> ReplyFailed:
     return ReplyFailed(
         reply_id=asked.reply_id, case_id=asked.case_id, channel=asked.channel, network=asked.network,
+        case_revision=asked.case_revision,
         outcome=outcome, reason=reason, attempts=attempts, failed_at=now,
     )  # fmt: skip
 
@@ -311,6 +312,7 @@ async def note_sent(
     if await store.settle(tx, asked.reply_id, values):
         sent = ReplySent(
             reply_id=asked.reply_id, case_id=asked.case_id, channel=asked.channel, network=asked.network,
+        case_revision=asked.case_revision,
             native_ids=list(native_ids), author=asked.author, link=link, sent_at=now,
         )  # fmt: skip
         await outbox.publish(tx, [_encode(sent, now)])

@@ -24,14 +24,16 @@ from antiphon.contracts.cases import (
 )
 from antiphon.contracts.interactions import Automation
 from antiphon.contracts.replies import ReplySent
-from antiphon.contracts.work import Decision, SlaMet, SlaStarted, SlaTarget, WorkQueued, WorkState
+from antiphon.contracts.work import Decision, WorkQueued, WorkState
 from routing import store
+from routing.clocks import Heard, answer, follow
 from routing.configurations import Configurations, InForce
-from routing.desk import HOLD_TIMER, SLA_TIMER, SYSTEM, Desk, Work, as_dict, clock_facts, facts
+from routing.desk import HOLD_TIMER, SYSTEM, Desk, Work, as_dict, facts
 from routing.domain import rules
-from routing.domain.deciding import verdict
+from routing.domain.deciding import Verdict, verdict
+from routing.ledger import Book
 
-SETTLED = {CaseStatus.RESOLVED, CaseStatus.CLOSED}
+_SEEN = ("case_id", "revision", "last_agent", "last_at", "awaiting_since", "answers")
 
 
 class _Heard:
@@ -43,12 +45,11 @@ class _Heard:
         self.seen = seen
         self.open: dict[UUID, Work] = {}
         self.last: dict[UUID, Work] = {}
-        self.clocks: dict[UUID, dict[str, Any]] = {}
+        self.book = Book(desk, force)
         self.offers: dict[UUID, dict[str, Any]] = {}
-        self.contexts: dict[UUID, InteractionFacts] = {}
 
-    def case(self, event: CaseEvent) -> None:
-        """A case as it stands now; news that are older than what was heard change nothing."""
+    def case(self, event: CaseEvent, at: datetime) -> None:
+        """A case as it stands since an instant; news that are older than what was heard change nothing."""
         case = event.case
         seen = self.seen[case.case_id]
         if case.revision <= seen["revision"]:
@@ -56,30 +57,28 @@ class _Heard:
         seen["revision"] = case.revision
         if isinstance(event, CaseOpened | CaseInteractionAdded):
             seen["interaction"] = event.interaction
-        work = self.open.get(case.case_id)
+        work, last = self.open.get(case.case_id), self.last.get(case.case_id)
+        if last is not None:
+            self.book.keep_up(last)
         awaits = case.awaiting_answer_since is not None and case.status in {CaseStatus.NEW, CaseStatus.OPEN}
+        found: Verdict | None = None
         if awaits and work is None:
-            self._queue(case, _newest(event, seen, self.last.get(case.case_id)))
+            found = self._queue(case, _newest(event, seen, last))
         elif not awaits and work is not None:
             self._complete(event, work)
-        if case.status in SETTLED and (clock := self.clocks.pop(case.case_id, None)):
-            last = self.last.get(case.case_id)
-            if last is not None and case.awaiting_answer_since is None:
-                self._settle(event, last, clock)
+        follow(self.book, Heard(event, at, seen, self.last.get(case.case_id), found, first=last is None))
+        seen["awaiting_since"] = case.awaiting_answer_since
+        if found is not None:
+            self._place(self.open[case.case_id], found)
+        if (newest := self.last.get(case.case_id)) is not None:
+            self.book.tell(newest)
 
-    def _settle(self, event: CaseEvent, work: Work, clock: dict[str, Any]) -> None:
-        by_person = isinstance(event, CaseStatusChanged) and event.reason == "an answer was written"
-        if by_person:
-            self.clocks[work["case_id"]] = clock  # an answer is on its way: that stops the clock
-        else:
-            self.desk.cancel_clock(work, clock, f"the case is {event.case.status}")
-
-    def _queue(self, case: CaseFacts, interaction: InteractionFacts) -> None:
+    def _queue(self, case: CaseFacts, interaction: InteractionFacts) -> Verdict:
+        """A work item, not placed yet: its clocks say when it is due."""
         desk, force = self.desk, self.force
         context = rules.context_of(case, interaction, desk.now)
         found = verdict(force.configuration, context)
         since = case.awaiting_answer_since or interaction.accepted_at
-        clock = self._clock(case, since, found.sla_policy)
         policy = force.configuration.agents_policy.prefer_last_agent
         last_agent = policy.of(
             self.seen[case.case_id]["last_agent"], self.seen[case.case_id]["last_at"], desk.now
@@ -97,7 +96,7 @@ class _Heard:
             "priority": found.priority,
             "skills": found.skills,
             "queued_at": since,
-            "due_at": clock["due_at"],
+            "due_at": None,
             "agent_id": None,
             "labels": found.labels,
             "prefer_skills": found.prefer_skills,
@@ -112,9 +111,6 @@ class _Heard:
         }
         if work["hold_until"] is not None and work["hold_until"] > desk.now:
             desk.timers.append((HOLD_TIMER, work["work_item_id"], work["hold_until"]))
-        desk.new_work[work["work_item_id"]] = work
-        desk.put(work)
-        self.open[case.case_id] = self.last[case.case_id] = work
         desk.decisions.append(
             {
                 "decision_id": work["decision_id"],
@@ -129,44 +125,19 @@ class _Heard:
                 "at": desk.now,
             }
         )
+        self.open[case.case_id] = self.last[case.case_id] = work
+        return found
+
+    def _place(self, work: Work, found: Verdict) -> None:
+        self.desk.new_work[work["work_item_id"]] = work
+        self.desk.put(work, due_at=self.book.due(work["case_id"]))
         decision = Decision(
             decision_id=work["decision_id"],
             rule=found.rule,
-            rule_set_version=force.version,
+            rule_set_version=self.force.version,
             reason=found.reason,
         )
-        desk.tell(WorkQueued(work=facts(work), decision=decision))
-        if clock.get("work_item_id") is None:
-            clock["work_item_id"] = work["work_item_id"]
-            desk.new_clocks.append(clock)
-            desk.timers.append((SLA_TIMER, clock["clock_id"], clock["due_at"]))
-            desk.tell(SlaStarted(work=facts(work), clock=clock_facts(clock)))
-            answered_at: datetime | None = self.seen[case.case_id]["answered_at"]
-            if answered_at is not None and answered_at >= since:
-                self._meet(work, clock, answered_at)
-
-    def _clock(self, case: CaseFacts, since: datetime, policy_name: str) -> dict[str, Any]:
-        running = self.clocks.get(case.case_id)
-        if running is not None:
-            return running  # the answer failed or the work came back: the customer still waits
-        policy = self.force.configuration.sla_policies[policy_name]
-        target = policy.first_response
-        clock: dict[str, Any] = {
-            "clock_id": uuid4(),
-            "case_id": case.case_id,
-            "work_item_id": None,
-            "target": SlaTarget.FIRST_RESPONSE,
-            "policy": policy_name,
-            "calendar": target.calendar,
-            "configuration_version": self.force.version,
-            "started_at": since,
-            "due_at": self.force.calendars[target.calendar].add(since, target.within),
-            "met_at": None,
-            "breached_at": None,
-            "cancelled_at": None,
-        }
-        self.clocks[case.case_id] = clock
-        return clock
+        self.desk.tell(WorkQueued(work=facts(work), decision=decision))
 
     def _complete(self, event: CaseEvent, work: Work) -> None:
         case = event.case
@@ -184,26 +155,12 @@ class _Heard:
         del self.open[case.case_id]
 
     def answered(self, event: ReplySent) -> None:
-        """Only a person's answer meets a response target."""
+        """Only a person's answer to the customer meets a response target; notes are none, and are not told here."""
         if event.author.kind not in {ActorKind.AGENT, ActorKind.SUPERVISOR}:
             return
-        clock = self.clocks.get(event.case_id)
-        work = self.last.get(event.case_id)
-        if clock is None or work is None:
-            # Answers and cases are on different topics: the case may be heard of later.
-            self.seen[event.case_id]["answered_at"] = event.sent_at
-        elif clock["met_at"] is None:
-            self._meet(work, clock, event.sent_at)
-
-    def _meet(self, work: Work, clock: dict[str, Any], at: datetime) -> None:
-        del self.clocks[work["case_id"]]
-        clock["met_at"] = at
-        if clock not in self.desk.new_clocks:
-            self.desk.clocks.append(clock)
-        self.desk.dropped.append((SLA_TIMER, clock["clock_id"]))
-        self.desk.timers = [timer for timer in self.desk.timers if timer[1] != clock["clock_id"]]
-        late = at > clock["due_at"]
-        self.desk.tell(SlaMet(work=facts(work), clock=clock_facts(clock), met_at=at, late=late))
+        answer(self.book, event, self.seen[event.case_id], self.last.get(event.case_id))
+        if (last := self.last.get(event.case_id)) is not None:
+            self.book.tell(last)
 
 
 def _newest(event: CaseEvent, seen: dict[str, Any], last: Work | None) -> InteractionFacts:
@@ -247,17 +204,19 @@ async def hear(
     heard.open = {case_id: as_dict(row) for case_id, row in (await store.open_work(tx, known)).items()}
     heard.last = {case_id: as_dict(row) for case_id, row in (await store.last_work(tx, known)).items()}
     heard.last |= heard.open
-    heard.clocks = {case_id: as_dict(row) for case_id, row in (await store.running_clocks(tx, known)).items()}
+    heard.book = Book(heard.desk, force, await store.running_clocks(tx, known))
     items = [work["work_item_id"] for work in heard.open.values()]
     heard.offers = {item: as_dict(row) for item, row in (await store.pending_offers(tx, items)).items()}
     for received in batch:
         heard.desk.traceparent = received.envelope.traceparent
         if isinstance(received.event, CaseEvent):
-            heard.case(received.event)
+            # When it happened, as its service's clock tells; not in our future.
+            heard.case(received.event, min(received.envelope.time or now, now))
         elif isinstance(received.event, ReplySent):
             heard.answered(received.event)
-    heard.desk.seen = [
-        {name: row[name] for name in ("case_id", "revision", "last_agent", "answered_at", "last_at")}
-        for row in seen.values()
-    ]
+    heard.book.close()
+    for row in seen.values():
+        # What was written before all that is known of the case answers nothing that is yet to be heard.
+        row["answers"] = [one for one in row["answers"] if (one[0] or 1) > row["revision"]]
+    heard.desk.seen = [{name: row[name] for name in _SEEN} for row in seen.values()]
     await heard.desk.write(tx)

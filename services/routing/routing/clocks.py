@@ -1,38 +1,199 @@
-"""Service clocks: what happens when one runs out."""
+"""Service clocks: what of a case starts, stops and moves them, and what happens when one warns or runs out."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.changes import Change
-from antiphon.contracts.work import SlaBreached
+from antiphon.contracts.cases import CaseEvent, CaseInteractionAdded, CaseStatus, CaseStatusChanged
+from antiphon.contracts.replies import ReplySent
+from antiphon.contracts.work import SlaTarget
+from antiphon.database import fetch
 from routing import store
-from routing.desk import Desk, as_dict, clock_facts, facts
+from routing.configurations import Configurations, InForce
+from routing.desk import SLA_TIMER, Desk, Work, as_dict
+from routing.domain.deciding import Verdict
+from routing.ledger import Book
+
+# As case-mgmt says why a status changed.
+_ANSWERED, _NOT_SENT = "an answer was written", "an answer could not be sent"
 
 
-async def breach(tx: AsyncConnection, ids: Sequence[UUID], now: datetime) -> None:
-    """Clocks that ran out: noted once, told to everybody."""
-    table = store.CLOCK
-    running = await tx.execute(
-        select(table)
-        .where(table.c.clock_id.in_(ids), table.c.met_at.is_(None), table.c.cancelled_at.is_(None))
-        .where(table.c.breached_at.is_(None))
-        .order_by(table.c.clock_id)
-        .with_for_update()
+class Heard(NamedTuple):
+    """News of a case: when it happened, what was seen of the case before, its newest work, and the verdict if that is new.
+
+    `first`: the case never had work before.
+    """
+
+    event: CaseEvent
+    at: datetime
+    seen: Mapping[str, Any]
+    work: Work | None
+    verdict: Verdict | None
+    first: bool
+
+    @property
+    def reason(self) -> str | None:
+        """Why the status changed, if that is what was heard."""
+        return self.event.reason if isinstance(self.event, CaseStatusChanged) else None
+
+
+def follow(book: Book, heard: Heard) -> None:
+    """Starts, pauses, resumes and ends the clocks of a case by what was heard of it."""
+    if heard.work is None:
+        return  # nobody's work, and it never was
+    if heard.verdict is not None:
+        for held in book.running(heard.work["case_id"]):
+            book.recompute(held, heard.work, heard.verdict.sla_policy, f"rule {heard.verdict.rule!r}")
+    match heard.event.case.status:
+        case CaseStatus.RESOLVED | CaseStatus.CLOSED:
+            _settle(book, heard, heard.work)
+        case CaseStatus.PENDING:
+            _begin(book, heard, heard.work)
+            _pause(book, heard, heard.work)
+        case _:
+            _resume(book, heard, heard.work)
+            _begin(book, heard, heard.work)
+
+
+def answer(book: Book, event: ReplySent, seen: dict[str, Any], work: Work | None) -> None:
+    """A person's answer went out: it meets what waited when it was written, also when that is heard of only later.
+
+    Answers and cases are on different topics, so either may come first.
+    """
+    if work is not None:
+        for held in book.running(work["case_id"]):
+            written = event.case_revision
+            if held.is_response and (written is None or held.row["case_revision"] < written):
+                book.meet(held, event.sent_at, f"{event.author.name or event.author.id} answered")
+    if work is None or (event.case_revision or 0) > seen["revision"]:
+        seen["answers"] = [*seen["answers"], [event.case_revision, event.sent_at.isoformat()]]
+
+
+def _begin(book: Book, heard: Heard, work: Work) -> None:
+    """A customer who begins to wait starts a response clock; a case that is not being resolved yet, that of its resolution."""
+    case = heard.event.case
+    since = case.awaiting_answer_since
+    if since is None:
+        return
+    running = book.running(work["case_id"])
+    policy = heard.verdict.sla_policy if heard.verdict else running[0].clock.terms.policy if running else None
+    if policy is None:
+        return
+    waits = heard.seen["awaiting_since"] is not None or any(
+        held.is_response and held.row["started_at"] == since for held in running
     )
-    clocks = [as_dict(row) for row in running]
-    works = await store.last_work(tx, [clock["case_id"] for clock in clocks])
-    desk = Desk(now)
-    for clock in clocks:
-        clock["breached_at"] = now
-        desk.clocks.append(clock)
-        work = as_dict(works[clock["case_id"]])
-        desk.tell(SlaBreached(work=facts(work), clock=clock_facts(clock), breached_at=now))
-        audience = [f"queue:{work['queue']}"] + ([f"agent:{work['agent_id']}"] if work["agent_id"] else [])
-        desk.noted.append(
-            Change("sla-breached", str(clock["clock_id"]), audience, {"case": work["case_reference"]})
-        )
+    if heard.first or not waits:
+        target = SlaTarget.FIRST_RESPONSE if heard.first else SlaTarget.NEXT_RESPONSE
+        book.start(work, target, policy, since, case.revision, "the customer awaits an answer")
+    if not any(held.target == SlaTarget.RESOLUTION for held in running):
+        book.start(work, SlaTarget.RESOLUTION, policy, since, case.revision, "the case is open")
+    _answered_before(book, heard, work)
+
+
+def _answered_before(book: Book, heard: Heard, work: Work) -> None:
+    answers = [(written, datetime.fromisoformat(at)) for written, at in heard.seen["answers"]]
+    for held in book.running(work["case_id"]):
+        later = [
+            at
+            for written, at in answers
+            if (held.row["started_at"] <= at if written is None else held.row["case_revision"] < written)
+        ]
+        if held.is_response and later:
+            book.meet(held, min(later), "an answer that was heard of before the case")
+
+
+def _pause(book: Book, heard: Heard, work: Work) -> None:
+    for held in book.running(work["case_id"]):
+        # An answer that is on its way has not reached the customer: only when it has, it meets the target.
+        if held.is_response and heard.event.case.awaiting_answer_since is None:
+            continue
+        book.pause(held, heard.at, f"the customer is awaited{_told(heard)}")
+
+
+def _resume(book: Book, heard: Heard, work: Work) -> None:
+    spoke = isinstance(heard.event, CaseInteractionAdded)
+    at = heard.event.interaction.accepted_at if isinstance(heard.event, CaseInteractionAdded) else heard.at
+    for held in book.running(work["case_id"]):
+        since = held.clock.paused_since
+        if since is None:
+            continue
+        if heard.reason == _NOT_SENT:
+            # Nobody awaited the customer: the answer never reached them.
+            book.resume(held, since, _NOT_SENT)
+        else:
+            book.resume(held, at, "the customer spoke" if spoke else f"the case is open{_told(heard)}")
+
+
+def _settle(book: Book, heard: Heard, work: Work) -> None:
+    case = heard.event.case
+    for held in book.running(work["case_id"]):
+        if not held.is_response:
+            if case.status == CaseStatus.RESOLVED:
+                book.meet(held, heard.at, f"the case is resolved{_told(heard)}")
+            else:
+                book.cancel(held, heard.at, f"the case is closed{_told(heard)}")
+        elif case.awaiting_answer_since is None and heard.reason != _ANSWERED:
+            # Unless an answer is on its way: that stops the clock.
+            book.cancel(held, heard.at, f"the case is {case.status}{_told(heard)}")
+
+
+def _told(heard: Heard) -> str:
+    return f": {heard.reason}" if heard.reason else ""
+
+
+async def fire(
+    tx: AsyncConnection, due: Mapping[UUID, datetime], configurations: Configurations, now: datetime
+) -> None:
+    """Clocks whose timers were due: what they warn of, or that they ran out. Each once, however late.
+
+    One whose case is in somebody's hands this moment comes again: to wait for it could be to wait for each other.
+    """
+    desk, force = Desk(now), await configurations.in_force(tx)
+    rows = await fetch(tx, _DUE, {"ids": list(due)})
+    works = await store.free_work(tx, sorted({row.case_id for row in rows}))
+    free = [row for row in rows if row.case_id in works]
+    again = now + _AGAIN_AFTER
+    desk.timers += [(SLA_TIMER, row.clock_id, again) for row in rows if row.case_id not in works]
+    book = Book(desk, force, await store.running_clocks(tx, list(works)))
+    for case_id in dict.fromkeys(row.case_id for row in free):
+        work = as_dict(works[case_id])
+        book.keep_up(work)
+        for held in book.running(case_id):
+            if (at := due.get(held.row["clock_id"])) is not None:
+                # The timer was due by the database's clock: ours may be behind it.
+                book.fire(held, max(at, now))
+                held.touched = True
+        book.tell(work)
+    book.close()
     await desk.write(tx)
+
+
+_AGAIN_AFTER = timedelta(milliseconds=100)
+_DUE = text(
+    "select clock_id, case_id from clock where clock_id = any(:ids) and met_at is null and cancelled_at is null"
+).bindparams(bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True))))
+
+
+async def reconsider(
+    tx: AsyncConnection, desk: Desk, force: InForce, works: Sequence[Work], cause: str, *,
+    policies: Mapping[UUID, str] | None = None,
+) -> None:  # fmt: skip
+    """Recomputes the clocks of open work whose priority, queue or policy changed, and puts the new due times on the work.
+
+    The work is locked, and is given as it stands after the change; `policies` are new ones, by work item. Called before
+    the desk is written.
+    """
+    by_case = {work["case_id"]: work for work in works}
+    book = Book(desk, force, await store.running_clocks(tx, list(by_case)))
+    for case_id, work in by_case.items():
+        for held in book.running(case_id):
+            given = (policies or {}).get(work["work_item_id"]) or held.clock.terms.policy
+            book.recompute(held, work, book.policy(given, work), cause)
+        book.tell(work)
+    book.close()

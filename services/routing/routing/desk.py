@@ -13,10 +13,8 @@ from antiphon.changes import Change
 from antiphon.contracts.base import Actor, ActorKind, Event
 from antiphon.contracts.envelope import Outgoing, encode
 from antiphon.contracts.work import (
-    Clock,
     Offer,
     SkillNeed,
-    SlaCancelled,
     WorkCompleted,
     WorkFacts,
     WorkRequeued,
@@ -29,7 +27,7 @@ from routing.tallies import STANDING, Tallies
 
 SERVICE = "routing"
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id=SERVICE)
-OFFER_TIMER, SLA_TIMER = "offer-expiry", "sla-breach"
+OFFER_TIMER, SLA_TIMER = "offer-expiry", "sla-clock"
 # When these pass there may be somebody for work that waits: the assignment looks again.
 WRAP_UP_TIMER, HOLD_TIMER = "wrap-up", "hold"
 
@@ -66,11 +64,6 @@ def offer_facts(offer: Mapping[str, Any]) -> Offer:
     )
 
 
-def clock_facts(clock: Mapping[str, Any]) -> Clock:
-    """A clock as events tell it."""
-    return Clock(**{name: clock[name] for name in Clock.model_fields})
-
-
 def as_dict(row: AnyRow) -> dict[str, Any]:
     """A row as a value that can be changed."""
     return dict(mapping(row))
@@ -96,6 +89,7 @@ class Desk:
     ended_offers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     new_clocks: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     clocks: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    clock_entries: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     decisions: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     timers: list[tuple[str, UUID, datetime]] = field(default_factory=list[tuple[str, UUID, datetime]])
     dropped: list[tuple[str, UUID]] = field(default_factory=list[tuple[str, UUID]])
@@ -189,15 +183,6 @@ class Desk:
         self.put(work, state=WorkState.COMPLETED, completed_at=self.now)
         self.tell(WorkCompleted(work=facts(work), by=by, reason=reason))
 
-    def cancel_clock(self, work: Work, clock: dict[str, Any], reason: str) -> None:
-        """The clock stops without an answer."""
-        clock["cancelled_at"] = self.now
-        self.clocks.append(clock)
-        self.dropped.append((SLA_TIMER, clock["clock_id"]))
-        self.tell(
-            SlaCancelled(work=facts(work), clock=clock_facts(clock), cancelled_at=self.now, reason=reason)
-        )
-
     async def write(self, tx: AsyncConnection) -> None:
         """Writes all of it in one or two statements. The rows of the work items are locked by the caller."""
         # What ends makes room for what begins: one open work item a case, one pending offer a work item.
@@ -213,6 +198,7 @@ class Desk:
         writes.insert(store.WORK, [_row(w) for w in self.new_work.values()])
         writes.insert(store.OFFER, self.new_offers)
         writes.insert(store.CLOCK, self.new_clocks)
+        writes.insert(store.CLOCK_ENTRY, self.clock_entries)
         writes.insert(store.DECISION, self.decisions)
         staff.set_wrap_ups(writes, self.wrap_ups)
         store.set_timers(writes, self.timers)

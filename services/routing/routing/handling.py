@@ -11,7 +11,7 @@ from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import Actor
 from antiphon.contracts.work import WorkAccepted, WorkOffered, WorkReprioritised, WorkState, WorkTransferred
 from antiphon.problems import Problem, not_found
-from routing import staff, store
+from routing import clocks, staff, store
 from routing.configurations import InForce
 from routing.desk import Desk, Work, as_dict, facts, offer_facts
 from routing.domain.sections.agents import Agent
@@ -51,7 +51,10 @@ async def transfer(
     tx: AsyncConnection, work_item_id: UUID, by: Actor, force: InForce, *,
     queue: str | None, agent: Agent | None, note: str | None, anyones: bool, now: datetime,
 ) -> Work:  # fmt: skip
-    """Hands the work to another queue, or offers it to one agent. It keeps its place in time. Raises Problem 404, 409."""
+    """Hands the work to another queue, whose policy counts from then on, or offers it to one agent.
+
+    The customer has waited since they have. Raises Problem 404, 409.
+    """
     work = await locked(tx, work_item_id)
     if work["state"] == WorkState.COMPLETED:
         raise Problem(409, "Conflict", "The work is completed already.")
@@ -68,6 +71,9 @@ async def transfer(
         changed |= force.configuration.queues[queue].ordering
     desk.put(work, **changed)
     desk.tell(WorkTransferred(work=facts(work), by=by, from_queue=before, note=note))
+    if queue is not None:
+        policies = {work_item_id: force.configuration.queues[queue].sla_policy}
+        await clocks.reconsider(tx, desk, force, [work], f"handed to {queue}", policies=policies)
     if agent is not None:
         give(desk, work, agent, force.configuration.queues[work["queue"]])
     await desk.write(tx)
@@ -135,9 +141,15 @@ async def take_back(tx: AsyncConnection, work_item_id: UUID, by: Actor, reason: 
 
 
 async def reprioritise(
-    tx: AsyncConnection, work_item_id: UUID, by: Actor, priority: int, reason: str | None, now: datetime
+    tx: AsyncConnection,
+    work_item_id: UUID,
+    by: Actor,
+    priority: int,
+    reason: str | None,
+    force: InForce,
+    now: datetime,
 ) -> Work:
-    """A supervisor makes the work more or less urgent. Raises Problem: 404, 409 when it is over."""
+    """A supervisor makes the work more or less urgent; its clocks are recomputed. Raises Problem: 404, 409 when it is over."""
     work = await locked(tx, work_item_id)
     if work["state"] == WorkState.COMPLETED:
         raise Problem(409, "Conflict", "The work is completed already.")
@@ -147,6 +159,8 @@ async def reprioritise(
     desk = Desk(now)
     desk.put(work, priority=priority)
     desk.tell(WorkReprioritised(work=facts(work), by=by, previous=previous, reason=reason))
+    cause = f"priority {priority} by {by.name or by.id}"
+    await clocks.reconsider(tx, desk, force, [work], cause)
     await desk.write(tx)
     return work
 

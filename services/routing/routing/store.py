@@ -33,6 +33,7 @@ from antiphon.database import (
     recordset,
 )
 from routing.backlog_columns import line_columns, line_indexes
+from routing.clock_tables import clock_tables
 from routing.draft_tables import draft_tables
 from routing.queue_tables import queue_tables, step_columns
 
@@ -40,6 +41,7 @@ METADATA = metadata()
 PLUMBING = plumbing_tables(METADATA)
 DRAFT, TRIAL, TRIAL_ITEM = draft_tables(METADATA)
 QUEUE_STATE, ESCALATION = queue_tables(METADATA)
+CLOCK, CLOCK_ENTRY, POLICY_CHANGE = clock_tables(METADATA)
 
 CONFIGURATION = Table(
     "configuration",
@@ -131,26 +133,6 @@ OFFER = Table(
     Index("offer_work_item_id_ix", "work_item_id"),
 )
 
-CLOCK = Table(
-    "clock",
-    METADATA,
-    Column("clock_id", Uuid, primary_key=True),
-    Column("case_id", Uuid, nullable=False),
-    Column("work_item_id", Uuid, nullable=False),
-    Column("target", Text, nullable=False),
-    Column("policy", Text, nullable=False),
-    Column("calendar", Text, nullable=False),
-    Column("configuration_version", Integer, nullable=False),
-    Column("started_at", DateTime(timezone=True), nullable=False),
-    Column("due_at", DateTime(timezone=True), nullable=False),
-    Column("met_at", DateTime(timezone=True)),
-    Column("breached_at", DateTime(timezone=True)),
-    Column("cancelled_at", DateTime(timezone=True)),
-    Index("clock_running_key", "case_id", "target", unique=True,
-          postgresql_where=text("met_at is null and cancelled_at is null")),
-    Index("clock_case_id_ix", "case_id"),
-)  # fmt: skip
-
 # Timers are rows, due by the database's clock; a fired one is gone in the transaction of its effect.
 TIMER = Table(
     "timer",
@@ -178,15 +160,17 @@ DECISION = Table(
     Index("decision_at_ix", text("at desc"), text("decision_id desc")),
 )
 
-# The newest revision of each case that was heard of, who worked on it last, and an answer that no clock waited for yet.
+# The newest revision of each case that was heard of, since when it awaits an answer by that, who worked on it last, and
+# `answers` (the case's revision once each was written, and when it was sent) to what was not heard of yet.
 CASE_SEEN = Table(
     "case_seen",
     METADATA,
     Column("case_id", Uuid, primary_key=True),
     Column("revision", Integer, nullable=False),
     Column("last_agent", Text),
-    Column("answered_at", DateTime(timezone=True)),
     Column("last_at", DateTime(timezone=True)),
+    Column("awaiting_since", DateTime(timezone=True)),
+    Column("answers", JSONB, nullable=False, server_default="[]"),
 )
 
 # How many work items of a queue stand where (`minute` is the epoch) or came and went in a minute: added up, and not yet.
@@ -239,11 +223,19 @@ _CASES = text("select * from case_seen where case_id = any(:ids) order by case_i
 _OPEN = text(
     "select * from work_item where case_id = any(:ids) and state <> 'completed' order by work_item_id for update"
 ).bindparams(_IDS)
+_FREE_CASES = text(
+    "select case_id from case_seen where case_id = any(:ids) order by case_id for update skip locked"
+).bindparams(_IDS)
+_FREE_WORK = text(
+    "select work_item_id from work_item where case_id = any(:ids) and state <> 'completed' "
+    "order by work_item_id for update skip locked"
+).bindparams(_IDS)
 _LAST = text(
-    "select distinct on (case_id) * from work_item where case_id = any(:ids) order by case_id, queued_at desc, work_item_id"
+    "select distinct on (case_id) * from work_item where case_id = any(:ids) "
+    "order by case_id, state = 'completed', queued_at desc, work_item_id"
 ).bindparams(_IDS)
 _RUNNING = text(
-    "select * from clock where case_id = any(:ids) and met_at is null and cancelled_at is null"
+    "select * from clock where case_id = any(:ids) and met_at is null and cancelled_at is null order by started_at, clock_id"
 ).bindparams(_IDS)
 _PENDING = text("select * from offer where work_item_id = any(:ids) and result is null").bindparams(_IDS)
 _PASS = text(
@@ -299,6 +291,19 @@ async def open_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID,
     return {row.case_id: row for row in await fetch(tx, _OPEN, {"ids": list(case_ids)})}
 
 
+async def free_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
+    """The newest work item of each case, case and open work locked; cases that another transaction holds are left out."""
+    if not case_ids:
+        return {}
+    free = [row.case_id for row in await fetch(tx, _FREE_CASES, {"ids": list(case_ids)})]
+    mine = {row.work_item_id for row in await fetch(tx, _FREE_WORK, {"ids": free})}
+    found = await last_work(tx, free)
+    # An open one is the newest: one that was not to be had is somebody else's.
+    return {
+        case_id: row for case_id, row in found.items() if row.state == "completed" or row.work_item_id in mine
+    }
+
+
 async def last_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
     """The newest work item of each case, open or not."""
     if not case_ids:
@@ -306,11 +311,9 @@ async def last_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID,
     return {row.case_id: row for row in await fetch(tx, _LAST, {"ids": list(case_ids)})}
 
 
-async def running_clocks(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
-    """The first-response clock that runs on each case."""
-    if not case_ids:
-        return {}
-    return {row.case_id: row for row in await fetch(tx, _RUNNING, {"ids": list(case_ids)})}
+async def running_clocks(tx: AsyncConnection, case_ids: Sequence[UUID]) -> Sequence[AnyRow]:
+    """The clocks that run on the cases, or are paused. Nobody changes them while the case, or its open work, is locked."""
+    return await fetch(tx, _RUNNING, {"ids": list(case_ids)}) if case_ids else []
 
 
 async def pending_offers(tx: AsyncConnection, work_item_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:

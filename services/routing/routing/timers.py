@@ -19,8 +19,8 @@ async def fire(tx: AsyncConnection, configurations: Configurations, now: datetim
         of_kind.setdefault(timer.kind, []).append(timer.subject)
     if unanswered := of_kind.get(OFFER_TIMER):
         await offers.expire(tx, unanswered, configurations, now)
-    if run_out := of_kind.get(SLA_TIMER):
-        await clocks.breach(tx, run_out, now)
+    if ticked := {timer.subject: timer.due_at for timer in due if timer.kind == SLA_TIMER}:
+        await clocks.fire(tx, ticked, configurations, now)
     if unheard := of_kind.get(PRESENCE_TIMER):
         await presence.lose(tx, unheard, configurations, now)
     if WRAP_UP_TIMER in of_kind or HOLD_TIMER in of_kind:

@@ -20,6 +20,9 @@ class ReplyEvent(Event):
     case_id: UUID
     channel: Annotated[str, known(Channel)]
     network: str | None = None
+    case_revision: int | None = Field(
+        default=None, description="Of the case once the answer was written: it answers all that was said before."
+    )
 
     @property
     @override

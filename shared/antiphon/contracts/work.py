@@ -23,6 +23,8 @@ class SlaTarget(StrEnum):
     """What a service clock measures."""
 
     FIRST_RESPONSE = "first-response"
+    NEXT_RESPONSE = "next-response"
+    RESOLUTION = "resolution"
 
 
 class SkillNeed(Contract):
@@ -174,7 +176,12 @@ class Clock(Contract):
     policy: str
     calendar: str
     started_at: Instant
-    due_at: Instant
+    due_at: Instant = Field(description="While it is paused: when it would be due if it had gone on.")
+    configuration_version: int | None = Field(
+        default=None, description="Of the configuration by which policy and calendar were read."
+    )
+    paused_since: Instant | None = None
+    breached_at: Instant | None = None
 
 
 class SlaStarted(WorkEvent):
@@ -185,8 +192,50 @@ class SlaStarted(WorkEvent):
     clock: Clock
 
 
+class SlaPaused(WorkEvent):
+    """The clock stands still, e.g. while the customer is awaited."""
+
+    type: ClassVar[str] = "sla.paused.v1"
+
+    clock: Clock
+    paused_at: Instant
+    cause: str
+
+
+class SlaResumed(WorkEvent):
+    """The clock goes on: it is due later by as much as it stood still."""
+
+    type: ClassVar[str] = "sla.resumed.v1"
+
+    clock: Clock
+    resumed_at: Instant
+    previous_due_at: Instant
+    cause: str
+
+
+class SlaRecomputed(WorkEvent):
+    """Policy, priority, calendar or targets are others: the due time is counted anew from the start, without the pauses."""
+
+    type: ClassVar[str] = "sla.recomputed.v1"
+
+    clock: Clock
+    recomputed_at: Instant
+    previous_due_at: Instant
+    cause: str
+
+
+class SlaWarned(WorkEvent):
+    """A set part of the time has passed."""
+
+    type: ClassVar[str] = "sla.warned.v1"
+
+    clock: Clock
+    warned_at: Instant
+    percent: int = Field(description="Of the time that was promised.")
+
+
 class SlaMet(WorkEvent):
-    """A person's answer went out before the clock ran out, or after a breach: see `late`."""
+    """What was promised was done: a person's answer went out, or the case was resolved. `late`: after the clock ran out."""
 
     type: ClassVar[str] = "sla.met.v1"
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import yaml
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from typing_extensions import override
 
 from antiphon.contracts.base import Actor
 from antiphon.contracts.work import WorkState
@@ -29,7 +30,15 @@ def written(*changed: Changed) -> str:
         given["offer_timeout"] = "1h"
     for change in changed:
         change(organisation)
-    return yaml.safe_dump(organisation, sort_keys=False)
+    return yaml.dump(organisation, Dumper=_Plain, sort_keys=False)
+
+
+class _Plain(yaml.SafeDumper):
+    """What two sections share is written out in both: the organisation's file has no aliases."""
+
+    @override
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 def queue(name: str, **given: Any) -> Changed:
@@ -111,7 +120,7 @@ class Floor(Desk):
 
     async def reprioritise(self, work: UUID, priority: int) -> None:
         async with self.engine.begin() as tx:
-            await handling.reprioritise(tx, work, BOSS, priority, None, self.now)
+            await handling.reprioritise(tx, work, BOSS, priority, None, await self.force(tx), self.now)
 
     async def complete(self, who: str, work: UUID) -> None:
         async with self.engine.begin() as tx:

@@ -68,6 +68,12 @@ def add(routes: APIRouter, at: Routing) -> None:
         async with at.engine.begin() as tx:
             return work_view(
                 await handling.reprioritise(
-                    tx, work_item_id, who.actor(), given.priority, given.reason, at.clock()
+                    tx,
+                    work_item_id,
+                    who.actor(),
+                    given.priority,
+                    given.reason,
+                    await at.force(tx),
+                    at.clock(),
                 )
             )

@@ -89,7 +89,7 @@ def read(source: str, name: str = "organisation") -> Configuration:
     c = document.read(Configuration)
     faults = [
         *calendars.faults(document, c.calendars),
-        *service_levels.faults(document, c.sla_policies, c.calendars),
+        *service_levels.faults(document, c.sla_policies, c.calendars, c.queues, c.agents_by_id),
         *queues.faults(document, c.queues, c.sla_policies, c.calendars),
         *unknown(document, ("fallback_queue",), "queue", c.fallback_queue, c.queues),
         *members.faults(document, c.queues, c.agents_by_id, c.skills),

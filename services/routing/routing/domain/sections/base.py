@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from antiphon.organisation import Document, Fault, Place, did_you_mean
 
@@ -26,6 +26,7 @@ def duration(text: object) -> timedelta:
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 Level = Annotated[int, Field(ge=1, le=10)]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
 
 
 def unknown(

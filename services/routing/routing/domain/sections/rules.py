@@ -1,19 +1,17 @@
 """Rules: when this, then that."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from antiphon.organisation import Document, Fault, Section
 from routing.domain.rules import Condition, RuleError
-from routing.domain.sections.base import Level, unknown
+from routing.domain.sections.base import Label, Level, unknown
 from routing.domain.sections.queues import Queue
 from routing.domain.sections.service_levels import SlaPolicy
 
 # Of work whose rule names none.
 PRIORITY = 50
-Label = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
 
 
 class Then(Section):

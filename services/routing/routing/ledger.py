@@ -1,0 +1,309 @@
+"""The clocks of some cases in hand: what happens to them becomes lines of their ledgers, events and timers, in order."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from antiphon.changes import Change
+from antiphon.contracts.base import Event
+from antiphon.contracts.work import Clock as ClockFacts
+from antiphon.contracts.work import (
+    SlaBreached,
+    SlaCancelled,
+    SlaMet,
+    SlaPaused,
+    SlaRecomputed,
+    SlaResumed,
+    SlaStarted,
+    SlaTarget,
+    SlaWarned,
+    WorkReprioritised,
+    WorkState,
+    WorkTransferred,
+)
+from antiphon.database import AnyRow
+from routing.configurations import InForce
+from routing.desk import SLA_TIMER, SYSTEM, Desk, Work, as_dict, facts
+from routing.domain import clockwork
+from routing.domain.clockwork import Clock, Entry, Kind, Terms
+from routing.domain.sections import service_levels
+from routing.domain.sections.service_levels import Consequence
+
+ALARMS = {Kind.WARNED: "sla-warned", Kind.BREACHED: "sla-breached"}
+"""What people are told of at once, and by which kind of change."""
+RESPONSES = {SlaTarget.FIRST_RESPONSE.value, SlaTarget.NEXT_RESPONSE.value}
+
+
+@dataclass
+class Held:
+    """A clock in hand: its row, how it stands, and what has yet to be told of it."""
+
+    row: dict[str, Any]
+    clock: Clock
+    new: bool = False
+    touched: bool = False
+    untold: list[Entry] = field(default_factory=list[Entry])
+
+    @property
+    def target(self) -> str:
+        """What it measures."""
+        return str(self.row["target"])
+
+    @property
+    def is_response(self) -> bool:
+        """Whether a person's answer meets it."""
+        return self.target in RESPONSES
+
+
+class Book:
+    """Clocks by case. What is done to them is collected in the desk; the caller has locked the case or its open work."""
+
+    def __init__(self, desk: Desk, force: InForce, rows: Iterable[AnyRow] = ()) -> None:
+        self.desk = desk
+        self.force = force
+        self._of: dict[UUID, list[Held]] = {}
+        for row in rows:
+            given = as_dict(row)
+            self._of.setdefault(given["case_id"], []).append(Held(given, _clock(given)))
+
+    def running(self, case_id: UUID) -> list[Held]:
+        """The clocks of a case that have not ended, in the order in which they began."""
+        return [held for held in self._of.get(case_id, ()) if not held.clock.ended]
+
+    def terms(self, policy: str, target: str, work: Work) -> Terms | None:
+        """What a policy promises for the work, by the configuration in force."""
+        policies = self.force.configuration.sla_policies
+        kind = SlaTarget(target)
+        return service_levels.terms(
+            policies, policy, kind, work["channel"], work["priority"], self.force.version
+        )
+
+    def start(
+        self, work: Work, target: SlaTarget, policy: str, at: datetime, revision: int, cause: str
+    ) -> None:
+        """Starts a clock, if the policy promises anything of the kind."""
+        terms = self.terms(policy, target, work)
+        if terms is None:
+            return
+        row = {
+            "clock_id": uuid4(), "case_id": work["case_id"], "work_item_id": work["work_item_id"],
+            "target": target.value, "started_at": at, "case_revision": revision, "entries": 0,
+        }  # fmt: skip
+        clock, entries = clockwork.start(at, terms, self.force.calendars[terms.calendar], cause)
+        held = Held(row, clock, new=True, touched=True, untold=entries)
+        self._of.setdefault(work["case_id"], []).append(held)
+
+    def pause(self, held: Held, at: datetime, cause: str) -> None:
+        """It stands still from an instant."""
+        self._did(held, clockwork.pause(held.clock, at, cause))
+
+    def resume(self, held: Held, at: datetime, cause: str) -> None:
+        """It goes on from an instant."""
+        calendar = self.force.calendars[held.clock.terms.calendar]
+        self._did(held, clockwork.resume(held.clock, at, calendar, cause))
+
+    def meet(self, held: Held, at: datetime, cause: str) -> None:
+        """What was promised was done."""
+        self._did(held, clockwork.meet(held.clock, at, cause))
+
+    def cancel(self, held: Held, at: datetime, cause: str) -> None:
+        """Nothing is owed any more."""
+        self._did(held, clockwork.cancel(held.clock, at, cause))
+
+    def fire(self, held: Held, at: datetime) -> Sequence[Entry]:
+        """What is due by an instant; the lines that it added."""
+        change = clockwork.fire(held.clock, at, self.force.calendars[held.clock.terms.calendar])
+        self._did(held, change)
+        return change[1]
+
+    def recompute(self, held: Held, work: Work, policy: str, cause: str) -> None:
+        """What a policy promises for the work as it is now, instead of what was promised; the time spent stays spent."""
+        terms = self.terms(policy, held.target, work)
+        if terms is None:
+            self.cancel(held, self.desk.now, f"{cause}: the policy {policy} promises no {held.target}")
+            return
+        calendar = self.force.calendars[terms.calendar]
+        self._did(held, clockwork.recompute(held.clock, terms, calendar, self.desk.now, cause))
+        held.clock = replace(held.clock, terms=terms)
+
+    def keep_up(self, work: Work) -> None:
+        """Brings the clocks of a case to the configuration in force, before anything is counted by its calendars."""
+        for held in self.running(work["case_id"]):
+            if held.clock.terms.version != self.force.version:
+                policy = self.policy(held.clock.terms.policy, work)
+                self.recompute(held, work, policy, f"configuration {self.force.version}")
+
+    def policy(self, name: str, work: Work) -> str:
+        """The policy of a name; when there is none any more, that of the work's queue."""
+        configuration = self.force.configuration
+        if name in configuration.sla_policies:
+            return name
+        queue = configuration.queues.get(work["queue"]) or configuration.queues[configuration.fallback]
+        return queue.sla_policy
+
+    def due(self, case_id: UUID) -> datetime | None:
+        """When the first of the clocks that run on a case is due; None when none runs."""
+        return min(
+            (held.clock.due_at for held in self.running(case_id) if held.clock.paused_since is None),
+            default=None,
+        )
+
+    def tell(self, work: Work) -> None:
+        """Writes and tells what was done to the clocks of the work's case, with what follows from warnings and breaches.
+
+        Open work is due when the first of the clocks is.
+        """
+        held = self._of.get(work["case_id"], [])
+        seen = 0
+        while (alarms := [(one, entry) for one in held for entry in one.untold if entry.kind in ALARMS])[
+            seen:
+        ]:
+            for one, entry in alarms[seen:]:
+                self._follows(one, entry, work)
+            seen = len(alarms)
+        due = self.due(work["case_id"])
+        if work["state"] != WorkState.COMPLETED and work["due_at"] != due:
+            self.desk.put(work, due_at=due)
+        for one in held:
+            self._write(one, work)
+
+    def _follows(self, held: Held, entry: Entry, work: Work) -> None:
+        policy = self.force.configuration.sla_policies.get(entry.terms.policy)
+        then = Consequence() if policy is None else policy.of_alarm(breached=entry.kind is Kind.BREACHED)
+        told = {
+            "case": work["case_reference"], "target": held.target, "percent": entry.percent, "due_at": entry.after,
+        }  # fmt: skip
+        change = Change(ALARMS[entry.kind], str(held.row["clock_id"]), then.audience(work), told)
+        self.desk.noted.append(change)
+        if work["state"] == WorkState.COMPLETED:
+            return
+        why = f"{held.target}: {entry.cause}"
+        if labels := [label for label in then.labels if label not in work["labels"]]:
+            self.desk.put(work, labels=[*work["labels"], *labels])
+        if then.queue not in {None, work["queue"]} and work["state"] == WorkState.QUEUED:
+            before = work["queue"]
+            self.desk.put(work, queue=then.queue, skills={}, prefer_skills={}, hold_until=None)
+            self.desk.tell(WorkTransferred(work=facts(work), by=SYSTEM, from_queue=before, note=why))
+        if then.priority is not None and then.priority > work["priority"]:
+            previous = work["priority"]
+            self.desk.put(work, priority=then.priority)
+            self.desk.tell(WorkReprioritised(work=facts(work), by=SYSTEM, previous=previous, reason=why))
+            for one in self.running(work["case_id"]):
+                self.recompute(
+                    one, work, self.policy(one.clock.terms.policy, work), f"priority {then.priority}"
+                )
+
+    def close(self) -> None:
+        """Puts what was touched into the desk, with the timer of what comes next. Called once, before the desk is written."""
+        for held in (one for some in self._of.values() for one in some if one.touched):
+            (self.desk.new_clocks if held.new else self.desk.clocks).append(held.row)
+            clock_id, clock = held.row["clock_id"], held.clock
+            calendar = self.force.calendars.get(clock.terms.calendar)
+            moment = clockwork.next_at(clock, calendar) if calendar and not clock.ended else None
+            if moment is not None:
+                self.desk.timers.append((SLA_TIMER, clock_id, moment))
+            elif not held.new:
+                self.desk.dropped.append((SLA_TIMER, clock_id))
+
+    def _did(self, held: Held, change: clockwork.Change) -> None:
+        held.clock, entries = change
+        held.untold += entries
+        held.touched = held.touched or bool(entries)
+
+    def _write(self, held: Held, work: Work) -> None:
+        if not held.touched:
+            return
+        row, clock = held.row, held.clock
+        if row.get("decided_at") is None:
+            row.update(queue=work["queue"], channel=work["channel"])
+        row.update(columns(clock))
+        told, held.untold = held.untold, []
+        for entry in told:
+            self.desk.clock_entries.append(_line(row, entry, self.desk.now))
+            row["entries"] += 1
+        shown = clock_facts(row)
+        for event in (event_of(work, shown, clock, entry) for entry in told):
+            if event is not None:
+                self.desk.tell(event)
+
+
+def columns(clock: Clock) -> dict[str, Any]:
+    """A clock as columns of its row."""
+    return {
+        "policy": clock.terms.policy, "calendar": clock.terms.calendar, "within": clock.terms.within,
+        "warn_at": clock.terms.warn_at, "configuration_version": clock.terms.version, "due_at": clock.due_at,
+        "terms_since": clock.terms_since, "runs": clock.runs, "warned": clock.warned,
+        "paused_since": clock.paused_since, "met_at": clock.met_at, "breached_at": clock.breached_at,
+        "cancelled_at": clock.cancelled_at,
+        "decided_at": clock.breached_at or clock.met_at or clock.cancelled_at,
+    }  # fmt: skip
+
+
+def _clock(row: dict[str, Any]) -> Clock:
+    return Clock(
+        _terms(row), row["terms_since"],
+        tuple((datetime.fromisoformat(a), b and datetime.fromisoformat(b)) for a, b in row["runs"]),
+        row["due_at"], tuple(row["warned"]), row["breached_at"], row["met_at"], row["cancelled_at"],
+    )  # fmt: skip
+
+
+def _terms(row: dict[str, Any]) -> Terms:
+    return Terms(
+        row["policy"], row["calendar"], row["within"], tuple(row["warn_at"]), row["configuration_version"]
+    )
+
+
+def entry_of(row: dict[str, Any]) -> Entry:
+    """A line of the ledger, as its row tells it."""
+    return Entry(
+        Kind(row["kind"]), row["at"], row["cause"], _terms(row), row["due_before"], row["due_after"],
+        tuple(row["warned"]), row["percent"],
+    )  # fmt: skip
+
+
+def _line(row: dict[str, Any], entry: Entry, now: datetime) -> dict[str, Any]:
+    return {
+        "clock_id": row["clock_id"], "place": row["entries"], "kind": entry.kind.value, "at": entry.at,
+        "noted_at": now, "cause": entry.cause, "policy": entry.terms.policy, "calendar": entry.terms.calendar,
+        "configuration_version": entry.terms.version, "within": entry.terms.within,
+        "warn_at": entry.terms.warn_at, "warned": entry.warned, "percent": entry.percent,
+        "due_before": entry.before, "due_after": entry.after,
+    }  # fmt: skip
+
+
+def clock_facts(row: dict[str, Any]) -> ClockFacts:
+    """A clock as events tell it."""
+    return ClockFacts(**{name: row[name] for name in ClockFacts.model_fields})
+
+
+def event_of(work: Work, shown: ClockFacts, clock: Clock, entry: Entry) -> Event | None:
+    """The event that tells a line of the ledger; None for one that the next line's event tells."""
+    about = facts(work)
+    before = entry.before or entry.after
+    event: Event | None = None
+    match entry.kind:
+        case Kind.APPLIED:
+            event = SlaStarted(work=about, clock=shown)
+        case Kind.PAUSED:
+            event = SlaPaused(work=about, clock=shown, paused_at=entry.at, cause=entry.cause)
+        case Kind.RESUMED:
+            event = SlaResumed(
+                work=about, clock=shown, resumed_at=entry.at, previous_due_at=before, cause=entry.cause
+            )
+        case Kind.RECOMPUTED:
+            event = SlaRecomputed(
+                work=about, clock=shown, recomputed_at=entry.at, previous_due_at=before, cause=entry.cause
+            )
+        case Kind.WARNED:
+            event = SlaWarned(work=about, clock=shown, warned_at=entry.at, percent=entry.percent or 0)
+        case Kind.BREACHED:
+            event = SlaBreached(work=about, clock=shown, breached_at=entry.at)
+        case Kind.MET:
+            event = SlaMet(work=about, clock=shown, met_at=entry.at, late=clock.breached_at is not None)
+        case Kind.CANCELLED:
+            event = SlaCancelled(work=about, clock=shown, cancelled_at=entry.at, reason=entry.cause)
+        case Kind.CLEARED:
+            pass
+    return event
