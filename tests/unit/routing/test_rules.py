@@ -134,7 +134,7 @@ def test_the_example_organisation_can_be_loaded() -> None:
             "time_zone: Australia/Sidney\n    hours",
             "unknown time zone",
         ),
-        ('"08:30-12:30", "13:00-19:00"', '"12:30-08:30"', "ends before it begins"),
+        ('"08:30-12:30", "13:00-19:00"', '"12:30-12:30"', "ends as it begins"),
         ("offer_timeout: 20s", "offer_timout: 20s", "Extra inputs"),
         (
             "{ rates: 8, phone: 5 }",
