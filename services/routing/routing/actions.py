@@ -4,7 +4,7 @@ Each function is one verb in the transaction that it is given; the number of sta
 of the batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -25,7 +25,7 @@ from antiphon.contracts.cases import (
 from antiphon.contracts.interactions import Automation
 from antiphon.contracts.replies import ReplySent
 from antiphon.contracts.work import Decision, WorkQueued, WorkState
-from routing import store
+from routing import known, store
 from routing.clocks import Heard, answer, follow
 from routing.configurations import Configurations, InForce
 from routing.desk import HOLD_TIMER, SYSTEM, Desk, Work, as_dict, facts
@@ -47,6 +47,7 @@ class _Heard:
         self.last: dict[UUID, Work] = {}
         self.book = Book(desk, force)
         self.offers: dict[UUID, dict[str, Any]] = {}
+        self.standing: rules.Context = {}
 
     def case(self, event: CaseEvent, at: datetime) -> None:
         """A case as it stands since an instant; news that are older than what was heard change nothing."""
@@ -60,7 +61,7 @@ class _Heard:
         work, last = self.open.get(case.case_id), self.last.get(case.case_id)
         if last is not None:
             self.book.keep_up(last)
-        awaits = case.awaiting_answer_since is not None and case.status in {CaseStatus.NEW, CaseStatus.OPEN}
+        awaits = _awaits(case)
         found: Verdict | None = None
         if awaits and work is None:
             found = self._queue(case, _newest(event, seen, last))
@@ -76,7 +77,8 @@ class _Heard:
     def _queue(self, case: CaseFacts, interaction: InteractionFacts) -> Verdict:
         """A work item, not placed yet: its clocks say when it is due."""
         desk, force = self.desk, self.force
-        context = rules.context_of(case, interaction, desk.now)
+        local = desk.now.astimezone(force.configuration.zone)
+        context = rules.context_of(case, interaction, local) | self.standing
         found = verdict(force.configuration, context)
         since = case.awaiting_answer_since or interaction.accepted_at
         policy = force.configuration.agents_policy.prefer_last_agent
@@ -163,6 +165,17 @@ class _Heard:
             self.book.tell(last)
 
 
+def _may_decide(batch: Sequence[Received], opened: Collection[UUID]) -> bool:
+    """Whether a case comes to await an answer: it has no open work, or ceases to await one before."""
+    cases = [received.event.case for received in batch if isinstance(received.event, CaseEvent)]
+    done = {case.case_id for case in cases if not _awaits(case)}
+    return any(_awaits(case) and (case.case_id not in opened or case.case_id in done) for case in cases)
+
+
+def _awaits(case: CaseFacts) -> bool:
+    return case.awaiting_answer_since is not None and case.status in {CaseStatus.NEW, CaseStatus.OPEN}
+
+
 def _newest(event: CaseEvent, seen: dict[str, Any], last: Work | None) -> InteractionFacts:
     if isinstance(event, CaseOpened | CaseInteractionAdded):
         return event.interaction
@@ -200,13 +213,15 @@ async def hear(
     seen = {case_id: as_dict(row) for case_id, row in (await store.lock_cases(tx, case_ids)).items()}
     heard = _Heard(Desk(now), force, seen)
     # What was never heard of has neither work nor clocks.
-    known = [case_id for case_id in case_ids if seen[case_id]["revision"]]
-    heard.open = {case_id: as_dict(row) for case_id, row in (await store.open_work(tx, known)).items()}
-    heard.last = {case_id: as_dict(row) for case_id, row in (await store.last_work(tx, known)).items()}
+    heard_of = [case_id for case_id in case_ids if seen[case_id]["revision"]]
+    heard.open = {case_id: as_dict(row) for case_id, row in (await store.open_work(tx, heard_of)).items()}
+    heard.last = {case_id: as_dict(row) for case_id, row in (await store.last_work(tx, heard_of)).items()}
     heard.last |= heard.open
-    heard.book = Book(heard.desk, force, await store.running_clocks(tx, known))
+    heard.book = Book(heard.desk, force, await store.running_clocks(tx, heard_of))
     items = [work["work_item_id"] for work in heard.open.values()]
     heard.offers = {item: as_dict(row) for item, row in (await store.pending_offers(tx, items)).items()}
+    if _may_decide(batch, heard.open):
+        heard.standing = await known.standing(tx, force, now)
     for received in batch:
         heard.desk.traceparent = received.envelope.traceparent
         if isinstance(received.event, CaseEvent):

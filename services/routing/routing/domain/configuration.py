@@ -1,7 +1,8 @@
 """The organisation's routing sections, checked as a whole: every complaint with its line and column."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict, Field
 
@@ -49,6 +50,11 @@ class Configuration(Organisation):
         return [(rule.name, Condition(rule.when)) for rule in self.rules]
 
     @cached_property
+    def zone(self) -> ZoneInfo:
+        """The organisation's time zone."""
+        return ZoneInfo(self.organisation.time_zone)
+
+    @cached_property
     def agents_by_id(self) -> Mapping[str, Agent]:
         """Agents by their id, each with all queues that they work for: those they name, and those that name them."""
         return {
@@ -57,6 +63,15 @@ class Configuration(Organisation):
             )
             for agent in self.agents
         }
+
+    @cached_property
+    def members(self) -> Mapping[str, Sequence[Agent]]:
+        """The agents of each queue that has some."""
+        found: dict[str, list[Agent]] = {}
+        for agent in self.agents_by_id.values():
+            for queue in agent.queues:
+                found.setdefault(queue, []).append(agent)
+        return found
 
     @cached_property
     def presences_by_id(self) -> Mapping[str, PresenceKind]:
@@ -88,13 +103,14 @@ def read(source: str, name: str = "organisation") -> Configuration:
     document = Document(source, name)
     c = document.read(Configuration)
     faults = [
+        *calendars.zone_faults(document, ("organisation", "time_zone"), c.organisation.time_zone),
         *calendars.faults(document, c.calendars),
         *service_levels.faults(document, c.sla_policies, c.calendars, c.queues, c.agents_by_id),
         *queues.faults(document, c.queues, c.sla_policies, c.calendars),
         *unknown(document, ("fallback_queue",), "queue", c.fallback_queue, c.queues),
         *members.faults(document, c.queues, c.agents_by_id, c.skills),
         *agents.faults(document, c.agents, c.queues, c.skills),
-        *rules.faults(document, c.rules, c.queues, c.sla_policies, c.skills, c.agents_by_id),
+        *rules.faults(document, c.rules, c.queues, c.sla_policies, c.skills, c.agents_by_id, c.calendars),
         *agents_policy.faults(document, c.channel_units),
         *presences.faults(document, c.presences),
     ]

@@ -81,7 +81,10 @@ class _Inquiry:
     def __init__(self, z3: Any, rules: Sequence[Asked]) -> None:
         self.z3 = z3
         self.rules = rules
-        self.formulas = Formulas(z3, VARIABLES)
+        asked = {m.identifier: m for rule in rules for m in rule.condition.mentions}
+        self.kinds = {**VARIABLES, **{name: mention.kind for name, mention in asked.items()}}
+        self.said = {name: mention.variable for name, mention in asked.items()}
+        self.formulas = Formulas(z3, self.kinds)
         context = self.formulas.context
         z3.set_param("memory_max_size", MEMORY_MB)
         self.solver = z3.Solver(ctx=context)
@@ -94,10 +97,12 @@ class _Inquiry:
             self.solver.add(z3.Implies(takes, true), z3.Implies(misses, z3.Not(true)))
         self.likely: list[tuple[str, Any]] = []
         for name in sorted(self.formulas.variables):
-            for value in dict.fromkeys([*_LIKELY.get(name, ()), _ABSENT[VARIABLES[name]]]):
+            for value in dict.fromkeys([*_LIKELY.get(name, ()), _ABSENT[self.kinds[name]]]):
                 says = z3.FreshBool("says", context)
                 self.solver.add(z3.Implies(says, self.formulas.is_value(name, value)))
                 self.likely.append((name, says))
+        counts = [name for name in asked if self.kinds[name] is int and name in self.formulas.variables]
+        self.solver.add(*(self.formulas.variables[name] >= 0 for name in counts))
         self.solver.add(*self.formulas.known())
 
     def complaints(self) -> Iterator[Complaint]:
@@ -181,7 +186,10 @@ class _Inquiry:
         for has in self.formulas.parts.values():
             if self._ask(*assumed, self.z3.Not(has)):
                 assumed.append(self.z3.Not(has))
-        return self.formulas.values(self.solver.model()) if self._ask(*assumed) else None
+        if not self._ask(*assumed):
+            return None
+        found = self.formulas.values(self.solver.model())
+        return {self.said.get(name, name): value for name, value in found.items()}
 
 
 def _ordinary() -> Context:

@@ -5,7 +5,7 @@ Source of the language: the Common Expression Language specification; evaluated 
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -14,6 +14,8 @@ from cel_expr_python import cel
 
 from antiphon.contracts.cases import CaseFacts, InteractionFacts
 from antiphon.organisation import did_you_mean
+from routing.domain.calendar import WEEKDAYS
+from routing.domain.standing import NOT_CODE, Mention, RuleError, Written, is_standing, written
 
 Context = dict[str, Any]
 
@@ -24,7 +26,7 @@ _KINDS: dict[type, Any] = {
     list: cel.Type.List(cel.Type.STRING),
 }
 
-# What a condition may ask about. Absent text is "", an absent number -1.
+# What a condition may ask about, beside how queues and calendars stand. Absent text is "", an absent number -1.
 VARIABLES: dict[str, type] = {
     "interaction.channel": str,
     "interaction.network": str,
@@ -48,6 +50,10 @@ VARIABLES: dict[str, type] = {
     "case.replies": int,
     "case.reopened": int,
     "case.waited_minutes": int,
+    "now.date": str,
+    "now.weekday": str,
+    "now.hour": int,
+    "now.minute": int,
 }
 
 _ABSENT: Mapping[type, Any] = {str: "", int: -1, bool: False, list: []}
@@ -59,29 +65,13 @@ MAX_MACROS = 3
 MOST_SECONDS = 0.5
 LONGEST_TEXT = 100_000
 _MACRO = re.compile(r"\.\s*(all|exists|exists_one|existsOne|filter|map)\s*\(")
-# Comments, and strings in all their forms: raw ones know no escapes.
-_NOT_CODE = re.compile(
-    r"""//[^\n]*
-    | (?:[rR][bB]?|[bB][rR])(?:\"{3}[\s\S]*?\"{3}|'{3}[\s\S]*?'{3}|"[^"\n]*"|'[^'\n]*')
-    | [bB]?(?:\"{3}(?:\\[\s\S]|[^\\])*?\"{3}|'{3}(?:\\[\s\S]|[^\\])*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')
-    """,
-    re.VERBOSE,
-)
+_NOT_CODE = re.compile(NOT_CODE, re.VERBOSE)
 _PATTERN = re.compile(r"\bmatches\s*\(")
 _PATTERN_WRITTEN = re.compile(r"\.\s*matches\s*\(\s*''\s*\)")
 _UNKNOWN = re.compile(r"undeclared reference to '([\w.]+)'")
 # A pattern that is looked for in a variable, once strings are numbers between section signs.
 _SEARCH = re.compile(r"(?<![\w.)\]])(\w+\.\w+)\s*\.\s*matches\s*\(\s*§(\d+)§\s*\)")
 _PLACE = re.compile(r"<input>:(\d+):(\d+): (.*)")
-
-
-class RuleError(Exception):
-    """A condition can't be used: `line` and `column` count from 1 inside the condition."""
-
-    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
-        super().__init__(message)
-        self.line = line
-        self.column = column
 
 
 class Outcome(NamedTuple):
@@ -92,11 +82,20 @@ class Outcome(NamedTuple):
     error: str | None = None
 
 
-_ENVIRONMENT = cel.NewEnv(variables={name: _KINDS[kind] for name, kind in VARIABLES.items()})
+@lru_cache(maxsize=100)
+def _environment(more: frozenset[tuple[str, type]]) -> Any:
+    kinds = {**VARIABLES, **dict(more)}
+    return cel.NewEnv(variables={name: _KINDS[kind] for name, kind in kinds.items()})
+
+
+_ENVIRONMENT = _environment(frozenset())
 
 
 class Condition:
-    """A compiled condition. Raises RuleError when it is not one: syntax, types, unknown names, too costly."""
+    """A compiled condition. Raises RuleError when it is not one: syntax, types, unknown names, too costly.
+
+    `code` is what is compiled, `mentions` what it asks about how things stand.
+    """
 
     def __init__(self, source: str) -> None:
         self.source = source
@@ -108,20 +107,24 @@ class Condition:
         if len(_PATTERN.findall(code)) > len(_PATTERN_WRITTEN.findall(code)):
             # A pattern that customers write may cost what they like.
             raise RuleError("a pattern must be written out: text.matches('…')")
+        text = written(source)
+        self.code, self.mentions = text.code, text.mentions
         try:
-            self._expression = _ENVIRONMENT.compile(source)
+            self._expression = _environment(_kinds(self.mentions)).compile(self.code)
         except RuntimeError as error:
-            raise _located(str(error)) from error
+            raise _located(str(error), text) from error
         if self._expression.return_type() != cel.Type.BOOL:
             raise RuleError("must be true or false")
         self._probe()
 
     def _probe(self) -> None:
         # A loop bomb runs out of its budget on any context: better now than on the first customer.
-        _, error = self.holds(_ENVIRONMENT.Activation(_SAMPLE))
+        more: Context = {mention.identifier: mention.kind(True) for mention in self.mentions}
+        _, error = self.holds(_ENVIRONMENT.Activation(_SAMPLE | more))
         if error and "budget" in error.lower():
             raise RuleError(f"needs too many steps: {error}")
-        for length, activation in _LONG_SAMPLES:
+        for length, sample in _LONG_SAMPLES:
+            activation = _ENVIRONMENT.Activation(sample | more)
             began = time.process_time()
             self.holds(activation)
             # Of a shorter text a share, as far as a clock can tell.
@@ -143,19 +146,24 @@ class Condition:
         return value.plain_value() is True, None
 
 
-def _located(message: str) -> RuleError:
+def _kinds(mentions: Iterable[Mention]) -> frozenset[tuple[str, type]]:
+    return frozenset((mention.identifier, mention.kind) for mention in mentions)
+
+
+def _located(message: str, text: Written) -> RuleError:
     found = _PLACE.search(message)
     if found is None:
         return RuleError(message.strip().splitlines()[0] if message.strip() else "can't be read")
     told = found[3].strip()
     if unknown := _UNKNOWN.match(told):
         told = f"undeclared reference to {unknown[1]!r}{did_you_mean(unknown[1], VARIABLES)}"
-    return RuleError(told, int(found[1]), int(found[2]))
+    return RuleError(told, int(found[1]), text.column(int(found[1]), int(found[2])))
 
 
 def decide(conditions: Sequence[tuple[str, Condition]], context: Context) -> tuple[int | None, list[Outcome]]:
     """The place of the first rule that holds, and what every rule said. A rule that errs does not match."""
-    activation = _ENVIRONMENT.Activation(context)
+    asked = {m.identifier: m for _, condition in conditions for m in condition.mentions}
+    activation = _activation(asked, context)
     outcomes: list[Outcome] = []
     first: int | None = None
     for place, (name, condition) in enumerate(conditions):
@@ -166,8 +174,16 @@ def decide(conditions: Sequence[tuple[str, Condition]], context: Context) -> tup
     return first, outcomes
 
 
+def _activation(asked: Mapping[str, Mention], context: Context) -> Any:
+    """A context as conditions read it, with how stands what they ask about; what it does not say is as usual."""
+    if asked:
+        told = {name: context.get(mention.variable, mention.usual) for name, mention in asked.items()}
+        return _ENVIRONMENT.Activation(context | told)
+    return _ENVIRONMENT.Activation(context)
+
+
 def context_of(case: CaseFacts, interaction: InteractionFacts, now: datetime) -> Context:
-    """What conditions may ask about, for one case and its newest interaction."""
+    """What conditions may ask about, for one case and its newest interaction; `now` is local to the organisation."""
     since = case.awaiting_answer_since
     values: Mapping[str, Any] = {
         "interaction.channel": interaction.channel,
@@ -193,14 +209,28 @@ def context_of(case: CaseFacts, interaction: InteractionFacts, now: datetime) ->
         "case.reopened": case.reopened,
         "case.waited_minutes": int((now - since).total_seconds() // 60) if since else 0,
     }
-    return complete(values)
+    return complete({**values, **moment(now)})
+
+
+def moment(now: datetime) -> Context:
+    """What conditions may ask about a time, as clocks show it there."""
+    return {
+        "now.date": now.date().isoformat(),
+        "now.weekday": WEEKDAYS[now.weekday()],
+        "now.hour": now.hour,
+        "now.minute": now.minute,
+    }
 
 
 def complete(values: Mapping[str, Any]) -> Context:
-    """A context with every variable that conditions may ask about: what is absent has its absent value, what is unknown goes."""
-    return {
-        name: _ABSENT[kind] if values.get(name) is None else values[name] for name, kind in VARIABLES.items()
-    }
+    """A context with every variable that conditions may ask about: what is absent has its absent value, what is unknown goes.
+
+    How queues and calendars stand stays as it was told.
+    """
+    known: Context = {name: value for name, value in values.items() if is_standing(name)}
+    for name, kind in VARIABLES.items():
+        known[name] = _ABSENT[kind] if values.get(name) is None else values[name]
+    return known
 
 
 class Together:
@@ -217,10 +247,12 @@ class Together:
 
     def __init__(self, conditions: Sequence[tuple[str, Condition]]) -> None:
         self._conditions = [condition for _, condition in conditions]
+        self._asked = {m.identifier: m for condition in self._conditions for m in condition.mentions}
+        self._environment = _environment(_kinds(self._asked.values()))
         self._silent: dict[int, _Silent] = {}
         plain: list[int] = []
         for place, condition in enumerate(self._conditions):
-            silent = _silenced(condition.source)
+            silent = _silenced(condition.code, self._environment)
             if silent is None:
                 plain.append(place)
             else:
@@ -229,18 +261,18 @@ class Together:
         while plain:
             size, length = 0, 0
             while size < min(len(plain), self._MOST) and length < self._LONGEST:
-                length += len(self._conditions[plain[size]].source)
+                length += len(self._conditions[plain[size]].code)
                 size += 1
             self._parts.append((plain[:size], self._compiled(plain[:size])))
             plain = plain[size:]
 
     def _compiled(self, places: Sequence[int]) -> Any:
-        sources = (self._conditions[place].source for place in places)
+        sources = (self._conditions[place].code for place in places)
         bits = [f"({source}\n? {1 << n} : 0)" for n, source in enumerate(sources)]
         while len(bits) > 1:  # halves, since what may be nested is little
             bits = [f"({'+'.join(bits[n : n + 2])})" for n in range(0, len(bits), 2)]
         try:
-            return _ENVIRONMENT.compile(bits[0])
+            return self._environment.compile(bits[0])
         except RuntimeError:
             return None  # too much at once: one by one
 
@@ -251,7 +283,7 @@ class Together:
         quiet = {
             place: silent.rest for place, silent in self._silent.items() if heard.isdisjoint(silent.patterns)
         }
-        return [self._evaluate(_ENVIRONMENT.Activation(context), quiet) for context in contexts]
+        return [self._evaluate(_activation(self._asked, context), quiet) for context in contexts]
 
     def _evaluate(self, activation: Any, quiet: Mapping[int, Any]) -> tuple[int, dict[int, str]]:
         holds, errors = 0, dict[int, str]()
@@ -304,7 +336,7 @@ def _compiled_search(pattern: _Pattern) -> Any:
     return _ENVIRONMENT.compile(f"{pattern.variable}.matches({pattern.literal})")
 
 
-def _silenced(source: str) -> _Silent | None:
+def _silenced(source: str, environment: Any) -> _Silent | None:
     """What is left of a condition where its patterns match nothing; None when it has none that can be asked of many texts."""
     literals: list[str] = []
     patterns: set[_Pattern] = set()
@@ -327,7 +359,7 @@ def _silenced(source: str) -> _Silent | None:
         return None
     rest = re.sub(r"§(\d+)§", lambda found: literals[int(found[1])], code)
     try:
-        return _Silent(_ENVIRONMENT.compile(rest), frozenset(patterns))
+        return _Silent(environment.compile(rest), frozenset(patterns))
     except RuntimeError:
         return None
 
@@ -352,9 +384,6 @@ _SAMPLE: Context = {
 }
 # Growing, so that a condition that takes ever longer is stopped at the first that shows it.
 _LONG_SAMPLES = [
-    (
-        length,
-        _ENVIRONMENT.Activation(_SAMPLE | {n: "a" * length + "!" for n, k in VARIABLES.items() if k is str}),
-    )
+    (length, _SAMPLE | {n: "a" * length + "!" for n, k in VARIABLES.items() if k is str})
     for length in (LONGEST_TEXT // 100, LONGEST_TEXT // 10, LONGEST_TEXT)
 ]

@@ -12,8 +12,9 @@ from pydantic_core import to_jsonable_python
 from routing.domain.calendar import BeyondHorizonError, BusinessCalendar
 from routing.domain.configuration import Configuration
 from routing.domain.deciding import settled, taking_part
-from routing.domain.rules import Together, complete
+from routing.domain.rules import Context, Together, complete, moment
 from routing.domain.sections.agents import Agent
+from routing.domain.standing import of_calendars
 
 Outcome = Mapping[str, Any]
 Needs = tuple[tuple[str, int], ...]
@@ -68,6 +69,8 @@ class Trial:
         self._on_shift = on_shift
         self._now = now.timestamp()
         self._together = Together(configuration.conditions)
+        asked = {m for _, condition in configuration.conditions for m in condition.mentions}
+        self._asked_calendars = sorted({mention.name for mention in asked if mention.what == "calendar"})
         self._verdicts: dict[tuple[int, ...], tuple[str, Outcome, Needs]] = {}
         self._calendars: dict[str, BusinessCalendar] = {}
         self._decisions = 0
@@ -113,8 +116,19 @@ class Trial:
     ) -> Iterator[tuple[Recorded, tuple[int, dict[int, str]]]]:
         given = iter(decisions)
         while batch := list(islice(given, _BATCH)):
-            contexts = [complete(decision.context) for decision in batch]
+            contexts = [self._context(decision) for decision in batch]
             yield from zip(batch, self._together.evaluate(contexts), strict=True)
+
+    def _context(self, decision: Recorded) -> Context:
+        """What was known then; which calendars were open is asked of the draft's own."""
+        told = decision.context
+        if not self._asked_calendars and "now.date" in told:
+            return complete(told)
+        at = datetime.fromisoformat(decision.at)
+        rest = {name: value for name, value in told.items() if not name.startswith("calendar(")}
+        open_ones = [name for name in self._asked_calendars if self._calendar(name).is_open(at)]
+        local = moment(at.astimezone(self._configuration.zone))
+        return complete({**local, **rest, **of_calendars(open_ones)})
 
     def _verdict(self, places: tuple[int, ...]) -> tuple[str, Outcome, Needs]:
         found = settled(self._configuration, places, [])
@@ -162,13 +176,15 @@ class Trial:
     def _due(self, policy: str, started: float) -> float:
         target = self._configuration.sla_policies[policy].first_response
         at = datetime.fromtimestamp(started, UTC)
-        name = target.calendar
-        if name not in self._calendars:
-            self._calendars[name] = self._configuration.calendars[name].build()
         try:
-            return self._calendars[name].add(at, target.within).timestamp()
+            return self._calendar(target.calendar).add(at, target.within).timestamp()
         except BeyondHorizonError:
             return float("inf")
+
+    def _calendar(self, name: str) -> BusinessCalendar:
+        if name not in self._calendars:
+            self._calendars[name] = self._configuration.calendars[name].build()
+        return self._calendars[name]
 
     def result(self) -> dict[str, Any]:
         """What was found, as JSON knows it. Queues and rules in the draft's order, then those that it no longer has."""

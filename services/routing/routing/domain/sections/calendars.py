@@ -71,16 +71,21 @@ def faults(document: Document, calendars: Mapping[str, Calendar]) -> Iterable[Fa
     """Zones, hours, countries and regions that there are not."""
     for key, calendar in calendars.items():
         path = ("calendars", key)
-        try:
-            ZoneInfo(calendar.time_zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            yield document.fault((*path, "time_zone"), f"unknown time zone {calendar.time_zone!r}")
+        yield from zone_faults(document, (*path, "time_zone"), calendar.time_zone)
         for day, texts in [] if calendar.hours == "always" else calendar.hours.items():
             yield from _spans(document, (*path, "hours", day), texts)
         for place, extra in enumerate(calendar.holidays.extra):
             at = (*path, "holidays", "extra", place)
             yield from _spans(document, (*at, "hours"), extra.hours, nights=False)
         yield from _holidays(document, (*path, "holidays"), calendar.holidays)
+
+
+def zone_faults(document: Document, at: Place, zone: str) -> Iterable[Fault]:
+    """A time zone that there is not."""
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield document.fault(at, f"unknown time zone {zone!r}")
 
 
 def _spans(document: Document, path: Place, texts: Sequence[str], *, nights: bool = True) -> Iterable[Fault]:

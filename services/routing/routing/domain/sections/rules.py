@@ -9,6 +9,7 @@ from routing.domain.rules import Condition, RuleError
 from routing.domain.sections.base import Label, Level, unknown
 from routing.domain.sections.queues import Queue
 from routing.domain.sections.service_levels import SlaPolicy
+from routing.domain.standing import unknown as unknown_names
 
 # Of work whose rule names none.
 PRIORITY = 50
@@ -42,6 +43,7 @@ def faults(
     policies: Mapping[str, SlaPolicy],
     skills: Mapping[str, str],
     agents: Mapping[str, object],
+    calendars: Mapping[str, object],
 ) -> Iterable[Fault]:
     """No rules, second rules of a name, no queue, unknown names, conditions that can't be used."""
     if not rules:
@@ -61,13 +63,17 @@ def faults(
             yield from unknown(document, (*then, "prefer_skills", skill), "skill", skill, skills)
         if rule.then.queue is None and not rule.go_on:
             yield document.fault((*then, "queue"), "must be given, but in a rule that goes on (go_on: true)")
-        yield from _condition(document, place, rule)
+        yield from _condition(document, place, rule, {"queues": queues, "calendar": calendars})
 
 
-def _condition(document: Document, place: int, rule: Rule) -> Iterable[Fault]:
+def _condition(
+    document: Document, place: int, rule: Rule, known: Mapping[str, Mapping[str, object]]
+) -> Iterable[Fault]:
     try:
-        Condition(rule.when)
+        errors = list(unknown_names(Condition(rule.when).mentions, known))
     except RuleError as error:
+        errors = [error]
+    for error in errors:
         at = document.fault(("rules", place, "when"), str(error))
         # Inside a one-line condition the column counts from where it begins in the file.
         column = at.column + error.column - 1 if error.line == 1 else error.column

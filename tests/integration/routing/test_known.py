@@ -1,0 +1,107 @@
+"""Each decision is made on how queues and calendars stand, which is read once for a batch and kept with the decision."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import text
+
+from antiphon.contracts.agents import Presence
+from antiphon.contracts.queues import QueueState
+from routing import known
+from tests.conftest import NewDatabase
+from tests.integration.routing.floor import Changed, Floor, Json
+from tests.integration.routing.test_offers import opened, settled
+from tests.integration.routing.test_queues import put_state
+from tests.statements import counted
+
+BUSY = {
+    "name": "Rates are busy",
+    "when": 'case.department == "rates" && queues["rates"].waiting >= 2 && queues["rates"].agents_present == 1',
+    "then": {"queue": "front-desk", "priority": 40},
+}
+
+
+def first(rule: Json) -> Changed:
+    return lambda organisation: organisation["rules"].insert(0, rule)
+
+
+@pytest.fixture
+async def floor(new_database: NewDatabase) -> Floor:
+    made = Floor(await new_database("routing"))
+    await made.organise(first(BUSY))
+    return made
+
+
+async def test_a_rule_sends_work_elsewhere_when_a_queue_is_full_and_the_decision_keeps_what_it_saw(
+    floor: Floor,
+) -> None:
+    await floor.present("amara", Presence.BUSY)
+    await floor.hear(*(opened(n, floor.now, "rates", waited=n) for n in (1, 2)))
+    await floor.hear(*(opened(n, floor.now, "rates") for n in (3, 4)))
+    await floor.present("bruno")
+    await put_state(floor, "roads", QueueState.CLOSED)
+    await floor.hear(opened(5, floor.now, "rates"))
+    rows = await floor.rows(
+        "select context, rule from decision join work_item w using (work_item_id) order by w.case_reference"
+    )
+    assert [row.rule for row in rows] == ["Rates", "Rates", "Rates are busy", "Rates are busy", "Rates"]
+    seen = [{name: value for name, value in row.context.items() if '["rates"]' in name} for row in rows]
+    assert seen[0] == {'queues["rates"].agents_present': 1}
+    assert seen[2] == seen[3]  # as it stood when the batch began
+    assert seen[2]['queues["rates"].waiting'] == 2
+    assert 120 <= seen[2]['queues["rates"].oldest_seconds'] < 130
+    assert seen[4]['queues["rates"].agents_present'] == 2
+    assert rows[4].context['queues["front-desk"].waiting'] == 2
+    assert rows[4].context['queues["roads"].open'] is False
+    assert 'queues["roads"].open' not in rows[3].context
+    assert rows[0].context['calendar("always").open'] is True
+    assert rows[0].context["now.date"] == floor.now.astimezone(await _zone(floor)).date().isoformat()
+    explained = await floor.why("C-3")
+    assert explained["decision"].context['queues["rates"].waiting'] == 2
+
+
+async def _zone(floor: Floor) -> ZoneInfo:
+    async with floor.engine.begin() as tx:
+        return (await floor.force(tx)).configuration.zone
+
+
+async def test_how_things_stand_is_read_once_a_batch_and_only_when_something_is_decided(floor: Floor) -> None:
+    cases = [opened(n, floor.now, "rates") for n in range(1, 31)]
+    for size in (1, 29):
+        with counted(floor.engine) as statements:
+            await floor.hear(*cases[:size])
+        assert sum("tally_change" in s and "select" in s and "surge" in s for s in statements) == 1
+        del cases[:size]
+    with counted(floor.engine) as statements:
+        await floor.hear(settled(opened(1, floor.now, "rates")))
+    assert not any("from surge" in s for s in statements)
+
+
+async def test_work_that_is_decided_anew_in_a_batch_that_ends_the_old_sees_how_things_stand(
+    floor: Floor,
+) -> None:
+    event = opened(1, floor.now, "rates")
+    await floor.hear(event)
+    again = event.model_copy(
+        update={"case": event.case.model_copy(update={"revision": event.case.revision + 2})}
+    )
+    await floor.hear(settled(event), again)
+    rows = await floor.rows("select context from decision order by at")
+    assert rows[1].context['queues["rates"].waiting'] == 1
+
+
+async def test_how_things_stand_is_read_without_a_scan_of_what_waits(floor: Floor) -> None:
+    async with floor.engine.begin() as tx:
+        await tx.execute(
+            text(
+                "insert into work_item (work_item_id, case_id, case_reference, customer_id, channel, state, queue, priority, "
+                "skills, queued_at, decision_id, changed_at) select gen_random_uuid(), gen_random_uuid(), 'C', "
+                "gen_random_uuid(), 'email', 'queued', 'rates', 1, '{}', now() - make_interval(secs => n), "
+                "gen_random_uuid(), now() from generate_series(1, 20000) n"
+            )
+        )
+        await tx.execute(text("analyze work_item"))
+        asked = known.STANDING.text.replace(":queues", "array['rates', 'roads']")
+        plan = "\n".join(row[0] for row in await tx.execute(text("explain " + asked)))
+    assert "work_item_oldest_ix" in plan
+    assert "Seq Scan on work_item" not in plan
