@@ -5,6 +5,7 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
+from hypothesis import settings
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon import migrations
@@ -15,6 +16,9 @@ from deploy.site import Ports, Site
 from deploy.world import jars
 
 _SERIAL = itertools.count(1)
+# How long an example takes says how busy the machine is.
+settings.register_profile("antiphon", deadline=None)
+settings.load_profile("antiphon")
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from antiphon.contracts.work import (
 from antiphon.database import AnyRow, Writes, mapping
 from routing import staff, store, tallies
 from routing.domain.ordering import order_at
-from routing.tallies import STANDING, Tallies
+from routing.tallies import LABELLED, STANDING, Tallies
 
 SERVICE = "routing"
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id=SERVICE)
@@ -115,6 +115,9 @@ class Desk:
         if item not in self.new_work:
             self.work[item] = work
         self._tally(before, (work["queue"], work["state"]))
+        if before is None:
+            minute = self.now.replace(second=0, microsecond=0)
+            self.tallies.update((minute, label, LABELLED) for label in work["labels"])
         audience = [f"queue:{work['queue']}"] + ([f"agent:{work['agent_id']}"] if work["agent_id"] else [])
         told = {"case_reference": work["case_reference"], "state": work["state"], "queue": work["queue"]}
         self.noted.append(Change("work", str(work["work_item_id"]), audience, told))

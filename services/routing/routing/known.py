@@ -12,7 +12,7 @@ from antiphon.contracts.work import WorkState
 from antiphon.database import fetch
 from routing.configurations import InForce
 from routing.domain.rules import Context
-from routing.domain.standing import of_calendars, of_queue
+from routing.domain.standing import of_calendars, of_labels, of_queue
 
 # Whatever waits: counts are kept, and who waits longest is the first of an index.
 STANDING = text(
@@ -36,7 +36,8 @@ STANDING = text(
             ) w
         ) as oldest,
         array(select agent_id from agent where presence <> '{Presence.OFFLINE}') as present,
-        array(select queue from surge where ended_at is null) as surging,
+        array(select queue from surge where ended_at is null and queue is not null) as surging,
+        array(select label from surge where ended_at is null and label is not null) as surging_labels,
         array(select queue from queue_state where state <> '{QueueState.OPEN}') as shut
     """
 ).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
@@ -48,6 +49,7 @@ async def standing(tx: AsyncConnection, force: InForce, now: datetime) -> Contex
     (row,) = await fetch(tx, STANDING, {"queues": list(configured.queues)})
     waiting, oldest, present = row.waiting or {}, row.oldest or {}, frozenset(row.present)
     found = of_calendars(name for name, calendar in force.calendars.items() if calendar.is_open(now))
+    found |= of_labels(row.surging_labels)
     for queue in configured.queues:
         since, hours = oldest.get(queue), configured.queues[queue].hours
         found |= of_queue(

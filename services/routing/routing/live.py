@@ -74,12 +74,20 @@ class AgentLive(BaseModel):
     capacity: int
 
 
+class LabelLive(BaseModel):
+    """A label with which far more work comes than is usual."""
+
+    label: str
+    surge: SurgeLive
+
+
 class LiveState(BaseModel):
     """All queues and agents, at one moment."""
 
     at: datetime
     queues: list[QueueLive]
     agents: list[AgentLive]
+    labels: list[LabelLive] = Field(description="Labels with which far more work comes than is usual.")
 
 
 async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState:
@@ -90,7 +98,8 @@ async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState
     given = await openness.states(tx)
     stands = openness.all_standings(force, given, now)
     present = await staff.agents(tx)
-    surging = {row.queue: row for row in await surges.open_surges(tx)}
+    going_on = await surges.open_surges(tx)
+    surging = {row.queue: row for row in going_on if row.queue is not None}
     counts: Mapping[tuple[str, str], AnyRow] = {(row.queue, row.what): row for row in counted}
 
     def standing(queue: str, what: str) -> int:
@@ -138,7 +147,12 @@ async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState
         )
         for agent in sorted(configured.agents, key=lambda agent: agent.name)
     ]
-    return LiveState(at=now, queues=queues, agents=agents)
+    labels = [
+        LabelLive(label=row.label, surge=SurgeLive.model_validate(row, from_attributes=True))
+        for row in sorted(going_on, key=lambda row: row.label or "")
+        if row.label is not None
+    ]
+    return LiveState(at=now, queues=queues, agents=agents, labels=labels)
 
 
 class Live:
@@ -168,7 +182,7 @@ class Live:
         silent = 0.0
         while True:
             found = await self.now()
-            if shown is None or (found.queues, found.agents) != (shown.queues, shown.agents):
+            if shown is None or found.model_copy(update={"at": shown.at}) != shown:
                 shown, silent = found, 0.0
                 yield b"event: live\ndata: " + to_json(found) + b"\n\n"
             elif silent >= KEEP_ALIVE.total_seconds():

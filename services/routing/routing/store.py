@@ -191,16 +191,19 @@ TALLY_CHANGE = Table(
     Column("count", Integer, nullable=False),
 )
 
+# Of a queue or of a label.
 SURGE = Table(
     "surge",
     METADATA,
     Column("surge_id", Uuid, primary_key=True),
-    Column("queue", Text, nullable=False),
+    Column("queue", Text),
+    Column("label", Text),
     Column("began_at", DateTime(timezone=True), nullable=False),
     Column("arrived", Integer, nullable=False),
     Column("expected", Float, nullable=False),
     Column("ended_at", DateTime(timezone=True)),
     Index("surge_one_a_queue_key", "queue", unique=True, postgresql_where=text("ended_at is null")),
+    Index("surge_one_a_label_key", "label", unique=True, postgresql_where=text("ended_at is null")),
 )
 
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import select, text
@@ -10,8 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon import changes, logs, outbox
 from antiphon.changes import Change
+from antiphon.contracts.base import Event
 from antiphon.contracts.envelope import encode
-from antiphon.contracts.queues import QueueSurgeBegan, QueueSurgeEnded, Surge
+from antiphon.contracts.queues import (
+    LabelSurgeBegan,
+    LabelSurgeEnded,
+    QueueSurgeBegan,
+    QueueSurgeEnded,
+    Surge,
+)
 from antiphon.database import AnyRow, Writes
 from routing import store, tallies
 from routing.desk import SERVICE, as_dict
@@ -22,41 +29,42 @@ _ONE_LOOK = 0x73757267  # "surg"
 
 
 async def look(tx: AsyncConnection, now: datetime) -> int:
-    """Compares the minutes past with what is usual, queue by queue; how many surges began or ended.
+    """Compares the minutes past with what is usual, of each queue and label; how many surges began or ended.
 
     One replica looks at a time; a second look in the same minute finds what the first did.
     """
     if not await tx.scalar(text("select pg_try_advisory_xact_lock(:lock)"), {"lock": _ONE_LOOK}):
         return 0
     judged = await _judged(tx, now)
-    going_on = {row.queue: as_dict(row) for row in await open_surges(tx)}
-    writes, events, noted = Writes(), [], []
+    going_on = {_Of(row.queue, row.label): as_dict(row) for row in await open_surges(tx)}
+    writes, noted = Writes(), list[Change]()
+    events: list[Event] = []
     begun: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
-    for queue in sorted({*judged, *going_on}):
-        arrived, found = judged.get(queue, (0, Usual(0.0, 1.0)))
-        surge = going_on.get(queue)
+    for of in sorted({*judged, *going_on}, key=lambda of: (of.queue or "", of.label or "")):
+        arrived, found = judged.get(of, (0, Usual(0.0, 1.0)))
+        surge = going_on.get(of)
         if surge is None and found.begins:
             surge = {
                 "surge_id": uuid4(),
-                "queue": queue,
+                **of._asdict(),
                 "began_at": now,
                 "arrived": arrived,
                 "expected": round(found.expected, 1),
                 "ended_at": None,
             }
             begun.append(surge)
-            events.append(QueueSurgeBegan(queue=queue, surge=facts(surge)))
-            noted.append(Change("surge-began", queue, [f"queue:{queue}"], {"arrived": arrived}))
-            LOG.warning("surge began", queue=queue, arrived=arrived, expected=surge["expected"])
+            events.append(of.began(facts(surge)))
+            noted.append(Change("surge-began", of.name, of.audience, {"arrived": arrived}))
+            LOG.warning("surge began", **of._asdict(), arrived=arrived, expected=surge["expected"])
         elif surge is not None and (found.ends or arrived > surge["arrived"]):
             surge["arrived"] = max(arrived, surge["arrived"])
             changed.append(surge)
             if found.ends:
                 surge["ended_at"] = now
-                events.append(QueueSurgeEnded(queue=queue, surge=facts(surge), ended_at=now))
-                noted.append(Change("surge-ended", queue, [f"queue:{queue}"], {}))
-                LOG.info("surge ended", queue=queue, most=surge["arrived"])
+                events.append(of.ended(facts(surge), now))
+                noted.append(Change("surge-ended", of.name, of.audience, {}))
+                LOG.info("surge ended", **of._asdict(), most=surge["arrived"])
     writes.insert(store.SURGE, begun)
     writes.update(store.SURGE, changed)
     outbox.put(writes, [encode(event, source=SERVICE, time=now) for event in events])
@@ -65,25 +73,51 @@ async def look(tx: AsyncConnection, now: datetime) -> int:
     return len(events)
 
 
-async def _judged(tx: AsyncConnection, now: datetime) -> dict[str, tuple[int, Usual]]:
-    """By queue to which anybody came: how many just now, and how unusual that is."""
+class _Of(NamedTuple):
+    """What a surge is of: a queue or a label."""
+
+    queue: str | None
+    label: str | None
+
+    @property
+    def name(self) -> str:
+        return self.label or self.queue or ""
+
+    @property
+    def audience(self) -> list[str]:
+        return [f"queue:{self.queue}"] if self.label is None else ["operations"]
+
+    def began(self, surge: Surge) -> Event:
+        if self.label is None:
+            return QueueSurgeBegan(queue=self.name, surge=surge)
+        return LabelSurgeBegan(label=self.name, surge=surge)
+
+    def ended(self, surge: Surge, at: datetime) -> Event:
+        if self.label is None:
+            return QueueSurgeEnded(queue=self.name, surge=surge, ended_at=at)
+        return LabelSurgeEnded(label=self.name, surge=surge, ended_at=at)
+
+
+async def _judged(tx: AsyncConnection, now: datetime) -> dict[_Of, tuple[int, Usual]]:
+    """By queue to which, and label with which, anybody came: how many just now, and how unusual that is."""
     since = await tallies.known_since(tx)
     counted = spans(now, since) if since else []
     if not counted:
         return {}
-    by_queue: dict[str, dict[int, int]] = {}
+    found: dict[_Of, dict[int, int]] = {}
     for row in await tallies.arrivals(tx, [(span.since, span.until) for span in counted]):
-        by_queue.setdefault(row.queue, {})[row.place - 1] = row.arrived
+        one = _Of(None, row.name) if row.labelled else _Of(row.name, None)
+        found.setdefault(one, {})[row.place - 1] = row.arrived
 
     def of(counts: Mapping[int, int], kind: str) -> list[int]:
         return [counts.get(place, 0) for place, span in enumerate(counted) if span.kind == kind]
 
     return {
-        queue: (
+        one: (
             of(counts, "now")[0],
             usual(Arrivals(of(counts, "now")[0], of(counts, "day"), of(counts, "before"))),
         )
-        for queue, counts in by_queue.items()
+        for one, counts in found.items()
     }
 
 

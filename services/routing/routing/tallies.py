@@ -14,8 +14,10 @@ from routing.store import TALLY_CHANGE
 KEPT_FOR = timedelta(days=35)
 STANDING = datetime(1970, 1, 1, tzinfo=UTC)
 """In place of a minute: what stands, not what came or went."""
+LABELLED = "labelled"
+"""That work came with a label, which stands where else the queue does."""
 Tallies = Counter[tuple[datetime, str, str]]
-"""By how much the count of a minute (or STANDING), a queue and a state or a movement changed."""
+"""By how much the count of a minute (or STANDING), a queue or label and a state or a movement changed."""
 
 _TALLIES = text(
     """
@@ -54,15 +56,17 @@ _FORGET = text("delete from tally where minute > 'epoch' and minute < now() - ca
 _KNOWN_SINCE = text("select min(minute) as minute from tally where minute > 'epoch'")
 _TIMES = ARRAY(DateTime(timezone=True))
 _ARRIVALS = text(
-    """
-    select s.place::int, t.queue, sum(t.count)::int as arrived
+    f"""
+    select s.place::int, t.queue as name, t.what = '{LABELLED}' as labelled, sum(t.count)::int as arrived
     from unnest(:starts, :ends) with ordinality as s(since, until, place)
     cross join lateral (
-        select queue, count from tally where minute >= s.since and minute < s.until and what = 'arrived'
+        select queue, what, count from tally
+        where minute >= s.since and minute < s.until and what in ('arrived', '{LABELLED}')
         union all
-        select queue, count from tally_change where minute >= s.since and minute < s.until and what = 'arrived'
+        select queue, what, count from tally_change
+        where minute >= s.since and minute < s.until and what in ('arrived', '{LABELLED}')
     ) t
-    group by s.place, t.queue
+    group by s.place, t.queue, t.what
     """
 ).bindparams(bindparam("starts", type_=_TIMES), bindparam("ends", type_=_TIMES))
 
@@ -101,6 +105,9 @@ async def known_since(tx: AsyncConnection) -> datetime | None:
 
 
 async def arrivals(tx: AsyncConnection, spans: Sequence[tuple[datetime, datetime]]) -> Sequence[AnyRow]:
-    """How many came to each queue in each span (from, until), by the `place` of the span; none where nobody came."""
+    """How many came to each queue and with each label in each span (from, until), by the `place` of the span from 1.
+
+    A row has the `name` of the queue or, when it is `labelled`, of the label; none where nobody came.
+    """
     starts, ends = [since for since, _ in spans], [until for _, until in spans]
     return await fetch(tx, _ARRIVALS, {"starts": starts, "ends": ends})

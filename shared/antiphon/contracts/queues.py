@@ -54,6 +54,41 @@ class QueueSurgeBegan(QueueEvent):
     surge: Surge
 
 
+class LabelEvent(Event):
+    """A fact about all work with one label."""
+
+    topic: ClassVar[str] = "queues"
+
+    label: str = Field(description="As rules put it on work.")
+
+    @property
+    @override
+    def key(self) -> str:
+        return self.label
+
+    @property
+    @override
+    def subject(self) -> str:
+        return self.label
+
+
+class LabelSurgeBegan(LabelEvent):
+    """Far more work comes with a label than is usual."""
+
+    type: ClassVar[str] = "label.surge-began.v1"
+
+    surge: Surge
+
+
+class LabelSurgeEnded(LabelEvent):
+    """As much work comes with a label as is usual again."""
+
+    type: ClassVar[str] = "label.surge-ended.v1"
+
+    surge: Surge
+    ended_at: Instant
+
+
 class QueueSurgeEnded(QueueEvent):
     """As much arrives as is usual again."""
 

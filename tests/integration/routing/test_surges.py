@@ -7,6 +7,7 @@ import pytest
 
 from routing import live, surges
 from tests.conftest import NewDatabase
+from tests.integration.routing.floor import Floor
 from tests.integration.routing.test_live import settle
 from tests.integration.routing.test_offers import Desk, opened
 
@@ -71,3 +72,58 @@ async def test_nothing_is_a_surge_before_an_hour_is_known(floor: Desk) -> None:
     assert await look(floor) == 0
     await settle(floor)
     assert await look(floor) == 0
+
+
+async def test_a_flood_with_one_label_over_several_queues_is_told_and_rules_can_ask_for_it(
+    new_database: NewDatabase,
+) -> None:
+    floor = Floor(await new_database("routing"))
+    light = {
+        "name": "Lights",
+        "when": 'interaction.text.contains("light")',
+        "then": {"labels": ["light"]},
+        "go_on": True,
+    }
+    ask = {
+        "name": "An outage of lights",
+        "when": 'interaction.text.contains("light") && labels["light"].surging',
+        "then": {"queue": "front-desk", "priority": 10},
+    }
+    await floor.organise(lambda organisation: organisation["rules"].__setitem__(slice(0, 0), [light, ask]))
+    floor.now = floor.now.replace(second=30, microsecond=0)
+    number = 0
+
+    async def minute(calls: int) -> None:
+        nonlocal number
+        events = []
+        for n in range(number, number + calls):
+            event = opened(n, floor.now, ("roads", "planning", "rates")[n % 3])
+            said = event.interaction.model_copy(update={"text": "the light is out", "channel": "email"})
+            events.append(event.model_copy(update={"interaction": said}))
+        await floor.hear(*events)
+        number += calls
+        floor.now += timedelta(minutes=1)
+
+    for _ in range(65):
+        await minute(1)
+    await settle(floor)
+    assert await look(floor) == 0
+    for _ in range(4):
+        await minute(12)
+    await look(floor)
+    rows = await floor.rows("select queue, label from surge")
+    assert (None, "light") in [tuple(row) for row in rows]
+    told = await floor.rows("select headers from outbox where topic = 'queues'")
+    assert sum("label.surge-began.v1" in row.headers for row in told) == 1
+    async with floor.engine.begin() as tx:
+        shown = await live.state(tx, await floor.force(tx), floor.now)
+    assert [label.label for label in shown.labels] == ["light"]
+    await minute(1)
+    (last,) = await floor.rows("select rule, context from decision order by at desc limit 1")
+    assert last.rule == "An outage of lights"
+    assert last.context['labels["light"].surging'] is True
+    for _ in range(11):
+        await minute(1)
+    await look(floor)
+    told = await floor.rows("select headers from outbox where topic = 'queues'")
+    assert sum("label.surge-ended.v1" in row.headers for row in told) == 1

@@ -13,7 +13,7 @@ from routing.domain.configuration import read
 from routing.domain.deciding import verdict
 from routing.domain.reach import Asked, Complaint, Kind, complaints
 from routing.domain.rules import Condition, RuleError, Together, complete, decide, moment
-from routing.domain.standing import Mention, of_calendars, of_queue
+from routing.domain.standing import Mention, of_calendars, of_labels, of_queue
 from routing.domain.trying import Recorded, Trial
 
 COUNCIL = EXAMPLE.read_text()
@@ -31,6 +31,8 @@ FULL = of_queue("roads", open=False) | of_queue(
         ('queues["social-care"].surging && queues["social-care"].agents_present < 3', True),
         ('queues["social-care"].oldest_seconds >= 90', True),
         ('queues["rates"].open && !queues["roads"].open', True),
+        ('labels["flood"].surging && !labels["rain"].surging', True),
+        ("[1].exists(queues, queues == 1) && [2].exists(labels, labels == 2)", True),
         ('calendar("office").open', True),
         ('calendar("always").open', False),
         ('interaction.text == \'queues["rates"].waiting\' // queues["x"].y', False),
@@ -39,7 +41,7 @@ FULL = of_queue("roads", open=False) | of_queue(
 )
 def test_a_rule_may_ask_how_queues_and_calendars_stand(when: str, holds: bool) -> None:
     now = datetime(2026, 11, 24, 9, 5, tzinfo=UTC)
-    context = complete({**moment(now), **FULL, **of_calendars(["office"])})
+    context = complete({**moment(now), **FULL, **of_labels(["flood"]), **of_calendars(["office"])})
     condition = Condition(when)
     place, (outcome,) = decide([("one", condition)], context)
     assert (outcome.result, place) == (("true", 0) if holds else ("false", None))
@@ -61,9 +63,9 @@ def test_what_a_clock_shows_is_that_of_the_organisations_zone() -> None:
     [
         ('queues["rates"].waitng > 3', "a queue has no 'waitng', did you mean 'waiting'", 1),
         ('calendar("office").closed', "a calendar has no 'closed'", 1),
-        ("true || queues[interaction.department].waiting > 3", "ask for one by its name", 9),
-        ('queues("rates").waiting > 3', "ask for one by its name", 1),
-        ("queues.size() > 3", "ask for one by its name", 1),
+        ("true || queues[interaction.department].waiting > 3", "ask for one by its name: queues", 9),
+        ('queues("rates").waiting > 3', "undeclared reference to 'queues'|ask for one", 7),
+        ("labels.size() > 3", "ask for one by its name: labels", 1),
         ('queues["rates"].waiting > "three"', "no matching overload", 25),
         (
             'queues["rates"].waiting > 1 && queues["roads"].waiting > 1 && case.intractions > 1',
@@ -83,6 +85,7 @@ def test_what_can_not_be_asked_is_refused_where_it_is_written(when: str, told: s
     ("when", "told"),
     [
         ('queues["social-cre"].waiting > 3', "unknown queue 'social-cre', did you mean 'social-care'?"),
+        ('labels["vip"].surging', "unknown label 'vip'; there is none"),
         ('!calendar("ofice").open', "unknown calendar 'ofice', did you mean 'office'?"),
     ],
 )

@@ -15,7 +15,7 @@ from cel_expr_python import cel
 from antiphon.contracts.cases import CaseFacts, InteractionFacts
 from antiphon.organisation import did_you_mean
 from routing.domain.calendar import WEEKDAYS
-from routing.domain.standing import NOT_CODE, Mention, RuleError, Written, is_standing, written
+from routing.domain.standing import HOW, NOT_CODE, Mention, RuleError, Written, is_standing, written
 
 Context = dict[str, Any]
 
@@ -155,7 +155,10 @@ def _located(message: str, text: Written) -> RuleError:
     if found is None:
         return RuleError(message.strip().splitlines()[0] if message.strip() else "can't be read")
     told = found[3].strip()
-    if unknown := _UNKNOWN.match(told):
+    unknown = _UNKNOWN.match(told)
+    if unknown and unknown[1] in HOW:
+        told = f"ask for one by its name: {HOW[unknown[1]]}"
+    elif unknown:
         told = f"undeclared reference to {unknown[1]!r}{did_you_mean(unknown[1], VARIABLES)}"
     return RuleError(told, int(found[1]), text.column(int(found[1]), int(found[2])))
 

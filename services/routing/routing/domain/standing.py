@@ -14,10 +14,15 @@ from antiphon.organisation import did_you_mean
 # By what is asked: its parts. What a context does not say of them is 0 or false, but that a queue is open.
 PARTS: Mapping[str, Mapping[str, type]] = {
     "queues": {"waiting": int, "agents_present": int, "oldest_seconds": int, "surging": bool, "open": bool},
+    "labels": {"surging": bool},
     "calendar": {"open": bool},
 }
-_CALLED = {"queues": "queue", "calendar": "calendar"}
-_HOW = {"queues": 'queues["…"].waiting', "calendar": 'calendar("…").open'}
+HOW: Mapping[str, str] = {
+    "queues": 'queues["…"].waiting',
+    "labels": 'labels["…"].surging',
+    "calendar": 'calendar("…").open',
+}
+_CALLED = {"queues": "queue", "labels": "label", "calendar": "calendar"}
 
 # Comments, and strings in all their forms: raw ones know no escapes.
 NOT_CODE = r"""//[^\n]*
@@ -25,9 +30,9 @@ NOT_CODE = r"""//[^\n]*
     | [bB]?(?:\"{3}(?:\\[\s\S]|[^\\])*?\"{3}|'{3}(?:\\[\s\S]|[^\\])*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')
     """
 _ASKED = re.compile(
-    rf"""(?<![\w.])(?P<what>queues|calendar)\b(?P<asked>
-        [ \t]*[\[(][ \t]*(?:"(?P<double>[^"\\\n]*)"|'(?P<single>[^'\\\n]*)')[ \t]*[\])]
-        [ \t]*\.[ \t]*(?P<part>\w+))?
+    rf"""(?<![\w.])(?P<what>queues|labels|calendar)[ \t]*(?P<opens>[\[(])[ \t]*
+        (?:"(?P<double>[^"\\\n]*)"|'(?P<single>[^'\\\n]*)')
+        [ \t]*[\])][ \t]*\.[ \t]*(?P<part>\w+)
     | {NOT_CODE}""",
     re.VERBOSE,
 )
@@ -102,16 +107,16 @@ def usual(what: str, part: str) -> int | bool:
 
 def is_standing(name: str) -> bool:
     """Whether a context's name is one of these."""
-    return name.startswith(("queues[", "calendar("))
+    return name.startswith(("queues[", "labels[", "calendar("))
 
 
 def written(source: str) -> Written:
-    """Reads what a condition asks of how things stand. Raises RuleError when it is not `queues["…"].…` or such."""
+    """Reads what a condition asks of how things stand. Raises RuleError when it asks for a part that there is not."""
     mentions: list[Mention] = []
     moved: list[tuple[int, int, int]] = []
     code, done = "", 0
     for found in _ASKED.finditer(source):
-        if found["what"] is None:
+        if found["what"] is None or found["opens"] != ("(" if found["what"] == "calendar" else "["):
             continue
         line, column = _place(source, found.start())
         mention = _mention(found, line, column)
@@ -125,10 +130,6 @@ def written(source: str) -> Written:
 
 def _mention(found: re.Match[str], line: int, column: int) -> Mention:
     what = found["what"]
-    brackets = "()" if what == "calendar" else "[]"
-    asked = (found["asked"] or "").strip()
-    if not asked or asked[0] != brackets[0] or brackets[1] not in asked:
-        raise RuleError(f"ask for one by its name: {_HOW[what]}", line, column)
     if found["part"] not in PARTS[what]:
         told = did_you_mean(found["part"], PARTS[what])
         raise RuleError(f"a {_CALLED[what]} has no {found['part']!r}{told}", line, column)
@@ -152,6 +153,11 @@ def unknown(mentions: Iterable[Mention], known: Mapping[str, Mapping[str, Any]])
 def of_calendars(open_ones: Iterable[str]) -> dict[str, Any]:
     """What a context says of calendars: which of them are open."""
     return {variable("calendar", name, "open"): True for name in open_ones}
+
+
+def of_labels(surging: Iterable[str]) -> dict[str, Any]:
+    """What a context says of labels: which of them come far more often than usual."""
+    return {variable("labels", name, "surging"): True for name in surging}
 
 
 def of_queue(name: str, **parts: int | bool) -> dict[str, Any]:

@@ -48,6 +48,11 @@ def faults(
     """No rules, second rules of a name, no queue, unknown names, conditions that can't be used."""
     if not rules:
         yield document.fault(("rules",), "there must be a rule")
+    known = {
+        "queues": queues,
+        "calendar": calendars,
+        "labels": dict.fromkeys(label for rule in rules for label in rule.then.labels),
+    }
     names: set[str] = set()
     for place, rule in enumerate(rules):
         if rule.name in names:
@@ -63,7 +68,7 @@ def faults(
             yield from unknown(document, (*then, "prefer_skills", skill), "skill", skill, skills)
         if rule.then.queue is None and not rule.go_on:
             yield document.fault((*then, "queue"), "must be given, but in a rule that goes on (go_on: true)")
-        yield from _condition(document, place, rule, {"queues": queues, "calendar": calendars})
+        yield from _condition(document, place, rule, known)
 
 
 def _condition(
