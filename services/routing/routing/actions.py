@@ -79,7 +79,8 @@ class _Heard:
         desk, force = self.desk, self.force
         local = desk.now.astimezone(force.configuration.zone)
         context = rules.context_of(case, interaction, local) | self.standing
-        found = verdict(force.configuration, context)
+        version, deciding = force.deciding(case.case_id)
+        found = verdict(deciding, context)
         since = case.awaiting_answer_since or interaction.accepted_at
         policy = force.configuration.agents_policy.prefer_last_agent
         last_agent = policy.of(
@@ -118,7 +119,7 @@ class _Heard:
                 "decision_id": work["decision_id"],
                 "work_item_id": work["work_item_id"],
                 "case_id": case.case_id,
-                "version": force.version,
+                "version": version,
                 "rule": found.rule,
                 "reason": found.reason,
                 "context": context,
@@ -136,7 +137,7 @@ class _Heard:
         decision = Decision(
             decision_id=work["decision_id"],
             rule=found.rule,
-            rule_set_version=self.force.version,
+            rule_set_version=self.force.deciding(work["case_id"])[0],
             reason=found.reason,
         )
         self.desk.tell(WorkQueued(work=facts(work), decision=decision))

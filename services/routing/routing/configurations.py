@@ -1,17 +1,23 @@
 """The configuration in force: rows of the database, read in the transaction that decides, compiled once a version."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import logs
+from antiphon import logs, outbox
 from antiphon.changes import Change, record
+from antiphon.contracts.configuration import ConfigurationPublished
+from antiphon.contracts.envelope import encode
+from antiphon.database import AnyRow, fetch
 from routing import staff, store
 from routing.domain.calendar import BusinessCalendar
 from routing.domain.configuration import Configuration, read
+from routing.domain.sharing import shares
 
 LOG = logs.get(__name__)
 _FILE = "organisation file"
@@ -20,16 +26,50 @@ _LAST_FILE = text(
 )
 
 
+_STANDING = text(
+    """
+    select (select max(version) from configuration where share is null) as version, l.version as limited, l.share
+    from (select) o left join configuration l on l.share is not null and l.over_at is null
+    """
+)
+_SOURCE = text("select source from configuration where version = :version")
+_OVER = text(
+    """
+    with over as (
+        update configuration set over_at = :now where share is not null and over_at is null returning version
+    )
+    update publication set state = 'ended', ended_at = :now, ended_by = :by, ended_why = 'another version came into force'
+    where version in (select version from over) and state = 'limited'
+    """
+)
+
+
 class NoConfigurationError(Exception):
     """No configuration was ever loaded: nothing can be decided."""
 
 
+class Limited(NamedTuple):
+    """A version that decides about a share of the cases, in percent: it has other rules, and nothing else."""
+
+    version: int
+    configuration: Configuration
+    share: int
+
+
 class InForce(NamedTuple):
-    """A version of the configuration, ready to decide by."""
+    """A version of the configuration, ready to decide by, and the one that decides about a share of the cases, if any."""
 
     version: int
     configuration: Configuration
     calendars: dict[str, BusinessCalendar]
+    limited: Limited | None = None
+
+    def deciding(self, case_id: UUID) -> tuple[int, Configuration]:
+        """The version that decides about a case, always the same while these are in force."""
+        limited = self.limited
+        if limited is not None and shares(limited.version, limited.share, case_id):
+            return limited.version, limited.configuration
+        return self.version, self.configuration
 
 
 class Configurations:
@@ -40,15 +80,33 @@ class Configurations:
 
     async def in_force(self, tx: AsyncConnection) -> InForce:
         """The newest version, as this transaction sees it. Raises NoConfigurationError."""
-        version = await store.version(tx)
-        if self._cached is None or self._cached.version != version:
+        (standing,) = await fetch(tx, _STANDING, {})
+        if self._cached is None or self._cached.version != standing.version:
             row = await store.latest_configuration(tx)
             if row is None:
                 raise NoConfigurationError
             configuration = read(row.source, f"configuration {row.version}")
             calendars = {name: calendar.build() for name, calendar in configuration.calendars.items()}
             self._cached = InForce(row.version, configuration, calendars)
+            # Another may have come into force between the two statements: the next transaction looks again.
+            if row.version != standing.version:
+                return self._cached
+        known = self._cached.limited
+        if (known and (known.version, known.share)) != (
+            standing.limited and (standing.limited, standing.share)
+        ):
+            limited = await self._limited(tx, standing) if standing.limited else None
+            self._cached = self._cached._replace(limited=limited)
         return self._cached
+
+    async def _limited(self, tx: AsyncConnection, standing: AnyRow) -> Limited:
+        known = self._cached.limited if self._cached else None
+        if known is not None and known.version == standing.limited:
+            return known._replace(share=standing.share)
+        (row,) = await fetch(tx, _SOURCE, {"version": standing.limited})
+        return Limited(
+            standing.limited, read(row.source, f"configuration {standing.limited}"), standing.share
+        )
 
     @classmethod
     async def load_file(cls, tx: AsyncConnection, source: str, name: str, now: datetime) -> tuple[int, bool]:
@@ -69,24 +127,40 @@ class Configurations:
     ) -> tuple[int, bool]:
         """Checks a source and makes it the version in force; the version, and whether it is new.
 
-        `told` are further columns of the version: why, draft_id, trial_id, restores. Raises ConfigurationError with every
-        fault; then nothing changes. The source in force already is not loaded again.
+        `told` are further columns of the version: why, draft_id, trial_id, restores, share. Raises ConfigurationError with
+        every fault; then nothing changes. The source in force already is not loaded again. What was in force for a share
+        is over.
         """
         configuration = read(source, name)
         await store.lock_configuration(tx)
         latest = await store.latest_configuration(tx)
         if latest is not None and latest.sha256 == _digest(source):
             return latest.version, False
-        row = {"sha256": _digest(source), "source": source, "loaded_at": now, "loaded_by": by, **told}
+        row: dict[str, Any] = {"sha256": _digest(source), "source": source, "loaded_at": now, "loaded_by": by, **told}
         added = await tx.execute(
             insert(store.CONFIGURATION).values(row).returning(store.CONFIGURATION.c.version)
         )
         version: int = added.scalar_one()
-        await record(tx, [Change("configuration", str(version), ["operations"], {"by": by})])
+        if told.get("share") is None:
+            await tx.execute(_OVER, {"now": now, "by": by})
+        await tell_published(tx, {"version": version, **row}, by, row.get("why"), now)
         await staff.tell_changed(tx, latest.source if latest else None, configuration, now)
         await store.wake(tx)
         LOG.info("configuration loaded", version=version, by=by)
         return version, True
+
+
+async def tell_published(
+    tx: AsyncConnection, row: Mapping[str, Any], by: str, why: str | None, now: datetime
+) -> None:
+    """Tells that a version is in force, for all cases or for a share of them."""
+    event = ConfigurationPublished(
+        version=row["version"], share=row.get("share") or 100, draft_id=row.get("draft_id"),
+        restores=row.get("restores"), by=by, why=why, at=now,
+    )  # fmt: skip
+    await outbox.publish(tx, [encode(event, source=staff.SOURCE, time=now)])
+    told = {"by": by, "share": event.share}
+    await record(tx, [Change("configuration", str(row["version"]), ["operations"], told)])
 
 
 def _digest(source: str) -> str:

@@ -2,13 +2,15 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import Column, DateTime, Index, Integer, MetaData, Table, Text, Uuid, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Boolean, Column, DateTime, Identity, Index, Integer, MetaData, Table, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 
 class DraftTables(NamedTuple):
-    """What people work on before it is in force, and what they tried it on."""
+    """What is in force, how it comes to be, what people work on before, and what they tried it on."""
 
+    configuration: Table
+    publication: Table
     draft: Table
     trial: Table
     trial_item: Table
@@ -17,6 +19,57 @@ class DraftTables(NamedTuple):
 def draft_tables(of: MetaData) -> DraftTables:
     """Adds the tables to routing's metadata."""
     return DraftTables(
+        # One with a share is in force for so many percent of the cases, beside the newest without one, until it is over.
+        Table(
+            "configuration",
+            of,
+            Column("version", Integer, Identity(), primary_key=True),
+            Column("sha256", Text, nullable=False),
+            Column("source", Text, nullable=False),
+            Column("loaded_at", DateTime(timezone=True), nullable=False),
+            Column("loaded_by", Text, nullable=False),
+            Column("why", Text),
+            Column("draft_id", Uuid),
+            Column("trial_id", Uuid),
+            Column("restores", Integer),
+            Column("share", Integer),
+            Column("over_at", DateTime(timezone=True)),
+            Index(
+                "configuration_one_share_key",
+                text("(true)"),
+                unique=True,
+                postgresql_where=text("share is not null and over_at is null"),
+            ),
+        ),
+        # How a draft comes into force when it does not at once, for all and for good.
+        Table(
+            "publication",
+            of,
+            Column("publication_id", Uuid, primary_key=True),
+            Column("draft_id", Uuid, nullable=False),
+            Column("source", Text, nullable=False),
+            Column("base_version", Integer, nullable=False),
+            Column("why", Text, nullable=False),
+            Column("trial_id", Uuid),
+            Column("authors", ARRAY(Text), nullable=False),
+            Column("state", Text, nullable=False),
+            Column("asked_at", DateTime(timezone=True), nullable=False),
+            Column("asked_by", Text, nullable=False),
+            Column("needs_approval", Boolean, nullable=False),
+            Column("approved_at", DateTime(timezone=True)),
+            Column("approved_by", Text),
+            Column("approved_why", Text),
+            Column("begins_at", DateTime(timezone=True)),
+            Column("share", Integer, nullable=False),
+            Column("widens_at", DateTime(timezone=True)),
+            Column("ends_at", DateTime(timezone=True)),
+            Column("version", Integer),
+            Column("ended_at", DateTime(timezone=True)),
+            Column("ended_by", Text),
+            Column("ended_why", Text),
+            Index("publication_list_ix", text("asked_at desc"), text("publication_id desc")),
+            Index("publication_draft_ix", "draft_id"),
+        ),
         Table(
             "draft",
             of,

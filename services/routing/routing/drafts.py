@@ -1,6 +1,7 @@
 """Drafts of the configuration: made, saved, published, thrown away; and one step back from what was published.
 
-draft → published → superseded, where the last two are versions: the newest is in force, all others are superseded.
+draft → (planned →) published → superseded, where the last two are versions: the newest is in force, all others are
+superseded. What is planned (see `publications`) is a draft again when nothing comes of it.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from routing.configurations import Configurations
 from routing.domain.configuration import read, shape
 from routing.domain.difference import differences
 
-DRAFT, PUBLISHED, DISCARDED = "draft", "published", "discarded"
+DRAFT, PLANNED, PUBLISHED, DISCARDED = "draft", "planned", "published", "discarded"
 
 
 def faults(source: str) -> Sequence[Fault]:
@@ -136,8 +137,36 @@ async def publish(
     is no longer in force (with what changed since, in words), when it changes nothing, and when the trial is of another
     text; ConfigurationError with every fault.
     """
+    row = await freeze(tx, draft_id, revision, trial_id, by, now, state=PUBLISHED)
+    number, new = await Configurations.load(
+        tx, row.source, "draft", by, now, why=why, draft_id=draft_id, trial_id=trial_id
+    )
+    if not new:
+        raise _nothing(number)
+    await tx.execute(update(store.DRAFT).where(store.DRAFT.c.draft_id == draft_id).values(version=number))
+    return number
+
+
+def _nothing(number: int) -> Problem:
+    return Problem(409, "Conflict", f"The draft says what version {number} says: it changes nothing.")
+
+
+async def freeze(
+    tx: AsyncConnection,
+    draft_id: UUID,
+    revision: int,
+    trial_id: UUID | None,
+    by: str,
+    now: datetime,
+    state: str,
+) -> AnyRow:
+    """Takes a draft out of writing, to publish it; what is in force stays until the end of the transaction.
+
+    Raises Problem as `publish` does, and 409 while another version is in force for a share.
+    """
     await store.lock_configuration(tx)
-    row = await save(tx, draft_id, revision, by, now, state=PUBLISHED)
+    await require_whole(tx)
+    row = await save(tx, draft_id, revision, by, now, state=state)
     latest = await store.latest_configuration(tx)
     if latest is not None and latest.version != row.base_version:
         base = await version(tx, row.base_version)
@@ -151,13 +180,19 @@ async def publish(
             changed_since=told(base.source, latest.source),
         )
     await _cited(tx, row, trial_id)
-    number, new = await Configurations.load(
-        tx, row.source, "draft", by, now, why=why, draft_id=draft_id, trial_id=trial_id
-    )
-    if not new:
-        raise Problem(409, "Conflict", f"The draft says what version {number} says: it changes nothing.")
-    await tx.execute(update(store.DRAFT).where(store.DRAFT.c.draft_id == draft_id).values(version=number))
-    return number
+    if latest is not None and latest.source == row.source:
+        raise _nothing(latest.version)
+    return row
+
+
+async def require_whole(tx: AsyncConnection) -> None:
+    """Raises Problem 409 while a version is in force for a share of the cases."""
+    table = store.CONFIGURATION
+    limited = table.c.share.is_not(None) & table.c.over_at.is_(None)
+    row = (await tx.execute(select(table.c.version, table.c.share).where(limited))).one_or_none()
+    if row is not None:
+        told = f"Version {row.version} decides about {row.share} % of the cases: widen or end it first."
+        raise Problem(409, "Conflict", told, version=row.version, share=row.share)
 
 
 async def _cited(tx: AsyncConnection, row: AnyRow, trial_id: UUID | None) -> None:
@@ -185,7 +220,10 @@ async def back(tx: AsyncConnection, seen: int, why: str, by: str, now: datetime)
         raise Problem(412, "Precondition failed", f"Version {in_force} is in force now.", in_force=in_force)
     table = store.CONFIGURATION
     before = await tx.execute(
-        select(table).where(table.c.version < seen).order_by(table.c.version.desc()).limit(1)
+        select(table)
+        .where(table.c.version < seen, table.c.share.is_(None))
+        .order_by(table.c.version.desc())
+        .limit(1)
     )
     row = before.one_or_none()
     if row is None:

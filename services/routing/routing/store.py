@@ -9,7 +9,6 @@ from sqlalchemy import (
     Column,
     DateTime,
     Float,
-    Identity,
     Index,
     Integer,
     Table,
@@ -39,23 +38,9 @@ from routing.queue_tables import queue_tables, step_columns
 
 METADATA = metadata()
 PLUMBING = plumbing_tables(METADATA)
-DRAFT, TRIAL, TRIAL_ITEM = draft_tables(METADATA)
+CONFIGURATION, PUBLICATION, DRAFT, TRIAL, TRIAL_ITEM = draft_tables(METADATA)
 QUEUE_STATE, ESCALATION = queue_tables(METADATA)
 CLOCK, CLOCK_ENTRY, POLICY_CHANGE = clock_tables(METADATA)
-
-CONFIGURATION = Table(
-    "configuration",
-    METADATA,
-    Column("version", Integer, Identity(), primary_key=True),
-    Column("sha256", Text, nullable=False),
-    Column("source", Text, nullable=False),
-    Column("loaded_at", DateTime(timezone=True), nullable=False),
-    Column("loaded_by", Text, nullable=False),
-    Column("why", Text),
-    Column("draft_id", Uuid),
-    Column("trial_id", Uuid),
-    Column("restores", Integer),
-)
 
 AGENT = Table(
     "agent",
@@ -207,8 +192,10 @@ SURGE = Table(
 )
 
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
-_VERSION = text("select max(version) as version from configuration")
-_LATEST = text("select version, sha256, source from configuration order by version desc limit 1")
+_VERSION = text("select max(version) as version from configuration where share is null")
+_LATEST = text(
+    "select version, sha256, source from configuration where share is null order by version desc limit 1"
+)
 _LOCK_CONFIGURATION = text(f"select pg_advisory_xact_lock({0x636F6E66})")  # "conf"
 _HEAR_OF_CASES = text(
     """
@@ -261,14 +248,14 @@ async def wake(tx: AsyncConnection) -> None:
 
 
 async def version(tx: AsyncConnection) -> int | None:
-    """The version of the configuration in force."""
+    """The version of the configuration in force, for all cases or for those beside a share."""
     (row,) = await fetch(tx, _VERSION, {})
     found: int | None = row.version
     return found
 
 
 async def latest_configuration(tx: AsyncConnection) -> AnyRow | None:
-    """The configuration in force: version, sha256, source."""
+    """The configuration in force, for all cases or for those beside a share: version, sha256, source."""
     return (await tx.execute(_LATEST)).one_or_none()
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routing import clocks, offers, presence, store
+from routing import clocks, offers, presence, publications, store
 from routing.configurations import Configurations
 from routing.desk import HOLD_TIMER, OFFER_TIMER, SLA_TIMER, WRAP_UP_TIMER
 from routing.staff import PRESENCE_TIMER
@@ -23,6 +23,9 @@ async def fire(tx: AsyncConnection, configurations: Configurations, now: datetim
         await clocks.fire(tx, ticked, configurations, now)
     if unheard := of_kind.get(PRESENCE_TIMER):
         await presence.lose(tx, unheard, configurations, now)
+    for kind in (publications.BEGIN_TIMER, publications.WIDEN_TIMER, publications.END_TIMER):
+        for publication in of_kind.get(kind, ()):
+            await publications.fire(tx, kind, publication, now)
     if WRAP_UP_TIMER in of_kind or HOLD_TIMER in of_kind:
         await store.wake(tx)
     return len(due)

@@ -2,7 +2,17 @@
 
 from typing import NamedTuple
 
-from antiphon.contracts import agents, cases, customers, identified, interactions, queues, replies, work
+from antiphon.contracts import (
+    agents,
+    cases,
+    configuration,
+    customers,
+    identified,
+    interactions,
+    queues,
+    replies,
+    work,
+)
 from antiphon.contracts.base import Event
 
 
@@ -120,6 +130,18 @@ TOPICS: dict[str, Topic] = {
                 queues.QueueStateChanged,
                 queues.LabelSurgeBegan,
                 queues.LabelSurgeEnded,
+            ),
+            ("routing",),
+            (),
+        ),
+        Topic(
+            "configuration",
+            "configuration",
+            "a version of the rules, queues and agents is planned, in force or over",
+            (
+                configuration.ConfigurationPlanned,
+                configuration.ConfigurationPublished,
+                configuration.ConfigurationEnded,
             ),
             ("routing",),
             (),

@@ -10,6 +10,7 @@ from antiphon import pages
 from antiphon.organisation import ConfigurationError, Document
 from antiphon.pages import Page
 from antiphon.problems import Problem, not_found, problems
+from antiphon.web import Words
 from routing import drafts, store
 from routing.api.draft_views import Back, Difference, Published, VersionLine, VersionView, version_line
 from routing.api.views import (
@@ -43,7 +44,8 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         del who
         table = store.CONFIGURATION
         async with at.engine.connect() as connection:
-            found = await connection.execute(select(table).order_by(table.c.version.desc()).limit(1))
+            whole = select(table).where(table.c.share.is_(None))
+            found = await connection.execute(whole.order_by(table.c.version.desc()).limit(1))
         row = found.one_or_none()
         if row is None:
             raise not_found("configuration")
@@ -54,9 +56,12 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         "/configuration",
         tags=["configuration"],
         openapi_extra=YAML_BODY,
-        responses=problems(400, 412, 413, 428),
+        responses=problems(400, 409, 412, 413, 428),
     )
-    async def put_configuration(request: Request, who: Operations, if_match: Match = None) -> Loaded:
+    async def put_configuration(
+        request: Request, who: Operations, if_match: Match = None,
+        why: Annotated[Words | None, Query(min_length=1, max_length=2000)] = None,
+    ) -> Loaded:  # fmt: skip
         """Checks a configuration (YAML) and puts it in force at once; a faulty one changes nothing."""
         source = await _source(request)
         async with at.engine.begin() as tx:
@@ -66,9 +71,14 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
                 raise unmatched("the configuration")
             if latest is not None and if_match.strip('"') != str(latest.version):
                 raise Problem(412, "Precondition failed", f"Version {latest.version} is in force now.")
+            await drafts.require_whole(tx)
+            if latest is not None and (await at.force(tx)).configuration.publishing.needs_approval:
+                raise Problem(
+                    409, "Conflict", "A second person must approve: write a draft, and publish that."
+                )
             try:
                 version, new = await at.configurations.load(
-                    tx, source, "configuration", who.subject, at.clock()
+                    tx, source, "configuration", who.subject, at.clock(), why=why
                 )
             except ConfigurationError as error:
                 raise faulty(error) from error

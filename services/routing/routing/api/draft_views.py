@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from antiphon.web import Body, Moment, Words
 from routing import drafts, trials
 from routing.api.views import Reason, wrong
 from routing.explain import RuleOutcome
+from routing.publications import Plan
 
 LONGEST = 1_000_000
 Title = Annotated[Words, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
@@ -37,10 +39,52 @@ class SavedDraft(NewDraft):
 
 
 class Publishing(Body):
-    """Why it comes into force, and the trial that says so."""
+    """Why it comes into force, and the trial that says so; unless said otherwise at once, for all cases and for good."""
 
     why: Reason
     trial_id: UUID | None = None
+    begins_at: Moment | None = None
+    share: int = Field(100, ge=1, le=100, description="Percent of the cases that it decides about first.")
+    widens_at: Moment | None = Field(None, description="When it decides about all, if it has a share first.")
+    ends_at: Moment | None = Field(None, description="When the version before is in force again.")
+
+    def plan(self, now: datetime) -> Plan | None:
+        """When and for whom; None when nothing is said. Raises Problem 422 when times are in no order."""
+        plan = Plan(self.begins_at, self.share, self.widens_at, self.ends_at)
+        if plan.widens_at is not None and plan.share == 100:
+            raise wrong("/widens_at", "needs a share")
+        order = [
+            (name, at)
+            for name, at in (
+                ("begins_at", plan.begins_at or now),
+                ("widens_at", plan.widens_at),
+                ("ends_at", plan.ends_at),
+            )
+            if at is not None
+        ]
+        for (_, before), (name, after) in pairwise(order):
+            if after <= before:
+                raise wrong(f"/{name}", "must be later than what is before it")
+        return None if plan == Plan(None, 100, None, None) else plan
+
+
+class Approval(Body):
+    """What the second person has to say."""
+
+    why: Reason | None = None
+
+
+class Widening(Body):
+    """For more of the cases, and why."""
+
+    share: int = Field(ge=2, le=100)
+    why: Reason
+
+
+class Ending(Body):
+    """Why it is taken back or over."""
+
+    why: Reason
 
 
 class Back(Body):
@@ -72,7 +116,7 @@ class DraftLine(BaseModel):
     draft_id: UUID
     name: str
     why: str
-    state: Literal["draft", "published", "discarded"]
+    state: Literal["draft", "planned", "published", "discarded"]
     base_version: int
     revision: int
     created_at: datetime
@@ -90,10 +134,11 @@ class DraftView(DraftLine):
 
 
 class VersionLine(BaseModel):
-    """A version of the configuration: the newest is published, all others are superseded."""
+    """A version of the configuration: the newest is published, or in force for a share; all others are superseded."""
 
     version: int
-    state: Literal["published", "superseded"]
+    state: Literal["published", "limited", "superseded"]
+    share: int | None = Field(description="Percent of the cases, where it never was in force for all.")
     loaded_at: datetime
     loaded_by: str
     why: str | None
@@ -116,11 +161,37 @@ class Difference(BaseModel):
     differences: list[str]
 
 
-class Published(BaseModel):
-    """The version that is in force now."""
+class PublicationView(BaseModel):
+    """How a draft comes into force: who, when and why on each step."""
 
-    version: int
+    publication_id: UUID
+    draft_id: UUID
+    base_version: int
+    state: Literal["waiting", "planned", "limited", "published", "ended", "withdrawn", "failed"]
+    why: str
+    trial_id: UUID | None
+    asked_at: datetime
+    asked_by: str
+    needs_approval: bool
+    approved_at: datetime | None
+    approved_by: str | None
+    approved_why: str | None
+    begins_at: datetime | None
+    share: int
+    widens_at: datetime | None
+    ends_at: datetime | None
+    version: int | None
+    ended_at: datetime | None
+    ended_by: str | None
+    ended_why: str | None
+
+
+class Published(BaseModel):
+    """The version that is in force now; without one, the publication says what is waited for."""
+
+    version: int | None
     restores: int | None = None
+    publication: PublicationView | None = None
 
 
 class TrialView(BaseModel):
@@ -195,8 +266,10 @@ def draft_view(row: AnyRow) -> DraftView:
 
 def version_line(row: AnyRow, in_force: int) -> dict[str, Any]:
     """A version as the door shows it, without its source."""
-    names = ("version", "loaded_at", "loaded_by", "why", "draft_id", "trial_id", "restores")
+    names = ("version", "loaded_at", "loaded_by", "why", "draft_id", "trial_id", "restores", "share")
     state = "published" if row.version == in_force else "superseded"
+    if row.share is not None and row.over_at is None:
+        state = "limited"
     return {"state": state, **{name: getattr(row, name) for name in names}}
 
 

@@ -10,13 +10,14 @@ from antiphon import pages
 from antiphon.organisation import ConfigurationError
 from antiphon.pages import Page
 from antiphon.problems import problems
-from routing import drafts, store
+from routing import drafts, publications, store
 from routing.api.configuration import faulty, seen
 from routing.api.draft_views import (
     Difference,
     DraftLine,
     DraftView,
     NewDraft,
+    PublicationView,
     Published,
     Publishing,
     SavedDraft,
@@ -24,6 +25,7 @@ from routing.api.draft_views import (
     text_of,
 )
 from routing.api.views import Cursor, Limit, Match, Operations, Overseer, Routing, wrong
+from routing.publications import AT_ONCE
 
 
 def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
@@ -103,10 +105,21 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
     async def publish_draft(
         draft_id: UUID, given: Publishing, who: Operations, if_match: Match = None
     ) -> Published:
-        """Puts the draft in force at once, for every replica; 409 when what it was made from no longer is."""
-        revision = seen(if_match)
+        """Puts the draft in force for every replica: at once, for all cases and for good, or as is said.
+
+        409 when what it was made from is in force no longer; it waits when the organisation wants a second person to approve.
+        """
+        revision, plan = seen(if_match), given.plan(at.clock())
         try:
             async with at.engine.begin() as tx:
+                force = await at.force(tx)
+                if plan is not None or force.configuration.publishing.needs_approval:
+                    row = await publications.ask(
+                        tx, force, draft_id, revision, plan or AT_ONCE, given.why, given.trial_id, who.subject,
+                        at.clock(),
+                    )  # fmt: skip
+                    shown = PublicationView.model_validate(row, from_attributes=True)
+                    return Published(version=row.version, publication=shown)
                 version = await drafts.publish(
                     tx, draft_id, revision, given.why, given.trial_id, who.subject, at.clock()
                 )

@@ -23,6 +23,7 @@ from routing.domain.sections.agents_policy import AgentsPolicy, Units
 from routing.domain.sections.base import unknown
 from routing.domain.sections.calendars import Calendar
 from routing.domain.sections.presences import USUAL, PresenceKind
+from routing.domain.sections.publishing import PublishingPolicy
 from routing.domain.sections.queues import Queue
 from routing.domain.sections.rules import Rule
 from routing.domain.sections.service_levels import SlaPolicy
@@ -42,6 +43,7 @@ class Configuration(Organisation):
     channel_units: dict[str, Units] = {}
     presences: list[PresenceKind] = USUAL
     agents_policy: AgentsPolicy = AgentsPolicy()
+    publishing: PublishingPolicy = PublishingPolicy()
     rules: list[Rule]
 
     @cached_property

@@ -1,0 +1,9 @@
+"""Publishing: what it takes for a draft to come into force."""
+
+from antiphon.organisation import Section
+
+
+class PublishingPolicy(Section):
+    """Unless set, whoever may write a draft publishes it alone."""
+
+    needs_approval: bool = False
