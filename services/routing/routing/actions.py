@@ -126,6 +126,7 @@ class _Heard:
                 "trace": [outcome._asdict() for outcome in found.trace],
                 "outcome": found.outcome,
                 "at": desk.now,
+                "shadow": force.shadow.says(context, found, desk.now) if force.shadow else None,
             }
         )
         self.open[case.case_id] = self.last[case.case_id] = work

@@ -17,7 +17,10 @@ from antiphon.database import AnyRow, fetch
 from routing import staff, store
 from routing.domain.calendar import BusinessCalendar
 from routing.domain.configuration import Configuration, read
+from routing.domain.deciding import Verdict, verdict
+from routing.domain.rules import Context
 from routing.domain.sharing import shares
+from routing.domain.standing import with_calendars
 
 LOG = logs.get(__name__)
 _FILE = "organisation file"
@@ -28,11 +31,13 @@ _LAST_FILE = text(
 
 _STANDING = text(
     """
-    select (select max(version) from configuration where share is null) as version, l.version as limited, l.share
+    select (select max(version) from configuration where share is null) as version, l.version as limited, l.share,
+        (select shadow_id from shadow where ended_at is null and ends_at > now()) as shadow_id
     from (select) o left join configuration l on l.share is not null and l.over_at is null
     """
 )
 _SOURCE = text("select source from configuration where version = :version")
+_SHADOW = text("select source from shadow where shadow_id = :shadow_id")
 _OVER = text(
     """
     with over as (
@@ -56,13 +61,40 @@ class Limited(NamedTuple):
     share: int
 
 
+class Shadow(NamedTuple):
+    """A draft that decides beside what is in force, and never acts."""
+
+    shadow_id: UUID
+    configuration: Configuration
+    calendars: dict[str, BusinessCalendar]
+
+    def says(self, context: Context, decided: Verdict, now: datetime) -> dict[str, Any]:
+        """What is kept of its verdict with a decision; every rule's answer where it decides otherwise."""
+        open_ones = [name for name, calendar in self.calendars.items() if calendar.is_open(now)]
+        found = verdict(self.configuration, with_calendars(context, open_ones))
+        differs = [name for name, value in found.outcome.items() if decided.outcome[name] != value]
+        told = {
+            "shadow_id": str(self.shadow_id),
+            "rule": found.rule,
+            "outcome": found.outcome,
+            "differs": differs,
+        }
+        errors = {outcome.rule: outcome.error for outcome in found.trace if outcome.error}
+        return (
+            told
+            | ({"trace": [o._asdict() for o in found.trace]} if differs else {})
+            | ({"errors": errors} if errors else {})
+        )
+
+
 class InForce(NamedTuple):
-    """A version of the configuration, ready to decide by, and the one that decides about a share of the cases, if any."""
+    """A version of the configuration, ready to decide by; what decides about a share of the cases, and what in the shadow."""
 
     version: int
     configuration: Configuration
     calendars: dict[str, BusinessCalendar]
     limited: Limited | None = None
+    shadow: Shadow | None = None
 
     def deciding(self, case_id: UUID) -> tuple[int, Configuration]:
         """The version that decides about a case, always the same while these are in force."""
@@ -97,7 +129,19 @@ class Configurations:
         ):
             limited = await self._limited(tx, standing) if standing.limited else None
             self._cached = self._cached._replace(limited=limited)
+        shadow = self._cached.shadow
+        if (shadow and shadow.shadow_id) != standing.shadow_id:
+            self._cached = self._cached._replace(shadow=await self._shadow(tx, standing.shadow_id))
         return self._cached
+
+    @staticmethod
+    async def _shadow(tx: AsyncConnection, shadow_id: UUID | None) -> Shadow | None:
+        if shadow_id is None:
+            return None
+        (row,) = await fetch(tx, _SHADOW, {"shadow_id": shadow_id})
+        configuration = read(row.source, "shadow")
+        calendars = {name: calendar.build() for name, calendar in configuration.calendars.items()}
+        return Shadow(shadow_id, configuration, calendars)
 
     async def _limited(self, tx: AsyncConnection, standing: AnyRow) -> Limited:
         known = self._cached.limited if self._cached else None
@@ -136,7 +180,13 @@ class Configurations:
         latest = await store.latest_configuration(tx)
         if latest is not None and latest.sha256 == _digest(source):
             return latest.version, False
-        row: dict[str, Any] = {"sha256": _digest(source), "source": source, "loaded_at": now, "loaded_by": by, **told}
+        row: dict[str, Any] = {
+            "sha256": _digest(source),
+            "source": source,
+            "loaded_at": now,
+            "loaded_by": by,
+            **told,
+        }
         added = await tx.execute(
             insert(store.CONFIGURATION).values(row).returning(store.CONFIGURATION.c.version)
         )

@@ -11,6 +11,7 @@ class DraftTables(NamedTuple):
 
     configuration: Table
     publication: Table
+    shadow: Table
     draft: Table
     trial: Table
     trial_item: Table
@@ -69,6 +70,23 @@ def draft_tables(of: MetaData) -> DraftTables:
             Column("ended_why", Text),
             Index("publication_list_ix", text("asked_at desc"), text("publication_id desc")),
             Index("publication_draft_ix", "draft_id"),
+        ),
+        # A draft that decides beside what is in force, and never acts: one at a time, until `ends_at` at the latest.
+        Table(
+            "shadow",
+            of,
+            Column("shadow_id", Uuid, primary_key=True),
+            Column("draft_id", Uuid, nullable=False),
+            Column("draft_revision", Integer, nullable=False),
+            Column("source", Text, nullable=False),
+            Column("why", Text, nullable=False),
+            Column("began_at", DateTime(timezone=True), nullable=False),
+            Column("began_by", Text, nullable=False),
+            Column("ends_at", DateTime(timezone=True), nullable=False),
+            Column("ended_at", DateTime(timezone=True)),
+            Column("ended_by", Text),
+            Index("shadow_one_key", text("(true)"), unique=True, postgresql_where=text("ended_at is null")),
+            Index("shadow_list_ix", text("began_at desc"), text("shadow_id desc")),
         ),
         Table(
             "draft",

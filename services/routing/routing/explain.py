@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -37,6 +37,9 @@ class DecisionView(BaseModel):
     context: dict[str, Any]
     trace: list[RuleOutcome]
     at: datetime
+    shadow: dict[str, Any] | None = Field(
+        description="What a draft would have decided that ran beside; `differs` says in what. It never acted."
+    )
 
 
 class CandidateView(BaseModel):

@@ -38,7 +38,7 @@ from routing.queue_tables import queue_tables, step_columns
 
 METADATA = metadata()
 PLUMBING = plumbing_tables(METADATA)
-CONFIGURATION, PUBLICATION, DRAFT, TRIAL, TRIAL_ITEM = draft_tables(METADATA)
+CONFIGURATION, PUBLICATION, SHADOW, DRAFT, TRIAL, TRIAL_ITEM = draft_tables(METADATA)
 QUEUE_STATE, ESCALATION = queue_tables(METADATA)
 CLOCK, CLOCK_ENTRY, POLICY_CHANGE = clock_tables(METADATA)
 
@@ -141,9 +141,12 @@ DECISION = Table(
     Column("trace", JSONB, nullable=False),
     Column("outcome", JSONB),
     Column("at", DateTime(timezone=True), nullable=False),
+    Column("shadow", JSONB),
     Index("decision_work_item_id_ix", "work_item_id"),
     Index("decision_at_ix", text("at desc"), text("decision_id desc")),
-)
+    Index("decision_shadow_ix", text("(shadow ->> 'shadow_id')"), text("at desc"), text("decision_id desc"),
+          postgresql_where=text("shadow is not null")),
+)  # fmt: skip
 
 # The newest revision of each case that was heard of, since when it awaits an answer by that, who worked on it last, and
 # `answers` (the case's revision once each was written, and when it was sent) to what was not heard of yet.

@@ -5,7 +5,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.changes import ChangeFeed
 from antiphon.clock import Clock
-from routing.api import agents, configuration, desks, drafts, live, publications, queues, trials, work
+from routing.api import (
+    agents,
+    configuration,
+    desks,
+    drafts,
+    live,
+    publications,
+    queues,
+    shadows,
+    trials,
+    work,
+)
 from routing.api.views import Routing
 from routing.configurations import Configurations
 from routing.live import Live
@@ -15,6 +26,6 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, configurations: 
     """The routes."""
     routes = APIRouter()
     at = Routing(engine, feed, clock, configurations, Live(engine, configurations, clock))
-    for part in (agents, work, desks, queues, live, configuration, drafts, publications, trials):
+    for part in (agents, work, desks, queues, live, configuration, drafts, publications, shadows, trials):
         part.add(routes, at)
     return routes

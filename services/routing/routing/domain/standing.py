@@ -155,6 +155,12 @@ def of_calendars(open_ones: Iterable[str]) -> dict[str, Any]:
     return {variable("calendar", name, "open"): True for name in open_ones}
 
 
+def with_calendars(context: Mapping[str, Any], open_ones: Iterable[str]) -> dict[str, Any]:
+    """A context in which these calendars are open, and no others."""
+    rest = {name: value for name, value in context.items() if not name.startswith("calendar(")}
+    return rest | of_calendars(open_ones)
+
+
 def of_labels(surging: Iterable[str]) -> dict[str, Any]:
     """What a context says of labels: which of them come far more often than usual."""
     return {variable("labels", name, "surging"): True for name in surging}

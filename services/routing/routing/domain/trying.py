@@ -14,7 +14,7 @@ from routing.domain.configuration import Configuration
 from routing.domain.deciding import settled, taking_part
 from routing.domain.rules import Context, Together, complete, moment
 from routing.domain.sections.agents import Agent
-from routing.domain.standing import of_calendars
+from routing.domain.standing import with_calendars
 
 Outcome = Mapping[str, Any]
 Needs = tuple[tuple[str, int], ...]
@@ -125,10 +125,9 @@ class Trial:
         if not self._asked_calendars and "now.date" in told:
             return complete(told)
         at = datetime.fromisoformat(decision.at)
-        rest = {name: value for name, value in told.items() if not name.startswith("calendar(")}
         open_ones = [name for name in self._asked_calendars if self._calendar(name).is_open(at)]
         local = moment(at.astimezone(self._configuration.zone))
-        return complete({**local, **rest, **of_calendars(open_ones)})
+        return complete({**local, **with_calendars(told, open_ones)})
 
     def _verdict(self, places: tuple[int, ...]) -> tuple[str, Outcome, Needs]:
         found = settled(self._configuration, places, [])

@@ -1,0 +1,112 @@
+"""Shadows: a draft decides beside what is in force, on the same facts, and never acts; where they differ is reported.
+
+One runs at a time, for a week at the most, so what it costs is that of deciding once more. What it said is kept with each
+decision, so the report is of what it said then, whatever becomes of the draft.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.changes import Change, record
+from antiphon.database import AnyRow
+from antiphon.problems import Problem, not_found
+from routing import store
+
+LONGEST_HOURS = 168
+_END_EXPIRED = text("update shadow set ended_at = ends_at where ended_at is null and ends_at <= :now")
+REPORT = text(
+    """
+    with said as materialized (
+        select rule, outcome, shadow from decision where shadow is not null and shadow ->> 'shadow_id' = :shadow
+    )
+    select
+        (select count(*) from said) as decisions,
+        (select count(*) from said where shadow -> 'differs' <> '[]') as changed,
+        (select count(*) from said where shadow -> 'differs' = '[]' and shadow ->> 'rule' <> rule) as same_by_another_rule,
+        (select coalesce(jsonb_agg(jsonb_build_object('from_queue', b, 'to_queue', a, 'items', n) order by n desc, b, a), '[]')
+            from (
+                select outcome ->> 'queue' as b, shadow #>> '{outcome,queue}' as a, count(*) as n from said
+                where shadow -> 'differs' ? 'queue' group by 1, 2
+            ) q) as from_to,
+        (select coalesce(jsonb_object_agg(field, n), '{}') from (
+            select d.field, count(*) as n from said, jsonb_array_elements_text(shadow -> 'differs') as d(field) group by 1
+        ) c) as changes,
+        (select coalesce(jsonb_agg(jsonb_build_object('rule', r, 'before', b, 'after', a) order by r), '[]') from (
+            select r, sum(b) as b, sum(a) as a from (
+                select rule as r, count(*) as b, 0 as a from said group by 1
+                union all select shadow ->> 'rule', 0, count(*) from said group by 1
+            ) h group by r
+        ) rules) as rules,
+        (select coalesce(jsonb_agg(jsonb_build_object('rule', r, 'items', n) order by n desc, r), '[]') from (
+            select e.key as r, count(*) as n from said, jsonb_each(shadow -> 'errors') as e group by 1
+        ) x) as erred
+    """
+)
+
+
+async def begin(tx: AsyncConnection, draft: AnyRow, hours: int, why: str, by: str, now: datetime) -> AnyRow:
+    """Runs a draft, as it is written now, beside what is in force. Raises Problem 409 when another runs."""
+    await store.lock_configuration(tx)
+    await tx.execute(_END_EXPIRED, {"now": now})
+    table = store.SHADOW
+    running = (await tx.execute(select(table).where(table.c.ended_at.is_(None)))).one_or_none()
+    if running is not None:
+        told = f"Another runs in the shadow until {running.ends_at:%Y-%m-%d %H:%M} UTC: end it first."
+        raise Problem(409, "Conflict", told, shadow_id=str(running.shadow_id))
+    row: dict[str, Any] = {
+        "shadow_id": uuid4(),
+        "draft_id": draft.draft_id,
+        "draft_revision": draft.revision,
+        "source": draft.source,
+        "why": why,
+        "began_at": now,
+        "began_by": by,
+        "ends_at": now + timedelta(hours=hours),
+    }
+    made = (await tx.execute(insert(table).values(row).returning(table))).one()
+    await _note(tx, made)
+    return made
+
+
+async def get(tx: AsyncConnection, shadow_id: UUID) -> AnyRow:
+    """A shadow. Raises Problem 404."""
+    table = store.SHADOW
+    found = (await tx.execute(select(table).where(table.c.shadow_id == shadow_id))).one_or_none()
+    if found is None:
+        raise not_found("shadow")
+    return found
+
+
+async def end(tx: AsyncConnection, shadow_id: UUID, by: str, now: datetime) -> AnyRow:
+    """Ends it early; what it said stays. Raises Problem 404, 409 when it ended already."""
+    table = store.SHADOW
+    await tx.execute(_END_EXPIRED, {"now": now})
+    ended = await tx.execute(
+        update(table)
+        .where(table.c.shadow_id == shadow_id, table.c.ended_at.is_(None))
+        .values(ended_at=now, ended_by=by)
+        .returning(table)
+    )
+    row = ended.one_or_none()
+    if row is None:
+        raise Problem(
+            409, "Conflict", f"It ended at {(await get(tx, shadow_id)).ended_at:%Y-%m-%d %H:%M} UTC."
+        )
+    await _note(tx, row)
+    return row
+
+
+async def report(tx: AsyncConnection, shadow_id: UUID) -> dict[str, Any]:
+    """Where it decides otherwise than what was in force, in the words of a trial."""
+    row = (await tx.execute(REPORT, {"shadow": str(shadow_id)})).one()
+    found = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's name for a public thing
+    return found | {"elsewhere": sum(way["items"] for way in found["from_to"])}
+
+
+async def _note(tx: AsyncConnection, row: AnyRow) -> None:
+    told = {"draft_id": str(row.draft_id), "ended": row.ended_at is not None}
+    await record(tx, [Change("shadow", str(row.shadow_id), ["operations"], told)])
