@@ -92,6 +92,8 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "PUT /configuration": (Role.OPERATIONS,),
         "POST /configuration/check": (Role.OPERATIONS,),
         "POST /configuration/back": (Role.OPERATIONS,),
+        "GET /configuration/rules": OVERSEERS,
+        "GET /drafts/{draft_id}/warnings": OVERSEERS,
         "GET /configuration/versions": OVERSEERS,
         "GET /configuration/versions/{version}": OVERSEERS,
         "GET /configuration/versions/{version}/difference": OVERSEERS,

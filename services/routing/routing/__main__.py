@@ -63,7 +63,7 @@ async def main() -> None:
                 "surges": partial(tasks.watch_forever, engine, clock.utc_now),
                 "tallies": partial(tasks.settle_forever, engine),
                 "timers": partial(tasks.fire_forever, engine, configurations, clock.utc_now),
-                "trials": partial(tasks.try_forever, engine, clock.utc_now),
+                "trials": partial(tasks.try_forever, engine, clock.utc_now, settings.trials_kept_for),
             },
         )
     )

@@ -13,4 +13,5 @@ class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="ROUTING_", extra="ignore", frozen=True)
 
     http_port: int = 8130
+    trials_kept_for: timedelta = timedelta(days=90)  # from their end; results that a version cites stay
     offer_again_after: timedelta = timedelta(seconds=60)  # to who declined, when nobody else can take it

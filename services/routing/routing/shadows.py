@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.changes import Change, record
-from antiphon.database import AnyRow
+from antiphon.database import AnyRow, mapping
 from antiphon.problems import Problem, not_found
 from routing import store
 
@@ -103,7 +103,7 @@ async def end(tx: AsyncConnection, shadow_id: UUID, by: str, now: datetime) -> A
 async def report(tx: AsyncConnection, shadow_id: UUID) -> dict[str, Any]:
     """Where it decides otherwise than what was in force, in the words of a trial."""
     row = (await tx.execute(REPORT, {"shadow": str(shadow_id)})).one()
-    found = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's name for a public thing
+    found = dict(mapping(row))
     return found | {"elsewhere": sum(way["items"] for way in found["from_to"])}
 
 

@@ -14,6 +14,7 @@ from routing.configurations import Configurations
 
 LOG = logs.get(__name__)
 SETTLE_EVERY_S = 5.0
+FORGET_EVERY = timedelta(hours=1)
 LOOK_ANYWAY_S = 1.0  # a notification can be missed; and a refusal's pause ends without one
 
 
@@ -81,10 +82,15 @@ async def watch_forever(engine: AsyncEngine, clock: Clock) -> None:
             LOG.warning("the look for surges waits", reason=repr(error))
 
 
-async def try_forever(engine: AsyncEngine, clock: Clock) -> None:
-    """Runs trials that wait, one after the other, until cancelled; looks once a second."""
+async def try_forever(engine: AsyncEngine, clock: Clock, kept_for: timedelta) -> None:
+    """Runs trials that wait, one after the other, until cancelled; looks once a second. Old ones are forgotten hourly."""
+    forget_at = clock()
     while True:
         try:
+            if clock() >= forget_at:
+                async with engine.begin() as tx:
+                    await trials.forget(tx, kept_for)
+                forget_at = clock() + FORGET_EVERY
             if not await trials.run_next(engine, clock):
                 await asyncio.sleep(LOOK_ANYWAY_S)
         except Exception as error:

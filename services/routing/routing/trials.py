@@ -10,7 +10,7 @@ import contextlib
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -43,6 +43,11 @@ _TAKE = text(
     )
     returning *
     """
+)
+_OLD = "ended_at < clock_timestamp() - cast(:kept_for as interval)"
+_FORGET_ITEMS = text(f"delete from trial_item where trial_id in (select trial_id from trial where {_OLD})")
+_FORGET = text(
+    f"delete from trial where {_OLD} and trial_id not in (select trial_id from configuration where trial_id is not null)"
 )
 _MINE = "trial_id = :trial_id and attempts = :attempts and state = 'running'"
 _TOUCH = text(
@@ -159,6 +164,13 @@ async def run_next(engine: AsyncEngine, clock: Clock) -> bool:
         else:
             await _end(engine, trial, clock(), state="done", **found)
     return True
+
+
+async def forget(tx: AsyncConnection, kept_for: timedelta) -> int:
+    """Forgets trials that ended so long ago, but the results of those that a version cites. Returns how many."""
+    given = {"kept_for": kept_for}
+    await tx.execute(_FORGET_ITEMS, given)
+    return (await tx.execute(_FORGET, given)).rowcount
 
 
 async def _run(engine: AsyncEngine, trial: AnyRow, clock: Clock) -> dict[str, Any]:

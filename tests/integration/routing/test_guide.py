@@ -67,7 +67,9 @@ class Reader:
         if path.endswith("/trial"):
             assert await trials.run_next(self.door.engine, utc_now)
         found = self.answer.json()
-        self.known |= {name: found[name] for name in ("draft_id", "trial_id") if found.get(name)}
+        found |= found.get("publication") or {}
+        named = ("draft_id", "trial_id", "shadow_id", "publication_id")
+        self.known |= {name: found[name] for name in named if found.get(name)}
 
     def _filled(self, values: dict[str, Any]) -> dict[str, Any]:
         return {

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,7 +16,7 @@ from routing import presence, store, trials
 from routing.domain.deciding import verdict
 from routing.domain.rules import complete
 from tests.conftest import NewDatabase
-from tests.integration.routing.door import Door, case, opened_door
+from tests.integration.routing.door import COUNCIL, Door, case, opened_door
 
 PLANNING = (
     "then: { queue: planning, priority: 40, skills: { planning: 3 } }",
@@ -247,3 +248,53 @@ async def test_pages_of_decisions_are_read_by_their_index_and_miss_none(
         told = "\n".join(str(line[0]) for line in plan)
     assert "decision_at_ix" in told
     assert "Seq Scan on decision" not in told
+
+
+async def test_trials_are_forgotten_after_their_days_but_for_the_result_that_a_version_cites(
+    door: Door,
+) -> None:
+    await door.hear(case(1, "rates"))
+    draft = await door.draft(("{ queue: rates, priority: 40,", "{ queue: rates, priority: 60,"))
+    old, cited, new = [(await door.trial(draft["draft_id"]))["trial_id"] for _ in range(3)]
+    given = {"why": "tried", "trial_id": cited}
+    answer = await door.ask("POST", f"/drafts/{draft['draft_id']}/publish", tag=draft["etag"], json=given)
+    assert answer.status_code == 200
+    async with door.engine.begin() as tx:
+        await tx.execute(
+            text("update trial set ended_at = now() - interval '91 days' where trial_id in (:a, :b)"),
+            {"a": old, "b": cited},
+        )
+        assert await trials.forget(tx, timedelta(days=90)) == 1
+    kept = {str(row.trial_id) for row in await door.rows("select trial_id from trial")}
+    assert kept == {cited, new}
+    items = {str(row.trial_id) for row in await door.rows("select trial_id from trial_item")}
+    assert items == {new}
+
+
+async def test_what_each_rule_in_force_did_is_counted_with_its_errors(door: Door) -> None:
+    errs = "rules:\n  - name: Errs\n    when: interaction.topics[7] == 'x'\n    then: { queue: rates, priority: 1 }\n"
+    await door.hear(case(1, "rates"))
+    await door.load(COUNCIL.replace("rules:\n", errs))
+    await door.hear(
+        case(2, "rates", tone="neutral"),
+        case(3, "rates", tone="neutral"),
+        case(4, "planning", tone="neutral"),
+    )
+    told = (await door.ask("GET", "/configuration/rules")).json()
+    assert told["decisions"] == 3
+    rules = {rule["rule"]: rule for rule in told["rules"]}
+    assert next(iter(rules)) == "Errs"
+    assert (rules["Errs"]["errored"], rules["Errs"]["matched"]) == (3, 0)
+    assert "index" in rules["Errs"]["last_error"]
+    assert (rules["Rates"]["matched"], rules["Rates"]["decided"]) == (2, 2)
+    assert (rules["Everything else"]["matched"], rules["Everything else"]["decided"]) == (3, 0)
+
+
+async def test_a_draft_is_told_which_of_its_rules_never_match(door: Door) -> None:
+    twice = "rules:\n  - name: First\n    when: 'true'\n    then: { queue: rates, priority: 1 }\n"
+    draft = await door.draft(("rules:\n", twice))
+    told = (await door.ask("GET", f"/drafts/{draft['draft_id']}/warnings")).json()
+    assert told["revision"] == 1
+    assert ("First", "always-true") in [(w["rule"], w["kind"]) for w in told["warnings"]]
+    faulty = await door.draft(("queue: rates, priority", "queue: rats, priority"))
+    assert (await door.ask("GET", f"/drafts/{faulty['draft_id']}/warnings")).status_code == 422

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from sqlalchemy import select
@@ -11,7 +12,7 @@ from antiphon.organisation import ConfigurationError, Document
 from antiphon.pages import Page
 from antiphon.problems import Problem, not_found, problems
 from antiphon.web import Words
-from routing import drafts, store
+from routing import drafts, rule_counts, store
 from routing.api.draft_views import Back, Difference, Published, VersionLine, VersionView, version_line
 from routing.api.views import (
     Checked,
@@ -24,8 +25,10 @@ from routing.api.views import (
     Overseer,
     Routing,
     RuleWarningView,
+    Warnings,
 )
 from routing.domain import reach
+from routing.domain.configuration import Configuration as RoutingConfiguration
 from routing.domain.configuration import read
 
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
@@ -37,6 +40,12 @@ YAML_BODY: dict[str, Any] = {
 def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
     """Adds the routes."""
     one_check = asyncio.Lock()
+
+    async def warned(source: str, found: RoutingConfiguration) -> list[RuleWarningView]:
+        # Seconds of a solver, outside the loop; one at a time, so that checks leave the machine to the work.
+        async with one_check:
+            warnings = await asyncio.to_thread(reach.warnings, Document(source), found.rules)
+        return [RuleWarningView(**warning._asdict()) for warning in warnings]
 
     @routes.get("/configuration", tags=["configuration"], responses=problems(404))
     async def get_configuration(who: Overseer, response: Response) -> ConfigurationView:
@@ -95,15 +104,36 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
             found = read(source, "configuration")
         except ConfigurationError as error:
             raise faulty(error) from error
-        # Seconds of a solver, outside the loop; one at a time, so that checks leave the machine to the work.
-        async with one_check:
-            warnings = await asyncio.to_thread(reach.warnings, Document(source), found.rules)
         return Checked(
             rules=len(found.rules),
             queues=len(found.queues),
             agents=len(found.agents),
-            warnings=[RuleWarningView(**warning._asdict()) for warning in warnings],
+            warnings=await warned(source, found),
         )
+
+    @routes.get("/drafts/{draft_id}/warnings", tags=["drafts"], responses=problems(404))
+    async def warn_of_draft(draft_id: UUID, who: Overseer) -> Warnings:
+        """What is odd about a draft's rules: what never matches, contradicts itself, is always true, or is caught by none."""
+        del who
+        async with at.engine.connect() as connection:
+            row = await drafts.draft(connection, draft_id)
+        try:
+            found = read(row.source, "draft")
+        except ConfigurationError as error:
+            raise faulty(error) from error
+        return Warnings(revision=row.revision, warnings=await warned(row.source, found))
+
+    @routes.get("/configuration/rules", tags=["configuration"], responses=problems(404))
+    async def count_rules(
+        who: Overseer,
+        last: Annotated[
+            int, Query(ge=1, le=rule_counts.MOST, description="So many decisions are looked at.")
+        ] = 1000,
+    ) -> rule_counts.RuleCounts:
+        """The rules in force, and what each did lately: how often it was true, decided, and erred."""
+        del who
+        async with at.engine.begin() as tx:
+            return await rule_counts.count(tx, await at.force(tx), last)
 
     @routes.get("/configuration/versions", tags=["configuration"], responses=problems(400))
     async def list_versions(who: Overseer, cursor: Cursor = None, limit: Limit = 50) -> Page[VersionLine]:

@@ -201,6 +201,13 @@ class RuleWarningView(BaseModel):
     column: int
 
 
+class Warnings(BaseModel):
+    """What is odd about the rules of a draft, as it was at this revision."""
+
+    revision: int
+    warnings: list[RuleWarningView]
+
+
 class Checked(BaseModel):
     """A configuration that could be loaded, and what is odd about its rules."""
 
