@@ -283,7 +283,7 @@ async def test_a_configuration_that_changes_agents_tells_which_and_only_those(fl
     assert await floor.told("agent.skills-changed.v1") == await floor.told("agent.capacity-changed.v1") == 0
     await floor.organise(agent("elena", skills={"planning": 3}), agent("farid", capacity=9))
     rows = await floor.rows(
-        "select key, headers, convert_from(value, 'utf8') as value from outbox order by id"
+        "select key, headers, convert_from(value, 'utf8') as value from outbox where topic = 'agents' order by id"
     )
     assert [row.key for row in rows] == ["elena", "farid"]
     assert "agent.skills-changed.v1" in rows[0].headers
