@@ -21,7 +21,8 @@ class ReplyEvent(Event):
     channel: Annotated[str, known(Channel)]
     network: str | None = None
     case_revision: int | None = Field(
-        default=None, description="Of the case once the answer was written: it answers all that was said before."
+        default=None,
+        description="Of the case once the answer was written: it answers all that was said before.",
     )
 
     @property
