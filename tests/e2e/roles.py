@@ -83,6 +83,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "POST /work/{work_item_id}/complete": WORKERS,
         "POST /work/{work_item_id}/transfer": WORKERS,
         "GET /queues": STAFF,
+        "GET /reconciliation": (Role.SUPERVISOR, Role.OPERATIONS, Role.MANAGER),
         "PUT /queues/{queue}/state": (Role.SUPERVISOR, Role.OPERATIONS),
         "GET /live": OVERSEERS,
         "GET /live/changes": OVERSEERS,

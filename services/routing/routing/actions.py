@@ -33,7 +33,9 @@ from routing.domain import rules
 from routing.domain.deciding import Verdict, verdict
 from routing.ledger import Book
 
-_SEEN = ("case_id", "revision", "last_agent", "last_at", "awaiting_since", "answers")
+_SEEN = (
+    "case_id", "revision", "last_agent", "last_at", "awaiting_since", "answers", "awaits", "set_aside", "reference", "customer_id",
+)  # fmt: skip
 
 
 class _Heard:
@@ -62,6 +64,12 @@ class _Heard:
         if last is not None:
             self.book.keep_up(last)
         awaits = _awaits(case)
+        seen |= {
+            "awaits": awaits,
+            "set_aside": None,
+            "reference": case.reference,
+            "customer_id": case.customer.customer_id,
+        }
         found: Verdict | None = None
         if awaits and work is None:
             found = self._queue(case, _newest(event, seen, last))

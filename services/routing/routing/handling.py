@@ -33,7 +33,8 @@ async def complete(
     tx: AsyncConnection, work_item_id: UUID, by: Actor, force: InForce, reason: str, *,
     anyones: bool, now: datetime,
 ) -> Work:  # fmt: skip
-    """Nothing more is to be done for now. Raises Problem 404, 409 when it is not theirs or over."""
+    """Nothing more is to be done for now: it is set aside with that reason. Raises Problem 404, 409 when it is not theirs or over."""
+    await store.lock_case_of(tx, work_item_id)
     work = await locked(tx, work_item_id)
     if work["state"] == WorkState.COMPLETED:
         raise Problem(409, "Conflict", "The work is completed already.")
@@ -44,6 +45,7 @@ async def complete(
     queue = force.configuration.queues.get(work["queue"])
     desk.complete(work, by, reason, queue.wrap_up if queue else None)
     await desk.write(tx)
+    await store.set_aside(tx, work["case_id"], f"{by.kind} {by.id}: {reason}")
     return work
 
 

@@ -35,6 +35,7 @@ from routing.backlog_columns import line_columns, line_indexes
 from routing.clock_tables import clock_tables
 from routing.draft_tables import draft_tables
 from routing.queue_tables import queue_tables, step_columns
+from routing.reconciliation_tables import awaiting_columns, awaiting_index, reconciliation_tables
 
 METADATA = metadata()
 PLUMBING = plumbing_tables(METADATA)
@@ -159,7 +160,10 @@ CASE_SEEN = Table(
     Column("last_at", DateTime(timezone=True)),
     Column("awaiting_since", DateTime(timezone=True)),
     Column("answers", JSONB, nullable=False, server_default="[]"),
+    *awaiting_columns(),
+    awaiting_index(),
 )
+RECONCILIATION, FINDING = reconciliation_tables(METADATA)
 
 # How many work items of a queue stand where (`minute` is the epoch) or came and went in a minute: added up, and not yet.
 TALLY = Table(
@@ -223,6 +227,10 @@ _FREE_WORK = text(
     "select work_item_id from work_item where case_id = any(:ids) and state <> 'completed' "
     "order by work_item_id for update skip locked"
 ).bindparams(_IDS)
+_LOCK_CASE_OF = text(
+    "select 1 from case_seen where case_id = (select case_id from work_item where work_item_id = :item) for update"
+)
+_SET_ASIDE = text("update case_seen set set_aside = :why where case_id = :case_id")
 _LAST = text(
     "select distinct on (case_id) * from work_item where case_id = any(:ids) "
     "order by case_id, state = 'completed', queued_at desc, work_item_id"
@@ -277,6 +285,16 @@ async def lock_cases(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Any
     return found
 
 
+async def lock_case_of(tx: AsyncConnection, work_item_id: UUID) -> None:
+    """Locks what was heard of a work item's case: to be done before its work is locked."""
+    await fetch(tx, _LOCK_CASE_OF, {"item": work_item_id})
+
+
+async def set_aside(tx: AsyncConnection, case_id: UUID, why: str) -> None:
+    """The case may still await an answer, and has no work until it is heard of again: somebody decided so."""
+    await fetch(tx, _SET_ASIDE, {"case_id": case_id, "why": why})
+
+
 async def open_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
     """The open work item of each case, locked."""
     if not case_ids:
@@ -295,6 +313,9 @@ async def free_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID,
     return {
         case_id: row for case_id, row in found.items() if row.state == "completed" or row.work_item_id in mine
     }
+async def every_open_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> Sequence[AnyRow]:
+    """The open work of these cases, locked, also where there is more of it than may be."""
+    return await fetch(tx, _OPEN, {"ids": list(case_ids)})
 
 
 async def last_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:

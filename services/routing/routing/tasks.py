@@ -9,12 +9,13 @@ from antiphon import logs
 from antiphon.clock import Clock
 from antiphon.failures import is_passing
 from antiphon.listen import Listener
-from routing import assignment, store, surges, tallies, timers, trials
+from routing import assignment, reconciliation, store, surges, tallies, timers, trials
 from routing.configurations import Configurations
 
 LOG = logs.get(__name__)
 SETTLE_EVERY_S = 5.0
 FORGET_EVERY = timedelta(hours=1)
+RECONCILE_EVERY_S, ROUND_DONE_S = 1.0, 30.0
 LOOK_ANYWAY_S = 1.0  # a notification can be missed; and a refusal's pause ends without one
 
 
@@ -66,6 +67,20 @@ async def settle_forever(engine: AsyncEngine) -> None:
                 raise
             LOG.warning("tallies wait", reason=repr(error))
         await asyncio.sleep(SETTLE_EVERY_S)
+
+
+async def reconcile_forever(engine: AsyncEngine, configurations: Configurations, clock: Clock) -> None:
+    """Goes round all cases and open work, a part at a time, until cancelled."""
+    while True:
+        ended = True
+        try:
+            async with engine.begin() as tx:
+                _, ended = await reconciliation.round_of(tx, configurations, clock())
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            LOG.warning("the reconciliation waits", reason=repr(error))
+        await asyncio.sleep(ROUND_DONE_S if ended else RECONCILE_EVERY_S)
 
 
 async def watch_forever(engine: AsyncEngine, clock: Clock) -> None:

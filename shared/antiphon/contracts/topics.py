@@ -83,6 +83,7 @@ TOPICS: dict[str, Topic] = {
                 work.WorkRequeued,
                 work.WorkTransferred,
                 work.WorkReprioritised,
+                work.WorkReconciled,
                 work.WorkCompleted,
                 work.SlaStarted,
                 work.SlaPaused,

@@ -149,6 +149,18 @@ class WorkTransferred(WorkEvent):
     note: str | None = None
 
 
+class WorkReconciled(WorkEvent):
+    """The reconciliation found work that stood wrong, and mended it; other events tell the change itself."""
+
+    type: ClassVar[str] = "work.reconciled.v1"
+
+    finding: str = Field(
+        description="What was wrong, e.g. `no-work`: an answer was awaited and nobody was to give it."
+    )
+    detail: str
+    mended: str = Field(description="What was done.")
+
+
 class WorkReprioritised(WorkEvent):
     """A person made the work more or less urgent."""
 

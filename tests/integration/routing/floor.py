@@ -160,6 +160,12 @@ class Floor(Desk):
             row = (await tx.execute(newest.where(store.WORK.c.case_reference == reference))).one()
             return await explain.explain(tx, row, await self.force(tx), self.now)
 
+    async def analyse(self) -> None:
+        """Plans are made by what there is now."""
+        async with self.engine.connect() as connection:
+            raw: Any = (await connection.get_raw_connection()).driver_connection
+            await raw.execute("vacuum analyze")
+
     async def make_due(self, kind: str) -> int:
         """Timers of a kind are due, and fire: how many."""
         async with self.engine.begin() as tx:

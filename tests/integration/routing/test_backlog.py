@@ -65,9 +65,7 @@ async def wait(floor: Floor, kinds: list[Kind], count: int, before: int = 0) -> 
                 "kinds_count": len(kinds),
             },
         )
-    async with floor.engine.connect() as connection:
-        raw: Any = (await connection.get_raw_connection()).driver_connection
-        await raw.execute("vacuum analyze work_item")
+    await floor.analyse()
 
 
 async def test_work_with_a_rare_skill_is_offered_however_much_waits_before_it(floor: Floor) -> None:
@@ -219,7 +217,7 @@ class Cost(NamedTuple):
     rows: int
 
 
-_READ = text(
+ROWS_READ = text(
     "select coalesce(sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)), 0)::int from pg_stat_xact_user_tables"
 )
 
@@ -228,10 +226,10 @@ async def _cost(floor: Floor, verb: Callable[[AsyncConnection], Awaitable[None]]
     """The statements of what is done in a transaction, and the rows that they read."""
     with counted(floor.engine) as statements:
         async with floor.engine.begin() as tx:
-            before, began = await tx.scalar(_READ) or 0, len(statements)
+            before, began = await tx.scalar(ROWS_READ) or 0, len(statements)
             await verb(tx)
             made = len(statements) - began
-            return Cost(made, (await tx.scalar(_READ) or 0) - before)
+            return Cost(made, (await tx.scalar(ROWS_READ) or 0) - before)
 
 
 async def test_with_100_000_waiting_a_decision_an_offer_and_a_pull_cost_at_most_twice_what_they_do_with_1_000(

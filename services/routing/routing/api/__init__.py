@@ -13,6 +13,7 @@ from routing.api import (
     live,
     publications,
     queues,
+    reconciliation,
     shadows,
     trials,
     work,
@@ -26,6 +27,6 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, configurations: 
     """The routes."""
     routes = APIRouter()
     at = Routing(engine, feed, clock, configurations, Live(engine, configurations, clock))
-    for part in (agents, work, desks, queues, live, configuration, drafts, publications, shadows, trials):
+    for part in (agents, work, desks, queues, live, reconciliation, configuration, drafts, publications, shadows, trials):
         part.add(routes, at)
     return routes

@@ -1,0 +1,73 @@
+"""What the reconciliation found, and how far it has come."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from sqlalchemy import func, select, tuple_
+
+from antiphon import pages
+from antiphon.problems import problems
+from routing import reconciliation, store
+from routing.api.views import Cursor, Limit, Overseer, Routing
+
+
+class FindingView(BaseModel):
+    """Work that stood wrong."""
+
+    finding_id: UUID
+    kind: str
+    case_id: UUID
+    work_item_id: UUID | None
+    detail: str
+    mended: str | None = Field(description="What was done; null when nothing could be.")
+    at: datetime
+
+
+class Reconciliation(BaseModel):
+    """The way round all cases that await an answer and all open work, and what was found on it."""
+
+    checked: int = Field(description="Cases of the way that runs.")
+    began_at: datetime | None
+    last_checked: int | None = Field(description="Cases of the last whole way.")
+    last_began_at: datetime | None
+    last_ended_at: datetime | None
+    found: dict[str, int] = Field(description="How many findings of each kind, ever.")
+    not_mended: int
+    items: list[FindingView] = Field(description="Findings, the newest first.")
+    next: str | None = Field(None, description="Give it as `cursor` for the next page; null on the last one.")
+
+
+def add(routes: APIRouter, at: Routing) -> None:
+    """Adds the routes."""
+
+    @routes.get("/reconciliation", tags=["live"], responses=problems(400))
+    async def get_reconciliation(who: Overseer, cursor: Cursor = None, limit: Limit = 50) -> Reconciliation:
+        """Whether every case that awaits an answer has exactly one open work item: what did not, and what was done."""
+        del who
+        f = store.FINDING.c
+        query = select(store.FINDING).order_by(f.at.desc(), f.finding_id.desc())
+        if cursor:
+            since, last = pages.decode_cursor(cursor, (str, str))
+            query = query.where(tuple_(f.at, f.finding_id) < (pages.time(since), pages.uuid(last)))
+        async with at.engine.connect() as connection:
+            stands: dict[str, Any] = await reconciliation.stands(connection) or {}
+            counted = await connection.execute(
+                select(f.kind, func.count().label("n"), func.count(f.mended).label("mended")).group_by(f.kind)
+            )
+            kinds = counted.all()
+            rows = (await connection.execute(query.limit(limit + 1))).all()
+        more = rows[limit - 1] if len(rows) > limit else None
+        return Reconciliation(
+            checked=stands.get("checked", 0),
+            **{
+                name: stands.get(name)
+                for name in ("began_at", "last_checked", "last_began_at", "last_ended_at")
+            },
+            found={row.kind: row.n for row in kinds},
+            not_mended=sum(row.n - row.mended for row in kinds),
+            items=[FindingView.model_validate(row, from_attributes=True) for row in rows[:limit]],
+            next=pages.encode_cursor(more.at.isoformat(), str(more.finding_id)) if more else None,
+        )

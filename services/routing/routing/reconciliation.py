@@ -1,0 +1,226 @@
+"""The reconciliation: goes round all cases that await an answer and all open work, a part at a time, and mends what is wrong.
+
+A round reads so many cases by index, in one statement and without locks. Only what looks wrong is locked, looked at again
+and, if it still is, mended, noted, and told: `work.reconciled`, a change for operations, and `GET /reconciliation`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import bindparam, insert, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon import logs
+from antiphon.changes import Change
+from antiphon.contracts.work import WorkReconciled, WorkState
+from antiphon.database import AnyRow, fetch
+from routing import store
+from routing.configurations import Configurations, InForce
+from routing.desk import OFFER_TIMER, SYSTEM, Desk, Work, as_dict, facts
+from routing.domain.reconciling import Finding, Picture, Piece, Wrong, findings
+from routing.domain.sections.rules import PRIORITY
+
+LOG = logs.get(__name__)
+MOST = 500
+_ONE_ROUND = 0x7265636E  # "recn"
+_BEFORE_ALL = UUID(int=0)
+
+_LOCK = text(f"select pg_try_advisory_xact_lock({_ONE_ROUND}) as mine")
+_SHOWN = f"""
+    select c.case_id, case when s.revision > 0 then s.awaits end as awaits, s.set_aside, w.work_item_id, w.state, w.queue, w.agent_id, a.presence,
+        o.offer_id, o.agent_id as offered_to, o.expires_at, t.subject is not null as timed
+    from c left join case_seen s on s.case_id = c.case_id
+    left join work_item w on w.case_id = c.case_id and w.state <> 'completed'
+    left join agent a on a.agent_id = w.agent_id
+    left join offer o on o.work_item_id = w.work_item_id and o.result is null
+    left join timer t on t.kind = '{OFFER_TIMER}' and t.subject = o.offer_id
+"""
+WALK = text(
+    f"""
+    with c as materialized (
+        select case_id from (
+            (select case_id from case_seen where awaits and case_id > :after order by case_id limit :most)
+            union
+            (select case_id from work_item where state <> 'completed' and case_id > :after order by case_id limit :most)
+        ) u order by case_id limit :most
+    )
+    {_SHOWN} order by c.case_id
+    """
+).bindparams(bindparam("after", type_=PG_UUID(as_uuid=True)))
+_AGAIN = text(f"with c as (select unnest(:ids) as case_id) {_SHOWN} order by c.case_id").bindparams(
+    bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
+)
+
+
+async def round_of(
+    tx: AsyncConnection, configurations: Configurations, now: datetime, most: int = MOST
+) -> tuple[int, bool]:
+    """One part of the way round: how many cases it looked at, and whether the way is at its end."""
+    (row,) = await fetch(tx, _LOCK, {})
+    if not row.mine:
+        return 0, True  # another replica is at it
+    force = await configurations.in_force(tx)
+    place = await _place(tx, now)
+    rows = await fetch(tx, WALK, {"after": place["after"], "most": most})
+    cases = pictures(rows)
+    wrong = [case.case_id for case in cases if _wrong(case, force)]
+    if wrong:
+        await _mend(tx, wrong, force, now)
+    ended = len(cases) < most
+    place["checked"] += len(cases)
+    if ended:
+        place |= {"last_began_at": place["began_at"], "last_ended_at": now, "last_checked": place["checked"]}
+        place |= {"after": _BEFORE_ALL, "began_at": now, "checked": 0}
+    else:
+        place["after"] = cases[-1].case_id
+    await store.upsert(tx, store.RECONCILIATION, [place])
+    return len(cases), ended
+
+
+async def _place(tx: AsyncConnection, now: datetime) -> dict[str, Any]:
+    row = (await tx.execute(select(store.RECONCILIATION))).one_or_none()
+    if row is not None:
+        return as_dict(row)
+    never: dict[str, Any] = dict.fromkeys(("last_began_at", "last_ended_at", "last_checked"))
+    return {"id": 1, "after": _BEFORE_ALL, "began_at": now, "checked": 0, **never}
+
+
+def pictures(rows: Sequence[AnyRow]) -> list[Picture]:
+    """Cases with their open work, from rows in the order of cases."""
+    found: list[Picture] = []
+    for row in rows:
+        if not found or found[-1].case_id != row.case_id:
+            found.append(Picture(row.case_id, row.awaits, row.set_aside, []))
+        if row.work_item_id is not None:
+            piece = Piece(
+                row.work_item_id, row.state, row.queue, row.agent_id, row.presence, row.offer_id, row.offered_to, row.timed
+            )  # fmt: skip
+            found[-1] = found[-1]._replace(work=[*found[-1].work, piece])
+    return found
+
+
+def _wrong(case: Picture, force: InForce) -> list[Finding]:
+    return findings(case, force.configuration.queues, force.configuration.agents_by_id)
+
+
+async def _mend(tx: AsyncConnection, case_ids: Sequence[UUID], force: InForce, now: datetime) -> None:
+    """Locks cases and their work, looks again, and mends what is still wrong."""
+    seen = {case_id: as_dict(row) for case_id, row in (await store.lock_cases(tx, case_ids)).items()}
+    open_work = {row.work_item_id: as_dict(row) for row in await store.every_open_work(tx, case_ids)}
+    pending = {
+        row.offer_id: as_dict(row) for row in (await store.pending_offers(tx, list(open_work))).values()
+    }
+    rows = await fetch(tx, _AGAIN, {"ids": list(case_ids)})
+    wrong = [finding for case in pictures(rows) for finding in _wrong(case, force)]
+    lost = [finding.case_id for finding in wrong if finding.kind is Wrong.NO_WORK]
+    last = await store.last_work(tx, lost)
+    mender = _Mender(Desk(now), force, seen, open_work, pending)
+    noted: list[dict[str, Any]] = []
+    for finding in wrong:
+        work, mended = mender.mend(finding, last.get(finding.case_id))
+        noted.append(
+            {
+                "finding_id": uuid4(), "kind": finding.kind.value, "case_id": finding.case_id,
+                "work_item_id": work["work_item_id"] if work else None, "detail": finding.detail, "mended": mended, "at": now,
+            }
+        )  # fmt: skip
+        if work is not None and mended is not None:
+            told = WorkReconciled(
+                work=facts(work), finding=finding.kind.value, detail=finding.detail, mended=mended
+            )
+            mender.desk.tell(told)
+        change = {"finding": finding.kind.value, "detail": finding.detail, "mended": mended}
+        mender.desk.noted.append(
+            Change("finding", str(finding.case_id), ["operations", "supervisors"], change)
+        )
+        LOG.warning("work stood wrong", finding=finding.kind.value, case=str(finding.case_id), mended=mended)
+    await mender.desk.write(tx)
+    await store.upsert(tx, store.CASE_SEEN, mender.heard)
+    if noted:
+        await tx.execute(insert(store.FINDING), noted)
+
+
+class _Mender:
+    """How each kind of finding is mended, on one desk."""
+
+    def __init__(
+        self, desk: Desk, force: InForce, seen: Mapping[UUID, dict[str, Any]], open_work: Mapping[UUID, Work],
+        pending: dict[UUID, dict[str, Any]],
+    ) -> None:  # fmt: skip
+        self.desk = desk
+        self.heard: list[dict[str, Any]] = []
+        self._force = force
+        self._seen = seen
+        self._open = open_work
+        self._pending = pending
+
+    def mend(self, finding: Finding, last: AnyRow | None) -> tuple[Work | None, str | None]:
+        """The work item as it stands now, if there is one, and what was done; None: nothing could be."""
+        if finding.piece is None:
+            return self._queue_anew(finding.case_id, last)
+        work = self._open[finding.piece.work_item_id]
+        return work, self._put_right(finding, finding.piece, work)
+
+    def _put_right(self, finding: Finding, piece: Piece, work: Work) -> str:
+        if finding.kind is Wrong.CASE_UNKNOWN:
+            # Not 0: what is heard of it next looks for its work.
+            known = {"case_id": work["case_id"], "revision": 1, "awaits": True}
+            self.heard.append(
+                known | {"reference": work["case_reference"], "customer_id": work["customer_id"]}
+            )
+            return "the case is known from its work"
+        if finding.kind is Wrong.QUEUE_UNKNOWN:
+            queue = self._force.configuration.fallback
+            self.desk.put(work, queue=queue, **self._force.configuration.queues[queue].ordering)
+            return f"moved to {queue}"
+        if finding.kind is Wrong.TIMER_MISSING and piece.offer_id is not None:
+            self.desk.timers.append(
+                (OFFER_TIMER, piece.offer_id, self._pending[piece.offer_id]["expires_at"])
+            )
+            return "its timer is set"
+        if piece.offer_id is not None and piece.offer_id in self._pending:
+            self.desk.end_offer(self._pending.pop(piece.offer_id), "withdrawn", finding.detail)
+        if finding.kind in {Wrong.SECOND_WORK, Wrong.NOT_ASKED}:
+            self.desk.complete(work, SYSTEM, finding.detail)
+            return "completed"
+        if finding.kind in {Wrong.AGENT_GONE, Wrong.OFFER_MISSING}:
+            self.desk.requeue(work, finding.detail)
+            return "back to its place"
+        return "the offer is withdrawn"
+
+    def _queue_anew(self, case_id: UUID, last: AnyRow | None) -> tuple[Work | None, str | None]:
+        """Work as it was last; where it never was, as much of it as is known."""
+        configuration, now = self._force.configuration, self.desk.now
+        seen = self._seen[case_id]
+        fresh: Work = {
+            "work_item_id": uuid4(), "state": WorkState.QUEUED, "agent_id": None, "attempts": 0, "changed_at": now,
+            "completed_at": None, "hold_until": None,
+        }  # fmt: skip
+        if last is not None:
+            work: Work = as_dict(last) | fresh
+            work.pop("need")
+            if work["queue"] not in configuration.queues:
+                work["queue"] = configuration.fallback
+        elif seen["reference"] is not None and seen["customer_id"] is not None:
+            queue = configuration.fallback
+            work = fresh | {
+                "case_id": case_id, "case_reference": seen["reference"], "customer_id": seen["customer_id"], "channel": "",
+                "subject": None, "queue": queue, "priority": PRIORITY, "skills": {}, "queued_at": now, "due_at": None,
+                "preferred": None, "decision_id": uuid4(), "labels": [], "prefer_skills": {}, "units": 1,
+                **configuration.queues[queue].ordering,
+            }  # fmt: skip
+        else:
+            return None, None
+        self.desk.new_work[work["work_item_id"]] = work
+        self.desk.put(work)
+        return work, f"queued anew in {work['queue']}"
+
+
+async def stands(tx: AsyncConnection) -> dict[str, Any] | None:
+    """How far the way round has come, and when the last was at its end; None before the first."""
+    row = (await tx.execute(select(store.RECONCILIATION))).one_or_none()
+    return as_dict(row) if row else None

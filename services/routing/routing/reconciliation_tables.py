@@ -1,0 +1,63 @@
+"""Tables of the reconciliation: how far it has come, and what it found."""
+
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+
+
+def awaiting_columns() -> list[Column[Any]]:
+    """Of a case that was heard of: whether it awaits an answer, and why nobody is to work on it all the same.
+
+    `reference` and `customer_id` are what a work item is made anew from when all else is lost.
+    """
+    return [
+        Column("awaits", Boolean, nullable=False, server_default=text("false")),
+        Column("set_aside", Text),
+        Column("reference", Text),
+        Column("customer_id", Uuid),
+    ]
+
+
+def awaiting_index() -> Index:
+    """Cases that await an answer."""
+    return Index("case_seen_awaits_ix", "case_id", postgresql_where=text("awaits"))
+
+
+def reconciliation_tables(of: MetaData) -> tuple[Table, Table]:
+    """Adds them: the one row of how far it has come, and the findings."""
+    reconciliation = Table(
+        "reconciliation",
+        of,
+        Column("id", SmallInteger, primary_key=True),
+        Column("after", Uuid, nullable=False),
+        Column("began_at", DateTime(timezone=True), nullable=False),
+        Column("checked", Integer, nullable=False),
+        Column("last_began_at", DateTime(timezone=True)),
+        Column("last_ended_at", DateTime(timezone=True)),
+        Column("last_checked", Integer),
+    )
+    finding = Table(
+        "finding",
+        of,
+        Column("finding_id", Uuid, primary_key=True),
+        Column("kind", Text, nullable=False),
+        Column("case_id", Uuid, nullable=False),
+        Column("work_item_id", Uuid),
+        Column("detail", Text, nullable=False),
+        Column("mended", Text),  # how; null: it could not be
+        Column("at", DateTime(timezone=True), nullable=False),
+        Index("finding_at_ix", text("at desc"), text("finding_id desc")),
+    )
+    return reconciliation, finding
