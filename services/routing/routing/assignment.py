@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.database import AnyRow
-from routing import backlog, handling, openness, staff, store
+from routing import backlog, easing, handling, openness, staff, store
 from routing.configurations import Configurations
 from routing.desk import Desk, Work, as_dict
 from routing.domain.configuration import Configuration
@@ -29,13 +29,14 @@ def candidate(
 ) -> Candidate:
     """An agent as the matching sees them, with those of their queues whose work is `given_out` (None: all).
 
-    While they wrap up they have no room; `now` is None when that is to be over.
+    While they wrap up they have no room, while they ease in few offers; `now` is None when that is to be over.
     """
     free = agent.capacity - row.load
     if now is not None and row.wrap_up_until is not None and row.wrap_up_until > now:
         free = min(free, 0)
     queues = [queue for queue in agent.queues if given_out is None or queue in given_out]
-    return Candidate(agent.id, queues, agent.skills, free, row.load, row.idle_since)
+    offers = easing.left(row, now) if now is not None else easing.ANY
+    return Candidate(agent.id, queues, agent.skills, free, row.load, row.idle_since, offers)
 
 
 async def assign(
@@ -106,9 +107,17 @@ async def _certain(
     for work_item_id, agent_id in pairs:
         agent, row, item = agents.get(agent_id), locked.get(work_item_id), by_id[work_item_id]
         units = taken(item, agent) if agent else 0
-        if agent is not None and row is not None and _same(row, item) and units <= agent.free:
+        if (
+            agent is not None
+            and row is not None
+            and _same(row, item)
+            and units <= agent.free
+            and agent.offers > 0
+        ):
             certain[work_item_id] = agent_id
-            agents[agent_id] = agent._replace(free=agent.free - units, load=agent.load + units)
+            agents[agent_id] = agent._replace(
+                free=agent.free - units, load=agent.load + units, offers=agent.offers - 1
+            )
     if len(certain) < len(pairs):
         await store.wake(tx)
     return certain, {item: as_dict(locked[item]) for item in certain}

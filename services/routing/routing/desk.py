@@ -21,7 +21,7 @@ from antiphon.contracts.work import (
     WorkState,
 )
 from antiphon.database import AnyRow, Writes, mapping
-from routing import staff, store, tallies
+from routing import easing, staff, store, tallies
 from routing.domain.ordering import order_at
 from routing.tallies import LABELLED, STANDING, Tallies
 
@@ -200,6 +200,7 @@ class Desk:
         writes.update(store.CASE_SEEN, self.seen)
         writes.insert(store.WORK, [_row(w) for w in self.new_work.values()])
         writes.insert(store.OFFER, self.new_offers)
+        easing.note(writes, self.new_offers, self.now)
         writes.insert(store.CLOCK, self.new_clocks)
         writes.insert(store.CLOCK_ENTRY, self.clock_entries)
         writes.insert(store.DECISION, self.decisions)

@@ -107,7 +107,10 @@ def _why(
         return presence
     if row.wrap_up_until is not None and row.wrap_up_until > now:
         return f"wraps up until {row.wrap_up_until:%H:%M:%S}"
-    reason = why_not(item, candidate(agent, row, now))
+    stands = candidate(agent, row, now)
+    reason = why_not(item, stands)
+    if reason is None and stands.offers < 1:
+        return f"eases in until {row.ease_until:%H:%M:%S}: offered little at a time after a long absence"
     if reason is None and agent_id in item.refused:
         return "declined it, let it pass or lost it again: others are asked first"
     return reason

@@ -15,7 +15,7 @@ from antiphon.contracts.envelope import encode
 from antiphon.database import Writes, fetch
 from antiphon.organisation import did_you_mean
 from antiphon.problems import Problem
-from routing import staff, store
+from routing import easing, staff, store
 from routing.configurations import Configurations
 from routing.desk import SERVICE, Desk, as_dict
 from routing.domain.configuration import Configuration
@@ -41,8 +41,20 @@ def choosable(configuration: Configuration, presence: str) -> str:
     return presence
 
 
-async def set_presence(tx: AsyncConnection, agent: Agent, presence: str, reason: str, now: datetime) -> None:
-    """Whether work may be offered. Who logs off loses no work: it returns to its place at once."""
+async def set_presence(
+    tx: AsyncConnection, agent: Agent, presence: str, reason: str, now: datetime,
+    configuration: Configuration | None = None,
+) -> None:  # fmt: skip
+    """Whether work may be offered. Who logs off loses no work: it returns to its place at once.
+
+    Who was away for long eases in, where the configuration says so.
+    """
+    before = (await staff.lock(tx, [agent.id])).get(agent.id)
+    policy = configuration.agents_policy.ease_in if configuration else None
+    if configuration is not None and policy is not None and presence != Presence.OFFLINE:
+        here = before is not None and before.presence in configuration.routable
+        if not here and (before is None or now - before.since >= policy.away):
+            await easing.begin(tx, policy, [agent.id], now)
     await set_presences(tx, [agent], presence, reason, now)
 
 

@@ -38,8 +38,9 @@ _LOCK_ALL = text(_LOCK).bindparams(_IDS)
 _LOCK_IDLE = text(f"{_LOCK} skip locked").bindparams(_IDS)
 _AGENTS = text(
     """
-    select a.agent_id, a.presence, a.since, a.idle_since, coalesce(h.load, 0) as load, u.until as wrap_up_until
-    from agent a
+    select a.agent_id, a.presence, a.since, a.idle_since, coalesce(h.load, 0) as load, u.until as wrap_up_until,
+        e.until as ease_until, e.most as ease_most, e.per as ease_per, e.offered as ease_offered
+    from agent a left join ease_in e using (agent_id)
     left join (select agent_id, sum(units) as load from work_item where state in ('offered', 'accepted')
                group by agent_id) h using (agent_id)
     left join wrap_up u using (agent_id)
@@ -47,11 +48,12 @@ _AGENTS = text(
 )
 _AVAILABLE = text(
     """
-    select a.agent_id, a.presence, a.since, a.idle_since, u.until as wrap_up_until, (
+    select a.agent_id, a.presence, a.since, a.idle_since, u.until as wrap_up_until,
+        e.until as ease_until, e.most as ease_most, e.per as ease_per, e.offered as ease_offered, (
         select coalesce(sum(w.units), 0) from work_item w
         where w.agent_id = a.agent_id and w.state in ('offered', 'accepted')
     ) as load
-    from agent a left join wrap_up u using (agent_id) where a.agent_id = any(:ids) and a.presence = any(:routable)
+    from agent a left join wrap_up u using (agent_id) left join ease_in e using (agent_id) where a.agent_id = any(:ids) and a.presence = any(:routable)
     """
 ).bindparams(bindparam("ids", type_=ARRAY(TEXT)), bindparam("routable", type_=ARRAY(TEXT)))
 _LOADS = text(

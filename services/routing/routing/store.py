@@ -34,11 +34,13 @@ from antiphon.database import (
 from routing.backlog_columns import line_columns, line_indexes
 from routing.clock_tables import clock_tables
 from routing.draft_tables import draft_tables
+from routing.ease_in_table import ease_in_table
 from routing.queue_tables import queue_tables, step_columns
 from routing.reconciliation_tables import awaiting_columns, awaiting_index, reconciliation_tables
 
 METADATA = metadata()
 PLUMBING = plumbing_tables(METADATA)
+EASE_IN = ease_in_table(METADATA)
 CONFIGURATION, PUBLICATION, SHADOW, DRAFT, TRIAL, TRIAL_ITEM = draft_tables(METADATA)
 QUEUE_STATE, ESCALATION = queue_tables(METADATA)
 CLOCK, CLOCK_ENTRY, POLICY_CHANGE = clock_tables(METADATA)

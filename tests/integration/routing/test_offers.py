@@ -46,8 +46,8 @@ class Desk:
 
     async def present(self, agent: str, presence: Presence = Presence.AVAILABLE) -> None:
         async with self.engine.begin() as tx:
-            known = (await self.configurations.in_force(tx)).configuration.agents_by_id
-            await presences.set_presence(tx, known[agent], presence, "test", self.now)
+            force = (await self.configurations.in_force(tx)).configuration
+            await presences.set_presence(tx, force.agents_by_id[agent], presence, "test", self.now, force)
 
     async def assign(self) -> int:
         async with self.engine.begin() as tx:

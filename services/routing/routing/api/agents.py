@@ -29,8 +29,9 @@ def add(routes: APIRouter, at: Routing) -> None:
         """
         async with at.engine.begin() as tx:
             agent = await at.agent(tx, who)
-            chosen = presence.choosable((await at.force(tx)).configuration, given.presence)
-            await presence.set_presence(tx, agent, chosen, "set by the agent", at.clock())
+            configuration = (await at.force(tx)).configuration
+            chosen = presence.choosable(configuration, given.presence)
+            await presence.set_presence(tx, agent, chosen, "set by the agent", at.clock(), configuration)
             return agent_view(agent, (await staff.agents(tx)).get(agent.id))
 
     @routes.post("/agents/me/heartbeat", tags=["agents"])
@@ -76,5 +77,7 @@ def add(routes: APIRouter, at: Routing) -> None:
             if agent is None:
                 raise not_found("agent")
             chosen = presence.choosable(configuration, given.presence)
-            await presence.set_presence(tx, agent, chosen, f"set by supervisor {who.subject}", at.clock())
+            await presence.set_presence(
+                tx, agent, chosen, f"set by supervisor {who.subject}", at.clock(), configuration
+            )
             return agent_view(agent, (await staff.agents(tx)).get(agent.id))

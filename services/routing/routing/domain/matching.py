@@ -35,7 +35,7 @@ class Waiting(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """An agent who is available: what they can do and how much they can still take."""
+    """An agent who is available: what they can do, how much they can still take and how many offers they may be made."""
 
     agent_id: str
     queues: Collection[str]
@@ -43,6 +43,7 @@ class Candidate(NamedTuple):
     free: int
     load: int
     idle_since: datetime
+    offers: int = 1_000_000
 
 
 def urgency(item: Waiting) -> tuple[datetime, datetime, UUID]:
@@ -83,6 +84,7 @@ class Floor:
     def __init__(self, agents: Iterable[Candidate]) -> None:
         self._agents = {agent.agent_id: agent for agent in agents}
         self._free = {agent.agent_id: agent.free for agent in self._agents.values()}
+        self._offers = {agent.agent_id: agent.offers for agent in self._agents.values()}
         self._load = {agent.agent_id: agent.load for agent in self._agents.values()}
         self._in_queue: dict[str, list[Candidate]] = {}
         for agent in self._agents.values():
@@ -94,7 +96,7 @@ class Floor:
     def room(self, queues: Collection[str], needs: Mapping[str, int]) -> int:
         """The units that those who can do such work still can take."""
         return sum(
-            self._free[agent.agent_id]
+            min(self._free[agent.agent_id], self._offers[agent.agent_id])
             for agent in self._members(queues)
             if self._free[agent.agent_id] > 0 and _has(agent, needs)
         )
@@ -127,6 +129,7 @@ class Floor:
         """The agent has the item."""
         units = taken(item, agent)
         self._free[agent.agent_id] -= units
+        self._offers[agent.agent_id] -= 1
         self._load[agent.agent_id] += units
 
     def _members(self, queues: Collection[str]) -> Iterable[Candidate]:
@@ -141,7 +144,7 @@ class Floor:
         return self._suited[asked]
 
     def _fits(self, item: Waiting, agent: Candidate) -> bool:
-        return self._free[agent.agent_id] >= taken(item, agent)
+        return self._free[agent.agent_id] >= taken(item, agent) and self._offers[agent.agent_id] > 0
 
     def _rank(self, item: Waiting, agent: Candidate) -> _Rank:
         lacks = sum(agent.skills.get(skill, 0) < level for skill, level in item.prefers.items())
@@ -160,7 +163,7 @@ class Floor:
         while ranked and found is None:
             rank = ranked[0]
             agent = rank[-1]
-            if self._free[agent.agent_id] <= 0:
+            if self._free[agent.agent_id] <= 0 or self._offers[agent.agent_id] <= 0:
                 heappop(ranked)
             elif rank[1] != self._load[agent.agent_id]:  # they got work meanwhile
                 heapreplace(ranked, self._rank(item, agent))

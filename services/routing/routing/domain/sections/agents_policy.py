@@ -38,6 +38,15 @@ class LastAgent(Section):
         return None if too_long else last_agent
 
 
+class EaseIn(Section):
+    """Who was in no routable presence for `away` is offered so many items `per` a time at first, as long as it `lasts`."""
+
+    away: Duration = Field(default=timedelta(hours=8), ge=timedelta(minutes=1), le=timedelta(days=365))
+    offers: int = Field(default=1, ge=1, le=100)
+    per: Duration = Field(default=timedelta(minutes=5), ge=timedelta(seconds=1), le=timedelta(days=1))
+    lasts: Duration = Field(default=timedelta(minutes=30), ge=timedelta(seconds=1), le=timedelta(days=7))
+
+
 class AgentsPolicy(Section):
     """What holds for all agents; a queue may say otherwise where it can."""
 
@@ -47,6 +56,7 @@ class AgentsPolicy(Section):
         default=timedelta(seconds=60), ge=timedelta(seconds=1), le=timedelta(days=1)
     )
     prefer_last_agent: LastAgent = LastAgent()
+    ease_in: EaseIn | None = None
 
 
 def faults(document: Document, channel_units: Mapping[str, int]) -> Iterable[Fault]:

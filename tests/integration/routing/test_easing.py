@@ -1,0 +1,108 @@
+"""An agent back from a long absence gets work at a limited rate, not the whole backlog."""
+
+from datetime import timedelta
+
+import pytest
+
+from antiphon.contracts.agents import Presence
+from antiphon.organisation import ConfigurationError
+from routing.domain.configuration import read
+from tests.conftest import NewDatabase
+from tests.integration.routing.floor import OFFERED, Floor, agent, section, written
+from tests.integration.routing.test_offers import opened
+
+MINUTE = timedelta(minutes=1)
+POLICY = section("agents_policy", {"ease_in": {"away": "8h", "offers": 2, "per": "5m", "lasts": "30m"}})
+
+
+@pytest.fixture
+async def floor(new_database: NewDatabase) -> Floor:
+    made = Floor(await new_database("routing"))
+    await made.organise(POLICY, agent("elena", capacity=50), agent("farid", capacity=50))
+    await made.hear(*(opened(n, made.now, waited=n) for n in range(1, 41)))
+    return made
+
+
+async def work_through(floor: Floor) -> int:
+    """What is offered now, also to who has accepted what they were offered before."""
+    made = 0
+    while some := await floor.assign():
+        made += some
+        await floor.accept_all()
+    return made
+
+
+async def test_who_is_back_is_offered_so_many_in_a_time_until_the_time_of_easing_in_is_over(
+    floor: Floor,
+) -> None:
+    await floor.present("elena")
+    offered = [await work_through(floor)]
+    for _ in range(12):
+        floor.now += 2.5 * MINUTE
+        offered.append(await work_through(floor))
+    assert offered == [2, 0, 2, 0, 2, 0, 2, 0, 2, 0, 2, 0, 28]
+
+
+async def test_why_it_waits_says_that_they_ease_in_and_they_may_ask_for_more(floor: Floor) -> None:
+    await floor.present("elena")
+    await work_through(floor)
+    until = floor.now + 30 * MINUTE
+    why = (await floor.why("C-1"))["waiting_because"]
+    assert f"eases in until {until:%H:%M:%S}" in why
+    assert await floor.take_next("elena") is not None
+
+
+async def test_a_short_absence_neither_begins_nor_ends_easing_in(floor: Floor) -> None:
+    await floor.present("elena")
+    assert await work_through(floor) == 2
+    floor.now += MINUTE
+    await floor.present("elena", Presence.AWAY)
+    await floor.present("elena")
+    assert await work_through(floor) == 0
+    floor.now += 30 * MINUTE
+    assert await work_through(floor) == 38
+    await floor.hear(*(opened(n, floor.now) for n in range(50, 55)))
+    await floor.present("elena", Presence.AWAY)
+    floor.now += timedelta(hours=7)
+    await floor.present("elena")
+    assert await work_through(floor) == 5
+
+
+async def test_others_are_offered_what_who_eases_in_is_not(floor: Floor) -> None:
+    await floor.present("farid")
+    await work_through(floor)
+    floor.now += timedelta(hours=1)
+    await floor.present("elena")
+    assert await work_through(floor) == 38
+    rows = await floor.rows(
+        "select agent_id, count(*) as n from work_item where state <> 'queued' group by 1"
+    )
+    assert {row.agent_id: row.n for row in rows}["farid"] >= 30
+    assert OFFERED not in {row.state for row in (await floor.works()).values()}
+
+
+async def test_who_says_first_that_they_are_away_eases_in_all_the_same(floor: Floor) -> None:
+    await floor.present("elena", Presence.AWAY)
+    floor.now += MINUTE
+    await floor.present("elena")
+    assert await work_through(floor) == 2
+
+
+async def test_without_the_policy_who_is_back_is_offered_all_they_have_room_for(floor: Floor) -> None:
+    await floor.organise(agent("elena", capacity=50))
+    await floor.present("elena")
+    assert await work_through(floor) == 40
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"away": "soon"}, "must be a duration"),
+        ({"offers": 0}, "greater than or equal to 1"),
+        ({"of": 1}, "Extra inputs"),
+    ],
+)
+def test_a_policy_of_easing_in_that_cannot_be_is_told(given: object, told: str) -> None:
+    with pytest.raises(ConfigurationError) as wrong:
+        read(written(section("agents_policy", {"ease_in": given})))
+    assert any(told in fault.message or "ease_in" in fault.message for fault in wrong.value.faults)
