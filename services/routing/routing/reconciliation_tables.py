@@ -17,8 +17,8 @@ from sqlalchemy import (
 )
 
 
-def awaiting_columns() -> list[Column[Any]]:
-    """Of a case that was heard of: whether it awaits an answer, and why nobody is to work on it all the same.
+def awaiting_columns() -> list[Column[Any] | Index]:
+    """Of a case that was heard of: whether it awaits an answer (by index), and why nobody is to work on it all the same.
 
     `reference` and `customer_id` are what a work item is made anew from when all else is lost.
     """
@@ -27,12 +27,8 @@ def awaiting_columns() -> list[Column[Any]]:
         Column("set_aside", Text),
         Column("reference", Text),
         Column("customer_id", Uuid),
+        Index("case_seen_awaits_ix", "case_id", postgresql_where=text("awaits")),
     ]
-
-
-def awaiting_index() -> Index:
-    """Cases that await an answer."""
-    return Index("case_seen_awaits_ix", "case_id", postgresql_where=text("awaits"))
 
 
 def reconciliation_tables(of: MetaData) -> tuple[Table, Table]:

@@ -36,7 +36,7 @@ from routing.clock_tables import clock_tables
 from routing.draft_tables import draft_tables
 from routing.ease_in_table import ease_in_table
 from routing.queue_tables import queue_tables, step_columns
-from routing.reconciliation_tables import awaiting_columns, awaiting_index, reconciliation_tables
+from routing.reconciliation_tables import awaiting_columns, reconciliation_tables
 
 METADATA = metadata()
 PLUMBING = plumbing_tables(METADATA)
@@ -163,7 +163,6 @@ CASE_SEEN = Table(
     Column("awaiting_since", DateTime(timezone=True)),
     Column("answers", JSONB, nullable=False, server_default="[]"),
     *awaiting_columns(),
-    awaiting_index(),
 )
 RECONCILIATION, FINDING = reconciliation_tables(METADATA)
 
@@ -315,6 +314,8 @@ async def free_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID,
     return {
         case_id: row for case_id, row in found.items() if row.state == "completed" or row.work_item_id in mine
     }
+
+
 async def every_open_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> Sequence[AnyRow]:
     """The open work of these cases, locked, also where there is more of it than may be."""
     return await fetch(tx, _OPEN, {"ids": list(case_ids)})

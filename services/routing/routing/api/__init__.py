@@ -27,6 +27,18 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, configurations: 
     """The routes."""
     routes = APIRouter()
     at = Routing(engine, feed, clock, configurations, Live(engine, configurations, clock))
-    for part in (agents, work, desks, queues, live, reconciliation, configuration, drafts, publications, shadows, trials):
+    for part in (
+        agents,
+        work,
+        desks,
+        queues,
+        live,
+        reconciliation,
+        configuration,
+        drafts,
+        publications,
+        shadows,
+        trials,
+    ):
         part.add(routes, at)
     return routes
