@@ -166,7 +166,7 @@ class Floor:
             if self._free[agent.agent_id] <= 0 or self._offers[agent.agent_id] <= 0:
                 heappop(ranked)
             elif rank[1] != self._load[agent.agent_id]:  # they got work meanwhile
-                heapreplace(ranked, self._rank(item, agent))
+                heapreplace(ranked, (rank[0], self._load[agent.agent_id], *rank[2:]))
             elif agent.agent_id in item.refused or not self._fits(item, agent):
                 passed.append(heappop(ranked))
             else:
