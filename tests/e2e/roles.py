@@ -75,6 +75,8 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "POST /offers/{offer_id}/decline": (Role.AGENT,),
         "GET /work": STAFF,
         "GET /work/{work_item_id}": STAFF,
+        "GET /cases/{case_id}/clocks": STAFF,
+        "GET /sla/attainment": OVERSEERS,
         "POST /agents/me/next": (Role.AGENT,),
         "POST /work/{work_item_id}/pick": (Role.AGENT,),
         "POST /work/{work_item_id}/assign": (Role.SUPERVISOR,),

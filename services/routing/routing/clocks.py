@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -178,6 +179,42 @@ _AGAIN_AFTER = timedelta(milliseconds=100)
 _DUE = text(
     "select clock_id, case_id from clock where clock_id = any(:ids) and met_at is null and cancelled_at is null"
 ).bindparams(bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True))))
+
+
+async def catch_up(
+    tx: AsyncConnection, configurations: Configurations, now: datetime, limit: int = 200
+) -> int:
+    """Brings some of the clocks whose policy or calendar a new configuration changed to what it promises; how many."""
+    changed = await fetch(tx, _CHANGED, {})
+    if not changed:
+        return 0
+    (policy,) = changed
+    rows = await fetch(tx, _OF_POLICY, {"policy": policy.policy, "after": policy.after, "limit": limit})
+    desk, force = Desk(now), await configurations.in_force(tx)
+    works = await store.free_work(tx, sorted({row.case_id for row in rows}))
+    book = Book(desk, force, await store.running_clocks(tx, list(works)))
+    for row in works.values():
+        work = as_dict(row)
+        book.keep_up(work)
+        book.tell(work)
+    book.close()
+    await desk.write(tx)
+    # Those from the first that is in other hands on come again.
+    done = list(takewhile(lambda row: row.case_id in works, rows))
+    if len(done) == len(rows) < limit:
+        await fetch(tx, _ALL_DONE, {"policy": policy.policy})
+    elif done:
+        await fetch(tx, _DONE, {"policy": policy.policy, "after": done[-1].clock_id})
+    return len(done)
+
+
+_CHANGED = text("select policy, after from policy_change order by policy limit 1 for update skip locked")
+_OF_POLICY = text(
+    "select clock_id, case_id from clock where policy = :policy and clock_id > :after "
+    "and met_at is null and cancelled_at is null order by clock_id limit :limit"
+)
+_DONE = text("update policy_change set after = :after where policy = :policy")
+_ALL_DONE = text("delete from policy_change where policy = :policy")
 
 
 async def reconsider(

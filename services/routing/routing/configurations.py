@@ -16,7 +16,7 @@ from antiphon.contracts.envelope import encode
 from antiphon.database import AnyRow, fetch
 from routing import staff, store
 from routing.domain.calendar import BusinessCalendar
-from routing.domain.configuration import Configuration, read
+from routing.domain.configuration import Configuration, read, shape
 from routing.domain.deciding import Verdict, verdict
 from routing.domain.rules import Context
 from routing.domain.sharing import shares
@@ -195,6 +195,8 @@ class Configurations:
             await tx.execute(_OVER, {"now": now, "by": by})
         await tell_published(tx, {"version": version, **row}, by, row.get("why"), now)
         await staff.tell_changed(tx, latest.source if latest else None, configuration, now)
+        if latest is not None:
+            await _note_policies(tx, latest.source, configuration, version)
         await store.wake(tx)
         LOG.info("configuration loaded", version=version, by=by)
         return version, True
@@ -211,6 +213,21 @@ async def tell_published(
     await outbox.publish(tx, [encode(event, source=staff.SOURCE, time=now)])
     told = {"by": by, "share": event.share}
     await record(tx, [Change("configuration", str(row["version"]), ["operations"], told)])
+
+
+async def _note_policies(
+    tx: AsyncConnection, before: str, configuration: Configuration, version: int
+) -> None:
+    """Notes the policies whose running clocks are to be recomputed by a new version."""
+    old = shape(before)
+    calendars = {name for name in old.calendars if old.calendars[name] != configuration.calendars.get(name)}
+    changed = [
+        name
+        for name, policy in old.sla_policies.items()
+        if policy != configuration.sla_policies.get(name) or not calendars.isdisjoint(policy.calendars)
+    ]
+    rows = [{"policy": name, "version": version, "after": UUID(int=0)} for name in changed]
+    await store.upsert(tx, store.POLICY_CHANGE, rows)
 
 
 def _digest(source: str) -> str:

@@ -9,7 +9,7 @@ from antiphon import logs
 from antiphon.clock import Clock
 from antiphon.failures import is_passing
 from antiphon.listen import Listener
-from routing import assignment, reconciliation, store, surges, tallies, timers, trials
+from routing import assignment, clocks, reconciliation, store, surges, tallies, timers, trials
 from routing.configurations import Configurations
 
 LOG = logs.get(__name__)
@@ -40,12 +40,14 @@ async def assign_forever(
 
 
 async def fire_forever(engine: AsyncEngine, configurations: Configurations, clock: Clock) -> None:
-    """Fires due timers until cancelled; sleeps until the next is due, at most a second."""
+    """Fires due timers and recomputes clocks that a new configuration changed, until cancelled; sleeps until the next is due, at most a second."""
     while True:
         try:
             async with engine.begin() as tx:
                 fired = await timers.fire(tx, configurations, clock())
-            if not fired:
+            async with engine.begin() as tx:
+                recomputed = await clocks.catch_up(tx, configurations, clock())
+            if not fired and not recomputed:
                 async with engine.connect() as connection:
                     due = await store.next_due(connection)
                 await asyncio.sleep(min(max(due, 0.01), LOOK_ANYWAY_S) if due is not None else LOOK_ANYWAY_S)

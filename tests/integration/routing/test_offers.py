@@ -224,11 +224,11 @@ async def test_an_agent_who_logs_off_loses_no_work(desk: Desk) -> None:
 
 async def test_24_a_clock_that_ran_out_while_nobody_ran_breaches_late_but_once(desk: Desk) -> None:
     await desk.hear(opened(1, desk.now))
-    (clock,) = await desk.rows("select * from clock")
+    (clock,) = await desk.rows("select * from clock where target = 'first-response'")
     desk.now = clock.due_at + timedelta(hours=1)
     await _make_due(desk, "sla-clock")
     assert sorted(await asyncio.gather(desk.fire(), desk.fire())) == [0, 1]
-    (clock,) = await desk.rows("select * from clock")
+    (clock,) = await desk.rows("select * from clock where target = 'first-response'")
     assert clock.breached_at == clock.due_at
     assert len(await desk.rows("select 1 from outbox where headers like '%sla.breached.v1%'")) == 1
 
@@ -239,7 +239,7 @@ async def test_24_a_clock_that_ran_out_while_nobody_ran_breaches_late_but_once(d
 async def test_19_only_a_persons_answer_meets_the_target(desk: Desk, kind: str, met: bool) -> None:
     case = opened(1, desk.now)
     await desk.hear(case, settled(case), answered(case, desk.now, kind))
-    (clock,) = await desk.rows("select * from clock")
+    (clock,) = await desk.rows("select * from clock where target = 'first-response'")
     assert (clock.met_at is not None) == met
     assert (not await desk.rows("select 1 from timer where kind = 'sla-clock'")) == met
 
@@ -248,7 +248,7 @@ async def test_a_case_settled_without_an_answer_stops_its_clock_and_says_so(desk
     case = opened(1, desk.now)
     await desk.hear(case)
     await desk.hear(settled(case, "resolved", "a double"))
-    (clock,) = await desk.rows("select * from clock")
+    (clock,) = await desk.rows("select * from clock where target = 'first-response'")
     assert clock.cancelled_at is not None
     assert await desk.rows("select 1 from outbox where headers like '%sla.cancelled.v1%'")
     assert not await desk.rows("select 1 from timer")
@@ -267,7 +267,7 @@ async def test_an_answer_that_is_heard_before_its_case_stops_the_clock(desk: Des
     case = opened(1, desk.now)
     await desk.hear(answered(case, desk.now))
     await desk.hear(case, settled(case))
-    (clock,) = await desk.rows("select * from clock")
+    (clock,) = await desk.rows("select * from clock where target = 'first-response'")
     assert clock.met_at == desk.now
     assert await desk.rows("select 1 from timer") == []
 

@@ -163,7 +163,7 @@ def test_a_fault_is_told_with_its_line(old: str, new: str, told: str) -> None:
 
 def test_all_faults_are_told_together() -> None:
     spoilt = (
-        council().replace("within: 4h", "within: soon").replace("offer_timeout: 20s", "offer_timeout: 20")
+        council().replace("within: 15m", "within: soon").replace("offer_timeout: 20s", "offer_timeout: 20")
     )
     with pytest.raises(ConfigurationError) as refused:
         read(spoilt)

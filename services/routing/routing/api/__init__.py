@@ -14,6 +14,7 @@ from routing.api import (
     publications,
     queues,
     reconciliation,
+    service_levels,
     shadows,
     trials,
     work,
@@ -39,6 +40,7 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, configurations: 
         publications,
         shadows,
         trials,
+        service_levels,
     ):
         part.add(routes, at)
     return routes

@@ -54,7 +54,7 @@ def add(routes: APIRouter, at: Routing) -> None:
     async def follow(
         who: Reader, last_event_id: Annotated[str | None, Header(max_length=100)] = None
     ) -> EventStream:
-        """Server-sent events `offer`, `offer-ended`, `work`, `presence`, `queue-state`, `agent-unavailable`, `sla-breached`; resumes by Last-Event-ID.
+        """Server-sent events `offer`, `offer-ended`, `work`, `presence`, `queue-state`, `agent-unavailable`, `sla-warned`, `sla-breached`; resumes by Last-Event-ID.
 
         An agent gets their own offers and the work of their queues; others get all.
         """

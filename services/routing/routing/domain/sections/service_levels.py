@@ -94,6 +94,12 @@ class SlaPolicy(_Targets):
     def _in_order(cls, given: list[int]) -> list[int]:
         return sorted(set(given))
 
+    @property
+    def calendars(self) -> set[str]:
+        """The calendars that its targets are counted by."""
+        found = [one.of(kind) for one in (self, *self.targets) for kind in SlaTarget]
+        return {target.calendar for target in found if target is not None}
+
     def of_alarm(self, *, breached: bool) -> Consequence:
         """What happens at a breach, or at a warning."""
         return self.on_breach if breached else self.on_warning
