@@ -227,7 +227,10 @@ async def test_24_a_clock_that_ran_out_while_nobody_ran_breaches_late_but_once(d
     (clock,) = await desk.rows("select * from clock where target = 'first-response'")
     desk.now = clock.due_at + timedelta(hours=1)
     await _make_due(desk, "sla-clock")
-    assert sorted(await asyncio.gather(desk.fire(), desk.fire())) == [0, 1]
+    assert sorted(await asyncio.gather(desk.fire(), desk.fire())) == [
+        0,
+        2,
+    ]  # the clock of the resolution comes again: it has days left
     (clock,) = await desk.rows("select * from clock where target = 'first-response'")
     assert clock.breached_at == clock.due_at
     assert len(await desk.rows("select 1 from outbox where headers like '%sla.breached.v1%'")) == 1
