@@ -4,7 +4,7 @@ Each function is one verb in the transaction that it is given; the number of sta
 of the batch.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -24,13 +24,16 @@ from antiphon.contracts.cases import (
 )
 from antiphon.contracts.interactions import Automation
 from antiphon.contracts.replies import ReplySent
-from antiphon.contracts.work import Decision, WorkQueued, WorkState
-from routing import known, store
+from antiphon.contracts.work import Decision, WorkHeld, WorkQueued, WorkState
+from routing import known, openness, store
 from routing.clocks import Heard, answer, follow
 from routing.configurations import Configurations, InForce
 from routing.desk import HOLD_TIMER, SYSTEM, Desk, Work, as_dict, facts
-from routing.domain import rules
+from routing.domain import escalation, placing, rules
 from routing.domain.deciding import Verdict, verdict
+from routing.domain.openness import Standing
+from routing.domain.placing import Load
+from routing.escalation import OVERFLOW, arrived
 from routing.ledger import Book
 
 _SEEN = (
@@ -50,6 +53,8 @@ class _Heard:
         self.book = Book(desk, force)
         self.offers: dict[UUID, dict[str, Any]] = {}
         self.standing: rules.Context = {}
+        self.standings: Mapping[str, Standing] = {}
+        self.loads: dict[str, Load] = {}
 
     def case(self, event: CaseEvent, at: datetime) -> None:
         """A case as it stands since an instant; news that are older than what was heard change nothing."""
@@ -106,6 +111,7 @@ class _Heard:
             "queue": found.queue,
             "priority": found.priority,
             "skills": found.skills,
+            "overflow": found.overflow,
             "queued_at": since,
             "due_at": None,
             "agent_id": None,
@@ -116,9 +122,9 @@ class _Heard:
             "decision_id": uuid4(),
             "changed_at": desk.now,
             "completed_at": None,
-            "units": force.configuration.units(interaction.channel),
+            "units": force.configuration.units(interaction.channel, found.queue),
             "hold_until": since + holds if holds else None,
-            **force.configuration.queues[found.queue].ordering,
+            **escalation.beginning(force.configuration, force.calendars, found.queue, since),
         }
         if work["hold_until"] is not None and work["hold_until"] > desk.now:
             desk.timers.append((HOLD_TIMER, work["work_item_id"], work["hold_until"]))
@@ -141,15 +147,37 @@ class _Heard:
         return found
 
     def _place(self, work: Work, found: Verdict) -> None:
+        """The work waits where it was meant to, or where it flows over to: then the rule's skills are only better."""
+        to = placing.place(self.force.configuration, self.standings, self.loads, found.queue, found.overflow)
+        waiting = self.loads.get(to.queue, placing.NOBODY)
+        self.loads[to.queue] = waiting._replace(waiting=waiting.waiting + 1)
+        if to.queue != found.queue:
+            configuration, calendars = self.force.configuration, self.force.calendars
+            came = escalation.arrival(work, configuration, calendars, to.queue, self.desk.now)
+            work |= {"queue": to.queue, **came}
+            self.desk.note(work, OVERFLOW, arrived(to, self.force))
         self.desk.new_work[work["work_item_id"]] = work
         self.desk.put(work, due_at=self.book.due(work["case_id"]))
         decision = Decision(
             decision_id=work["decision_id"],
             rule=found.rule,
             rule_set_version=self.force.deciding(work["case_id"])[0],
-            reason=found.reason,
+            reason="; ".join([found.reason, *to.why]),
         )
         self.desk.tell(WorkQueued(work=facts(work), decision=decision))
+        self._hold(work, found.queue)
+
+    def _hold(self, work: Work, meant_for: str) -> None:
+        stands = self.standings[work["queue"]]
+        if not stands.open:
+            words = self.force.configuration.queues[meant_for].outside_hours.acknowledge
+            closed = not self.standings[meant_for].takes
+            told = words if closed else None
+            self.desk.tell(
+                WorkHeld(
+                    work=facts(work), reason=stands.why or "", opens_at=stands.opens_at, acknowledge=told
+                )
+            )
 
     def _complete(self, event: CaseEvent, work: Work) -> None:
         case = event.case
@@ -232,6 +260,8 @@ async def hear(
     heard.offers = {item: as_dict(row) for item, row in (await store.pending_offers(tx, items)).items()}
     if _may_decide(batch, heard.open):
         heard.standing = await known.standing(tx, force, now)
+        heard.standings = await openness.standings(tx, force, now)
+        heard.loads = await openness.loads(tx, force, now)
     for received in batch:
         heard.desk.traceparent = received.envelope.traceparent
         if isinstance(received.event, CaseEvent):

@@ -197,6 +197,7 @@ class Configurations:
         await staff.tell_changed(tx, latest.source if latest else None, configuration, now)
         if latest is not None:
             await _note_policies(tx, latest.source, configuration, version)
+        await store.review_at(tx, now)
         await store.wake(tx)
         LOG.info("configuration loaded", version=version, by=by)
         return version, True

@@ -30,6 +30,8 @@ SYSTEM = Actor(kind=ActorKind.SYSTEM, id=SERVICE)
 OFFER_TIMER, SLA_TIMER = "offer-expiry", "sla-clock"
 # When these pass there may be somebody for work that waits: the assignment looks again.
 WRAP_UP_TIMER, HOLD_TIMER = "wrap-up", "hold"
+STEP_TIMER = "step"
+_WAITS = {WorkState.QUEUED, WorkState.OFFERED}
 
 Work = dict[str, Any]
 
@@ -51,6 +53,8 @@ def facts(work: Mapping[str, Any]) -> WorkFacts:
         agent_id=work["agent_id"],
         attempts=work["attempts"],
         labels=work["labels"],
+        step=work["step"],
+        also_queues=work["also_queues"],
     )
 
 
@@ -96,6 +100,7 @@ class Desk:
     seen: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     wrap_ups: dict[str, datetime] = field(default_factory=dict[str, datetime])
     outgoing: list[Outgoing] = field(default_factory=list[Outgoing])
+    escalations: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     noted: list[Change] = field(default_factory=list[Change])
     tallies: Tallies = field(default_factory=Tallies)
     _placed: set[UUID] = field(default_factory=set[UUID])
@@ -111,7 +116,9 @@ class Desk:
             None if item in self.new_work and item not in self._placed else (work["queue"], work["state"])
         )
         self._placed.add(item)
+        due = work["next_step_at"] if before is not None and before[1] in _WAITS else None
         work.update(changed, changed_at=self.now)
+        self._keep_step(work, due)
         if item not in self.new_work:
             self.work[item] = work
         self._tally(before, (work["queue"], work["state"]))
@@ -122,6 +129,26 @@ class Desk:
         told = {"case_reference": work["case_reference"], "state": work["state"], "queue": work["queue"]}
         self.noted.append(Change("work", str(work["work_item_id"]), audience, told))
         return work
+
+    def _keep_step(self, work: Work, before: datetime | None) -> None:
+        """Only work that waits comes to its next step: when it waits again, the clock has gone on."""
+        due = work["next_step_at"] if work["state"] in _WAITS else None
+        if due is not None and due != before:
+            self.timers.append((STEP_TIMER, work["work_item_id"], due))
+        elif due is None and before is not None:
+            self.timers = [timer for timer in self.timers if timer[:2] != (STEP_TIMER, work["work_item_id"])]
+            self.dropped.append((STEP_TIMER, work["work_item_id"]))
+
+    def note(self, work: Work, kind: str, what: str, step: int | None = None) -> None:
+        """What happened to work that waited long or could not stay: kept with it."""
+        told = {
+            "work_item_id": work["work_item_id"],
+            "kind": kind,
+            "step": step,
+            "what": what,
+            "at": self.now,
+        }
+        self.escalations.append(told)
 
     def _tally(self, before: tuple[str, str] | None, after: tuple[str, str]) -> None:
         minute = self.now.replace(second=0, microsecond=0)
@@ -204,6 +231,7 @@ class Desk:
         writes.insert(store.CLOCK, self.new_clocks)
         writes.insert(store.CLOCK_ENTRY, self.clock_entries)
         writes.insert(store.DECISION, self.decisions)
+        writes.insert(store.ESCALATION, self.escalations)
         staff.set_wrap_ups(writes, self.wrap_ups)
         store.set_timers(writes, self.timers)
         tallies.put(writes, self.tallies)

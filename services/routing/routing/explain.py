@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -15,7 +15,8 @@ from antiphon.database import AnyRow
 from routing import openness, staff, store
 from routing.assignment import candidate
 from routing.configurations import InForce
-from routing.domain.matching import Waiting, why_not
+from routing.domain import escalation
+from routing.domain.matching import Waiting, lacking, why_not
 from routing.domain.openness import Standing
 
 
@@ -62,6 +63,36 @@ class PastOffer(BaseModel):
     reason: str | None
 
 
+WaitingFor = Literal[
+    "hours", "queue", "nobody", "skill", "capacity", "refused", "last-agent", "offer", "soon"
+]
+
+
+class Because(NamedTuple):
+    """What work waits for, and in words."""
+
+    kind: WaitingFor
+    words: str
+
+
+class Escalated(BaseModel):
+    """What happened to the work as it waited or could not stay: a `step` of its queue, an `overflow`, or it was `moved`."""
+
+    kind: str
+    step: int | None
+    what: str
+    at: datetime
+
+
+class Coming(BaseModel):
+    """What comes when, if nobody takes the work: a `step`, the `hours` of its queue, or it is `due`."""
+
+    at: datetime
+    kind: Literal["step", "hours", "due"]
+    step: int | None = None
+    what: str
+
+
 async def explain(connection: AsyncConnection, work: AnyRow, force: InForce, now: datetime) -> dict[str, Any]:
     """The parts of a work item's explanation, as of now."""
     d, o = store.DECISION, store.OFFER
@@ -81,25 +112,39 @@ async def explain(connection: AsyncConnection, work: AnyRow, force: InForce, now
         work.work_item_id, work.queue, work.skills, work.order_at, work.queued_at, refused,
         work.preferred, work.prefer_skills, work.units, work.hold_until, work.also_queues,
     )  # fmt: skip
-    stands = (await openness.standings(connection, force, now)).get(work.queue)
+    everywhere = await openness.standings(connection, force, now)
+    stands, given_out = everywhere.get(work.queue), openness.given_out(everywhere)
+    e = store.ESCALATION
+    passed = await connection.execute(
+        select(e).where(e.c.work_item_id == work.work_item_id).order_by(e.c.escalation_id)
+    )
     candidates = [
-        CandidateView(agent_id=agent.id, name=agent.name, why_not=_why(agent_id, item, force, present, now))
+        CandidateView(
+            agent_id=agent.id, name=agent.name, why_not=_why(agent_id, item, force, present, given_out, now)
+        )
         for agent_id, agent in force.configuration.agents_by_id.items()
-        if work.queue in agent.queues
+        if not {work.queue, *work.also_queues}.isdisjoint(agent.queues)
     ]
+    because = (
+        _not_given_out(work, stands, given_out)
+        or _held(item, work, candidates, now)
+        or _waiting(item, work, candidates, offers, force, now)
+    )
     return {
         "decision": DecisionView.model_validate(decision, from_attributes=True),
         "candidates": candidates,
         "offers": [PastOffer.model_validate(offer, from_attributes=True) for offer in offers],
-        "waiting_because": _not_given_out(work, stands)
-        or _held(item, work, candidates, now)
-        or _waiting_because(work, candidates, offers, force.configuration.presences_by_id, now),
+        "waiting_because": because.words if because else None,
+        "waiting_for": because.kind if because else None,
+        "escalations": [Escalated.model_validate(row, from_attributes=True) for row in passed],
+        "coming": _coming(work, force, stands),
     }
 
 
 def _why(
-    agent_id: str, item: Waiting, force: InForce, present: dict[str, AnyRow], now: datetime
-) -> str | None:
+    agent_id: str, item: Waiting, force: InForce, present: dict[str, AnyRow],
+    given_out: Collection[str], now: datetime,
+) -> str | None:  # fmt: skip
     agent = force.configuration.agents_by_id[agent_id]
     row = present.get(agent_id)
     presence = row.presence if row else Presence.OFFLINE.value
@@ -107,6 +152,8 @@ def _why(
         return presence
     if row.wrap_up_until is not None and row.wrap_up_until > now:
         return f"wraps up until {row.wrap_up_until:%H:%M:%S}"
+    if item.queues.intersection(agent.queues).isdisjoint(given_out):
+        return "their queue is not open"
     stands = candidate(agent, row, now)
     reason = why_not(item, stands)
     if reason is None and stands.offers < 1:
@@ -116,44 +163,81 @@ def _why(
     return reason
 
 
-def _not_given_out(work: AnyRow, stands: Standing | None) -> str | None:
-    return stands.why if stands is not None and work.state == WorkState.QUEUED else None
+def _not_given_out(work: AnyRow, stands: Standing | None, given_out: frozenset[str]) -> Because | None:
+    if work.state != WorkState.QUEUED or not given_out.isdisjoint({work.queue, *work.also_queues}):
+        return None
+    if stands is None:
+        return Because("queue", f"there is no queue {work.queue!r}: it is about to be put into another")
+    return Because("hours" if stands.opens_at is not None else "queue", stands.why or "")
 
 
-def _held(item: Waiting, work: AnyRow, candidates: Sequence[CandidateView], now: datetime) -> str | None:
+def _held(item: Waiting, work: AnyRow, candidates: Sequence[CandidateView], now: datetime) -> Because | None:
     if work.state != WorkState.QUEUED or item.hold_until is None or item.hold_until <= now:
         return None
     for one in candidates:
         why = one.why_not or ""
-        busy = why == "no capacity" or why.startswith("wraps up")
-        if one.agent_id == item.preferred and busy and one.agent_id not in item.refused:
+        if one.agent_id == item.preferred and _busy(why) and one.agent_id not in item.refused:
             told = f"{one.name} answered this customer last and is busy ({one.why_not})"
-            return f"held until {item.hold_until:%H:%M:%S}: {told}; then for anybody"
+            return Because("last-agent", f"held until {item.hold_until:%H:%M:%S}: {told}; then for anybody")
     return None
 
 
-def _waiting_because(
-    work: AnyRow,
-    candidates: Sequence[CandidateView],
-    offers: Sequence[AnyRow],
-    presences: Collection[str],
+def _busy(why: str) -> bool:
+    return why == "no capacity" or why.startswith(("wraps up", "eases in"))
+
+
+def _waiting(
+    item: Waiting, work: AnyRow, candidates: Sequence[CandidateView], offers: Sequence[AnyRow], force: InForce,
     now: datetime,
-) -> str | None:
+) -> Because | None:  # fmt: skip
     if work.state == WorkState.OFFERED:
         pending = [offer for offer in offers if offer.result is None]
-        return (
-            f"offered to {pending[-1].agent_name} until {pending[-1].expires_at:%H:%M:%S}"
-            if pending
-            else None
+        told = (
+            f"offered to {pending[-1].agent_name} until {pending[-1].expires_at:%H:%M:%S}" if pending else ""
         )
-    if work.state != WorkState.QUEUED:
-        return None
+        return Because("offer", told) if told else None
+    return _unoffered(item, work, candidates, force, now) if work.state == WorkState.QUEUED else None
+
+
+def _unoffered(
+    item: Waiting, work: AnyRow, candidates: Sequence[CandidateView], force: InForce, now: datetime
+) -> Because:
+    presences, known = force.configuration.presences_by_id, force.configuration.agents_by_id
     reasons = sorted({c.why_not for c in candidates if c.why_not})
     if not candidates:
-        return "the queue has no agents"
+        return Because("nobody", "the queue has no agents")
+    if all(lacking(item, known[c.agent_id]) for c in candidates):
+        needs = ", ".join(f"{skill} {level}" for skill, level in item.needs.items())
+        return Because("skill", f"no agent of the queue has all that it needs: {needs}")
     if all(c.why_not in presences for c in candidates):
-        return f"nobody of the queue is available ({', '.join(reasons)})"
+        return Because("nobody", f"nobody of the queue is available ({', '.join(reasons)})")
     if all(c.why_not for c in candidates):
-        return f"nobody can take it now: {'; '.join(reasons)}"
+        there = [c.why_not or "" for c in candidates if c.why_not not in presences]
+        busy = "capacity" if any(map(_busy, there)) else "refused"
+        kind = "skill" if all(why.startswith("lacks") for why in there) else busy
+        return Because(kind, f"nobody can take it now: {'; '.join(reasons)}")
     waited = int((now - work.changed_at).total_seconds())
-    return f"it is about to be offered ({waited} s)"
+    return Because("soon", f"it is about to be offered ({waited} s)")
+
+
+def _coming(work: AnyRow, force: InForce, stands: Standing | None) -> list[Coming]:
+    """What happens to work that waits if nobody takes it, the first first."""
+    if work.state not in {WorkState.QUEUED, WorkState.OFFERED}:
+        return []
+    configuration = force.configuration
+    found: list[Coming] = []
+    steps = configuration.queues[work.queue].steps if work.queue in configuration.queues else []
+    for number in range(work.step, len(steps)):
+        at = work.next_step_at
+        if number > work.step:
+            since = work.steps_from or work.queued_at
+            at = escalation.due(configuration, force.calendars, work.queue, number, since)
+        if at is not None:
+            what = escalation.words(steps[number], configuration)
+            found.append(Coming(at=at, kind="step", step=number + 1, what=what))
+    if stands is not None and stands.opens_at is not None:
+        name = configuration.queues[work.queue].name
+        found.append(Coming(at=stands.opens_at, kind="hours", what=f"the hours of {name} begin"))
+    if work.due_at is not None:
+        found.append(Coming(at=work.due_at, kind="due", what="the customer was promised an answer by then"))
+    return sorted(found, key=lambda coming: coming.at)

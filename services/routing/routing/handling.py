@@ -14,6 +14,7 @@ from antiphon.problems import Problem, not_found
 from routing import clocks, staff, store
 from routing.configurations import InForce
 from routing.desk import Desk, Work, as_dict, facts, offer_facts
+from routing.domain.escalation import arrival
 from routing.domain.sections.agents import Agent
 from routing.domain.sections.queues import Queue
 
@@ -66,11 +67,15 @@ async def transfer(
     await withdraw(tx, desk, work, "transferred")
     before = work["queue"]
     changed: dict[str, Any] = {"state": WorkState.QUEUED, "agent_id": None, "hold_until": None}
-    if agent is not None and before not in force.configuration.queues:
-        changed["queue"] = force.configuration.fallback
     if queue is not None:
-        changed |= {"queue": queue, "skills": {}, "prefer_skills": {}}
-        changed |= force.configuration.queues[queue].ordering
+        changed |= {
+            "queue": queue,
+            **arrival(work, force.configuration, force.calendars, queue, now),
+            "prefer_skills": {},
+        }
+    elif before not in force.configuration.queues:
+        home = force.configuration.fallback
+        changed |= {"queue": home, **arrival(work, force.configuration, force.calendars, home, now)}
     desk.put(work, **changed)
     desk.tell(WorkTransferred(work=facts(work), by=by, from_queue=before, note=note))
     if queue is not None:
@@ -110,7 +115,12 @@ async def assign(
     await withdraw(tx, desk, work, "assigned by a supervisor")
     before = work["queue"]
     queue = before if before in force.configuration.queues else force.configuration.fallback
-    desk.put(work, state=WorkState.QUEUED, agent_id=None, hold_until=None, queue=queue)
+    moved = (
+        {}
+        if queue == before
+        else {"queue": queue, **arrival(work, force.configuration, force.calendars, queue, now)}
+    )
+    desk.put(work, state=WorkState.QUEUED, agent_id=None, hold_until=None, **moved)
     desk.tell(WorkTransferred(work=facts(work), by=by, from_queue=before, note=reason))
     give(desk, work, agent, force.configuration.queues[work["queue"]], at_once=True)
     await desk.write(tx)

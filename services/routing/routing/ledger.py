@@ -28,6 +28,7 @@ from routing.configurations import InForce
 from routing.desk import SLA_TIMER, SYSTEM, Desk, Work, as_dict, facts
 from routing.domain import clockwork
 from routing.domain.clockwork import Clock, Entry, Kind, Terms
+from routing.domain.escalation import arrival
 from routing.domain.sections import service_levels
 from routing.domain.sections.service_levels import Consequence
 
@@ -182,9 +183,11 @@ class Book:
         why = f"{held.target}: {entry.cause}"
         if labels := [label for label in then.labels if label not in work["labels"]]:
             self.desk.put(work, labels=[*work["labels"], *labels])
-        if then.queue not in {None, work["queue"]} and work["state"] == WorkState.QUEUED:
+        if then.queue is not None and then.queue != work["queue"] and work["state"] == WorkState.QUEUED:
             before = work["queue"]
-            self.desk.put(work, queue=then.queue, skills={}, prefer_skills={}, hold_until=None)
+            came = arrival(work, self.force.configuration, self.force.calendars, then.queue, self.desk.now)
+            self.desk.put(work, **came | {"queue": then.queue, "hold_until": None})
+            self.desk.note(work, "overflow", why)
             self.desk.tell(WorkTransferred(work=facts(work), by=SYSTEM, from_queue=before, note=why))
         if then.priority is not None and then.priority > work["priority"]:
             previous = work["priority"]

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.work import WorkAccepted, WorkDeclined, WorkOfferTimedOut, WorkState
 from antiphon.problems import Problem, not_found
-from routing import handling, presence, staff, store
+from routing import escalation, handling, presence, staff, store
 from routing.configurations import Configurations, InForce
 from routing.desk import Desk, Work, as_dict, facts, offer_facts
 
@@ -66,6 +66,7 @@ async def decline(
     desk.end_offer(offer, "declined", reason)
     desk.put(work, state=WorkState.QUEUED, agent_id=None)
     desk.tell(WorkDeclined(work=facts(work), offer=offer_facts(offer), reason=reason))
+    await escalation.ask_others(tx, desk, [work], [offer], force)
     await desk.write(tx)
     return work
 
@@ -74,7 +75,7 @@ async def expire(
     tx: AsyncConnection, ids: Sequence[UUID], configurations: Configurations, now: datetime
 ) -> None:
     """Offers that nobody answered: the work goes back to its place, who let too many pass in a row is offered no more."""
-    configuration = (await configurations.in_force(tx)).configuration
+    force = await configurations.in_force(tx)
     asked = await tx.execute(
         text("select distinct agent_id from offer where offer_id = any(:ids) and result is null"),
         {"ids": list(ids)},
@@ -89,7 +90,7 @@ async def expire(
     )
     works = {row.work_item_id: as_dict(row) for row in pending}
     desk = Desk(now)
-    silent: list[str] = []
+    ended: list[dict[str, Any]] = []
     for item, row in (await store.pending_offers(tx, list(works))).items():
         if row.offer_id not in ids:
             continue
@@ -97,7 +98,8 @@ async def expire(
         desk.end_offer(offer, "timed-out")
         desk.put(work, state=WorkState.QUEUED, agent_id=None)
         desk.tell(WorkOfferTimedOut(work=facts(work), offer=offer_facts(offer)))
-        silent.append(offer["agent_id"])
+        ended.append(offer)
+    await escalation.ask_others(tx, desk, works.values(), ended, force)
     await desk.write(tx)
-    if silent:
-        await presence.missed(tx, silent, configuration, now)
+    if ended:
+        await presence.missed(tx, [offer["agent_id"] for offer in ended], force.configuration, now)

@@ -13,10 +13,11 @@ from antiphon.contracts.envelope import encode
 from antiphon.contracts.queues import QueueState, QueueStateChanged
 from antiphon.database import AnyRow, fetch
 from antiphon.problems import not_found
-from routing import store
+from routing import store, tallies
 from routing.configurations import InForce
 from routing.desk import SERVICE
 from routing.domain.openness import SetState, Standing, standing
+from routing.domain.placing import Load
 
 _STATES = text("select * from queue_state")
 
@@ -47,6 +48,18 @@ def given_out(found: Mapping[str, Standing]) -> frozenset[str]:
     return frozenset(key for key, stands in found.items() if stands.open)
 
 
+async def loads(tx: AsyncConnection, force: InForce, now: datetime) -> dict[str, Load]:
+    """How many wait in each queue and how fast they go, from kept counts; nothing is read when no queue has a limit."""
+    if all(queue.limit is None for queue in force.configuration.queues.values()):
+        return {}
+    counts = {(row.queue, row.what): row for row in await tallies.read(tx, now)}
+    found: dict[str, Load] = {}
+    for key in force.configuration.queues:
+        waiting, done = counts.get((key, "queued")), counts.get((key, "completed"))
+        found[key] = Load(waiting.standing if waiting else 0, done.last_60 / 60 if done else 0.0)
+    return found
+
+
 async def put_state(
     tx: AsyncConnection, force: InForce, queue: str, state: QueueState, by: Actor, reason: str, now: datetime
 ) -> SetState:
@@ -72,5 +85,6 @@ async def put_state(
     await record(
         tx, [Change("queue-state", queue, [f"queue:{queue}"], {"state": state.value, "reason": reason})]
     )
+    await store.review_at(tx, now)
     await store.wake(tx)
     return SetState(state.value, now, by.name or by.id, reason)

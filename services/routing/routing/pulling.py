@@ -66,7 +66,7 @@ async def pick(tx: AsyncConnection, force: InForce, agent: Agent, work_item_id: 
     """
     await staff.lock(tx, [agent.id])
     work = await handling.locked(tx, work_item_id)
-    if work["queue"] not in agent.queues:
+    if {work["queue"], *work["also_queues"]}.isdisjoint(agent.queues):
         raise not_found("work item")
     queue = force.configuration.queues.get(work["queue"])
     if queue is None or not queue.may_pick:
@@ -75,9 +75,10 @@ async def pick(tx: AsyncConnection, force: InForce, agent: Agent, work_item_id: 
     if work["state"] != WorkState.QUEUED:
         told = {"state": work["state"], "agent_id": work["agent_id"]}
         raise Problem(409, "Conflict", f"The work does not wait: it is {work['state']}.", **told)
-    stands = (await openness.standings(tx, force, now))[work["queue"]]
-    if not stands.open:
-        raise Problem(409, "Conflict", f"Its work is not given out now: {stands.why}.")
+    stands = await openness.standings(tx, force, now)
+    mine = {work["queue"], *work["also_queues"]}.intersection(agent.queues)
+    if mine.isdisjoint(openness.given_out(stands)):
+        raise Problem(409, "Conflict", f"Its work is not given out now: {stands[min(mine)].why}.")
     me = await _standing(tx, force, agent)
     why = why_not(waiting_of(work), me)
     if why is not None:

@@ -10,7 +10,8 @@ def step_columns() -> list[Column[Any]]:
     """How far a work item has come on its queue's steps.
 
     `step` it has passed, they count from `steps_from`, the next is due `next_step_at`; `steps_of` is the mark of the steps
-    by which that was said. The members of `also_queues` are asked like those of its own.
+    by which that was said. The members of `also_queues` are asked like those of its own;
+    `overflow` is what the rules say of it.
     """
     return [
         Column("step", Integer, nullable=False, server_default="0"),
@@ -18,6 +19,7 @@ def step_columns() -> list[Column[Any]]:
         Column("next_step_at", DateTime(timezone=True)),
         Column("steps_of", Text),
         Column("also_queues", ARRAY(Text), nullable=False, server_default="{}"),
+        Column("overflow", Text),
     ]
 
 

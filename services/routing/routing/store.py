@@ -250,13 +250,22 @@ _PASS = text(
         exists (select 1 from work_item where state = 'queued' and also_queues <> '{}') as widened
     """
 ).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
-ASSIGN = "assign"
+ASSIGN, REVIEW_TIMER = "assign", "review"
+_REVIEW = text(
+    "insert into timer (kind, subject, due_at) values (:kind, '00000000-0000-0000-0000-000000000000', :due) "
+    "on conflict (kind, subject) do update set due_at = least(timer.due_at, excluded.due_at)"
+)
 _WAKE = text(f"select pg_notify('{ASSIGN}', '')")
 
 
 async def wake(tx: AsyncConnection) -> None:
     """Wakes the assignment when this transaction commits."""
     await tx.execute(_WAKE)
+
+
+async def review_at(tx: AsyncConnection, due: datetime) -> None:
+    """Where work waits is looked through then, if not before."""
+    await tx.execute(_REVIEW, {"kind": REVIEW_TIMER, "due": due})
 
 
 async def version(tx: AsyncConnection) -> int | None:

@@ -84,6 +84,8 @@ TOPICS: dict[str, Topic] = {
                 work.WorkTransferred,
                 work.WorkReprioritised,
                 work.WorkReconciled,
+                work.WorkEscalated,
+                work.WorkHeld,
                 work.WorkCompleted,
                 work.SlaStarted,
                 work.SlaPaused,

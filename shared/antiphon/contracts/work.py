@@ -51,6 +51,8 @@ class WorkFacts(Contract):
     agent_id: str | None = None
     attempts: int = Field(default=0, description="Offers made so far.")
     labels: list[str] = Field(default=[], description="What the rules that took part say about it.")
+    step: int = Field(default=0, description="How many steps of its queue it has passed while it waited.")
+    also_queues: list[str] = Field(default=[], description="Whose members are asked, besides its queue's.")
 
 
 class Decision(Contract):
@@ -159,6 +161,27 @@ class WorkReconciled(WorkEvent):
     )
     detail: str
     mended: str = Field(description="What was done.")
+
+
+class WorkEscalated(WorkEvent):
+    """The work waited so long, or was refused by so many, that a step of its queue was taken."""
+
+    type: ClassVar[str] = "work.escalated.v1"
+
+    step: int = Field(ge=1, description="The number of the step, from 1.")
+    what: str = Field(description="What the step does, in words.")
+
+
+class WorkHeld(WorkEvent):
+    """The work came into a queue that gives nothing out now: it is closed, outside its hours, or paused."""
+
+    type: ClassVar[str] = "work.held.v1"
+
+    reason: str
+    opens_at: Instant | None = Field(default=None, description="When its hours begin again.")
+    acknowledge: str | None = Field(
+        default=None, description="What may be said to the customer at once, as the organisation wrote it."
+    )
 
 
 class WorkReprioritised(WorkEvent):

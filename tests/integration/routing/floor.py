@@ -70,6 +70,7 @@ class Floor(Desk):
     async def organise(self, *changed: Changed) -> None:
         async with self.engine.begin() as tx:
             await self.configurations.load(tx, written(*changed), "council.yaml", "test", self.now)
+        await self.fire()  # the review that follows
 
     async def force(self, tx: AsyncConnection) -> InForce:
         return await self.configurations.in_force(tx)

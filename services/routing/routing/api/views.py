@@ -84,6 +84,8 @@ class WorkView(BaseModel):
     due_at: datetime | None
     agent_id: str | None
     attempts: int
+    step: int = Field(description="How many steps of its queue it has passed.")
+    also_queues: list[str] = Field(description="Whose members are asked, besides its queue's.")
     units: Annotated[int | None, BeforeValidator(_units)] = Field(
         description="Units of capacity that it takes; null: all of an agent's."
     )
@@ -105,6 +107,9 @@ class WorkWhole(WorkView):
     decision: explain.DecisionView
     candidates: list[explain.CandidateView]
     waiting_because: str | None = Field(None, description="Why nobody has it yet; null when somebody has.")
+    waiting_for: explain.WaitingFor | None = Field(None, description="The same, as one of a few.")
+    escalations: list[explain.Escalated]
+    coming: list[explain.Coming]
     offers: list[explain.PastOffer]
 
 

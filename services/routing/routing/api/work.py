@@ -90,7 +90,9 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         async with at.engine.connect() as connection:
             if not who.has(Role.SUPERVISOR, Role.OPERATIONS, Role.MANAGER):
                 agent = await at.agent(connection, who)
-                query = query.where(w.queue.in_(agent.queues) | (w.agent_id == agent.id))
+                query = query.where(
+                    w.queue.in_(agent.queues) | w.also_queues.overlap(agent.queues) | (w.agent_id == agent.id)
+                )
             rows = (await connection.execute(query.limit(limit + 1))).all()
         more = rows[limit - 1] if len(rows) > limit else None
         return Page(
@@ -111,7 +113,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
                 raise not_found("work item")
             if not who.has(Role.SUPERVISOR, Role.OPERATIONS, Role.MANAGER):
                 agent = await at.agent(connection, who)
-                if row.queue not in agent.queues and row.agent_id != agent.id:
+                if {row.queue, *row.also_queues}.isdisjoint(agent.queues) and row.agent_id != agent.id:
                     raise not_found("work item")
             told = await explain.explain(connection, row, force, at.clock())
         return WorkWhole(**WorkView.model_validate(row, from_attributes=True).model_dump(), **told)

@@ -1,5 +1,6 @@
 """The organisation's routing sections, checked as a whole: every complaint with its line and column."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -13,10 +14,12 @@ from routing.domain.sections import (
     agents_policy,
     calendars,
     members,
+    overflow,
     presences,
     queues,
     rules,
     service_levels,
+    steps,
 )
 from routing.domain.sections.agents import Agent
 from routing.domain.sections.agents_policy import AgentsPolicy, Units
@@ -90,9 +93,22 @@ class Configuration(Organisation):
         """Where work waits that no rule catches, and work whose queue there is no more: unless named, the first queue."""
         return self.fallback_queue or next(iter(self.queues))
 
-    def units(self, channel: str) -> int:
-        """The units of capacity that work from a channel takes."""
-        return self.channel_units.get(channel, 1)
+    @cached_property
+    def marks(self) -> Mapping[str, str | None]:
+        """By queue, what its steps and the time by which they count are known by; None without steps."""
+        return {key: self._mark(queue) for key, queue in self.queues.items()}
+
+    def _mark(self, queue: Queue) -> str | None:
+        if not queue.steps:
+            return None
+        said = queue.model_dump_json(include={"steps", "hours"})
+        counts = self.calendars[queue.hours].model_dump_json() if queue.hours else ""
+        return hashlib.sha256(f"{said}{counts}".encode()).hexdigest()[:16]
+
+    def units(self, channel: str, queue: str | None = None) -> int:
+        """The units of capacity that work from a channel takes, as its queue says or the channel."""
+        own = self.queues[queue].units if queue in self.queues else None
+        return self.channel_units.get(channel, 1) if own is None else own
 
     def may_decline(self, queue: str) -> bool:
         """Whether offers of a queue may be declined."""
@@ -110,6 +126,8 @@ def read(source: str, name: str = "organisation") -> Configuration:
         *service_levels.faults(document, c.sla_policies, c.calendars, c.queues, c.agents_by_id),
         *queues.faults(document, c.queues, c.sla_policies, c.calendars),
         *unknown(document, ("fallback_queue",), "queue", c.fallback_queue, c.queues),
+        *steps.faults(document, c.queues, c.skills),
+        *overflow.faults(document, c.queues),
         *members.faults(document, c.queues, c.agents_by_id, c.skills),
         *agents.faults(document, c.agents, c.queues, c.skills),
         *rules.faults(document, c.rules, c.queues, c.sla_policies, c.skills, c.agents_by_id, c.calendars),

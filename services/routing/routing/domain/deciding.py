@@ -26,11 +26,12 @@ class Verdict(NamedTuple):
     prefer_skills: dict[str, int]
     prefer_agent: str | None
     rules: list[str]
+    overflow: str | None
 
     @property
     def outcome(self) -> dict[str, Any]:
         """What was decided, without how: what is kept of a decision, and compared when a draft is tried on it."""
-        told = ("rule", "reason", "trace", "rules")
+        told = ("rule", "reason", "trace", "rules", "overflow")
         return {name: value for name, value in self._asdict().items() if name not in told}
 
 
@@ -76,7 +77,7 @@ def settled(configuration: Configuration, places: Sequence[int], trace: list[Out
     return Verdict(
         name, reason, queue, priority if merged.priority is None else merged.priority, merged.skills,
         merged.sla_policy or queues[queue].sla_policy, trace, merged.labels, merged.prefer_skills,
-        merged.prefer_agent, [rule.name for rule in rules],
+        merged.prefer_agent, [rule.name for rule in rules], merged.overflow,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeGuard
 from pydantic import BaseModel
 
 from routing.domain.configuration import Configuration
+from routing.domain.sections.base import shown
 
 # How one of a section is called, where its name less an `s` would not do.
 _CALLED = {
@@ -216,7 +217,7 @@ def _said(value: Any) -> str:  # noqa: PLR0911 - one kind of value a line
     if value is None or isinstance(value, bool):
         return {None: "none", True: "yes", False: "no"}[value]
     if isinstance(value, timedelta):
-        return _duration(value)
+        return shown(value)
     if isinstance(value, str):
         return value if value and " " not in value else repr(value)
     if isinstance(value, BaseModel):
@@ -226,14 +227,6 @@ def _said(value: Any) -> str:  # noqa: PLR0911 - one kind of value a line
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(_said(part) for part in value) or "nothing"
     return str(value)
-
-
-def _duration(value: timedelta) -> str:
-    seconds = int(value.total_seconds())
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds and seconds % size == 0:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
 
 
 def _ordinal(number: int) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush, heapreplace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 _Needs = tuple[tuple[str, int], ...]
@@ -51,7 +51,14 @@ def urgency(item: Waiting) -> tuple[datetime, datetime, UUID]:
     return item.order_at, item.queued_at, item.work_item_id
 
 
-def lacking(item: Waiting, agent: Candidate) -> list[str]:
+class Skilled(Protocol):
+    """Who can do something."""
+
+    @property
+    def skills(self) -> Mapping[str, int]: ...  # noqa: D102
+
+
+def lacking(item: Waiting, agent: Skilled) -> list[str]:
     """The skills, with their level, that the item needs and the agent does not have."""
     return [f"{skill} {level}" for skill, level in item.needs.items() if agent.skills.get(skill, 0) < level]
 
@@ -74,8 +81,8 @@ def why_not(item: Waiting, agent: Candidate) -> str | None:
     return "no capacity" if agent.free < taken(item, agent) else None
 
 
-# What a candidate is chosen by, the least first: preferred skills lacked, load, level, idle since, id.
-_Rank = tuple[int, int, int, datetime, str, Candidate]
+# What a candidate is chosen by, the least first: of another team, preferred skills lacked, load, level, idle since, id.
+_Rank = tuple[bool, int, int, int, datetime, str, Candidate]
 
 
 class Floor:
@@ -91,7 +98,7 @@ class Floor:
             for queue in agent.queues:
                 self._in_queue.setdefault(queue, []).append(agent)
         self._suited: dict[_Asked, dict[str, Candidate]] = {}
-        self._ranked: dict[tuple[_Asked, _Needs], list[_Rank]] = {}
+        self._ranked: dict[tuple[str, _Asked, _Needs], list[_Rank]] = {}
 
     def room(self, queues: Collection[str], needs: Mapping[str, int]) -> int:
         """The units that those who can do such work still can take."""
@@ -149,10 +156,11 @@ class Floor:
     def _rank(self, item: Waiting, agent: Candidate) -> _Rank:
         lacks = sum(agent.skills.get(skill, 0) < level for skill, level in item.prefers.items())
         level = sum(agent.skills.get(skill, 0) for skill in item.needs)
-        return lacks, self._load[agent.agent_id], -level, agent.idle_since, agent.agent_id, agent
+        other = item.queue not in agent.queues
+        return other, lacks, self._load[agent.agent_id], -level, agent.idle_since, agent.agent_id, agent
 
     def _first(self, item: Waiting, suited: Mapping[str, Candidate]) -> Candidate | None:
-        asked = (item.queues, tuple(item.needs.items())), tuple(item.prefers.items())
+        asked = item.queue, (item.queues, tuple(item.needs.items())), tuple(item.prefers.items())
         ranked = self._ranked.get(asked)
         if ranked is None:
             ranked = [self._rank(item, a) for a in suited.values() if self._free[a.agent_id] > 0]
@@ -165,8 +173,8 @@ class Floor:
             agent = rank[-1]
             if self._free[agent.agent_id] <= 0 or self._offers[agent.agent_id] <= 0:
                 heappop(ranked)
-            elif rank[1] != self._load[agent.agent_id]:  # they got work meanwhile
-                heapreplace(ranked, (rank[0], self._load[agent.agent_id], *rank[2:]))
+            elif rank[2] != self._load[agent.agent_id]:  # they got work meanwhile
+                heapreplace(ranked, (*rank[:2], self._load[agent.agent_id], *rank[3:]))
             elif agent.agent_id in item.refused or not self._fits(item, agent):
                 passed.append(heappop(ranked))
             else:

@@ -24,6 +24,15 @@ def duration(text: object) -> timedelta:
         raise ValueError("is longer than can be told") from error
 
 
+def shown(value: timedelta) -> str:
+    """A duration as it is written: `15m`."""
+    seconds = int(value.total_seconds())
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 Level = Annotated[int, Field(ge=1, le=10)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]

@@ -7,10 +7,13 @@ from pydantic import Field
 
 from antiphon.organisation import Document, Fault, Section
 from routing.domain.ordering import HEAD_START, LONGEST_WAIT
+from routing.domain.sections.agents_policy import Units
 from routing.domain.sections.base import Duration, unknown
 from routing.domain.sections.calendars import Calendar
 from routing.domain.sections.members import Members
+from routing.domain.sections.overflow import Limit, Outside, OutsideHours
 from routing.domain.sections.service_levels import SlaPolicy
+from routing.domain.sections.steps import Step
 
 
 class Queue(Section):
@@ -20,6 +23,10 @@ class Queue(Section):
     sla_policy: str
     members: Members = Members()
     hours: str | None = Field(None, description="The calendar in whose open time work is offered; always.")
+    outside_hours: Outside = OutsideHours()
+    limit: Limit | None = None
+    steps: list[Step] = Field(default=[], max_length=20)
+    units: Units | None = Field(None, description="Of capacity that its work takes; as its channel says.")
     offer_timeout: Duration = Field(timedelta(seconds=30), ge=timedelta(seconds=1), le=timedelta(days=1))
     auto_accept: bool = False
     may_decline: bool | None = Field(None, description="As the policy of all agents says when not given.")

@@ -7,6 +7,7 @@ from pydantic import Field
 from antiphon.organisation import Document, Fault, Section
 from routing.domain.rules import Condition, RuleError
 from routing.domain.sections.base import Label, Level, unknown
+from routing.domain.sections.overflow import NEVER
 from routing.domain.sections.queues import Queue
 from routing.domain.sections.service_levels import SlaPolicy
 from routing.domain.standing import unknown as unknown_names
@@ -16,7 +17,10 @@ PRIORITY = 50
 
 
 class Then(Section):
-    """What a rule does with the work. `prefer_skills` and `prefer_agent` are better, not required."""
+    """What a rule does with the work. `prefer_skills` and `prefer_agent` are better, not required.
+
+    `overflow`: the queue to which it goes instead when its own does not take it; `never`, it stays.
+    """
 
     queue: str | None = None
     priority: int | None = Field(default=None, ge=0, le=100)
@@ -24,6 +28,7 @@ class Then(Section):
     prefer_skills: dict[str, Level] = {}
     prefer_agent: str | None = None
     sla_policy: str | None = None
+    overflow: str | None = None
     labels: list[Label] = Field(default=[], max_length=20)
 
 
@@ -62,6 +67,8 @@ def faults(
         yield from unknown(document, (*then, "queue"), "queue", rule.then.queue, queues)
         yield from unknown(document, (*then, "sla_policy"), "SLA policy", rule.then.sla_policy, policies)
         yield from unknown(document, (*then, "prefer_agent"), "agent", rule.then.prefer_agent, agents)
+        if rule.then.overflow != NEVER:
+            yield from unknown(document, (*then, "overflow"), "queue", rule.then.overflow, queues)
         for skill in rule.then.skills:
             yield from unknown(document, (*then, "skills", skill), "skill", skill, skills)
         for skill in rule.then.prefer_skills:

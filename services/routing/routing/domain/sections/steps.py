@@ -1,0 +1,55 @@
+"""Steps: what becomes easier while work waits."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, Self
+
+from pydantic import Field, model_validator
+
+from antiphon.organisation import Document, Fault, Section
+from routing.domain.sections.base import Duration, Level, unknown
+
+
+class Step(Section):
+    """When work has waited `after`, in the open time of its queue: what is asked of agents less, and whom it asks more.
+
+    `lower` asks for less of a skill, `drop` for none of it, needed or preferred, `needs` only for what it names, at most at
+    its level. The members of `add_queue` are asked too. Nothing that work does not need is needed by a step.
+    """
+
+    after: Duration
+    lower: dict[str, Level] = {}
+    drop: list[str] = []
+    needs: dict[str, Level] | None = None
+    add_queue: str | None = None
+    raise_priority: int = Field(0, ge=0, le=100)
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if not (self.lower or self.drop or self.add_queue or self.raise_priority) and self.needs is None:
+            raise ValueError("does nothing: give lower, drop, needs, add_queue or raise_priority")
+        return self
+
+
+class HasSteps(Protocol):
+    """What steps are of."""
+
+    @property
+    def steps(self) -> Sequence[Step]: ...  # noqa: D102
+
+
+def faults(document: Document, queues: Mapping[str, HasSteps], skills: Mapping[str, str]) -> Iterable[Fault]:
+    """Unknown skills and queues, steps out of order, a queue that is added to itself."""
+    for key, queue in queues.items():
+        for place, step in enumerate(queue.steps):
+            path = ("queues", key, "steps", place)
+            for skill in step.lower:
+                yield from unknown(document, (*path, "lower", skill), "skill", skill, skills)
+            for at, skill in enumerate(step.drop):
+                yield from unknown(document, (*path, "drop", at), "skill", skill, skills)
+            for skill in step.needs or {}:
+                yield from unknown(document, (*path, "needs", skill), "skill", skill, skills)
+            yield from unknown(document, (*path, "add_queue"), "queue", step.add_queue, queues)
+            if step.add_queue == key:
+                yield document.fault((*path, "add_queue"), "is the queue itself")
+            if place and step.after <= queue.steps[place - 1].after:
+                yield document.fault((*path, "after"), "must be later than that of the step before")

@@ -1,0 +1,145 @@
+"""The review: work that a new configuration, or a queue that closed, left where it can't stay, is put where it can.
+
+It runs when a configuration came into force, when people set a queue, and when the hours of a queue end.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.database import fetch
+from routing import escalation, openness, staff, store
+from routing.configurations import Configurations, InForce
+from routing.desk import Desk, as_dict
+from routing.domain.placing import Load, Place, place
+
+AT_ONCE = 200  # work items in one transaction; the rest is for the next, at once
+
+_QUEUES = bindparam("queues", type_=ARRAY(TEXT))
+_HOMELESS = text(
+    "select * from work_item where state <> 'completed' and queue <> all(:queues) "
+    "order by work_item_id limit :limit for update"
+).bindparams(_QUEUES)
+_ORPHANED = (
+    "select {what} from work_item where state in ('offered', 'accepted') and agent_id <> all(:agents) "
+    "order by {order} limit :limit"
+)
+_GONE = text(_ORPHANED.format(what="agent_id", order="agent_id")).bindparams(
+    bindparam("agents", type_=ARRAY(TEXT))
+)
+_HELD = text(
+    "select * from work_item where state in ('offered', 'accepted') and agent_id = any(:agents) "
+    "order by work_item_id limit :limit for update"
+).bindparams(bindparam("agents", type_=ARRAY(TEXT)))
+_WAITING = text(
+    """
+    select w.* from unnest(:queues) as q(name) join work_item w on w.queue = q.name
+    where w.state = 'queued' order by w.work_item_id limit :limit for update of w skip locked
+    """
+).bindparams(_QUEUES)
+UNPLANNED = text(
+    """
+    with open as materialized (select work_item_id, queue, steps_of from work_item where state <> 'completed')
+    select w.* from unnest(:queues, :marks) as q(name, mark)
+    join open on open.queue = q.name and open.steps_of is distinct from q.mark
+    join work_item w using (work_item_id)
+    where w.state <> 'completed' order by w.work_item_id limit :limit for update of w
+    """
+).bindparams(_QUEUES, bindparam("marks", type_=ARRAY(TEXT)))
+
+
+async def review(tx: AsyncConnection, configurations: Configurations, now: datetime) -> int:
+    """One part of a review; how much was put elsewhere or planned anew. While there is some, the next part follows."""
+    force = await configurations.in_force(tx)
+    moved = await _agents_gone(tx, force, now)
+    moved += await _queues_gone(tx, force, now)
+    moved += await _queues_closed(tx, force, now)
+    moved += await _planned_anew(tx, force, now)
+    if moved:
+        await store.review_at(tx, now)
+    elif closing := _next_closing(force, now):
+        await store.review_at(tx, closing)
+    return moved
+
+
+async def _agents_gone(tx: AsyncConnection, force: InForce, now: datetime) -> int:
+    given = {"agents": list(force.configuration.agents_by_id), "limit": AT_ONCE}
+    gone = sorted({row.agent_id for row in await fetch(tx, _GONE, given)})
+    if not gone:
+        return 0
+    await staff.lock(tx, gone)
+    works = [as_dict(row) for row in await fetch(tx, _HELD, {"agents": gone, "limit": AT_ONCE})]
+    desk = Desk(now)
+    for row in (await store.pending_offers(tx, [work["work_item_id"] for work in works])).values():
+        desk.end_offer(as_dict(row), "withdrawn", "no longer an agent")
+    for work in works:
+        desk.requeue(work, f"{work['agent_id']} is no longer an agent")
+    await desk.write(tx)
+    return len(works)
+
+
+async def _queues_gone(tx: AsyncConnection, force: InForce, now: datetime) -> int:
+    configuration = force.configuration
+    given = {"queues": list(configuration.queues), "limit": AT_ONCE}
+    works = [as_dict(row) for row in await fetch(tx, _HOMELESS, given)]
+    desk = Desk(now)
+    for work in works:
+        why = f"there is no queue {work['queue']!r} any more"
+        escalation.move(desk, work, force, Place(configuration.fallback, [why]), escalation.MOVED)
+    await desk.write(tx)
+    return len(works)
+
+
+async def _queues_closed(tx: AsyncConnection, force: InForce, now: datetime) -> int:
+    configuration = force.configuration
+    stands = await openness.standings(tx, force, now)
+    closed = [
+        key
+        for key, queue in configuration.queues.items()
+        if not stands[key].takes and queue.outside_hours.overflow is not None
+    ]
+    if not closed:
+        return 0
+    loads = await openness.loads(tx, force, now)
+    leaving = [key for key in closed if place(configuration, stands, loads, key, None).queue != key]
+    # What a rule keeps here, or sends elsewhere, is looked at by itself.
+    found = await fetch(tx, _WAITING, {"queues": leaving, "limit": AT_ONCE}) if leaving else []
+    desk = Desk(now)
+    moved = 0
+    for work in map(as_dict, found):
+        to = place(configuration, stands, loads, work["queue"], work["overflow"])
+        if to.queue != work["queue"]:
+            moved += 1
+            waiting = loads.get(to.queue, Load(0, 0.0))
+            loads[to.queue] = waiting._replace(waiting=waiting.waiting + 1)
+            escalation.move(desk, work, force, to, escalation.OVERFLOW)
+    await desk.write(tx)
+    return moved
+
+
+async def _planned_anew(tx: AsyncConnection, force: InForce, now: datetime) -> int:
+    marks = force.configuration.marks
+    given = {"queues": list(marks), "marks": list(marks.values()), "limit": AT_ONCE}
+    works = [as_dict(row) for row in await fetch(tx, UNPLANNED, given)]
+    desk = Desk(now)
+    for work in works:
+        escalation.plan(desk, work, force)
+    await desk.write(tx)
+    return len(works)
+
+
+def _next_closing(force: InForce, now: datetime) -> datetime | None:
+    """When the next queue closes whose work goes elsewhere then."""
+    moments: list[datetime] = []
+    for queue in force.configuration.queues.values():
+        if queue.hours is None or queue.outside_hours.overflow is None:
+            continue
+        calendar = force.calendars[queue.hours]
+        change = calendar.next_change(now)
+        if change is not None and not calendar.is_open(now):
+            change = calendar.next_change(change)
+        if change is not None:
+            moments.append(change)
+    return max(min(moments), now + timedelta(seconds=1)) if moments else None

@@ -1,0 +1,109 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from antiphon.organisation import ConfigurationError
+from routing.domain.configuration import Configuration, read
+from routing.domain.openness import OPEN, Standing
+from routing.domain.placing import Load, place
+from tests.integration.routing.floor import Changed, Json, queue, written
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+NAMES = ("rates", "roads", "planning", "front-desk", "social-care")
+
+
+def closed(name: str, hours: int | None = None) -> Standing:
+    opens = NOON + timedelta(hours=hours) if hours else None
+    return Standing(open=False, takes=False, why=f"{name} is closed", opens_at=opens)
+
+
+def chain(**limits: Any) -> Configuration:
+    """Rates overflows to Roads, that to Planning, when they are closed or full."""
+    return read(
+        written(
+            queue("rates", outside_hours={"overflow": "roads"}, limit={"waiting": 3, "overflow": "roads"} | limits),
+            queue("roads", outside_hours={"overflow": "planning"}, limit={"wait": "30m", "overflow": "planning"}),
+        )
+    )  # fmt: skip
+
+
+PAUSED = Standing(open=False, takes=True, why="paused")
+
+
+@pytest.mark.parametrize(
+    ("stands", "loads", "override", "queue_", "why"),
+    [
+        ({}, {}, None, "rates", []),
+        ({}, {"rates": Load(2, 1)}, None, "rates", []),
+        ({}, {"rates": Load(3, 1)}, None, "roads", ["Rates is full: 3 wait"]),
+        ({"rates": PAUSED}, {}, None, "rates", []),
+        ({"rates": closed("Rates")}, {}, None, "roads", ["Rates is closed"]),
+        ({"rates": closed("Rates")}, {"roads": Load(31, 1)}, None, "planning",
+         ["Rates is closed", "Roads is full: a wait of 31m is to be expected"]),
+        ({"rates": closed("Rates")}, {"roads": Load(31, 0)}, None, "roads", ["Rates is closed"]),
+        ({"rates": closed("Rates"), "roads": closed("Roads")}, {}, None, "planning", ["Rates is closed", "Roads is closed"]),
+        # Nobody takes it: the first that is only full, else the first to open, else where it was meant to go.
+        ({"rates": closed("Rates"), "planning": closed("Planning")}, {"roads": Load(99, 1)}, None, "roads",
+         ["Rates is closed", "Roads is full: a wait of 99m is to be expected", "Planning is closed"]),
+        ({"rates": closed("R", 9), "roads": closed("O", 3), "planning": closed("P", 5)}, {}, None, "roads", ["R is closed", "O is closed", "P is closed"]),
+        ({"rates": closed("R"), "roads": closed("O"), "planning": closed("P")}, {}, None, "rates", []),
+        # What the rule says of overflow.
+        ({"rates": closed("Rates")}, {"rates": Load(9, 1)}, "never", "rates", []),
+        ({"rates": closed("Rates")}, {}, "front-desk", "front-desk", ["Rates is closed"]),
+        ({}, {}, "front-desk", "rates", []),
+    ],
+)  # fmt: skip
+def test_12_overflow_goes_to_the_first_that_takes_it(
+    stands: dict[str, Standing], loads: dict[str, Load], override: str | None, queue_: str, why: list[str]
+) -> None:
+    found = place(chain(), dict.fromkeys(NAMES, OPEN) | stands, loads, "rates", override)
+    assert found == (queue_, why)
+
+
+def test_a_circle_that_a_rule_makes_ends() -> None:
+    stands = dict.fromkeys(NAMES, OPEN) | {
+        "rates": closed("Rates"),
+        "roads": closed("Roads"),
+        "planning": closed("Planning"),
+    }
+    assert place(chain(), stands, {}, "roads", "rates").queue == "roads"
+
+
+CIRCLE = "work would flow in a circle: "
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ([queue("rates", outside_hours={"overflow": "roads"}), queue("roads", outside_hours={"overflow": "rates"})],
+         [("queues.rates.outside_hours.overflow", CIRCLE + "rates → roads → rates")]),
+        ([queue("rates", outside_hours={"overflow": "roads"}), queue("roads", limit={"waiting": 3, "overflow": "planning"}),
+          queue("planning", limit={"wait": "3m", "overflow": "rates"})],
+         [("queues.rates.outside_hours.overflow", CIRCLE + "rates → roads → planning → rates")]),
+        ([queue("rates", limit={"waiting": 3, "overflow": "rates"})],
+         [("queues.rates.limit.overflow", CIRCLE + "rates → rates")]),
+        ([queue("rates", outside_hours={"overflow": "roads"}), queue("planning", outside_hours={"overflow": "roads"}, limit={"waiting": 1, "overflow": "roads"})], []),
+        ([queue("rates", limit={"overflow": "roads"})], [("queues.rates.limit", "limits nothing: give waiting or wait")]),
+        ([queue("rates", outside_hours={"overflow": "rods"})],
+         [("queues.rates.outside_hours.overflow", "unknown queue 'rods', did you mean 'roads'?")]),
+        ([queue("rates", outside_hours="hold"), queue("roads", outside_hours={"acknowledge": "Thank you."})], []),
+    ],
+)  # fmt: skip
+def test_12_work_that_would_flow_in_a_circle_is_refused_when_it_is_written(
+    changes: list[Changed], told: list[tuple[str, str]]
+) -> None:
+    try:
+        read(written(*changes))
+        found = []
+    except ConfigurationError as error:
+        found = [(fault.path, fault.message) for fault in error.faults]
+    assert found == told
+
+
+def test_a_rule_that_names_an_unknown_queue_for_overflow_is_refused() -> None:
+    def change(organisation: Json) -> None:
+        organisation["rules"][0]["then"]["overflow"] = "nevr"
+
+    with pytest.raises(ConfigurationError, match="unknown queue 'nevr'"):
+        read(written(change))

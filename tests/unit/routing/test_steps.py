@@ -1,0 +1,140 @@
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from antiphon.organisation import ConfigurationError
+from routing.domain import escalation
+from routing.domain.calendar import BusinessCalendar
+from routing.domain.configuration import Configuration, read
+from routing.domain.escalation import Need
+from routing.domain.sections.steps import Step
+from tests.integration.routing.floor import Json, agent, queue, section, written
+
+SKILLS = {"german": "Speaks German", "product": "Knows the product", "tone": "Finds the tone"}
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+levels = st.dictionaries(st.sampled_from(sorted(SKILLS)), st.integers(1, 10))
+steps = st.builds(
+    Step.model_construct,
+    after=st.just(timedelta(minutes=1)),
+    lower=levels,
+    drop=st.lists(st.sampled_from(sorted(SKILLS))),
+    needs=st.none() | levels,
+    add_queue=st.sampled_from([None, "rates", "roads"]),
+    raise_priority=st.integers(0, 100),
+)
+needs = st.builds(
+    Need, levels, levels, st.lists(st.sampled_from(["roads", "planning"]), unique=True), st.integers(0, 100)
+)
+
+
+def with_skills(organisation: Json) -> None:
+    organisation["skills"] |= SKILLS
+
+
+def configured(*given_steps: Json, **more: Any) -> Configuration:
+    return read(written(with_skills, queue("planning", steps=list(given_steps), **more)))
+
+
+@given(steps, needs)
+def test_a_step_never_asks_for_more_of_fewer_or_less_urgently(step: Step, before: Need) -> None:
+    after = escalation.taken(step, before)
+    for was, now in ((before.skills, after.skills), (before.prefer_skills, after.prefer_skills)):
+        assert all(skill in was and level <= was[skill] for skill, level in now.items())
+    assert set(after.also_queues) >= set(before.also_queues)
+    assert before.priority <= after.priority <= 100
+    assert escalation.taken(step, after)._replace(priority=0) == after._replace(priority=0)
+
+
+@pytest.mark.parametrize(
+    ("step", "skills", "prefers"),
+    [
+        ({"lower": {"german": 3}}, {"german": 3, "product": 2}, {"tone": 5}),
+        ({"lower": {"german": 9}}, {"german": 4, "product": 2}, {"tone": 5}),
+        ({"lower": {"tone": 1}}, {"german": 4, "product": 2}, {"tone": 1}),
+        ({"drop": ["tone"]}, {"german": 4, "product": 2}, {}),
+        ({"drop": ["german"]}, {"product": 2}, {"tone": 5}),
+        ({"needs": {"german": 3, "tone": 2}}, {"german": 3}, {"tone": 5}),
+        ({"needs": {}}, {}, {"tone": 5}),
+    ],
+)
+def test_what_a_step_does_to_skills(step: Json, skills: Json, prefers: Json) -> None:
+    before = Need({"german": 4, "product": 2}, {"tone": 5}, [], 50)
+    found = escalation.taken(Step.model_validate({"after": "1m"} | step), before)
+    assert (found.skills, found.prefer_skills, found.also_queues, found.priority) == (skills, prefers, [], 50)
+
+
+def test_steps_count_the_open_time_of_their_queue() -> None:
+    found = configured({"after": "2h", "drop": ["german"]}, hours="office")
+    spans = {day: [(time(9), time(12)), (time(13), time(18))] for day in range(5)}
+    office = BusinessCalendar("UTC", spans)
+    since = datetime(2026, 3, 2, 17, tzinfo=UTC)
+    assert escalation.due(found, {"office": office}, "planning", 0, since) == since.replace(day=3, hour=10)
+    never = BusinessCalendar("UTC", {})
+    assert escalation.due(found, {"office": never}, "planning", 0, since) is None
+
+
+def test_without_hours_steps_count_all_time_and_after_the_last_there_is_none() -> None:
+    found = configured({"after": "2h", "drop": ["german"]})
+    due = [escalation.due(found, {}, "planning", passed, NOON) for passed in (0, 1)]
+    assert due == [NOON + timedelta(hours=2), None]
+
+
+def test_steps_are_said_in_words() -> None:
+    found = configured(
+        {"after": "5m", "lower": {"german": 3}, "drop": ["tone"], "add_queue": "roads", "raise_priority": 10}
+    )
+    assert escalation.words(found.queues["planning"].steps[0], found) == (
+        "after 5m: german 3 will do; tone is no longer asked for; Roads is asked too; priority 10 higher"
+    )
+
+
+def test_a_queue_is_known_by_its_steps_and_by_the_time_that_they_count() -> None:
+    plain = configured({"after": "5m", "drop": ["german"]})
+    same = configured({"after": "300s", "drop": ["german"]}, offer_timeout="7m")
+    later = configured({"after": "6m", "drop": ["german"]})
+    office = configured({"after": "5m", "drop": ["german"]}, hours="office")
+    marks = [one.marks["planning"] for one in (plain, same, later, office)]
+    assert marks[0] == marks[1]
+    assert len(set(marks)) == 3
+    assert plain.marks["rates"] is None
+
+
+@pytest.mark.parametrize(
+    ("given_steps", "told"),
+    [
+        ([{"after": "5m"}], "does nothing"),
+        ([{"after": "5m", "lower": {"german": 11}}], "less than or equal to 10"),
+        ([{"after": "5m", "lower": {"germn": 3}}], "unknown skill 'germn', did you mean 'german'?"),
+        ([{"after": "5m", "drop": ["germn"]}], "unknown skill 'germn', did you mean 'german'?"),
+        ([{"after": "5m", "needs": {"germn": 3}}], "unknown skill 'germn', did you mean 'german'?"),
+        ([{"after": "5m", "add_queue": "rods"}], "unknown queue 'rods', did you mean 'roads'?"),
+        ([{"after": "5m", "add_queue": "planning"}], "is the queue itself"),
+        ([{"after": "5m", "drop": ["tone"]}, {"after": "5m", "drop": ["german"]}], "must be later"),
+        ([{"after": "soon", "drop": ["tone"]}], "must be a duration"),
+    ],
+)
+def test_steps_are_checked_with_their_place(given_steps: list[Json], told: str) -> None:
+    with pytest.raises(ConfigurationError) as wrong:
+        configured(*given_steps)
+    assert any(
+        told in fault.message and fault.path.startswith("queues.planning.steps")
+        for fault in wrong.value.faults
+    )
+
+
+def test_units_are_those_of_the_queue_then_those_of_the_channel() -> None:
+    found = read(
+        written(
+            queue("social-care", units=2),
+            section("channel_units", {"social": 1, "phone": "all"}),
+            agent("grace", capacity=4),
+        )
+    )
+    assert (
+        found.units("social", "social-care"),
+        found.units("social", "rates"),
+        found.units("email", "rates"),
+    ) == (2, 1, 1)
