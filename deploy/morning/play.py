@@ -13,7 +13,7 @@ from antiphon import organisation
 from antiphon.access import Role
 from antiphon.clock import utc_now
 from antiphon.text import shorten
-from deploy.morning import story
+from deploy.morning import promises, story
 from deploy.morning.customers import DIRECT, Customers, until
 from deploy.morning.desk import Answered, Desk
 from deploy.morning.story import Message, Story
@@ -47,11 +47,14 @@ async def play(stack: Stack, console: Console) -> bool:
     lines = {message.id: Line(message, told.customers[message.by].name) for message in told.messages}
     async with httpx.AsyncClient(timeout=30) as http:
         customers = Customers(stack, told, http)
-        desk = Desk(stack, http, customers.said)
+        desk = Desk(stack, http, customers.said, told.absent)
         await customers.arrive()
         await desk.sit_down()
         try:
             await _shown(stack, told, lines, customers, desk, zone, console)
+            await promises.show(
+                stack, [line.answered for line in lines.values() if line.answered], zone, console
+            )
             tuned = await tune(stack, console)
         finally:
             await desk.go_home()
@@ -133,6 +136,11 @@ def _agent(answered: Answered) -> str:
     return f"{answered.agent} ({answered.declined_by} declined)" if answered.declined_by else answered.agent
 
 
+def _queue(answered: Answered) -> str:
+    """Where it waited; and whether it waited so long that others were asked too."""
+    return f"{answered.queue}, then others too" if answered.steps else answered.queue
+
+
 def _short(message: Message, length: int) -> str:
     return shorten(" ".join((message.subject or message.text).split()), length)
 
@@ -144,7 +152,7 @@ def _table(lines: dict[str, Line], zone: ZoneInfo) -> Table:
     for line in lines.values():
         a = line.answered
         due = datetime.fromisoformat(a.due_at).astimezone(zone).strftime("%a %H:%M") if a and a.due_at else ""
-        cells = (a.customer, a.case, a.rule, a.queue, _agent(a), due) if a else ("", "", "", "", "", "")
+        cells = (a.customer, a.case, a.rule, _queue(a), _agent(a), due) if a else ("", "", "", "", "", "")
         said = f"{line.who}: {_short(line.message, 44)}"
         table.add_row(
             said, line.message.channel, *cells, line.outcome or ("waits" if not a else "on its way")

@@ -45,9 +45,10 @@ class Message(_Part):
 
 
 class Story(_Part):
-    """Who speaks and what is said, in the order of the morning."""
+    """Who speaks and what is said, in the order of the morning, and which agents are `absent`."""
 
     customers: dict[str, Customer]
+    absent: list[str] = []
     messages: list[Message]
 
 
