@@ -21,6 +21,7 @@ from antiphon.database import AnyRow, fetch
 from routing import store
 from routing.configurations import Configurations, InForce
 from routing.desk import OFFER_TIMER, SYSTEM, Desk, Work, as_dict, facts
+from routing.domain.escalation import arrival, beginning
 from routing.domain.reconciling import Finding, Picture, Piece, Wrong, findings
 from routing.domain.sections.rules import PRIORITY
 
@@ -175,7 +176,8 @@ class _Mender:
             return "the case is known from its work"
         if finding.kind is Wrong.QUEUE_UNKNOWN:
             queue = self._force.configuration.fallback
-            self.desk.put(work, queue=queue, **self._force.configuration.queues[queue].ordering)
+            came = arrival(work, self._force.configuration, self._force.calendars, queue, self.desk.now)
+            self.desk.put(work, queue=queue, **came)
             return f"moved to {queue}"
         if finding.kind is Wrong.TIMER_MISSING and piece.offer_id is not None:
             self.desk.timers.append(
@@ -194,7 +196,7 @@ class _Mender:
 
     def _queue_anew(self, case_id: UUID, last: AnyRow | None) -> tuple[Work | None, str | None]:
         """Work as it was last; where it never was, as much of it as is known."""
-        configuration, now = self._force.configuration, self.desk.now
+        configuration, calendars, now = self._force.configuration, self._force.calendars, self.desk.now
         seen = self._seen[case_id]
         fresh: Work = {
             "work_item_id": uuid4(), "state": WorkState.QUEUED, "agent_id": None, "attempts": 0, "changed_at": now,
@@ -205,13 +207,14 @@ class _Mender:
             work.pop("need")
             if work["queue"] not in configuration.queues:
                 work["queue"] = configuration.fallback
+            work |= beginning(configuration, calendars, work["queue"], work["queued_at"])
         elif seen["reference"] is not None and seen["customer_id"] is not None:
             queue = configuration.fallback
             work = fresh | {
                 "case_id": case_id, "case_reference": seen["reference"], "customer_id": seen["customer_id"], "channel": "",
                 "subject": None, "queue": queue, "priority": PRIORITY, "skills": {}, "queued_at": now, "due_at": None,
                 "preferred": None, "decision_id": uuid4(), "labels": [], "prefer_skills": {}, "units": 1,
-                **configuration.queues[queue].ordering,
+                "overflow": None, **beginning(configuration, calendars, queue, now),
             }  # fmt: skip
         else:
             return None, None
