@@ -1,22 +1,20 @@
-"""`make bench-routing`: what trying a draft on recorded decisions costs on this machine. Others add their figures to `PARTS`."""
+"""`make bench-routing`: what trying a draft on recorded decisions costs on this machine, and the other parts in `PARTS`."""
 
 import argparse
 import asyncio
+import logging
 import random
-import resource
 import secrets
 import shutil
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
+import structlog
 import yaml
-from rich.console import Console
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon import migrations
 from antiphon.clock import utc_now
@@ -30,54 +28,17 @@ from routing.domain.deciding import verdict
 from routing.domain.rules import Context, complete, decide
 from tests.load import figures
 from tests.load.figures import Figure
+from tests.load.offering import offering
+from tests.load.pairing import pairing
+from tests.load.routing_stand import CONSOLE, FOLDER, FULL, QUICK, SHORT, Bench, Sizes, cpu
+from tests.load.timing import timing
 
-CONSOLE = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 180)
-FOLDER = PROJECT / ".antiphon" / "bench-routing"
 MOST_CPU_S = 60
 RULES = 100
 PATTERN_EVERY = (
     20  # rules: a pattern is compiled at each evaluation, where it costs ten times what others cost
 )
 KINDS = 2_000  # of contexts; recorded decisions repeat them
-
-
-class Sizes(NamedTuple):
-    """How much is done."""
-
-    decisions: int
-
-
-FULL = Sizes(100_000)
-QUICK = Sizes(20_000)
-SHORT = Sizes(2_000)
-
-
-@dataclass
-class Bench:
-    """A run: a database, and what was found so far."""
-
-    postgres: Postgres
-    engine: AsyncEngine
-    sizes: Sizes
-    found: list[Figure] = field(default_factory=list[Figure])
-    began: float = field(default_factory=time.monotonic)
-
-    def tell(self, line: str) -> None:
-        """A line of progress."""
-        passed = time.monotonic() - self.began
-        CONSOLE.print(f"[dim]{passed // 60:3.0f}:{passed % 60:02.0f}[/dim]  {line}")
-
-    def add(self, figure: Figure) -> None:
-        """Keeps a figure, and tells it."""
-        self.found.append(figure)
-        ratio = "" if figure.ratio is None else f" ({figure.ratio:.3f} of {figure.baseline:,.3g})"
-        self.tell(f"[bold]{figure.figure}[/bold] {figure.value:,.3g} {figure.unit}{ratio}")
-
-
-def cpu() -> float:
-    """CPU seconds of this process and of those that it started and that ended."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def organisation(rules: int, raised: int = 0) -> str:
@@ -164,13 +125,13 @@ async def record(bench: Bench, configuration: Configuration, version: int) -> No
         await tx.execute(
             text(
                 "insert into clock (clock_id, case_id, work_item_id, target, policy, calendar, configuration_version, "
-                "started_at, due_at, met_at) select gen_random_uuid(), case_id, work_item_id, 'first-response', 'standard', "
-                "'office', version, at, at + interval '1 day', at + interval '5 hours' from decision"
+                "started_at, terms_since, due_at, met_at, decided_at, within, runs, queue, channel) "
+                "select gen_random_uuid(), case_id, work_item_id, 'first-response', 'standard', 'office', version, at, at, "
+                "at + interval '1 day', met, met, interval '1 day', jsonb_build_array(jsonb_build_array(at, met)), "
+                "'front-desk', 'email' from decision cross join lateral (select at + interval '5 hours' as met) m"
             )
         )
-    async with bench.engine.connect() as connection:
-        raw: Any = (await connection.get_raw_connection()).driver_connection
-        await raw.execute("vacuum analyze")
+    await bench.analyse()
 
 
 def bare(configuration: Configuration) -> float:
@@ -249,7 +210,12 @@ async def _tried(bench: Bench, source: str) -> dict[str, Any]:
     return row.result
 
 
-PARTS: dict[str, Callable[[Bench], Awaitable[None]]] = {"trying": trying}
+PARTS: dict[str, Callable[[Bench], Awaitable[None]]] = {
+    "trying": trying,
+    "offering": offering,
+    "timing": timing,
+    "pairing": pairing,
+}
 
 
 async def run(sizes: Sizes, only: Sequence[str]) -> list[Figure]:
@@ -281,6 +247,8 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="whether it is right, not how fast")
     parser.add_argument("--only", default="", help=f"of {', '.join(PARTS)}, separated by commas")
     given = parser.parse_args()
+    # Of a thousand offers one by one nobody wants a line each.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     sizes = SHORT if given.short else QUICK if given.quick else FULL
     found = asyncio.run(run(sizes, [name for name in given.only.split(",") if name]))
     figures.write(found, PROJECT / ".antiphon" / "bench-routing.jsonl")

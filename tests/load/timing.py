@@ -1,0 +1,148 @@
+"""What firing due clocks costs, however many run beside them."""
+
+import time
+from typing import NamedTuple
+
+from sqlalchemy import text
+
+from antiphon.clock import utc_now
+from deploy.site import EXAMPLE
+from routing import store, timers
+from routing.configurations import Configurations
+from routing.desk import SLA_TIMER
+from tests.load.figures import Figure
+from tests.load.routing_stand import Bench, percentile, short
+
+DUE, ROUNDS = 100, 11  # clocks that are due at once, and how often: the first time warms up
+MOST_GROWTH = 2
+
+# Two clocks a case: one that is in time, and one that has warned; of those that are new a hundred ran out, all over the table.
+_CASES = text(
+    """
+    with made as materialized (select n, gen_random_uuid() as i, cast(:now as timestamptz) - interval '4 days' as at
+                               from generate_series(cast(:from as int), cast(:until as int)) n),
+    seen as (insert into case_seen (case_id, revision) select i, 1 from made)
+    insert into work_item (work_item_id, case_id, case_reference, customer_id, channel, state, queue, priority, skills,
+        queued_at, due_at, order_at, decision_id, changed_at, agent_id)
+    select i, i, 'T-' || n, i, 'email', 'accepted', 'rates', 50, '{}', at, at, at, i, at, 'amara' from made
+    """
+)
+_CLOCKS = text(
+    """
+    insert into clock (clock_id, case_id, work_item_id, target, policy, calendar, configuration_version, started_at, due_at,
+        within, warn_at, warned, terms_since, runs, entries, case_revision, queue, channel)
+    select gen_random_uuid(), case_id, case_id, target, 'standard', 'always', :version, at, at + within, within, '{75}', warned,
+        at, jsonb_build_array(jsonb_build_array(at, null)), 2, 1, 'rates', 'email'
+    from (
+        select case_id, cast(substr(case_reference, 3) as int) as n, queued_at from work_item
+    ) w cross join (values
+        ('first-response', interval '30 days', cast('{}' as int[])), ('resolution', interval '5 days', '{75}')
+    ) as t(target, within, warned)
+    cross join lateral (
+        select case when target = 'resolution' and (n - :from) % :every = 0 then queued_at - interval '2 days' else queued_at end as at
+    ) a where n between :from and :until
+    """
+)
+_TIMERS = text(
+    f"insert into timer (kind, subject, due_at) select '{SLA_TIMER}', clock_id, case when due_at < now() "
+    "then now() - interval '1 s' else now() + interval '1 day' + random() * interval '9 days' end from clock "
+    "where breached_at is null on conflict do nothing"
+)
+# Those that were fired are as they were, and due.
+_AGAIN = text(
+    f"""
+    with fired as (
+        update clock set breached_at = null, decided_at = null where decided_at is not null returning clock_id, case_id
+    ), unlabelled as (
+        update work_item set labels = '{{}}' where case_id in (select case_id from fired)
+    )
+    insert into timer (kind, subject, due_at) select '{SLA_TIMER}', clock_id, now() - interval '1 s' from fired
+    """
+)
+_NEVER_AGAIN = text("update clock set decided_at = null where decided_at is not null")
+_READ = text(
+    "select coalesce(sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)), 0)::int from pg_stat_xact_user_tables"
+)
+
+
+class Cost(NamedTuple):
+    """Of firing what is due: a due clock's milliseconds, CPU of this process and rows read; and looking in vain, in ms."""
+
+    ms: float
+    cpu_ms: float
+    rows: float
+    idle_ms: float
+
+
+async def timing(bench: Bench) -> None:
+    """With each number of running clocks, a hundred that are due; beside the least number."""
+    configurations = Configurations()
+    async with bench.engine.begin() as tx:
+        version, _ = await Configurations.load(tx, EXAMPLE.read_text(), "bench", "bench", utc_now())
+    async with bench.engine.begin() as tx:
+        await timers.fire(tx, configurations, utc_now())  # the review that follows
+    found: list[Cost] = []
+    running = 0
+    for clocks in bench.sizes.clocks:
+        bench.tell(f"{clocks:,} clocks run")
+        await _run(bench, version, running, clocks)
+        running = clocks
+        found.append(await _cost(bench, configurations))
+        _tell(bench, clocks, found)
+
+
+def _tell(bench: Bench, clocks: int, found: list[Cost]) -> None:
+    name, now, first = f"timers_{short(clocks)}", found[-1], found[0] if len(found) > 1 else None
+    target = f"<= {MOST_GROWTH}" if first else None
+    note = f"{clocks:,} run, {DUE} due at once, median of {ROUNDS - 1}"
+    bench.add(Figure(name, now.ms, "ms per due clock", first and first.ms, target, note))
+    bench.add(Figure(f"{name}_cpu", now.cpu_ms, "CPU-ms per due clock", first and first.cpu_ms))
+    bench.add(Figure(f"{name}_rows", now.rows, "rows read per due clock", first and first.rows, target))
+    note = "looking whether any is due, and when the next is"
+    bench.add(Figure(f"{name}_none_due", now.idle_ms, "ms", first and first.idle_ms, note=note))
+
+
+async def _run(bench: Bench, version: int, before: int, clocks: int) -> None:
+    """So many clocks run in all, and a hundred of those that were added ran out."""
+    async with bench.engine.begin() as tx:
+        given = {"from": before // 2 + 1, "until": clocks // 2}
+        every = (clocks - before) // 2 // DUE
+        await tx.execute(_CASES, {**given, "now": utc_now()})
+        await tx.execute(_CLOCKS, {**given, "version": version, "every": every})
+        await tx.execute(_TIMERS)
+    await bench.analyse()
+
+
+async def _cost(bench: Bench, configurations: Configurations) -> Cost:
+    taken: list[Cost] = []
+    for _ in range(ROUNDS):
+        began, used = time.perf_counter(), time.process_time()
+        async with bench.engine.begin() as tx:
+            fired = await timers.fire(tx, configurations, utc_now())
+        passed, used = time.perf_counter() - began, time.process_time() - used
+        _all_due(fired)
+        taken.append(Cost(passed * 1000 / fired, used * 1000 / fired, 0, 0))
+        async with bench.engine.begin() as tx:
+            await tx.execute(_AGAIN)
+    async with bench.engine.begin() as tx:
+        before = await tx.scalar(_READ) or 0
+        _all_due(await timers.fire(tx, configurations, utc_now()))
+        rows = ((await tx.scalar(_READ) or 0) - before) / DUE
+    async with bench.engine.begin() as tx:
+        await tx.execute(_NEVER_AGAIN)
+    began = time.perf_counter()
+    for _ in range(bench.sizes.rounds):
+        async with bench.engine.begin() as tx:
+            await timers.fire(tx, configurations, utc_now())
+        async with bench.engine.connect() as connection:
+            await store.next_due(connection)
+    idle = (time.perf_counter() - began) * 1000 / bench.sizes.rounds
+    warm = taken[1:]
+    return Cost(
+        percentile([cost.ms for cost in warm], 50), percentile([cost.cpu_ms for cost in warm], 50), rows, idle
+    )
+
+
+def _all_due(fired: int) -> None:
+    if fired != DUE:
+        raise RuntimeError(f"{fired} of {DUE} due clocks were fired")
