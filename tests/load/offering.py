@@ -24,6 +24,7 @@ from tests.load.routing_stand import Bench, percentile, short
 from tests.statements import counted
 
 QUEUES, SKILLS, KINDS, AGENTS = 12, 40, 96, 200
+OURS = [f"q{n}" for n in range(QUEUES)]
 AGAIN = timedelta(seconds=60)
 WARM, COUNTED = 10, 10  # rounds that are not timed: the first, and those whose statements are counted
 MOST_GROWTH, MOST_FREED_MS = 2, 100
@@ -115,11 +116,12 @@ async def offering(bench: Bench) -> None:
     first: tuple[float, float] | None = None
     for waiting in bench.sizes.waiting:
         bench.tell(f"{waiting:,} items wait")
-        await _wait(bench, waiting)
+        await wait(bench, waiting, OURS)
+        await _bare(bench)
         made, bare = await _passes(bench, desks)
         with counted(bench.engine) as statements:
             each = [await _counted(desks, statements) for _ in range(COUNTED)]
-        await _wait(bench, waiting)
+        await wait(bench, waiting, OURS)
         freed = await _freed(bench, desks)
         middle = percentile([cost.ms for cost in made], 50), percentile([cost.cpu_ms for cost in made], 50)
         name, size = f"offer_{short(waiting)}", f"{waiting:,} wait in {KINDS} kinds, {AGENTS} agents"
@@ -187,11 +189,11 @@ def _held(who: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def _wait(bench: Bench, waiting: int) -> None:
-    """So many items wait; of each kind as many, a quarter of the kinds without a skill. As many rows stand in the bare table."""
+async def wait(bench: Bench, waiting: int, queues: Sequence[str]) -> None:
+    """So many items wait in these queues; of each kind as many, a quarter of the kinds without a skill."""
     kinds = [
         {
-            "n": n, "queue": f"q{n % QUEUES}", "priority": n * 37 % 100,
+            "n": n, "queue": queues[n % len(queues)], "priority": n * 37 % 100,
             "skills": {f"s{n * 7 % SKILLS}": 1 + n % 5} if n // QUEUES % 4 else {},
         }
         for n in range(KINDS)
@@ -201,6 +203,12 @@ async def _wait(bench: Bench, waiting: int) -> None:
         given = {"count": waiting - there, "now": utc_now(), "kinds": as_json(kinds), "of": KINDS}
         await tx.execute(_WAIT, given)
         await tx.execute(_SEEN)
+    await bench.analyse()
+
+
+async def _bare(bench: Bench) -> None:
+    """As many rows as wait stand in a table of their own, with one index."""
+    async with bench.engine.begin() as tx:
         for statement in _BARE:
             await tx.execute(statement)
     await bench.analyse()

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import logging
-import random
 import secrets
 import shutil
 import sys
@@ -13,84 +12,28 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-import yaml
 from sqlalchemy import text
 
 from antiphon import migrations
 from antiphon.clock import utc_now
 from antiphon.database import create_engine, insert_rows
 from deploy.postgres import Postgres
-from deploy.site import EXAMPLE, PROJECT, Ports
+from deploy.site import PROJECT, Ports
 from routing import drafts, store, trials
 from routing.configurations import Configurations
 from routing.domain.configuration import Configuration, read
 from routing.domain.deciding import verdict
-from routing.domain.rules import Context, complete, decide
 from tests.load import figures
+from tests.load.deciding import deciding
 from tests.load.figures import Figure
 from tests.load.offering import offering
 from tests.load.pairing import pairing
 from tests.load.routing_stand import CONSOLE, FOLDER, FULL, QUICK, SHORT, Bench, Sizes, cpu
+from tests.load.rules import PATTERN_EVERY, RULES, bare, contexts, organisation
 from tests.load.timing import timing
 
 MOST_CPU_S = 60
-RULES = 100
-PATTERN_EVERY = (
-    20  # rules: a pattern is compiled at each evaluation, where it costs ten times what others cost
-)
 KINDS = 2_000  # of contexts; recorded decisions repeat them
-
-
-def organisation(rules: int, raised: int = 0) -> str:
-    """The example organisation with as many rules, of the kinds that people write; the first to hold is anywhere."""
-    parts = yaml.safe_load(EXAMPLE.read_text())
-    queues = ["rates", "roads", "planning", "front-desk", "social-care"]
-    written = [
-        'case.department == "{d}" && interaction.tone == "negative" && interaction.text.contains("word{n}")',
-        'interaction.channel == "social" && interaction.followers > {n}000',
-        '"topic-{n}" in interaction.topics',
-        'customer.labels.exists(label, label == "label-{n}") && case.reopened > 0',
-        'interaction.subject.startsWith("Re: {n}") || case.waited_minutes > {n}000',
-    ]
-    pattern = 'interaction.text.matches("(?i)reference [a-z]{{2}}{n}[0-9]{{4}}")'
-    made = [
-        {
-            "name": f"Rule {n}",
-            "when": (pattern if n % PATTERN_EVERY == 5 else written[n % len(written)]).format(
-                n=n, d=("rates", "roads", "planning")[n % 3]
-            ),
-            "then": {"queue": queues[n % len(queues)], "priority": n % 90 + raised},
-        }
-        for n in range(rules - 1)
-    ]
-    rest = {
-        "name": "Everything else",
-        "when": "true",
-        "then": {"queue": "front-desk", "priority": 30 + raised},
-    }
-    return yaml.safe_dump({**parts, "rules": [*made, rest]}, sort_keys=False)
-
-
-def contexts(count: int) -> list[Context]:
-    """What customers say, the same in every run: some 600 characters, some topics and labels."""
-    chance = random.Random(7)  # noqa: S311 - no secret
-    words = [f"word{n}" for n in range(400)]
-    return [
-        complete(
-            {
-                "interaction.channel": chance.choice(["email", "email", "social", "phone"]),
-                "interaction.subject": f"Re: {chance.randrange(400)}",
-                "interaction.text": " ".join(chance.choices(words, k=90)),
-                "interaction.tone": chance.choice(["neutral", "negative", "positive"]),
-                "interaction.topics": [f"topic-{chance.randrange(2000)}" for _ in range(3)],
-                "interaction.followers": chance.randrange(20_000),
-                "customer.labels": [f"label-{chance.randrange(2000)}" for _ in range(2)],
-                "case.department": chance.choice(["rates", "roads", "planning", ""]),
-                "case.waited_minutes": chance.randrange(600),
-            }
-        )
-        for _ in range(count)
-    ]
 
 
 async def record(bench: Bench, configuration: Configuration, version: int) -> None:
@@ -132,15 +75,6 @@ async def record(bench: Bench, configuration: Configuration, version: int) -> No
             )
         )
     await bench.analyse()
-
-
-def bare(configuration: Configuration) -> float:
-    """CPU seconds that the rules take on one context with nothing around them, one by one as a live decision does it."""
-    given = contexts(200)
-    began = time.process_time()
-    for context in given:
-        decide(configuration.conditions, context)
-    return (time.process_time() - began) / len(given)
 
 
 async def trying(bench: Bench) -> None:
@@ -212,6 +146,7 @@ async def _tried(bench: Bench, source: str) -> dict[str, Any]:
 
 PARTS: dict[str, Callable[[Bench], Awaitable[None]]] = {
     "trying": trying,
+    "deciding": deciding,
     "offering": offering,
     "timing": timing,
     "pairing": pairing,

@@ -1,0 +1,86 @@
+"""What a live decision costs, with all that is written and told of it, with little and with much waiting."""
+
+import time
+from collections.abc import Sequence
+from uuid import uuid4
+
+from sqlalchemy import text
+
+from antiphon.clock import utc_now
+from antiphon.consumer import Received
+from antiphon.contracts import generate
+from antiphon.contracts.cases import CaseOpened
+from antiphon.contracts.envelope import Envelope
+from routing import actions, timers
+from routing.configurations import Configurations
+from routing.domain.configuration import read
+from routing.domain.rules import decide
+from tests.load.figures import Figure
+from tests.load.offering import MOST_GROWTH, wait
+from tests.load.routing_stand import Bench, percentile, short
+from tests.load.rules import RULES, organisation
+
+BATCH = 50
+WARM = 5  # batches, and cases alone, that are not timed
+_CONTEXTS = text("select context from decision order by at desc limit :count")
+
+
+async def deciding(bench: Bench) -> None:
+    """With each number waiting: a case alone in its batch, and one of fifty; beside the rules alone on the same contexts."""
+    source, configurations = organisation(RULES), Configurations()
+    configuration = read(source)
+    async with bench.engine.begin() as tx:
+        await configurations.load(tx, source, "bench", "bench", utc_now())
+    async with bench.engine.begin() as tx:
+        await timers.fire(tx, configurations, utc_now())  # the review that follows
+    first: float | None = None
+    for waiting in bench.sizes.waiting:
+        await wait(bench, waiting, list(configuration.queues))
+        alone = await _hear(bench, configurations, 1, bench.sizes.rounds)
+        batch = await _hear(bench, configurations, BATCH, max(bench.sizes.rounds // 10, 1))
+        async with bench.engine.connect() as connection:
+            contexts = (await connection.scalars(_CONTEXTS, {"count": bench.sizes.rounds})).all()
+        bare: list[float] = []
+        for context in contexts:
+            began = time.process_time()
+            decide(configuration.conditions, context)
+            bare.append((time.process_time() - began) * 1000)
+        rules, name = percentile(bare, 50), f"decision_{short(waiting)}"
+        note = (
+            f"a case that is opened, {RULES} rules, {waiting:,} wait; beside bare CEL; median of {len(alone)}"
+        )
+        bench.add(Figure(name, percentile(alone, 50), "CPU-ms", rules, note=note))
+        bench.add(Figure(f"{name}_batch", percentile(batch, 50), "CPU-ms", rules, note=f"{BATCH} at once"))
+        if first is not None:
+            note = f"beside {bench.sizes.waiting[0]:,} waiting"
+            growth = Figure(
+                f"{name}_growth", percentile(alone, 50), "CPU-ms", first, f"<= {MOST_GROWTH}", note
+            )
+            bench.add(growth)
+        first = first or percentile(alone, 50)
+
+
+async def _hear(bench: Bench, configurations: Configurations, size: int, rounds: int) -> Sequence[float]:
+    """CPU milliseconds of this process that each of so many cases takes, in batches of a size."""
+    taken: list[float] = []
+    for _ in range(WARM + rounds):
+        batch = _opened(size)
+        began = time.process_time()
+        async with bench.engine.begin() as tx:
+            await actions.hear(tx, batch, configurations, utc_now())
+        taken.append((time.process_time() - began) * 1000 / size)
+    return taken[WARM:]
+
+
+def _opened(count: int) -> list[Received]:
+    """News of so many new cases."""
+    now = utc_now()
+    event = CaseOpened.model_validate(generate.example("case.opened.v1")["data"])
+    found: list[Received] = []
+    for place in range(count):
+        case = event.case.model_copy(
+            update={"case_id": uuid4(), "reference": f"N-{place}", "awaiting_answer_since": now}
+        )
+        envelope = Envelope(str(uuid4()), "/bench", event.type, None, now, None)
+        found.append(Received(event.model_copy(update={"case": case}), envelope, "cases", 0, place))
+    return found
