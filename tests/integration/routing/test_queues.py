@@ -76,7 +76,7 @@ async def test_members_are_those_named_and_all_who_have_the_skills_at_their_leve
     async with floor.engine.begin() as tx:
         known = (await floor.force(tx)).configuration.agents_by_id
     found = {one.id for one in known.values() if "planning" in one.queues}
-    assert found == {"elena", "farid", "dev", "amara", "chloe"}
+    assert found == {"elena", "farid", "dev", "amara", "chloe", "grace", "hugo"}
     # The skills that make a member are not those that the work needs.
     unskilled = opened(1, floor.now)
     await floor.hear(unskilled)

@@ -1,0 +1,67 @@
+"""The examples of docs/guides/queues.md, run one after the other as they stand."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from antiphon.clock import utc_now
+from deploy.site import EXAMPLE, PROJECT
+from routing import timers
+from routing.domain.configuration import Configuration, read
+from tests.conftest import NewDatabase
+from tests.integration.routing.door import case, opened_door
+from tests.integration.routing.test_guide import BLOCK, Reader
+
+GUIDE = (PROJECT / "docs" / "guides" / "queues.md").read_text()
+
+
+def shown() -> str:
+    """The example organisation with what the guide shows."""
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+    organisation: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text())
+    for name, given in yaml.safe_load(block).items():
+        organisation[name] = organisation.get(name, {}) | given if isinstance(given, dict) else given
+    return yaml.safe_dump(organisation, sort_keys=False)
+
+
+@pytest.fixture(scope="module")
+def configuration() -> Configuration:
+    return read(shown())
+
+
+def test_the_guides_queues_can_be_loaded_and_mean_what_it_says(configuration: Configuration) -> None:
+    team = {agent.id for agent in configuration.agents_by_id.values() if "social-care" in agent.queues}
+    assert team == {"grace", "hugo"}
+    assert configuration.fallback == "front-desk"
+    assert (configuration.units("social", "social-care"), configuration.units("social", "rates")) == (2, 1)
+    assert len(configuration.queues["social-care"].steps) == 3
+
+
+def test_social_care_of_the_example_organisation_is_its_own_in_all_that_a_queue_can_set() -> None:
+    found = read(EXAMPLE.read_text())
+    own, others = found.queues["social-care"], [q for key, q in found.queues.items() if key != "social-care"]
+    for setting in ("sla_policy", "members", "hours", "steps"):
+        assert all(getattr(own, setting) != getattr(other, setting) for other in others), setting
+    team = {agent.id for agent in found.agents_by_id.values() if "social-care" in agent.queues}
+    assert team == {"grace", "hugo"}
+
+
+async def test_the_guides_requests_do_what_it_says(new_database: NewDatabase, tmp_path: Path) -> None:
+    async with opened_door(await new_database("routing"), tmp_path) as door:
+        await door.load(shown())
+        reader = Reader(door)
+        done = 0
+        for kind, content in BLOCK.findall(GUIDE):
+            if "GET /work/" in content:
+                await door.hear(case(1, "rates"))
+                async with door.engine.begin() as tx:
+                    await timers.fire(tx, door.configurations, utc_now())
+                (row,) = await door.rows("select work_item_id from work_item")
+                reader.known["work_item_id"] = str(row.work_item_id)
+            if kind in {"http", "json"}:
+                await reader.do(kind, content)
+                done += 1
+        assert done == 4
