@@ -1,6 +1,5 @@
 """The agents' side of the morning: each takes offers, reads the case, answers, as a desktop would, by the APIs alone."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -32,23 +31,20 @@ class Answered:
 
 
 class Desk:
-    """The agents of the organisation who are not `absent`. `said` finds a message of the story by its native id."""
+    """The agents of the organisation, on a running stack. `said` finds a message of the story by its native id."""
 
-    def __init__(
-        self, stack: Stack, http: httpx.AsyncClient, said: dict[str, Message], absent: Collection[str]
-    ) -> None:
+    def __init__(self, stack: Stack, http: httpx.AsyncClient, said: dict[str, Message]) -> None:
         self._stack = stack
         self._http = http
         self._said = said
-        self._absent = absent
         self._agents: list[Json] = []
         self._tokens: dict[str, str] = {}
         self._declined: dict[str, str] = {}
 
     async def sit_down(self) -> None:
-        """Everybody who is not absent becomes available."""
+        """Everybody becomes available."""
         answer = await self._call("GET", "routing", "/agents", self._stack.token(Role.SUPERVISOR, "morning"))
-        self._agents = [agent for agent in answer.json()["items"] if agent["agent_id"] not in self._absent]
+        self._agents = answer.json()["items"]
         for agent in self._agents:
             self._tokens[agent["agent_id"]] = self._stack.token(
                 Role.AGENT, agent["name"], subject=agent["agent_id"]

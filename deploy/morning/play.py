@@ -47,7 +47,7 @@ async def play(stack: Stack, console: Console) -> bool:
     lines = {message.id: Line(message, told.customers[message.by].name) for message in told.messages}
     async with httpx.AsyncClient(timeout=30) as http:
         customers = Customers(stack, told, http)
-        desk = Desk(stack, http, customers.said, told.absent)
+        desk = Desk(stack, http, customers.said)
         await customers.arrive()
         await desk.sit_down()
         try:

@@ -45,10 +45,9 @@ class Message(_Part):
 
 
 class Story(_Part):
-    """Who speaks and what is said, in the order of the morning, and which agents are `absent`."""
+    """Who speaks and what is said, in the order of the morning."""
 
     customers: dict[str, Customer]
-    absent: list[str] = []
     messages: list[Message]
 
 

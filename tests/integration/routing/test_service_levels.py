@@ -99,7 +99,18 @@ async def test_a_new_configuration_that_promises_the_same_touches_no_clock(floor
     await floor.hear(Told(1, MONDAY).opened)
     await floor.organise(
         promising(),
-        section("skills", {"rates": "r", "roads": "r", "planning": "p", "public-reply": "p", "phone": "p"}),
+        section(
+            "skills",
+            {
+                "rates": "r",
+                "roads": "r",
+                "planning": "p",
+                "public-reply": "p",
+                "tone": "t",
+                "network": "n",
+                "phone": "p",
+            },
+        ),
     )
     assert await _catch_up(floor, 10) == 0
     assert await floor.ledger("first-response") == ["applied"]

@@ -56,7 +56,7 @@ async def test_a_draft_is_tried_on_what_was_decided_and_every_changed_item_is_to
     assert found["from_to"] == [{"from_queue": "planning", "to_queue": "front-desk", "items": 3}]
     assert found["changes"] == {"priority": 3, "queue": 3, "skills": 3}
     load = {line["queue"]: (line["before"], line["after"]) for line in found["load"]}
-    assert load == {"rates": (1, 1), "roads": (1, 1), "planning": (3, 0), "front-desk": (1, 4), "social-care": (0, 0)}  # fmt: skip
+    assert load == {"rates": (1, 1), "roads": (1, 1), "planning": (3, 0), "front-desk": (1, 4), "hazards": (0, 0), "social-care": (0, 0)}  # fmt: skip
     assert {"queue": "front-desk", "skills": {"planning": 10}, "items": 3, "nobody": True, "nobody_on_shift": True} in found["unskilled"]  # fmt: skip
     listed = await items(door, done["trial_id"], limit=2)
     assert len({item["decision_id"] for item in listed}) == 3
@@ -71,7 +71,7 @@ async def test_a_draft_is_tried_on_what_was_decided_and_every_changed_item_is_to
         "prefer_skills": {},
         "prefer_agent": None,
     }
-    assert [outcome["result"] for outcome in first["after"]["trace"]] == ["false"] * 5 + ["true", "true"]
+    assert [outcome["result"] for outcome in first["after"]["trace"]] == ["false"] * 5 + ["true", "false", "true"]
     assert first["before"]["trace"] == first["after"]["trace"]
     assert await items(door, done["trial_id"], to_queue="rates") == []
     assert await door.rows("select * from work_item order by work_item_id") == before
