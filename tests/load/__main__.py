@@ -48,7 +48,7 @@ FULL = Sizes(
 )
 QUICK = Sizes(1_000, 5_000, 15, 1_000, 5_000, (("10k", 10_000), ("100k", 100_000)), 20_000)
 # Every part once, to see that it is right: its figures say little.
-SHORT = Sizes(300, 500, 5, 100, 1_000, (("2k", 2_000), ("4k", 4_000)), 2_000, agents=30)
+SHORT = Sizes(300, 500, 5, 100, 1_000, (("2k", 2_000), ("4k", 4_000)), 2_000, agents=50)
 
 
 @dataclass

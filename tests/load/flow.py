@@ -71,6 +71,15 @@ class Flow:
                 times = times + 1 if await self._is_quiet(consumer) else 0
                 await asyncio.sleep(LOOK_S)
 
+    async def given_out(self, within: float) -> None:
+        """Returns when all is quiet and no work waits: agents with room for it are there. Raises TimeoutError."""
+        waits = "select exists (select 1 from work_item where state = 'queued')"
+        async with asyncio.timeout(within):
+            await self.quiet(within)
+            while await self._db["routing"].fetchval(waits):
+                await asyncio.sleep(LOOK_S)
+        await self.quiet(within)
+
     async def _is_quiet(self, consumer: AIOKafkaConsumer) -> bool:
         for service in SERVICES:
             if await self._db[service].fetchval("select exists (select 1 from outbox)"):

@@ -54,7 +54,7 @@ async def measure(
     marks = await flow.marks()
     async with desks.open(), Doors(stack, run) as doors:
         await doors.say_all(newcomers(count, 0), per_second)
-        await flow.quiet(PATIENCE_S)
+        await flow.given_out(PATIENCE_S)
     return {
         hop: Percentiles.of(times) for hop, times in hops(await flow.records(marks, TOPICS), count).items()
     }
