@@ -12,6 +12,7 @@ from antiphon.contracts.topics import TOPICS
 from antiphon.relay import LEAD
 from deploy.site import SERVICES
 from deploy.stack import Stack
+from tests.waiting import until
 
 DOORS = ("ingest-email", "ingest-social", "ingest-direct")
 LOOK_S = 0.25
@@ -72,12 +73,15 @@ class Flow:
                 await asyncio.sleep(LOOK_S)
 
     async def given_out(self, within: float) -> None:
-        """Returns when all is quiet and no work waits: agents with room for it are there. Raises TimeoutError."""
-        waits = "select exists (select 1 from work_item where state = 'queued')"
-        async with asyncio.timeout(within):
-            await self.quiet(within)
-            while await self._db["routing"].fetchval(waits):
-                await asyncio.sleep(LOOK_S)
+        """Returns when all is quiet and no work waits: agents with room for it are there. Raises AssertionError, TimeoutError."""
+
+        async def none_waits() -> bool:
+            return not await self._db["routing"].fetchval(
+                "select exists (select 1 from work_item where state = 'queued')"
+            )
+
+        await self.quiet(within)
+        await until(none_waits, within=within, what="all work is given out")
         await self.quiet(within)
 
     async def _is_quiet(self, consumer: AIOKafkaConsumer) -> bool:
