@@ -24,7 +24,7 @@ from antiphon.contracts.identified import (
 )
 from antiphon.contracts.interactions import Interaction
 from antiphon.contracts.replies import ReplyFailed, ReplySent
-from antiphon.contracts.work import SlaBreached, SlaCancelled, SlaMet, WorkAccepted, WorkEvent, WorkState
+from antiphon.contracts.work import SlaBreached, SlaMet, WorkAccepted, WorkEvent, WorkState
 from antiphon.database import Writes
 from case_mgmt import store
 from case_mgmt.domain.case import Case, interaction_facts, joined, opened
@@ -334,8 +334,8 @@ class _Fold:
             "assignee_name": name if accepted else None,
             "queue": None if done else work.queue,
             "work_state": work.state,
-            "due_at": None if done or isinstance(event, SlaMet | SlaCancelled) else work.due_at,
-            "breached": isinstance(event, SlaBreached) or (case.breached and not isinstance(event, SlaMet)),
+            "due_at": None if done else work.due_at,
+            "breached": _breached(case, event),
         }
         by = Actor(kind=ActorKind.SYSTEM, id="routing")
         if isinstance(event, WorkAccepted):
@@ -349,6 +349,17 @@ class _Fold:
             "due_at": _text(work.due_at),
         }
         self.unit.record(case.case_id, key, event.type.removesuffix(".v1"), at, by, told)
+
+
+def _breached(case: Case, event: WorkEvent) -> list[str]:
+    """The targets of a case that are breached: each until it is met, however late."""
+    match event:
+        case SlaBreached():
+            return sorted({*case.breached, event.clock.target})
+        case SlaMet():
+            return [target for target in case.breached if target != event.clock.target]
+        case _:
+            return list(case.breached)
 
 
 def _text(at: datetime | None) -> str | None:

@@ -55,7 +55,7 @@ class CaseView(CaseFacts):
     queue: str | None
     work_state: str | None
     due_at: datetime | None
-    breached: bool
+    breached: list[str] = Field(description="The SLA targets that were missed and are not met yet.")
 
 
 class InteractionView(BaseModel):
@@ -321,7 +321,7 @@ def _view(case: Case) -> CaseView:
         queue=case.queue,
         work_state=case.work_state,
         due_at=case.due_at,
-        breached=case.breached,
+        breached=list(case.breached),
     )
 
 

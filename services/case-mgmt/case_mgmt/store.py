@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     DateTime,
     Identity,
@@ -54,7 +53,7 @@ CASE = Table(
     Column("queue", Text),
     Column("work_state", Text),
     Column("due_at", DateTime(timezone=True)),
-    Column("breached", Boolean, nullable=False),
+    Column("breached", ARRAY(Text), nullable=False),
     Index("case_file_customer_id_ix", "customer_id", "status"),
     Index("case_file_newest_ix", text("changed_at desc"), text("case_id desc")),
     Index("case_file_status_ix", "status", text("changed_at desc"), text("case_id desc")),

@@ -18,7 +18,7 @@ from antiphon.contracts.identified import (
     Reading,
 )
 from antiphon.contracts.interactions import InteractionDeleted, InteractionEdited
-from antiphon.contracts.work import SlaMet, WorkCompleted
+from antiphon.contracts.work import SlaBreached, SlaMet, WorkCompleted
 from antiphon.problems import Problem
 from case_mgmt.replies import NewReply, request_reply
 from tests.integration.services.cases import AMARA, SECRET, answer, hear, rows, the_case
@@ -110,6 +110,30 @@ async def test_a_clock_that_stops_after_the_work_is_done_puts_the_case_in_no_que
         await hear(engine, event.model_copy(update={"work": event.work.model_copy(update=told)}))
     case = await the_case(engine)
     assert (case.queue, case.due_at, case.assignee) == (None, None, None)
+
+
+async def test_a_target_that_is_met_leaves_the_others_breached_and_the_case_due(engine: AsyncEngine) -> None:
+    await hear(engine, identified(uuid4()))
+    case_id = (await the_case(engine)).case_id
+    seen: list[tuple[list[str], bool]] = []
+    for kind, target in (
+        (SlaBreached, "resolution"),
+        (SlaBreached, "next-response"),
+        (SlaMet, "next-response"),
+        (SlaMet, "resolution"),
+    ):
+        event = kind.model_validate(generate.example(kind.type)["data"])
+        work = event.work.model_copy(update={"case_id": case_id, "state": "accepted"})
+        clock = event.clock.model_copy(update={"target": target})
+        await hear(engine, event.model_copy(update={"work": work, "clock": clock}))
+        case = await the_case(engine)
+        seen.append((case.breached, case.due_at == work.due_at))
+    assert seen == [
+        (["resolution"], True),
+        (["next-response", "resolution"], True),
+        (["resolution"], True),
+        ([], True),
+    ]
 
 
 async def test_who_answers_must_have_seen_that_a_person_settled_the_case(

@@ -1,5 +1,6 @@
 """A case as a value that events are folded into. Every change makes the next revision."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -36,7 +37,7 @@ class Case:
     queue: str | None = None
     work_state: str | None = None
     due_at: datetime | None = None
-    breached: bool = False
+    breached: Sequence[str] = ()  # the targets whose promise is broken and not made good
 
     @property
     def reference(self) -> str:
