@@ -2,16 +2,18 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, Field
+from sqlalchemy import ColumnElement, Select, tuple_
 
 from antiphon.problems import Problem
 
 Item = TypeVar("Item")
+Row = TypeVar("Row")
 
 
 class Page(BaseModel, Generic[Item]):
@@ -19,6 +21,29 @@ class Page(BaseModel, Generic[Item]):
 
     items: list[Item]
     next: str | None = Field(None, description="Give it as `cursor` for the next page; null on the last one.")
+
+
+class Newest(NamedTuple):
+    """A list with the newest first: by a time, and where that is the same by an id; both are columns of what is listed."""
+
+    at: ColumnElement[datetime]
+    identity: ColumnElement[UUID]
+
+    def after(self, query: Select[Any], cursor: str | None, limit: int) -> Select[Any]:
+        """`query` in that order from the cursor on, and one row more than `limit`. Raises Problem 400."""
+        if cursor:
+            at, identity = decode_cursor(cursor, (str, str))
+            query = query.where(tuple_(self.at, self.identity) < (time(at), uuid(identity)))
+        return query.order_by(self.at.desc(), self.identity.desc()).limit(limit + 1)
+
+    def page(self, rows: Sequence[Row], limit: int, view: Callable[[Row], Item]) -> Page[Item]:
+        """What `after` found, as a page of views."""
+        more = rows[limit - 1] if len(rows) > limit else None
+        place = (getattr(more, str(self.at.key)), getattr(more, str(self.identity.key))) if more else None
+        return Page(
+            items=[view(row) for row in rows[:limit]],
+            next=encode_cursor(place[0].isoformat(), str(place[1])) if place else None,
+        )
 
 
 def encode_cursor(*place: str | float | None) -> str:

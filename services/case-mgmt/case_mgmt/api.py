@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import BaseModel, Field, StringConstraints
-from sqlalchemy import func, select, text, tuple_
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon import pages, tracing
+from antiphon import tracing
 from antiphon.access import STAFF, Identity, Role, require
 from antiphon.changes import ChangeFeed, EventStream, Interest
 from antiphon.clock import Clock
@@ -21,8 +21,8 @@ from antiphon.contracts.cases import CaseFacts
 from antiphon.contracts.identified import Reading
 from antiphon.contracts.interactions import Interaction
 from antiphon.contracts.replies import ReplyRequested
-from antiphon.database import AnyRow
-from antiphon.pages import Page
+from antiphon.database import AnyRow, mapping
+from antiphon.pages import Newest, Page
 from antiphon.problems import Problem, not_found, problems
 from antiphon.web import Body, Words
 from case_mgmt import store
@@ -139,7 +139,7 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
     ) -> Page[CaseView]:  # fmt: skip
         """Cases, the newest change first."""
         c = store.CASE.c
-        query = select(store.CASE).order_by(c.changed_at.desc(), c.case_id.desc())
+        query = select(store.CASE)
         wanted: dict[Any, Any] = {
             c.status: status, c.department: department, c.queue: queue, c.customer_id: customer_id,
             c.assignee: who.subject if assignee == "me" else assignee,
@@ -150,19 +150,10 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
                 query = query.where(column == value)
         if awaiting_answer:
             query = query.where(c.awaiting_answer_since.is_not(None))
-        if cursor:
-            at, last = pages.decode_cursor(cursor, (str, str))
-            query = query.where(tuple_(c.changed_at, c.case_id) < (pages.time(at), pages.uuid(last)))
+        newest = Newest(c.changed_at, c.case_id)
         async with engine.connect() as connection:
-            rows = (await connection.execute(query.limit(limit + 1))).mappings().all()
-        cases = [store.case_of(row) for row in rows[:limit]]
-        last_one = cases[-1] if len(rows) > limit else None
-        return Page(
-            items=[_view(case) for case in cases],
-            next=pages.encode_cursor(last_one.changed_at.isoformat(), str(last_one.case_id))
-            if last_one
-            else None,
-        )
+            rows = (await connection.execute(newest.after(query, cursor, limit))).all()
+        return newest.page(rows, limit, lambda row: _view(store.case_of(mapping(row))))
 
     @routes.get("/cases/{case_id}", tags=["cases"], responses=problems(404))
     async def get_case(case_id: UUID, who: Reader, response: Response) -> WholeCase:

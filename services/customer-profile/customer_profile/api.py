@@ -18,7 +18,7 @@ from antiphon.clock import Clock
 from antiphon.contracts.customers import CustomerRecord
 from antiphon.contracts.interactions import Identifier
 from antiphon.database import AnyRow
-from antiphon.pages import Page
+from antiphon.pages import Newest, Page
 from antiphon.problems import Problem, not_found, problems
 from antiphon.web import Body, Moment, Words
 from customer_profile import actions, store
@@ -238,28 +238,16 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, region: str) 
         """Everything this customer said, on every channel, newest first."""
         del who
         s = store.SPOKEN.c
-        query = (
-            select(store.SPOKEN)
-            .where(s.customer_id == customer_id)
-            .order_by(s.occurred_at.desc(), s.interaction_id.desc())
-        )
+        query = select(store.SPOKEN).where(s.customer_id == customer_id)
         if channel:
             query = query.where(s.channel == channel)
         if since:
             query = query.where(s.occurred_at >= since)
-        if cursor:
-            at, last = pages.decode_cursor(cursor, (str, str))
-            query = query.where(tuple_(s.occurred_at, s.interaction_id) < (pages.time(at), pages.uuid(last)))
+        newest = Newest(s.occurred_at, s.interaction_id)
         async with engine.connect() as connection:
             await _record(connection, customer_id)
-            rows = (await connection.execute(query.limit(limit + 1))).all()
-        more = rows[limit - 1] if len(rows) > limit else None
-        return Page(
-            items=[_spoken(row) for row in rows[:limit]],
-            next=pages.encode_cursor(more.occurred_at.isoformat(), str(more.interaction_id))
-            if more
-            else None,
-        )
+            rows = (await connection.execute(newest.after(query, cursor, limit))).all()
+        return newest.page(rows, limit, _spoken)
 
     @routes.get("/conflicts", tags=["identifiers"], responses=problems(400))
     async def list_conflicts(who: Reader, cursor: Cursor = None, limit: Limit = 50) -> Page[ConflictView]:

@@ -17,7 +17,7 @@ from antiphon.clock import Clock
 from antiphon.contracts.interactions import Attachment, Interaction
 from antiphon.contracts.replies import ReplyRequested
 from antiphon.database import AnyRow
-from antiphon.pages import Page
+from antiphon.pages import Newest, Page
 from antiphon.problems import Problem, not_found, problems
 from antiphon.text import clean
 from antiphon.web import Body, Words
@@ -132,26 +132,16 @@ def router(  # noqa: C901, PLR0915 - the routes of one small service
     ) -> Page[InteractionView]:  # fmt: skip
         """What was brought in, newest first. A system sees only its own."""
         table = store.INTERACTION.c
-        query = select(store.INTERACTION).order_by(table.accepted_at.desc(), table.interaction_id.desc())
+        query = select(store.INTERACTION)
         if not who.has(*DESK, Role.MANAGER) or mine:
             query = query.where(table.source == who.subject)
         if channel:
             query = query.where(table.channel == channel)
-        if cursor:
-            at, last = pages.decode_cursor(cursor, (str, str))
-            query = query.where(
-                tuple_(table.accepted_at, table.interaction_id) < (pages.time(at), pages.uuid(last))
-            )
+        newest = Newest(table.accepted_at, table.interaction_id)
         async with engine.connect() as connection:
-            rows = (await connection.execute(query.limit(limit + 1))).all()
+            rows = (await connection.execute(newest.after(query, cursor, limit))).all()
             replies = await _replies_of(connection, [row.interaction_id for row in rows])
-        more = rows[limit - 1] if len(rows) > limit else None
-        return Page(
-            items=[_interaction(row, replies.get(row.interaction_id, [])) for row in rows[:limit]],
-            next=pages.encode_cursor(more.accepted_at.isoformat(), str(more.interaction_id))
-            if more
-            else None,
-        )
+        return newest.page(rows, limit, lambda row: _interaction(row, replies.get(row.interaction_id, [])))
 
     @routes.get("/interactions/{interaction_id}", tags=["interactions"], responses=problems(404))
     async def get_interaction(interaction_id: UUID, who: Reader) -> InteractionView:

@@ -8,12 +8,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon import pages, tally
+from antiphon import tally
 from antiphon.access import STAFF, Identity, Role, require
-from antiphon.pages import Page
+from antiphon.database import AnyRow
+from antiphon.pages import Newest, Page
 from antiphon.problems import not_found, problems
 from antiphon.web import Moment, Words
 from ingest_social import store
@@ -151,26 +152,22 @@ def _list_of_posts(routes: APIRouter, engine: AsyncEngine) -> None:
         """Posts that concern us, the newest first."""
         del who
         p = store.POST.c
-        query = select(store.POST).order_by(p.accepted_at.desc(), p.interaction_id.desc())
+        query = select(store.POST)
         if author:
             query = query.where(p.author == author)
         if deleted is not None:
             query = query.where(p.deleted_at.is_not(None) if deleted else p.deleted_at.is_(None))
         if since is not None:
             query = query.where(p.accepted_at >= since)
-        if cursor:
-            at, last = pages.decode_cursor(cursor, (str, str))
-            query = query.where(tuple_(p.accepted_at, p.interaction_id) < (pages.time(at), pages.uuid(last)))
+        newest = Newest(p.accepted_at, p.interaction_id)
         async with engine.connect() as connection:
-            rows = (await connection.execute(query.limit(limit + 1))).all()
-        more = rows[limit - 1] if len(rows) > limit else None
-        views = [PostView.model_validate(row, from_attributes=True) for row in rows[:limit]]
-        return Page(
-            items=[view.model_copy(update={"text": None}) if view.deleted_at else view for view in views],
-            next=pages.encode_cursor(more.accepted_at.isoformat(), str(more.interaction_id))
-            if more
-            else None,
-        )
+            rows = (await connection.execute(newest.after(query, cursor, limit))).all()
+        return newest.page(rows, limit, _listed)
+
+
+def _listed(row: AnyRow) -> PostView:
+    view = PostView.model_validate(row, from_attributes=True)
+    return view.model_copy(update={"text": None}) if view.deleted_at else view
 
 
 def _single_posts(routes: APIRouter, engine: AsyncEngine) -> None:

@@ -222,8 +222,8 @@ class Decided(BaseModel):
     trace: list[RuleOutcome]
 
 
-class TrialItem(BaseModel):
-    """A recorded decision that the draft makes otherwise."""
+class DecidedOtherwise(BaseModel):
+    """A recorded decision that a draft makes otherwise."""
 
     decision_id: UUID
     work_item_id: UUID
@@ -273,7 +273,7 @@ def version_line(row: AnyRow, in_force: int) -> dict[str, Any]:
     return {"state": state, **{name: getattr(row, name) for name in names}}
 
 
-def trial_item(row: AnyRow, rules: list[str]) -> TrialItem:
+def trial_item(row: AnyRow, rules: list[str]) -> DecidedOtherwise:
     """A changed decision with both traces."""
     letters = {"t": "true", "f": "false", "e": "error"}
     after = [
@@ -281,7 +281,7 @@ def trial_item(row: AnyRow, rules: list[str]) -> TrialItem:
         for rule, letter in zip(rules, row.results, strict=True)
     ]
     before = [RuleOutcome.model_validate(outcome) for outcome in row.trace]
-    return TrialItem(
+    return DecidedOtherwise(
         decision_id=row.decision_id,
         work_item_id=row.work_item_id,
         case_id=row.case_id,

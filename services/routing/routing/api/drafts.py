@@ -1,14 +1,14 @@
 """Drafts of the configuration: written, checked, compared, published."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
-from antiphon import pages
 from antiphon.organisation import ConfigurationError
-from antiphon.pages import Page
+from antiphon.pages import Newest, Page
 from antiphon.problems import problems
 from routing import drafts, publications, store
 from routing.api.configuration import faulty, seen
@@ -44,17 +44,10 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         """Drafts, the newest change first, those that were published or discarded too."""
         del who
         d = store.DRAFT.c
-        query = select(store.DRAFT).order_by(d.changed_at.desc(), d.draft_id.desc())
-        if cursor:
-            since, last = pages.decode_cursor(cursor, (str, str))
-            query = query.where(tuple_(d.changed_at, d.draft_id) < (pages.time(since), pages.uuid(last)))
+        newest = Newest(d.changed_at, d.draft_id)
         async with at.engine.connect() as connection:
-            rows = (await connection.execute(query.limit(limit + 1))).all()
-        more = rows[limit - 1] if len(rows) > limit else None
-        return Page(
-            items=[DraftLine.model_validate(row, from_attributes=True) for row in rows[:limit]],
-            next=pages.encode_cursor(more.changed_at.isoformat(), str(more.draft_id)) if more else None,
-        )
+            rows = (await connection.execute(newest.after(select(store.DRAFT), cursor, limit))).all()
+        return newest.page(rows, limit, partial(DraftLine.model_validate, from_attributes=True))
 
     @routes.get("/drafts/{draft_id}", tags=["drafts"], responses=problems(404))
     async def get_draft(draft_id: UUID, who: Overseer, response: Response) -> DraftView:

@@ -1,13 +1,13 @@
 """Publications: what waits for its time, for a second person, or decides about a share of the cases first."""
 
+from functools import partial
 from uuid import UUID
 
 from fastapi import APIRouter
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
-from antiphon import pages
 from antiphon.organisation import ConfigurationError
-from antiphon.pages import Page
+from antiphon.pages import Newest, Page
 from antiphon.problems import problems
 from routing import publications, store
 from routing.api.configuration import faulty
@@ -25,17 +25,10 @@ def add(routes: APIRouter, at: Routing) -> None:
         """Publications, the newest first: who asked, who approved, when each began, widened and ended, and why."""
         del who
         p = store.PUBLICATION.c
-        query = select(store.PUBLICATION).order_by(p.asked_at.desc(), p.publication_id.desc())
-        if cursor:
-            since, last = pages.decode_cursor(cursor, (str, str))
-            query = query.where(tuple_(p.asked_at, p.publication_id) < (pages.time(since), pages.uuid(last)))
+        newest = Newest(p.asked_at, p.publication_id)
         async with at.engine.connect() as connection:
-            rows = (await connection.execute(query.limit(limit + 1))).all()
-        more = rows[limit - 1] if len(rows) > limit else None
-        return Page(
-            items=[PublicationView.model_validate(row, from_attributes=True) for row in rows[:limit]],
-            next=pages.encode_cursor(more.asked_at.isoformat(), str(more.publication_id)) if more else None,
-        )
+            rows = (await connection.execute(newest.after(select(store.PUBLICATION), cursor, limit))).all()
+        return newest.page(rows, limit, partial(PublicationView.model_validate, from_attributes=True))
 
     @routes.get("/publications/{publication_id}", tags=["publications"], responses=problems(404))
     async def get_publication(publication_id: UUID, who: Overseer) -> PublicationView:

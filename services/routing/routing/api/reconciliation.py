@@ -1,14 +1,15 @@
 """What the reconciliation found, and how far it has come."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select
 
-from antiphon import pages
+from antiphon.pages import Newest
 from antiphon.problems import problems
 from routing import reconciliation, store
 from routing.api.views import Cursor, Limit, Overseer, Routing
@@ -48,18 +49,15 @@ def add(routes: APIRouter, at: Routing) -> None:
         """Whether every case that awaits an answer has exactly one open work item: what did not, and what was done."""
         del who
         f = store.FINDING.c
-        query = select(store.FINDING).order_by(f.at.desc(), f.finding_id.desc())
-        if cursor:
-            since, last = pages.decode_cursor(cursor, (str, str))
-            query = query.where(tuple_(f.at, f.finding_id) < (pages.time(since), pages.uuid(last)))
+        newest = Newest(f.at, f.finding_id)
         async with at.engine.connect() as connection:
             stands: dict[str, Any] = await reconciliation.stands(connection) or {}
             counted = await connection.execute(
                 select(f.kind, func.count().label("n"), func.count(f.mended).label("mended")).group_by(f.kind)
             )
             kinds = counted.all()
-            rows = (await connection.execute(query.limit(limit + 1))).all()
-        more = rows[limit - 1] if len(rows) > limit else None
+            rows = (await connection.execute(newest.after(select(store.FINDING), cursor, limit))).all()
+        listed = newest.page(rows, limit, partial(FindingView.model_validate, from_attributes=True))
         return Reconciliation(
             checked=stands.get("checked", 0),
             **{
@@ -68,6 +66,6 @@ def add(routes: APIRouter, at: Routing) -> None:
             },
             found={row.kind: row.n for row in kinds},
             not_mended=sum(row.n - row.mended for row in kinds),
-            items=[FindingView.model_validate(row, from_attributes=True) for row in rows[:limit]],
-            next=pages.encode_cursor(more.at.isoformat(), str(more.finding_id)) if more else None,
+            items=listed.items,
+            next=listed.next,
         )

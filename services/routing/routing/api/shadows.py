@@ -1,22 +1,22 @@
 """Shadows: a draft beside what is in force, and where they differ."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
-from antiphon import pages
 from antiphon.database import AnyRow
 from antiphon.organisation import ConfigurationError
-from antiphon.pages import Page
+from antiphon.pages import Newest, Page
 from antiphon.problems import Problem, problems
 from antiphon.web import Body
 from routing import drafts, shadows, store
 from routing.api.configuration import faulty
-from routing.api.draft_views import Decided
+from routing.api.draft_views import Decided, DecidedOtherwise
 from routing.api.views import Cursor, Limit, Operations, Overseer, Reason, Routing
 from routing.explain import RuleOutcome
 
@@ -48,23 +48,11 @@ class ShadowReport(ShadowView):
     result: dict[str, Any]
 
 
-class ShadowItem(BaseModel):
-    """A decision that the draft would have made otherwise."""
-
-    decision_id: UUID
-    work_item_id: UUID
-    case_id: UUID
-    at: datetime
-    version: int
-    before: Decided
-    after: Decided
-
-
-def _item(row: AnyRow) -> ShadowItem:
+def _item(row: AnyRow) -> DecidedOtherwise:
     said = row.shadow
     trace = [RuleOutcome.model_validate(outcome) for outcome in said["trace"]]
     before = [RuleOutcome.model_validate(outcome) for outcome in row.trace]
-    return ShadowItem(
+    return DecidedOtherwise(
         decision_id=row.decision_id,
         work_item_id=row.work_item_id,
         case_id=row.case_id,
@@ -98,17 +86,10 @@ def add(routes: APIRouter, at: Routing) -> None:
         """Shadows, the newest first."""
         del who
         s = store.SHADOW.c
-        query = select(store.SHADOW).order_by(s.began_at.desc(), s.shadow_id.desc())
-        if cursor:
-            since, last = pages.decode_cursor(cursor, (str, str))
-            query = query.where(tuple_(s.began_at, s.shadow_id) < (pages.time(since), pages.uuid(last)))
+        newest = Newest(s.began_at, s.shadow_id)
         async with at.engine.connect() as connection:
-            rows = (await connection.execute(query.limit(limit + 1))).all()
-        more = rows[limit - 1] if len(rows) > limit else None
-        return Page(
-            items=[ShadowView.model_validate(row, from_attributes=True) for row in rows[:limit]],
-            next=pages.encode_cursor(more.began_at.isoformat(), str(more.shadow_id)) if more else None,
-        )
+            rows = (await connection.execute(newest.after(select(store.SHADOW), cursor, limit))).all()
+        return newest.page(rows, limit, partial(ShadowView.model_validate, from_attributes=True))
 
     @routes.get("/shadows/{shadow_id}", tags=["shadows"], responses=problems(404))
     async def get_shadow(shadow_id: UUID, who: Overseer) -> ShadowReport:
@@ -123,30 +104,20 @@ def add(routes: APIRouter, at: Routing) -> None:
     @routes.get("/shadows/{shadow_id}/items", tags=["shadows"], responses=problems(400, 404))
     async def list_shadow_items(
         shadow_id: UUID, who: Overseer, cursor: Cursor = None, limit: Limit = 50
-    ) -> Page[ShadowItem]:
+    ) -> Page[DecidedOtherwise]:
         """Decisions that the draft would have made otherwise, the newest first, with what every rule said."""
         del who
         d = store.DECISION.c
-        query = (
-            select(store.DECISION)
-            .where(
-                d.shadow.is_not(None),
-                d.shadow["shadow_id"].astext == str(shadow_id),
-                d.shadow["differs"].astext != "[]",
-            )
-            .order_by(d.at.desc(), d.decision_id.desc())
+        newest = Newest(d.at, d.decision_id)
+        query = select(store.DECISION).where(
+            d.shadow.is_not(None),
+            d.shadow["shadow_id"].astext == str(shadow_id),
+            d.shadow["differs"].astext != "[]",
         )
-        if cursor:
-            since, last = pages.decode_cursor(cursor, (str, str))
-            query = query.where(tuple_(d.at, d.decision_id) < (pages.time(since), pages.uuid(last)))
         async with at.engine.connect() as connection:
             await shadows.get(connection, shadow_id)
-            rows = (await connection.execute(query.limit(limit + 1))).all()
-        more = rows[limit - 1] if len(rows) > limit else None
-        return Page(
-            items=[_item(row) for row in rows[:limit]],
-            next=pages.encode_cursor(more.at.isoformat(), str(more.decision_id)) if more else None,
-        )
+            rows = (await connection.execute(newest.after(query, cursor, limit))).all()
+        return newest.page(rows, limit, _item)
 
     @routes.delete("/shadows/{shadow_id}", tags=["shadows"], responses=problems(404, 409))
     async def end_shadow(shadow_id: UUID, who: Operations) -> ShadowView:

@@ -1,22 +1,22 @@
 """Trials: what a draft would have done with what was decided before."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
-from antiphon import pages
 from antiphon.organisation import ConfigurationError
-from antiphon.pages import Page
+from antiphon.pages import Newest, Page
 from antiphon.problems import Problem, problems
 from routing import drafts, store, trials
 from routing.api.configuration import faulty
-from routing.api.draft_views import NewTrial, TrialItem, TrialView, trial_item
+from routing.api.draft_views import DecidedOtherwise, NewTrial, TrialView, trial_item
 from routing.api.views import Cursor, Limit, Name, Operations, Overseer, Routing
 
 
-def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901
+def add(routes: APIRouter, at: Routing) -> None:
     """Adds the routes."""
 
     @routes.post("/drafts/{draft_id}/trial", tags=["trials"], status_code=202, responses=problems(404, 409))
@@ -39,20 +39,12 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901
         """The trials of a draft, the newest first."""
         del who
         t = store.TRIAL.c
-        query = (
-            select(store.TRIAL).where(t.draft_id == draft_id).order_by(t.asked_at.desc(), t.trial_id.desc())
-        )
-        if cursor:
-            since, last = pages.decode_cursor(cursor, (str, str))
-            query = query.where(tuple_(t.asked_at, t.trial_id) < (pages.time(since), pages.uuid(last)))
+        newest = Newest(t.asked_at, t.trial_id)
+        query = newest.after(select(store.TRIAL).where(t.draft_id == draft_id), cursor, limit)
         async with at.engine.connect() as connection:
             await drafts.draft(connection, draft_id)
-            rows = (await connection.execute(query.limit(limit + 1))).all()
-        more = rows[limit - 1] if len(rows) > limit else None
-        return Page(
-            items=[TrialView.model_validate(row, from_attributes=True) for row in rows[:limit]],
-            next=pages.encode_cursor(more.asked_at.isoformat(), str(more.trial_id)) if more else None,
-        )
+            rows = (await connection.execute(query)).all()
+        return newest.page(rows, limit, partial(TrialView.model_validate, from_attributes=True))
 
     @routes.get("/trials/{trial_id}", tags=["trials"], responses=problems(404))
     async def get_trial(trial_id: UUID, who: Overseer) -> TrialView:
@@ -65,7 +57,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901
     async def list_trial_items(
         trial_id: UUID, who: Overseer, cursor: Cursor = None, limit: Limit = 50, from_queue: Name = None,
         to_queue: Name = None,
-    ) -> Page[TrialItem]:  # fmt: skip
+    ) -> Page[DecidedOtherwise]:  # fmt: skip
         """Decisions that the draft makes otherwise, the newest first, each with what every rule said then and would say."""
         del who
         i, d = store.TRIAL_ITEM.c, store.DECISION.c
@@ -75,23 +67,16 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901
             )
             .join(store.DECISION, d.decision_id == i.decision_id)
             .where(i.trial_id == trial_id)
-            .order_by(i.at.desc(), i.decision_id.desc())
         )
         wanted: dict[Any, Any] = {i.before["queue"].astext: from_queue, i.after["queue"].astext: to_queue}
         for column, value in wanted.items():
             if value is not None:
                 query = query.where(column == value)
-        if cursor:
-            since, last = pages.decode_cursor(cursor, (str, str))
-            query = query.where(tuple_(i.at, i.decision_id) < (pages.time(since), pages.uuid(last)))
+        newest = Newest(i.at, i.decision_id)
         async with at.engine.connect() as connection:
             trial = await trials.get(connection, trial_id)
-            rows = (await connection.execute(query.limit(limit + 1))).all()
-        more = rows[limit - 1] if len(rows) > limit else None
-        return Page(
-            items=[trial_item(row, trial.rules or []) for row in rows[:limit]],
-            next=pages.encode_cursor(more.at.isoformat(), str(more.decision_id)) if more else None,
-        )
+            rows = (await connection.execute(newest.after(query, cursor, limit))).all()
+        return newest.page(rows, limit, partial(trial_item, rules=trial.rules or []))
 
     @routes.delete("/trials/{trial_id}", tags=["trials"], responses=problems(404, 409))
     async def stop_trial(trial_id: UUID, who: Operations) -> TrialView:

@@ -1,14 +1,14 @@
 """Offers and work: taken, declined, handed on, and why it is where it is."""
 
+from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
-from antiphon import pages
 from antiphon.access import Role
-from antiphon.pages import Page
+from antiphon.pages import Newest, Page
 from antiphon.problems import not_found, problems
 from antiphon.web import Words
 from routing import explain, handling, offers, store
@@ -77,28 +77,22 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
     ) -> Page[WorkView]:  # fmt: skip
         """Work, the newest change first. An agent sees their own and that of their queues."""
         w = store.WORK.c
-        query = select(store.WORK).order_by(w.changed_at.desc(), w.work_item_id.desc())
+        query = select(store.WORK)
         wanted: dict[Any, Any] = {
             w.queue: queue, w.state: state, w.agent_id: who.subject if assignee == "me" else assignee,
         }  # fmt: skip
         for column, value in wanted.items():
             if value is not None:
                 query = query.where(column == value)
-        if cursor:
-            since, last = pages.decode_cursor(cursor, (str, str))
-            query = query.where(tuple_(w.changed_at, w.work_item_id) < (pages.time(since), pages.uuid(last)))
+        newest = Newest(w.changed_at, w.work_item_id)
         async with at.engine.connect() as connection:
             if not who.has(Role.SUPERVISOR, Role.OPERATIONS, Role.MANAGER):
                 agent = await at.agent(connection, who)
                 query = query.where(
                     w.queue.in_(agent.queues) | w.also_queues.overlap(agent.queues) | (w.agent_id == agent.id)
                 )
-            rows = (await connection.execute(query.limit(limit + 1))).all()
-        more = rows[limit - 1] if len(rows) > limit else None
-        return Page(
-            items=[WorkView.model_validate(row, from_attributes=True) for row in rows[:limit]],
-            next=pages.encode_cursor(more.changed_at.isoformat(), str(more.work_item_id)) if more else None,
-        )
+            rows = (await connection.execute(newest.after(query, cursor, limit))).all()
+        return newest.page(rows, limit, partial(WorkView.model_validate, from_attributes=True))
 
     @routes.get("/work/{work_item_id}", tags=["work"], responses=problems(404))
     async def get_work(work_item_id: UUID, who: Reader) -> WorkWhole:
