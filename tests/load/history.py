@@ -32,13 +32,19 @@ TABLES = (
     Copied("case-mgmt", "channel_reference", {"reference": "reference || '-' || {k}"}),
     Copied("case-mgmt", "case_interaction"),
     Copied("case-mgmt", "case_entry", {"natural_key": "natural_key || '-' || {k}"}),
-    Copied("routing", "case_seen"),
+    Copied("routing", "case_seen", {"awaits": "false"}),
     Copied("routing", "work_item", {"state": "'completed'", "agent_id": "null", "completed_at": "changed_at"}),
     Copied("routing", "clock", {"met_at": "started_at"}),
     Copied("routing", "decision"),
     Copied("ingest-direct", "interaction", {"idempotency_key": "idempotency_key || '-' || {k}"}),
 )  # fmt: skip
+# What awaits an answer is known to all whom the reconciliation asks: work of a case that is nowhere stands wrong.
 WAITING = (
+    Copied(
+        "case-mgmt", "case_file",
+        {"number": f"number + {{k}}::bigint * {NUMBERS_APART}", "status": "'open'", "work_state": "'queued'"},
+    ),
+    Copied("routing", "case_seen", {"awaits": "true"}),
     Copied("routing", "work_item", {"state": "'queued'", "agent_id": "null", "completed_at": "null"}),
     Copied("routing", "clock", {"met_at": "null", "due_at": "now() + interval '1 day' + random() * interval '30 days'"}),
 )  # fmt: skip

@@ -18,10 +18,11 @@ from antiphon import logs
 from antiphon.changes import Change
 from antiphon.contracts.work import WorkReconciled, WorkState
 from antiphon.database import AnyRow, fetch
-from routing import store
+from routing import escalation, store
 from routing.configurations import Configurations, InForce
 from routing.desk import OFFER_TIMER, SYSTEM, Desk, Work, as_dict, facts
-from routing.domain.escalation import arrival, beginning
+from routing.domain.escalation import beginning
+from routing.domain.placing import Place
 from routing.domain.reconciling import Finding, Picture, Piece, Wrong, findings
 from routing.domain.sections.rules import PRIORITY
 
@@ -176,8 +177,7 @@ class _Mender:
             return "the case is known from its work"
         if finding.kind is Wrong.QUEUE_UNKNOWN:
             queue = self._force.configuration.fallback
-            came = arrival(work, self._force.configuration, self._force.calendars, queue, self.desk.now)
-            self.desk.put(work, queue=queue, **came)
+            escalation.move(self.desk, work, self._force, Place(queue, [finding.detail]), escalation.MOVED)
             return f"moved to {queue}"
         if finding.kind is Wrong.TIMER_MISSING and piece.offer_id is not None:
             self.desk.timers.append(

@@ -152,7 +152,10 @@ class WorkTransferred(WorkEvent):
 
 
 class WorkReconciled(WorkEvent):
-    """The reconciliation found work that stood wrong, and mended it; other events tell the change itself."""
+    """The reconciliation found work that stood wrong, and mended it: this is the work as it stands since.
+
+    Work that was put back, moved or completed for that has the event of that too; work that was queued anew has this one alone.
+    """
 
     type: ClassVar[str] = "work.reconciled.v1"
 
