@@ -2,11 +2,12 @@
 
 import argparse
 import asyncio
+import contextlib
 import secrets
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from statistics import mean
 from typing import NamedTuple
@@ -88,7 +89,7 @@ class Bench:
             stack.start_service(service, wait=False)
         for service in SERVICES:
             await asyncio.to_thread(stack.wait_ready, service)
-        async with Flow(stack) as flow, meter.peak_memory(stack) as self.peak:
+        async with all_alive(stack), Flow(stack) as flow, meter.peak_memory(stack) as self.peak:
             await asyncio.sleep(3)
             self.memory("memory_rest", meter.memory(stack), 150)
             desks = Desks(stack, flow, self.sizes.agents)
@@ -273,6 +274,22 @@ class Bench:
         """The most that one service holds."""
         service = max(SERVICES, key=lambda each: used[each])
         self.add(Figure(name, used[service] / 2**20, "MiB", target=f"<= {most}", note=service))
+
+
+@contextlib.asynccontextmanager
+async def all_alive(stack: Stack) -> AsyncGenerator[None]:
+    """Ends what is in it with an AssertionError when a service dies: its work would be waited for until patience ends."""
+
+    async def watch() -> None:
+        while True:
+            dead = [service for service in SERVICES if stack.services[service].pid is None]
+            assert not dead, f"died: {', '.join(dead)}; {stack.services[dead[0]].last_words()}"
+            await asyncio.sleep(1)
+
+    async with asyncio.TaskGroup() as group:
+        watching = group.create_task(watch())
+        yield
+        watching.cancel()
 
 
 async def bench(sizes: Sizes, parts: Sequence[str]) -> list[Figure]:

@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import (
     Column,
     DateTime,
-    Float,
     Index,
     Integer,
     Table,
@@ -37,6 +36,7 @@ from routing.draft_tables import draft_tables
 from routing.ease_in_table import ease_in_table
 from routing.queue_tables import queue_tables, step_columns
 from routing.reconciliation_tables import awaiting_columns, reconciliation_tables
+from routing.tally_tables import tally_tables
 
 METADATA = metadata()
 PLUMBING = plumbing_tables(METADATA)
@@ -44,6 +44,7 @@ EASE_IN = ease_in_table(METADATA)
 CONFIGURATION, PUBLICATION, SHADOW, DRAFT, TRIAL, TRIAL_ITEM = draft_tables(METADATA)
 QUEUE_STATE, ESCALATION = queue_tables(METADATA)
 CLOCK, CLOCK_ENTRY, POLICY_CHANGE = clock_tables(METADATA)
+TALLY, TALLY_CHANGE, SURGE = tally_tables(METADATA)
 
 AGENT = Table(
     "agent",
@@ -165,39 +166,6 @@ CASE_SEEN = Table(
     *awaiting_columns(),
 )
 RECONCILIATION, FINDING = reconciliation_tables(METADATA)
-
-# How many work items of a queue stand where (`minute` is the epoch) or came and went in a minute: added up, and not yet.
-TALLY = Table(
-    "tally",
-    METADATA,
-    Column("minute", DateTime(timezone=True), primary_key=True),
-    Column("queue", Text, primary_key=True),
-    Column("what", Text, primary_key=True),
-    Column("count", Integer, nullable=False),
-)
-TALLY_CHANGE = Table(
-    "tally_change",
-    METADATA,
-    Column("minute", DateTime(timezone=True), nullable=False),
-    Column("queue", Text, nullable=False),
-    Column("what", Text, nullable=False),
-    Column("count", Integer, nullable=False),
-)
-
-# Of a queue or of a label.
-SURGE = Table(
-    "surge",
-    METADATA,
-    Column("surge_id", Uuid, primary_key=True),
-    Column("queue", Text),
-    Column("label", Text),
-    Column("began_at", DateTime(timezone=True), nullable=False),
-    Column("arrived", Integer, nullable=False),
-    Column("expected", Float, nullable=False),
-    Column("ended_at", DateTime(timezone=True)),
-    Index("surge_one_a_queue_key", "queue", unique=True, postgresql_where=text("ended_at is null")),
-    Index("surge_one_a_label_key", "label", unique=True, postgresql_where=text("ended_at is null")),
-)
 
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
 _VERSION = text("select max(version) as version from configuration where share is null")

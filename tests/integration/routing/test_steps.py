@@ -1,4 +1,4 @@
-"""Work that waits, on a real PostgreSQL: steps, overflow, queues and agents that are gone; what is said of it."""
+"""Work that waits, on a real PostgreSQL: steps that it comes to, and what is said of why it waits."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -6,26 +6,22 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from antiphon.clock import utc_now
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.queues import QueueState
 from antiphon.database import AnyRow
-from routing import handling, review, store
+from routing import handling, store
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import (
-    ACCEPTED,
     BOSS,
-    OFFERED,
     QUEUED,
     Changed,
     Floor,
     Json,
     agent,
     queue,
-    section,
 )
 from tests.integration.routing.test_offers import opened, settled
-from tests.integration.routing.test_queues import closed_now, put_state
+from tests.integration.routing.test_queues import put_state
 
 SKILLS = {"lang-de": "German", "product": "The product"}
 
@@ -258,138 +254,6 @@ async def test_steps_that_a_new_configuration_gives_or_takes_hold_for_what_waits
     assert await timers(floor) == []
 
 
-async def test_12_what_comes_to_a_closed_queue_flows_over_and_the_decision_says_why(floor: Floor) -> None:
-    await floor.organise(*closed_now(floor, outside_hours={"overflow": "front-desk"}))
-    await floor.hear(opened(1, floor.now))
-    found = await work(floor)
-    assert (found.queue, found.skills, found.prefer_skills) == ("front-desk", {}, {"planning": 3})
-    told = await floor.why("C-1")
-    (passed,) = told["escalations"]
-    assert passed.kind == "overflow"
-    assert passed.what.startswith("Planning is outside its hours until ")
-    assert passed.what.endswith("; so it waits in Front desk")
-    assert told["decision"].rule == "Planning"
-    (queued,) = await floor.rows(
-        "select convert_from(value, 'utf8') as v from outbox where headers like '%work.queued%'"
-    )
-    assert "Planning is outside its hours" in queued.v
-    assert await floor.told("work.held.v1") == 0
-
-
-async def test_12_what_comes_to_a_full_queue_flows_over_and_within_one_batch_too(floor: Floor) -> None:
-    await floor.organise(queue("planning", limit={"waiting": 2, "overflow": "front-desk"}))
-    await floor.hear(*(opened(n, floor.now) for n in (1, 2, 3)))
-    await floor.hear(opened(4, floor.now))
-    assert [(await work(floor, f"C-{n}")).queue for n in (1, 2, 3, 4)] == ["planning"] * 2 + [
-        "front-desk"
-    ] * 2
-    assert (await floor.why("C-4"))["escalations"][
-        0
-    ].what == "Planning is full: 2 wait; so it waits in Front desk"
-
-
-async def test_12_what_a_rule_says_never_overflows_stays(floor: Floor) -> None:
-    await floor.organise(
-        *closed_now(floor, outside_hours={"overflow": "front-desk"}), rule_says("Planning", overflow="never")
-    )
-    await floor.hear(opened(1, floor.now))
-    assert (await work(floor)).queue == "planning"
-    await floor.make_due(store.REVIEW_TIMER)
-    assert (await work(floor)).queue == "planning"
-    await floor.organise(
-        *closed_now(floor, outside_hours={"overflow": "front-desk"}),
-        rule_says("Planning", overflow="social-care"),
-    )
-    await floor.hear(opened(2, floor.now))
-    assert (await work(floor, "C-2")).queue == "social-care"
-
-
-async def test_work_that_is_held_outside_hours_is_told_with_words_for_the_customer(floor: Floor) -> None:
-    await floor.organise(*closed_now(floor, outside_hours={"acknowledge": "We open at eight."}))
-    await floor.hear(opened(1, floor.now), opened(2, floor.now, department="rates"))
-    (held,) = await floor.rows(
-        "select convert_from(value, 'utf8') as v from outbox where headers like '%work.held%'"
-    )
-    assert '"acknowledge":"We open at eight."' in held.v
-    assert '"case_reference":"C-1"' in held.v
-
-
-@pytest.mark.parametrize("by_hand", [True, False])
-async def test_what_waits_in_a_queue_when_it_closes_flows_over(floor: Floor, by_hand: bool) -> None:
-    outside = {"overflow": "front-desk"}
-    if by_hand:
-        await floor.organise(queue("planning", outside_hours=outside))
-        await floor.hear(*(opened(n, floor.now) for n in (1, 2)))
-        await put_state(floor, "planning", QueueState.CLOSED, "burst pipe")
-    else:
-        await floor.organise(_open_until_midnight, queue("planning", hours="until", outside_hours=outside))
-        await floor.hear(*(opened(n, floor.now) for n in (1, 2)))
-        await floor.make_due(store.REVIEW_TIMER)
-        (closes,) = await timers(floor, store.REVIEW_TIMER)
-        assert closes == (floor.now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        assert (await work(floor)).queue == "planning"
-        floor.now = closes
-    await floor.make_due(store.REVIEW_TIMER)
-    assert {row.queue for row in (await floor.works()).values()} == {"front-desk"}
-    assert await floor.told("work.transferred.v1") == 2
-
-
-def _open_until_midnight(organisation: Json) -> None:
-    today = f"{utc_now():%A}".lower()
-    hours = {today: ["00:00-24:00"]}
-    organisation["calendars"]["until"] = {"name": "Today", "time_zone": "UTC", "hours": hours}
-
-
-def without_planning(organisation: Json) -> None:
-    del organisation["queues"]["planning"]
-    organisation["rules"] = [r for r in organisation["rules"] if r["then"]["queue"] != "planning"]
-    for one in organisation["agents"]:
-        one["queues"] = [name for name in one["queues"] if name != "planning"]
-
-
-async def test_work_of_a_queue_that_is_gone_is_moved_to_the_fallback_with_its_reason(floor: Floor) -> None:
-    await floor.hear(*(opened(n, floor.now) for n in (1, 2, 3)))
-    await floor.present("farid")
-    assert await floor.assign() == 3
-    (first, second, _) = (await floor.pending())["farid"]
-    assert await floor.accept(first, "farid") == 200
-    await floor.decline(second, "farid")
-    await floor.organise(without_planning, section("fallback_queue", "front-desk"))
-    await floor.make_due(store.REVIEW_TIMER)
-    works = await floor.works()
-    assert {row.queue for row in works.values()} == {"front-desk"}
-    assert sorted(row.state for row in works.values()) == sorted([ACCEPTED, OFFERED, QUEUED])
-    for row in works.values():
-        (moved,) = (await floor.why(row.case_reference))["escalations"]
-        assert (moved.kind, moved.what) == (
-            "moved",
-            "there is no queue 'planning' any more; so it waits in Front desk",
-        )
-
-
-async def test_work_of_an_agent_who_is_gone_returns_to_its_place(floor: Floor) -> None:
-    await floor.hear(*(opened(n, floor.now) for n in (1, 2)))
-    await floor.present("elena")
-    await floor.assign()
-    (first, _) = (await floor.pending())["elena"]
-    assert await floor.accept(first, "elena") == 200
-
-    def gone(organisation: Json) -> None:
-        organisation["agents"] = [one for one in organisation["agents"] if one["id"] != "elena"]
-
-    await floor.organise(gone)
-    await floor.make_due(store.REVIEW_TIMER)
-    works = await floor.works()
-    assert {(row.state, row.agent_id) for row in works.values()} == {(QUEUED, None)}
-    assert await floor.pending() == {}
-    rows = await floor.rows(
-        "select convert_from(value, 'utf8') as v from outbox where headers like '%requeued%'"
-    )
-    assert all('"reason":"elena is no longer an agent"' in row.v for row in rows)
-    await floor.present("farid")
-    assert await floor.assign() == 2
-
-
 async def test_still_waiting_why_is_one_of_a_few(floor: Floor) -> None:
     await floor.hear(opened(1, floor.now))
     await floor.present("farid", Presence.AWAY)
@@ -428,26 +292,3 @@ async def test_complaint_rocketchat_18041_what_came_while_all_were_offline_is_of
     await pass_time(floor, seconds=0)
     await floor.present("farid")
     assert await floor.assign() == 60
-
-
-async def test_complaint_rocketchat_fallback_departments_never_turn_in_a_circle(floor: Floor) -> None:
-    """See tests/unit/routing/test_placing.py for what is refused; here both are closed, and the work is still to be seen."""
-    await floor.organise(
-        queue("planning", outside_hours={"overflow": "roads"}),
-        queue("roads", outside_hours={"overflow": "rates"}),
-    )
-    for name in ("planning", "roads", "rates"):
-        await put_state(floor, name, QueueState.CLOSED)
-    await floor.hear(opened(1, floor.now))
-    told = await floor.why("C-1")
-    assert ((await work(floor)).queue, told["waiting_for"]) == ("planning", "queue")
-
-
-async def test_a_review_reads_open_work_only(floor: Floor) -> None:
-    unplanned = str(review.UNPLANNED.text).replace(":limit", "200")
-    for name in ("queues", "marks"):
-        unplanned = unplanned.replace(f":{name}", "'{planning}'::text[]")
-    async with floor.engine.begin() as tx:
-        await tx.execute(text("set local enable_seqscan = off"))
-        plan = "\n".join(str(row[0]) for row in await tx.execute(text(f"explain {unplanned}")))
-    assert "work_item_one_open_per_case_key" in plan
