@@ -68,6 +68,21 @@ def test_a_clock_that_paused_with_nothing_left_runs_out_as_it_resumes() -> None:
     assert (kinds(entries), clock.breached_at) == (["breached"], at(10))
 
 
+def test_what_resumes_with_nothing_left_while_closed_does_not_wait_for_the_opening() -> None:
+    shop = CALENDARS["lunch"]
+    clock, _ = clockwork.start(T0, terms(1 / 60), shop, "said")
+    clock, _ = clockwork.pause(clock, at(1 / 60), "w")
+    clock, _ = clockwork.resume(clock, at(25 / 60), shop, "s")
+    assert clockwork.next_at(clock, shop) == at(25 / 60)
+
+
+def test_a_clock_that_stops_at_the_instant_it_resumed_did_not_run() -> None:
+    clock, _ = clockwork.pause(started(2), at(2), "w")
+    clock, _ = clockwork.resume(clock, at(3), ALWAYS, "s")
+    clock, _ = clockwork.pause(clock, at(3), "w")
+    assert clockwork.next_at(clock, ALWAYS) is None
+
+
 def test_news_that_come_late_clear_a_breach_that_never_was() -> None:
     clock, _ = clockwork.fire(started(4), at(5), ALWAYS)
     assert clock.breached_at == at(4)
@@ -169,6 +184,7 @@ class Oracle:
         self.within, self.calendar, self.since = within, calendar, 0
         self.breached: int | None = None
         self.running = True
+        self.stopped = 0  # when it was paused last
 
     def pass_to(self, second: int) -> None:
         while len(self.ran) < second:
@@ -247,16 +263,16 @@ def _follow(oracle: Oracle, step: Step, now: int) -> None:
             # What ran out in this very second, as it stopped, was in time.
             if oracle.running and oracle.breached == now:
                 oracle.breached = None
+            if oracle.running:
+                oracle.stopped = now
             oracle.running = False
         case "resume":
             oracle.running = True
         case "undo" if not oracle.running:
-            place = len(oracle.ran)
-            while place and not oracle.ran[place - 1]:
-                place -= 1
-                oracle.ran[place] = True
+            oracle.ran[oracle.stopped :] = [True] * (now - oracle.stopped)
             oracle.running = True
-        case "recompute":
+        # Terms that say the same are the terms that were there.
+        case "recompute" if (step.within, step.calendar) != (oracle.within, oracle.calendar):
             oracle.within, oracle.calendar, oracle.since = step.within, step.calendar, now
         case _:
             pass

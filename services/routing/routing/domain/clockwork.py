@@ -177,19 +177,24 @@ def due(runs: Sequence[Run], within: timedelta, calendar: BusinessCalendar) -> d
     for begins, ends in runs[:-1]:
         worked = calendar.between(begins, ends or begins)
         if worked >= left:
-            reached = calendar.add(begins, left)
+            reached = _after(begins, left, calendar)
             if ends is not None and reached < ends:
                 return reached
         left = max(left - worked, timedelta(0))
-    return calendar.add(runs[-1][0], left)
+    return _after(runs[-1][0], left, calendar)
 
 
 def running_from(runs: Sequence[Run], at: datetime) -> datetime | None:
     """The first instant from `at` on at which the clock runs; None when it has stopped before."""
     for begins, ends in runs:
-        if ends is None or at < ends:
+        if ends is None or max(at, begins) < ends:
             return max(at, begins)
     return None
+
+
+def _after(begins: datetime, left: timedelta, calendar: BusinessCalendar) -> datetime:
+    """When `left` of open time has passed; if nothing is left, that is at once, open or closed."""
+    return calendar.add(begins, left) if left else begins
 
 
 def _warning(runs: Sequence[Run], within: timedelta, percent: int, calendar: BusinessCalendar) -> datetime:
