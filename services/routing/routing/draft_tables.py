@@ -102,6 +102,7 @@ def draft_tables(of: MetaData) -> DraftTables:
             Column("created_by", Text, nullable=False),
             Column("changed_at", DateTime(timezone=True), nullable=False),
             Column("changed_by", Text, nullable=False),
+            Column("authors", ARRAY(Text), nullable=False),
             Column("version", Integer),
             Index("draft_list_ix", text("changed_at desc"), text("draft_id desc")),
         ),

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import any_, case, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.changes import Change, record
@@ -80,6 +80,7 @@ async def create(
         "created_by": by,
         "changed_at": now,
         "changed_by": by,
+        "authors": [by],
     }
     made = (await tx.execute(insert(store.DRAFT).values(row).returning(store.DRAFT))).one()
     await _note(tx, made, by)
@@ -91,7 +92,11 @@ async def save(
 ) -> AnyRow:
     """Changes a draft that is at `revision`. Raises Problem 404, 409 when it is one no more, 412 when it was changed."""
     table = store.DRAFT
-    values = {**changed, "revision": revision + 1, "changed_at": now, "changed_by": by}
+    known = literal(by) == any_(table.c.authors)
+    authors = case((known, table.c.authors), else_=func.array_append(table.c.authors, by))
+    values = {
+        **changed, "revision": revision + 1, "changed_at": now, "changed_by": by, "authors": authors,
+    }  # fmt: skip
     saved = await tx.execute(
         update(table)
         .where(table.c.draft_id == draft_id, table.c.revision == revision, table.c.state == DRAFT)

@@ -49,7 +49,6 @@ async def ask(
     by: str, now: datetime,
 ) -> AnyRow:  # fmt: skip
     """A publication of a draft, begun if nothing is to be waited for. Raises Problem and ConfigurationError as `drafts.publish`."""
-    before = await drafts.draft(tx, draft_id)
     row = await drafts.freeze(tx, draft_id, revision, trial_id, by, now, state=drafts.PLANNED)
     _require_only_rules(force, row.source, plan)
     needs = force.configuration.publishing.needs_approval
@@ -61,7 +60,7 @@ async def ask(
         "base_version": row.base_version,
         "why": why,
         "trial_id": trial_id,
-        "authors": sorted({before.created_by, before.changed_by, by}),
+        "authors": row.authors,
         "state": WAITING if needs else PLANNED,
         "asked_at": now,
         "asked_by": by,

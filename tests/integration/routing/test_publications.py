@@ -195,10 +195,16 @@ async def test_where_a_second_person_must_approve_nobody_publishes_their_own(doo
     before = (await door.ask("GET", "/configuration")).json()["version"]
     source = APPROVAL.replace(*RATES).replace("needs_approval: true", "needs_approval: false")
     made = await door.ask("POST", "/drafts", name="pat", json={"name": "x", "why": "y", "source": source})
-    told = await publish(door, made.json() | {"etag": made.headers["ETag"]})
+    draft = made.json() | {"etag": made.headers["ETag"]}
+    for name, why in (("rosa", "better"), ("sven", "y")):
+        body = {"name": "x", "why": why, "source": source}
+        path = f"/drafts/{draft['draft_id']}"
+        saved = await door.ask("PUT", path, name=name, tag=draft["etag"], json=body)
+        draft |= {"etag": saved.headers["ETag"], "revision": saved.json()["revision"]}
+    told = await publish(door, draft)
     assert (told["version"], told["publication"]["state"]) == (None, "waiting")
     assert told["publication"]["needs_approval"] is True
-    for name in ("olga", "pat"):
+    for name in ("olga", "pat", "rosa", "sven"):
         await say(door, told["publication"], "approve", name=name, status=403)
     refused = await door.ask("PUT", "/configuration", tag=str(before), content=source)
     assert refused.status_code == 409
