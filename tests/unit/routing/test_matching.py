@@ -5,7 +5,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.domain.matching import Candidate, Waiting, lacking, match, taken, urgency, why_not
+from routing.domain.matching import Candidate, Floor, Waiting, lacking, match, taken, urgency, why_not
 from routing.domain.ordering import HEAD_START, LONGEST_WAIT, order_at
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -170,7 +170,78 @@ _WORK = st.lists(
 
 @given(_WORK, _PEOPLE)
 def test_the_best_is_who_is_best_of_all(items: list[Waiting], agents: list[Candidate]) -> None:
-    assert match(items, agents, NOW, AGAIN) == _by_looking_at_everybody(items, agents, NOW, AGAIN)
+    floor, pairs = Floor(agents), list[tuple[UUID, str]]()
+    for one in sorted(items, key=urgency):
+        if (best := floor.best(one, NOW, AGAIN)) is not None:
+            floor.give(one, best)
+            pairs.append((one.work_item_id, best.agent_id))
+    assert pairs == _by_looking_at_everybody(items, agents, NOW, AGAIN)
+    assert {item_id for item_id, _ in pairs} <= dict(match(items, agents, NOW, AGAIN)).keys()
+
+
+def test_who_can_do_what_others_can_hands_it_on_and_takes_what_only_they_can_do() -> None:
+    common, rare = item(1, waited=9), item(2, needs={"welsh": 5})
+    both, one = agent("both", skills={"welsh": 7}, idle=9), agent("one")
+    assert match([common, rare], [both, one], NOW, AGAIN) == [(UUID(int=1), "one"), (UUID(int=2), "both")]
+
+
+def test_work_is_not_moved_from_its_preferred_agent_nor_to_who_lacks_preferred_skills_or_declined_it() -> (
+    None
+):
+    rare, both, one = item(2, needs={"welsh": 5}), agent("both", skills={"welsh": 7}, idle=9), agent("one")
+    for common in (
+        item(1, waited=9, preferred="both"),
+        item(1, waited=9)._replace(prefers={"welsh": 1}),
+        item(1, waited=9, refused={"one": NOW}),
+    ):
+        assert match([common, rare], [both, one], NOW, AGAIN) == [(UUID(int=1), "both")]
+
+
+def test_work_that_waits_for_its_preferred_agent_moves_nobody() -> None:
+    common, rare = item(1, waited=9), item(2, needs={"welsh": 5}, preferred="busy")
+    people = [
+        agent("both", skills={"welsh": 7}, idle=9),
+        agent("one"),
+        agent("busy", free=0, skills={"welsh": 9}),
+    ]
+    held = rare._replace(hold_until=NOW + AGAIN)
+    assert match([common, held], people, NOW, AGAIN) == [(UUID(int=1), "both")]
+    assert len(match([common, rare], people, NOW, AGAIN)) == 2
+
+
+def _most(items: list[Waiting], agents: list[Candidate]) -> set[UUID]:
+    """The most urgent set of items that can all be served: each is in it if those before it can still be served."""
+    having: dict[str, list[Waiting]] = {agent.agent_id: [] for agent in agents}
+
+    def served(one: Waiting, seen: set[str]) -> bool:
+        for a in agents:
+            if a.agent_id in seen or one.queue not in a.queues or lacking(one, a) or a.free <= 0:
+                continue
+            seen.add(a.agent_id)
+            has = having[a.agent_id]
+            if len(has) < a.free:
+                has.append(one)
+                return True
+            for place, other in enumerate(has):
+                if served(other, seen):
+                    has[place] = one
+                    return True
+        return False
+
+    return {one.work_item_id for one in sorted(items, key=urgency) if served(one, set())}
+
+
+_PLAIN = st.lists(
+    st.builds(item, st.integers(1, 10**6), due=st.integers(-9, 9), queue=st.sampled_from(["rates", "roads"]), needs=_SKILLS),
+    max_size=10, unique_by=lambda i: i.work_item_id,
+)  # fmt: skip
+
+
+@given(_PLAIN, _PEOPLE)
+def test_nobody_waits_beside_somebody_free_unless_someone_more_urgent_would(
+    items: list[Waiting], agents: list[Candidate]
+) -> None:
+    assert dict(match(items, agents, NOW, AGAIN)).keys() == _most(items, agents)
 
 
 @given(_WORK, _PEOPLE, st.randoms())
