@@ -36,6 +36,7 @@ async def main() -> None:
         engine,
         settings.kafka,
         partial(tokens.read, secrets=secrets),
+        partial(tokens.make, secret=secret),
         settings.reopen_closed_within,
         clock.utc_now,
         settings.replica,

@@ -22,11 +22,12 @@ from antiphon.contracts.identified import (
     IdentifiedInteractionReceived,
     Reading,
 )
-from antiphon.contracts.interactions import Interaction
+from antiphon.contracts.interactions import Automation, Interaction
 from antiphon.contracts.replies import ReplyFailed, ReplySent
-from antiphon.contracts.work import SlaBreached, SlaMet, WorkAccepted, WorkEvent, WorkState
+from antiphon.contracts.work import SlaBreached, SlaMet, WorkAccepted, WorkEvent, WorkHeld, WorkState
 from antiphon.database import Writes
 from case_mgmt import store
+from case_mgmt.acknowledgements import Acknowledgements, look, with_words
 from case_mgmt.domain.case import Case, interaction_facts, joined, opened
 from case_mgmt.domain.states import Trigger
 from case_mgmt.domain.threading import Known, thread
@@ -56,14 +57,18 @@ async def take(
     batch: Sequence[Received],
     *,
     number_in: Callable[[str | None], int | None],
+    token_of: Callable[[int], str],
     reopen_closed_within: timedelta,
     now: datetime,
 ) -> None:
     """Folds a batch into its cases. What is on the record already changes nothing.
 
+    `number_in` reads a case token that is ours, `token_of` makes one.
+
     Raises Refused for an edit, deletion or reply that belongs to nothing known.
     """
     customers = {r.event.customer.customer_id for r in batch if isinstance(r.event, Identified)}
+    customers |= {held.work.customer_id for held in with_words([r.event for r in batch])}
     await store.hold_customers(tx, list(customers))
     fresh = {natural_key(received): received for received in batch}
     refs = {
@@ -114,6 +119,12 @@ async def take(
         },
         edited_at={identity: row.edited_at for identity, row in places.items()},
         awaited={reply_id: row.awaited_since for reply_id, row in replies.items()},
+        automatic={
+            reply_id
+            for reply_id, row in replies.items()
+            if row.requested.get("automation", Automation.NONE) != Automation.NONE
+        },
+        acknowledgements=await look(tx, with_words([r.event for r in events]), token_of, now),
     )
     for received in events:
         fold.take(received)
@@ -122,6 +133,7 @@ async def take(
     store.add_interactions(writes, fold.heard)
     store.add_references(writes, fold.references)
     store.finish_replies(writes, fold.finished)
+    fold.acknowledgements.put_down(writes)
     await writes.send(tx)
     await store.edit_interactions(tx, list(fold.edited.values()))
     await store.delete_interactions(tx, fold.deleted)
@@ -151,6 +163,8 @@ class _Fold:
     interactions: dict[UUID, tuple[UUID, Interaction, Reading]]
     edited_at: dict[UUID, datetime | None]
     awaited: dict[UUID, datetime | None]
+    automatic: set[UUID]
+    acknowledgements: Acknowledgements
     heard: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     references: list[tuple[str, UUID]] = field(default_factory=list[tuple[str, UUID]])
     edited: dict[UUID, dict[str, Any]] = field(default_factory=dict[UUID, dict[str, Any]])
@@ -289,10 +303,13 @@ class _Fold:
         if case is None or event.reply_id not in self.awaited:
             raise Refused(f"{event.type} of reply {event.reply_id}, which nobody asked for")
         actor = Actor(kind=ActorKind.SYSTEM, id=f"ingest:{event.channel}")
+        # Set words are no answer: neither that they left nor that they did not changes what is awaited.
+        automatic = event.reply_id in self.automatic
+        kind = "acknowledgement" if automatic else "reply"
         if isinstance(event, ReplySent):
-            self.unit.put(case.changed(self.unit.now, replies=case.replies + 1))
+            self.unit.put(case.changed(self.unit.now, replies=case.replies + (not automatic)))
             told: dict[str, Any] = {"reply_id": str(event.reply_id), "link": event.link}
-            self.unit.record(case.case_id, key, "reply-sent", event.sent_at, actor, told)
+            self.unit.record(case.case_id, key, f"{kind}-sent", event.sent_at, actor, told)
             self.references += [(native, case.case_id) for native in event.native_ids]
             end = {
                 "state": "sent",
@@ -301,16 +318,19 @@ class _Fold:
                 "reason": None,
             }
         else:
-            since = case.awaiting_answer_since or self.awaited[event.reply_id] or event.failed_at
-            after = case.moved(
-                Trigger.REPLY_FAILED,
-                self.unit.now,
-                awaiting_answer_since=since,
-                words_revision=case.revision + 1,
-            )
-            self.unit.move(case, after, actor, Trigger.REPLY_FAILED.value, trace)
+            if automatic:
+                self.unit.put(case.changed(self.unit.now))
+            else:
+                since = case.awaiting_answer_since or self.awaited[event.reply_id] or event.failed_at
+                after = case.moved(
+                    Trigger.REPLY_FAILED,
+                    self.unit.now,
+                    awaiting_answer_since=since,
+                    words_revision=case.revision + 1,
+                )
+                self.unit.move(case, after, actor, Trigger.REPLY_FAILED.value, trace)
             told = {"reply_id": str(event.reply_id), "reason": event.reason, "outcome": event.outcome}
-            self.unit.record(case.case_id, key, "reply-failed", event.failed_at, actor, told)
+            self.unit.record(case.case_id, key, f"{kind}-failed", event.failed_at, actor, told)
             end = {
                 "state": "failed",
                 "finished_at": event.failed_at,
@@ -348,7 +368,13 @@ class _Fold:
             "queue": work.queue,
             "due_at": _text(work.due_at),
         }
+        held = event if isinstance(event, WorkHeld) and event.acknowledge else None
+        why_not = held and self.acknowledgements.why_not(held, case, self.unit.now)
+        if why_not:
+            told["not_acknowledged"] = why_not
         self.unit.record(case.case_id, key, event.type.removesuffix(".v1"), at, by, told)
+        if held and not why_not:
+            self.acknowledgements.say(held, self.unit.cases[case.case_id], self.unit, key, trace)
 
 
 def _breached(case: Case, event: WorkEvent) -> list[str]:

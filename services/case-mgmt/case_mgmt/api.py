@@ -81,6 +81,8 @@ class ReplyView(BaseModel):
     requested_at: datetime
     finished_at: datetime | None
     reason: str | None
+    automation: str = Field(description="`none`, or `auto-reply`: set words that nobody wrote for this case.")
+    occasion: str | None = Field(description="What set words were said for: the name of the closed queue.")
 
 
 class Entry(BaseModel):
@@ -346,4 +348,6 @@ def _reply(row: AnyRow) -> ReplyView:
         requested_at=row.requested_at,
         finished_at=row.finished_at,
         reason=row.reason,
+        automation=asked.automation,
+        occasion=asked.occasion,
     )

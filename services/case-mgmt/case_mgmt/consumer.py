@@ -32,6 +32,7 @@ def consumers(
     engine: AsyncEngine,
     kafka: str,
     number_in: Callable[[str | None], int | None],
+    token_of: Callable[[int], str],
     reopen_closed_within: timedelta,
     clock: Clock,
     replica: str,
@@ -39,7 +40,14 @@ def consumers(
     """One for each door; a batch is one transaction."""
 
     async def handle(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
-        await actions.take(tx, batch, number_in=number_in, reopen_closed_within=reopen_closed_within, now=now)
+        await actions.take(
+            tx,
+            batch,
+            number_in=number_in,
+            token_of=token_of,
+            reopen_closed_within=reopen_closed_within,
+            now=now,
+        )
 
     return [
         Consumer(

@@ -1,7 +1,6 @@
 """Answering a case: who may, what is checked, and what is written before anything is sent."""
 
 import hashlib
-import json
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID, uuid4
@@ -14,13 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon import tracing
 from antiphon.access import Identity
 from antiphon.contracts.interactions import Automation, Interaction
-from antiphon.contracts.replies import ReplyRequested
 from antiphon.database import AnyRow
 from antiphon.problems import Problem, not_found
 from antiphon.web import Body, Words
 from case_mgmt import store
 from case_mgmt.domain import tokens
 from case_mgmt.domain.case import Case
+from case_mgmt.domain.reply import as_row, asked
 from case_mgmt.domain.states import SETTERS, Trigger
 from case_mgmt.unit import Unit
 
@@ -68,35 +67,17 @@ async def request_reply(
     await _require_seen(tx, case, seen)
     interaction = await _answered(tx, case_id, given.answers)
     reply_id = uuid4()
-    requested = ReplyRequested(
+    requested = asked(
+        case,
+        interaction,
         reply_id=reply_id,
-        case_id=case_id,
-        channel=interaction.channel,
-        network=interaction.network,
-        case_revision=case.revision + 1,
-        case_reference=case.reference,
-        customer_id=case.customer_id,
-        answers=interaction.interaction_id,
-        account=interaction.account,
-        visibility=interaction.visibility,
-        subject_line=interaction.content.subject,
         text=given.text,
         author=who.actor(),
         case_token=tokens.make(case.number, secret),
-        requested_at=now,
+        now=now,
+        case_revision=case.revision + 1,
     )
-    row = {
-        "reply_id": reply_id,
-        "case_id": case_id,
-        "answers": interaction.interaction_id,
-        "author_id": who.subject,
-        "idempotency_key": key,
-        "body_sha256": digest,
-        "requested": json.loads(requested.model_dump_json()),
-        "state": "requested",
-        "awaited_since": case.awaiting_answer_since,
-        "requested_at": now,
-    }
+    row = as_row(requested, case, key=key, digest=digest)
     written = insert(store.REPLY).values(row).on_conflict_do_nothing().returning(store.REPLY.c.reply_id)
     if (await tx.execute(written)).one_or_none() is None:  # at this moment, on another case
         raise _key_taken()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -23,7 +24,9 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.identified import CustomerFacts
+from antiphon.contracts.interactions import Automation, Interaction
 from antiphon.database import AnyRow, Writes, as_json, fetch, mapping, metadata, plumbing_tables, recordset
+from case_mgmt.domain.acknowledging import Acknowledged
 from case_mgmt.domain.case import Case
 
 METADATA = metadata()
@@ -124,6 +127,19 @@ REPLY = Table(
     Index("reply_state_ix", "state"),
 )
 
+# Which of the replies are set words, said while a queue was closed until `opens_at`.
+ACKNOWLEDGEMENT = Table(
+    "acknowledgement",
+    METADATA,
+    Column("reply_id", Uuid, primary_key=True),
+    Column("case_id", Uuid, nullable=False),
+    Column("customer_id", Uuid, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("opens_at", DateTime(timezone=True)),
+    Index("acknowledgement_case_id_ix", "case_id"),
+    Index("acknowledgement_customer_id_ix", "customer_id", "at"),
+)
+
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
 _KEYS = bindparam("keys", type_=ARRAY(TEXT))
 _FIELDS = [field.name for field in fields(Case)]
@@ -157,6 +173,20 @@ _LOAD = text(
     bindparam("customers", type_=ARRAY(PG_UUID(as_uuid=True))),
 )  # fmt: skip
 _REPLIES = text("select * from reply where reply_id = any(:ids)").bindparams(_IDS)
+SPOKEN_LAST = text(
+    "select distinct on (case_id) case_id, interaction from case_interaction where case_id = any(:ids) "
+    f"and deleted_at is null and interaction ->> 'automation' = '{Automation.NONE.value}' "
+    "order by case_id, accepted_at desc"
+).bindparams(_IDS)
+ACKNOWLEDGED = text(
+    "select case_id, customer_id, at, opens_at from acknowledgement where case_id = any(:ids) "
+    "union select case_id, customer_id, at, opens_at from acknowledgement "
+    "where customer_id = any(:customers) and at > :since"
+).bindparams(
+    _IDS,
+    bindparam("customers", type_=ARRAY(PG_UUID(as_uuid=True))),
+    bindparam("since", type_=DateTime(timezone=True)),
+)
 
 
 async def hold_customers(tx: AsyncConnection, customers: Sequence[UUID]) -> None:
@@ -288,3 +318,29 @@ async def replies(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow
 def finish_replies(writes: Writes, rows: Sequence[Mapping[str, Any]]) -> None:
     """What became of replies (reply_id, state, finished_at, native_ids, reason)."""
     writes.update(REPLY, rows)
+
+
+async def spoken_last(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, Interaction]:
+    """The newest that a person said on each of the cases and did not take back."""
+    if not case_ids:
+        return {}
+    found = await fetch(tx, SPOKEN_LAST, {"ids": list(case_ids)})
+    return {row.case_id: Interaction.model_validate(row.interaction) for row in found}
+
+
+async def acknowledged(
+    tx: AsyncConnection, case_ids: Sequence[UUID], customers: Sequence[UUID], since: datetime
+) -> list[Acknowledged]:
+    """Set words that were said on these cases ever, and to these customers after `since`."""
+    if not case_ids:
+        return []
+    given = {"ids": list(case_ids), "customers": list(customers), "since": since}
+    return [Acknowledged(*row) for row in await fetch(tx, ACKNOWLEDGED, given)]
+
+
+def add_acknowledgements(
+    writes: Writes, replies: Sequence[Mapping[str, Any]], acknowledgements: Sequence[Mapping[str, Any]]
+) -> None:
+    """Adds replies that are set words, and what tells them from answers."""
+    writes.insert(REPLY, replies)
+    writes.insert(ACKNOWLEDGEMENT, acknowledgements)

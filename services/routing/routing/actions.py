@@ -170,14 +170,14 @@ class _Heard:
     def _hold(self, work: Work, meant_for: str) -> None:
         stands = self.standings[work["queue"]]
         if not stands.open:
-            words = self.force.configuration.queues[meant_for].outside_hours.acknowledge
-            closed = not self.standings[meant_for].takes
-            told = words if closed else None
+            meant, closed = self.force.configuration.queues[meant_for], not self.standings[meant_for].takes
+            words = meant.outside_hours.acknowledge if closed else None
             self.desk.tell(
                 WorkHeld(
-                    work=facts(work), reason=stands.why or "", opens_at=stands.opens_at, acknowledge=told
+                    work=facts(work), reason=stands.why or "", opens_at=stands.opens_at, acknowledge=words,
+                    meant_for=meant.name if words else None,
                 )
-            )
+            )  # fmt: skip
 
     def _complete(self, event: CaseEvent, work: Work) -> None:
         case = event.case

@@ -8,7 +8,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from antiphon.contracts.base import Actor, Event, Instant, known
-from antiphon.contracts.interactions import Channel, Visibility
+from antiphon.contracts.interactions import Automation, Channel, Visibility
 
 
 class ReplyEvent(Event):
@@ -37,7 +37,7 @@ class ReplyEvent(Event):
 
 
 class ReplyRequested(ReplyEvent):
-    """Someone answered; the channel's ingest service sends it."""
+    """Someone answered, or the organisation's set words are to be said; the channel's ingest service sends it."""
 
     type: ClassVar[str] = "reply.requested.v1"
 
@@ -51,6 +51,13 @@ class ReplyRequested(ReplyEvent):
     author: Actor
     case_token: str = Field(description="Signed; goes into the address that the customer answers to.")
     requested_at: Instant
+    automation: Annotated[str, known(Automation)] = Field(
+        default=Automation.NONE,
+        description="`auto-reply`: set words that nobody wrote for this; they answer nothing, and the case still awaits an answer.",
+    )
+    occasion: str | None = Field(
+        default=None, description="What set words are said for, e.g. the name of the queue that is closed."
+    )
 
 
 class ReplySent(ReplyEvent):

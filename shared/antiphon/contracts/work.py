@@ -176,14 +176,21 @@ class WorkEscalated(WorkEvent):
 
 
 class WorkHeld(WorkEvent):
-    """The work came into a queue that gives nothing out now: it is closed, outside its hours, or paused."""
+    """The work came into a queue that gives nothing out now: it is closed, outside its hours, or paused.
+
+    Where it carries words for the customer, case-mgmt has them sent (`reply.requested` with `automation`), once for an opening.
+    """
 
     type: ClassVar[str] = "work.held.v1"
 
     reason: str
     opens_at: Instant | None = Field(default=None, description="When its hours begin again.")
     acknowledge: str | None = Field(
-        default=None, description="What may be said to the customer at once, as the organisation wrote it."
+        default=None,
+        description="What is said to the customer at once, as the organisation wrote it; case-mgmt has it sent, or records why not.",
+    )
+    meant_for: str | None = Field(
+        default=None, description="The name of the queue that is closed and whose words these are."
     )
 
 

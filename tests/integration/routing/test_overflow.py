@@ -83,6 +83,7 @@ async def test_work_that_is_held_outside_hours_is_told_with_words_for_the_custom
         "select convert_from(value, 'utf8') as v from outbox where headers like '%work.held%'"
     )
     assert '"acknowledge":"We open at eight."' in held.v
+    assert '"meant_for":"Planning"' in held.v
     assert '"case_reference":"C-1"' in held.v
 
 

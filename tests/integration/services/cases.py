@@ -1,6 +1,6 @@
 """What tests of case-mgmt do to it: hear a batch, answer as an agent, look into the tables."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -21,11 +21,12 @@ AMARA = Identity("amara", "Amara", frozenset({"agent"}))
 GRACE = Identity("grace", "Grace", frozenset({"agent"}))
 
 
-async def hear(engine: AsyncEngine, *events: Event) -> None:
+async def hear(engine: AsyncEngine, *events: Event, now: datetime | None = None) -> None:
     async with engine.begin() as tx:
         await actions.take(
             tx, received(events), number_in=partial(tokens.read, secrets=[SECRET]),
-            reopen_closed_within=timedelta(days=14), now=utc_now(),
+            token_of=partial(tokens.make, secret=SECRET), reopen_closed_within=timedelta(days=14),
+            now=now or utc_now(),
         )  # fmt: skip
 
 

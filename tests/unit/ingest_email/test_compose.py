@@ -16,6 +16,7 @@ from ingest_email.domain.compose import (
     compose,
     trimmed_references,
 )
+from ingest_email.domain.mail import Envelope, read_mail
 from tests.unit.ingest_email.samples import NOW, OURS
 
 REQUEST = ReplyRequested(
@@ -61,6 +62,28 @@ def test_an_answer_is_threaded_and_comes_back_to_its_case() -> None:
     assert text.endswith("wrote:\n> It is deep.\n")
     assert composed.envelope_from == "rates+c-1042-sig@banksia.example"
     assert composed.recipient == "jo@mail.example"
+
+
+def test_set_words_say_that_they_are_automatic_are_threaded_and_carry_nothing_of_what_was_written() -> None:
+    composed = made(REQUEST.model_copy(update={"automation": "auto-reply", "text": "We read this at eight."}))
+    mail = message_from_bytes(composed.raw, policy=policy.default)
+    assert mail["Auto-Submitted"] == "auto-replied"
+    assert (mail["In-Reply-To"], mail["Subject"]) == ("<one@mail.example>", "Re: Pothole")
+    assert mail["References"] == "<zero@mail.example> <one@mail.example>"
+    assert mail["Reply-To"].addresses[0].addr_spec == "rates+c-1042-sig@banksia.example"
+    assert mail.get_content().strip() == "We read this at eight."
+
+
+@pytest.mark.parametrize("stripped", [(), ("X-Antiphon-Reply", "Message-ID")])
+def test_set_words_that_come_back_to_us_or_to_another_such_system_are_never_answered(
+    stripped: tuple[str, ...],
+) -> None:
+    mail = message_from_bytes(made(REQUEST.model_copy(update={"automation": "auto-reply"})).raw)
+    for name in (*stripped, "From"):
+        del mail[name]
+    mail["From"] = "other@elsewhere.example"
+    read = read_mail(mail.as_bytes(), Envelope(), NOW, OURS)
+    assert read.interaction.automation == ("auto-reply" if stripped else "loop")
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,11 @@ def _headers(
     now: datetime,
 ) -> list[tuple[str, str | Header]]:
     name = _one_line(answered.sender_name or "")
+    automatic: list[tuple[str, str | Header]] = [
+        # RFC 3834, 5; the other is what Exchange looks at before it answers with an absence.
+        ("Auto-Submitted", "auto-replied"),
+        ("X-Auto-Response-Suppress", "OOF, AutoReply"),
+    ]
     headers: list[tuple[str, str | Header]] = [
         ("From", formataddr((account.name, account.address))),
         ("To", formataddr((name, recipient)) if recipient.isascii() else recipient),
@@ -102,6 +107,7 @@ def _headers(
         ("Date", format_datetime(now)),
         ("Message-ID", message_id_of(request.reply_id, ours.domain)),
         (MARKER, str(request.reply_id)),
+        *(automatic if request.automation != Automation.NONE else ()),
     ]
     if answered.message_id and _MESSAGE_ID.fullmatch(answered.message_id):
         headers.append(("In-Reply-To", answered.message_id))
@@ -137,6 +143,9 @@ def _subject(subject: str) -> str:
 
 
 def _body(request: ReplyRequested, answered: Answered) -> str:
+    if request.automation != Automation.NONE:
+        # Who writes in another's name must not have us carry their words to them.
+        return f"{clean(request.text).strip()}\n"
     quoted = shorten(clean(answered.words), LONGEST_QUOTE)
     who = _one_line(answered.sender_name or answered.sender or "you")
     when = format_datetime(answered.written_at)

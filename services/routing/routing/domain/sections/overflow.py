@@ -15,7 +15,7 @@ NEVER = "never"  # what a rule says instead of a queue for work that stays where
 class OutsideHours(Section):
     """What happens to work while the queue is closed: it is held, or goes to `overflow`.
 
-    `acknowledge` are words for the customer, told with the event that the work is held.
+    `acknowledge` are words that the customer gets at once, by the channel on which they spoke, when their work is held.
     """
 
     overflow: str | None = None

@@ -1,0 +1,99 @@
+"""The words that a customer gets at once while a queue is closed: asked for like an answer, and not one."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon import ids
+from antiphon.contracts.base import Event
+from antiphon.contracts.interactions import Automation, Interaction
+from antiphon.contracts.work import WorkHeld
+from antiphon.database import Writes
+from case_mgmt import store
+from case_mgmt.domain import reply
+from case_mgmt.domain.acknowledging import AGAIN_AFTER, Acknowledged, why_not
+from case_mgmt.domain.case import Case
+from case_mgmt.unit import SYSTEM, Unit
+
+
+def with_words(events: Sequence[Event]) -> list[WorkHeld]:
+    """Those of the events that hold words for the customer."""
+    return [event for event in events if isinstance(event, WorkHeld) and event.acknowledge]
+
+
+@dataclass
+class Acknowledgements:
+    """What a batch knows of words that were said before, and what it adds to them."""
+
+    spoken: dict[UUID, Interaction]
+    earlier: list[Acknowledged]
+    token_of: Callable[[int], str]
+    replies: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    added: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+    def why_not(self, event: WorkHeld, case: Case, now: datetime) -> str | None:
+        """Why nothing is to be said, or None if the words are."""
+        return why_not(case, self.spoken.get(case.case_id), event.opens_at, self.earlier, now)
+
+    def say(self, event: WorkHeld, case: Case, unit: Unit, key: str, trace: str | None) -> None:
+        """Asks for the words to be sent, and records it. The case goes on to await its answer."""
+        now, opens_at = unit.now, event.opens_at
+        queue, words = event.meant_for or event.work.queue, event.acknowledge or ""
+        # Of one case and one opening there is one reply, however often it is told.
+        per = opens_at.astimezone(UTC).isoformat() if opens_at else key
+        reply_id = ids.derived_id("acknowledgement", str(case.case_id), per)
+        asked = reply.asked(
+            case,
+            self.spoken[case.case_id],
+            reply_id=reply_id,
+            text=words,
+            author=SYSTEM,
+            case_token=self.token_of(case.number),
+            now=now,
+            automation=Automation.AUTO_REPLY,
+            occasion=queue,
+        )
+        digest = hashlib.sha256(words.encode()).hexdigest()
+        self.replies.append(reply.as_row(asked, case, key=str(reply_id), digest=digest))
+        self.added.append(
+            {
+                "reply_id": reply_id,
+                "case_id": case.case_id,
+                "customer_id": case.customer_id,
+                "at": now,
+                "opens_at": opens_at,
+            }
+        )
+        self.earlier.append(Acknowledged(case.case_id, case.customer_id, now, opens_at))
+        told = {
+            "reply_id": str(reply_id),
+            "answers": str(asked.answers),
+            "automatic": True,
+            "reason": queue,
+        }
+        unit.record(
+            case.case_id, f"acknowledgement:{reply_id}", "acknowledgement-requested", now, SYSTEM, told
+        )
+        unit.tell(asked, trace)
+
+    def put_down(self, writes: Writes) -> None:
+        """All of it."""
+        store.add_acknowledgements(writes, self.replies, self.added)
+
+
+async def look(
+    tx: AsyncConnection, held: Sequence[WorkHeld], token_of: Callable[[int], str], now: datetime
+) -> Acknowledgements:
+    """What must be known to say the words of `held` or not to. Their customers are held already."""
+    cases = list({event.work.case_id for event in held})
+    customers = list({event.work.customer_id for event in held})
+    return Acknowledgements(
+        await store.spoken_last(tx, cases),
+        await store.acknowledged(tx, cases, customers, now - AGAIN_AFTER),
+        token_of,
+    )

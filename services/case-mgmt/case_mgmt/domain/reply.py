@@ -1,0 +1,58 @@
+"""A reply as it is asked for, and as it is kept."""
+
+import json
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from antiphon.contracts.base import Actor
+from antiphon.contracts.interactions import Interaction
+from antiphon.contracts.replies import ReplyRequested
+from case_mgmt.domain.case import Case
+
+
+def asked(
+    case: Case,
+    answers: Interaction,
+    *,
+    reply_id: UUID,
+    text: str,
+    author: Actor,
+    case_token: str,
+    now: datetime,
+    **more: Any,
+) -> ReplyRequested:
+    """The request to send `text` by the channel of `answers`. `more` are further fields of it."""
+    return ReplyRequested(
+        reply_id=reply_id,
+        case_id=case.case_id,
+        channel=answers.channel,
+        network=answers.network,
+        case_reference=case.reference,
+        customer_id=case.customer_id,
+        answers=answers.interaction_id,
+        account=answers.account,
+        visibility=answers.visibility,
+        subject_line=answers.content.subject,
+        text=text,
+        author=author,
+        case_token=case_token,
+        requested_at=now,
+        **more,
+    )
+
+
+def as_row(request: ReplyRequested, case: Case, *, key: str, digest: str) -> dict[str, Any]:
+    """What is kept of it: `key` and `digest` (SHA-256) tell a repeat by the same author from another reply."""
+    return {
+        "reply_id": request.reply_id,
+        "case_id": request.case_id,
+        "answers": request.answers,
+        "author_id": request.author.id,
+        "idempotency_key": key,
+        "body_sha256": digest,
+        "requested": json.loads(request.model_dump_json()),
+        "state": "requested",
+        "awaited_since": case.awaiting_answer_since,
+        "requested_at": request.requested_at,
+    }

@@ -1,0 +1,209 @@
+"""Outside hours the customer gets the queue's words at once, and the case goes on to await its answer."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon.clock import utc_now
+from antiphon.contracts import generate
+from antiphon.contracts.base import Event
+from antiphon.contracts.replies import ReplyFailed, ReplyRequested, ReplySent
+from antiphon.contracts.work import WorkHeld
+from case_mgmt import store
+from case_mgmt.domain import tokens
+from tests.integration.services.cases import SECRET, answer, hear, rows, the_case
+from tests.integration.services.events import identified
+
+WORDS = "Thank you. We read this at half past eight."
+NIGHT = timedelta(hours=12)
+
+
+def held(case: Any, opens_at: datetime | None, words: str | None = WORDS) -> WorkHeld:
+    event = WorkHeld.model_validate(generate.example("work.held.v1")["data"])
+    ids = {"case_id": case.case_id, "customer_id": case.customer_id, "work_item_id": uuid4()}
+    work = event.work.model_copy(update=ids)
+    return event.model_copy(update={"work": work, "opens_at": opens_at, "acknowledge": words})
+
+
+def spoken_on(channel: str, automation: str = "none") -> Event:
+    event = identified(uuid4())
+    said = event.interaction.model_copy(update={"channel": channel, "automation": automation})
+    return event.model_copy(update={"interaction": said})
+
+
+async def asked(engine: AsyncEngine) -> list[ReplyRequested]:
+    found = await rows(
+        engine,
+        "select convert_from(value, 'utf8') as v from outbox where headers like '%reply.requested%' order by id",
+    )
+    return [ReplyRequested.model_validate_json(row.v) for row in found]
+
+
+async def entries(engine: AsyncEngine) -> list[Any]:
+    return await rows(engine, "select * from case_entry order by id")
+
+
+async def test_the_words_go_out_as_an_answer_would_and_the_case_goes_on_to_await_one(
+    engine: AsyncEngine, api: httpx.AsyncClient
+) -> None:
+    said = identified(uuid4())
+    await hear(engine, said)
+    before = await the_case(engine)
+    await hear(engine, held(before, utc_now() + NIGHT))
+    (reply,) = await asked(engine)
+    assert (reply.answers, reply.channel) == (said.interaction.interaction_id, "email")
+    assert (reply.text, reply.automation, reply.occasion) == (WORDS, "auto-reply", "Rates")
+    assert (reply.author.kind, reply.case_revision) == ("system", None)
+    assert reply.case_token == tokens.make(before.number, SECRET)
+    after = await the_case(engine)
+    same = ("status", "awaiting_answer_since", "words_revision", "replies")
+    assert [getattr(after, name) for name in same] == [getattr(before, name) for name in same]
+    whole = (await api.get(f"/cases/{before.case_id}")).json()
+    assert [(shown["automation"], shown["occasion"]) for shown in whole["replies"]] == [
+        ("auto-reply", "Rates")
+    ]
+    entry = whole["entries"][-1]
+    assert (entry["kind"], entry["actor"]["kind"]) == ("acknowledgement-requested", "system")
+    assert (entry["data"]["automatic"], entry["data"]["reason"]) == (True, "Rates")
+    # Who read the case before may answer: nothing was said since that they have not seen.
+    await answer(engine, before.case_id, before.revision)
+
+
+async def test_the_same_news_again_in_whatever_batch_is_one_mail(engine: AsyncEngine) -> None:
+    await hear(engine, identified(uuid4()))
+    event = held(await the_case(engine), utc_now() + NIGHT)
+    await hear(engine, event, event)
+    await hear(engine, event)
+    # Of the same night under another id, as of work that was set aside and opened again.
+    await hear(engine, held(await the_case(engine), event.opens_at))
+    assert len(await asked(engine)) == 1
+    told = [
+        entry.data.get("not_acknowledged") for entry in await entries(engine) if entry.kind == "work.held"
+    ]
+    assert told == [None, "they were said for this opening"]
+
+
+async def test_a_second_message_the_same_night_gets_none_and_one_on_another_evening_does(
+    engine: AsyncEngine,
+) -> None:
+    customer, now = uuid4(), utc_now()
+    await hear(engine, identified(customer))
+    case = await the_case(engine)
+    await hear(engine, held(case, now + NIGHT), now=now)
+    again = identified(customer, text="Are you there?")
+    later = again.interaction.model_copy(update={"accepted_at": now + timedelta(minutes=50)})
+    await hear(engine, again.model_copy(update={"interaction": later}))
+    await hear(engine, held(case, now + NIGHT + timedelta(hours=1)), now=now + timedelta(hours=1))
+    assert len(await asked(engine)) == 1
+    evening = now + timedelta(hours=25)
+    await hear(engine, held(case, evening + NIGHT), now=evening)
+    assert len(await asked(engine)) == 2
+    # The evening after the customer has said nothing new.
+    evening += timedelta(hours=25)
+    await hear(engine, held(case, evening + NIGHT), now=evening)
+    assert len(await asked(engine)) == 2
+
+
+async def test_one_customer_is_told_three_times_a_day_at_most_whatever_cases_they_open(
+    engine: AsyncEngine,
+) -> None:
+    customer = uuid4()
+    for department in ("rates", "roads", "parks", "waste", "planning"):
+        await hear(engine, identified(customer, department=department))
+    cases = await rows(engine, "select * from case_file order by number")
+    for case in cases[:2]:
+        await hear(engine, held(case, utc_now() + NIGHT))
+    await hear(engine, *(held(case, utc_now() + NIGHT) for case in cases[2:]))
+    assert len(await asked(engine)) == 3
+
+
+@pytest.mark.parametrize("automation", ["auto-reply", "bounce", "bulk", "loop"])
+async def test_what_no_person_wrote_is_not_acknowledged(engine: AsyncEngine, automation: str) -> None:
+    await hear(engine, spoken_on("email", automation))
+    await hear(engine, held(await the_case(engine), utc_now() + NIGHT))
+    assert await asked(engine) == []
+
+
+@pytest.mark.parametrize("channel", ["phone", "letter", "visit"])
+async def test_what_is_handed_over_at_a_desk_is_not_acknowledged_and_the_record_says_why(
+    engine: AsyncEngine, channel: str
+) -> None:
+    await hear(engine, spoken_on(channel))
+    await hear(engine, held(await the_case(engine), utc_now() + NIGHT))
+    assert await asked(engine) == []
+    assert "answered by a person" in (await entries(engine))[-1].data["not_acknowledged"]
+
+
+async def test_what_is_asked_for_held_work_uses_the_indexes(engine: AsyncEngine) -> None:
+    ids, at = f"array['{uuid4()}'::uuid]", "now()"
+    plans: list[str] = []
+    async with engine.begin() as tx:
+        await tx.execute(
+            text(
+                "insert into acknowledgement select gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), now(), null "
+                "from generate_series(1, 5000)"
+            )
+        )
+        await tx.execute(
+            text(
+                "insert into case_interaction select gen_random_uuid(), gen_random_uuid(), '{}', '{}', '', now(), now() "
+                "from generate_series(1, 5000)"
+            )
+        )
+        await tx.execute(text("analyze"))
+        for query in (store.ACKNOWLEDGED, store.SPOKEN_LAST):
+            asked = query.text.replace(":ids", ids).replace(":customers", ids).replace(":since", at)
+            plans.append("\n".join(row[0] for row in await tx.execute(text(f"explain {asked}"))))
+    assert "acknowledgement_case_id_ix" in plans[0]
+    assert "acknowledgement_customer_id_ix" in plans[0]
+    assert "case_interaction_case_id_ix" in plans[1]
+    assert "Seq Scan" not in "".join(plans)
+
+
+async def test_work_that_is_held_without_words_asks_for_nothing(engine: AsyncEngine) -> None:
+    await hear(engine, identified(uuid4()))
+    await hear(engine, held(await the_case(engine), utc_now() + NIGHT, words=None))
+    assert await asked(engine) == []
+    assert "not_acknowledged" not in (await entries(engine))[-1].data
+
+
+@pytest.mark.parametrize("outcome", ["sent", "failed"])
+async def test_what_becomes_of_the_words_is_on_the_record_and_changes_nothing_else(
+    engine: AsyncEngine, outcome: str
+) -> None:
+    customer = uuid4()
+    await hear(engine, identified(customer))
+    await hear(engine, held(await the_case(engine), utc_now() + NIGHT))
+    (reply,) = await asked(engine)
+    before, published = await the_case(engine), len(await rows(engine, "select 1 from outbox"))
+    about: dict[str, Any] = {"reply_id": reply.reply_id, "case_id": reply.case_id, "channel": "email"}
+    end: Event = ReplySent(**about, native_ids=["<ours>"], author=reply.author, sent_at=utc_now())
+    if outcome == "failed":
+        end = ReplyFailed(**about, outcome="refused", reason="550", attempts=1, failed_at=utc_now())
+    await hear(engine, end)
+    after = await the_case(engine)
+    same = ("status", "awaiting_answer_since", "words_revision", "replies", "reopened")
+    assert [getattr(after, name) for name in same] == [getattr(before, name) for name in same]
+    assert (await entries(engine))[-1].kind == f"acknowledgement-{outcome}"
+    assert len(await rows(engine, "select 1 from outbox")) == published
+    assert [row.state for row in await rows(engine, "select state from reply")] == [outcome]
+    if outcome == "sent":  # and who answers it is on the case
+        await hear(engine, identified(customer, department="roads", answers=["<ours>"]))
+        assert (await the_case(engine)).interactions == 2
+
+
+async def test_words_that_fail_after_the_answer_went_out_do_not_reopen_the_case(engine: AsyncEngine) -> None:
+    await hear(engine, identified(uuid4()))
+    case = await the_case(engine)
+    await hear(engine, held(case, utc_now() + NIGHT))
+    (reply,) = await asked(engine)
+    await answer(engine, case.case_id, case.revision)
+    about: dict[str, Any] = {"reply_id": reply.reply_id, "case_id": reply.case_id, "channel": "email"}
+    await hear(engine, ReplyFailed(**about, outcome="gave-up", reason="", attempts=9, failed_at=utc_now()))
+    after = await the_case(engine)
+    assert (after.status, after.awaiting_answer_since) == ("pending", None)

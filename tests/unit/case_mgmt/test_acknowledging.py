@@ -1,0 +1,82 @@
+"""Who gets a queue's set words while it is closed."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from antiphon.contracts.cases import CaseStatus
+from antiphon.contracts.interactions import Interaction
+from case_mgmt.domain.acknowledging import Acknowledged, why_not
+from tests.unit.case_mgmt.test_domain import MINE, NOW, OTHER, a_case, interaction
+
+CASE = a_case(1, status=CaseStatus.NEW)
+OPENS = NOW + timedelta(hours=12)
+HOUR = timedelta(hours=1)
+
+
+def said(
+    ago: timedelta, *, opens_at: datetime | None = None, of: UUID = MINE, case: UUID = CASE.case_id
+) -> Acknowledged:
+    return Acknowledged(case, of, NOW - ago, opens_at)
+
+
+def why(
+    spoken: Interaction | None, *earlier: Acknowledged, opens_at: datetime | None = OPENS, **changes: Any
+) -> str | None:
+    return why_not(CASE.changed(NOW, **changes), spoken, opens_at, earlier, NOW)
+
+
+@pytest.mark.parametrize("channel", ["email", "social", "web", "chat", "partner"])
+def test_who_spoke_on_a_channel_that_is_sent_to_gets_the_words(channel: str) -> None:
+    spoken = interaction(channel=channel)
+    assert why(spoken) is None
+    assert why(spoken, opens_at=None) is None
+    assert why(spoken, status=CaseStatus.OPEN) is None
+    assert why(spoken.model_copy(update={"noted_by": "grace"})) is not None
+
+
+@pytest.mark.parametrize("channel", ["phone", "letter", "visit", "carrier pigeon"])
+def test_who_is_answered_by_a_person_does_not(channel: str) -> None:
+    assert why(interaction(channel=channel)) == "what was said on this channel is answered by a person"
+
+
+@pytest.mark.parametrize(
+    ("reason", "spoken", "opens_at", "changes"),
+    [
+        ("there are no words of a person", None, OPENS, {}),
+        ("the queue has opened", interaction(), NOW, {}),
+        ("no answer is awaited any more", interaction(), OPENS, {"awaiting_answer_since": None}),
+        ("no answer is awaited any more", interaction(), OPENS, {"status": CaseStatus.PENDING}),
+    ],
+)
+def test_words_that_make_no_sense_any_more_are_not_said(
+    reason: str, spoken: Interaction | None, opens_at: datetime, changes: dict[str, Any]
+) -> None:
+    assert why(spoken, opens_at=opens_at, **changes) == reason
+
+
+@pytest.mark.parametrize(
+    ("reason", "spoken_ago", "earlier"),
+    [
+        # A closure of days, in which an agent answered and the customer wrote again.
+        ("they were said for this opening", HOUR, [said(30 * HOUR, opens_at=OPENS)]),
+        ("they were said on this case within 24 hours", HOUR, [said(23 * HOUR)]),
+        (None, HOUR, [said(24 * HOUR)]),
+        (None, HOUR, [said(30 * HOUR, opens_at=NOW - 20 * HOUR)]),
+        ("nothing was said since they were", 31 * HOUR, [said(30 * HOUR, opens_at=NOW - 20 * HOUR)]),
+        (None, HOUR, [said(HOUR, case=UUID(int=7))] * 2),
+        (
+            "they were said to the customer often enough within 24 hours",
+            HOUR,
+            [said(HOUR, case=UUID(int=7))] * 3,
+        ),
+        (None, HOUR, [said(24 * HOUR, case=UUID(int=7))] * 3),
+        (None, HOUR, [said(HOUR, case=UUID(int=7), of=OTHER)] * 3),
+    ],
+)
+def test_the_words_are_not_said_again_and_again(
+    reason: str | None, spoken_ago: timedelta, earlier: list[Acknowledged]
+) -> None:
+    assert why(interaction(accepted_at=NOW - spoken_ago), *earlier) == reason
