@@ -20,7 +20,7 @@ from antiphon.contracts.work import WorkReconciled, WorkState
 from antiphon.database import AnyRow, fetch
 from routing import escalation, store
 from routing.configurations import Configurations, InForce
-from routing.desk import OFFER_TIMER, SYSTEM, Desk, Work, as_dict, facts
+from routing.desk import OFFER_TIMER, SLA_TIMER, SYSTEM, Desk, Work, as_dict, facts
 from routing.domain.escalation import beginning
 from routing.domain.placing import Place
 from routing.domain.reconciling import Finding, Picture, Piece, Wrong, findings
@@ -34,7 +34,11 @@ _BEFORE_ALL = UUID(int=0)
 _LOCK = text(f"select pg_try_advisory_xact_lock({_ONE_ROUND}) as mine")
 _SHOWN = f"""
     select c.case_id, case when s.revision > 0 then s.awaits end as awaits, s.set_aside, w.work_item_id, w.state, w.queue, w.agent_id, a.presence,
-        o.offer_id, o.agent_id as offered_to, o.expires_at, t.subject is not null as timed
+        o.offer_id, o.agent_id as offered_to, o.expires_at, t.subject is not null as timed, array(
+            select k.clock_id from clock k where k.case_id = c.case_id and k.met_at is null and k.cancelled_at is null
+            and k.paused_since is null and k.breached_at is null
+            and not exists (select from timer u where u.kind = '{SLA_TIMER}' and u.subject = k.clock_id)
+        ) as unheeded
     from c left join case_seen s on s.case_id = c.case_id
     left join work_item w on w.case_id = c.case_id and w.state <> 'completed'
     left join agent a on a.agent_id = w.agent_id
@@ -99,7 +103,8 @@ def pictures(rows: Sequence[AnyRow]) -> list[Picture]:
             found.append(Picture(row.case_id, row.awaits, row.set_aside, []))
         if row.work_item_id is not None:
             piece = Piece(
-                row.work_item_id, row.state, row.queue, row.agent_id, row.presence, row.offer_id, row.offered_to, row.timed
+                row.work_item_id, row.state, row.queue, row.agent_id, row.presence, row.offer_id, row.offered_to, row.timed,
+                row.unheeded,
             )  # fmt: skip
             found[-1] = found[-1]._replace(work=[*found[-1].work, piece])
     return found
@@ -179,10 +184,8 @@ class _Mender:
             queue = self._force.configuration.fallback
             escalation.move(self.desk, work, self._force, Place(queue, [finding.detail]), escalation.MOVED)
             return f"moved to {queue}"
-        if finding.kind is Wrong.TIMER_MISSING and piece.offer_id is not None:
-            self.desk.timers.append(
-                (OFFER_TIMER, piece.offer_id, self._pending[piece.offer_id]["expires_at"])
-            )
+        if finding.kind in {Wrong.TIMER_MISSING, Wrong.CLOCK_UNHEEDED}:
+            self._set_timers(finding.kind, piece)
             return "its timer is set"
         if piece.offer_id is not None and piece.offer_id in self._pending:
             self.desk.end_offer(self._pending.pop(piece.offer_id), "withdrawn", finding.detail)
@@ -193,6 +196,14 @@ class _Mender:
             self.desk.requeue(work, finding.detail)
             return "back to its place"
         return "the offer is withdrawn"
+
+    def _set_timers(self, kind: Wrong, piece: Piece) -> None:
+        if kind is Wrong.TIMER_MISSING and piece.offer_id is not None:
+            timer = OFFER_TIMER, piece.offer_id, self._pending[piece.offer_id]["expires_at"]
+            self.desk.timers.append(timer)
+        elif kind is Wrong.CLOCK_UNHEEDED:
+            # Each is looked at once, and set to what comes next.
+            self.desk.timers += [(SLA_TIMER, clock_id, self.desk.now) for clock_id in piece.unheeded]
 
     def _queue_anew(self, case_id: UUID, last: AnyRow | None) -> tuple[Work | None, str | None]:
         """Work as it was last; where it never was, as much of it as is known."""

@@ -225,6 +225,18 @@ async def test_a_part_of_the_way_takes_four_statements_and_reads_what_it_looks_a
     assert reads[1] < 1_000
 
 
+async def test_running_clocks_that_no_timer_wakes_are_woken_and_set_to_what_comes_next(floor: Floor) -> None:
+    await floor.hear(opened(1, floor.now))
+    timers = "select subject, due_at from timer where kind = 'sla-clock' order by due_at"
+    before = await floor.rows(timers)
+    assert len(before) > 1
+    (found,) = await broken(floor, "delete from timer where kind = 'sla-clock'")
+    assert (found.kind, found.mended) == ("clock-unheeded", "its timer is set")
+    await floor.make_due("sla-clock")
+    await floor.fire()
+    assert await floor.rows(timers) == before
+
+
 async def test_of_two_replicas_one_goes_round_and_a_finding_is_mended_once(floor: Floor) -> None:
     await floor.hear(opened(1, floor.now))
     async with floor.engine.begin() as tx:

@@ -24,10 +24,11 @@ class Wrong(StrEnum):
     OFFER_MISSING = "offer-missing"
     OFFER_STRAY = "offer-stray"
     TIMER_MISSING = "timer-missing"
+    CLOCK_UNHEEDED = "clock-unheeded"
 
 
 class Piece(NamedTuple):
-    """An open work item and the offer that is out for it."""
+    """An open work item, the offer that is out for it, and the running clocks of its case that no timer wakes."""
 
     work_item_id: UUID
     state: str
@@ -37,6 +38,7 @@ class Piece(NamedTuple):
     offer_id: UUID | None
     offered_to: str | None
     timed: bool
+    unheeded: Sequence[UUID] = ()
 
 
 class Picture(NamedTuple):
@@ -103,4 +105,6 @@ def _of(piece: Piece, queues: Collection[str], agents: Collection[str]) -> list[
         )
     elif pending and not piece.timed:
         found.append((Wrong.TIMER_MISSING, "an offer that never expires"))
+    if piece.unheeded:
+        found.append((Wrong.CLOCK_UNHEEDED, "a promise that nothing would see broken"))
     return found
