@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import httpx
 from imapclient import IMAPClient
+from imapclient.exceptions import LoginError
 
 from antiphon.access import Role
 from antiphon.clock import utc_now
@@ -150,10 +151,13 @@ class People:
         answer.raise_for_status()
         return answer.content
 
-    def reply_address(self, mailbox: str, message_id: str) -> str | None:
-        """The Reply-To of the answer to `message_id` in a mailbox, which needs no password here."""
+    def answer_to(self, mailbox: str, message_id: str) -> EmailMessage | None:
+        """The headers of the answer to `message_id` in a mailbox, which needs no password here."""
         with IMAPClient("127.0.0.1", self.stack.mail.imap_port, ssl=False) as client:
-            client.login(mailbox, mailbox)
+            try:
+                client.login(mailbox, mailbox)
+            except LoginError:  # nothing came for it yet, so it is not there
+                return None
             client.select_folder("INBOX", readonly=True)
             for data in client.fetch(client.search(), ["BODY.PEEK[HEADER]"]).values():
                 header = data[b"BODY[HEADER]"]
@@ -161,5 +165,5 @@ class People:
                     continue
                 mail = BytesParser(EmailMessage, policy=default).parsebytes(header)
                 if mail["In-Reply-To"] == message_id:
-                    return str(mail["Reply-To"]).rpartition("<")[2].rstrip(">")
+                    return mail
         return None

@@ -3,6 +3,7 @@
 import asyncio
 from uuid import uuid4
 
+from antiphon.access import Role
 from tests.e2e.people import People
 from tests.waiting import until
 
@@ -150,6 +151,33 @@ async def test_22_replies_find_their_case_and_never_show_one_customer_anothers_w
     assert len(await people.timeline(f"email:{sender}", at_least=4)) == 4
 
 
+async def test_who_writes_to_a_closed_queue_is_told_at_once_and_goes_on_to_await_an_answer(
+    people: People,
+) -> None:
+    async def set_to(state: str) -> None:
+        given = {"state": state, "reason": "burst pipe"}
+        (
+            await people.ask(Role.SUPERVISOR, "olga", "PUT", "routing", "/queues/planning/state", json=given)
+        ).raise_for_status()
+
+    sender = f"closed-{unique()}@mail.example"
+    await set_to("closed")
+    try:
+        message_id = people.mail(sender, "About the building permit", to="planning@banksia.example")
+        mail = await until(
+            lambda: asyncio.to_thread(people.answer_to, sender, message_id), what="the words in the mailbox"
+        )
+    finally:
+        await set_to("open")
+    assert mail["Auto-Submitted"] == "auto-replied"
+    (said,) = await people.timeline(f"email:{sender}")
+    whole = await people.case(said["case_id"])
+    assert whole["case"]["awaiting_answer_since"] is not None
+    assert [reply["occasion"] for reply in whole["replies"]] == ["Planning"]
+    work = (await people.see("routing", "/work?queue=planning&state=queued&limit=200"))["items"]
+    assert said["case_id"] in {item["case_id"] for item in work}
+
+
 async def _take_case(people: People, agent: str, case_id: str) -> dict[str, str]:
     for offer in await people.offers(agent):
         if offer["work"]["case_id"] == case_id:
@@ -165,4 +193,5 @@ async def _sent(people: People, reply_id: str) -> bool:
 
 
 async def _reply_to(people: People, sender: str, message_id: str) -> str:
-    return await asyncio.to_thread(people.reply_address, sender, message_id) or ""
+    mail = await asyncio.to_thread(people.answer_to, sender, message_id)
+    return str(mail["Reply-To"]).rpartition("<")[2].rstrip(">") if mail else ""
