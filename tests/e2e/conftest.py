@@ -1,4 +1,4 @@
-"""The whole system, once a session: PostgreSQL that survives a kill, Kafka, mail server, PDS, six services."""
+"""The whole system, once for all these tests: PostgreSQL that survives a kill, Kafka, mail server, PDS, six services."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -10,7 +10,7 @@ from deploy.stack import Stack
 from tests.e2e.people import People
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with Stack(Site(tmp_path_factory.mktemp("stack"), Ports.free())) as running:
         yield running
