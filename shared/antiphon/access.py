@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import httpx
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from joserfc.jwt import JWTClaimsRegistry
+from typing_extensions import override
 
 from antiphon import logs
 from antiphon.contracts.base import Actor, ActorKind
@@ -162,13 +164,7 @@ def require(*roles: Role) -> Callable[..., Coroutine[Any, Any, Identity]]:
     async def check(
         request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
     ) -> Identity:
-        if bearer is None:
-            raise _unauthenticated("Send a bearer token.")
-        access: Access = request.app.state.access
-        who = await access.identify(bearer.credentials)
-        if not who.has(*roles):
-            raise Problem(403, "Not allowed", f"This needs the role {' or '.join(sorted(roles))}.")
-        return who
+        return await _admit(request, bearer, frozenset(roles))
 
     check.roles = frozenset(roles)  # pyright: ignore[reportFunctionMemberAccess] - read by `roles_of`
     return check
@@ -180,3 +176,34 @@ def roles_of(route: Dependant) -> frozenset[Role] | None:
     found = [] if roles is None else [roles]
     found += [inner for part in route.dependencies if (inner := roles_of(part)) is not None]
     return frozenset.intersection(*found) if found else None
+
+
+async def _admit(
+    request: Request, bearer: HTTPAuthorizationCredentials | None, roles: frozenset[Role]
+) -> Identity:
+    """Who asks, if they have one of `roles`. Their token is read once for a request."""
+    who: Identity | None = getattr(request.state, "identity", None)
+    if who is None:
+        if bearer is None:
+            raise _unauthenticated("Send a bearer token.")
+        access: Access = request.app.state.access
+        request.state.identity = who = await access.identify(bearer.credentials)
+    if not who.has(*roles):
+        raise Problem(403, "Not allowed", f"This needs the role {' or '.join(sorted(roles))}.")
+    return who
+
+
+class Guarded(APIRoute):
+    """A route that asks who calls before it reads what they send: FastAPI reads and parses the body first."""
+
+    @override
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle, roles = super().get_route_handler(), roles_of(self.dependant)
+        if roles is None:
+            return handle
+
+        async def guarded(request: Request) -> Response:
+            await _admit(request, await _BEARER(request), roles)
+            return await handle(request)
+
+        return guarded

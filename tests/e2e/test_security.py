@@ -31,6 +31,13 @@ async def test_no_forged_token_opens_a_route(people: People, service: str) -> No
     assert row.found == []
 
 
+@pytest.mark.parametrize("service", SERVICES)
+async def test_who_may_not_is_told_so_before_their_body_is_read(people: People, service: str) -> None:
+    row = await tokens.bodies(people.stack, people.http, service)
+    assert row.count >= len(ROLES[service])
+    assert row.found == []
+
+
 async def test_who_is_refused_is_told_why(people: People) -> None:
     refused = await people.ask(Role.INTEGRATION, "web-form", "GET", "case-mgmt", "/cases")
     assert refused.status_code == 403

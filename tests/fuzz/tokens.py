@@ -164,6 +164,23 @@ async def refused(stack: Stack, http: httpx.AsyncClient, service: str) -> Tried:
     return row
 
 
+async def bodies(stack: Stack, http: httpx.AsyncClient, service: str) -> Tried:
+    """What is no JSON, from who may not: they are told that, and nothing of the body."""
+    row = Tried(PART, f"{service}: broken bodies of who may not")
+    nobody = keys.token(stack.site.secrets, role="admin", name=WHO, now=utc_now())
+    for route in await routes(http, stack.url(service)):
+        for token, status in (("", 401), ("Bearer garbage", 401), (f"Bearer {nobody}", 403)):
+            if route.name in OPEN:
+                continue
+            headers = {"Content-Type": "application/json"} | ({"Authorization": token} if token else {})
+            url = stack.url(service) + route.filled()
+            answer = await http.request(route.verb, url, headers=headers, content=b"{")
+            row.expect(
+                answer.status_code == status, f"{route.name} answers {answer.status_code} to {token!r}"
+            )
+    return row
+
+
 async def by_role(stack: Stack, http: httpx.AsyncClient, service: str) -> Tried:
     """Each role on each route: who may is let in, who may not gets 403; the document and the table agree."""
     row = Tried(PART, f"{service}: every role, every route")
@@ -193,5 +210,5 @@ async def attack(run: Run) -> list[Tried]:
     rows: list[Tried] = []
     async with httpx.AsyncClient(timeout=30) as http:
         for service in SERVICES:
-            rows += [await by_role(run.stack, http, service), await refused(run.stack, http, service)]
+            rows += [await look(run.stack, http, service) for look in (by_role, refused, bodies)]
     return rows

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from antiphon import tracing
-from antiphon.access import STAFF, Identity, Role, require
+from antiphon.access import STAFF, Guarded, Identity, Role, require
 from antiphon.changes import ChangeFeed, EventStream, Interest
 from antiphon.clock import Clock
 from antiphon.contracts.base import Actor
@@ -129,7 +129,7 @@ class Counts(BaseModel):
 
 def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret: str) -> APIRouter:  # noqa: C901, PLR0915
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Guarded)
 
     @routes.get("/cases", tags=["cases"], responses=problems(400))
     async def list_cases(

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from antiphon import identifiers, pages
-from antiphon.access import STAFF, Identity, Role, require
+from antiphon.access import STAFF, Guarded, Identity, Role, require
 from antiphon.changes import EVERYTHING, ChangeFeed, EventStream, Interest
 from antiphon.clock import Clock
 from antiphon.contracts.customers import CustomerRecord
@@ -99,7 +99,7 @@ class Counts(BaseModel):
 
 def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, region: str) -> APIRouter:  # noqa: C901, PLR0915
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Guarded)
 
     @routes.get("/customers", tags=["customers"], responses=problems(400))
     async def find_customers(

@@ -11,7 +11,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from antiphon import pages, tally
-from antiphon.access import Identity, Role, require
+from antiphon.access import Guarded, Identity, Role, require
 from antiphon.changes import EVERYTHING, ChangeFeed, EventStream
 from antiphon.clock import Clock
 from antiphon.contracts.interactions import Attachment, Interaction
@@ -106,7 +106,7 @@ def router(  # noqa: C901, PLR0915 - the routes of one small service
     engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, region: str, max_attachment_bytes: int
 ) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Guarded)
 
     @routes.post(
         "/interactions", status_code=201, tags=["interactions"],

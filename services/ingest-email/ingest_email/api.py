@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon import pages, tally
-from antiphon.access import STAFF, Access, Role, require
+from antiphon.access import STAFF, Access, Guarded, Role, require
 from antiphon.contracts.interactions import Automation, Interaction
 from antiphon.database import AnyRow
 from antiphon.pages import Page
@@ -35,7 +35,7 @@ _BINARY: dict[int | str, dict[str, Any]] = {
     }
 }
 
-ROUTES = APIRouter()
+ROUTES = APIRouter(route_class=Guarded)
 
 
 class MailSummary(BaseModel):

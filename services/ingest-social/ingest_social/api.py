@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon import tally
-from antiphon.access import STAFF, Identity, Role, require
+from antiphon.access import STAFF, Guarded, Identity, Role, require
 from antiphon.database import AnyRow
 from antiphon.pages import Newest, Page
 from antiphon.problems import not_found, problems
@@ -133,7 +133,7 @@ class Counts(tally.Tally):
 
 def router(engine: AsyncEngine, network: str, account: Callable[[], tuple[str, bool]]) -> APIRouter:
     """The routes. `account` tells our account on the network and whether its stream is connected."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Guarded)
     _list_of_posts(routes, engine)
     _single_posts(routes, engine)
     _replies(routes, engine)

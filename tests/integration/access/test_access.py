@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey
 
-from antiphon.access import Access, Identity, Role, require
+from antiphon.access import Access, Guarded, Identity, Role, require
 from antiphon.changes import EVERYTHING, ChangeFeed, EventStream
 from antiphon.database import create_engine
 from antiphon.web import MAX_BODY_BYTES, Moment, create_app
@@ -52,7 +52,14 @@ def app_for(issuer: str, jwks: str) -> FastAPI:
     async def changes() -> EventStream:
         return EventStream(ChangeFeed(engine).stream(None, EVERYTHING))
 
-    _ = mine, words, since, changes
+    routes = APIRouter(route_class=Guarded)
+
+    @routes.post("/told")
+    async def told(given: list[str], who: Annotated[Identity, Depends(require(Role.AGENT))]) -> str:
+        return who.subject * len(given)
+
+    app.include_router(routes)
+    _ = mine, words, since, changes, told
     return app
 
 
@@ -121,6 +128,33 @@ async def test_who_gets_in(app: FastAPI, made: Any, status: int) -> None:
         assert answer.json()["status"] == status
     if status == 401:
         assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize(
+    ("made", "body", "status"),
+    [
+        (lambda: None, "{", 401),
+        (lambda: "rubbish", "{", 401),
+        (lambda: token(roles=["manager"]), "{", 403),
+        (lambda: None, "[1]", 401),
+        (token, "{", 422),
+        (token, "[1]", 422),
+        (token, '["a"]', 200),
+    ],
+)
+async def test_who_is_asked_before_the_body_is_read(app: FastAPI, made: Any, body: str, status: int) -> None:
+    read = False
+
+    async def sent() -> AsyncIterator[bytes]:
+        nonlocal read
+        read = True
+        yield body.encode()
+
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {made()}"} if made() else {})
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+        answer = await http.post("/told", content=sent(), headers=headers)
+    assert answer.status_code == status, answer.text
+    assert read == (status not in {401, 403})
 
 
 def test_the_document_says_which_roles_may_call_a_route(app: FastAPI) -> None:

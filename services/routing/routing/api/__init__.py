@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from antiphon.access import Guarded
 from antiphon.changes import ChangeFeed
 from antiphon.clock import Clock
 from routing.api import (
@@ -26,7 +27,7 @@ from routing.live import Live
 
 def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, configurations: Configurations) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Guarded)
     at = Routing(engine, feed, clock, configurations, Live(engine, configurations, clock))
     for part in (
         agents,
