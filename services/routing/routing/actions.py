@@ -123,6 +123,8 @@ class _Heard:
             "changed_at": desk.now,
             "completed_at": None,
             "units": force.configuration.units(interaction.channel, found.queue),
+            "profiles": force.configuration.profiles_of(interaction.channel, found.queue, found.priority),
+            "completed_by": None,
             "hold_until": since + holds if holds else None,
             **escalation.beginning(force.configuration, force.calendars, found.queue, since),
         }

@@ -15,8 +15,8 @@ from routing import backlog, easing, handling, openness, staff, store
 from routing.configurations import Configurations
 from routing.desk import Desk, Work, as_dict
 from routing.domain.configuration import Configuration
-from routing.domain.matching import Candidate, Floor, Waiting, match, taken
-from routing.domain.sections.agents import Agent
+from routing.domain.fitting import Candidate, Waiting, fits, holding
+from routing.domain.matching import Floor, match
 
 _ONE_PASS = 0x61736967  # "asig"
 MOST = 400
@@ -25,18 +25,22 @@ _LEAST_PAGE = 8
 
 
 def candidate(
-    agent: Agent, row: AnyRow, now: datetime | None, given_out: Collection[str] | None = None
+    configuration: Configuration, row: AnyRow, now: datetime | None, given_out: Collection[str] | None = None
 ) -> Candidate:
     """An agent as the matching sees them, with those of their queues whose work is `given_out` (None: all).
 
-    While they wrap up they have no room, while they ease in few offers; `now` is None when that is to be over.
+    While they wrap up they are made no offers, while they ease in few; `now` is None when that is to be over.
     """
-    free = agent.capacity - row.load
-    if now is not None and row.wrap_up_until is not None and row.wrap_up_until > now:
-        free = min(free, 0)
+    agent = configuration.agents_by_id[row.agent_id]
     queues = [queue for queue in agent.queues if given_out is None or queue in given_out]
-    offers = easing.left(row, now) if now is not None else easing.ANY
-    return Candidate(agent.id, queues, agent.skills, free, row.load, row.idle_since, offers)
+    offers = easing.ANY
+    if now is not None:
+        wraps_up = row.wrap_up_until is not None and row.wrap_up_until > now
+        offers = 0 if wraps_up else easing.left(row, now)
+    return Candidate(
+        agent.id, queues, agent.skills, agent.capacity - row.load, row.load, row.idle_since, offers, row.light,
+        staff.rooms(configuration, agent, row),
+    )  # fmt: skip
 
 
 async def assign(
@@ -51,12 +55,15 @@ async def assign(
     given_out = openness.given_out(await openness.standings(tx, force, now))
     wanted = given_out if stands.widened else given_out.intersection(stands.waiting)
     members = [agent.id for agent in known.values() if not wanted.isdisjoint(agent.queues)]
-    there = await staff.available(tx, members, force.configuration.routable)
-    everyone = [candidate(known[row.agent_id], row, now, given_out) for row in there]
-    queues = sorted(wanted & {queue for agent in everyone if agent.free > 0 for queue in agent.queues})
+    days = force.configuration.days(now)
+    there = await staff.available(tx, members, force.configuration.routable, days)
+    everyone = [candidate(force.configuration, row, now, given_out) for row in there]
+    light = bool(force.configuration.light)
+    takers = (agent for agent in everyone if agent.offers > 0 and (light or agent.free > 0))
+    queues = sorted(wanted & {queue for agent in takers for queue in agent.queues})
     lines = await backlog.lines(tx, queues, widened=stands.widened)
     # Work whose queue there is no more is moved on elsewhere.
-    offered = {line: skills for line, skills in lines.items() if line.queue in force.configuration.queues}
+    offered = {line: needed for line, needed in lines.items() if line.queue in force.configuration.queues}
     found = await _look(tx, offered, everyone, again_after, now)
     if not found.items:
         return 0
@@ -76,19 +83,24 @@ async def assign(
 
 async def _look(
     tx: AsyncConnection,
-    lines: Mapping[backlog.Line, Mapping[str, int]],
+    lines: Mapping[backlog.Line, backlog.Needed],
     agents: Sequence[Candidate],
     again_after: timedelta,
     now: datetime,
 ) -> backlog.Look:
     """The most urgent work that somebody who is free can take now."""
     floor = Floor(agents)
-    room = {line: floor.room(line.queues, skills) for line, skills in lines.items()}
+    room = {line: room_for(floor, line, needed) for line, needed in lines.items()}
     wanted = {line: units for line, units in room.items() if units > 0}
     if not wanted:
         return backlog.Look([], None)
     page = max(_LEAST_PAGE, MOST // len(wanted))
     return await backlog.look(tx, wanted, page, lambda item: floor.best(item, now, again_after) is not None)
+
+
+def room_for(floor: Floor, line: backlog.Line, needed: backlog.Needed) -> int:
+    """How much of a line's work those who can do it still can take."""
+    return floor.room(line.queues, needed.skills, needed.profiles, light=needed.light)
 
 
 async def _certain(
@@ -99,25 +111,16 @@ async def _certain(
     if not pairs:
         return {}, {}
     mine = await staff.lock_idle(tx, {agent_id for _, agent_id in pairs})
-    there = await staff.available(tx, sorted(mine), configuration.routable)
+    there = await staff.available(tx, sorted(mine), configuration.routable, configuration.days(now))
     by_id = {item.work_item_id: item for item in items}
-    agents = {row.agent_id: candidate(configuration.agents_by_id[row.agent_id], row, now) for row in there}
+    agents = {row.agent_id: candidate(configuration, row, now) for row in there}
     locked = await backlog.lock(tx, [item for item, agent_id in pairs if agent_id in agents])
     certain: dict[UUID, str] = {}
     for work_item_id, agent_id in pairs:
         agent, row, item = agents.get(agent_id), locked.get(work_item_id), by_id[work_item_id]
-        units = taken(item, agent) if agent else 0
-        if (
-            agent is not None
-            and row is not None
-            and _same(row, item)
-            and units <= agent.free
-            and agent.offers > 0
-        ):
+        if agent is not None and row is not None and _same(row, item) and fits(item, agent):
             certain[work_item_id] = agent_id
-            agents[agent_id] = agent._replace(
-                free=agent.free - units, load=agent.load + units, offers=agent.offers - 1
-            )
+            agents[agent_id] = holding(agent, item)
     if len(certain) < len(pairs):
         await store.wake(tx)
     return certain, {item: as_dict(locked[item]) for item in certain}
@@ -125,9 +128,10 @@ async def _certain(
 
 def _same(row: AnyRow, item: Waiting) -> bool:
     known: Mapping[str, int] = item.needs
-    return (row.queue, row.also_queues, row.skills, row.units) == (
+    return (row.queue, row.also_queues, row.skills, row.units, row.profiles) == (
         item.queue,
         [*item.also_queues],
         known,
         item.units,
+        [*item.profiles],
     )

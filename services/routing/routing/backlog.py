@@ -1,6 +1,7 @@
 """What waits, by what it needs: the cost of a look follows who is free and how many needs there are, not how much waits.
 
-Waiting work of one queue that needs the same skills stands in one line, ordered by an index. A look reads of each line whose
+Waiting work of one queue that needs the same skills, and room in the same capacity profiles, stands in one line, ordered
+by an index. A look reads of each line whose
 work somebody free can take as much as they can, from its head; so work that few can do is seen however much waits before it.
 """
 
@@ -16,10 +17,10 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.database import AnyRow, as_json, fetch
-from routing.domain.matching import Waiting, urgency
+from routing.domain.fitting import Waiting, urgency
 
 # Loose index scans: from one line to the next, whatever their lengths.
-_FIRST = "select queue, also_queues, need, skills from work_item where state = 'queued'"
+_FIRST = "select queue, also_queues, need, skills, profiles, units from work_item where state = 'queued'"
 _NEXT = "(also_queues, need) > (l.also_queues, l.need) order by also_queues, need limit 1"
 LINES = text(
     f"""
@@ -55,7 +56,7 @@ READ = text(
     f"""
     select g.line, g.queue, g.also_queues, w.*, r.refused from {_GIVEN} g
     cross join lateral (
-        select work_item_id, skills, order_at, queued_at, preferred, prefer_skills, units, hold_until, attempts
+        select work_item_id, skills, order_at, queued_at, preferred, prefer_skills, units, hold_until, attempts, profiles
         from work_item where state = 'queued' and queue = g.queue and also_queues = g.also_queues and need = g.need
         and (order_at, queued_at, work_item_id) > (g.order_at, g.queued_at, g.work_item_id)
         order by order_at, queued_at, work_item_id limit g.most
@@ -88,6 +89,14 @@ class Line(NamedTuple):
         return frozenset({self.queue, *self.also_queues})
 
 
+class Needed(NamedTuple):
+    """What all work of a line needs of who takes it; `light` work takes no units of capacity."""
+
+    skills: Mapping[str, int]
+    profiles: tuple[str, ...]
+    light: bool
+
+
 class Look(NamedTuple):
     """What was read. Work behind `until` may wait unread, and must not go before what was not read; None: none does."""
 
@@ -95,16 +104,19 @@ class Look(NamedTuple):
     until: tuple[datetime, datetime, UUID] | None
 
 
-async def lines(
-    tx: AsyncConnection, queues: Sequence[str], *, widened: bool = True
-) -> dict[Line, Mapping[str, int]]:
-    """The lines whose work is for members of these queues, with the skills that it needs; `widened`: also that of others."""
+async def lines(tx: AsyncConnection, queues: Sequence[str], *, widened: bool = True) -> dict[Line, Needed]:
+    """The lines whose work is for members of these queues, with what it needs; `widened`: also that of others."""
     if not queues:
         return {}
     rows = [*await fetch(tx, LINES, {"queues": list(queues)})]
     if widened:
         rows += await fetch(tx, WIDENED, {"queues": list(queues)})
-    return {Line(row.queue, tuple(row.also_queues), row.need): row.skills for row in rows}
+    return {
+        Line(row.queue, tuple(row.also_queues), row.need): Needed(
+            row.skills, tuple(row.profiles), row.units == 0
+        )
+        for row in rows
+    }
 
 
 async def look(
@@ -153,6 +165,7 @@ def waiting(row: AnyRow) -> Waiting:
         row.units,
         row.hold_until,
         tuple(row.also_queues),
+        tuple(row.profiles),
     )
 
 

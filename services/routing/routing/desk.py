@@ -210,7 +210,10 @@ class Desk:
             until = self.now + wrap_up
             self.wrap_ups[work["agent_id"]] = max(until, self.wrap_ups.get(work["agent_id"], until))
             self.timers.append((WRAP_UP_TIMER, work["work_item_id"], until))
-        self.put(work, state=WorkState.COMPLETED, completed_at=self.now)
+        # What others complete, or nobody had, counts against nobody's day.
+        theirs = by.kind == ActorKind.AGENT and by.id == work["agent_id"]
+        completed_by = by.id if theirs else None
+        self.put(work, state=WorkState.COMPLETED, completed_at=self.now, completed_by=completed_by)
         self.tell(WorkCompleted(work=facts(work), by=by, reason=reason))
 
     async def write(self, tx: AsyncConnection) -> None:

@@ -77,7 +77,8 @@ def _take(desk: Desk, work: Work, force: InForce, now: datetime) -> None:
         number = work["step"] + 1
         due = steps.due(configuration, force.calendars, work["queue"], number, work["steps_from"])
         needs = steps.taken(found, need)._asdict()
-        desk.put(work, step=number, next_step_at=due, **needs)
+        profiles = configuration.profiles_of(work["channel"], work["queue"], needs["priority"])
+        desk.put(work, step=number, next_step_at=due, profiles=profiles, **needs)
         what = steps.words(found, configuration)
         desk.note(work, STEP, what, number)
         desk.tell(WorkEscalated(work=facts(work), step=number, what=what))
@@ -102,7 +103,7 @@ async def ask_others(
     configuration = force.configuration
     queues = {queue for work in stuck.values() for queue in (work["queue"], *work["also_queues"])}
     known = {a.id: a for a in configuration.agents_by_id.values() if not queues.isdisjoint(a.queues)}
-    there = {row.agent_id for row in await staff.available(tx, sorted(known), configuration.routable)}
+    there = {row.agent_id for row in await staff.available(tx, sorted(known), configuration.routable, {})}
     for item, work in stuck.items():
         mine = {work["queue"], *work["also_queues"]}
         able = {

@@ -16,7 +16,7 @@ from routing import openness, staff, store
 from routing.assignment import candidate
 from routing.configurations import InForce
 from routing.domain import escalation
-from routing.domain.matching import Waiting, lacking, why_not
+from routing.domain.fitting import Waiting, lacking, why_not
 from routing.domain.openness import Standing
 
 
@@ -102,7 +102,7 @@ async def explain(connection: AsyncConnection, work: AnyRow, force: InForce, now
             select(o).where(o.c.work_item_id == work.work_item_id).order_by(o.c.offered_at)
         )
     ).all()
-    present = await staff.agents(connection)
+    present = await staff.agents(connection, force.configuration.days(now))
     refused = {
         offer.agent_id: offer.ended_at
         for offer in offers
@@ -111,6 +111,7 @@ async def explain(connection: AsyncConnection, work: AnyRow, force: InForce, now
     item = Waiting(
         work.work_item_id, work.queue, work.skills, work.order_at, work.queued_at, refused,
         work.preferred, work.prefer_skills, work.units, work.hold_until, work.also_queues,
+        tuple(work.profiles),
     )  # fmt: skip
     everywhere = await openness.standings(connection, force, now)
     stands, given_out = everywhere.get(work.queue), openness.given_out(everywhere)
@@ -154,7 +155,7 @@ def _why(
         return f"wraps up until {row.wrap_up_until:%H:%M:%S}"
     if item.queues.intersection(agent.queues).isdisjoint(given_out):
         return "their queue is not open"
-    stands = candidate(agent, row, now)
+    stands = candidate(force.configuration, row, now)
     reason = why_not(item, stands)
     if reason is None and stands.offers < 1:
         return f"eases in until {row.ease_until:%H:%M:%S}: offered little at a time after a long absence"
@@ -183,7 +184,7 @@ def _held(item: Waiting, work: AnyRow, candidates: Sequence[CandidateView], now:
 
 
 def _busy(why: str) -> bool:
-    return why == "no capacity" or why.startswith(("wraps up", "eases in"))
+    return why == "no capacity" or why.startswith(("wraps up", "eases in", "has no room"))
 
 
 def _waiting(

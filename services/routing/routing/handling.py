@@ -169,11 +169,15 @@ async def reprioritise(
     if previous == priority:
         return work
     desk = Desk(now)
-    desk.put(work, priority=priority)
+    before = work["profiles"]
+    profiles = force.configuration.profiles_of(work["channel"], work["queue"], priority)
+    desk.put(work, priority=priority, profiles=profiles)
     desk.tell(WorkReprioritised(work=facts(work), by=by, previous=previous, reason=reason))
     cause = f"priority {priority} by {by.name or by.id}"
     await clocks.reconsider(tx, desk, force, [work], cause)
     await desk.write(tx)
+    if not set(before) <= set(profiles):
+        await store.wake(tx)  # who has it has room again
     return work
 
 

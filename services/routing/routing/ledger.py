@@ -191,7 +191,8 @@ class Book:
             self.desk.tell(WorkTransferred(work=facts(work), by=SYSTEM, from_queue=before, note=why))
         if then.priority is not None and then.priority > work["priority"]:
             previous = work["priority"]
-            self.desk.put(work, priority=then.priority)
+            profiles = self.force.configuration.profiles_of(work["channel"], work["queue"], then.priority)
+            self.desk.put(work, priority=then.priority, profiles=profiles)
             self.desk.tell(WorkReprioritised(work=facts(work), by=SYSTEM, previous=previous, reason=why))
             for one in self.running(work["case_id"]):
                 self.recompute(

@@ -72,6 +72,7 @@ class AgentLive(BaseModel):
     since: datetime | None
     load: int
     capacity: int
+    profiles: list[staff.ProfileUse] = Field(description="What they use of each capacity profile.")
 
 
 class LabelLive(BaseModel):
@@ -97,7 +98,7 @@ async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState
     heads = await tallies.heads(tx, list(configured.queues))
     given = await openness.states(tx)
     stands = openness.all_standings(force, given, now)
-    present = await staff.agents(tx)
+    present = await staff.agents(tx, configured.days(now))
     going_on = await surges.open_surges(tx)
     surging = {row.queue: row for row in going_on if row.queue is not None}
     counts: Mapping[tuple[str, str], AnyRow] = {(row.queue, row.what): row for row in counted}
@@ -144,6 +145,7 @@ async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState
             since=row.since if (row := present.get(agent.id)) else None,
             load=staff.shown_load(row.load, agent.capacity) if row else 0,
             capacity=agent.capacity,
+            profiles=staff.profiles_used(configured, agent, present.get(agent.id)),
         )
         for agent in sorted(configured.agents, key=lambda agent: agent.name)
     ]

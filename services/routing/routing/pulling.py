@@ -1,6 +1,6 @@
 """Work that agents take themselves: the next that suits them, or one that they pick where its queue allows it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -14,10 +14,11 @@ from antiphon.contracts.work import WorkState
 from antiphon.database import AnyRow, fetch
 from antiphon.problems import Problem, not_found
 from routing import backlog, handling, openness, staff
-from routing.assignment import candidate
+from routing.assignment import candidate, room_for
 from routing.configurations import InForce
 from routing.desk import Desk, Work, as_dict
-from routing.domain.matching import Candidate, Floor, Waiting, urgency, why_not
+from routing.domain.fitting import Candidate, Waiting, full, urgency, why_not
+from routing.domain.matching import Floor
 from routing.domain.sections.agents import Agent
 
 LOOK = 20
@@ -37,15 +38,17 @@ async def take_next(tx: AsyncConnection, force: InForce, agent: Agent, now: date
     Of many who ask at once nobody gets what another got. Raises Problem 409 when they are offline or have no room.
     """
     await staff.lock(tx, [agent.id])
-    me = await _standing(tx, force, agent)
-    if me.free < 1:
+    me = await _standing(tx, force, agent, now)
+    if me.free < 1 and not force.configuration.light:
         raise _no_room(me)
     given_out = openness.given_out(await openness.standings(tx, force, now))
     queues = [queue for queue in agent.queues if queue in given_out]
     floor = Floor([me])
     lines = await backlog.lines(tx, queues)
     known = force.configuration.queues
-    wanted = {n: LOOK for n, skills in lines.items() if n.queue in known and floor.room(n.queues, skills) > 0}
+    wanted = {n: LOOK for n, need in lines.items() if n.queue in known and room_for(floor, n, need) > 0}
+    if not wanted and (me.free < 1 or _full_line(floor, lines, me)):
+        raise _no_room(me, _full_line(floor, lines, me))
     while wanted:
         found = await backlog.look(tx, wanted, LOOK, lambda item: _suits(item, me, now))
         ids = suitable(found.items, me, now)
@@ -79,10 +82,14 @@ async def pick(tx: AsyncConnection, force: InForce, agent: Agent, work_item_id: 
     mine = {work["queue"], *work["also_queues"]}.intersection(agent.queues)
     if mine.isdisjoint(openness.given_out(stands)):
         raise Problem(409, "Conflict", f"Its work is not given out now: {stands[min(mine)].why}.")
-    me = await _standing(tx, force, agent)
-    why = why_not(waiting_of(work), me)
+    me = await _standing(tx, force, agent, now)
+    item = waiting_of(work)
+    why = why_not(item, me)
     if why is not None:
-        raise _no_room(me) if why == "no capacity" else Problem(409, "Conflict", f"You can't take it: {why}.")
+        told = full(item.profiles, me)
+        if why in {"no capacity", f"has {told}"}:
+            raise _no_room(me, told)
+        raise Problem(409, "Conflict", f"You can't take it: {why}.")
     return await _given(tx, force, agent, work, now)
 
 
@@ -101,19 +108,28 @@ def waiting_of(work: Work) -> Waiting:
     """A work item's row as the matching sees it, asked by nobody yet."""
     return Waiting(
         work["work_item_id"], work["queue"], work["skills"], work["order_at"], work["queued_at"], {},
-        units=work["units"], also_queues=work["also_queues"],
+        units=work["units"], also_queues=work["also_queues"], profiles=tuple(work["profiles"]),
     )  # fmt: skip
 
 
-async def _standing(tx: AsyncConnection, force: InForce, agent: Agent) -> Candidate:
+async def _standing(tx: AsyncConnection, force: InForce, agent: Agent, now: datetime) -> Candidate:
     there = set(force.configuration.presences_by_id) - {Presence.OFFLINE.value}
-    found: Sequence[AnyRow] = await staff.available(tx, [agent.id], there)
+    days = force.configuration.days(now)
+    found: Sequence[AnyRow] = await staff.available(tx, [agent.id], there, days)
     if not found:
         raise Problem(409, "Conflict", "You are offline: say that you are there first.")
-    return candidate(agent, found[0], None)
+    return candidate(force.configuration, found[0], None)
 
 
-def _no_room(me: Candidate) -> Problem:
+def _full_line(floor: Floor, lines: Mapping[backlog.Line, backlog.Needed], me: Candidate) -> str | None:
+    """The profiles that are full for work that the agent can do otherwise."""
+    blocked = (full(need.profiles, me) for line, need in lines.items() if floor.can(line.queues, need.skills))
+    return next((told for told in blocked if told), None)
+
+
+def _no_room(me: Candidate, told: str | None = None) -> Problem:
+    if told is not None:
+        return Problem(409, "Conflict", f"You have {told}.")
     capacity = me.free + me.load
     held = staff.shown_load(me.load, capacity)
     return Problem(409, "Conflict", f"You have no room for it: you hold {held} of {capacity} units.")

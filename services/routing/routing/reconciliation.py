@@ -211,13 +211,14 @@ class _Mender:
         seen = self._seen[case_id]
         fresh: Work = {
             "work_item_id": uuid4(), "state": WorkState.QUEUED, "agent_id": None, "attempts": 0, "changed_at": now,
-            "completed_at": None, "hold_until": None,
+            "completed_at": None, "completed_by": None, "hold_until": None,
         }  # fmt: skip
         if last is not None:
             work: Work = as_dict(last) | fresh
             work.pop("need")
             if work["queue"] not in configuration.queues:
                 work["queue"] = configuration.fallback
+            work["profiles"] = configuration.profiles_of(work["channel"], work["queue"], work["priority"])
             work |= beginning(configuration, calendars, work["queue"], work["queued_at"])
         elif seen["reference"] is not None and seen["customer_id"] is not None:
             queue = configuration.fallback
@@ -225,6 +226,7 @@ class _Mender:
                 "case_id": case_id, "case_reference": seen["reference"], "customer_id": seen["customer_id"], "channel": "",
                 "subject": None, "queue": queue, "priority": PRIORITY, "skills": {}, "queued_at": now, "due_at": None,
                 "preferred": None, "decision_id": uuid4(), "labels": [], "prefer_skills": {}, "units": 1,
+                "profiles": configuration.profiles_of("", queue, PRIORITY),
                 "overflow": None, **beginning(configuration, calendars, queue, now),
             }  # fmt: skip
         else:

@@ -1,5 +1,7 @@
 """The review: work that a new configuration, or a queue that closed, left where it can't stay, is put where it can.
 
+What waits or is in hand comes to the steps and capacity profiles that there are now.
+
 It runs when a configuration came into force, when people set a queue, and when the hours of a queue end.
 """
 
@@ -9,7 +11,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.database import fetch
+from antiphon.database import as_json, fetch
 from routing import escalation, openness, staff, store
 from routing.configurations import Configurations, InForce
 from routing.desk import Desk, as_dict
@@ -48,6 +50,18 @@ UNPLANNED = text(
     where w.state <> 'completed' order by w.work_item_id limit :limit for update of w
     """
 ).bindparams(_QUEUES, bindparam("marks", type_=ARRAY(TEXT)))
+KINDS = text("select distinct channel, queue, priority, profiles from work_item where state <> 'completed'")
+_COUNT = text(
+    """
+    update work_item w set profiles = s.now from (
+        select w.work_item_id, k.now from jsonb_to_recordset(cast(:kinds as jsonb))
+            as k(channel text, queue text, priority int, profiles jsonb, now jsonb)
+        join work_item w using (channel, queue, priority, profiles)
+        where w.state <> 'completed' order by w.work_item_id limit :limit for update of w
+    ) s
+    where w.work_item_id = s.work_item_id returning w.work_item_id
+    """
+)
 
 
 async def review(tx: AsyncConnection, configurations: Configurations, now: datetime) -> int:
@@ -57,6 +71,7 @@ async def review(tx: AsyncConnection, configurations: Configurations, now: datet
     moved += await _queues_gone(tx, force, now)
     moved += await _queues_closed(tx, force, now)
     moved += await _planned_anew(tx, force, now)
+    moved += await _counted_anew(tx, force)
     if moved:
         await store.review_at(tx, now)
     elif closing := _next_closing(force, now):
@@ -128,6 +143,26 @@ async def _planned_anew(tx: AsyncConnection, force: InForce, now: datetime) -> i
         escalation.plan(desk, work, force)
     await desk.write(tx)
     return len(works)
+
+
+async def _counted_anew(tx: AsyncConnection, force: InForce) -> int:
+    """Open work counts against the capacity profiles that there are now; what was completed, against those that there were."""
+    of = force.configuration.profiles_of
+    given = [
+        {
+            "channel": kind.channel,
+            "queue": kind.queue,
+            "priority": kind.priority,
+            "profiles": kind.profiles,
+            "now": now,
+        }
+        for kind in await fetch(tx, KINDS, {})
+        if (now := of(kind.channel, kind.queue, kind.priority)) != kind.profiles
+    ]
+    if not given:
+        return 0
+    await store.wake(tx)
+    return len(await fetch(tx, _COUNT, {"kinds": as_json(given), "limit": AT_ONCE}))
 
 
 def _next_closing(force: InForce, now: datetime) -> datetime | None:

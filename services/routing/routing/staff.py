@@ -1,9 +1,11 @@
 """Who works here, as the record tells it, and the rows of who is there. Lock agents before work, in the order of ids."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from pydantic import BaseModel
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
@@ -23,6 +25,7 @@ from antiphon.database import AnyRow, Writes, as_json, fetch, recordset
 from antiphon.organisation import ConfigurationError
 from routing import store
 from routing.domain.configuration import Configuration, read
+from routing.domain.fitting import Room
 from routing.domain.sections.agents import Agent
 from routing.domain.sections.agents_policy import WHOLE
 
@@ -36,25 +39,29 @@ _SUBJECT = "cast(md5(agent_id) as uuid)"
 _LOCK = "select * from agent where agent_id = any(:ids) order by agent_id for no key update"
 _LOCK_ALL = text(_LOCK).bindparams(_IDS)
 _LOCK_IDLE = text(f"{_LOCK} skip locked").bindparams(_IDS)
-_AGENTS = text(
-    """
-    select a.agent_id, a.presence, a.since, a.idle_since, coalesce(h.load, 0) as load, u.until as wrap_up_until,
-        e.until as ease_until, e.most as ease_most, e.per as ease_per, e.offered as ease_offered
-    from agent a left join ease_in e using (agent_id)
-    left join (select agent_id, sum(units) as load from work_item where state in ('offered', 'accepted')
-               group by agent_id) h using (agent_id)
-    left join wrap_up u using (agent_id)
-    """
-)
-_AVAILABLE = text(
-    """
+# What they hold, and of profiles that count by the day what they completed since it began: from the work itself.
+_STANDING = """
     select a.agent_id, a.presence, a.since, a.idle_since, u.until as wrap_up_until,
-        e.until as ease_until, e.most as ease_most, e.per as ease_per, e.offered as ease_offered, (
-        select coalesce(sum(w.units), 0) from work_item w
-        where w.agent_id = a.agent_id and w.state in ('offered', 'accepted')
-    ) as load
-    from agent a left join wrap_up u using (agent_id) left join ease_in e using (agent_id) where a.agent_id = any(:ids) and a.presence = any(:routable)
-    """
+        e.until as ease_until, e.most as ease_most, e.per as ease_per, e.offered as ease_offered,
+        coalesce(h.load, 0) as load, coalesce(h.light, 0) as light, h.profiles, d.done
+    from agent a left join wrap_up u using (agent_id) left join ease_in e using (agent_id)
+    {held}
+    left join lateral (
+        select jsonb_agg(p.profile) as done from jsonb_to_recordset(cast(:days as jsonb)) as p(profile text, since timestamptz)
+        join work_item w on w.completed_by = a.agent_id and w.completed_at >= p.since and w.profiles <> '[]'
+            and jsonb_exists(w.profiles, p.profile)
+    ) d on true
+"""
+_HOLDS = """
+    select {agent} sum(units) as load, count(*) filter (where units = 0) as light,
+        jsonb_agg(profiles) filter (where profiles <> '[]') as profiles
+    from work_item where state in ('offered', 'accepted')
+"""
+_ALL_HOLD = f"left join ({_HOLDS.format(agent='agent_id,')} group by agent_id) h using (agent_id)"
+_EACH_HOLDS = f"left join lateral ({_HOLDS.format(agent='')} and agent_id = a.agent_id) h on true"
+_AGENTS = text(_STANDING.format(held=_ALL_HOLD))
+AVAILABLE = text(
+    f"{_STANDING.format(held=_EACH_HOLDS)} where a.agent_id = any(:ids) and a.presence = any(:routable)"
 ).bindparams(bindparam("ids", type_=ARRAY(TEXT)), bindparam("routable", type_=ARRAY(TEXT)))
 _LOADS = text(
     "select agent_id, sum(units) as load from work_item "
@@ -111,14 +118,50 @@ async def loads(tx: AsyncConnection, ids: Collection[str]) -> dict[str, int]:
     return {row.agent_id: row.load for row in await fetch(tx, _LOADS, {"ids": sorted(ids)})}
 
 
-async def agents(tx: AsyncConnection) -> dict[str, AnyRow]:
-    """Agents heard of: presence, since when, and the units of work they hold, counted from the work itself."""
-    return {row.agent_id: row for row in await fetch(tx, _AGENTS, {})}
+async def agents(tx: AsyncConnection, days: Mapping[str, datetime] | None = None) -> dict[str, AnyRow]:
+    """Agents heard of: presence, since when, and the units of work they hold, counted from the work itself.
+
+    `days` are the profiles whose completed work counts, and since when: see `rooms`.
+    """
+    return {row.agent_id: row for row in await fetch(tx, _AGENTS, {"days": _since(days)})}
 
 
-async def available(tx: AsyncConnection, ids: Sequence[str], routable: Collection[str]) -> Sequence[AnyRow]:
-    """Which of these agents may be offered work: since when they are idle, units they hold, wrapping up until."""
-    return await fetch(tx, _AVAILABLE, {"ids": list(ids), "routable": list(routable)})
+async def available(
+    tx: AsyncConnection, ids: Sequence[str], routable: Collection[str], days: Mapping[str, datetime]
+) -> Sequence[AnyRow]:
+    """Which of these agents may be offered work: since when they are idle, what they hold, wrapping up until."""
+    return await fetch(tx, AVAILABLE, {"ids": list(ids), "routable": list(routable), "days": _since(days)})
+
+
+def _since(days: Mapping[str, datetime] | None) -> str:
+    return as_json([{"profile": profile, "since": since} for profile, since in (days or {}).items()])
+
+
+class ProfileUse(BaseModel):
+    """How much of a capacity profile an agent uses, of how much."""
+
+    profile: str
+    name: str
+    used: int
+    most: int
+
+
+def profiles_used(configuration: Configuration, agent: Agent, row: AnyRow | None) -> list[ProfileUse]:
+    """`rooms`, as people are shown them."""
+    return [
+        ProfileUse(profile=profile, **room._asdict())
+        for profile, room in rooms(configuration, agent, row).items()
+    ]
+
+
+def rooms(configuration: Configuration, agent: Agent, row: AnyRow | None) -> dict[str, Room]:
+    """What an agent uses of each capacity profile, from their row of `agents` or `available`."""
+    profiles = configuration.capacity_profiles
+    if not profiles:
+        return {}
+    held = [profile for one in (row.profiles if row else None) or () for profile in one]
+    used = Counter([*held, *((row.done if row else None) or ())])
+    return {one.id: Room(one.name, used[one.id], agent.profiles.get(one.id, one.most)) for one in profiles}
 
 
 async def end_wrap_up(tx: AsyncConnection, ids: Collection[str]) -> None:

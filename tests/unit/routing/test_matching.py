@@ -5,7 +5,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.domain.matching import Candidate, Floor, Waiting, lacking, match, taken, urgency, why_not
+from routing.domain.fitting import Candidate, Waiting, lacking, taken, urgency, why_not
+from routing.domain.matching import Floor, match
 from routing.domain.ordering import HEAD_START, LONGEST_WAIT, order_at
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)

@@ -6,7 +6,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.domain.matching import Candidate, Waiting, match, taken, why_not
+from routing.domain.fitting import Candidate, Waiting, taken, why_not
+from routing.domain.matching import match
 from routing.domain.sections.agents_policy import WHOLE, LastAgent
 from routing.pulling import suitable
 

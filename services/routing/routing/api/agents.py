@@ -32,7 +32,7 @@ def add(routes: APIRouter, at: Routing) -> None:
             configuration = (await at.force(tx)).configuration
             chosen = presence.choosable(configuration, given.presence)
             await presence.set_presence(tx, agent, chosen, "set by the agent", at.clock(), configuration)
-            return agent_view(agent, (await staff.agents(tx)).get(agent.id))
+            return await at.view(tx, agent)
 
     @routes.post("/agents/me/heartbeat", tags=["agents"])
     async def heartbeat(who: AgentOnly) -> Heard:
@@ -54,18 +54,18 @@ def add(routes: APIRouter, at: Routing) -> None:
         """How the organisation knows me, and how I stand."""
         async with at.engine.connect() as connection:
             agent = await at.agent(connection, who)
-            return agent_view(agent, (await staff.agents(connection)).get(agent.id))
+            return await at.view(connection, agent)
 
     @routes.get("/agents", tags=["agents"])
     async def list_agents(who: Overseer) -> Page[AgentView]:
         """All agents, by name."""
         del who
         async with at.engine.connect() as connection:
-            known = (await at.force(connection)).configuration.agents_by_id.values()
-            rows = await staff.agents(connection)
+            configuration = (await at.force(connection)).configuration
+            rows = await staff.agents(connection, configuration.days(at.clock()))
+        known = sorted(configuration.agents_by_id.values(), key=lambda agent: agent.name)
         return Page(
-            items=[agent_view(agent, rows.get(agent.id)) for agent in sorted(known, key=lambda a: a.name)],
-            next=None,
+            items=[agent_view(configuration, agent, rows.get(agent.id)) for agent in known], next=None
         )
 
     @routes.put("/agents/{agent_id}/presence", tags=["agents"], responses=problems(400, 403, 404))
@@ -80,4 +80,4 @@ def add(routes: APIRouter, at: Routing) -> None:
             await presence.set_presence(
                 tx, agent, chosen, f"set by supervisor {who.subject}", at.clock(), configuration
             )
-            return agent_view(agent, (await staff.agents(tx)).get(agent.id))
+            return await at.view(tx, agent)

@@ -20,6 +20,7 @@ from antiphon.web import Body, Words
 from routing import explain, staff
 from routing.configurations import Configurations, InForce
 from routing.desk import Work
+from routing.domain.configuration import Configuration
 from routing.domain.reach import Kind
 from routing.domain.sections.agents import Agent
 from routing.domain.sections.agents_policy import WHOLE
@@ -55,6 +56,7 @@ class AgentView(BaseModel):
     skills: dict[str, int]
     capacity: int
     load: int = Field(description="Units of capacity that offers and accepted work take.")
+    profiles: list[staff.ProfileUse] = Field(description="What they use of each capacity profile.")
 
 
 class Heard(BaseModel):
@@ -89,6 +91,7 @@ class WorkView(BaseModel):
     units: Annotated[int | None, BeforeValidator(_units)] = Field(
         description="Units of capacity that it takes; null: all of an agent's."
     )
+    profiles: list[str] = Field(description="The capacity profiles that it counts against.")
     changed_at: datetime
     completed_at: datetime | None
 
@@ -244,6 +247,12 @@ class Routing(NamedTuple):
         """The configuration in force, as this transaction sees it."""
         return await self.configurations.in_force(tx)
 
+    async def view(self, tx: AsyncConnection, agent: Agent) -> AgentView:
+        """How an agent stands now."""
+        configuration = (await self.force(tx)).configuration
+        rows = await staff.agents(tx, configuration.days(self.clock()))
+        return agent_view(configuration, agent, rows.get(agent.id))
+
     async def agent(self, tx: AsyncConnection, who: Identity) -> Agent:
         """The agent that the token names. Raises Problem 403 when the organisation has none of that id."""
         agent = (await self.force(tx)).configuration.agents_by_id.get(who.subject)
@@ -252,7 +261,7 @@ class Routing(NamedTuple):
         return agent
 
 
-def agent_view(agent: Agent, row: AnyRow | None) -> AgentView:
+def agent_view(configuration: Configuration, agent: Agent, row: AnyRow | None) -> AgentView:
     """An agent and how they stand."""
     return AgentView(
         agent_id=agent.id,
@@ -264,6 +273,7 @@ def agent_view(agent: Agent, row: AnyRow | None) -> AgentView:
         skills=agent.skills,
         capacity=agent.capacity,
         load=staff.shown_load(row.load, agent.capacity) if row else 0,
+        profiles=staff.profiles_used(configuration, agent, row),
     )
 
 

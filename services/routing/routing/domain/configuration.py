@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from routing.domain.sections import (
     agents,
     agents_policy,
     calendars,
+    capacity,
     members,
     overflow,
     presences,
@@ -25,6 +27,7 @@ from routing.domain.sections.agents import Agent
 from routing.domain.sections.agents_policy import AgentsPolicy, Units
 from routing.domain.sections.base import unknown
 from routing.domain.sections.calendars import Calendar
+from routing.domain.sections.capacity import CapacityProfile
 from routing.domain.sections.presences import USUAL, PresenceKind
 from routing.domain.sections.publishing import PublishingPolicy
 from routing.domain.sections.queues import Queue
@@ -44,6 +47,7 @@ class Configuration(Organisation):
     fallback_queue: str | None = None
     agents: list[Agent] = []
     channel_units: dict[str, Units] = {}
+    capacity_profiles: list[CapacityProfile] = []
     presences: list[PresenceKind] = USUAL
     agents_policy: AgentsPolicy = AgentsPolicy()
     publishing: PublishingPolicy = PublishingPolicy()
@@ -110,6 +114,23 @@ class Configuration(Organisation):
         own = self.queues[queue].units if queue in self.queues else None
         return self.channel_units.get(channel, 1) if own is None else own
 
+    def profiles_of(self, channel: str, queue: str, priority: int) -> list[str]:
+        """The capacity profiles that such work counts against, by id."""
+        return sorted(one.id for one in self.capacity_profiles if one.takes(channel, queue, priority))
+
+    def days(self, now: datetime) -> dict[str, datetime]:
+        """Profiles against which completed work counts, and since when."""
+        found = {one.id: one.since(now, self.zone) for one in self.capacity_profiles}
+        return {profile: since for profile, since in found.items() if since is not None}
+
+    @cached_property
+    def light(self) -> Sequence[tuple[str, str]]:
+        """What makes work take no units of capacity: section and name."""
+        return [
+            *(("channel_units", channel) for channel, units in self.channel_units.items() if units == 0),
+            *(("queues", key) for key, queue in self.queues.items() if queue.units == 0),
+        ]
+
     def may_decline(self, queue: str) -> bool:
         """Whether offers of a queue may be declined."""
         told = self.queues[queue].may_decline
@@ -132,6 +153,8 @@ def read(source: str, name: str = "organisation") -> Configuration:
         *agents.faults(document, c.agents, c.queues, c.skills),
         *rules.faults(document, c.rules, c.queues, c.sla_policies, c.skills, c.agents_by_id, c.calendars),
         *agents_policy.faults(document, c.channel_units),
+        *capacity.faults(document, c.capacity_profiles, c.queues, [agent.profiles for agent in c.agents]),
+        *capacity.unlimited(document, c.capacity_profiles, c.light),
         *presences.faults(document, c.presences),
     ]
     if faults:

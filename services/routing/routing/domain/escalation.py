@@ -88,6 +88,7 @@ def arrival(
         "skills": {},
         "prefer_skills": work["prefer_skills"] | work["skills"],
         "units": configuration.units(work["channel"], queue),
+        "profiles": configuration.profiles_of(work["channel"], queue, work["priority"]),
         **beginning(configuration, calendars, queue, now),
     }
 

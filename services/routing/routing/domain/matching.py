@@ -8,89 +8,42 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush, heapreplace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 from uuid import UUID
+
+from routing.domain.fitting import Candidate, Waiting, taken, urgency
 
 _Needs = tuple[tuple[str, int], ...]
 _Asked = tuple[frozenset[str], _Needs]
+_Kind = tuple[tuple[str, ...], int]
+_Line = tuple[str, _Asked, _Needs, tuple[str, ...], bool]
 
 
-class Waiting(NamedTuple):
-    """A work item that waits, and the agents who declined it or let it pass, with when.
-
-    `preferred` is the agent who is best for it, `prefers` are skills that are better and not needed.
-    """
-
-    work_item_id: UUID
-    queue: str
-    needs: Mapping[str, int]
-    order_at: datetime
-    queued_at: datetime
-    refused: Mapping[str, datetime]
-    preferred: str | None = None
-    prefers: Mapping[str, int] = {}
-    units: int = 1
-    hold_until: datetime | None = None
-    also_queues: Collection[str] = ()
-
-    @property
-    def queues(self) -> frozenset[str]:
-        """The queues whose members are asked."""
-        return frozenset({self.queue, *self.also_queues})
-
-
-class Candidate(NamedTuple):
-    """An agent who is available: what they can do, how much they can still take and how many offers they may be made."""
-
-    agent_id: str
-    queues: Collection[str]
-    skills: Mapping[str, int]
-    free: int
-    load: int
-    idle_since: datetime
-    offers: int = 1_000_000
-
-
-def urgency(item: Waiting) -> tuple[datetime, datetime, UUID]:
-    """The order of waiting work: by its moment, then who waited longest, the same whoever asks."""
-    return item.order_at, item.queued_at, item.work_item_id
-
-
-class Skilled(Protocol):
-    """Who can do something."""
-
-    @property
-    def skills(self) -> Mapping[str, int]: ...  # noqa: D102
-
-
-def lacking(item: Waiting, agent: Skilled) -> list[str]:
-    """The skills, with their level, that the item needs and the agent does not have."""
-    return [f"{skill} {level}" for skill, level in item.needs.items() if agent.skills.get(skill, 0) < level]
-
-
-def taken(item: Waiting, agent: Candidate) -> int:
-    """The units that the item takes of the agent: all they have when it is worth more than that."""
-    return max(1, min(item.units, agent.free + agent.load))
-
-
-def why_not(item: Waiting, agent: Candidate) -> str | None:
-    """Why an available agent can't take the item; None when they can."""
-    if item.queues.isdisjoint(agent.queues):
-        return "not in this queue"
-    if lacks := lacking(item, agent):
-        return f"lacks {', '.join(lacks)}"
-    return "no capacity" if agent.free < taken(item, agent) else None
-
-
-# What a candidate is chosen by, the least first: of another team, preferred skills lacked, load, level, idle since, id.
-_Rank = tuple[bool, int, int, int, datetime, str, Candidate]
+# What a candidate is chosen by, the least first: of another team, preferred skills lacked, what they hold of its sort and of
+# the other (units, items of no units), level, idle since, id.
+_Rank = tuple[bool, int, int, int, int, datetime, str, Candidate]
 
 
 class _Seeker(NamedTuple):
-    """An item that looks for an agent, and who has it; None when nobody does."""
+    """An item that looks for an agent, who has it, and the one that takes its place there; None when nobody has it."""
 
     item: Waiting
     holder: Candidate | None
+    follower: "_Seeker | None" = None
+
+    @property
+    def kind(self) -> _Kind:
+        """What decides whether an agent has room for it."""
+        return self.item.profiles, self.item.units
+
+    def would_move(self, agent: Candidate) -> bool:
+        """Whether an item leaves the agent already, on the way that led here."""
+        at: _Seeker | None = self
+        while at is not None and at.holder is not None:
+            if at.holder.agent_id == agent.agent_id:
+                return True
+            at = at.follower
+        return False
 
 
 class Floor:
@@ -101,6 +54,11 @@ class Floor:
         self._free = {agent.agent_id: agent.free for agent in self._agents.values()}
         self._offers = {agent.agent_id: agent.offers for agent in self._agents.values()}
         self._load = {agent.agent_id: agent.load for agent in self._agents.values()}
+        self._light = {agent.agent_id: agent.light for agent in self._agents.values()}
+        self._rooms = {
+            agent.agent_id: {profile: room.most - room.used for profile, room in agent.rooms.items()}
+            for agent in self._agents.values()
+        }
         self._in_queue: dict[str, set[str]] = {}
         for agent in self._agents.values():
             for queue in agent.queues:
@@ -110,17 +68,24 @@ class Floor:
             for skill, level in agent.skills.items():
                 self._skilled.setdefault(skill, {})[agent.agent_id] = level
         self._suited: dict[_Asked, dict[str, Candidate]] = {}
-        self._ranked: dict[tuple[str, _Asked, _Needs], list[_Rank]] = {}
+        self._ranked: dict[_Line, list[_Rank]] = {}
         self._given: dict[str, dict[UUID, Waiting]] = {}
-        self._exhausted: set[str] = set()
+        self._exhausted: set[tuple[str, _Kind]] = set()
 
-    def room(self, queues: Collection[str], needs: Mapping[str, int]) -> int:
-        """The units that those who can do such work still can take."""
-        return sum(
-            min(self._free[agent_id], self._offers[agent_id])
-            for agent_id in self._able(frozenset(queues), needs)
-            if self._free[agent_id] > 0
-        )
+    def room(
+        self, queues: Collection[str], needs: Mapping[str, int], profiles: Sequence[str] = (), *, light: bool = False
+    ) -> int:  # fmt: skip
+        """The units, or of `light` work the items, that those who can do such work still can take."""
+        found = 0
+        for agent_id in self._able(frozenset(queues), needs):
+            rooms = self._rooms[agent_id]
+            left = [self._offers[agent_id], *(rooms[profile] for profile in profiles if profile in rooms)]
+            found += max(0, min(left if light else (self._free[agent_id], *left)))
+        return found
+
+    def can(self, queues: Collection[str], needs: Mapping[str, int]) -> bool:
+        """Whether anybody can do such work, whether or not they have room."""
+        return bool(self._able(frozenset(queues), needs))
 
     def best(self, item: Waiting, now: datetime, again_after: timedelta) -> Candidate | None:
         """Who gets the item; None when nobody can, or somebody who is busy is worth waiting for.
@@ -157,19 +122,17 @@ class Floor:
         """
         if self._held(item, now):
             return []
-        came: dict[str, _Seeker] = {}
+        came: set[tuple[str, _Kind]] = set()
         seekers = deque([_Seeker(item, None)])
         while seekers:
             seeker = seekers.popleft()
-            for agent in self._others(seeker):
-                if agent.agent_id in came or agent.agent_id in self._exhausted:
-                    continue
-                came[agent.agent_id] = seeker
+            for agent in self._others(seeker, came):
+                came.add((agent.agent_id, seeker.kind))
                 if self._fits(seeker.item, agent):
-                    return self._moved(agent, came)
-                seekers.extend(self._who_could_leave(agent, seeker.item))
+                    return self._moved(agent, seeker)
+                seekers.extend(self._who_could_leave(agent, seeker))
         # What is reached from here leads nobody else anywhere.
-        self._exhausted |= came.keys()
+        self._exhausted |= came
         return []
 
     def _last(self, item: Waiting) -> Candidate | None:
@@ -182,32 +145,42 @@ class Floor:
         """Whether the item waits for its preferred agent."""
         return item.hold_until is not None and item.hold_until > now and self._last(item) is not None
 
-    def _others(self, seeker: _Seeker) -> Iterator[Candidate]:
-        """Who else can do the work, as well as who has it now."""
-        item, holder = seeker
-        most = self._rank(item, holder)[:2] if holder else None
-        for agent in self._able(item.queues, item.needs).values():
-            if agent.agent_id not in item.refused and (most is None or self._rank(item, agent)[:2] <= most):
+    def _others(self, seeker: _Seeker, came: Collection[tuple[str, _Kind]]) -> Iterator[Candidate]:
+        """Who else can do the work, as well as who has it now, and was not come to with such work."""
+        item, holder, _ = seeker
+        kind, most = seeker.kind, self._apart(item, holder) if holder else None
+        for agent_id, agent in self._able(item.queues, item.needs).items():
+            here = agent_id, kind
+            if here in came or here in self._exhausted or agent_id in item.refused:
+                continue
+            if (most is None or self._apart(item, agent) <= most) and not seeker.would_move(agent):
                 yield agent
 
-    def _who_could_leave(self, agent: Candidate, item: Waiting) -> Iterator[_Seeker]:
+    def _who_could_leave(self, agent: Candidate, seeker: _Seeker) -> Iterator[_Seeker]:
         """What was given to the agent and makes room for the item when another has it."""
-        wanted = taken(item, agent) - self._free[agent.agent_id]
+        item, rooms = seeker.item, self._rooms[agent.agent_id]
+        units = taken(item, agent)
+        wanted = units - self._free[agent.agent_id] if units else 0
+        short = [profile for profile in item.profiles if rooms.get(profile, 1) < 1]
+        if any(rooms[profile] < 0 for profile in short):
+            return
         for other in self._given.get(agent.agent_id, {}).values():
-            if other.preferred != agent.agent_id and taken(other, agent) >= wanted:
-                yield _Seeker(other, agent)
+            if other.preferred != agent.agent_id and taken(other, agent) >= wanted:  # noqa: SIM102 - hot
+                if not short or all(profile in other.profiles for profile in short):
+                    yield _Seeker(other, agent, seeker)
 
-    def _moved(self, agent: Candidate, came: Mapping[str, _Seeker]) -> list[tuple[Waiting, Candidate]]:
+    def _moved(self, agent: Candidate, seeker: _Seeker) -> list[tuple[Waiting, Candidate]]:
         moves: list[tuple[Waiting, Candidate]] = []
-        taker: Candidate | None = agent
-        while taker is not None:
-            item, holder = came[taker.agent_id]
+        taker: Candidate = agent
+        at: _Seeker | None = seeker
+        while at is not None:
+            item, holder, at = at
             if holder is not None:
                 self._hand(item, holder, -1)
                 del self._given[holder.agent_id][item.work_item_id]
             self.give(item, taker)
             moves.append((item, taker))
-            taker = holder
+            taker = holder or taker
         return moves
 
     def _hand(self, item: Waiting, agent: Candidate, sign: int) -> None:
@@ -215,6 +188,12 @@ class Floor:
         self._free[agent.agent_id] -= units
         self._offers[agent.agent_id] -= sign
         self._load[agent.agent_id] += units
+        if not units:
+            self._light[agent.agent_id] += sign
+        rooms = self._rooms[agent.agent_id]
+        for profile in item.profiles:
+            if profile in rooms:
+                rooms[profile] -= sign
 
     def _able(self, queues: frozenset[str], needs: Mapping[str, int]) -> Mapping[str, Candidate]:
         """The members of the queues who have the skills, by id and in its order, whether or not they have room."""
@@ -229,7 +208,16 @@ class Floor:
         return self._suited[asked]
 
     def _fits(self, item: Waiting, agent: Candidate) -> bool:
-        return self._free[agent.agent_id] >= taken(item, agent) and self._offers[agent.agent_id] > 0
+        units = taken(item, agent)
+        return (
+            (not units or self._free[agent.agent_id] >= units)
+            and self._offers[agent.agent_id] > 0
+            and (not item.profiles or self._has_room(item.profiles, agent.agent_id))
+        )
+
+    def _has_room(self, profiles: Iterable[str], agent_id: str) -> bool:
+        rooms = self._rooms[agent_id]
+        return all(rooms.get(profile, 1) > 0 for profile in profiles)
 
     def _rank(self, item: Waiting, agent: Candidate) -> _Rank:
         lacks = level = 0
@@ -237,26 +225,46 @@ class Floor:
             lacks += agent.skills.get(skill, 0) < least
         for skill in item.needs:
             level += agent.skills.get(skill, 0)
-        other = item.queue not in agent.queues
-        return other, lacks, self._load[agent.agent_id], -level, agent.idle_since, agent.agent_id, agent
+        one = agent.agent_id
+        own, rest = self._load[one], self._light[one]
+        if not item.units:  # such work is spread by itself, and then by what else they hold
+            own, rest = rest, own
+        return item.queue not in agent.queues, lacks, own, rest, -level, agent.idle_since, one, agent
+
+    @staticmethod
+    def _apart(item: Waiting, agent: Candidate) -> tuple[bool, int]:
+        """Whether the agent is of another team, and how many of the preferred skills they lack."""
+        lacks = 0
+        for skill, least in item.prefers.items():
+            lacks += agent.skills.get(skill, 0) < least
+        return item.queue not in agent.queues, lacks
 
     def _first(self, item: Waiting, suited: Mapping[str, Candidate]) -> Candidate | None:
-        asked = item.queue, (item.queues, tuple(item.needs.items())), tuple(item.prefers.items())
+        asked = (
+            item.queue, (item.queues, tuple(item.needs.items())), tuple(item.prefers.items()), item.profiles, not item.units,
+        )  # fmt: skip
+        free, offers, profiles, light = self._free, self._offers, item.profiles, not item.units
         ranked = self._ranked.get(asked)
         if ranked is None:
-            ranked = [self._rank(item, a) for a in suited.values() if self._free[a.agent_id] > 0]
+            ranked = [self._rank(item, a) for a in suited.values() if light or free[a.agent_id] > 0]
             heapify(ranked)
             self._ranked[asked] = ranked
+        own, rest = (self._light, self._load) if light else (self._load, self._light)
         passed: list[_Rank] = []
         found = None
         while ranked and found is None:
             rank = ranked[0]
             agent = rank[-1]
-            if self._free[agent.agent_id] <= 0 or self._offers[agent.agent_id] <= 0:
+            one = agent.agent_id
+            if (
+                offers[one] <= 0
+                or not (light or free[one] > 0)
+                or (profiles and not self._has_room(profiles, one))
+            ):
                 heappop(ranked)
-            elif rank[2] != self._load[agent.agent_id]:  # they got work meanwhile
-                heapreplace(ranked, (*rank[:2], self._load[agent.agent_id], *rank[3:]))
-            elif agent.agent_id in item.refused or not self._fits(item, agent):
+            elif rank[2] != own[one] or rank[3] != rest[one]:  # they got work meanwhile
+                heapreplace(ranked, (*rank[:2], own[one], rest[one], *rank[4:]))
+            elif one in item.refused or not self._fits(item, agent):
                 passed.append(heappop(ranked))
             else:
                 found = agent

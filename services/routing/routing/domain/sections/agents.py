@@ -1,6 +1,7 @@
 """Agents: people who answer."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated
 
 from pydantic import Field
 
@@ -18,6 +19,9 @@ class Agent(Section):
     skills: dict[str, Level] = {}
     capacity: int = Field(3, ge=1, le=100)
     auto_accept: bool = False
+    profiles: dict[str, Annotated[int, Field(ge=0, le=10_000)]] = Field(
+        default={}, description="Limits of their own in capacity profiles, instead of the profile's."
+    )
 
 
 def faults(

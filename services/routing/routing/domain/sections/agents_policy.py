@@ -16,9 +16,9 @@ WHOLE = 1000  # units that nobody has: who takes such work is full
 def _units(given: object) -> int:
     if given == "all":
         return WHOLE
-    if isinstance(given, int) and not isinstance(given, bool) and 1 <= given <= 100:
+    if isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= 100:
         return given
-    raise ValueError("must be a number of units from 1 to 100, or `all`")
+    raise ValueError("must be a number of units from 0 to 100, or `all`")
 
 
 Units = Annotated[int, BeforeValidator(_units)]
