@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import pytest
 from hypothesis import settings
 from sqlalchemy.ext.asyncio import AsyncEngine
+from xdist.scheduler import LoadFileScheduling
 
 from antiphon import migrations
 from antiphon.database import create_engine
@@ -21,6 +22,18 @@ _SERIAL = itertools.count(1)
 settings.register_profile("search", deadline=None)
 settings.register_profile("antiphon", settings.get_profile("search"), derandomize=True)
 settings.load_profile("antiphon")
+
+
+class _Apart(LoadFileScheduling):
+    """Two tests run at once, on servers of their own: a file stays together, and so does all that needs the whole system."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "e2e" if nodeid.startswith("tests/e2e/") else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config) -> LoadFileScheduling:
+    """How tests are shared out among those who run them."""
+    return _Apart(config)
 
 
 @pytest.fixture(scope="session")
