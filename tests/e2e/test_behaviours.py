@@ -169,6 +169,7 @@ async def test_who_writes_to_a_closed_queue_is_told_at_once_and_goes_on_to_await
         )
     finally:
         await set_to("open")
+    assert mail is not None
     assert mail["Auto-Submitted"] == "auto-replied"
     (said,) = await people.timeline(f"email:{sender}")
     whole = await people.case(said["case_id"])
