@@ -313,6 +313,65 @@ def test_what_agents_may_do_is_checked_with_its_place(name: str, given: object, 
     assert fault.line > 1
 
 
+async def test_the_guides_limits_do_what_the_guide_says(floor: Floor) -> None:
+    guide = (PROJECT / "docs/guides/agents.md").read_text()
+    shown = yaml.safe_load(guide.split("```yaml\n")[2].split("```")[0])
+
+    def follow(organisation: dict[str, Any]) -> None:
+        elena = {**shown["agents"][0], "skills": {"planning": 9}}
+        others = [one for one in organisation["agents"] if one["id"] != "elena"]
+        organisation |= shown | {"agents": [elena, *others]}
+
+    await floor.organise(follow)
+    await floor.present("elena")
+    await floor.hear(*(opened(n, floor.now, waited=9 - n) for n in (1, 2, 3, 4)))
+    assert await floor.assign() == 3
+    call = opened(5, floor.now)
+    call = call.model_copy(update={"interaction": call.interaction.model_copy(update={"channel": "phone"})})
+    await floor.hear(call)
+    assert await floor.assign() == 1
+    async with floor.engine.begin() as tx:
+        configuration = (await floor.force(tx)).configuration
+        row = (await staff.agents(tx, configuration.days(floor.now)))["elena"]
+    used = staff.profiles_used(configuration, configuration.agents_by_id["elena"], row)
+    assert [(one.profile, one.used, one.most) for one in used] == [
+        ("written", 3, 3), ("high", 0, 4), ("total", 4, 5),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"channels": ["emial"]}, "unknown channel 'emial', did you mean 'email'?"),
+        ({"queues": ["planing"]}, "unknown queue 'planing', did you mean 'planning'?"),
+        ({"id": "total"}, "a second capacity profile 'total'"),
+        ({"time_zone": "Australia/Sydney"}, "is only asked for with `until: day-end`"),
+        ({"until": "day-end", "time_zone": "Sydney"}, "unknown time zone 'Sydney'"),
+        ({"most": 0}, "greater than or equal to 1"),
+        ({"until": "midnight"}, "'released' or 'day-end'"),
+    ],
+)
+def test_capacity_profiles_are_checked_with_their_place(changed: dict[str, Any], told: str) -> None:
+    given = [
+        {"id": "total", "name": "All", "most": 5},
+        {"id": "other", "name": "Other", "most": 1, **changed},
+    ]
+    with pytest.raises(ConfigurationError) as wrong:
+        read(written(section("capacity_profiles", given)))
+    fault = next(fault for fault in wrong.value.faults if told in fault.message)
+    assert fault.line > 1
+
+
+def test_unknown_profiles_of_agents_and_work_that_nothing_limits_are_faults() -> None:
+    profile = section("capacity_profiles", [{"id": "high", "name": "H", "channels": ["phone"], "most": 1}])
+    with pytest.raises(ConfigurationError) as wrong:
+        read(written(profile, agent("elena", profiles={"hihg": 1}), section("channel_units", {"email": 0})))
+    assert {fault.message for fault in wrong.value.faults} == {
+        "takes nothing of an agent's capacity, so a capacity profile must limit it",
+        "unknown capacity profile 'hihg', did you mean 'high'?",
+    }
+
+
 async def test_the_guides_example_can_be_loaded_and_means_what_the_guide_says(floor: Floor) -> None:
     guide = (PROJECT / "docs/guides/agents.md").read_text()
     shown = yaml.safe_load(guide.split("```yaml\n")[1].split("```")[0])

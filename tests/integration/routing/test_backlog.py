@@ -16,7 +16,7 @@ from antiphon.contracts.agents import Presence
 from antiphon.database import as_json
 from routing import actions, assignment, backlog, pulling, store
 from tests.conftest import NewDatabase
-from tests.integration.routing.floor import ACCEPTED, OFFERED, Floor, agent, queue
+from tests.integration.routing.floor import ACCEPTED, OFFERED, Floor, agent, queue, section
 from tests.integration.routing.test_offers import AGAIN, opened, received
 from tests.statements import counted
 
@@ -282,6 +282,35 @@ async def test_with_100_000_waiting_a_decision_an_offer_and_a_pull_cost_at_most_
     for name, cost in many.items():
         assert cost.statements <= 2 * few[name].statements, (name, costs)
         assert cost.rows <= 2 * few[name].rows, (name, costs)
+
+
+async def test_a_line_whose_profile_nobody_free_has_room_in_is_not_read(floor: Floor) -> None:
+    """However much waits in it, and whether or not it takes units of capacity."""
+    limits = [{"id": "high", "name": "High", "priority_from": 80, "most": 1}]
+    await floor.organise(
+        agent("elena", capacity=3), section("capacity_profiles", limits), lambda o: o["rules"].clear() or o["rules"].append(
+            {"name": "All", "when": "true", "then": {"queue": "planning", "priority": 80}}
+        ),
+    )  # fmt: skip
+    await floor.present("elena")
+    await floor.hear(opened(1, floor.now))
+    assert await floor.assign() == 1
+    costs: list[Cost] = []
+    for more in (1_000, 9_000):
+        await wait(floor, [Kind("planning", {}, 80)], more, before=10 * len(costs))
+        async with floor.engine.begin() as tx:
+            await tx.execute(
+                text("update work_item set profiles = '[\"high\"]', units = (hashtext(case_reference) & 1)")
+            )
+        await floor.analyse()
+        costs.append(await _cost(floor, partial(_find_nothing, floor)))
+    assert costs[0].rows > 0
+    assert costs[1].statements == costs[0].statements
+    assert costs[1].rows <= costs[0].rows + 2
+
+
+async def _find_nothing(floor: Floor, tx: AsyncConnection) -> None:
+    assert await assignment.assign(tx, floor.configurations, AGAIN, floor.now) == 0
 
 
 async def _hear(floor: Floor, case: list[Received], tx: AsyncConnection) -> None:

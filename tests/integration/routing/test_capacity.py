@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.cases import CaseOpened
-from routing import handling
+from routing import handling, review, staff
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import BOSS, Changed, Floor, agent, queue, section
 from tests.integration.routing.test_offers import opened, settled
@@ -286,6 +286,26 @@ async def test_10_profiles_of_a_new_configuration_hold_for_what_waits_and_for_wh
     assert await held(floor) == ["C-1", "C-2", "C-4"]
     await floor.organise(plain, agent("elena", capacity=9))
     assert await floor.assign() == 1
+
+
+async def test_what_an_agent_completed_in_a_day_is_read_by_an_index_and_a_review_reads_open_work_only(
+    floor: Floor,
+) -> None:
+    available = (
+        str(staff.AVAILABLE.text)
+        .replace(":ids", "'{elena}'::text[]")
+        .replace(":routable", "'{available}'::text[]")
+    )
+    days = """'[{"profile": "high", "since": "2026-11-24T00:00:00Z"}]'"""
+    async with floor.engine.begin() as tx:
+        await tx.execute(text("set local enable_seqscan = off"))
+        plans = [
+            "\n".join(str(row[0]) for row in await tx.execute(text(f"explain {asked}")))
+            for asked in (available.replace(":days", days), str(review.KINDS.text))
+        ]
+    assert "work_item_done_ix" in plans[0]
+    assert "work_item_held_ix" in plans[0]
+    assert "work_item_one_open_per_case_key" in plans[1]
 
 
 async def test_11_a_last_agent_who_is_full_in_a_profile_is_waited_for_until_the_limit_and_then_anybody_will_do(

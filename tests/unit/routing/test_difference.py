@@ -41,6 +41,11 @@ def changed(old: str, new: str) -> Configuration:
             ["rule 'Planning': condition 'case.department == \"planning\"' → 'case.department != \"planning\"'"],
         ),
         ("queues: [rates, front-desk]", "queues: [rates, roads]", ["agent bruno: queues without front-desk", "agent bruno: queues also roads"]),
+        (
+            "agents:\n", "capacity_profiles:\n  - { id: total, name: All, most: 5 }\nagents:\n",
+            ["capacity profile 'total' added as 1st"],
+        ),
+        ("capacity: 2", "capacity: 2, profiles: { total: 4 }", ["agent elena: profile total 4 added"]),
         ("capacity: 2", "capacity: 4", ["agent elena: capacity 2 → 4"]),
         ("  - name: Everything else", "  - name: The rest", ["rule 'Everything else' is now called 'The rest'"]),
         (

@@ -5,7 +5,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.domain.fitting import Candidate, Waiting, lacking, taken, urgency, why_not
+from routing.domain.fitting import Candidate, Room, Waiting, holding, lacking, urgency, why_not
 from routing.domain.matching import Floor, match
 from routing.domain.ordering import HEAD_START, LONGEST_WAIT, order_at
 
@@ -109,12 +109,11 @@ def _by_looking_at_everybody(
     items: list[Waiting], agents: list[Candidate], now: datetime, again_after: timedelta
 ) -> list[tuple[UUID, str]]:
     """What `match` promises, each item against each agent."""
-    free = {agent.agent_id: agent.free for agent in agents}
-    load = {agent.agent_id: agent.load for agent in agents}
+    now_are = {agent.agent_id: agent for agent in agents}
     pairs: list[tuple[UUID, str]] = []
     for one in sorted(items, key=urgency):
         suited = [a for a in agents if one.queue in a.queues and not lacking(one, a)]
-        able = [a for a in suited if free[a.agent_id] >= taken(one, a)]
+        able = [a for a in suited if why_not(one, now_are[a.agent_id]) is None]
         fresh = [a for a in able if a.agent_id not in one.refused]
         others = any(a.agent_id not in one.refused for a in suited)
         again = [] if others else [a for a in able if now - one.refused.get(a.agent_id, now) >= again_after]
@@ -126,7 +125,7 @@ def _by_looking_at_everybody(
                 (
                     a.agent_id != one.preferred,
                     sum(a.skills.get(skill, 0) < level for skill, level in one.prefers.items()),
-                    load[a.agent_id],
+                    _holds(now_are[a.agent_id], one),
                     -sum(a.skills.get(skill, 0) for skill in one.needs),
                     a.idle_since,
                     a.agent_id,
@@ -135,13 +134,21 @@ def _by_looking_at_everybody(
             ]
             best = next(a for a in chosen if a.agent_id == min(ranks)[-1])
             pairs.append((one.work_item_id, best.agent_id))
-            free[best.agent_id] -= taken(one, best)
-            load[best.agent_id] += taken(one, best)
+            now_are[best.agent_id] = holding(now_are[best.agent_id], one)
     return pairs
+
+
+def _holds(agent: Candidate, one: Waiting) -> tuple[int, int]:
+    """What they hold of the item's sort, with units or without, and then of the other."""
+    return (agent.load, agent.light) if one.units else (agent.light, agent.load)
 
 
 _NAMES = ["a", "b", "c", "d"]
 _SKILLS = st.dictionaries(st.sampled_from("xyz"), st.integers(1, 3), max_size=2)
+_ROOMS = st.dictionaries(
+    st.sampled_from(["high", "total"]), st.builds(Room, st.just("P"), st.integers(0, 3), st.integers(0, 3))
+)
+_PROFILES = st.sampled_from([(), ("total",), ("high", "total")])
 _PEOPLE = st.lists(
     st.builds(
         agent, st.sampled_from(_NAMES), free=st.integers(-1, 4), load=st.integers(0, 3), idle=st.integers(0, 3), skills=_SKILLS,
@@ -151,9 +158,18 @@ _PEOPLE = st.lists(
 )  # fmt: skip
 
 
-def _with(one: Waiting, prefers: dict[str, int], units: int, hold_until: datetime | None) -> Waiting:
-    return one._replace(prefers=prefers, units=units, hold_until=hold_until)
+def _with(
+    one: Waiting, prefers: dict[str, int], units: int, hold_until: datetime | None, profiles: tuple[str, ...]
+) -> Waiting:
+    return one._replace(prefers=prefers, units=units, hold_until=hold_until, profiles=profiles)
 
+
+_LIMITED = st.builds(
+    lambda people, rooms, light: [
+        one._replace(rooms=room, light=held) for one, room, held in zip(people, rooms, light, strict=False)
+    ],
+    _PEOPLE, st.lists(_ROOMS, min_size=4, max_size=4), st.lists(st.integers(0, 2), min_size=4, max_size=4),
+)  # fmt: skip
 
 _WORK = st.lists(
     st.builds(
@@ -163,13 +179,13 @@ _WORK = st.lists(
             preferred=st.none() | st.sampled_from(_NAMES),
             refused=st.dictionaries(st.sampled_from(_NAMES), st.sampled_from([NOW, NOW - AGAIN]), max_size=4),
         ),
-        prefers=_SKILLS, units=st.integers(1, 5), hold_until=st.sampled_from([None, NOW, NOW + AGAIN]),
+        prefers=_SKILLS, units=st.integers(0, 5), hold_until=st.sampled_from([None, NOW, NOW + AGAIN]), profiles=_PROFILES,
     ),
     max_size=10, unique_by=lambda i: i.work_item_id,
 )  # fmt: skip
 
 
-@given(_WORK, _PEOPLE)
+@given(_WORK, _LIMITED)
 def test_the_best_is_who_is_best_of_all(items: list[Waiting], agents: list[Candidate]) -> None:
     floor, pairs = Floor(agents), list[tuple[UUID, str]]()
     for one in sorted(items, key=urgency):
@@ -245,7 +261,68 @@ def test_nobody_waits_beside_somebody_free_unless_someone_more_urgent_would(
     assert dict(match(items, agents, NOW, AGAIN)).keys() == _most(items, agents)
 
 
-@given(_WORK, _PEOPLE, st.randoms())
+@given(_WORK, _LIMITED)
+def test_nobody_is_given_more_than_they_have_room_for_and_an_item_that_nobody_has_fits_nobody(
+    items: list[Waiting], agents: list[Candidate]
+) -> None:
+    pairs = dict(match(items, agents, NOW, AGAIN))
+    by_id = {one.work_item_id: one for one in items}
+    left = {one.agent_id: one for one in agents}
+    for item_id, agent_id in pairs.items():
+        assert lacking(by_id[item_id], left[agent_id]) == []
+        left[agent_id] = holding(left[agent_id], by_id[item_id])
+    for one in agents:
+        after = left[one.agent_id]
+        assert after.free >= min(one.free, 0)
+        assert after.offers >= 0
+        assert all(room.used <= max(room.most, one.rooms[key].used) for key, room in after.rooms.items())
+    for one in items:
+        if one.work_item_id not in pairs and not one.refused and one.hold_until is None:
+            assert not any(why_not(one, after) is None for after in left.values())
+
+
+def test_work_is_handed_on_to_who_has_room_in_its_profile() -> None:
+    """What is left is urgent; who can do it is full of urgent work, and somebody else has room for some of that."""
+    urgent = [item(n, waited=9 - n)._replace(profiles=("high",)) for n in (1, 2)]
+    rare = item(3, needs={"welsh": 5})._replace(profiles=("high",))
+    both = agent("both", free=5, skills={"welsh": 7}, idle=9)._replace(rooms={"high": Room("High", 0, 1)})
+    one = agent("one", free=5)._replace(rooms={"high": Room("High", 0, 1)})
+    assert dict(match([urgent[0], rare], [both, one], NOW, AGAIN)) == {
+        UUID(int=1): "one",
+        UUID(int=3): "both",
+    }
+    assert match([*urgent, rare], [both, one], NOW, AGAIN) == [(UUID(int=1), "both"), (UUID(int=2), "one")]
+    plain = item(4, waited=20)
+    assert match([plain, urgent[0], rare], [both], NOW, AGAIN) == [
+        (UUID(int=4), "both"),
+        (UUID(int=1), "both"),
+    ]
+
+
+def test_an_agent_whom_urgent_work_can_not_reach_takes_what_makes_room_for_it() -> None:
+    """The way leads to an agent with the one item in hand whom it could not reach with the other."""
+    given_first = item(1, waited=9)
+    urgent = item(2, needs={"welsh": 5})._replace(profiles=("high",))
+    both = agent("both", skills={"welsh": 7}, idle=9)
+    other = agent("other", skills={"welsh": 7})._replace(rooms={"high": Room("High", 1, 1)})
+    assert dict(match([given_first, urgent], [both, other], NOW, AGAIN)) == {
+        UUID(int=1): "other",
+        UUID(int=2): "both",
+    }
+
+
+def test_work_of_no_units_is_spread_by_itself_and_finds_nobody_whose_profile_is_full() -> None:
+    mails = [item(n, waited=9 - n)._replace(units=0, profiles=("written",)) for n in (1, 2, 3)]
+    full_up = agent("full", free=0, load=3)._replace(rooms={"written": Room("Written", 1, 2)}, light=1)
+    over = agent("over", free=-1, load=4)._replace(rooms={"written": Room("Written", 0, 3)})
+    assert [who for _, who in match(mails, [full_up, over], NOW, AGAIN)] == ["over", "full", "over"]
+    assert why_not(mails[0], full_up._replace(rooms={"written": Room("Written", 2, 2)})) == (
+        'has no room in "Written": 2 of 2'
+    )
+    assert match(mails, [over._replace(offers=0)], NOW, AGAIN) == []
+
+
+@given(_WORK, _LIMITED, st.randoms())
 def test_the_decision_is_the_same_in_whatever_order_a_replica_reads_work_and_agents(
     items: list[Waiting], agents: list[Candidate], chance: Random
 ) -> None:
