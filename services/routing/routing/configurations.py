@@ -194,10 +194,10 @@ class Configurations:
         if told.get("share") is None:
             await tx.execute(_OVER, {"now": now, "by": by})
         await tell_published(tx, {"version": version, **row}, by, row.get("why"), now)
+        await store.review_at(tx, now)  # its timer before agents, as a review that is due takes them
         await staff.tell_changed(tx, latest.source if latest else None, configuration, now)
         if latest is not None:
             await _note_policies(tx, latest.source, configuration, version)
-        await store.review_at(tx, now)
         await store.wake(tx)
         LOG.info("configuration loaded", version=version, by=by)
         return version, True

@@ -22,11 +22,15 @@ from routing.domain.placing import Place
 STEP, OVERFLOW, MOVED = "step", "overflow", "moved"
 # The database says when a timer is due, and its clock is another than ours.
 SLACK = timedelta(seconds=1)
+AGAIN_AFTER = timedelta(milliseconds=100)
 
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
 _WAITING = text(
     "select * from work_item where work_item_id = any(:ids) and state in ('queued', 'offered') "
-    "order by work_item_id for update"
+    "order by work_item_id for update skip locked"
+).bindparams(_IDS)
+_HELD_BY_OTHERS = text(
+    "select work_item_id from work_item where work_item_id = any(:ids) and state in ('queued', 'offered')"
 ).bindparams(_IDS)
 _REFUSED = text(
     "select work_item_id, agent_id from offer "
@@ -37,11 +41,19 @@ _REFUSED = text(
 async def step(
     tx: AsyncConnection, ids: Sequence[UUID], configurations: Configurations, now: datetime
 ) -> None:
-    """Takes the steps that are due of these work items; who has been accepted meanwhile takes them when it waits again."""
+    """Takes the steps that are due of these work items; who has been accepted meanwhile takes them when it waits again.
+
+    One that is in somebody's hands this moment comes again: to wait for it could be to wait for each other.
+    """
     force = await configurations.in_force(tx)
     desk = Desk(now)
     raised: list[Work] = []
-    for row in await fetch(tx, _WAITING, {"ids": list(ids)}):
+    rows = await fetch(tx, _WAITING, {"ids": list(ids)})
+    left = set(ids) - {row.work_item_id for row in rows}
+    if left:
+        held = await fetch(tx, _HELD_BY_OTHERS, {"ids": sorted(left)})
+        desk.timers += [(STEP_TIMER, row.work_item_id, now + AGAIN_AFTER) for row in held]
+    for row in rows:
         work = as_dict(row)
         before = work["priority"]
         if not plan(desk, work, force):

@@ -65,13 +65,16 @@ _COUNT = text(
 
 
 async def review(tx: AsyncConnection, configurations: Configurations, now: datetime) -> int:
-    """One part of a review; how much was put elsewhere or planned anew. While there is some, the next part follows."""
+    """One part of a review; how much was put elsewhere or planned anew. While there is some, the next part follows.
+
+    A part locks work once, in the order of ids: what locks a second time holds what others who keep to it wait for.
+    """
     force = await configurations.in_force(tx)
-    moved = await _agents_gone(tx, force, now)
-    moved += await _queues_gone(tx, force, now)
-    moved += await _queues_closed(tx, force, now)
-    moved += await _planned_anew(tx, force, now)
-    moved += await _counted_anew(tx, force)
+    for part in (_agents_gone, _queues_gone, _queues_closed, _planned_anew):
+        if moved := await part(tx, force, now):
+            break
+    else:
+        moved = await _counted_anew(tx, force)
     if moved:
         await store.review_at(tx, now)
     elif closing := _next_closing(force, now):

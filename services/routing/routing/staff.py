@@ -67,7 +67,10 @@ _LOADS = text(
     "select agent_id, sum(units) as load from work_item "
     "where agent_id = any(:ids) and state in ('offered', 'accepted') group by agent_id"
 ).bindparams(_IDS)
-_READY = text("delete from wrap_up where agent_id = any(:ids)").bindparams(_IDS)
+_READY = text(
+    "delete from wrap_up u using (select agent_id from wrap_up where agent_id = any(:ids) order by agent_id for update) r "
+    "where u.agent_id = r.agent_id"
+).bindparams(_IDS)
 # The timer is due at once: only who fires it knows the policy, and sets it again for when presence is lost.
 _HEARTBEAT = text(
     f"""

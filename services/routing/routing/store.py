@@ -351,16 +351,26 @@ def drop_timers(writes: Writes, timers: Sequence[tuple[str, UUID]]) -> None:
         )
 
 
-async def take_due(tx: AsyncConnection, limit: int) -> Sequence[AnyRow]:
-    """Due timers, taken: they fire in this transaction or, if it fails, again."""
-    due = await tx.execute(
-        text(
-            "delete from timer t using (select kind, subject from timer where due_at <= now() order by due_at "
-            "limit :limit for update skip locked) d where t.kind = d.kind and t.subject = d.subject "
-            "returning t.kind, t.subject, t.due_at"
-        ),
-        {"limit": limit},
+_TAKE_DUE = text(
+    """
+    with oldest as materialized (
+        select kind from timer where due_at <= now() order by due_at limit 1 for update skip locked
+    ), due as (
+        select kind, subject from timer where due_at <= now() and kind = (select kind from oldest)
+        order by due_at limit :limit for update skip locked
     )
+    delete from timer t using due d where t.kind = d.kind and t.subject = d.subject
+    returning t.kind, t.subject, t.due_at
+    """
+)
+
+
+async def take_due(tx: AsyncConnection, limit: int) -> Sequence[AnyRow]:
+    """Due timers, taken: they fire in this transaction or, if it fails, again. All are of the kind that is due longest.
+
+    What fires takes locks, each kind in an order of its own: several kinds in one transaction would have none.
+    """
+    due = await tx.execute(_TAKE_DUE, {"limit": limit})
     return due.all()
 
 
