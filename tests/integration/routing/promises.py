@@ -127,7 +127,7 @@ class Promises(Floor):
         for row in rows:
             folded = await self.folded(row.clock_id)
             found = columns(folded)
-            assert found == {name: _as_kept(getattr(row, name)) for name in found}
+            assert found == {name: as_kept(getattr(row, name)) for name in found}
         return rows
 
     async def clock(self, target: str) -> Any:
@@ -157,7 +157,7 @@ class Promises(Floor):
         return [name for name in found if name.startswith(prefix)]
 
 
-def _as_kept(value: Any) -> Any:
+def as_kept(value: Any) -> Any:
     if isinstance(value, list):
         runs = [isinstance(one, list) for one in value]
         if all(runs) and runs:

@@ -1,24 +1,94 @@
-"""Everybody does everything at once: no item is lost or with two, nobody has more than they can take or works offline."""
+"""Whatever people do, one after the other or at once: no item is lost or with two, and each goes to who can take it, in order."""
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from antiphon.contracts.agents import Presence
+from routing import reconciliation
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import ACCEPTED, OFFERED, QUEUED, Floor, agent, queue, section
+from tests.integration.routing.play import PEOPLE, VERBS, Crashed, Dying, Play
+from tests.integration.routing.promises import Promises
 from tests.integration.routing.test_agents import heartbeat
 from tests.integration.routing.test_offers import opened
+from tests.integration.routing.whole import assert_clocks, assert_whole, fingerprint, look
 
-PEOPLE = ("elena", "farid")
-ITEMS = 40
+ITEMS, EXAMPLES, SEARCHED = 40, 8, 150
+step = st.tuples(
+    st.sampled_from(VERBS), st.integers(0, 20), st.integers(0, 20), st.sampled_from([False] * 6 + [True])
+)
+steps = st.lists(step, min_size=20, max_size=50)
+
+
+async def test_whatever_happens_no_work_is_lost_or_doubled_and_each_goes_to_who_can_take_it_in_order(
+    new_database: NewDatabase,
+) -> None:
+    floor = Promises(await new_database("routing"))
+    loop = asyncio.get_running_loop()
+
+    many = EXAMPLES if settings().derandomize else SEARCHED
+
+    @settings(max_examples=many, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(steps)
+    def holds(found: list[tuple[str, int, int, bool]]) -> None:
+        asyncio.run_coroutine_threadsafe(_play(floor, found), loop).result()
+
+    await asyncio.to_thread(holds)
+
+
+async def _play(floor: Promises, found: Sequence[tuple[str, int, int, bool]]) -> None:
+    play = Play(floor)
+    await play.begin()
+    for verb, n, m, dies in found:
+        if dies and verb not in {"wait", "wait long", "hear again"}:
+            await _die(play, verb, n, m)
+        await play.do(verb, n, m)
+        await assert_whole(floor, await look(floor), play.awaits)
+        await assert_clocks(floor, play.checked)
+    await _assert_told(floor)
+    async with floor.engine.begin() as tx:
+        await reconciliation.round_of(tx, floor.configurations, floor.now)
+    assert await floor.rows("select kind, detail from finding") == []
+
+
+async def _die(play: Play, verb: str, n: int, m: int) -> None:
+    """The same, by a process that dies before it commits: nothing has happened."""
+    floor, real = play.floor, play.floor.engine
+    known = (dict(play.cases), set(play.awaits), list(play.heard), dict(play.changed))
+    facts = {case_id: told.case for case_id, told in play.cases.items()}
+    was, at = await fingerprint(floor), floor.now
+    floor.engine = Dying(real)  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        await play.do(verb, n, m)
+    except Crashed:
+        pass
+    finally:
+        floor.engine, floor.now = real, at
+    play.cases, play.awaits, play.heard, play.changed = known
+    for case_id, told in play.cases.items():
+        told.case = facts[case_id]
+    assert await fingerprint(floor) == was
+
+
+async def _assert_told(floor: Floor) -> None:
+    """What was told of each item last is how it stands."""
+    last = await floor.rows(
+        "select distinct on (item) item, work->>'state' as state, work->>'agent_id' as agent_id, work->>'queue' as queue "
+        "from (select id, w as work, (w->>'work_item_id')::uuid as item from (select id, convert_from(value, 'utf8')::jsonb->'work' as w "
+        "from outbox where topic = 'work') o) p order by item, id desc"
+    )
+    works = await floor.rows("select work_item_id, state, agent_id, queue from work_item")
+    assert {tuple(row) for row in last} == {tuple(row) for row in works}
 
 
 async def _one(floor: Floor, dice: random.Random) -> None:
     """One of the verbs, by one of the people, on some of the work."""
-    who = dice.choice(PEOPLE)
+    who = dice.choice(PEOPLE[:2])
     held = [row for row in (await floor.works()).values() if row.state in {OFFERED, ACCEPTED}]
     waiting = [row for row in (await floor.works()).values() if row.state == QUEUED]
     offers = [(one, offer) for one, given in (await floor.pending()).items() for offer in given]
@@ -56,32 +126,14 @@ async def test_whatever_people_do_at_once_work_is_whole(new_database: NewDatabas
         agent("farid", auto_accept=True),
         section("channel_units", {"email": 1}),
     )
-    await floor.hear(*(opened(n, floor.now, waited=n) for n in range(1, ITEMS + 1)))
+    cases = [opened(n, floor.now, waited=n) for n in range(1, ITEMS + 1)]
+    await floor.hear(*cases)
     dice = random.Random(seed)  # noqa: S311 - not for secrets
     for _ in range(25):
         await asyncio.gather(*(_one(floor, dice) for _ in range(8)))
-        works = await floor.works()
-        assert len(works) == ITEMS
-        rows = await floor.rows(
-            "select w.agent_id, a.presence, sum(w.units) as load from work_item w left join agent a using (agent_id) "
-            "where w.state in ('offered', 'accepted') group by 1, 2"
+        moment = await look(floor)
+        assert len(moment.works) == ITEMS
+        await assert_whole(
+            floor, moment, [w.case_id for w in moment.works.values() if w.completed_at is None]
         )
-        capacity = {"elena": 2, "farid": 3}
-        assert all(row.presence != "offline" and row.load <= capacity[row.agent_id] for row in rows)
-        assert all(
-            (row.agent_id is None) == (row.state == QUEUED)
-            for row in works.values()
-            if row.completed_at is None
-        )
-        odd = await floor.rows(
-            "select 1 from work_item w left join offer o on o.work_item_id = w.work_item_id and o.result is null "
-            "where (w.state = 'offered') <> (o.offer_id is not null) or o.agent_id <> w.agent_id"
-        )
-        assert odd == []
-    standing = await floor.rows(
-        "select state, count(*) as n from work_item where state <> 'completed' group by 1"
-    )
-    counted = await floor.rows(
-        "select what, sum(count) as n from tally_change where minute = 'epoch' group by 1 having sum(count) <> 0"
-    )
-    assert {row.state: row.n for row in standing} == {row.what: row.n for row in counted}
+        assert all(moment.load(who) <= moment.capacity(who) for who in moment.presence)
