@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.site import PROJECT
-from tests.faults.catalogue import catalogue, catalogue_of_cluster
+from tests.faults.catalogue import names
 from tests.fuzz.__main__ import PARTS
 
 DOCUMENTS = sorted(
@@ -30,7 +30,7 @@ def missing(text: str, folder: Path) -> list[str]:
         elif test and not re.search(rf"^(?:async )?def {test}\(", file.read_text(), re.MULTILINE):
             gone.append(f"{path}::{test}")
     stands = {
-        "faults": {fault.name for fault in (*catalogue(quick=False), *catalogue_of_cluster())},
+        "faults": names(),
         "fuzz": {part.name for part in PARTS},
     }
     return [*gone, *(f"{stand}:{name}" for stand, name in STAND.findall(text) if name not in stands[stand])]

@@ -18,9 +18,10 @@ from rich.markup import escape
 from deploy.site import PROJECT, Ports, Site
 from deploy.stack import Stack
 from tests.faults import found as results
-from tests.faults.catalogue import FOLDER, catalogue, catalogue_of_cluster
+from tests.faults.catalogue import FOLDER, RUSH, catalogue, catalogue_of_cluster, names
 from tests.faults.found import Found
 from tests.faults.mailhost import MailHost
+from tests.faults.rush import run as rush
 from tests.faults.speech import HANDS, messages
 from tests.faults.stand import AGENTS, Fault, Stand, told_to_services
 from tests.load.desks import staffed
@@ -29,6 +30,7 @@ from tests.load.traffic import Doors
 
 CONSOLE = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 220)
 SPOKEN = 1000
+SHOWN = 40
 QUIET_S = 300
 RESULTS = PROJECT / ".antiphon" / "faults.jsonl"
 
@@ -57,6 +59,20 @@ class Run:
         await self._on_a_stack("one broker", self._wanted(catalogue(quick=self.quick)), 0)
         if not self.quick or self.only:
             await self._on_a_stack("three brokers", self._wanted(catalogue_of_cluster()), 2)
+            if not self.only or RUSH in self.only:
+                await self._rush()
+
+    async def _rush(self) -> None:
+        self.tell(f"starting three replicas of routing alone\n[bold]{RUSH}[/bold]")
+        sizes = rush.QUICK if self.quick else rush.WHOLE
+        self._note(await rush.Rush(sizes, self.seed, self.tell).run())
+
+    def _note(self, found: Found) -> None:
+        self.found.append(found)
+        results.write(self.found, RESULTS)
+        self.tell(f"  {'[red]✗[/red]' if found.wrong else '[green]✓[/green]'} {found.line()}")
+        for note in found.notes[:SHOWN]:
+            self.tell(f"    [dim]{escape(note)}[/dim]")
 
     def _wanted(self, faults: Sequence[Fault]) -> list[Fault]:
         return [fault for fault in faults if not self.only or fault.name in self.only]
@@ -78,12 +94,7 @@ class Run:
                 await self._find_rate(stand)
                 for fault in faults:
                     self.tell(f"[bold]{fault.name}[/bold]")
-                    found = await stand.trial(fault)
-                    self.found.append(found)
-                    results.write(self.found, RESULTS)
-                    self.tell(f"  {'[red]✗[/red]' if found.wrong else '[green]✓[/green]'} {found.line()}")
-                    for note in found.notes:
-                        self.tell(f"    [dim]{escape(note)}[/dim]")
+                    self._note(await stand.trial(fault))
         finally:
             await asyncio.to_thread(stack.stop)
 
@@ -118,7 +129,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None)
     given = parser.parse_args()
     only = [name for name in given.only.split(",") if name]
-    known = {fault.name for fault in [*catalogue(quick=False), *catalogue_of_cluster()]}
+    known = names()
     if unknown := set(only) - known:
         parser.error(
             f"there are no faults {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"

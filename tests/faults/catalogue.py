@@ -1,4 +1,4 @@
-"""All faults, by name: those of one stack, and those of a stack with three brokers."""
+"""All faults, by name: those of one stack, those of a stack with three brokers, and the rush."""
 
 from collections.abc import Callable
 from functools import partial
@@ -26,6 +26,15 @@ QUICK = (
 STOP_S, QUICK_STOP_S = 30.0, 4.0
 SHORT_S, QUICK_SHORT_S = 12.0, 4.0
 TIMES, QUICK_TIMES = 12, 3
+
+
+RUSH = "replicas-of-routing"
+"""On a stack of its own, with a crew of its own."""
+
+
+def names() -> set[str]:
+    """All faults by name."""
+    return {fault.name for fault in (*catalogue(quick=False), *catalogue_of_cluster())} | {RUSH}
 
 
 def catalogue(*, quick: bool) -> list[Fault]:

@@ -18,6 +18,8 @@ COUNTS = (
     "dead_letters",
     "disagreements",
     "crashes",
+    "misplaced",
+    "deadlocks",
 )
 
 
@@ -25,7 +27,8 @@ COUNTS = (
 class Found:
     """One fault. `sent` is what the doors took, `again` what had to be said again for that, `answers` what agents wrote.
 
-    `crashes` are processes that ended by themselves, without being killed. `skipped` says why the fault could not be made here.
+    `crashes` are processes that ended by themselves, without being killed; `misplaced` is work that is with who has no
+    room for it, can't do it or is not there. `skipped` says why the fault could not be made here.
     """
 
     fault: str
@@ -41,6 +44,8 @@ class Found:
     dead_letters: int = 0
     disagreements: int = 0
     crashes: int = 0
+    misplaced: int = 0
+    deadlocks: int = 0
     recovery_s: float | None = None
     per_second: float = 0
     seconds: float = 0

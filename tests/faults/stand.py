@@ -11,6 +11,7 @@ from antiphon.clock import utc_now
 from deploy.site import SERVICES
 from deploy.stack import Stack
 from deploy.status import counts, disagreements
+from tests.faults import deadlocks
 from tests.faults.answers import compare_answers
 from tests.faults.found import Found
 from tests.faults.mailhost import MailHost
@@ -74,7 +75,7 @@ class Stand:
         """Makes one fault under load, waits until all is quiet, and compares ledgers with records."""
         run = self.next_run()
         found = Found(fault.name, self.seed, per_second=round(self.per_second, 1))
-        began = time.monotonic()
+        began, logged = time.monotonic(), deadlocks.place(self.stack)
         async with Flow(self.stack) as flow:
             marks = await Marks.now(flow, utc_now())
         planned = messages(
@@ -90,6 +91,7 @@ class Stand:
             if not found.skipped:
                 await self._judge(found, doors, staff, marks)
         found.seconds = round(time.monotonic() - began, 1)
+        found.deadlocks = deadlocks.since(self.stack, logged)
         return found
 
     def _probe(self, channel: Channel | None) -> Message:
