@@ -141,7 +141,8 @@ async def take_back(tx: AsyncConnection, work_item_id: UUID, by: Actor, reason: 
     last = (
         select(table)
         .where(table.c.work_item_id == work_item_id, table.c.agent_id == work["agent_id"])
-        .order_by(table.c.offered_at.desc())
+        # What is open is ended, whatever other replicas' clocks said when they made the others.
+        .order_by(table.c.result.is_not(None), table.c.offered_at.desc())
         .limit(1)
     )
     for row in await tx.execute(last):

@@ -104,6 +104,15 @@ class Floor(Desk):
             return self._refused(problem)
         return 200
 
+    async def offer(self, who: str, work: UUID) -> None:
+        """A supervisor hands the work to one agent, who is asked."""
+        async with self.engine.begin() as tx:
+            force = await self.force(tx)
+            known = force.configuration.agents_by_id[who]
+            await handling.transfer(
+                tx, work, BOSS, force, queue=None, agent=known, note=None, anyones=True, now=self.now
+            )
+
     async def take_back(self, work: UUID) -> int:
         try:
             async with self.engine.begin() as tx:

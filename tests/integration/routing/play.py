@@ -13,8 +13,8 @@ from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import Event
 from antiphon.contracts.queues import QueueState
 from antiphon.database import AnyRow
-from routing import clocks, handling, store
-from tests.integration.routing.floor import ACCEPTED, BOSS, QUEUED, Changed, agent, queue, section
+from routing import clocks, store
+from tests.integration.routing.floor import ACCEPTED, QUEUED, Changed, agent, queue, section
 from tests.integration.routing.promises import MONDAY, Promises, Told, promising, within
 from tests.integration.routing.test_agents import heartbeat, silence
 from tests.integration.routing.test_queues import put_state
@@ -243,8 +243,8 @@ class Play:
             after = await look(self.floor)
             assert work.state == QUEUED
             assert after.works[work.work_item_id].agent_id == who
-            # Whom it would have waited for does not keep who asks for it by name.
-            assert after.can(who, after.works[work.work_item_id], waited_for=False)
+            # Neither whom it waits for nor being away from the desk keeps who asks for it by name.
+            assert after.may(who, after.works[work.work_item_id])
             assert after.load(who) <= after.capacity(who) or len(after.held(who)) == 1
 
     async def give(self, who: str, work: AnyRow) -> None:
@@ -256,22 +256,9 @@ class Play:
 
     async def hand_to(self, who: str, work: AnyRow) -> None:
         """Offered to one agent by a supervisor, whatever they hold; who is away from their desk would not see it."""
-        floor = self.floor
-        if who in (await self._employed()) and (await look(floor)).presence.get(who, "offline") != "offline":
-            async with floor.engine.begin() as tx:
-                force = await floor.force(tx)
-                known = force.configuration.agents_by_id[who]
-                await handling.transfer(
-                    tx,
-                    work.work_item_id,
-                    BOSS,
-                    force,
-                    queue=None,
-                    agent=known,
-                    note=None,
-                    anyones=True,
-                    now=floor.now,
-                )
+        there = (await look(self.floor)).presence.get(who, "offline") != "offline"
+        if there and who in (await self._employed()):
+            await self.floor.offer(who, work.work_item_id)
 
     async def take_back(self, _: str, work: AnyRow) -> None:
         await self.floor.take_back(work.work_item_id)

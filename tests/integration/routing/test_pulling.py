@@ -1,6 +1,7 @@
 """Agents take work, supervisors move it: each item to one, whoever asks at once, and policy holds."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -164,6 +165,21 @@ async def test_a_supervisor_assigns_over_capacity_takes_back_and_it_goes_to_anot
     past = (await floor.why("C-3"))["offers"]
     assert [(one.agent_id, one.result) for one in past] == [("elena", "taken-back"), ("farid", None)]
     assert past[0].reason == "taken back by Sam Okafor: too much on one desk"
+
+
+async def test_an_offer_that_is_taken_back_is_over_whatever_another_replicas_clock_said_before(
+    floor: Floor,
+) -> None:
+    await floor.hear(opened(1, floor.now))
+    work = (await floor.works())["C-1"].work_item_id
+    await floor.present("elena")
+    await floor.offer("elena", work)
+    ((who, (offer,)),) = (await floor.pending()).items()
+    await floor.decline(offer, who)
+    floor.now -= timedelta(seconds=1)
+    await floor.offer("elena", work)
+    assert await floor.take_back(work) == 200
+    assert await floor.pending() == {}
 
 
 async def test_work_taken_back_is_not_thrust_on_the_same_agent_at_once(floor: Floor) -> None:

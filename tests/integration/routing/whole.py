@@ -44,22 +44,23 @@ class Moment(NamedTuple):
         """Who was asked and did not take it, or had it taken back."""
         return {o.agent_id for o in self.offers.values() if o.work_item_id == item and o.result in REFUSED}
 
-    def can(self, agent: str, work: AnyRow, *, waited_for: bool = True) -> bool:
-        """Whether they are there, of a queue that is asked and given out, and have the skills; `waited_for` others it is not."""
+    def can(self, agent: str, work: AnyRow) -> bool:
+        """Whether they are there for work, may have it, and it does not wait for another."""
+        kept = work.hold_until is not None and work.hold_until > self.now and work.preferred != agent
+        return (
+            self.presence.get(agent) in self.force.configuration.routable
+            and self.may(agent, work)
+            and not kept
+        )
+
+    def may(self, agent: str, work: AnyRow) -> bool:
+        """Whether they are of a queue that is asked and given out, and have the skills."""
         known = self.force.configuration.agents_by_id.get(agent)
-        if known is None or self.presence.get(agent) not in self.force.configuration.routable:
+        if known is None:
             return False
         asked = {work.queue, *work.also_queues} & self.open_queues
-        kept = (
-            waited_for
-            and work.hold_until is not None
-            and work.hold_until > self.now
-            and work.preferred != agent
-        )
-        return (
-            not asked.isdisjoint(known.queues)
-            and all(known.skills.get(skill, 0) >= level for skill, level in work.skills.items())
-            and not kept
+        return not asked.isdisjoint(known.queues) and all(
+            known.skills.get(skill, 0) >= level for skill, level in work.skills.items()
         )
 
     def room(self, agent: str) -> int:
