@@ -18,7 +18,7 @@ from tests.integration.routing.test_agents import heartbeat
 from tests.integration.routing.test_offers import opened
 from tests.integration.routing.whole import assert_clocks, assert_whole, fingerprint, look
 
-ITEMS, EXAMPLES, SEARCHED = 40, 8, 150
+ITEMS, EXAMPLES, SEARCHED = 40, 6, 150
 step = st.tuples(
     st.sampled_from(VERBS), st.integers(0, 20), st.integers(0, 20), st.sampled_from([False] * 6 + [True])
 )
@@ -118,7 +118,7 @@ async def _one(floor: Floor, dice: random.Random) -> None:
     await dice.choice(verbs)()
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 async def test_whatever_people_do_at_once_work_is_whole(new_database: NewDatabase, seed: int) -> None:
     floor = Floor(await new_database("routing"))
     await floor.organise(
