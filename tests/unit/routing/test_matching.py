@@ -164,11 +164,14 @@ def _with(
     return one._replace(prefers=prefers, units=units, hold_until=hold_until, profiles=profiles)
 
 
-_LIMITED = st.builds(
-    lambda people, rooms, light: [
+def _limited(people: list[Candidate], rooms: list[dict[str, int]], light: list[int]) -> list[Candidate]:
+    return [
         one._replace(rooms=room, light=held) for one, room, held in zip(people, rooms, light, strict=False)
-    ],
-    _PEOPLE, st.lists(_ROOMS, min_size=4, max_size=4), st.lists(st.integers(0, 2), min_size=4, max_size=4),
+    ]
+
+
+_LIMITED = st.builds(
+    _limited, _PEOPLE, st.lists(_ROOMS, min_size=4, max_size=4), st.lists(st.integers(0, 2), min_size=4, max_size=4),
 )  # fmt: skip
 
 _WORK = st.lists(
