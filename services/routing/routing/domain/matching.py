@@ -70,6 +70,7 @@ class Floor:
         self._suited: dict[_Asked, dict[str, Candidate]] = {}
         self._ranked: dict[_Line, list[_Rank]] = {}
         self._given: dict[str, dict[UUID, Waiting]] = {}
+        self._roomy = True
         self._exhausted: set[tuple[str, _Kind]] = set()
 
     def room(
@@ -120,7 +121,7 @@ class Floor:
 
         Nothing is moved from its preferred agent, nor to one who is of another team or has fewer of the preferred skills.
         """
-        if self._held(item, now):
+        if self._held(item, now) or (item.units and not self._room_left()):
             return []
         came: set[tuple[str, _Kind]] = set()
         seekers = deque([_Seeker(item, None)])
@@ -134,6 +135,14 @@ class Floor:
         # What is reached from here leads nobody else anywhere.
         self._exhausted |= came
         return []
+
+    def _room_left(self) -> bool:
+        """Whether anybody has units free; who moves work leaves as many as there were."""
+        if self._roomy:
+            self._roomy = any(
+                free > 0 and self._offers[agent_id] > 0 for agent_id, free in self._free.items()
+            )
+        return self._roomy
 
     def _last(self, item: Waiting) -> Candidate | None:
         """The preferred agent, if they can do the work and did not decline it."""
