@@ -39,12 +39,15 @@ ORGANISED: tuple[Changed, ...] = (
           steps=[{"after": "30m", "lower": {"planning": 1}}, {"after": "90m", "add_queue": "front-desk", "needs": {}}]),
     queue("rates", offer_timeout="10m"),
     queue("front-desk", offer_timeout="5m", may_pick=True),
-    agent("farid", auto_accept=True),
+    agent("elena", capacity=1),
+    agent("farid", auto_accept=True, capacity=2),
+    agent("bruno", capacity=1, queues=["planning", "front-desk"], skills={"planning": 4, "rates": 2}),
+    agent("dev", capacity=2, queues=["rates", "planning"], skills={"planning": 2, "rates": 6}),
 )  # fmt: skip
 VERBS = (
     "come", "come", "speak", "settle", "resolve", "fail", "hear again", "present", "present", "leave", "beat", "fall silent",
-    "assign", "assign", "assign", "assign", "accept", "accept", "decline", "complete", "next", "pick", "give", "hand on", "hand to",
-    "take back", "reprioritise", "wait", "wait", "wait long", "skills", "queues", "capacity", "close", "reopen", "let go",
+    "assign", "accept", "accept", "decline", "complete", "next", "pick", "give", "hand on", "hand to",
+    "take back", "reprioritise", "reprioritise", "wait", "wait", "wait long", "skills", "queues", "capacity", "close", "reopen", "let go",
 )  # fmt: skip
 
 
@@ -88,10 +91,11 @@ class Play:
             await tx.execute(text(f"with {emptied} select 1"))
         floor.now = MONDAY
         await self.organise()
-        for who in PEOPLE[:2]:
+        for who in PEOPLE:
             await floor.present(who)
-        for n in range(4):
+        for n in range(6):
             await self.do("come", n, n)
+            await self.wait(1)
 
     async def organise(self) -> None:
         """Configured as it was at first, but for what was changed since."""

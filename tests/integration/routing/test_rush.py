@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from antiphon.contracts.agents import Presence
@@ -18,7 +18,7 @@ from tests.integration.routing.test_agents import heartbeat
 from tests.integration.routing.test_offers import opened
 from tests.integration.routing.whole import assert_clocks, assert_whole, fingerprint, look
 
-ITEMS, EXAMPLES, SEARCHED = 40, 6, 150
+ITEMS, EXAMPLES, SEARCHED = 40, 5, 150
 step = st.tuples(
     st.sampled_from(VERBS), st.integers(0, 20), st.integers(0, 20), st.sampled_from([False] * 6 + [True])
 )
@@ -33,7 +33,13 @@ async def test_whatever_happens_no_work_is_lost_or_doubled_and_each_goes_to_who_
 
     many = EXAMPLES if settings().derandomize else SEARCHED
 
-    @settings(max_examples=many, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    # What is found is shown as it is: to find the least that does it takes hundreds of examples.
+    @settings(
+        max_examples=many,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow],
+    )
     @given(steps)
     def holds(found: list[tuple[str, int, int, bool]]) -> None:
         asyncio.run_coroutine_threadsafe(_play(floor, found), loop).result()
@@ -50,6 +56,9 @@ async def _play(floor: Promises, found: Sequence[tuple[str, int, int, bool]]) ->
         await play.do(verb, n, m)
         await assert_whole(floor, await look(floor), play.awaits)
         await assert_clocks(floor, play.checked)
+        if n % 2:  # what changes wakes the assignment
+            await play.do("assign", n, m)
+            await assert_whole(floor, await look(floor), play.awaits)
     await _assert_told(floor)
     async with floor.engine.begin() as tx:
         await reconciliation.round_of(tx, floor.configurations, floor.now)

@@ -47,11 +47,11 @@ class Moment(NamedTuple):
     def can(self, agent: str, work: AnyRow) -> bool:
         """Whether they are there for work, may have it, and it does not wait for another."""
         kept = work.hold_until is not None and work.hold_until > self.now and work.preferred != agent
-        return (
-            self.presence.get(agent) in self.force.configuration.routable
-            and self.may(agent, work)
-            and not kept
-        )
+        return self.there(agent) and self.may(agent, work) and not kept
+
+    def there(self, agent: str) -> bool:
+        """Whether they say that they are there for work."""
+        return self.presence.get(agent) in self.force.configuration.routable
 
     def may(self, agent: str, work: AnyRow) -> bool:
         """Whether they are of a queue that is asked and given out, and have the skills."""
@@ -158,7 +158,8 @@ def assert_fairly_given(before: Moment, after: Moment) -> None:
 
 def assert_may_have(moment: Moment, agent: str, work: AnyRow) -> None:
     """They can do it, and have room for it; what is worth more than all they have is all they have."""
-    assert moment.can(agent, work), (agent, work)
+    assert moment.there(agent), (agent, moment.presence)
+    assert moment.may(agent, work), (agent, work)
     assert moment.load(agent) <= moment.capacity(agent) or len(moment.held(agent)) == 1, (
         agent,
         moment.held(agent),
