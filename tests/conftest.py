@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import pytest
 from hypothesis import settings
 from sqlalchemy.ext.asyncio import AsyncEngine
+from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from antiphon import migrations
@@ -31,9 +32,9 @@ class _Apart(LoadFileScheduling):
         return "e2e" if nodeid.startswith("tests/e2e/") else super()._split_scope(nodeid)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config) -> LoadFileScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
     """How tests are shared out among those who run them."""
-    return _Apart(config)
+    return _Apart(config, log)
 
 
 @pytest.fixture(scope="session")
