@@ -30,7 +30,7 @@ async def test_schemathesis_finds_nothing_wrong(stack: Stack, service: str, tmp_
 async def _told(stack: Stack, service: str, role: Role, phases: str, folder: Path) -> str:
     """What schemathesis says when it finds something; nothing when it does not."""
     token = stack.token(role, apis.WHO[role])
-    more = ("--phases", phases, "--max-examples", "6")
+    more = ("--phases", phases, "--max-examples", "3")
     program = await asyncio.create_subprocess_exec(
         *apis.command(stack.url(service), token, 7, *more),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=folder,
