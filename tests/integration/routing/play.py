@@ -142,7 +142,8 @@ class Play:
         if verb in _OF_WORK and work is not None:
             return await _OF_WORK[verb](self, who, work)
         if verb == "assign":
-            await floor.assign()
+            while await floor.assign():  # as it is woken again, or looks anyway
+                pass
             assert_fairly_given(before, await look(floor))
         elif verb == "next":
             await self._next(before, who)

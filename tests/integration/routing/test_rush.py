@@ -42,7 +42,11 @@ async def test_whatever_happens_no_work_is_lost_or_doubled_and_each_goes_to_who_
     )
     @given(steps)
     def holds(found: list[tuple[str, int, int, bool]]) -> None:
-        asyncio.run_coroutine_threadsafe(_play(floor, found), loop).result()
+        try:
+            asyncio.run_coroutine_threadsafe(_play(floor, found), loop).result()
+        except AssertionError as error:
+            error.add_note(f"after {found}")
+            raise
 
     await asyncio.to_thread(holds)
 
