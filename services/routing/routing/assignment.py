@@ -15,7 +15,7 @@ from routing import backlog, easing, handling, openness, staff, store
 from routing.configurations import Configurations
 from routing.desk import Desk, Work, as_dict
 from routing.domain.configuration import Configuration
-from routing.domain.fitting import Candidate, Waiting, fits, holding
+from routing.domain.fitting import Candidate, Waiting
 from routing.domain.matching import Floor, match
 
 _ONE_PASS = 0x61736967  # "asig"
@@ -114,13 +114,14 @@ async def _certain(
     there = await staff.available(tx, sorted(mine), configuration.routable, configuration.days(now))
     by_id = {item.work_item_id: item for item in items}
     agents = {row.agent_id: candidate(configuration, row, now) for row in there}
+    floor = Floor(agents.values())
     locked = await backlog.lock(tx, [item for item, agent_id in pairs if agent_id in agents])
     certain: dict[UUID, str] = {}
     for work_item_id, agent_id in pairs:
         agent, row, item = agents.get(agent_id), locked.get(work_item_id), by_id[work_item_id]
-        if agent is not None and row is not None and _same(row, item) and fits(item, agent):
+        if agent is not None and row is not None and _same(row, item) and floor.fits(item, agent):
             certain[work_item_id] = agent_id
-            agents[agent_id] = holding(agent, item)
+            floor.give(item, agent)
     if len(certain) < len(pairs):
         await store.wake(tx)
     return certain, {item: as_dict(locked[item]) for item in certain}

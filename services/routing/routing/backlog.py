@@ -1,8 +1,8 @@
 """What waits, by what it needs: the cost of a look follows who is free and how many needs there are, not how much waits.
 
 Waiting work of one queue that needs the same skills, and room in the same capacity profiles, stands in one line, ordered
-by an index. A look reads of each line whose
-work somebody free can take as much as they can, from its head; so work that few can do is seen however much waits before it.
+by an index. A look reads of each line whose work somebody free can take as much as they can, from its head; so work that
+few can do is seen however much waits before it.
 """
 
 from collections import Counter

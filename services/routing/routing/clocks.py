@@ -1,7 +1,7 @@
 """Service clocks: what of a case starts, stops and moves them, and what happens when one warns or runs out."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import takewhile
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -17,7 +17,7 @@ from antiphon.contracts.work import SlaTarget
 from antiphon.database import fetch
 from routing import store
 from routing.configurations import Configurations, InForce
-from routing.desk import SLA_TIMER, Desk, Work, as_dict
+from routing.desk import AGAIN_AFTER, SLA_TIMER, Desk, Work, as_dict
 from routing.domain.deciding import Verdict
 from routing.ledger import Book
 
@@ -159,7 +159,7 @@ async def fire(
     rows = await fetch(tx, _DUE, {"ids": list(due)})
     works = await store.free_work(tx, sorted({row.case_id for row in rows}))
     free = [row for row in rows if row.case_id in works]
-    again = now + _AGAIN_AFTER
+    again = now + AGAIN_AFTER
     desk.timers += [(SLA_TIMER, row.clock_id, again) for row in rows if row.case_id not in works]
     book = Book(desk, force, await store.running_clocks(tx, list(works)))
     for case_id in dict.fromkeys(row.case_id for row in free):
@@ -175,7 +175,6 @@ async def fire(
     await desk.write(tx)
 
 
-_AGAIN_AFTER = timedelta(milliseconds=100)
 _DUE = text(
     "select clock_id, case_id from clock where clock_id = any(:ids) and met_at is null and cancelled_at is null"
 ).bindparams(bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True))))

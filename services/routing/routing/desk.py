@@ -31,6 +31,8 @@ OFFER_TIMER, SLA_TIMER = "offer-expiry", "sla-clock"
 # When these pass there may be somebody for work that waits: the assignment looks again.
 WRAP_UP_TIMER, HOLD_TIMER = "wrap-up", "hold"
 STEP_TIMER = "step"
+# When a timer comes again whose work is in somebody's hands this moment.
+AGAIN_AFTER = timedelta(milliseconds=100)
 _WAITS = {WorkState.QUEUED, WorkState.OFFERED}
 
 Work = dict[str, Any]

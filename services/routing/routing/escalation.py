@@ -14,7 +14,7 @@ from antiphon.contracts.work import WorkEscalated, WorkState, WorkTransferred
 from antiphon.database import fetch
 from routing import clocks, staff
 from routing.configurations import Configurations, InForce
-from routing.desk import STEP_TIMER, SYSTEM, Desk, Work, as_dict, facts
+from routing.desk import AGAIN_AFTER, STEP_TIMER, SYSTEM, Desk, Work, as_dict, facts
 from routing.domain import escalation as steps
 from routing.domain.escalation import Need
 from routing.domain.placing import Place
@@ -22,7 +22,6 @@ from routing.domain.placing import Place
 STEP, OVERFLOW, MOVED = "step", "overflow", "moved"
 # The database says when a timer is due, and its clock is another than ours.
 SLACK = timedelta(seconds=1)
-AGAIN_AFTER = timedelta(milliseconds=100)
 
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
 _WAITING = text(

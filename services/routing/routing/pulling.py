@@ -47,8 +47,8 @@ async def take_next(tx: AsyncConnection, force: InForce, agent: Agent, now: date
     lines = await backlog.lines(tx, queues)
     known = force.configuration.queues
     wanted = {n: LOOK for n, need in lines.items() if n.queue in known and room_for(floor, n, need) > 0}
-    if not wanted and (me.free < 1 or _full_line(floor, lines, me)):
-        raise _no_room(me, _full_line(floor, lines, me))
+    if not wanted and ((told := _full_line(floor, lines, me)) or me.free < 1):
+        raise _no_room(me, told)
     while wanted:
         found = await backlog.look(tx, wanted, LOOK, lambda item: _suits(item, me, now))
         ids = suitable(found.items, me, now)

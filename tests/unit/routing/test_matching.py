@@ -5,12 +5,25 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.domain.fitting import Candidate, Room, Waiting, holding, lacking, urgency, why_not
+from routing.domain.fitting import Candidate, Room, Waiting, lacking, taken, urgency, why_not
 from routing.domain.matching import Floor, match
 from routing.domain.ordering import HEAD_START, LONGEST_WAIT, order_at
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 AGAIN = timedelta(seconds=60)
+
+
+def holding(agent: Candidate, item: Waiting) -> Candidate:
+    """The agent once they have the item."""
+    units = taken(item, agent)
+    rooms = {
+        profile: room._replace(used=room.used + 1) if profile in item.profiles else room
+        for profile, room in agent.rooms.items()
+    }
+    return agent._replace(
+        free=agent.free - units, load=agent.load + units, light=agent.light + (not item.units),
+        offers=agent.offers - 1, rooms=rooms,
+    )  # fmt: skip
 
 
 def item(number: int, *, due: int | None = 60, priority: int = 50, waited: int = 0, queue: str = "rates",

@@ -96,22 +96,3 @@ def why_not(item: Waiting, agent: Candidate) -> str | None:
         return f"has {told}"
     units = taken(item, agent)
     return "no capacity" if units and agent.free < units else None
-
-
-def fits(item: Waiting, agent: Candidate) -> bool:
-    """Whether an agent who has the skills has room for the item now, and may be made an offer."""
-    units = taken(item, agent)
-    return agent.offers > 0 and (not units or agent.free >= units) and full(item.profiles, agent) is None
-
-
-def holding(agent: Candidate, item: Waiting) -> Candidate:
-    """The agent once they have the item."""
-    units = taken(item, agent)
-    rooms = {
-        profile: room._replace(used=room.used + 1) if profile in item.profiles else room
-        for profile, room in agent.rooms.items()
-    }
-    return agent._replace(
-        free=agent.free - units, load=agent.load + units, light=agent.light + (not item.units),
-        offers=agent.offers - 1, rooms=rooms,
-    )  # fmt: skip

@@ -95,7 +95,7 @@ class Floor:
         """
         suited = self._able(item.queues, item.needs)
         last = self._last(item)
-        if last is not None and self._fits(item, last):
+        if last is not None and self.fits(item, last):
             return last
         if self._held(item, now):
             return None
@@ -105,11 +105,20 @@ class Floor:
             again = [
                 (a.agent_id != item.preferred, self._rank(item, a))
                 for a in suited.values()
-                if self._fits(item, a) and now - item.refused[a.agent_id] >= again_after
+                if self.fits(item, a) and now - item.refused[a.agent_id] >= again_after
             ]
             return min(again)[1][-1] if again else None
         # Somebody fresh who is only busy now is worth waiting for.
         return self._first(item, suited)
+
+    def fits(self, item: Waiting, agent: Candidate) -> bool:
+        """Whether an agent who has the skills has room for the item, and may be made an offer."""
+        units = taken(item, agent)
+        return (
+            (not units or self._free[agent.agent_id] >= units)
+            and self._offers[agent.agent_id] > 0
+            and (not item.profiles or self._has_room(item.profiles, agent.agent_id))
+        )
 
     def give(self, item: Waiting, agent: Candidate) -> None:
         """The agent has the item."""
@@ -129,7 +138,7 @@ class Floor:
             seeker = seekers.popleft()
             for agent in self._others(seeker, came):
                 came.add((agent.agent_id, seeker.kind))
-                if self._fits(seeker.item, agent):
+                if self.fits(seeker.item, agent):
                     return self._moved(agent, seeker)
                 seekers.extend(self._who_could_leave(agent, seeker))
         # What is reached from here leads nobody else anywhere.
@@ -216,29 +225,19 @@ class Floor:
             self._suited[asked] = {agent_id: self._agents[agent_id] for agent_id in sorted(able)}
         return self._suited[asked]
 
-    def _fits(self, item: Waiting, agent: Candidate) -> bool:
-        units = taken(item, agent)
-        return (
-            (not units or self._free[agent.agent_id] >= units)
-            and self._offers[agent.agent_id] > 0
-            and (not item.profiles or self._has_room(item.profiles, agent.agent_id))
-        )
-
     def _has_room(self, profiles: Iterable[str], agent_id: str) -> bool:
         rooms = self._rooms[agent_id]
         return all(rooms.get(profile, 1) > 0 for profile in profiles)
 
     def _rank(self, item: Waiting, agent: Candidate) -> _Rank:
-        lacks = level = 0
-        for skill, least in item.prefers.items():
-            lacks += agent.skills.get(skill, 0) < least
+        level = 0
         for skill in item.needs:
             level += agent.skills.get(skill, 0)
         one = agent.agent_id
         own, rest = self._load[one], self._light[one]
         if not item.units:  # such work is spread by itself, and then by what else they hold
             own, rest = rest, own
-        return item.queue not in agent.queues, lacks, own, rest, -level, agent.idle_since, one, agent
+        return *self._apart(item, agent), own, rest, -level, agent.idle_since, one, agent
 
     @staticmethod
     def _apart(item: Waiting, agent: Candidate) -> tuple[bool, int]:
@@ -273,7 +272,7 @@ class Floor:
                 heappop(ranked)
             elif rank[2] != own[one] or rank[3] != rest[one]:  # they got work meanwhile
                 heapreplace(ranked, (*rank[:2], own[one], rest[one], *rank[4:]))
-            elif one in item.refused or not self._fits(item, agent):
+            elif one in item.refused or not self.fits(item, agent):
                 passed.append(heappop(ranked))
             else:
                 found = agent
