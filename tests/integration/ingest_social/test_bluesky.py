@@ -1,115 +1,26 @@
-"""Bluesky for real: a PDS that others made, what is said to us on it, and what we answer."""
+"""What is said to us on Bluesky: taken, followed, and kept."""
 
-import asyncio
-import base64
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any
 from uuid import uuid4
 
 import httpx
-import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access import Access, Role
 from antiphon.clock import utc_now
-from antiphon.contracts.base import Actor
 from antiphon.contracts.interactions import Identifier, Speaker
-from antiphon.contracts.replies import ReplyRequested
 from antiphon.web import create_app
 from deploy import keys
 from deploy.morning import bluesky as person
 from deploy.site import Site
-from deploy.world import Pds
 from ingest_social import actions, api
-from ingest_social.bluesky.network import Bluesky
 from ingest_social.network import Said
-from ingest_social.settings import Settings
-from ingest_social.tasks import Follower, fetch_one, send_forever, send_one
-from tests.conftest import NewDatabase
+from ingest_social.tasks import fetch_one
+from tests.integration.ingest_social.world import PASSWORD, World, post_key
 from tests.statements import counted
 from tests.waiting import until
-
-PASSWORD = "a password of the tests"
-
-
-@pytest.fixture(scope="session")
-def pds(site: Site) -> Iterator[Pds]:
-    server = Pds(site)
-    server.start()
-    yield server
-    server.stop()
-
-
-class World:
-    """One council account of this test's own, people who post, and the service's database."""
-
-    def __init__(self, engine: AsyncEngine, pds: Pds, http: httpx.AsyncClient, handle: str, did: str) -> None:
-        self.engine, self.pds, self.http, self.handle, self.did = engine, pds, http, handle, did
-        self.network = Bluesky(pds.url, handle, PASSWORD, "https://bsky.example", utc_now)
-        self.settings = Settings.model_validate(
-            {"database_url": "unused", "bluesky_service": pds.url, "bluesky_password": PASSWORD,
-             "organisation": "unused", "issuer": "i", "jwks": "j", "retry_first_after": "PT0.1S"}
-        )  # fmt: skip
-
-    async def somebody(self) -> person.Account:
-        return await person.sign_in(self.http, self.pds.url, f"p{uuid4().hex[:10]}.test", PASSWORD)
-
-    async def mention(self, who: person.Account, words: str) -> str:
-        said = f"@{self.handle} {words}"
-        return await person.post(
-            self.http, self.pds.url, who, said, person.mention(said, self.handle, self.did), utc_now()
-        )
-
-    async def call(self, who: person.Account, method: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer = await self.http.post(
-            f"{self.pds.url}/xrpc/{method}", json=body, headers={"Authorization": f"Bearer {who.token}"}
-        )
-        answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
-        return found
-
-    @asynccontextmanager
-    async def following(self) -> AsyncGenerator[None]:
-        # A session lock is held by the follower, so each runs alone, as replicas do.
-        task = asyncio.create_task(Follower(self.engine, self.network, utc_now).run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def rows(self, query: str) -> list[Any]:
-        async with self.engine.connect() as connection:
-            return list((await connection.execute(text(query))).all())
-
-    async def posts(self, at_least: int) -> list[Any]:
-        async def enough() -> list[Any]:
-            found = await self.rows("select * from post order by accepted_at, native_id")
-            return found if len(found) >= at_least else []
-
-        return await until(enough, what=f"{at_least} posts")
-
-    async def events(self, kind: str) -> list[Any]:
-        return await self.rows(
-            f"select convert_from(value, 'utf8')::json as data from outbox where headers like '%{kind}%' order by id"
-        )
-
-
-@pytest.fixture
-async def world(new_database: NewDatabase, pds: Pds) -> AsyncIterator[World]:
-    handle = f"c{uuid4().hex[:10]}.test"
-    did = await asyncio.to_thread(pds.account, handle, PASSWORD)
-    async with httpx.AsyncClient(timeout=30) as http:
-        made = World(await new_database("ingest_social"), pds, http, handle, did)
-        yield made
-        await made.network.close()
-
-
-def post_key(uri: str) -> str:
-    return uri.rpartition("/")[2]
 
 
 async def test_mentions_replies_and_quotes_of_us_are_taken_and_noise_is_not(world: World) -> None:
@@ -201,81 +112,6 @@ async def test_after_an_outage_nothing_is_missing_nothing_is_twice_and_order_is_
     assert [words[-12:] for words in order.values()] == list(said.values())
     counts = await world.rows("select outcome, count(*) as n from delivery group by 1")
     assert {row.outcome: row.n for row in counts} == {"accepted": 37, "duplicate": 37}
-
-
-def request(interaction_id: Any, words: str) -> ReplyRequested:
-    return ReplyRequested(
-        reply_id=uuid4(), case_id=uuid4(), channel="social", network="bluesky", case_reference="C-1", customer_id=uuid4(),
-        answers=interaction_id, account="us", visibility="public", text=words, author=Actor(kind="agent", id="grace"),
-        case_token="t", requested_at=utc_now(),
-    )  # fmt: skip
-
-
-@asynccontextmanager
-async def sending(world: World) -> AsyncGenerator[None]:
-    task = asyncio.create_task(send_forever(world.engine, world.network, world.settings, utc_now))
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def finished(world: World, state: str, count: int) -> list[Any]:
-    async def ask() -> list[Any]:
-        found = await world.rows(f"select * from sending where state = '{state}'")
-        return found if len(found) >= count else []
-
-    return await until(ask, what=f"{count} answers {state}")
-
-
-async def test_an_answer_is_threaded_split_when_long_and_not_posted_again_after_an_unknown_outcome(
-    world: World,
-) -> None:
-    jo = await world.somebody()
-    uri = await world.mention(jo, "when?")
-    async with world.following():
-        (post,) = await world.posts(1)
-    short, long = request(post.interaction_id, "On Monday."), request(post.interaction_id, "word " * 150)
-    async with world.engine.begin() as tx:
-        await actions.take_replies(tx, [short, long], ["bluesky"], utc_now())
-        await actions.take_replies(tx, [short, long], ["bluesky"], utc_now())
-    async with sending(world):
-        await finished(world, "sent", 2)
-    # The process died after the network took them and before that was recorded: they are tried again.
-    async with world.engine.begin() as tx:
-        await tx.execute(text("update sending set state = 'waiting', next_attempt_at = now()"))
-    async with sending(world):
-        done = await finished(world, "sent", 2)
-    assert {row.attempts for row in done} == {2}
-    listed = await world.http.get(
-        f"{world.pds.url}/xrpc/com.atproto.repo.listRecords",
-        params={"repo": world.did, "collection": "app.bsky.feed.post", "reverse": True},
-    )
-    values = {record["uri"]: record["value"] for record in listed.json()["records"]}
-    parts = next(row.native_ids for row in done if row.reply_id == long.reply_id)
-    assert len(values) == 1 + len(parts)
-    assert len(parts) == 3
-    assert [values[part]["reply"]["root"]["uri"] for part in parts] == [uri] * 3
-    assert [values[part]["reply"]["parent"]["uri"] for part in parts] == [uri, *parts[:2]]
-
-
-async def test_an_answer_to_a_post_that_is_gone_is_reported_not_posted(world: World) -> None:
-    jo = await world.somebody()
-    uri = await world.mention(jo, "never mind")
-    async with world.following():
-        (post,) = await world.posts(1)
-    await world.call(
-        jo, "com.atproto.repo.deleteRecord",
-        {"repo": jo.did, "collection": "app.bsky.feed.post", "rkey": post_key(uri)},
-    )  # fmt: skip
-    async with world.engine.begin() as tx:
-        await actions.take_replies(tx, [request(post.interaction_id, "Too late")], ["bluesky"], utc_now())
-    async with sending(world):
-        (failed,) = await finished(world, "failed", 1)
-    assert "deleted" in failed.last_error
-    (event,) = await world.events("reply.failed")
-    assert event.data["outcome"] == "refused"
 
 
 PICTURE = base64.b64decode(
@@ -469,59 +305,6 @@ async def test_what_the_stream_no_longer_has_is_found_by_looking(world: World) -
         if isinstance(change, Said)
     ]
     assert found == uris
-
-
-async def test_an_answer_to_a_post_that_nobody_knows_fails_at_once_and_once(world: World) -> None:
-    stray = request(uuid4(), "Hello?")
-    for _ in range(2):
-        async with world.engine.begin() as tx:
-            await actions.take_replies(tx, [stray], ["bluesky"], utc_now())
-    (event,) = await world.events("reply.failed")
-    assert (event.data["outcome"], event.data["reason"]) == ("refused", "there is no such post")
-
-
-async def test_a_network_that_is_away_is_tried_again_and_each_attempt_is_noted(world: World) -> None:
-    jo = await world.somebody()
-    await world.mention(jo, "when?")
-    async with world.following():
-        (post,) = await world.posts(1)
-    async with world.engine.begin() as tx:
-        await actions.take_replies(tx, [request(post.interaction_id, "Soon.")], ["bluesky"], utc_now())
-    away = Bluesky("http://127.0.0.1:1", world.handle, PASSWORD, "https://bsky.example", utc_now)
-    assert await send_one(world.engine, away, world.settings, utc_now)
-    await away.close()
-    wrong = Bluesky(world.pds.url, world.handle, "not the password", "https://bsky.example", utc_now)
-    await until(lambda: send_one(world.engine, wrong, world.settings, utc_now), what="the second attempt")
-    await wrong.close()
-    async with sending(world):
-        await finished(world, "sent", 1)
-    attempts = await world.rows("select outcome, told from attempt order by number")
-    assert [row.outcome for row in attempts] == ["later", "later", "sent"]
-    assert "can't sign in" in attempts[1].told
-    assert "not the password" not in attempts[1].told
-    assert await world.events("reply.failed") == []
-    assert len(await world.events("reply.sent")) == 1
-
-
-async def test_links_and_people_in_an_answer_can_be_followed(world: World) -> None:
-    jo = await world.somebody()
-    await world.mention(jo, "where?")
-    async with world.following():
-        (post,) = await world.posts(1)
-    words = f"Grüße @{jo.handle}, see https://banksia.example/a and @nobody.test."
-    async with world.engine.begin() as tx:
-        await actions.take_replies(tx, [request(post.interaction_id, words)], ["bluesky"], utc_now())
-    async with sending(world):
-        (done,) = await finished(world, "sent", 1)
-    found = await world.http.get(
-        f"{world.pds.url}/xrpc/com.atproto.repo.getRecord",
-        params={"repo": world.did, "collection": "app.bsky.feed.post", "rkey": post_key(done.native_ids[0])},
-    )
-    features = [facet["features"][0] for facet in found.json()["value"]["facets"]]
-    assert {feature.get("did") or feature.get("uri") for feature in features} == {
-        jo.did,
-        "https://banksia.example/a",
-    }
 
 
 async def test_a_batch_of_posts_costs_a_fixed_number_of_statements(world: World) -> None:

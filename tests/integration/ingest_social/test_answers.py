@@ -1,0 +1,146 @@
+"""What we answer on Bluesky."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import text
+
+from antiphon.clock import utc_now
+from antiphon.contracts.base import Actor
+from antiphon.contracts.replies import ReplyRequested
+from ingest_social import actions
+from ingest_social.bluesky.network import Bluesky
+from ingest_social.tasks import send_forever, send_one
+from tests.integration.ingest_social.world import PASSWORD, World, post_key
+from tests.waiting import until
+
+
+def request(interaction_id: Any, words: str) -> ReplyRequested:
+    return ReplyRequested(
+        reply_id=uuid4(), case_id=uuid4(), channel="social", network="bluesky", case_reference="C-1", customer_id=uuid4(),
+        answers=interaction_id, account="us", visibility="public", text=words, author=Actor(kind="agent", id="grace"),
+        case_token="t", requested_at=utc_now(),
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def sending(world: World) -> AsyncGenerator[None]:
+    task = asyncio.create_task(send_forever(world.engine, world.network, world.settings, utc_now))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def finished(world: World, state: str, count: int) -> list[Any]:
+    async def ask() -> list[Any]:
+        found = await world.rows(f"select * from sending where state = '{state}'")
+        return found if len(found) >= count else []
+
+    return await until(ask, what=f"{count} answers {state}")
+
+
+async def test_an_answer_is_threaded_split_when_long_and_not_posted_again_after_an_unknown_outcome(
+    world: World,
+) -> None:
+    jo = await world.somebody()
+    uri = await world.mention(jo, "when?")
+    async with world.following():
+        (post,) = await world.posts(1)
+    short, long = request(post.interaction_id, "On Monday."), request(post.interaction_id, "word " * 150)
+    async with world.engine.begin() as tx:
+        await actions.take_replies(tx, [short, long], ["bluesky"], utc_now())
+        await actions.take_replies(tx, [short, long], ["bluesky"], utc_now())
+    async with sending(world):
+        await finished(world, "sent", 2)
+    # The process died after the network took them and before that was recorded: they are tried again.
+    async with world.engine.begin() as tx:
+        await tx.execute(text("update sending set state = 'waiting', next_attempt_at = now()"))
+    async with sending(world):
+        done = await finished(world, "sent", 2)
+    assert {row.attempts for row in done} == {2}
+    listed = await world.http.get(
+        f"{world.pds.url}/xrpc/com.atproto.repo.listRecords",
+        params={"repo": world.did, "collection": "app.bsky.feed.post", "reverse": True},
+    )
+    values = {record["uri"]: record["value"] for record in listed.json()["records"]}
+    parts = next(row.native_ids for row in done if row.reply_id == long.reply_id)
+    assert len(values) == 1 + len(parts)
+    assert len(parts) == 3
+    assert [values[part]["reply"]["root"]["uri"] for part in parts] == [uri] * 3
+    assert [values[part]["reply"]["parent"]["uri"] for part in parts] == [uri, *parts[:2]]
+
+
+async def test_an_answer_to_a_post_that_is_gone_is_reported_not_posted(world: World) -> None:
+    jo = await world.somebody()
+    uri = await world.mention(jo, "never mind")
+    async with world.following():
+        (post,) = await world.posts(1)
+    await world.call(
+        jo, "com.atproto.repo.deleteRecord",
+        {"repo": jo.did, "collection": "app.bsky.feed.post", "rkey": post_key(uri)},
+    )  # fmt: skip
+    async with world.engine.begin() as tx:
+        await actions.take_replies(tx, [request(post.interaction_id, "Too late")], ["bluesky"], utc_now())
+    async with sending(world):
+        (failed,) = await finished(world, "failed", 1)
+    assert "deleted" in failed.last_error
+    (event,) = await world.events("reply.failed")
+    assert event.data["outcome"] == "refused"
+
+
+async def test_an_answer_to_a_post_that_nobody_knows_fails_at_once_and_once(world: World) -> None:
+    stray = request(uuid4(), "Hello?")
+    for _ in range(2):
+        async with world.engine.begin() as tx:
+            await actions.take_replies(tx, [stray], ["bluesky"], utc_now())
+    (event,) = await world.events("reply.failed")
+    assert (event.data["outcome"], event.data["reason"]) == ("refused", "there is no such post")
+
+
+async def test_a_network_that_is_away_is_tried_again_and_each_attempt_is_noted(world: World) -> None:
+    jo = await world.somebody()
+    await world.mention(jo, "when?")
+    async with world.following():
+        (post,) = await world.posts(1)
+    async with world.engine.begin() as tx:
+        await actions.take_replies(tx, [request(post.interaction_id, "Soon.")], ["bluesky"], utc_now())
+    away = Bluesky("http://127.0.0.1:1", world.handle, PASSWORD, "https://bsky.example", utc_now)
+    assert await send_one(world.engine, away, world.settings, utc_now)
+    await away.close()
+    wrong = Bluesky(world.pds.url, world.handle, "not the password", "https://bsky.example", utc_now)
+    await until(lambda: send_one(world.engine, wrong, world.settings, utc_now), what="the second attempt")
+    await wrong.close()
+    async with sending(world):
+        await finished(world, "sent", 1)
+    attempts = await world.rows("select outcome, told from attempt order by number")
+    assert [row.outcome for row in attempts] == ["later", "later", "sent"]
+    assert "can't sign in" in attempts[1].told
+    assert "not the password" not in attempts[1].told
+    assert await world.events("reply.failed") == []
+    assert len(await world.events("reply.sent")) == 1
+
+
+async def test_links_and_people_in_an_answer_can_be_followed(world: World) -> None:
+    jo = await world.somebody()
+    await world.mention(jo, "where?")
+    async with world.following():
+        (post,) = await world.posts(1)
+    words = f"Grüße @{jo.handle}, see https://banksia.example/a and @nobody.test."
+    async with world.engine.begin() as tx:
+        await actions.take_replies(tx, [request(post.interaction_id, words)], ["bluesky"], utc_now())
+    async with sending(world):
+        (done,) = await finished(world, "sent", 1)
+    found = await world.http.get(
+        f"{world.pds.url}/xrpc/com.atproto.repo.getRecord",
+        params={"repo": world.did, "collection": "app.bsky.feed.post", "rkey": post_key(done.native_ids[0])},
+    )
+    features = [facet["features"][0] for facet in found.json()["value"]["facets"]]
+    assert {feature.get("did") or feature.get("uri") for feature in features} == {
+        jo.did,
+        "https://banksia.example/a",
+    }

@@ -1,0 +1,80 @@
+"""A PDS that others made, a council on it, and people who post."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon.clock import utc_now
+from deploy.morning import bluesky as person
+from deploy.world import Pds
+from ingest_social.bluesky.network import Bluesky
+from ingest_social.settings import Settings
+from ingest_social.tasks import Follower
+from tests.waiting import until
+
+PASSWORD = "a password of the tests"
+
+
+class World:
+    """One council account of this test's own, people who post, and the service's database."""
+
+    def __init__(self, engine: AsyncEngine, pds: Pds, http: httpx.AsyncClient, handle: str, did: str) -> None:
+        self.engine, self.pds, self.http, self.handle, self.did = engine, pds, http, handle, did
+        self.network = Bluesky(pds.url, handle, PASSWORD, "https://bsky.example", utc_now)
+        self.settings = Settings.model_validate(
+            {"database_url": "unused", "bluesky_service": pds.url, "bluesky_password": PASSWORD,
+             "organisation": "unused", "issuer": "i", "jwks": "j", "retry_first_after": "PT0.1S"}
+        )  # fmt: skip
+
+    async def somebody(self) -> person.Account:
+        return await person.sign_in(self.http, self.pds.url, f"p{uuid4().hex[:10]}.test", PASSWORD)
+
+    async def mention(self, who: person.Account, words: str) -> str:
+        said = f"@{self.handle} {words}"
+        return await person.post(
+            self.http, self.pds.url, who, said, person.mention(said, self.handle, self.did), utc_now()
+        )
+
+    async def call(self, who: person.Account, method: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = await self.http.post(
+            f"{self.pds.url}/xrpc/{method}", json=body, headers={"Authorization": f"Bearer {who.token}"}
+        )
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    @asynccontextmanager
+    async def following(self) -> AsyncGenerator[None]:
+        # A session lock is held by the follower, so each runs alone, as replicas do.
+        task = asyncio.create_task(Follower(self.engine, self.network, utc_now).run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def rows(self, query: str) -> list[Any]:
+        async with self.engine.connect() as connection:
+            return list((await connection.execute(text(query))).all())
+
+    async def posts(self, at_least: int) -> list[Any]:
+        async def enough() -> list[Any]:
+            found = await self.rows("select * from post order by accepted_at, native_id")
+            return found if len(found) >= at_least else []
+
+        return await until(enough, what=f"{at_least} posts")
+
+    async def events(self, kind: str) -> list[Any]:
+        return await self.rows(
+            f"select convert_from(value, 'utf8')::json as data from outbox where headers like '%{kind}%' order by id"
+        )
+
+
+def post_key(uri: str) -> str:
+    return uri.rpartition("/")[2]
