@@ -1,5 +1,6 @@
 """What is said to us on Bluesky: taken, followed, and kept."""
 
+import base64
 import hashlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
