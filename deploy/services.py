@@ -1,5 +1,6 @@
 """The six services as processes: what each is told in its environment, how it is migrated and started."""
 
+import os
 import subprocess
 import sys
 
@@ -12,6 +13,8 @@ from deploy.processes import Process, StartError
 from deploy.site import PROJECT, SERVICES, Site
 
 SOCIAL_HANDLE = "cityofbanksia.test"
+# The code of this checkout, whichever checkout the environment was set up from.
+CODE = os.pathsep.join(str(PROJECT / path) for path in ("shared", *(f"services/{name}" for name in SERVICES)))
 
 
 def environment(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> dict[str, str]:
@@ -25,6 +28,7 @@ def environment(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> d
         "ANTIPHON_JWKS": str(keys.jwks(site.secrets)),
         f"{own}_DATABASE_URL": postgres.url(service),
         f"{own}_HTTP_PORT": str(site.port(service)),
+        "PYTHONPATH": CODE,
         "PYTHONUNBUFFERED": "1",
     }
     if service == "ingest-email":
