@@ -262,7 +262,7 @@ async def hear(
     heard.offers = {item: as_dict(row) for item, row in (await store.pending_offers(tx, items)).items()}
     if _may_decide(batch, heard.open):
         heard.standing = await known.standing(tx, force, now)
-        heard.standings = await openness.standings(tx, force, now)
+        heard.standings = openness.standings(force, now)
         heard.loads = await openness.loads(tx, force, now)
     for received in batch:
         heard.desk.traceparent = received.envelope.traceparent

@@ -52,7 +52,7 @@ async def assign(
     if not stands.mine or not stands.waiting:
         return 0  # another replica is at it, and was woken too; or all is offered
     known = force.configuration.agents_by_id
-    given_out = openness.given_out(await openness.standings(tx, force, now))
+    given_out = openness.given_out(openness.standings(force, now))
     wanted = given_out if stands.widened else given_out.intersection(stands.waiting)
     members = [agent.id for agent in known.values() if not wanted.isdisjoint(agent.queues)]
     days = force.configuration.days(now)
@@ -110,12 +110,12 @@ async def _certain(
     """The pairs that hold now that both are locked, and the work: an agent may have left or taken work, work be taken or changed."""
     if not pairs:
         return {}, {}
-    mine = await staff.lock_idle(tx, {agent_id for _, agent_id in pairs})
-    there = await staff.available(tx, sorted(mine), configuration.routable, configuration.days(now))
+    locked = await backlog.lock(tx, pairs)
+    mine = sorted({agent_id for item, agent_id in pairs if item in locked})
+    there = await staff.available(tx, mine, configuration.routable, configuration.days(now))
     by_id = {item.work_item_id: item for item in items}
     agents = {row.agent_id: candidate(configuration, row, now) for row in there}
     floor = Floor(agents.values())
-    locked = await backlog.lock(tx, [item for item, agent_id in pairs if agent_id in agents])
     certain: dict[UUID, str] = {}
     for work_item_id, agent_id in pairs:
         agent, row, item = agents.get(agent_id), locked.get(work_item_id), by_id[work_item_id]

@@ -69,10 +69,19 @@ READ = text(
     ) r on true
     """
 )
+# Nothing is waited for, so in which order both are locked does not matter.
 LOCK = text(
-    "select * from work_item where work_item_id = any(:ids) and state = 'queued' order by work_item_id "
-    "for update skip locked"
-).bindparams(bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True))))
+    """
+    with a as materialized (
+        select agent_id from agent where agent_id = any(:agents) order by agent_id for no key update skip locked
+    ), w as materialized (
+        select * from work_item where work_item_id = any(:items) and state = 'queued' order by work_item_id
+        for update skip locked
+    )
+    select w.* from unnest(:items, :agents) as p(item, agent)
+    join a on a.agent_id = p.agent join w on w.work_item_id = p.item
+    """
+).bindparams(bindparam("items", type_=ARRAY(PG_UUID(as_uuid=True))), bindparam("agents", type_=ARRAY(TEXT)))
 BEFORE_ALL = {"order_at": "-infinity", "queued_at": "-infinity", "work_item_id": UUID(int=0)}
 
 
@@ -145,9 +154,10 @@ async def look(
     return Look(items, until)
 
 
-async def lock(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
-    """Those of these items that still wait and that no other transaction holds, locked."""
-    return {row.work_item_id: row for row in await fetch(tx, LOCK, {"ids": sorted(ids)})} if ids else {}
+async def lock(tx: AsyncConnection, pairs: Sequence[tuple[UUID, str]]) -> dict[UUID, AnyRow]:
+    """Of pairs of an item and an agent those whom no other transaction holds, locked, where the item still waits: the items."""
+    given = {"items": [item for item, _ in pairs], "agents": [agent for _, agent in pairs]}
+    return {row.work_item_id: row for row in await fetch(tx, LOCK, given)}
 
 
 def waiting(row: AnyRow) -> Waiting:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from routing import staff, store
 from routing.domain.calendar import BusinessCalendar
 from routing.domain.configuration import Configuration, read, shape
 from routing.domain.deciding import Verdict, verdict
+from routing.domain.openness import SetState
 from routing.domain.rules import Context
 from routing.domain.sharing import shares
 from routing.domain.standing import with_calendars
@@ -32,7 +34,8 @@ _LAST_FILE = text(
 _STANDING = text(
     """
     select (select max(version) from configuration where share is null) as version, l.version as limited, l.share,
-        (select shadow_id from shadow where ended_at is null and ends_at > now()) as shadow_id
+        (select shadow_id from shadow where ended_at is null and ends_at > now()) as shadow_id,
+        (select jsonb_agg(to_jsonb(s)) from queue_state s) as queues
     from (select) o left join configuration l on l.share is not null and l.over_at is null
     """
 )
@@ -88,13 +91,17 @@ class Shadow(NamedTuple):
 
 
 class InForce(NamedTuple):
-    """A version of the configuration, ready to decide by; what decides about a share of the cases, and what in the shadow."""
+    """A version of the configuration, ready to decide by; what decides about a share of the cases, and what in the shadow.
+
+    `set_to` is how people set queues, by queue, as the transaction found it; those that nobody ever set are not named.
+    """
 
     version: int
     configuration: Configuration
     calendars: dict[str, BusinessCalendar]
     limited: Limited | None = None
     shadow: Shadow | None = None
+    set_to: Mapping[str, SetState] = MappingProxyType({})
 
     def deciding(self, case_id: UUID) -> tuple[int, Configuration]:
         """The version that decides about a case, always the same while these are in force."""
@@ -111,8 +118,9 @@ class Configurations:
         self._cached: InForce | None = None
 
     async def in_force(self, tx: AsyncConnection) -> InForce:
-        """The newest version, as this transaction sees it. Raises NoConfigurationError."""
+        """The newest version, and how queues are set, as this transaction sees it. Raises NoConfigurationError."""
         (standing,) = await fetch(tx, _STANDING, {})
+        set_to = {row["queue"]: SetState.of(row) for row in standing.queues or ()}
         if self._cached is None or self._cached.version != standing.version:
             row = await store.latest_configuration(tx)
             if row is None:
@@ -122,7 +130,7 @@ class Configurations:
             self._cached = InForce(row.version, configuration, calendars)
             # Another may have come into force between the two statements: the next transaction looks again.
             if row.version != standing.version:
-                return self._cached
+                return self._cached._replace(set_to=set_to)
         known = self._cached.limited
         if (known and (known.version, known.share)) != (
             standing.limited and (standing.limited, standing.share)
@@ -132,7 +140,7 @@ class Configurations:
         shadow = self._cached.shadow
         if (shadow and shadow.shadow_id) != standing.shadow_id:
             self._cached = self._cached._replace(shadow=await self._shadow(tx, standing.shadow_id))
-        return self._cached
+        return self._cached._replace(set_to=set_to)
 
     @staticmethod
     async def _shadow(tx: AsyncConnection, shadow_id: UUID | None) -> Shadow | None:

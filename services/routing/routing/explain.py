@@ -113,7 +113,7 @@ async def explain(connection: AsyncConnection, work: AnyRow, force: InForce, now
         work.preferred, work.prefer_skills, work.units, work.hold_until, work.also_queues,
         tuple(work.profiles),
     )  # fmt: skip
-    everywhere = await openness.standings(connection, force, now)
+    everywhere = openness.standings(force, now)
     stands, given_out = everywhere.get(work.queue), openness.given_out(everywhere)
     e = store.ESCALATION
     passed = await connection.execute(

@@ -37,8 +37,7 @@ STANDING = text(
         ) as oldest,
         array(select agent_id from agent where presence <> '{Presence.OFFLINE}') as present,
         array(select queue from surge where ended_at is null and queue is not null) as surging,
-        array(select label from surge where ended_at is null and label is not null) as surging_labels,
-        array(select queue from queue_state where state <> '{QueueState.OPEN}') as shut
+        array(select label from surge where ended_at is null and label is not null) as surging_labels
     """
 ).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
 
@@ -52,12 +51,13 @@ async def standing(tx: AsyncConnection, force: InForce, now: datetime) -> Contex
     found |= of_labels(row.surging_labels)
     for queue in configured.queues:
         since, hours = oldest.get(queue), configured.queues[queue].hours
+        shut = queue in force.set_to and force.set_to[queue].state != QueueState.OPEN
         found |= of_queue(
             queue,
             waiting=waiting.get(queue, 0),
             agents_present=sum(agent.id in present for agent in configured.members.get(queue, ())),
             oldest_seconds=max(0, int((now - datetime.fromisoformat(since)).total_seconds())) if since else 0,
             surging=queue in row.surging,
-            open=queue not in row.shut and (hours is None or force.calendars[hours].is_open(now)),
+            open=not shut and (hours is None or force.calendars[hours].is_open(now)),
         )
     return found

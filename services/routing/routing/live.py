@@ -92,12 +92,11 @@ class LiveState(BaseModel):
 
 
 async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState:
-    """How everything stands: five statements, whose cost does not grow with what waits or with history."""
+    """How everything stands: four statements, whose cost does not grow with what waits or with history."""
     configured = force.configuration
     counted = await tallies.read(tx, now)
     heads = await tallies.heads(tx, list(configured.queues))
-    given = await openness.states(tx)
-    stands = openness.all_standings(force, given, now)
+    stands = openness.standings(force, now)
     present = await staff.agents(tx, configured.days(now))
     going_on = await surges.open_surges(tx)
     surging = {row.queue: row for row in going_on if row.queue is not None}
@@ -121,7 +120,7 @@ async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState
         QueueLive(
             queue=key,
             name=queue.name,
-            state=given[key].state if key in given else QueueState.OPEN.value,
+            state=force.set_to[key].state if key in force.set_to else QueueState.OPEN.value,
             open=stands[key].open,
             not_open_because=stands[key].why,
             opens_at=stands[key].opens_at,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon import outbox
@@ -11,7 +11,7 @@ from antiphon.changes import Change, record
 from antiphon.contracts.base import Actor
 from antiphon.contracts.envelope import encode
 from antiphon.contracts.queues import QueueState, QueueStateChanged
-from antiphon.database import AnyRow, fetch
+from antiphon.database import mapping
 from antiphon.problems import not_found
 from routing import store, tallies
 from routing.configurations import InForce
@@ -19,28 +19,13 @@ from routing.desk import SERVICE
 from routing.domain.openness import SetState, Standing, standing
 from routing.domain.placing import Load
 
-_STATES = text("select * from queue_state")
 
-
-async def states(tx: AsyncConnection) -> dict[str, SetState]:
-    """How people set queues, by queue; those that nobody ever set are open and not named."""
-    return {row.queue: set_to(row) for row in await fetch(tx, _STATES, {})}
-
-
-def set_to(row: AnyRow) -> SetState:
-    """A row as the decision sees it."""
-    return SetState(row.state, row.since, row.by.get("name") or row.by["id"], row.reason)
-
-
-def all_standings(force: InForce, given: Mapping[str, SetState], now: datetime) -> dict[str, Standing]:
+def standings(force: InForce, now: datetime) -> dict[str, Standing]:
     """How every queue of the configuration stands."""
-    configuration, calendars = force.configuration, force.calendars
-    return {key: standing(key, configuration, calendars, given.get(key), now) for key in configuration.queues}
-
-
-async def standings(tx: AsyncConnection, force: InForce, now: datetime) -> dict[str, Standing]:
-    """How every queue of the configuration stands, as this transaction sees it."""
-    return all_standings(force, await states(tx), now)
+    configuration, calendars, set_to = force.configuration, force.calendars, force.set_to
+    return {
+        key: standing(key, configuration, calendars, set_to.get(key), now) for key in configuration.queues
+    }
 
 
 def given_out(found: Mapping[str, Standing]) -> frozenset[str]:
@@ -71,7 +56,7 @@ async def put_state(
     row = (await tx.execute(select(table).where(table.c.queue == queue))).one_or_none()
     previous = row.state if row else QueueState.OPEN.value
     if row is not None and previous == state:
-        return set_to(row)
+        return SetState.of(mapping(row))
     told = {
         "queue": queue,
         "state": state.value,

@@ -41,7 +41,7 @@ async def take_next(tx: AsyncConnection, force: InForce, agent: Agent, now: date
     me = await _standing(tx, force, agent, now)
     if me.free < 1 and not force.configuration.light:
         raise _no_room(me)
-    given_out = openness.given_out(await openness.standings(tx, force, now))
+    given_out = openness.given_out(openness.standings(force, now))
     queues = [queue for queue in agent.queues if queue in given_out]
     floor = Floor([me])
     lines = await backlog.lines(tx, queues)
@@ -78,7 +78,7 @@ async def pick(tx: AsyncConnection, force: InForce, agent: Agent, work_item_id: 
     if work["state"] != WorkState.QUEUED:
         told = {"state": work["state"], "agent_id": work["agent_id"]}
         raise Problem(409, "Conflict", f"The work does not wait: it is {work['state']}.", **told)
-    stands = await openness.standings(tx, force, now)
+    stands = openness.standings(force, now)
     mine = {work["queue"], *work["also_queues"]}.intersection(agent.queues)
     if mine.isdisjoint(openness.given_out(stands)):
         raise Problem(409, "Conflict", f"Its work is not given out now: {stands[min(mine)].why}.")

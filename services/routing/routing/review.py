@@ -112,7 +112,7 @@ async def _queues_gone(tx: AsyncConnection, force: InForce, now: datetime) -> in
 
 async def _queues_closed(tx: AsyncConnection, force: InForce, now: datetime) -> int:
     configuration = force.configuration
-    stands = await openness.standings(tx, force, now)
+    stands = openness.standings(force, now)
     closed = [
         key
         for key, queue in configuration.queues.items()

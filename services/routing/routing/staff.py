@@ -36,32 +36,31 @@ _IDS = bindparam("ids", type_=ARRAY(TEXT))
 _SUBJECTS = bindparam("subjects", type_=ARRAY(PG_UUID(as_uuid=True)))
 # Timers are known by a UUID: an agent's is made from their id.
 _SUBJECT = "cast(md5(agent_id) as uuid)"
-_LOCK = "select * from agent where agent_id = any(:ids) order by agent_id for no key update"
-_LOCK_ALL = text(_LOCK).bindparams(_IDS)
-_LOCK_IDLE = text(f"{_LOCK} skip locked").bindparams(_IDS)
+_LOCK = text("select * from agent where agent_id = any(:ids) order by agent_id for no key update").bindparams(
+    _IDS
+)
 # What they hold, and of profiles that count by the day what they completed since it began: from the work itself.
 _STANDING = """
     select a.agent_id, a.presence, a.since, a.idle_since, u.until as wrap_up_until,
         e.until as ease_until, e.most as ease_most, e.per as ease_per, e.offered as ease_offered,
         coalesce(h.load, 0) as load, coalesce(h.light, 0) as light, h.profiles, d.done
     from agent a left join wrap_up u using (agent_id) left join ease_in e using (agent_id)
-    {held}
-    left join lateral (
-        select jsonb_agg(p.profile) as done from jsonb_to_recordset(cast(:days as jsonb)) as p(profile text, since timestamptz)
-        join work_item w on w.completed_by = a.agent_id and w.completed_at >= p.since and w.profiles <> '[]'
-            and jsonb_exists(w.profiles, p.profile)
-    ) d on true
+    left join (
+        select agent_id, sum(units) as load, count(*) filter (where units = 0) as light,
+            jsonb_agg(profiles) filter (where profiles <> '[]') as profiles
+        from work_item where state in ('offered', 'accepted') {holders} group by agent_id
+    ) h using (agent_id)
+    left join (
+        select w.completed_by as agent_id, jsonb_agg(p.profile) as done
+        from jsonb_to_recordset(cast(:days as jsonb)) as p(profile text, since timestamptz)
+        join work_item w on w.completed_at >= p.since and w.profiles <> '[]' and jsonb_exists(w.profiles, p.profile) {doers}
+        group by w.completed_by
+    ) d using (agent_id)
 """
-_HOLDS = """
-    select {agent} sum(units) as load, count(*) filter (where units = 0) as light,
-        jsonb_agg(profiles) filter (where profiles <> '[]') as profiles
-    from work_item where state in ('offered', 'accepted')
-"""
-_ALL_HOLD = f"left join ({_HOLDS.format(agent='agent_id,')} group by agent_id) h using (agent_id)"
-_EACH_HOLDS = f"left join lateral ({_HOLDS.format(agent='')} and agent_id = a.agent_id) h on true"
-_AGENTS = text(_STANDING.format(held=_ALL_HOLD))
+_AGENTS = text(_STANDING.format(holders="", doers="and w.completed_by is not null"))
 AVAILABLE = text(
-    f"{_STANDING.format(held=_EACH_HOLDS)} where a.agent_id = any(:ids) and a.presence = any(:routable)"
+    _STANDING.format(holders="and agent_id = any(:ids)", doers="and w.completed_by = any(:ids)")
+    + "where a.agent_id = any(:ids) and a.presence = any(:routable)"
 ).bindparams(bindparam("ids", type_=ARRAY(TEXT)), bindparam("routable", type_=ARRAY(TEXT)))
 _LOADS = text(
     "select agent_id, sum(units) as load from work_item "
@@ -108,12 +107,7 @@ _MISSED = text(
 
 async def lock(tx: AsyncConnection, ids: Collection[str]) -> dict[str, AnyRow]:
     """The rows of these agents, locked: until the transaction ends nobody else gives them work or sees them go."""
-    return {row.agent_id: row for row in await fetch(tx, _LOCK_ALL, {"ids": sorted(ids)})}
-
-
-async def lock_idle(tx: AsyncConnection, ids: Collection[str]) -> set[str]:
-    """`lock` for those whom no other transaction holds: which they are."""
-    return {row.agent_id for row in await fetch(tx, _LOCK_IDLE, {"ids": sorted(ids)})}
+    return {row.agent_id: row for row in await fetch(tx, _LOCK, {"ids": sorted(ids)})}
 
 
 async def loads(tx: AsyncConnection, ids: Collection[str]) -> dict[str, int]:

@@ -153,12 +153,12 @@ async def test_a_queue_shows_who_waits_longest_what_is_due_next_and_what_came_wh
     assert planning.waiting == 3
 
 
-async def test_the_live_state_takes_five_statements_and_scans_nothing_that_waits(floor: Desk) -> None:
+async def test_the_live_state_takes_four_statements_and_scans_nothing_that_waits(floor: Desk) -> None:
     await floor.hear(*(opened(n, floor.now) for n in range(300)))
     await shown(floor)  # the configuration is read
     with counted(floor.engine) as statements:
         await shown(floor)
-    assert len(statements) == 6  # and the version in force
+    assert len(statements) == 5  # and the version in force
     await settle(floor)
     assert len(await floor.rows("select 1 from tally_change")) == 0
     assert len(await floor.rows("select 1 from tally")) == 2

@@ -93,7 +93,7 @@ async def look(floor: Floor) -> Moment:
             return (await connection.execute(text(query))).all()
 
         force = await floor.force(connection)
-        given_out = openness.given_out(await openness.standings(connection, force, floor.now))
+        given_out = openness.given_out(openness.standings(force, floor.now))
         works = {row.work_item_id: row for row in await rows("select * from work_item")}
         offers = {row.offer_id: row for row in await rows("select * from offer")}
         agents = await rows(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from antiphon.contracts.queues import QueueState
@@ -17,6 +17,13 @@ class SetState(NamedTuple):
     since: datetime
     by: str
     reason: str
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "SetState":
+        """From a row of the table, or the same written as JSON."""
+        since, by = row["since"], row["by"]
+        at = datetime.fromisoformat(since) if isinstance(since, str) else since
+        return cls(row["state"], at, by.get("name") or by["id"], row["reason"])
 
 
 class Standing(NamedTuple):
