@@ -74,7 +74,10 @@ class Relay:
 
     async def _lead(self, connection: AsyncConnection) -> None:
         # A process that was frozen and still holds its connection does not lead for ever.
-        await driver_of(connection).execute("set idle_session_timeout = '30s'")
+        # The outbox is read from its beginning by its key: read whole, it would be all that was ever sent since a vacuum.
+        await driver_of(connection).execute(
+            "set idle_session_timeout = '30s'; set enable_seqscan = off; set enable_bitmapscan = off"
+        )
         LOG.info("relay leads")
         producer = AIOKafkaProducer(
             bootstrap_servers=self._kafka,

@@ -39,29 +39,34 @@ _SUBJECT = "cast(md5(agent_id) as uuid)"
 _LOCK = text("select * from agent where agent_id = any(:ids) order by agent_id for no key update").bindparams(
     _IDS
 )
-# What they hold, and of profiles that count by the day what they completed since it began: from the work itself.
+# What they hold, and of profiles that count by the day what they completed since it began: from the work itself. Each is
+# read once, however many agents the planner believes there are.
 _STANDING = """
-    select a.agent_id, a.presence, a.since, a.idle_since, u.until as wrap_up_until,
-        e.until as ease_until, e.most as ease_most, e.per as ease_per, e.offered as ease_offered,
-        coalesce(h.load, 0) as load, coalesce(h.light, 0) as light, h.profiles, d.done
-    from agent a left join wrap_up u using (agent_id) left join ease_in e using (agent_id)
-    left join (
+    with held as materialized (
         select agent_id, sum(units) as load, count(*) filter (where units = 0) as light,
             jsonb_agg(profiles) filter (where profiles <> '[]') as profiles
         from work_item where state in ('offered', 'accepted') {holders} group by agent_id
-    ) h using (agent_id)
-    left join (
+    ), completed as materialized (
         select w.completed_by as agent_id, jsonb_agg(p.profile) as done
         from jsonb_to_recordset(cast(:days as jsonb)) as p(profile text, since timestamptz)
         join work_item w on w.completed_at >= p.since and w.profiles <> '[]' and jsonb_exists(w.profiles, p.profile) {doers}
         group by w.completed_by
-    ) d using (agent_id)
+    )
+    select a.agent_id, a.presence, a.since, a.idle_since, u.until as wrap_up_until,
+        e.until as ease_until, e.most as ease_most, e.per as ease_per, e.offered as ease_offered,
+        coalesce(h.load, 0) as load, coalesce(h.light, 0) as light, h.profiles, c.done
+    from agent a left join wrap_up u using (agent_id) left join ease_in e using (agent_id)
+    left join held h using (agent_id) left join completed c using (agent_id)
 """
 _AGENTS = text(_STANDING.format(holders="", doers="and w.completed_by is not null"))
-AVAILABLE = text(
+_OF_THESE = (
     _STANDING.format(holders="and agent_id = any(:ids)", doers="and w.completed_by = any(:ids)")
-    + "where a.agent_id = any(:ids) and a.presence = any(:routable)"
-).bindparams(bindparam("ids", type_=ARRAY(TEXT)), bindparam("routable", type_=ARRAY(TEXT)))
+    + "where a.agent_id = any(:ids)"
+)
+_THESE = text(_OF_THESE).bindparams(_IDS)
+AVAILABLE = text(f"{_OF_THESE} and a.presence = any(:routable)").bindparams(
+    _IDS, bindparam("routable", type_=ARRAY(TEXT))
+)
 _LOADS = text(
     "select agent_id, sum(units) as load from work_item "
     "where agent_id = any(:ids) and state in ('offered', 'accepted') group by agent_id"
@@ -121,6 +126,13 @@ async def agents(tx: AsyncConnection, days: Mapping[str, datetime] | None = None
     `days` are the profiles whose completed work counts, and since when: see `rooms`.
     """
     return {row.agent_id: row for row in await fetch(tx, _AGENTS, {"days": _since(days)})}
+
+
+async def agent(
+    tx: AsyncConnection, agent_id: str, days: Mapping[str, datetime] | None = None
+) -> AnyRow | None:
+    """`agents`, of one; None when they were never heard of."""
+    return next(iter(await fetch(tx, _THESE, {"ids": [agent_id], "days": _since(days)})), None)
 
 
 async def available(

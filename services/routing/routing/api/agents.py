@@ -45,7 +45,7 @@ def add(routes: APIRouter, at: Routing) -> None:
             if row is not None:
                 return Heard(agent_id=row.agent_id, presence=row.presence, since=row.since)
             agent = await at.agent(tx, who)
-            row = (await staff.agents(tx)).get(agent.id)
+            row = await staff.agent(tx, agent.id)
             since = row.since if row else None
             return Heard(agent_id=agent.id, presence=Presence.OFFLINE, since=since)
 

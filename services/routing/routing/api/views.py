@@ -250,8 +250,8 @@ class Routing(NamedTuple):
     async def view(self, tx: AsyncConnection, agent: Agent) -> AgentView:
         """How an agent stands now."""
         configuration = (await self.force(tx)).configuration
-        rows = await staff.agents(tx, configuration.days(self.clock()))
-        return agent_view(configuration, agent, rows.get(agent.id))
+        row = await staff.agent(tx, agent.id, configuration.days(self.clock()))
+        return agent_view(configuration, agent, row)
 
     async def agent(self, tx: AsyncConnection, who: Identity) -> Agent:
         """The agent that the token names. Raises Problem 403 when the organisation has none of that id."""
