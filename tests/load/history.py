@@ -1,6 +1,7 @@
 """Years of history and a backlog, by SQL: what real traffic left in the databases is copied with new ids, further back in time."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from deploy.stack import Stack
@@ -67,8 +68,7 @@ class History:
         (now,) = await self._flow.ask("case-mgmt", "select count(*) as n from case_interaction")
         more = max(0, round((interactions - now["n"]) / max(1, row["n"])))
         if more:
-            for copied in TABLES:
-                await self._copy(copied, self._copies + 1, self._copies + more)
+            await self._copy_all(TABLES, more)
             self._copies += more
             await self._settle()
         (now,) = await self._flow.ask("case-mgmt", "select count(*) as n from case_interaction")
@@ -84,8 +84,7 @@ class History:
         (now,) = await self._flow.ask("routing", waiting)
         more = max(0, round((items - now["n"]) / max(1, row["n"])))
         if more:
-            for copied in WAITING:
-                await self._copy(copied, self._copies + 1, self._copies + more)
+            await self._copy_all(WAITING, more)
             await self._flow.ask(
                 "routing",
                 "insert into timer (kind, subject, due_at) select 'sla-clock', clock_id, due_at from clock "
@@ -109,6 +108,16 @@ class History:
                 copied.table,
             )
             self._columns[copied.table] = [c for c in columns if not c["made"]]
+
+    async def _copy_all(self, tables: Sequence[Copied], more: int) -> None:
+        # A case that awaits an answer is there with its work, or not at all: routing mends what it finds without.
+        services = sorted({copied.service for copied in tables})
+        for service in services:
+            await self._flow.ask(service, "begin")
+        for copied in tables:
+            await self._copy(copied, self._copies + 1, self._copies + more)
+        for service in services:
+            await self._flow.ask(service, "commit")
 
     async def _copy(self, copied: Copied, first: int, last: int) -> None:
         columns = self._columns[copied.table]
