@@ -16,7 +16,7 @@ from routing.configurations import Configurations
 from routing.desk import Desk, Work, as_dict
 from routing.domain.configuration import Configuration
 from routing.domain.fitting import Candidate, Waiting
-from routing.domain.matching import Floor, match
+from routing.domain.matching import Floor, match_on
 
 _ONE_PASS = 0x61736967  # "asig"
 MOST = 400
@@ -64,11 +64,12 @@ async def assign(
     lines = await backlog.lines(tx, queues, widened=stands.widened)
     # Work whose queue there is no more is moved on elsewhere.
     offered = {line: needed for line, needed in lines.items() if line.queue in force.configuration.queues}
-    found = await _look(tx, offered, everyone, again_after, now)
+    floor = Floor(everyone)
+    found = await _look(tx, offered, floor, again_after, now)
     if not found.items:
         return 0
     pairs, works = await _certain(
-        tx, match(found.items, everyone, now, again_after), found.items, force.configuration, now
+        tx, match_on(floor, found.items, now, again_after), found.items, force.configuration, now
     )
     desk = Desk(now)
     for work_item_id, agent_id in pairs.items():
@@ -84,12 +85,11 @@ async def assign(
 async def _look(
     tx: AsyncConnection,
     lines: Mapping[backlog.Line, backlog.Needed],
-    agents: Sequence[Candidate],
+    floor: Floor,
     again_after: timedelta,
     now: datetime,
 ) -> backlog.Look:
     """The most urgent work that somebody who is free can take now."""
-    floor = Floor(agents)
     room = {line: room_for(floor, line, needed) for line, needed in lines.items()}
     wanted = {line: units for line, units in room.items() if units > 0}
     if not wanted:

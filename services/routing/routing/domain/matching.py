@@ -284,8 +284,14 @@ class Floor:
 def match(
     items: Sequence[Waiting], agents: Sequence[Candidate], now: datetime, again_after: timedelta
 ) -> list[tuple[UUID, str]]:
+    """`match_on`, for agents to whom nothing was given yet."""
+    return match_on(Floor(agents), items, now, again_after)
+
+
+def match_on(
+    floor: Floor, items: Sequence[Waiting], now: datetime, again_after: timedelta
+) -> list[tuple[UUID, str]]:
     """Pairs of work item and agent, the most urgent item first, each with the best; nobody gets more than they have free."""
-    floor = Floor(agents)
     pairs: dict[UUID, str] = {}
     left: list[Waiting] = []
     for item in sorted(items, key=urgency):
