@@ -2,7 +2,8 @@
 
 * The database's progress row decides where reading goes on; Kafka's own offsets only show the lag.
 * A passing failure holds the batch and tries it again. An event that can't be understood or handled is taken out of its
-  batch, kept as a dead letter with its reason, and the others take effect. Too many of those stop the process.
+  batch, kept as a dead letter with its reason, and the others take effect. Too many of those stop the process, and so
+  does at once what no event is to blame for: a table or column that the database lacks.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ from antiphon.clock import Clock
 from antiphon.contracts.base import Event
 from antiphon.contracts.envelope import Envelope, NotUnderstoodError, model_of, read_data, read_envelope
 from antiphon.dead_letters import Record
-from antiphon.failures import is_passing
+from antiphon.failures import is_ours, is_passing
 
 LOG = logs.get(__name__)
 MAX_BATCH = 500
@@ -282,7 +283,7 @@ class Consumer(ConsumerRebalanceListener):
         except progress.OvertakenError:
             raise
         except Exception as error:
-            if is_passing(error):
+            if is_passing(error) or is_ours(error):
                 raise
             LOG.warning("batch is taken apart", events=len(events), reason=f"{type(error).__name__}: {error}")
             async with self._engine.begin() as tx:
@@ -332,7 +333,7 @@ class Consumer(ConsumerRebalanceListener):
                 async with tx.begin_nested():
                     await self._effect(tx, [(record, received)], now)
             except Exception as error:
-                if is_passing(error):
+                if is_passing(error) or is_ours(error):
                     raise
                 dead.append((record, _reason(error)))
         return dead

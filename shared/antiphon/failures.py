@@ -1,4 +1,4 @@
-"""Which failures pass by themselves: the database or the broker is away, or two transactions were in each other's way."""
+"""Which failures pass by themselves, and which are no event's fault: a batch waits for the one, the process stops on the other."""
 
 import asyncpg
 from aiokafka.errors import KafkaError
@@ -8,20 +8,32 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 # SQLSTATE classes: connection, transaction rollback (serialisation, deadlock), resources, operator intervention,
 # system error. Source: PostgreSQL documentation, appendix A.
 _PASSING_CLASSES = {"08", "40", "53", "57", "58"}
+# Syntax errors and access rule violations: a table or column that the database lacks, a right that the role has not.
+_OURS = "42"
 
 
 def is_passing(error: BaseException) -> bool:
     """Whether trying the same again later can succeed."""
     if isinstance(error, DBAPIError):
-        state = getattr(error.orig, "sqlstate", None) or ""
         return (
             error.connection_invalidated
             or isinstance(error, InterfaceError | OperationalError)
-            or state[:2] in _PASSING_CLASSES
+            or _class_of(error) in _PASSING_CLASSES
             or isinstance(error.orig, OSError)
         )
     if isinstance(error, asyncpg.PostgresError):
-        return (getattr(error, "sqlstate", None) or "")[:2] in _PASSING_CLASSES
+        return _class_of(error) in _PASSING_CLASSES
     # An internal error of the driver is what a connection raises that is lost between two steps of a statement.
     driver = asyncpg.InterfaceError | asyncpg.InternalClientError
     return isinstance(error, OSError | TimeoutError | driver | PoolTimeoutError | KafkaError)
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether the program and its database do not fit each other: every event would fail, so none is to blame."""
+    return _class_of(error) == _OURS
+
+
+def _class_of(error: BaseException) -> str:
+    """The class of the SQLSTATE, empty where there is none."""
+    raised = error.orig if isinstance(error, DBAPIError) else error
+    return (getattr(raised, "sqlstate", None) or "")[:2]

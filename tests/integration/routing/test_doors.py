@@ -154,3 +154,18 @@ async def test_routes_let_in_whom_the_table_says(ask: Ask) -> None:
         if "x-roles" in route
     }
     assert found == {route: {role.value for role in roles} for route, roles in ROLES["routing"].items()}
+
+
+async def test_agents_see_what_they_use_of_their_capacity_profiles(floor: Floor, ask: Ask) -> None:
+    profile = {"id": "total", "name": "All work", "most": 3}
+    await floor.organise(queue("planning", may_pick=True), section("capacity_profiles", [profile]))
+    await floor.hear(opened(1, floor.now))
+    came = await ask("farid", "PUT", "/agents/me/presence", json={"presence": "busy"})
+    assert came.json()["profiles"] == [{"profile": "total", "name": "All work", "used": 0, "most": 3}]
+    assert (await ask("farid", "POST", "/agents/me/next")).status_code == 200
+    mine = (await ask("farid", "GET", "/agents/me")).json()
+    assert (mine["load"], mine["profiles"][0]["used"]) == (1, 1)
+    listed = (await ask("bea", "GET", "/agents", role=Role.SUPERVISOR)).json()["items"]
+    used = {each["agent_id"]: each["profiles"][0]["used"] for each in listed}
+    assert used.pop("farid") == 1
+    assert set(used.values()) == {0}

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 from sqlalchemy import text
@@ -19,6 +20,7 @@ from antiphon.contracts import generate
 from antiphon.contracts.base import Event
 from antiphon.contracts.customers import CustomerCreated
 from antiphon.contracts.envelope import Outgoing, decode, encode
+from antiphon.database import fetch
 from antiphon.relay import Relay
 from deploy.kafka import Kafka
 from tests.conftest import NewDatabase
@@ -253,6 +255,24 @@ async def test_too_many_dead_letters_stop_the_process_loudly(
     with pytest.raises(TooManyDeadLettersError):
         async with relaying(engine, kafka), consuming(engine, kafka, topic, dead=10):
             await until(lambda: scalar(engine, "select count(*) = 20 from dead_letter"))
+
+
+async def test_a_column_that_the_database_lacks_stops_the_process_and_no_event_is_to_blame(
+    engine: AsyncEngine, kafka: Kafka, topic: str
+) -> None:
+    asked = asyncio.Event()
+
+    async def ask_for_more(tx: AsyncConnection, _batch: Sequence[Received], _now: datetime) -> None:
+        asked.set()
+        await fetch(tx, text("select colour from effect"), {})
+
+    await put(engine, topic, ["Ada", "Grace"])
+    with pytest.raises(asyncpg.UndefinedColumnError):
+        async with relaying(engine, kafka), consuming(engine, kafka, topic, handle=ask_for_more):
+            await asyncio.wait_for(asked.wait(), 30)
+    assert await scalar(engine, "select count(*) from dead_letter") == 0
+    async with relaying(engine, kafka), consuming(engine, kafka, topic):
+        await arrived(engine, ["Ada", "Grace"])
 
 
 async def test_a_lost_database_connection_in_the_middle_of_a_batch_is_tried_again(
