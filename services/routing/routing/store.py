@@ -94,6 +94,10 @@ WORK = Table(
     *line_columns(),
     Index("work_item_one_open_per_case_key", "case_id", unique=True, postgresql_where=text("state <> 'completed'")),
     Index("work_item_case_id_ix", "case_id"),
+    Index(
+        "work_item_waiting_ix", "queue", "due_at", text("priority desc"), "queued_at",
+        postgresql_where=text("state = 'queued'"),
+    ),
     *line_indexes(),
     Index("work_item_held_ix", "agent_id", postgresql_where=text("state in ('offered', 'accepted')")),
     Index("work_item_oldest_ix", "queue", "queued_at", postgresql_where=text("state = 'queued'")),
