@@ -73,8 +73,8 @@ class Relay:
             await asyncio.sleep(1)
 
     async def _lead(self, connection: AsyncConnection) -> None:
-        # A process that was frozen and still holds its connection does not lead for ever.
-        # The outbox is read from its beginning by its key: read whole, it would be all that was ever sent since a vacuum.
+        # A process that was frozen and still holds its connection does not lead for ever. The outbox is read by its key, from
+        # its beginning: read whole, it is all that was sent since it was last vacuumed.
         await driver_of(connection).execute(
             "set idle_session_timeout = '30s'; set enable_seqscan = off; set enable_bitmapscan = off"
         )
@@ -105,9 +105,10 @@ class Relay:
                     heard = await woken.wait(timeout=DELETE_WITHIN_S if sent else LOOK_ANYWAY_S)
         finally:
             if sent:
-                # Whoever leads next would send them again.
+                # Whoever leads next would send them again; that is all, so a database that does not answer is not waited for.
                 with contextlib.suppress(Exception):
-                    await fetch_by(driver_of(connection), _DELETE, {"sent": sent})
+                    async with asyncio.timeout(LOOK_ANYWAY_S):
+                        await fetch_by(driver_of(connection), _DELETE, {"sent": sent})
             # The lock belongs to the session: a pooled connection would keep it.
             with contextlib.suppress(Exception):
                 await connection.invalidate()

@@ -16,7 +16,7 @@ from routing.configurations import Configurations
 from routing.desk import Desk, Work, as_dict
 from routing.domain.configuration import Configuration
 from routing.domain.fitting import Candidate, Waiting
-from routing.domain.matching import Floor, match_on
+from routing.domain.matching import Floor, match
 
 _ONE_PASS = 0x61736967  # "asig"
 MOST = 400
@@ -69,7 +69,7 @@ async def assign(
     if not found.items:
         return 0
     pairs, works = await _certain(
-        tx, match_on(floor, found.items, now, again_after), found.items, force.configuration, now
+        tx, match(found.items, floor, now, again_after), found.items, force.configuration, now
     )
     desk = Desk(now)
     for work_item_id, agent_id in pairs.items():

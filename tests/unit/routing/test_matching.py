@@ -52,7 +52,7 @@ def test_due_soonest_first_with_a_head_start_for_priority_then_who_waited_longes
 
 
 def test_nobody_gets_more_than_they_have_free() -> None:
-    pairs = match([item(n) for n in range(5)], [agent("a", free=2), agent("b", free=1)], NOW, AGAIN)
+    pairs = match([item(n) for n in range(5)], Floor([agent("a", free=2), agent("b", free=1)]), NOW, AGAIN)
     assert len(pairs) == 3
     assert [name for _, name in pairs].count("a") == 2
 
@@ -69,18 +69,20 @@ def test_the_least_loaded_then_the_best_then_the_longest_idle_is_chosen_and_the_
     None
 ):
     agents = [agent("busy", load=2), agent("good", skills={"x": 9}), agent("idle", skills={"x": 3}, idle=30)]
-    assert match([item(1, needs={"x": 1})], agents, NOW, AGAIN)[0][1] == "good"
-    assert match([item(1)], [agent("late", idle=1), agent("early", idle=5)], NOW, AGAIN)[0][1] == "early"
-    assert match([item(1, preferred="busy")], agents, NOW, AGAIN)[0][1] == "busy"
+    assert match([item(1, needs={"x": 1})], Floor(agents), NOW, AGAIN)[0][1] == "good"
+    assert (
+        match([item(1)], Floor([agent("late", idle=1), agent("early", idle=5)]), NOW, AGAIN)[0][1] == "early"
+    )
+    assert match([item(1, preferred="busy")], Floor(agents), NOW, AGAIN)[0][1] == "busy"
 
 
 def test_who_declined_is_not_asked_while_another_can_and_only_after_a_pause_when_nobody_can() -> None:
     declined = {"a": NOW - timedelta(seconds=10)}
     both = [agent("a"), agent("b")]
-    assert match([item(1, refused=declined)], both, NOW, AGAIN) == [(UUID(int=1), "b")]
-    assert match([item(1, refused=declined)], [agent("a"), agent("b", free=0)], NOW, AGAIN) == []
-    assert match([item(1, refused=declined)], [agent("a")], NOW, AGAIN) == []
-    assert match([item(1, refused=declined)], [agent("a")], NOW + AGAIN, AGAIN) == [(UUID(int=1), "a")]
+    assert match([item(1, refused=declined)], Floor(both), NOW, AGAIN) == [(UUID(int=1), "b")]
+    assert match([item(1, refused=declined)], Floor([agent("a"), agent("b", free=0)]), NOW, AGAIN) == []
+    assert match([item(1, refused=declined)], Floor([agent("a")]), NOW, AGAIN) == []
+    assert match([item(1, refused=declined)], Floor([agent("a")]), NOW + AGAIN, AGAIN) == [(UUID(int=1), "a")]
 
 
 agents_strategy = st.lists(
@@ -98,7 +100,7 @@ items_strategy = st.lists(
 def test_no_item_twice_no_agent_beyond_capacity_and_nobody_idle_beside_work_they_can_do(
     items: list[Waiting], agents: list[Candidate]
 ) -> None:
-    pairs = match(items, agents, NOW, AGAIN)
+    pairs = match(items, Floor(agents), NOW, AGAIN)
     given_out = dict(pairs)
     assert len(given_out) == len(pairs)
     taken = [name for _, name in pairs]
@@ -114,8 +116,8 @@ def test_who_has_the_preferred_skills_goes_before_the_least_loaded_and_who_lacks
 ):
     wanted = item(1)._replace(prefers={"phone": 3})
     able, idle = agent("able", load=2, skills={"phone": 3}), agent("idle", skills={"phone": 2})
-    assert match([wanted], [idle, able], NOW, AGAIN) == [(UUID(int=1), "able")]
-    assert match([wanted], [idle, able._replace(free=0)], NOW, AGAIN) == [(UUID(int=1), "idle")]
+    assert match([wanted], Floor([idle, able]), NOW, AGAIN) == [(UUID(int=1), "able")]
+    assert match([wanted], Floor([idle, able._replace(free=0)]), NOW, AGAIN) == [(UUID(int=1), "idle")]
 
 
 def _by_looking_at_everybody(
@@ -209,13 +211,27 @@ def test_the_best_is_who_is_best_of_all(items: list[Waiting], agents: list[Candi
             floor.give(one, best)
             pairs.append((one.work_item_id, best.agent_id))
     assert pairs == _by_looking_at_everybody(items, agents, NOW, AGAIN)
-    assert {item_id for item_id, _ in pairs} <= dict(match(items, agents, NOW, AGAIN)).keys()
+    assert {item_id for item_id, _ in pairs} <= dict(match(items, Floor(agents), NOW, AGAIN)).keys()
 
 
 def test_who_can_do_what_others_can_hands_it_on_and_takes_what_only_they_can_do() -> None:
     common, rare = item(1, waited=9), item(2, needs={"welsh": 5})
     both, one = agent("both", skills={"welsh": 7}, idle=9), agent("one")
-    assert match([common, rare], [both, one], NOW, AGAIN) == [(UUID(int=1), "one"), (UUID(int=2), "both")]
+    assert match([common, rare], Floor([both, one]), NOW, AGAIN) == [
+        (UUID(int=1), "one"),
+        (UUID(int=2), "both"),
+    ]
+
+
+def test_a_less_urgent_item_does_not_take_the_place_that_handing_on_would_free_for_a_more_urgent_one() -> (
+    None
+):
+    common, rare, late = item(1, waited=9), item(2, waited=5, needs={"welsh": 5}), item(3)
+    both, one = agent("both", skills={"welsh": 7}, idle=9), agent("one")
+    assert dict(match([common, rare, late], Floor([both, one]), NOW, AGAIN)) == {
+        UUID(int=1): "one",
+        UUID(int=2): "both",
+    }
 
 
 def test_work_is_not_moved_from_its_preferred_agent_nor_to_who_lacks_preferred_skills_or_declined_it() -> (
@@ -227,7 +243,7 @@ def test_work_is_not_moved_from_its_preferred_agent_nor_to_who_lacks_preferred_s
         item(1, waited=9)._replace(prefers={"welsh": 1}),
         item(1, waited=9, refused={"one": NOW}),
     ):
-        assert match([common, rare], [both, one], NOW, AGAIN) == [(UUID(int=1), "both")]
+        assert match([common, rare], Floor([both, one]), NOW, AGAIN) == [(UUID(int=1), "both")]
 
 
 def test_work_that_waits_for_its_preferred_agent_moves_nobody() -> None:
@@ -238,8 +254,8 @@ def test_work_that_waits_for_its_preferred_agent_moves_nobody() -> None:
         agent("busy", free=0, skills={"welsh": 9}),
     ]
     held = rare._replace(hold_until=NOW + AGAIN)
-    assert match([common, held], people, NOW, AGAIN) == [(UUID(int=1), "both")]
-    assert len(match([common, rare], people, NOW, AGAIN)) == 2
+    assert match([common, held], Floor(people), NOW, AGAIN) == [(UUID(int=1), "both")]
+    assert len(match([common, rare], Floor(people), NOW, AGAIN)) == 2
 
 
 def _most(items: list[Waiting], agents: list[Candidate]) -> set[UUID]:
@@ -274,14 +290,14 @@ _PLAIN = st.lists(
 def test_nobody_waits_beside_somebody_free_unless_someone_more_urgent_would(
     items: list[Waiting], agents: list[Candidate]
 ) -> None:
-    assert dict(match(items, agents, NOW, AGAIN)).keys() == _most(items, agents)
+    assert dict(match(items, Floor(agents), NOW, AGAIN)).keys() == _most(items, agents)
 
 
 @given(_WORK, _LIMITED)
 def test_nobody_is_given_more_than_they_have_room_for_and_an_item_that_nobody_has_fits_nobody(
     items: list[Waiting], agents: list[Candidate]
 ) -> None:
-    pairs = dict(match(items, agents, NOW, AGAIN))
+    pairs = dict(match(items, Floor(agents), NOW, AGAIN))
     by_id = {one.work_item_id: one for one in items}
     left = {one.agent_id: one for one in agents}
     for item_id, agent_id in pairs.items():
@@ -303,13 +319,16 @@ def test_work_is_handed_on_to_who_has_room_in_its_profile() -> None:
     rare = item(3, needs={"welsh": 5})._replace(profiles=("high",))
     both = agent("both", free=5, skills={"welsh": 7}, idle=9)._replace(rooms={"high": Room("High", 0, 1)})
     one = agent("one", free=5)._replace(rooms={"high": Room("High", 0, 1)})
-    assert dict(match([urgent[0], rare], [both, one], NOW, AGAIN)) == {
+    assert dict(match([urgent[0], rare], Floor([both, one]), NOW, AGAIN)) == {
         UUID(int=1): "one",
         UUID(int=3): "both",
     }
-    assert match([*urgent, rare], [both, one], NOW, AGAIN) == [(UUID(int=1), "both"), (UUID(int=2), "one")]
+    assert match([*urgent, rare], Floor([both, one]), NOW, AGAIN) == [
+        (UUID(int=1), "both"),
+        (UUID(int=2), "one"),
+    ]
     plain = item(4, waited=20)
-    assert match([plain, urgent[0], rare], [both], NOW, AGAIN) == [
+    assert match([plain, urgent[0], rare], Floor([both]), NOW, AGAIN) == [
         (UUID(int=4), "both"),
         (UUID(int=1), "both"),
     ]
@@ -321,7 +340,7 @@ def test_an_agent_whom_urgent_work_can_not_reach_takes_what_makes_room_for_it() 
     urgent = item(2, needs={"welsh": 5})._replace(profiles=("high",))
     both = agent("both", skills={"welsh": 7}, idle=9)
     other = agent("other", skills={"welsh": 7})._replace(rooms={"high": Room("High", 1, 1)})
-    assert dict(match([given_first, urgent], [both, other], NOW, AGAIN)) == {
+    assert dict(match([given_first, urgent], Floor([both, other]), NOW, AGAIN)) == {
         UUID(int=1): "other",
         UUID(int=2): "both",
     }
@@ -331,11 +350,11 @@ def test_work_of_no_units_is_spread_by_itself_and_finds_nobody_whose_profile_is_
     mails = [item(n, waited=9 - n)._replace(units=0, profiles=("written",)) for n in (1, 2, 3)]
     full_up = agent("full", free=0, load=3)._replace(rooms={"written": Room("Written", 1, 2)}, light=1)
     over = agent("over", free=-1, load=4)._replace(rooms={"written": Room("Written", 0, 3)})
-    assert [who for _, who in match(mails, [full_up, over], NOW, AGAIN)] == ["over", "full", "over"]
+    assert [who for _, who in match(mails, Floor([full_up, over]), NOW, AGAIN)] == ["over", "full", "over"]
     assert why_not(mails[0], full_up._replace(rooms={"written": Room("Written", 2, 2)})) == (
         'has no room in "Written": 2 of 2'
     )
-    assert match(mails, [over._replace(offers=0)], NOW, AGAIN) == []
+    assert match(mails, Floor([over._replace(offers=0)]), NOW, AGAIN) == []
 
 
 @given(_WORK, _LIMITED, st.randoms())
@@ -345,4 +364,4 @@ def test_the_decision_is_the_same_in_whatever_order_a_replica_reads_work_and_age
     others, people = list(items), list(agents)
     chance.shuffle(others)
     chance.shuffle(people)
-    assert match(others, people, NOW, AGAIN) == match(items, agents, NOW, AGAIN)
+    assert match(others, Floor(people), NOW, AGAIN) == match(items, Floor(agents), NOW, AGAIN)

@@ -282,26 +282,17 @@ class Floor:
 
 
 def match(
-    items: Sequence[Waiting], agents: Sequence[Candidate], now: datetime, again_after: timedelta
-) -> list[tuple[UUID, str]]:
-    """`match_on`, for agents to whom nothing was given yet."""
-    return match_on(Floor(agents), items, now, again_after)
-
-
-def match_on(
-    floor: Floor, items: Sequence[Waiting], now: datetime, again_after: timedelta
+    items: Sequence[Waiting], floor: Floor, now: datetime, again_after: timedelta
 ) -> list[tuple[UUID, str]]:
     """Pairs of work item and agent, the most urgent item first, each with the best; nobody gets more than they have free."""
     pairs: dict[UUID, str] = {}
-    left: list[Waiting] = []
     for item in sorted(items, key=urgency):
         agent = floor.best(item, now, again_after)
         if agent is not None:
             floor.give(item, agent)
             pairs[item.work_item_id] = agent.agent_id
         else:
-            left.append(item)
-    for item in left:
-        for moved, agent in floor.hand_on(item, now):
-            pairs[moved.work_item_id] = agent.agent_id
+            # At once, not when all others have theirs: who is less urgent may take the only place that this frees.
+            for moved, agent in floor.hand_on(item, now):
+                pairs[moved.work_item_id] = agent.agent_id
     return list(pairs.items())
