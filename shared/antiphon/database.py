@@ -237,7 +237,7 @@ def recordset(columns: Sequence[Column[Any]], parameter: str = "rows") -> str:
 @cache
 def _recordset(columns: tuple[Column[Any], ...], parameter: str) -> str:
     typed = ", ".join(f"{_quoted(column.name)} {column.type.compile(dialect=_DIALECT)}" for column in columns)
-    return f"(select * from jsonb_to_recordset(cast(:{parameter} as jsonb)) as given({typed}))"
+    return f"(select * from json_to_recordset(cast(:{parameter} as json)) as given({typed}))"
 
 
 class Writes:

@@ -25,7 +25,7 @@ from antiphon.contracts.cases import (
 from antiphon.contracts.interactions import Automation
 from antiphon.contracts.replies import ReplySent
 from antiphon.contracts.work import Decision, WorkHeld, WorkQueued, WorkState
-from routing import known, openness, store
+from routing import assignment, known, openness, store
 from routing.clocks import Heard, answer, follow
 from routing.configurations import Configurations, InForce
 from routing.desk import HOLD_TIMER, SYSTEM, Desk, Work, as_dict, facts
@@ -240,9 +240,10 @@ def _newest(event: CaseEvent, seen: dict[str, Any], last: Work | None) -> Intera
 
 
 async def hear(
-    tx: AsyncConnection, batch: Sequence[Received], configurations: Configurations, now: datetime
-) -> None:
-    """Takes a batch of news about cases and answers."""
+    tx: AsyncConnection, batch: Sequence[Received], configurations: Configurations, now: datetime, *,
+    offering: bool = False,
+) -> None:  # fmt: skip
+    """Takes a batch of news about cases and answers; `offering`, new work is offered where nothing waits before it."""
     case_ids = sorted(
         {r.event.case.case_id for r in batch if isinstance(r.event, CaseEvent)}
         | {r.event.case_id for r in batch if isinstance(r.event, ReplySent)}
@@ -276,4 +277,7 @@ async def hear(
         # What was written before all that is known of the case answers nothing that is yet to be heard.
         row["answers"] = [one for one in row["answers"] if (one[0] or 1) > row["revision"]]
     heard.desk.seen = [{name: row[name] for name in _SEEN} for row in seen.values()]
+    if offering and heard.desk.new_work:
+        given_out = openness.given_out(heard.standings)
+        await assignment.offer_new(tx, heard.desk, force.configuration, given_out)
     await heard.desk.write(tx)

@@ -2,6 +2,8 @@
 
 One pass runs at a time whatever the number of replicas (an advisory lock), each in a constant number of statements; a look
 at what waits takes more of them only where work that few can take was declined by them.
+
+New work does not wait for a pass where nothing waits before it: it is offered in the transaction that hears of it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,14 +12,17 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon import logs
+from antiphon.contracts.work import WorkState
 from antiphon.database import AnyRow
 from routing import backlog, easing, handling, openness, staff, store
 from routing.configurations import Configurations
-from routing.desk import Desk, Work, as_dict
+from routing.desk import Desk, Work, as_dict, place
 from routing.domain.configuration import Configuration
 from routing.domain.fitting import Candidate, Waiting
 from routing.domain.matching import Floor, match
 
+LOG = logs.get(__name__)
 _ONE_PASS = 0x61736967  # "asig"
 MOST = 400
 """Items that a pass reads of all lines together, about: others wait for no longer than that many offers take."""
@@ -51,10 +56,11 @@ async def assign(
     stands = await store.begin_pass(tx, _ONE_PASS, list(force.configuration.queues))
     if not stands.mine or not stands.waiting:
         return 0  # another replica is at it, and was woken too; or all is offered
-    known = force.configuration.agents_by_id
     given_out = openness.given_out(openness.standings(force, now))
     wanted = given_out if stands.widened else given_out.intersection(stands.waiting)
-    members = [agent.id for agent in known.values() if not wanted.isdisjoint(agent.queues)]
+    members = [
+        agent.id for agent in force.configuration.agents_by_id.values() if not wanted.isdisjoint(agent.queues)
+    ]
     days = force.configuration.days(now)
     there = await staff.available(tx, members, force.configuration.routable, days)
     everyone = [candidate(force.configuration, row, now, given_out) for row in there]
@@ -68,18 +74,71 @@ async def assign(
     found = await _look(tx, offered, floor, again_after, now)
     if not found.items:
         return 0
-    pairs, works = await _certain(
-        tx, match(found.items, floor, now, again_after), found.items, force.configuration, now
-    )
+    pairs = match(found.items, floor, now, again_after)
+    if not pairs:
+        return 0
+    # An agent may have left or taken work, work be taken or changed.
+    locked = await backlog.lock(tx, pairs)
+    same = [
+        item for item in found.items if item.work_item_id in locked and _same(locked[item.work_item_id], item)
+    ]
+    mine = sorted({agent_id for item, agent_id in pairs if item in locked})
+    still = await staff.available(tx, mine, force.configuration.routable, days)
+    certain = _certain(pairs, still, same, force.configuration, now)
     desk = Desk(now)
-    for work_item_id, agent_id in pairs.items():
-        agent, work = known[agent_id], works[work_item_id]
-        queue = force.configuration.queues[work["queue"]]
-        handling.give(desk, work, agent, queue, at_once=agent.auto_accept or queue.auto_accept)
+    for work_item_id, agent_id in certain:
+        _give(desk, as_dict(locked[work_item_id]), agent_id, force.configuration)
     await desk.write(tx)
-    if pairs and found.until is not None:
+    if len(certain) < len(pairs) or (certain and found.until is not None):
         await store.wake(tx)  # there may be more for who is still free
-    return len(pairs)
+    return len(certain)
+
+
+async def offer_new(
+    tx: AsyncConnection, desk: Desk, configuration: Configuration, given_out: Collection[str]
+) -> None:
+    """Offers the new work of a desk, before it is written, where nothing waits for those who could take it.
+
+    It is what a pass would do next, and spares it. What finds nobody waits, and the pass is woken for it. A desk that changes
+    other work too leaves all to the pass: who has room is read from what is written.
+    """
+    fresh = [
+        work
+        for work in desk.new_work.values()
+        if work["state"] == WorkState.QUEUED and work["queue"] in given_out
+    ]
+    members = {agent.id: agent for work in fresh for agent in configuration.members.get(work["queue"], ())}
+    if not members or desk.work or desk.ended_offers:
+        return
+    theirs = {queue for agent in members.values() for queue in agent.queues if queue in given_out}
+    days = configuration.days(desk.now)
+    there = await staff.available_for_new(tx, sorted(members), configuration.routable, days, theirs)
+    floor = Floor(candidate(configuration, row, desk.now, given_out) for row in there)
+    items = [_new(work) for work in fresh]
+    # Nobody has refused it yet.
+    pairs = match(items, floor, desk.now, timedelta(0))
+    if not pairs:
+        return
+    mine = await staff.lock_free(tx, {agent_id for _, agent_id in pairs})
+    still = await staff.available_for_new(tx, mine, configuration.routable, days, theirs)
+    made = _certain(pairs, still, items, configuration, desk.now)
+    desk.traceparent = None  # the desk's is that of the last event
+    for item, agent_id in made:
+        _give(desk, desk.new_work[item], agent_id, configuration)
+    if made:
+        LOG.info("offers made at once", offers=len(made))
+
+
+def _new(work: Work) -> Waiting:
+    return Waiting(
+        work["work_item_id"], work["queue"], work["skills"], place(work), work["queued_at"], {}, work["preferred"],
+        work["prefer_skills"], work["units"], work["hold_until"], tuple(work["also_queues"]), tuple(work["profiles"]),
+    )  # fmt: skip
+
+
+def _give(desk: Desk, work: Work, agent_id: str, configuration: Configuration) -> None:
+    agent, queue = configuration.agents_by_id[agent_id], configuration.queues[work["queue"]]
+    handling.give(desk, work, agent, queue, at_once=agent.auto_accept or queue.auto_accept)
 
 
 async def _look(
@@ -103,28 +162,21 @@ def room_for(floor: Floor, line: backlog.Line, needed: backlog.Needed) -> int:
     return floor.room(line.queues, needed.skills, needed.profiles, light=needed.light)
 
 
-async def _certain(
-    tx: AsyncConnection, pairs: Sequence[tuple[UUID, str]], items: Sequence[Waiting],
+def _certain(
+    pairs: Sequence[tuple[UUID, str]], there: Sequence[AnyRow], items: Sequence[Waiting],
     configuration: Configuration, now: datetime,
-) -> tuple[dict[UUID, str], dict[UUID, Work]]:  # fmt: skip
-    """The pairs that hold now that both are locked, and the work: an agent may have left or taken work, work be taken or changed."""
-    if not pairs:
-        return {}, {}
-    locked = await backlog.lock(tx, pairs)
-    mine = sorted({agent_id for item, agent_id in pairs if item in locked})
-    there = await staff.available(tx, mine, configuration.routable, configuration.days(now))
-    by_id = {item.work_item_id: item for item in items}
+) -> list[tuple[UUID, str]]:  # fmt: skip
+    """The pairs of these items whose agents still have room, as they are `there` now that they are locked."""
     agents = {row.agent_id: candidate(configuration, row, now) for row in there}
     floor = Floor(agents.values())
-    certain: dict[UUID, str] = {}
+    by_id = {item.work_item_id: item for item in items}
+    certain: list[tuple[UUID, str]] = []
     for work_item_id, agent_id in pairs:
-        agent, row, item = agents.get(agent_id), locked.get(work_item_id), by_id[work_item_id]
-        if agent is not None and row is not None and _same(row, item) and floor.fits(item, agent):
-            certain[work_item_id] = agent_id
+        agent, item = agents.get(agent_id), by_id.get(work_item_id)
+        if agent is not None and item is not None and floor.fits(item, agent):
+            certain.append((work_item_id, agent_id))
             floor.give(item, agent)
-    if len(certain) < len(pairs):
-        await store.wake(tx)
-    return certain, {item: as_dict(locked[item]) for item in certain}
+    return certain
 
 
 def _same(row: AnyRow, item: Waiting) -> bool:

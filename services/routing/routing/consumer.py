@@ -21,9 +21,13 @@ HANDLES = (CaseOpened, CaseInteractionAdded, CaseInteractionEdited, CaseStatusCh
 
 
 def handler(configurations: Configurations) -> Handle:
-    """Handles one batch in one transaction."""
+    """Handles one batch in one transaction.
+
+    Events of a batch that was taken apart share one, which would keep an agent from everybody until the last of them: what they
+    bring is left to the assignment, and so is what an error in offering it put there.
+    """
 
     async def handle(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
-        await actions.hear(tx, batch, configurations, now)
+        await actions.hear(tx, batch, configurations, now, offering=not tx.in_nested_transaction())
 
     return handle

@@ -75,12 +75,16 @@ def as_dict(row: AnyRow) -> dict[str, Any]:
     return dict(mapping(row))
 
 
-def _row(work: Work) -> dict[str, Any]:
-    """The row of a work item: in its place among what waits, which what it needs, its due time and priority make."""
-    place = order_at(
+def place(work: Mapping[str, Any]) -> datetime:
+    """The place of a work item among what waits, which its due time and priority make."""
+    return order_at(
         work["queued_at"], work["due_at"], work["priority"], work["longest_wait"], work["head_start"]
     )
-    return {name: value for name, value in work.items() if name != "need"} | {"order_at": place}
+
+
+def _row(work: Work) -> dict[str, Any]:
+    """The row of a work item, in its place; what it needs is read from that by the database."""
+    return {name: value for name, value in work.items() if name != "need"} | {"order_at": place(work)}
 
 
 @dataclass

@@ -67,6 +67,17 @@ _THESE = text(_OF_THESE).bindparams(_IDS)
 AVAILABLE = text(f"{_OF_THESE} and a.presence = any(:routable)").bindparams(
     _IDS, bindparam("routable", type_=ARRAY(TEXT))
 )
+# Where nothing waits for anybody of them: neither in the queues that they work for, nor widened to others.
+_IDLE = text(
+    f"""
+    {_OF_THESE} and a.presence = any(:routable)
+    and not exists (select 1 from work_item where state = 'queued' and queue = any(:queues))
+    and not exists (select 1 from work_item where state = 'queued' and also_queues <> '{{}}')
+    """
+).bindparams(_IDS, bindparam("routable", type_=ARRAY(TEXT)), bindparam("queues", type_=ARRAY(TEXT)))
+_LOCK_FREE = text(
+    "select agent_id from agent where agent_id = any(:ids) order by agent_id for no key update skip locked"
+).bindparams(_IDS)
 _LOADS = text(
     "select agent_id, sum(units) as load from work_item "
     "where agent_id = any(:ids) and state in ('offered', 'accepted') group by agent_id"
@@ -140,6 +151,20 @@ async def available(
 ) -> Sequence[AnyRow]:
     """Which of these agents may be offered work: since when they are idle, what they hold, wrapping up until."""
     return await fetch(tx, AVAILABLE, {"ids": list(ids), "routable": list(routable), "days": _since(days)})
+
+
+async def available_for_new(
+    tx: AsyncConnection, ids: Sequence[str], routable: Collection[str], days: Mapping[str, datetime],
+    queues: Collection[str],
+) -> Sequence[AnyRow]:  # fmt: skip
+    """`available`; nobody when work waits in one of these queues, or is widened to the members of others."""
+    given = {"ids": list(ids), "routable": list(routable), "days": _since(days), "queues": list(queues)}
+    return await fetch(tx, _IDLE, given)
+
+
+async def lock_free(tx: AsyncConnection, ids: Collection[str]) -> list[str]:
+    """`lock`, without waiting: those of them whom no other transaction holds."""
+    return [row.agent_id for row in await fetch(tx, _LOCK_FREE, {"ids": sorted(ids)})]
 
 
 def _since(days: Mapping[str, datetime] | None) -> str:

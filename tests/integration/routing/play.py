@@ -120,9 +120,14 @@ class Play:
             await floor.fire()
         raise AssertionError("timers are due again and again")
 
-    async def hear(self, case: Told, event: Event, *, awaits: bool) -> None:
-        """News of a case."""
-        await self.floor.hear(event)
+    async def hear(self, case: Told, event: Event, *, awaits: bool, at_once: bool) -> None:
+        """News of a case; `at_once`, its work is offered by who hears of it, and the rest by the pass that follows."""
+        before = await look(self.floor) if at_once else None
+        await self.floor.hear(event, at_once=at_once)
+        if before is not None:
+            while await self.floor.assign():
+                pass
+            assert_fairly_given(before, await look(self.floor))
         self.heard.append(event)
         self.cases[case.case.case_id] = case
         (self.awaits.add if awaits else self.awaits.discard)(case.case.case_id)
@@ -159,7 +164,9 @@ class Play:
         if verb == "come" and len(known) < 14:
             case = Told(len(known) + 1, floor.now, DEPARTMENTS[n % len(DEPARTMENTS)])  # pyright: ignore[reportArgumentType]
             said = case.opened.interaction.model_copy(update={"channel": "phone" if m % 3 == 0 else "email"})
-            return await self.hear(case, case.opened.model_copy(update={"interaction": said}), awaits=True)
+            return await self.hear(
+                case, case.opened.model_copy(update={"interaction": said}), awaits=True, at_once=m % 4 < 2
+            )
         if not known or verb == "come":
             return None
         case = known[n % len(known)]
@@ -172,7 +179,7 @@ class Play:
             "speak": lambda: case.spoke(floor.now), "settle": case.wrote, "resolve": lambda: case.set("resolved"),
             "fail": lambda: case.failed(floor.now),
         }  # fmt: skip
-        return await self.hear(case, told[verb](), awaits=verb in {"speak", "fail"})
+        return await self.hear(case, told[verb](), awaits=verb in {"speak", "fail"}, at_once=m % 4 < 2)
 
     async def _next(self, before: Moment, who: str) -> None:
         if (

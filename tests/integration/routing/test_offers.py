@@ -41,9 +41,11 @@ class Desk:
             await self.configurations.load(tx, EXAMPLE.read_text(), "council.yaml", "test", self.now)
         await self.fire()  # the review that follows
 
-    async def hear(self, *events: Event) -> None:
+    async def hear(self, *events: Event, at_once: bool = False) -> None:
+        """`at_once`, new work is offered where nothing waits before it, as the service does; else a pass is to come."""
         async with self.engine.begin() as tx:
-            await actions.hear(tx, received(self.now, *events), self.configurations, self.now)
+            batch = received(self.now, *events)
+            await actions.hear(tx, batch, self.configurations, self.now, offering=at_once)
 
     async def present(self, agent: str, presence: Presence = Presence.AVAILABLE) -> None:
         async with self.engine.begin() as tx:

@@ -1,14 +1,16 @@
 """Whatever people do, one after the other or at once: no item is lost or with two, and each goes to who can take it, in order."""
 
 import asyncio
+import itertools
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from antiphon.contracts.agents import Presence
+from antiphon.contracts.cases import CaseOpened
 from routing import reconciliation
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import ACCEPTED, OFFERED, QUEUED, Floor, agent, queue, section
@@ -99,8 +101,8 @@ async def _assert_told(floor: Floor) -> None:
     assert {tuple(row) for row in last} == {tuple(row) for row in works}
 
 
-async def _one(floor: Floor, dice: random.Random) -> None:
-    """One of the verbs, by one of the people, on some of the work."""
+async def _one(floor: Floor, dice: random.Random, coming: Iterator[CaseOpened]) -> None:
+    """One of the verbs, by one of the people, on some of the work; or somebody writes."""
     who = dice.choice(PEOPLE[:2])
     held = [row for row in (await floor.works()).values() if row.state in {OFFERED, ACCEPTED}]
     waiting = [row for row in (await floor.works()).values() if row.state == QUEUED]
@@ -113,6 +115,7 @@ async def _one(floor: Floor, dice: random.Random) -> None:
         lambda: heartbeat(floor, who),
         lambda: floor.make_due("presence-lost"),
         lambda: floor.make_due("offer-expiry"),
+        *[lambda: floor.hear(*itertools.islice(coming, 1), at_once=True)] * 2,
     ]
     if waiting:
         item = dice.choice(waiting)
@@ -131,8 +134,10 @@ async def _one(floor: Floor, dice: random.Random) -> None:
     await dice.choice(verbs)()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-async def test_whatever_people_do_at_once_work_is_whole(new_database: NewDatabase, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "waiting"), [(1, ITEMS), (2, 0)])
+async def test_whatever_people_do_at_once_work_is_whole(
+    new_database: NewDatabase, seed: int, waiting: int
+) -> None:
     floor = Floor(await new_database("routing"))
     await floor.organise(
         queue("planning", may_pick=True),
@@ -140,12 +145,13 @@ async def test_whatever_people_do_at_once_work_is_whole(new_database: NewDatabas
         section("channel_units", {"email": 1}),
     )
     cases = [opened(n, floor.now, waited=n) for n in range(1, ITEMS + 1)]
-    await floor.hear(*cases)
+    coming = iter(cases[waiting:])
+    await floor.hear(*cases[:waiting])
     dice = random.Random(seed)  # noqa: S311 - not for secrets
     for _ in range(25):
-        await asyncio.gather(*(_one(floor, dice) for _ in range(8)))
+        await asyncio.gather(*(_one(floor, dice, coming) for _ in range(8)))
         moment = await look(floor)
-        assert len(moment.works) == ITEMS
+        assert len(moment.works) >= waiting
         await assert_whole(
             floor, moment, [w.case_id for w in moment.works.values() if w.completed_at is None]
         )
