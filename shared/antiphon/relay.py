@@ -11,8 +11,11 @@ import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
+from typing import TypeAlias
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import DefaultPartitioner
 from pydantic_core import from_json
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
@@ -47,6 +50,11 @@ _DEAD = text(
     "where published_at is null order by id limit 100"
 )
 _DEAD_PUBLISHED = text("update dead_letter set published_at = now() where id = any(:ids)")
+
+
+_PARTITIONER = DefaultPartitioner()
+_Sent: TypeAlias = tuple[str, bytes | None, bytes | None, list[tuple[str, bytes]]]
+"""A record on its way: topic, key, value, headers."""
 
 
 class Relay:
@@ -147,22 +155,51 @@ class Relay:
     @staticmethod
     async def _send_all(
         producer: AIOKafkaProducer,
-        records: Sequence[tuple[str, bytes | None, bytes | None, list[tuple[str, bytes]]]],
+        records: Sequence[_Sent],
         *,
         oldest: str,
     ) -> None:
-        waiting = [
-            await producer.send(topic, value=value, key=key, headers=headers)
-            for topic, key, value, headers in records
-        ]
+        by_partition: dict[tuple[str, int], list[_Sent]] = {}
+        for record in records:
+            partitions = await producer.partitions_for(record[0])
+            by_partition.setdefault((record[0], _partition(record[1] or b"", len(partitions))), []).append(
+                record
+            )
         # All or nothing is deleted: what was acknowledged beside a failure is sent again, and absorbed by its readers.
-        results = await asyncio.gather(*waiting, return_exceptions=True)
+        results = await asyncio.gather(
+            *(_send(producer, *place, found) for place, found in by_partition.items()), return_exceptions=True
+        )
         failed = [result for result in results if isinstance(result, BaseException)]
         if failed:
             LOG.warning(
-                "publish failed", failed=len(failed), of=len(records), oldest=oldest, reason=repr(failed[0])
+                "publish failed",
+                partitions=len(failed),
+                of=len(by_partition),
+                oldest=oldest,
+                reason=repr(failed[0]),
             )
             raise failed[0]
+
+
+@lru_cache(maxsize=10_000)
+def _partition(key: bytes, partitions: int) -> int:
+    """Where a key's records go: as with every Kafka client, so that others who write to our topics agree with us."""
+    places = range(partitions)
+    place: int = _PARTITIONER(key, places, places)
+    return place
+
+
+async def _send(producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[_Sent]) -> None:
+    """Sends records of one partition in their order, as few requests as they fill: record by record costs twice the CPU."""
+    acknowledged: list[asyncio.Future[object]] = []
+    batch = producer.create_batch()
+    for _, key, value, headers in records:
+        if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+            acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
+            batch = producer.create_batch()
+            batch.append(timestamp=None, key=key, value=value, headers=headers)
+    acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
+    await asyncio.gather(*acknowledged)
 
 
 def _age(since: datetime, now: datetime) -> float:
