@@ -43,6 +43,7 @@ def encode(
     event: Event, *, source: str, time: datetime, traceparent: str | None = None, event_id: UUID | None = None
 ) -> Outgoing:
     """`event` as a record. `source` is the service's name; without `event_id` a random one is made."""
+    key = event.key
     headers = {
         "ce_specversion": "1.0",
         "ce_id": str(event_id or uuid4()),
@@ -50,12 +51,12 @@ def encode(
         "ce_type": event.type,
         "ce_subject": event.subject,
         "ce_time": time.isoformat().replace("+00:00", "Z"),
-        "ce_partitionkey": event.key,
+        "ce_partitionkey": key,
         "content-type": "application/json",
     }
     if traceparent:
         headers["ce_traceparent"] = traceparent
-    return Outgoing(event.topic, event.key, event.model_dump_json().encode(), headers)
+    return Outgoing(event.topic, key, event.model_dump_json().encode(), headers)
 
 
 def decode(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> tuple[Envelope, Event]:
