@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon import logs
 from antiphon.clock import Clock
-from antiphon.failures import is_passing
+from antiphon.failures import is_ours, is_passing
 from antiphon.listen import Listener
 from routing import assignment, clocks, reconciliation, store, surges, tallies, timers, trials
 from routing.configurations import Configurations
@@ -17,6 +17,19 @@ SETTLE_EVERY_S = 5.0
 FORGET_EVERY = timedelta(hours=1)
 RECONCILE_EVERY_S, ROUND_DONE_S = 1.0, 30.0
 LOOK_ANYWAY_S = 1.0  # a notification can be missed; and a refusal's pause ends without one
+
+
+def _go_on(what: str, error: Exception) -> None:
+    """For what no customer waits for: an error in it is told, and tried again, and does not end the service.
+
+    Raises what would fail in all the rest too.
+    """
+    if is_ours(error):
+        raise error
+    if is_passing(error):
+        LOG.warning(what, reason=repr(error))
+    else:
+        LOG.error(what, exc_info=error)
 
 
 async def assign_forever(
@@ -78,10 +91,8 @@ async def reconcile_forever(engine: AsyncEngine, configurations: Configurations,
         try:
             async with engine.begin() as tx:
                 _, ended = await reconciliation.round_of(tx, configurations, clock())
-        except Exception as error:
-            if not is_passing(error):
-                raise
-            LOG.warning("the reconciliation waits", reason=repr(error))
+        except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
+            _go_on("the reconciliation waits", error)
         await asyncio.sleep(ROUND_DONE_S if ended else RECONCILE_EVERY_S)
 
 
@@ -93,10 +104,8 @@ async def watch_forever(engine: AsyncEngine, clock: Clock) -> None:
         try:
             async with engine.begin() as tx:
                 await surges.look(tx, clock())
-        except Exception as error:
-            if not is_passing(error):
-                raise
-            LOG.warning("the look for surges waits", reason=repr(error))
+        except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
+            _go_on("the look for surges waits", error)
 
 
 async def try_forever(engine: AsyncEngine, clock: Clock, kept_for: timedelta) -> None:
@@ -110,8 +119,6 @@ async def try_forever(engine: AsyncEngine, clock: Clock, kept_for: timedelta) ->
                 forget_at = clock() + FORGET_EVERY
             if not await trials.run_next(engine, clock):
                 await asyncio.sleep(LOOK_ANYWAY_S)
-        except Exception as error:
-            if not is_passing(error):
-                raise
-            LOG.warning("trials wait", reason=repr(error))
+        except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
+            _go_on("trials wait", error)
             await asyncio.sleep(1)
