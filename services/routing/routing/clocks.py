@@ -210,7 +210,7 @@ async def catch_up(
 _CHANGED = text("select policy, after from policy_change order by policy limit 1 for update skip locked")
 _OF_POLICY = text(
     "select clock_id, case_id from clock where policy = :policy and clock_id > :after "
-    "and met_at is null and cancelled_at is null order by clock_id limit :limit"
+    "and met_at is null and cancelled_at is null and policy <> '' order by clock_id limit :limit"
 )
 _DONE = text("update policy_change set after = :after where policy = :policy")
 _ALL_DONE = text("delete from policy_change where policy = :policy")

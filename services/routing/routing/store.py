@@ -118,7 +118,6 @@ OFFER = Table(
     Column("ended_at", DateTime(timezone=True)),
     Column("reason", Text),
     Index("offer_pending_key", "work_item_id", unique=True, postgresql_where=text("result is null")),
-    Index("offer_agent_ix", "agent_id", postgresql_where=text("result is null")),
     Index("offer_work_item_id_ix", "work_item_id"),
 )
 

@@ -264,3 +264,16 @@ async def test_operations_are_shown_what_was_found_and_how_far_it_has_come(door:
     assert {UUID(one["case_id"]).int for one in shown["items"] + rest["items"]} == {1, 2, 3}
     assert (await door.ask("GET", "/reconciliation", role=Role.AGENT, name="elena")).status_code == 403
     assert (await door.ask("GET", "/reconciliation?cursor=x")).status_code == 400
+
+
+async def test_a_look_costs_the_same_while_the_planner_believes_that_nothing_is_open(floor: Floor) -> None:
+    await floor.analyse()
+    await floor.hear(*(opened(n, floor.now) for n in range(1, 301)))
+    async with floor.engine.connect() as connection:
+        asked = text(f"explain (analyze, buffers, format json) {reconciliation.WALK.text}").bindparams(
+            after=UUID(int=0), most=300
+        )
+        (row,) = await connection.execute(asked)
+    plan = row[0][0]["Plan"]
+    assert plan["Actual Rows"] == 300
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 300 * 60

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy import select
 
 from antiphon.access import Role
+from antiphon.contracts.work import WorkState
 from antiphon.pages import Newest, Page
 from antiphon.problems import not_found, problems
 from antiphon.web import Words
@@ -43,7 +44,8 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
             rows = await connection.execute(
                 select(o.c.offer_id, o.c.expires_at, w)
                 .join(w, w.c.work_item_id == o.c.work_item_id)
-                .where(o.c.agent_id == who.subject, o.c.result.is_(None), o.c.expires_at > at.clock())
+                .where(w.c.agent_id == who.subject, w.c.state == WorkState.OFFERED)
+                .where(o.c.result.is_(None), o.c.expires_at > at.clock())
                 .order_by(o.c.expires_at)
             )
             items = [
