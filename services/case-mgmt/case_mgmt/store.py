@@ -152,21 +152,33 @@ _HOLD = text(
     "select count(pg_advisory_xact_lock(hashtextextended('customer:' || c.id, 0))) "
     "from (select id from unnest(:ids) as u (id) order by id) c"
 ).bindparams(_IDS)
+# `in (select unnest())`, not `= any()`: a plan that was kept since the table was small reads all of it for as long as the statistics
+# are old, and then compares each row with each key.
 _LOOK = text(
     """
     select 'entry' as what, natural_key as name, cast(null as uuid) as case_id, cast(null as bigint) as number
-    from case_entry where natural_key = any(:keys)
-    union all select 'reference', reference, case_id, null from channel_reference where reference = any(:references)
+    from case_entry where natural_key in (select unnest(:keys))
+    union all select 'reference', reference, case_id, null from channel_reference
+    where reference in (select unnest(:references))
     union all select 'number', null, null, nextval('case_number') from generate_series(1, :n)
     """
 ).bindparams(_KEYS, bindparam("references", type_=ARRAY(TEXT)), bindparam("n", type_=Integer))
 _PLACES = text(
     "select interaction_id, case_id, interaction, reading, cast(earlier -> -1 ->> 'until' as timestamptz) as edited_at "
-    "from case_interaction where interaction_id = any(:ids)"
+    "from case_interaction where interaction_id in (select unnest(:ids))"
 ).bindparams(_IDS)
+# Looked at again once it is locked: who held it may have closed it.
 _LOAD = text(
-    f"select {', '.join(_READ)} from case_file where case_id = any(:ids) or number = any(:numbers) "
-    "or (customer_id = any(:customers) and status in ('new', 'open', 'pending')) order by case_id for update"
+    f"""
+    with wanted as materialized (
+        select case_id from case_file where case_id in (select unnest(:ids))
+        union select case_id from case_file where number in (select unnest(:numbers))
+        union select case_id from case_file
+        where customer_id in (select unnest(:customers)) and status in ('new', 'open', 'pending')
+    )
+    select {", ".join(_READ)} from case_file where case_id in (select case_id from wanted)
+    and (status in ('new', 'open', 'pending') or case_id = any(:ids) or number = any(:numbers)) order by case_id for update
+    """
 ).bindparams(
     _IDS,
     bindparam("numbers", type_=ARRAY(BIGINT)),
