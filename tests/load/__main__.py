@@ -45,7 +45,7 @@ class Sizes(NamedTuple):
 
 
 FULL = Sizes(
-    10_000, 50_000, 60, 5_000, 20_000, (("10k", 10_000), ("100k", 100_000), ("1m", 1_000_000)), 100_000
+    3_000, 50_000, 60, 5_000, 20_000, (("10k", 10_000), ("100k", 100_000), ("1m", 1_000_000)), 100_000
 )
 QUICK = Sizes(1_000, 5_000, 15, 1_000, 5_000, (("10k", 10_000), ("100k", 100_000)), 20_000)
 # Every part once, to see that it is right: its figures say little.
@@ -95,13 +95,14 @@ class Bench:
             desks = Desks(stack, flow, self.sizes.agents)
             through_doors = await self.warm_up(flow)
             history = History(stack, flow)
-            if "growth" in self.parts:
-                await self.grow(flow, history, self.sizes.histories[:1])
+            # First what agents need room for: nobody answers, and they hold what came before.
             if "latency" in self.parts:
                 await self.latency(flow, desks, "latency", 20)
                 await self.latency(flow, desks, "latency_half", through_doors / 2)
             if "desktops" in self.parts:
                 await self.desktops(flow, desks)
+            if "growth" in self.parts:
+                await self.grow(flow, history, self.sizes.histories[:1])
             if "doors" in self.parts:
                 await self.doors(flow)
             if "throughput" in self.parts:
