@@ -167,18 +167,9 @@ _PLACES = text(
     "select interaction_id, case_id, interaction, reading, cast(earlier -> -1 ->> 'until' as timestamptz) as edited_at "
     "from case_interaction where interaction_id in (select unnest(:ids))"
 ).bindparams(_IDS)
-# Looked at again once it is locked: who held it may have closed it.
 _LOAD = text(
-    f"""
-    with wanted as materialized (
-        select case_id from case_file where case_id in (select unnest(:ids))
-        union select case_id from case_file where number in (select unnest(:numbers))
-        union select case_id from case_file
-        where customer_id in (select unnest(:customers)) and status in ('new', 'open', 'pending')
-    )
-    select {", ".join(_READ)} from case_file where case_id in (select case_id from wanted)
-    and (status in ('new', 'open', 'pending') or case_id = any(:ids) or number = any(:numbers)) order by case_id for update
-    """
+    f"select {', '.join(_READ)} from case_file where case_id = any(:ids) or number = any(:numbers) "
+    "or (customer_id = any(:customers) and status in ('new', 'open', 'pending')) order by case_id for update"
 ).bindparams(
     _IDS,
     bindparam("numbers", type_=ARRAY(BIGINT)),
