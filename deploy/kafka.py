@@ -18,7 +18,7 @@ PARTITIONS = 6
 # For days, never for ever: the lasting record is in the databases, where erasure works.
 RETENTION_MS = 14 * 24 * 3600 * 1000
 # Of a broker that starts often and has two cores to share, the second compiler takes for minutes more than it gives: without it a
-# start takes half the CPU, and so does a record in the first ten minutes.
+# start takes half the CPU, and so does a record in the first minutes.
 _JAVA = (
     "java",
     "-Xms256m",

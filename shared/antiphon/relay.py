@@ -53,7 +53,7 @@ _DEAD_PUBLISHED = text("update dead_letter set published_at = now() where id = a
 
 
 _PARTITIONER = DefaultPartitioner()
-_Sent: TypeAlias = tuple[str, bytes | None, bytes | None, list[tuple[str, bytes]]]
+_Record: TypeAlias = tuple[str, bytes | None, bytes | None, list[tuple[str, bytes]]]
 """A record on its way: topic, key, value, headers."""
 
 
@@ -155,11 +155,11 @@ class Relay:
     @staticmethod
     async def _send_all(
         producer: AIOKafkaProducer,
-        records: Sequence[_Sent],
+        records: Sequence[_Record],
         *,
         oldest: str,
     ) -> None:
-        by_partition: dict[tuple[str, int], list[_Sent]] = {}
+        by_partition: dict[tuple[str, int], list[_Record]] = {}
         for record in records:
             partitions = await producer.partitions_for(record[0])
             by_partition.setdefault((record[0], _partition(record[1] or b"", len(partitions))), []).append(
@@ -189,7 +189,7 @@ def _partition(key: bytes, partitions: int) -> int:
     return place
 
 
-async def _send(producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[_Sent]) -> None:
+async def _send(producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[_Record]) -> None:
     """Sends records of one partition in their order, as few requests as they fill: record by record costs twice the CPU."""
     acknowledged: list[asyncio.Future[object]] = []
     batch = producer.create_batch()

@@ -17,7 +17,7 @@ from antiphon.contracts.work import WorkState
 from antiphon.database import AnyRow
 from routing import backlog, easing, handling, openness, staff, store
 from routing.configurations import Configurations
-from routing.desk import Desk, Work, as_dict, place
+from routing.desk import Desk, Work, as_dict, order_of
 from routing.domain.configuration import Configuration
 from routing.domain.fitting import Candidate, Waiting
 from routing.domain.matching import Floor, match
@@ -131,7 +131,7 @@ async def offer_new(
 
 def _new(work: Work) -> Waiting:
     return Waiting(
-        work["work_item_id"], work["queue"], work["skills"], place(work), work["queued_at"], {}, work["preferred"],
+        work["work_item_id"], work["queue"], work["skills"], order_of(work), work["queued_at"], {}, work["preferred"],
         work["prefer_skills"], work["units"], work["hold_until"], tuple(work["also_queues"]), tuple(work["profiles"]),
     )  # fmt: skip
 

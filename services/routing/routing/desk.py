@@ -75,16 +75,16 @@ def as_dict(row: AnyRow) -> dict[str, Any]:
     return dict(mapping(row))
 
 
-def place(work: Mapping[str, Any]) -> datetime:
-    """The place of a work item among what waits, which its due time and priority make."""
+def order_of(work: Mapping[str, Any]) -> datetime:
+    """The moment by which a work item is ordered among what waits: its due time and priority make it."""
     return order_at(
         work["queued_at"], work["due_at"], work["priority"], work["longest_wait"], work["head_start"]
     )
 
 
 def _row(work: Work) -> dict[str, Any]:
-    """The row of a work item, in its place; what it needs is read from that by the database."""
-    return {name: value for name, value in work.items() if name != "need"} | {"order_at": place(work)}
+    """The row of a work item, in its order; what it needs is read from that by the database."""
+    return {name: value for name, value in work.items() if name != "need"} | {"order_at": order_of(work)}
 
 
 @dataclass

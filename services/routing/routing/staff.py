@@ -70,7 +70,7 @@ AVAILABLE = text(f"{_OF_THESE} and a.presence = any(:routable)").bindparams(
 # Where nothing waits for anybody of them: neither in the queues that they work for, nor widened to others.
 _IDLE = text(
     f"""
-    {_OF_THESE} and a.presence = any(:routable)
+    {AVAILABLE.text}
     and not exists (select 1 from work_item where state = 'queued' and queue = any(:queues))
     and not exists (select 1 from work_item where state = 'queued' and also_queues <> '{{}}')
     """

@@ -166,7 +166,7 @@ CASE_SEEN = Table(
 )
 RECONCILIATION, FINDING = reconciliation_tables(METADATA)
 
-# `in (select unnest())`, not `= any()`: a plan that was kept since the table was small reads all of it for as long as the statistics
+# What a batch asks by its keys says `in (select unnest())`, not `= any()`: a plan that was kept since the table was small reads all of it for as long as the statistics
 # are old, and then compares each row with each key.
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
 _VERSION = text("select max(version) as version from configuration where share is null")
