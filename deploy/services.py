@@ -69,7 +69,7 @@ def process(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> Proce
     """The service as a process, not started."""
     return Process(
         service,
-        [sys.executable, "-m", service.replace("-", "_")],
+        [sys.executable, "-m", "antiphon.launch", service.replace("-", "_")],
         site.logs / f"{service}.log",
         environment(site, service, postgres, kafka),
         folder=PROJECT,

@@ -89,18 +89,18 @@ async def run(service: Service) -> None:
     parts: dict[str, Task] = {
         "http": server.serve,
         "relay": Relay(service.name, service.engine, service.settings.kafka, service.clock).run,
-        "trim": lambda: changes.trim(service.engine, service.settings.change_log_kept_for),
-        **service.tasks,
     }
     for number, consumer in enumerate(service.consumers, 1):
         parts[f"consumer {number}"] = consumer.run
         service.app.state.checks[f"consumer {number}"] = _consumer_check(consumer, service.clock)
+    parts |= service.tasks
+    parts["trim"] = lambda: changes.trim(service.engine, service.settings.change_log_kept_for)
     running = {asyncio.create_task(_part(part), name=name): name for name, part in parts.items()}
     stopped = asyncio.create_task(_until(stop), name="stop")
     # What is there now stays; a batch makes many values and no rings, so looking for rings is rarely worth it.
-    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+    gc.enable()
     LOG.info("started", port=service.settings.http_port)
     done, _ = await asyncio.wait([*running, stopped], return_when=asyncio.FIRST_COMPLETED)
     failed = [task for task in done if task is not stopped]

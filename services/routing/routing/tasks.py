@@ -85,15 +85,17 @@ async def settle_forever(engine: AsyncEngine) -> None:
 
 
 async def reconcile_forever(engine: AsyncEngine, configurations: Configurations, clock: Clock) -> None:
-    """Goes round all cases and open work, a part at a time, until cancelled."""
+    """Goes round all cases and open work, a part at a time, until cancelled; not while a start has other things to do."""
+    pause = RECONCILE_EVERY_S
     while True:
+        await asyncio.sleep(pause)
         ended = True
         try:
             async with engine.begin() as tx:
                 _, ended = await reconciliation.round_of(tx, configurations, clock())
         except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
             _go_on("the reconciliation waits", error)
-        await asyncio.sleep(ROUND_DONE_S if ended else RECONCILE_EVERY_S)
+        pause = ROUND_DONE_S if ended else RECONCILE_EVERY_S
 
 
 async def watch_forever(engine: AsyncEngine, clock: Clock) -> None:
