@@ -1,5 +1,6 @@
 """Each decision is made on how queues and calendars stand, which is read once for a batch and kept with the decision."""
 
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -85,6 +86,7 @@ async def test_work_that_is_decided_anew_in_a_batch_that_ends_the_old_sees_how_t
     again = event.model_copy(
         update={"case": event.case.model_copy(update={"revision": event.case.revision + 2})}
     )
+    floor.now += timedelta(seconds=1)
     await floor.hear(settled(event), again)
     rows = await floor.rows("select context from decision order by at")
     assert rows[1].context['queues["rates"].waiting'] == 1
