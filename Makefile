@@ -53,8 +53,8 @@ bench: set-up ## Measure throughput, latency, growth, doors and memory on this m
 bench-routing: set-up ## Measure the router's decisions alone; QUICK=1 a fifth of it, ONLY=name,name
 	@$(PYTHON) -m tests.load.routing $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
-faults: set-up ## Break everything under load and show what survives; QUICK=1 under three minutes, ONLY=name,name SEED=n
-	@$(PYTHON) -m tests.faults $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
+faults: set-up ## Break everything under load and show what survives; QUICK=1 under three minutes, ONLY=name,name SEED=n RATE=n
+	@$(PYTHON) -m tests.faults $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) $(if $(RATE),--rate $(RATE))
 
 fuzz: set-up ## Send hostile input everywhere, for ten minutes at most; QUICK=1 for 90 seconds, MINUTES=n, SEED=n repeats
 	@$(PYTHON) -m tests.fuzz $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))

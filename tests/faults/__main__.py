@@ -37,11 +37,12 @@ RESULTS = PROJECT / ".antiphon" / "faults.jsonl"
 
 @dataclass
 class Run:
-    """One run of the stand. `only` names the faults that are made, all when empty."""
+    """One run of the stand. `only` names the faults that are made, all when empty; `at_most` is said in a second, if given."""
 
     seed: int
     quick: bool
     only: Sequence[str]
+    at_most: float | None = None
     found: list[Found] = field(default_factory=list[Found])
     began: float = field(default_factory=time.monotonic)
 
@@ -114,7 +115,7 @@ class Run:
             records = await flow.records(marks, ["interactions"])
             first = min(record.timestamp for record in records) / 1000
             throughput = SPOKEN / ((await flow.heard_last()).timestamp() - first)
-        stand.per_second = min(throughput / 4, saying / 2, taken / 2)
+        stand.per_second = min(throughput / 4, saying / 2, taken / 2, self.at_most or throughput)
         self.tell(
             f"throughput {throughput:,.0f}/s, doors take {taken:.0f}/s, one core says {saying:.0f}/s: "
             f"[bold]{stand.per_second:.0f}/s[/bold] are said during each fault"
@@ -127,6 +128,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a few short faults, in under three minutes")
     parser.add_argument("--only", default="", help="names of faults, separated by commas")
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--rate", type=float, default=None, help="messages a second, at most")
     given = parser.parse_args()
     only = [name for name in given.only.split(",") if name]
     known = names()
@@ -135,7 +137,7 @@ def main() -> int:
             f"there are no faults {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"
         )
     seed = given.seed if given.seed is not None else secrets.randbelow(10**6)
-    run = Run(seed, given.quick, only)
+    run = Run(seed, given.quick, only, given.rate)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that brokers go away is what happens here
     try:
         asyncio.run(run.all())
