@@ -27,7 +27,7 @@ from antiphon.clock import Clock
 from antiphon.contracts.base import Event
 from antiphon.contracts.envelope import Envelope, NotUnderstoodError, model_of, read_data, read_envelope
 from antiphon.dead_letters import Record
-from antiphon.failures import is_ours, is_passing
+from antiphon.failures import is_ours, is_passing, one_by_one
 
 LOG = logs.get(__name__)
 MAX_BATCH = 500
@@ -327,16 +327,8 @@ class Consumer(ConsumerRebalanceListener):
     async def _one_by_one(
         self, tx: AsyncConnection, events: Sequence[tuple[Record, Received]], now: datetime
     ) -> list[tuple[Record, str]]:
-        dead: list[tuple[Record, str]] = []
-        for record, received in events:
-            try:
-                async with tx.begin_nested():
-                    await self._effect(tx, [(record, received)], now)
-            except Exception as error:
-                if is_passing(error) or is_ours(error):
-                    raise
-                dead.append((record, _reason(error)))
-        return dead
+        failed = await one_by_one(tx, events, lambda event: self._effect(tx, [event], now))
+        return [(record, _reason(error)) for (record, _), error in failed]
 
     def _count_dead(self, dead: Sequence[tuple[Record, str]], now: datetime) -> None:
         for record, reason in dead:

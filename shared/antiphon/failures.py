@@ -1,9 +1,15 @@
 """Which failures pass by themselves, and which are no event's fault: a batch waits for the one, the process stops on the other."""
 
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
 import asyncpg
 from aiokafka.errors import KafkaError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_Part = TypeVar("_Part")
 
 # SQLSTATE classes: connection, transaction rollback (serialisation, deadlock), resources, operator intervention,
 # system error. Source: PostgreSQL documentation, appendix A.
@@ -31,6 +37,25 @@ def is_passing(error: BaseException) -> bool:
 def is_ours(error: BaseException) -> bool:
     """Whether the program and its database do not fit each other: every event would fail, so none is to blame."""
     return _class_of(error) == _OURS
+
+
+async def one_by_one(
+    tx: AsyncConnection, parts: Iterable[_Part], do: Callable[[_Part], Awaitable[None]]
+) -> list[tuple[_Part, Exception]]:
+    """Does each part on its own, where all at once failed: those that fail are undone, and come back with their errors.
+
+    Raises what is passing, or ours.
+    """
+    failed: list[tuple[_Part, Exception]] = []
+    for part in parts:
+        try:
+            async with tx.begin_nested():
+                await do(part)
+        except Exception as error:
+            if is_passing(error) or is_ours(error):
+                raise
+            failed.append((part, error))
+    return failed
 
 
 def _class_of(error: BaseException) -> str:

@@ -32,3 +32,5 @@ OUTBOX_AGE = Gauge("antiphon_outbox_oldest_seconds", "Age of the oldest unpublis
 EVENTS_PUBLISHED = Counter("antiphon_events_published_total", "Events acknowledged by Kafka", ["topic"])
 # Requests by route, method and status.
 REQUESTS = Counter("antiphon_http_requests_total", "HTTP requests", ["route", "method", "status"])
+# Times that something a service does by itself failed for a reason that does not pass; it is tried again, and goes on.
+TASK_FAILURES = Counter("antiphon_task_failures_total", "Failures of what a service does by itself", ["task"])

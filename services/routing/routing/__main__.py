@@ -60,6 +60,7 @@ async def main() -> None:
                 "assignment": partial(
                     tasks.assign_forever, engine, configurations, settings.offer_again_after, clock.utc_now
                 ),
+                "recomputing": partial(tasks.recompute_forever, engine, configurations, clock.utc_now),
                 "reconciliation": partial(tasks.reconcile_forever, engine, configurations, clock.utc_now),
                 "surges": partial(tasks.watch_forever, engine, clock.utc_now),
                 "tallies": partial(tasks.settle_forever, engine),

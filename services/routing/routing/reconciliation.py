@@ -14,10 +14,11 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import logs
+from antiphon import logs, metrics
 from antiphon.changes import Change
 from antiphon.contracts.work import WorkReconciled, WorkState
 from antiphon.database import AnyRow, fetch
+from antiphon.failures import one_by_one
 from routing import escalation, store
 from routing.configurations import Configurations, InForce
 from routing.desk import OFFER_TIMER, SLA_TIMER, SYSTEM, Desk, Work, as_dict, facts
@@ -63,9 +64,17 @@ _AGAIN = text(f"with c as (select unnest(:ids) as case_id) {_SHOWN} order by c.c
 
 
 async def round_of(
-    tx: AsyncConnection, configurations: Configurations, now: datetime, most: int = MOST
+    tx: AsyncConnection,
+    configurations: Configurations,
+    now: datetime,
+    most: int = MOST,
+    *,
+    apart: bool = False,
 ) -> tuple[int, bool]:
-    """One part of the way round: how many cases it looked at, and whether the way is at its end."""
+    """One part of the way round: how many cases it looked at, and whether the way is at its end.
+
+    `apart`: each case on its own, because all together failed. One that fails is told, and left until the next round.
+    """
     (row,) = await fetch(tx, _LOCK, {})
     if not row.mine:
         return 0, True  # another replica is at it
@@ -73,9 +82,12 @@ async def round_of(
     place = await _place(tx, now)
     rows = await fetch(tx, WALK, {"after": place["after"], "most": most})
     cases = pictures(rows)
-    wrong = [case.case_id for case in cases if _wrong(case, force)]
-    if wrong:
-        await _mend(tx, wrong, force, now)
+    if apart:
+        for case, error in await one_by_one(tx, cases, lambda case: _look(tx, [case], force, now)):
+            LOG.error("case could not be reconciled", case=str(case.case_id), exc_info=error)
+            metrics.TASK_FAILURES.labels("reconciliation").inc()
+    else:
+        await _look(tx, cases, force, now)
     ended = len(cases) < most
     place["checked"] += len(cases)
     if ended:
@@ -85,6 +97,12 @@ async def round_of(
         place["after"] = cases[-1].case_id
     await store.upsert(tx, store.RECONCILIATION, [place])
     return len(cases), ended
+
+
+async def _look(tx: AsyncConnection, cases: Sequence[Picture], force: InForce, now: datetime) -> None:
+    wrong = [case.case_id for case in cases if _wrong(case, force)]
+    if wrong:
+        await _mend(tx, wrong, force, now)
 
 
 async def _place(tx: AsyncConnection, now: datetime) -> dict[str, Any]:

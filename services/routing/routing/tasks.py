@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon import logs
+from antiphon import logs, metrics
 from antiphon.clock import Clock
 from antiphon.failures import is_ours, is_passing
 from antiphon.listen import Listener
@@ -19,17 +19,19 @@ RECONCILE_EVERY_S, ROUND_DONE_S = 1.0, 30.0
 LOOK_ANYWAY_S = 1.0  # a notification can be missed; and a refusal's pause ends without one
 
 
-def _go_on(what: str, error: Exception) -> None:
-    """For what no customer waits for: an error in it is told, and tried again, and does not end the service.
+def _go_on(task: str, error: Exception) -> bool:
+    """An error in what the service does by itself is told, and it is tried again: one bad row does not end the service.
 
-    Raises what would fail in all the rest too.
+    Whether a row may be to blame, so that each is tried apart; what fails apart too is no row's fault. Raises what would fail in all the rest too.
     """
     if is_ours(error):
         raise error
     if is_passing(error):
-        LOG.warning(what, reason=repr(error))
-    else:
-        LOG.error(what, exc_info=error)
+        LOG.warning("task waits", task=task, reason=repr(error))
+        return False
+    LOG.error("task failed", task=task, exc_info=error)
+    metrics.TASK_FAILURES.labels(task).inc()
+    return True
 
 
 async def assign_forever(
@@ -45,30 +47,38 @@ async def assign_forever(
                     if made:
                         LOG.info("offers made", offers=made)
                     await woken.wait(timeout=LOOK_ANYWAY_S)
-        except Exception as error:
-            if not is_passing(error):
-                raise
-            LOG.warning("assignment waits", reason=repr(error))
+        except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
+            _go_on("assignment", error)
             await asyncio.sleep(1)
 
 
 async def fire_forever(engine: AsyncEngine, configurations: Configurations, clock: Clock) -> None:
-    """Fires due timers and recomputes clocks that a new configuration changed, until cancelled; sleeps until the next is due, at most a second."""
+    """Fires due timers until cancelled, each on its own when all together failed; sleeps until the next is due, at most a second."""
+    apart = False
     while True:
         try:
             async with engine.begin() as tx:
-                fired = await timers.fire(tx, configurations, clock())
-            async with engine.begin() as tx:
-                recomputed = await clocks.catch_up(tx, configurations, clock())
-            if not fired and not recomputed:
+                fired = await timers.fire(tx, configurations, clock(), apart=apart)
+            apart = False
+            if not fired:
                 async with engine.connect() as connection:
                     due = await store.next_due(connection)
                 await asyncio.sleep(min(max(due, 0.01), LOOK_ANYWAY_S) if due is not None else LOOK_ANYWAY_S)
-        except Exception as error:
-            if not is_passing(error):
-                raise
-            LOG.warning("timers wait", reason=repr(error))
-            await asyncio.sleep(1)
+        except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
+            apart = _go_on("timers", error) and not apart
+            await asyncio.sleep(0 if apart else 1)
+
+
+async def recompute_forever(engine: AsyncEngine, configurations: Configurations, clock: Clock) -> None:
+    """Recomputes clocks that a new configuration changed, until cancelled; looks once a second."""
+    while True:
+        recomputed = 0
+        try:
+            async with engine.begin() as tx:
+                recomputed = await clocks.catch_up(tx, configurations, clock())
+        except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
+            _go_on("recomputing", error)
+        await asyncio.sleep(0 if recomputed else LOOK_ANYWAY_S)
 
 
 async def settle_forever(engine: AsyncEngine) -> None:
@@ -77,24 +87,23 @@ async def settle_forever(engine: AsyncEngine) -> None:
         try:
             async with engine.begin() as tx:
                 await tallies.settle(tx)
-        except Exception as error:
-            if not is_passing(error):
-                raise
-            LOG.warning("tallies wait", reason=repr(error))
+        except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
+            _go_on("tallies", error)
         await asyncio.sleep(SETTLE_EVERY_S)
 
 
 async def reconcile_forever(engine: AsyncEngine, configurations: Configurations, clock: Clock) -> None:
     """Goes round all cases and open work, a part at a time, until cancelled; not while a start has other things to do."""
-    pause = RECONCILE_EVERY_S
+    pause, apart = RECONCILE_EVERY_S, False
     while True:
         await asyncio.sleep(pause)
-        ended = True
+        ended = False
         try:
             async with engine.begin() as tx:
-                _, ended = await reconciliation.round_of(tx, configurations, clock())
+                _, ended = await reconciliation.round_of(tx, configurations, clock(), apart=apart)
+            apart = False
         except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
-            _go_on("the reconciliation waits", error)
+            apart = _go_on("reconciliation", error) and not apart
         pause = ROUND_DONE_S if ended else RECONCILE_EVERY_S
 
 
@@ -107,7 +116,7 @@ async def watch_forever(engine: AsyncEngine, clock: Clock) -> None:
             async with engine.begin() as tx:
                 await surges.look(tx, clock())
         except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
-            _go_on("the look for surges waits", error)
+            _go_on("surges", error)
 
 
 async def try_forever(engine: AsyncEngine, clock: Clock, kept_for: timedelta) -> None:
@@ -122,5 +131,5 @@ async def try_forever(engine: AsyncEngine, clock: Clock, kept_for: timedelta) ->
             if not await trials.run_next(engine, clock):
                 await asyncio.sleep(LOOK_ANYWAY_S)
         except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
-            _go_on("trials wait", error)
+            _go_on("trials", error)
             await asyncio.sleep(1)

@@ -1,6 +1,8 @@
-"""What routing does by itself, when it fails."""
+"""What routing does by itself, when a row breaks it, or when all of it is broken."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import datetime
 
 import pytest
@@ -9,46 +11,133 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.clock import utc_now
-from routing import reconciliation, tasks
+from routing import assignment, reconciliation, tasks
 from routing.configurations import Configurations
 from tests.conftest import NewDatabase
+from tests.integration.routing.floor import Floor
+from tests.integration.routing.test_offers import AGAIN, opened
 
 
-async def test_an_error_in_the_reconciliation_does_not_end_routing(
-    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+async def floor(new_database: NewDatabase) -> Floor:
+    made = Floor(await new_database("routing"))
+    await made.organise()
+    return made
+
+
+@contextlib.asynccontextmanager
+async def at_it(task: Awaitable[None]) -> AsyncGenerator[None]:
+    """The task runs while entered, and has not ended by itself."""
+    running = asyncio.ensure_future(task)
+    try:
+        async with asyncio.timeout(20):
+            yield
+        assert not running.done()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def until(true: Callable[[], Awaitable[bool]]) -> None:
+    while not await true():  # noqa: ASYNC110 - the database is asked
+        await asyncio.sleep(0.05)
+
+
+# No need is written so; whoever reads it fails.
+BROKEN = "update work_item set skills = '7' where case_reference = 'C-2'"
+
+
+async def do(floor: Floor, *statements: str) -> None:
+    async with floor.engine.begin() as tx:
+        for statement in statements:
+            await tx.execute(text(statement))
+
+
+async def test_a_timer_that_fails_is_put_off_and_the_others_fire(floor: Floor) -> None:
+    await floor.hear(*(opened(number, floor.now) for number in (1, 2)))
+    await floor.present("elena")
+    assert await floor.assign() == 2
+    await do(floor, BROKEN, "update timer set due_at = now() - interval '1 s'")
+
+    async def only_one_pending() -> bool:
+        return len(await floor.rows("select 1 from offer where result is null")) == 1
+
+    async with at_it(tasks.fire_forever(floor.engine, floor.configurations, utc_now)):
+        await until(only_one_pending)
+    (left,) = await floor.rows(
+        "select w.case_reference, t.due_at > now() + interval '30 s' as later from offer o join work_item w using "
+        "(work_item_id) left join timer t on t.subject = o.offer_id where o.result is null"
+    )
+    assert (left.case_reference, left.later) == ("C-2", True)
+
+
+async def test_a_case_that_breaks_the_reconciliation_is_told_and_the_way_goes_on(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    came: list[datetime] = []
-    again = asyncio.Event()
+    monkeypatch.setattr(tasks, "RECONCILE_EVERY_S", 0.01)
+    await floor.hear(*(opened(number, floor.now) for number in (1, 2, 3)))
+    await do(floor, BROKEN, "update work_item set queue = 'nowhere'")
+
+    async def at_its_end() -> bool:
+        return bool(await floor.rows("select 1 from reconciliation where last_ended_at is not null"))
+
+    async with at_it(tasks.reconcile_forever(floor.engine, floor.configurations, utc_now)):
+        await until(at_its_end)
+    found = await floor.rows("select case_reference from work_item where queue <> 'nowhere' order by 1")
+    assert [row.case_reference for row in found] == ["C-1", "C-3"]
+
+
+async def test_an_assignment_that_fails_is_made_again(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    await floor.hear(opened(1, floor.now))
+    await floor.present("elena")
+    whole, came = assignment.assign, list[datetime]()
+
+    async def once_broken(tx: AsyncConnection, *given: object) -> int:
+        came.append(utc_now())
+        if len(came) == 1:
+            raise ValueError("a row that nobody thought of")
+        return await whole(tx, floor.configurations, AGAIN, floor.now)
+
+    monkeypatch.setattr(assignment, "assign", once_broken)
+    async with at_it(tasks.assign_forever(floor.engine, floor.configurations, AGAIN, utc_now)):
+        await until(lambda: _offered(floor))
+
+
+async def _offered(floor: Floor) -> bool:
+    return bool(await floor.pending())
+
+
+async def test_a_reconciliation_that_fails_for_no_case_s_fault_is_tried_again(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[bool] = []
 
     async def broken(
-        _tx: AsyncConnection, _configurations: Configurations, now: datetime
+        _tx: AsyncConnection, _configurations: Configurations, _now: datetime, *, apart: bool
     ) -> tuple[int, bool]:
-        came.append(now)
-        if len(came) > 1:
-            again.set()
-        raise ValueError("a case that nobody thought of")
+        tried.append(apart)
+        raise ValueError("what nobody thought of")
+
+    async def three_times() -> bool:
+        return len(tried) >= 3
 
     monkeypatch.setattr(reconciliation, "round_of", broken)
-    monkeypatch.setattr(tasks, "ROUND_DONE_S", 0.01)
-    running = asyncio.create_task(
-        tasks.reconcile_forever(await new_database("routing"), Configurations(), utc_now)
-    )
-    async with asyncio.timeout(10):
-        await again.wait()
-    assert not running.done()
-    running.cancel()
+    monkeypatch.setattr(tasks, "RECONCILE_EVERY_S", 0.01)
+    async with at_it(tasks.reconcile_forever(floor.engine, floor.configurations, utc_now)):
+        await until(three_times)
+    assert tried[:3] == [False, True, False]
 
 
 async def test_a_database_that_lacks_a_table_ends_routing(
-    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def lacking(
-        tx: AsyncConnection, _configurations: Configurations, _now: datetime
+        tx: AsyncConnection, _configurations: Configurations, _now: datetime, *, apart: bool
     ) -> tuple[int, bool]:
         await tx.execute(text("select 1 from nothing_of_that_name"))
-        return 0, True
+        return 0, not apart
 
     monkeypatch.setattr(reconciliation, "round_of", lacking)
     with pytest.raises(ProgrammingError):
         async with asyncio.timeout(10):
-            await tasks.reconcile_forever(await new_database("routing"), Configurations(), utc_now)
+            await tasks.reconcile_forever(floor.engine, floor.configurations, utc_now)
