@@ -83,7 +83,18 @@ def show(site: Site, console: Console, *, supervised: bool) -> int:
         return 1
     processes: dict[str, Json] = json.loads(path.read_text())
     table = Table(title="Processes")
-    for column in ("process", "pid", "state", "port", "up", "memory", "behind", "outbox", "dead letters"):
+    for column in (
+        "process",
+        "pid",
+        "state",
+        "port",
+        "up",
+        "memory",
+        "behind",
+        "outbox",
+        "dead letters",
+        "failures",
+    ):
         table.add_column(column, justify="left" if column in {"process", "state"} else "right")
     healthy = supervised
     others = {"postgres": "postgres", "kafka": "kafka", "mail-server": "world_smtp", "pds": "pds"}
@@ -102,6 +113,7 @@ def show(site: Site, console: Console, *, supervised: bool) -> int:
                 f"{m.get('antiphon_consumer_lag_records', 0):.0f}",
                 f"{m.get('antiphon_outbox_oldest_seconds', 0):.1f} s",
                 f"{m.get('antiphon_dead_letters_total', 0):.0f}",
+                f"{m.get('antiphon_task_failures_total', 0):.0f}",
             ]
         table.add_row(*row)
     console.print(table)

@@ -1,6 +1,6 @@
 """Starts a service by the name of its package: `python -m antiphon.launch routing`.
 
-What is loaded at a start stays, so nobody looks for garbage in it: a sixth less work until the service answers. `run`
+What is loaded at a start stays, so nobody looks for garbage in it: a sixth to a fifth less work until the service answers. `run`
 has it looked for again.
 """
 

@@ -63,6 +63,7 @@ async def begin(what: Callable[[], Awaitable[None]]) -> None:
             if not is_passing(error):
                 raise
             LOG.warning("start waits", reason=repr(error))
+            gc.collect()  # nobody else does until `run`, and what is left then stays
             await asyncio.sleep(1)
 
 

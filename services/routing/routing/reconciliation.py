@@ -82,12 +82,17 @@ async def round_of(
     place = await _place(tx, now)
     rows = await fetch(tx, WALK, {"after": place["after"], "most": most})
     cases = pictures(rows)
+    wrong = [case.case_id for case in cases if _wrong(case, force)]
     if apart:
-        for case, error in await one_by_one(tx, cases, lambda case: _look(tx, [case], force, now)):
-            LOG.error("case could not be reconciled", case=str(case.case_id), exc_info=error)
+        # Locked all together and in order, as everybody does it; then each is mended on its own.
+        await store.lock_cases(tx, wrong)
+        await store.every_open_work(tx, wrong)
+        for case_id, error in await one_by_one(tx, wrong, lambda one: _mend(tx, [one], force, now)):
+            reason = f"{type(error).__name__}: {error}"
+            LOG.error("case could not be reconciled", case=str(case_id), reason=reason)
             metrics.TASK_FAILURES.labels("reconciliation").inc()
-    else:
-        await _look(tx, cases, force, now)
+    elif wrong:
+        await _mend(tx, wrong, force, now)
     ended = len(cases) < most
     place["checked"] += len(cases)
     if ended:
@@ -97,12 +102,6 @@ async def round_of(
         place["after"] = cases[-1].case_id
     await store.upsert(tx, store.RECONCILIATION, [place])
     return len(cases), ended
-
-
-async def _look(tx: AsyncConnection, cases: Sequence[Picture], force: InForce, now: datetime) -> None:
-    wrong = [case.case_id for case in cases if _wrong(case, force)]
-    if wrong:
-        await _mend(tx, wrong, force, now)
 
 
 async def _place(tx: AsyncConnection, now: datetime) -> dict[str, Any]:

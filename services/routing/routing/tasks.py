@@ -19,18 +19,26 @@ RECONCILE_EVERY_S, ROUND_DONE_S = 1.0, 30.0
 LOOK_ANYWAY_S = 1.0  # a notification can be missed; and a refusal's pause ends without one
 
 
-def _go_on(task: str, error: Exception) -> bool:
-    """An error in what the service does by itself is told, and it is tried again: one bad row does not end the service.
+def _go_on(task: str, error: Exception) -> None:
+    """An error in what the service does by itself is told, and it is tried again: it does not end the service.
 
-    Whether a row may be to blame, so that each is tried apart; what fails apart too is no row's fault. Raises what would fail in all the rest too.
+    Raises what would fail in all the rest too.
     """
     if is_ours(error):
         raise error
     if is_passing(error):
         LOG.warning("task waits", task=task, reason=repr(error))
+    else:
+        LOG.error("task failed", task=task, exc_info=error)
+        metrics.TASK_FAILURES.labels(task).inc()
+
+
+def _taken_apart(task: str, error: Exception, *, apart: bool) -> bool:
+    """Whether what failed all together is tried one by one next: not when it was, or when no row can be to blame."""
+    if apart or is_passing(error) or is_ours(error):
+        _go_on(task, error)
         return False
-    LOG.error("task failed", task=task, exc_info=error)
-    metrics.TASK_FAILURES.labels(task).inc()
+    LOG.warning("task is taken apart", task=task, reason=f"{type(error).__name__}: {error}")
     return True
 
 
@@ -53,20 +61,20 @@ async def assign_forever(
 
 
 async def fire_forever(engine: AsyncEngine, configurations: Configurations, clock: Clock) -> None:
-    """Fires due timers until cancelled, each on its own when all together failed; sleeps until the next is due, at most a second."""
+    """Fires due timers until cancelled, one by one while all together fail; sleeps until the next is due, at most a second."""
     apart = False
     while True:
         try:
             async with engine.begin() as tx:
                 fired = await timers.fire(tx, configurations, clock(), apart=apart)
-            apart = False
             if not fired:
+                apart = False
                 async with engine.connect() as connection:
                     due = await store.next_due(connection)
                 await asyncio.sleep(min(max(due, 0.01), LOOK_ANYWAY_S) if due is not None else LOOK_ANYWAY_S)
         except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
-            apart = _go_on("timers", error) and not apart
-            await asyncio.sleep(0 if apart else 1)
+            apart = _taken_apart("timers", error, apart=apart)
+            await asyncio.sleep(1)
 
 
 async def recompute_forever(engine: AsyncEngine, configurations: Configurations, clock: Clock) -> None:
@@ -103,7 +111,7 @@ async def reconcile_forever(engine: AsyncEngine, configurations: Configurations,
                 _, ended = await reconciliation.round_of(tx, configurations, clock(), apart=apart)
             apart = False
         except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
-            apart = _go_on("reconciliation", error) and not apart
+            apart = _taken_apart("reconciliation", error, apart=apart)
         pause = ROUND_DONE_S if ended else RECONCILE_EVERY_S
 
 

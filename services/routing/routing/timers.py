@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import logs, metrics
+from antiphon import database, logs, metrics
 from antiphon.database import AnyRow
 from antiphon.failures import one_by_one
 from routing import clocks, desk, escalation, offers, presence, publications, review, staff, store
@@ -26,23 +26,21 @@ async def fire(
 ) -> int:
     """Fires what is due of one kind: offers nobody answered, clocks that ran out, presences that were lost, pauses that passed, steps, reviews. Each once, however late. Returns how many; while there are some, others may be due.
 
-    `apart`: each on its own, because all together failed. One that fails is told, and tried again in a minute.
+    `apart`: one alone, because all together failed, and each in a transaction of its own, since together they lock in order.
+    One that fails is told, and tried again in a minute.
     """
-    due = await store.take_due(tx, limit)
+    due = await store.take_due(tx, 1 if apart else limit)
     if not due:
         return 0
     if not apart:
         await _fire(tx, due, configurations, now)
         return len(due)
-    failed = await one_by_one(tx, due, lambda timer: _fire(tx, [timer], configurations, now))
-    for timer, error in failed:
-        LOG.error("timer failed", kind=timer.kind, subject=str(timer.subject), exc_info=error)
-        metrics.TASK_FAILURES.labels("timer").inc()
-    await store.upsert(
-        tx,
-        store.TIMER,
-        [{"kind": t.kind, "subject": t.subject, "due_at": now + PUT_OFF} for t, _ in failed],
-    )
+    for timer, error in await one_by_one(tx, due, lambda timer: _fire(tx, [timer], configurations, now)):
+        reason = f"{type(error).__name__}: {error}"
+        LOG.error("timer put off", kind=timer.kind, subject=str(timer.subject), reason=reason)
+        metrics.TASK_FAILURES.labels("timers").inc()
+        again = await database.now(tx) + PUT_OFF
+        await store.upsert(tx, store.TIMER, [{"kind": timer.kind, "subject": timer.subject, "due_at": again}])
     return len(due)
 
 

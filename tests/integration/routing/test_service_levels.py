@@ -14,10 +14,11 @@ from antiphon.changes import ChangeFeed
 from antiphon.clock import utc_now
 from antiphon.web import create_app
 from deploy import keys
-from routing import api, clocks
+from routing import api, clocks, tasks
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import section
 from tests.integration.routing.promises import ALWAYS, MONDAY, Promises, Told, hours, promising, within
+from tests.integration.routing.test_tasks import at_it, until
 
 
 @pytest.fixture
@@ -77,8 +78,12 @@ async def test_a_policy_and_a_calendar_that_change_recompute_what_runs_with_befo
     await floor.organise(
         promising(first_response=within(6)), section("calendars", {"always": mornings, "office": ALWAYS})
     )
-    for _ in range(3):
-        await _catch_up(floor, 100)
+
+    async def done() -> bool:
+        return not await floor.rows("select 1 from policy_change")
+
+    async with at_it(tasks.recompute_forever(floor.engine, floor.configurations, lambda: floor.now)):
+        await until(done)
     assert {row.due_at for row in await floor.clocks()} == {MONDAY + timedelta(days=1, hours=3)}
     lines = await floor.rows(
         "select due_before, due_after, cause, configuration_version as v from clock_entry where kind = 'recomputed' "

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import datetime
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -32,10 +33,11 @@ async def at_it(task: Awaitable[None]) -> AsyncGenerator[None]:
     try:
         async with asyncio.timeout(20):
             yield
-        assert not running.done()
     finally:
+        ended = running.done()
         running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        (error,) = await asyncio.gather(running, return_exceptions=True)
+    assert not ended, repr(error)
 
 
 async def until(true: Callable[[], Awaitable[bool]]) -> None:
@@ -45,6 +47,10 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
 
 # No need is written so; whoever reads it fails.
 BROKEN = "update work_item set skills = '7' where case_reference = 'C-2'"
+
+
+def failures(task: str) -> float:
+    return REGISTRY.get_sample_value("antiphon_task_failures_total", {"task": task}) or 0
 
 
 async def do(floor: Floor, *statements: str) -> None:
@@ -57,18 +63,30 @@ async def test_a_timer_that_fails_is_put_off_and_the_others_fire(floor: Floor) -
     await floor.hear(*(opened(number, floor.now) for number in (1, 2)))
     await floor.present("elena")
     assert await floor.assign() == 2
-    await do(floor, BROKEN, "update timer set due_at = now() - interval '1 s'")
+    overdue = "update timer set due_at = now() - interval '1 s'"
+    await do(floor, BROKEN, overdue)
+    before = failures("timers")
 
-    async def only_one_pending() -> bool:
-        return len(await floor.rows("select 1 from offer where result is null")) == 1
+    async def put_off() -> bool:
+        return await _pending(floor) == 1 and failures("timers") == before + 1
 
     async with at_it(tasks.fire_forever(floor.engine, floor.configurations, utc_now)):
-        await until(only_one_pending)
-    (left,) = await floor.rows(
-        "select w.case_reference, t.due_at > now() + interval '30 s' as later from offer o join work_item w using "
-        "(work_item_id) left join timer t on t.subject = o.offer_id where o.result is null"
-    )
-    assert (left.case_reference, left.later) == ("C-2", True)
+        await until(put_off)
+        (left,) = await floor.rows(
+            "select w.case_reference, t.due_at > now() + interval '30 s' as later from offer o join work_item w using "
+            "(work_item_id) join timer t on t.subject = o.offer_id where o.result is null"
+        )
+        assert (left.case_reference, left.later) == ("C-2", True)
+        await do(floor, BROKEN.replace("'7'", "'{}'"), overdue)
+        await until(lambda: _none_pending(floor))
+
+
+async def _pending(floor: Floor) -> int:
+    return len(await floor.rows("select 1 from offer where result is null"))
+
+
+async def _none_pending(floor: Floor) -> bool:
+    return await _pending(floor) == 0
 
 
 async def test_a_case_that_breaks_the_reconciliation_is_told_and_the_way_goes_on(
@@ -78,6 +96,8 @@ async def test_a_case_that_breaks_the_reconciliation_is_told_and_the_way_goes_on
     await floor.hear(*(opened(number, floor.now) for number in (1, 2, 3)))
     await do(floor, BROKEN, "update work_item set queue = 'nowhere'")
 
+    before = failures("reconciliation")
+
     async def at_its_end() -> bool:
         return bool(await floor.rows("select 1 from reconciliation where last_ended_at is not null"))
 
@@ -85,6 +105,7 @@ async def test_a_case_that_breaks_the_reconciliation_is_told_and_the_way_goes_on
         await until(at_its_end)
     found = await floor.rows("select case_reference from work_item where queue <> 'nowhere' order by 1")
     assert [row.case_reference for row in found] == ["C-1", "C-3"]
+    assert failures("reconciliation") == before + 1
 
 
 async def test_an_assignment_that_fails_is_made_again(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
