@@ -74,6 +74,7 @@ async def run(service: Service) -> None:
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_unwaited)
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     server = _Server(
@@ -127,6 +128,15 @@ async def run(service: Service) -> None:
     LOG.info("stopped")
     if failed:
         sys.exit(1)
+
+
+def _unwaited(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A failure that nobody waits for any more is no fault if it passes: a request went away while a connection was made."""
+    error = context.get("exception")
+    if error is not None and is_passing(error):
+        LOG.warning("nobody waited for a failure", reason=repr(error))
+    else:
+        loop.default_exception_handler(context)
 
 
 def _ending(task: asyncio.Task[None]) -> BaseException:
