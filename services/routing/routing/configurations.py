@@ -125,7 +125,7 @@ class Configurations:
             row = await store.latest_configuration(tx)
             if row is None:
                 raise NoConfigurationError
-            configuration = read(row.source, f"configuration {row.version}")
+            configuration = read(row.source, f"configuration {row.version}", checked=True)
             calendars = {name: calendar.build() for name, calendar in configuration.calendars.items()}
             self._cached = InForce(row.version, configuration, calendars)
             # Another may have come into force between the two statements: the next transaction looks again.
@@ -147,7 +147,7 @@ class Configurations:
         if shadow_id is None:
             return None
         (row,) = await fetch(tx, _SHADOW, {"shadow_id": shadow_id})
-        configuration = read(row.source, "shadow")
+        configuration = read(row.source, "shadow", checked=True)
         calendars = {name: calendar.build() for name, calendar in configuration.calendars.items()}
         return Shadow(shadow_id, configuration, calendars)
 
@@ -157,7 +157,9 @@ class Configurations:
             return known._replace(share=standing.share)
         (row,) = await fetch(tx, _SOURCE, {"version": standing.limited})
         return Limited(
-            standing.limited, read(row.source, f"configuration {standing.limited}"), standing.share
+            standing.limited,
+            read(row.source, f"configuration {standing.limited}", checked=True),
+            standing.share,
         )
 
     @classmethod

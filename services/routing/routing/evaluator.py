@@ -41,7 +41,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     if first is None:
         return
     given = from_json(first)
-    configuration = read(given["source"], "draft")
+    configuration = read(given["source"], "draft", checked=True)
     trial = Trial(configuration, frozenset(given["on_shift"]), datetime.fromisoformat(given["now"]))
     answer({"rules": [rule.name for rule in configuration.rules]})
     while page := _take(source):

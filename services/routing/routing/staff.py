@@ -258,7 +258,7 @@ def agent_facts(agent: Agent, presence: str, load: int) -> AgentFacts:
 async def tell_changed(tx: AsyncConnection, before: str | None, after: Configuration, now: datetime) -> None:
     """Tells whose skills or queues, and whose capacity, changed since a source; nothing when that can't be read."""
     try:
-        known = (read(before) if before is not None else after).agents_by_id
+        known = (read(before, checked=True) if before is not None else after).agents_by_id
     except ConfigurationError:
         return
     others = [agent for agent in after.agents_by_id.values() if agent != known.get(agent.id)]

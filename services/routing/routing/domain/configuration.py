@@ -137,8 +137,12 @@ class Configuration(Organisation):
         return self.agents_policy.may_decline if told is None else told
 
 
-def read(source: str, name: str = "organisation") -> Configuration:
-    """The configuration in a YAML text. Raises ConfigurationError with everything that is wrong, each at its place."""
+def read(source: str, name: str = "organisation", *, checked: bool = False) -> Configuration:
+    """The configuration in a YAML text. Raises ConfigurationError with everything that is wrong, each at its place.
+
+    `checked`: it was, before it was kept. Then how long its conditions take is not measured again, since a slow moment
+    would refuse what is in force.
+    """
     document = Document(source, name)
     c = document.read(Configuration)
     faults = [
@@ -151,7 +155,16 @@ def read(source: str, name: str = "organisation") -> Configuration:
         *overflow.faults(document, c.queues),
         *members.faults(document, c.queues, c.agents_by_id, c.skills),
         *agents.faults(document, c.agents, c.queues, c.skills),
-        *rules.faults(document, c.rules, c.queues, c.sla_policies, c.skills, c.agents_by_id, c.calendars),
+        *rules.faults(
+            document,
+            c.rules,
+            c.queues,
+            c.sla_policies,
+            c.skills,
+            c.agents_by_id,
+            c.calendars,
+            checked=checked,
+        ),
         *agents_policy.faults(document, c.channel_units),
         *capacity.faults(document, c.capacity_profiles, c.queues, [agent.profiles for agent in c.agents]),
         *capacity.unlimited(document, c.capacity_profiles, c.light),

@@ -49,8 +49,13 @@ def faults(
     skills: Mapping[str, str],
     agents: Mapping[str, object],
     calendars: Mapping[str, object],
+    *,
+    checked: bool,
 ) -> Iterable[Fault]:
-    """No rules, second rules of a name, no queue, unknown names, conditions that can't be used."""
+    """No rules, second rules of a name, no queue, unknown names, conditions that can't be used.
+
+    `checked`: they were before they were kept, so how long they take is not measured again.
+    """
     if not rules:
         yield document.fault(("rules",), "there must be a rule")
     known = {
@@ -75,14 +80,17 @@ def faults(
             yield from unknown(document, (*then, "prefer_skills", skill), "skill", skill, skills)
         if rule.then.queue is None and not rule.go_on:
             yield document.fault((*then, "queue"), "must be given, but in a rule that goes on (go_on: true)")
-        yield from _condition(document, place, rule, known)
+        yield from _condition(document, place, rule, known, checked=checked)
 
 
 def _condition(
-    document: Document, place: int, rule: Rule, known: Mapping[str, Mapping[str, object]]
+    document: Document, place: int, rule: Rule, known: Mapping[str, Mapping[str, object]], *, checked: bool
 ) -> Iterable[Fault]:
     try:
-        errors = list(unknown_names(Condition(rule.when).mentions, known))
+        condition = Condition(rule.when)
+        if not checked:
+            condition.measure()
+        errors = list(unknown_names(condition.mentions, known))
     except RuleError as error:
         errors = [error]
     for error in errors:
