@@ -84,17 +84,8 @@ def show(site: Site, console: Console, *, supervised: bool) -> int:
     processes: dict[str, Json] = json.loads(path.read_text())
     table = Table(title="Processes")
     for column in (
-        "process",
-        "pid",
-        "state",
-        "port",
-        "up",
-        "memory",
-        "behind",
-        "outbox",
-        "dead letters",
-        "failures",
-    ):
+        "process", "pid", "state", "port", "up", "memory", "behind", "outbox", "dead letters", "failures",
+    ):  # fmt: skip
         table.add_column(column, justify="left" if column in {"process", "state"} else "right")
     healthy = supervised
     others = {"postgres": "postgres", "kafka": "kafka", "mail-server": "world_smtp", "pds": "pds"}

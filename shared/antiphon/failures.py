@@ -1,4 +1,7 @@
-"""Which failures pass by themselves, and which are no event's fault: a batch waits for the one, the process stops on the other."""
+"""Which failures pass by themselves, and which are no event's fault: a batch waits for the one, the process stops on the other.
+
+What else fails all at once is done one by one.
+"""
 
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar

@@ -119,20 +119,20 @@ class Condition:
 
     def _probe(self) -> None:
         # A loop bomb runs out of its budget on any context: better now than on the first customer.
-        _, error = self.holds(self._activation(_SAMPLE))
+        _, error = self.holds(self._seeing(_SAMPLE))
         if error and "budget" in error.lower():
             raise RuleError(f"needs too many steps: {error}")
 
-    def _activation(self, sample: Context) -> Any:
+    def _seeing(self, sample: Context) -> Any:
         return _ENVIRONMENT.Activation(sample | {m.identifier: m.kind(True) for m in self.mentions})
 
     def measure(self) -> None:
         """Raises RuleError when it takes too long on a long text.
 
-        To be done once, before it is used: by a clock, which says now this and now that of a condition near the limit.
+        To be done before it is put in force, and not again: a clock says now this and now that of a condition near the limit.
         """
         for length, sample in _LONG_SAMPLES:
-            activation = self._activation(sample)
+            activation = self._seeing(sample)
             began = time.thread_time()
             self.holds(activation)
             # Of a shorter text a share, as far as a clock can tell.
