@@ -177,15 +177,22 @@ class Configurations:
 
     @staticmethod
     async def load(
-        tx: AsyncConnection, source: str, name: str, by: str, now: datetime, **told: Any
+        tx: AsyncConnection,
+        source: str,
+        name: str,
+        by: str,
+        now: datetime,
+        *,
+        checked: bool = False,
+        **told: Any,
     ) -> tuple[int, bool]:
-        """Checks a source and makes it the version in force; the version, and whether it is new.
+        """Checks a source and makes it the version in force; the version, and whether it is new. `checked` as `read`.
 
         `told` are further columns of the version: why, draft_id, trial_id, restores, share. Raises ConfigurationError with
         every fault; then nothing changes. The source in force already is not loaded again. What was in force for a share
         is over.
         """
-        configuration = read(source, name)
+        configuration = read(source, name, checked=checked)
         await store.lock_configuration(tx)
         latest = await store.latest_configuration(tx)
         if latest is not None and latest.sha256 == _digest(source):

@@ -178,7 +178,7 @@ async def end(tx: AsyncConnection, publication_id: UUID, why: str, by: str, now:
             raise Problem(409, "Conflict", "Another version is in force since: there is nothing to end.")
         base = await drafts.version(tx, row.base_version)
         await Configurations.load(
-            tx, base.source, f"version {base.version}", by, now, why=why, restores=base.version
+            tx, base.source, f"version {base.version}", by, now, checked=True, why=why, restores=base.version
         )
     else:
         raise Problem(409, "Conflict", f"It is over: {row.state}.", state=row.state)
