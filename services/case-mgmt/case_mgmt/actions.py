@@ -4,8 +4,8 @@ Each function is one verb in the transaction that it is given. The number of sta
 of the batch.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from antiphon import ids
 from antiphon.consumer import Received, Refused
 from antiphon.contracts import cases as said
 from antiphon.contracts.base import Actor, ActorKind, Event
+from antiphon.contracts.cases import InteractionFacts, StatusTrigger
 from antiphon.contracts.identified import (
     IdentifiedInteractionDeleted,
     IdentifiedInteractionEdited,
@@ -31,6 +32,7 @@ from case_mgmt.acknowledgements import Acknowledgements, look, with_words
 from case_mgmt.domain.case import Case, interaction_facts, joined, opened
 from case_mgmt.domain.states import Trigger
 from case_mgmt.domain.threading import Known, thread
+from case_mgmt.domain.unanswered import bounded, without
 from case_mgmt.unit import Unit
 
 Identified = IdentifiedInteractionReceived | IdentifiedInteractionEdited | IdentifiedInteractionDeleted
@@ -98,6 +100,11 @@ async def take(
     replies = await store.replies(
         tx, [r.event.reply_id for r in events if isinstance(r.event, ReplySent | ReplyFailed)]
     )
+    failed = {
+        r.event.case_id: min(filter(None, (row.awaited_since, r.event.failed_at)))
+        for r in events
+        if isinstance(r.event, ReplyFailed) and (row := replies.get(r.event.reply_id)) is not None
+    }
     by_customer: dict[UUID, list[UUID]] = {}
     for case in cases.values():
         by_customer.setdefault(case.customer_id, []).append(case.case_id)
@@ -125,6 +132,7 @@ async def take(
             if row.requested.get("automation", Automation.NONE) != Automation.NONE
         },
         acknowledgements=await look(tx, with_words([r.event for r in events]), token_of, now),
+        said=await store.unanswered(tx, _since(cases.values(), failed, speaks=bool(heard or later))),
     )
     for received in events:
         fold.take(received)
@@ -137,6 +145,21 @@ async def take(
     await writes.send(tx)
     await store.edit_interactions(tx, list(fold.edited.values()))
     await store.delete_interactions(tx, fold.deleted)
+
+
+def _since(
+    cases: Iterable[Case], failed: Mapping[UUID, datetime], *, speaks: bool
+) -> dict[UUID, datetime]:
+    """Since when customers await an answer on those of the cases whose words may be asked for in this batch.
+
+    `failed`: what an answer that failed had answered, by case; `speaks`, customers say or change something.
+    """
+    since: dict[UUID, datetime] = {}
+    for case in cases:
+        waits = case.awaiting_answer_since if speaks or case.case_id in failed else None
+        if times := [at for at in (waits, failed.get(case.case_id)) if at is not None]:
+            since[case.case_id] = min(times)
+    return since
 
 
 def _later(event: Event) -> UUID | None:
@@ -165,6 +188,7 @@ class _Fold:
     awaited: dict[UUID, datetime | None]
     automatic: set[UUID]
     acknowledgements: Acknowledgements
+    said: dict[UUID, list[tuple[Interaction, Reading]]]
     heard: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     references: list[tuple[str, UUID]] = field(default_factory=list[tuple[str, UUID]])
     edited: dict[UUID, dict[str, Any]] = field(default_factory=dict[UUID, dict[str, Any]])
@@ -206,13 +230,16 @@ class _Fold:
         else:
             before = self.unit.cases[found.case_id]
             case = joined(before, interaction, customer, reading, now)
-            self.unit.put(case)
-            self.unit.tell(
-                said.CaseInteractionAdded(case=case.facts(), interaction=facts, threaded_by=found.by), trace
+            added = said.CaseInteractionAdded(
+                case=case.facts(), interaction=facts, threaded_by=found.by, unanswered=self._unanswered(case)
             )
-            if case.status != before.status:
-                by = Actor(kind=ActorKind.CUSTOMER, id=str(customer.customer_id), name=customer.name)
-                self._status(before, case, by, Trigger.CUSTOMER_SPOKE.value, trace)
+            self.unit.tell(added, trace)
+            by = Actor(kind=ActorKind.CUSTOMER, id=str(customer.customer_id), name=customer.name)
+            self.unit.move(
+                before, case, by, StatusTrigger.CUSTOMER_SPOKE, Trigger.CUSTOMER_SPOKE.value, trace
+            )
+        if interaction.automation == Automation.NONE:
+            self.said.setdefault(case.case_id, []).append((interaction, reading))
         speaker = Actor(kind=ActorKind.CUSTOMER, id=str(customer.customer_id), name=interaction.speaker.name)
         told = {"interaction_id": str(interaction.interaction_id), "threaded_by": found.by.value}
         if found.related:
@@ -237,19 +264,12 @@ class _Fold:
             self.references.append((name, case.case_id))
             self.by_reference.setdefault(name, []).insert(0, case.case_id)
 
-    def _status(self, before: Case, after: Case, by: Actor, reason: str, trace: str | None) -> None:
-        told = {"previous": before.status, "status": after.status, "reason": reason}
-        self.unit.record(
-            after.case_id,
-            f"status:{after.case_id}:{after.revision}",
-            "status-changed",
-            self.unit.now,
-            by,
-            told,
-        )
-        self.unit.tell(
-            said.CaseStatusChanged(case=after.facts(), previous=before.status, by=by, reason=reason), trace
-        )
+    def _unanswered(self, case: Case) -> list[InteractionFacts]:
+        """What the customer said on the case and nobody has answered."""
+        since = case.awaiting_answer_since
+        if since is None:
+            return []
+        return bounded(one for one in self.said.get(case.case_id, ()) if one[0].accepted_at >= since)
 
     def _place(self, interaction_id: UUID, what: str) -> tuple[Case, Interaction, Reading]:
         place = self.interactions.get(interaction_id)
@@ -277,10 +297,20 @@ class _Fold:
             "reading": reading,
             "earlier": earlier,
         }
+        words = self.said.get(case.case_id, [])
+        for place, (one, _) in enumerate(words):
+            if one.interaction_id == interaction.interaction_id:
+                words[place] = (interaction, reading)
         after = case.changed(self.unit.now, words_revision=case.revision + 1)
+        since = after.awaiting_answer_since
+        if since and interaction.accepted_at >= since and interaction.automation == Automation.NONE:
+            after = replace(after, asked_revision=after.revision)
         self.unit.put(after)
-        facts = interaction_facts(interaction, reading)
-        self.unit.tell(said.CaseInteractionEdited(case=after.facts(), interaction=facts), trace)
+        edited = said.CaseInteractionEdited(
+            case=after.facts(), interaction=interaction_facts(interaction, reading),
+            unanswered=without(self._unanswered(after), interaction),
+        )  # fmt: skip
+        self.unit.tell(edited, trace)
         who = Actor(kind=ActorKind.CUSTOMER, id=str(event.customer.customer_id), name=event.customer.name)
         told = {"interaction_id": str(edit.interaction_id), "revision": edit.revision}
         self.unit.record(case.case_id, key, "interaction-edited", edit.occurred_at, who, told)
@@ -289,6 +319,9 @@ class _Fold:
         gone = event.deletion
         case, _, _ = self._place(gone.interaction_id, "deletion")
         self.deleted.append({"interaction_id": gone.interaction_id, "deleted_at": gone.accepted_at})
+        self.said[case.case_id] = [
+            one for one in self.said.get(case.case_id, ()) if one[0].interaction_id != gone.interaction_id
+        ]
         after = case.changed(self.unit.now, words_revision=case.revision + 1)
         self.unit.put(after)
         self.unit.tell(
@@ -321,14 +354,18 @@ class _Fold:
             if automatic:
                 self.unit.put(case.changed(self.unit.now))
             else:
-                since = case.awaiting_answer_since or self.awaited[event.reply_id] or event.failed_at
+                waits = (case.awaiting_answer_since, self.awaited[event.reply_id] or event.failed_at)
                 after = case.moved(
                     Trigger.REPLY_FAILED,
                     self.unit.now,
-                    awaiting_answer_since=since,
+                    awaiting_answer_since=min(at for at in waits if at is not None),
                     words_revision=case.revision + 1,
+                    asked_revision=case.revision + 1,
                 )
-                self.unit.move(case, after, actor, Trigger.REPLY_FAILED.value, trace)
+                self.unit.move(
+                    case, after, actor, StatusTrigger.REPLY_FAILED, Trigger.REPLY_FAILED.value, trace,
+                    self._unanswered(after),
+                )  # fmt: skip
             told = {"reply_id": str(event.reply_id), "reason": event.reason, "outcome": event.outcome}
             self.unit.record(case.case_id, key, f"{kind}-failed", event.failed_at, actor, told)
             end = {
@@ -361,7 +398,7 @@ class _Fold:
         if isinstance(event, WorkAccepted):
             by = Actor(kind=ActorKind.AGENT, id=event.offer.agent_id, name=event.offer.agent_name)
             after = case.moved(Trigger.WORK_ACCEPTED, self.unit.now, **shown)
-            self.unit.move(case, after, by, Trigger.WORK_ACCEPTED.value, trace)
+            self.unit.move(case, after, by, StatusTrigger.WORK_ACCEPTED, Trigger.WORK_ACCEPTED.value, trace)
         else:
             self.unit.put(case.changed(self.unit.now, **shown))
         told = event.model_dump(mode="json", exclude={"work"}) | {

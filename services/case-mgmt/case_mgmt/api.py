@@ -17,7 +17,7 @@ from antiphon.access import STAFF, Guarded, Identity, Role, require
 from antiphon.changes import ChangeFeed, EventStream, Interest
 from antiphon.clock import Clock
 from antiphon.contracts.base import Actor
-from antiphon.contracts.cases import CaseFacts
+from antiphon.contracts.cases import CaseFacts, StatusTrigger
 from antiphon.contracts.identified import Reading
 from antiphon.contracts.interactions import Interaction
 from antiphon.contracts.replies import ReplyRequested
@@ -28,6 +28,7 @@ from antiphon.web import Body, Words
 from case_mgmt import store
 from case_mgmt.domain.case import Case
 from case_mgmt.domain.states import SETTERS, TRANSITIONS
+from case_mgmt.domain.unanswered import bounded
 from case_mgmt.replies import NewReply, request_reply
 from case_mgmt.unit import Unit
 
@@ -214,9 +215,16 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
                 unit = Unit({case_id: case}, clock())
                 settled = given.status in {"resolved", "closed"}
                 since = None if settled else case.awaiting_answer_since
-                told = {"awaiting_answer_since": since, "words_revision": case.revision + 1}
-                after = case.moved(trigger, unit.now, **told)
-                case = unit.move(case, after, who.actor(), given.reason, tracing.current())
+                changed = {"awaiting_answer_since": since, "words_revision": case.revision + 1}
+                if given.status == "open":
+                    changed["asked_revision"] = case.revision + 1
+                after = case.moved(trigger, unit.now, **changed)
+                waits = {case_id: since} if since and given.status == "open" else {}
+                words = (await store.unanswered(tx, waits)).get(case_id, [])
+                case = unit.move(
+                    case, after, who.actor(), StatusTrigger.SET_BY_PERSON, given.reason, tracing.current(),
+                    bounded(words),
+                )  # fmt: skip
                 await unit.write(tx)
         return _view(case)
 

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon import tracing
 from antiphon.access import Identity
+from antiphon.contracts.cases import StatusTrigger
 from antiphon.contracts.interactions import Automation, Interaction
 from antiphon.database import AnyRow
 from antiphon.problems import Problem, not_found
@@ -88,7 +89,8 @@ async def request_reply(
     unit.record(case_id, f"reply:{reply_id}", "reply-requested", now, who.actor(), told)
     trigger = Trigger.REPLY_REQUESTED if given.status == "pending" else SETTERS[given.status]
     after = case.moved(trigger, now, awaiting_answer_since=None, words_revision=case.revision + 1)
-    unit.move(case, after, who.actor(), Trigger.REPLY_REQUESTED.value, trace)
+    reason = Trigger.REPLY_REQUESTED.value
+    unit.move(case, after, who.actor(), StatusTrigger.REPLY_REQUESTED, reason, trace)
     await unit.write(tx)
     added = await _under(tx, who.subject, key)
     if added is None:
@@ -120,11 +122,11 @@ async def _require_seen(tx: AsyncConnection, case: Case, seen: int | None) -> No
         text(
             "select kind, actor, data from case_entry where case_id = :case_id and "
             "(kind in ('interaction', 'reply-requested', 'reply-failed', 'interaction-edited', 'interaction-deleted') "
-            "or (kind = 'status-changed' and data ->> 'reason' <> :taken)) "
+            "or (kind = 'status-changed' and data ->> 'trigger' <> :taken)) "
             # A status that changed with an answer was written together with it: the answer says more.
             "order by recorded_at desc, kind = 'status-changed', id desc limit 1"
         ),
-        {"case_id": case.case_id, "taken": Trigger.WORK_ACCEPTED.value},
+        {"case_id": case.case_id, "taken": StatusTrigger.WORK_ACCEPTED.value},
     )
     last = since.one_or_none()
     raise Problem(

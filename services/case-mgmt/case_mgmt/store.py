@@ -23,11 +23,12 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB, TEXT
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.contracts.identified import CustomerFacts
+from antiphon.contracts.identified import CustomerFacts, Reading
 from antiphon.contracts.interactions import Automation, Interaction
 from antiphon.database import AnyRow, Writes, as_json, fetch, mapping, metadata, plumbing_tables, recordset
 from case_mgmt.domain.acknowledging import Acknowledged
 from case_mgmt.domain.case import Case
+from case_mgmt.domain.unanswered import MOST
 
 METADATA = metadata()
 PLUMBING = plumbing_tables(METADATA)
@@ -51,6 +52,7 @@ CASE = Table(
     Column("related_case_id", Uuid),
     Column("revision", Integer, nullable=False),
     Column("words_revision", Integer, nullable=False),
+    Column("asked_revision", Integer, nullable=False, server_default="0"),
     Column("assignee", Text),
     Column("assignee_name", Text),
     Column("queue", Text),
@@ -88,7 +90,7 @@ INTERACTION = Table(
     Column("accepted_at", DateTime(timezone=True), nullable=False),
     Column("earlier", JSONB, nullable=False, server_default="[]"),
     Column("deleted_at", DateTime(timezone=True)),
-    Index("case_interaction_case_id_ix", "case_id", "occurred_at"),
+    Index("case_interaction_accepted_ix", "case_id", "accepted_at"),
 )
 
 # The record: nothing in it is ever changed. The natural key absorbs an event that comes again.
@@ -181,6 +183,17 @@ SPOKEN_LAST = text(
     f"and deleted_at is null and interaction ->> 'automation' = '{Automation.NONE.value}' "
     "order by case_id, accepted_at desc"
 ).bindparams(_IDS)
+UNANSWERED = text(
+    f"""
+    select w.case_id, i.interaction, i.reading from unnest(:ids, :since) as w(case_id, since)
+    cross join lateral (
+        select interaction, reading, accepted_at from case_interaction
+        where case_id = w.case_id and accepted_at >= w.since and deleted_at is null
+            and interaction ->> 'automation' = '{Automation.NONE.value}'
+        order by accepted_at desc limit {MOST}
+    ) i order by w.case_id, i.accepted_at
+    """
+).bindparams(_IDS, bindparam("since", type_=ARRAY(DateTime(timezone=True))))
 ACKNOWLEDGED = text(
     "select case_id, customer_id, at, opens_at from acknowledgement where case_id = any(:ids) "
     "union select case_id, customer_id, at, opens_at from acknowledgement "
@@ -329,6 +342,18 @@ async def spoken_last(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUI
         return {}
     found = await fetch(tx, SPOKEN_LAST, {"ids": list(case_ids)})
     return {row.case_id: Interaction.model_validate(row.interaction) for row in found}
+
+
+async def unanswered(
+    tx: AsyncConnection, since: Mapping[UUID, datetime]
+) -> dict[UUID, list[tuple[Interaction, Reading]]]:
+    """What the customer said on each of the cases from a time on and did not take back, oldest first: the newest 50."""
+    found: dict[UUID, list[tuple[Interaction, Reading]]] = {case_id: [] for case_id in since}
+    if since:
+        for row in await fetch(tx, UNANSWERED, {"ids": list(since), "since": list(since.values())}):
+            said = Interaction.model_validate(row.interaction), Reading.model_validate(row.reading)
+            found[row.case_id].append(said)
+    return found
 
 
 async def acknowledged(

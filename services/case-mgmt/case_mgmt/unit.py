@@ -1,5 +1,6 @@
 """Cases in hand: what a transaction is going to write about them, and tell, in order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from antiphon import changes, outbox
 from antiphon.changes import Change
 from antiphon.contracts import cases as said
 from antiphon.contracts.base import Actor, ActorKind, Event
+from antiphon.contracts.cases import InteractionFacts, StatusTrigger
 from antiphon.contracts.envelope import Outgoing, encode
 from antiphon.database import Writes
 from case_mgmt import store
@@ -58,17 +60,32 @@ class Unit:
             }
         )
 
-    def move(self, case: Case, after: Case, by: Actor, reason: str, traceparent: str | None) -> Case:
-        """Puts `after` in the place of `case`, and records and tells a change of status."""
+    def move(
+        self,
+        case: Case,
+        after: Case,
+        by: Actor,
+        trigger: StatusTrigger,
+        reason: str,
+        traceparent: str | None,
+        unanswered: Sequence[InteractionFacts] = (),
+    ) -> Case:
+        """Puts `after` in the place of `case`, and records and publishes a change of status.
+
+        `unanswered` are the customer's words that await an answer then; needed where the change asks for work. An answer
+        that failed is published also when the status stays: the words that it had answered await an answer again.
+        """
         self.put(after)
         if after.status != case.status:
             key = f"status:{case.case_id}:{after.revision}"
-            told = {"previous": case.status, "status": after.status, "reason": reason}
-            self.record(case.case_id, key, "status-changed", self.now, by, told)
-            self.tell(
-                said.CaseStatusChanged(case=after.facts(), previous=case.status, by=by, reason=reason),
-                traceparent,
-            )
+            data = {"previous": case.status, "status": after.status, "trigger": trigger, "reason": reason}
+            self.record(case.case_id, key, "status-changed", self.now, by, data)
+        if after.status != case.status or trigger is StatusTrigger.REPLY_FAILED:
+            event = said.CaseStatusChanged(
+                case=after.facts(), previous=case.status, by=by, trigger=trigger, reason=reason,
+                unanswered=list(unanswered),
+            )  # fmt: skip
+            self.tell(event, traceparent)
         return after
 
     def put_down(self, writes: Writes) -> None:

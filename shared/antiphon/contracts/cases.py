@@ -31,6 +31,16 @@ class ThreadedBy(StrEnum):
     NEW_CASE = "new-case"
 
 
+class StatusTrigger(StrEnum):
+    """What moved a case from one status to another. The reason beside it is for people."""
+
+    CUSTOMER_SPOKE = "customer-spoke"
+    WORK_ACCEPTED = "work-accepted"
+    REPLY_REQUESTED = "reply-requested"
+    REPLY_FAILED = "reply-failed"
+    SET_BY_PERSON = "set-by-person"
+
+
 class InteractionFacts(Contract):
     """An interaction as routing rules may ask about it."""
 
@@ -76,6 +86,11 @@ class CaseFacts(Contract):
         description="The case that the message referred to but that belongs to another customer.",
     )
     revision: int = Field(description="Grows with every change of the case: an older one is history.")
+    asked_revision: int | None = Field(
+        default=None,
+        description="The revision at which somebody was last asked to answer: by the customer's words, by an answer that "
+        "failed, or by a person who opened the case.",
+    )
 
 
 class CaseEvent(Event):
@@ -96,6 +111,16 @@ class CaseEvent(Event):
         return str(self.case.case_id)
 
 
+Unanswered = Annotated[
+    list[InteractionFacts],
+    Field(
+        default_factory=list,
+        description="What else the customer said and nobody has answered, oldest first, without `interaction`: the newest "
+        "50, of 100,000 bytes of text together.",
+    ),
+]
+
+
 class CaseOpened(CaseEvent):
     """An interaction opened a case."""
 
@@ -111,6 +136,7 @@ class CaseInteractionAdded(CaseEvent):
 
     interaction: InteractionFacts
     threaded_by: Annotated[str, known(ThreadedBy)]
+    unanswered: Unanswered
 
 
 class CaseInteractionEdited(CaseEvent):
@@ -119,6 +145,7 @@ class CaseInteractionEdited(CaseEvent):
     type: ClassVar[str] = "case.interaction-edited.v1"
 
     interaction: InteractionFacts
+    unanswered: Unanswered
 
 
 class CaseInteractionDeleted(CaseEvent):
@@ -136,4 +163,6 @@ class CaseStatusChanged(CaseEvent):
 
     previous: Annotated[str, known(CaseStatus)]
     by: Actor
-    reason: str
+    trigger: Annotated[str, known(StatusTrigger)] | None = None
+    reason: str = Field(description="In a person's words, or in ours: for people to read.")
+    unanswered: Unanswered

@@ -83,6 +83,7 @@ TOPICS: dict[str, Topic] = {
                 work.WorkRequeued,
                 work.WorkTransferred,
                 work.WorkReprioritised,
+                work.WorkRedecided,
                 work.WorkReconciled,
                 work.WorkEscalated,
                 work.WorkHeld,

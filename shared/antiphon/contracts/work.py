@@ -204,6 +204,20 @@ class WorkReprioritised(WorkEvent):
     reason: str | None = None
 
 
+class WorkRedecided(WorkEvent):
+    """The customer said more while the work was open, and the rules, asked about all that is unanswered, changed it.
+
+    Priority, skills and labels only rise. Work that an agent has accepted stays with them; other work moves to another
+    queue where a rule of a higher priority says so.
+    """
+
+    type: ClassVar[str] = "work.redecided.v1"
+
+    decision: Decision
+    from_queue: str = Field(description="Where it was; the same queue as now when it did not move.")
+    previous_priority: int
+
+
 class WorkCompleted(WorkEvent):
     """Nothing more is to be done for now."""
 

@@ -161,7 +161,7 @@ async def test_what_is_asked_for_held_work_uses_the_indexes(engine: AsyncEngine)
             plans.append("\n".join(row[0] for row in await tx.execute(text(f"explain {asked}"))))
     assert "acknowledgement_case_id_ix" in plans[0]
     assert "acknowledgement_customer_id_ix" in plans[0]
-    assert "case_interaction_case_id_ix" in plans[1]
+    assert "case_interaction_accepted_ix" in plans[1]
     assert "Seq Scan" not in "".join(plans)
 
 

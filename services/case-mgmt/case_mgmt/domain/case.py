@@ -32,6 +32,7 @@ class Case:
     related_case_id: UUID | None = None
     revision: int = 0
     words_revision: int = 0  # the revision at which something was last said: who answers must have seen it
+    asked_revision: int = 0  # the revision at which somebody was last asked to answer
     assignee: str | None = None
     assignee_name: str | None = None
     queue: str | None = None
@@ -60,6 +61,7 @@ class Case:
             awaiting_answer_since=self.awaiting_answer_since,
             related_case_id=self.related_case_id,
             revision=self.revision,
+            asked_revision=self.asked_revision,
         )
 
     def moved(self, trigger: Trigger, now: datetime, **changes: Any) -> "Case":
@@ -98,6 +100,7 @@ def opened(
         related_case_id=related,
         revision=1,
         words_revision=1,
+        asked_revision=1 if person else 0,
     )
 
 
@@ -120,6 +123,7 @@ def joined(
         department=case.department or reading.department,
         awaiting_answer_since=min(since, interaction.accepted_at) if since else interaction.accepted_at,
         reopened=case.reopened + late,
+        asked_revision=case.revision + 1,
         **known,
     )
 
