@@ -147,9 +147,7 @@ async def take(
     await store.delete_interactions(tx, fold.deleted)
 
 
-def _since(
-    cases: Iterable[Case], failed: Mapping[UUID, datetime], *, speaks: bool
-) -> dict[UUID, datetime]:
+def _since(cases: Iterable[Case], failed: Mapping[UUID, datetime], *, speaks: bool) -> dict[UUID, datetime]:
     """Since when customers await an answer on those of the cases whose words may be asked for in this batch.
 
     `failed`: what an answer that failed had answered, by case; `speaks`, customers say or change something.

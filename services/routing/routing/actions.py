@@ -1,4 +1,4 @@
-"""What routing does with what it hears of cases and answers: work is queued, refreshed, completed; clocks run.
+"""What routing does with what it hears of cases and answers: work is queued, decided again, completed; clocks run.
 
 Each function is one verb in the transaction that it is given; the number of statements does not depend on the size
 of the batch.
@@ -6,7 +6,7 @@ of the batch.
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,28 +17,47 @@ from antiphon.contracts.cases import (
     CaseEvent,
     CaseFacts,
     CaseInteractionAdded,
+    CaseInteractionEdited,
     CaseOpened,
     CaseStatus,
     CaseStatusChanged,
     InteractionFacts,
+    StatusTrigger,
 )
 from antiphon.contracts.interactions import Automation
 from antiphon.contracts.replies import ReplySent
-from antiphon.contracts.work import Decision, WorkHeld, WorkQueued, WorkState
+from antiphon.contracts.work import Decision, WorkHeld, WorkQueued, WorkRedecided, WorkState
 from routing import assignment, known, openness, store
 from routing.clocks import Heard, answer, follow
 from routing.configurations import Configurations, InForce
 from routing.desk import HOLD_TIMER, SYSTEM, Desk, Work, as_dict, facts
 from routing.domain import escalation, placing, rules
-from routing.domain.deciding import Verdict, verdict
+from routing.domain.deciding import Verdict, verdict, without_words
 from routing.domain.openness import Standing
-from routing.domain.placing import Load
-from routing.escalation import OVERFLOW, arrived
+from routing.domain.placing import Load, Place
+from routing.domain.redeciding import Placed, Redecided, redecide
+from routing.escalation import OVERFLOW, REDECIDED, arrived
 from routing.ledger import Book
 
 _SEEN = (
     "case_id", "revision", "last_agent", "last_at", "awaiting_since", "answers", "awaits", "set_aside", "reference", "customer_id",
+    "asked_revision",
 )  # fmt: skip
+
+
+class _Decided(NamedTuple):
+    """A verdict on the words of a case, and the row that keeps it."""
+
+    found: Verdict
+    decision_id: UUID
+    version: int
+
+    def told(self, *more: str) -> Decision:
+        """It as events tell it, with more reasons."""
+        return Decision(
+            decision_id=self.decision_id, rule=self.found.rule, rule_set_version=self.version,
+            reason="; ".join([self.found.reason, *more]),
+        )  # fmt: skip
 
 
 class _Heard:
@@ -55,6 +74,7 @@ class _Heard:
         self.standing: rules.Context = {}
         self.standings: Mapping[str, Standing] = {}
         self.loads: dict[str, Load] = {}
+        self._undecided: dict[UUID, dict[str, Any]] = {}
 
     def case(self, event: CaseEvent, at: datetime) -> None:
         """A case as it stands since an instant; news that are older than what was heard change nothing."""
@@ -63,49 +83,92 @@ class _Heard:
         if case.revision <= seen["revision"]:
             return
         seen["revision"] = case.revision
-        if isinstance(event, CaseOpened | CaseInteractionAdded):
-            seen["interaction"] = event.interaction
         work, last = self.open.get(case.case_id), self.last.get(case.case_id)
         if last is not None:
             self.book.keep_up(last)
         awaits = _awaits(case)
+        asked = case.revision if case.asked_revision is None else case.asked_revision
+        asks = asked > seen["asked_revision"]
+        # Who dismissed the work knew what had been asked by then: an event that asks for nothing new is an echo.
+        dismissed = seen["set_aside"] if awaits and not asks else None
         seen |= {
             "awaits": awaits,
-            "set_aside": None,
+            "set_aside": dismissed,
             "reference": case.reference,
             "customer_id": case.customer.customer_id,
+            "asked_revision": max(asked, seen["asked_revision"]),
         }
-        found: Verdict | None = None
-        if awaits and work is None:
-            found = self._queue(case, _newest(event, seen, last))
+        decided: _Decided | None = None
+        again: tuple[_Decided, Placed] | None = None
+        if awaits and work is None and dismissed is None:
+            decided = self._queue(event, last)
         elif not awaits and work is not None:
             self._complete(event, work)
-        follow(self.book, Heard(event, at, seen, self.last.get(case.case_id), found, first=last is None))
+        elif awaits and work is not None and asks:
+            again = self._decide_again(event, work)
+        verdict_of = decided.found if decided else None
+        follow(self.book, Heard(event, at, seen, self.last.get(case.case_id), verdict_of, first=last is None))
         seen["awaiting_since"] = case.awaiting_answer_since
-        if found is not None:
-            self._place(self.open[case.case_id], found)
+        if decided is not None:
+            self._place(self.open[case.case_id], decided)
+        if again is not None and work is not None:
+            self._hasten(work, *again)
         if (newest := self.last.get(case.case_id)) is not None:
             self.book.tell(newest)
 
-    def _queue(self, case: CaseFacts, interaction: InteractionFacts) -> Verdict:
-        """A work item, not placed yet: its clocks say when it is due."""
+    def _decide(self, case: CaseFacts, words: Sequence[InteractionFacts], work_item_id: UUID) -> _Decided:
+        """Asks the rules in force about all these words together. Nothing is kept yet."""
         desk, force = self.desk, self.force
-        local = desk.now.astimezone(force.configuration.zone)
-        context = rules.context_of(case, interaction, local) | self.standing
         version, deciding = force.deciding(case.case_id)
-        found = verdict(deciding, context)
-        since = case.awaiting_answer_since or interaction.accepted_at
+        context: rules.Context = {}
+        found = without_words(deciding)
+        if words:
+            local = desk.now.astimezone(force.configuration.zone)
+            context = rules.context_of(case, words, local) | self.standing
+            found = verdict(deciding, context)
+        decided = _Decided(found, uuid4(), version)
+        self._undecided[decided.decision_id] = {
+            "decision_id": decided.decision_id,
+            "work_item_id": work_item_id,
+            "case_id": case.case_id,
+            "version": version,
+            "rule": found.rule,
+            "reason": found.reason,
+            "context": rules.kept(context),
+            "trace": [outcome._asdict() for outcome in found.trace],
+            # What no rule was asked about can't be tried again.
+            "outcome": found.outcome if words else None,
+            "at": desk.now,
+            "shadow": force.shadow.says(context, found, desk.now) if force.shadow and words else None,
+        }
+        return decided
+
+    def _queue(self, event: CaseEvent, last: Work | None) -> _Decided:
+        """A work item, not placed yet: its clocks say when it is due."""
+        desk, force, case = self.desk, self.force, event.case
+        words, item = _unanswered(event), uuid4()
+        decided = self._decide(case, words, item)
+        if (
+            last is not None
+            and last["queue"] in force.configuration.queues
+            and (_sent_back(event) or not words)
+        ):
+            decided = decided._replace(found=self._back_to_its_team(decided.found, last))
+        self._keep(decided)
+        found = decided.found
+        since = case.awaiting_answer_since or desk.now
+        channel = words[-1].channel if words else last["channel"] if last else ""
         policy = force.configuration.agents_policy.prefer_last_agent
         last_agent = policy.of(
             self.seen[case.case_id]["last_agent"], self.seen[case.case_id]["last_at"], desk.now
         )
         holds = policy.wait_at_most if last_agent and not found.prefer_agent else None
         work: Work = {
-            "work_item_id": uuid4(),
+            "work_item_id": item,
             "case_id": case.case_id,
             "case_reference": case.reference,
             "customer_id": case.customer.customer_id,
-            "channel": interaction.channel,
+            "channel": channel,
             "subject": case.subject,
             "state": WorkState.QUEUED,
             "queue": found.queue,
@@ -119,40 +182,132 @@ class _Heard:
             "prefer_skills": found.prefer_skills,
             "preferred": found.prefer_agent or last_agent,
             "attempts": 0,
-            "decision_id": uuid4(),
+            "decision_id": decided.decision_id,
             "changed_at": desk.now,
             "completed_at": None,
-            "units": force.configuration.units(interaction.channel, found.queue),
-            "profiles": force.configuration.profiles_of(interaction.channel, found.queue, found.priority),
+            "units": force.configuration.units(channel, found.queue),
+            "profiles": force.configuration.profiles_of(channel, found.queue, found.priority),
             "completed_by": None,
             "hold_until": since + holds if holds else None,
             **escalation.beginning(force.configuration, force.calendars, found.queue, since),
         }
         if work["hold_until"] is not None and work["hold_until"] > desk.now:
             desk.timers.append((HOLD_TIMER, work["work_item_id"], work["hold_until"]))
-        desk.decisions.append(
-            {
-                "decision_id": work["decision_id"],
-                "work_item_id": work["work_item_id"],
-                "case_id": case.case_id,
-                "version": version,
-                "rule": found.rule,
-                "reason": found.reason,
-                "context": context,
-                "trace": [outcome._asdict() for outcome in found.trace],
-                "outcome": found.outcome,
-                "at": desk.now,
-                "shadow": force.shadow.says(context, found, desk.now) if force.shadow else None,
-            }
-        )
         self.open[case.case_id] = self.last[case.case_id] = work
-        return found
+        return decided
 
-    def _place(self, work: Work, found: Verdict) -> None:
-        """The work waits where it was meant to, or where it flows over to: then the rule's skills are only better."""
+    def _back_to_its_team(self, found: Verdict, last: Work) -> Verdict:
+        """The verdict on words whose answer did not arrive: as the work was, unless a rule of a higher priority says otherwise."""
+        placed = Placed.of(last)
+        after = redecide(placed, found)
+        if after is not None and after.moves:
+            return found
+        kept = after or Redecided(
+            False, placed.priority, dict(placed.skills), dict(placed.prefer_skills), [*placed.labels]
+        )
+        queue = self.force.configuration.queues[placed.queue]
+        running = self.book.running(last["case_id"])
+        return found._replace(
+            queue=placed.queue, priority=kept.priority, skills=kept.skills, prefer_skills=kept.prefer_skills,
+            labels=kept.labels, overflow=last["overflow"], reason=f"back to {queue.name}, its team; {found.reason}",
+            sla_policy=running[0].clock.terms.policy if running else queue.sla_policy,
+        )  # fmt: skip
+
+    def _keep(self, decided: _Decided) -> None:
+        """Keeps the decision, with the reason that the verdict has now."""
+        row = self._undecided.pop(decided.decision_id)
+        self.desk.decisions.append(row | {"reason": decided.found.reason})
+
+    def _decide_again(self, event: CaseEvent, work: Work) -> tuple[_Decided, Placed] | None:
+        """Asks the rules about all unanswered words, and changes the open work; what was decided, and where it was before."""
+        words = _unanswered(event)
+        if not words:
+            return None
+        configuration, before = self.force.configuration, Placed.of(work)
+        decided = self._decide(event.case, words, work["work_item_id"])
+        queue = configuration.queues.get(work["queue"])
+        passed = queue.steps[: work["step"]] if queue else ()
+        found, may_move = decided.found, work["state"] != WorkState.ACCEPTED
+        after = redecide(before, found, passed, may_move=may_move)
+        if after is not None and after.moves:
+            to = self._find_place(found)
+            if to.queue != work["queue"]:
+                self._move(work, decided, after, to)
+                return decided, before
+            # It flows over to where it waits already.
+            after = redecide(before, found, passed, may_move=False)
+        if after is None:
+            del self._undecided[decided.decision_id]
+            return None
+        self._keep(decided)
+        self.desk.put(
+            work, **after._asdict() | {"decision_id": decided.decision_id},
+            profiles=configuration.profiles_of(work["channel"], work["queue"], after.priority),
+        )  # fmt: skip
+        return decided, before
+
+    def _move(self, work: Work, decided: _Decided, after: Redecided, to: Place) -> None:
+        """Work that nobody has accepted goes to the queue of a rule of a higher priority. Its attempts are counted on."""
+        self._keep(decided)
+        found, configuration, calendars = decided.found, self.force.configuration, self.force.calendars
+        offer = self.offers.pop(work["work_item_id"], None)
+        if offer is not None:
+            self.desk.end_offer(offer, "withdrawn", f"the customer said more: {found.rule}")
+        needs = {"priority": after.priority, "skills": after.skills, "prefer_skills": after.prefer_skills}
+        came = (
+            {
+                "units": configuration.units(work["channel"], to.queue),
+                "profiles": configuration.profiles_of(work["channel"], to.queue, after.priority),
+                **escalation.beginning(configuration, calendars, to.queue, self.desk.now),
+            }
+            if to.queue == found.queue
+            else escalation.arrival(work | needs, configuration, calendars, to.queue, self.desk.now)
+        )
+        self.desk.put(
+            work, **needs | came | {
+                "queue": to.queue, "state": WorkState.QUEUED, "agent_id": None, "labels": after.labels,
+                "overflow": found.overflow, "hold_until": None, "decision_id": decided.decision_id,
+                "preferred": found.prefer_agent or work["preferred"],
+            },
+        )  # fmt: skip
+        if to.queue != found.queue:
+            self.desk.note(work, OVERFLOW, arrived(to, self.force))
+
+    def _hasten(self, work: Work, decided: _Decided, before: Placed) -> None:
+        """Clocks of work that was decided again are due sooner where what is promised now says so, and never later."""
+        found, moved = decided.found, work["queue"] != before.queue
+        for held in self.book.running(work["case_id"]):
+            policy = found.sla_policy if moved else held.clock.terms.policy
+            self.book.tighten(held, work, policy, f"the customer said more: rule {found.rule!r}")
+        self.book.tell(work)
+        names = {key: queue.name for key, queue in self.force.configuration.queues.items()}
+        what = f"the customer said more, and {found.rule!r} holds: priority {before.priority} is {work['priority']}"
+        if moved:
+            what += f"; from {names.get(before.queue, before.queue)} to {names[work['queue']]}"
+        elif work["state"] == WorkState.ACCEPTED and found.queue != work["queue"]:
+            what += f"; meant for {names[found.queue]}, and it stays with who accepted it"
+        self.desk.note(work, REDECIDED, what)
+        event = WorkRedecided(
+            work=facts(work),
+            decision=decided.told(),
+            from_queue=before.queue,
+            previous_priority=before.priority,
+        )
+        self.desk.tell(event)
+        if moved:
+            self._hold(work, found.queue)
+
+    def _find_place(self, found: Verdict) -> Place:
+        """Where the verdict puts work: where it is meant to be, or where it flows over to. It counts there from now on."""
         to = placing.place(self.force.configuration, self.standings, self.loads, found.queue, found.overflow)
         waiting = self.loads.get(to.queue, placing.NOBODY)
         self.loads[to.queue] = waiting._replace(waiting=waiting.waiting + 1)
+        return to
+
+    def _place(self, work: Work, decided: _Decided) -> None:
+        """The work waits where it was meant to, or where it flows over to: then the rule's skills are only better."""
+        found = decided.found
+        to = self._find_place(found)
         if to.queue != found.queue:
             configuration, calendars = self.force.configuration, self.force.calendars
             came = escalation.arrival(work, configuration, calendars, to.queue, self.desk.now)
@@ -160,13 +315,7 @@ class _Heard:
             self.desk.note(work, OVERFLOW, arrived(to, self.force))
         self.desk.new_work[work["work_item_id"]] = work
         self.desk.put(work, due_at=self.book.due(work["case_id"]))
-        decision = Decision(
-            decision_id=work["decision_id"],
-            rule=found.rule,
-            rule_set_version=self.force.deciding(work["case_id"])[0],
-            reason="; ".join([found.reason, *to.why]),
-        )
-        self.desk.tell(WorkQueued(work=facts(work), decision=decision))
+        self.desk.tell(WorkQueued(work=facts(work), decision=decided.told(*to.why)))
         self._hold(work, found.queue)
 
     def _hold(self, work: Work, meant_for: str) -> None:
@@ -206,37 +355,42 @@ class _Heard:
 
 
 def _may_decide(batch: Sequence[Received], opened: Collection[UUID]) -> bool:
-    """Whether a case comes to await an answer: it has no open work, or ceases to await one before."""
-    cases = [received.event.case for received in batch if isinstance(received.event, CaseEvent)]
-    done = {case.case_id for case in cases if not _awaits(case)}
-    return any(_awaits(case) and (case.case_id not in opened or case.case_id in done) for case in cases)
+    """Whether rules may be asked: a case that awaits an answer has no open work, or ceased to await one before, or has words."""
+    events = [received.event for received in batch if isinstance(received.event, CaseEvent)]
+    done = {event.case.case_id for event in events if not _awaits(event.case)}
+    return any(
+        _awaits(event.case)
+        and (event.case.case_id not in opened or event.case.case_id in done or _unanswered(event))
+        for event in events
+    )
 
 
 def _awaits(case: CaseFacts) -> bool:
     return case.awaiting_answer_since is not None and case.status in {CaseStatus.NEW, CaseStatus.OPEN}
 
 
-def _newest(event: CaseEvent, seen: dict[str, Any], last: Work | None) -> InteractionFacts:
-    if isinstance(event, CaseOpened | CaseInteractionAdded):
-        return event.interaction
-    heard: InteractionFacts | None = seen.get("interaction")
-    if heard is not None:
-        return heard
-    case = event.case
-    # A case that awaits an answer again without new words, e.g. because the answer could not be sent.
-    return InteractionFacts(
-        interaction_id=case.case_id,
-        channel=last["channel"] if last else "",
-        account="",
-        visibility="",
-        speaker="",
-        subject=case.subject,
-        text="",
-        department=case.department,
-        automation=Automation.NONE,
-        occurred_at=case.awaiting_answer_since or case.opened_at,
-        accepted_at=case.awaiting_answer_since or case.opened_at,
-    )
+def _unanswered(event: CaseEvent) -> list[InteractionFacts]:
+    """All that the customer said and nobody has answered, as the event tells it, oldest first."""
+    words: list[InteractionFacts] = []
+    match event:
+        case CaseOpened():
+            words = [event.interaction]
+        case CaseInteractionAdded():
+            words = [*event.unanswered, event.interaction]
+        case CaseInteractionEdited():
+            since, edited = event.case.awaiting_answer_since, event.interaction
+            is_awaited = since is not None and edited.accepted_at >= since
+            words = [*event.unanswered, *([edited] if is_awaited else [])]
+        case CaseStatusChanged():
+            words = event.unanswered
+        case _:
+            pass
+    people = [one for one in words if one.automation == Automation.NONE]
+    return sorted(people, key=lambda one: one.accepted_at)
+
+
+def _sent_back(event: CaseEvent) -> bool:
+    return isinstance(event, CaseStatusChanged) and event.trigger == StatusTrigger.REPLY_FAILED
 
 
 async def hear(

@@ -11,7 +11,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.contracts.cases import CaseEvent, CaseInteractionAdded, CaseStatus, CaseStatusChanged
+from antiphon.contracts.cases import (
+    CaseEvent,
+    CaseInteractionAdded,
+    CaseStatus,
+    CaseStatusChanged,
+    StatusTrigger,
+)
 from antiphon.contracts.replies import ReplySent
 from antiphon.contracts.work import SlaTarget
 from antiphon.database import fetch
@@ -20,9 +26,6 @@ from routing.configurations import Configurations, InForce
 from routing.desk import AGAIN_AFTER, SLA_TIMER, Desk, Work, as_dict
 from routing.domain.deciding import Verdict
 from routing.ledger import Book
-
-# As case-mgmt says why a status changed.
-_ANSWERED, _NOT_SENT = "an answer was written", "an answer could not be sent"
 
 
 class Heard(NamedTuple):
@@ -40,8 +43,13 @@ class Heard(NamedTuple):
 
     @property
     def reason(self) -> str | None:
-        """Why the status changed, if that is what was heard."""
+        """Why the status changed, in words for people, if that is what was heard."""
         return self.event.reason if isinstance(self.event, CaseStatusChanged) else None
+
+    @property
+    def trigger(self) -> str | None:
+        """What changed the status, if that is what was heard."""
+        return self.event.trigger if isinstance(self.event, CaseStatusChanged) else None
 
 
 def follow(book: Book, heard: Heard) -> None:
@@ -124,9 +132,9 @@ def _resume(book: Book, heard: Heard, work: Work) -> None:
         since = held.clock.paused_since
         if since is None:
             continue
-        if heard.reason == _NOT_SENT:
+        if heard.trigger == StatusTrigger.REPLY_FAILED:
             # Nobody awaited the customer: the answer never reached them.
-            book.resume(held, since, _NOT_SENT)
+            book.resume(held, since, heard.reason or "an answer could not be sent")
         else:
             book.resume(held, at, "the customer spoke" if spoke else f"the case is open{_told(heard)}")
 
@@ -139,7 +147,7 @@ def _settle(book: Book, heard: Heard, work: Work) -> None:
                 book.meet(held, heard.at, f"the case is resolved{_told(heard)}")
             else:
                 book.cancel(held, heard.at, f"the case is closed{_told(heard)}")
-        elif case.awaiting_answer_since is None and heard.reason != _ANSWERED:
+        elif case.awaiting_answer_since is None and heard.trigger != StatusTrigger.REPLY_REQUESTED:
             # Unless an answer is on its way: that stops the clock.
             book.cancel(held, heard.at, f"the case is {case.status}{_told(heard)}")
 

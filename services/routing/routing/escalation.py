@@ -19,7 +19,7 @@ from routing.domain import escalation as steps
 from routing.domain.escalation import Need
 from routing.domain.placing import Place
 
-STEP, OVERFLOW, MOVED = "step", "overflow", "moved"
+STEP, OVERFLOW, MOVED, REDECIDED = "step", "overflow", "moved", "redecided"
 # The database says when a timer is due, and its clock is another than ours.
 SLACK = timedelta(seconds=1)
 

@@ -18,6 +18,7 @@ from routing.configurations import InForce
 from routing.domain import escalation
 from routing.domain.fitting import Waiting, lacking, why_not
 from routing.domain.openness import Standing
+from routing.domain.rules import complete
 
 
 class RuleOutcome(BaseModel):
@@ -76,7 +77,10 @@ class Because(NamedTuple):
 
 
 class Escalated(BaseModel):
-    """What happened to the work as it waited or could not stay: a `step` of its queue, an `overflow`, or it was `moved`."""
+    """What happened to the work since it was queued.
+
+    `step`: one of its queue; `overflow`; `moved`, as it could not stay; `redecided`, as the customer said more.
+    """
 
     kind: str
     step: int | None
@@ -132,7 +136,7 @@ async def explain(connection: AsyncConnection, work: AnyRow, force: InForce, now
         or _waiting(item, work, candidates, offers, force, now)
     )
     return {
-        "decision": DecisionView.model_validate(decision, from_attributes=True),
+        "decision": _decision(decision),
         "candidates": candidates,
         "offers": [PastOffer.model_validate(offer, from_attributes=True) for offer in offers],
         "waiting_because": because.words if because else None,
@@ -140,6 +144,11 @@ async def explain(connection: AsyncConnection, work: AnyRow, force: InForce, now
         "escalations": [Escalated.model_validate(row, from_attributes=True) for row in passed],
         "coming": _coming(work, force, stands),
     }
+
+
+def _decision(row: AnyRow) -> DecisionView:
+    found = DecisionView.model_validate(row, from_attributes=True)
+    return found.model_copy(update={"context": complete(found.context)}) if found.context else found
 
 
 def _why(

@@ -129,6 +129,18 @@ class Book:
         self._did(held, clockwork.recompute(held.clock, terms, calendar, self.desk.now, cause))
         held.clock = replace(held.clock, terms=terms)
 
+    def tighten(self, held: Held, work: Work, policy: str, cause: str) -> None:
+        """`recompute`, where the policy promises the same sooner; else nothing changes."""
+        terms = self.terms(policy, held.target, work)
+        if terms is None:
+            return
+        change = clockwork.recompute(
+            held.clock, terms, self.force.calendars[terms.calendar], self.desk.now, cause
+        )
+        if change[0].due_at < held.clock.due_at:
+            self._did(held, change)
+            held.clock = replace(held.clock, terms=terms)
+
     def keep_up(self, work: Work) -> None:
         """Brings the clocks of a case to the configuration in force, before anything is counted by its calendars."""
         for held in self.running(work["case_id"]):

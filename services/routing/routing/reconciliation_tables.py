@@ -20,11 +20,13 @@ from sqlalchemy import (
 def awaiting_columns() -> list[Column[Any] | Index]:
     """Of a case that was heard of: whether it awaits an answer (by index), and why nobody is to work on it all the same.
 
+    `asked_revision` is the newest at which somebody was asked to answer: what asks after it is new to who dismissed its work.
     `reference` and `customer_id` are what a work item is made anew from when all else is lost.
     """
     return [
         Column("awaits", Boolean, nullable=False, server_default=text("false")),
         Column("set_aside", Text),
+        Column("asked_revision", Integer, nullable=False, server_default="0"),
         Column("reference", Text),
         Column("customer_id", Uuid),
         Index("case_seen_awaits_ix", "case_id", postgresql_where=text("awaits")),

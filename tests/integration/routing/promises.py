@@ -10,7 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts import generate
 from antiphon.contracts.base import Actor
-from antiphon.contracts.cases import CaseEvent, CaseInteractionAdded, CaseOpened, CaseStatusChanged
+from antiphon.contracts.cases import (
+    CaseEvent,
+    CaseInteractionAdded,
+    CaseOpened,
+    CaseStatusChanged,
+    StatusTrigger,
+)
 from antiphon.contracts.replies import ReplySent
 from routing import handling
 from routing.domain import clockwork
@@ -51,26 +57,34 @@ class Told:
         since = self.case.awaiting_answer_since or at
         reopened = self.case.status in {"resolved", "closed"}
         status = self.case.status if self.case.status == "new" else "open"
-        self._moved(status=status, awaiting_answer_since=since, reopened=self.case.reopened + reopened)
+        self._moved(
+            status=status, awaiting_answer_since=since, reopened=self.case.reopened + reopened, asks=True
+        )
         event = CaseInteractionAdded.model_validate(generate.example("case.interaction-added.v1")["data"])
         said = event.interaction.model_copy(update={"accepted_at": at, "interaction_id": uuid4()})
         return event.model_copy(update={"case": self.case, "interaction": said})
 
     def wrote(self, status: str = "pending") -> CaseStatusChanged:
         """An answer was written: nobody awaits one until it fails."""
-        return self.set(status, "an answer was written", awaiting_answer_since=None)
+        trigger = StatusTrigger.REPLY_REQUESTED
+        return self.set(status, "an answer was written", trigger, awaiting_answer_since=None)
 
     def failed(self, since: datetime) -> CaseStatusChanged:
         """The answer could not be sent."""
-        return self.set("open", "an answer could not be sent", awaiting_answer_since=since)
+        event = self.set(
+            "open", "an answer could not be sent", StatusTrigger.REPLY_FAILED, awaiting_answer_since=since
+        )
+        return event.model_copy(update={"unanswered": [self.opened.interaction]})
 
-    def set(self, status: str, reason: str = "said so", **given: Any) -> CaseStatusChanged:
+    def set(
+        self, status: str, reason: str = "said so", trigger: StatusTrigger = StatusTrigger.SET_BY_PERSON, **given: Any
+    ) -> CaseStatusChanged:  # fmt: skip
         """Somebody set the status."""
         previous = self.case.status
         if status in {"resolved", "closed"}:
             given = {"awaiting_answer_since": None} | given
-        self._moved(status=status, **given)
-        return CaseStatusChanged(case=self.case, previous=previous, by=ELENA, reason=reason)
+        self._moved(status=status, asks=trigger is StatusTrigger.REPLY_FAILED or status == "open", **given)
+        return CaseStatusChanged(case=self.case, previous=previous, by=ELENA, trigger=trigger, reason=reason)
 
     def sent(self, at: datetime, kind: str = "agent", revision: int | None = None) -> ReplySent:
         """The channel took an answer, by default to all that was said by now."""
@@ -80,8 +94,10 @@ class Told:
             case_revision=revision or self.case.revision,
         )  # fmt: skip
 
-    def _moved(self, **changed: Any) -> None:
-        self.case = self.case.model_copy(update={"revision": self.case.revision + 1, **changed})
+    def _moved(self, *, asks: bool, **changed: Any) -> None:
+        revision = self.case.revision + 1
+        asked = {"asked_revision": revision} if asks else {}
+        self.case = self.case.model_copy(update={"revision": revision, **asked, **changed})
 
 
 class Promises(Floor):

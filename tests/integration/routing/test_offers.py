@@ -120,7 +120,13 @@ def settled(
     case = event.case.model_copy(
         update={"status": status, "awaiting_answer_since": None, "revision": event.case.revision + 1}
     )
-    return CaseStatusChanged(case=case, previous="open", by=Actor(kind="agent", id="elena"), reason=reason)
+    return CaseStatusChanged(
+        case=case,
+        previous="open",
+        by=Actor(kind="agent", id="elena"),
+        trigger="reply-requested",
+        reason=reason,
+    )
 
 
 def answered(event: CaseOpened, at: datetime, kind: str = "agent") -> ReplySent:

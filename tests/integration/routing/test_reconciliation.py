@@ -100,7 +100,11 @@ async def test_work_that_somebody_set_aside_with_a_reason_is_not_made_anew(floor
     (seen,) = await floor.rows("select awaits, set_aside from case_seen")
     assert (seen.awaits, seen.set_aside) == (True, "agent elena: a call settled it")
     again = opened(1, floor.now)
-    await floor.hear(again.model_copy(update={"case": again.case.model_copy(update={"revision": 9})}))
+    told_later = again.case.model_copy(update={"revision": 9})
+    await floor.hear(again.model_copy(update={"case": told_later}))
+    assert (await floor.rows("select set_aside from case_seen"))[0].set_aside is not None
+    asked_again = again.case.model_copy(update={"revision": 10, "asked_revision": 10})
+    await floor.hear(again.model_copy(update={"case": asked_again}))
     assert (await floor.rows("select set_aside from case_seen"))[0].set_aside is None
     assert len(await floor.rows("select 1 from work_item where state = 'queued'")) == 1
 

@@ -26,7 +26,7 @@ def council(*rules: dict[str, Any]) -> str:
 
 def decided(*rules: dict[str, Any]) -> Verdict:
     event = CaseOpened.model_validate(generate.example("case.opened.v1")["data"])
-    return verdict(read(council(*rules)), context_of(event.case, event.interaction, NOW))
+    return verdict(read(council(*rules)), context_of(event.case, [event.interaction], NOW))
 
 
 def test_rules_that_go_on_add_to_the_one_that_decides_and_later_values_win() -> None:

@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 
 def example() -> Context:
     event = CaseOpened.model_validate(generate.example("case.opened.v1")["data"])
-    return context_of(event.case, event.interaction, NOW)
+    return context_of(event.case, [event.interaction], NOW)
 
 
 def test_every_variable_has_a_value_of_its_type_even_when_it_is_absent() -> None:

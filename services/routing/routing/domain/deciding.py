@@ -12,7 +12,8 @@ class Verdict(NamedTuple):
     """Where work goes and how: the rule that decided, with its reason, and what every rule said.
 
     `rules` are all that took part, in order: those that went on, and the one that decided. Preferred skills and the
-    preferred agent are better, not required.
+    preferred agent are better, not required. `moves`: the rule that decided asks about something, so it may move work that
+    waits; `informed`: some rule that took part does. A rule that always holds says nothing about the words.
     """
 
     rule: str
@@ -27,12 +28,14 @@ class Verdict(NamedTuple):
     prefer_agent: str | None
     rules: list[str]
     overflow: str | None
+    moves: bool
+    informed: bool
 
     @property
     def outcome(self) -> dict[str, Any]:
         """What was decided, without how: what is kept of a decision, and compared when a draft is tried on it."""
-        told = ("rule", "reason", "trace", "rules", "overflow")
-        return {name: value for name, value in self._asdict().items() if name not in told}
+        how = ("rule", "reason", "trace", "rules", "overflow", "moves", "informed")
+        return {name: value for name, value in self._asdict().items() if name not in how}
 
 
 def verdict(configuration: Configuration, context: Context) -> Verdict:
@@ -61,8 +64,10 @@ def settled(configuration: Configuration, places: Sequence[int], trace: list[Out
     """What follows when the rules at these places take part: later values win, labels and skills are merged."""
     queues = configuration.queues
     rules = [configuration.rules[place] for place in places]
+    asks = [not configuration.conditions[place][1].always for place in places]
     merged = _merged([rule.then for rule in rules])
-    deciding = next((rule for rule in reversed(rules) if rule.then.queue is not None), None)
+    decides = next((at for at in reversed(range(len(rules))) if rules[at].then.queue is not None), None)
+    deciding = None if decides is None else rules[decides]
     others = [rule.name for rule in rules if rule is not deciding]
     # Whoever decides names a queue, so the merged one is named by the last that does.
     queue = merged.queue or configuration.fallback
@@ -78,7 +83,31 @@ def settled(configuration: Configuration, places: Sequence[int], trace: list[Out
         name, reason, queue, priority if merged.priority is None else merged.priority, merged.skills,
         merged.sla_policy or queues[queue].sla_policy, trace, merged.labels, merged.prefer_skills,
         merged.prefer_agent, [rule.name for rule in rules], merged.overflow,
+        decides is not None and asks[decides], any(asks),
     )  # fmt: skip
+
+
+def without_words(configuration: Configuration) -> Verdict:
+    """Where work waits whose words are not known: no rule is asked about none."""
+    queue = configuration.fallback
+    reason = f"none of the customer's words are known, so no rule was asked: it waits in {queue}"
+    policy = configuration.queues[queue].sla_policy
+    return Verdict(
+        "(no words)",
+        reason,
+        queue,
+        PRIORITY,
+        {},
+        policy,
+        [],
+        [],
+        {},
+        None,
+        [],
+        None,
+        moves=False,
+        informed=False,
+    )
 
 
 def _merged(thens: Sequence[Then]) -> Then:

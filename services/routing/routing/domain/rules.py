@@ -7,12 +7,13 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from cel_expr_python import cel
 
 from antiphon.contracts.cases import CaseFacts, InteractionFacts
+from antiphon.contracts.identified import Tone
 from antiphon.organisation import did_you_mean
 from routing.domain.calendar import WEEKDAYS
 from routing.domain.standing import HOW, NOT_CODE, Mention, RuleError, Written, is_standing, written
@@ -50,6 +51,7 @@ VARIABLES: dict[str, type] = {
     "case.replies": int,
     "case.reopened": int,
     "case.waited_minutes": int,
+    "case.unanswered_text": str,
     "now.date": str,
     "now.weekday": str,
     "now.hour": int,
@@ -57,6 +59,11 @@ VARIABLES: dict[str, type] = {
 }
 
 _ABSENT: Mapping[type, Any] = {str: "", int: -1, bool: False, list: []}
+
+UNANSWERED = "case.unanswered_text"
+# Characters, the newest: as long as the longest text of one interaction.
+MOST_UNANSWERED = 200_000
+WORST_FIRST = (Tone.NEGATIVE, Tone.NEUTRAL, Tone.POSITIVE)
 
 # No condition that people write comes near; a nest of macros over lists does.
 MAX_LENGTH = 2000
@@ -116,6 +123,11 @@ class Condition:
         if self._expression.return_type() != cel.Type.BOOL:
             raise RuleError("must be true or false")
         self._probe()
+
+    @cached_property
+    def always(self) -> bool:
+        """Whether it holds whatever the facts are: it holds without any."""
+        return self.holds(_ENVIRONMENT.Activation({}))[0]
 
     def _probe(self) -> None:
         # A loop bomb runs out of its budget on any context: better now than on the first customer.
@@ -193,9 +205,13 @@ def _activation(asked: Mapping[str, Mention], context: Context) -> Any:
     return _ENVIRONMENT.Activation(context)
 
 
-def context_of(case: CaseFacts, interaction: InteractionFacts, now: datetime) -> Context:
-    """What conditions may ask about, for one case and its newest interaction; `now` is local to the organisation."""
-    since = case.awaiting_answer_since
+def context_of(case: CaseFacts, words: Sequence[InteractionFacts], now: datetime) -> Context:
+    """What conditions may ask about, for one case and the words that await an answer, oldest first; there are some.
+
+    The newest is `interaction`, with the topics of all and the worst tone. `now` is local to the organisation.
+    """
+    interaction, since = words[-1], case.awaiting_answer_since
+    tones = {one.tone for one in words}
     values: Mapping[str, Any] = {
         "interaction.channel": interaction.channel,
         "interaction.network": interaction.network,
@@ -204,9 +220,9 @@ def context_of(case: CaseFacts, interaction: InteractionFacts, now: datetime) ->
         "interaction.subject": interaction.subject,
         "interaction.text": interaction.text,
         "interaction.language": interaction.language,
-        "interaction.topics": interaction.topics,
+        "interaction.topics": list(dict.fromkeys(topic for one in reversed(words) for topic in one.topics)),
         "interaction.department": interaction.department,
-        "interaction.tone": interaction.tone,
+        "interaction.tone": next((tone.value for tone in WORST_FIRST if tone in tones), interaction.tone),
         "interaction.followers": interaction.followers,
         "interaction.attachments": interaction.attachments,
         "customer.name": case.customer.name,
@@ -220,7 +236,13 @@ def context_of(case: CaseFacts, interaction: InteractionFacts, now: datetime) ->
         "case.reopened": case.reopened,
         "case.waited_minutes": int((now - since).total_seconds() // 60) if since else 0,
     }
+    if len(words) > 1:
+        values = {**values, UNANSWERED: "\n\n".join(filter(None, map(_said, words)))[-MOST_UNANSWERED:]}
     return complete({**values, **moment(now)})
+
+
+def _said(interaction: InteractionFacts) -> str:
+    return "\n".join(filter(None, (interaction.subject, interaction.text)))
 
 
 def moment(now: datetime) -> Context:
@@ -236,12 +258,21 @@ def moment(now: datetime) -> Context:
 def complete(values: Mapping[str, Any]) -> Context:
     """A context with every variable that conditions may ask about: what is absent has its absent value, what is unknown goes.
 
-    How queues and calendars stand stays as it was told.
+    How queues and calendars stand stays as it was told. What is unanswered is the interaction alone, if nothing else is said.
     """
     known: Context = {name: value for name, value in values.items() if is_standing(name)}
     for name, kind in VARIABLES.items():
         known[name] = _ABSENT[kind] if values.get(name) is None else values[name]
+    if values.get(UNANSWERED) is None:
+        alone = known["interaction.subject"], known["interaction.text"]
+        known[UNANSWERED] = "\n".join(filter(None, alone))[-MOST_UNANSWERED:]
     return known
+
+
+def kept(context: Context) -> Context:
+    """What is kept of a context with its decision: what follows from the rest is left out, and `complete` adds it again."""
+    alone = {name: value for name, value in context.items() if name != UNANSWERED}
+    return alone if complete(alone) == context else context
 
 
 class Together:

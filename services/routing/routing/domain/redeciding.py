@@ -1,0 +1,76 @@
+"""What more words make of work that is open: it only becomes more urgent, and moves only for a rule of a higher priority. Pure.
+
+The rules are asked about all words that await an answer, together. What they said of fewer words, what steps added while
+the work waited, and what a person set is never lowered.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from routing.domain.deciding import Verdict
+from routing.domain.escalation import Need, taken
+from routing.domain.sections.steps import Step
+
+
+class Placed(NamedTuple):
+    """Where open work is, how urgent it is and what it asks of an agent."""
+
+    queue: str
+    priority: int
+    skills: Mapping[str, int]
+    prefer_skills: Mapping[str, int]
+    labels: Sequence[str]
+
+    @classmethod
+    def of(cls, work: Mapping[str, Any]) -> "Placed":
+        """That of a row of work."""
+        return cls(*(work[name] for name in cls._fields))
+
+
+class Redecided(NamedTuple):
+    """What becomes of the work: whether it moves to the verdict's queue, and its values where it is then."""
+
+    moves: bool
+    priority: int
+    skills: dict[str, int]
+    prefer_skills: dict[str, int]
+    labels: list[str]
+
+
+def redecide(
+    work: Placed, found: Verdict, passed: Sequence[Step] = (), *, may_move: bool = True
+) -> Redecided | None:
+    """What the verdict on all unanswered words changes in work that is open; None when it changes nothing.
+
+    `passed` are the steps of its queue that it has come to: what they no longer ask for is not asked for again. `may_move`
+    is false for work that an agent has accepted.
+    """
+    if not found.informed:
+        return None
+    labels = list(dict.fromkeys([*work.labels, *found.labels]))
+    moves = may_move and found.moves and found.queue != work.queue and found.priority > work.priority
+    if moves:
+        return Redecided(True, found.priority, found.skills, found.prefer_skills, labels)
+    need = Need(work.skills, work.prefer_skills, [], work.priority)
+    if found.queue == work.queue:
+        asked = Need(found.skills, found.prefer_skills, [], found.priority)
+        for step in passed:
+            asked = taken(step, asked)
+        need = need._replace(
+            skills=_highest(work.skills, asked.skills),
+            prefer_skills=_highest(work.prefer_skills, asked.prefer_skills),
+        )
+    after = Redecided(
+        False, max(work.priority, found.priority), dict(need.skills), dict(need.prefer_skills), labels
+    )
+    same = (after.priority, after.skills, after.prefer_skills, after.labels) == (
+        work.priority, dict(work.skills), dict(work.prefer_skills), [*work.labels],
+    )  # fmt: skip
+    return None if same else after
+
+
+def _highest(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {
+        skill: max(one.get(skill, 0), other.get(skill, 0))
+        for skill in [*one, *(o for o in other if o not in one)]
+    }
