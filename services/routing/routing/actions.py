@@ -241,8 +241,9 @@ class _Heard:
             return None
         self._keep(decided)
         self.desk.put(
-            work, **after._asdict() | {"decision_id": decided.decision_id},
+            work, priority=after.priority, skills=after.skills, prefer_skills=after.prefer_skills, labels=after.labels,
             profiles=configuration.profiles_of(work["channel"], work["queue"], after.priority),
+            decision_id=decided.decision_id,
         )  # fmt: skip
         return decided, before
 

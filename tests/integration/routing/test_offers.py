@@ -115,7 +115,10 @@ def opened(number: int, now: datetime, department: str = "planning", waited: int
 
 
 def settled(
-    event: CaseOpened, status: str = "pending", reason: str = "an answer was written"
+    event: CaseOpened,
+    status: str = "pending",
+    reason: str = "an answer was written",
+    trigger: str = "reply-requested",
 ) -> CaseStatusChanged:
     case = event.case.model_copy(
         update={"status": status, "awaiting_answer_since": None, "revision": event.case.revision + 1}
@@ -124,7 +127,7 @@ def settled(
         case=case,
         previous="open",
         by=Actor(kind="agent", id="elena"),
-        trigger="reply-requested",
+        trigger=trigger,
         reason=reason,
     )
 
@@ -263,7 +266,7 @@ async def test_19_only_a_persons_answer_meets_the_target(desk: Desk, kind: str, 
 async def test_a_case_settled_without_an_answer_stops_its_clock_and_says_so(desk: Desk) -> None:
     case = opened(1, desk.now)
     await desk.hear(case)
-    await desk.hear(settled(case, "resolved", "a double"))
+    await desk.hear(settled(case, "resolved", "a double", "set-by-person"))
     (clock,) = await desk.rows("select * from clock where target = 'first-response'")
     assert clock.cancelled_at is not None
     assert await desk.rows("select 1 from outbox where headers like '%sla.cancelled.v1%'")

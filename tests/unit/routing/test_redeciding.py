@@ -1,0 +1,150 @@
+"""More words on open work: the pure decision, as a table of cases and as laws."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from antiphon.contracts import generate
+from antiphon.contracts.cases import CaseInteractionAdded, InteractionFacts
+from deploy.site import EXAMPLE
+from routing.domain.configuration import Configuration, read
+from routing.domain.deciding import Verdict, verdict, without_words
+from routing.domain.redeciding import Placed, Redecided, redecide
+from routing.domain.rules import UNANSWERED, Condition, complete, context_of, kept
+from routing.domain.sections.steps import Step
+
+NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
+LEAK = "Come at once, there is a gas leak!"
+
+
+def council(*rules: dict[str, Any]) -> Configuration:
+    if not rules:
+        return read(EXAMPLE.read_text(), checked=True)
+    document = yaml.safe_load(EXAMPLE.read_text())
+    named = [{"name": f"r{n}"} | rule for n, rule in enumerate(rules)]
+    return read(yaml.safe_dump(document | {"rules": named}, sort_keys=False), checked=True)
+
+
+def said(*texts: str, **changed: Any) -> list[InteractionFacts]:
+    event = CaseInteractionAdded.model_validate(generate.example("case.interaction-added.v1")["data"])
+    facts = event.interaction.model_copy(update={"subject": None, "topics": [], "tone": "neutral", **changed})
+    return [facts.model_copy(update={"text": text}) for text in texts]
+
+
+def found(*texts: str, configuration: Configuration | None = None) -> Verdict:
+    event = CaseInteractionAdded.model_validate(generate.example("case.interaction-added.v1")["data"])
+    case = event.case.model_copy(update={"department": None})
+    return verdict(configuration or council(), context_of(case, said(*texts), NOW))
+
+
+def at(queue: str = "front-desk", priority: int = 30, **more: Any) -> Placed:
+    return Placed(queue, priority, more.get("skills", {}), more.get("prefer", {}), more.get("labels", []))
+
+
+def test_danger_in_a_second_message_moves_work_and_the_order_of_the_words_does_not_matter() -> None:
+    for words in (("When do you open?", LEAK), (LEAK, "And when do you open?")):
+        assert redecide(at(), found(*words)) == Redecided(True, 95, {}, {}, [])
+
+
+def test_work_that_was_accepted_stays_and_becomes_as_urgent() -> None:
+    assert redecide(at(), found(LEAK), may_move=False) == Redecided(False, 95, {}, {}, [])
+
+
+def test_an_equal_or_lower_priority_moves_nothing() -> None:
+    assert redecide(at("roads", 95), found(LEAK)) is None
+    assert redecide(at("roads", 96, labels=["x"]), found(LEAK)) is None
+
+
+def test_a_rule_that_always_holds_neither_moves_work_nor_raises_it() -> None:
+    for when in ("true", "1 == 1", 'true || interaction.text == ""'):
+        always = council({"when": when, "then": {"queue": "hazards", "priority": 95, "labels": ["all"]}})
+        assert redecide(at(), found("anything", configuration=always)) is None
+        assert Condition(when).always
+    assert not Condition('interaction.text != "no such text"').always
+
+
+def test_no_rule_that_matches_moves_nothing() -> None:
+    never = council({"when": 'interaction.text == "?"', "then": {"queue": "hazards", "priority": 95}})
+    assert redecide(at(priority=10), found("anything", configuration=never)) is None
+    assert redecide(at(priority=10), without_words(never)) is None
+
+
+def test_a_rule_that_goes_on_makes_work_more_urgent_where_a_rule_that_always_holds_decides() -> None:
+    lawyer = council(
+        {"when": 'interaction.text.contains("lawyer")', "go_on": True, "then": {"priority": 70, "labels": ["legal"]}},
+        {"when": "true", "then": {"queue": "front-desk"}},
+    )  # fmt: skip
+    assert redecide(
+        at("planning", 40, labels=["permit"]), found("my lawyer", configuration=lawyer)
+    ) == Redecided(False, 70, {}, {}, ["permit", "legal"])
+    assert redecide(at("planning", 40), found("my sister", configuration=lawyer)) is None
+
+
+def test_in_its_own_queue_skills_only_rise_and_what_a_step_gave_up_is_not_asked_for_again() -> None:
+    rule = {"queue": "planning", "priority": 40, "skills": {"planning": 5, "phone": 2}}
+    asks = council({"when": "interaction.text.size() > 0", "then": rule})
+    step = Step.model_validate({"after": "1m", "lower": {"planning": 2}})
+    work = at("planning", 60, skills={"planning": 2, "rates": 1})
+    assert redecide(work, found("more", configuration=asks), [step]) == Redecided(
+        False, 60, {"planning": 2, "rates": 1, "phone": 2}, {}, []
+    )
+    assert redecide(work, found("more", configuration=asks)) == Redecided(
+        False, 60, {"planning": 5, "rates": 1, "phone": 2}, {}, []
+    )
+    elsewhere = at("roads", 60, skills={"roads": 2})
+    assert redecide(elsewhere, found("more", configuration=asks)) is None
+
+
+ASKS = found("x", configuration=council({"when": "interaction.text.size() > 0", "then": {"queue": "roads"}}))
+VALUES = st.fixed_dictionaries({"planning": st.integers(1, 10)}, optional={"rates": st.integers(1, 10)})
+
+
+@given(
+    st.sampled_from(["planning", "roads", "front-desk"]), st.integers(0, 100), VALUES,
+    st.lists(st.sampled_from("abc"), unique=True), st.sampled_from(["planning", "roads", "hazards"]), st.integers(0, 100),
+    VALUES, st.lists(st.sampled_from("abcd"), unique=True), st.booleans(),
+)  # fmt: skip
+def test_nothing_is_ever_lowered_and_work_moves_only_to_a_higher_priority(
+    queue: str, priority: int, skills: dict[str, int], labels: list[str], to: str, given_priority: int,
+    asked: dict[str, int], more: list[str], may_move: bool,
+) -> None:  # fmt: skip
+    base = found(
+        "x", configuration=council({"when": "interaction.text.size() > 0", "then": {"queue": "roads"}})
+    )
+    says = base._replace(queue=to, priority=given_priority, skills=asked, labels=more)
+    work = at(queue, priority, skills=skills, labels=labels)
+    after = redecide(work, says, may_move=may_move)
+    if after is None:
+        assert given_priority <= priority
+        assert set(more) <= set(labels)
+        return
+    assert after.priority == max(priority, given_priority)
+    assert after.labels[: len(labels)] == labels
+    assert set(after.labels) == {*labels, *more}
+    assert after.moves == (may_move and to != queue and given_priority > priority)
+    if not after.moves:
+        assert all(after.skills[skill] >= level for skill, level in skills.items())
+        again = Placed(queue, after.priority, after.skills, after.prefer_skills, after.labels)
+        assert redecide(again, says, may_move=may_move) is None
+
+
+def test_rules_see_all_words_the_worst_tone_and_every_topic_and_the_newest_as_the_interaction() -> None:
+    event = CaseInteractionAdded.model_validate(generate.example("case.interaction-added.v1")["data"])
+    angry = said("I am furious", tone="negative", topics=["tree"], subject="Tree")
+    calm = said("Thank you", tone="positive", topics=["payment", "tree"])
+    context = context_of(event.case, [*angry, *calm], NOW)
+    assert context[UNANSWERED] == "Tree\nI am furious\n\nThank you"
+    assert (context["interaction.text"], context["interaction.tone"]) == ("Thank you", "negative")
+    assert context["interaction.topics"] == ["payment", "tree"]
+    assert kept(context) == context
+
+
+def test_what_follows_from_one_interaction_alone_is_not_kept_twice() -> None:
+    event = CaseInteractionAdded.model_validate(generate.example("case.interaction-added.v1")["data"])
+    context = context_of(event.case, said(LEAK), NOW)
+    assert context[UNANSWERED] == LEAK
+    assert UNANSWERED not in kept(context)
+    assert complete(kept(context)) == context
