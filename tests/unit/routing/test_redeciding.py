@@ -111,10 +111,7 @@ def test_nothing_is_ever_lowered_and_work_moves_only_to_a_higher_priority(
     queue: str, priority: int, skills: dict[str, int], labels: list[str], to: str, given_priority: int,
     asked: dict[str, int], more: list[str], may_move: bool,
 ) -> None:  # fmt: skip
-    base = found(
-        "x", configuration=council({"when": "interaction.text.size() > 0", "then": {"queue": "roads"}})
-    )
-    says = base._replace(queue=to, priority=given_priority, skills=asked, labels=more)
+    says = ASKS._replace(queue=to, priority=given_priority, skills=asked, labels=more)
     work = at(queue, priority, skills=skills, labels=labels)
     after = redecide(work, says, may_move=may_move)
     if after is None:

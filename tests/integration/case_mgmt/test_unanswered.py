@@ -1,0 +1,191 @@
+"""What events say of the words that await an answer, on a real PostgreSQL: routing asks its rules about them together."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon.clock import utc_now
+from antiphon.contracts import generate
+from antiphon.contracts.identified import (
+    IdentifiedInteractionDeleted,
+    IdentifiedInteractionEdited,
+    IdentifiedInteractionReceived,
+)
+from antiphon.contracts.replies import ReplyFailed
+from antiphon.contracts.work import WorkAccepted
+from case_mgmt import store
+from case_mgmt.domain.unanswered import MOST, MOST_BYTES
+from tests.integration.services.cases import answer, hear, rows, the_case
+from tests.integration.services.events import identified
+
+Json = dict[str, Any]
+
+
+def said(customer: UUID, words: str, at: datetime, **changes: Any) -> IdentifiedInteractionReceived:
+    event = identified(customer, text=words, department=None)
+    interaction = event.interaction.model_copy(update={"accepted_at": at, "occurred_at": at, **changes})
+    return event.model_copy(update={"interaction": interaction})
+
+
+async def published(engine: AsyncEngine, kind: str) -> list[Json]:
+    query = "select value from outbox where headers::json ->> 'ce_type' = '{}' order by id"
+    return [json.loads(bytes(row.value)) for row in await rows(engine, query.format(kind))]
+
+
+def texts(event: Json) -> list[str]:
+    return [one["text"] for one in event["unanswered"]]
+
+
+async def failed(engine: AsyncEngine, reply_id: UUID, case_id: UUID) -> ReplyFailed:
+    event = ReplyFailed.model_validate(generate.example("reply.failed.v1")["data"])
+    return event.model_copy(update={"reply_id": reply_id, "case_id": case_id, "failed_at": utc_now()})
+
+
+async def test_each_new_message_comes_with_those_before_it_that_nobody_answered_also_within_a_batch(
+    engine: AsyncEngine,
+) -> None:
+    customer, now = uuid4(), utc_now()
+    events = [
+        said(customer, words, now + timedelta(seconds=n)) for n, words in enumerate(["one", "two", "three"])
+    ]
+    await hear(engine, events[0])
+    await hear(engine, *events[1:])
+    assert [texts(event) for event in await published(engine, "case.interaction-added.v1")] == [
+        ["one"],
+        ["one", "two"],
+    ]
+    case = await the_case(engine)
+    assert case.asked_revision == case.revision == 3
+
+
+async def test_answered_words_and_what_no_person_wrote_are_not_among_them(engine: AsyncEngine) -> None:
+    customer, now = uuid4(), utc_now()
+    await hear(engine, said(customer, "one", now))
+    case = await the_case(engine)
+    await answer(engine, case.case_id, 1)
+    later = now + timedelta(seconds=9)
+    reference = (await rows(engine, "select interaction from case_interaction"))[0].interaction["thread"][
+        "native_id"
+    ]
+    machine = said(customer, "I am away", later, automation="auto-reply")
+    thread = machine.interaction.thread.model_copy(update={"answers": [reference]})
+    machine = machine.model_copy(
+        update={"interaction": machine.interaction.model_copy(update={"thread": thread})}
+    )
+    await hear(
+        engine, machine, said(customer, "two", later), said(customer, "three", later + timedelta(seconds=1))
+    )
+    added = await published(engine, "case.interaction-added.v1")
+    assert [(one["interaction"]["text"], texts(one)) for one in added] == [
+        ("I am away", []), ("two", []), ("three", ["two"]),
+    ]  # fmt: skip
+
+
+async def test_an_answer_that_failed_comes_with_the_words_that_it_had_answered(engine: AsyncEngine) -> None:
+    customer, now = uuid4(), utc_now()
+    await hear(engine, said(customer, "gas leak", now), said(customer, "hurry", now + timedelta(seconds=1)))
+    case = await the_case(engine)
+    reply, _ = await answer(engine, case.case_id, case.revision)
+    await hear(engine, await failed(engine, reply.reply_id, case.case_id))
+    event = (await published(engine, "case.status-changed.v1"))[-1]
+    assert (event["trigger"], texts(event)) == ("reply-failed", ["gas leak", "hurry"])
+    assert event["case"]["asked_revision"] == event["case"]["revision"]
+
+
+async def test_an_answer_that_fails_after_the_customer_spoke_again_is_published_and_both_words_wait(
+    engine: AsyncEngine,
+) -> None:
+    customer, now = uuid4(), utc_now()
+    await hear(engine, said(customer, "gas leak", now))
+    case = await the_case(engine)
+    reply, _ = await answer(engine, case.case_id, 1)
+    await hear(engine, said(customer, "hello?", now + timedelta(seconds=5)))
+    await hear(engine, await failed(engine, reply.reply_id, case.case_id))
+    event = (await published(engine, "case.status-changed.v1"))[-1]
+    assert (event["previous"], event["case"]["status"], event["trigger"]) == ("open", "open", "reply-failed")
+    assert texts(event) == ["gas leak", "hello?"]
+    assert (await the_case(engine)).awaiting_answer_since == now
+
+
+async def test_a_person_who_opens_a_case_asks_and_an_accepted_offer_does_not(
+    engine: AsyncEngine, api: httpx.AsyncClient
+) -> None:
+    await hear(engine, said(uuid4(), "one", utc_now()))
+    case = await the_case(engine)
+    accepted = WorkAccepted.model_validate(generate.example("work.accepted.v1")["data"])
+    work = accepted.work.model_copy(update={"case_id": case.case_id})
+    await hear(engine, accepted.model_copy(update={"work": work}))
+    for status in ("pending", "open"):
+        asked = {"status": status, "reason": "an answer could not be sent"}
+        assert (await api.post(f"/cases/{case.case_id}/status", json=asked)).status_code == 200
+    events = await published(engine, "case.status-changed.v1")
+    assert [(one["trigger"], one["case"]["asked_revision"], texts(one)) for one in events] == [
+        ("work-accepted", 1, []), ("set-by-person", 1, []), ("set-by-person", 4, ["one"]),
+    ]  # fmt: skip
+
+
+async def test_edited_words_count_as_they_are_now_and_words_that_were_taken_back_no_more(
+    engine: AsyncEngine,
+) -> None:
+    customer, now = uuid4(), utc_now()
+    first, second = said(customer, "one", now), said(customer, "two", now + timedelta(seconds=1))
+    await hear(engine, first, second)
+    edited = IdentifiedInteractionEdited.model_validate(
+        generate.example("identified-interaction.edited.v1")["data"]
+    )
+    content = first.interaction.content.model_copy(update={"text": "one!"})
+    edit = edited.edit.model_copy(
+        update={"interaction_id": first.interaction.interaction_id, "content": content, "accepted_at": now + timedelta(seconds=2)}
+    )  # fmt: skip
+    gone = IdentifiedInteractionDeleted.model_validate(
+        generate.example("identified-interaction.deleted.v1")["data"]
+    )
+    deletion = gone.deletion.model_copy(update={"interaction_id": second.interaction.interaction_id})
+    three = said(customer, "three", now + timedelta(seconds=3))
+    await hear(
+        engine, edited.model_copy(update={"edit": edit, "customer": first.customer}),
+        gone.model_copy(update={"deletion": deletion, "customer": first.customer}), three,
+    )  # fmt: skip
+    (event,) = await published(engine, "case.interaction-edited.v1")
+    assert (event["interaction"]["text"], texts(event)) == ("one!", ["two"])
+    assert event["case"]["asked_revision"] == event["case"]["revision"]
+    assert texts((await published(engine, "case.interaction-added.v1"))[-1]) == ["one!"]
+
+
+async def test_however_much_waits_an_event_carries_the_newest_of_it_and_its_size_is_bounded(
+    engine: AsyncEngine,
+) -> None:
+    customer, now = uuid4(), utc_now()
+    await hear(
+        engine, *(said(customer, f"{n} " + "ä" * 4000, now + timedelta(seconds=n)) for n in range(MOST + 20))
+    )
+    await hear(engine, said(customer, "the last", now + timedelta(minutes=5)))
+    event = (await published(engine, "case.interaction-added.v1"))[-1]
+    words = texts(event)
+    assert words[-1].startswith(f"{MOST + 19} ")
+    assert MOST_BYTES // 2 < sum(len(one.encode()) for one in words) <= MOST_BYTES
+    assert len(json.dumps(event, ensure_ascii=False).encode()) < 2 * MOST_BYTES
+
+
+async def test_what_waits_is_read_by_its_index_and_no_more_of_it_than_is_carried(engine: AsyncEngine) -> None:
+    case_id = uuid4()
+    async with engine.begin() as tx:
+        await tx.execute(
+            text(
+                "insert into case_interaction select gen_random_uuid(), case when n % 2 = 0 then :case_id else gen_random_uuid() end, "
+                "'{\"automation\": \"none\"}', '{}', '', now(), now() + n * interval '1 s' from generate_series(1, 6000) n"
+            ).bindparams(case_id=case_id)
+        )
+        await tx.execute(text("analyze"))
+        asked = store.UNANSWERED.text.replace(":ids", f"array['{case_id}'::uuid]").replace(
+            ":since", "array[now()]"
+        )
+        plan = "\n".join(row[0] for row in await tx.execute(text(f"explain (analyze, timing off) {asked}")))
+    assert "case_interaction_accepted_ix" in plan
+    assert f"rows={MOST} loops=1" in plan
+    assert "rows=3000" not in plan
