@@ -31,9 +31,16 @@ class Answered:
 
 
 class Desk:
-    """The agents of the organisation, on a running stack. `said` finds a message of the story by its native id."""
+    """The agents of the organisation, on a running stack. `said` finds a message of the story by its native id.
 
-    def __init__(self, stack: Stack, http: httpx.AsyncClient, said: dict[str, Message]) -> None:
+    `continued` are the messages that their customers go on with: who is offered one reads it, and has not answered when they do.
+    """
+
+    def __init__(
+        self, stack: Stack, http: httpx.AsyncClient, said: dict[str, Message], continued: set[str]
+    ) -> None:
+        self._continued = continued
+        self.read: dict[str, str] = {}  # by message, the name of the queue in which it was offered
         self._stack = stack
         self._http = http
         self._said = said
@@ -75,6 +82,9 @@ class Desk:
         whole = await self._call("GET", "case-mgmt", f"/cases/{offer['work']['case_id']}", token)
         case = whole.json()
         message = self._newest(case)
+        if message is not None and message.id in self._continued:
+            self.read[message.id] = offer["work"]["queue"]
+            return None
         if message is None or message.answer is None:
             # Somebody else's case, not of the story: it is left to people.
             reason = {"reason": "not part of the example"}

@@ -47,7 +47,8 @@ async def play(stack: Stack, console: Console) -> bool:
     lines = {message.id: Line(message, told.customers[message.by].name) for message in told.messages}
     async with httpx.AsyncClient(timeout=30) as http:
         customers = Customers(stack, told, http)
-        desk = Desk(stack, http, customers.said)
+        continued = {message.continues for message in told.messages if message.continues}
+        desk = Desk(stack, http, customers.said, continued)
         await customers.arrive()
         await desk.sit_down()
         try:
@@ -84,8 +85,10 @@ async def _run(
     deadline = utc_now() + PATIENCE
     unsaid = list(told.messages)
     while await until(deadline):
-        while unsaid and (unsaid[0].replies_to is None or lines[unsaid[0].replies_to].done):
-            message = unsaid.pop(0)
+        for message in [*unsaid]:
+            if not _may_be_said(message, unsaid, lines, desk):
+                continue
+            unsaid.remove(message)
             await customers.speak(message)
             if not shown:
                 console.print(f"  {lines[message.id].who} said on {message.channel}: {_short(message, 60)}")
@@ -98,14 +101,27 @@ async def _run(
                 )
         for line in lines.values():
             await _follow(stack, line, customers, desk)
+            if line.message.continues and line.done:
+                first = lines[line.message.continues]
+                first.answered = first.answered or line.answered
+                first.outcome = f"with what followed; first in {desk.read[first.message.id]}"
         if shown:
             shown.update(_table(lines, zone))
         if all(line.done for line in lines.values()):
             return
 
 
+def _may_be_said(message: Message, unsaid: list[Message], lines: dict[str, Line], desk: Desk) -> bool:
+    """In the order of the story; what answers an answer or goes on with a message waits for that, and holds up nobody."""
+    if message.continues:
+        return message.continues in desk.read
+    if message.replies_to:
+        return lines[message.replies_to].done
+    return all(one.continues or one.replies_to for one in unsaid[: unsaid.index(message)])
+
+
 async def _follow(stack: Stack, line: Line, customers: Customers, desk: Desk) -> None:
-    if line.done or line.message.id not in customers.native:
+    if line.done or line.message.id not in customers.native or line.message.id in desk.read:
         return
     if line.message.answer is None:
         line.outcome = await _why_not_answered(stack, customers.native[line.message.id])

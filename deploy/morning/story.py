@@ -26,7 +26,8 @@ class Customer(_Part):
 class Message(_Part):
     """What a customer says, on which channel, and what an agent answers; no answer: none is expected.
 
-    The agent `declined_by` says no when it is offered to them, and somebody else is asked.
+    The agent `declined_by` says no when it is offered to them, and somebody else is asked. What `continues` another message
+    is said while that one is offered to an agent, who reads it and has not answered; both get one answer.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Message(_Part):
     charset: str = "utf-8"
     replies_to: str | None = None
     declined_by: str | None = None
+    continues: str | None = None
     answer: str | None = None
 
 
