@@ -85,13 +85,7 @@ async def _run(
     deadline = utc_now() + PATIENCE
     unsaid = list(told.messages)
     while await until(deadline):
-        for message in [*unsaid]:
-            if not _may_be_said(message, unsaid, lines, desk):
-                continue
-            unsaid.remove(message)
-            await customers.speak(message)
-            if not shown:
-                console.print(f"  {lines[message.id].who} said on {message.channel}: {_short(message, 60)}")
+        await _speak(unsaid, lines, customers, desk, None if shown else console)
         for answered in await desk.work():
             lines[answered.message.id].answered = answered
             if not shown:
@@ -101,14 +95,31 @@ async def _run(
                 )
         for line in lines.values():
             await _follow(stack, line, customers, desk)
-            if line.message.continues and line.done:
-                first = lines[line.message.continues]
-                first.answered = first.answered or line.answered
-                first.outcome = f"with what followed; first in {desk.read[first.message.id]}"
+            _join(line, lines, desk)
         if shown:
             shown.update(_table(lines, zone))
         if all(line.done for line in lines.values()):
             return
+
+
+async def _speak(
+    unsaid: list[Message], lines: dict[str, Line], customers: Customers, desk: Desk, console: Console | None
+) -> None:
+    for message in [*unsaid]:
+        if not _may_be_said(message, unsaid, lines, desk):
+            continue
+        unsaid.remove(message)
+        await customers.speak(message)
+        if console:
+            console.print(f"  {lines[message.id].who} said on {message.channel}: {_short(message, 60)}")
+
+
+def _join(line: Line, lines: dict[str, Line], desk: Desk) -> None:
+    """What was answered with the words that followed it."""
+    if line.message.continues and line.done:
+        first = lines[line.message.continues]
+        first.answered = first.answered or line.answered
+        first.outcome = f"with what followed; first in {desk.read[first.message.id]}"
 
 
 def _may_be_said(message: Message, unsaid: list[Message], lines: dict[str, Line], desk: Desk) -> bool:

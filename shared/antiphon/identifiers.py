@@ -7,6 +7,7 @@ import phonenumbers
 
 from antiphon.contracts.interactions import Identifier, IdentifierKind
 
+LONGEST = 500  # of an identifier's value, as its contract says
 _DID = re.compile(r"did:[a-z0-9]+:[A-Za-z0-9._:%-]{1,400}")
 _HANDLE = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _LOCAL = re.compile(r"[^\s@<>\x00-\x1f\x7f]{1,200}")
@@ -65,8 +66,12 @@ def account(text: str) -> Identifier | None:
 
 
 def partner(source: str, text: str) -> Identifier | None:
-    """An id that another system knows a person by, e.g. `crm/4711`. None when it is empty or too long."""
+    """An id that another system knows a person by, e.g. `crm/4711`. None when it is empty or too long.
+
+    No source can name another's: a `/` in its name is written `%2F`.
+    """
     value = text.strip()
-    return (
-        Identifier(kind=IdentifierKind.PARTNER, value=f"{source}/{value}") if 0 < len(value) <= 300 else None
-    )
+    named = f"{source.replace('%', '%25').replace('/', '%2F')}/{value}"
+    if not 0 < len(value) <= 300 or len(named) > LONGEST:
+        return None
+    return Identifier(kind=IdentifierKind.PARTNER, value=named)

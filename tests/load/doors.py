@@ -10,11 +10,10 @@ from typing import NamedTuple
 import aiosmtplib
 import httpx
 
-from antiphon.access import Role
 from deploy.site import Ports
 from deploy.stack import Stack
 from deploy.world import listens
-from tests.load.traffic import Message, mail_of, note_of
+from tests.load.traffic import Message, mail_of, note_of, note_tokens, noted_on
 from tests.waiting import until
 
 HANDS = 16
@@ -47,7 +46,7 @@ async def smtp(stack: Stack, run: str, count: int, folder: Path) -> Compared:
 
 async def direct(stack: Stack, run: str, count: int, folder: Path) -> Compared:
     """Requests per second over 16 connections."""
-    token = stack.token(Role.INTEGRATION, f"load-{run}")
+    tokens = note_tokens(stack, run)
 
     async def rate(base: str) -> float:
         async def speak(messages: list[Message]) -> None:
@@ -57,7 +56,7 @@ async def direct(stack: Stack, run: str, count: int, folder: Path) -> Compared:
                         f"{base}/interactions",
                         json=note_of(run, message),
                         headers={
-                            "Authorization": f"Bearer {token}",
+                            "Authorization": f"Bearer {tokens[noted_on(message.customer)]}",
                             "Idempotency-Key": f"{run}-{message.token}",
                         },
                     )

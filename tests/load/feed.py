@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from antiphon import ids, outbox, tracing
 from antiphon.clock import utc_now
 from antiphon.contracts.envelope import Outgoing, encode
-from antiphon.contracts.interactions import InteractionReceived
+from antiphon.contracts.interactions import Channel, InteractionReceived
 from antiphon.database import create_engine
 from deploy.stack import Stack
 from ingest_direct import domain
@@ -29,8 +29,8 @@ def _event(run: str, message: Message) -> Outgoing:
     now = utc_now()
     given = domain.NewInteraction.model_validate(note_of(run, message))
     interaction = domain.build(
-        given, identity=ids.interaction_id(given.channel, run, "key", message.token), source=f"load-{run}", noted_by=None,
-        attachments=[], region="AU", now=now,
+        given, identity=ids.interaction_id(given.channel, run, "key", message.token), source=f"load-{run}",
+        noted_by=None if given.channel == Channel.WEB else f"notes-{run}", attachments=[], region="AU", now=now,
     )  # fmt: skip
     return encode(
         InteractionReceived(interaction=interaction),

@@ -74,7 +74,7 @@ class Ledger:
     def speaker(self, customer: int) -> str:
         """The identifier by which the system knows a customer (`kind:value`); for social the handle's account."""
         message = self.taken[customer][0]
-        if message.channel == "email":
+        if message.channel == "email" or noted_on(customer) == "web":
             return f"email:{address(self.run, customer)}"
         return f"phone:{phone(self.run, customer)}"
 
@@ -132,14 +132,31 @@ def mail_of(run: str, message: Message) -> EmailMessage:
     return mail
 
 
+def noted_on(customer: int) -> str:
+    """The channel of a customer who neither mails nor posts."""
+    return ("phone", "letter", "visit", "web")[customer % 4]
+
+
 def note_of(run: str, message: Message) -> dict[str, Any]:
-    """The message as a noted call, letter, visit or form."""
+    """The message as a noted call, letter or visit, known by the number, or as a form, known by the address."""
+    channel = noted_on(message.customer)
+    known_by = (
+        {"email": address(run, message.customer)}
+        if channel == "web"
+        else {"phone": phone(run, message.customer)}
+    )
     return {
-        "channel": ("phone", "letter", "visit", "web")[message.customer % 4],
-        "speaker": {"name": f"Customer {message.customer}", "phone": phone(run, message.customer)},
+        "channel": channel,
+        "speaker": {"name": f"Customer {message.customer}", **known_by},
         "subject": None if message.answers is not None else SUBJECTS[message.number % len(SUBJECTS)],
         "text": words(message),
     }
+
+
+def note_tokens(stack: Stack, run: str) -> dict[str, str]:
+    """Who brings notes, by channel: a person of the staff notes calls, letters and visits, a system brings forms."""
+    person, system = stack.token(Role.AGENT, f"notes-{run}"), stack.token(Role.INTEGRATION, f"load-{run}")
+    return {"phone": person, "letter": person, "visit": person, "web": system}
 
 
 class Doors:
@@ -158,7 +175,7 @@ class Doors:
         self._turn = 0
         self._mails: dict[int, EmailMessage] = {}
         self.ledger = Ledger(run)
-        self._token = stack.token(Role.INTEGRATION, f"load-{run}")
+        self._tokens = note_tokens(stack, run)
         self._http = httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=None))
         self._smtp: dict[int, aiosmtplib.SMTP] = {}
         self._accounts: dict[int, bluesky.Account] = {}
@@ -245,7 +262,8 @@ class Doors:
 
     async def _note(self, message: Message, _hand: int) -> bool:
         run = self.ledger.run
-        headers = {"Authorization": f"Bearer {self._token}", "Idempotency-Key": f"{run}-{message.token}"}
+        token = self._tokens[noted_on(message.customer)]
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": f"{run}-{message.token}"}
         url = f"{self._stack.url('ingest-direct', replica=self._replica)}/interactions"
         try:
             answer = await self._http.post(

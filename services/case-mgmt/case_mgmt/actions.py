@@ -250,6 +250,7 @@ class _Fold:
                 "interaction": interaction,
                 "reading": reading,
                 "threaded_by": found.by,
+                "conflicts": event.conflicts,
                 "occurred_at": interaction.occurred_at,
                 "accepted_at": interaction.accepted_at,
             }

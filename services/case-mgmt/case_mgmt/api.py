@@ -18,7 +18,7 @@ from antiphon.changes import ChangeFeed, EventStream, Interest
 from antiphon.clock import Clock
 from antiphon.contracts.base import Actor
 from antiphon.contracts.cases import CaseFacts, StatusTrigger
-from antiphon.contracts.identified import Reading
+from antiphon.contracts.identified import IdentifierConflict, Reading
 from antiphon.contracts.interactions import Interaction
 from antiphon.contracts.replies import ReplyRequested
 from antiphon.database import AnyRow, mapping
@@ -65,6 +65,9 @@ class InteractionView(BaseModel):
     interaction: Interaction
     reading: Reading
     threaded_by: str
+    conflicts: list[IdentifierConflict] = Field(
+        description="Identifiers that it states of its speaker and that are another customer's."
+    )
     earlier: list[dict[str, Any]] = Field(description="Former words, when it was edited.")
     deleted_at: datetime | None
 
@@ -338,6 +341,7 @@ def _interaction(row: AnyRow) -> InteractionView:
         interaction=interaction,
         reading=Reading.model_validate(row.reading),
         threaded_by=row.threaded_by,
+        conflicts=[IdentifierConflict.model_validate(conflict) for conflict in row.conflicts],
         earlier=earlier,
         deleted_at=row.deleted_at,
     )

@@ -86,6 +86,7 @@ INTERACTION = Table(
     Column("interaction", JSONB, nullable=False),
     Column("reading", JSONB, nullable=False),
     Column("threaded_by", Text, nullable=False),
+    Column("conflicts", JSONB, nullable=False, server_default="[]"),
     Column("occurred_at", DateTime(timezone=True), nullable=False),
     Column("accepted_at", DateTime(timezone=True), nullable=False),
     Column("earlier", JSONB, nullable=False, server_default="[]"),

@@ -20,6 +20,7 @@ from antiphon.contracts.identified import (
     IdentifiedInteractionDeleted,
     IdentifiedInteractionEdited,
     IdentifiedInteractionReceived,
+    IdentifierConflict,
     Reading,
 )
 from antiphon.contracts.interactions import (
@@ -40,7 +41,7 @@ SYSTEM = Actor(kind=ActorKind.SYSTEM, id=SERVICE)
 class _Read(NamedTuple):
     interaction: Interaction
     reading: Reading
-    resolution: domain.Resolution
+    decision: domain.Decision
     traceparent: str | None
     changed: list[str]  # of the customer, who was known before
 
@@ -62,14 +63,14 @@ async def identify(tx: AsyncConnection, batch: Sequence[Received], words: WordRe
         i.key
         for r in arrived.values()
         if isinstance(r.event, InteractionReceived)
-        for i, _ in domain.stated(r.event.interaction)
+        for i in domain.stated(r.event.interaction)
     }
-    seen, owners = await store.known(tx, named, list(keys))
-    new = [r for identity, r in arrived.items() if identity not in seen]
-    customers, read = await _resolve(tx, new, owners, words, now)
-    whose = {identity: row.customer_id for identity, row in seen.items()}
-    whose |= {r.interaction.interaction_id: r.resolution.customer_id for r in read}
-    accounts = {identity: row.account for identity, row in seen.items()}
+    known = await store.known(tx, named, list(keys))
+    new = [r for identity, r in arrived.items() if identity not in known.seen]
+    customers, read = await _resolve(tx, new, known, words, now)
+    whose = {identity: row.customer_id for identity, row in known.seen.items()}
+    whose |= {r.interaction.interaction_id: r.decision.customer_id for r in read}
+    accounts = {identity: row.account for identity, row in known.seen.items()}
     accounts |= {r.interaction.interaction_id: r.interaction.account for r in read}
     for received in later:
         if _target(received) not in whose:
@@ -86,7 +87,9 @@ async def identify(tx: AsyncConnection, batch: Sequence[Received], words: WordRe
     if later:
         await writes.send(tx)  # it may be about what this batch brought
     await _keep_later(tx, changed, [r.event for r in later if isinstance(r.event, InteractionDeleted)])
-    customers |= await store.records(tx, list({whose[identity] for identity in named} - set(customers)))
+    about = {whose[identity] for identity in named}
+    about |= {conflict.other_customer_id for r in read for conflict in r.decision.conflicts}
+    customers |= await store.records(tx, list(about - set(customers)))
     outgoing = _tell_received(read, customers, now)
     outgoing += _tell_later(later, {id(r): reading for r, reading in changed}, whose, customers, now)
     outbox.put(writes, outgoing)
@@ -115,50 +118,63 @@ def _target(received: Received) -> UUID:
 
 
 async def _resolve(
-    tx: AsyncConnection, new: Sequence[Received], known: dict[str, UUID], words: WordReader, now: datetime
+    tx: AsyncConnection, new: Sequence[Received], known: store.Known, words: WordReader, now: datetime
 ) -> tuple[store.Records, list[_Read]]:
-    """Finds or makes the customers of interactions, `known` being the owners of what they state; counts what was said."""
+    """Finds or makes the customers of interactions; counts what was said."""
     if not new:
         return {}, []
     interactions = [r.event.interaction for r in new if isinstance(r.event, InteractionReceived)]
-    links = domain.claims(interactions, known, iter(uuid4, None))
-    won = await store.claim_identifiers(tx, links, now)
-    if len(won) < len(links):
-        # Another transaction was first with some. Decide again as if it had come before us, and let those we won follow.
-        known |= await store.owners(tx, [link.key for link in links if link.key not in won])
-        links = domain.claims(interactions, known, iter(uuid4, None))
-        await store.settle_identifiers(tx, [link for link in links if link.key in won])
-    owners = known | {link.key: link.customer_id for link in links}
-    fresh = {link.customer_id for link in links} - set(known.values())
-    strangers = {i.interaction_id: uuid4() for i in interactions if not domain.stated(i)}
-    fresh |= set(strangers.values())
-    read: list[_Read] = []
-    for received, interaction in zip(new, interactions, strict=True):
-        stranger = strangers.get(interaction.interaction_id) or uuid4()
-        resolution = domain.resolve(interaction, owners, stranger, fresh)
-        reading = words.read(interaction.content, interaction.account)
-        read.append(_Read(interaction, reading, resolution, received.envelope.traceparent, changed=[]))
-    await store.add_conflicts(
-        tx, [c for r in read for c in domain.conflicts(r.interaction, owners, r.resolution.customer_id)], now
-    )
-    linked = {link.customer_id for link in links}
-    customers, named = await _count(tx, read, fresh, now)
+    decisions = await _decide(tx, interactions, known, now)
+    read = [
+        _Read(
+            interaction, words.read(interaction.content, interaction.account), decision,
+            received.envelope.traceparent, changed=[],
+        )
+        for received, interaction, decision in zip(new, interactions, decisions, strict=True)
+    ]  # fmt: skip
+    await store.add_conflicts(tx, [c for decision in decisions for c in decision.conflicts], now)
+    linked = {link.customer_id for decision in decisions for link in decision.links}
+    customers, named = await _count(tx, read, now)
     for r in read:
-        customer = r.resolution.customer_id
+        customer = r.decision.customer_id
         r.changed.extend(["identifiers"] * (customer in linked) + ["name"] * (customer in named))
     return customers, read
 
 
+async def _decide(
+    tx: AsyncConnection, interactions: Sequence[Interaction], known: store.Known, now: datetime
+) -> list[domain.Decision]:
+    """Decides whose interactions are and links their identifiers: both as if whoever was first with one came before us."""
+    owners = dict(known.owners)
+    claimed: set[str] = set()
+    while True:
+        decisions = domain.decide(interactions, owners, known.removed, iter(uuid4, None))
+        links = {link.key: link for decision in decisions for link in decision.links}
+        asked = [link for key, link in links.items() if key not in claimed]
+        again = bool(claimed)
+        claimed |= await store.claim_identifiers(tx, asked, now)
+        lost = [link.key for link in asked if link.key not in claimed]
+        if not lost:
+            break
+        owners |= await store.owners(tx, lost)
+    if again:
+        # Decided again: those that we were first with follow, or are given up where their link was removed.
+        await store.settle_identifiers(
+            tx, [link for key, link in links.items() if key in claimed], claimed - set(links)
+        )
+    return decisions
+
+
 async def _count(
-    tx: AsyncConnection, read: Sequence[_Read], fresh: set[UUID], now: datetime
+    tx: AsyncConnection, read: Sequence[_Read], now: datetime
 ) -> tuple[store.Records, set[UUID]]:
-    """Counts what was said, making customers who are `fresh`; returns them, and those who got a name by it."""
-    counts = Counter(r.resolution.customer_id for r in read)
+    """Counts what was said, making customers who are not there; returns them, and those who got a name by it."""
+    counts = Counter(r.decision.customer_id for r in read)
     names: dict[UUID, tuple[str, str]] = {}
     for r in read:
         if r.interaction.speaker.name:
             names.setdefault(
-                r.resolution.customer_id,
+                r.decision.customer_id,
                 (r.interaction.speaker.name, f"interaction:{r.interaction.interaction_id}"),
             )
     return await store.count_spoken(
@@ -171,7 +187,7 @@ async def _count(
                 "name": names.get(customer, (None, None))[0],
                 "name_source": names.get(customer, (None, None))[1],
             }
-            for customer in sorted(fresh | set(counts))
+            for customer in sorted(counts)
         ],
     )
 
@@ -180,7 +196,7 @@ def _spoken(r: _Read) -> dict[str, object]:
     said = r.interaction
     return {
         "interaction_id": said.interaction_id,
-        "customer_id": r.resolution.customer_id,
+        "customer_id": r.decision.customer_id,
         "speaker_key": said.speaker_key,
         "channel": said.channel,
         "network": said.network,
@@ -244,15 +260,15 @@ def facts(record: CustomerRecord, interactions: int) -> CustomerFacts:
 
 def _tell_received(read: Sequence[_Read], customers: store.Records, now: datetime) -> list[Outgoing]:
     outgoing: list[Outgoing] = []
-    left = Counter(r.resolution.customer_id for r in read)
+    left = Counter(r.decision.customer_id for r in read)
     told: set[UUID] = set()
     for r in read:
-        customer = r.resolution.customer_id
+        customer = r.decision.customer_id
         record, total = customers[customer]
         left[customer] -= 1
         if customer not in told:
             told.add(customer)
-            if r.resolution.identified_by == "new" and total == left[customer] + 1:
+            if r.decision.identified_by == domain.NEW:
                 created = CustomerCreated(customer=record, by=SYSTEM)
                 outgoing.append(encode(created, source=SERVICE, time=now, traceparent=r.traceparent))
             elif r.changed:
@@ -262,10 +278,20 @@ def _tell_received(read: Sequence[_Read], customers: store.Records, now: datetim
             interaction=r.interaction,
             customer=facts(record, total - left[customer]),
             reading=r.reading,
-            identified_by=r.resolution.identified_by,
+            identified_by=r.decision.identified_by,
+            conflicts=[_conflict(conflict, customers) for conflict in r.decision.conflicts],
         )
         outgoing.append(encode(identified, source=SERVICE, time=now, traceparent=r.traceparent))
     return outgoing
+
+
+def _conflict(conflict: domain.Conflict, customers: store.Records) -> IdentifierConflict:
+    other, _ = customers[conflict.other_customer_id]
+    return IdentifierConflict(
+        identifier=Identifier(kind=conflict.identifier.kind, value=conflict.identifier.value),
+        other_customer_id=other.customer_id,
+        other_customer_name=other.name,
+    )
 
 
 def _tell_later(

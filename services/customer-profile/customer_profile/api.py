@@ -34,6 +34,9 @@ Match = Annotated[
     str | None, Header(alias="If-Match", max_length=50, description='The ETag that you saw, e.g. `"3"`.')
 ]
 
+# A stranger can make a conflict with each of their forms: what is shown with a customer does not grow with them.
+CONFLICTS_SHOWN = 20
+
 
 class Spoken(BaseModel):
     """One interaction on a timeline. Words that were taken back are not shown."""
@@ -62,6 +65,27 @@ class CustomerView(CustomerRecord):
     interactions: int
 
 
+class ConflictView(BaseModel):
+    """An identifier that one customer stated and that is another's."""
+
+    id: int
+    identifier: str
+    customer_id: UUID
+    customer_name: str | None
+    other_customer_id: UUID
+    other_customer_name: str | None
+    source: str
+    at: datetime
+
+
+class WholeCustomer(CustomerView):
+    """A customer with what stands between them and others."""
+
+    conflicts: list[ConflictView] = Field(
+        description=f"The newest {CONFLICTS_SHOWN} that they are a side of; all: `GET /conflicts?customer_id=`."
+    )
+
+
 class NewIdentifier(Body):
     """An identifier that the customer stated."""
 
@@ -74,17 +98,6 @@ class CustomerChange(Body):
 
     name: Short | None = None
     labels: list[Short] | None = Field(None, max_length=50)
-
-
-class ConflictView(BaseModel):
-    """An identifier that one customer stated and that is another's."""
-
-    id: int
-    identifier: str
-    customer_id: UUID
-    other_customer_id: UUID
-    source: str
-    at: datetime
 
 
 class Counts(BaseModel):
@@ -131,11 +144,15 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, region: str) 
         )
 
     @routes.get("/customers/{customer_id}", tags=["customers"], responses=problems(404))
-    async def get_customer(customer_id: UUID, who: Reader, response: Response) -> CustomerView:
-        """The customer with every identifier and where it came from."""
+    async def get_customer(customer_id: UUID, who: Reader, response: Response) -> WholeCustomer:
+        """The customer with every identifier and where it came from, and the conflicts about them."""
         del who
         async with engine.connect() as connection:
-            view = _customer(*await _record(connection, customer_id))
+            record, interactions = await _record(connection, customer_id)
+            newest = await store.conflicts(connection, CONFLICTS_SHOWN, of=customer_id, newest=True)
+        view = WholeCustomer(
+            **dict(record), interactions=interactions, conflicts=[_conflict(row) for row in newest]
+        )
         response.headers["ETag"] = f'"{view.revision}"'
         return view
 
@@ -178,7 +195,10 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, region: str) 
         responses=problems(400, 404, 409),
     )
     async def link_identifier(customer_id: UUID, given: NewIdentifier, who: Writer) -> CustomerView:
-        """Links an identifier that the customer stated; linking it again changes nothing."""
+        """Links an identifier that the customer stated; linking it again changes nothing.
+
+        Where a supervisor took that very link back, only a supervisor makes it again.
+        """
         key = _normalised(given.kind, given.value, region)
         kind, _, value = key.partition(":")
         async with engine.begin() as tx:
@@ -195,12 +215,18 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, region: str) 
             # After the identifier, as the consumer does: the two never wait for each other in a ring.
             await store.lock_customers(tx, [customer_id])
             if linked.one_or_none() is None:
-                owner = (await store.owners(tx, [key]))[key]
+                owner = (await store.owners(tx, [key])).get(key)
+                if owner is None:
+                    raise Problem(409, "Conflict", "The identifier was taken from its customer just now.")
                 if owner != customer_id:
                     raise Problem(
                         409, "Conflict", "The identifier belongs to another customer.", customer_id=str(owner)
                     )
             else:
+                if not who.has(Role.SUPERVISOR) and await store.is_removed(tx, key, customer_id):
+                    raise Problem(
+                        409, "Conflict", "A supervisor took this link back: only a supervisor makes it again."
+                    )
                 await _grow(tx, customer_id)
                 await actions.tell_updated(tx, customer_id, ["identifiers"], who.actor(), now)
             return _customer(*await _record(tx, customer_id))
@@ -209,7 +235,7 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, region: str) 
         "/customers/{customer_id}/identifiers/{key}", tags=["identifiers"], responses=problems(404)
     )
     async def unlink_identifier(customer_id: UUID, key: str, who: Supervisor) -> CustomerView:
-        """Takes back a wrong link (`kind:value`); that it was there is kept."""
+        """Takes back a wrong link (`kind:value`); that it was there is kept, and no message makes it again."""
         async with engine.begin() as tx:
             await store.lock_customers(tx, [customer_id])
             table = store.IDENTIFIER
@@ -250,23 +276,16 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, region: str) 
         return newest.page(rows, limit, _spoken)
 
     @routes.get("/conflicts", tags=["identifiers"], responses=problems(400))
-    async def list_conflicts(who: Reader, cursor: Cursor = None, limit: Limit = 50) -> Page[ConflictView]:
-        """Identifiers that one customer stated and that are another's: for a person to decide."""
+    async def list_conflicts(
+        who: Reader, cursor: Cursor = None, limit: Limit = 50,
+        customer_id: Annotated[UUID | None, Query(description="Who is one of the two sides.")] = None,
+    ) -> Page[ConflictView]:  # fmt: skip
+        """Identifiers that one customer stated and that are another's: for a person to decide. The oldest first."""
         del who
-        table = store.CONFLICT
-        query = select(table).order_by(table.c.id).limit(limit + 1)
-        if cursor:
-            (after,) = pages.decode_cursor(cursor, (int,))
-            query = query.where(table.c.id > after)
+        after = int(pages.decode_cursor(cursor, (int,))[0] or 0) if cursor else 0
         async with engine.connect() as connection:
-            rows = (await connection.execute(query)).all()
-        items = [
-            ConflictView(
-                id=row.id, identifier=row.key, customer_id=row.customer_id, other_customer_id=row.other_customer_id,
-                source=row.source, at=row.at,
-            )
-            for row in rows[:limit]
-        ]  # fmt: skip
+            rows = await store.conflicts(connection, limit + 1, of=customer_id, after=after)
+        items = [_conflict(row) for row in rows[:limit]]
         return Page(items=items, next=pages.encode_cursor(items[-1].id) if len(rows) > limit else None)
 
     @routes.get("/counts", tags=["counts"])
@@ -333,6 +352,10 @@ async def _grow(tx: AsyncConnection, customer_id: UUID) -> None:
 
 def _customer(record: CustomerRecord, interactions: int) -> CustomerView:
     return CustomerView(**dict(record), interactions=interactions)
+
+
+def _conflict(row: AnyRow) -> ConflictView:
+    return ConflictView.model_validate(row, from_attributes=True)
 
 
 def _spoken(row: AnyRow) -> Spoken:

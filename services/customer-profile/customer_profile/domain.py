@@ -3,13 +3,28 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 from antiphon.contracts.identified import Reading, Tone
-from antiphon.contracts.interactions import Content, Identifier, Interaction, StatedBy
+from antiphon.contracts.interactions import (
+    Channel,
+    Content,
+    Identifier,
+    IdentifierKind,
+    Interaction,
+    StatedBy,
+)
 from antiphon.organisation import Organisation
+
+NEW = "new"
+# What a person of the staff can ask about, face to face or by voice, or read in a letter, before they note it.
+NOTED = frozenset[str]({Channel.PHONE, Channel.VISIT, Channel.LETTER})
+# A mail, post or call comes from its address, as the channel says; the address of a form is what was typed into it.
+WORD_FOR_ADDRESS: Mapping[str, StatedBy] = {Channel.WEB: StatedBy.CUSTOMER}
+# Who states more is not believed more; what is beyond stays on the interaction itself.
+MOST_CLAIMS = 20
 
 
 class Link(NamedTuple):
@@ -23,7 +38,7 @@ class Link(NamedTuple):
 
 
 class Conflict(NamedTuple):
-    """An identifier that the speaker stated but that is another customer's: a person decides."""
+    """An identifier that an interaction states of its speaker but that is another customer's: a person decides."""
 
     identifier: Identifier
     customer_id: UUID
@@ -31,66 +46,83 @@ class Conflict(NamedTuple):
     source: str
 
 
-class Resolution(NamedTuple):
-    """Whose interaction it is, and what decided: an identifier, or `new` for a stranger."""
+class Decision(NamedTuple):
+    """Whose interaction it is, what decided, and what it links and contradicts.
+
+    `identified_by` is the key of the identifier that decided, or NEW for a customer who was not there before.
+    """
 
     customer_id: UUID
     identified_by: str
+    links: Sequence[Link]
+    conflicts: Sequence[Conflict]
 
 
-def stated(interaction: Interaction) -> list[tuple[Identifier, str]]:
-    """The speaker's identifiers in the order in which they decide: the address first, then what was stated."""
+def stated(interaction: Interaction) -> list[Identifier]:
+    """All that the interaction says of its speaker, each once: the address, then its claims, MOST_CLAIMS at most."""
     speaker = interaction.speaker
-    address = [(speaker.address, StatedBy.CHANNEL.value)] if speaker.address else []
-    return [*address, *((other, other.stated_by) for other in speaker.also)]
+    found: dict[str, Identifier] = {}
+    if speaker.address:
+        found[speaker.address.key] = speaker.address
+    for claim in speaker.also[:MOST_CLAIMS]:
+        found.setdefault(claim.key, claim)
+    return list(found.values())
 
 
-def claims(
-    interactions: Sequence[Interaction], known: Mapping[str, UUID], new_ids: Iterable[UUID]
-) -> list[Link]:
-    """The links that these interactions, in order, ask for beyond what is `known`.
+def deciding(interaction: Interaction) -> list[tuple[Identifier, StatedBy]]:
+    """The identifiers that decide whose interaction it is, in their order, and on whose word each of them is.
 
-    The first known identifier decides whose interaction it is; what is unknown becomes that customer's too. Nothing
-    known: a new customer. Two strangers who share an identifier within the batch are one.
+    That is the address alone, to which an answer on the channel goes. When a person of the staff noted a call, visit or
+    letter, what they state follows it. A handle can change hands and never decides.
     """
-    owners = dict(known)
-    fresh = iter(new_ids)
-    links: list[Link] = []
-    for interaction in interactions:
-        identifiers = stated(interaction)
-        owner = next((owners[i.key] for i, _ in identifiers if i.key in owners), None)
-        if owner is None and identifiers:
-            owner = next(fresh)
-        for identifier, by in identifiers:
-            if identifier.key not in owners and owner is not None:
-                owners[identifier.key] = owner
-                links.append(
-                    Link(identifier.key, identifier, owner, by, f"interaction:{interaction.interaction_id}")
-                )
-    return links
-
-
-def resolve(
-    interaction: Interaction, owners: Mapping[str, UUID], stranger: UUID, fresh: set[UUID]
-) -> Resolution:
-    """Whose it is once every identifier has its owner. `stranger` is for a speaker who gave no identifier.
-
-    `fresh` are the customers that this batch made.
-    """
-    for identifier, _ in stated(interaction):
-        owner = owners.get(identifier.key)
-        if owner is not None:
-            return Resolution(owner, "new" if owner in fresh else identifier.key)
-    return Resolution(stranger, "new")
-
-
-def conflicts(interaction: Interaction, owners: Mapping[str, UUID], customer_id: UUID) -> list[Conflict]:
-    """Stated identifiers that belong to somebody else than the speaker's address does. They are never merged here."""
+    noted = interaction.noted_by is not None and interaction.channel in NOTED
+    by = StatedBy.AGENT if noted else WORD_FOR_ADDRESS.get(interaction.channel, StatedBy.CHANNEL)
+    deciders = {
+        other.key for other in interaction.speaker.also if noted and other.stated_by == StatedBy.AGENT
+    }
+    if interaction.speaker.address:
+        deciders.add(interaction.speaker.address.key)
     return [
-        Conflict(identifier, customer_id, owners[identifier.key], f"interaction:{interaction.interaction_id}")
-        for identifier, _ in stated(interaction)
-        if owners.get(identifier.key, customer_id) != customer_id
+        (identifier, by)
+        for identifier in stated(interaction)
+        if identifier.key in deciders and identifier.kind != IdentifierKind.HANDLE
     ]
+
+
+def decide(
+    interactions: Sequence[Interaction],
+    owners: Mapping[str, UUID],
+    removed: Mapping[str, Collection[UUID]],
+    new_ids: Iterable[UUID],
+) -> list[Decision]:
+    """Whose each interaction is, decided in order, each as if those before it had been decided alone.
+
+    The first deciding identifier that has an owner decides; the other deciding ones that nobody has become that
+    customer's, except where a supervisor `removed` that very link. None has an owner: a new customer, whose they all
+    become. Two strangers who share an address are one. A claim links nothing; it is a conflict when it is somebody
+    else's.
+    """
+    has = dict(owners)
+    new = iter(new_ids)
+    decisions: list[Decision] = []
+    for interaction in interactions:
+        source = f"interaction:{interaction.interaction_id}"
+        deciders = deciding(interaction)
+        decider = next((identifier.key for identifier, _ in deciders if identifier.key in has), None)
+        customer = has[decider] if decider else next(new)
+        links = [
+            Link(identifier.key, identifier, customer, by, source)
+            for identifier, by in deciders
+            if identifier.key not in has and customer not in removed.get(identifier.key, ())
+        ]
+        has.update((link.key, customer) for link in links)
+        conflicts = [
+            Conflict(identifier, customer, has[identifier.key], source)
+            for identifier in stated(interaction)
+            if has.get(identifier.key, customer) != customer
+        ]
+        decisions.append(Decision(customer, decider or NEW, links, conflicts))
+    return decisions
 
 
 class WordReader:

@@ -1,6 +1,6 @@
 """Tables and set-based queries of customer-profile."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -18,6 +18,8 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    exists,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
@@ -25,6 +27,7 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.customers import CustomerRecord, LinkedIdentifier
+from antiphon.contracts.interactions import IdentifierKind, StatedBy
 from antiphon.database import (
     AnyRow,
     Writes,
@@ -92,6 +95,7 @@ UNLINKED = Table(
     Column("unlinked_by", Text, nullable=False),
     Column("unlinked_at", DateTime(timezone=True), nullable=False),
     Index("unlinked_identifier_customer_id_ix", "customer_id"),
+    Index("unlinked_identifier_key_ix", "key"),
 )
 
 CONFLICT = Table(
@@ -104,6 +108,8 @@ CONFLICT = Table(
     Column("source", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     Index("identifier_conflict_once_key", "key", "customer_id", "other_customer_id", unique=True),
+    Index("identifier_conflict_customer_id_ix", "customer_id", "id"),
+    Index("identifier_conflict_other_customer_id_ix", "other_customer_id", "id"),
 )
 
 SPOKEN = Table(
@@ -135,17 +141,24 @@ SPOKEN = Table(
 _KEYS = bindparam("keys", type_=ARRAY(TEXT))
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
 
+# A handle that a network gave to one and then to another is nobody's, until a person says whose it is.
+_HAS = (
+    f"(kind <> '{IdentifierKind.HANDLE.value}' or stated_by = '{StatedBy.AGENT.value}') "
+    "and key in (select unnest(:keys))"
+)
 # `in (select unnest())`, not `= any()`: a plan that was kept since the table was small reads all of it for as long as the statistics
 # are old, and then compares each row with each key.
-_OWNERS = text("select key, customer_id from identifier where key in (select unnest(:keys))").bindparams(
-    _KEYS
-)
+_OWNERS = text(f"select key, customer_id from identifier where {_HAS}").bindparams(_KEYS)
 _KNOWN = text(
-    """
-    select null as key, interaction_id, customer_id, account from spoken where interaction_id in (select unnest(:ids))
-    union all select key, null, customer_id, null from identifier where key in (select unnest(:keys))
+    f"""
+    select 'seen' as what, null as key, interaction_id, customer_id, account from spoken
+    where interaction_id in (select unnest(:ids))
+    union all select 'owner', key, null, customer_id, null from identifier where {_HAS}
+    union all select 'removed', key, null, customer_id, null from unlinked_identifier
+    where key in (select unnest(:keys))
     """
 ).bindparams(_IDS, _KEYS)
+_RELEASE = text("delete from identifier where key in (select unnest(:keys))").bindparams(_KEYS)
 _LOCK = text(
     "select customer_id from customer where customer_id in (select unnest(:ids)) order by customer_id for update"
 ).bindparams(_IDS)
@@ -161,10 +174,11 @@ _RECORDS = text(
 
 
 class Known(NamedTuple):
-    """What is there of what a batch names: interactions on timelines, and the owners of identifiers."""
+    """What is there of what a batch names: interactions on timelines, whose identifiers are, from whom one was removed."""
 
     seen: dict[UUID, AnyRow]
     owners: dict[str, UUID]
+    removed: dict[str, set[UUID]]
 
 
 async def owners(tx: AsyncConnection, keys: Sequence[str]) -> dict[str, UUID]:
@@ -174,12 +188,17 @@ async def owners(tx: AsyncConnection, keys: Sequence[str]) -> dict[str, UUID]:
 
 
 async def known(tx: AsyncConnection, ids: Sequence[UUID], keys: Sequence[str]) -> Known:
-    """Which interactions are on the timeline already (interaction_id, customer_id, account), and whose each identifier is."""
-    rows = await fetch(tx, _KNOWN, {"ids": list(ids), "keys": list(keys)})
-    return Known(
-        {row.interaction_id: row for row in rows if row.key is None},
-        {row.key: row.customer_id for row in rows if row.key is not None},
-    )
+    """What is there of these interactions (interaction_id, customer_id, account) and of these identifiers."""
+    found = Known({}, {}, {})
+    for row in await fetch(tx, _KNOWN, {"ids": list(ids), "keys": list(keys)}):
+        match row.what:
+            case "seen":
+                found.seen[row.interaction_id] = row
+            case "owner":
+                found.owners[row.key] = row.customer_id
+            case _:
+                found.removed.setdefault(row.key, set()).add(row.customer_id)
+    return found
 
 
 async def claim_identifiers(tx: AsyncConnection, links: Sequence[Link], now: datetime) -> set[str]:
@@ -206,22 +225,18 @@ async def claim_identifiers(tx: AsyncConnection, links: Sequence[Link], now: dat
     return {row.key for row in won}
 
 
-async def settle_identifiers(tx: AsyncConnection, links: Sequence[Link]) -> None:
-    """Gives identifiers that this transaction claimed to other customers, before anybody has seen them."""
-    if not links:
-        return
+async def settle_identifiers(tx: AsyncConnection, links: Sequence[Link], released: Collection[str]) -> None:
+    """Gives identifiers that this transaction claimed to other customers, before anybody has seen them.
+
+    Those whose keys are `released` become nobody's again.
+    """
     rows = [
         {"key": link.key, "customer_id": link.customer_id, "stated_by": link.stated_by, "source": link.source}
         for link in links
     ]
-    given = recordset([IDENTIFIER.c[name] for name in rows[0]])
-    await tx.execute(
-        text(
-            "update identifier i set customer_id = r.customer_id, stated_by = r.stated_by, source = r.source "
-            f"from {given} r where i.key = r.key"
-        ),
-        {"rows": as_json(rows)},
-    )
+    await update_rows(tx, IDENTIFIER, rows)
+    if released:
+        await fetch(tx, _RELEASE, {"keys": sorted(released)})
 
 
 async def lock_customers(tx: AsyncConnection, ids: Sequence[UUID]) -> None:
@@ -330,3 +345,32 @@ async def add_conflicts(tx: AsyncConnection, conflicts: Sequence[Conflict], now:
         for conflict in conflicts
     ]
     await insert_rows(tx, CONFLICT, rows, then="on conflict do nothing")
+
+
+async def conflicts(
+    connection: AsyncConnection, limit: int, *, of: UUID | None = None, after: int = 0, newest: bool = False
+) -> Sequence[AnyRow]:
+    """Conflicts with the names of both customers, in the order of their ids; `newest` first, or from `after` on.
+
+    `of` is a customer who is one of the two sides.
+    """
+    order = "desc" if newest else "asc"
+    sides = ["c.customer_id = :of", "c.other_customer_id = :of"] if of else ["true"]
+    # One read a side, each in the order of its index: with `or`, all conflicts of a customer would be read and sorted.
+    found = " union all ".join(
+        f"(select * from identifier_conflict c where c.id > :after and {side} order by c.id {order} limit :n)"
+        for side in sides
+    )
+    statement = text(
+        "select f.id, f.key as identifier, f.customer_id, a.name as customer_name, f.other_customer_id, "
+        f"b.name as other_customer_name, f.source, f.at from ({found}) f join customer a using (customer_id) "
+        f"join customer b on b.customer_id = f.other_customer_id order by f.id {order} limit :n"
+    ).bindparams(bindparam("after", type_=BigInteger), bindparam("n", type_=Integer))
+    given = {"after": after, "n": limit} | ({"of": of} if of else {})
+    return (await connection.execute(statement, given)).all()
+
+
+async def is_removed(tx: AsyncConnection, key: str, customer_id: UUID) -> bool:
+    """Whether a supervisor took this identifier from this customer at some time."""
+    c = UNLINKED.c
+    return bool(await tx.scalar(select(exists().where(c.key == key, c.customer_id == customer_id))))

@@ -114,10 +114,9 @@ def router(  # noqa: C901, PLR0915 - the routes of one small service
     )  # fmt: skip
     async def note_interaction(given: NewInteraction, key: Key, who: Writer, response: Response) -> Accepted:
         """Makes a call, letter, visit, form, chat message or partner's message an interaction; durable when answered."""
-        noted_by = who.subject if who.has(*DESK) else None
         async with engine.begin() as tx:
             noted = await actions.note_interaction(
-                tx, given, key=key, who=who, noted_by=noted_by, region=region, now=clock()
+                tx, given, key=key, who=who, noted_by=noting(who), region=region, now=clock()
             )
         response.headers["Location"] = f"/interactions/{noted.row.interaction_id}"
         if noted.repeated:
@@ -270,6 +269,11 @@ def router(  # noqa: C901, PLR0915 - the routes of one small service
         )
 
     return routes
+
+
+def noting(who: Identity) -> str | None:
+    """The person of the staff who notes something; None for a system, whatever other roles its token has."""
+    return who.subject if who.has(*DESK) and not who.has(Role.INTEGRATION) else None
 
 
 def _may_see(who: Identity, source: str) -> bool:

@@ -28,19 +28,28 @@ DirectChannel = Literal["phone", "letter", "visit", "web", "chat", "partner"]
 Short = Annotated[Words, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
 CLOCK_SKEW = timedelta(minutes=5)
 
-# Which identifier is the speaker's address, in order, by channel: what the channel itself vouches for comes first.
+# What a person of the staff notes: the kinds of identifier that can be the speaker's address, in order, by channel.
 ADDRESS_ORDER: dict[str, tuple[str, ...]] = {
     "phone": ("phone", "email", "account", "partner"),
     "letter": ("account", "email", "phone", "partner"),
     "visit": ("account", "email", "phone", "partner"),
-    "web": ("email", "phone", "account", "partner"),
-    "chat": ("partner", "email", "phone", "account"),
-    "partner": ("partner", "account", "email", "phone"),
+}
+# All else: only that to which an answer on the channel goes. A letter or visit that a system brings has no address.
+ANSWERED_AT: dict[str, tuple[str, ...]] = {
+    "phone": ("phone",),
+    "web": ("email",),
+    "chat": ("partner",),
+    "partner": ("partner",),
 }
 
 
 class GivenSpeaker(Body):
-    """Who spoke, with every identifier that they gave."""
+    """Who spoke, with every identifier that they gave.
+
+    Only one decides who that is: where an answer goes, which is `phone` of a call, `email` of a form and `partner_id` of
+    a chat or partner. The others are kept as claims and link nothing. A call, letter or visit that a person of the staff
+    notes is decided by the first that is known, and the others are linked.
+    """
 
     name: Short | None = None
     phone: Short | None = Field(None, examples=["(02) 5550 1234"], description="National or international.")
@@ -127,7 +136,10 @@ def build(
 
 
 def speaker(given: NewInteraction, *, source: str, by_agent: bool, region: str) -> Speaker:
-    """Who spoke: the address by channel, and what else they gave. Raises UnusableInput."""
+    """Who spoke: the address by channel, and what else they gave. Raises UnusableInput.
+
+    `by_agent` says that a person of the staff notes it, never a system.
+    """
     who = given.speaker
     found: dict[str, Identifier] = {}
     for kind, field, value, identifier in (
@@ -142,7 +154,9 @@ def speaker(given: NewInteraction, *, source: str, by_agent: bool, region: str) 
             raise UnusableInput(f"/speaker/{field}", f"is not a valid {field.replace('_', ' ')}")
         found[kind] = identifier
     stated_by = StatedBy.AGENT if by_agent else StatedBy.CUSTOMER
-    address = next((found[kind] for kind in ADDRESS_ORDER[given.channel] if kind in found), None)
+    order = ADDRESS_ORDER.get(given.channel) if by_agent else None
+    kinds = order or ANSWERED_AT.get(given.channel, ())
+    address = next((found[kind] for kind in kinds if kind in found), None)
     also = [
         StatedIdentifier(kind=other.kind, value=other.value, stated_by=stated_by)
         for other in found.values()

@@ -114,7 +114,6 @@ class CaseEvent(Event):
 Unanswered = Annotated[
     list[InteractionFacts],
     Field(
-        default_factory=list,
         description="What else the customer said and nobody has answered, oldest first, without `interaction`: the newest "
         "50, of 100,000 bytes of text together.",
     ),
@@ -136,7 +135,7 @@ class CaseInteractionAdded(CaseEvent):
 
     interaction: InteractionFacts
     threaded_by: Annotated[str, known(ThreadedBy)]
-    unanswered: Unanswered
+    unanswered: Unanswered = []
 
 
 class CaseInteractionEdited(CaseEvent):
@@ -145,7 +144,7 @@ class CaseInteractionEdited(CaseEvent):
     type: ClassVar[str] = "case.interaction-edited.v1"
 
     interaction: InteractionFacts
-    unanswered: Unanswered
+    unanswered: Unanswered = []
 
 
 class CaseInteractionDeleted(CaseEvent):
@@ -165,4 +164,4 @@ class CaseStatusChanged(CaseEvent):
     by: Actor
     trigger: Annotated[str, known(StatusTrigger)] | None = None
     reason: str = Field(description="In a person's words, or in ours: for people to read.")
-    unanswered: Unanswered
+    unanswered: Unanswered = []

@@ -38,6 +38,14 @@ class Reading(Contract):
     tone: Annotated[str, known(Tone)] = Tone.NEUTRAL
 
 
+class IdentifierConflict(Contract):
+    """An identifier that an interaction states of its speaker, but that is another customer's."""
+
+    identifier: Identifier
+    other_customer_id: UUID
+    other_customer_name: str | None = None
+
+
 class IdentifiedInteractionReceived(Event):
     """A customer said something."""
 
@@ -48,6 +56,9 @@ class IdentifiedInteractionReceived(Event):
     customer: CustomerFacts
     reading: Reading
     identified_by: str = Field(description="The identifier that decided, or `new` for a stranger.")
+    conflicts: list[IdentifierConflict] = Field(
+        default=[], description="Stated with it, and somebody else's: it links nothing, a person decides."
+    )
 
     @property
     @override

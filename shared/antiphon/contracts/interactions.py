@@ -81,11 +81,13 @@ class Speaker(Contract):
     """Who said it, as far as the channel knows."""
 
     address: Identifier | None = Field(
-        description="Where the channel says it came from; null for a visitor who gave nothing."
+        description="To which an answer on the channel goes: it decides who speaks. Null when there is none."
     )
     name: str | None = None
     also: list[StatedIdentifier] = Field(
-        default=[], description="Further identifiers, from the channel or stated by the customer or an agent."
+        default=[],
+        description="Further identifiers, from the channel or stated by the customer or an agent: claims, which decide "
+        "nothing, except what an agent states who noted a call, visit or letter.",
     )
     followers: int | None = None
 

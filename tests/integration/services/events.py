@@ -12,7 +12,13 @@ from antiphon.contracts import generate
 from antiphon.contracts.base import Event
 from antiphon.contracts.envelope import Envelope
 from antiphon.contracts.identified import CustomerFacts, IdentifiedInteractionReceived, Reading
-from antiphon.contracts.interactions import Identifier, InteractionReceived, Speaker, StatedIdentifier
+from antiphon.contracts.interactions import (
+    Channel,
+    Identifier,
+    InteractionReceived,
+    Speaker,
+    StatedIdentifier,
+)
 
 
 def received(events: Sequence[Event], at: datetime | None = None) -> list[Received]:
@@ -31,17 +37,23 @@ def received(events: Sequence[Event], at: datetime | None = None) -> list[Receiv
 
 
 def spoken(address: str | None, *, also: Sequence[str] = (), text: str = "Hello", name: str | None = None,
-           identity: UUID | None = None, **changes: Any) -> InteractionReceived:  # fmt: skip
-    """Somebody says something; identifiers are `kind:value`."""
+           identity: UUID | None = None, channel: Channel = Channel.EMAIL, noted_by: str | None = None,
+           **changes: Any) -> InteractionReceived:  # fmt: skip
+    """Somebody says something, or a person of the staff notes it; identifiers are `kind:value`."""
     event = InteractionReceived.model_validate(generate.example("interaction.received.v1")["data"])
     said = event.interaction
     interaction_id = identity or uuid4()
     speaker = Speaker(
         address=_identifier(address) if address else None,
         name=name,
-        also=[StatedIdentifier(**dict(_identifier(other)), stated_by="customer") for other in also],
+        also=[
+            StatedIdentifier(**dict(_identifier(other)), stated_by="agent" if noted_by else "customer")
+            for other in also
+        ],
     )
     update = {
+        "channel": channel,
+        "noted_by": noted_by,
         "interaction_id": interaction_id,
         "speaker": speaker,
         "content": said.content.model_copy(update={"text": text, "subject": None}),
@@ -49,6 +61,11 @@ def spoken(address: str | None, *, also: Sequence[str] = (), text: str = "Hello"
         "attachments": [],
     }
     return event.model_copy(update={"interaction": said.model_copy(update=update)})
+
+
+def noted(address: str | None, *, channel: Channel = Channel.PHONE, **more: Any) -> InteractionReceived:
+    """A person of the staff notes a call, visit or letter."""
+    return spoken(address, channel=channel, noted_by="bruno", **more)
 
 
 def identified(

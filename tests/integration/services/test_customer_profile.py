@@ -5,7 +5,7 @@ import random
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
@@ -21,7 +21,7 @@ from customer_profile import actions
 from customer_profile.domain import WordReader
 from deploy.site import EXAMPLE
 from tests.conftest import NewDatabase
-from tests.integration.services.events import received, spoken
+from tests.integration.services.events import noted, received, spoken
 from tests.statements import counted
 from tests.waiting import until
 
@@ -70,7 +70,7 @@ async def test_two_identifiers_claimed_crosswise_at_once_never_deadlock_and_lose
 ) -> None:
     for number in range(15):
         a, b = f"email:a{number}@mail.example", f"phone:+6125550{number:04}"
-        await asyncio.gather(hear(engine, spoken(a, also=[b])), hear(engine, spoken(b, also=[a])))
+        await asyncio.gather(hear(engine, noted(a, also=[b])), hear(engine, noted(b, also=[a])))
     assert (await rows(engine, "select count(*) as n from spoken"))[0].n == 30
     unowned = await rows(
         engine, "select 1 from spoken s left join customer c using (customer_id) where c is null"
@@ -78,8 +78,8 @@ async def test_two_identifiers_claimed_crosswise_at_once_never_deadlock_and_lose
     assert unowned == []
 
 
-async def test_a_stated_identifier_links_and_is_found_by_later(engine: AsyncEngine) -> None:
-    await hear(engine, spoken("email:jo@mail.example", also=["account:R-1"], name="Jo Carver"))
+async def test_what_a_person_notes_of_a_call_links_and_is_found_by_later(engine: AsyncEngine) -> None:
+    await hear(engine, noted("email:jo@mail.example", also=["account:R-1"], name="Jo Carver"))
     await hear(engine, spoken("account:R-1"))
     assert len(set((await owners(engine)).values())) == 1
     (customer,) = await rows(engine, "select name, interactions from customer")
@@ -178,7 +178,7 @@ async def test_a_batch_of_500_takes_as_many_statements_as_one_of_5(engine: Async
     def batch(size: int) -> Sequence[InteractionReceived]:
         run = uuid4().hex
         return [
-            spoken(f"email:{run}-{n % (size // 2)}@mail.example", also=[f"account:{run}{n % 2}"], name="N")
+            noted(f"email:{run}-{n % (size // 2)}@mail.example", also=[f"account:{run}{n % 2}"], name="N")
             for n in range(size)
         ]
 
@@ -189,6 +189,7 @@ async def test_a_batch_of_500_takes_as_many_statements_as_one_of_5(engine: Async
             await hear(engine, *events)
         counts.append(len(statements))
     assert counts[0] == counts[1]
+    assert await rows(engine, "select 1 from identifier_conflict")
 
 
 async def test_timelines_and_names_are_read_by_their_indexes(engine: AsyncEngine) -> None:
@@ -212,6 +213,20 @@ async def test_timelines_and_names_are_read_by_their_indexes(engine: AsyncEngine
                 "select 'email:' || customer_id, 'email', customer_id, customer_id, 'channel', 'test', now() from customer"
             )
         )
+        await tx.execute(
+            text(
+                "insert into unlinked_identifier (key, customer_id, stated_by, source, linked_at, unlinked_by, unlinked_at) "
+                "select key, customer_id, stated_by, source, linked_at, 'vera', now() from identifier"
+            )
+        )
+        await tx.execute(
+            text(
+                "insert into identifier_conflict (key, customer_id, other_customer_id, source, at) "
+                "select key, customer_id, gen_random_uuid(), source, linked_at from identifier"
+            )
+        )
+        await tx.execute(text("analyze unlinked_identifier"))
+        await tx.execute(text("analyze identifier_conflict"))
         await tx.execute(text("analyze identifier"))
         await tx.execute(text("analyze customer"))
         await tx.execute(text("analyze spoken"))
@@ -220,6 +235,9 @@ async def test_timelines_and_names_are_read_by_their_indexes(engine: AsyncEngine
         ("select customer_id from customer where folded_name like 'name 77%' order by folded_name, customer_id limit 51", "customer_folded_name_ix"),
         ("select key from identifier where key = any(array['a', 'b'])", "identifier_pkey"),
         ("select key from identifier where customer_id = '0192f0c4-7a00-7000-8000-000000000001'", "identifier_customer_id_ix"),
+        ("select customer_id from unlinked_identifier where key in (select unnest(array['a', 'b']))", "unlinked_identifier_key_ix"),
+        ("select * from identifier_conflict c where c.id > 0 and c.customer_id = '0192f0c4-7a00-7000-8000-000000000001' order by c.id desc limit 20", "identifier_conflict_customer_id_ix"),
+        ("select * from identifier_conflict c where c.id > 0 and c.other_customer_id = '0192f0c4-7a00-7000-8000-000000000001' order by c.id limit 51", "identifier_conflict_other_customer_id_ix"),
         ("select customer_id from spoken where interaction_id = any(array['0192f0c4-7a00-7000-8000-000000000001']::uuid[])", "spoken_pkey"),
     ):  # fmt: skip
         plan = "\n".join(str(row[0]) for row in await rows(engine, f"explain {query}"))
@@ -231,19 +249,90 @@ async def test_who_loses_the_race_for_one_identifier_brings_the_others_to_the_wi
 ) -> None:
     for number in range(10):
         address, account = f"email:r{number}@mail.example", f"account:A-{number}"
-        first = await engine.connect()
-        tx = await first.begin()
-        await actions.identify(first, received([spoken(address)]), WORDS, utc_now())
-        losing = asyncio.create_task(hear(engine, spoken(address, also=[account])))
-        await _until_waiting(engine)
-        await tx.commit()
-        await first.close()
-        await losing
+        await lose(engine, won=spoken(address), lost=noted(address, also=[account]))
         found = await owners(engine)
         assert found[address] == found[account]
     assert await rows(engine, "select 1 from customer where interactions <> 2") == []
     assert len(await rows(engine, "select 1 from customer")) == 10
     assert await rows(engine, "select 1 from identifier_conflict") == []
+
+
+async def test_a_link_that_was_removed_is_not_made_by_who_loses_a_race(engine: AsyncEngine) -> None:
+    await hear(engine, spoken("account:R-1"))
+    winner = (await owners(engine))["account:R-1"]
+    await remove(engine, "email:x@mail.example", winner)
+    await lose(
+        engine,
+        won=noted("account:R-1", also=["phone:+61255501234"]),
+        lost=noted("phone:+61255501234", also=["email:x@mail.example"]),
+    )
+    assert await owners(engine) == {"account:R-1": winner, "phone:+61255501234": winner}
+    assert [row.interactions for row in await rows(engine, "select interactions from customer")] == [3]
+
+
+async def test_who_loses_a_race_links_to_the_winner_what_only_another_may_not_have(
+    engine: AsyncEngine,
+) -> None:
+    await hear(engine, spoken("account:R-1"), spoken("account:R-2"))
+    before = await owners(engine)
+    await remove(engine, "email:x@mail.example", before["account:R-1"])
+    await lose(
+        engine,
+        won=noted("account:R-2", also=["phone:+61255501234"]),
+        lost=noted("phone:+61255501234", also=["account:R-1", "email:x@mail.example"]),
+    )
+    winner = before["account:R-2"]
+    assert await owners(engine) == before | {"phone:+61255501234": winner, "email:x@mail.example": winner}
+    (conflict,) = await rows(engine, "select * from identifier_conflict")
+    assert (conflict.key, conflict.customer_id, conflict.other_customer_id) == (
+        "account:R-1",
+        winner,
+        before["account:R-1"],
+    )
+
+
+async def test_a_handle_is_no_conflict_unless_a_person_said_whose_it_is(engine: AsyncEngine) -> None:
+    handle = "handle:bluesky/jo.example"
+    await hear(engine, spoken("did:did:plc:jo", also=[handle]))
+    assert set(await owners(engine)) == {"did:did:plc:jo"}
+    link = (
+        "insert into identifier (key, kind, value, customer_id, stated_by, source, linked_at) "
+        f"select '{handle}', 'handle', 'bluesky/jo.example', customer_id, 'channel', 'interaction:x', now() from customer"
+    )
+    async with engine.begin() as tx:
+        await tx.execute(text(link))
+    await hear(engine, spoken("did:did:plc:heir", also=[handle]))
+    assert await rows(engine, "select 1 from identifier_conflict") == []
+    async with engine.begin() as tx:
+        await tx.execute(text("update identifier set stated_by = 'agent' where kind = 'handle'"))
+    await hear(engine, spoken("did:did:plc:heir", also=[handle]))
+    found = await owners(engine)
+    assert found["did:did:plc:heir"] != found["did:did:plc:jo"] == found[handle]
+    (conflict,) = await rows(engine, "select * from identifier_conflict")
+    assert (conflict.customer_id, conflict.other_customer_id) == (found["did:did:plc:heir"], found[handle])
+
+
+async def lose(engine: AsyncEngine, *, won: InteractionReceived, lost: InteractionReceived) -> None:
+    """Both are heard at once; `lost` has decided when it finds that `won` was first with an identifier."""
+    first = await engine.connect()
+    tx = await first.begin()
+    await actions.identify(first, received([won]), WORDS, utc_now())
+    losing = asyncio.create_task(hear(engine, lost))
+    await _until_waiting(engine)
+    await tx.commit()
+    await first.close()
+    await losing
+
+
+async def remove(engine: AsyncEngine, key: str, customer_id: UUID) -> None:
+    """A supervisor took this link back some time ago."""
+    async with engine.begin() as tx:
+        await tx.execute(
+            text(
+                "insert into unlinked_identifier (key, customer_id, stated_by, source, linked_at, unlinked_by, unlinked_at) "
+                f"values ('{key}', '{customer_id}', 'agent', 'test', now(), 'vera', now())"
+            )
+        )
 
 
 async def _until_waiting(engine: AsyncEngine) -> None:

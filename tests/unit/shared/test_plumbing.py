@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic_core import PydanticSerializationError
 
@@ -27,6 +27,22 @@ def test_clean_text_can_be_kept_anywhere_and_cleaning_again_changes_nothing(text
     assert "\x00" not in cleaned
     assert "\r" not in cleaned
     assert clean(cleaned) == cleaned
+
+
+NAMES = st.text("ab/%25F", min_size=1, max_size=5)
+
+
+@given(NAMES, NAMES, NAMES, NAMES)
+@example("crm", "crm/7", "7/x", "x")
+@example("crm/7", "crm%2F7", "x", "x")
+def test_two_sources_never_name_the_same_partner(a: str, b: str, x: str, y: str) -> None:
+    assert (identifiers.partner(a, x) == identifiers.partner(b, y)) is ((a, x) == (b, y))
+
+
+def test_what_is_too_long_for_an_identifier_is_no_partner() -> None:
+    assert identifiers.partner("s" * 200, "x" * 299) is not None
+    assert identifiers.partner("s" * 201, "x" * 299) is None
+    assert identifiers.partner("s", "x" * 301) is None
 
 
 @given(ANY, st.integers(1, 50))

@@ -1,0 +1,192 @@
+"""The way of a message from what brought it in to its case: the services' own code and databases, without Kafka.
+
+What a service would publish is read from its outbox and handed to the next one, in order.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+import case_mgmt.actions
+import case_mgmt.api
+import customer_profile.actions
+import customer_profile.api
+import ingest_direct.actions
+import ingest_direct.api
+from antiphon import organisation
+from antiphon.access import Access, Role
+from antiphon.changes import ChangeFeed
+from antiphon.clock import utc_now
+from antiphon.consumer import Received
+from antiphon.contracts.envelope import decode
+from antiphon.contracts.identified import IdentifiedInteractionReceived
+from antiphon.contracts.interactions import InteractionReceived
+from antiphon.contracts.replies import ReplyRequested
+from antiphon.web import create_app
+from case_mgmt.domain import tokens
+from customer_profile.domain import WordReader
+from deploy import keys
+from deploy.site import EXAMPLE
+from tests.integration.services.cases import SECRET
+from tests.integration.services.events import received, spoken
+
+WORDS = WordReader(organisation.load(EXAMPLE))
+Json = dict[str, Any]
+
+
+class Chain:
+    """ingest-direct, customer-profile and case-mgmt, each with its API."""
+
+    def __init__(self, direct: AsyncEngine, profile: AsyncEngine, cases: AsyncEngine, secrets: Path) -> None:
+        self.direct, self.profile, self.cases = direct, profile, cases
+        self._secrets = secrets
+        self._moved: dict[AsyncEngine, int] = {}
+        self._access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(secrets)))
+        self._http = {
+            "ingest_direct": self._client(
+                direct, "ingest_direct",
+                ingest_direct.api.router(direct, ChangeFeed(direct), utc_now, region="AU", max_attachment_bytes=1000),
+            ),
+            "customer_profile": self._client(
+                profile, "customer_profile",
+                customer_profile.api.router(profile, ChangeFeed(profile), utc_now, region="AU"),
+            ),
+            "case_mgmt": self._client(
+                cases, "case_mgmt", case_mgmt.api.router(cases, ChangeFeed(cases), utc_now, token_secret=SECRET)
+            ),
+        }  # fmt: skip
+
+    def _client(self, engine: AsyncEngine, package: str, routes: Any) -> httpx.AsyncClient:
+        app = create_app(
+            title="t", service=package, description="t", engine=engine, access=self._access, package=package
+        )
+        app.include_router(routes)
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+
+    async def close(self) -> None:
+        for client in self._http.values():
+            await client.aclose()
+
+    async def ask(
+        self, verb: str, package: str, path: str, *, role: Role = Role.AGENT, who: str = "bruno",
+        headers: dict[str, str] | None = None, **given: Any,
+    ) -> httpx.Response:  # fmt: skip
+        token = keys.token(self._secrets, role=role, name=who, now=utc_now())
+        return await self._http[package].request(
+            verb, path, headers={"Authorization": f"Bearer {token}"} | (headers or {}), **given
+        )
+
+    async def bring(
+        self, channel: str, speaker: Json, *, words: str = "Hello", role: Role = Role.INTEGRATION, who: str = "web-form"
+    ) -> Json:  # fmt: skip
+        """Something is brought in directly; returns the case that it is on, whole."""
+        answer = await self.ask(
+            "POST", "ingest_direct", "/interactions", role=role, who=who,
+            headers={"Idempotency-Key": f"{channel}-{len(await self.rows(self.direct, 'select 1 from interaction'))}"},
+            json={"channel": channel, "speaker": speaker, "text": words},
+        )  # fmt: skip
+        assert answer.status_code == 201, answer.text
+        await self.hear(*await self._published(self.direct))
+        return await self.case_of(answer.json()["interaction_id"])
+
+    async def note(self, channel: str, speaker: Json, *, who: str = "bruno") -> Json:
+        """An agent notes something; returns the case that it is on, whole."""
+        return await self.bring(channel, speaker, role=Role.AGENT, who=who)
+
+    async def mail(self, address: str, words: str = "Hello") -> Json:
+        """A mail; returns the case that it is on, whole."""
+        said = spoken(f"email:{address}", text=words)
+        await self.hear(*received([said]))
+        return await self.case_of(str(said.interaction.interaction_id))
+
+    async def hear(self, *batch: Received) -> None:
+        """What was said is identified, and then threaded."""
+        async with self.profile.begin() as tx:
+            await customer_profile.actions.identify(
+                tx, [r for r in batch if isinstance(r.event, InteractionReceived)], WORDS, utc_now()
+            )
+        told = [
+            r
+            for r in await self._published(self.profile)
+            if isinstance(r.event, IdentifiedInteractionReceived)
+        ]
+        async with self.cases.begin() as tx:
+            await case_mgmt.actions.take(
+                tx, told, number_in=partial(tokens.read, secrets=[SECRET]),
+                token_of=partial(tokens.make, secret=SECRET), reopen_closed_within=timedelta(days=14), now=utc_now(),
+            )  # fmt: skip
+
+    async def answer(self, case: Json, words: str) -> str:
+        """An agent answers a case, and ingest-direct hears of it; returns the reply's id."""
+        case_id, revision = case["case"]["case_id"], case["case"]["revision"]
+        answer = await self.ask(
+            "POST", "case_mgmt", f"/cases/{case_id}/replies", json={"text": words},
+            headers={"If-Match": f'"{revision}"', "Idempotency-Key": f"answer-{case_id}-{revision}"},
+        )  # fmt: skip
+        assert answer.status_code == 201, answer.text
+        told = await self._published(self.cases)
+        async with self.direct.begin() as tx:
+            await ingest_direct.actions.take_replies(
+                tx, [r.event for r in told if isinstance(r.event, ReplyRequested)]
+            )
+        return str(answer.json()["reply_id"])
+
+    async def _published(self, engine: AsyncEngine) -> list[Received]:
+        found = await self.rows(
+            engine, f"select * from outbox where id > {self._moved.get(engine, 0)} order by id"
+        )
+        if found:
+            self._moved[engine] = found[-1].id
+        events: list[Received] = []
+        for row in found:
+            headers: dict[str, str] = json.loads(row.headers)
+            envelope, event = decode([(n, v.encode()) for n, v in headers.items()], bytes(row.value))
+            events.append(Received(event, envelope, row.topic, 0, row.id))
+        return events
+
+    async def case_of(self, interaction_id: str) -> Json:
+        """The case that an interaction is on, whole."""
+        (row,) = await self.rows(
+            self.cases, f"select case_id from case_interaction where interaction_id = '{interaction_id}'"
+        )
+        return (await self.ask("GET", "case_mgmt", f"/cases/{row.case_id}")).json()
+
+    async def customer(self, customer_id: str) -> Json:
+        """A customer as people see them."""
+        answer = await self.ask("GET", "customer_profile", f"/customers/{customer_id}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def link(self, customer_id: str, kind: str, value: str, *, role: Role) -> httpx.Response:
+        """A person links an identifier."""
+        path = f"/customers/{customer_id}/identifiers"
+        return await self.ask(
+            "POST", "customer_profile", path, role=role, json={"kind": kind, "value": value}
+        )
+
+    async def unlink(self, customer_id: str, key: str) -> None:
+        """A supervisor takes a link back."""
+        path = f"/customers/{customer_id}/identifiers/{key}"
+        answer = await self.ask("DELETE", "customer_profile", path, role=Role.SUPERVISOR)
+        assert answer.status_code == 200, answer.text
+
+    async def rows(self, engine: AsyncEngine, query: str) -> Sequence[Any]:
+        async with engine.connect() as connection:
+            return list((await connection.execute(text(query))).all())
+
+
+def whose(case: Json) -> str:
+    """The customer of a case."""
+    return str(case["case"]["customer"]["customer_id"])
+
+
+def identifiers(customer: Json) -> set[str]:
+    """What is linked to a customer."""
+    return {f"{i['kind']}:{i['value']}" for i in customer["identifiers"]}

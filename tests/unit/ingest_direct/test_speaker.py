@@ -1,0 +1,101 @@
+"""Who spoke, of what is brought in directly: the address is where an answer goes, the rest is stated by somebody."""
+
+from typing import Any
+
+import pytest
+
+from antiphon.access import Identity
+from antiphon.clock import utc_now
+from ingest_direct import api, domain
+
+ALL = {"phone": "(02) 5550 1234", "email": "Jo@Mail.example", "account_number": "r-1", "partner_id": "7"}
+KEYS = {
+    "phone": "phone:+61255501234",
+    "email": "email:jo@mail.example",
+    "account_number": "account:R-1",
+    "partner_id": "partner:crm/7",
+}
+
+
+def speaker(channel: str, given: dict[str, str], *, by_agent: bool) -> Any:
+    note = domain.NewInteraction.model_validate({"channel": channel, "speaker": given, "text": "Hello"})
+    return domain.speaker(note, source="crm", by_agent=by_agent, region="AU")
+
+
+@pytest.mark.parametrize(
+    ("channel", "by_agent", "decides"),
+    [
+        ("web", False, "email"),
+        ("web", True, "email"),
+        ("chat", False, "partner_id"),
+        ("chat", True, "partner_id"),
+        ("partner", False, "partner_id"),
+        ("partner", True, "partner_id"),
+        ("phone", False, "phone"),
+        ("phone", True, "phone"),
+        ("letter", False, None),
+        ("letter", True, "account_number"),
+        ("visit", False, None),
+        ("visit", True, "account_number"),
+    ],
+)
+def test_the_address_is_where_an_answer_goes_and_the_rest_is_stated(
+    channel: str, by_agent: bool, decides: str | None
+) -> None:
+    found = speaker(channel, ALL, by_agent=by_agent)
+    assert (found.address and found.address.key) == (KEYS[decides] if decides else None)
+    assert {claim.key for claim in found.also} == {key for field, key in KEYS.items() if field != decides}
+    assert {claim.stated_by for claim in found.also} == {"agent" if by_agent else "customer"}
+
+
+@pytest.mark.parametrize(
+    ("channel", "given"),
+    [
+        ("web", {"phone": ALL["phone"], "account_number": "R-1", "partner_id": "7"}),
+        ("chat", {"phone": ALL["phone"], "email": ALL["email"], "account_number": "R-1"}),
+        ("partner", {"phone": ALL["phone"], "email": ALL["email"], "account_number": "R-1"}),
+        ("phone", {"email": ALL["email"], "account_number": "R-1", "partner_id": "7"}),
+        ("letter", ALL),
+        ("visit", ALL),
+        ("web", {}),
+    ],
+)
+def test_without_the_channels_own_address_what_a_system_brings_has_none(
+    channel: str, given: dict[str, str]
+) -> None:
+    found = speaker(channel, given, by_agent=False)
+    assert found.address is None
+    assert len(found.also) == len(given)
+
+
+def test_who_has_no_address_is_a_key_of_their_own() -> None:
+    note = domain.NewInteraction.model_validate(
+        {"channel": "web", "speaker": {"account_number": "R-1"}, "text": "Hello"}
+    )
+    keys: list[str] = []
+    for key in ("a", "b"):
+        identity = domain.interaction_id(note, "web-form", key)
+        built = domain.build(
+            note, identity=identity, source="web-form", noted_by=None, attachments=[], region="AU",
+            now=utc_now(),
+        )  # fmt: skip
+        assert built.speaker_key == f"anonymous:{identity}"
+        keys.append(built.speaker_key)
+    assert len(set(keys)) == 2
+
+
+@pytest.mark.parametrize(
+    ("roles", "is_person"),
+    [
+        ({"agent"}, True),
+        ({"supervisor"}, True),
+        ({"operations"}, True),
+        ({"integration"}, False),
+        ({"integration", "agent"}, False),
+        ({"integration", "supervisor", "operations"}, False),
+    ],
+)
+def test_a_systems_token_notes_as_no_person_whatever_other_roles_it_has(
+    roles: set[str], is_person: bool
+) -> None:
+    assert (api.noting(Identity("crm", "CRM", frozenset(roles))) == "crm") is is_person
