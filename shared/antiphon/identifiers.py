@@ -70,8 +70,17 @@ def partner(source: str, text: str) -> Identifier | None:
 
     No source can name another's: a `/` in its name is written `%2F`.
     """
+    return _of_source(source, "", text)
+
+
+def conversation(source: str, text: str) -> Identifier | None:
+    """A conversation at another system, of whoever speaks there, e.g. `chat%/4711`: never an id that a person is known by."""
+    return _of_source(source, "%", text)
+
+
+def _of_source(source: str, mark: str, text: str) -> Identifier | None:
     value = text.strip()
-    named = f"{source.replace('%', '%25').replace('/', '%2F')}/{value}"
+    named = f"{source.replace('%', '%25').replace('/', '%2F')}{mark}/{value}"
     if not 0 < len(value) <= 300 or len(named) > LONGEST:
         return None
     return Identifier(kind=IdentifierKind.PARTNER, value=named)

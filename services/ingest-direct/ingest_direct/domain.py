@@ -47,7 +47,7 @@ class GivenSpeaker(Body):
     """Who spoke, with every identifier that they gave.
 
     Only one decides who that is: where an answer goes, which is `phone` of a call, `email` of a form and `partner_id` of
-    a chat or partner. The others are kept as claims and link nothing. A call, letter or visit that a person of the staff
+    a chat or partner; without one, the `conversation`. The others are kept as claims and link nothing. A call, letter or visit that a person of the staff
     notes is decided by the first that is known, and the others are linked.
     """
 
@@ -157,6 +157,8 @@ def speaker(given: NewInteraction, *, source: str, by_agent: bool, region: str) 
     order = ADDRESS_ORDER.get(given.channel) if by_agent else None
     kinds = order or ANSWERED_AT.get(given.channel, ())
     address = next((found[kind] for kind in kinds if kind in found), None)
+    if address is None and "partner" in kinds and given.conversation:
+        address = identifiers.conversation(source, given.conversation)
     also = [
         StatedIdentifier(kind=other.kind, value=other.value, stated_by=stated_by)
         for other in found.values()

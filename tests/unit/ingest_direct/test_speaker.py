@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from antiphon import identifiers
 from antiphon.access import Identity
 from antiphon.clock import utc_now
 from ingest_direct import api, domain
@@ -66,6 +67,21 @@ def test_without_the_channels_own_address_what_a_system_brings_has_none(
     found = speaker(channel, given, by_agent=False)
     assert found.address is None
     assert len(found.also) == len(given)
+
+
+def test_a_chat_without_an_id_of_the_speaker_is_of_who_speaks_in_that_conversation() -> None:
+    given = {"channel": "chat", "speaker": {"email": ALL["email"]}, "text": "Hello", "conversation": "7"}
+    note = domain.NewInteraction.model_validate(given)
+    found = domain.speaker(note, source="crm", by_agent=False, region="AU")
+    assert found.address
+    assert found.address.key == "partner:crm%/7"
+    # Nobody is known by it as a person: no source can be named so, and no id of one.
+    assert identifiers.partner("crm%", "7") != found.address
+    assert [claim.key for claim in found.also] == [KEYS["email"]]
+    named = domain.NewInteraction.model_validate(given | {"speaker": {"partner_id": "7"}})
+    known = domain.speaker(named, source="crm", by_agent=False, region="AU").address
+    assert known
+    assert known.key == KEYS["partner_id"]
 
 
 def test_who_has_no_address_is_a_key_of_their_own() -> None:
