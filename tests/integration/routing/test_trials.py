@@ -71,11 +71,7 @@ async def test_a_draft_is_tried_on_what_was_decided_and_every_changed_item_is_to
         "prefer_skills": {},
         "prefer_agent": None,
     }
-    assert [outcome["result"] for outcome in first["after"]["trace"]] == ["false"] * 5 + [
-        "true",
-        "false",
-        "true",
-    ]
+    assert [outcome["result"] for outcome in first["after"]["trace"]] == ["false"] * 6 + ["true", "true"]
     assert first["before"]["trace"] == first["after"]["trace"]
     assert await items(door, done["trial_id"], to_queue="rates") == []
     assert await door.rows("select * from work_item order by work_item_id") == before

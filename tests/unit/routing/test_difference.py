@@ -67,7 +67,7 @@ def with_rules(order: list[int]) -> Configuration:
 
 def test_a_rule_that_moved_is_told_and_what_gave_way_is_not() -> None:
     assert differences(with_rules([0, 1, 2, 3, 4, 5, 6]), with_rules([0, 1, 4, 2, 3, 5, 6])) == [
-        "rule 'Roads' moved from 5th to 3rd"
+        "rule 'Roads, damage or danger first' moved from 5th to 3rd"
     ]
 
 
@@ -77,7 +77,7 @@ def test_what_comes_and_goes_is_told() -> None:
         "queue 'planning' removed"
     ]
     assert differences(with_rules([0, 2]), with_rules([0, 1, 2])) == [
-        "rule 'Social posts go to social care' added as 2nd"
+        "rule 'An unhappy post is urgent' added as 2nd"
     ]
 
 
