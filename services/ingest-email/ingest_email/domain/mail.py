@@ -35,16 +35,22 @@ MOST_HEADERS = 300
 
 
 class Envelope(NamedTuple):
-    """What the door knows beside the bytes. `sender` is None where the door can't know, empty for `<>`."""
+    """What the entry point knows beside the bytes. `sender` is None where it can't know, empty for `<>`.
+
+    `peer` is the IP address that connected, `helo` what it called itself.
+    """
 
     sender: str | None = None
     recipients: tuple[str, ...] = ()
+    peer: str | None = None
+    helo: str | None = None
 
 
 class ReadMail(NamedTuple):
     """A mail that was read: its interaction, and what only this service keeps."""
 
     interaction: Interaction
+    envelope: Envelope
     message_id: str | None
     reply_to: tuple[str, ...]
     references: tuple[str, ...]
@@ -180,6 +186,7 @@ def _read(
     )
     return ReadMail(
         interaction,
+        envelope,
         message_ids[0] if message_ids else None,
         tuple(found.address for found in who.reply_to)[:5],
         tuple([*headers.message_ids("References"), *headers.message_ids("In-Reply-To")][-MOST_REFERENCES:]),
