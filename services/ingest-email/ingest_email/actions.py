@@ -140,7 +140,7 @@ def _answered(row: AnyRow | None) -> Answered | None:
     if row is None:
         return None
     return Answered(
-        row.message_id, row.sender, row.sender_name, tuple(row.reply_to), row.subject, tuple(row.mail_references),
+        row.message_id, row.sender, row.sender_name, row.return_path, row.subject, tuple(row.mail_references),
         row.automation, row.words, datetime.fromisoformat(row.written_at),
     )  # fmt: skip
 

@@ -133,7 +133,8 @@ _SETTLE = text(
 )
 _ANSWERED = text(
     """
-    select interaction_id, message_id, sender, sender_name, reply_to, subject, mail_references, automation,
+    select interaction_id, message_id, sender, sender_name, subject, mail_references, automation,
+        interaction -> 'return_path' ->> 'value' as return_path,
         interaction -> 'content' ->> 'text' as words, interaction ->> 'occurred_at' as written_at
     from mail where interaction_id = any(:ids)
     """
