@@ -18,6 +18,7 @@ from case_mgmt import store
 from case_mgmt.domain import reply
 from case_mgmt.domain.acknowledging import AGAIN_AFTER, Acknowledged, why_not
 from case_mgmt.domain.case import Case
+from case_mgmt.domain.recipients import automatic_recipient_of
 from case_mgmt.unit import SYSTEM, Unit
 
 
@@ -50,6 +51,7 @@ class Acknowledgements:
         asked = reply.asked(
             case,
             self.spoken[case.case_id],
+            automatic_recipient_of(self.spoken[case.case_id]),
             reply_id=reply_id,
             text=words,
             author=SYSTEM,
