@@ -145,7 +145,7 @@ async def test_set_words_go_to_the_envelope_sender_and_without_one_to_nobody(eng
     assert "no address" in (await entries(engine))[-1].data["not_acknowledged"]
 
 
-async def test_one_address_is_told_three_times_a_day_at_most_in_whatever_names_a_stranger_writes(
+async def test_one_address_gets_set_words_three_times_a_day_at_most_in_whatever_names_a_stranger_writes(
     engine: AsyncEngine,
 ) -> None:
     await hear(engine, *(sent_by("victim@target.example") for _ in range(6)))
@@ -156,7 +156,7 @@ async def test_one_address_is_told_three_times_a_day_at_most_in_whatever_names_a
         found = await rows(engine, "select 1 from pg_locks where locktype = 'advisory' and not granted")
         return bool(found) or other.done()
 
-    # Another replica hears of the next ones before this one has committed.
+    # Another replica gets the next ones before this one has committed.
     async with engine.begin() as tx:
         await take(tx, held(cases[2], utc_now() + NIGHT))
         other = asyncio.create_task(hear(engine, *(held(case, utc_now() + NIGHT) for case in cases[3:])))
