@@ -10,14 +10,16 @@ from antiphon.contracts.interactions import Identifier, IdentifierKind
 LONGEST = 500  # of an identifier's value, as its contract says
 _DID = re.compile(r"did:[a-z0-9]+:[A-Za-z0-9._:%-]{1,400}")
 _HANDLE = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _LOCAL = re.compile(r"[^\s@<>\x00-\x1f\x7f]{1,200}")
 _ACCOUNT = re.compile(r"[0-9A-Z][0-9A-Z-]{1,60}")
 
 
 def email(text: str) -> Identifier | None:
-    """A mailbox address: folded to lower case, the domain in its ASCII form. None when it is not one.
+    """A mailbox address: `A` to `Z` in lower case, the domain in its ASCII form. None when it is not one.
 
-    RFC 5321 lets a server tell `Jo` from `jo`; none of note does.
+    RFC 5321 lets a server tell `Jo` from `jo`; none of note does. Of other letters that is not so: `straße` and `strasse`
+    are two mailboxes, and what is said to one must not be answered to the other.
     """
     local, at, domain = text.strip().rpartition("@")
     if not at or not _LOCAL.fullmatch(local):
@@ -27,7 +29,7 @@ def email(text: str) -> Identifier | None:
     except (idna.IDNAError, UnicodeError):
         return None
     return (
-        Identifier(kind=IdentifierKind.EMAIL, value=f"{local.casefold()}@{ascii_domain}")
+        Identifier(kind=IdentifierKind.EMAIL, value=f"{local.translate(_LOWER)}@{ascii_domain}")
         if ascii_domain
         else None
     )

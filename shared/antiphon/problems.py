@@ -42,7 +42,10 @@ class ProblemDetails(BaseModel):
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's word
-    """An error with its status, a title that is always the same for its kind, and what happened this time."""
+    """An error with its status, a title that is always the same for its kind, and what happened this time.
+
+    `type_` is the URI by which a program tells it from other errors of the same status.
+    """
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's word
         title: str,
         detail: str | None = None,
         *,
+        type_: str = "about:blank",
         errors: list[dict[str, Any]] | None = None,
         headers: dict[str, str] | None = None,
         **more: Any,
@@ -57,7 +61,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's word
         super().__init__(detail or title)
         self.status = status
         self.headers = headers
-        self.body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status}
+        self.body: dict[str, Any] = {"type": type_, "title": title, "status": status}
         if detail:
             self.body["detail"] = detail
         if errors:

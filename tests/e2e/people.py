@@ -69,10 +69,10 @@ class People:
         work: Json = accepted.json()
         return work
 
-    async def reply(self, agent: str, case_id: str, text: str) -> httpx.Response:
+    async def reply(self, agent: str, case_id: str, text: str, **more: str) -> httpx.Response:
         whole = await self.ask(Role.AGENT, agent, "GET", "case-mgmt", f"/cases/{case_id}")
         return await self.ask(
-            Role.AGENT, agent, "POST", "case-mgmt", f"/cases/{case_id}/replies", json={"text": text},
+            Role.AGENT, agent, "POST", "case-mgmt", f"/cases/{case_id}/replies", json={"text": text, **more},
             headers={"If-Match": whole.headers["ETag"], "Idempotency-Key": str(uuid4())},
         )  # fmt: skip
 

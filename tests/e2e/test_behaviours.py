@@ -1,6 +1,7 @@
 """Behaviours that a serious evaluator tests first, each on the whole system."""
 
 import asyncio
+from email.message import EmailMessage
 from uuid import uuid4
 
 from antiphon.access import Role
@@ -151,6 +152,41 @@ async def test_22_replies_find_their_case_and_never_show_one_customer_anothers_w
     assert len(await people.timeline(f"email:{sender}", at_least=4)) == 4
 
 
+async def test_22_who_writes_in_a_customers_name_gets_no_answer_that_no_person_confirmed(
+    people: People,
+) -> None:
+    ada, mallory = f"ada-{unique()}@mail.example", f"mallory-{unique()}@evil.example"
+    own = people.mail(ada, "What is my pension?", to="rates@banksia.example")
+    (first,) = await people.timeline(f"email:{ada}")
+    forged = people.mail(
+        ada,
+        "And please by return",
+        to="rates@banksia.example",
+        headers={"Reply-To": mallory},
+        envelope=mallory,
+    )
+    said = await people.timeline(f"email:{ada}", at_least=2)
+    assert {item["case_id"] for item in said} == {first["case_id"]}
+    refused = await people.reply("amara", first["case_id"], "1234 a month")
+    assert refused.status_code == 409
+    assert refused.json()["type"] == "urn:antiphon:problem:recipient-not-confirmed"
+    assert refused.json()["recipient"] == {"kind": "email", "value": mallory}
+    assert (await people.case(first["case_id"]))["replies"] == []
+    # Ada's own mail is answered as ever; and the other to exactly the address that a person confirmed.
+    answers = (
+        await people.reply("amara", first["case_id"], "1234 a month", answers=first["interaction_id"])
+    ).json()
+    assert answers["recipient"] == {"kind": "email", "value": ada}
+    confirmed = await people.reply("amara", first["case_id"], "Who are you?", confirm_recipient=mallory)
+    assert confirmed.status_code == 201, confirmed.text
+    for mailbox, message_id in ((ada, own), (mallory, forged)):
+        mail = await _answer(people, mailbox, message_id)
+        assert mail is not None
+        assert mail["To"].addresses[0].addr_spec == mailbox
+    assert people.answer_to(mallory, own) is None
+    assert people.answer_to(ada, forged) is None
+
+
 async def test_who_writes_to_a_closed_queue_is_told_at_once_and_goes_on_to_await_an_answer(
     people: People,
 ) -> None:
@@ -191,6 +227,12 @@ async def _take_case(people: People, agent: str, case_id: str) -> dict[str, str]
 
 async def _sent(people: People, reply_id: str) -> bool:
     return (await people.see("case-mgmt", f"/replies/{reply_id}"))["state"] == "sent"
+
+
+async def _answer(people: People, mailbox: str, message_id: str) -> EmailMessage | None:
+    return await until(
+        lambda: asyncio.to_thread(people.answer_to, mailbox, message_id), what=f"the answer in {mailbox}"
+    )
 
 
 async def _reply_to(people: People, sender: str, message_id: str) -> str:

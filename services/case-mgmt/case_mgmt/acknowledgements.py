@@ -18,6 +18,7 @@ from case_mgmt import store
 from case_mgmt.domain import reply
 from case_mgmt.domain.acknowledging import AGAIN_AFTER, Acknowledged, why_not
 from case_mgmt.domain.case import Case
+from case_mgmt.domain.recipients import automatic_recipient_of
 from case_mgmt.unit import SYSTEM, Unit
 
 
@@ -47,9 +48,13 @@ class Acknowledgements:
         # Of one case and one opening there is one reply, however often it is told.
         per = opens_at.astimezone(UTC).isoformat() if opens_at else key
         reply_id = ids.derived_id("acknowledgement", str(case.case_id), per)
+        spoken = self.spoken[case.case_id]
+        recipient = automatic_recipient_of(spoken)
+        address = recipient.key if recipient else None
         asked = reply.asked(
             case,
-            self.spoken[case.case_id],
+            spoken,
+            recipient,
             reply_id=reply_id,
             text=words,
             author=SYSTEM,
@@ -67,9 +72,10 @@ class Acknowledgements:
                 "customer_id": case.customer_id,
                 "at": now,
                 "opens_at": opens_at,
+                "recipient": address,
             }
         )
-        self.earlier.append(Acknowledged(case.case_id, case.customer_id, now, opens_at))
+        self.earlier.append(Acknowledged(case.case_id, case.customer_id, now, opens_at, address))
         told = {
             "reply_id": str(reply_id),
             "answers": str(asked.answers),
@@ -89,11 +95,12 @@ class Acknowledgements:
 async def look(
     tx: AsyncConnection, held: Sequence[WorkHeld], token_of: Callable[[int], str], now: datetime
 ) -> Acknowledgements:
-    """What must be known to say the words of `held` or not to. Their customers are held already."""
+    """What must be known to say the words of `held` or not to. Their customers are held already; their addresses are here."""
     cases = list({event.work.case_id for event in held})
     customers = list({event.work.customer_id for event in held})
-    return Acknowledgements(
-        await store.spoken_last(tx, cases),
-        await store.acknowledged(tx, cases, customers, now - AGAIN_AFTER),
-        token_of,
-    )
+    spoken = await store.spoken_last(tx, cases)
+    found = [automatic_recipient_of(one) for one in spoken.values()]
+    recipients = list({one.key for one in found if one})
+    await store.hold_recipients(tx, recipients)
+    earlier = await store.acknowledged(tx, cases, customers, recipients, now - AGAIN_AFTER)
+    return Acknowledgements(spoken, earlier, token_of)

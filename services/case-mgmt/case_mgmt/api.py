@@ -18,8 +18,8 @@ from antiphon.changes import ChangeFeed, EventStream, Interest
 from antiphon.clock import Clock
 from antiphon.contracts.base import Actor
 from antiphon.contracts.cases import CaseFacts, StatusTrigger
-from antiphon.contracts.identified import IdentifierConflict, Reading
-from antiphon.contracts.interactions import Interaction
+from antiphon.contracts.identified import CustomerFacts, IdentifierConflict, Reading
+from antiphon.contracts.interactions import Identifier, Interaction
 from antiphon.contracts.replies import ReplyRequested
 from antiphon.database import AnyRow, mapping
 from antiphon.pages import Newest, Page
@@ -27,9 +27,10 @@ from antiphon.problems import Problem, not_found, problems
 from antiphon.web import Body, Words
 from case_mgmt import store
 from case_mgmt.domain.case import Case
+from case_mgmt.domain.recipients import belongs_to, recipient_of
 from case_mgmt.domain.states import SETTERS, TRANSITIONS
 from case_mgmt.domain.unanswered import bounded
-from case_mgmt.replies import NewReply, request_reply
+from case_mgmt.replies import CONFLICT, NewReply, request_reply
 from case_mgmt.unit import Unit
 
 Reader = Annotated[Identity, Depends(require(*STAFF))]
@@ -70,6 +71,13 @@ class InteractionView(BaseModel):
     )
     earlier: list[dict[str, Any]] = Field(description="Former words, when it was edited.")
     deleted_at: datetime | None
+    recipient: Identifier | None = Field(
+        description="To whom an answer to it goes; null when there is no address."
+    )
+    recipient_belongs_to_customer: bool = Field(
+        description="Whether `recipient` is one of the addresses of the case's customer. If there is one that is not, an answer "
+        "needs `confirm_recipient`."
+    )
 
 
 class ReplyView(BaseModel):
@@ -79,6 +87,9 @@ class ReplyView(BaseModel):
     case_id: UUID
     answers: UUID
     channel: str
+    recipient: Identifier | None = Field(
+        description="To whom it goes, and to nobody else; null when whoever brought the interaction in hands it over, or it is older than this field."
+    )
     text: str
     author: Actor
     state: Literal["requested", "sent", "failed"]
@@ -173,7 +184,7 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
 
     @routes.post(
         "/cases/{case_id}/replies", status_code=201, tags=["replies"],
-        responses={200: {"model": ReplyView, "description": "A repeat: the first answer"}, **problems(400, 404, 409, 412, 428)},
+        responses={200: {"model": ReplyView, "description": "A repeat: the first answer"}, **problems(400, 404, 412, 428), 409: CONFLICT},
     )  # fmt: skip
     async def reply(
         case_id: UUID, given: NewReply, who: Writer, key: Key, response: Response, if_match: Match = None
@@ -308,9 +319,10 @@ async def _whole(connection: AsyncConnection, case_id: UUID) -> WholeCase:
     interactions = await connection.execute(select(i).where(i.c.case_id == case_id).order_by(i.c.occurred_at))
     replies = await connection.execute(select(r).where(r.c.case_id == case_id).order_by(r.c.requested_at))
     entries = await connection.execute(select(e).where(e.c.case_id == case_id).order_by(e.c.id))
+    found = store.case_of(case)
     return WholeCase(
-        case=_view(store.case_of(case)),
-        interactions=[_interaction(row) for row in interactions],
+        case=_view(found),
+        interactions=[_interaction(row, found.customer) for row in interactions],
         replies=[_reply(row) for row in replies],
         entries=[Entry.model_validate(row, from_attributes=True) for row in entries],
     )
@@ -329,7 +341,7 @@ def _view(case: Case) -> CaseView:
     )
 
 
-def _interaction(row: AnyRow) -> InteractionView:
+def _interaction(row: AnyRow, customer: CustomerFacts) -> InteractionView:
     interaction = Interaction.model_validate(row.interaction)
     earlier: list[dict[str, Any]] = row.earlier
     if row.deleted_at:
@@ -344,6 +356,8 @@ def _interaction(row: AnyRow) -> InteractionView:
         conflicts=[IdentifierConflict.model_validate(conflict) for conflict in row.conflicts],
         earlier=earlier,
         deleted_at=row.deleted_at,
+        recipient=recipient_of(interaction),
+        recipient_belongs_to_customer=belongs_to(recipient_of(interaction), customer),
     )
 
 
@@ -354,6 +368,7 @@ def _reply(row: AnyRow) -> ReplyView:
         case_id=row.case_id,
         answers=row.answers,
         channel=asked.channel,
+        recipient=asked.recipient,
         text=asked.text,
         author=asked.author,
         state=row.state,

@@ -2,7 +2,7 @@
 
 import hashlib
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
 from pydantic import Field, StringConstraints
@@ -13,16 +13,36 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon import tracing
 from antiphon.access import Identity
 from antiphon.contracts.cases import StatusTrigger
-from antiphon.contracts.interactions import Automation, Interaction
+from antiphon.contracts.interactions import Automation, Identifier, Interaction
 from antiphon.database import AnyRow
-from antiphon.problems import Problem, not_found
+from antiphon.problems import MEDIA_TYPE, Problem, not_found
 from antiphon.web import Body, Words
 from case_mgmt import store
 from case_mgmt.domain import tokens
 from case_mgmt.domain.case import Case
+from case_mgmt.domain.recipients import Refusal, recipient_of, refusal
 from case_mgmt.domain.reply import as_row, asked
 from case_mgmt.domain.states import SETTERS, Trigger
 from case_mgmt.unit import Unit
+
+CONFLICT: dict[str, Any] = {
+    "description": "Conflict: the key was used for another reply, or the interaction can't be answered. "
+    f"`{Refusal.NOT_CONFIRMED}`: the recipient is to be repeated in `confirm_recipient`. "
+    f"`{Refusal.NO_RECIPIENT}`: there is none.",
+    "content": {
+        MEDIA_TYPE: {
+            "schema": {
+                "allOf": [{"$ref": "#/components/schemas/ProblemDetails"}],
+                "properties": {
+                    "recipient": {
+                        "anyOf": [{"$ref": "#/components/schemas/Identifier"}, {"type": "null"}],
+                        "description": "To whom the answer would go; only with the types that concern it.",
+                    }
+                },
+            }
+        }
+    },
+}
 
 
 class NewReply(Body):
@@ -34,6 +54,11 @@ class NewReply(Body):
     )
     status: Literal["pending", "open", "resolved"] = Field(
         default="pending", description="Of the case, once it is answered."
+    )
+    confirm_recipient: Annotated[Words, StringConstraints(min_length=1, max_length=500)] | None = Field(
+        default=None,
+        description="Needed when the recipient is not an address of the case's customer: `recipient.value`, exactly as the "
+        "interaction and the 409 show it.",
     )
 
 
@@ -52,8 +77,8 @@ async def request_reply(
 
     Returns the reply and whether it is a repeat.
 
-    Raises Problem: 404 no such case or interaction, 409 the key was used for another reply or the interaction can't be
-    answered, 428 without the revision that was seen, 412 when the case has changed since.
+    Raises Problem: 404 no such case or interaction, 409 the key was used for another reply, the interaction can't be
+    answered or its recipient is to be confirmed, 428 without the revision that was seen, 412 when the case has changed since.
     """
     digest = hashlib.sha256(f"{case_id}{given.model_dump_json()}".encode()).hexdigest()
     cases = await store.load(tx, [case_id])
@@ -67,10 +92,12 @@ async def request_reply(
     case = cases[case_id]
     await _require_seen(tx, case, seen)
     interaction = await _answered(tx, case_id, given.answers)
+    recipient = _recipient(interaction, case, given.confirm_recipient)
     reply_id = uuid4()
     requested = asked(
         case,
         interaction,
+        recipient,
         reply_id=reply_id,
         text=given.text,
         author=who.actor(),
@@ -85,7 +112,12 @@ async def request_reply(
     unit = Unit(cases, now)
     trace = tracing.current()
     unit.tell(requested, trace)
-    told = {"reply_id": str(reply_id), "answers": str(interaction.interaction_id)}
+    told = {
+        "reply_id": str(reply_id),
+        "answers": str(interaction.interaction_id),
+        "recipient": recipient.model_dump() if recipient else None,
+        "recipient_confirmed": given.confirm_recipient is not None,
+    }
     unit.record(case_id, f"reply:{reply_id}", "reply-requested", now, who.actor(), told)
     trigger = Trigger.REPLY_REQUESTED if given.status == "pending" else SETTERS[given.status]
     after = case.moved(trigger, now, awaiting_answer_since=None, words_revision=case.revision + 1)
@@ -96,6 +128,30 @@ async def request_reply(
     if added is None:
         raise LookupError(f"reply {reply_id} is not where it was put")
     return added, False
+
+
+def _recipient(interaction: Interaction, case: Case, confirmed: str | None) -> Identifier | None:
+    """To whom the answer goes. Raises Problem 409 when there is nobody, or when a person has to confirm it first."""
+    recipient = recipient_of(interaction)
+    match refusal(interaction, case.customer, confirmed):
+        case Refusal.NO_RECIPIENT as why:
+            raise Problem(
+                409,
+                "No recipient",
+                "There is no address to which an answer could go.",
+                type_=why,
+                recipient=None,
+            )
+        case Refusal.NOT_CONFIRMED as why:
+            detail = (
+                f"The answer would go to {recipient.value}, which is not an address of this customer: repeat it in confirm_recipient."
+                if recipient and confirmed is None
+                else f"The answer goes to {recipient.value if recipient else 'no address'}, not to what confirm_recipient names."
+            )
+            shown = recipient.model_dump() if recipient else None
+            raise Problem(409, "Recipient not confirmed", detail, type_=why, recipient=shown)
+        case None:
+            return recipient
 
 
 def _key_taken() -> Problem:

@@ -139,8 +139,10 @@ ACKNOWLEDGEMENT = Table(
     Column("customer_id", Uuid, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("opens_at", DateTime(timezone=True)),
+    Column("recipient", Text),
     Index("acknowledgement_case_id_ix", "case_id"),
     Index("acknowledgement_customer_id_ix", "customer_id", "at"),
+    Index("acknowledgement_recipient_ix", "recipient", "at", postgresql_where=text("recipient is not null")),
 )
 
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
@@ -155,6 +157,10 @@ _HOLD = text(
     "select count(pg_advisory_xact_lock(hashtextextended('customer:' || c.id, 0))) "
     "from (select id from unnest(:ids) as u (id) order by id) c"
 ).bindparams(_IDS)
+_HOLD_RECIPIENTS = text(
+    "select count(pg_advisory_xact_lock(hashtextextended('acknowledged:' || r.key, 0))) "
+    "from (select key from unnest(:keys) as u (key) order by key) r"
+).bindparams(_KEYS)
 # `in (select unnest())`, not `= any()`: a plan that was kept since the table was small reads all of it for as long as the statistics
 # are old, and then compares each row with each key.
 _LOOK = text(
@@ -196,11 +202,14 @@ UNANSWERED = text(
     """
 ).bindparams(_IDS, bindparam("since", type_=ARRAY(DateTime(timezone=True))))
 ACKNOWLEDGED = text(
-    "select case_id, customer_id, at, opens_at from acknowledgement where case_id = any(:ids) "
-    "union select case_id, customer_id, at, opens_at from acknowledgement "
-    "where customer_id = any(:customers) and at > :since"
+    "select case_id, customer_id, at, opens_at, recipient from acknowledgement where case_id = any(:ids) "
+    "union select case_id, customer_id, at, opens_at, recipient from acknowledgement "
+    "where customer_id = any(:customers) and at > :since "
+    "union select case_id, customer_id, at, opens_at, recipient from acknowledgement "
+    "where recipient = any(:recipients) and at > :since"
 ).bindparams(
     _IDS,
+    bindparam("recipients", type_=ARRAY(TEXT)),
     bindparam("customers", type_=ARRAY(PG_UUID(as_uuid=True))),
     bindparam("since", type_=DateTime(timezone=True)),
 )
@@ -213,6 +222,15 @@ async def hold_customers(tx: AsyncConnection, customers: Sequence[UUID]) -> None
     """
     if customers:
         await fetch(tx, _HOLD, {"ids": list(customers)})
+
+
+async def hold_recipients(tx: AsyncConnection, keys: Sequence[str]) -> None:
+    """Waits until nobody else counts what was said to these addresses, and keeps it so until the transaction ends.
+
+    It is the last lock that a batch takes: who holds it waits for nobody.
+    """
+    if keys:
+        await fetch(tx, _HOLD_RECIPIENTS, {"keys": list(keys)})
 
 
 class Found(NamedTuple):
@@ -358,12 +376,21 @@ async def unanswered(
 
 
 async def acknowledged(
-    tx: AsyncConnection, case_ids: Sequence[UUID], customers: Sequence[UUID], since: datetime
+    tx: AsyncConnection,
+    case_ids: Sequence[UUID],
+    customers: Sequence[UUID],
+    recipients: Sequence[str],
+    since: datetime,
 ) -> list[Acknowledged]:
-    """Set words that were said on these cases ever, and to these customers after `since`."""
+    """Set words that were said on these cases ever, and to these customers and addresses (keys) after `since`."""
     if not case_ids:
         return []
-    given = {"ids": list(case_ids), "customers": list(customers), "since": since}
+    given = {
+        "ids": list(case_ids),
+        "customers": list(customers),
+        "recipients": list(recipients),
+        "since": since,
+    }
     return [Acknowledged(*row) for row in await fetch(tx, ACKNOWLEDGED, given)]
 
 

@@ -14,7 +14,7 @@ from antiphon import pages, tally
 from antiphon.access import Guarded, Identity, Role, require
 from antiphon.changes import EVERYTHING, ChangeFeed, EventStream
 from antiphon.clock import Clock
-from antiphon.contracts.interactions import Attachment, Interaction
+from antiphon.contracts.interactions import Attachment, Identifier, Interaction
 from antiphon.contracts.replies import ReplyRequested
 from antiphon.database import AnyRow
 from antiphon.pages import Newest, Page
@@ -64,6 +64,9 @@ class ReplyView(BaseModel):
     case_reference: str
     channel: str
     account: str
+    recipient: Identifier | None = Field(
+        description="To whom it goes, and to nobody else; null: hand it to whom you had the interaction from."
+    )
     text: str
     author: str = Field(description="Who answered.")
     requested_at: datetime
@@ -322,6 +325,7 @@ def _reply(row: AnyRow) -> ReplyView:
         case_reference=asked.case_reference,
         channel=asked.channel,
         account=asked.account,
+        recipient=asked.recipient,
         text=asked.text,
         author=asked.author.name or asked.author.id,
         requested_at=row.requested_at,

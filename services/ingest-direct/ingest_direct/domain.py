@@ -42,6 +42,10 @@ ANSWERED_AT: dict[str, tuple[str, ...]] = {
     "partner": ("partner",),
 }
 
+# To which identifier an answer goes, in order: what leads back by the channel itself. Without one, whoever brought it in
+# hands the answer over.
+RECIPIENT_ORDER = ADDRESS_ORDER | {"web": ("email",), "chat": ("partner",), "partner": ("partner",)}
+
 
 class GivenSpeaker(Body):
     """Who spoke, with every identifier that they gave.
@@ -118,6 +122,7 @@ def build(
     if occurred_at > now + CLOCK_SKEW:
         raise UnusableInput("/occurred_at", "lies in the future")
     native_id = f"{given.channel}:{identity}"
+    who = speaker(given, source=source, by_agent=noted_by is not None, region=region)
     answers = [f"conversation:{source}:{given.conversation}"] if given.conversation else []
     return Interaction(
         interaction_id=identity,
@@ -125,10 +130,11 @@ def build(
         network=source if given.channel in {Channel.CHAT, Channel.PARTNER} else None,
         account=given.account or given.channel,
         visibility=Visibility.PRIVATE,
-        speaker=speaker(given, source=source, by_agent=noted_by is not None, region=region),
+        speaker=who,
         content=Content(subject=given.subject, text=clean(given.text), language=given.language),
         attachments=list(attachments),
         thread=Thread(native_id=native_id, answers=answers),
+        recipient=recipient(who, given.channel),
         occurred_at=occurred_at,
         accepted_at=now,
         noted_by=noted_by,
@@ -165,3 +171,10 @@ def speaker(given: NewInteraction, *, source: str, by_agent: bool, region: str) 
         if other != address
     ]
     return Speaker(address=address, name=who.name, also=also)
+
+
+def recipient(who: Speaker, channel: str) -> Identifier | None:
+    """To whom an answer on the channel goes. None when nothing that the speaker gave leads back to them on it."""
+    given = {one.kind: one for one in (who.address, *who.also) if one is not None}
+    found = next((given[kind] for kind in RECIPIENT_ORDER[channel] if kind in given), None)
+    return Identifier(kind=found.kind, value=found.value) if found else None

@@ -14,6 +14,7 @@ from antiphon.contracts.interactions import InteractionReceived
 from antiphon.contracts.replies import FailureOutcome, ReplyFailed, ReplyRequested, ReplySent
 from antiphon.database import AnyRow, Writes, insert_rows
 from antiphon.tally import Outcome
+from antiphon.text import clean, shorten
 from ingest_email import store
 from ingest_email.domain.accounts import OurMail
 from ingest_email.domain.attempts import Ended, State, Verdict
@@ -70,7 +71,14 @@ def _mail_row(raw: bytes, read: ReadMail) -> dict[str, object]:
         "raw_sha256": interaction.raw_sha256,
         "size_bytes": len(raw),
         "received_at": interaction.accepted_at,
+        "mail_from": _kept(read.envelope.sender),
+        "peer": _kept(read.envelope.peer),
+        "helo": _kept(read.envelope.helo),
     }
+
+
+def _kept(text: str | None) -> str | None:
+    return None if text is None else shorten(clean(text), 500)
 
 
 def _attachment_rows(read: ReadMail) -> list[dict[str, object]]:
@@ -132,7 +140,7 @@ def _answered(row: AnyRow | None) -> Answered | None:
     if row is None:
         return None
     return Answered(
-        row.message_id, row.sender, row.sender_name, tuple(row.reply_to), row.subject, tuple(row.mail_references),
+        row.message_id, row.sender, row.sender_name, row.return_path, row.subject, tuple(row.mail_references),
         row.automation, row.words, datetime.fromisoformat(row.written_at),
     )  # fmt: skip
 

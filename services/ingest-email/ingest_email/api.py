@@ -77,11 +77,22 @@ class Header(BaseModel):
     value: str
 
 
+class EnvelopeView(BaseModel):
+    """What SMTP said beside the mail's bytes. All null for a mail that was read from a mailbox."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    mail_from: str | None = Field(description="The envelope sender; empty for `<>`.")
+    peer: str | None = Field(description="The IP address that connected.")
+    helo: str | None = Field(description="What it called itself.")
+
+
 class MailView(MailSummary):
     """A mail as it was read."""
 
     model_config = ConfigDict(json_schema_extra={})
 
+    envelope: EnvelopeView
     headers: list[Header]
     interaction: Interaction
     raw_sha256: str
@@ -168,6 +179,7 @@ async def show_mail(request: Request, interaction_id: UUID) -> MailView:
         raise not_found("mail")
     return MailView(
         **_summary(row).model_dump(),
+        envelope=EnvelopeView.model_validate(row),
         headers=[Header(name=name, value=value) for name, value in row.headers],
         interaction=Interaction.model_validate(row.interaction),
         raw_sha256=row.raw_sha256,

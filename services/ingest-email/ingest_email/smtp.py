@@ -46,11 +46,11 @@ class Door:
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Keeps the mail in one transaction, then says so."""
         tracing.enter(tracing.new())
         raw = envelope.original_content or b""
-        given = mail.Envelope(envelope.mail_from or "", tuple(envelope.rcpt_tos))
+        given = _envelope(envelope, session)
         try:
             read = await read_mail(raw, given, self._clock, self._ours)
             async with self._engine.begin() as tx:
@@ -69,6 +69,13 @@ class Door:
         """A fault of ours never costs a mail: the sender tries again."""
         LOG.error("SMTP session failed", exc_info=error)
         return LATER
+
+
+def _envelope(envelope: Envelope, session: Session) -> mail.Envelope:
+    # The library hands over an empty return path as `<>`.
+    sender = (envelope.mail_from or "").removeprefix("<>")
+    peer = str(session.peer[0]) if session.peer else None
+    return mail.Envelope(sender, tuple(envelope.rcpt_tos), peer=peer, helo=session.host_name)
 
 
 async def read_mail(raw: bytes, envelope: mail.Envelope, clock: Clock, ours: OurMail) -> mail.ReadMail:

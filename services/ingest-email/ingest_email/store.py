@@ -54,6 +54,9 @@ MAIL = Table(
     Column("raw_sha256", Text, nullable=False),
     Column("size_bytes", Integer, nullable=False),
     Column("received_at", DateTime(timezone=True), nullable=False),
+    Column("mail_from", Text),
+    Column("peer", Text),
+    Column("helo", Text),
     Index("mail_received_at_ix", "received_at", "interaction_id"),
     Index("mail_automation_ix", "automation", "received_at", postgresql_where=text("automation <> 'none'")),
     Index("mail_defects_ix", "defects", postgresql_using="gin"),
@@ -130,7 +133,8 @@ _SETTLE = text(
 )
 _ANSWERED = text(
     """
-    select interaction_id, message_id, sender, sender_name, reply_to, subject, mail_references, automation,
+    select interaction_id, message_id, sender, sender_name, subject, mail_references, automation,
+        interaction -> 'return_path' ->> 'value' as return_path,
         interaction -> 'content' ->> 'text' as words, interaction ->> 'occurred_at' as written_at
     from mail where interaction_id = any(:ids)
     """

@@ -16,6 +16,7 @@ from antiphon.contracts.interactions import (
     Attachment,
     Channel,
     Content,
+    IdentifierKind,
     Interaction,
     InteractionDeleted,
     InteractionEdited,
@@ -25,6 +26,7 @@ from antiphon.contracts.interactions import (
     Visibility,
 )
 from antiphon.contracts.replies import FailureOutcome, ReplyFailed, ReplyRequested, ReplySent
+from antiphon.database import AnyRow
 from antiphon.text import clean, shorten
 from ingest_social import store
 from ingest_social.domain import Changed, Gone, Kept, Outcome, Received, follow
@@ -237,6 +239,7 @@ def _interaction(
             for file in said.files
         ],
         thread=Thread(native_id=said.native_id, answers=said.answers),
+        recipient=speaker.address,
         occurred_at=said.occurred_at,
         accepted_at=now,
         defects=said.defects,
@@ -254,21 +257,22 @@ def _encode(event: Event, now: datetime) -> Record:
 async def take_replies(
     tx: AsyncConnection, asked: Sequence[ReplyRequested], networks: Sequence[str], now: datetime
 ) -> None:
-    """Keeps answers to be sent. One to a post that we do not have, or on a network that we are not on, fails at once."""
-    said_on = await store.networks_of(tx, [event.answers for event in asked])
+    """Keeps answers to be sent. One that can't go where it says fails at once.
+
+    A post answers the author of the one above it: its recipient is that author, on a network that we are on.
+    """
+    posts = await store.posts_of(tx, [event.answers for event in asked])
     refused = {
-        event.reply_id: "there is no such post"
-        if event.answers not in said_on
-        else "no account of ours is on the network"
+        event.reply_id: why
         for event in asked
-        if said_on.get(event.answers) not in networks
+        if (why := _why_not_sent(event, posts.get(event.answers), networks))
     }
     added = await store.add_sendings(
         tx,
         [
             {
                 "reply_id": event.reply_id,
-                "network": said_on.get(event.answers, event.network or ""),
+                "network": posts[event.answers].network if event.answers in posts else event.network or "",
                 "interaction_id": event.answers,
                 "requested": json.loads(event.model_dump_json()),
                 "requested_at": event.requested_at,
@@ -290,6 +294,16 @@ async def take_replies(
             for event in failed.values()
         ],
     )
+
+
+def _why_not_sent(asked: ReplyRequested, post: AnyRow | None, networks: Sequence[str]) -> str | None:
+    if post is None:
+        return "there is no such post"
+    if post.network not in networks:
+        return "no account of ours is on the network"
+    if asked.recipient is not None and asked.recipient.key != f"{IdentifierKind.DID}:{post.author}":
+        return "the post is by somebody else than its recipient"
+    return None
 
 
 def _failed(

@@ -207,13 +207,13 @@ async def move_cursor(
     return moved.rowcount == 1
 
 
-async def networks_of(tx: AsyncConnection, interactions: Sequence[UUID]) -> dict[UUID, str]:
-    """The networks on which posts that we have were said."""
-    query = text("select interaction_id, network from post where interaction_id = any(:ids)")
+async def posts_of(tx: AsyncConnection, interactions: Sequence[UUID]) -> dict[UUID, AnyRow]:
+    """On which network, and by whom, posts that we have were said."""
+    query = text("select interaction_id, network, author from post where interaction_id = any(:ids)")
     rows = await tx.execute(
         query.bindparams(bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))), {"ids": list(interactions)}
     )
-    return {row.interaction_id: row.network for row in rows}
+    return {row.interaction_id: row for row in rows}
 
 
 async def add_sendings(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:

@@ -139,6 +139,16 @@ class Interaction(Contract):
     content: Content
     attachments: list[Attachment] = []
     thread: Thread
+    recipient: Identifier | None = Field(
+        default=None,
+        description="Where an answer on this channel goes: of a mail the first Reply-To that is not ours, else its From; "
+        "of a post its author; of what was brought in directly an identifier that the speaker gave.",
+    )
+    return_path: Identifier | None = Field(
+        default=None,
+        description="Mail only: the envelope sender, the one address to which automatic answers go (RFC 3834); null when it "
+        "is empty, unknown or ours.",
+    )
     occurred_at: Instant = Field(description="The channel's time: timelines sort by it.")
     accepted_at: Instant = Field(description="Our time at the door: service clocks start from it.")
     automation: Annotated[str, known(Automation)] = Automation.NONE

@@ -8,7 +8,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from antiphon.contracts.base import Actor, Event, Instant, known
-from antiphon.contracts.interactions import Automation, Channel, Visibility
+from antiphon.contracts.interactions import Automation, Channel, Identifier, Visibility
 
 
 class ReplyEvent(Event):
@@ -43,7 +43,12 @@ class ReplyRequested(ReplyEvent):
 
     case_reference: str
     customer_id: UUID
-    answers: UUID = Field(description="The interaction that is answered; its ingest service knows where to.")
+    answers: UUID = Field(description="The interaction that is answered.")
+    recipient: Identifier | None = Field(
+        default=None,
+        description="The one to whom it goes; it is sent to nobody else. Null: whoever brought the interaction in hands it "
+        "over, or the request is older than this field.",
+    )
     account: str = Field(description="Which of our addresses or accounts speaks.")
     visibility: Annotated[str, known(Visibility)]
     subject_line: str | None = None

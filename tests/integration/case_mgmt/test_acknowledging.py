@@ -1,5 +1,6 @@
 """Outside hours the customer gets the queue's words at once, and the case goes on to await its answer."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -12,12 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from antiphon.clock import utc_now
 from antiphon.contracts import generate
 from antiphon.contracts.base import Event
+from antiphon.contracts.identified import IdentifiedInteractionReceived
+from antiphon.contracts.interactions import Identifier
 from antiphon.contracts.replies import ReplyFailed, ReplyRequested, ReplySent
 from antiphon.contracts.work import WorkHeld
 from case_mgmt import store
 from case_mgmt.domain import tokens
-from tests.integration.services.cases import SECRET, answer, hear, rows, the_case
+from tests.integration.services.cases import SECRET, answer, hear, rows, take, the_case
 from tests.integration.services.events import identified
+from tests.waiting import until
 
 WORDS = "Thank you. We read this at half past eight."
 NIGHT = timedelta(hours=12)
@@ -59,6 +63,7 @@ async def test_the_words_go_out_as_an_answer_would_and_the_case_goes_on_to_await
     assert (reply.answers, reply.channel) == (said.interaction.interaction_id, "email")
     assert (reply.text, reply.automation, reply.occasion) == (WORDS, "auto-reply", "Rates")
     assert (reply.author.kind, reply.case_revision) == ("system", None)
+    assert (reply.recipient, reply.subject_line) == (said.interaction.return_path, None)
     assert reply.case_token == tokens.make(before.number, SECRET)
     after = await the_case(engine)
     same = ("status", "awaiting_answer_since", "words_revision", "replies")
@@ -122,6 +127,46 @@ async def test_one_customer_is_told_three_times_a_day_at_most_whatever_cases_the
     assert len(await asked(engine)) == 3
 
 
+def sent_by(return_path: str | None) -> IdentifiedInteractionReceived:
+    """Somebody else each time, with the envelope sender that they chose."""
+    event = identified(uuid4())
+    address = Identifier(kind="email", value=return_path) if return_path else None
+    return event.model_copy(
+        update={"interaction": event.interaction.model_copy(update={"return_path": address})}
+    )
+
+
+async def test_set_words_go_to_the_envelope_sender_and_without_one_to_nobody(engine: AsyncEngine) -> None:
+    await hear(engine, sent_by("bounces@mailer.example"), sent_by(None))
+    for case in await rows(engine, "select * from case_file order by number"):
+        await hear(engine, held(case, utc_now() + NIGHT))
+    (reply,) = await asked(engine)
+    assert reply.recipient == Identifier(kind="email", value="bounces@mailer.example")
+    assert "no address" in (await entries(engine))[-1].data["not_acknowledged"]
+
+
+async def test_one_address_gets_set_words_three_times_a_day_at_most_in_whatever_names_a_stranger_writes(
+    engine: AsyncEngine,
+) -> None:
+    await hear(engine, *(sent_by("victim@target.example") for _ in range(6)))
+    cases = await rows(engine, "select * from case_file order by number")
+    await hear(engine, *(held(case, utc_now() + NIGHT) for case in cases[:2]))
+
+    async def waits(other: asyncio.Task[None]) -> bool:
+        found = await rows(engine, "select 1 from pg_locks where locktype = 'advisory' and not granted")
+        return bool(found) or other.done()
+
+    # Another replica gets the next ones before this one has committed.
+    async with engine.begin() as tx:
+        await take(tx, held(cases[2], utc_now() + NIGHT))
+        other = asyncio.create_task(hear(engine, *(held(case, utc_now() + NIGHT) for case in cases[3:])))
+        await until(lambda: waits(other), what="the other replica to wait")
+    await other
+    assert len(await asked(engine)) == 3
+    why = [entry.data.get("not_acknowledged") for entry in await entries(engine) if entry.kind == "work.held"]
+    assert why == [None] * 3 + ["they were said to this address often enough within 24 hours"] * 3
+
+
 @pytest.mark.parametrize("automation", ["auto-reply", "bounce", "bulk", "loop"])
 async def test_what_no_person_wrote_is_not_acknowledged(engine: AsyncEngine, automation: str) -> None:
     await hear(engine, spoken_on("email", automation))
@@ -145,8 +190,8 @@ async def test_what_is_asked_for_held_work_uses_the_indexes(engine: AsyncEngine)
     async with engine.begin() as tx:
         await tx.execute(
             text(
-                "insert into acknowledgement select gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), now(), null "
-                "from generate_series(1, 5000)"
+                "insert into acknowledgement select gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), now(), null, "
+                "'email:' || n from generate_series(1, 5000) n"
             )
         )
         await tx.execute(
@@ -158,9 +203,11 @@ async def test_what_is_asked_for_held_work_uses_the_indexes(engine: AsyncEngine)
         await tx.execute(text("analyze"))
         for query in (store.ACKNOWLEDGED, store.SPOKEN_LAST):
             asked = query.text.replace(":ids", ids).replace(":customers", ids).replace(":since", at)
+            asked = asked.replace(":recipients", "array['email:7']")
             plans.append("\n".join(row[0] for row in await tx.execute(text(f"explain {asked}"))))
     assert "acknowledgement_case_id_ix" in plans[0]
     assert "acknowledgement_customer_id_ix" in plans[0]
+    assert "acknowledgement_recipient_ix" in plans[0]
     assert "case_interaction_accepted_ix" in plans[1]
     assert "Seq Scan" not in "".join(plans)
 

@@ -45,6 +45,11 @@ async def test_a_mail_is_shown_and_handed_out_as_it_came(api: httpx.AsyncClient,
     shown = (await api.get(f"/mails/{summary['interaction_id']}")).json()
     assert shown["interaction"]["content"]["text"] == "Line\n.dot"
     assert {"name": "Subject", "value": "Pothole"} in shown["headers"]
+    assert shown["envelope"] | {"helo": ""} == {
+        "mail_from": "jo@mail.example",
+        "peer": "127.0.0.1",
+        "helo": "",
+    }
     answer = await api.get(f"/mails/{summary['interaction_id']}/raw")
     assert answer.content == raw
     assert answer.headers["content-type"] == "message/rfc822"

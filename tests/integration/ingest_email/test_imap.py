@@ -104,7 +104,12 @@ async def test_a_mailbox_is_read_and_followed(
     async with engine.connect() as connection:
         assert await connection.scalar(select(store.IMAP_CURSOR.c.last_uid)) == 3
         raws = (await connection.scalars(select(store.MAIL.c.raw))).all()
+        kept = (await connection.execute(select(store.MAIL.c.interaction, store.MAIL.c.mail_from))).all()
     assert all(b"The pothole is back." in raw for raw in raws)
+    # What the delivering server wrote above the mail; SMTP said nothing here.
+    assert {(row.interaction["return_path"]["value"], row.mail_from) for row in kept} == {
+        ("jo@mail.example", None)
+    }
 
 
 async def test_after_a_restart_reading_goes_on_where_it_was(

@@ -11,7 +11,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.contracts.base import Actor
-from antiphon.contracts.interactions import InteractionReceived
+from antiphon.contracts.interactions import Identifier, Interaction, InteractionReceived
 from antiphon.contracts.replies import ReplyFailed, ReplyRequested, ReplySent
 from antiphon.database import AnyRow
 from ingest_email import actions, store
@@ -54,10 +54,12 @@ class OtherSide:
 
     acts: dict[str, list[Act]]
     taken: list[bytes] = field(default_factory=list[bytes])
+    recipients: list[str] = field(default_factory=list[str])
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         acts = self.acts[envelope.rcpt_tos[0].rpartition("@")[2]]
         self.taken.append(envelope.original_content or b"")
+        self.recipients += envelope.rcpt_tos
         return await (acts.pop(0) if len(acts) > 1 else acts[0])(server, envelope)
 
 
@@ -87,13 +89,20 @@ async def ask(
     number = uuid4().int
     await deliver(door, mail(number, From=f"Jo <{sender}>", **headers))
     received = [event for event in await events(engine) if isinstance(event, InteractionReceived)][-1]
-    request = ReplyRequested(
+    request = asked_of(received.interaction)
+    await take(engine, ours, request)
+    return request
+
+
+def asked_of(interaction: Interaction) -> ReplyRequested:
+    return ReplyRequested(
         reply_id=uuid4(),
         case_id=uuid4(),
         channel="email",
         case_reference="C-1",
         customer_id=uuid4(),
-        answers=received.interaction.interaction_id,
+        answers=interaction.interaction_id,
+        recipient=interaction.recipient,
         account="council@banksia.example",
         visibility="private",
         text="We come on Friday.",
@@ -101,8 +110,6 @@ async def ask(
         case_token="c-1-sig",
         requested_at=now(),
     )
-    await take(engine, ours, request)
-    return request
 
 
 async def take(engine: AsyncEngine, ours: OurMail, *requests: ReplyRequested) -> None:
@@ -141,6 +148,53 @@ async def test_an_answer_reaches_the_other_side_threaded_and_is_told(
     assert isinstance(sent, ReplySent)
     assert sent.native_ids == [told["Message-ID"]]
     assert sent.author.id == "chloe"
+
+
+async def test_an_answer_leaves_for_the_recipient_of_its_request_and_for_nobody_else(
+    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int
+) -> None:
+    other = OtherSide({"mail.example": [accept], "evil.example": [accept]})
+    async with sending(settings, engine, other):
+        forged = await ask(engine, ours, door, Reply_To="mallory@evil.example, more@evil.example")
+        await settled(engine, forged)
+        to_jo = forged.model_copy(
+            update={"reply_id": uuid4(), "recipient": Identifier(kind="email", value="jo@mail.example")}
+        )
+        older = forged.model_copy(update={"reply_id": uuid4(), "recipient": None})
+        for request in (to_jo, older):
+            await take(engine, ours, request)
+            await settled(engine, request)
+    assert other.recipients == ["mallory@evil.example", "jo@mail.example", "jo@mail.example"]
+
+
+async def test_set_words_leave_for_the_envelope_sender_and_carry_nothing_that_a_stranger_wrote(
+    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int
+) -> None:
+    other = OtherSide({"evil.example": [accept], "mail.example": [accept], "target.example": [accept]})
+    evil = {
+        "From": '"Refund: https://evil.example/pay" <jo@mail.example>',
+        "Reply-To": "victim@target.example",
+        "Subject": "Locked, verify at https://evil.example/login",
+    }
+    await deliver(door, mail(1, **evil), sender="spammer@evil.example")
+    await deliver(door, mail(2, **evil), sender="")
+    first, second = [
+        event.interaction for event in await events(engine) if isinstance(event, InteractionReceived)
+    ]
+    assert second.return_path is None
+    async with sending(settings, engine, other):
+        for interaction, to in (
+            (first, first.return_path),
+            (first, first.recipient),
+            (second, second.recipient),
+        ):
+            request = asked_of(interaction).model_copy(update={"automation": "auto-reply", "recipient": to})
+            await take(engine, ours, request)
+            await settled(engine, request)
+    assert other.recipients == ["spammer@evil.example"]
+    (raw,) = other.taken
+    assert b"https" not in raw
+    assert message_from_bytes(raw)["Subject"] == "We have received your message"
 
 
 @pytest.mark.parametrize(("act", "outcome"), [(defer, "later"), (drop, "unknown"), (hang, "unknown")])

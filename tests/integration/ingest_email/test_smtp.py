@@ -124,6 +124,22 @@ async def test_an_address_beyond_ascii_may_write(door: int, engine: AsyncEngine)
     assert event.key == "email:jö@mail.example"
 
 
+async def test_what_smtp_said_beside_the_mail_is_kept_with_it(door: int, engine: AsyncEngine) -> None:
+    async with aiosmtplib.SMTP(hostname="127.0.0.1", port=door, local_hostname="evil.example") as client:
+        await client.sendmail("Bounces@evil.example", [COUNCIL], mail(1))
+    await deliver(door, mail(2), sender="")
+    (first, second) = [event for event in await events(engine) if isinstance(event, InteractionReceived)]
+    assert first.interaction.return_path is not None
+    assert first.interaction.return_path.key == "email:bounces@evil.example"
+    assert (second.interaction.return_path, second.interaction.automation) == (None, "bounce")
+    async with engine.connect() as connection:
+        kept = (
+            await connection.execute(select(store.MAIL.c.mail_from, store.MAIL.c.peer, store.MAIL.c.helo))
+        ).all()
+    assert {tuple(row)[:2] for row in kept} == {("Bounces@evil.example", "127.0.0.1"), ("", "127.0.0.1")}
+    assert "evil.example" in {row.helo for row in kept}
+
+
 async def test_while_the_database_is_away_the_sender_is_asked_to_come_again(
     door: int, engine: AsyncEngine, mail_postgres: Postgres
 ) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from antiphon.clock import utc_now
 from antiphon.contracts.base import Actor
+from antiphon.contracts.interactions import Identifier
 from antiphon.contracts.replies import ReplyRequested
 from ingest_social import actions
 from ingest_social.bluesky.network import Bluesky
@@ -100,6 +101,26 @@ async def test_an_answer_to_a_post_that_nobody_knows_fails_at_once_and_once(worl
             await actions.take_replies(tx, [stray], ["bluesky"], utc_now())
     (event,) = await world.events("reply.failed")
     assert (event.data["outcome"], event.data["reason"]) == ("refused", "there is no such post")
+
+
+async def test_an_answer_leaves_for_the_author_of_the_post_and_for_nobody_else(world: World) -> None:
+    jo = await world.somebody()
+    await world.mention(jo, "when?")
+    async with world.following():
+        (post,) = await world.posts(1)
+    (received,) = await world.events("interaction.received")
+    recipient = Identifier.model_validate(received.data["interaction"]["recipient"])
+    assert recipient == Identifier(kind="did", value=jo.did)
+    to_jo = request(post.interaction_id, "On Monday.").model_copy(update={"recipient": recipient})
+    other = Identifier(kind="did", value="did:plc:mallory")
+    to_other = request(post.interaction_id, "On Tuesday.").model_copy(update={"recipient": other})
+    async with world.engine.begin() as tx:
+        await actions.take_replies(tx, [to_jo, to_other], ["bluesky"], utc_now())
+    async with sending(world):
+        (done,) = await finished(world, "sent", 1)
+    assert done.reply_id == to_jo.reply_id
+    (event,) = await world.events("reply.failed")
+    assert (event.data["reply_id"], event.data["outcome"]) == (str(to_other.reply_id), "refused")
 
 
 async def test_a_network_that_is_away_is_tried_again_and_each_attempt_is_noted(world: World) -> None:

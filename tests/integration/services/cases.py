@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from antiphon.access import Identity
 from antiphon.clock import utc_now
@@ -23,11 +23,15 @@ GRACE = Identity("grace", "Grace", frozenset({"agent"}))
 
 async def hear(engine: AsyncEngine, *events: Event, now: datetime | None = None) -> None:
     async with engine.begin() as tx:
-        await actions.take(
-            tx, received(events), number_in=partial(tokens.read, secrets=[SECRET]),
-            token_of=partial(tokens.make, secret=SECRET), reopen_closed_within=timedelta(days=14),
-            now=now or utc_now(),
-        )  # fmt: skip
+        await take(tx, *events, now=now)
+
+
+async def take(tx: AsyncConnection, *events: Event, now: datetime | None = None) -> None:
+    await actions.take(
+        tx, received(events), number_in=partial(tokens.read, secrets=[SECRET]),
+        token_of=partial(tokens.make, secret=SECRET), reopen_closed_within=timedelta(days=14),
+        now=now or utc_now(),
+    )  # fmt: skip
 
 
 async def rows(engine: AsyncEngine, query: str) -> list[Any]:
@@ -48,8 +52,10 @@ async def answer(
     who: Identity = AMARA,
     key: str = "k",
     said: str = "Yes.",
+    confirm: str | None = None,
 ) -> tuple[Any, bool]:
+    given = NewReply(text=said, confirm_recipient=confirm)
     async with engine.begin() as tx:
         return await request_reply(
-            tx, case_id, NewReply(text=said), key=key, seen=seen, who=who, secret=SECRET, now=utc_now()
+            tx, case_id, given, key=key, seen=seen, who=who, secret=SECRET, now=utc_now()
         )  # fmt: skip

@@ -56,6 +56,8 @@ def spoken(address: str | None, *, also: Sequence[str] = (), text: str = "Hello"
         "noted_by": noted_by,
         "interaction_id": interaction_id,
         "speaker": speaker,
+        "recipient": speaker.address,
+        "return_path": speaker.address,
         "content": said.content.model_copy(update={"text": text, "subject": None}),
         "thread": said.thread.model_copy(update={"native_id": f"<{interaction_id}@mail.example>", **changes}),
         "attachments": [],
@@ -72,9 +74,11 @@ def identified(
     customer: UUID, *, department: str | None = "rates", **changes: Any
 ) -> IdentifiedInteractionReceived:
     """A customer says something about a department's subject."""
+    said = spoken(f"email:{customer}@mail.example", **changes).interaction
+    known = [said.speaker.address] if said.speaker.address else []
     return IdentifiedInteractionReceived(
-        interaction=spoken(f"email:{customer}@mail.example", **changes).interaction,
-        customer=CustomerFacts(customer_id=customer, name="Jo", since=utc_now()),
+        interaction=said,
+        customer=CustomerFacts(customer_id=customer, name="Jo", identifiers=known, since=utc_now()),
         reading=Reading(department=department),
         identified_by="new",
     )

@@ -15,6 +15,7 @@ from antiphon.access import Access, Role
 from antiphon.changes import ChangeFeed
 from antiphon.clock import utc_now
 from antiphon.contracts.base import Actor
+from antiphon.contracts.interactions import Identifier
 from antiphon.contracts.replies import ReplyRequested
 from antiphon.web import create_app
 from deploy import keys
@@ -165,11 +166,35 @@ async def test_scans_are_kept_given_out_as_downloads_and_used_once(door: Door) -
     assert (await door.ask("POST", "/attachments", files={"file": ("big", b"x" * 1001)})).status_code == 413
 
 
+@pytest.mark.parametrize(
+    ("channel", "speaker", "recipient"),
+    [
+        ("web", {"phone": "(02) 5550 1234", "email": "Jo@mail.example"}, "email:jo@mail.example"),
+        ("web", {"phone": "(02) 5550 1234", "account_number": "R-20418"}, None),
+        ("chat", {"email": "jo@mail.example", "partner_id": "7"}, "partner:crm/7"),
+        ("partner", {"email": "jo@mail.example", "account_number": "R-20418"}, None),
+        ("phone", {"phone": "(02) 5550 1234", "email": "jo@mail.example"}, "phone:+61255501234"),
+        ("letter", {"account_number": "R-20418", "email": "jo@mail.example"}, "account:R-20418"),
+        ("visit", {}, None),
+    ],
+)
+async def test_an_answer_goes_back_by_the_channel_on_which_it_was_said(
+    door: Door, channel: str, speaker: dict[str, str], recipient: str | None
+) -> None:
+    call = CALL | {"channel": channel, "speaker": speaker}
+    noted = await door.note("a", call, role=Role.INTEGRATION, who="crm")
+    interaction = (await door.ask("GET", f"/interactions/{noted.json()['interaction_id']}")).json()[
+        "interaction"
+    ]
+    found = interaction["recipient"]
+    assert (f"{found['kind']}:{found['value']}" if found else None) == recipient
+
+
 async def test_an_answer_is_handed_over_once_and_told_once(door: Door) -> None:
     interaction = (await door.note("a", role=Role.INTEGRATION, who="crm")).json()["interaction_id"]
     asked = ReplyRequested(
         reply_id=uuid4(), case_id=uuid4(), channel="phone", case_reference="C-1", customer_id=uuid4(), answers=interaction,
-        account="phone", visibility="private", text="Yes.", author=Actor(kind="agent", id="amara", name="Amara"),
+        recipient=Identifier(kind="phone", value="+61255501234"), account="phone", visibility="private", text="Yes.", author=Actor(kind="agent", id="amara", name="Amara"),
         case_token="t", requested_at=utc_now(),
     )  # fmt: skip
     foreign = asked.model_copy(update={"reply_id": uuid4(), "answers": uuid4()})
@@ -177,6 +202,7 @@ async def test_an_answer_is_handed_over_once_and_told_once(door: Door) -> None:
         await actions.take_replies(tx, [asked, asked, foreign])
     waiting = (await door.ask("GET", "/replies", role=Role.INTEGRATION, who="crm")).json()["items"]
     assert [reply["reply_id"] for reply in waiting] == [str(asked.reply_id)]
+    assert waiting[0]["recipient"] == {"kind": "phone", "value": "+61255501234"}
     path = f"/replies/{asked.reply_id}"
     assert (
         await door.ask("POST", f"{path}/sent", role=Role.INTEGRATION, who="other", json={})

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from antiphon.contracts.cases import CaseStatus
-from antiphon.contracts.interactions import Interaction
+from antiphon.contracts.interactions import Interaction, Speaker
 from case_mgmt.domain.acknowledging import Acknowledged, why_not
 from tests.unit.case_mgmt.test_domain import MINE, NOW, OTHER, a_case, interaction
 
@@ -17,9 +17,14 @@ HOUR = timedelta(hours=1)
 
 
 def said(
-    ago: timedelta, *, opens_at: datetime | None = None, of: UUID = MINE, case: UUID = CASE.case_id
+    ago: timedelta,
+    *,
+    opens_at: datetime | None = None,
+    of: UUID = MINE,
+    case: UUID = CASE.case_id,
+    to: str | None = None,
 ) -> Acknowledged:
-    return Acknowledged(case, of, NOW - ago, opens_at)
+    return Acknowledged(case, of, NOW - ago, opens_at, to)
 
 
 def why(
@@ -47,6 +52,13 @@ def test_who_is_answered_by_a_person_does_not(channel: str) -> None:
     [
         ("there are no words of a person", None, OPENS, {}),
         ("the queue has opened", interaction(), NOW, {}),
+        ("there is no address for words that nobody wrote", interaction(return_path=None), OPENS, {}),
+        (
+            "there is no address for words that nobody wrote",
+            interaction(channel="social", recipient=None, speaker=Speaker(address=None)),
+            OPENS,
+            {},
+        ),
         ("no answer is awaited any more", interaction(), OPENS, {"awaiting_answer_since": None}),
         ("no answer is awaited any more", interaction(), OPENS, {"status": CaseStatus.PENDING}),
     ],
@@ -74,6 +86,13 @@ def test_words_that_make_no_sense_any_more_are_not_said(
         ),
         (None, HOUR, [said(24 * HOUR, case=UUID(int=7))] * 3),
         (None, HOUR, [said(HOUR, case=UUID(int=7), of=OTHER)] * 3),
+        (
+            "they were said to this address often enough within 24 hours",
+            HOUR,
+            [said(HOUR, case=UUID(int=7), of=OTHER, to="email:jo@mail.example")] * 3,
+        ),
+        (None, HOUR, [said(24 * HOUR, case=UUID(int=7), of=OTHER, to="email:jo@mail.example")] * 3),
+        (None, HOUR, [said(HOUR, case=UUID(int=7), of=OTHER, to="email:other@mail.example")] * 3),
     ],
 )
 def test_the_words_are_not_said_again_and_again(

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antiphon.contracts.base import Actor
+from antiphon.contracts.interactions import Identifier
 from antiphon.contracts.replies import ReplyRequested
 from ingest_email.domain.compose import (
     LONGEST_REFERENCES,
@@ -26,6 +27,7 @@ REQUEST = ReplyRequested(
     case_reference="C-1042",
     customer_id=UUID(int=3),
     answers=UUID(int=4),
+    recipient=Identifier(kind="email", value="jo@mail.example"),
     account="rates@banksia.example",
     visibility="private",
     text="Dear Jo,\nwe come on Friday. Grüße",
@@ -34,8 +36,22 @@ REQUEST = ReplyRequested(
     requested_at=NOW,
 )
 ANSWERED = Answered(
-    "<one@mail.example>", "jo@mail.example", "Jo Härris", (), "Pothole", ("<zero@mail.example>",), "none", "It is deep.", NOW
+    "<one@mail.example>", "jo@mail.example", "Jo Härris", "bounces@mail.example", "Pothole", ("<zero@mail.example>",), "none", "It is deep.", NOW
 )  # fmt: skip
+
+
+AUTOMATIC = REQUEST.model_copy(
+    update={
+        "automation": "auto-reply",
+        "text": "We read this at eight.",
+        "recipient": Identifier(kind="email", value="bounces@mail.example"),
+    }
+)
+
+
+def to(address: str | None, request: ReplyRequested = REQUEST, *, kind: str = "email") -> ReplyRequested:
+    recipient = Identifier(kind=kind, value=address) if address else None
+    return request.model_copy(update={"recipient": recipient})
 
 
 def made(request: ReplyRequested = REQUEST, answered: Answered | None = ANSWERED) -> Composed:
@@ -65,10 +81,13 @@ def test_an_answer_is_threaded_and_comes_back_to_its_case() -> None:
 
 
 def test_set_words_say_that_they_are_automatic_are_threaded_and_carry_nothing_of_what_was_written() -> None:
-    composed = made(REQUEST.model_copy(update={"automation": "auto-reply", "text": "We read this at eight."}))
+    composed = made(
+        AUTOMATIC, ANSWERED._replace(subject="Win at https://evil.example", sender_name="Pay here")
+    )
     mail = message_from_bytes(composed.raw, policy=policy.default)
     assert mail["Auto-Submitted"] == "auto-replied"
-    assert (mail["In-Reply-To"], mail["Subject"]) == ("<one@mail.example>", "Re: Pothole")
+    assert (mail["In-Reply-To"], mail["Subject"]) == ("<one@mail.example>", "We have received your message")
+    assert (composed.recipient, mail["To"]) == ("bounces@mail.example", "bounces@mail.example")
     assert mail["References"] == "<zero@mail.example> <one@mail.example>"
     assert mail["Reply-To"].addresses[0].addr_spec == "rates+c-1042-sig@banksia.example"
     assert mail.get_content().strip() == "We read this at eight."
@@ -78,7 +97,7 @@ def test_set_words_say_that_they_are_automatic_are_threaded_and_carry_nothing_of
 def test_set_words_that_come_back_to_us_or_to_another_such_system_are_never_answered(
     stripped: tuple[str, ...],
 ) -> None:
-    mail = message_from_bytes(made(REQUEST.model_copy(update={"automation": "auto-reply"})).raw)
+    mail = message_from_bytes(made(AUTOMATIC).raw)
     for name in (*stripped, "From"):
         del mail[name]
     mail["From"] = "other@elsewhere.example"
@@ -107,6 +126,7 @@ def test_the_subject_says_re_once_and_nothing_else(subject: str | None, told: st
 class Refusal:
     answered: Answered | None
     reason: str
+    request: ReplyRequested = REQUEST
 
 
 @pytest.mark.parametrize(
@@ -115,20 +135,39 @@ class Refusal:
         Refusal(None, "not known"),
         Refusal(ANSWERED._replace(automation="bounce"), "bounce"),
         Refusal(ANSWERED._replace(automation="auto-reply"), "auto-reply"),
-        Refusal(ANSWERED._replace(sender="council@banksia.example"), "our own"),
-        Refusal(ANSWERED._replace(sender=None, reply_to=("rates+c-1-x@banksia.example",)), "our own"),
+        Refusal(ANSWERED, "our own", to("council@banksia.example")),
+        Refusal(ANSWERED, "our own", to("Rates+c-1-x@banksia.example")),
+        Refusal(ANSWERED._replace(sender="council@banksia.example"), "our own", to(None)),
+        Refusal(ANSWERED._replace(sender=None), "no mail address", to(None)),
+        Refusal(ANSWERED, "no mail address", to("+61255501234", kind="phone")),
+        Refusal(ANSWERED, "no mail address", to("jo@mail.example", kind="partner")),
+        Refusal(ANSWERED, "no mail address", to("a@mail.example,b@mail.example")),
+        Refusal(ANSWERED, "no mail address", to(None, AUTOMATIC)),
+        Refusal(ANSWERED, "no mail address", to("jo@mail.example", AUTOMATIC)),
+        Refusal(ANSWERED._replace(return_path=None), "no mail address", AUTOMATIC),
+        Refusal(
+            ANSWERED._replace(return_path="council@banksia.example"),
+            "our own",
+            to("council@banksia.example", AUTOMATIC),
+        ),
     ],
 )
 def test_some_mails_are_never_answered(refusal: Refusal) -> None:
-    composed = compose(REQUEST, refusal.answered, OURS, NOW)
+    composed = compose(refusal.request, refusal.answered, OURS, NOW)
     assert isinstance(composed, NotSent)
     assert refusal.reason in composed.reason
 
 
-def test_an_answer_goes_where_its_customer_wants_it() -> None:
-    assert made(answered=ANSWERED._replace(reply_to=("home@mail.example",))).recipient == "home@mail.example"
-    ours_first = ("council@banksia.example",)
-    assert made(answered=ANSWERED._replace(reply_to=ours_first)).recipient == "jo@mail.example"
+def test_an_answer_goes_to_the_recipient_that_is_named_and_is_called_by_nobody_elses_name() -> None:
+    composed = made(to("home@mail.example"))
+    assert composed.recipient == "home@mail.example"
+    mail = message_from_bytes(composed.raw, policy=policy.default)
+    assert mail["To"] == "home@mail.example"
+    assert "jo@mail.example" not in str(mail["To"])
+
+
+def test_a_request_that_is_older_than_recipients_goes_to_who_wrote() -> None:
+    assert made(to(None)).recipient == "jo@mail.example"
 
 
 def test_long_references_keep_the_first_and_the_last() -> None:

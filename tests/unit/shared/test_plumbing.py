@@ -66,6 +66,9 @@ def test_reading_an_identifier_never_raises_and_its_value_reads_as_itself(text: 
     [
         ("Jo@Mail.Example", "email:jo@mail.example"),
         (" jo@bücher.example ", "email:jo@xn--bcher-kva.example"),
+        ("STRA\u00dfE@mail.example", "email:stra\u00dfe@mail.example"),
+        ("\u212aate@mail.example", "email:\u212aate@mail.example"),
+        ("\ufb03" * 200 + "@mail.example", "email:" + "\ufb03" * 200 + "@mail.example"),
         ("no mail", None),
         ("@mail.example", None),
     ],

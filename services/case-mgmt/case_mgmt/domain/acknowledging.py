@@ -8,21 +8,25 @@ from uuid import UUID
 from antiphon.contracts.cases import CaseStatus
 from antiphon.contracts.interactions import Channel, Interaction
 from case_mgmt.domain.case import Case
+from case_mgmt.domain.recipients import automatic_recipient_of, is_handed_over
 
 AGAIN_AFTER = timedelta(hours=24)
 # An automaton that does not say so may take our words for a new message and open case upon case.
 MOST_TO_A_CUSTOMER = 3
+# Who writes in ever new names must not have us write to one address again and again.
+MOST_TO_AN_ADDRESS = 3
 # What an employee noted on these is answered by a person too, as calls, letters and visits always are.
 _SENT_TO = (Channel.EMAIL, Channel.SOCIAL, Channel.WEB, Channel.CHAT, Channel.PARTNER)
 
 
 class Acknowledged(NamedTuple):
-    """Set words that were said before: on which case, to whom, when, and for the time until which opening."""
+    """Set words that were said before: on which case, to whom, when, for the time until which opening, to which address."""
 
     case_id: UUID
     customer_id: UUID
     at: datetime
     opens_at: datetime | None
+    recipient: str | None = None
 
 
 def why_not(
@@ -35,20 +39,25 @@ def why_not(
     """Why the customer gets no set words, or None if they do.
 
     `spoken` is the newest that a person said on the case and did not take back; `earlier` what was said to this
-    customer within AGAIN_AFTER, and ever on this case.
+    customer or address within AGAIN_AFTER, and ever on this case.
     """
     if spoken is None:
         return "there are no words of a person"
     before = [one for one in earlier if one.case_id == case.case_id]
-    lately = [one for one in earlier if one.customer_id == case.customer_id and one.at > now - AGAIN_AFTER]
+    recent = [one for one in earlier if one.at > now - AGAIN_AFTER]
+    lately = [one for one in recent if one.customer_id == case.customer_id]
+    recipient = automatic_recipient_of(spoken)
+    there = [one for one in recent if recipient and one.recipient == recipient.key]
     for is_so, reason in (
         (not _waits(case), "no answer is awaited any more"),
         (not _is_sent_to(spoken), "what was said on this channel is answered by a person"),
+        (recipient is None and not is_handed_over(spoken), "there is no address for words that nobody wrote"),
         (opens_at is not None and opens_at <= now, "the queue has opened"),
         (any(one.opens_at == opens_at for one in before if opens_at), "they were said for this opening"),
         (any(one in lately for one in before), "they were said on this case within 24 hours"),
         (any(one.at >= spoken.accepted_at for one in before), "nothing was said since they were"),
         (len(lately) >= MOST_TO_A_CUSTOMER, "they were said to the customer often enough within 24 hours"),
+        (len(there) >= MOST_TO_AN_ADDRESS, "they were said to this address often enough within 24 hours"),
     ):
         if is_so:
             return reason

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from antiphon.contracts.base import Actor
-from antiphon.contracts.interactions import Interaction
+from antiphon.contracts.interactions import Automation, Identifier, Interaction
 from antiphon.contracts.replies import ReplyRequested
 from case_mgmt.domain.case import Case
 
@@ -14,15 +14,17 @@ from case_mgmt.domain.case import Case
 def asked(
     case: Case,
     answers: Interaction,
+    recipient: Identifier | None,
     *,
     reply_id: UUID,
     text: str,
     author: Actor,
     case_token: str,
     now: datetime,
+    automation: Automation = Automation.NONE,
     **more: Any,
 ) -> ReplyRequested:
-    """The request to send `text` by the channel of `answers`. `more` are further fields of it."""
+    """The request to send `text` to `recipient` by the channel of `answers`. `more` are further fields of it."""
     return ReplyRequested(
         reply_id=reply_id,
         case_id=case.case_id,
@@ -31,13 +33,16 @@ def asked(
         case_reference=case.reference,
         customer_id=case.customer_id,
         answers=answers.interaction_id,
+        recipient=recipient,
         account=answers.account,
         visibility=answers.visibility,
-        subject_line=answers.content.subject,
+        # Words that nobody wrote for it carry nothing that a stranger wrote.
+        subject_line=answers.content.subject if automation is Automation.NONE else None,
         text=text,
         author=author,
         case_token=case_token,
         requested_at=now,
+        automation=automation,
         **more,
     )
 

@@ -11,13 +11,15 @@ from email.utils import format_datetime, formataddr
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from antiphon.contracts.interactions import Automation
+from antiphon.contracts.interactions import Automation, IdentifierKind
 from antiphon.contracts.replies import ReplyRequested
 from antiphon.text import clean, shorten
 from ingest_email.domain.accounts import Account, OurMail, folded
 from ingest_email.domain.automation import MARKER
+from ingest_email.domain.mailboxes import is_address
 
 LONGEST_QUOTE = 20_000
+AUTOMATIC_SUBJECT = "We have received your message"
 # Relays refuse header lines far below RFC 5322's sum; the first ids and the last tie a thread together.
 LONGEST_REFERENCES = 1_500
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{3,500}>")
@@ -32,7 +34,7 @@ class Answered(NamedTuple):
     message_id: str | None
     sender: str | None
     sender_name: str | None
-    reply_to: tuple[str, ...]
+    return_path: str | None
     subject: str | None
     references: tuple[str, ...]
     automation: str
@@ -63,15 +65,20 @@ def message_id_of(reply_id: UUID, domain: str) -> str:
 def compose(
     request: ReplyRequested, answered: Answered | None, ours: OurMail, now: datetime
 ) -> Composed | NotSent:
-    """The mail that answers `answered`, or why there must be none."""
+    """The mail that answers `answered`, to the request's recipient and nobody else, or why there must be none.
+
+    A request without a recipient is older than the field: it goes to From, and never to Reply-To. Words that nobody wrote
+    go to the envelope sender or nowhere (RFC 3834, 4).
+    """
     if answered is None:
         return NotSent("the mail that is answered is not known here")
     if answered.automation != Automation.NONE:
         return NotSent(f"what a machine wrote is not answered: {answered.automation}")
-    given = [*answered.reply_to, *([answered.sender] if answered.sender else [])]
-    recipient = next((address for address in given if folded(address) and not ours.account_of(address)), None)
+    recipient = _recipient(request, answered)
     if recipient is None:
-        return NotSent("the mail has no address but our own to answer to")
+        return NotSent("there is no mail address to which it may go")
+    if ours.account_of(recipient):
+        return NotSent("it would go to an address of our own")
     account = ours.account_of(request.account) or ours.accounts[0]
     case_address = _case_address(account, request.case_token)
     mail: Message[Any, Any] = Message()
@@ -84,6 +91,22 @@ def compose(
     return Composed(message_id_of(request.reply_id, ours.domain), case_address, recipient, raw)
 
 
+def _recipient(request: ReplyRequested, answered: Answered) -> str | None:
+    if request.recipient is None:
+        named = None if _is_automatic(request) else answered.sender
+    else:
+        named = request.recipient.value if request.recipient.kind == IdentifierKind.EMAIL else None
+    if named is None or not is_address(named):
+        return None
+    if _is_automatic(request) and folded(named) != folded(answered.return_path or ""):
+        return None
+    return named
+
+
+def _is_automatic(request: ReplyRequested) -> bool:
+    return request.automation != Automation.NONE
+
+
 def _headers(
     request: ReplyRequested,
     answered: Answered,
@@ -93,7 +116,11 @@ def _headers(
     ours: OurMail,
     now: datetime,
 ) -> list[tuple[str, str | Header]]:
-    name = _one_line(answered.sender_name or "")
+    is_automatic = _is_automatic(request)
+    # A stranger chose the name and the subject, and, of words that nobody wrote, perhaps also who gets them.
+    is_sender = not is_automatic and recipient == answered.sender
+    name = _one_line(answered.sender_name or "") if is_sender else ""
+    subject = AUTOMATIC_SUBJECT if is_automatic else _subject(request.subject_line or answered.subject or "")
     automatic: list[tuple[str, str | Header]] = [
         # RFC 3834, 5; the other is what Exchange looks at before it answers with an absence.
         ("Auto-Submitted", "auto-replied"),
@@ -103,11 +130,11 @@ def _headers(
         ("From", formataddr((account.name, account.address))),
         ("To", formataddr((name, recipient)) if recipient.isascii() else recipient),
         ("Reply-To", formataddr((account.name, case_address))),
-        ("Subject", _worded(_subject(request.subject_line or answered.subject or ""))),
+        ("Subject", _worded(subject)),
         ("Date", format_datetime(now)),
         ("Message-ID", message_id_of(request.reply_id, ours.domain)),
         (MARKER, str(request.reply_id)),
-        *(automatic if request.automation != Automation.NONE else ()),
+        *(automatic if is_automatic else ()),
     ]
     if answered.message_id and _MESSAGE_ID.fullmatch(answered.message_id):
         headers.append(("In-Reply-To", answered.message_id))
@@ -143,7 +170,7 @@ def _subject(subject: str) -> str:
 
 
 def _body(request: ReplyRequested, answered: Answered) -> str:
-    if request.automation != Automation.NONE:
+    if _is_automatic(request):
         # Who writes in another's name must not have us carry their words to them.
         return f"{clean(request.text).strip()}\n"
     quoted = shorten(clean(answered.words), LONGEST_QUOTE)

@@ -11,26 +11,18 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.message import Message
-from email.utils import getaddresses, parsedate_to_datetime
-from typing import NamedTuple
+from email.utils import parsedate_to_datetime
 
-from antiphon import identifiers
 from antiphon.text import clean, shorten
-from ingest_email.domain import charsets
+from ingest_email.domain import charsets, mailboxes
 
 LONGEST = 20_000
+LONGEST_NAME = 200
 _WORD = re.compile(r"=\?([^?*\s]{1,60})(?:\*[^?\s]{0,60})?\?([bBqQ])\?([^?]*)\?=")
 _BRACKETED = re.compile(r"<\s*([^<>\s@]{1,200}@[^<>\s@]{1,200})\s*>")
 _BARE = re.compile(r"[^\s<>@,;:\"()\[\]]{1,100}@[^\s<>@,;:\"()\[\]]{1,200}")
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,500})>")
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-
-
-class Mailbox(NamedTuple):
-    """A name and an address as a header gives them."""
-
-    name: str | None
-    address: str
 
 
 class Headers:
@@ -66,9 +58,22 @@ class Headers:
         """The first value of a header for people: encoded words decoded."""
         return decoded(self.raw(name))
 
-    def mailboxes(self, *names: str) -> list[Mailbox]:
-        """The addresses in all headers of these names, in order."""
-        return [found for name in names for value in self.all(name) for found in mailboxes(value)]
+    def mailbox_lists(self, name: str) -> list[mailboxes.MailboxList]:
+        """What each header of this name that is not empty lists, names decoded. Who speaks or is answered is read here."""
+        read = [mailboxes.read(value) for value in self.all(name) if value]
+        return [one._replace(mailboxes=tuple(_named(found) for found in one.mailboxes)) for one in read]
+
+    def addresses(self, *names: str) -> list[str]:
+        """The addresses in all headers of these names, in order; where there is none, what looks like some.
+
+        To be compared with our own addresses, never to be written to.
+        """
+        values = [value for name in names for value in self.all(name)]
+        return [
+            found.address
+            for value in values
+            for found in mailboxes.read(value).mailboxes or _looking_like_addresses(value)
+        ]
 
     def message_ids(self, name: str) -> list[str]:
         """The Message-IDs in a header, with brackets, in order, each once."""
@@ -132,25 +137,14 @@ def _word_bytes(encoding: str, text: str) -> bytes | None:
         return None
 
 
-def mailboxes(value: str) -> list[Mailbox]:
-    """The addresses in a header value, as far as they can be made out."""
-    value = value[:LONGEST]
-    found: list[Mailbox] = []
-    try:
-        pairs = getaddresses([value])
-    except Exception:  # noqa: BLE001 - the parser raises on some values; the patterns below do not
-        pairs = []
-    for name, address in pairs:
-        if identifiers.email(address):
-            found.append(Mailbox(shorten(decoded(name), 200) or None, address.strip()))
-    if found:
-        return found
-    plain = decoded(value)
-    addresses = _BRACKETED.findall(plain) or _BARE.findall(plain)
-    name = plain.partition("<")[0].strip(' "') if "<" in plain else ""
-    return [
-        Mailbox(shorten(name, 200) or None, address) for address in addresses if identifiers.email(address)
-    ]
+def _named(found: mailboxes.Mailbox) -> mailboxes.Mailbox:
+    return found._replace(name=shorten(decoded(found.name or ""), LONGEST_NAME) or None)
+
+
+def _looking_like_addresses(value: str) -> list[mailboxes.Mailbox]:
+    plain = decoded(value[: mailboxes.LONGEST])
+    found = _BRACKETED.findall(plain) or _BARE.findall(plain)
+    return [mailboxes.Mailbox(None, address) for address in found if mailboxes.is_address(address)]
 
 
 def sent_at(headers: Headers, accepted_at: datetime) -> tuple[datetime, str | None]:

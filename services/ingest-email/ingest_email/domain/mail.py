@@ -14,18 +14,17 @@ from antiphon.contracts.interactions import (
     Attachment,
     Automation,
     Content,
-    Identifier,
-    IdentifierKind,
     Interaction,
     Speaker,
     Thread,
     Visibility,
 )
-from antiphon.text import clean, shorten
+from antiphon.text import shorten
 from ingest_email.domain import automation, charsets, html, words
 from ingest_email.domain.accounts import OurMail
 from ingest_email.domain.bounce import Bounce, read_bounce
-from ingest_email.domain.headers import Headers, Mailbox, sent_at
+from ingest_email.domain.correspondents import correspondents
+from ingest_email.domain.headers import Headers, sent_at
 from ingest_email.domain.parts import Body, File, media_type, read_body
 
 CHANNEL = "email"
@@ -36,16 +35,22 @@ MOST_HEADERS = 300
 
 
 class Envelope(NamedTuple):
-    """What the door knows beside the bytes. `sender` is None where the door can't know, empty for `<>`."""
+    """What the entry point knows beside the bytes. `sender` is None where it can't know, empty for `<>`.
+
+    `peer` is the IP address that connected, `helo` what it called itself.
+    """
 
     sender: str | None = None
     recipients: tuple[str, ...] = ()
+    peer: str | None = None
+    helo: str | None = None
 
 
 class ReadMail(NamedTuple):
     """A mail that was read: its interaction, and what only this service keeps."""
 
     interaction: Interaction
+    envelope: Envelope
     message_id: str | None
     reply_to: tuple[str, ...]
     references: tuple[str, ...]
@@ -126,24 +131,24 @@ def _read(
 ) -> ReadMail:
     body = read_body(message)
     content, content_defects = _content(body, headers)
-    sender, sender_defects = _sender(headers, envelope)
+    who = correspondents(headers, envelope.sender, ours)
     occurred_at, date_defect = sent_at(headers, accepted_at)
     message_ids = headers.message_ids("Message-ID")
     recipients = [
         *envelope.recipients,
-        *(found.address for found in headers.mailboxes("Delivered-To", "X-Original-To", "To", "Cc")),
+        *headers.addresses("Delivered-To", "X-Original-To", "To", "Cc"),
     ]
     account = ours.first_account(envelope.recipients) or ours.first_account(recipients)
     writer = automation.recognise(
         headers,
-        sender=sender.address if sender else None,
+        sender=who.authors[0].address if who.authors else None,
         null_sender=envelope.sender == "" or headers.raw("Return-Path") == "<>",
         report=_report_type(message),
         ours=ours,
     )
     bounce = read_bounce(message, headers, raw, content.text) if writer is Automation.BOUNCE else None
     answers = [*([bounce.original] if bounce and bounce.original else []), *_answers(headers)]
-    defects = [*defects, *body.defects, *content_defects, *sender_defects]
+    defects = [*defects, *body.defects, *content_defects, *who.defects]
     defects += [date_defect] if date_defect else []
     defects += [] if message_ids else ["message-id-missing"]
     interaction = Interaction(
@@ -152,7 +157,8 @@ def _read(
         account=account.address if account else ours.accounts[0].address,
         visibility=Visibility.PRIVATE,
         speaker=Speaker(
-            address=_identifier(sender.address) if sender else None, name=sender.name if sender else None
+            address=identifiers.email(who.speaker.address) if who.speaker else None,
+            name=who.speaker.name if who.speaker else None,
         ),
         content=content,
         attachments=[
@@ -170,6 +176,8 @@ def _read(
             answers=list(dict.fromkeys(answers))[:MOST_REFERENCES],
             case_token=ours.case_token(recipients),
         ),
+        recipient=who.recipient,
+        return_path=who.return_path,
         occurred_at=occurred_at,
         accepted_at=accepted_at,
         automation=writer,
@@ -178,8 +186,9 @@ def _read(
     )
     return ReadMail(
         interaction,
+        envelope,
         message_ids[0] if message_ids else None,
-        tuple(found.address for found in headers.mailboxes("Reply-To"))[:5],
+        tuple(found.address for found in who.reply_to)[:5],
         tuple([*headers.message_ids("References"), *headers.message_ids("In-Reply-To")][-MOST_REFERENCES:]),
         tuple((shorten(name, 100), shorten(value, 2000)) for name, value in headers.items[:MOST_HEADERS]),
         tuple(body.files),
@@ -212,21 +221,6 @@ def _content(body: Body, headers: Headers) -> tuple[Content, list[str]]:
 def _language(headers: Headers) -> str | None:
     first = headers.raw("Content-Language").partition(",")[0].strip()
     return first if re.fullmatch(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}", first) else None
-
-
-def _sender(headers: Headers, envelope: Envelope) -> tuple[Mailbox | None, list[str]]:
-    given = headers.mailboxes("From")
-    if given:
-        return given[0], ["from-several"] if len(given) > 1 else []
-    other = headers.mailboxes("Sender", "Reply-To", "Return-Path")
-    if not other and envelope.sender and identifiers.email(envelope.sender):
-        other = [Mailbox(None, envelope.sender)]
-    return (other[0] if other else None), ["from-broken" if headers.raw("From") else "from-missing"]
-
-
-def _identifier(address: str) -> Identifier | None:
-    found = identifiers.email(clean(address))
-    return Identifier(kind=IdentifierKind.EMAIL, value=found.value) if found else None
 
 
 def _answers(headers: Headers) -> list[str]:

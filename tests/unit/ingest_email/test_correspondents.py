@@ -1,0 +1,224 @@
+"""Who speaks in a mail and who is answered, whatever stands in its headers."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import example, settings
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+
+from ingest_email.domain.mail import Envelope, ReadMail, read_mail
+from ingest_email.domain.mailboxes import LONGEST, read
+from tests.unit.ingest_email.samples import NOW, OURS, TO_US, given
+
+MALLORY = "mallory@evil.example"
+CASES = Path(__file__).parents[4] / "shared" / "cases" / "mail"
+
+
+def speaker(mail: ReadMail) -> str | None:
+    address = mail.interaction.speaker.address
+    return address.value if address else None
+
+
+def recipient(mail: ReadMail) -> str | None:
+    found = mail.interaction.recipient
+    return found.value if found else None
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        (f"ada@mail.example <{MALLORY}>", "ada@mail.example"),
+        (f'"ada@mail.example" <{MALLORY}>', "ada@mail.example"),
+        (f'"Ada <ada@mail.example>" <{MALLORY}>', "Ada <ada@mail.example>"),
+        (f'"Ada <ada@mail.example>,\\"" <{MALLORY}>', 'Ada <ada@mail.example>,"'),
+        (f'"Harris, Ada" <{MALLORY}>', "Harris, Ada"),
+        (f"Harris, Ada <{MALLORY}>", "Harris, Ada"),
+        (f"ada@mail.example]<{MALLORY}>", "ada@mail.example]"),
+        (f"=?utf-8?q?Ada_=3Cada=40mail.example=3E?= <{MALLORY}>", "Ada <ada@mail.example>"),
+        (f"=?utf-8?q?ada=40mail.example=2C?= <{MALLORY}>", "ada@mail.example,"),
+        (f"(ada@mail.example) {MALLORY}", "ada@mail.example"),
+        (f"(<ada@mail.example>, (x)\\)) {MALLORY}", "<ada@mail.example>, (x)\\)"),
+        (f"{MALLORY} (Ada)", "Ada"),
+        (f"Ada (ada@mail.example) <{MALLORY}> (<ada@mail.example>)", "Ada"),
+        (f"Ada < {MALLORY} >", "Ada"),
+        (f"<MALLORY@Evil.Example>, <{MALLORY}>", None),
+        (f"Mallory <{MALLORY}> <{MALLORY}>", f"Mallory <{MALLORY}>"),
+        (f"Ada <ada> <{MALLORY}>", "Ada <ada>"),
+        (f"ada@mail.example: <{MALLORY}>;", None),
+        (f"Staff: Mallory <{MALLORY}>;", "Mallory"),
+        (f'"Ada <{MALLORY}>', '"Ada'),
+        (f"Ada (home <{MALLORY}>", "Ada (home"),
+        (f"Ada :-) <{MALLORY}>", "-)"),
+        (f",, <{MALLORY}>,", None),
+        (f"Ada\r\n\t<{MALLORY}>", "Ada"),
+    ],
+)
+def test_of_a_name_and_an_address_in_brackets_the_address_speaks(written: str, name: str | None) -> None:
+    mail = given(From=written)
+    assert (speaker(mail), mail.interaction.speaker.name) == (MALLORY, name)
+    assert mail.interaction.defects == []
+
+
+@pytest.mark.parametrize(
+    ("written", "defect"),
+    [
+        ("", "from-missing"),
+        (" ", "from-missing"),
+        ("Ada", "from-broken"),
+        ("undisclosed:;", "from-broken"),
+        ("=?utf-8?q?Ada_=3Cada=40mail.example=3E?=", "from-broken"),
+        ("=?utf-8?b?YWRhQG1haWwuZXhhbXBsZQ==?=", "from-broken"),
+        ("=?utf-8?q?ada@mail.example?=", "from-broken"),
+        ("<=?utf-8?q?ada=40mail.example?=>", "from-broken"),
+        ("=?utf-8?q?Ada_<ada@mail.example>?=", "from-broken"),
+        (f"Ada <ada@mail.example> <{MALLORY}>", "from-broken"),
+        (f"Mallory <{MALLORY}> <ada@mail.example>", "from-broken"),
+        (f"Ada\r\n <ada@mail.example\r\n\t> <{MALLORY}>", "from-broken"),
+        (f"<{MALLORY}> ada@mail.example", "from-broken"),
+        (f"<{MALLORY}> Mallory", "from-broken"),
+        ("ada@mail.example Ada", "from-broken"),
+        ("Ada ada@mail.example", "from-broken"),
+        ('"ada@mail.example"', "from-broken"),
+        ('"ada@mail.example"@evil.example', "from-broken"),
+        ("ada@mail.example@evil.example", "from-broken"),
+        ("ada@mail.example(.evil.example)x", "from-broken"),
+        ("<ada@mail.example", "from-broken"),
+        ("ada@mail.example>", "from-broken"),
+        ("<@evil.example:ada@mail.example>", "from-broken"),
+        ("<ada@mail.\r\n example>", "from-broken"),
+        ("<ada\u200b@mail.example>", "from-broken"),
+        ("<ada@[192.0.2.1]>", "from-broken"),
+        (f"ada@mail.example, {MALLORY}", "from-several"),
+        (f"{MALLORY}, Ada <ada@mail.example>", "from-several"),
+        (f"Staff: ada@mail.example, {MALLORY};", "from-several"),
+        (f"ada@mail.example; {MALLORY}", "from-several"),
+        (f"ada@mail.example\r\nFrom: {MALLORY}", "from-several"),
+        (f"{MALLORY}\r\nfrom: ada@mail.example", "from-several"),
+        ("ada@mail.example\r\nFrom: Mallory", "from-broken"),
+        (f"ada@mail.example, {'x' * LONGEST}", "from-broken"),
+    ],
+)
+def test_without_one_well_formed_author_nobody_speaks(written: str, defect: str) -> None:
+    others = "Sender: ada@mail.example\r\nReply-To: ada@mail.example\r\nReturn-Path: <ada@mail.example>"
+    mail = given(
+        From=f"{written}\r\n{others}" if written else f"\r\n{others}", envelope=Envelope("ada@mail.example")
+    )
+    assert speaker(mail) is None
+    assert mail.interaction.speaker.name is None
+    assert mail.interaction.speaker_key.startswith("anonymous:")
+    assert defect in mail.interaction.defects
+    assert recipient(mail) == "ada@mail.example"  # of whom nobody is the customer: a person confirms it
+
+
+def test_a_from_field_that_is_missing_is_not_made_up_for_by_others() -> None:
+    raw = b"Sender: ada@mail.example\r\nReply-To: ada@mail.example\r\nReturn-Path: <ada@mail.example>\r\n\r\nHello"
+    mail = read_mail(raw, Envelope("ada@mail.example"), NOW, OURS)
+    assert speaker(mail) is None
+    assert "from-missing" in mail.interaction.defects
+
+
+def test_a_from_field_behind_a_line_that_is_no_header_counts_with_the_first() -> None:
+    raw = b"From: mallory@evil.example\r\nno header\r\nFrom : ada@mail.example\r\n\r\nHello"
+    assert speaker(read_mail(raw, TO_US, NOW, OURS)) is None
+
+
+@settings(max_examples=300, deadline=None)
+@for_all(st.text(alphabet=st.characters(exclude_characters="\r\n")))
+@example('ada@mail.example" <ada@mail.example>')
+@example("ada@mail.example\\")
+def test_a_quoted_name_may_hold_anything(name: str) -> None:
+    quoted = name.encode("utf-8", "replace").decode().replace("\\", "\\\\").replace('"', '\\"')
+    assert speaker(given(From=f'"{quoted}" <{MALLORY}>')) == MALLORY
+
+
+HOSTILE = st.text(alphabet='ada@mail.example<>()[]"\\,:;= ?\t.-é', max_size=60)
+
+
+@settings(max_examples=500, deadline=None)
+@for_all(HOSTILE)
+def test_whatever_stands_before_the_brackets_nobody_else_speaks(name: str) -> None:
+    assert speaker(given(From=f"{name} <{MALLORY}>")) in {MALLORY, None}
+
+
+@settings(max_examples=500, deadline=None)
+@for_all(st.text(alphabet="ada@mail.example<>[]\\,:;= ?\t.-é", max_size=60))
+@example("a@x.example <b@x.example>")
+@example("a@x.example")
+def test_the_only_mailbox_is_what_the_last_brackets_hold_or_all_there_is(value: str) -> None:
+    found = read(value)
+    if found.is_well_formed and len(found.mailboxes) == 1:
+        brackets = re.findall(r"<([^<>]*)>", value)
+        parts = [part.strip() for part in re.split("[,;:]", value) if "@" in part]
+        assert found.mailboxes[0].address == (brackets[-1].strip() if brackets else parts[-1])
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["(" * LONGEST, "()" * LONGEST, '"\\' * LONGEST, "<" * LONGEST, '<"' * LONGEST, "a@b.example," * LONGEST,
+     ":" * LONGEST, "a <b@c.example> " * LONGEST, "@" * LONGEST, "(\\" * LONGEST, '"' + "a" * LONGEST, "a." * LONGEST],
+    ids=range(12),
+)  # fmt: skip
+def test_reading_a_list_of_addresses_costs_no_more_than_its_length(value: str) -> None:
+    began = time.process_time()
+    read(value)
+    assert time.process_time() - began < 0.5
+
+
+def test_an_address_before_the_address_is_a_name() -> None:
+    path = CASES / "21-address-before-the-address.eml"
+    if not path.exists():
+        pytest.skip("the cases are not beside the project")
+    mail = read_mail(path.read_bytes(), TO_US, NOW, OURS)
+    assert (speaker(mail), mail.interaction.speaker.name) == ("pat21@try.example", "shop21@partner.example")
+
+
+@pytest.mark.parametrize(
+    ("reply_to", "to", "defects"),
+    [
+        ("", "jo@mail.example", []),
+        ("Jo <home@mail.example>", "home@mail.example", []),
+        (f"jo@mail.example <{MALLORY}>", MALLORY, []),
+        ("=?utf-8?q?=3Chome=40mail.example=3E?=", "jo@mail.example", []),
+        ("council@banksia.example", "jo@mail.example", []),
+        ("rates+c-1-x@banksia.example, home@mail.example", "home@mail.example", []),
+        (f"home@mail.example, {MALLORY}", "home@mail.example", ["reply-to-several"]),
+        (f"home@mail.example\r\nReply-To: {MALLORY}", "home@mail.example", ["reply-to-several"]),
+        ("home@mail.example, Home@mail.example", "home@mail.example", []),
+    ],
+)
+def test_an_answer_goes_to_the_first_reply_to_that_is_not_ours_else_to_from(
+    reply_to: str, to: str, defects: list[str]
+) -> None:
+    mail = given(Reply_To=reply_to)
+    assert (recipient(mail), speaker(mail)) == (to, "jo@mail.example")
+    assert mail.interaction.defects == defects
+
+
+def test_of_several_authors_the_first_is_answered_and_none_speaks() -> None:
+    assert recipient(given(From=f"{MALLORY}, ada@mail.example")) == MALLORY
+    assert recipient(given(From="Ada")) is None
+
+
+@pytest.mark.parametrize(
+    ("envelope", "headers", "return_path"),
+    [
+        (Envelope("Bounce+1@Mailer.example"), {}, "bounce+1@mailer.example"),
+        (Envelope("bounce@mailer.example"), {"Return_Path": "<ada@mail.example>"}, "bounce@mailer.example"),
+        (Envelope(""), {"Return_Path": "<ada@mail.example>"}, None),
+        (Envelope("council+c-1-x@banksia.example"), {}, None),
+        (Envelope("not an address"), {}, None),
+        (Envelope(None), {"Return_Path": "<bounce@mailer.example>"}, "bounce@mailer.example"),
+        (Envelope(None), {"Return_Path": "<first@x.example>\r\nReturn-Path: <second@x.example>"}, "first@x.example"),
+        (Envelope(None), {"Return_Path": "<>\r\nReturn-Path: <second@x.example>"}, None),
+        (Envelope(None), {"Return_Path": "<a@x.example>, <b@x.example>"}, None),
+        (Envelope(None), {}, None),
+    ],
+)  # fmt: skip
+def test_automatic_answers_go_to_the_envelope_sender_and_else_nowhere(
+    envelope: Envelope, headers: dict[str, str], return_path: str | None
+) -> None:
+    found = given(envelope=envelope, Reply_To=MALLORY, **headers).interaction.return_path
+    assert (found.value if found else None) == return_path
