@@ -82,8 +82,10 @@ class Reader:
             uidvalidity = int(selected[b"UIDVALIDITY"])
             last = await self._begin(client, uidvalidity)
             while True:
-                last = await self._read_new(client, uidvalidity, last)
-                await self._idle(client)
+                before, last = last, await self._read_new(client, uidvalidity, last)
+                # What came while mails were read was announced in answers to our commands, and is not announced again.
+                if last == before:
+                    await self._idle(client)
         finally:
             # Ends a call that the thread may still be in.
             client.shutdown()

@@ -112,6 +112,15 @@ async def test_a_mailbox_is_read_and_followed(
     }
 
 
+async def test_mails_that_come_while_others_are_read_do_not_wait_for_the_next_renewal(
+    world: World, settings: Settings, engine: AsyncEngine, ours: OurMail
+) -> None:
+    async with reading(world, settings, engine, ours):
+        for number in range(1, 41):
+            await deliver(world.server.smtp_port, mail(number))
+        await counted(engine, Tally(received=40, interactions=40, duplicates=0, set_aside=0))
+
+
 async def test_after_a_restart_reading_goes_on_where_it_was(
     world: World, settings: Settings, engine: AsyncEngine, ours: OurMail
 ) -> None:
