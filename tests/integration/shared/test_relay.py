@@ -18,6 +18,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from typing_extensions import override
 
 from antiphon import dead_letters, outbox
 from antiphon.clock import utc_now
@@ -311,6 +312,84 @@ async def test_an_event_at_the_bound_with_all_that_a_record_adds_is_taken_by_the
     async with relaying(database, kafka):
         await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
     assert [record.value] in (await read(kafka, stream)).values()
+
+
+class Guarded(Kafka):
+    """A broker that keeps to access control lists: what none is about is allowed."""
+
+    @override
+    def _write_configuration(self) -> None:
+        super()._write_configuration()
+        with self._configuration.open("a") as file:
+            file.write("authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n")
+            file.write("allow.everyone.if.no.acl.found=true\n")
+
+    def deny(self, *given: str) -> None:
+        self._acl("--add", "--deny-principal", "User:ANONYMOUS", *given)
+
+    def deny_all_writing(self) -> None:
+        # With one entry about the cluster, what none is about is not allowed any more: the broker needs it for itself.
+        self._acl("--add", "--allow-principal", "User:ANONYMOUS", "--operation", "All", "--cluster")
+        self.deny("--operation", "IdempotentWrite", "--cluster")
+
+    def allow_again(self) -> None:
+        self._acl(
+            "--remove",
+            "--force",
+            "--deny-principal",
+            "User:ANONYMOUS",
+            "--operation",
+            "IdempotentWrite",
+            "--cluster",
+        )
+
+    def _acl(self, *given: str) -> None:
+        tool = ["java", "-cp", f"{self._jars}/*", "org.apache.kafka.tools.AclCommand"]
+        done = subprocess.run(
+            [*tool, "--bootstrap-server", self.bootstrap, *given], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Guarded]:
+    site = Site(tmp_path, Ports.free(), durable=False)
+    broker = Guarded(site.directory / "kafka", site.ports.kafka, site.ports.kafka_controller, jars(site))
+    with broker:
+        broker.create_topics()
+        yield broker
+
+
+async def test_events_onto_topics_that_we_may_not_write_to_or_see_are_parked_and_others_leave(
+    database: AsyncEngine, guarded: Guarded
+) -> None:
+    await put(database, "customers", [b"before the right was withdrawn"])
+    async with relaying(database, guarded, waits=AT_ONCE):
+        await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
+        await asyncio.to_thread(guarded.deny, "--operation", "Write", "--topic", "customers")
+        await asyncio.to_thread(guarded.deny, "--operation", "All", "--topic", "agents")
+        for topic in ("customers", "agents", "work"):
+            await put(database, topic, numbered(0, 200))
+        await until(lambda: scalar(database, EMPTY), what="the outbox to be empty")
+    assert {(row.topic, row.reason) for row in await parked(database)} == {
+        ("customers", "Kafka refused it: TOPIC_AUTHORIZATION_FAILED"),
+        ("agents", "Kafka refused it: TOPIC_AUTHORIZATION_FAILED"),
+    }
+    assert await scalar(database, PARKED) == 400
+    assert numbered(0, 200) in (await read(guarded, "work")).values()
+
+
+async def test_a_cluster_that_we_may_not_write_to_at_all_is_waited_for_and_nothing_is_parked(
+    database: AsyncEngine, guarded: Guarded
+) -> None:
+    await asyncio.to_thread(guarded.deny_all_writing)
+    await put(database, "work", numbered(0, 10))
+    async with relaying(database, guarded, waits=AT_ONCE):
+        await until(lambda: scalar(database, f"select exists ({LEADER})"), what="a leader")
+        await asyncio.to_thread(guarded.allow_again)
+        await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
+    assert await scalar(database, PARKED) == 0
+    assert numbered(0, 10) in (await read(guarded, "work")).values()
 
 
 @pytest.fixture
