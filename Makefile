@@ -38,7 +38,7 @@ logs: $(PYTHON) ## Follow the logs; SERVICE=routing for one only
 token: $(PYTHON) ## Print a token: make -s token ROLE=agent NAME=amara (agent, supervisor, operations, manager, integration)
 	@$(PYTHON) -m deploy token --role "$(ROLE)" --name "$(NAME)"
 
-dead-letters: $(PYTHON) ## List events that were set aside, with reasons; REPLAY=all or REPLAY=routing:12 handles them again
+dead-letters: $(PYTHON) ## List events that could not be handled or sent, with reasons; REPLAY=all, =routing:12 or =routing:parked:12 tries again
 	@$(PYTHON) -m deploy dead-letters $(if $(REPLAY),--replay $(REPLAY))
 
 check-rules: $(PYTHON) ## Tell what is wrong or odd in an organisation's file; FILE=deploy/example/council.yaml by default

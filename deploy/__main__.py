@@ -39,7 +39,9 @@ def main() -> int:
     token = commands.add_parser("token", help="a token for trying the APIs out")
     token.add_argument("--role", choices=[role.value for role in Role], required=True)
     token.add_argument("--name", required=True, help="for an agent: their id in the organisation's file")
-    letters = commands.add_parser("dead-letters", help="events that were set aside, and their replay")
+    letters = commands.add_parser(
+        "dead-letters", help="events that could not be handled or sent, and their replay"
+    )
     letters.add_argument("--replay", help="`all`, or SERVICE:ID")
     commands.add_parser("clean", help="stop everything and delete its data")
     commands.add_parser("supervise", help=argparse.SUPPRESS)

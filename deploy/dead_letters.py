@@ -12,7 +12,7 @@ from deploy.world import jars, listens
 
 
 def run(site: Site, replay: str | None) -> int:
-    """Lists dead letters, or asks for the replay of `all` or of one, `SERVICE:ID`. The command's status."""
+    """Lists dead letters and parked events, or replays `all` or one, `SERVICE:ID` or `SERVICE:parked:ID`. The command's status."""
     if not listens(site.ports.postgres):
         raise StartError("PostgreSQL does not run: make up")
     postgres = Postgres(site.directory / "postgres", site.ports.postgres)

@@ -11,12 +11,15 @@ from typing import NamedTuple, Self
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from antiphon.contracts.envelope import MAX_EVENT_BYTES
 from antiphon.contracts.topics import TOPICS, dead_letter_topic
 from deploy.processes import Process, StartError
 
 PARTITIONS = 6
 # For days, never for ever: the lasting record is in the databases, where erasure works.
 RETENTION_MS = 14 * 24 * 3600 * 1000
+# With room for what a dead letter's record says beside the event.
+MAX_MESSAGE_BYTES = MAX_EVENT_BYTES * 3 // 2
 # Of a broker that starts often and has two cores to share, the second compiler takes for minutes more than it gives: without it a
 # start takes half the CPU, and so does a record in the first minutes.
 _JAVA = (
@@ -107,7 +110,7 @@ class Kafka:
             "transaction.state.log.min.isr": min(2, self._replicas),
             "group.initial.rebalance.delay.ms": 0,
             "group.coordinator.append.linger.ms": 0,  # a commit then costs 1 ms instead of 6
-            "message.max.bytes": 16 * 1024 * 1024,
+            "message.max.bytes": MAX_MESSAGE_BYTES,
             "log.retention.ms": RETENTION_MS,
             "log.message.timestamp.after.max.ms": 24 * 3600 * 1000,
         }

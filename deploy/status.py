@@ -84,7 +84,7 @@ def show(site: Site, console: Console, *, supervised: bool) -> int:
     processes: dict[str, Json] = json.loads(path.read_text())
     table = Table(title="Processes")
     for column in (
-        "process", "pid", "state", "port", "up", "memory", "behind", "outbox", "dead letters", "failures",
+        "process", "pid", "state", "port", "up", "memory", "behind", "outbox", "parked", "dead letters", "failures",
     ):  # fmt: skip
         table.add_column(column, justify="left" if column in {"process", "state"} else "right")
     healthy = supervised
@@ -103,6 +103,7 @@ def show(site: Site, console: Console, *, supervised: bool) -> int:
             row += [
                 f"{m.get('antiphon_consumer_lag_records', 0):.0f}",
                 f"{m.get('antiphon_outbox_oldest_seconds', 0):.1f} s",
+                f"{m.get('antiphon_events_parked_total', 0):.0f}",
                 f"{m.get('antiphon_dead_letters_total', 0):.0f}",
                 f"{m.get('antiphon_task_failures_total', 0):.0f}",
             ]

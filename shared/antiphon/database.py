@@ -67,6 +67,7 @@ class Plumbing(NamedTuple):
     outbox: Table
     dead_letter: Table
     change_log: Table
+    parked_event: Table
 
 
 _SESSION = {
@@ -155,6 +156,18 @@ def plumbing_tables(of: MetaData) -> Plumbing:
             Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
             Index("change_log_order_ix", "xid", "id"),
             Index("change_log_at_ix", "at"),
+        ),
+        Table(
+            "parked_event",
+            of,
+            Column("id", BigInteger, Identity(), primary_key=True),
+            Column("topic", Text, nullable=False),
+            Column("key", Text, nullable=False),
+            Column("value", LargeBinary, nullable=False),
+            Column("headers", Text, nullable=False),
+            Column("created_at", DateTime(timezone=True), nullable=False),
+            Column("reason", Text, nullable=False),
+            Column("parked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
         ),
     )
 

@@ -1,7 +1,8 @@
 """Dead letters: events that could not be understood or handled, kept whole with their reason until they are replayed.
 
 `python -m antiphon.dead_letters list` shows them, `… replay all` or `… replay 12 13 --service routing` has the service
-handle them again. Databases are found by `<SERVICE>_DATABASE_URL`.
+handle them again. Parked events, which a service could not send, are listed with them and sent again by `… replay parked:12`.
+Databases are found by `<SERVICE>_DATABASE_URL`.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import MetaData, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon import parked
 from antiphon.database import AnyRow, create_engine, insert_rows, plumbing_tables
 from antiphon.text import clean, shorten
 
@@ -108,7 +110,40 @@ def _url(service: str) -> str | None:
     return settings.database_url.get_secret_value() if settings.database_url else None
 
 
-async def _list(service: str, url: str) -> int:
+class _Wanted(NamedTuple):
+    """What a person asks to replay: ids of dead letters and of parked events, all of a kind for None."""
+
+    letters: list[int] | None
+    parked: list[int] | None
+
+    @classmethod
+    def of(cls, given: Sequence[str]) -> "_Wanted":
+        """`all`, or numbers of dead letters and `parked:` numbers of parked events. Raises ValueError for others."""
+        if list(given) == ["all"]:
+            return cls(None, None)
+        kinds: dict[str, list[int]] = {"": [], "parked": []}
+        for name in given:
+            kind, _, number = name.rpartition(":")
+            if kind not in kinds:
+                raise ValueError(f"{name} is no number of a dead letter and no parked:NUMBER")
+            kinds[kind].append(int(number))
+        return cls(kinds[""], kinds["parked"])
+
+
+class _Count(NamedTuple):
+    letters: int = 0
+    parked: int = 0
+
+    def __str__(self) -> str:
+        found = [
+            f"{number} {name}{'s' * (number != 1)}"
+            for number, name in ((self.letters, "dead letter"), (self.parked, "parked event"))
+            if number
+        ]
+        return ", ".join(found) or "no dead letters and no parked events"
+
+
+async def _list(service: str, url: str) -> _Count:
     engine = create_engine(url, pool_size=1)
     try:
         async with engine.connect() as connection:
@@ -126,12 +161,18 @@ async def _list(service: str, url: str) -> int:
                     f"{service:17} {row.id:>6}  {row.at:%Y-%m-%d %H:%M:%S}  {place:38} tries {row.attempts}{asked}\n"
                     f"{'':26}{row.reason}\n"
                 )
-            return len(letters)
+            waiting = await parked.parked(connection)
+            for row in waiting:
+                sys.stdout.write(
+                    f"{service:17} parked:{row.id}  {row.parked_at:%Y-%m-%d %H:%M:%S}  {row.topic}  {row.bytes} bytes  "
+                    f"event {parked.event_id(row)}\n{'':26}{row.reason}\n"
+                )
+            return _Count(len(letters), len(waiting))
     finally:
         await engine.dispose()
 
 
-async def _replay(url: str, ids: list[int] | None) -> int:
+async def _replay(url: str, wanted: _Wanted) -> _Count:
     engine = create_engine(url, pool_size=1)
     try:
         async with engine.begin() as tx:
@@ -140,40 +181,45 @@ async def _replay(url: str, ids: list[int] | None) -> int:
                     "update dead_letter set replay_requested_at = now() where replayed_at is null "
                     "and (cast(:ids as bigint[]) is null or id = any(cast(:ids as bigint[])))"
                 ),
-                {"ids": ids},
+                {"ids": wanted.letters},
             )
-            return result.rowcount
+            return _Count(result.rowcount, await parked.resend(tx, wanted.parked))
     finally:
         await engine.dispose()
 
 
-async def _run(verb: str, services: Sequence[str], ids: list[int] | None) -> int:
-    total = 0
+async def _run(services: Sequence[str], wanted: _Wanted | None) -> _Count:
+    """Lists, or replays what is `wanted`."""
+    total = _Count()
     for service in services:
         url = _url(service)
         if url:
-            total += await (_list(service, url) if verb == "list" else _replay(url, ids))
+            found = await (_replay(url, wanted) if wanted else _list(service, url))
+            total = _Count(total.letters + found.letters, total.parked + found.parked)
     return total
 
 
 def main() -> None:
-    """Lists dead letters, or asks the services to handle them again."""
-    parser = argparse.ArgumentParser(description="Events that were set aside, and their replay.")
+    """Lists dead letters and parked events, or asks the services to handle or send them again."""
+    parser = argparse.ArgumentParser(
+        description="Events that could not be handled or sent, and their replay."
+    )
     parser.add_argument("verb", choices=["list", "replay"])
-    parser.add_argument("ids", nargs="*", metavar="ID", help="which to replay: their numbers, or `all`")
+    parser.add_argument(
+        "ids", nargs="*", metavar="ID", help="which to replay: numbers, `parked:` numbers, or `all`"
+    )
     parser.add_argument("--service", choices=SERVICES, help="only this service's; needed with numbers")
     given = parser.parse_args()
-    everything = given.ids == ["all"]
-    if given.verb == "replay" and not everything and (not given.ids or not given.service):
-        parser.error("say which: `replay all`, or numbers with --service")
-    ids = None if everything or given.verb == "list" else [int(number) for number in given.ids]
-    total = asyncio.run(_run(given.verb, [given.service] if given.service else SERVICES, ids))
-    told = (
-        "no dead letters"
-        if given.verb == "list" and not total
-        else f"{total} dead letter{'s' * (total != 1)}"
-    )
-    sys.stdout.write(f"{told}{' will be handled again' if given.verb == 'replay' else ''}\n")
+    wanted: _Wanted | None = None
+    if given.verb == "replay":
+        if given.ids != ["all"] and (not given.ids or not given.service):
+            parser.error("say which: `replay all`, or numbers with --service")
+        try:
+            wanted = _Wanted.of(given.ids)
+        except ValueError as error:
+            parser.error(str(error))
+    total = asyncio.run(_run([given.service] if given.service else SERVICES, wanted))
+    sys.stdout.write(f"{total}{' will be handled or sent again' if wanted else ''}\n")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,25 @@
 """Which failures pass by themselves, and which are no event's fault: a batch waits for the one, the process stops on the other.
 
-What else fails all at once is done one by one.
+What else fails all at once is done one by one. What Kafka refuses of an outgoing event, and for how long, is told apart here too.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from enum import StrEnum
 from typing import TypeVar
 
 import asyncpg
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    CorruptRecordException,
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    PolicyViolationError,
+    RecordListTooLargeError,
+    RecordTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownError,
+    UnsupportedForMessageFormatError,
+)
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,6 +31,39 @@ _Part = TypeVar("_Part")
 _PASSING_CLASSES = {"08", "40", "53", "57", "58"}
 # Syntax errors and access rule violations: a table or column that the database lacks, a right that the role has not.
 _OURS = "42"
+
+
+class Refusal(StrEnum):
+    """What Kafka refuses when it does not take an outgoing event, however often it is sent.
+
+    `unclear`: the client does not know the broker's reason, so it may be a fault of the broker that passes.
+    """
+
+    RECORD = "record"
+    TOPIC = "topic"
+    UNCLEAR = "unclear"
+
+
+# Everything else that a produce request can end with is not about a record or a topic, so that a new connection, another
+# leader, a new producer or a person mends it for all events at once: no leader, too few replicas, a full disk, a sequence or
+# epoch that is over, a cluster that we may not write to, a clock of ours that is wrong (InvalidTimestampError: records get
+# their time when they are sent). Source: the error codes of the Kafka protocol.
+_REFUSALS: dict[type[KafkaError], Refusal] = {
+    MessageSizeTooLargeError: Refusal.RECORD,
+    RecordTooLargeError: Refusal.RECORD,
+    RecordListTooLargeError: Refusal.RECORD,
+    CorruptRecordException: Refusal.RECORD,
+    UnsupportedForMessageFormatError: Refusal.RECORD,
+    PolicyViolationError: Refusal.RECORD,
+    InvalidTopicError: Refusal.TOPIC,
+    TopicAuthorizationFailedError: Refusal.TOPIC,
+    UnknownError: Refusal.UNCLEAR,
+}
+
+
+def refusal(error: BaseException) -> Refusal | None:
+    """What Kafka refuses for good by this answer to an outgoing event; None where it would take it later."""
+    return next((what for kind, what in _REFUSALS.items() if isinstance(error, kind)), None)
 
 
 def is_passing(error: BaseException) -> bool:
@@ -34,7 +79,9 @@ def is_passing(error: BaseException) -> bool:
         return _class_of(error) in _PASSING_CLASSES
     # An internal error of the driver is what a connection raises that is lost between two steps of a statement.
     driver = asyncpg.InterfaceError | asyncpg.InternalClientError
-    return isinstance(error, OSError | TimeoutError | driver | PoolTimeoutError | KafkaError)
+    if isinstance(error, KafkaError):
+        return refusal(error) in {None, Refusal.UNCLEAR}
+    return isinstance(error, OSError | TimeoutError | driver | PoolTimeoutError)
 
 
 def is_ours(error: BaseException) -> bool:

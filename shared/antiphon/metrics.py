@@ -30,6 +30,10 @@ RECORDS_MISSED = Counter("antiphon_records_missed_total", "Records removed befor
 OUTBOX_AGE = Gauge("antiphon_outbox_oldest_seconds", "Age of the oldest unpublished event")
 # Events published to Kafka and acknowledged.
 EVENTS_PUBLISHED = Counter("antiphon_events_published_total", "Events acknowledged by Kafka", ["topic"])
+# Events that Kafka refused for good and that were taken out of the outbox with the reason.
+EVENTS_PARKED = Counter(
+    "antiphon_events_parked_total", "Outgoing events refused for good by Kafka", ["topic"]
+)
 # Requests by route, method and status.
 REQUESTS = Counter("antiphon_http_requests_total", "HTTP requests", ["route", "method", "status"])
 # Times that something a service does by itself failed for a reason that does not pass; it is tried again, and goes on.

@@ -26,8 +26,9 @@ def create_plumbing_v1() -> None:
     Called by the first revision of each service. A later form of these tables is a `v2` beside this one.
     """
     tables = metadata()
-    plumbing_tables(tables)
-    tables.create_all(op.get_bind(), checkfirst=False)
+    plumbing = plumbing_tables(tables)
+    first = [plumbing.consumer_progress, plumbing.outbox, plumbing.dead_letter, plumbing.change_log]
+    tables.create_all(op.get_bind(), tables=first, checkfirst=False)
     op.execute(
         """
         create function notify_of_insert() returns trigger language plpgsql as $$
@@ -43,6 +44,17 @@ def create_plumbing_v1() -> None:
         "create trigger dead_letter_replay_notify after update of replay_requested_at on dead_letter "
         "for each statement execute function notify_of_insert()"
     )
+
+
+def create_plumbing_v2() -> None:
+    """Adds the table of outgoing events that Kafka refused for good. Called by a revision of each service."""
+    tables = metadata()
+    tables.create_all(op.get_bind(), tables=[plumbing_tables(tables).parked_event], checkfirst=False)
+
+
+def drop_plumbing_v2() -> None:
+    """Undoes `create_plumbing_v2`, with what is parked."""
+    op.drop_table("parked_event")
 
 
 async def current(connection: AsyncConnection) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.contracts.envelope import Outgoing
+from antiphon.contracts.envelope import MAX_EVENT_BYTES, Outgoing
 from antiphon.database import Writes
 
 CHANNEL = "outbox"
@@ -19,12 +19,26 @@ _INSERT = """
 """
 
 
+class EventTooLargeError(Exception):
+    """An outgoing event is larger than any broker need take: what causes it can't be handled, whenever it is tried."""
+
+    def __init__(self, event: Outgoing) -> None:
+        super().__init__(
+            f"{event.headers.get('ce_type', event.topic)} has {event.size} bytes, more than {MAX_EVENT_BYTES}"
+        )
+
+
 def put(writes: Writes, events: Sequence[Outgoing]) -> None:
     """Adds events to the outbox in their order.
 
     The rows of the aggregates that they tell of must be locked by this transaction: then ids grow in commit order for
     each aggregate, and the relay sends them in that order.
+
+    Raises EventTooLargeError before anything is written: what was committed could never leave.
     """
+    for event in events:
+        if event.size > MAX_EVENT_BYTES:
+            raise EventTooLargeError(event)
     if events:
         writes.add(
             _INSERT,

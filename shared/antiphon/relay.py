@@ -1,70 +1,95 @@
 """The relay: sends a service's outbox to Kafka, in order, and deletes what Kafka acknowledged.
 
 One relay per service leads: it holds an advisory lock on a connection of its own. Losing that connection ends its
-lead at once. Rows are deleted by their ids, never by a high-water mark: a lower id may commit later. They go with the
-next look, since a statement and a commit of their own for each event would cost as much as sending it.
+lead at once, also while it waits for Kafka. Rows are deleted by their ids, never by a high-water mark: a lower id may
+commit later. They go with the next look, since a statement and a commit of their own for each event would cost as much
+as sending it. What Kafka refuses for good is parked (`antiphon.parked`); what stands behind it goes on.
 """
 
 import asyncio
 import base64
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
-from datetime import datetime
-from functools import lru_cache
-from typing import TypeAlias
+from collections.abc import Coroutine, Mapping
+from datetime import datetime, timedelta
 
-from aiokafka import AIOKafkaProducer
-from aiokafka.partitioner import DefaultPartitioner
+import asyncpg
 from pydantic_core import from_json
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
+from sqlalchemy.dialects.postgresql import TEXT as PG_TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon import logs, metrics
+from antiphon import logs, metrics, parked
 from antiphon.clock import Clock
 from antiphon.contracts.topics import dead_letter_topic
 from antiphon.database import AnyRow, driver_of, fetch_by
 from antiphon.failures import is_passing
 from antiphon.listen import Listener
+from antiphon.publishing import Outcome, Pending, Publisher
 
 LOG = logs.get(__name__)
 LEAD = 0x72656C61  # "rela"
 MAX_BATCH = 1000
-MAX_RECORD_BYTES = 16 * 1024 * 1024
-# A request to Kafka holds so much of a partition: events of ours are 1 to 4 KB, so the default of 16 KB is a handful.
-REQUEST_BYTES = 64 * 1024
+# A look takes rows until they have so many bytes: what is in memory, and in one request to a broker.
+MAX_BATCH_BYTES = 16 * 1024 * 1024
 LOOK_ANYWAY_S = 1.0  # a notification can be missed
 DELETE_WITHIN_S = 0.2
+# While Kafka does not answer, the lead is held: well within the 30 s after which PostgreSQL ends an idle session.
+STILL_LEADING_S = 10.0
 
 _SENT = bindparam("sent", type_=ARRAY(BIGINT))
+_AVOIDED = bindparam("avoided", type_=ARRAY(PG_TEXT))
 _NEXT = text(
     """
-    with gone as (delete from outbox where id = any(:sent))
-    select id, topic, key, value, headers, created_at from outbox where id <> all(:sent) order by id limit :limit
+    with gone as (delete from outbox where id = any(:sent)),
+    waiting as (
+        select *, sum(octet_length(value)) over (order by id rows unbounded preceding) - octet_length(value) as before
+        from outbox where id <> all(:sent) and topic <> all(:avoided) order by id limit :limit
+    )
+    select id, topic, key, value, headers, created_at from waiting where before < :bytes order by id
     """
-).bindparams(_SENT)
+).bindparams(_SENT, _AVOIDED)
 _DELETE = text("delete from outbox where id = any(:sent)").bindparams(_SENT)
+_LEADS = text("select 1")
 _DEAD = text(
-    'select id, topic, partition, "offset", key, value, headers, reason, at from dead_letter '
-    "where published_at is null order by id limit 100"
-)
-_DEAD_PUBLISHED = text("update dead_letter set published_at = now() where id = any(:ids)")
-
-
-_PARTITIONER = DefaultPartitioner()
-_Record: TypeAlias = tuple[str, bytes | None, bytes | None, list[tuple[str, bytes]]]
-"""A record on its way: topic, key, value, headers."""
+    """
+    select id, topic, partition, "offset", key, value, headers, reason, at from dead_letter
+    where published_at is null and topic || :suffix <> all(:avoided) order by id limit :limit
+    """
+).bindparams(_AVOIDED)
+# Kept whole in its row, a dead letter whose record is refused is not tried again; the reason says so.
+_DEAD_DONE = text(
+    """
+    with sent as (update dead_letter set published_at = now() where id = any(:sent)),
+    refused as (select * from unnest(:ids, :reasons) as r(id, reason))
+    update dead_letter d set published_at = now(), reason = d.reason || ' (not on its topic: ' || r.reason || ')'
+    from refused r where d.id = r.id
+    """
+).bindparams(_SENT, bindparam("ids", type_=ARRAY(BIGINT)), bindparam("reasons", type_=ARRAY(PG_TEXT)))
+MAX_DEAD_LETTERS = 20
 
 
 class Relay:
-    """Publishes the outbox of `service`; `run` goes on until it is cancelled."""
+    """Publishes the outbox of `service`; `run` goes on until it is cancelled.
 
-    def __init__(self, service: str, engine: AsyncEngine, kafka: str, clock: Clock) -> None:
+    Events of a topic that Kafka does not have are held for `unknown_topic_waits`, then parked.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        engine: AsyncEngine,
+        kafka: str,
+        clock: Clock,
+        *,
+        unknown_topic_waits: timedelta = timedelta(seconds=30),
+    ) -> None:
         self._service = service
         self._engine = engine
         self._kafka = kafka
         self._clock = clock
+        self._unknown_topic_waits = unknown_topic_waits
 
     async def run(self) -> None:
         """Leads when no other relay does, and publishes. Passing failures are waited out; others are raised."""
@@ -87,60 +112,69 @@ class Relay:
             "set idle_session_timeout = '30s'; set enable_seqscan = off; set enable_bitmapscan = off"
         )
         LOG.info("relay leads")
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self._kafka,
-            client_id=f"{self._service}-relay",
-            enable_idempotence=True,
-            acks="all",
-            linger_ms=0,  # what is sent together is appended before the sender gets its turn
-            max_batch_size=REQUEST_BYTES,
-            max_request_size=MAX_RECORD_BYTES,
+        publisher = Publisher(
+            self._kafka, f"{self._service}-relay", unknown_topic_waits=self._unknown_topic_waits
         )
         sent: list[int] = []
         try:
-            await producer.start()
+            await _leading(connection, publisher.start())
             async with Listener(self._engine, "outbox", "dead_letter") as woken:
                 heard: set[str] = set()
                 while True:
                     idle = not heard and not sent
                     # What is committed from here on notifies us again.
-                    sent = await self._send_outbox(connection, producer, sent)
-                    while len(sent) == MAX_BATCH:
-                        sent = await self._send_outbox(connection, producer, sent)
+                    while await self._send_outbox(connection, publisher, sent):
+                        pass
                     if idle or "dead_letter" in heard:
-                        while await self._send_dead_letters(connection, producer):
+                        while await self._send_dead_letters(connection, publisher):
                             pass
                     heard = await woken.wait(timeout=DELETE_WITHIN_S if sent else LOOK_ANYWAY_S)
         finally:
+            # Whoever leads next sends what is not deleted: not before nothing more of it can leave from here.
+            await publisher.end()
             if sent:
-                # Whoever leads next would send them again; that is all, so a database that does not answer is not waited for.
+                # They would be sent again; that is all, so a database that does not answer is not waited for.
                 with contextlib.suppress(Exception):
                     async with asyncio.timeout(LOOK_ANYWAY_S):
                         await fetch_by(driver_of(connection), _DELETE, {"sent": sent})
             # The lock belongs to the session: a pooled connection would keep it.
             with contextlib.suppress(Exception):
                 await connection.invalidate()
-            await producer.stop()
 
-    async def _send_outbox(
-        self, connection: AsyncConnection, producer: AIOKafkaProducer, sent: list[int]
-    ) -> list[int]:
-        """Deletes what was `sent`, and sends the next rows: their ids."""
-        rows = await fetch_by(driver_of(connection), _NEXT, {"sent": sent, "limit": MAX_BATCH})
+    async def _send_outbox(self, connection: AsyncConnection, publisher: Publisher, sent: list[int]) -> bool:
+        """Deletes what was `sent`, and sends the next rows, whose ids are `sent` then; whether there may be more."""
+        driver = driver_of(connection)
+        given = {
+            "sent": list(sent), "avoided": publisher.avoided(), "limit": MAX_BATCH, "bytes": MAX_BATCH_BYTES,
+        }  # fmt: skip
+        rows = await fetch_by(driver, _NEXT, given)
+        sent.clear()
         metrics.OUTBOX_AGE.set(_age(rows[0].created_at, self._clock()) if rows else 0)
-        records = [(row.topic, row.key.encode(), row.value, _headers(row)) for row in rows]
-        if records:
-            await self._send_all(producer, records, oldest=str(rows[0].id))
-        for topic, count in Counter(row.topic for row in rows).items():
-            metrics.EVENTS_PUBLISHED.labels(topic).inc(count)
-        return [row.id for row in rows]
-
-    async def _send_dead_letters(self, connection: AsyncConnection, producer: AIOKafkaProducer) -> int:
-        rows = (await connection.execute(_DEAD)).all()
         if not rows:
-            return 0
-        records = [
-            (
+            return False
+        pending = [Pending(row.id, row.topic, row.key.encode(), row.value, _headers(row)) for row in rows]
+        outcome = Outcome(acknowledged=sent)
+        try:
+            await _leading(connection, publisher.publish(pending, outcome))
+        finally:
+            topics = {row.id: row.topic for row in rows}
+            for topic, count in Counter(topics[one] for one in sent).items():
+                metrics.EVENTS_PUBLISHED.labels(topic).inc(count)
+            await parked.park(driver, outcome.refused)
+        is_full = len(rows) == MAX_BATCH or sum(len(row.value) for row in rows) >= MAX_BATCH_BYTES
+        return is_full or bool(outcome.refused)
+
+    async def _send_dead_letters(self, connection: AsyncConnection, publisher: Publisher) -> bool:
+        """Sends the next dead letters to their topics; whether there may be more."""
+        driver = driver_of(connection)
+        suffix = dead_letter_topic("", self._service)
+        given = {"suffix": suffix, "avoided": publisher.avoided(), "limit": MAX_DEAD_LETTERS}
+        rows = await fetch_by(driver, _DEAD, given)
+        if not rows:
+            return False
+        pending = [
+            Pending(
+                row.id,
                 dead_letter_topic(row.topic, self._service),
                 row.key,
                 row.value,
@@ -148,58 +182,35 @@ class Relay:
             )
             for row in rows
         ]
-        await self._send_all(producer, records, oldest=str(rows[0].id))
-        await connection.execute(_DEAD_PUBLISHED, {"ids": [row.id for row in rows]})
-        return len(rows)
-
-    @staticmethod
-    async def _send_all(
-        producer: AIOKafkaProducer,
-        records: Sequence[_Record],
-        *,
-        oldest: str,
-    ) -> None:
-        by_partition: dict[tuple[str, int], list[_Record]] = {}
-        for record in records:
-            partitions = await producer.partitions_for(record[0])
-            by_partition.setdefault((record[0], _partition(record[1] or b"", len(partitions))), []).append(
-                record
-            )
-        # All or nothing is deleted: what was acknowledged beside a failure is sent again, and absorbed by its readers.
-        results = await asyncio.gather(
-            *(_send(producer, *place, found) for place, found in by_partition.items()), return_exceptions=True
-        )
-        failed = [result for result in results if isinstance(result, BaseException)]
-        if failed:
-            LOG.warning(
-                "publish failed",
-                partitions=len(failed),
-                of=len(by_partition),
-                oldest=oldest,
-                reason=repr(failed[0]),
-            )
-            raise failed[0]
+        outcome = Outcome()
+        try:
+            await _leading(connection, publisher.publish(pending, outcome))
+        finally:
+            await _finish(driver, outcome)
+        return len(rows) == MAX_DEAD_LETTERS or bool(outcome.refused)
 
 
-@lru_cache(maxsize=10_000)
-def _partition(key: bytes, partitions: int) -> int:
-    """Where a key's records go: as with every Kafka client, so that others who write to our topics agree with us."""
-    places = range(partitions)
-    place: int = _PARTITIONER(key, places, places)
-    return place
+async def _leading(connection: AsyncConnection, work: Coroutine[object, object, None]) -> None:
+    """Does the work while this relay leads: a lock that is lost meanwhile ends it, with the database's error."""
+    task = asyncio.create_task(work)
+    try:
+        while not (await asyncio.wait({task}, timeout=STILL_LEADING_S))[0]:
+            await fetch_by(driver_of(connection), _LEADS, {})
+        task.result()
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
-async def _send(producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[_Record]) -> None:
-    """Sends records of one partition in their order, as few requests as they fill: record by record costs twice the CPU."""
-    acknowledged: list[asyncio.Future[object]] = []
-    batch = producer.create_batch()
-    for _, key, value, headers in records:
-        if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
-            acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
-            batch = producer.create_batch()
-            batch.append(timestamp=None, key=key, value=value, headers=headers)
-    acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
-    await asyncio.gather(*acknowledged)
+async def _finish(driver: asyncpg.Connection, outcome: Outcome) -> None:
+    """Notes which dead letters are on their topics, and which will never be."""
+    refused: Mapping[int, str] = outcome.refused
+    if not refused and not outcome.acknowledged:
+        return
+    for letter, reason in refused.items():
+        LOG.error("dead letter is not published", letter=letter, reason=reason)
+    given = {"sent": outcome.acknowledged, "ids": list(refused), "reasons": list(refused.values())}
+    await fetch_by(driver, _DEAD_DONE, given)
 
 
 def _age(since: datetime, now: datetime) -> float:

@@ -287,7 +287,9 @@ class _Fold:
             earlier = [{"content": edit.content, "until": last}, *earlier]
         else:
             self.edited_at[edit.interaction_id] = edit.accepted_at
-            interaction, reading = before.model_copy(update={"content": edit.content}), event.reading
+            defects = list(dict.fromkeys([*before.defects, *edit.defects]))
+            changed = {"content": edit.content, "defects": defects}
+            interaction, reading = before.model_copy(update=changed), event.reading
             earlier = [*earlier, {"content": before.content, "until": edit.accepted_at}]
         self.interactions[edit.interaction_id] = (case.case_id, interaction, reading)
         self.edited[edit.interaction_id] = {

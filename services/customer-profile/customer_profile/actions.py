@@ -36,6 +36,8 @@ from customer_profile.domain import WordReader
 
 SERVICE = "customer-profile"
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id=SERVICE)
+# What goes into an event: those that are known longest. The record keeps all.
+MOST_IDENTIFIERS = 50
 
 
 class _Read(NamedTuple):
@@ -251,11 +253,15 @@ def facts(record: CustomerRecord, interactions: int) -> CustomerFacts:
     return CustomerFacts(
         customer_id=record.customer_id,
         name=record.name,
-        identifiers=[Identifier(kind=i.kind, value=i.value) for i in record.identifiers],
+        identifiers=[Identifier(kind=i.kind, value=i.value) for i in record.identifiers[:MOST_IDENTIFIERS]],
         labels=record.labels,
         since=record.since,
         interactions=interactions,
     )
+
+
+def _in_event(record: CustomerRecord) -> CustomerRecord:
+    return record.model_copy(update={"identifiers": record.identifiers[:MOST_IDENTIFIERS]})
 
 
 def _tell_received(read: Sequence[_Read], customers: store.Records, now: datetime) -> list[Outgoing]:
@@ -269,10 +275,10 @@ def _tell_received(read: Sequence[_Read], customers: store.Records, now: datetim
         if customer not in told:
             told.add(customer)
             if r.decision.identified_by == domain.NEW:
-                created = CustomerCreated(customer=record, by=SYSTEM)
+                created = CustomerCreated(customer=_in_event(record), by=SYSTEM)
                 outgoing.append(encode(created, source=SERVICE, time=now, traceparent=r.traceparent))
             elif r.changed:
-                updated = CustomerUpdated(customer=record, by=SYSTEM, changed=r.changed)
+                updated = CustomerUpdated(customer=_in_event(record), by=SYSTEM, changed=r.changed)
                 outgoing.append(encode(updated, source=SERVICE, time=now, traceparent=r.traceparent))
         identified = IdentifiedInteractionReceived(
             interaction=r.interaction,
@@ -335,7 +341,7 @@ async def tell_updated(
 ) -> CustomerRecord:
     """Tells that a person changed a customer, whose row the caller has locked; returns the customer as it is now."""
     record, _ = (await store.records(tx, [customer_id]))[customer_id]
-    event = CustomerUpdated(customer=record, by=by, changed=changed)
+    event = CustomerUpdated(customer=_in_event(record), by=by, changed=changed)
     await outbox.publish(tx, [encode(event, source=SERVICE, time=now, traceparent=tracing.current())])
     await changes.record(
         tx, [Change("customer", str(customer_id), [f"customer:{customer_id}"], {"changed": changed})]

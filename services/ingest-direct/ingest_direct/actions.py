@@ -16,6 +16,7 @@ from antiphon.changes import Change
 from antiphon.contracts.base import Actor
 from antiphon.contracts.cases import CaseEvent, CaseInteractionAdded, CaseOpened
 from antiphon.contracts.envelope import encode
+from antiphon.contracts.fitting import fitted
 from antiphon.contracts.interactions import Attachment, InteractionReceived
 from antiphon.contracts.replies import FailureOutcome, ReplyEvent, ReplyFailed, ReplyRequested, ReplySent
 from antiphon.database import AnyRow, Writes
@@ -53,14 +54,16 @@ async def note_interaction(
         await store.use_attachments(tx, who.subject, given.attachments, identity) if given.attachments else []
     )
     try:
-        interaction = domain.build(
-            given,
-            identity=identity,
-            source=who.subject,
-            noted_by=noted_by,
-            attachments=[Attachment.model_validate(file, from_attributes=True) for file in files],
-            region=region,
-            now=now,
+        interaction = fitted(
+            domain.build(
+                given,
+                identity=identity,
+                source=who.subject,
+                noted_by=noted_by,
+                attachments=[Attachment.model_validate(file, from_attributes=True) for file in files],
+                region=region,
+                now=now,
+            )
         )
     except domain.UnusableInput as error:
         wrong = {"pointer": error.pointer, "detail": str(error)}

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon import ids, outbox, tally, tracing
 from antiphon.contracts.base import Event
 from antiphon.contracts.envelope import Outgoing, encode
-from antiphon.contracts.interactions import InteractionReceived
+from antiphon.contracts.fitting import fitted
+from antiphon.contracts.interactions import Interaction, InteractionReceived
 from antiphon.contracts.replies import FailureOutcome, ReplyFailed, ReplyRequested, ReplySent
 from antiphon.database import AnyRow, Writes, insert_rows
 from antiphon.tally import Outcome
@@ -33,8 +34,8 @@ class Via(StrEnum):
 
 async def keep_mail(tx: AsyncConnection, raw: bytes, read: ReadMail, via: str) -> Outcome:
     """Keeps a mail with its files, tells of it, and counts the delivery. The same mail again is only counted."""
-    interaction = read.interaction
-    is_new = await store.add_mail(tx, _mail_row(raw, read))
+    interaction = fitted(read.interaction)
+    is_new = await store.add_mail(tx, _mail_row(raw, read, interaction))
     outcome = Outcome.ACCEPTED if is_new else Outcome.DUPLICATE
     writes = Writes()
     if is_new:
@@ -51,8 +52,7 @@ async def keep_mail(tx: AsyncConnection, raw: bytes, read: ReadMail, via: str) -
     return outcome
 
 
-def _mail_row(raw: bytes, read: ReadMail) -> dict[str, object]:
-    interaction = read.interaction
+def _mail_row(raw: bytes, read: ReadMail, interaction: Interaction) -> dict[str, object]:
     address = interaction.speaker.address
     return {
         "interaction_id": interaction.interaction_id,

@@ -12,6 +12,7 @@ from antiphon import database, ids, outbox, tally, tracing
 from antiphon.contracts.base import Event
 from antiphon.contracts.envelope import Outgoing as Record
 from antiphon.contracts.envelope import encode
+from antiphon.contracts.fitting import fitted, fitted_edit
 from antiphon.contracts.interactions import (
     Attachment,
     Channel,
@@ -189,20 +190,19 @@ def _events(
                 identity = interaction_id(network.name, said.native_id)
                 if identity in added:
                     interaction = _interaction(network, said, speakers[said.author], identity, now)
-                    events.append(InteractionReceived(interaction=interaction))
+                    events.append(InteractionReceived(interaction=fitted(interaction)))
             case Changed(said):
-                events.append(
-                    InteractionEdited(
-                        interaction_id=interaction_id(network.name, said.native_id),
-                        speaker_key=f"did:{said.author}",
-                        channel=Channel.SOCIAL,
-                        network=network.name,
-                        revision=said.revision,
-                        content=Content(text=said.text, language=said.language),
-                        occurred_at=said.occurred_at,
-                        accepted_at=now,
-                    )
+                edited = InteractionEdited(
+                    interaction_id=interaction_id(network.name, said.native_id),
+                    speaker_key=f"did:{said.author}",
+                    channel=Channel.SOCIAL,
+                    network=network.name,
+                    revision=said.revision,
+                    content=Content(text=said.text, language=said.language),
+                    occurred_at=said.occurred_at,
+                    accepted_at=now,
                 )
+                events.append(fitted_edit(edited))
             case Gone():
                 events.append(
                     InteractionDeleted(

@@ -14,6 +14,11 @@ from pydantic import ValidationError
 from antiphon.contracts.base import Event
 from antiphon.contracts.topics import EVENTS
 
+# No event is larger, as the broker counts it. Entry points cut what they accept to fit (`antiphon.contracts.fitting`), the outbox
+# refuses what does not, and brokers are set to take half as much again (`deploy/kafka.py`).
+MAX_EVENT_BYTES = 1_000_000
+_FRAME_BYTES = 1_000  # what the record format adds: lengths, times, the batch around it
+
 
 class NotUnderstoodError(Exception):
     """The record is not an event that this version can read. The message says why."""
@@ -26,6 +31,12 @@ class Outgoing(NamedTuple):
     key: str
     value: bytes
     headers: dict[str, str]
+
+    @property
+    def size(self) -> int:
+        """At least as many bytes as the broker counts: a character of key and headers may take four."""
+        texts = len(self.key) + sum(len(name) + len(value) for name, value in self.headers.items())
+        return len(self.value) + 4 * texts + _FRAME_BYTES
 
 
 class Envelope(NamedTuple):

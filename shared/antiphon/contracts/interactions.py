@@ -201,6 +201,7 @@ class InteractionEdited(Event):
     content: Content
     occurred_at: Instant
     accepted_at: Instant
+    defects: list[str] = Field(default=[], description="What was wrong with the new words as they came.")
 
     @property
     @override

@@ -52,6 +52,15 @@ async def test_every_version_of_words_that_were_edited_is_kept(engine: AsyncEngi
     assert row.interaction["content"]["text"] == "third"
 
 
+async def test_what_was_cut_of_new_words_is_named_on_the_case(engine: AsyncEngine) -> None:
+    said = identified(uuid4(), text="first")
+    new = edited(said, "second")
+    new = new.model_copy(update={"edit": new.edit.model_copy(update={"defects": ["text-cut"]})})
+    await hear(engine, said, new)
+    (row,) = await rows(engine, "select interaction from case_interaction")
+    assert row.interaction["defects"] == [*said.interaction.defects, "text-cut"]
+
+
 async def test_two_consumers_that_hear_a_stranger_at_once_open_one_case(engine: AsyncEngine) -> None:
     customer = uuid4()
     said = [identified(customer, text=str(n)) for n in range(8)]

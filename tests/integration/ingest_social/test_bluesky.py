@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from uuid import uuid4
 
 import httpx
@@ -17,7 +18,7 @@ from deploy import keys
 from deploy.morning import bluesky as person
 from deploy.site import Site
 from ingest_social import actions, api
-from ingest_social.network import Said
+from ingest_social.network import Edited, Said
 from ingest_social.tasks import fetch_one
 from tests.integration.ingest_social.world import PASSWORD, World, post_key
 from tests.statements import counted
@@ -323,3 +324,21 @@ async def test_a_batch_of_posts_costs_a_fixed_number_of_statements(world: World)
         return len(seen)
 
     assert await statements(500) == await statements(1) < 10
+
+
+async def test_a_post_that_has_more_bytes_than_an_event_may_have_is_taken_kept_and_cut_in_its_event(
+    world: World,
+) -> None:
+    speaker = Speaker(address=Identifier(kind="did", value="jo"))
+    first = Said("at://jo/1", "cid 1", "3a", "jo", "\x01" * 300_000, [], None, utc_now(), {})
+    second = replace(first, revision="cid 2", order="3b", text="\N{PILE OF POO}" * 300_000)
+    async with world.engine.begin() as tx:
+        changes = [first, Edited(second, concerns_us=True)]
+        await actions.take(tx, world.network, changes, {"jo": speaker}, utc_now())
+    (post,) = await world.rows("select text from post")
+    assert post.text == second.text
+    (received,) = await world.events("interaction.received")
+    (edited,) = await world.events("interaction.edited")
+    assert received.data["interaction"]["defects"] == edited.data["defects"] == ["text-cut"]
+    assert len(received.data["interaction"]["content"]["text"]) > 100_000
+    assert len(edited.data["content"]["text"]) > 150_000

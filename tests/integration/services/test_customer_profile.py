@@ -112,6 +112,36 @@ async def test_a_redelivered_batch_changes_nothing_and_tells_nothing(engine: Asy
     assert (await rows(engine, "select interactions from customer"))[0].interactions == 5
 
 
+async def test_however_many_identifiers_a_customer_has_events_carry_those_known_longest(
+    engine: AsyncEngine,
+) -> None:
+    await hear(engine, spoken("email:jo@mail.example"))
+    (customer,) = (await owners(engine)).values()
+    async with engine.begin() as tx:
+        await tx.execute(
+            text(
+                "insert into identifier (key, kind, value, customer_id, stated_by, source, linked_at) "
+                "select 'account:' || v, 'account', v, :customer, 'agent', 'test', now() + n * interval '1 second' "
+                "from (select n, 'R-' || lpad(n::text, 3, '0') as v from generate_series(0, 99) n) numbered"
+            ),
+            {"customer": customer},
+        )
+    await hear(engine, spoken("email:jo@mail.example"))
+    async with engine.begin() as tx:
+        record = await actions.tell_updated(tx, customer, ["labels"], actions.SYSTEM, utc_now())
+    assert len(record.identifiers) == 101
+    told = await rows(
+        engine,
+        "select topic, convert_from(value, 'utf8')::json -> 'customer' -> 'identifiers' as identifiers from outbox "
+        "where id in (select max(id) from outbox group by topic)",
+    )
+    assert {row.topic for row in told} == {"customers", "identified-interactions"}
+    for row in told:
+        values = [identifier["value"] for identifier in row.identifiers]
+        assert len(values) == actions.MOST_IDENTIFIERS
+        assert {"jo@mail.example", "R-000", "R-048"} <= set(values)
+
+
 async def test_order_per_customer_is_kept_in_the_outbox(engine: AsyncEngine) -> None:
     batch = [spoken(f"email:{n % 3}@mail.example", text=f"{n:03}") for n in range(60)]
     await hear(engine, *batch)

@@ -87,6 +87,32 @@ async def test_twenty_at_once_under_one_key_are_one_interaction(door: Door) -> N
     assert (counts["received"], counts["interactions"], counts["duplicates"]) == (20, 1, 19)
 
 
+async def test_a_call_that_has_more_bytes_than_an_event_may_have_is_taken_and_what_is_cut_is_named(
+    door: Door,
+) -> None:
+    async with door.engine.begin() as tx:
+        files = [
+            await actions.keep_attachment(
+                tx,
+                source="bruno",
+                filename="\x01" * 255,
+                media_type="\x01" * 255,
+                content=b"x",
+                now=utc_now(),
+            )
+            for _ in range(50)
+        ]
+    ids = [str(file.attachment_id) for file in files]
+    answer = await door.note("call-1", CALL | {"text": "\x01" * 100_000, "attachments": ids})
+    assert answer.status_code == 201
+    (row,) = await door.rows("select convert_from(value, 'utf8')::json as data from outbox")
+    said = row.data["interaction"]
+    assert said["defects"] == ["attachments-cut", "text-cut"]
+    assert len(said["content"]["text"]) > 80_000
+    assert len(said["attachments"]) > 40
+    assert len(await door.rows("select 1 from attachment where interaction_id is not null")) == 50
+
+
 async def test_another_call_under_the_same_key_is_refused_and_under_anothers_key_is_not(door: Door) -> None:
     await door.note("call-1")
     assert (await door.note("call-1", CALL | {"text": "Other"})).status_code == 409

@@ -2,11 +2,12 @@
 
 import asyncpg
 import pytest
+from aiokafka import errors
 from aiokafka.errors import KafkaConnectionError, RequestTimedOutError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from antiphon.failures import is_passing
+from antiphon.failures import Refusal, is_passing, refusal
 
 
 class DriverError(Exception):
@@ -74,3 +75,57 @@ def test_what_is_away_is_waited_for(error: Exception) -> None:
 )
 def test_a_bug_is_not_waited_for(error: Exception) -> None:
     assert not is_passing(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "refused"),
+    [
+        (errors.MessageSizeTooLargeError, Refusal.RECORD),
+        (errors.RecordListTooLargeError, Refusal.RECORD),
+        (errors.CorruptRecordException, Refusal.RECORD),
+        (errors.UnsupportedForMessageFormatError, Refusal.RECORD),
+        (errors.PolicyViolationError, Refusal.RECORD),
+        (errors.InvalidTopicError, Refusal.TOPIC),
+        (errors.TopicAuthorizationFailedError, Refusal.TOPIC),
+    ],
+)
+def test_what_kafka_refuses_of_an_event_for_good_does_not_pass(
+    error: type[errors.KafkaError], refused: Refusal
+) -> None:
+    assert refusal(error()) is refused
+    assert not is_passing(error())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.KafkaConnectionError,
+        errors.NodeNotReadyError,
+        errors.RequestTimedOutError,
+        errors.NotLeaderForPartitionError,
+        errors.LeaderNotAvailableError,
+        errors.NotEnoughReplicasError,
+        errors.NotEnoughReplicasAfterAppendError,
+        errors.UnknownTopicOrPartitionError,  # metadata may be stale; the publisher counts how long
+        errors.KafkaStorageError,
+        errors.BrokerNotAvailableError,
+        errors.InvalidTimestampError,  # a record's time is that of sending it: our clock is wrong
+        errors.ProducerFenced,
+        errors.OutOfOrderSequenceNumber,
+        errors.UnknownProducerId,
+        errors.ClusterAuthorizationFailedError,
+        errors.AuthenticationFailedError,
+        errors.SaslAuthenticationFailed,
+        errors.KafkaTimeoutError,
+    ],
+)
+def test_what_kafka_refuses_of_all_events_at_once_parks_none_and_is_waited_for(
+    error: type[errors.KafkaError],
+) -> None:
+    assert refusal(error()) is None
+    assert is_passing(error())
+
+
+def test_a_refusal_whose_reason_the_client_does_not_know_may_pass() -> None:
+    assert refusal(errors.UnknownError()) is Refusal.UNCLEAR
+    assert is_passing(errors.UnknownError())

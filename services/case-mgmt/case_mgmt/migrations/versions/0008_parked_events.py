@@ -1,0 +1,20 @@
+"""Outgoing events that Kafka refused for good, with the reason.
+
+Revision ID: 0008
+Revises: 0007
+"""
+
+from antiphon.migrations import create_plumbing_v2, drop_plumbing_v2
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    create_plumbing_v2()
+
+
+def downgrade() -> None:
+    drop_plumbing_v2()

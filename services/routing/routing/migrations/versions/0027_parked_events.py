@@ -1,0 +1,20 @@
+"""Outgoing events that Kafka refused for good, with the reason.
+
+Revision ID: 0027
+Revises: 0026
+"""
+
+from antiphon.migrations import create_plumbing_v2, drop_plumbing_v2
+
+revision = "0027"
+down_revision = "0026"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    create_plumbing_v2()
+
+
+def downgrade() -> None:
+    drop_plumbing_v2()

@@ -1,0 +1,75 @@
+"""Parked events: outgoing events that Kafka refused for good, out of the outbox with the reason until a person sends them again."""
+
+import json
+from collections.abc import Mapping
+
+import asyncpg
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
+from sqlalchemy.dialects.postgresql import TEXT as PG_TEXT
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon import logs, metrics
+from antiphon.database import AnyRow, fetch_by
+
+LOG = logs.get(__name__)
+
+# One statement: an event is in the outbox or parked, never both or neither.
+_PARK = text(
+    """
+    with refused as (select * from unnest(:ids, :reasons) as r(id, reason)),
+    gone as (
+        delete from outbox o using refused r where o.id = r.id
+        returning o.id, o.topic, o.key, o.value, o.headers, o.created_at, r.reason
+    )
+    insert into parked_event (topic, key, value, headers, created_at, reason)
+    select topic, key, value, headers, created_at, reason from gone order by id
+    returning id, topic, headers, octet_length(value) as bytes, reason
+    """
+).bindparams(bindparam("ids", type_=ARRAY(BIGINT)), bindparam("reasons", type_=ARRAY(PG_TEXT)))
+_LIST = text(
+    "select id, topic, key, headers, octet_length(value) as bytes, created_at, reason, parked_at "
+    "from parked_event order by id limit 500"
+)
+_RESEND = text(
+    """
+    with gone as (
+        delete from parked_event where cast(:ids as bigint[]) is null or id = any(cast(:ids as bigint[]))
+        returning id, topic, key, value, headers
+    )
+    insert into outbox (topic, key, value, headers) select topic, key, value, headers from gone order by id
+    """
+)
+
+
+async def park(driver: asyncpg.Connection, refused: Mapping[int, str]) -> None:
+    """Takes rows out of the outbox, by their ids, and keeps them with the reason. In a transaction of its own."""
+    if not refused:
+        return
+    rows = await fetch_by(driver, _PARK, {"ids": list(refused), "reasons": list(refused.values())})
+    for row in rows:
+        metrics.EVENTS_PARKED.labels(row.topic).inc()
+        LOG.error(
+            "event parked",
+            parked=row.id,
+            event_id=event_id(row),
+            topic=row.topic,
+            bytes=row.bytes,
+            reason=row.reason,
+        )
+
+
+async def parked(connection: AsyncConnection) -> list[AnyRow]:
+    """What is parked, without the events' data; the oldest 500."""
+    return list(await connection.execute(_LIST))
+
+
+async def resend(tx: AsyncConnection, ids: list[int] | None) -> int:
+    """Puts parked events back into the outbox in their order, all for None; how many."""
+    return (await tx.execute(_RESEND, {"ids": ids})).rowcount
+
+
+def event_id(row: AnyRow) -> str | None:
+    """The CloudEvents id of a row of the outbox, or of a parked one."""
+    headers: dict[str, str] = json.loads(row.headers)
+    return headers.get("ce_id")

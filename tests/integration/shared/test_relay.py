@@ -1,0 +1,443 @@
+"""What Kafka refuses for good is parked and holds up nothing; what passes is waited for; what is parked can be sent again."""
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from prometheus_client import REGISTRY
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from typing_extensions import override
+
+from antiphon import dead_letters, outbox
+from antiphon.clock import utc_now
+from antiphon.contracts.customers import CustomerCreated
+from antiphon.contracts.envelope import MAX_EVENT_BYTES, Outgoing
+from antiphon.dead_letters import Record
+from antiphon.relay import LEAD, Relay
+from deploy.kafka import MAX_MESSAGE_BYTES, PARTITIONS, Kafka
+from deploy.site import Ports, Site
+from deploy.world import jars
+from tests.conftest import NewDatabase
+from tests.integration.shared.test_consumer import customers, outgoing, scalar
+from tests.waiting import until
+
+EMPTY = "select not exists (select 1 from outbox)"
+LEADER = f"select pid from pg_locks where locktype = 'advisory' and objid = {LEAD} and granted"
+PARKED = "select count(*) from parked_event"
+AT_ONCE = timedelta(0)
+
+
+@pytest.fixture
+async def database(new_database: NewDatabase) -> AsyncEngine:
+    return await new_database("routing")
+
+
+@pytest.fixture
+async def stream(kafka: Kafka) -> str:
+    name = f"test-{uuid4().hex[:8]}"
+    await asyncio.to_thread(kafka.create_topics, name)
+    return name
+
+
+@asynccontextmanager
+async def relaying(
+    engine: AsyncEngine, kafka: Kafka, *, waits: timedelta = timedelta(minutes=5)
+) -> AsyncGenerator[asyncio.Task[None]]:
+    relay = Relay("tests", engine, kafka.bootstrap, utc_now, unknown_topic_waits=waits)
+    task = asyncio.create_task(relay.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def put(engine: AsyncEngine, topic: str, values: Sequence[bytes], key: str = "one key") -> None:
+    """Rows in the outbox past the function that would refuse them, as an older version left them there."""
+    async with engine.begin() as tx:
+        await tx.execute(
+            text("insert into outbox (topic, key, value, headers) values (:topic, :key, :value, :headers)"),
+            [{"topic": topic, "key": key, "value": v, "headers": '{"ce_id": "an id"}'} for v in values],
+        )
+
+
+async def read(kafka: Kafka, topic: str) -> dict[int, list[bytes]]:
+    """What is in each partition of a topic, whole."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka.bootstrap, group_id=None, max_partition_fetch_bytes=2**26
+    )
+    async with consumer:
+        places = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
+        consumer.assign(places)
+        await consumer.seek_to_beginning(*places)
+        ends = await consumer.end_offsets(places)
+        found: dict[int, list[bytes]] = {place.partition: [] for place in places}
+        for place in places:
+            while await consumer.position(place) < ends[place]:
+                got = await consumer.getmany(place, timeout_ms=1000)
+                found[place.partition] += [r.value or b"" for records in got.values() for r in records]
+        return found
+
+
+async def configure(kafka: Kafka, topic: str, **settings: Any) -> None:
+    """Gives a topic limits of its own."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    try:
+        configs = {name.replace("_", "."): str(value) for name, value in settings.items()}
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs)])
+    finally:
+        await admin.close()
+
+
+async def parked(engine: AsyncEngine) -> list[Any]:
+    async with engine.connect() as connection:
+        return list(await connection.execute(text("select * from parked_event order by id")))
+
+
+async def command(engine: AsyncEngine, *given: str) -> str:
+    """What `make dead-letters` runs, for this database alone."""
+    url = engine.url.render_as_string(hide_password=False)
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-m", "antiphon.dead_letters", *given],
+        env={"ROUTING_DATABASE_URL": url}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def numbered(start: int, end: int) -> list[bytes]:
+    return [b"event %d" % number for number in range(start, end)]
+
+
+TOO_LARGE = b"x" * (MAX_MESSAGE_BYTES + 1)
+
+
+async def test_an_event_that_is_too_large_is_parked_and_all_around_it_arrives_once_and_in_order(
+    database: AsyncEngine, kafka: Kafka, stream: str
+) -> None:
+    small = numbered(0, 999)
+    await put(database, stream, [*small[:500], TOO_LARGE, *small[500:]])
+    await put(database, stream, numbered(2000, 2010), key="another key")
+    counted = REGISTRY.get_sample_value("antiphon_events_parked_total", {"topic": stream}) or 0
+    async with relaying(database, kafka):
+        await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
+    (row,) = await parked(database)
+    assert (row.topic, row.key, row.value, row.reason) == (
+        stream, "one key", TOO_LARGE, "Kafka refused it: MESSAGE_SIZE_TOO_LARGE",
+    )  # fmt: skip
+    found = await read(kafka, stream)
+    assert sorted(found.values()) == sorted([small, numbered(2000, 2010), *[[]] * (PARTITIONS - 2)])
+    assert REGISTRY.get_sample_value("antiphon_events_parked_total", {"topic": stream}) == counted + 1
+
+
+async def test_a_thousand_refused_events_at_the_head_hold_up_nothing_behind_them(
+    database: AsyncEngine, kafka: Kafka, stream: str
+) -> None:
+    await configure(kafka, stream, max_message_bytes=2000)
+    await put(database, stream, [b"x" * 3000] * 1000)
+    await put(database, stream, numbered(0, 10))
+    async with relaying(database, kafka):
+        await until(lambda: scalar(database, EMPTY), within=120, what="the outbox to be sent")
+    assert await scalar(database, PARKED) == 1000
+    assert numbered(0, 10) in (await read(kafka, stream)).values()
+
+
+async def test_of_a_batch_that_is_refused_only_the_record_to_blame_is_parked(
+    database: AsyncEngine, kafka: Kafka, stream: str
+) -> None:
+    await configure(kafka, stream, max_message_bytes=2000)
+    culprit = b"x" * 3000
+    await put(database, stream, [*numbered(0, 5), culprit, *numbered(5, 10), culprit, *numbered(10, 3000)])
+    async with relaying(database, kafka):
+        await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
+    assert [row.value for row in await parked(database)] == [culprit, culprit]
+    assert numbered(0, 3000) in (await read(kafka, stream)).values()
+
+
+async def test_what_no_segment_of_the_log_can_hold_is_parked(
+    database: AsyncEngine, kafka: Kafka, stream: str
+) -> None:
+    await configure(kafka, stream, max_message_bytes=8 * 2**20, segment_bytes=2**20)
+    await put(database, stream, [b"before", b"x" * (2**20 + 1), b"behind"])
+    async with relaying(database, kafka):
+        await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
+    assert [row.reason for row in await parked(database)] == ["Kafka refused it: RECORD_LIST_TOO_LARGE"]
+    assert [b"before", b"behind"] in (await read(kafka, stream)).values()
+
+
+async def test_events_onto_a_topic_that_refuses_them_are_parked_and_other_topics_go_on(
+    database: AsyncEngine, kafka: Kafka, stream: str
+) -> None:
+    group = AIOKafkaConsumer(stream, bootstrap_servers=kafka.bootstrap, group_id="makes the internal topic")
+    async with group:
+        pass
+    await put(database, "__consumer_offsets", numbered(0, 3))
+    await put(database, stream, numbered(0, 3))
+    async with relaying(database, kafka):
+        await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
+    assert {(row.topic, row.reason) for row in await parked(database)} == {
+        ("__consumer_offsets", "Kafka refused it: INVALID_TOPIC")
+    }
+    assert numbered(0, 3) in (await read(kafka, stream)).values()
+
+
+@pytest.mark.parametrize("name", ["no-such-topic", "no topic at all!"])
+async def test_events_of_a_topic_that_is_not_there_wait_without_holding_up_others(
+    database: AsyncEngine, kafka: Kafka, stream: str, name: str
+) -> None:
+    await put(database, name, numbered(0, 1500))
+    await put(database, stream, numbered(0, 5))
+    async with relaying(database, kafka):
+        await until(
+            lambda: scalar(database, "select count(*) = 1500 from outbox"), what="the others to leave"
+        )
+    assert await scalar(database, PARKED) == 0
+    assert numbered(0, 5) in (await read(kafka, stream)).values()
+
+
+async def test_events_of_a_topic_that_is_made_meanwhile_leave_in_their_order(
+    database: AsyncEngine, kafka: Kafka, stream: str
+) -> None:
+    late = f"{stream}-late"
+    await put(database, late, numbered(0, 20))
+    await put(database, stream, [b"other"])
+    async with relaying(database, kafka):
+        await until(lambda: scalar(database, "select count(*) = 20 from outbox"), what="the others to leave")
+        await asyncio.to_thread(kafka.create_topics, late)
+        await until(lambda: scalar(database, EMPTY), what="the topic to be found")
+    assert numbered(0, 20) in (await read(kafka, late)).values()
+    assert await scalar(database, PARKED) == 0
+
+
+async def test_events_of_a_topic_that_stays_away_are_parked(
+    database: AsyncEngine, kafka: Kafka, stream: str
+) -> None:
+    await put(database, "no-such-topic", numbered(0, 3))
+    await put(database, stream, numbered(0, 3))
+    async with relaying(database, kafka, waits=AT_ONCE):
+        await until(lambda: scalar(database, EMPTY), what="the outbox to be empty")
+    assert {row.reason for row in await parked(database)} == {"the topic is not there, or we may not see it"}
+    assert numbered(0, 3) in (await read(kafka, stream)).values()
+
+
+async def test_a_dead_letter_whose_record_is_refused_stays_a_row_and_holds_up_nothing(
+    database: AsyncEngine, kafka: Kafka, stream: str
+) -> None:
+    def letter(topic: str, offset: int, value: bytes) -> tuple[Record, str]:
+        return Record(topic, 0, offset, b"key", value, ()), "it is poison"
+
+    await asyncio.to_thread(kafka.create_topics, f"{stream}-tests-dlq")
+    async with database.begin() as tx:
+        letters = [
+            letter("gone", 0, b"of no topic"),
+            letter(stream, 0, TOO_LARGE),
+            letter(stream, 1, b"small"),
+        ]
+        await dead_letters.keep(tx, letters, utc_now())
+    await put(database, stream, numbered(0, 3))
+    done = "select count(*) = 0 from dead_letter where published_at is null"
+    async with relaying(database, kafka, waits=AT_ONCE):
+        await until(lambda: scalar(database, done), what="each letter to be published or given up")
+        await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
+    async with database.connect() as connection:
+        rows = await connection.execute(text("select value, reason from dead_letter order by id"))
+        reasons = {bytes(row.value): row.reason for row in rows}
+    assert reasons[b"small"] == "it is poison"
+    assert reasons[TOO_LARGE] == "it is poison (not on its topic: Kafka refused it: MESSAGE_SIZE_TOO_LARGE)"
+    assert "the topic is not there" in reasons[b"of no topic"]
+
+
+async def test_a_parked_event_that_is_sent_again_arrives_once_its_topic_takes_it(
+    database: AsyncEngine, kafka: Kafka, stream: str
+) -> None:
+    await configure(kafka, stream, max_message_bytes=2000)
+    big = [b"x" * 3000, b"y" * 3000]
+    await put(database, stream, [big[0], b"small", big[1]])
+    async with relaying(database, kafka):
+        await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
+        assert await scalar(database, PARKED) == 2
+        first, second = [row.id for row in await parked(database)]
+        listed = await command(database, "list")
+        assert f"parked:{first} " in listed
+        assert "3000 bytes  event an id" in listed
+        assert listed.count("Kafka refused it: MESSAGE_SIZE_TOO_LARGE") == 2
+        assert "xxx" not in listed
+        await command(database, "replay", f"parked:{first}", "--service", "routing")
+        again = f"select max(id) > {second} and count(*) = 2 from parked_event"
+        await until(lambda: scalar(database, again), what="it to be refused once more")
+        await configure(kafka, stream, max_message_bytes=10_000)
+        assert "2 parked events will be" in await command(database, "replay", "all")
+        await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
+    assert await scalar(database, PARKED) == 0
+    assert [b"small", *reversed(big)] in (await read(kafka, stream)).values()
+
+
+async def test_the_outbox_refuses_an_event_beyond_the_bound_and_takes_one_at_it(
+    database: AsyncEngine,
+) -> None:
+    (record,) = outgoing("customers", customers(["Ada"]))
+    room = MAX_EVENT_BYTES - record.size
+    at_bound = record._replace(value=record.value + b" " * room)
+    async with database.begin() as tx:
+        await outbox.publish(tx, [at_bound])
+    with pytest.raises(outbox.EventTooLargeError, match=CustomerCreated.type):
+        async with database.begin() as tx:
+            await outbox.publish(tx, [record, at_bound._replace(value=at_bound.value + b" ")])
+    assert await scalar(database, "select count(*) from outbox") == 1
+
+
+async def test_an_event_at_the_bound_with_all_that_a_record_adds_is_taken_by_the_broker(
+    database: AsyncEngine, kafka: Kafka, stream: str
+) -> None:
+    (record,) = outgoing(stream, customers(["Ada"]))
+    key = "ключ" * 100
+    record = Outgoing(stream, key, record.value, record.headers | {"ce_partitionkey": key})
+    record = record._replace(value=record.value + b" " * (MAX_EVENT_BYTES - record.size))
+    async with database.begin() as tx:
+        await outbox.publish(tx, [record])
+    async with relaying(database, kafka):
+        await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
+    assert [record.value] in (await read(kafka, stream)).values()
+
+
+class Guarded(Kafka):
+    """A broker that keeps to access control lists: what none is about is allowed."""
+
+    @override
+    def _write_configuration(self) -> None:
+        super()._write_configuration()
+        with self._configuration.open("a") as file:
+            file.write("authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n")
+            file.write("allow.everyone.if.no.acl.found=true\n")
+
+    def deny(self, *given: str) -> None:
+        self._acl("--add", "--deny-principal", "User:ANONYMOUS", *given)
+
+    def deny_all_writing(self) -> None:
+        # With one entry about the cluster, what none is about is not allowed any more: the broker needs it for itself.
+        self._acl("--add", "--allow-principal", "User:ANONYMOUS", "--operation", "All", "--cluster")
+        self.deny("--operation", "IdempotentWrite", "--cluster")
+
+    def allow_again(self) -> None:
+        self._acl(
+            "--remove",
+            "--force",
+            "--deny-principal",
+            "User:ANONYMOUS",
+            "--operation",
+            "IdempotentWrite",
+            "--cluster",
+        )
+
+    def _acl(self, *given: str) -> None:
+        tool = ["java", "-cp", f"{self._jars}/*", "org.apache.kafka.tools.AclCommand"]
+        done = subprocess.run(
+            [*tool, "--bootstrap-server", self.bootstrap, *given], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Guarded]:
+    site = Site(tmp_path, Ports.free(), durable=False)
+    broker = Guarded(site.directory / "kafka", site.ports.kafka, site.ports.kafka_controller, jars(site))
+    with broker:
+        broker.create_topics()
+        yield broker
+
+
+async def test_events_onto_topics_that_we_may_not_write_to_or_see_are_parked_and_others_leave(
+    database: AsyncEngine, guarded: Guarded
+) -> None:
+    await put(database, "customers", [b"before the right was withdrawn"])
+    async with relaying(database, guarded, waits=AT_ONCE):
+        await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
+        await asyncio.to_thread(guarded.deny, "--operation", "Write", "--topic", "customers")
+        await asyncio.to_thread(guarded.deny, "--operation", "All", "--topic", "agents")
+        for topic in ("customers", "agents", "work"):
+            await put(database, topic, numbered(0, 200))
+        await until(lambda: scalar(database, EMPTY), what="the outbox to be empty")
+    assert {(row.topic, row.reason) for row in await parked(database)} == {
+        ("customers", "Kafka refused it: TOPIC_AUTHORIZATION_FAILED"),
+        ("agents", "Kafka refused it: TOPIC_AUTHORIZATION_FAILED"),
+    }
+    assert await scalar(database, PARKED) == 400
+    assert numbered(0, 200) in (await read(guarded, "work")).values()
+
+
+async def test_a_cluster_that_we_may_not_write_to_at_all_is_waited_for_and_nothing_is_parked(
+    database: AsyncEngine, guarded: Guarded
+) -> None:
+    await asyncio.to_thread(guarded.deny_all_writing)
+    await put(database, "work", numbered(0, 10))
+    async with relaying(database, guarded, waits=AT_ONCE):
+        await until(lambda: scalar(database, f"select exists ({LEADER})"), what="a leader")
+        await asyncio.to_thread(guarded.allow_again)
+        await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
+    assert await scalar(database, PARKED) == 0
+    assert numbered(0, 10) in (await read(guarded, "work")).values()
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[Kafka]:
+    """A broker that a test may take away; it does not run yet."""
+    site = Site(tmp_path, Ports.free(), durable=False)
+    broker = Kafka(site.directory / "kafka", site.ports.kafka, site.ports.kafka_controller, jars(site))
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
+async def test_a_broker_that_is_away_or_has_no_topics_yet_is_waited_for_and_nothing_is_parked(
+    database: AsyncEngine, own_broker: Kafka
+) -> None:
+    await put(database, "work", numbered(0, 10))
+    await put(database, "cases", numbered(0, 10))
+    async with relaying(database, own_broker, waits=AT_ONCE):
+        await asyncio.to_thread(own_broker.start)
+        await until(lambda: scalar(database, f"select exists ({LEADER})"), what="a leader")
+        await asyncio.to_thread(own_broker.create_topics)
+        await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
+    assert await scalar(database, PARKED) == 0
+    assert numbered(0, 10) in (await read(own_broker, "work")).values()
+
+
+async def test_a_relay_that_loses_its_lead_while_kafka_is_away_sends_nothing_of_it_any_more(
+    database: AsyncEngine, own_broker: Kafka
+) -> None:
+    await asyncio.to_thread(own_broker.start)
+    await asyncio.to_thread(own_broker.create_topics)
+    async with relaying(database, own_broker) as task:
+        await put(database, "work", [b"first"])
+        await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
+        own_broker.process.kill()
+        await put(database, "work", [b"second"])
+        (pid,) = [await scalar(database, LEADER)]
+        await until(
+            lambda: scalar(database, f"select state = 'idle' from pg_stat_activity where pid = {pid}")
+        )
+        await scalar(database, f"select pg_terminate_backend({pid})")
+        await until(lambda: scalar(database, f"select exists ({LEADER} and pid <> {pid})"), what="a new lead")
+        await asyncio.to_thread(own_broker.start)
+        await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
+        assert [b"first", b"second"] in (await read(own_broker, "work")).values()
+        own_broker.process.kill()
+        await put(database, "work", [b"third"])
+        task.cancel()
+        # It ends although what it has taken can't be delivered.
+        await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 30)
