@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 
+from pydantic_core import to_json
+
 from antiphon.contracts.cases import InteractionFacts
 from antiphon.contracts.identified import Reading
 from antiphon.contracts.interactions import Interaction
 from case_mgmt.domain.case import interaction_facts
 
 MOST = 50
-# Of subjects and texts together: an event with them and one whole interaction stays below a megabyte.
+# Of subjects and texts together, as JSON: an event with them and one whole interaction stays below its bound.
 MOST_BYTES = 100_000
 
 
@@ -21,7 +23,7 @@ def bounded(said: Iterable[tuple[Interaction, Reading]]) -> list[InteractionFact
     room = MOST_BYTES
     for interaction, reading in reversed(list(said)[-MOST:]):
         facts = interaction_facts(interaction, reading)
-        size = len((facts.subject or "").encode()) + len(facts.text.encode())
+        size = _size(facts.subject or "") + _size(facts.text)
         if size > room:
             if room < MOST_BYTES // 100 and kept:
                 break
@@ -31,8 +33,16 @@ def bounded(said: Iterable[tuple[Interaction, Reading]]) -> list[InteractionFact
     return kept
 
 
-def _end_of(text: str, size: int) -> str:
-    return text.encode()[-size:].decode(errors="ignore")
+def _size(text: str) -> int:
+    return len(to_json(text))
+
+
+def _end_of(text: str, room: int) -> str:
+    """As much of its end as fits: half of it where signs that JSON writes as two make it too long."""
+    end = text.encode()[-room:].decode(errors="ignore")
+    while _size(end) > room:
+        end = end[len(end) // 2 + 1 :]
+    return end
 
 
 def without(facts: Sequence[InteractionFacts], interaction: Interaction) -> list[InteractionFacts]:
