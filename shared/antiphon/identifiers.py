@@ -11,24 +11,39 @@ _DID = re.compile(r"did:[a-z0-9]+:[A-Za-z0-9._:%-]{1,400}")
 _HANDLE = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _LOCAL = re.compile(r"[^\s@<>\x00-\x1f\x7f]{1,200}")
 _ACCOUNT = re.compile(r"[0-9A-Z][0-9A-Z-]{1,60}")
+# RFC 5321, 4.5.3.1: 64 octets and 255; some write more before the at sign, and none of note after it.
+_LONGEST_EMAIL = 500
+_LONGEST_DOMAIN = 255
 
 
 def email(text: str) -> Identifier | None:
-    """A mailbox address: folded to lower case, the domain in its ASCII form. None when it is not one.
+    """A mailbox address: in lower case, the domain in its ASCII form. None when it is not one, or is too long.
 
-    RFC 5321 lets a server tell `Jo` from `jo`; none of note does.
+    RFC 5321 lets a server tell `Jo` from `jo`; none of note does. Two letters that differ in more than their case stay
+    two: `straße@` and `strasse@` may be two people.
     """
+    if len(text) > 2 * _LONGEST_EMAIL:
+        return None
     local, at, domain = text.strip().rpartition("@")
-    if not at or not _LOCAL.fullmatch(local):
+    if not at or not _LOCAL.fullmatch(local) or len(domain) > _LONGEST_DOMAIN:
         return None
     try:
         ascii_domain = idna.encode(domain.rstrip(".").lower(), uts46=True).decode()
     except (idna.IDNAError, UnicodeError):
         return None
-    return (
-        Identifier(kind=IdentifierKind.EMAIL, value=f"{local.casefold()}@{ascii_domain}")
-        if ascii_domain
-        else None
+    value = f"{_lower(local)}@{ascii_domain}"
+    if not ascii_domain or len(value) > _LONGEST_EMAIL:
+        return None
+    return Identifier(kind=IdentifierKind.EMAIL, value=value)
+
+
+def _lower(text: str) -> str:
+    """`text` in lower case, but for letters whose lower case is another text or ASCII: İ, and the Kelvin sign."""
+    if text.isascii():
+        return text.lower()
+    return "".join(
+        lower if len(lower := letter.lower()) == 1 and lower.isascii() == letter.isascii() else letter
+        for letter in text
     )
 
 
