@@ -18,7 +18,12 @@ from antiphon import identifiers
 from antiphon.text import clean, shorten
 from ingest_email.domain import charsets
 
+# Of one value, for what makes something of it.
 LONGEST = 20_000
+# Of one value in all, and of all values of the names that addresses are looked for in.
+LONGEST_VALUE = 32_768
+LONGEST_ADDRESSES = 65_536
+MOST_HEADERS = 1_000
 _WORD = re.compile(r"=\?([^?*\s]{1,60})(?:\*[^?\s]{0,60})?\?([bBqQ])\?([^?]*)\?=")
 _BRACKETED = re.compile(r"<\s*([^<>\s@]{1,200}@[^<>\s@]{1,200})\s*>")
 _BARE = re.compile(r"[^\s<>@,;:\"()\[\]]{1,100}@[^\s<>@,;:\"()\[\]]{1,200}")
@@ -37,7 +42,10 @@ class Headers:
     """The headers of one mail, in order."""
 
     def __init__(self, items: Sequence[tuple[str, str]]) -> None:
-        self.items = [(clean(name), _unfolded(value)) for name, value in items]
+        self.items = [
+            (clean(name[:LONGEST_VALUE]), _unfolded(value[:LONGEST_VALUE]))
+            for name, value in items[:MOST_HEADERS]
+        ]
         self._by_name: dict[str, list[str]] = {}
         for name, value in self.items:
             self._by_name.setdefault(name.strip().lower(), []).append(value)
@@ -67,8 +75,15 @@ class Headers:
         return decoded(self.raw(name))
 
     def mailboxes(self, *names: str) -> list[Mailbox]:
-        """The addresses in all headers of these names, in order."""
-        return [found for name in names for value in self.all(name) for found in mailboxes(value)]
+        """The addresses in the headers of these names, in order, as far as their first 64 KiB."""
+        found: list[Mailbox] = []
+        left = LONGEST_ADDRESSES
+        for value in (value for name in names for value in self.all(name)):
+            if left <= 0:
+                break
+            found += mailboxes(value[:left])
+            left -= min(len(value), LONGEST)
+        return found
 
     def message_ids(self, name: str) -> list[str]:
         """The Message-IDs in a header, with brackets, in order, each once."""
@@ -95,7 +110,7 @@ def _is_escaped(value: str) -> bool:
 def decoded(value: str) -> str:
     """`value` with its encoded words decoded; what cannot be decoded stays as it stands."""
     out: list[str] = []
-    pending: tuple[str, bytes] | None = None
+    pending: tuple[str, list[bytes]] | None = None
     place = 0
     for match in _WORD.finditer(value):
         between = value[place : match.start()]
@@ -104,20 +119,20 @@ def decoded(value: str) -> str:
         adjacent = pending is not None and not between.strip()
         if pending is not None and adjacent and pending[0] == charset and data is not None:
             # A character may be split over two encoded words.
-            pending = (charset, pending[1] + data)
+            pending[1].append(data)
         else:
             if pending is not None:
-                out.append(charsets.decode(pending[1], pending[0]).text)
+                out.append(charsets.decode(b"".join(pending[1]), pending[0]).text)
                 pending = None
             if not adjacent:
                 out.append(between)
             if data is None:
                 out.append(match[0])
             else:
-                pending = (charset, data)
+                pending = (charset, [data])
         place = match.end()
     if pending is not None:
-        out.append(charsets.decode(pending[1], pending[0]).text)
+        out.append(charsets.decode(b"".join(pending[1]), pending[0]).text)
     out.append(value[place:])
     return re.sub(r"\s+", " ", clean("".join(out))).strip()
 

@@ -3,9 +3,7 @@
 import hashlib
 import re
 from datetime import datetime
-from email import policy
 from email.message import Message
-from email.parser import BytesParser
 from typing import NamedTuple
 from uuid import UUID
 
@@ -22,7 +20,7 @@ from antiphon.contracts.interactions import (
     Visibility,
 )
 from antiphon.text import clean, shorten
-from ingest_email.domain import automation, charsets, html, words
+from ingest_email.domain import automation, charsets, html, mime, words
 from ingest_email.domain.accounts import OurMail
 from ingest_email.domain.bounce import Bounce, read_bounce
 from ingest_email.domain.headers import Headers, Mailbox, sent_at
@@ -67,12 +65,14 @@ def read_mail(raw: bytes, envelope: Envelope, accepted_at: datetime, ours: OurMa
 
 def _parsed(raw: bytes) -> tuple[Message, Headers, list[str]]:
     try:
-        message = BytesParser(policy=policy.compat32).parsebytes(raw)
+        message = mime.parse(raw)
         defects = _told(message)
         if "missing-header-body-separator" in defects:
             # A line among the headers that is none ends them for the parser; people still sent them.
-            message = BytesParser(policy=policy.compat32).parsebytes(_mended(raw))
+            message = mime.parse(_mended(raw))
         return message, Headers.of(message), defects
+    except MemoryError:
+        raise
     except Exception:  # noqa: BLE001 - the parser raises on some mails of the world
         head, body = _halves(raw)
         message = Message()
