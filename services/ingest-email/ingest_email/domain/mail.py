@@ -31,6 +31,7 @@ CHANNEL = "email"
 LONGEST_TEXT = 200_000
 MOST_REFERENCES = 100
 MOST_HEADERS = 300
+UNREADABLE = "mail-unreadable"
 
 
 class Envelope(NamedTuple):
@@ -53,14 +54,45 @@ class ReadMail(NamedTuple):
 
 
 def read_mail(raw: bytes, envelope: Envelope, accepted_at: datetime, ours: OurMail) -> ReadMail:
-    """The interaction that `raw` is. Never raises: what can't be understood shows as a defect."""
-    message, headers, defects = _parsed(raw)
-    interaction_id = _identity(raw, headers)
+    """The interaction that `raw` is. What can't be understood shows as a defect; raises MemoryError only."""
     try:
+        message, headers, defects = _parsed(raw)
+        interaction_id = _identity(raw, headers)
         return _read(raw, envelope, accepted_at, ours, message, headers, defects, interaction_id)
+    except MemoryError:
+        raise
     except Exception:  # noqa: BLE001 - the promise of this function; the raw bytes are kept and the defect is named
-        bare = Headers([])
-        return _read(raw, envelope, accepted_at, ours, Message(), bare, ["mail-unreadable"], interaction_id)
+        return unreadable(raw, envelope, accepted_at, ours)
+
+
+def unreadable(raw: bytes, envelope: Envelope, accepted_at: datetime, ours: OurMail) -> ReadMail:
+    """A mail that can't be read: no words, and of its sender and account what the entry point knows. Looks at no byte.
+
+    Its id is that of the bytes. A person has to look at it, so it is nobody's automatic mail.
+    """
+    sha256 = hashlib.sha256(raw).hexdigest()
+    interaction_id = ids.interaction_id(CHANNEL, UNREADABLE, sha256)
+    sender, _ = _sender(Headers([]), envelope)
+    account = ours.first_account(envelope.recipients)
+    interaction = Interaction(
+        interaction_id=interaction_id,
+        channel=CHANNEL,
+        account=account.address if account else ours.accounts[0].address,
+        visibility=Visibility.PRIVATE,
+        speaker=Speaker(address=_identifier(sender.address) if sender else None),
+        content=Content(text=""),
+        thread=Thread(
+            native_id=f"<{interaction_id}@no-message-id.invalid>",
+            answers=[],
+            case_token=ours.case_token(envelope.recipients),
+        ),
+        occurred_at=accepted_at,
+        accepted_at=accepted_at,
+        automation=Automation.NONE,
+        defects=[UNREADABLE],
+        raw_sha256=sha256,
+    )
+    return ReadMail(interaction, None, (), (), (), (), None)
 
 
 def _parsed(raw: bytes) -> tuple[Message, Headers, list[str]]:
