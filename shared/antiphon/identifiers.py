@@ -13,26 +13,29 @@ _HANDLE = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _LOCAL = re.compile(r"[^\s@<>\x00-\x1f\x7f]{1,200}")
 _ACCOUNT = re.compile(r"[0-9A-Z][0-9A-Z-]{1,60}")
+# RFC 5321, 4.5.3.1: 64 octets and 255; some write more before the at sign, and none of note after it.
+_LONGEST_DOMAIN = 255
 
 
 def email(text: str) -> Identifier | None:
-    """A mailbox address: `A` to `Z` in lower case, the domain in its ASCII form. None when it is not one.
+    """A mailbox address: `A` to `Z` in lower case, the domain in its ASCII form. None when it is not one, or is too long.
 
     RFC 5321 lets a server tell `Jo` from `jo`; none of note does. Of other letters that is not so: `straße` and `strasse`
     are two mailboxes, and what is said to one must not be answered to the other.
     """
+    if len(text) > 2 * LONGEST:
+        return None
     local, at, domain = text.strip().rpartition("@")
-    if not at or not _LOCAL.fullmatch(local):
+    if not at or not _LOCAL.fullmatch(local) or len(domain) > _LONGEST_DOMAIN:
         return None
     try:
         ascii_domain = idna.encode(domain.rstrip(".").lower(), uts46=True).decode()
     except (idna.IDNAError, UnicodeError):
         return None
-    return (
-        Identifier(kind=IdentifierKind.EMAIL, value=f"{local.translate(_LOWER)}@{ascii_domain}")
-        if ascii_domain
-        else None
-    )
+    value = f"{local.translate(_LOWER)}@{ascii_domain}"
+    if not ascii_domain or len(value) > LONGEST:
+        return None
+    return Identifier(kind=IdentifierKind.EMAIL, value=value)
 
 
 def phone(text: str, region: str) -> Identifier | None:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any, NamedTuple
 
+from tests.fuzz.growing import GROWING
+
 _SERIAL = itertools.count(1)
 MADE_UP = (
     "x-klingon",
@@ -59,6 +61,7 @@ def bombs(size_limit: int) -> Iterator[Mail]:
     yield from _bodies()
     yield from _html()
     yield from _charsets()
+    yield from _growing()
     yield Mail(f"one line of {size_limit // 2**20} MB", _long_line(size_limit - 4096))
     yield Mail(
         f"lines of {size_limit // 2**20} MB",
@@ -274,6 +277,15 @@ def _html() -> Iterator[Mail]:
     }
     for name, page in pages.items():
         yield Mail(f"HTML: {name}", mail(html, page + b"\r\n", subject=name.encode()))
+
+
+def _growing() -> Iterator[Mail]:
+    """Small enough for a quick run, and at the size at which what grows with the square is felt."""
+    for size in (20_000, 500_000):
+        for name, make in GROWING.items():
+            yield Mail(
+                f"{name}, {size:,} bytes", make(size).replace(b"<grown@", b"<grown-%d@" % next(_SERIAL), 1)
+            )
 
 
 def _charsets() -> Iterator[Mail]:

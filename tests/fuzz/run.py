@@ -1,6 +1,7 @@
 """One run of the attacks: the stack, the seed, the time that is left, and what must hold whatever is sent."""
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -49,12 +50,18 @@ class Run:
         return {"Authorization": f"Bearer {self.stack.token(role, who)}"}
 
     def cpu(self, service: str) -> float:
-        """CPU seconds that a service has used."""
+        """CPU seconds that a service has used, with the processes that it started."""
         pid = self.stack.services[service].pid
         if pid is None:
             return 0.0
-        times = psutil.Process(pid).cpu_times()
-        return times.user + times.system
+        service_process = psutil.Process(pid)
+        own = service_process.cpu_times()
+        used = own.user + own.system + own.children_user + own.children_system
+        for child in service_process.children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = child.cpu_times()
+                used += times.user + times.system
+        return used
 
     async def dead(self, service: str) -> int:
         """How many dead letters a service has."""

@@ -11,6 +11,7 @@ from ingest_email.api import create_api
 from ingest_email.consumer import create_consumer
 from ingest_email.domain import accounts
 from ingest_email.imap import Reader
+from ingest_email.reading.pool import Readers
 from ingest_email.sender import Sender
 from ingest_email.settings import Settings
 
@@ -22,22 +23,23 @@ async def main() -> None:
     ours = accounts.of_organisation(organisation.load(settings.organisation))
     engine = create_engine(settings.database_url.get_secret_value(), pool_size=20)
     access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
-    tasks: dict[str, Task] = {
-        "smtp": lambda: smtp.serve(settings, engine, ours, utc_now),
-        "sender": Sender(settings, engine).run,
-    }
-    for mailbox in settings.mailboxes:
-        tasks[f"imap:{mailbox.name}"] = Reader(settings, mailbox, engine, ours, utc_now).run
-    await service.run(
-        Service(
-            SERVICE,
-            settings,
-            engine,
-            create_api(engine, access),
-            [create_consumer(engine, settings.kafka, ours, utc_now, settings.replica)],
-            tasks,
+    async with Readers(settings, ours, utc_now) as readers:
+        tasks: dict[str, Task] = {
+            "smtp": lambda: smtp.serve(settings, engine, ours, readers),
+            "sender": Sender(settings, engine).run,
+        }
+        for mailbox in settings.mailboxes:
+            tasks[f"imap:{mailbox.name}"] = Reader(settings, mailbox, engine, readers, utc_now).run
+        await service.run(
+            Service(
+                SERVICE,
+                settings,
+                engine,
+                create_api(engine, access),
+                [create_consumer(engine, settings.kafka, ours, utc_now, settings.replica)],
+                tasks,
+            )
         )
-    )
 
 
 if __name__ == "__main__":

@@ -20,9 +20,8 @@ from antiphon.clock import Clock
 from antiphon.failures import is_passing
 from ingest_email import actions, store
 from ingest_email.domain import mail
-from ingest_email.domain.accounts import OurMail
+from ingest_email.reading.pool import Readers
 from ingest_email.settings import ImapMailbox, Settings
-from ingest_email.smtp import read_mail
 
 LOG = logs.get(__name__)
 TIMEOUT_S = 60
@@ -38,12 +37,12 @@ class Reader:
     """Reads one mailbox; `run` goes on until it is cancelled."""
 
     def __init__(
-        self, settings: Settings, mailbox: ImapMailbox, engine: AsyncEngine, ours: OurMail, clock: Clock
+        self, settings: Settings, mailbox: ImapMailbox, engine: AsyncEngine, readers: Readers, clock: Clock
     ) -> None:
         self._settings = settings
         self._mailbox = mailbox
         self._engine = engine
-        self._ours = ours
+        self._readers = readers
         self._clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"imap-{mailbox.name}")
 
@@ -144,7 +143,7 @@ class Reader:
         if not isinstance(raw, bytes):
             return
         told = mail.Envelope(None, (self._mailbox.account,) if self._mailbox.account else ())
-        read = await read_mail(raw, told, self._clock, self._ours)
+        read = await self._readers.read(raw, told)
         async with self._engine.begin() as tx:
             outcome = await actions.keep_mail(tx, raw, read, via)
             await store.move_cursor(tx, self._mailbox.name, uidvalidity, uid, now)

@@ -40,6 +40,20 @@ class Settings(ServiceSettings):
     smtp_certificate: Path | None = Field(None, description="PEM chain; with the key, STARTTLS is offered.")
     smtp_key: Path | None = None
     size_limit: int = Field(50 * 1024 * 1024, description="The largest mail that is taken, in bytes.")
+    read_workers: int = Field(2, ge=1, description="Processes that read mails, one mail at a time each.")
+    read_cpu_limit: timedelta = Field(
+        timedelta(seconds=5),
+        gt=timedelta(0),
+        description="CPU time for one mail: twice what one of `size_limit` takes. One that needs more is kept unread.",
+    )
+    read_memory_limit: int = Field(
+        1024 * 1024 * 1024,
+        gt=0,
+        description="Bytes of data of such a process: about three times what a mail of `size_limit` takes.",
+    )
+    read_time_limit: timedelta = Field(
+        timedelta(minutes=1), gt=timedelta(0), description="How long one mail may take, CPU time or not."
+    )
     mailboxes: list[ImapMailbox] = Field([], description="JSON list of mailboxes that are read by IMAP.")
     idle_renewed_after: timedelta = Field(
         timedelta(minutes=10), description="RFC 2177: well before 29 minutes."

@@ -13,27 +13,25 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import override
 
 from antiphon import logs, tracing
-from antiphon.clock import Clock
 from antiphon.failures import is_passing
 from ingest_email import actions
 from ingest_email.domain import mail
 from ingest_email.domain.accounts import OurMail
+from ingest_email.reading.pool import Readers
 from ingest_email.settings import Settings
 
 LOG = logs.get(__name__)
 LATER = "451 4.3.0 Can't be kept now, please try again later"
 MOST_RECIPIENTS = 100
-# Below this, reading a mail takes less than handing it to a thread.
-READ_IN_PLACE = 64 * 1024
 
 
 class Door:
     """What aiosmtpd asks for each command."""
 
-    def __init__(self, engine: AsyncEngine, ours: OurMail, clock: Clock) -> None:
+    def __init__(self, engine: AsyncEngine, ours: OurMail, readers: Readers) -> None:
         self._engine = engine
         self._ours = ours
-        self._clock = clock
+        self._readers = readers
 
     async def handle_RCPT(  # noqa: N802 - the library's name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
@@ -52,7 +50,7 @@ class Door:
         raw = envelope.original_content or b""
         given = _envelope(envelope, session)
         try:
-            read = await read_mail(raw, given, self._clock, self._ours)
+            read = await self._readers.read(raw, given)
             async with self._engine.begin() as tx:
                 outcome = await actions.keep_mail(tx, raw, read, actions.Via.SMTP)
         except Exception as error:  # whatever it is, the sender keeps the mail and tries again
@@ -78,14 +76,6 @@ def _envelope(envelope: Envelope, session: Session) -> mail.Envelope:
     return mail.Envelope(sender, tuple(envelope.rcpt_tos), peer=peer, helo=session.host_name)
 
 
-async def read_mail(raw: bytes, envelope: mail.Envelope, clock: Clock, ours: OurMail) -> mail.ReadMail:
-    """Reads a mail; a big one in a thread, so that the door stays open meanwhile."""
-    now = clock()
-    if len(raw) <= READ_IN_PLACE:
-        return mail.read_mail(raw, envelope, now, ours)
-    return await asyncio.to_thread(mail.read_mail, raw, envelope, now, ours)
-
-
 class _Session(SMTP):
     """One connection. Lines may be as long as a mail: what the world sends is not refused for its line ends."""
 
@@ -105,10 +95,10 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
-async def listen(settings: Settings, engine: AsyncEngine, ours: OurMail, clock: Clock) -> asyncio.Server:
+async def listen(settings: Settings, engine: AsyncEngine, ours: OurMail, readers: Readers) -> asyncio.Server:
     """Opens the door in this event loop. Raises OSError when the port is taken."""
     loop = asyncio.get_running_loop()
-    door = Door(engine, ours, clock)
+    door = Door(engine, ours, readers)
     tls = _tls(settings)
     kind = type("Session", (_Session,), {"line_length_limit": settings.size_limit + 1024 * 1024})
     return await loop.create_server(
@@ -127,8 +117,8 @@ async def listen(settings: Settings, engine: AsyncEngine, ours: OurMail, clock: 
     )
 
 
-async def serve(settings: Settings, engine: AsyncEngine, ours: OurMail, clock: Clock) -> None:
+async def serve(settings: Settings, engine: AsyncEngine, ours: OurMail, readers: Readers) -> None:
     """Keeps the door open until it is cancelled."""
-    server = await listen(settings, engine, ours, clock)
+    server = await listen(settings, engine, ours, readers)
     async with server:
         await server.serve_forever()

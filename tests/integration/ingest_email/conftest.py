@@ -3,20 +3,24 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon import migrations, organisation
+from antiphon.access import Access, Role
 from antiphon.database import create_engine
 from deploy import keys
 from deploy.postgres import Postgres
 from deploy.site import EXAMPLE, Site
 from ingest_email import smtp, store
+from ingest_email.api import create_api
 from ingest_email.domain import accounts
 from ingest_email.domain.accounts import OurMail
+from ingest_email.reading.pool import Readers
 from ingest_email.settings import Settings
-from tests.integration.ingest_email.support import free_port, now
+from tests.integration.ingest_email.support import bearer, free_port, now
 
 
 @pytest.fixture(scope="session")
@@ -64,11 +68,29 @@ def settings(mail_postgres: Postgres, mail_site: Site) -> Settings:
 
 
 @pytest.fixture
-async def door(settings: Settings, engine: AsyncEngine, ours: OurMail) -> AsyncIterator[int]:
+async def readers(settings: Settings, ours: OurMail) -> AsyncIterator[Readers]:
+    async with Readers(settings, ours, now) as started:
+        yield started
+
+
+@pytest.fixture
+async def door(
+    settings: Settings, engine: AsyncEngine, ours: OurMail, readers: Readers
+) -> AsyncIterator[int]:
     """The port of an open SMTP door."""
-    server = await smtp.listen(settings, engine, ours, now)
+    server = await smtp.listen(settings, engine, ours, readers)
     yield port_of(server)
     server.close()
+
+
+@pytest.fixture
+async def api(settings: Settings, engine: AsyncEngine, mail_site: Site) -> AsyncIterator[httpx.AsyncClient]:
+    access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
+    transport = httpx.ASGITransport(create_api(engine, access))
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://test", headers=bearer(mail_site, Role.AGENT)
+    ) as client:
+        yield client
 
 
 def port_of(server: asyncio.Server) -> int:

@@ -11,10 +11,13 @@ import aiosmtplib
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from antiphon.access import Role
 from antiphon.clock import utc_now
 from antiphon.contracts.base import Event
 from antiphon.contracts.envelope import decode
 from antiphon.tally import Tally, read
+from deploy import keys
+from deploy.site import Site
 
 now = utc_now
 COUNCIL = "council@banksia.example"
@@ -37,6 +40,10 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def bearer(site: Site, role: Role) -> dict[str, str]:
+    return {"Authorization": f"Bearer {keys.token(site.secrets, role=role, name='chloe', now=now())}"}
 
 
 async def deliver(port: int, raw: bytes, *to: str, sender: str = "jo@mail.example") -> str:

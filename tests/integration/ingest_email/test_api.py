@@ -1,4 +1,3 @@
-from collections.abc import AsyncIterator
 from uuid import UUID
 
 import httpx
@@ -8,29 +7,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.access import Access, Role
+from antiphon.access import Role
 from antiphon.contracts.interactions import InteractionReceived
-from deploy import keys
 from deploy.site import Site
 from ingest_email import store
-from ingest_email.api import create_api
-from ingest_email.settings import Settings
-from tests.integration.ingest_email.support import deliver, events, mail, now
-
-
-@pytest.fixture
-async def api(settings: Settings, engine: AsyncEngine, mail_site: Site) -> AsyncIterator[httpx.AsyncClient]:
-    access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
-    transport = httpx.ASGITransport(create_api(engine, access))
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://test", headers=bearer(mail_site, Role.AGENT)
-    ) as client:
-        yield client
-
-
-def bearer(site: Site, role: Role) -> dict[str, str]:
-    return {"Authorization": f"Bearer {keys.token(site.secrets, role=role, name='chloe', now=now())}"}
-
+from tests.integration.ingest_email.support import bearer, deliver, events, mail, now
 
 FILE = (
     b"From: jo@mail.example\r\nSubject: x\r\nMessage-ID: <f@x.example>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nSee.\r\n"

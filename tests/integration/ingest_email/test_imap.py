@@ -2,7 +2,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
+import httpx
 import pytest
 from imapclient import IMAPClient
 from pydantic import SecretStr
@@ -15,7 +17,9 @@ from deploy.world import MailServer, jars
 from ingest_email import store
 from ingest_email.domain.accounts import OurMail
 from ingest_email.imap import Reader
+from ingest_email.reading.pool import Readers
 from ingest_email.settings import ImapMailbox, Settings
+from tests.fuzz.growing import GROWING
 from tests.integration.ingest_email.support import COUNCIL, deliver, mail, now, tally, until
 
 
@@ -66,9 +70,9 @@ def world(mail_site: Site) -> Iterator[World]:
 
 @asynccontextmanager
 async def reading(
-    world: World, settings: Settings, engine: AsyncEngine, ours: OurMail
+    world: World, settings: Settings, engine: AsyncEngine, readers: Readers
 ) -> AsyncGenerator[None]:
-    task = asyncio.create_task(Reader(settings, world.mailbox, engine, ours, now).run())
+    task = asyncio.create_task(Reader(settings, world.mailbox, engine, readers, now).run())
     try:
         yield
     finally:
@@ -92,10 +96,10 @@ async def marked(world: World, expected: dict[int, set[bytes]]) -> None:
 
 
 async def test_a_mailbox_is_read_and_followed(
-    world: World, settings: Settings, engine: AsyncEngine, ours: OurMail
+    world: World, settings: Settings, engine: AsyncEngine, readers: Readers
 ) -> None:
     await deliver(world.server.smtp_port, mail(1))
-    async with reading(world, settings, engine, ours):
+    async with reading(world, settings, engine, readers):
         await counted(engine, Tally(received=1, interactions=1, duplicates=0, set_aside=0))
         await deliver(world.server.smtp_port, mail(2))
         await deliver(world.server.smtp_port, mail(3))
@@ -113,67 +117,67 @@ async def test_a_mailbox_is_read_and_followed(
 
 
 async def test_mails_that_come_while_others_are_read_do_not_wait_for_the_next_renewal(
-    world: World, settings: Settings, engine: AsyncEngine, ours: OurMail
+    world: World, settings: Settings, engine: AsyncEngine, readers: Readers
 ) -> None:
-    async with reading(world, settings, engine, ours):
+    async with reading(world, settings, engine, readers):
         for number in range(1, 41):
             await deliver(world.server.smtp_port, mail(number))
         await counted(engine, Tally(received=40, interactions=40, duplicates=0, set_aside=0))
 
 
 async def test_after_a_restart_reading_goes_on_where_it_was(
-    world: World, settings: Settings, engine: AsyncEngine, ours: OurMail
+    world: World, settings: Settings, engine: AsyncEngine, readers: Readers
 ) -> None:
     await deliver(world.server.smtp_port, mail(1))
-    async with reading(world, settings, engine, ours):
+    async with reading(world, settings, engine, readers):
         await counted(engine, Tally(received=1, interactions=1, duplicates=0, set_aside=0))
     await deliver(world.server.smtp_port, mail(2))
-    async with reading(world, settings, engine, ours):
+    async with reading(world, settings, engine, readers):
         await counted(engine, Tally(received=2, interactions=2, duplicates=0, set_aside=0))
 
 
 async def test_a_mail_kept_but_not_marked_is_marked_and_not_read_again(
-    world: World, settings: Settings, engine: AsyncEngine, ours: OurMail
+    world: World, settings: Settings, engine: AsyncEngine, readers: Readers
 ) -> None:
     await deliver(world.server.smtp_port, mail(1))
-    async with reading(world, settings, engine, ours):
+    async with reading(world, settings, engine, readers):
         await marked(world, {1: {b"\\Seen"}})
     with world.client() as client:
         client.remove_flags([1], [b"\\Seen"])
-    async with reading(world, settings, engine, ours):
+    async with reading(world, settings, engine, readers):
         await marked(world, {1: {b"\\Seen"}})
     assert (await tally(engine)).received == 1
 
 
 async def test_when_the_server_numbers_anew_what_was_kept_is_recognised(
-    world: World, settings: Settings, engine: AsyncEngine, ours: OurMail
+    world: World, settings: Settings, engine: AsyncEngine, readers: Readers
 ) -> None:
     await deliver(world.server.smtp_port, mail(1))
     async with engine.begin() as tx:
         await store.move_cursor(tx, "council", 4711, 99, now())
-    async with reading(world, settings, engine, ours):
+    async with reading(world, settings, engine, readers):
         await counted(engine, Tally(received=1, interactions=1, duplicates=0, set_aside=0))
     async with engine.begin() as tx:
         await store.move_cursor(tx, "council", 4711, 99, now())
-    async with reading(world, settings, engine, ours):
+    async with reading(world, settings, engine, readers):
         await counted(engine, Tally(received=2, interactions=1, duplicates=1, set_aside=0))
 
 
 async def test_the_same_mail_by_smtp_and_imap_is_one_interaction(
-    world: World, door: int, settings: Settings, engine: AsyncEngine, ours: OurMail
+    world: World, door: int, settings: Settings, engine: AsyncEngine, readers: Readers
 ) -> None:
     await deliver(door, mail(1))
     await deliver(world.server.smtp_port, mail(1))
-    async with reading(world, settings, engine, ours):
+    async with reading(world, settings, engine, readers):
         await counted(engine, Tally(received=2, interactions=1, duplicates=1, set_aside=0))
 
 
 async def test_a_mail_that_is_too_large_stays_flagged_and_the_next_is_read(
-    world: World, settings: Settings, engine: AsyncEngine, ours: OurMail
+    world: World, settings: Settings, engine: AsyncEngine, readers: Readers
 ) -> None:
     await deliver(world.server.smtp_port, mail(1, body="x\r\n" * 100_000))
     await deliver(world.server.smtp_port, mail(2))
-    async with reading(world, settings, engine, ours):
+    async with reading(world, settings, engine, readers):
         await counted(engine, Tally(received=2, interactions=1, duplicates=0, set_aside=1))
         await marked(world, {1: {b"\\Flagged"}, 2: {b"\\Seen"}})
     async with engine.connect() as connection:
@@ -182,12 +186,32 @@ async def test_a_mail_that_is_too_large_stays_flagged_and_the_next_is_read(
 
 
 async def test_a_server_that_comes_back_is_read_again(
-    world: World, settings: Settings, engine: AsyncEngine, ours: OurMail
+    world: World, settings: Settings, engine: AsyncEngine, readers: Readers
 ) -> None:
     await deliver(world.server.smtp_port, mail(1))
-    async with reading(world, settings, engine, ours):
+    async with reading(world, settings, engine, readers):
         await counted(engine, Tally(received=1, interactions=1, duplicates=0, set_aside=0))
         await asyncio.to_thread(world.server.stop)
         await asyncio.to_thread(world.server.start)
         await deliver(world.server.smtp_port, mail(2))
         await counted(engine, Tally(received=2, interactions=2, duplicates=0, set_aside=0))
+
+
+async def test_a_mail_that_no_worker_can_read_is_kept_and_marked_and_the_next_is_read(
+    world: World, settings: Settings, engine: AsyncEngine, ours: OurMail, api: httpx.AsyncClient
+) -> None:
+    tight = settings.model_copy(
+        update={"size_limit": 10_000_000, "read_cpu_limit": timedelta(milliseconds=250)}
+    )
+    await deliver(world.server.smtp_port, GROWING["blank lines between words"](8_000_000))
+    await deliver(world.server.smtp_port, mail(2))
+    async with Readers(tight, ours, now) as readers, reading(world, tight, engine, readers):
+        await counted(engine, Tally(received=2, interactions=2, duplicates=0, set_aside=0))
+        await marked(world, {uid: {b"\\Seen"} for uid in (1, 2)})
+    shown = (await api.get("/mails", params={"defects": True})).json()["items"]
+    (unread,) = [one for one in shown if "mail-unreadable" in one["defects"]]
+    raw = (await api.get(f"/mails/{unread['interaction_id']}/raw")).content
+    assert raw.count(b"\n") > 3_000_000
+    assert (await tally(engine)).received == 2
+    async with engine.connect() as connection:
+        assert await connection.scalar(select(store.IMAP_CURSOR.c.last_uid)) == 2

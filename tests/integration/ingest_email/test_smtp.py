@@ -19,6 +19,7 @@ from antiphon.tally import Tally
 from deploy.postgres import Postgres
 from ingest_email import smtp, store
 from ingest_email.domain.accounts import OurMail
+from ingest_email.reading.pool import Readers
 from ingest_email.settings import Settings
 from tests.integration.ingest_email.conftest import port_of
 from tests.integration.ingest_email.support import COUNCIL, deliver, events, mail, now, tally, until
@@ -155,11 +156,11 @@ async def test_while_the_database_is_away_the_sender_is_asked_to_come_again(
 
 
 async def test_starttls_is_offered_when_there_is_a_certificate(
-    settings: Settings, engine: AsyncEngine, ours: OurMail, tmp_path: Path
+    settings: Settings, engine: AsyncEngine, ours: OurMail, readers: Readers, tmp_path: Path
 ) -> None:
     certificate, key = _certificate(tmp_path)
     secure = settings.model_copy(update={"smtp_certificate": certificate, "smtp_key": key})
-    server = await smtp.listen(secure, engine, ours, now)
+    server = await smtp.listen(secure, engine, ours, readers)
     trust = ssl.create_default_context(cafile=str(certificate))
     async with aiosmtplib.SMTP(
         hostname="127.0.0.1", port=port_of(server), start_tls=True, tls_context=trust

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from ingest_email.domain.html import render
+from ingest_email.domain.html import LONGEST_SAFE, open_at_most, render, sanitised
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -115,3 +115,61 @@ def test_tables_and_breaks_are_readable_as_text() -> None:
 def test_html_that_no_person_writes_is_not_shown_but_its_text_is_read() -> None:
     rendered = render("<div>" * 50_000 + "help")
     assert rendered == (None, "help", "html-too-deep")
+
+
+@pytest.mark.parametrize(
+    ("fonts", "paragraphs"), [(19, 10_000), (50, 500), (100, 500), (200, 1_000), (400, 2_000), (2_000, 8_000)]
+)
+@pytest.mark.parametrize(
+    "tag", ["<font color={}>", "<B/a={}>", "<i a='>{}'>", "<font color={}></x>", '<u a=\'"\' b=">{}">']
+)
+def test_formatting_that_stays_open_makes_no_more_html_than_may_be_kept(
+    fonts: int, paragraphs: int, tag: str
+) -> None:
+    opened = "".join(tag.format(number) for number in range(fonts))
+    rendered = render(f"<p>{opened}" + "<p>x" * paragraphs)
+    assert rendered.html is None or len(rendered.html.encode()) <= LONGEST_SAFE
+    assert "".join(rendered.text.split()).endswith("x" * paragraphs)
+
+
+def test_formatting_that_stays_open_is_left_out_and_all_else_stays() -> None:
+    opened = "".join(f"<font color={number}>" for number in range(400))
+    rendered = render(f"<p>{opened}<a href='https://x.example'>one</a><ul><li>two</ul>" + "<p>x" * 400)
+    assert rendered.html is not None
+    assert "font" not in rendered.html
+    assert '<a href="https://x.example"' in rendered.html
+    assert "<li>two</li>" in rendered.html
+
+
+def test_formatting_that_closes_stays_however_much_there_is_of_it() -> None:
+    page = "".join(f'<p><font color="#{number:06}"><b>{number}</b></font></p>' for number in range(1_500))
+    html = render(page).html
+    assert html is not None
+    assert html.count("<font color=") == html.count("<b>") == 1_500
+
+
+def test_html_that_is_too_large_to_be_shown_is_read_as_text() -> None:
+    rendered = render("<p>Rates &amp; fees</p>" * 12_000)
+    assert rendered.html is None
+    assert rendered.defect == "html-too-large"
+    assert rendered.text.startswith("Rates & fees\n")
+    umlauts = "<p>" + "ü" * (LONGEST_SAFE // 2)
+    assert render(umlauts).defect == "html-too-large"
+    assert render(umlauts[:-10]).defect is None
+
+
+PIECES = [
+    "<b>", "<b a=1>", "<i>", "<font color=1>", "<font color=2>", "<font color='>'>", "</b>", "</i>", "</font>", "<b>x</b>", "<p>",
+    "</p>", "<div>", "</div>", "<li>", "<ul>", "<table>", "<tr>", "<td>", "</td>", "</table>", "<a href=1>", "</a>", "<span>", "</span>",
+    "<title>", "</title>", "<select>", "</select>", "<svg>", "</svg>", "<!--", "-->", "<![CDATA[", "<button>", "<object>", "x", '"', "'", "<",
+]  # fmt: skip
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=60))
+def test_a_parser_never_makes_more_formatting_than_was_reckoned(pieces: list[str]) -> None:
+    source = "".join(pieces)
+    tags = len(re.findall(r"</?[a-z]", source))
+    written = len(re.findall(r"<(?:b|i|font)\b", source))
+    made = len(re.findall(r"<(?:b|i|font)\b", sanitised(source)))
+    assert made <= written + tags * open_at_most(source)

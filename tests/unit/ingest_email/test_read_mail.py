@@ -1,4 +1,5 @@
 # ruff: noqa: RUF001 - what people type
+import encodings
 import hashlib
 import random
 from datetime import UTC, datetime
@@ -184,6 +185,63 @@ def test_every_mail_of_the_corpus_is_read() -> None:
         interaction = read_mail(path.read_bytes(), TO_US, NOW, OURS).interaction
         assert "mail-unreadable" not in interaction.defects, path.name
         assert InteractionReceived(interaction=interaction).model_dump_json().encode()
+
+
+def test_parts_deeper_than_any_program_writes_are_a_file() -> None:
+    levels = b"".join(
+        b"Content-Type: multipart/mixed; boundary=%d\r\n\r\n--%d\r\n" % (n, n) for n in range(60)
+    )
+    read = read_mail(b"From: jo@mail.example\r\n" + levels + b"\r\nHello.", TO_US, NOW, OURS)
+    assert "too-deep" in read.interaction.defects
+    (file,) = read.files
+    assert b"Hello." in file.data
+
+
+def test_a_mail_that_was_forwarded_ten_times_is_read_whole() -> None:
+    raw = b"From: jo@mail.example\r\n\r\nThe first words."
+    for number in range(10):
+        raw = (
+            b"From: jo@mail.example\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n\r\nSee below.\r\n"
+            b"--b%d\r\nContent-Type: message/rfc822\r\n\r\n%s\r\n--b%d--\r\n" % (number, number, number, raw, number)
+        )  # fmt: skip
+    read = read_mail(raw, TO_US, NOW, OURS)
+    assert read.interaction.content.text == "See below."
+    assert "too-deep" not in read.interaction.defects
+    assert b"The first words." in read.files[0].data
+
+
+def test_of_more_parts_than_are_read_the_first_are() -> None:
+    parts = b"".join(b"--b\r\n\r\n%d\r\n" % number for number in range(50_000))
+    raw = b"From: jo@mail.example\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + parts
+    interaction = read_mail(raw, TO_US, NOW, OURS).interaction
+    assert "too-many-parts" in interaction.defects
+    assert interaction.content.text.startswith("0\n1\n2\n")
+
+
+def test_a_header_of_a_part_that_is_too_long_is_cut_and_the_part_is_read() -> None:
+    raw = (
+        b"From: jo@mail.example\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8;"
+        b' a="' + b";" * 100_000 + b'"\r\n\r\nSchlagl\xc3\xb6cher\r\n--b--\r\n'
+    )  # fmt: skip
+    interaction = read_mail(raw, TO_US, NOW, OURS).interaction
+    assert interaction.content.text == "Schlaglöcher"
+    assert "header-too-long" in interaction.defects
+
+
+def test_a_charset_in_an_extended_parameter_does_not_hide_the_words() -> None:
+    raw = (
+        b"From: jo@mail.example\r\nContent-Type: text/plain; charset*=utf-8''utf-8\r\n\r\nSchlagl\xc3\xb6cher"
+    )
+    assert read_mail(raw, TO_US, NOW, OURS).interaction.content.text == "Schlaglöcher"
+
+
+def test_names_of_charsets_that_there_are_not_are_not_kept_in_memory() -> None:
+    words = b" ".join(b"=?x-made-up-%d?q?a?=" % number for number in range(500))
+    read_mail(
+        b"Subject: " + words + b"\r\nContent-Type: text/plain; charset=x-made-up\r\n\r\nx", TO_US, NOW, OURS
+    )
+    kept: dict[str, object] = encodings._cache  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]
+    assert not [name for name in kept if "made_up" in name]
 
 
 @settings(max_examples=300, deadline=None)

@@ -79,6 +79,31 @@ def test_mailbox_addresses(given_text: str, key: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("straße@mail.example", "strasse@mail.example"),
+        ("\ufb01ona@mail.example", "fiona@mail.example"),
+        ("\u212aate@mail.example", "kate@mail.example"),
+        ("\u0130nci@mail.example", "i\u0307nci@mail.example"),
+    ],
+)
+def test_addresses_that_differ_in_more_than_their_case_are_two(one: str, other: str) -> None:
+    assert identifiers.email(one) != identifiers.email(other)
+    assert identifiers.email(one) == identifiers.email(one.replace("mail", "MAIL"))
+
+
+@pytest.mark.parametrize("letter", ["\ufb03", "\u0130", "\u0390", "ß", "\u1e9e", "x"])
+@pytest.mark.parametrize("length", [1, 64, 200, 201, 5_000])
+@pytest.mark.parametrize("domain", ["mail.example", "ß" * 60 + ".example", "a." * 126 + "example", "x" * 300])
+def test_an_address_of_any_length_and_script_is_read_or_is_none(
+    letter: str, length: int, domain: str
+) -> None:
+    found = identifiers.email(f"{letter * length}@{domain}")
+    assert found is None or identifiers.email(found.value) == found
+    assert length <= 200 or found is None
+
+
+@pytest.mark.parametrize(
     "written", ["(02) 5550 1234", "02 5550 1234", "+61 2 5550 1234", "0061255501234", "tel:+61-2-5550-1234"]
 )
 def test_one_phone_number_however_it_is_written(written: str) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from antiphon.text import shorten
 from ingest_email.domain.headers import Headers
+from ingest_email.domain.mime import children
 from ingest_email.domain.parts import media_type
 
 _STATUS = re.compile(r"\b([245])\.\d{1,3}\.\d{1,3}\b")
@@ -28,7 +29,7 @@ def read_bounce(message: Message, headers: Headers, raw: bytes, text: str) -> Bo
         reports = [
             Headers.of(block)
             for part in _of_type(message, "message/delivery-status")
-            for block in _blocks(part)
+            for block in children(part)
         ]
     except Exception:  # noqa: BLE001 - a broken report still is a bounce
         reports = []
@@ -41,22 +42,17 @@ def _of_type(message: Message, *kinds: str) -> Iterator[Message]:
         part = waiting.pop()
         if media_type(part) in kinds:
             yield part
-        payload = part.get_payload()
-        if isinstance(payload, list):
-            waiting.extend(child for child in payload if isinstance(child, Message))
-
-
-def _blocks(part: Message) -> list[Message]:
-    payload = part.get_payload()
-    return [block for block in payload if isinstance(block, Message)] if isinstance(payload, list) else []
+        waiting.extend(children(part))
 
 
 def _original(headers: Headers, raw: bytes) -> str | None:
     """The Message-ID of the mail that came back: quoted in the bounce, or answered by it."""
     own = headers.raw("Message-ID").encode("utf-8", "replace")
-    inside = [found for found in _MESSAGE_ID.findall(raw) if found != own]
-    if inside:
-        return inside[-1].decode("utf-8", "replace")
+    last = None
+    for found in _MESSAGE_ID.finditer(raw):
+        last = found[1] if found[1] != own else last
+    if last is not None:
+        return last.decode("utf-8", "replace")
     answered = headers.message_ids("In-Reply-To") or headers.message_ids("References")[-1:]
     return answered[0] if answered else None
 

@@ -1,7 +1,10 @@
 """Bytes as text, whatever charset they claim to be in. Nothing here raises."""
 
 import codecs
+import encodings
+import pkgutil
 import re
+from encodings.aliases import aliases
 from typing import NamedTuple
 
 # What mail programs write, as what they mean: supersets where the world uses them. Source: WHATWG Encoding.
@@ -31,6 +34,10 @@ _MEANT = {
 }
 # Python codecs that are not charsets of mail.
 _NOT_CHARSETS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"}
+# Python keeps every name that it was ever asked for, so that strangers' names would fill the memory.
+_KNOWN = frozenset(
+    {*aliases, *aliases.values(), *(module.name for module in pkgutil.iter_modules(encodings.__path__))}
+)
 _NARROW = {"cp1252"}
 _HIGH = re.compile(rb"[\x80-\xff]")
 
@@ -64,6 +71,9 @@ def decode(data: bytes, declared: str | None) -> Decoded:
 
 def _codec(name: str) -> str | None:
     name = _MEANT.get(name, name)
+    plain = encodings.normalize_encoding(name)
+    if plain not in _KNOWN and plain.replace(".", "_") not in _KNOWN:
+        return None
     try:
         info = codecs.lookup(name)
     except (LookupError, ValueError, TypeError):

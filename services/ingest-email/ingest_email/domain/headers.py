@@ -14,10 +14,17 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 
 from antiphon.text import clean, shorten
-from ingest_email.domain import charsets, mailboxes
+from ingest_email.domain import charsets, mailboxes, mime
 
+# Of one value, for what makes something of it.
 LONGEST = 20_000
 LONGEST_NAME = 200
+# Of one value in all, and of all values of the names that addresses are looked for in.
+LONGEST_VALUE = 32_768
+LONGEST_ADDRESSES = 65_536
+MOST_HEADERS = 1_000
+# Of one name; there is to be one.
+MOST_LISTS = 20
 _WORD = re.compile(r"=\?([^?*\s]{1,60})(?:\*[^?\s]{0,60})?\?([bBqQ])\?([^?]*)\?=")
 _BRACKETED = re.compile(r"<\s*([^<>\s@]{1,200}@[^<>\s@]{1,200})\s*>")
 _BARE = re.compile(r"[^\s<>@,;:\"()\[\]]{1,100}@[^\s<>@,;:\"()\[\]]{1,200}")
@@ -26,10 +33,22 @@ _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 
 
 class Headers:
-    """The headers of one mail, in order."""
+    """The headers of one mail, in order, as far as they are read.
 
-    def __init__(self, items: Sequence[tuple[str, str]]) -> None:
-        self.items = [(clean(name), _unfolded(value)) for name, value in items]
+    `is_whole` is false when the parser has left some out. `cut` are the names, in lower case, of which something was cut.
+    """
+
+    def __init__(self, items: Sequence[tuple[str, str]], *, is_whole: bool = True) -> None:
+        self.is_whole = is_whole
+        self.cut = {
+            name.strip().lower()
+            for place, (name, value) in enumerate(items)
+            if place >= MOST_HEADERS or len(value) > LONGEST_VALUE
+        }
+        self.items = [
+            (clean(name[:LONGEST_VALUE]), _unfolded(value[:LONGEST_VALUE]))
+            for name, value in items[:MOST_HEADERS]
+        ]
         self._by_name: dict[str, list[str]] = {}
         for name, value in self.items:
             self._by_name.setdefault(name.strip().lower(), []).append(value)
@@ -38,7 +57,9 @@ class Headers:
     def of(cls, message: Message) -> "Headers":
         """The headers of a parsed message."""
         try:
-            return cls([(str(name), str(value)) for name, value in message.raw_items()])
+            items = [(str(name), str(value)) for name, value in message.raw_items()]
+            left_out = any(isinstance(defect, mime.TooManyHeadersDefect) for defect in message.defects)
+            return cls(items, is_whole=not left_out)
         except Exception:  # noqa: BLE001 - a mail without readable headers is still a mail
             return cls([])
 
@@ -59,21 +80,36 @@ class Headers:
         return decoded(self.raw(name))
 
     def mailbox_lists(self, name: str) -> list[mailboxes.MailboxList]:
-        """What each header of this name that is not empty lists, names decoded. Who speaks or is answered is read here."""
-        read = [mailboxes.read(value) for value in self.all(name) if value]
-        return [one._replace(mailboxes=tuple(_named(found) for found in one.mailboxes)) for one in read]
+        """What each header of this name that is not empty lists, names decoded. Who speaks or is answered is read here.
+
+        None is well-formed where something of these headers was cut: what is missing may have said otherwise.
+        """
+        values = [value for value in self.all(name) if value]
+        read = [mailboxes.read(value) for value in values[:MOST_LISTS]]
+        whole = self.is_whole and name.lower() not in self.cut and len(values) <= MOST_LISTS
+        return [
+            mailboxes.MailboxList(
+                tuple(_named(found) for found in one.mailboxes), is_well_formed=one.is_well_formed and whole
+            )
+            for one in read
+        ]
 
     def addresses(self, *names: str) -> list[str]:
-        """The addresses in all headers of these names, in order; where there is none, what looks like some.
+        """The addresses in the headers of these names, in order, as far as their first 64 KiB; else what looks like some.
 
         To be compared with our own addresses, never to be written to.
         """
-        values = [value for name in names for value in self.all(name)]
-        return [
-            found.address
-            for value in values
-            for found in mailboxes.read(value).mailboxes or _looking_like_addresses(value)
-        ]
+        found: list[str] = []
+        left = LONGEST_ADDRESSES
+        for value in (value for name in names for value in self.all(name)):
+            if left <= 0:
+                break
+            given = value[:left]
+            found += [
+                one.address for one in mailboxes.read(given).mailboxes or _looking_like_addresses(given)
+            ]
+            left -= min(len(value), LONGEST)
+        return found
 
     def message_ids(self, name: str) -> list[str]:
         """The Message-IDs in a header, with brackets, in order, each once."""
@@ -100,7 +136,7 @@ def _is_escaped(value: str) -> bool:
 def decoded(value: str) -> str:
     """`value` with its encoded words decoded; what cannot be decoded stays as it stands."""
     out: list[str] = []
-    pending: tuple[str, bytes] | None = None
+    pending: tuple[str, list[bytes]] | None = None
     place = 0
     for match in _WORD.finditer(value):
         between = value[place : match.start()]
@@ -109,20 +145,20 @@ def decoded(value: str) -> str:
         adjacent = pending is not None and not between.strip()
         if pending is not None and adjacent and pending[0] == charset and data is not None:
             # A character may be split over two encoded words.
-            pending = (charset, pending[1] + data)
+            pending[1].append(data)
         else:
             if pending is not None:
-                out.append(charsets.decode(pending[1], pending[0]).text)
+                out.append(charsets.decode(b"".join(pending[1]), pending[0]).text)
                 pending = None
             if not adjacent:
                 out.append(between)
             if data is None:
                 out.append(match[0])
             else:
-                pending = (charset, data)
+                pending = (charset, [data])
         place = match.end()
     if pending is not None:
-        out.append(charsets.decode(pending[1], pending[0]).text)
+        out.append(charsets.decode(b"".join(pending[1]), pending[0]).text)
     out.append(value[place:])
     return re.sub(r"\s+", " ", clean("".join(out))).strip()
 

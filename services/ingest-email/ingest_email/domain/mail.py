@@ -3,9 +3,7 @@
 import hashlib
 import re
 from datetime import datetime
-from email import policy
 from email.message import Message
-from email.parser import BytesParser
 from typing import NamedTuple
 from uuid import UUID
 
@@ -20,7 +18,7 @@ from antiphon.contracts.interactions import (
     Visibility,
 )
 from antiphon.text import shorten
-from ingest_email.domain import automation, charsets, html, words
+from ingest_email.domain import automation, charsets, html, mime, words
 from ingest_email.domain.accounts import OurMail
 from ingest_email.domain.bounce import Bounce, read_bounce
 from ingest_email.domain.correspondents import correspondents
@@ -32,6 +30,7 @@ CHANNEL = "email"
 LONGEST_TEXT = 200_000
 MOST_REFERENCES = 100
 MOST_HEADERS = 300
+UNREADABLE = "mail-unreadable"
 
 
 class Envelope(NamedTuple):
@@ -60,24 +59,60 @@ class ReadMail(NamedTuple):
 
 
 def read_mail(raw: bytes, envelope: Envelope, accepted_at: datetime, ours: OurMail) -> ReadMail:
-    """The interaction that `raw` is. Never raises: what can't be understood shows as a defect."""
-    message, headers, defects = _parsed(raw)
-    interaction_id = _identity(raw, headers)
+    """The interaction that `raw` is. What can't be understood shows as a defect; raises MemoryError only."""
     try:
+        message, headers, defects = _parsed(raw)
+        interaction_id = _identity(raw, headers)
         return _read(raw, envelope, accepted_at, ours, message, headers, defects, interaction_id)
+    except MemoryError:
+        raise
     except Exception:  # noqa: BLE001 - the promise of this function; the raw bytes are kept and the defect is named
-        bare = Headers([])
-        return _read(raw, envelope, accepted_at, ours, Message(), bare, ["mail-unreadable"], interaction_id)
+        return unreadable(raw, envelope, accepted_at, ours)
+
+
+def unreadable(raw: bytes, envelope: Envelope, accepted_at: datetime, ours: OurMail) -> ReadMail:
+    """A mail that can't be read: no words, and of its sender and account what the entry point knows. Looks at no byte.
+
+    Its id is that of the bytes. A person has to look at it, so it is nobody's automatic mail.
+    """
+    sha256 = hashlib.sha256(raw).hexdigest()
+    interaction_id = ids.interaction_id(CHANNEL, UNREADABLE, sha256)
+    # Nobody speaks in it; who answers sees where the answer would go, and says that it may.
+    sent_by = correspondents(Headers([]), envelope.sender or "", ours).return_path
+    account = ours.first_account(envelope.recipients)
+    interaction = Interaction(
+        interaction_id=interaction_id,
+        channel=CHANNEL,
+        account=account.address if account else ours.accounts[0].address,
+        visibility=Visibility.PRIVATE,
+        speaker=Speaker(address=None),
+        content=Content(text=""),
+        recipient=sent_by,
+        return_path=sent_by,
+        thread=Thread(
+            native_id=f"<{interaction_id}@no-message-id.invalid>",
+            answers=[],
+            case_token=ours.case_token(envelope.recipients),
+        ),
+        occurred_at=accepted_at,
+        accepted_at=accepted_at,
+        automation=Automation.NONE,
+        defects=[UNREADABLE],
+        raw_sha256=sha256,
+    )
+    return ReadMail(interaction, envelope, None, (), (), (), (), None)
 
 
 def _parsed(raw: bytes) -> tuple[Message, Headers, list[str]]:
     try:
-        message = BytesParser(policy=policy.compat32).parsebytes(raw)
+        message = mime.parse(raw)
         defects = _told(message)
         if "missing-header-body-separator" in defects:
             # A line among the headers that is none ends them for the parser; people still sent them.
-            message = BytesParser(policy=policy.compat32).parsebytes(_mended(raw))
+            message = mime.parse(_mended(raw))
         return message, Headers.of(message), defects
+    except MemoryError:
+        raise
     except Exception:  # noqa: BLE001 - the parser raises on some mails of the world
         head, body = _halves(raw)
         message = Message()

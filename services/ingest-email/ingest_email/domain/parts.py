@@ -17,6 +17,7 @@ from typing import NamedTuple
 from antiphon.text import clean
 from ingest_email.domain import charsets
 from ingest_email.domain.headers import decoded
+from ingest_email.domain.mime import children
 
 MOST_PARTS = 500
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,80}/[a-z0-9][a-z0-9!#$&^_.+-]{0,80}")
@@ -56,6 +57,8 @@ def read_body(message: Message) -> Body:
             break
         try:
             _take(body, part, is_root=part is message)
+        except MemoryError:
+            raise
         except Exception:  # noqa: BLE001 - a part that can't be read must not hide the others
             body.defects.append("part-unreadable")
     return body
@@ -66,9 +69,8 @@ def _leaves(message: Message) -> Iterator[Message]:
     waiting = [message]
     while waiting:
         part = waiting.pop()
-        payload = part.get_payload()
-        if isinstance(payload, list) and media_type(part).startswith("multipart/"):
-            waiting.extend(child for child in reversed(payload) if isinstance(child, Message))
+        if part.is_multipart() and media_type(part).startswith("multipart/"):
+            waiting.extend(reversed(children(part)))
         else:
             yield part
 
@@ -78,9 +80,8 @@ def _take(body: Body, part: Message, *, is_root: bool) -> None:
     kind = media_type(part)
     name = _given_name(part)
     disposition = _disposition(part)
-    payload = part.get_payload()
     is_words = kind in {"text/plain", "text/html"} and (is_root or (disposition != "attachment" and not name))
-    if kind.startswith("multipart/") and isinstance(payload, str):
+    if kind.startswith("multipart/") and not part.is_multipart():
         body.defects.append("multipart-without-parts")
         is_words = True
     data = _bytes(part, body)
@@ -135,9 +136,11 @@ def _disposition(part: Message) -> str | None:
 
 def _make_readable(part: Message) -> None:
     """Bytes beyond ASCII in parameters as the text that they are; the parser only marks them as unknown."""
-    for name, value in list(part.raw_items()):
-        text = str(value)
-        if name.lower() in {"content-type", "content-disposition"} and not text.isascii():
+    # The first of a name is the one that counts.
+    first = {name.lower(): str(value) for name, value in reversed(list(part.raw_items()))}
+    for name in ("content-type", "content-disposition"):
+        text = first.get(name, "")
+        if not text.isascii():
             raw = text.encode("utf-8", "surrogateescape")
             part.replace_header(name, charsets.decode(raw, None).text)
 
@@ -158,23 +161,26 @@ def _content_id(part: Message) -> str | None:
 
 
 def _bytes(part: Message, body: Body) -> bytes:
-    payload = part.get_payload()
-    if isinstance(payload, list):
-        return b"\r\n".join(_serialised(child) for child in payload if isinstance(child, Message))
+    if part.is_multipart():
+        return b"\r\n".join(_serialised(child) for child in children(part))
     try:
         data = part.get_payload(decode=True)
+    except MemoryError:
+        raise
     except Exception:  # noqa: BLE001 - see module
         body.defects.append("encoding-broken")
         data = None
     if isinstance(data, bytes):
         return data
-    return str(payload or "").encode("utf-8", "surrogateescape")
+    return str(part.get_payload() or "").encode("utf-8", "surrogateescape")
 
 
 def _serialised(message: Message) -> bytes:
     out = BytesIO()
     try:
         BytesGenerator(out, mangle_from_=False, policy=policy.compat32.clone(linesep="\r\n")).flatten(message)
+    except MemoryError:
+        raise
     except Exception:  # noqa: BLE001 - the generator raises on some broken inner mails
         return str(message.get_payload()).encode("utf-8", "replace")
     return out.getvalue()

@@ -8,6 +8,7 @@ what is lost is a complaint unheard.
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 LONGEST_LINE = 400
@@ -25,10 +26,10 @@ _WROTE_BEGIN = re.compile(
     r"|понедельник|вторник|среда|четверг|пятница|суббота|воскресенье)",
     re.IGNORECASE,
 )
-_DATED = re.compile(r"\d.*(?:@|\d)|<[^<>]+@[^<>]+>")
+_DATED = re.compile(r"\d.*(?:@|\d)|<[^<>][^<>@]*@[^<>]+>")
 _AFTER_DATE = re.compile(
-    r"(?:\d{4}[-/.年]\s?\d{1,2}[-/.月]\s?\d{1,2}.{1,200}<[^<>\s]+@[^<>\s]+>:?"
-    r"|(?:\w{2,4},? )?\d{1,2}[ ./-]\w{1,9}[ ./-]\d{2,4},? .{1,200}<[^<>\s]+@[^<>\s]+>:)"
+    r"(?:\d{4}[-/.年]\s?\d{1,2}[-/.月]\s?\d{1,2}.{1,200}<[^<>\s][^<>\s@]*@[^<>\s]+>:?"
+    r"|(?:\w{2,4},? )?\d{1,2}[ ./-]\w{1,9}[ ./-]\d{2,4},? .{1,200}<[^<>\s][^<>\s@]*@[^<>\s]+>:)"
 )
 _SEPARATOR = re.compile(
     r"-{2,}\s?(?:original message|original appointment|forwarded message|forwarded by .{1,100}|ursprüngliche nachricht"
@@ -159,29 +160,29 @@ def _attribution(lines: Sequence[str], place: int) -> int:
         if not line or len(line) > LONGEST_LINE:
             return 0
         told = f"{told} {line}".strip()
-        if _WROTE.search(told):
+        if told.endswith((":", "：")) and _WROTE.search(told):
             return length if _DATED.search(told) else 0
     return 0
 
 
 def _signature_begin(lines: Sequence[str]) -> int:
     """Where the signature begins in lines without quotations; their number when there is none."""
+    # How many lines before each place hold words.
+    before = [0, *accumulate(bool(line.strip()) for line in lines)]
     end = len(lines)
+    is_short = True
     for place in range(len(lines) - 1, -1, -1):
         line = lines[place].strip()
         if len(line) > LONGEST_LINE:
             break
-        after = sum(1 for other in lines[place + 1 : end + 40] if other.strip())
+        after = before[min(end + 40, len(lines))] - before[place + 1]
         if after > _SIGNATURE_LINES:
             break
         if _SIGNATURE.fullmatch(line) and after:
             return place
         if (_DEVICE.fullmatch(line.strip("<>*_ ")) and after <= 3) or (
-            _CLOSING.fullmatch(line) and after <= _CLOSING_LINES and _short(lines[place + 1 :])
+            _CLOSING.fullmatch(line) and after <= _CLOSING_LINES and is_short
         ):
             end = place
+        is_short = is_short and len(lines[place]) <= 80
     return end
-
-
-def _short(lines: Sequence[str]) -> bool:
-    return all(len(line) <= 80 for line in lines)

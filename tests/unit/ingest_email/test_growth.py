@@ -1,0 +1,51 @@
+"""What reading a mail costs, by its size: whoever wrote it, four times the bytes are not much more than four times the work."""
+
+import os
+import resource
+import time
+
+import pytest
+
+from ingest_email.domain.mail import read_mail
+from tests.fuzz.growing import GROWING
+from tests.unit.ingest_email.samples import NOW, OURS, TO_US
+
+SIZE = 64 * 1024
+# Below this the clock and the machine say more than the work.
+LEAST_S = 0.02
+MOST_TIMES = 6
+MOST_LOOKS = 3
+MOST_BYTES = 256 * 1024 * 1024
+
+
+def cpu(raw: bytes) -> float:
+    """The CPU seconds that reading takes."""
+    began = time.process_time()
+    read_mail(raw, TO_US, NOW, OURS)
+    return time.process_time() - began
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_four_times_the_mail_costs_at_most_six_times_the_work(name: str) -> None:
+    small, large = GROWING[name](SIZE), GROWING[name](4 * SIZE)
+    # Another look when the first says no: what else the machine does is measured too.
+    looks = [cpu(large) / max(cpu(small), LEAST_S)]
+    while min(looks) > MOST_TIMES and len(looks) < MOST_LOOKS:
+        looks.append(cpu(large) / max(cpu(small), LEAST_S))
+    assert min(looks) <= MOST_TIMES
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_no_mail_of_a_quarter_of_a_megabyte_takes_much_memory(name: str) -> None:
+    raw = GROWING[name](4 * SIZE)
+    child = os.fork()
+    if child == 0:
+        # A process of its own, that can be told how much it may take: beyond it, it ends by an error or a signal.
+        taken = int(open("/proc/self/statm").read().split()[5]) * resource.getpagesize()  # noqa: PTH123, SIM115
+        resource.setrlimit(resource.RLIMIT_DATA, (taken + MOST_BYTES, taken + MOST_BYTES))
+        try:
+            read_mail(raw, TO_US, NOW, OURS)
+        except BaseException:  # noqa: BLE001 - whatever it is, the parent must learn of it
+            os._exit(1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
