@@ -33,6 +33,7 @@ from routing.configurations import Configurations, InForce
 from routing.desk import HOLD_TIMER, SYSTEM, Desk, Work, as_dict, facts
 from routing.domain import escalation, placing, rules
 from routing.domain.deciding import Verdict, verdict, without_words
+from routing.domain.offer import OfferResult
 from routing.domain.openness import Standing
 from routing.domain.placing import Load, Place
 from routing.domain.redeciding import Placed, Redecided, redecide
@@ -253,7 +254,7 @@ class _Heard:
         found, configuration, calendars = decided.found, self.force.configuration, self.force.calendars
         offer = self.offers.pop(work["work_item_id"], None)
         if offer is not None:
-            self.desk.end_offer(offer, "withdrawn", f"the customer said more: {found.rule}")
+            self.desk.end_offer(offer, OfferResult.WITHDRAWN, f"the customer said more: {found.rule}")
         needs = {"priority": after.priority, "skills": after.skills, "prefer_skills": after.prefer_skills}
         came = (
             {
@@ -338,7 +339,7 @@ class _Heard:
             by, reason = event.by, event.reason
         offer = self.offers.pop(work["work_item_id"], None)
         if offer is not None:
-            self.desk.end_offer(offer, "withdrawn", reason)
+            self.desk.end_offer(offer, OfferResult.WITHDRAWN, reason)
         if work["agent_id"] and work["state"] == WorkState.ACCEPTED:
             self.seen[case.case_id]["last_agent"] = work["agent_id"]
             self.seen[case.case_id]["last_at"] = self.desk.now

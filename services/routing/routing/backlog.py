@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.database import AnyRow, as_json, fetch
 from routing.domain.fitting import Waiting, urgency
+from routing.store import REFUSED
 
 # Loose index scans: from one line to the next, whatever their lengths.
 _FIRST = "select queue, also_queues, need, skills, profiles, units from work_item where state = 'queued'"
@@ -64,7 +65,7 @@ READ = text(
     left join lateral (
         select jsonb_object_agg(agent_id, ended_at) as refused from (
             select agent_id, max(ended_at) as ended_at from offer
-            where work_item_id = w.work_item_id and result in ('declined', 'timed-out', 'taken-back') group by agent_id
+            where work_item_id = w.work_item_id and {REFUSED} group by agent_id
         ) o where w.attempts > 0
     ) r on true
     """

@@ -22,6 +22,7 @@ from antiphon.contracts.work import (
 )
 from antiphon.database import AnyRow, Writes, mapping
 from routing import easing, staff, store, tallies
+from routing.domain.offer import OfferResult
 from routing.domain.ordering import order_at
 from routing.tallies import LABELLED, STANDING, Tallies
 
@@ -190,13 +191,13 @@ class Desk:
 
     def accept_at_once(self, work: Work, offer: dict[str, Any]) -> None:
         """The offer that was just made is accepted: nobody needs to answer it."""
-        offer.update(result="accepted", ended_at=self.now)
+        offer.update(result=OfferResult.ACCEPTED, ended_at=self.now)
         self.timers.remove((OFFER_TIMER, offer["offer_id"], offer["expires_at"]))
         self.put(work, state=WorkState.ACCEPTED)
-        told = {"offer_id": str(offer["offer_id"]), "result": "accepted"}
+        told = {"offer_id": str(offer["offer_id"]), "result": OfferResult.ACCEPTED}
         self.noted.append(Change("offer-ended", str(offer["offer_id"]), [f"agent:{offer['agent_id']}"], told))
 
-    def end_offer(self, offer: Mapping[str, Any], result: str, reason: str | None = None) -> None:
+    def end_offer(self, offer: Mapping[str, Any], result: OfferResult, reason: str | None = None) -> None:
         """The offer was answered, expired or withdrawn."""
         ended = {"offer_id": offer["offer_id"], "result": result, "ended_at": self.now, "reason": reason}
         self.ended_offers.append(ended)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.work import WorkEscalated, WorkState, WorkTransferred
 from antiphon.database import fetch
-from routing import clocks, staff
+from routing import clocks, staff, store
 from routing.configurations import Configurations, InForce
 from routing.desk import AGAIN_AFTER, STEP_TIMER, SYSTEM, Desk, Work, as_dict, facts
 from routing.domain import escalation as steps
@@ -32,8 +32,7 @@ _HELD_BY_OTHERS = text(
     "select work_item_id from work_item where work_item_id = any(:ids) and state in ('queued', 'offered')"
 ).bindparams(_IDS)
 _REFUSED = text(
-    "select work_item_id, agent_id from offer "
-    "where work_item_id = any(:ids) and result in ('declined', 'timed-out', 'taken-back')"
+    f"select work_item_id, agent_id from offer where work_item_id = any(:ids) and {store.REFUSED}"
 ).bindparams(_IDS)
 
 

@@ -17,6 +17,7 @@ from routing.assignment import candidate
 from routing.configurations import InForce
 from routing.domain import escalation
 from routing.domain.fitting import Waiting, lacking, why_not
+from routing.domain.offer import REFUSALS
 from routing.domain.openness import Standing
 from routing.domain.rules import complete
 
@@ -107,11 +108,7 @@ async def explain(connection: AsyncConnection, work: AnyRow, force: InForce, now
         )
     ).all()
     present = await staff.agents(connection, force.configuration.days(now))
-    refused = {
-        offer.agent_id: offer.ended_at
-        for offer in offers
-        if offer.result in {"declined", "timed-out", "taken-back"}
-    }
+    refused = {offer.agent_id: offer.ended_at for offer in offers if offer.result in REFUSALS}
     item = Waiting(
         work.work_item_id, work.queue, work.skills, work.order_at, work.queued_at, refused,
         work.preferred, work.prefer_skills, work.units, work.hold_until, work.also_queues,

@@ -15,6 +15,7 @@ from routing import clocks, staff, store
 from routing.configurations import InForce
 from routing.desk import Desk, Work, as_dict, facts, offer_facts
 from routing.domain.escalation import arrival
+from routing.domain.offer import OfferResult
 from routing.domain.sections.agents import Agent
 from routing.domain.sections.queues import Queue
 
@@ -146,7 +147,7 @@ async def take_back(tx: AsyncConnection, work_item_id: UUID, by: Actor, reason: 
         .limit(1)
     )
     for row in await tx.execute(last):
-        desk.end_offer(as_dict(row), "taken-back", told)
+        desk.end_offer(as_dict(row), OfferResult.TAKEN_BACK, told)
     work["hold_until"] = None
     desk.requeue(work, told)
     await desk.write(tx)
@@ -186,4 +187,4 @@ async def withdraw(tx: AsyncConnection, desk: Desk, work: Work, reason: str) -> 
     """Takes back the offer that is out for the work, if there is one."""
     pending = await store.pending_offers(tx, [work["work_item_id"]])
     for row in pending.values():
-        desk.end_offer(as_dict(row), "withdrawn", reason)
+        desk.end_offer(as_dict(row), OfferResult.WITHDRAWN, reason)

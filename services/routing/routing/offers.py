@@ -13,6 +13,7 @@ from antiphon.problems import Problem, not_found
 from routing import escalation, handling, presence, staff, store
 from routing.configurations import Configurations, InForce
 from routing.desk import Desk, Work, as_dict, facts, offer_facts
+from routing.domain.offer import OfferResult
 
 
 async def _offered(
@@ -26,7 +27,7 @@ async def _offered(
     work = await handling.locked(tx, found.work_item_id)
     offer = as_dict((await tx.execute(select(table).where(table.c.offer_id == offer_id))).one())
     if offer["result"] is not None or offer["expires_at"] <= now:
-        ended = offer["result"] or "timed-out"
+        ended = offer["result"] or OfferResult.TIMED_OUT
         raise Problem(
             409,
             "Conflict",
@@ -43,7 +44,7 @@ async def accept(tx: AsyncConnection, offer_id: UUID, agent_id: str, now: dateti
     await staff.answered(tx, agent_id)
     work, offer = await _offered(tx, offer_id, agent_id, now)
     desk = Desk(now)
-    desk.end_offer(offer, "accepted")
+    desk.end_offer(offer, OfferResult.ACCEPTED)
     desk.put(work, state=WorkState.ACCEPTED)
     desk.tell(WorkAccepted(work=facts(work), offer=offer_facts(offer)))
     await desk.write(tx)
@@ -63,7 +64,7 @@ async def decline(
     if queue is not None and not force.configuration.may_decline(work["queue"]):
         raise Problem(403, "Not allowed", f"Work of {queue.name} can't be declined: that is its policy.")
     desk = Desk(now)
-    desk.end_offer(offer, "declined", reason)
+    desk.end_offer(offer, OfferResult.DECLINED, reason)
     desk.put(work, state=WorkState.QUEUED, agent_id=None)
     desk.tell(WorkDeclined(work=facts(work), offer=offer_facts(offer), reason=reason))
     await escalation.ask_others(tx, desk, [work], [offer], force)
@@ -95,7 +96,7 @@ async def expire(
         if row.offer_id not in ids:
             continue
         offer, work = as_dict(row), works[item]
-        desk.end_offer(offer, "timed-out")
+        desk.end_offer(offer, OfferResult.TIMED_OUT)
         desk.put(work, state=WorkState.QUEUED, agent_id=None)
         desk.tell(WorkOfferTimedOut(work=facts(work), offer=offer_facts(offer)))
         ended.append(offer)

@@ -19,6 +19,7 @@ from routing import easing, staff, store
 from routing.configurations import Configurations
 from routing.desk import SERVICE, Desk, as_dict
 from routing.domain.configuration import Configuration
+from routing.domain.offer import OfferResult
 from routing.domain.sections.agents import Agent
 
 LOOK_AGAIN = timedelta(seconds=1)
@@ -141,7 +142,7 @@ async def _return_work(tx: AsyncConnection, agent_ids: Sequence[str], reason: st
     works = [as_dict(row) for row in await fetch(tx, _HELD, {"ids": list(agent_ids)})]
     desk = Desk(now)
     for row in (await store.pending_offers(tx, [work["work_item_id"] for work in works])).values():
-        desk.end_offer(as_dict(row), "withdrawn", reason)
+        desk.end_offer(as_dict(row), OfferResult.WITHDRAWN, reason)
     for work in works:
         desk.requeue(work, reason)
     await desk.write(tx)

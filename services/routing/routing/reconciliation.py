@@ -23,6 +23,7 @@ from routing import escalation, store
 from routing.configurations import Configurations, InForce
 from routing.desk import OFFER_TIMER, SLA_TIMER, SYSTEM, Desk, Work, as_dict, facts
 from routing.domain.escalation import beginning
+from routing.domain.offer import OfferResult
 from routing.domain.placing import Place
 from routing.domain.reconciling import Finding, Picture, Piece, Wrong, findings
 from routing.domain.sections.rules import PRIORITY
@@ -205,7 +206,7 @@ class _Mender:
             self._set_timers(finding.kind, piece)
             return "its timer is set"
         if piece.offer_id is not None and piece.offer_id in self._pending:
-            self.desk.end_offer(self._pending.pop(piece.offer_id), "withdrawn", finding.detail)
+            self.desk.end_offer(self._pending.pop(piece.offer_id), OfferResult.WITHDRAWN, finding.detail)
         if finding.kind in {Wrong.SECOND_WORK, Wrong.NOT_ASKED}:
             self.desk.complete(work, SYSTEM, finding.detail)
             return "completed"

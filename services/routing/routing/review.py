@@ -15,6 +15,7 @@ from antiphon.database import as_json, fetch
 from routing import escalation, openness, staff, store
 from routing.configurations import Configurations, InForce
 from routing.desk import Desk, as_dict
+from routing.domain.offer import OfferResult
 from routing.domain.placing import Load, Place, place
 
 AT_ONCE = 200  # work items in one transaction; the rest is for the next, at once
@@ -91,7 +92,7 @@ async def _agents_gone(tx: AsyncConnection, force: InForce, now: datetime) -> in
     works = [as_dict(row) for row in await fetch(tx, _HELD, {"agents": gone, "limit": AT_ONCE})]
     desk = Desk(now)
     for row in (await store.pending_offers(tx, [work["work_item_id"] for work in works])).values():
-        desk.end_offer(as_dict(row), "withdrawn", "no longer an agent")
+        desk.end_offer(as_dict(row), OfferResult.WITHDRAWN, "no longer an agent")
     for work in works:
         desk.requeue(work, f"{work['agent_id']} is no longer an agent")
     await desk.write(tx)

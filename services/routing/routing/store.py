@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon.contracts.work import WorkState
 from antiphon.database import (
     AnyRow,
     Writes,
@@ -32,6 +33,7 @@ from antiphon.database import (
 )
 from routing.backlog_columns import line_columns, line_indexes
 from routing.clock_tables import clock_tables
+from routing.domain.offer import REFUSALS
 from routing.draft_tables import draft_tables
 from routing.ease_in_table import ease_in_table
 from routing.queue_tables import queue_tables, step_columns
@@ -221,6 +223,8 @@ _PASS = text(
         exists (select 1 from work_item where state = 'queued' and also_queues <> '{}') as widened
     """
 ).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
+# Of an offer that was refused, in SQL.
+REFUSED = f"result in ({', '.join(repr(result.value) for result in REFUSALS)})"
 ASSIGN, REVIEW_TIMER = "assign", "review"
 _REVIEW = text(
     "insert into timer (kind, subject, due_at) values (:kind, '00000000-0000-0000-0000-000000000000', :due) "
@@ -292,7 +296,9 @@ async def free_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID,
     found = await last_work(tx, free)
     # An open one is the newest: one that was not to be had is somebody else's.
     return {
-        case_id: row for case_id, row in found.items() if row.state == "completed" or row.work_item_id in mine
+        case_id: row
+        for case_id, row in found.items()
+        if row.state == WorkState.COMPLETED or row.work_item_id in mine
     }
 
 
