@@ -17,7 +17,17 @@ from routing import backlog, handling, openness, staff
 from routing.assignment import candidate, room_for
 from routing.configurations import InForce
 from routing.desk import Desk, Work, as_dict
-from routing.domain.fitting import Candidate, Waiting, full, urgency, why_not
+from routing.domain.fitting import (
+    Candidate,
+    Room,
+    Waiting,
+    WhyNot,
+    full,
+    in_words,
+    no_room_in,
+    urgency,
+    why_not,
+)
 from routing.domain.matching import Floor
 from routing.domain.sections.agents import Agent
 
@@ -47,8 +57,8 @@ async def take_next(tx: AsyncConnection, force: InForce, agent: Agent, now: date
     lines = await backlog.lines(tx, queues)
     known = force.configuration.queues
     wanted = {n: LOOK for n, need in lines.items() if n.queue in known and room_for(floor, n, need) > 0}
-    if not wanted and ((told := _full_line(floor, lines, me)) or me.free < 1):
-        raise _no_room(me, told)
+    if not wanted and ((rooms := _full_line(floor, lines, me)) or me.free < 1):
+        raise _no_room(me, rooms)
     while wanted:
         found = await backlog.look(tx, wanted, LOOK, lambda item: _suits(item, me, now))
         ids = suitable(found.items, me, now)
@@ -86,10 +96,9 @@ async def pick(tx: AsyncConnection, force: InForce, agent: Agent, work_item_id: 
     item = waiting_of(work)
     why = why_not(item, me)
     if why is not None:
-        told = full(item.profiles, me)
-        if why in {"no capacity", f"has {told}"}:
-            raise _no_room(me, told)
-        raise Problem(409, "Conflict", f"You can't take it: {why}.")
+        if why.kind in {WhyNot.CAPACITY, WhyNot.PROFILES}:
+            raise _no_room(me, why.full)
+        raise Problem(409, "Conflict", f"You can't take it: {in_words(why)}.")
     return await _given(tx, force, agent, work, now)
 
 
@@ -121,15 +130,15 @@ async def _standing(tx: AsyncConnection, force: InForce, agent: Agent, now: date
     return candidate(force.configuration, found[0], None)
 
 
-def _full_line(floor: Floor, lines: Mapping[backlog.Line, backlog.Needed], me: Candidate) -> str | None:
+def _full_line(floor: Floor, lines: Mapping[backlog.Line, backlog.Needed], me: Candidate) -> tuple[Room, ...]:
     """The profiles that are full for work that the agent can do otherwise."""
     blocked = (full(need.profiles, me) for line, need in lines.items() if floor.can(line.queues, need.skills))
-    return next((told for told in blocked if told), None)
+    return next((rooms for rooms in blocked if rooms), ())
 
 
-def _no_room(me: Candidate, told: str | None = None) -> Problem:
-    if told is not None:
-        return Problem(409, "Conflict", f"You have {told}.")
+def _no_room(me: Candidate, rooms: Sequence[Room] = ()) -> Problem:
+    if rooms:
+        return Problem(409, "Conflict", f"You have {no_room_in(rooms)}.")
     capacity = me.free + me.load
     held = staff.shown_load(me.load, capacity)
     return Problem(409, "Conflict", f"You have no room for it: you hold {held} of {capacity} units.")

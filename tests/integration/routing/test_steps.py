@@ -19,6 +19,7 @@ from tests.integration.routing.floor import (
     Json,
     agent,
     queue,
+    section,
 )
 from tests.integration.routing.test_offers import opened, settled
 from tests.integration.routing.test_queues import put_state
@@ -266,6 +267,24 @@ async def test_still_waiting_why_is_one_of_a_few(floor: Floor) -> None:
     assert (await floor.why("C-1"))["waiting_for"] == "soon"
     await put_state(floor, "planning", QueueState.PAUSED)
     assert (await floor.why("C-1"))["waiting_for"] == "queue"
+
+
+async def test_an_agent_in_a_presence_that_the_organisation_took_off_its_list_is_not_available(
+    floor: Floor,
+) -> None:
+    kinds = [
+        {"id": "available", "name": "Available", "routable": True},
+        {"id": "in-training", "name": "In training"},
+    ]
+    await floor.organise(section("presences", kinds))
+    await floor.present("farid", "in-training")
+    await floor.hear(opened(1, floor.now))
+    await floor.organise(section("presences", kinds[:1]))
+    told = await floor.why("C-1")
+    assert (told["waiting_for"], told["waiting_because"]) == (
+        "nobody",
+        "nobody of the queue is available (in-training, offline)",
+    )
 
 
 async def test_still_waiting_why_names_skill_capacity_refusal_and_a_pending_offer(floor: Floor) -> None:
