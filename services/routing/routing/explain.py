@@ -21,6 +21,7 @@ from routing.domain.offer import REFUSALS
 from routing.domain.openness import Standing
 from routing.domain.rules import complete
 from routing.domain.sections.agents import Agent
+from routing.domain.work_item import WorkItem
 
 
 class RuleOutcome(BaseModel):
@@ -111,7 +112,9 @@ class Coming(BaseModel):
     what: str
 
 
-async def explain(connection: AsyncConnection, work: AnyRow, force: InForce, now: datetime) -> dict[str, Any]:
+async def explain(
+    connection: AsyncConnection, work: WorkItem, force: InForce, now: datetime
+) -> dict[str, Any]:
     """The parts of a work item's explanation, as of now."""
     d, o = store.DECISION, store.OFFER
     decision = (await connection.execute(select(d).where(d.c.decision_id == work.decision_id))).one()
@@ -122,11 +125,7 @@ async def explain(connection: AsyncConnection, work: AnyRow, force: InForce, now
     ).all()
     present = await staff.agents(connection, force.configuration.days(now))
     refused = {offer.agent_id: offer.ended_at for offer in offers if offer.result in REFUSALS}
-    item = Waiting(
-        work.work_item_id, work.queue, work.skills, work.order_at, work.queued_at, refused,
-        work.preferred, work.prefer_skills, work.units, work.hold_until, work.also_queues,
-        tuple(work.profiles),
-    )  # fmt: skip
+    item = work.to_waiting(refused)
     everywhere = openness.standings(force, now)
     stands, given_out = everywhere.get(work.queue), openness.given_out(everywhere)
     e = store.ESCALATION
@@ -136,7 +135,7 @@ async def explain(connection: AsyncConnection, work: AnyRow, force: InForce, now
     members = [
         _Member(agent, _why(agent, item, force, present, given_out, now))
         for agent in force.configuration.agents_by_id.values()
-        if not {work.queue, *work.also_queues}.isdisjoint(agent.queues)
+        if not work.queues.isdisjoint(agent.queues)
     ]
     because = (
         _not_given_out(work, stands, given_out)
@@ -179,15 +178,15 @@ def _why(
     return reason
 
 
-def _not_given_out(work: AnyRow, stands: Standing | None, given_out: frozenset[str]) -> Because | None:
-    if work.state != WorkState.QUEUED or not given_out.isdisjoint({work.queue, *work.also_queues}):
+def _not_given_out(work: WorkItem, stands: Standing | None, given_out: frozenset[str]) -> Because | None:
+    if work.state != WorkState.QUEUED or not given_out.isdisjoint(work.queues):
         return None
     if stands is None:
         return Because("queue", f"there is no queue {work.queue!r}: it is about to be put into another")
     return Because("hours" if stands.opens_at is not None else "queue", stands.why or "")
 
 
-def _held(item: Waiting, work: AnyRow, members: Sequence[_Member], now: datetime) -> Because | None:
+def _held(item: Waiting, work: WorkItem, members: Sequence[_Member], now: datetime) -> Because | None:
     if work.state != WorkState.QUEUED or item.hold_until is None or item.hold_until <= now:
         return None
     for agent, why in members:
@@ -203,7 +202,7 @@ def _held(item: Waiting, work: AnyRow, members: Sequence[_Member], now: datetime
 
 
 def _waiting(
-    item: Waiting, work: AnyRow, members: Sequence[_Member], offers: Sequence[AnyRow], now: datetime
+    item: Waiting, work: WorkItem, members: Sequence[_Member], offers: Sequence[AnyRow], now: datetime
 ) -> Because | None:
     if work.state == WorkState.OFFERED:
         pending = [offer for offer in offers if offer.result is None]
@@ -214,7 +213,7 @@ def _waiting(
     return _unoffered(item, work, members, now) if work.state == WorkState.QUEUED else None
 
 
-def _unoffered(item: Waiting, work: AnyRow, members: Sequence[_Member], now: datetime) -> Because:
+def _unoffered(item: Waiting, work: WorkItem, members: Sequence[_Member], now: datetime) -> Because:
     obstacles = [one.why_not for one in members if one.why_not is not None]
     reasons = sorted({in_words(one) for one in obstacles})
     if not members:
@@ -233,9 +232,9 @@ def _unoffered(item: Waiting, work: AnyRow, members: Sequence[_Member], now: dat
     return Because("soon", f"it is about to be offered ({waited} s)")
 
 
-def _coming(work: AnyRow, force: InForce, stands: Standing | None) -> list[Coming]:
+def _coming(work: WorkItem, force: InForce, stands: Standing | None) -> list[Coming]:
     """What happens to work that waits if nobody takes it, the first first."""
-    if work.state not in {WorkState.QUEUED, WorkState.OFFERED}:
+    if not work.waits:
         return []
     configuration = force.configuration
     found: list[Coming] = []

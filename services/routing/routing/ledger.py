@@ -23,14 +23,15 @@ from antiphon.contracts.work import (
     WorkState,
     WorkTransferred,
 )
-from antiphon.database import AnyRow
+from antiphon.database import AnyRow, mapping
 from routing.configurations import InForce
-from routing.desk import SLA_TIMER, SYSTEM, Desk, Work, as_dict, facts
+from routing.desk import SLA_TIMER, SYSTEM, Desk
 from routing.domain import clockwork
 from routing.domain.clockwork import Clock, Entry, Kind, Terms
 from routing.domain.escalation import arrival
 from routing.domain.sections import service_levels
 from routing.domain.sections.service_levels import Consequence
+from routing.domain.work_item import WorkItem
 
 ALARMS = {Kind.WARNED: "sla-warned", Kind.BREACHED: "sla-breached"}
 """What people are told of at once, and by which kind of change."""
@@ -66,35 +67,33 @@ class Book:
         self.force = force
         self._of: dict[UUID, list[Held]] = {}
         for row in rows:
-            given = as_dict(row)
+            given = dict(mapping(row))
             self._of.setdefault(given["case_id"], []).append(Held(given, _clock(given)))
 
     def running(self, case_id: UUID) -> list[Held]:
         """The clocks of a case that have not ended, in the order in which they began."""
         return [held for held in self._of.get(case_id, ()) if not held.clock.ended]
 
-    def terms(self, policy: str, target: str, work: Work) -> Terms | None:
+    def terms(self, policy: str, target: str, work: WorkItem) -> Terms | None:
         """What a policy promises for the work, by the configuration in force."""
         policies = self.force.configuration.sla_policies
         kind = SlaTarget(target)
-        return service_levels.terms(
-            policies, policy, kind, work["channel"], work["priority"], self.force.version
-        )
+        return service_levels.terms(policies, policy, kind, work.channel, work.priority, self.force.version)
 
     def start(
-        self, work: Work, target: SlaTarget, policy: str, at: datetime, revision: int, cause: str
+        self, work: WorkItem, target: SlaTarget, policy: str, at: datetime, revision: int, cause: str
     ) -> None:
         """Starts a clock, if the policy promises anything of the kind."""
         terms = self.terms(policy, target, work)
         if terms is None:
             return
         row = {
-            "clock_id": uuid4(), "case_id": work["case_id"], "work_item_id": work["work_item_id"],
+            "clock_id": uuid4(), "case_id": work.case_id, "work_item_id": work.work_item_id,
             "target": target.value, "started_at": at, "case_revision": revision, "entries": 0,
         }  # fmt: skip
         clock, entries = clockwork.start(at, terms, self.force.calendars[terms.calendar], cause)
         held = Held(row, clock, new=True, touched=True, untold=entries)
-        self._of.setdefault(work["case_id"], []).append(held)
+        self._of.setdefault(work.case_id, []).append(held)
 
     def pause(self, held: Held, at: datetime, cause: str) -> None:
         """It stands still from an instant."""
@@ -119,7 +118,7 @@ class Book:
         self._did(held, change)
         return change[1]
 
-    def recompute(self, held: Held, work: Work, policy: str, cause: str) -> None:
+    def recompute(self, held: Held, work: WorkItem, policy: str, cause: str) -> None:
         """What a policy promises for the work as it is now, instead of what was promised; the time spent stays spent."""
         terms = self.terms(policy, held.target, work)
         if terms is None:
@@ -129,7 +128,7 @@ class Book:
         self._did(held, clockwork.recompute(held.clock, terms, calendar, self.desk.now, cause))
         held.clock = replace(held.clock, terms=terms)
 
-    def tighten(self, held: Held, work: Work, policy: str, cause: str) -> None:
+    def tighten(self, held: Held, work: WorkItem, policy: str, cause: str) -> None:
         """`recompute`, where the policy promises the same sooner; else nothing changes."""
         terms = self.terms(policy, held.target, work)
         if terms is None:
@@ -141,19 +140,19 @@ class Book:
             self._did(held, change)
             held.clock = replace(held.clock, terms=terms)
 
-    def keep_up(self, work: Work) -> None:
+    def keep_up(self, work: WorkItem) -> None:
         """Brings the clocks of a case to the configuration in force, before anything is counted by its calendars."""
-        for held in self.running(work["case_id"]):
+        for held in self.running(work.case_id):
             if held.clock.terms.version != self.force.version:
                 policy = self.policy(held.clock.terms.policy, work)
                 self.recompute(held, work, policy, f"configuration {self.force.version}")
 
-    def policy(self, name: str, work: Work) -> str:
+    def policy(self, name: str, work: WorkItem) -> str:
         """The policy of a name; when there is none any more, that of the work's queue."""
         configuration = self.force.configuration
         if name in configuration.sla_policies:
             return name
-        queue = configuration.queues.get(work["queue"]) or configuration.queues[configuration.fallback]
+        queue = configuration.queues.get(work.queue) or configuration.queues[configuration.fallback]
         return queue.sla_policy
 
     def due(self, case_id: UUID) -> datetime | None:
@@ -163,53 +162,57 @@ class Book:
             default=None,
         )
 
-    def tell(self, work: Work) -> None:
+    def tell(self, work: WorkItem) -> WorkItem:
         """Writes and tells what was done to the clocks of the work's case, with what follows from warnings and breaches.
 
-        Open work is due when the first of the clocks is.
+        Open work is due when the first of the clocks is. The work item as it stands then.
         """
-        held = self._of.get(work["case_id"], [])
+        held = self._of.get(work.case_id, [])
         seen = 0
         while (alarms := [(one, entry) for one in held for entry in one.untold if entry.kind in ALARMS])[
             seen:
         ]:
             for one, entry in alarms[seen:]:
-                self._follows(one, entry, work)
+                work = self._follows(one, entry, work)
             seen = len(alarms)
-        due = self.due(work["case_id"])
-        if work["state"] != WorkState.COMPLETED and work["due_at"] != due:
-            self.desk.put(work, due_at=due)
+        due = self.due(work.case_id)
+        if work.state != WorkState.COMPLETED and work.due_at != due:
+            work = self.desk.put(work, due_at=due)
         for one in held:
             self._write(one, work)
+        return work
 
-    def _follows(self, held: Held, entry: Entry, work: Work) -> None:
+    def _follows(self, held: Held, entry: Entry, work: WorkItem) -> WorkItem:
         policy = self.force.configuration.sla_policies.get(entry.terms.policy)
         then = Consequence() if policy is None else policy.of_alarm(breached=entry.kind is Kind.BREACHED)
         told = {
-            "case": work["case_reference"], "target": held.target, "percent": entry.percent, "due_at": entry.after,
+            "case": work.case_reference, "target": held.target, "percent": entry.percent, "due_at": entry.after,
         }  # fmt: skip
-        change = Change(ALARMS[entry.kind], str(held.row["clock_id"]), then.audience(work), told)
+        change = Change(
+            ALARMS[entry.kind], str(held.row["clock_id"]), then.audience(work.queue, work.agent_id), told
+        )
         self.desk.noted.append(change)
-        if work["state"] == WorkState.COMPLETED:
-            return
+        if work.state == WorkState.COMPLETED:
+            return work
         why = f"{held.target}: {entry.cause}"
-        if labels := [label for label in then.labels if label not in work["labels"]]:
-            self.desk.put(work, labels=[*work["labels"], *labels])
-        if then.queue is not None and then.queue != work["queue"] and work["state"] == WorkState.QUEUED:
-            before = work["queue"]
+        if labels := [label for label in then.labels if label not in work.labels]:
+            work = self.desk.put(work, labels=[*work.labels, *labels])
+        if then.queue is not None and then.queue != work.queue and work.state == WorkState.QUEUED:
+            before = work.queue
             came = arrival(work, self.force.configuration, self.force.calendars, then.queue, self.desk.now)
-            self.desk.put(work, **came | {"queue": then.queue, "hold_until": None})
+            work = self.desk.put(work, **came, hold_until=None)
             self.desk.note(work, "overflow", why)
-            self.desk.tell(WorkTransferred(work=facts(work), by=SYSTEM, from_queue=before, note=why))
-        if then.priority is not None and then.priority > work["priority"]:
-            previous = work["priority"]
-            profiles = self.force.configuration.profiles_of(work["channel"], work["queue"], then.priority)
-            self.desk.put(work, priority=then.priority, profiles=profiles)
-            self.desk.tell(WorkReprioritised(work=facts(work), by=SYSTEM, previous=previous, reason=why))
-            for one in self.running(work["case_id"]):
+            self.desk.tell(WorkTransferred(work=work.facts(), by=SYSTEM, from_queue=before, note=why))
+        if then.priority is not None and then.priority > work.priority:
+            previous = work.priority
+            profiles = self.force.configuration.profiles_of(work.channel, work.queue, then.priority)
+            work = self.desk.put(work, priority=then.priority, profiles=profiles)
+            self.desk.tell(WorkReprioritised(work=work.facts(), by=SYSTEM, previous=previous, reason=why))
+            for one in self.running(work.case_id):
                 self.recompute(
                     one, work, self.policy(one.clock.terms.policy, work), f"priority {then.priority}"
                 )
+        return work
 
     def close(self) -> None:
         """Puts what was touched into the desk, with the timer of what comes next. Called once, before the desk is written."""
@@ -228,12 +231,12 @@ class Book:
         held.untold += entries
         held.touched = held.touched or bool(entries)
 
-    def _write(self, held: Held, work: Work) -> None:
+    def _write(self, held: Held, work: WorkItem) -> None:
         if not held.touched:
             return
         row, clock = held.row, held.clock
         if row.get("decided_at") is None:
-            row.update(queue=work["queue"], channel=work["channel"])
+            row.update(queue=work.queue, channel=work.channel)
         row.update(columns(clock))
         told, held.untold = held.untold, []
         for entry in told:
@@ -294,9 +297,9 @@ def clock_facts(row: dict[str, Any]) -> ClockFacts:
     return ClockFacts(**{name: row[name] for name in ClockFacts.model_fields})
 
 
-def event_of(work: Work, shown: ClockFacts, clock: Clock, entry: Entry) -> Event | None:
+def event_of(work: WorkItem, shown: ClockFacts, clock: Clock, entry: Entry) -> Event | None:
     """The event that tells a line of the ledger; None for one that the next line's event tells."""
-    about = facts(work)
+    about = work.facts()
     before = entry.before or entry.after
     event: Event | None = None
     match entry.kind:

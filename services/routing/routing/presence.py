@@ -12,12 +12,12 @@ from antiphon import outbox
 from antiphon.changes import Change, record
 from antiphon.contracts.agents import AgentPresenceChanged, Presence
 from antiphon.contracts.envelope import encode
-from antiphon.database import Writes, fetch
+from antiphon.database import Writes
 from antiphon.organisation import did_you_mean
 from antiphon.problems import Problem
 from routing import easing, staff, store
 from routing.configurations import Configurations
-from routing.desk import SERVICE, Desk, as_dict
+from routing.desk import SERVICE, Desk
 from routing.domain.configuration import Configuration
 from routing.domain.offer import OfferResult
 from routing.domain.sections.agents import Agent
@@ -139,10 +139,10 @@ async def missed(
 
 
 async def _return_work(tx: AsyncConnection, agent_ids: Sequence[str], reason: str, now: datetime) -> None:
-    works = [as_dict(row) for row in await fetch(tx, _HELD, {"ids": list(agent_ids)})]
+    works = await store.work_items(tx, _HELD, {"ids": list(agent_ids)})
     desk = Desk(now)
-    for row in (await store.pending_offers(tx, [work["work_item_id"] for work in works])).values():
-        desk.end_offer(as_dict(row), OfferResult.WITHDRAWN, reason)
+    for offer in (await store.pending_offers(tx, [work.work_item_id for work in works])).values():
+        desk.end_offer(offer, OfferResult.WITHDRAWN, reason)
     for work in works:
         desk.requeue(work, reason)
     await desk.write(tx)

@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
-from antiphon.database import AnyRow, fetch
+from antiphon.database import AnyRow
 from antiphon.problems import Problem, not_found
 from routing import backlog, handling, openness, staff
 from routing.assignment import candidate, room_for
 from routing.configurations import InForce
-from routing.desk import Desk, Work, as_dict
+from routing.desk import Desk
 from routing.domain.fitting import (
     Candidate,
     Room,
@@ -30,6 +30,8 @@ from routing.domain.fitting import (
 )
 from routing.domain.matching import Floor
 from routing.domain.sections.agents import Agent
+from routing.domain.work_item import WorkItem
+from routing.store import work_items
 
 LOOK = 20
 """Items of a line that are looked at for who asks for the next: what others take this moment is passed over."""
@@ -42,7 +44,7 @@ _TAKE_FREE = text(f"{_TAKE} skip locked").bindparams(*_GIVEN)
 _TAKE_WAITING = text(_TAKE).bindparams(*_GIVEN)
 
 
-async def take_next(tx: AsyncConnection, force: InForce, agent: Agent, now: datetime) -> Work | None:
+async def take_next(tx: AsyncConnection, force: InForce, agent: Agent, now: datetime) -> WorkItem | None:
     """Gives the agent the best waiting item that suits them, accepted; None when nothing does.
 
     Of many who ask at once nobody gets what another got. Raises Problem 409 when they are offline or have no room.
@@ -66,34 +68,41 @@ async def take_next(tx: AsyncConnection, force: InForce, agent: Agent, now: date
             return None
         given = {"ids": ids, "queues": queues}
         # What others hold this moment is passed over, unless it is all there is: they may let it go again.
-        taken = await fetch(tx, _TAKE_FREE, given) or await fetch(tx, _TAKE_WAITING, given)
+        taken = await work_items(tx, _TAKE_FREE, given) or await work_items(tx, _TAKE_WAITING, given)
         if taken:
-            return await _given(tx, force, agent, as_dict(taken[0]), now)
+            return await _given(tx, force, agent, taken[0], now)
     return None
 
 
-async def pick(tx: AsyncConnection, force: InForce, agent: Agent, work_item_id: UUID, now: datetime) -> Work:
+async def pick(
+    tx: AsyncConnection, force: InForce, agent: Agent, work_item_id: UUID, now: datetime
+) -> WorkItem:
     """Gives the agent the waiting item that they chose, accepted.
 
     Raises Problem: 404 not of their queues, 403 its queue is not picked from, 409 it does not wait or they can't take it.
     """
     await staff.lock(tx, [agent.id])
     work = await handling.locked(tx, work_item_id)
-    if {work["queue"], *work["also_queues"]}.isdisjoint(agent.queues):
+    if work.queues.isdisjoint(agent.queues):
         raise not_found("work item")
-    queue = force.configuration.queues.get(work["queue"])
+    queue = force.configuration.queues.get(work.queue)
     if queue is None or not queue.may_pick:
-        name = queue.name if queue else work["queue"]
+        name = queue.name if queue else work.queue
         raise Problem(403, "Not allowed", f"Work of {name} is given out in its order, not picked.")
-    if work["state"] != WorkState.QUEUED:
-        told = {"state": work["state"], "agent_id": work["agent_id"]}
-        raise Problem(409, "Conflict", f"The work does not wait: it is {work['state']}.", **told)
+    if work.state != WorkState.QUEUED:
+        raise Problem(
+            409,
+            "Conflict",
+            f"The work does not wait: it is {work.state}.",
+            state=work.state,
+            agent_id=work.agent_id,
+        )
     stands = openness.standings(force, now)
-    mine = {work["queue"], *work["also_queues"]}.intersection(agent.queues)
+    mine = work.queues.intersection(agent.queues)
     if mine.isdisjoint(openness.given_out(stands)):
         raise Problem(409, "Conflict", f"Its work is not given out now: {stands[min(mine)].why}.")
     me = await _standing(tx, force, agent, now)
-    item = waiting_of(work)
+    item = work.to_waiting()
     why = why_not(item, me)
     if why is not None:
         if why.kind in {WhyNot.CAPACITY, WhyNot.PROFILES}:
@@ -111,14 +120,6 @@ def suitable(items: Sequence[Waiting], me: Candidate, now: datetime) -> list[UUI
 def _suits(item: Waiting, me: Candidate, now: datetime) -> bool:
     kept = item.hold_until is not None and item.hold_until > now and item.preferred != me.agent_id
     return not kept and why_not(item, me) is None
-
-
-def waiting_of(work: Work) -> Waiting:
-    """A work item's row as the matching sees it, asked by nobody yet."""
-    return Waiting(
-        work["work_item_id"], work["queue"], work["skills"], work["order_at"], work["queued_at"], {},
-        units=work["units"], also_queues=work["also_queues"], profiles=tuple(work["profiles"]),
-    )  # fmt: skip
 
 
 async def _standing(tx: AsyncConnection, force: InForce, agent: Agent, now: datetime) -> Candidate:
@@ -144,9 +145,11 @@ def _no_room(me: Candidate, rooms: Sequence[Room] = ()) -> Problem:
     return Problem(409, "Conflict", f"You have no room for it: you hold {held} of {capacity} units.")
 
 
-async def _given(tx: AsyncConnection, force: InForce, agent: Agent, work: Work, now: datetime) -> Work:
+async def _given(
+    tx: AsyncConnection, force: InForce, agent: Agent, work: WorkItem, now: datetime
+) -> WorkItem:
     desk = Desk(now)
-    handling.give(desk, work, agent, force.configuration.queues[work["queue"]], at_once=True)
+    work = handling.give(desk, work, agent, force.configuration.queues[work.queue], at_once=True)
     await desk.write(tx)
     # Who asks for more is ready for it.
     await staff.end_wrap_up(tx, [agent.id])

@@ -16,17 +16,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon import logs, metrics
 from antiphon.changes import Change
-from antiphon.contracts.work import WorkReconciled, WorkState
-from antiphon.database import AnyRow, fetch
+from antiphon.contracts.work import WorkReconciled
+from antiphon.database import AnyRow, fetch, mapping
 from antiphon.failures import one_by_one
 from routing import escalation, store
 from routing.configurations import Configurations, InForce
-from routing.desk import OFFER_TIMER, SLA_TIMER, SYSTEM, Desk, Work, as_dict, facts
+from routing.desk import OFFER_TIMER, SLA_TIMER, SYSTEM, Desk, Row
+from routing.domain.case_seen import CaseSeen
 from routing.domain.escalation import beginning
-from routing.domain.offer import OfferResult
+from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.placing import Place
 from routing.domain.reconciling import Finding, Picture, Piece, Wrong, findings
 from routing.domain.sections.rules import PRIORITY
+from routing.domain.work_item import WorkItem, queued_again
 
 LOG = logs.get(__name__)
 MOST = 500
@@ -108,7 +110,7 @@ async def round_of(
 async def _place(tx: AsyncConnection, now: datetime) -> dict[str, Any]:
     row = (await tx.execute(select(store.RECONCILIATION))).one_or_none()
     if row is not None:
-        return as_dict(row)
+        return dict(mapping(row))
     never: dict[str, Any] = dict.fromkeys(("last_began_at", "last_ended_at", "last_checked"))
     return {"id": 1, "after": _BEFORE_ALL, "began_at": now, "checked": 0, **never}
 
@@ -134,28 +136,26 @@ def _wrong(case: Picture, force: InForce) -> list[Finding]:
 
 async def _mend(tx: AsyncConnection, case_ids: Sequence[UUID], force: InForce, now: datetime) -> None:
     """Locks cases and their work, looks again, and mends what is still wrong."""
-    seen = {case_id: as_dict(row) for case_id, row in (await store.lock_cases(tx, case_ids)).items()}
-    open_work = {row.work_item_id: as_dict(row) for row in await store.every_open_work(tx, case_ids)}
-    pending = {
-        row.offer_id: as_dict(row) for row in (await store.pending_offers(tx, list(open_work))).values()
-    }
+    seen = await store.lock_cases(tx, case_ids)
+    open_work = {work.work_item_id: work for work in await store.every_open_work(tx, case_ids)}
+    pending = {offer.offer_id: offer for offer in (await store.pending_offers(tx, list(open_work))).values()}
     rows = await fetch(tx, _AGAIN, {"ids": list(case_ids)})
     wrong = [finding for case in pictures(rows) for finding in _wrong(case, force)]
     lost = [finding.case_id for finding in wrong if finding.kind is Wrong.NO_WORK]
     last = await store.last_work(tx, lost)
     mender = _Mender(Desk(now), force, seen, open_work, pending)
-    noted: list[dict[str, Any]] = []
+    noted: list[Row] = []
     for finding in wrong:
         work, mended = mender.mend(finding, last.get(finding.case_id))
         noted.append(
             {
                 "finding_id": uuid4(), "kind": finding.kind.value, "case_id": finding.case_id,
-                "work_item_id": work["work_item_id"] if work else None, "detail": finding.detail, "mended": mended, "at": now,
+                "work_item_id": work.work_item_id if work else None, "detail": finding.detail, "mended": mended, "at": now,
             }
         )  # fmt: skip
         if work is not None and mended is not None:
             told = WorkReconciled(
-                work=facts(work), finding=finding.kind.value, detail=finding.detail, mended=mended
+                work=work.facts(), finding=finding.kind.value, detail=finding.detail, mended=mended
             )
             mender.desk.tell(told)
         change = {"finding": finding.kind.value, "detail": finding.detail, "mended": mended}
@@ -164,7 +164,7 @@ async def _mend(tx: AsyncConnection, case_ids: Sequence[UUID], force: InForce, n
         )
         LOG.warning("work stood wrong", finding=finding.kind.value, case=str(finding.case_id), mended=mended)
     await mender.desk.write(tx)
-    await store.upsert(tx, store.CASE_SEEN, mender.heard)
+    await store.upsert(tx, store.CASE_SEEN, [one.row() for one in mender.heard])
     if noted:
         await tx.execute(insert(store.FINDING), noted)
 
@@ -173,30 +173,31 @@ class _Mender:
     """How each kind of finding is mended, on one desk."""
 
     def __init__(
-        self, desk: Desk, force: InForce, seen: Mapping[UUID, dict[str, Any]], open_work: Mapping[UUID, Work],
-        pending: dict[UUID, dict[str, Any]],
+        self, desk: Desk, force: InForce, seen: Mapping[UUID, CaseSeen], open_work: Mapping[UUID, WorkItem],
+        pending: dict[UUID, OfferRecord],
     ) -> None:  # fmt: skip
         self.desk = desk
-        self.heard: list[dict[str, Any]] = []
+        self.heard: list[CaseSeen] = []
         self._force = force
         self._seen = seen
         self._open = open_work
         self._pending = pending
 
-    def mend(self, finding: Finding, last: AnyRow | None) -> tuple[Work | None, str | None]:
+    def mend(self, finding: Finding, last: WorkItem | None) -> tuple[WorkItem | None, str | None]:
         """The work item as it stands now, if there is one, and what was done; None: nothing could be."""
         if finding.piece is None:
             return self._queue_anew(finding.case_id, last)
-        work = self._open[finding.piece.work_item_id]
-        return work, self._put_right(finding, finding.piece, work)
+        work = self.desk.current(self._open[finding.piece.work_item_id])
+        mended = self._put_right(finding, finding.piece, work)
+        return self.desk.current(work), mended
 
-    def _put_right(self, finding: Finding, piece: Piece, work: Work) -> str:
+    def _put_right(self, finding: Finding, piece: Piece, work: WorkItem) -> str:
         if finding.kind is Wrong.CASE_UNKNOWN:
             # Not 0: what is heard of it next looks for its work.
-            known = {"case_id": work["case_id"], "revision": 1, "awaits": True}
-            self.heard.append(
-                known | {"reference": work["case_reference"], "customer_id": work["customer_id"]}
+            known = self._seen[work.case_id].replace(
+                revision=1, awaits=True, reference=work.case_reference, customer_id=work.customer_id
             )
+            self.heard.append(known)
             return "the case is known from its work"
         if finding.kind is Wrong.QUEUE_UNKNOWN:
             queue = self._force.configuration.fallback
@@ -217,44 +218,38 @@ class _Mender:
 
     def _set_timers(self, kind: Wrong, piece: Piece) -> None:
         if kind is Wrong.TIMER_MISSING and piece.offer_id is not None:
-            timer = OFFER_TIMER, piece.offer_id, self._pending[piece.offer_id]["expires_at"]
+            timer = OFFER_TIMER, piece.offer_id, self._pending[piece.offer_id].expires_at
             self.desk.timers.append(timer)
         elif kind is Wrong.CLOCK_UNHEEDED:
             # Each is looked at once, and set to what comes next.
             self.desk.timers += [(SLA_TIMER, clock_id, self.desk.now) for clock_id in piece.unheeded]
 
-    def _queue_anew(self, case_id: UUID, last: AnyRow | None) -> tuple[Work | None, str | None]:
+    def _queue_anew(self, case_id: UUID, last: WorkItem | None) -> tuple[WorkItem | None, str | None]:
         """Work as it was last; where it never was, as much of it as is known."""
         configuration, calendars, now = self._force.configuration, self._force.calendars, self.desk.now
         seen = self._seen[case_id]
-        fresh: Work = {
-            "work_item_id": uuid4(), "state": WorkState.QUEUED, "agent_id": None, "attempts": 0, "changed_at": now,
-            "completed_at": None, "completed_by": None, "hold_until": None,
-        }  # fmt: skip
         if last is not None:
-            work: Work = as_dict(last) | fresh
-            work.pop("need")
-            if work["queue"] not in configuration.queues:
-                work["queue"] = configuration.fallback
-            work["profiles"] = configuration.profiles_of(work["channel"], work["queue"], work["priority"])
-            work |= beginning(configuration, calendars, work["queue"], work["queued_at"])
-        elif seen["reference"] is not None and seen["customer_id"] is not None:
+            queue = last.queue if last.queue in configuration.queues else configuration.fallback
+            work = queued_again(
+                last, uuid4(), queue, configuration.profiles_of(last.channel, queue, last.priority),
+                beginning(configuration, calendars, queue, last.queued_at), now,
+            )  # fmt: skip
+        elif seen.reference is not None and seen.customer_id is not None:
             queue = configuration.fallback
-            work = fresh | {
-                "case_id": case_id, "case_reference": seen["reference"], "customer_id": seen["customer_id"], "channel": "",
-                "subject": None, "queue": queue, "priority": PRIORITY, "skills": {}, "queued_at": now, "due_at": None,
-                "preferred": None, "decision_id": uuid4(), "labels": [], "prefer_skills": {}, "units": 1,
-                "profiles": configuration.profiles_of("", queue, PRIORITY),
-                "overflow": None, **beginning(configuration, calendars, queue, now),
-            }  # fmt: skip
+            work = WorkItem(
+                work_item_id=uuid4(), case_id=case_id, case_reference=seen.reference, customer_id=seen.customer_id,
+                channel="", subject=None, queue=queue, priority=PRIORITY, skills={}, prefer_skills={}, labels=[],
+                queued_at=now, decision_id=uuid4(), changed_at=now, units=1,
+                profiles=configuration.profiles_of("", queue, PRIORITY), overflow=None,
+                **beginning(configuration, calendars, queue, now),
+            )  # fmt: skip
         else:
             return None, None
-        self.desk.new_work[work["work_item_id"]] = work
-        self.desk.put(work)
-        return work, f"queued anew in {work['queue']}"
+        self.desk.add(work)
+        return work, f"queued anew in {work.queue}"
 
 
 async def stands(tx: AsyncConnection) -> dict[str, Any] | None:
     """How far the way round has come, and when the last was at its end; None before the first."""
     row = (await tx.execute(select(store.RECONCILIATION))).one_or_none()
-    return as_dict(row) if row else None
+    return dict(mapping(row)) if row else None

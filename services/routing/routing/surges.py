@@ -19,9 +19,9 @@ from antiphon.contracts.queues import (
     QueueSurgeEnded,
     Surge,
 )
-from antiphon.database import AnyRow, Writes
+from antiphon.database import AnyRow, Writes, mapping
 from routing import store, tallies
-from routing.desk import SERVICE, as_dict
+from routing.desk import SERVICE
 from routing.domain.surge import SPAN, Arrivals, Usual, spans, usual
 
 LOG = logs.get(__name__)
@@ -36,7 +36,7 @@ async def look(tx: AsyncConnection, now: datetime) -> int:
     if not await tx.scalar(text("select pg_try_advisory_xact_lock(:lock)"), {"lock": _ONE_LOOK}):
         return 0
     judged = await _judged(tx, now)
-    going_on = {_Of(row.queue, row.label): as_dict(row) for row in await open_surges(tx)}
+    going_on = {_Of(row.queue, row.label): dict(mapping(row)) for row in await open_surges(tx)}
     writes, noted = Writes(), list[Change]()
     events: list[Event] = []
     begun: list[dict[str, Any]] = []
