@@ -30,16 +30,18 @@ from antiphon.contracts.work import Decision, WorkHeld, WorkQueued, WorkRedecide
 from routing import assignment, known, openness, store
 from routing.clocks import Heard, answer, follow
 from routing.configurations import Configurations, InForce
-from routing.desk import HOLD_TIMER, SYSTEM, Desk, Row
+from routing.desk import SYSTEM, Desk, Row
 from routing.domain import escalation, placing, rules
 from routing.domain.case_seen import CaseSeen
 from routing.domain.deciding import Verdict, verdict, without_words
+from routing.domain.escalation import EscalationKind
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.openness import Standing
 from routing.domain.placing import Load, Place
 from routing.domain.redeciding import Redecided, redecide
+from routing.domain.timer import TimerKind
 from routing.domain.work_item import Arrives, WorkItem
-from routing.escalation import OVERFLOW, REDECIDED, arrived
+from routing.escalation import arrived
 from routing.ledger import Book
 
 
@@ -181,7 +183,7 @@ class _Heard:
             **escalation.beginning(force.configuration, force.calendars, found.queue, since),
         )
         if work.hold_until is not None and work.hold_until > desk.now:
-            desk.timers.append((HOLD_TIMER, work.work_item_id, work.hold_until))
+            desk.timers.append((TimerKind.HOLD, work.work_item_id, work.hold_until))
         return work, decided
 
     def _back_to_its_team(self, found: Verdict, last: WorkItem) -> Verdict:
@@ -261,7 +263,7 @@ class _Heard:
             preferred=found.prefer_agent or work.preferred,
         )  # fmt: skip
         if to.queue != found.queue:
-            self.desk.note(work, OVERFLOW, arrived(to, self.force))
+            self.desk.note(work, EscalationKind.OVERFLOW, arrived(to, self.force))
         return work
 
     def _hasten(self, work: WorkItem, decided: _Decided, before: WorkItem) -> WorkItem:
@@ -275,12 +277,14 @@ class _Heard:
             self.book.tighten(held, work, policy, f"the customer said more: rule {found.rule!r}")
         work = self.book.tell(work)
         names = {key: queue.name for key, queue in self.force.configuration.queues.items()}
-        what = f"the customer said more, and {found.rule!r} holds: priority {before.priority} is {work.priority}"
+        what = (
+            f"the customer said more, and {found.rule!r} holds: priority {before.priority} is {work.priority}"
+        )
         if moved:
             what += f"; from {names.get(before.queue, before.queue)} to {names[work.queue]}"
         elif work.state == WorkState.ACCEPTED and found.queue != work.queue:
             what += f"; meant for {names[found.queue]}, and it stays with who accepted it"
-        self.desk.note(work, REDECIDED, what)
+        self.desk.note(work, EscalationKind.REDECIDED, what)
         event = WorkRedecided(
             work=work.facts(),
             decision=decided.told(),
@@ -307,7 +311,7 @@ class _Heard:
             configuration, calendars = self.force.configuration, self.force.calendars
             came = escalation.arrival(work, configuration, calendars, to.queue, self.desk.now)
             work = work.replace(**came)
-            self.desk.note(work, OVERFLOW, arrived(to, self.force))
+            self.desk.note(work, EscalationKind.OVERFLOW, arrived(to, self.force))
         work = work.replace(due_at=self.book.due(work.case_id))
         self.desk.add(work)
         self.desk.tell(WorkQueued(work=work.facts(), decision=decided.told(*to.why)))

@@ -23,9 +23,10 @@ from antiphon.contracts.work import SlaTarget
 from antiphon.database import fetch
 from routing import store
 from routing.configurations import Configurations, InForce
-from routing.desk import AGAIN_AFTER, SLA_TIMER, Desk
+from routing.desk import AGAIN_AFTER, Desk
 from routing.domain.case_seen import Answer, CaseSeen
 from routing.domain.deciding import Verdict
+from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
 from routing.ledger import Book
 
@@ -171,7 +172,7 @@ async def fire(
     works = await store.free_work(tx, sorted({row.case_id for row in rows}))
     free = [row for row in rows if row.case_id in works]
     again = now + AGAIN_AFTER
-    desk.timers += [(SLA_TIMER, row.clock_id, again) for row in rows if row.case_id not in works]
+    desk.timers += [(TimerKind.SLA_CLOCK, row.clock_id, again) for row in rows if row.case_id not in works]
     book = Book(desk, force, await store.running_clocks(tx, list(works)))
     for case_id in dict.fromkeys(row.case_id for row in free):
         work = works[case_id]

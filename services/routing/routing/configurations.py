@@ -23,6 +23,7 @@ from routing.domain.openness import SetState
 from routing.domain.rules import Context
 from routing.domain.sharing import shares
 from routing.domain.standing import with_calendars
+from routing.domain.states import PublicationState
 
 LOG = logs.get(__name__)
 _FILE = "organisation file"
@@ -42,12 +43,12 @@ _STANDING = text(
 _SOURCE = text("select source from configuration where version = :version")
 _SHADOW = text("select source from shadow where shadow_id = :shadow_id")
 _OVER = text(
-    """
+    f"""
     with over as (
         update configuration set over_at = :now where share is not null and over_at is null returning version
     )
-    update publication set state = 'ended', ended_at = :now, ended_by = :by, ended_why = 'another version came into force'
-    where version in (select version from over) and state = 'limited'
+    update publication set state = '{PublicationState.ENDED}', ended_at = :now, ended_by = :by, ended_why = 'another version came into force'
+    where version in (select version from over) and state = '{PublicationState.LIMITED}'
     """
 )
 

@@ -20,16 +20,14 @@ from antiphon.contracts.work import (
 from antiphon.database import Writes
 from routing import easing, staff, store, tallies
 from routing.domain.case_seen import CaseSeen
+from routing.domain.escalation import EscalationKind
 from routing.domain.offer import OfferRecord, OfferResult
+from routing.domain.timer import TimerKind
 from routing.domain.work_item import Changes, WorkItem
-from routing.tallies import LABELLED, STANDING, Tallies
+from routing.tallies import STANDING, Movement, Tallies
 
 SERVICE = "routing"
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id=SERVICE)
-OFFER_TIMER, SLA_TIMER = "offer-expiry", "sla-clock"
-# When these pass there may be somebody for work that waits: the assignment looks again.
-WRAP_UP_TIMER, HOLD_TIMER = "wrap-up", "hold"
-STEP_TIMER = "step"
 # When a timer comes again whose work is in somebody's hands this moment.
 AGAIN_AFTER = timedelta(milliseconds=100)
 
@@ -55,8 +53,10 @@ class Desk:
     clocks: list[Row] = field(default_factory=list[Row])
     clock_entries: list[Row] = field(default_factory=list[Row])
     decisions: list[Row] = field(default_factory=list[Row])
-    timers: list[tuple[str, UUID, datetime]] = field(default_factory=list[tuple[str, UUID, datetime]])
-    dropped: list[tuple[str, UUID]] = field(default_factory=list[tuple[str, UUID]])
+    timers: list[tuple[TimerKind, UUID, datetime]] = field(
+        default_factory=list[tuple[TimerKind, UUID, datetime]]
+    )
+    dropped: list[tuple[TimerKind, UUID]] = field(default_factory=list[tuple[TimerKind, UUID]])
     seen: list[CaseSeen] = field(default_factory=list[CaseSeen])
     wrap_ups: dict[str, datetime] = field(default_factory=dict[str, datetime])
     outgoing: list[Outgoing] = field(default_factory=list[Outgoing])
@@ -79,7 +79,7 @@ class Desk:
         self._keep_step(work, None)
         self._tally(None, (work.queue, work.state))
         minute = self.now.replace(second=0, microsecond=0)
-        self.tallies.update((minute, label, LABELLED) for label in work.labels)
+        self.tallies.update((minute, label, Movement.LABELLED) for label in work.labels)
         self._show(work)
 
     def put(self, work: WorkItem, **changed: Unpack[Changes]) -> WorkItem:
@@ -103,12 +103,12 @@ class Desk:
         """Only work that waits comes to its next step: when it waits again, the clock has gone on."""
         due = work.next_step_at if work.waits else None
         if due is not None and due != before:
-            self.timers.append((STEP_TIMER, work.work_item_id, due))
+            self.timers.append((TimerKind.STEP, work.work_item_id, due))
         elif due is None and before is not None:
-            self.timers = [timer for timer in self.timers if timer[:2] != (STEP_TIMER, work.work_item_id)]
-            self.dropped.append((STEP_TIMER, work.work_item_id))
+            self.timers = [timer for timer in self.timers if timer[:2] != (TimerKind.STEP, work.work_item_id)]
+            self.dropped.append((TimerKind.STEP, work.work_item_id))
 
-    def note(self, work: WorkItem, kind: str, what: str, step: int | None = None) -> None:
+    def note(self, work: WorkItem, kind: EscalationKind, what: str, step: int | None = None) -> None:
         """What happened to work that waited long or could not stay: kept with it."""
         told = {
             "work_item_id": work.work_item_id,
@@ -122,15 +122,15 @@ class Desk:
     def _tally(self, before: tuple[str, WorkState] | None, after: tuple[str, WorkState]) -> None:
         minute = self.now.replace(second=0, microsecond=0)
         if before is None or before[0] != after[0]:
-            self.tallies[minute, after[0], "arrived"] += 1
+            self.tallies[minute, after[0], Movement.ARRIVED] += 1
         if before == after:
             return
         if before is not None and before[1] != WorkState.COMPLETED:
-            self.tallies[STANDING, before[0], before[1].value] -= 1
+            self.tallies[STANDING, before[0], before[1]] -= 1
         if after[1] == WorkState.COMPLETED:
-            self.tallies[minute, after[0], "completed"] += 1
+            self.tallies[minute, after[0], Movement.COMPLETED] += 1
         else:
-            self.tallies[STANDING, after[0], after[1].value] += 1
+            self.tallies[STANDING, after[0], after[1]] += 1
 
     def offer(
         self, work: WorkItem, agent_id: str, agent_name: str, expires_at: datetime
@@ -145,7 +145,7 @@ class Desk:
             expires_at=expires_at,
         )
         self.new_offers[offer.offer_id] = offer
-        self.timers.append((OFFER_TIMER, offer.offer_id, expires_at))
+        self.timers.append((TimerKind.OFFER_EXPIRY, offer.offer_id, expires_at))
         work = self.put(work, state=WorkState.OFFERED, agent_id=agent_id, attempts=work.attempts + 1)
         told = {"offer_id": str(offer.offer_id), "case_reference": work.case_reference}
         self.noted.append(Change("offer", str(offer.offer_id), [f"agent:{agent_id}"], told))
@@ -154,7 +154,7 @@ class Desk:
     def accept_at_once(self, work: WorkItem, offer: OfferRecord) -> WorkItem:
         """The offer that was just made is accepted: nobody needs to answer it."""
         self.new_offers[offer.offer_id] = offer.ended(OfferResult.ACCEPTED, self.now)
-        self.timers.remove((OFFER_TIMER, offer.offer_id, offer.expires_at))
+        self.timers.remove((TimerKind.OFFER_EXPIRY, offer.offer_id, offer.expires_at))
         work = self.put(work, state=WorkState.ACCEPTED)
         self._show_ended(offer, OfferResult.ACCEPTED)
         return work
@@ -163,7 +163,7 @@ class Desk:
         """The offer was answered, expired or withdrawn."""
         ended = {"offer_id": offer.offer_id, "result": result, "ended_at": self.now, "reason": reason}
         self.ended_offers.append(ended)
-        self.dropped.append((OFFER_TIMER, offer.offer_id))
+        self.dropped.append((TimerKind.OFFER_EXPIRY, offer.offer_id))
         self._show_ended(offer, result)
 
     def _show_ended(self, offer: OfferRecord, result: OfferResult) -> None:
@@ -182,7 +182,7 @@ class Desk:
         if wrap_up and work.state == WorkState.ACCEPTED and work.agent_id is not None:
             until = self.now + wrap_up
             self.wrap_ups[work.agent_id] = max(until, self.wrap_ups.get(work.agent_id, until))
-            self.timers.append((WRAP_UP_TIMER, work.work_item_id, until))
+            self.timers.append((TimerKind.WRAP_UP, work.work_item_id, until))
         # What others complete, or nobody had, counts against nobody's day.
         theirs = by.kind == ActorKind.AGENT and by.id == work.agent_id
         completed_by = by.id if theirs else None

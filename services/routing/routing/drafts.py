@@ -20,8 +20,7 @@ from routing import store
 from routing.configurations import Configurations
 from routing.domain.configuration import read, shape
 from routing.domain.difference import differences
-
-DRAFT, PLANNED, PUBLISHED, DISCARDED = "draft", "planned", "published", "discarded"
+from routing.domain.states import DraftState, TrialState
 
 
 def faults(source: str) -> Sequence[Fault]:
@@ -73,7 +72,7 @@ async def create(
         "name": name,
         "why": why,
         "source": latest.source if source is None else source,
-        "state": DRAFT,
+        "state": DraftState.DRAFT,
         "base_version": latest.version,
         "revision": 1,
         "created_at": now,
@@ -99,7 +98,7 @@ async def save(
     }  # fmt: skip
     saved = await tx.execute(
         update(table)
-        .where(table.c.draft_id == draft_id, table.c.revision == revision, table.c.state == DRAFT)
+        .where(table.c.draft_id == draft_id, table.c.revision == revision, table.c.state == DraftState.DRAFT)
         .values(values)
         .returning(table)
     )
@@ -111,7 +110,7 @@ async def save(
 
 
 def _refusal(row: AnyRow) -> Problem:
-    if row.state != DRAFT:
+    if row.state != DraftState.DRAFT:
         return Problem(409, "Conflict", f"It is no draft any more: {row.state}.", state=row.state)
     detail = (
         f"{row.changed_by} changed it at {row.changed_at:%H:%M:%S} UTC: it is at revision {row.revision} now."
@@ -142,7 +141,7 @@ async def publish(
     is no longer in force (with what changed since, in words), when it changes nothing, and when the trial is of another
     text; ConfigurationError with every fault.
     """
-    row = await freeze(tx, draft_id, revision, trial_id, by, now, state=PUBLISHED)
+    row = await freeze(tx, draft_id, revision, trial_id, by, now, state=DraftState.PUBLISHED)
     number, new = await Configurations.load(
         tx, row.source, "draft", by, now, why=why, draft_id=draft_id, trial_id=trial_id
     )
@@ -163,7 +162,7 @@ async def freeze(
     trial_id: UUID | None,
     by: str,
     now: datetime,
-    state: str,
+    state: DraftState,
 ) -> AnyRow:
     """Takes a draft out of writing, to publish it; what is in force stays until the end of the transaction.
 
@@ -207,7 +206,7 @@ async def _cited(tx: AsyncConnection, row: AnyRow, trial_id: UUID | None) -> Non
     trial = (await tx.execute(select(table).where(table.c.trial_id == trial_id))).one_or_none()
     if trial is None or trial.draft_id != row.draft_id:
         raise not_found("trial of this draft")
-    if trial.state != "done":
+    if trial.state != TrialState.DONE:
         raise Problem(409, "Conflict", f"The trial is not done: {trial.state}.", state=trial.state)
     if trial.source != row.source:
         raise Problem(409, "Conflict", "The draft was changed since it was tried: try it again.")

@@ -13,14 +13,14 @@ from antiphon.contracts.work import WorkEscalated, WorkState, WorkTransferred
 from antiphon.database import fetch
 from routing import clocks, staff, store
 from routing.configurations import Configurations, InForce
-from routing.desk import AGAIN_AFTER, STEP_TIMER, SYSTEM, Desk
+from routing.desk import AGAIN_AFTER, SYSTEM, Desk
 from routing.domain import escalation as steps
-from routing.domain.escalation import Need
+from routing.domain.escalation import EscalationKind, Need
 from routing.domain.offer import OfferRecord
 from routing.domain.placing import Place
+from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
 
-STEP, OVERFLOW, MOVED, REDECIDED = "step", "overflow", "moved", "redecided"
 # The database says when a timer is due, and its clock is another than ours.
 SLACK = timedelta(seconds=1)
 
@@ -51,7 +51,7 @@ async def step(
     left = set(ids) - {work.work_item_id for work in works}
     if left:
         held = await fetch(tx, _HELD_BY_OTHERS, {"ids": sorted(left)})
-        desk.timers += [(STEP_TIMER, row.work_item_id, now + AGAIN_AFTER) for row in held]
+        desk.timers += [(TimerKind.STEP, row.work_item_id, now + AGAIN_AFTER) for row in held]
     for work in works:
         if plan(desk, work, force) is None:
             after = _take(desk, work, force, now)
@@ -76,7 +76,7 @@ def _take(desk: Desk, work: WorkItem, force: InForce, now: datetime) -> WorkItem
     configuration = force.configuration
     due = work.next_step_at
     if due is not None and due > now + SLACK:
-        desk.timers.append((STEP_TIMER, work.work_item_id, due))
+        desk.timers.append((TimerKind.STEP, work.work_item_id, due))
         return work
     now = max(now, due or now)
     while due is not None and due <= now and work.queue in configuration.queues:
@@ -92,7 +92,7 @@ def _take(desk: Desk, work: WorkItem, force: InForce, now: datetime) -> WorkItem
             profiles=configuration.profiles_of(work.channel, work.queue, after.priority),
         )  # fmt: skip
         what = steps.words(found, configuration)
-        desk.note(work, STEP, what, number)
+        desk.note(work, EscalationKind.STEP, what, number)
         desk.tell(WorkEscalated(work=work.facts(), step=number, what=what))
     return work
 
@@ -129,7 +129,7 @@ async def ask_others(
             desk.put(work, next_step_at=desk.now)
 
 
-def move(desk: Desk, work: WorkItem, force: InForce, place: Place, kind: str) -> WorkItem:
+def move(desk: Desk, work: WorkItem, force: InForce, place: Place, kind: EscalationKind) -> WorkItem:
     """Puts work that waits, or that somebody has, into another queue, which needs no skill that it knows nothing of."""
     before = work.queue
     came = steps.arrival(work, force.configuration, force.calendars, place.queue, desk.now)

@@ -25,12 +25,13 @@ from antiphon.contracts.work import (
 )
 from antiphon.database import AnyRow, mapping
 from routing.configurations import InForce
-from routing.desk import SLA_TIMER, SYSTEM, Desk
+from routing.desk import SYSTEM, Desk
 from routing.domain import clockwork
 from routing.domain.clockwork import Clock, Entry, Kind, Terms
-from routing.domain.escalation import arrival
+from routing.domain.escalation import EscalationKind, arrival
 from routing.domain.sections import service_levels
 from routing.domain.sections.service_levels import Consequence
+from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
 
 ALARMS = {Kind.WARNED: "sla-warned", Kind.BREACHED: "sla-breached"}
@@ -201,7 +202,7 @@ class Book:
             before = work.queue
             came = arrival(work, self.force.configuration, self.force.calendars, then.queue, self.desk.now)
             work = self.desk.put(work, **came, hold_until=None)
-            self.desk.note(work, "overflow", why)
+            self.desk.note(work, EscalationKind.OVERFLOW, why)
             self.desk.tell(WorkTransferred(work=work.facts(), by=SYSTEM, from_queue=before, note=why))
         if then.priority is not None and then.priority > work.priority:
             previous = work.priority
@@ -222,9 +223,9 @@ class Book:
             calendar = self.force.calendars.get(clock.terms.calendar)
             moment = clockwork.next_at(clock, calendar) if calendar and not clock.ended else None
             if moment is not None:
-                self.desk.timers.append((SLA_TIMER, clock_id, moment))
+                self.desk.timers.append((TimerKind.SLA_CLOCK, clock_id, moment))
             elif not held.new:
-                self.desk.dropped.append((SLA_TIMER, clock_id))
+                self.desk.dropped.append((TimerKind.SLA_CLOCK, clock_id))
 
     def _did(self, held: Held, change: clockwork.Change) -> None:
         held.clock, entries = change

@@ -11,6 +11,7 @@ from antiphon.changes import Change, record
 from antiphon.contracts.base import Actor
 from antiphon.contracts.envelope import encode
 from antiphon.contracts.queues import QueueState, QueueStateChanged
+from antiphon.contracts.work import WorkState
 from antiphon.database import mapping
 from antiphon.problems import not_found
 from routing import store, tallies
@@ -18,6 +19,7 @@ from routing.configurations import InForce
 from routing.desk import SERVICE
 from routing.domain.openness import SetState, Standing, standing
 from routing.domain.placing import Load
+from routing.tallies import Movement
 
 
 def standings(force: InForce, now: datetime) -> dict[str, Standing]:
@@ -40,7 +42,7 @@ async def loads(tx: AsyncConnection, force: InForce, now: datetime) -> dict[str,
     counts = {(row.queue, row.what): row for row in await tallies.read(tx, now)}
     found: dict[str, Load] = {}
     for key in force.configuration.queues:
-        waiting, done = counts.get((key, "queued")), counts.get((key, "completed"))
+        waiting, done = counts.get((key, WorkState.QUEUED)), counts.get((key, Movement.COMPLETED))
         found[key] = Load(waiting.standing if waiting else 0, done.last_60 / 60 if done else 0.0)
     return found
 

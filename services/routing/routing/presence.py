@@ -21,6 +21,7 @@ from routing.desk import SERVICE, Desk
 from routing.domain.configuration import Configuration
 from routing.domain.offer import OfferResult
 from routing.domain.sections.agents import Agent
+from routing.domain.timer import TimerKind
 
 LOOK_AGAIN = timedelta(seconds=1)
 
@@ -99,12 +100,12 @@ async def lose(
         return
     found = await staff.heard(tx, list(watched), configuration.agents_policy.presence_lost_after)
     lost = [agent_id for agent_id, row in found.items() if row.lost]
-    again: list[tuple[str, UUID, datetime]] = []
+    again: list[tuple[TimerKind, UUID, datetime]] = []
     for agent_id, subject in watched.items():
         if agent_id not in lost:
             # Who is held by another transaction is looked at again soon.
             due = found[agent_id].lost_at if agent_id in found else now + LOOK_AGAIN
-            again.append((staff.PRESENCE_TIMER, subject, due))
+            again.append((TimerKind.PRESENCE_LOST, subject, due))
     writes = Writes()
     store.set_timers(writes, again)
     await writes.send(tx)

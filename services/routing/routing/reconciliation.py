@@ -21,13 +21,14 @@ from antiphon.database import AnyRow, fetch, mapping
 from antiphon.failures import one_by_one
 from routing import escalation, store
 from routing.configurations import Configurations, InForce
-from routing.desk import OFFER_TIMER, SLA_TIMER, SYSTEM, Desk, Row
+from routing.desk import SYSTEM, Desk, Row
 from routing.domain.case_seen import CaseSeen
-from routing.domain.escalation import beginning
+from routing.domain.escalation import EscalationKind, beginning
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.placing import Place
 from routing.domain.reconciling import Finding, Picture, Piece, Wrong, findings
 from routing.domain.sections.rules import PRIORITY
+from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem, queued_again
 
 LOG = logs.get(__name__)
@@ -41,13 +42,13 @@ _SHOWN = f"""
         o.offer_id, o.agent_id as offered_to, o.expires_at, t.subject is not null as timed, array(
             select k.clock_id from clock k where k.case_id = c.case_id and k.met_at is null and k.cancelled_at is null
             and k.paused_since is null and k.breached_at is null
-            and not exists (select from timer u where u.kind = '{SLA_TIMER}' and u.subject = k.clock_id)
+            and not exists (select from timer u where u.kind = '{TimerKind.SLA_CLOCK}' and u.subject = k.clock_id)
         ) as unheeded
     from c left join case_seen s on s.case_id = c.case_id
     left join work_item w on w.case_id = c.case_id and w.state <> 'completed'
     left join agent a on a.agent_id = w.agent_id
     left join offer o on o.work_item_id = w.work_item_id and o.result is null
-    left join timer t on t.kind = '{OFFER_TIMER}' and t.subject = o.offer_id
+    left join timer t on t.kind = '{TimerKind.OFFER_EXPIRY}' and t.subject = o.offer_id
 """
 WALK = text(
     f"""
@@ -201,7 +202,9 @@ class _Mender:
             return "the case is known from its work"
         if finding.kind is Wrong.QUEUE_UNKNOWN:
             queue = self._force.configuration.fallback
-            escalation.move(self.desk, work, self._force, Place(queue, [finding.detail]), escalation.MOVED)
+            escalation.move(
+                self.desk, work, self._force, Place(queue, [finding.detail]), EscalationKind.MOVED
+            )
             return f"moved to {queue}"
         if finding.kind in {Wrong.TIMER_MISSING, Wrong.CLOCK_UNHEEDED}:
             self._set_timers(finding.kind, piece)
@@ -218,11 +221,13 @@ class _Mender:
 
     def _set_timers(self, kind: Wrong, piece: Piece) -> None:
         if kind is Wrong.TIMER_MISSING and piece.offer_id is not None:
-            timer = OFFER_TIMER, piece.offer_id, self._pending[piece.offer_id].expires_at
+            timer = TimerKind.OFFER_EXPIRY, piece.offer_id, self._pending[piece.offer_id].expires_at
             self.desk.timers.append(timer)
         elif kind is Wrong.CLOCK_UNHEEDED:
             # Each is looked at once, and set to what comes next.
-            self.desk.timers += [(SLA_TIMER, clock_id, self.desk.now) for clock_id in piece.unheeded]
+            self.desk.timers += [
+                (TimerKind.SLA_CLOCK, clock_id, self.desk.now) for clock_id in piece.unheeded
+            ]
 
     def _queue_anew(self, case_id: UUID, last: WorkItem | None) -> tuple[WorkItem | None, str | None]:
         """Work as it was last; where it never was, as much of it as is known."""

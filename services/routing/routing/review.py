@@ -15,6 +15,7 @@ from antiphon.database import as_json, fetch
 from routing import escalation, openness, staff, store
 from routing.configurations import Configurations, InForce
 from routing.desk import Desk
+from routing.domain.escalation import EscalationKind
 from routing.domain.offer import OfferResult
 from routing.domain.placing import Load, Place, place
 
@@ -106,7 +107,7 @@ async def _queues_gone(tx: AsyncConnection, force: InForce, now: datetime) -> in
     desk = Desk(now)
     for work in works:
         why = f"there is no queue {work.queue!r} any more"
-        escalation.move(desk, work, force, Place(configuration.fallback, [why]), escalation.MOVED)
+        escalation.move(desk, work, force, Place(configuration.fallback, [why]), EscalationKind.MOVED)
     await desk.write(tx)
     return len(works)
 
@@ -133,7 +134,7 @@ async def _queues_closed(tx: AsyncConnection, force: InForce, now: datetime) -> 
             moved += 1
             waiting = loads.get(to.queue, Load(0, 0.0))
             loads[to.queue] = waiting._replace(waiting=waiting.waiting + 1)
-            escalation.move(desk, work, force, to, escalation.OVERFLOW)
+            escalation.move(desk, work, force, to, EscalationKind.OVERFLOW)
     await desk.write(tx)
     return moved
 

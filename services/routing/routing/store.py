@@ -37,6 +37,7 @@ from routing.backlog_columns import line_columns, line_indexes
 from routing.clock_tables import clock_tables
 from routing.domain.case_seen import CaseSeen
 from routing.domain.offer import REFUSALS, OfferRecord
+from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
 from routing.draft_tables import draft_tables
 from routing.ease_in_table import ease_in_table
@@ -229,7 +230,7 @@ _PASS = text(
 ).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
 # Of an offer that was refused, in SQL.
 REFUSED = f"result in ({', '.join(repr(result.value) for result in REFUSALS)})"
-ASSIGN, REVIEW_TIMER = "assign", "review"
+ASSIGN = "assign"
 _REVIEW = text(
     "insert into timer (kind, subject, due_at) values (:kind, '00000000-0000-0000-0000-000000000000', :due) "
     "on conflict (kind, subject) do update set due_at = least(timer.due_at, excluded.due_at)"
@@ -244,7 +245,7 @@ async def wake(tx: AsyncConnection) -> None:
 
 async def review_at(tx: AsyncConnection, due: datetime) -> None:
     """Where work waits is looked through then, if not before."""
-    await tx.execute(_REVIEW, {"kind": REVIEW_TIMER, "due": due})
+    await tx.execute(_REVIEW, {"kind": TimerKind.REVIEW, "due": due})
 
 
 async def version(tx: AsyncConnection) -> int | None:
@@ -361,13 +362,13 @@ async def upsert(tx: AsyncConnection, table: Table, rows: Sequence[Mapping[str, 
     await insert_rows(tx, table, rows, then=f"on conflict ({', '.join(key)}) do update set {changed}")
 
 
-def set_timers(writes: Writes, timers: Sequence[tuple[str, UUID, datetime]]) -> None:
+def set_timers(writes: Writes, timers: Sequence[tuple[TimerKind, UUID, datetime]]) -> None:
     """Sets timers (kind, subject, due); one that is set already gets the new time."""
     rows = [{"kind": kind, "subject": subject, "due_at": due} for kind, subject, due in timers]
     writes.insert(TIMER, rows, then="on conflict (kind, subject) do update set due_at = excluded.due_at")
 
 
-def drop_timers(writes: Writes, timers: Sequence[tuple[str, UUID]]) -> None:
+def drop_timers(writes: Writes, timers: Sequence[tuple[TimerKind, UUID]]) -> None:
     """Forgets timers."""
     if timers:
         given = recordset([TIMER.c.kind, TIMER.c.subject], "{rows}")

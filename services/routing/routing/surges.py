@@ -22,7 +22,7 @@ from antiphon.contracts.queues import (
 from antiphon.database import AnyRow, Writes, mapping
 from routing import store, tallies
 from routing.desk import SERVICE
-from routing.domain.surge import SPAN, Arrivals, Usual, spans, usual
+from routing.domain.surge import SPAN, Arrivals, SpanKind, Usual, spans, usual
 
 LOG = logs.get(__name__)
 _ONE_LOOK = 0x73757267  # "surg"
@@ -109,13 +109,15 @@ async def _judged(tx: AsyncConnection, now: datetime) -> dict[_Of, tuple[int, Us
         one = _Of(None, row.name) if row.labelled else _Of(row.name, None)
         found.setdefault(one, {})[row.place - 1] = row.arrived
 
-    def of(counts: Mapping[int, int], kind: str) -> list[int]:
+    def of(counts: Mapping[int, int], kind: SpanKind) -> list[int]:
         return [counts.get(place, 0) for place, span in enumerate(counted) if span.kind == kind]
 
     return {
         one: (
-            of(counts, "now")[0],
-            usual(Arrivals(of(counts, "now")[0], of(counts, "day"), of(counts, "before"))),
+            of(counts, SpanKind.NOW)[0],
+            usual(
+                Arrivals(of(counts, SpanKind.NOW)[0], of(counts, SpanKind.DAY), of(counts, SpanKind.BEFORE))
+            ),
         )
         for one, counts in found.items()
     }

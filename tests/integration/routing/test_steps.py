@@ -9,7 +9,8 @@ from sqlalchemy import text
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.queues import QueueState
 from antiphon.database import AnyRow
-from routing import handling, store
+from routing import handling
+from routing.domain.timer import TimerKind
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import (
     BOSS,
@@ -95,7 +96,7 @@ async def test_07_skills_are_relaxed_in_time_and_a_restart_does_not_set_the_cloc
     restarted = Floor(floor.engine)
     restarted.now = floor.now
     await restarted.organise(*relaxed)
-    await restarted.make_due(store.REVIEW_TIMER)
+    await restarted.make_due(TimerKind.REVIEW)
     assert await timers(restarted) == [began + timedelta(seconds=60)]
     assert await pass_time(restarted, seconds=9) == 0
     assert await pass_time(restarted, seconds=1) == 1
@@ -245,13 +246,13 @@ async def test_steps_that_a_new_configuration_gives_or_takes_hold_for_what_waits
     assert await timers(floor) == []
     began = (await work(floor)).queued_at
     await floor.organise(queue("planning", steps=[{"after": "5m", "add_queue": "roads"}]))
-    await floor.make_due(store.REVIEW_TIMER)
+    await floor.make_due(TimerKind.REVIEW)
     assert await timers(floor) == [began + timedelta(minutes=5)] * 7
     await floor.organise(queue("planning", steps=[{"after": "7m", "add_queue": "roads"}]))
-    await floor.make_due(store.REVIEW_TIMER)
+    await floor.make_due(TimerKind.REVIEW)
     assert await timers(floor) == [began + timedelta(minutes=7)] * 7
     await floor.organise()
-    await floor.make_due(store.REVIEW_TIMER)
+    await floor.make_due(TimerKind.REVIEW)
     assert await timers(floor) == []
 
 

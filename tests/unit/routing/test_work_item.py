@@ -11,9 +11,10 @@ from sqlalchemy import Table
 
 from antiphon.contracts.work import WorkState
 from routing import store
-from routing.desk import STEP_TIMER, Desk, StaleWorkError
+from routing.desk import Desk, StaleWorkError
 from routing.domain.case_seen import Answer, CaseSeen
 from routing.domain.offer import OfferRecord, OfferResult
+from routing.domain.timer import TimerKind
 from routing.domain.work_item import Begins, WorkItem, queued_again
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
@@ -135,7 +136,7 @@ def test_a_change_by_a_value_that_is_not_the_current_one_is_an_error_and_undoes_
 def test_the_last_step_of_new_work_that_is_offered_and_accepted_at_once_is_not_due() -> None:
     desk = Desk(NOW)
     desk.add(WORK)
-    assert (STEP_TIMER, WORK.work_item_id, LATER) in desk.timers
+    assert (TimerKind.STEP, WORK.work_item_id, LATER) in desk.timers
     work, offer = desk.offer(WORK, "amara", "Amara", LATER)
     accepted = desk.accept_at_once(work, offer)
     assert (accepted.state, accepted.agent_id, accepted.attempts) == (WorkState.ACCEPTED, "amara", 1)

@@ -14,6 +14,7 @@ from antiphon.problems import Problem
 from antiphon.web import Body, Moment, Words
 from routing import drafts, trials
 from routing.api.views import Reason, wrong
+from routing.domain.rules import RuleResult
 from routing.explain import RuleOutcome
 from routing.publications import Plan
 
@@ -275,7 +276,7 @@ def version_line(row: AnyRow, in_force: int) -> dict[str, Any]:
 
 def trial_item(row: AnyRow, rules: list[str]) -> DecidedOtherwise:
     """A changed decision with both traces."""
-    letters = {"t": "true", "f": "false", "e": "error"}
+    letters = {result[0]: result.value for result in RuleResult}
     after = [
         RuleOutcome(rule=rule, result=letters[letter], error=row.errors.get(rule))
         for rule, letter in zip(rules, row.results, strict=True)

@@ -25,6 +25,7 @@ from routing.api.draft_views import (
     text_of,
 )
 from routing.api.views import Cursor, Limit, Match, Operations, Overseer, Routing, wrong
+from routing.domain.states import DraftState
 from routing.publications import AT_ONCE
 
 
@@ -81,7 +82,9 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         """Gives a draft up; it stays listed."""
         revision = seen(if_match)
         async with at.engine.begin() as tx:
-            row = await drafts.save(tx, draft_id, revision, who.subject, at.clock(), state=drafts.DISCARDED)
+            row = await drafts.save(
+                tx, draft_id, revision, who.subject, at.clock(), state=DraftState.DISCARDED
+            )
         return DraftLine.model_validate(row, from_attributes=True)
 
     @routes.get("/drafts/{draft_id}/difference", tags=["drafts"], responses=problems(404, 409))

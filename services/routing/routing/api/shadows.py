@@ -18,6 +18,7 @@ from routing import drafts, shadows, store
 from routing.api.configuration import faulty
 from routing.api.draft_views import Decided, DecidedOtherwise
 from routing.api.views import Cursor, Limit, Operations, Overseer, Reason, Routing
+from routing.domain.states import DraftState
 from routing.explain import RuleOutcome
 
 
@@ -73,7 +74,7 @@ def add(routes: APIRouter, at: Routing) -> None:
         """Runs the draft, as it is written now, beside what is in force; it never acts."""
         async with at.engine.begin() as tx:
             row = await drafts.draft(tx, draft_id)
-            if row.state not in {drafts.DRAFT, drafts.PLANNED}:
+            if row.state not in {DraftState.DRAFT, DraftState.PLANNED}:
                 raise Problem(409, "Conflict", f"It is no draft any more: {row.state}.", state=row.state)
             if found := drafts.faults(row.source):
                 raise faulty(ConfigurationError(row.name, found))

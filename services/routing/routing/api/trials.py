@@ -14,6 +14,7 @@ from routing import drafts, store, trials
 from routing.api.configuration import faulty
 from routing.api.draft_views import DecidedOtherwise, NewTrial, TrialView, trial_item
 from routing.api.views import Cursor, Limit, Name, Operations, Overseer, Routing
+from routing.domain.states import DraftState
 
 
 def add(routes: APIRouter, at: Routing) -> None:
@@ -24,7 +25,7 @@ def add(routes: APIRouter, at: Routing) -> None:
         """Runs the draft over recorded decisions; nothing that customers or agents notice changes."""
         async with at.engine.begin() as tx:
             row = await drafts.draft(tx, draft_id)
-            if row.state != drafts.DRAFT:
+            if row.state != DraftState.DRAFT:
                 raise Problem(409, "Conflict", f"It is no draft any more: {row.state}.", state=row.state)
             if found := drafts.faults(row.source):
                 raise faulty(ConfigurationError(row.name, found))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from routing.domain.configuration import Configuration
-from routing.domain.rules import Context, Outcome, decide
+from routing.domain.rules import Context, Outcome, RuleResult, decide
 from routing.domain.sections.rules import PRIORITY, Then
 
 
@@ -41,7 +41,7 @@ class Verdict(NamedTuple):
 def verdict(configuration: Configuration, context: Context) -> Verdict:
     """What the rules say about one context. Work that no rule catches waits in the fallback queue, for people to see."""
     _, trace = decide(configuration.conditions, context)
-    holds = sum(1 << place for place, outcome in enumerate(trace) if outcome.result == "true")
+    holds = sum(1 << place for place, outcome in enumerate(trace) if outcome.result is RuleResult.TRUE)
     return settled(configuration, taking_part(configuration, holds), trace)
 
 

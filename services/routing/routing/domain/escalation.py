@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 
 from routing.domain.calendar import BeyondHorizonError, BusinessCalendar
@@ -11,6 +12,15 @@ from routing.domain.sections.steps import Step
 from routing.domain.work_item import Arrives, Begins, WorkItem
 
 MOST_PRIORITY = 100
+
+
+class EscalationKind(StrEnum):
+    """What happened to work since it was queued: a step of its queue, it flowed over, could not stay, or was decided again."""
+
+    STEP = "step"
+    OVERFLOW = "overflow"
+    MOVED = "moved"
+    REDECIDED = "redecided"
 
 
 class Need(NamedTuple):
