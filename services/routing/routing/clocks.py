@@ -82,7 +82,7 @@ def answer(book: Book, event: ReplySent, seen: CaseSeen, work: WorkItem | None) 
     if work is not None:
         for held in book.running(work.case_id):
             written = event.case_revision
-            if held.is_response and (written is None or held.row["case_revision"] < written):
+            if held.is_response and (written is None or held.case_revision < written):
                 book.meet(held, event.sent_at, f"{event.author.name or event.author.id} answered")
     if work is None or (event.case_revision or 0) > seen.revision:
         seen = seen.replace(answers=(*seen.answers, Answer(event.case_revision, event.sent_at)))
@@ -100,7 +100,7 @@ def _begin(book: Book, heard: Heard, work: WorkItem) -> None:
     if policy is None:
         return
     waits = heard.seen.awaiting_since is not None or any(
-        held.is_response and held.row["started_at"] == since for held in running
+        held.is_response and held.started_at == since for held in running
     )
     if heard.first or not waits:
         target = SlaTarget.FIRST_RESPONSE if heard.first else SlaTarget.NEXT_RESPONSE
@@ -115,7 +115,7 @@ def _answered_before(book: Book, heard: Heard, work: WorkItem) -> None:
         later = [
             at
             for written, at in heard.seen.answers
-            if (held.row["started_at"] <= at if written is None else held.row["case_revision"] < written)
+            if (held.started_at <= at if written is None else held.case_revision < written)
         ]
         if held.is_response and later:
             book.meet(held, min(later), "an answer that was heard of before the case")
@@ -178,7 +178,7 @@ async def fire(
         work = works[case_id]
         book.keep_up(work)
         for held in book.running(case_id):
-            if (at := due.get(held.row["clock_id"])) is not None:
+            if (at := due.get(held.clock_id)) is not None:
                 # The timer was due by the database's clock: ours may be behind it.
                 book.fire(held, max(at, now))
                 held.touched = True

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid4
 
 from antiphon.changes import Change
@@ -23,9 +22,9 @@ from antiphon.contracts.work import (
     WorkState,
     WorkTransferred,
 )
-from antiphon.database import AnyRow, mapping
+from antiphon.database import AnyRow
 from routing.configurations import InForce
-from routing.desk import SYSTEM, Desk
+from routing.desk import SYSTEM, Desk, Row
 from routing.domain import clockwork
 from routing.domain.clockwork import Clock, Entry, Kind, Terms
 from routing.domain.escalation import EscalationKind, arrival
@@ -36,28 +35,67 @@ from routing.domain.work_item import WorkItem
 
 ALARMS = {Kind.WARNED: "sla-warned", Kind.BREACHED: "sla-breached"}
 """What people are told of at once, and by which kind of change."""
-RESPONSES = {SlaTarget.FIRST_RESPONSE.value, SlaTarget.NEXT_RESPONSE.value}
+RESPONSES = {SlaTarget.FIRST_RESPONSE, SlaTarget.NEXT_RESPONSE}
 
 
 @dataclass
 class Held:
-    """A clock in hand: its row, how it stands, and what has yet to be told of it."""
+    """A clock in hand: what it measures, how it stands, and what has yet to be told of it.
 
-    row: dict[str, Any]
+    `started_at` is when the wait began, at `case_revision`; `entries` are the lines of its ledger. `queue` and `channel` are
+    those of its work, and stay as they were when it was decided, at `decided_at`.
+    """
+
+    clock_id: UUID
+    case_id: UUID
+    work_item_id: UUID
+    target: SlaTarget
+    started_at: datetime
+    case_revision: int
     clock: Clock
+    entries: int = 0
+    queue: str = ""
+    channel: str = ""
+    decided_at: datetime | None = None
     new: bool = False
     touched: bool = False
     untold: list[Entry] = field(default_factory=list[Entry])
 
-    @property
-    def target(self) -> str:
-        """What it measures."""
-        return str(self.row["target"])
+    @classmethod
+    def of(cls, row: AnyRow) -> "Held":
+        """That of a row with all columns."""
+        return cls(
+            row.clock_id, row.case_id, row.work_item_id, SlaTarget(row.target), row.started_at, row.case_revision, _clock(row),
+            row.entries, row.queue, row.channel, row.decided_at,
+        )  # fmt: skip
+
+    def row(self) -> Row:
+        """Its row."""
+        return {
+            "clock_id": self.clock_id, "case_id": self.case_id, "work_item_id": self.work_item_id, "target": self.target,
+            "started_at": self.started_at, "case_revision": self.case_revision, "entries": self.entries, "queue": self.queue,
+            "channel": self.channel, **columns(self.clock),
+        }  # fmt: skip
 
     @property
     def is_response(self) -> bool:
         """Whether a person's answer meets it."""
         return self.target in RESPONSES
+
+    def facts(self) -> ClockFacts:
+        """It as events tell it."""
+        clock = self.clock
+        return ClockFacts(
+            clock_id=self.clock_id,
+            target=self.target,
+            policy=clock.terms.policy,
+            calendar=clock.terms.calendar,
+            started_at=self.started_at,
+            due_at=clock.due_at,
+            configuration_version=clock.terms.version,
+            paused_since=clock.paused_since,
+            breached_at=clock.breached_at,
+        )
 
 
 class Book:
@@ -68,18 +106,16 @@ class Book:
         self.force = force
         self._of: dict[UUID, list[Held]] = {}
         for row in rows:
-            given = dict(mapping(row))
-            self._of.setdefault(given["case_id"], []).append(Held(given, _clock(given)))
+            self._of.setdefault(row.case_id, []).append(Held.of(row))
 
     def running(self, case_id: UUID) -> list[Held]:
         """The clocks of a case that have not ended, in the order in which they began."""
         return [held for held in self._of.get(case_id, ()) if not held.clock.ended]
 
-    def terms(self, policy: str, target: str, work: WorkItem) -> Terms | None:
+    def terms(self, policy: str, target: SlaTarget, work: WorkItem) -> Terms | None:
         """What a policy promises for the work, by the configuration in force."""
         policies = self.force.configuration.sla_policies
-        kind = SlaTarget(target)
-        return service_levels.terms(policies, policy, kind, work.channel, work.priority, self.force.version)
+        return service_levels.terms(policies, policy, target, work.channel, work.priority, self.force.version)
 
     def start(
         self, work: WorkItem, target: SlaTarget, policy: str, at: datetime, revision: int, cause: str
@@ -88,12 +124,11 @@ class Book:
         terms = self.terms(policy, target, work)
         if terms is None:
             return
-        row = {
-            "clock_id": uuid4(), "case_id": work.case_id, "work_item_id": work.work_item_id,
-            "target": target.value, "started_at": at, "case_revision": revision, "entries": 0,
-        }  # fmt: skip
         clock, entries = clockwork.start(at, terms, self.force.calendars[terms.calendar], cause)
-        held = Held(row, clock, new=True, touched=True, untold=entries)
+        held = Held(
+            uuid4(), work.case_id, work.work_item_id, target, at, revision, clock,
+            new=True, touched=True, untold=entries,
+        )  # fmt: skip
         self._of.setdefault(work.case_id, []).append(held)
 
     def pause(self, held: Held, at: datetime, cause: str) -> None:
@@ -190,7 +225,7 @@ class Book:
             "case": work.case_reference, "target": held.target, "percent": entry.percent, "due_at": entry.after,
         }  # fmt: skip
         change = Change(
-            ALARMS[entry.kind], str(held.row["clock_id"]), then.audience(work.queue, work.agent_id), told
+            ALARMS[entry.kind], str(held.clock_id), then.audience(work.queue, work.agent_id), told
         )
         self.desk.noted.append(change)
         if work.state == WorkState.COMPLETED:
@@ -218,8 +253,8 @@ class Book:
     def close(self) -> None:
         """Puts what was touched into the desk, with the timer of what comes next. Called once, before the desk is written."""
         for held in (one for some in self._of.values() for one in some if one.touched):
-            (self.desk.new_clocks if held.new else self.desk.clocks).append(held.row)
-            clock_id, clock = held.row["clock_id"], held.clock
+            (self.desk.new_clocks if held.new else self.desk.clocks).append(held.row())
+            clock_id, clock = held.clock_id, held.clock
             calendar = self.force.calendars.get(clock.terms.calendar)
             moment = clockwork.next_at(clock, calendar) if calendar and not clock.ended else None
             if moment is not None:
@@ -235,21 +270,25 @@ class Book:
     def _write(self, held: Held, work: WorkItem) -> None:
         if not held.touched:
             return
-        row, clock = held.row, held.clock
-        if row.get("decided_at") is None:
-            row.update(queue=work.queue, channel=work.channel)
-        row.update(columns(clock))
+        if held.decided_at is None:
+            held.queue, held.channel = work.queue, work.channel
+        held.decided_at = decided_at(held.clock)
         told, held.untold = held.untold, []
         for entry in told:
-            self.desk.clock_entries.append(_line(row, entry, self.desk.now))
-            row["entries"] += 1
-        shown = clock_facts(row)
-        for event in (event_of(work, shown, clock, entry) for entry in told):
+            self.desk.clock_entries.append(_line(held, entry, self.desk.now))
+            held.entries += 1
+        shown = held.facts()
+        for event in (event_of(work, shown, held.clock, entry) for entry in told):
             if event is not None:
                 self.desk.tell(event)
 
 
-def columns(clock: Clock) -> dict[str, Any]:
+def decided_at(clock: Clock) -> datetime | None:
+    """When it was decided whether what was promised is kept."""
+    return clock.breached_at or clock.met_at or clock.cancelled_at
+
+
+def columns(clock: Clock) -> Row:
     """A clock as columns of its row."""
     return {
         "policy": clock.terms.policy, "calendar": clock.terms.calendar, "within": clock.terms.within,
@@ -257,45 +296,37 @@ def columns(clock: Clock) -> dict[str, Any]:
         "terms_since": clock.terms_since, "runs": clock.runs, "warned": clock.warned,
         "paused_since": clock.paused_since, "met_at": clock.met_at, "breached_at": clock.breached_at,
         "cancelled_at": clock.cancelled_at,
-        "decided_at": clock.breached_at or clock.met_at or clock.cancelled_at,
+        "decided_at": decided_at(clock),
     }  # fmt: skip
 
 
-def _clock(row: dict[str, Any]) -> Clock:
+def _clock(row: AnyRow) -> Clock:
     return Clock(
-        _terms(row), row["terms_since"],
-        tuple((datetime.fromisoformat(a), b and datetime.fromisoformat(b)) for a, b in row["runs"]),
-        row["due_at"], tuple(row["warned"]), row["breached_at"], row["met_at"], row["cancelled_at"],
+        _terms(row), row.terms_since,
+        tuple((datetime.fromisoformat(a), b and datetime.fromisoformat(b)) for a, b in row.runs),
+        row.due_at, tuple(row.warned), row.breached_at, row.met_at, row.cancelled_at,
     )  # fmt: skip
 
 
-def _terms(row: dict[str, Any]) -> Terms:
-    return Terms(
-        row["policy"], row["calendar"], row["within"], tuple(row["warn_at"]), row["configuration_version"]
-    )
+def _terms(row: AnyRow) -> Terms:
+    return Terms(row.policy, row.calendar, row.within, tuple(row.warn_at), row.configuration_version)
 
 
-def entry_of(row: dict[str, Any]) -> Entry:
+def entry_of(row: AnyRow) -> Entry:
     """A line of the ledger, as its row tells it."""
     return Entry(
-        Kind(row["kind"]), row["at"], row["cause"], _terms(row), row["due_before"], row["due_after"],
-        tuple(row["warned"]), row["percent"],
+        Kind(row.kind), row.at, row.cause, _terms(row), row.due_before, row.due_after, tuple(row.warned), row.percent
     )  # fmt: skip
 
 
-def _line(row: dict[str, Any], entry: Entry, now: datetime) -> dict[str, Any]:
+def _line(held: Held, entry: Entry, now: datetime) -> Row:
     return {
-        "clock_id": row["clock_id"], "place": row["entries"], "kind": entry.kind.value, "at": entry.at,
+        "clock_id": held.clock_id, "place": held.entries, "kind": entry.kind, "at": entry.at,
         "noted_at": now, "cause": entry.cause, "policy": entry.terms.policy, "calendar": entry.terms.calendar,
         "configuration_version": entry.terms.version, "within": entry.terms.within,
         "warn_at": entry.terms.warn_at, "warned": entry.warned, "percent": entry.percent,
         "due_before": entry.before, "due_after": entry.after,
     }  # fmt: skip
-
-
-def clock_facts(row: dict[str, Any]) -> ClockFacts:
-    """A clock as events tell it."""
-    return ClockFacts(**{name: row[name] for name in ClockFacts.model_fields})
 
 
 def event_of(work: WorkItem, shown: ClockFacts, clock: Clock, entry: Entry) -> Event | None:
