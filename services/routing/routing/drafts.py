@@ -6,7 +6,6 @@ superseded. What is planned (see `publications`) is a draft again when nothing c
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import any_, case, func, insert, literal, select, update
@@ -67,7 +66,7 @@ async def create(
     latest = await store.latest_configuration(tx)
     if latest is None:
         raise not_found("configuration")
-    row: dict[str, Any] = {
+    row: dict[str, object] = {
         "draft_id": uuid4(),
         "name": name,
         "why": why,
@@ -87,7 +86,7 @@ async def create(
 
 
 async def save(
-    tx: AsyncConnection, draft_id: UUID, revision: int, by: str, now: datetime, **changed: Any
+    tx: AsyncConnection, draft_id: UUID, revision: int, by: str, now: datetime, **changed: object
 ) -> AnyRow:
     """Changes a draft that is at `revision`. Raises Problem 404, 409 when it is one no more, 412 when it was changed."""
     table = store.DRAFT

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple, TypedDict
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -39,10 +39,10 @@ class DecisionView(BaseModel):
     version: int
     rule: str
     reason: str
-    context: dict[str, Any]
+    context: dict[str, object]
     trace: list[RuleOutcome]
     at: datetime
-    shadow: dict[str, Any] | None = Field(
+    shadow: dict[str, object] | None = Field(
         description="What a draft would have decided that ran beside; `differs` says in what. It never acted."
     )
 
@@ -112,9 +112,19 @@ class Coming(BaseModel):
     what: str
 
 
-async def explain(
-    connection: AsyncConnection, work: WorkItem, force: InForce, now: datetime
-) -> dict[str, Any]:
+class Explained(TypedDict):
+    """The parts of a work item's explanation."""
+
+    decision: DecisionView
+    candidates: list[CandidateView]
+    offers: list[PastOffer]
+    waiting_because: str | None
+    waiting_for: WaitingFor | None
+    escalations: list[Escalated]
+    coming: list[Coming]
+
+
+async def explain(connection: AsyncConnection, work: WorkItem, force: InForce, now: datetime) -> Explained:
     """The parts of a work item's explanation, as of now."""
     d, o = store.DECISION, store.OFFER
     decision = (await connection.execute(select(d).where(d.c.decision_id == work.decision_id))).one()

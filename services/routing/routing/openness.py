@@ -12,7 +12,6 @@ from antiphon.contracts.base import Actor
 from antiphon.contracts.envelope import encode
 from antiphon.contracts.queues import QueueState, QueueStateChanged
 from antiphon.contracts.work import WorkState
-from antiphon.database import mapping
 from antiphon.problems import not_found
 from routing import store, tallies
 from routing.configurations import InForce
@@ -58,7 +57,7 @@ async def put_state(
     row = (await tx.execute(select(table).where(table.c.queue == queue))).one_or_none()
     previous = row.state if row else QueueState.OPEN.value
     if row is not None and previous == state:
-        return SetState.of(mapping(row))
+        return SetState.of(row.state, row.since, row.by, row.reason)
     told = {
         "queue": queue,
         "state": state.value,

@@ -7,7 +7,7 @@ force, so what is decided after the commit of a step is decided by it.
 """
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import insert, select, update
@@ -52,7 +52,7 @@ async def ask(
     _require_only_rules(force, row.source, plan)
     needs = force.configuration.publishing.needs_approval
     later = plan.begins_at is not None and plan.begins_at > now
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "publication_id": uuid4(),
         "draft_id": draft_id,
         "source": row.source,
@@ -156,9 +156,7 @@ async def widen(
         .returning(table)
     )
     told = changed.one()
-    await tell_published(
-        tx, {"version": told.version, "share": told.share, "draft_id": told.draft_id}, by, why, now
-    )
+    await tell_published(tx, told.version, by, now, why=why, share=told.share, draft_id=told.draft_id)
     if whole:
         await store.wake(tx)
     return await _changed(
@@ -237,7 +235,7 @@ async def get(tx: AsyncConnection, publication_id: UUID) -> AnyRow:
     return found
 
 
-async def _changed(tx: AsyncConnection, row: AnyRow, **values: Any) -> AnyRow:
+async def _changed(tx: AsyncConnection, row: AnyRow, **values: object) -> AnyRow:
     table = store.PUBLICATION
     if values:
         changed = update(table).where(table.c.publication_id == row.publication_id).values(values)

@@ -6,7 +6,7 @@ and, if it still is, mended, noted, and told: `work.reconciled`, a change for op
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import bindparam, insert, select, text
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon import logs, metrics
 from antiphon.changes import Change
 from antiphon.contracts.work import WorkReconciled
-from antiphon.database import AnyRow, fetch, mapping
+from antiphon.database import AnyRow, fetch
 from antiphon.failures import one_by_one
 from routing import escalation, store
 from routing.configurations import Configurations, InForce
@@ -67,6 +67,17 @@ _AGAIN = text(f"with c as (select unnest(:ids) as case_id) {_SHOWN} order by c.c
 )
 
 
+class Round(NamedTuple):
+    """How far the way round has come: cases up to `after`, so many `checked` since it began; and the last one."""
+
+    after: UUID
+    began_at: datetime
+    checked: int
+    last_began_at: datetime | None = None
+    last_ended_at: datetime | None = None
+    last_checked: int | None = None
+
+
 async def round_of(
     tx: AsyncConnection,
     configurations: Configurations,
@@ -83,8 +94,8 @@ async def round_of(
     if not row.mine:
         return 0, True  # another replica is at it
     force = await configurations.in_force(tx)
-    place = await _place(tx, now)
-    rows = await fetch(tx, WALK, {"after": place["after"], "most": most})
+    place = await stands(tx) or Round(_BEFORE_ALL, now, 0)
+    rows = await fetch(tx, WALK, {"after": place.after, "most": most})
     cases = pictures(rows)
     wrong = [case.case_id for case in cases if _wrong(case, force)]
     if apart:
@@ -98,22 +109,13 @@ async def round_of(
     elif wrong:
         await _mend(tx, wrong, force, now)
     ended = len(cases) < most
-    place["checked"] += len(cases)
+    checked = place.checked + len(cases)
     if ended:
-        place |= {"last_began_at": place["began_at"], "last_ended_at": now, "last_checked": place["checked"]}
-        place |= {"after": _BEFORE_ALL, "began_at": now, "checked": 0}
+        place = Round(_BEFORE_ALL, now, 0, place.began_at, now, checked)
     else:
-        place["after"] = cases[-1].case_id
-    await store.upsert(tx, store.RECONCILIATION, [place])
+        place = place._replace(after=cases[-1].case_id, checked=checked)
+    await store.upsert(tx, store.RECONCILIATION, [{"id": 1, **place._asdict()}])
     return len(cases), ended
-
-
-async def _place(tx: AsyncConnection, now: datetime) -> dict[str, Any]:
-    row = (await tx.execute(select(store.RECONCILIATION))).one_or_none()
-    if row is not None:
-        return dict(mapping(row))
-    never: dict[str, Any] = dict.fromkeys(("last_began_at", "last_ended_at", "last_checked"))
-    return {"id": 1, "after": _BEFORE_ALL, "began_at": now, "checked": 0, **never}
 
 
 def pictures(rows: Sequence[AnyRow]) -> list[Picture]:
@@ -254,7 +256,7 @@ class _Mender:
         return work, f"queued anew in {work.queue}"
 
 
-async def stands(tx: AsyncConnection) -> dict[str, Any] | None:
+async def stands(tx: AsyncConnection) -> Round | None:
     """How far the way round has come, and when the last was at its end; None before the first."""
     row = (await tx.execute(select(store.RECONCILIATION))).one_or_none()
-    return dict(mapping(row)) if row else None
+    return Round(*(getattr(row, name) for name in Round._fields)) if row else None

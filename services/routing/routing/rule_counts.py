@@ -1,11 +1,10 @@
 """What each rule of the version in force did lately: how often it was true, decided, and erred."""
 
-from typing import Any
-
 from pydantic import BaseModel, Field
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon.database import AnyRow
 from routing.configurations import InForce
 from routing.domain.rules import RuleResult
 
@@ -49,7 +48,7 @@ class RuleCounts(BaseModel):
 
 async def count(tx: AsyncConnection, force: InForce, last: int) -> RuleCounts:
     """What the rules in force did among the newest `last` decisions, at most MOST."""
-    found: dict[str, Any] = {
+    found: dict[str, AnyRow] = {
         row.rule: row for row in await tx.execute(COUNTS, {"version": force.version, "last": last})
     }
     rules: list[RuleCount] = []

@@ -11,7 +11,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from pydantic_core import from_json, to_json
@@ -102,7 +102,7 @@ async def ask(
     now: datetime,
 ) -> AnyRow:
     """A trial of a draft over the newest `last` decisions between two times; it begins within a second."""
-    row: dict[str, Any] = {
+    row: dict[str, object] = {
         "trial_id": uuid4(),
         "draft_id": draft.draft_id,
         "draft_revision": draft.revision,
@@ -163,7 +163,7 @@ async def run_next(engine: AsyncEngine, clock: Clock) -> bool:
             LOG.warning("evaluator died", trial=str(trial.trial_id), attempt=trial.attempts)
             await _end(engine, trial, TrialState.ASKED, clock())
         else:
-            await _end(engine, trial, TrialState.DONE, clock(), **found)
+            await _end(engine, trial, TrialState.DONE, clock(), result=found.result, total=found.total)
     return True
 
 
@@ -174,7 +174,14 @@ async def forget(tx: AsyncConnection, kept_for: timedelta) -> int:
     return (await tx.execute(_FORGET, given)).rowcount
 
 
-async def _run(engine: AsyncEngine, trial: AnyRow, clock: Clock) -> dict[str, Any]:
+class _Found(NamedTuple):
+    """What a trial found, as the evaluator wrote it, and over how many decisions."""
+
+    result: object
+    total: int
+
+
+async def _run(engine: AsyncEngine, trial: AnyRow, clock: Clock) -> _Found:
     async with engine.connect() as connection:
         agents = await staff.agents(connection)
     on_shift = [agent for agent, row in agents.items() if row.presence != Presence.OFFLINE]
@@ -199,7 +206,7 @@ async def _run(engine: AsyncEngine, trial: AnyRow, clock: Clock) -> dict[str, An
                 await _mine(tx, trial, done)
                 await insert_rows(tx, store.TRIAL_ITEM, [{"trial_id": trial.trial_id, **c} for c in changed])
         result = from_json(await _answer(process, b""))
-    return {"result": result, "total": done}
+    return _Found(result, done)
 
 
 async def _mine(tx: AsyncConnection, trial: AnyRow, done: int) -> None:

@@ -164,7 +164,7 @@ class Floor(Desk):
         found = await self.rows("select 1 from outbox where headers like :t", t=f"%{event_type}%")
         return len(found)
 
-    async def why(self, reference: str) -> Json:
+    async def why(self, reference: str) -> explain.Explained:
         """The explanation of a case's open work item, or of one that is completed."""
         async with self.engine.begin() as tx:
             newest = store.WORK.select().order_by(store.WORK.c.completed_at.desc()).limit(1)

@@ -9,13 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Table
 
-from antiphon.contracts.work import WorkState
+from antiphon.contracts.work import SlaTarget, WorkState
 from routing import store
 from routing.desk import Desk, StaleWorkError
 from routing.domain.case_seen import Answer, CaseSeen
+from routing.domain.clockwork import Clock, Terms
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import Begins, WorkItem, queued_again
+from routing.ledger import Held
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -75,6 +77,13 @@ def test_a_value_has_every_column_of_its_table_that_is_not_computed(
 ) -> None:
     assert set(value.row()) == {column.name for column in table.columns if column.computed is None}
     assert type(value).of(value.row()) == value
+
+
+def test_the_row_of_a_clock_in_hand_has_every_column_of_its_table() -> None:
+    terms = Terms("standard", "office", timedelta(hours=4), (75,), 1)
+    clock = Clock(terms, NOW, ((NOW, None),), LATER)
+    held = Held(UUID(int=6), WORK.case_id, WORK.work_item_id, SlaTarget.RESOLUTION, NOW, 3, clock)
+    assert set(held.row()) == {column.name for column in store.CLOCK.columns}
 
 
 def test_a_row_names_states_and_results_that_there_are() -> None:

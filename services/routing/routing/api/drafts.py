@@ -1,7 +1,6 @@
 """Drafts of the configuration: written, checked, compared, published."""
 
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -67,7 +66,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         revision, source = seen(if_match), text_of(given)
         if source is None:
             raise wrong("/source", "give a source or a configuration")
-        changed: dict[str, Any] = {"name": given.name, "why": given.why, "source": source}
+        changed: dict[str, object] = {"name": given.name, "why": given.why, "source": source}
         if given.base_version is not None:
             changed["base_version"] = given.base_version
         async with at.engine.begin() as tx:

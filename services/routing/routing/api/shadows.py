@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -46,7 +45,7 @@ class ShadowView(BaseModel):
 class ShadowReport(ShadowView):
     """…with where it decided otherwise, in the words of a trial."""
 
-    result: dict[str, Any]
+    result: dict[str, object]
 
 
 def _item(row: AnyRow) -> DecidedOtherwise:

@@ -1,7 +1,6 @@
 """Trials: what a draft would have done with what was decided before."""
 
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -69,10 +68,9 @@ def add(routes: APIRouter, at: Routing) -> None:
             .join(store.DECISION, d.decision_id == i.decision_id)
             .where(i.trial_id == trial_id)
         )
-        wanted: dict[Any, Any] = {i.before["queue"].astext: from_queue, i.after["queue"].astext: to_queue}
-        for column, value in wanted.items():
+        for decided, value in ((i.before, from_queue), (i.after, to_queue)):
             if value is not None:
-                query = query.where(column == value)
+                query = query.where(decided["queue"].astext == value)
         newest = Newest(i.at, i.decision_id)
         async with at.engine.connect() as connection:
             trial = await trials.get(connection, trial_id)

@@ -1,7 +1,7 @@
 """Offers and work: taken, declined, handed on, and why it is where it is."""
 
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -80,10 +80,8 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         """Work, the newest change first. An agent sees their own and that of their queues."""
         w = store.WORK.c
         query = select(store.WORK)
-        wanted: dict[Any, Any] = {
-            w.queue: queue, w.state: state, w.agent_id: who.subject if assignee == "me" else assignee,
-        }  # fmt: skip
-        for column, value in wanted.items():
+        by = who.subject if assignee == "me" else assignee
+        for column, value in ((w.queue, queue), (w.state, state), (w.agent_id, by)):
             if value is not None:
                 query = query.where(column == value)
         newest = Newest(w.changed_at, w.work_item_id)

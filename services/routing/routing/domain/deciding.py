@@ -1,7 +1,7 @@
 """What a configuration decides about work: pure, so that a draft can be tried on what was decided before."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from routing.domain.configuration import Configuration
 from routing.domain.rules import Context, Outcome, RuleResult, decide
@@ -32,7 +32,7 @@ class Verdict(NamedTuple):
     informed: bool
 
     @property
-    def outcome(self) -> dict[str, Any]:
+    def outcome(self) -> dict[str, object]:
         """What was decided, without how: what is kept of a decision, and compared when a draft is tried on it."""
         how = ("rule", "reason", "trace", "rules", "overflow", "moves", "informed")
         return {name: value for name, value in self._asdict().items() if name not in how}
