@@ -9,7 +9,7 @@ from antiphon.clock import utc_now
 from deploy.site import EXAMPLE
 from routing import store, timers
 from routing.configurations import Configurations
-from routing.desk import SLA_TIMER
+from routing.domain.timer import TimerKind
 from tests.load.figures import Figure
 from tests.load.routing_stand import Bench, percentile, short
 
@@ -44,7 +44,7 @@ _CLOCKS = text(
     """
 )
 _TIMERS = text(
-    f"insert into timer (kind, subject, due_at) select '{SLA_TIMER}', clock_id, case when due_at < now() "
+    f"insert into timer (kind, subject, due_at) select '{TimerKind.SLA_CLOCK}', clock_id, case when due_at < now() "
     "then now() - interval '1 s' else now() + interval '1 day' + random() * interval '9 days' end from clock "
     "where breached_at is null on conflict do nothing"
 )
@@ -56,7 +56,7 @@ _AGAIN = text(
     ), unlabelled as (
         update work_item set labels = '{{}}' where case_id in (select case_id from fired)
     )
-    insert into timer (kind, subject, due_at) select '{SLA_TIMER}', clock_id, now() - interval '1 s' from fired
+    insert into timer (kind, subject, due_at) select '{TimerKind.SLA_CLOCK}', clock_id, now() - interval '1 s' from fired
     """
 )
 _NEVER_AGAIN = text("update clock set decided_at = null where decided_at is not null")

@@ -2,7 +2,7 @@
 
 import hashlib
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID, uuid4
 
 from pydantic import Field, StringConstraints
@@ -25,7 +25,7 @@ from case_mgmt.domain.reply import as_row, asked
 from case_mgmt.domain.states import SETTERS, Trigger
 from case_mgmt.unit import Unit
 
-CONFLICT: dict[str, Any] = {
+CONFLICT: dict[str, object] = {
     "description": "Conflict: the key was used for another reply, or the interaction can't be answered. "
     f"`{Refusal.NOT_CONFIRMED}`: the recipient is to be repeated in `confirm_recipient`. "
     f"`{Refusal.NO_RECIPIENT}`: there is none.",

@@ -6,7 +6,7 @@ of the batch.
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,19 +30,19 @@ from antiphon.contracts.work import Decision, WorkHeld, WorkQueued, WorkRedecide
 from routing import assignment, known, openness, store
 from routing.clocks import Heard, answer, follow
 from routing.configurations import Configurations, InForce
-from routing.desk import HOLD_TIMER, SYSTEM, Desk, Work, as_dict, facts
+from routing.desk import SYSTEM, Desk, Row
 from routing.domain import escalation, placing, rules
+from routing.domain.case_seen import CaseSeen
 from routing.domain.deciding import Verdict, verdict, without_words
+from routing.domain.escalation import EscalationKind
+from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.openness import Standing
 from routing.domain.placing import Load, Place
-from routing.domain.redeciding import Placed, Redecided, redecide
-from routing.escalation import OVERFLOW, REDECIDED, arrived
+from routing.domain.redeciding import Redecided, redecide
+from routing.domain.timer import TimerKind
+from routing.domain.work_item import Arrives, WorkItem
+from routing.escalation import arrived
 from routing.ledger import Book
-
-_SEEN = (
-    "case_id", "revision", "last_agent", "last_at", "awaiting_since", "answers", "awaits", "set_aside", "reference", "customer_id",
-    "asked_revision",
-)  # fmt: skip
 
 
 class _Decided(NamedTuple):
@@ -63,58 +63,60 @@ class _Decided(NamedTuple):
 class _Heard:
     """A batch on its way into work items."""
 
-    def __init__(self, desk: Desk, force: InForce, seen: dict[UUID, dict[str, Any]]) -> None:
+    def __init__(self, desk: Desk, force: InForce, seen: dict[UUID, CaseSeen]) -> None:
         self.desk = desk
         self.force = force
         self.seen = seen
-        self.open: dict[UUID, Work] = {}
-        self.last: dict[UUID, Work] = {}
+        self.last: dict[UUID, WorkItem] = {}
         self.book = Book(desk, force)
-        self.offers: dict[UUID, dict[str, Any]] = {}
+        self.offers: dict[UUID, OfferRecord] = {}
         self.standing: rules.Context = {}
         self.standings: Mapping[str, Standing] = {}
         self.loads: dict[str, Load] = {}
-        self._undecided: dict[UUID, dict[str, Any]] = {}
+        self._undecided: dict[UUID, Row] = {}
 
     def case(self, event: CaseEvent, at: datetime) -> None:
         """A case as it stands since an instant; news that are older than what was heard change nothing."""
         case = event.case
         seen = self.seen[case.case_id]
-        if case.revision <= seen["revision"]:
+        if case.revision <= seen.revision:
             return
-        seen["revision"] = case.revision
-        work, last = self.open.get(case.case_id), self.last.get(case.case_id)
+        last = self.last.get(case.case_id)
+        work = last if last is not None and last.state != WorkState.COMPLETED else None
         if last is not None:
             self.book.keep_up(last)
         awaits = _awaits(case)
         asked = case.revision if case.asked_revision is None else case.asked_revision
-        asks = asked > seen["asked_revision"]
+        asks = asked > seen.asked_revision
         # Who dismissed the work knew what had been asked by then: an event that asks for nothing new is an echo.
-        dismissed = seen["set_aside"] if awaits and not asks else None
-        seen |= {
-            "awaits": awaits,
-            "set_aside": dismissed,
-            "reference": case.reference,
-            "customer_id": case.customer.customer_id,
-            "asked_revision": max(asked, seen["asked_revision"]),
-        }
+        seen = seen.replace(
+            revision=case.revision,
+            awaits=awaits,
+            set_aside=seen.set_aside if awaits and not asks else None,
+            reference=case.reference,
+            customer_id=case.customer.customer_id,
+            asked_revision=max(asked, seen.asked_revision),
+        )
+        self.seen[case.case_id] = seen
         decided: _Decided | None = None
-        again: tuple[_Decided, Placed] | None = None
-        if awaits and work is None and dismissed is None:
-            decided = self._queue(event, last)
+        again: _Decided | None = None
+        newest = last
+        if awaits and work is None and not seen.is_dismissed:
+            newest, decided = self._queue(event, last)
         elif not awaits and work is not None:
-            self._complete(event, work)
+            newest = self._complete(event, work)
         elif awaits and work is not None and asks:
-            again = self._decide_again(event, work)
+            newest, again = self._decide_again(event, work)
         verdict_of = decided.found if decided else None
-        follow(self.book, Heard(event, at, seen, self.last.get(case.case_id), verdict_of, first=last is None))
-        seen["awaiting_since"] = case.awaiting_answer_since
+        follow(self.book, Heard(event, at, seen, newest, verdict_of, first=last is None))
+        self.seen[case.case_id] = self.seen[case.case_id].replace(awaiting_since=case.awaiting_answer_since)
+        if newest is None:
+            return
         if decided is not None:
-            self._place(self.open[case.case_id], decided)
+            newest = self._place(newest, decided)
         if again is not None and work is not None:
-            self._hasten(work, *again)
-        if (newest := self.last.get(case.case_id)) is not None:
-            self.book.tell(newest)
+            newest = self._hasten(newest, again, work)
+        self.last[case.case_id] = self.book.tell(newest)
 
     def _decide(self, case: CaseFacts, words: Sequence[InteractionFacts], work_item_id: UUID) -> _Decided:
         """Asks the rules in force about all these words together. Nothing is kept yet."""
@@ -143,153 +145,148 @@ class _Heard:
         }
         return decided
 
-    def _queue(self, event: CaseEvent, last: Work | None) -> _Decided:
+    def _queue(self, event: CaseEvent, last: WorkItem | None) -> tuple[WorkItem, _Decided]:
         """A work item, not placed yet: its clocks say when it is due."""
         desk, force, case = self.desk, self.force, event.case
         words, item = _unanswered(event), uuid4()
         decided = self._decide(case, words, item)
-        if (
-            last is not None
-            and last["queue"] in force.configuration.queues
-            and (_sent_back(event) or not words)
-        ):
+        if last is not None and last.queue in force.configuration.queues and (_sent_back(event) or not words):
             decided = decided._replace(found=self._back_to_its_team(decided.found, last))
         self._keep(decided)
         found = decided.found
         since = case.awaiting_answer_since or desk.now
-        channel = words[-1].channel if words else last["channel"] if last else ""
+        channel = words[-1].channel if words else last.channel if last else ""
         policy = force.configuration.agents_policy.prefer_last_agent
-        last_agent = policy.of(
-            self.seen[case.case_id]["last_agent"], self.seen[case.case_id]["last_at"], desk.now
-        )
+        seen = self.seen[case.case_id]
+        last_agent = policy.of(seen.last_agent, seen.last_at, desk.now)
         holds = policy.wait_at_most if last_agent and not found.prefer_agent else None
-        work: Work = {
-            "work_item_id": item,
-            "case_id": case.case_id,
-            "case_reference": case.reference,
-            "customer_id": case.customer.customer_id,
-            "channel": channel,
-            "subject": case.subject,
-            "state": WorkState.QUEUED,
-            "queue": found.queue,
-            "priority": found.priority,
-            "skills": found.skills,
-            "overflow": found.overflow,
-            "queued_at": since,
-            "due_at": None,
-            "agent_id": None,
-            "labels": found.labels,
-            "prefer_skills": found.prefer_skills,
-            "preferred": found.prefer_agent or last_agent,
-            "attempts": 0,
-            "decision_id": decided.decision_id,
-            "changed_at": desk.now,
-            "completed_at": None,
-            "units": force.configuration.units(channel, found.queue),
-            "profiles": force.configuration.profiles_of(channel, found.queue, found.priority),
-            "completed_by": None,
-            "hold_until": since + holds if holds else None,
+        work = WorkItem(
+            work_item_id=item,
+            case_id=case.case_id,
+            case_reference=case.reference,
+            customer_id=case.customer.customer_id,
+            channel=channel,
+            subject=case.subject,
+            queue=found.queue,
+            priority=found.priority,
+            skills=found.skills,
+            prefer_skills=found.prefer_skills,
+            labels=found.labels,
+            queued_at=since,
+            preferred=found.prefer_agent or last_agent,
+            decision_id=decided.decision_id,
+            changed_at=desk.now,
+            units=force.configuration.units(channel, found.queue),
+            profiles=force.configuration.profiles_of(channel, found.queue, found.priority),
+            hold_until=since + holds if holds else None,
+            overflow=found.overflow,
             **escalation.beginning(force.configuration, force.calendars, found.queue, since),
-        }
-        if work["hold_until"] is not None and work["hold_until"] > desk.now:
-            desk.timers.append((HOLD_TIMER, work["work_item_id"], work["hold_until"]))
-        self.open[case.case_id] = self.last[case.case_id] = work
-        return decided
+        )
+        if work.hold_until is not None and work.hold_until > desk.now:
+            desk.timers.append((TimerKind.HOLD, work.work_item_id, work.hold_until))
+        return work, decided
 
-    def _back_to_its_team(self, found: Verdict, last: Work) -> Verdict:
+    def _back_to_its_team(self, found: Verdict, last: WorkItem) -> Verdict:
         """The verdict on words whose answer did not arrive: as the work was, unless a rule of a higher priority says otherwise."""
-        placed = Placed.of(last)
-        after = redecide(placed, found)
+        after = redecide(last, found)
         if after is not None and after.moves:
             return found
         kept = after or Redecided(
-            False, placed.priority, dict(placed.skills), dict(placed.prefer_skills), [*placed.labels]
+            False, last.priority, dict(last.skills), dict(last.prefer_skills), [*last.labels]
         )
-        queue = self.force.configuration.queues[placed.queue]
-        running = self.book.running(last["case_id"])
+        queue = self.force.configuration.queues[last.queue]
+        running = self.book.running(last.case_id)
         return found._replace(
-            queue=placed.queue, priority=kept.priority, skills=kept.skills, prefer_skills=kept.prefer_skills,
-            labels=kept.labels, overflow=last["overflow"], reason=f"back to {queue.name}, its team; {found.reason}",
+            queue=last.queue, priority=kept.priority, skills=kept.skills, prefer_skills=kept.prefer_skills,
+            labels=kept.labels, overflow=last.overflow, reason=f"back to {queue.name}, its team; {found.reason}",
             sla_policy=running[0].clock.terms.policy if running else queue.sla_policy,
         )  # fmt: skip
 
     def _keep(self, decided: _Decided) -> None:
         """Keeps the decision, with the reason that the verdict has now."""
         row = self._undecided.pop(decided.decision_id)
-        self.desk.decisions.append(row | {"reason": decided.found.reason})
+        self.desk.decisions.append({**row, "reason": decided.found.reason})
 
-    def _decide_again(self, event: CaseEvent, work: Work) -> tuple[_Decided, Placed] | None:
-        """Asks the rules about all unanswered words, and changes the open work; what was decided, and where it was before."""
+    def _decide_again(self, event: CaseEvent, work: WorkItem) -> tuple[WorkItem, _Decided | None]:
+        """Asks the rules about all unanswered words, and changes the open work; what was decided, if that changed it."""
         words = _unanswered(event)
         if not words:
-            return None
-        configuration, before = self.force.configuration, Placed.of(work)
-        decided = self._decide(event.case, words, work["work_item_id"])
-        queue = configuration.queues.get(work["queue"])
-        passed = queue.steps[: work["step"]] if queue else ()
-        found, may_move = decided.found, work["state"] != WorkState.ACCEPTED
-        after = redecide(before, found, passed, may_move=may_move)
+            return work, None
+        configuration = self.force.configuration
+        decided = self._decide(event.case, words, work.work_item_id)
+        queue = configuration.queues.get(work.queue)
+        passed = queue.steps[: work.step] if queue else ()
+        found, may_move = decided.found, work.state != WorkState.ACCEPTED
+        after = redecide(work, found, passed, may_move=may_move)
         if after is not None and after.moves:
             to = self._find_place(found)
-            if to.queue != work["queue"]:
-                self._move(work, decided, after, to)
-                return decided, before
+            if to.queue != work.queue:
+                return self._move(work, decided, after, to), decided
             # It flows over to where it waits already.
-            after = redecide(before, found, passed, may_move=False)
+            after = redecide(work, found, passed, may_move=False)
         if after is None:
             del self._undecided[decided.decision_id]
-            return None
+            return work, None
         self._keep(decided)
-        self.desk.put(
+        work = self.desk.put(
             work, priority=after.priority, skills=after.skills, prefer_skills=after.prefer_skills, labels=after.labels,
-            profiles=configuration.profiles_of(work["channel"], work["queue"], after.priority),
+            profiles=configuration.profiles_of(work.channel, work.queue, after.priority),
             decision_id=decided.decision_id,
         )  # fmt: skip
-        return decided, before
+        return work, decided
 
-    def _move(self, work: Work, decided: _Decided, after: Redecided, to: Place) -> None:
+    def _move(self, work: WorkItem, decided: _Decided, after: Redecided, to: Place) -> WorkItem:
         """Work that nobody has accepted goes to the queue of a rule of a higher priority. Its attempts are counted on."""
         self._keep(decided)
         found, configuration, calendars = decided.found, self.force.configuration, self.force.calendars
-        offer = self.offers.pop(work["work_item_id"], None)
+        offer = self.offers.pop(work.work_item_id, None)
         if offer is not None:
-            self.desk.end_offer(offer, "withdrawn", f"the customer said more: {found.rule}")
-        needs = {"priority": after.priority, "skills": after.skills, "prefer_skills": after.prefer_skills}
-        came = (
-            {
-                "units": configuration.units(work["channel"], to.queue),
-                "profiles": configuration.profiles_of(work["channel"], to.queue, after.priority),
+            self.desk.end_offer(offer, OfferResult.WITHDRAWN, f"the customer said more: {found.rule}")
+        came: Arrives
+        if to.queue == found.queue:
+            came = {
+                "queue": to.queue,
+                "skills": after.skills,
+                "prefer_skills": after.prefer_skills,
+                "units": configuration.units(work.channel, to.queue),
+                "profiles": configuration.profiles_of(work.channel, to.queue, after.priority),
                 **escalation.beginning(configuration, calendars, to.queue, self.desk.now),
             }
-            if to.queue == found.queue
-            else escalation.arrival(work | needs, configuration, calendars, to.queue, self.desk.now)
-        )
-        self.desk.put(
-            work, **needs | came | {
-                "queue": to.queue, "state": WorkState.QUEUED, "agent_id": None, "labels": after.labels,
-                "overflow": found.overflow, "hold_until": None, "decision_id": decided.decision_id,
-                "preferred": found.prefer_agent or work["preferred"],
-            },
+        else:
+            asks = work.replace(
+                priority=after.priority, skills=after.skills, prefer_skills=after.prefer_skills
+            )
+            came = escalation.arrival(asks, configuration, calendars, to.queue, self.desk.now)
+        work = self.desk.put(
+            work, **came, priority=after.priority, state=WorkState.QUEUED, agent_id=None, labels=after.labels,
+            overflow=found.overflow, hold_until=None, decision_id=decided.decision_id,
+            preferred=found.prefer_agent or work.preferred,
         )  # fmt: skip
         if to.queue != found.queue:
-            self.desk.note(work, OVERFLOW, arrived(to, self.force))
+            self.desk.note(work, EscalationKind.OVERFLOW, arrived(to, self.force))
+        return work
 
-    def _hasten(self, work: Work, decided: _Decided, before: Placed) -> None:
-        """Clocks of work that was decided again are due sooner where what is promised now says so, and never later."""
-        found, moved = decided.found, work["queue"] != before.queue
-        for held in self.book.running(work["case_id"]):
+    def _hasten(self, work: WorkItem, decided: _Decided, before: WorkItem) -> WorkItem:
+        """Clocks of work that was decided again are due sooner where what is promised now says so, and never later.
+
+        `before` is the work as it was before that.
+        """
+        found, moved = decided.found, work.queue != before.queue
+        for held in self.book.running(work.case_id):
             policy = found.sla_policy if moved else held.clock.terms.policy
             self.book.tighten(held, work, policy, f"the customer said more: rule {found.rule!r}")
-        self.book.tell(work)
+        work = self.book.tell(work)
         names = {key: queue.name for key, queue in self.force.configuration.queues.items()}
-        what = f"the customer said more, and {found.rule!r} holds: priority {before.priority} is {work['priority']}"
+        what = (
+            f"the customer said more, and {found.rule!r} holds: priority {before.priority} is {work.priority}"
+        )
         if moved:
-            what += f"; from {names.get(before.queue, before.queue)} to {names[work['queue']]}"
-        elif work["state"] == WorkState.ACCEPTED and found.queue != work["queue"]:
+            what += f"; from {names.get(before.queue, before.queue)} to {names[work.queue]}"
+        elif work.state == WorkState.ACCEPTED and found.queue != work.queue:
             what += f"; meant for {names[found.queue]}, and it stays with who accepted it"
-        self.desk.note(work, REDECIDED, what)
+        self.desk.note(work, EscalationKind.REDECIDED, what)
         event = WorkRedecided(
-            work=facts(work),
+            work=work.facts(),
             decision=decided.told(),
             from_queue=before.queue,
             previous_priority=before.priority,
@@ -297,6 +294,7 @@ class _Heard:
         self.desk.tell(event)
         if moved:
             self._hold(work, found.queue)
+        return work
 
     def _find_place(self, found: Verdict) -> Place:
         """Where the verdict puts work: where it is meant to be, or where it flows over to. It counts there from now on."""
@@ -305,54 +303,55 @@ class _Heard:
         self.loads[to.queue] = waiting._replace(waiting=waiting.waiting + 1)
         return to
 
-    def _place(self, work: Work, decided: _Decided) -> None:
+    def _place(self, work: WorkItem, decided: _Decided) -> WorkItem:
         """The work waits where it was meant to, or where it flows over to: then the rule's skills are only better."""
         found = decided.found
         to = self._find_place(found)
         if to.queue != found.queue:
             configuration, calendars = self.force.configuration, self.force.calendars
             came = escalation.arrival(work, configuration, calendars, to.queue, self.desk.now)
-            work |= {"queue": to.queue, **came}
-            self.desk.note(work, OVERFLOW, arrived(to, self.force))
-        self.desk.new_work[work["work_item_id"]] = work
-        self.desk.put(work, due_at=self.book.due(work["case_id"]))
-        self.desk.tell(WorkQueued(work=facts(work), decision=decided.told(*to.why)))
+            work = work.replace(**came)
+            self.desk.note(work, EscalationKind.OVERFLOW, arrived(to, self.force))
+        work = work.replace(due_at=self.book.due(work.case_id))
+        self.desk.add(work)
+        self.desk.tell(WorkQueued(work=work.facts(), decision=decided.told(*to.why)))
         self._hold(work, found.queue)
+        return work
 
-    def _hold(self, work: Work, meant_for: str) -> None:
-        stands = self.standings[work["queue"]]
+    def _hold(self, work: WorkItem, meant_for: str) -> None:
+        stands = self.standings[work.queue]
         if not stands.open:
             meant, closed = self.force.configuration.queues[meant_for], not self.standings[meant_for].takes
             words = meant.outside_hours.acknowledge if closed else None
             self.desk.tell(
                 WorkHeld(
-                    work=facts(work), reason=stands.why or "", opens_at=stands.opens_at, acknowledge=words,
+                    work=work.facts(), reason=stands.why or "", opens_at=stands.opens_at, acknowledge=words,
                     meant_for=meant.name if words else None,
                 )
             )  # fmt: skip
 
-    def _complete(self, event: CaseEvent, work: Work) -> None:
+    def _complete(self, event: CaseEvent, work: WorkItem) -> WorkItem:
         case = event.case
         by, reason = SYSTEM, f"the case is {case.status}"
         if isinstance(event, CaseStatusChanged):
             by, reason = event.by, event.reason
-        offer = self.offers.pop(work["work_item_id"], None)
+        offer = self.offers.pop(work.work_item_id, None)
         if offer is not None:
-            self.desk.end_offer(offer, "withdrawn", reason)
-        if work["agent_id"] and work["state"] == WorkState.ACCEPTED:
-            self.seen[case.case_id]["last_agent"] = work["agent_id"]
-            self.seen[case.case_id]["last_at"] = self.desk.now
-        queue = self.force.configuration.queues.get(work["queue"])
-        self.desk.complete(work, by, reason, queue.wrap_up if queue else None)
-        del self.open[case.case_id]
+            self.desk.end_offer(offer, OfferResult.WITHDRAWN, reason)
+        if work.agent_id and work.state == WorkState.ACCEPTED:
+            seen = self.seen[case.case_id]
+            self.seen[case.case_id] = seen.replace(last_agent=work.agent_id, last_at=self.desk.now)
+        queue = self.force.configuration.queues.get(work.queue)
+        return self.desk.complete(work, by, reason, queue.wrap_up if queue else None)
 
     def answered(self, event: ReplySent) -> None:
         """Only a person's answer to the customer meets a response target; notes are none, and are not told here."""
         if event.author.kind not in {ActorKind.AGENT, ActorKind.SUPERVISOR}:
             return
-        answer(self.book, event, self.seen[event.case_id], self.last.get(event.case_id))
-        if (last := self.last.get(event.case_id)) is not None:
-            self.book.tell(last)
+        last = self.last.get(event.case_id)
+        self.seen[event.case_id] = answer(self.book, event, self.seen[event.case_id], last)
+        if last is not None:
+            self.last[event.case_id] = self.book.tell(last)
 
 
 def _may_decide(batch: Sequence[Received], opened: Collection[UUID]) -> bool:
@@ -406,17 +405,15 @@ async def hear(
     if not case_ids:
         return
     force = await configurations.in_force(tx)
-    seen = {case_id: as_dict(row) for case_id, row in (await store.lock_cases(tx, case_ids)).items()}
+    seen = await store.lock_cases(tx, case_ids)
     heard = _Heard(Desk(now), force, seen)
     # What was never heard of has neither work nor clocks.
-    heard_of = [case_id for case_id in case_ids if seen[case_id]["revision"]]
-    heard.open = {case_id: as_dict(row) for case_id, row in (await store.open_work(tx, heard_of)).items()}
-    heard.last = {case_id: as_dict(row) for case_id, row in (await store.last_work(tx, heard_of)).items()}
-    heard.last |= heard.open
+    heard_of = [case_id for case_id in case_ids if seen[case_id].revision]
+    opened = await store.open_work(tx, heard_of)
+    heard.last = await store.last_work(tx, heard_of) | opened
     heard.book = Book(heard.desk, force, await store.running_clocks(tx, heard_of))
-    items = [work["work_item_id"] for work in heard.open.values()]
-    heard.offers = {item: as_dict(row) for item, row in (await store.pending_offers(tx, items)).items()}
-    if _may_decide(batch, heard.open):
+    heard.offers = await store.pending_offers(tx, [work.work_item_id for work in opened.values()])
+    if _may_decide(batch, opened):
         heard.standing = await known.standing(tx, force, now)
         heard.standings = openness.standings(force, now)
         heard.loads = await openness.loads(tx, force, now)
@@ -428,10 +425,11 @@ async def hear(
         elif isinstance(received.event, ReplySent):
             heard.answered(received.event)
     heard.book.close()
-    for row in seen.values():
-        # What was written before all that is known of the case answers nothing that is yet to be heard.
-        row["answers"] = [one for one in row["answers"] if (one[0] or 1) > row["revision"]]
-    heard.desk.seen = [{name: row[name] for name in _SEEN} for row in seen.values()]
+    # What was written before all that is known of the case answers nothing that is yet to be heard.
+    heard.desk.seen = [
+        one.replace(answers=tuple(answer for answer in one.answers if (answer.revision or 1) > one.revision))
+        for one in heard.seen.values()
+    ]
     if offering and heard.desk.new_work:
         given_out = openness.given_out(heard.standings)
         await assignment.offer_new(tx, heard.desk, force.configuration, given_out)

@@ -17,10 +17,11 @@ from antiphon.contracts.work import WorkState
 from antiphon.database import AnyRow
 from routing import backlog, easing, handling, openness, staff, store
 from routing.configurations import Configurations
-from routing.desk import Desk, Work, as_dict, order_of
+from routing.desk import Desk
 from routing.domain.configuration import Configuration
 from routing.domain.fitting import Candidate, Waiting
 from routing.domain.matching import Floor, match
+from routing.domain.work_item import WorkItem
 
 LOG = logs.get(__name__)
 _ONE_PASS = 0x61736967  # "asig"
@@ -87,7 +88,7 @@ async def assign(
     certain = _certain(pairs, still, same, force.configuration, now)
     desk = Desk(now)
     for work_item_id, agent_id in certain:
-        _give(desk, as_dict(locked[work_item_id]), agent_id, force.configuration)
+        _give(desk, locked[work_item_id], agent_id, force.configuration)
     await desk.write(tx)
     if len(certain) < len(pairs) or (certain and found.until is not None):
         await store.wake(tx)  # there may be more for who is still free
@@ -103,18 +104,16 @@ async def offer_new(
     other work too leaves all to the pass: who has room is read from what is written.
     """
     fresh = [
-        work
-        for work in desk.new_work.values()
-        if work["state"] == WorkState.QUEUED and work["queue"] in given_out
+        work for work in desk.new_work.values() if work.state == WorkState.QUEUED and work.queue in given_out
     ]
-    members = {agent.id: agent for work in fresh for agent in configuration.members.get(work["queue"], ())}
+    members = {agent.id: agent for work in fresh for agent in configuration.members.get(work.queue, ())}
     if not members or desk.work or desk.ended_offers:
         return
     theirs = {queue for agent in members.values() for queue in agent.queues if queue in given_out}
     days = configuration.days(desk.now)
     there = await staff.available_for_new(tx, sorted(members), configuration.routable, days, theirs)
     floor = Floor(candidate(configuration, row, desk.now, given_out) for row in there)
-    items = [_new(work) for work in fresh]
+    items = [work.to_waiting() for work in fresh]
     # Nobody has refused it yet.
     pairs = match(items, floor, desk.now, timedelta(0))
     if not pairs:
@@ -129,15 +128,8 @@ async def offer_new(
         LOG.info("offers made at once", offers=len(made))
 
 
-def _new(work: Work) -> Waiting:
-    return Waiting(
-        work["work_item_id"], work["queue"], work["skills"], order_of(work), work["queued_at"], {}, work["preferred"],
-        work["prefer_skills"], work["units"], work["hold_until"], tuple(work["also_queues"]), tuple(work["profiles"]),
-    )  # fmt: skip
-
-
-def _give(desk: Desk, work: Work, agent_id: str, configuration: Configuration) -> None:
-    agent, queue = configuration.agents_by_id[agent_id], configuration.queues[work["queue"]]
+def _give(desk: Desk, work: WorkItem, agent_id: str, configuration: Configuration) -> None:
+    agent, queue = configuration.agents_by_id[agent_id], configuration.queues[work.queue]
     handling.give(desk, work, agent, queue, at_once=agent.auto_accept or queue.auto_accept)
 
 
@@ -179,12 +171,7 @@ def _certain(
     return certain
 
 
-def _same(row: AnyRow, item: Waiting) -> bool:
-    known: Mapping[str, int] = item.needs
-    return (row.queue, row.also_queues, row.skills, row.units, row.profiles) == (
-        item.queue,
-        [*item.also_queues],
-        known,
-        item.units,
-        [*item.profiles],
-    )
+def _same(work: WorkItem, item: Waiting) -> bool:
+    return (work.queue, tuple(work.also_queues), work.skills, work.units, tuple(work.profiles)) == (
+        item.queue, tuple(item.also_queues), item.needs, item.units, item.profiles,
+    )  # fmt: skip

@@ -18,6 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.database import AnyRow, as_json, fetch
 from routing.domain.fitting import Waiting, urgency
+from routing.domain.work_item import WorkItem
+from routing.store import REFUSED, work_items
 
 # Loose index scans: from one line to the next, whatever their lengths.
 _FIRST = "select queue, also_queues, need, skills, profiles, units from work_item where state = 'queued'"
@@ -64,7 +66,7 @@ READ = text(
     left join lateral (
         select jsonb_object_agg(agent_id, ended_at) as refused from (
             select agent_id, max(ended_at) as ended_at from offer
-            where work_item_id = w.work_item_id and result in ('declined', 'timed-out', 'taken-back') group by agent_id
+            where work_item_id = w.work_item_id and {REFUSED} group by agent_id
         ) o where w.attempts > 0
     ) r on true
     """
@@ -154,10 +156,10 @@ async def look(
     return Look(items, until)
 
 
-async def lock(tx: AsyncConnection, pairs: Sequence[tuple[UUID, str]]) -> dict[UUID, AnyRow]:
+async def lock(tx: AsyncConnection, pairs: Sequence[tuple[UUID, str]]) -> dict[UUID, WorkItem]:
     """Of pairs of an item and an agent those whom no other transaction holds, locked, where the item still waits: the items."""
     given = {"items": [item for item, _ in pairs], "agents": [agent for _, agent in pairs]}
-    return {row.work_item_id: row for row in await fetch(tx, LOCK, given)}
+    return {work.work_item_id: work for work in await work_items(tx, LOCK, given)}
 
 
 def waiting(row: AnyRow) -> Waiting:

@@ -1,14 +1,13 @@
 """Columns by which waiting work stands in lines and what it takes of an agent, and their indexes."""
 
-from typing import Any
-
 from sqlalchemy import Column, Computed, DateTime, Index, Interval, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.schema import SchemaItem
 
 NEED = "cast(skills as text) || cast(profiles as text) || case when units = 0 then 'light' else '' end"
 
 
-def line_columns() -> list[Column[Any]]:
+def line_columns() -> list[SchemaItem]:
     """The place of a work item among what waits (see `domain.ordering`), by what its queue orders, and what it needs.
 
     `Desk.write` sets `order_at`; `need` is what decides who can take it, as one value: skills, capacity profiles, and whether

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import takewhile
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, text
@@ -23,8 +23,11 @@ from antiphon.contracts.work import SlaTarget
 from antiphon.database import fetch
 from routing import store
 from routing.configurations import Configurations, InForce
-from routing.desk import AGAIN_AFTER, SLA_TIMER, Desk, Work, as_dict
+from routing.desk import AGAIN_AFTER, Desk
+from routing.domain.case_seen import Answer, CaseSeen
 from routing.domain.deciding import Verdict
+from routing.domain.timer import TimerKind
+from routing.domain.work_item import WorkItem
 from routing.ledger import Book
 
 
@@ -36,8 +39,8 @@ class Heard(NamedTuple):
 
     event: CaseEvent
     at: datetime
-    seen: Mapping[str, Any]
-    work: Work | None
+    seen: CaseSeen
+    work: WorkItem | None
     verdict: Verdict | None
     first: bool
 
@@ -57,7 +60,7 @@ def follow(book: Book, heard: Heard) -> None:
     if heard.work is None:
         return  # nobody's work, and it never was
     if heard.verdict is not None:
-        for held in book.running(heard.work["case_id"]):
+        for held in book.running(heard.work.case_id):
             book.recompute(held, heard.work, heard.verdict.sla_policy, f"rule {heard.verdict.rule!r}")
     match heard.event.case.status:
         case CaseStatus.RESOLVED | CaseStatus.CLOSED:
@@ -70,32 +73,34 @@ def follow(book: Book, heard: Heard) -> None:
             _begin(book, heard, heard.work)
 
 
-def answer(book: Book, event: ReplySent, seen: dict[str, Any], work: Work | None) -> None:
+def answer(book: Book, event: ReplySent, seen: CaseSeen, work: WorkItem | None) -> CaseSeen:
     """A person's answer went out: it meets what waited when it was written, also when that is heard of only later.
 
+    What is known of the case since.
     Answers and cases are on different topics, so either may come first.
     """
     if work is not None:
-        for held in book.running(work["case_id"]):
+        for held in book.running(work.case_id):
             written = event.case_revision
-            if held.is_response and (written is None or held.row["case_revision"] < written):
+            if held.is_response and (written is None or held.case_revision < written):
                 book.meet(held, event.sent_at, f"{event.author.name or event.author.id} answered")
-    if work is None or (event.case_revision or 0) > seen["revision"]:
-        seen["answers"] = [*seen["answers"], [event.case_revision, event.sent_at.isoformat()]]
+    if work is None or (event.case_revision or 0) > seen.revision:
+        seen = seen.replace(answers=(*seen.answers, Answer(event.case_revision, event.sent_at)))
+    return seen
 
 
-def _begin(book: Book, heard: Heard, work: Work) -> None:
+def _begin(book: Book, heard: Heard, work: WorkItem) -> None:
     """A customer who begins to wait starts a response clock; a case that is not being resolved yet, that of its resolution."""
     case = heard.event.case
     since = case.awaiting_answer_since
     if since is None:
         return
-    running = book.running(work["case_id"])
+    running = book.running(work.case_id)
     policy = heard.verdict.sla_policy if heard.verdict else running[0].clock.terms.policy if running else None
     if policy is None:
         return
-    waits = heard.seen["awaiting_since"] is not None or any(
-        held.is_response and held.row["started_at"] == since for held in running
+    waits = heard.seen.awaiting_since is not None or any(
+        held.is_response and held.started_at == since for held in running
     )
     if heard.first or not waits:
         target = SlaTarget.FIRST_RESPONSE if heard.first else SlaTarget.NEXT_RESPONSE
@@ -105,30 +110,29 @@ def _begin(book: Book, heard: Heard, work: Work) -> None:
     _answered_before(book, heard, work)
 
 
-def _answered_before(book: Book, heard: Heard, work: Work) -> None:
-    answers = [(written, datetime.fromisoformat(at)) for written, at in heard.seen["answers"]]
-    for held in book.running(work["case_id"]):
+def _answered_before(book: Book, heard: Heard, work: WorkItem) -> None:
+    for held in book.running(work.case_id):
         later = [
             at
-            for written, at in answers
-            if (held.row["started_at"] <= at if written is None else held.row["case_revision"] < written)
+            for written, at in heard.seen.answers
+            if (held.started_at <= at if written is None else held.case_revision < written)
         ]
         if held.is_response and later:
             book.meet(held, min(later), "an answer that was heard of before the case")
 
 
-def _pause(book: Book, heard: Heard, work: Work) -> None:
-    for held in book.running(work["case_id"]):
+def _pause(book: Book, heard: Heard, work: WorkItem) -> None:
+    for held in book.running(work.case_id):
         # An answer that is on its way has not reached the customer: only when it has, it meets the target.
         if held.is_response and heard.event.case.awaiting_answer_since is None:
             continue
         book.pause(held, heard.at, f"the customer is awaited{_told(heard)}")
 
 
-def _resume(book: Book, heard: Heard, work: Work) -> None:
+def _resume(book: Book, heard: Heard, work: WorkItem) -> None:
     spoke = isinstance(heard.event, CaseInteractionAdded)
     at = heard.event.interaction.accepted_at if isinstance(heard.event, CaseInteractionAdded) else heard.at
-    for held in book.running(work["case_id"]):
+    for held in book.running(work.case_id):
         since = held.clock.paused_since
         if since is None:
             continue
@@ -139,9 +143,9 @@ def _resume(book: Book, heard: Heard, work: Work) -> None:
             book.resume(held, at, "the customer spoke" if spoke else f"the case is open{_told(heard)}")
 
 
-def _settle(book: Book, heard: Heard, work: Work) -> None:
+def _settle(book: Book, heard: Heard, work: WorkItem) -> None:
     case = heard.event.case
-    for held in book.running(work["case_id"]):
+    for held in book.running(work.case_id):
         if not held.is_response:
             if case.status == CaseStatus.RESOLVED:
                 book.meet(held, heard.at, f"the case is resolved{_told(heard)}")
@@ -168,13 +172,13 @@ async def fire(
     works = await store.free_work(tx, sorted({row.case_id for row in rows}))
     free = [row for row in rows if row.case_id in works]
     again = now + AGAIN_AFTER
-    desk.timers += [(SLA_TIMER, row.clock_id, again) for row in rows if row.case_id not in works]
+    desk.timers += [(TimerKind.SLA_CLOCK, row.clock_id, again) for row in rows if row.case_id not in works]
     book = Book(desk, force, await store.running_clocks(tx, list(works)))
     for case_id in dict.fromkeys(row.case_id for row in free):
-        work = as_dict(works[case_id])
+        work = works[case_id]
         book.keep_up(work)
         for held in book.running(case_id):
-            if (at := due.get(held.row["clock_id"])) is not None:
+            if (at := due.get(held.clock_id)) is not None:
                 # The timer was due by the database's clock: ours may be behind it.
                 book.fire(held, max(at, now))
                 held.touched = True
@@ -200,8 +204,7 @@ async def catch_up(
     desk, force = Desk(now), await configurations.in_force(tx)
     works = await store.free_work(tx, sorted({row.case_id for row in rows}))
     book = Book(desk, force, await store.running_clocks(tx, list(works)))
-    for row in works.values():
-        work = as_dict(row)
+    for work in works.values():
         book.keep_up(work)
         book.tell(work)
     book.close()
@@ -225,19 +228,19 @@ _ALL_DONE = text("delete from policy_change where policy = :policy")
 
 
 async def reconsider(
-    tx: AsyncConnection, desk: Desk, force: InForce, works: Sequence[Work], cause: str, *,
+    tx: AsyncConnection, desk: Desk, force: InForce, works: Sequence[WorkItem], cause: str, *,
     policies: Mapping[UUID, str] | None = None,
 ) -> None:  # fmt: skip
     """Recomputes the clocks of open work whose priority, queue or policy changed, and puts the new due times on the work.
 
-    The work is locked, and is given as it stands after the change; `policies` are new ones, by work item. Called before
-    the desk is written.
+    The work is locked, and is given as it stands after the change; how it stands then, the desk says. `policies` are new
+    ones, by work item. Called before the desk is written.
     """
-    by_case = {work["case_id"]: work for work in works}
+    by_case = {work.case_id: work for work in works}
     book = Book(desk, force, await store.running_clocks(tx, list(by_case)))
     for case_id, work in by_case.items():
         for held in book.running(case_id):
-            given = (policies or {}).get(work["work_item_id"]) or held.clock.terms.policy
+            given = (policies or {}).get(work.work_item_id) or held.clock.terms.policy
             book.recompute(held, work, book.policy(given, work), cause)
         book.tell(work)
     book.close()

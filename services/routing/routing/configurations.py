@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict, Unpack
 from uuid import UUID
 
 from sqlalchemy import insert, text
@@ -23,6 +23,7 @@ from routing.domain.openness import SetState
 from routing.domain.rules import Context
 from routing.domain.sharing import shares
 from routing.domain.standing import with_calendars
+from routing.domain.states import PublicationState
 
 LOG = logs.get(__name__)
 _FILE = "organisation file"
@@ -42,18 +43,28 @@ _STANDING = text(
 _SOURCE = text("select source from configuration where version = :version")
 _SHADOW = text("select source from shadow where shadow_id = :shadow_id")
 _OVER = text(
-    """
+    f"""
     with over as (
         update configuration set over_at = :now where share is not null and over_at is null returning version
     )
-    update publication set state = 'ended', ended_at = :now, ended_by = :by, ended_why = 'another version came into force'
-    where version in (select version from over) and state = 'limited'
+    update publication set state = '{PublicationState.ENDED}', ended_at = :now, ended_by = :by, ended_why = 'another version came into force'
+    where version in (select version from over) and state = '{PublicationState.LIMITED}'
     """
 )
 
 
 class NoConfigurationError(Exception):
     """No configuration was ever loaded: nothing can be decided."""
+
+
+class VersionDetails(TypedDict, total=False):
+    """What else is kept of a version: why it is there, what it was made from, and for what share of the cases, in percent."""
+
+    why: str | None
+    draft_id: UUID | None
+    trial_id: UUID | None
+    restores: int | None
+    share: int | None
 
 
 class Limited(NamedTuple):
@@ -71,7 +82,7 @@ class Shadow(NamedTuple):
     configuration: Configuration
     calendars: dict[str, BusinessCalendar]
 
-    def says(self, context: Context, decided: Verdict, now: datetime) -> dict[str, Any]:
+    def says(self, context: Context, decided: Verdict, now: datetime) -> Mapping[str, object]:
         """What is kept of its verdict with a decision; every rule's answer where it decides otherwise."""
         open_ones = [name for name, calendar in self.calendars.items() if calendar.is_open(now)]
         found = verdict(self.configuration, with_calendars(context, open_ones))
@@ -120,7 +131,12 @@ class Configurations:
     async def in_force(self, tx: AsyncConnection) -> InForce:
         """The newest version, and how queues are set, as this transaction sees it. Raises NoConfigurationError."""
         (standing,) = await fetch(tx, _STANDING, {})
-        set_to = {row["queue"]: SetState.of(row) for row in standing.queues or ()}
+        set_to = {
+            row["queue"]: SetState.of(
+                row["state"], datetime.fromisoformat(row["since"]), row["by"], row["reason"]
+            )
+            for row in standing.queues or ()
+        }
         if self._cached is None or self._cached.version != standing.version:
             row = await store.latest_configuration(tx)
             if row is None:
@@ -184,7 +200,7 @@ class Configurations:
         now: datetime,
         *,
         checked: bool = False,
-        **told: Any,
+        **told: Unpack[VersionDetails],
     ) -> tuple[int, bool]:
         """Checks a source and makes it the version in force; the version, and whether it is new. `checked` as `read`.
 
@@ -197,20 +213,15 @@ class Configurations:
         latest = await store.latest_configuration(tx)
         if latest is not None and latest.sha256 == _digest(source):
             return latest.version, False
-        row: dict[str, Any] = {
-            "sha256": _digest(source),
-            "source": source,
-            "loaded_at": now,
-            "loaded_by": by,
-            **told,
-        }
         added = await tx.execute(
-            insert(store.CONFIGURATION).values(row).returning(store.CONFIGURATION.c.version)
+            insert(store.CONFIGURATION)
+            .values(sha256=_digest(source), source=source, loaded_at=now, loaded_by=by, **told)
+            .returning(store.CONFIGURATION.c.version)
         )
         version: int = added.scalar_one()
         if told.get("share") is None:
             await tx.execute(_OVER, {"now": now, "by": by})
-        await tell_published(tx, {"version": version, **row}, by, row.get("why"), now)
+        await tell_published(tx, version, by, now, **told)
         await store.review_at(tx, now)  # its timer before agents, as a review that is due takes them
         await staff.tell_changed(tx, latest.source if latest else None, configuration, now)
         if latest is not None:
@@ -221,16 +232,16 @@ class Configurations:
 
 
 async def tell_published(
-    tx: AsyncConnection, row: Mapping[str, Any], by: str, why: str | None, now: datetime
+    tx: AsyncConnection, version: int, by: str, now: datetime, **told: Unpack[VersionDetails]
 ) -> None:
     """Tells that a version is in force, for all cases or for a share of them."""
     event = ConfigurationPublished(
-        version=row["version"], share=row.get("share") or 100, draft_id=row.get("draft_id"),
-        restores=row.get("restores"), by=by, why=why, at=now,
+        version=version, share=told.get("share") or 100, draft_id=told.get("draft_id"),
+        restores=told.get("restores"), by=by, why=told.get("why"), at=now,
     )  # fmt: skip
     await outbox.publish(tx, [encode(event, source=staff.SOURCE, time=now)])
-    told = {"by": by, "share": event.share}
-    await record(tx, [Change("configuration", str(row["version"]), ["operations"], told)])
+    shown = {"by": by, "share": event.share}
+    await record(tx, [Change("configuration", str(version), ["operations"], shown)])
 
 
 async def _note_policies(

@@ -6,7 +6,6 @@ superseded. What is planned (see `publications`) is a draft again when nothing c
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import any_, case, func, insert, literal, select, update
@@ -20,8 +19,7 @@ from routing import store
 from routing.configurations import Configurations
 from routing.domain.configuration import read, shape
 from routing.domain.difference import differences
-
-DRAFT, PLANNED, PUBLISHED, DISCARDED = "draft", "planned", "published", "discarded"
+from routing.domain.states import DraftState, TrialState
 
 
 def faults(source: str) -> Sequence[Fault]:
@@ -68,12 +66,12 @@ async def create(
     latest = await store.latest_configuration(tx)
     if latest is None:
         raise not_found("configuration")
-    row: dict[str, Any] = {
+    row: dict[str, object] = {
         "draft_id": uuid4(),
         "name": name,
         "why": why,
         "source": latest.source if source is None else source,
-        "state": DRAFT,
+        "state": DraftState.DRAFT,
         "base_version": latest.version,
         "revision": 1,
         "created_at": now,
@@ -88,7 +86,7 @@ async def create(
 
 
 async def save(
-    tx: AsyncConnection, draft_id: UUID, revision: int, by: str, now: datetime, **changed: Any
+    tx: AsyncConnection, draft_id: UUID, revision: int, by: str, now: datetime, **changed: object
 ) -> AnyRow:
     """Changes a draft that is at `revision`. Raises Problem 404, 409 when it is one no more, 412 when it was changed."""
     table = store.DRAFT
@@ -99,7 +97,7 @@ async def save(
     }  # fmt: skip
     saved = await tx.execute(
         update(table)
-        .where(table.c.draft_id == draft_id, table.c.revision == revision, table.c.state == DRAFT)
+        .where(table.c.draft_id == draft_id, table.c.revision == revision, table.c.state == DraftState.DRAFT)
         .values(values)
         .returning(table)
     )
@@ -111,7 +109,7 @@ async def save(
 
 
 def _refusal(row: AnyRow) -> Problem:
-    if row.state != DRAFT:
+    if row.state != DraftState.DRAFT:
         return Problem(409, "Conflict", f"It is no draft any more: {row.state}.", state=row.state)
     detail = (
         f"{row.changed_by} changed it at {row.changed_at:%H:%M:%S} UTC: it is at revision {row.revision} now."
@@ -142,7 +140,7 @@ async def publish(
     is no longer in force (with what changed since, in words), when it changes nothing, and when the trial is of another
     text; ConfigurationError with every fault.
     """
-    row = await freeze(tx, draft_id, revision, trial_id, by, now, state=PUBLISHED)
+    row = await freeze(tx, draft_id, revision, trial_id, by, now, state=DraftState.PUBLISHED)
     number, new = await Configurations.load(
         tx, row.source, "draft", by, now, why=why, draft_id=draft_id, trial_id=trial_id
     )
@@ -163,7 +161,7 @@ async def freeze(
     trial_id: UUID | None,
     by: str,
     now: datetime,
-    state: str,
+    state: DraftState,
 ) -> AnyRow:
     """Takes a draft out of writing, to publish it; what is in force stays until the end of the transaction.
 
@@ -207,7 +205,7 @@ async def _cited(tx: AsyncConnection, row: AnyRow, trial_id: UUID | None) -> Non
     trial = (await tx.execute(select(table).where(table.c.trial_id == trial_id))).one_or_none()
     if trial is None or trial.draft_id != row.draft_id:
         raise not_found("trial of this draft")
-    if trial.state != "done":
+    if trial.state != TrialState.DONE:
         raise Problem(409, "Conflict", f"The trial is not done: {trial.state}.", state=trial.state)
     if trial.source != row.source:
         raise Problem(409, "Conflict", "The draft was changed since it was tried: try it again.")

@@ -1,9 +1,8 @@
 """Easing in: who comes back after a long absence is offered work at a limited rate at first, not the whole backlog."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -33,9 +32,9 @@ async def begin(tx: AsyncConnection, policy: EaseIn, agent_ids: Sequence[str], n
     await store.upsert(tx, store.EASE_IN, rows)
 
 
-def note(writes: Writes, offers: Sequence[Mapping[str, Any]], now: datetime) -> None:
-    """Offers that are made: they count for those who ease in."""
-    made = Counter(str(offer["agent_id"]) for offer in offers)
+def note(writes: Writes, offered_to: Iterable[str], now: datetime) -> None:
+    """Offers that are made to these agents, one id an offer: they count for those who ease in."""
+    made = Counter(offered_to)
     if made:
         rows = [{"agent_id": agent_id, "most": made[agent_id]} for agent_id in sorted(made)]
         writes.add(_NOTE, rows=as_json(rows), at=now)

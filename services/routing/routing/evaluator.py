@@ -9,7 +9,7 @@ bytes, the highest first, and that many bytes of JSON.
 import os
 import sys
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from pydantic_core import from_json, to_json
 
@@ -33,7 +33,7 @@ def _take(source: BinaryIO) -> bytes | None:
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Answers frames until the empty one, or the end of the input."""
 
-    def answer(value: Any) -> None:
+    def answer(value: object) -> None:
         sink.write(framed(to_json(value)))
         sink.flush()
 

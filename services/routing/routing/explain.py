@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple, TypedDict
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -16,9 +16,12 @@ from routing import openness, staff, store
 from routing.assignment import candidate
 from routing.configurations import InForce
 from routing.domain import escalation
-from routing.domain.fitting import Waiting, lacking, why_not
+from routing.domain.fitting import BUSY, Obstacle, Waiting, WhyNot, in_words, lacking, why_not
+from routing.domain.offer import REFUSALS
 from routing.domain.openness import Standing
 from routing.domain.rules import complete
+from routing.domain.sections.agents import Agent
+from routing.domain.work_item import WorkItem
 
 
 class RuleOutcome(BaseModel):
@@ -36,10 +39,10 @@ class DecisionView(BaseModel):
     version: int
     rule: str
     reason: str
-    context: dict[str, Any]
+    context: dict[str, object]
     trace: list[RuleOutcome]
     at: datetime
-    shadow: dict[str, Any] | None = Field(
+    shadow: dict[str, object] | None = Field(
         description="What a draft would have decided that ran beside; `differs` says in what. It never acted."
     )
 
@@ -50,6 +53,18 @@ class CandidateView(BaseModel):
     agent_id: str
     name: str
     why_not: str | None
+
+
+class _Member(NamedTuple):
+    """An agent of the queue, and why they can't take the work now; None when they can."""
+
+    agent: Agent
+    why_not: Obstacle | None
+
+    def view(self) -> CandidateView:
+        """As people are shown it."""
+        why = None if self.why_not is None else in_words(self.why_not)
+        return CandidateView(agent_id=self.agent.id, name=self.agent.name, why_not=why)
 
 
 class PastOffer(BaseModel):
@@ -97,7 +112,19 @@ class Coming(BaseModel):
     what: str
 
 
-async def explain(connection: AsyncConnection, work: AnyRow, force: InForce, now: datetime) -> dict[str, Any]:
+class Explained(TypedDict):
+    """The parts of a work item's explanation."""
+
+    decision: DecisionView
+    candidates: list[CandidateView]
+    offers: list[PastOffer]
+    waiting_because: str | None
+    waiting_for: WaitingFor | None
+    escalations: list[Escalated]
+    coming: list[Coming]
+
+
+async def explain(connection: AsyncConnection, work: WorkItem, force: InForce, now: datetime) -> Explained:
     """The parts of a work item's explanation, as of now."""
     d, o = store.DECISION, store.OFFER
     decision = (await connection.execute(select(d).where(d.c.decision_id == work.decision_id))).one()
@@ -107,37 +134,27 @@ async def explain(connection: AsyncConnection, work: AnyRow, force: InForce, now
         )
     ).all()
     present = await staff.agents(connection, force.configuration.days(now))
-    refused = {
-        offer.agent_id: offer.ended_at
-        for offer in offers
-        if offer.result in {"declined", "timed-out", "taken-back"}
-    }
-    item = Waiting(
-        work.work_item_id, work.queue, work.skills, work.order_at, work.queued_at, refused,
-        work.preferred, work.prefer_skills, work.units, work.hold_until, work.also_queues,
-        tuple(work.profiles),
-    )  # fmt: skip
+    refused = {offer.agent_id: offer.ended_at for offer in offers if offer.result in REFUSALS}
+    item = work.to_waiting(refused)
     everywhere = openness.standings(force, now)
     stands, given_out = everywhere.get(work.queue), openness.given_out(everywhere)
     e = store.ESCALATION
     passed = await connection.execute(
         select(e).where(e.c.work_item_id == work.work_item_id).order_by(e.c.escalation_id)
     )
-    candidates = [
-        CandidateView(
-            agent_id=agent.id, name=agent.name, why_not=_why(agent_id, item, force, present, given_out, now)
-        )
-        for agent_id, agent in force.configuration.agents_by_id.items()
-        if not {work.queue, *work.also_queues}.isdisjoint(agent.queues)
+    members = [
+        _Member(agent, _why(agent, item, force, present, given_out, now))
+        for agent in force.configuration.agents_by_id.values()
+        if not work.queues.isdisjoint(agent.queues)
     ]
     because = (
         _not_given_out(work, stands, given_out)
-        or _held(item, work, candidates, now)
-        or _waiting(item, work, candidates, offers, force, now)
+        or _held(item, work, members, now)
+        or _waiting(item, work, members, offers, now)
     )
     return {
         "decision": _decision(decision),
-        "candidates": candidates,
+        "candidates": [one.view() for one in members],
         "offers": [PastOffer.model_validate(offer, from_attributes=True) for offer in offers],
         "waiting_because": because.words if because else None,
         "waiting_for": because.kind if because else None,
@@ -152,87 +169,82 @@ def _decision(row: AnyRow) -> DecisionView:
 
 
 def _why(
-    agent_id: str, item: Waiting, force: InForce, present: dict[str, AnyRow],
-    given_out: Collection[str], now: datetime,
-) -> str | None:  # fmt: skip
-    agent = force.configuration.agents_by_id[agent_id]
-    row = present.get(agent_id)
+    agent: Agent, item: Waiting, force: InForce, present: dict[str, AnyRow], given_out: Collection[str], now: datetime
+) -> Obstacle | None:  # fmt: skip
+    row = present.get(agent.id)
     presence = row.presence if row else Presence.OFFLINE.value
     if row is None or presence not in force.configuration.routable:
-        return presence
+        return Obstacle(WhyNot.PRESENCE, presence=presence)
     if row.wrap_up_until is not None and row.wrap_up_until > now:
-        return f"wraps up until {row.wrap_up_until:%H:%M:%S}"
+        return Obstacle(WhyNot.WRAP_UP, until=row.wrap_up_until)
     if item.queues.intersection(agent.queues).isdisjoint(given_out):
-        return "their queue is not open"
+        return Obstacle(WhyNot.QUEUE_CLOSED)
     stands = candidate(force.configuration, row, now)
     reason = why_not(item, stands)
     if reason is None and stands.offers < 1:
-        return f"eases in until {row.ease_until:%H:%M:%S}: offered little at a time after a long absence"
-    if reason is None and agent_id in item.refused:
-        return "declined it, let it pass or lost it again: others are asked first"
+        return Obstacle(WhyNot.RAMP_UP, until=row.ease_until)
+    if reason is None and agent.id in item.refused:
+        return Obstacle(WhyNot.REFUSED)
     return reason
 
 
-def _not_given_out(work: AnyRow, stands: Standing | None, given_out: frozenset[str]) -> Because | None:
-    if work.state != WorkState.QUEUED or not given_out.isdisjoint({work.queue, *work.also_queues}):
+def _not_given_out(work: WorkItem, stands: Standing | None, given_out: frozenset[str]) -> Because | None:
+    if work.state != WorkState.QUEUED or not given_out.isdisjoint(work.queues):
         return None
     if stands is None:
         return Because("queue", f"there is no queue {work.queue!r}: it is about to be put into another")
     return Because("hours" if stands.opens_at is not None else "queue", stands.why or "")
 
 
-def _held(item: Waiting, work: AnyRow, candidates: Sequence[CandidateView], now: datetime) -> Because | None:
+def _held(item: Waiting, work: WorkItem, members: Sequence[_Member], now: datetime) -> Because | None:
     if work.state != WorkState.QUEUED or item.hold_until is None or item.hold_until <= now:
         return None
-    for one in candidates:
-        why = one.why_not or ""
-        if one.agent_id == item.preferred and _busy(why) and one.agent_id not in item.refused:
-            told = f"{one.name} answered this customer last and is busy ({one.why_not})"
+    for agent, why in members:
+        if (
+            why is not None
+            and why.kind in BUSY
+            and agent.id == item.preferred
+            and agent.id not in item.refused
+        ):
+            told = f"{agent.name} answered this customer last and is busy ({in_words(why)})"
             return Because("last-agent", f"held until {item.hold_until:%H:%M:%S}: {told}; then for anybody")
     return None
 
 
-def _busy(why: str) -> bool:
-    return why == "no capacity" or why.startswith(("wraps up", "eases in", "has no room"))
-
-
 def _waiting(
-    item: Waiting, work: AnyRow, candidates: Sequence[CandidateView], offers: Sequence[AnyRow], force: InForce,
-    now: datetime,
-) -> Because | None:  # fmt: skip
+    item: Waiting, work: WorkItem, members: Sequence[_Member], offers: Sequence[AnyRow], now: datetime
+) -> Because | None:
     if work.state == WorkState.OFFERED:
         pending = [offer for offer in offers if offer.result is None]
         told = (
             f"offered to {pending[-1].agent_name} until {pending[-1].expires_at:%H:%M:%S}" if pending else ""
         )
         return Because("offer", told) if told else None
-    return _unoffered(item, work, candidates, force, now) if work.state == WorkState.QUEUED else None
+    return _unoffered(item, work, members, now) if work.state == WorkState.QUEUED else None
 
 
-def _unoffered(
-    item: Waiting, work: AnyRow, candidates: Sequence[CandidateView], force: InForce, now: datetime
-) -> Because:
-    presences, known = force.configuration.presences_by_id, force.configuration.agents_by_id
-    reasons = sorted({c.why_not for c in candidates if c.why_not})
-    if not candidates:
+def _unoffered(item: Waiting, work: WorkItem, members: Sequence[_Member], now: datetime) -> Because:
+    obstacles = [one.why_not for one in members if one.why_not is not None]
+    reasons = sorted({in_words(one) for one in obstacles})
+    if not members:
         return Because("nobody", "the queue has no agents")
-    if all(lacking(item, known[c.agent_id]) for c in candidates):
+    if all(lacking(item, one.agent) for one in members):
         needs = ", ".join(f"{skill} {level}" for skill, level in item.needs.items())
         return Because("skill", f"no agent of the queue has all that it needs: {needs}")
-    if all(c.why_not in presences for c in candidates):
+    there = [one for one in obstacles if one.kind is not WhyNot.PRESENCE]
+    if len(obstacles) == len(members) and not there:
         return Because("nobody", f"nobody of the queue is available ({', '.join(reasons)})")
-    if all(c.why_not for c in candidates):
-        there = [c.why_not or "" for c in candidates if c.why_not not in presences]
-        busy = "capacity" if any(map(_busy, there)) else "refused"
-        kind = "skill" if all(why.startswith("lacks") for why in there) else busy
+    if len(obstacles) == len(members):
+        busy = "capacity" if any(one.kind in BUSY for one in there) else "refused"
+        kind = "skill" if all(one.kind is WhyNot.SKILLS for one in there) else busy
         return Because(kind, f"nobody can take it now: {'; '.join(reasons)}")
     waited = int((now - work.changed_at).total_seconds())
     return Because("soon", f"it is about to be offered ({waited} s)")
 
 
-def _coming(work: AnyRow, force: InForce, stands: Standing | None) -> list[Coming]:
+def _coming(work: WorkItem, force: InForce, stands: Standing | None) -> list[Coming]:
     """What happens to work that waits if nobody takes it, the first first."""
-    if work.state not in {WorkState.QUEUED, WorkState.OFFERED}:
+    if not work.waits:
         return []
     configuration = force.configuration
     found: list[Coming] = []

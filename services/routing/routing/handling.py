@@ -1,7 +1,6 @@
 """What people do with work that is theirs: they complete it or hand it on."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -10,145 +9,143 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import Actor
 from antiphon.contracts.work import WorkAccepted, WorkOffered, WorkReprioritised, WorkState, WorkTransferred
+from antiphon.database import mapping
 from antiphon.problems import Problem, not_found
 from routing import clocks, staff, store
 from routing.configurations import InForce
-from routing.desk import Desk, Work, as_dict, facts, offer_facts
+from routing.desk import Desk
 from routing.domain.escalation import arrival
+from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.sections.agents import Agent
 from routing.domain.sections.queues import Queue
+from routing.domain.work_item import Changes, WorkItem
 
 
-async def locked(tx: AsyncConnection, work_item_id: UUID) -> Work:
+async def locked(tx: AsyncConnection, work_item_id: UUID) -> WorkItem:
     """A work item, locked. Raises Problem 404."""
-    found = await tx.execute(
-        select(store.WORK).where(store.WORK.c.work_item_id == work_item_id).with_for_update()
-    )
-    row = found.one_or_none()
-    if row is None:
+    work = await store.work_item(tx, work_item_id, lock=True)
+    if work is None:
         raise not_found("work item")
-    return as_dict(row)
+    return work
 
 
 async def complete(
     tx: AsyncConnection, work_item_id: UUID, by: Actor, force: InForce, reason: str, *,
     anyones: bool, now: datetime,
-) -> Work:  # fmt: skip
+) -> WorkItem:  # fmt: skip
     """Nothing more is to be done for now: it is set aside with that reason. Raises Problem 404, 409 when it is not theirs or over."""
     await store.lock_case_of(tx, work_item_id)
     work = await locked(tx, work_item_id)
-    if work["state"] == WorkState.COMPLETED:
+    if work.state == WorkState.COMPLETED:
         raise Problem(409, "Conflict", "The work is completed already.")
-    if not anyones and (work["state"] != WorkState.ACCEPTED or work["agent_id"] != by.id):
-        raise Problem(409, "Conflict", "The work is not yours.", agent_id=work["agent_id"])
+    if not anyones and (work.state != WorkState.ACCEPTED or work.agent_id != by.id):
+        raise Problem(409, "Conflict", "The work is not yours.", agent_id=work.agent_id)
     desk = Desk(now)
     await withdraw(tx, desk, work, reason)
-    queue = force.configuration.queues.get(work["queue"])
-    desk.complete(work, by, reason, queue.wrap_up if queue else None)
+    queue = force.configuration.queues.get(work.queue)
+    work = desk.complete(work, by, reason, queue.wrap_up if queue else None)
     await desk.write(tx)
-    await store.set_aside(tx, work["case_id"], f"{by.kind} {by.id}: {reason}")
+    await store.set_aside(tx, work.case_id, f"{by.kind} {by.id}: {reason}")
     return work
 
 
 async def transfer(
     tx: AsyncConnection, work_item_id: UUID, by: Actor, force: InForce, *,
     queue: str | None, agent: Agent | None, note: str | None, anyones: bool, now: datetime,
-) -> Work:  # fmt: skip
+) -> WorkItem:  # fmt: skip
     """Hands the work to another queue, whose policy counts from then on, or offers it to one agent.
 
     The customer has waited since they have. Raises Problem 404, 409.
     """
     work = await locked(tx, work_item_id)
-    if work["state"] == WorkState.COMPLETED:
+    if work.state == WorkState.COMPLETED:
         raise Problem(409, "Conflict", "The work is completed already.")
-    if not anyones and work["agent_id"] != by.id:
-        raise Problem(409, "Conflict", "The work is not yours.", agent_id=work["agent_id"])
+    if not anyones and work.agent_id != by.id:
+        raise Problem(409, "Conflict", "The work is not yours.", agent_id=work.agent_id)
     desk = Desk(now)
     await withdraw(tx, desk, work, "transferred")
-    before = work["queue"]
-    changed: dict[str, Any] = {"state": WorkState.QUEUED, "agent_id": None, "hold_until": None}
+    before = work.queue
+    changed: Changes = {"state": WorkState.QUEUED, "agent_id": None, "hold_until": None}
     if queue is not None:
-        changed |= {
-            "queue": queue,
-            **arrival(work, force.configuration, force.calendars, queue, now),
-            "prefer_skills": {},
-        }
+        came = arrival(work, force.configuration, force.calendars, queue, now)
+        changed = {**changed, **came, "prefer_skills": {}}
     elif before not in force.configuration.queues:
         home = force.configuration.fallback
-        changed |= {"queue": home, **arrival(work, force.configuration, force.calendars, home, now)}
-    desk.put(work, **changed)
-    desk.tell(WorkTransferred(work=facts(work), by=by, from_queue=before, note=note))
+        changed = {**changed, **arrival(work, force.configuration, force.calendars, home, now)}
+    work = desk.put(work, **changed)
+    desk.tell(WorkTransferred(work=work.facts(), by=by, from_queue=before, note=note))
     if queue is not None:
         policies = {work_item_id: force.configuration.queues[queue].sla_policy}
         await clocks.reconsider(tx, desk, force, [work], f"handed to {queue}", policies=policies)
+        work = desk.current(work)
     if agent is not None:
-        give(desk, work, agent, force.configuration.queues[work["queue"]])
+        work = give(desk, work, agent, force.configuration.queues[work.queue])
     await desk.write(tx)
     return work
 
 
-def give(desk: Desk, work: Work, agent: Agent, queue: Queue, *, at_once: bool = False) -> None:
+def give(desk: Desk, work: WorkItem, agent: Agent, queue: Queue, *, at_once: bool = False) -> WorkItem:
     """Offers the work to an agent; `at_once`, it is theirs without an answer. Either way both facts are told."""
-    offer = desk.offer(work, agent.id, agent.name, desk.now + queue.offer_timeout)
-    desk.tell(WorkOffered(work=facts(work), offer=offer_facts(offer)))
+    work, offer = desk.offer(work, agent.id, agent.name, desk.now + queue.offer_timeout)
+    desk.tell(WorkOffered(work=work.facts(), offer=offer.facts()))
     if at_once:
-        desk.accept_at_once(work, offer)
-        desk.tell(WorkAccepted(work=facts(work), offer=offer_facts(offer)))
+        work = desk.accept_at_once(work, offer)
+        desk.tell(WorkAccepted(work=work.facts(), offer=offer.facts()))
+    return work
 
 
 async def assign(
     tx: AsyncConnection, work_item_id: UUID, by: Actor, force: InForce, agent: Agent, reason: str | None, now: datetime
-) -> Work:  # fmt: skip
+) -> WorkItem:  # fmt: skip
     """A supervisor gives the work to an agent, who has it at once: whatever they hold, can or decline.
 
     Raises Problem: 404, 409 when it is over, is theirs already, or they are offline.
     """
     standing = (await staff.lock(tx, [agent.id])).get(agent.id)
     work = await locked(tx, work_item_id)
-    if work["state"] == WorkState.COMPLETED:
+    if work.state == WorkState.COMPLETED:
         raise Problem(409, "Conflict", "The work is completed already.")
-    if work["state"] == WorkState.ACCEPTED and work["agent_id"] == agent.id:
+    if work.state == WorkState.ACCEPTED and work.agent_id == agent.id:
         raise Problem(409, "Conflict", f"{agent.name} has the work already.", agent_id=agent.id)
     if standing is None or standing.presence == Presence.OFFLINE:
         raise Problem(409, "Conflict", f"{agent.name} is offline: nobody would see the work.")
     desk = Desk(now)
     await withdraw(tx, desk, work, "assigned by a supervisor")
-    before = work["queue"]
+    before = work.queue
     queue = before if before in force.configuration.queues else force.configuration.fallback
-    moved = (
-        {}
-        if queue == before
-        else {"queue": queue, **arrival(work, force.configuration, force.calendars, queue, now)}
-    )
-    desk.put(work, state=WorkState.QUEUED, agent_id=None, hold_until=None, **moved)
-    desk.tell(WorkTransferred(work=facts(work), by=by, from_queue=before, note=reason))
-    give(desk, work, agent, force.configuration.queues[work["queue"]], at_once=True)
+    changed: Changes = {"state": WorkState.QUEUED, "agent_id": None, "hold_until": None}
+    if queue != before:
+        changed = {**changed, **arrival(work, force.configuration, force.calendars, queue, now)}
+    work = desk.put(work, **changed)
+    desk.tell(WorkTransferred(work=work.facts(), by=by, from_queue=before, note=reason))
+    work = give(desk, work, agent, force.configuration.queues[work.queue], at_once=True)
     await desk.write(tx)
     return work
 
 
-async def take_back(tx: AsyncConnection, work_item_id: UUID, by: Actor, reason: str, now: datetime) -> Work:
+async def take_back(
+    tx: AsyncConnection, work_item_id: UUID, by: Actor, reason: str, now: datetime
+) -> WorkItem:
     """A supervisor takes the work from who has it: it returns to its place, and others are asked before they are.
 
     Raises Problem: 404, 409 when nobody has it.
     """
     work = await locked(tx, work_item_id)
-    if work["state"] not in {WorkState.OFFERED, WorkState.ACCEPTED}:
-        raise Problem(409, "Conflict", f"Nobody has the work: it is {work['state']}.", state=work["state"])
+    if work.state not in {WorkState.OFFERED, WorkState.ACCEPTED}:
+        raise Problem(409, "Conflict", f"Nobody has the work: it is {work.state}.", state=work.state)
     told = f"taken back by {by.name or by.id}: {reason}"
     desk = Desk(now)
     table = store.OFFER
     last = (
         select(table)
-        .where(table.c.work_item_id == work_item_id, table.c.agent_id == work["agent_id"])
+        .where(table.c.work_item_id == work_item_id, table.c.agent_id == work.agent_id)
         # What is open is ended, whatever other replicas' clocks said when they made the others.
         .order_by(table.c.result.is_not(None), table.c.offered_at.desc())
         .limit(1)
     )
     for row in await tx.execute(last):
-        desk.end_offer(as_dict(row), "taken-back", told)
-    work["hold_until"] = None
-    desk.requeue(work, told)
+        desk.end_offer(OfferRecord.of(mapping(row)), OfferResult.TAKEN_BACK, told)
+    work = desk.requeue(work, told, hold_until=None)
     await desk.write(tx)
     return work
 
@@ -161,29 +158,30 @@ async def reprioritise(
     reason: str | None,
     force: InForce,
     now: datetime,
-) -> Work:
+) -> WorkItem:
     """A supervisor makes the work more or less urgent; its clocks are recomputed. Raises Problem: 404, 409 when it is over."""
     work = await locked(tx, work_item_id)
-    if work["state"] == WorkState.COMPLETED:
+    if work.state == WorkState.COMPLETED:
         raise Problem(409, "Conflict", "The work is completed already.")
-    previous = work["priority"]
+    previous = work.priority
     if previous == priority:
         return work
     desk = Desk(now)
-    before = work["profiles"]
-    profiles = force.configuration.profiles_of(work["channel"], work["queue"], priority)
-    desk.put(work, priority=priority, profiles=profiles)
-    desk.tell(WorkReprioritised(work=facts(work), by=by, previous=previous, reason=reason))
+    before = work.profiles
+    profiles = force.configuration.profiles_of(work.channel, work.queue, priority)
+    work = desk.put(work, priority=priority, profiles=profiles)
+    desk.tell(WorkReprioritised(work=work.facts(), by=by, previous=previous, reason=reason))
     cause = f"priority {priority} by {by.name or by.id}"
     await clocks.reconsider(tx, desk, force, [work], cause)
     await desk.write(tx)
+    work = desk.current(work)
     if not set(before) <= set(profiles):
         await store.wake(tx)  # who has it has room again
     return work
 
 
-async def withdraw(tx: AsyncConnection, desk: Desk, work: Work, reason: str) -> None:
+async def withdraw(tx: AsyncConnection, desk: Desk, work: WorkItem, reason: str) -> None:
     """Takes back the offer that is out for the work, if there is one."""
-    pending = await store.pending_offers(tx, [work["work_item_id"]])
-    for row in pending.values():
-        desk.end_offer(as_dict(row), "withdrawn", reason)
+    pending = await store.pending_offers(tx, [work.work_item_id])
+    for offer in pending.values():
+        desk.end_offer(offer, OfferResult.WITHDRAWN, reason)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid4
 
 from antiphon.changes import Change
@@ -25,37 +24,78 @@ from antiphon.contracts.work import (
 )
 from antiphon.database import AnyRow
 from routing.configurations import InForce
-from routing.desk import SLA_TIMER, SYSTEM, Desk, Work, as_dict, facts
+from routing.desk import SYSTEM, Desk, Row
 from routing.domain import clockwork
 from routing.domain.clockwork import Clock, Entry, Kind, Terms
-from routing.domain.escalation import arrival
+from routing.domain.escalation import EscalationKind, arrival
 from routing.domain.sections import service_levels
 from routing.domain.sections.service_levels import Consequence
+from routing.domain.timer import TimerKind
+from routing.domain.work_item import WorkItem
 
 ALARMS = {Kind.WARNED: "sla-warned", Kind.BREACHED: "sla-breached"}
 """What people are told of at once, and by which kind of change."""
-RESPONSES = {SlaTarget.FIRST_RESPONSE.value, SlaTarget.NEXT_RESPONSE.value}
+RESPONSES = {SlaTarget.FIRST_RESPONSE, SlaTarget.NEXT_RESPONSE}
 
 
 @dataclass
 class Held:
-    """A clock in hand: its row, how it stands, and what has yet to be told of it."""
+    """A clock in hand: what it measures, how it stands, and what has yet to be told of it.
 
-    row: dict[str, Any]
+    `started_at` is when the wait began, at `case_revision`; `entries` are the lines of its ledger. `queue` and `channel` are
+    those of its work, and stay as they were when it was decided, at `decided_at`.
+    """
+
+    clock_id: UUID
+    case_id: UUID
+    work_item_id: UUID
+    target: SlaTarget
+    started_at: datetime
+    case_revision: int
     clock: Clock
+    entries: int = 0
+    queue: str = ""
+    channel: str = ""
+    decided_at: datetime | None = None
     new: bool = False
     touched: bool = False
     untold: list[Entry] = field(default_factory=list[Entry])
 
-    @property
-    def target(self) -> str:
-        """What it measures."""
-        return str(self.row["target"])
+    @classmethod
+    def of(cls, row: AnyRow) -> "Held":
+        """That of a row with all columns."""
+        return cls(
+            row.clock_id, row.case_id, row.work_item_id, SlaTarget(row.target), row.started_at, row.case_revision, _clock(row),
+            row.entries, row.queue, row.channel, row.decided_at,
+        )  # fmt: skip
+
+    def row(self) -> Row:
+        """Its row."""
+        return {
+            "clock_id": self.clock_id, "case_id": self.case_id, "work_item_id": self.work_item_id, "target": self.target,
+            "started_at": self.started_at, "case_revision": self.case_revision, "entries": self.entries, "queue": self.queue,
+            "channel": self.channel, **columns(self.clock),
+        }  # fmt: skip
 
     @property
     def is_response(self) -> bool:
         """Whether a person's answer meets it."""
         return self.target in RESPONSES
+
+    def facts(self) -> ClockFacts:
+        """It as events tell it."""
+        clock = self.clock
+        return ClockFacts(
+            clock_id=self.clock_id,
+            target=self.target,
+            policy=clock.terms.policy,
+            calendar=clock.terms.calendar,
+            started_at=self.started_at,
+            due_at=clock.due_at,
+            configuration_version=clock.terms.version,
+            paused_since=clock.paused_since,
+            breached_at=clock.breached_at,
+        )
 
 
 class Book:
@@ -66,35 +106,30 @@ class Book:
         self.force = force
         self._of: dict[UUID, list[Held]] = {}
         for row in rows:
-            given = as_dict(row)
-            self._of.setdefault(given["case_id"], []).append(Held(given, _clock(given)))
+            self._of.setdefault(row.case_id, []).append(Held.of(row))
 
     def running(self, case_id: UUID) -> list[Held]:
         """The clocks of a case that have not ended, in the order in which they began."""
         return [held for held in self._of.get(case_id, ()) if not held.clock.ended]
 
-    def terms(self, policy: str, target: str, work: Work) -> Terms | None:
+    def terms(self, policy: str, target: SlaTarget, work: WorkItem) -> Terms | None:
         """What a policy promises for the work, by the configuration in force."""
         policies = self.force.configuration.sla_policies
-        kind = SlaTarget(target)
-        return service_levels.terms(
-            policies, policy, kind, work["channel"], work["priority"], self.force.version
-        )
+        return service_levels.terms(policies, policy, target, work.channel, work.priority, self.force.version)
 
     def start(
-        self, work: Work, target: SlaTarget, policy: str, at: datetime, revision: int, cause: str
+        self, work: WorkItem, target: SlaTarget, policy: str, at: datetime, revision: int, cause: str
     ) -> None:
         """Starts a clock, if the policy promises anything of the kind."""
         terms = self.terms(policy, target, work)
         if terms is None:
             return
-        row = {
-            "clock_id": uuid4(), "case_id": work["case_id"], "work_item_id": work["work_item_id"],
-            "target": target.value, "started_at": at, "case_revision": revision, "entries": 0,
-        }  # fmt: skip
         clock, entries = clockwork.start(at, terms, self.force.calendars[terms.calendar], cause)
-        held = Held(row, clock, new=True, touched=True, untold=entries)
-        self._of.setdefault(work["case_id"], []).append(held)
+        held = Held(
+            uuid4(), work.case_id, work.work_item_id, target, at, revision, clock,
+            new=True, touched=True, untold=entries,
+        )  # fmt: skip
+        self._of.setdefault(work.case_id, []).append(held)
 
     def pause(self, held: Held, at: datetime, cause: str) -> None:
         """It stands still from an instant."""
@@ -119,7 +154,7 @@ class Book:
         self._did(held, change)
         return change[1]
 
-    def recompute(self, held: Held, work: Work, policy: str, cause: str) -> None:
+    def recompute(self, held: Held, work: WorkItem, policy: str, cause: str) -> None:
         """What a policy promises for the work as it is now, instead of what was promised; the time spent stays spent."""
         terms = self.terms(policy, held.target, work)
         if terms is None:
@@ -129,7 +164,7 @@ class Book:
         self._did(held, clockwork.recompute(held.clock, terms, calendar, self.desk.now, cause))
         held.clock = replace(held.clock, terms=terms)
 
-    def tighten(self, held: Held, work: Work, policy: str, cause: str) -> None:
+    def tighten(self, held: Held, work: WorkItem, policy: str, cause: str) -> None:
         """`recompute`, where the policy promises the same sooner; else nothing changes."""
         terms = self.terms(policy, held.target, work)
         if terms is None:
@@ -141,19 +176,19 @@ class Book:
             self._did(held, change)
             held.clock = replace(held.clock, terms=terms)
 
-    def keep_up(self, work: Work) -> None:
+    def keep_up(self, work: WorkItem) -> None:
         """Brings the clocks of a case to the configuration in force, before anything is counted by its calendars."""
-        for held in self.running(work["case_id"]):
+        for held in self.running(work.case_id):
             if held.clock.terms.version != self.force.version:
                 policy = self.policy(held.clock.terms.policy, work)
                 self.recompute(held, work, policy, f"configuration {self.force.version}")
 
-    def policy(self, name: str, work: Work) -> str:
+    def policy(self, name: str, work: WorkItem) -> str:
         """The policy of a name; when there is none any more, that of the work's queue."""
         configuration = self.force.configuration
         if name in configuration.sla_policies:
             return name
-        queue = configuration.queues.get(work["queue"]) or configuration.queues[configuration.fallback]
+        queue = configuration.queues.get(work.queue) or configuration.queues[configuration.fallback]
         return queue.sla_policy
 
     def due(self, case_id: UUID) -> datetime | None:
@@ -163,89 +198,97 @@ class Book:
             default=None,
         )
 
-    def tell(self, work: Work) -> None:
+    def tell(self, work: WorkItem) -> WorkItem:
         """Writes and tells what was done to the clocks of the work's case, with what follows from warnings and breaches.
 
-        Open work is due when the first of the clocks is.
+        Open work is due when the first of the clocks is. The work item as it stands then.
         """
-        held = self._of.get(work["case_id"], [])
+        held = self._of.get(work.case_id, [])
         seen = 0
         while (alarms := [(one, entry) for one in held for entry in one.untold if entry.kind in ALARMS])[
             seen:
         ]:
             for one, entry in alarms[seen:]:
-                self._follows(one, entry, work)
+                work = self._follows(one, entry, work)
             seen = len(alarms)
-        due = self.due(work["case_id"])
-        if work["state"] != WorkState.COMPLETED and work["due_at"] != due:
-            self.desk.put(work, due_at=due)
+        due = self.due(work.case_id)
+        if work.state != WorkState.COMPLETED and work.due_at != due:
+            work = self.desk.put(work, due_at=due)
         for one in held:
             self._write(one, work)
+        return work
 
-    def _follows(self, held: Held, entry: Entry, work: Work) -> None:
+    def _follows(self, held: Held, entry: Entry, work: WorkItem) -> WorkItem:
         policy = self.force.configuration.sla_policies.get(entry.terms.policy)
         then = Consequence() if policy is None else policy.of_alarm(breached=entry.kind is Kind.BREACHED)
         told = {
-            "case": work["case_reference"], "target": held.target, "percent": entry.percent, "due_at": entry.after,
+            "case": work.case_reference, "target": held.target, "percent": entry.percent, "due_at": entry.after,
         }  # fmt: skip
-        change = Change(ALARMS[entry.kind], str(held.row["clock_id"]), then.audience(work), told)
+        change = Change(
+            ALARMS[entry.kind], str(held.clock_id), then.audience(work.queue, work.agent_id), told
+        )
         self.desk.noted.append(change)
-        if work["state"] == WorkState.COMPLETED:
-            return
+        if work.state == WorkState.COMPLETED:
+            return work
         why = f"{held.target}: {entry.cause}"
-        if labels := [label for label in then.labels if label not in work["labels"]]:
-            self.desk.put(work, labels=[*work["labels"], *labels])
-        if then.queue is not None and then.queue != work["queue"] and work["state"] == WorkState.QUEUED:
-            before = work["queue"]
+        if labels := [label for label in then.labels if label not in work.labels]:
+            work = self.desk.put(work, labels=[*work.labels, *labels])
+        if then.queue is not None and then.queue != work.queue and work.state == WorkState.QUEUED:
+            before = work.queue
             came = arrival(work, self.force.configuration, self.force.calendars, then.queue, self.desk.now)
-            self.desk.put(work, **came | {"queue": then.queue, "hold_until": None})
-            self.desk.note(work, "overflow", why)
-            self.desk.tell(WorkTransferred(work=facts(work), by=SYSTEM, from_queue=before, note=why))
-        if then.priority is not None and then.priority > work["priority"]:
-            previous = work["priority"]
-            profiles = self.force.configuration.profiles_of(work["channel"], work["queue"], then.priority)
-            self.desk.put(work, priority=then.priority, profiles=profiles)
-            self.desk.tell(WorkReprioritised(work=facts(work), by=SYSTEM, previous=previous, reason=why))
-            for one in self.running(work["case_id"]):
+            work = self.desk.put(work, **came, hold_until=None)
+            self.desk.note(work, EscalationKind.OVERFLOW, why)
+            self.desk.tell(WorkTransferred(work=work.facts(), by=SYSTEM, from_queue=before, note=why))
+        if then.priority is not None and then.priority > work.priority:
+            previous = work.priority
+            profiles = self.force.configuration.profiles_of(work.channel, work.queue, then.priority)
+            work = self.desk.put(work, priority=then.priority, profiles=profiles)
+            self.desk.tell(WorkReprioritised(work=work.facts(), by=SYSTEM, previous=previous, reason=why))
+            for one in self.running(work.case_id):
                 self.recompute(
                     one, work, self.policy(one.clock.terms.policy, work), f"priority {then.priority}"
                 )
+        return work
 
     def close(self) -> None:
         """Puts what was touched into the desk, with the timer of what comes next. Called once, before the desk is written."""
         for held in (one for some in self._of.values() for one in some if one.touched):
-            (self.desk.new_clocks if held.new else self.desk.clocks).append(held.row)
-            clock_id, clock = held.row["clock_id"], held.clock
+            (self.desk.new_clocks if held.new else self.desk.clocks).append(held.row())
+            clock_id, clock = held.clock_id, held.clock
             calendar = self.force.calendars.get(clock.terms.calendar)
             moment = clockwork.next_at(clock, calendar) if calendar and not clock.ended else None
             if moment is not None:
-                self.desk.timers.append((SLA_TIMER, clock_id, moment))
+                self.desk.timers.append((TimerKind.SLA_CLOCK, clock_id, moment))
             elif not held.new:
-                self.desk.dropped.append((SLA_TIMER, clock_id))
+                self.desk.dropped.append((TimerKind.SLA_CLOCK, clock_id))
 
     def _did(self, held: Held, change: clockwork.Change) -> None:
         held.clock, entries = change
         held.untold += entries
         held.touched = held.touched or bool(entries)
 
-    def _write(self, held: Held, work: Work) -> None:
+    def _write(self, held: Held, work: WorkItem) -> None:
         if not held.touched:
             return
-        row, clock = held.row, held.clock
-        if row.get("decided_at") is None:
-            row.update(queue=work["queue"], channel=work["channel"])
-        row.update(columns(clock))
+        if held.decided_at is None:
+            held.queue, held.channel = work.queue, work.channel
+        held.decided_at = decided_at(held.clock)
         told, held.untold = held.untold, []
         for entry in told:
-            self.desk.clock_entries.append(_line(row, entry, self.desk.now))
-            row["entries"] += 1
-        shown = clock_facts(row)
-        for event in (event_of(work, shown, clock, entry) for entry in told):
+            self.desk.clock_entries.append(_line(held, entry, self.desk.now))
+            held.entries += 1
+        shown = held.facts()
+        for event in (event_of(work, shown, held.clock, entry) for entry in told):
             if event is not None:
                 self.desk.tell(event)
 
 
-def columns(clock: Clock) -> dict[str, Any]:
+def decided_at(clock: Clock) -> datetime | None:
+    """When it was decided whether what was promised is kept."""
+    return clock.breached_at or clock.met_at or clock.cancelled_at
+
+
+def columns(clock: Clock) -> Row:
     """A clock as columns of its row."""
     return {
         "policy": clock.terms.policy, "calendar": clock.terms.calendar, "within": clock.terms.within,
@@ -253,35 +296,32 @@ def columns(clock: Clock) -> dict[str, Any]:
         "terms_since": clock.terms_since, "runs": clock.runs, "warned": clock.warned,
         "paused_since": clock.paused_since, "met_at": clock.met_at, "breached_at": clock.breached_at,
         "cancelled_at": clock.cancelled_at,
-        "decided_at": clock.breached_at or clock.met_at or clock.cancelled_at,
+        "decided_at": decided_at(clock),
     }  # fmt: skip
 
 
-def _clock(row: dict[str, Any]) -> Clock:
+def _clock(row: AnyRow) -> Clock:
     return Clock(
-        _terms(row), row["terms_since"],
-        tuple((datetime.fromisoformat(a), b and datetime.fromisoformat(b)) for a, b in row["runs"]),
-        row["due_at"], tuple(row["warned"]), row["breached_at"], row["met_at"], row["cancelled_at"],
+        _terms(row), row.terms_since,
+        tuple((datetime.fromisoformat(a), b and datetime.fromisoformat(b)) for a, b in row.runs),
+        row.due_at, tuple(row.warned), row.breached_at, row.met_at, row.cancelled_at,
     )  # fmt: skip
 
 
-def _terms(row: dict[str, Any]) -> Terms:
-    return Terms(
-        row["policy"], row["calendar"], row["within"], tuple(row["warn_at"]), row["configuration_version"]
-    )
+def _terms(row: AnyRow) -> Terms:
+    return Terms(row.policy, row.calendar, row.within, tuple(row.warn_at), row.configuration_version)
 
 
-def entry_of(row: dict[str, Any]) -> Entry:
+def entry_of(row: AnyRow) -> Entry:
     """A line of the ledger, as its row tells it."""
     return Entry(
-        Kind(row["kind"]), row["at"], row["cause"], _terms(row), row["due_before"], row["due_after"],
-        tuple(row["warned"]), row["percent"],
+        Kind(row.kind), row.at, row.cause, _terms(row), row.due_before, row.due_after, tuple(row.warned), row.percent
     )  # fmt: skip
 
 
-def _line(row: dict[str, Any], entry: Entry, now: datetime) -> dict[str, Any]:
+def _line(held: Held, entry: Entry, now: datetime) -> Row:
     return {
-        "clock_id": row["clock_id"], "place": row["entries"], "kind": entry.kind.value, "at": entry.at,
+        "clock_id": held.clock_id, "place": held.entries, "kind": entry.kind, "at": entry.at,
         "noted_at": now, "cause": entry.cause, "policy": entry.terms.policy, "calendar": entry.terms.calendar,
         "configuration_version": entry.terms.version, "within": entry.terms.within,
         "warn_at": entry.terms.warn_at, "warned": entry.warned, "percent": entry.percent,
@@ -289,14 +329,9 @@ def _line(row: dict[str, Any], entry: Entry, now: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def clock_facts(row: dict[str, Any]) -> ClockFacts:
-    """A clock as events tell it."""
-    return ClockFacts(**{name: row[name] for name in ClockFacts.model_fields})
-
-
-def event_of(work: Work, shown: ClockFacts, clock: Clock, entry: Entry) -> Event | None:
+def event_of(work: WorkItem, shown: ClockFacts, clock: Clock, entry: Entry) -> Event | None:
     """The event that tells a line of the ledger; None for one that the next line's event tells."""
-    about = facts(work)
+    about = work.facts()
     before = entry.before or entry.after
     event: Event | None = None
     match entry.kind:

@@ -18,9 +18,11 @@ from antiphon.clock import Clock
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import known
 from antiphon.contracts.queues import QueueState
+from antiphon.contracts.work import WorkState
 from antiphon.database import AnyRow
 from routing import openness, staff, surges, tallies
 from routing.configurations import Configurations, InForce
+from routing.tallies import Movement
 
 AS_OFTEN_AS = timedelta(seconds=1)
 KEEP_ALIVE = timedelta(seconds=15)
@@ -102,11 +104,11 @@ async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState
     surging = {row.queue: row for row in going_on if row.queue is not None}
     counts: Mapping[tuple[str, str], AnyRow] = {(row.queue, row.what): row for row in counted}
 
-    def standing(queue: str, what: str) -> int:
+    def standing(queue: str, what: WorkState) -> int:
         row = counts.get((queue, what))
         return row.standing if row else 0
 
-    def flow(queue: str, what: str) -> Flow:
+    def flow(queue: str, what: Movement) -> Flow:
         row = counts.get((queue, what))
         if row is None:
             return Flow()
@@ -124,13 +126,13 @@ async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState
             open=stands[key].open,
             not_open_because=stands[key].why,
             opens_at=stands[key].opens_at,
-            waiting=standing(key, "queued"),
-            offered=standing(key, "offered"),
-            accepted=standing(key, "accepted"),
+            waiting=standing(key, WorkState.QUEUED),
+            offered=standing(key, WorkState.OFFERED),
+            accepted=standing(key, WorkState.ACCEPTED),
             oldest_queued_at=heads[key].oldest_queued_at,
             next_due_at=heads[key].next_due_at,
-            arrived=flow(key, "arrived"),
-            completed=flow(key, "completed"),
+            arrived=flow(key, Movement.ARRIVED),
+            completed=flow(key, Movement.COMPLETED),
             agents=dict(Counter(presence(a.id) for a in configured.agents_by_id.values() if key in a.queues)),
             surge=SurgeLive.model_validate(surging[key], from_attributes=True) if key in surging else None,
         )

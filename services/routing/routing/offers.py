@@ -2,73 +2,76 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.work import WorkAccepted, WorkDeclined, WorkOfferTimedOut, WorkState
+from antiphon.database import mapping
 from antiphon.problems import Problem, not_found
 from routing import escalation, handling, presence, staff, store
 from routing.configurations import Configurations, InForce
-from routing.desk import Desk, Work, as_dict, facts, offer_facts
+from routing.desk import Desk
+from routing.domain.offer import OfferRecord, OfferResult
+from routing.domain.work_item import WorkItem
 
 
 async def _offered(
     tx: AsyncConnection, offer_id: UUID, agent_id: str | None, now: datetime
-) -> tuple[Work, dict[str, Any]]:
+) -> tuple[WorkItem, OfferRecord]:
     """A pending offer and its work item, locked. Raises Problem: 404 not theirs, 409 over, with who has the work."""
     table = store.OFFER
     found = (await tx.execute(select(table).where(table.c.offer_id == offer_id))).one_or_none()
     if found is None or (agent_id is not None and found.agent_id != agent_id):
         raise not_found("offer")
     work = await handling.locked(tx, found.work_item_id)
-    offer = as_dict((await tx.execute(select(table).where(table.c.offer_id == offer_id))).one())
-    if offer["result"] is not None or offer["expires_at"] <= now:
-        ended = offer["result"] or "timed-out"
+    again = (await tx.execute(select(table).where(table.c.offer_id == offer_id))).one()
+    offer = OfferRecord.of(mapping(again))
+    if offer.result is not None or offer.expires_at <= now:
+        ended = offer.result or OfferResult.TIMED_OUT
         raise Problem(
             409,
             "Conflict",
             f"The offer is over: {ended}.",
             result=ended,
-            state=work["state"],
-            agent_id=work["agent_id"],
+            state=work.state,
+            agent_id=work.agent_id,
         )
     return work, offer
 
 
-async def accept(tx: AsyncConnection, offer_id: UUID, agent_id: str, now: datetime) -> Work:
+async def accept(tx: AsyncConnection, offer_id: UUID, agent_id: str, now: datetime) -> WorkItem:
     """The agent takes the work. Exactly one of any that try wins. Raises Problem 404, 409."""
     await staff.answered(tx, agent_id)
     work, offer = await _offered(tx, offer_id, agent_id, now)
     desk = Desk(now)
-    desk.end_offer(offer, "accepted")
-    desk.put(work, state=WorkState.ACCEPTED)
-    desk.tell(WorkAccepted(work=facts(work), offer=offer_facts(offer)))
+    desk.end_offer(offer, OfferResult.ACCEPTED)
+    work = desk.put(work, state=WorkState.ACCEPTED)
+    desk.tell(WorkAccepted(work=work.facts(), offer=offer.facts()))
     await desk.write(tx)
     return work
 
 
 async def decline(
     tx: AsyncConnection, offer_id: UUID, agent_id: str, force: InForce, reason: str | None, now: datetime
-) -> Work:
+) -> WorkItem:
     """The work goes back to its place; this agent is not asked again while another can take it.
 
     Raises Problem: 403 where offers can't be declined, 404, 409.
     """
     await staff.answered(tx, agent_id)
     work, offer = await _offered(tx, offer_id, agent_id, now)
-    queue = force.configuration.queues.get(work["queue"])
-    if queue is not None and not force.configuration.may_decline(work["queue"]):
+    queue = force.configuration.queues.get(work.queue)
+    if queue is not None and not force.configuration.may_decline(work.queue):
         raise Problem(403, "Not allowed", f"Work of {queue.name} can't be declined: that is its policy.")
     desk = Desk(now)
-    desk.end_offer(offer, "declined", reason)
-    desk.put(work, state=WorkState.QUEUED, agent_id=None)
-    desk.tell(WorkDeclined(work=facts(work), offer=offer_facts(offer), reason=reason))
+    desk.end_offer(offer, OfferResult.DECLINED, reason)
+    work = desk.put(work, state=WorkState.QUEUED, agent_id=None)
+    desk.tell(WorkDeclined(work=work.facts(), offer=offer.facts(), reason=reason))
     await escalation.ask_others(tx, desk, [work], [offer], force)
     await desk.write(tx)
-    return work
+    return desk.current(work)
 
 
 async def expire(
@@ -88,18 +91,17 @@ async def expire(
         ),
         {"ids": list(ids)},
     )
-    works = {row.work_item_id: as_dict(row) for row in pending}
+    works = {row.work_item_id: WorkItem.of(mapping(row)) for row in pending}
     desk = Desk(now)
-    ended: list[dict[str, Any]] = []
-    for item, row in (await store.pending_offers(tx, list(works))).items():
-        if row.offer_id not in ids:
+    ended: list[OfferRecord] = []
+    for item, offer in (await store.pending_offers(tx, list(works))).items():
+        if offer.offer_id not in ids:
             continue
-        offer, work = as_dict(row), works[item]
-        desk.end_offer(offer, "timed-out")
-        desk.put(work, state=WorkState.QUEUED, agent_id=None)
-        desk.tell(WorkOfferTimedOut(work=facts(work), offer=offer_facts(offer)))
+        desk.end_offer(offer, OfferResult.TIMED_OUT)
+        work = works[item] = desk.put(works[item], state=WorkState.QUEUED, agent_id=None)
+        desk.tell(WorkOfferTimedOut(work=work.facts(), offer=offer.facts()))
         ended.append(offer)
     await escalation.ask_others(tx, desk, works.values(), ended, force)
     await desk.write(tx)
     if ended:
-        await presence.missed(tx, [offer["agent_id"] for offer in ended], force.configuration, now)
+        await presence.missed(tx, [offer.agent_id for offer in ended], force.configuration, now)

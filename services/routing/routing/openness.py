@@ -11,13 +11,14 @@ from antiphon.changes import Change, record
 from antiphon.contracts.base import Actor
 from antiphon.contracts.envelope import encode
 from antiphon.contracts.queues import QueueState, QueueStateChanged
-from antiphon.database import mapping
+from antiphon.contracts.work import WorkState
 from antiphon.problems import not_found
 from routing import store, tallies
 from routing.configurations import InForce
 from routing.desk import SERVICE
 from routing.domain.openness import SetState, Standing, standing
 from routing.domain.placing import Load
+from routing.tallies import Movement
 
 
 def standings(force: InForce, now: datetime) -> dict[str, Standing]:
@@ -40,7 +41,7 @@ async def loads(tx: AsyncConnection, force: InForce, now: datetime) -> dict[str,
     counts = {(row.queue, row.what): row for row in await tallies.read(tx, now)}
     found: dict[str, Load] = {}
     for key in force.configuration.queues:
-        waiting, done = counts.get((key, "queued")), counts.get((key, "completed"))
+        waiting, done = counts.get((key, WorkState.QUEUED)), counts.get((key, Movement.COMPLETED))
         found[key] = Load(waiting.standing if waiting else 0, done.last_60 / 60 if done else 0.0)
     return found
 
@@ -56,7 +57,7 @@ async def put_state(
     row = (await tx.execute(select(table).where(table.c.queue == queue))).one_or_none()
     previous = row.state if row else QueueState.OPEN.value
     if row is not None and previous == state:
-        return SetState.of(mapping(row))
+        return SetState.of(row.state, row.since, row.by, row.reason)
     told = {
         "queue": queue,
         "state": state.value,

@@ -12,14 +12,16 @@ from antiphon import outbox
 from antiphon.changes import Change, record
 from antiphon.contracts.agents import AgentPresenceChanged, Presence
 from antiphon.contracts.envelope import encode
-from antiphon.database import Writes, fetch
+from antiphon.database import Writes
 from antiphon.organisation import did_you_mean
 from antiphon.problems import Problem
 from routing import easing, staff, store
 from routing.configurations import Configurations
-from routing.desk import SERVICE, Desk, as_dict
+from routing.desk import SERVICE, Desk
 from routing.domain.configuration import Configuration
+from routing.domain.offer import OfferResult
 from routing.domain.sections.agents import Agent
+from routing.domain.timer import TimerKind
 
 LOOK_AGAIN = timedelta(seconds=1)
 
@@ -98,12 +100,12 @@ async def lose(
         return
     found = await staff.heard(tx, list(watched), configuration.agents_policy.presence_lost_after)
     lost = [agent_id for agent_id, row in found.items() if row.lost]
-    again: list[tuple[str, UUID, datetime]] = []
+    again: list[tuple[TimerKind, UUID, datetime]] = []
     for agent_id, subject in watched.items():
         if agent_id not in lost:
             # Who is held by another transaction is looked at again soon.
             due = found[agent_id].lost_at if agent_id in found else now + LOOK_AGAIN
-            again.append((staff.PRESENCE_TIMER, subject, due))
+            again.append((TimerKind.PRESENCE_LOST, subject, due))
     writes = Writes()
     store.set_timers(writes, again)
     await writes.send(tx)
@@ -138,10 +140,10 @@ async def missed(
 
 
 async def _return_work(tx: AsyncConnection, agent_ids: Sequence[str], reason: str, now: datetime) -> None:
-    works = [as_dict(row) for row in await fetch(tx, _HELD, {"ids": list(agent_ids)})]
+    works = await store.work_items(tx, _HELD, {"ids": list(agent_ids)})
     desk = Desk(now)
-    for row in (await store.pending_offers(tx, [work["work_item_id"] for work in works])).values():
-        desk.end_offer(as_dict(row), "withdrawn", reason)
+    for offer in (await store.pending_offers(tx, [work.work_item_id for work in works])).values():
+        desk.end_offer(offer, OfferResult.WITHDRAWN, reason)
     for work in works:
         desk.requeue(work, reason)
     await desk.write(tx)

@@ -7,7 +7,7 @@ force, so what is decided after the commit of a step is decided by it.
 """
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import insert, select, update
@@ -24,11 +24,10 @@ from routing import drafts, staff, store
 from routing.configurations import Configurations, InForce, tell_published
 from routing.domain.configuration import read
 from routing.domain.difference import differences
+from routing.domain.states import DraftState, PublicationState
+from routing.domain.timer import TimerKind
 
 LOG = logs.get(__name__)
-WAITING, PLANNED, LIMITED, PUBLISHED = "waiting", "planned", "limited", "published"
-ENDED, WITHDRAWN, FAILED = "ended", "withdrawn", "failed"
-BEGIN_TIMER, WIDEN_TIMER, END_TIMER = "publication-begins", "publication-widens", "publication-ends"
 _ITSELF = "routing"
 
 
@@ -49,11 +48,11 @@ async def ask(
     by: str, now: datetime,
 ) -> AnyRow:  # fmt: skip
     """A publication of a draft, begun if nothing is to be waited for. Raises Problem and ConfigurationError as `drafts.publish`."""
-    row = await drafts.freeze(tx, draft_id, revision, trial_id, by, now, state=drafts.PLANNED)
+    row = await drafts.freeze(tx, draft_id, revision, trial_id, by, now, state=DraftState.PLANNED)
     _require_only_rules(force, row.source, plan)
     needs = force.configuration.publishing.needs_approval
     later = plan.begins_at is not None and plan.begins_at > now
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "publication_id": uuid4(),
         "draft_id": draft_id,
         "source": row.source,
@@ -61,7 +60,7 @@ async def ask(
         "why": why,
         "trial_id": trial_id,
         "authors": row.authors,
-        "state": WAITING if needs else PLANNED,
+        "state": PublicationState.WAITING if needs else PublicationState.PLANNED,
         "asked_at": now,
         "asked_by": by,
         "needs_approval": needs,
@@ -89,10 +88,10 @@ def _require_only_rules(force: InForce, source: str, plan: Plan) -> None:
 
 async def _go_on(tx: AsyncConnection, row: AnyRow, now: datetime) -> AnyRow:
     """The next step of one that waits for nobody: it begins, or its time is awaited."""
-    if row.state != PLANNED:
+    if row.state != PublicationState.PLANNED:
         return await _changed(tx, row)
     if row.begins_at is not None and row.begins_at > now:
-        await _time(tx, BEGIN_TIMER, row, row.begins_at)
+        await _time(tx, TimerKind.PUBLICATION_BEGINS, row, row.begins_at)
         return await _changed(tx, row)
     return await _begin(tx, row, now)
 
@@ -110,13 +109,18 @@ async def _begin(tx: AsyncConnection, row: AnyRow, now: datetime) -> AnyRow:
     await tx.execute(
         update(store.DRAFT)
         .where(store.DRAFT.c.draft_id == row.draft_id)
-        .values(state=drafts.PUBLISHED, version=version)
+        .values(state=DraftState.PUBLISHED, version=version)
     )
     if row.share < 100 and row.widens_at is not None:
-        await _time(tx, WIDEN_TIMER, row, row.widens_at)
+        await _time(tx, TimerKind.PUBLICATION_WIDENS, row, row.widens_at)
     if row.ends_at is not None:
-        await _time(tx, END_TIMER, row, row.ends_at)
-    return await _changed(tx, row, state=LIMITED if row.share < 100 else PUBLISHED, version=version)
+        await _time(tx, TimerKind.PUBLICATION_ENDS, row, row.ends_at)
+    return await _changed(
+        tx,
+        row,
+        state=PublicationState.LIMITED if row.share < 100 else PublicationState.PUBLISHED,
+        version=version,
+    )
 
 
 async def approve(
@@ -124,11 +128,13 @@ async def approve(
 ) -> AnyRow:
     """A second person approves. Raises Problem: 404, 403 to who wrote or asked for it, 409 when none is waited for."""
     row = await locked(tx, publication_id)
-    if row.state != WAITING:
+    if row.state != PublicationState.WAITING:
         raise Problem(409, "Conflict", f"No approval is waited for: it is {row.state}.", state=row.state)
     if by in row.authors:
         raise Problem(403, "Not allowed", "Who wrote a draft or asked for its publication can't approve it.")
-    row = await _changed(tx, row, state=PLANNED, approved_at=now, approved_by=by, approved_why=why)
+    row = await _changed(
+        tx, row, state=PublicationState.PLANNED, approved_at=now, approved_by=by, approved_why=why
+    )
     return await _go_on(tx, row, now)
 
 
@@ -137,7 +143,7 @@ async def widen(
 ) -> AnyRow:
     """More of the cases, or all (100). Raises Problem: 404, 409 when it is not limited, or not to less."""
     row = await locked(tx, publication_id)
-    if row.state != LIMITED:
+    if row.state != PublicationState.LIMITED:
         raise Problem(409, "Conflict", f"It is not limited to a share: it is {row.state}.", state=row.state)
     if share <= row.share:
         raise Problem(409, "Conflict", f"It decides about {row.share} % already: end it to take it back.")
@@ -150,12 +156,12 @@ async def widen(
         .returning(table)
     )
     told = changed.one()
-    await tell_published(
-        tx, {"version": told.version, "share": told.share, "draft_id": told.draft_id}, by, why, now
-    )
+    await tell_published(tx, told.version, by, now, why=why, share=told.share, draft_id=told.draft_id)
     if whole:
         await store.wake(tx)
-    return await _changed(tx, row, share=share, state=PUBLISHED if whole else LIMITED)
+    return await _changed(
+        tx, row, share=share, state=PublicationState.PUBLISHED if whole else PublicationState.LIMITED
+    )
 
 
 async def end(tx: AsyncConnection, publication_id: UUID, why: str, by: str, now: datetime) -> AnyRow:
@@ -166,14 +172,14 @@ async def end(tx: AsyncConnection, publication_id: UUID, why: str, by: str, now:
     """
     row = await locked(tx, publication_id)
     over = {"ended_at": now, "ended_by": by, "ended_why": why}
-    if row.state in {WAITING, PLANNED}:
+    if row.state in {PublicationState.WAITING, PublicationState.PLANNED}:
         await _again_a_draft(tx, row, by)
         await _tell_ended(tx, row, by, why, now)
-        return await _changed(tx, row, state=WITHDRAWN, **over)
-    if row.state == LIMITED:
+        return await _changed(tx, row, state=PublicationState.WITHDRAWN, **over)
+    if row.state == PublicationState.LIMITED:
         table = store.CONFIGURATION
         await tx.execute(update(table).where(table.c.version == row.version).values(over_at=now))
-    elif row.state == PUBLISHED:
+    elif row.state == PublicationState.PUBLISHED:
         if await store.version(tx) != row.version:
             raise Problem(409, "Conflict", "Another version is in force since: there is nothing to end.")
         base = await drafts.version(tx, row.base_version)
@@ -183,30 +189,34 @@ async def end(tx: AsyncConnection, publication_id: UUID, why: str, by: str, now:
     else:
         raise Problem(409, "Conflict", f"It is over: {row.state}.", state=row.state)
     await _tell_ended(tx, row, by, why, now)
-    return await _changed(tx, row, state=ENDED, **over)
+    return await _changed(tx, row, state=PublicationState.ENDED, **over)
 
 
-async def fire(tx: AsyncConnection, kind: str, publication_id: UUID, now: datetime) -> None:
+async def fire(tx: AsyncConnection, kind: TimerKind, publication_id: UUID, now: datetime) -> None:
     """What was set for a time happens; what can't happen any more is over, with the reason."""
     row = await locked(tx, publication_id)
-    due = {BEGIN_TIMER: {PLANNED}, WIDEN_TIMER: {LIMITED}, END_TIMER: {LIMITED, PUBLISHED}}
+    due = {
+        TimerKind.PUBLICATION_BEGINS: {PublicationState.PLANNED},
+        TimerKind.PUBLICATION_WIDENS: {PublicationState.LIMITED},
+        TimerKind.PUBLICATION_ENDS: {PublicationState.LIMITED, PublicationState.PUBLISHED},
+    }
     if row.state not in due[kind]:
         return
     try:
         async with tx.begin_nested():
-            if kind == BEGIN_TIMER:
+            if kind == TimerKind.PUBLICATION_BEGINS:
                 await _begin(tx, row, now)
-            elif kind == WIDEN_TIMER:
+            elif kind == TimerKind.PUBLICATION_WIDENS:
                 await widen(tx, publication_id, 100, "the time for it has come", _ITSELF, now)
             else:
                 await end(tx, publication_id, "the time for it is over", _ITSELF, now)
     except (Problem, ConfigurationError) as error:
         told = str(error)
         LOG.warning("a publication failed", publication=str(publication_id), reason=told)
-        if row.state == PLANNED:
+        if row.state == PublicationState.PLANNED:
             await _again_a_draft(tx, row, _ITSELF)
         await _tell_ended(tx, row, _ITSELF, told, now)
-        state = FAILED if row.state == PLANNED else ENDED
+        state = PublicationState.FAILED if row.state == PublicationState.PLANNED else PublicationState.ENDED
         await _changed(tx, row, state=state, ended_at=now, ended_by=_ITSELF, ended_why=told)
 
 
@@ -225,7 +235,7 @@ async def get(tx: AsyncConnection, publication_id: UUID) -> AnyRow:
     return found
 
 
-async def _changed(tx: AsyncConnection, row: AnyRow, **values: Any) -> AnyRow:
+async def _changed(tx: AsyncConnection, row: AnyRow, **values: object) -> AnyRow:
     table = store.PUBLICATION
     if values:
         changed = update(table).where(table.c.publication_id == row.publication_id).values(values)
@@ -237,8 +247,8 @@ async def _changed(tx: AsyncConnection, row: AnyRow, **values: Any) -> AnyRow:
 
 async def _again_a_draft(tx: AsyncConnection, row: AnyRow, by: str) -> None:
     table = store.DRAFT
-    again = update(table).where(table.c.draft_id == row.draft_id, table.c.state == drafts.PLANNED)
-    await tx.execute(again.values(state=drafts.DRAFT, revision=table.c.revision + 1, changed_by=by))
+    again = update(table).where(table.c.draft_id == row.draft_id, table.c.state == DraftState.PLANNED)
+    await tx.execute(again.values(state=DraftState.DRAFT, revision=table.c.revision + 1, changed_by=by))
 
 
 async def _tell_ended(tx: AsyncConnection, row: AnyRow, by: str, why: str, now: datetime) -> None:
@@ -246,6 +256,6 @@ async def _tell_ended(tx: AsyncConnection, row: AnyRow, by: str, why: str, now: 
     await outbox.publish(tx, [encode(event, source=staff.SOURCE, time=now)])
 
 
-async def _time(tx: AsyncConnection, kind: str, row: AnyRow, due: datetime) -> None:
+async def _time(tx: AsyncConnection, kind: TimerKind, row: AnyRow, due: datetime) -> None:
     timer = {"kind": kind, "subject": row.publication_id, "due_at": due}
     await store.upsert(tx, store.TIMER, [timer])

@@ -11,15 +11,27 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
-from antiphon.database import AnyRow, fetch
+from antiphon.database import AnyRow
 from antiphon.problems import Problem, not_found
 from routing import backlog, handling, openness, staff
 from routing.assignment import candidate, room_for
 from routing.configurations import InForce
-from routing.desk import Desk, Work, as_dict
-from routing.domain.fitting import Candidate, Waiting, full, urgency, why_not
+from routing.desk import Desk
+from routing.domain.fitting import (
+    Candidate,
+    Room,
+    Waiting,
+    WhyNot,
+    full,
+    in_words,
+    no_room_in,
+    urgency,
+    why_not,
+)
 from routing.domain.matching import Floor
 from routing.domain.sections.agents import Agent
+from routing.domain.work_item import WorkItem
+from routing.store import work_items
 
 LOOK = 20
 """Items of a line that are looked at for who asks for the next: what others take this moment is passed over."""
@@ -32,7 +44,7 @@ _TAKE_FREE = text(f"{_TAKE} skip locked").bindparams(*_GIVEN)
 _TAKE_WAITING = text(_TAKE).bindparams(*_GIVEN)
 
 
-async def take_next(tx: AsyncConnection, force: InForce, agent: Agent, now: datetime) -> Work | None:
+async def take_next(tx: AsyncConnection, force: InForce, agent: Agent, now: datetime) -> WorkItem | None:
     """Gives the agent the best waiting item that suits them, accepted; None when nothing does.
 
     Of many who ask at once nobody gets what another got. Raises Problem 409 when they are offline or have no room.
@@ -47,8 +59,8 @@ async def take_next(tx: AsyncConnection, force: InForce, agent: Agent, now: date
     lines = await backlog.lines(tx, queues)
     known = force.configuration.queues
     wanted = {n: LOOK for n, need in lines.items() if n.queue in known and room_for(floor, n, need) > 0}
-    if not wanted and ((told := _full_line(floor, lines, me)) or me.free < 1):
-        raise _no_room(me, told)
+    if not wanted and ((rooms := _full_line(floor, lines, me)) or me.free < 1):
+        raise _no_room(me, rooms)
     while wanted:
         found = await backlog.look(tx, wanted, LOOK, lambda item: _suits(item, me, now))
         ids = suitable(found.items, me, now)
@@ -56,40 +68,46 @@ async def take_next(tx: AsyncConnection, force: InForce, agent: Agent, now: date
             return None
         given = {"ids": ids, "queues": queues}
         # What others hold this moment is passed over, unless it is all there is: they may let it go again.
-        taken = await fetch(tx, _TAKE_FREE, given) or await fetch(tx, _TAKE_WAITING, given)
+        taken = await work_items(tx, _TAKE_FREE, given) or await work_items(tx, _TAKE_WAITING, given)
         if taken:
-            return await _given(tx, force, agent, as_dict(taken[0]), now)
+            return await _given(tx, force, agent, taken[0], now)
     return None
 
 
-async def pick(tx: AsyncConnection, force: InForce, agent: Agent, work_item_id: UUID, now: datetime) -> Work:
+async def pick(
+    tx: AsyncConnection, force: InForce, agent: Agent, work_item_id: UUID, now: datetime
+) -> WorkItem:
     """Gives the agent the waiting item that they chose, accepted.
 
     Raises Problem: 404 not of their queues, 403 its queue is not picked from, 409 it does not wait or they can't take it.
     """
     await staff.lock(tx, [agent.id])
     work = await handling.locked(tx, work_item_id)
-    if {work["queue"], *work["also_queues"]}.isdisjoint(agent.queues):
+    if work.queues.isdisjoint(agent.queues):
         raise not_found("work item")
-    queue = force.configuration.queues.get(work["queue"])
+    queue = force.configuration.queues.get(work.queue)
     if queue is None or not queue.may_pick:
-        name = queue.name if queue else work["queue"]
+        name = queue.name if queue else work.queue
         raise Problem(403, "Not allowed", f"Work of {name} is given out in its order, not picked.")
-    if work["state"] != WorkState.QUEUED:
-        told = {"state": work["state"], "agent_id": work["agent_id"]}
-        raise Problem(409, "Conflict", f"The work does not wait: it is {work['state']}.", **told)
+    if work.state != WorkState.QUEUED:
+        raise Problem(
+            409,
+            "Conflict",
+            f"The work does not wait: it is {work.state}.",
+            state=work.state,
+            agent_id=work.agent_id,
+        )
     stands = openness.standings(force, now)
-    mine = {work["queue"], *work["also_queues"]}.intersection(agent.queues)
+    mine = work.queues.intersection(agent.queues)
     if mine.isdisjoint(openness.given_out(stands)):
         raise Problem(409, "Conflict", f"Its work is not given out now: {stands[min(mine)].why}.")
     me = await _standing(tx, force, agent, now)
-    item = waiting_of(work)
+    item = work.to_waiting()
     why = why_not(item, me)
     if why is not None:
-        told = full(item.profiles, me)
-        if why in {"no capacity", f"has {told}"}:
-            raise _no_room(me, told)
-        raise Problem(409, "Conflict", f"You can't take it: {why}.")
+        if why.kind in {WhyNot.CAPACITY, WhyNot.PROFILES}:
+            raise _no_room(me, why.full)
+        raise Problem(409, "Conflict", f"You can't take it: {in_words(why)}.")
     return await _given(tx, force, agent, work, now)
 
 
@@ -104,14 +122,6 @@ def _suits(item: Waiting, me: Candidate, now: datetime) -> bool:
     return not kept and why_not(item, me) is None
 
 
-def waiting_of(work: Work) -> Waiting:
-    """A work item's row as the matching sees it, asked by nobody yet."""
-    return Waiting(
-        work["work_item_id"], work["queue"], work["skills"], work["order_at"], work["queued_at"], {},
-        units=work["units"], also_queues=work["also_queues"], profiles=tuple(work["profiles"]),
-    )  # fmt: skip
-
-
 async def _standing(tx: AsyncConnection, force: InForce, agent: Agent, now: datetime) -> Candidate:
     there = set(force.configuration.presences_by_id) - {Presence.OFFLINE.value}
     days = force.configuration.days(now)
@@ -121,23 +131,25 @@ async def _standing(tx: AsyncConnection, force: InForce, agent: Agent, now: date
     return candidate(force.configuration, found[0], None)
 
 
-def _full_line(floor: Floor, lines: Mapping[backlog.Line, backlog.Needed], me: Candidate) -> str | None:
+def _full_line(floor: Floor, lines: Mapping[backlog.Line, backlog.Needed], me: Candidate) -> tuple[Room, ...]:
     """The profiles that are full for work that the agent can do otherwise."""
     blocked = (full(need.profiles, me) for line, need in lines.items() if floor.can(line.queues, need.skills))
-    return next((told for told in blocked if told), None)
+    return next((rooms for rooms in blocked if rooms), ())
 
 
-def _no_room(me: Candidate, told: str | None = None) -> Problem:
-    if told is not None:
-        return Problem(409, "Conflict", f"You have {told}.")
+def _no_room(me: Candidate, rooms: Sequence[Room] = ()) -> Problem:
+    if rooms:
+        return Problem(409, "Conflict", f"You have {no_room_in(rooms)}.")
     capacity = me.free + me.load
     held = staff.shown_load(me.load, capacity)
     return Problem(409, "Conflict", f"You have no room for it: you hold {held} of {capacity} units.")
 
 
-async def _given(tx: AsyncConnection, force: InForce, agent: Agent, work: Work, now: datetime) -> Work:
+async def _given(
+    tx: AsyncConnection, force: InForce, agent: Agent, work: WorkItem, now: datetime
+) -> WorkItem:
     desk = Desk(now)
-    handling.give(desk, work, agent, force.configuration.queues[work["queue"]], at_once=True)
+    work = handling.give(desk, work, agent, force.configuration.queues[work.queue], at_once=True)
     await desk.write(tx)
     # Who asks for more is ready for it.
     await staff.end_wrap_up(tx, [agent.id])

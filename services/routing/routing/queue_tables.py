@@ -1,12 +1,11 @@
 """Tables of queues that people pause and close, and of what happened to work that waited long or could not stay."""
 
-from typing import Any
-
 from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Integer, MetaData, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.schema import SchemaItem
 
 
-def step_columns() -> list[Column[Any]]:
+def step_columns() -> list[SchemaItem]:
     """How far a work item has come on its queue's steps.
 
     `step` it has passed, they count from `steps_from`, the next is due `next_step_at`; `steps_of` is the mark of the steps

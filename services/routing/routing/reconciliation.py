@@ -6,7 +6,7 @@ and, if it still is, mended, noted, and told: `work.reconciled`, a change for op
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import bindparam, insert, select, text
@@ -16,16 +16,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon import logs, metrics
 from antiphon.changes import Change
-from antiphon.contracts.work import WorkReconciled, WorkState
+from antiphon.contracts.work import WorkReconciled
 from antiphon.database import AnyRow, fetch
 from antiphon.failures import one_by_one
 from routing import escalation, store
 from routing.configurations import Configurations, InForce
-from routing.desk import OFFER_TIMER, SLA_TIMER, SYSTEM, Desk, Work, as_dict, facts
-from routing.domain.escalation import beginning
+from routing.desk import SYSTEM, Desk, Row
+from routing.domain.case_seen import CaseSeen
+from routing.domain.escalation import EscalationKind, beginning
+from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.placing import Place
 from routing.domain.reconciling import Finding, Picture, Piece, Wrong, findings
 from routing.domain.sections.rules import PRIORITY
+from routing.domain.timer import TimerKind
+from routing.domain.work_item import WorkItem, queued_again
 
 LOG = logs.get(__name__)
 MOST = 500
@@ -38,13 +42,13 @@ _SHOWN = f"""
         o.offer_id, o.agent_id as offered_to, o.expires_at, t.subject is not null as timed, array(
             select k.clock_id from clock k where k.case_id = c.case_id and k.met_at is null and k.cancelled_at is null
             and k.paused_since is null and k.breached_at is null
-            and not exists (select from timer u where u.kind = '{SLA_TIMER}' and u.subject = k.clock_id)
+            and not exists (select from timer u where u.kind = '{TimerKind.SLA_CLOCK}' and u.subject = k.clock_id)
         ) as unheeded
     from c left join case_seen s on s.case_id = c.case_id
     left join work_item w on w.case_id = c.case_id and w.state <> 'completed'
     left join agent a on a.agent_id = w.agent_id
     left join offer o on o.work_item_id = w.work_item_id and o.result is null
-    left join timer t on t.kind = '{OFFER_TIMER}' and t.subject = o.offer_id
+    left join timer t on t.kind = '{TimerKind.OFFER_EXPIRY}' and t.subject = o.offer_id
 """
 WALK = text(
     f"""
@@ -63,6 +67,17 @@ _AGAIN = text(f"with c as (select unnest(:ids) as case_id) {_SHOWN} order by c.c
 )
 
 
+class Round(NamedTuple):
+    """How far the way round has come: cases up to `after`, so many `checked` since it began; and the last one."""
+
+    after: UUID
+    began_at: datetime
+    checked: int
+    last_began_at: datetime | None = None
+    last_ended_at: datetime | None = None
+    last_checked: int | None = None
+
+
 async def round_of(
     tx: AsyncConnection,
     configurations: Configurations,
@@ -79,8 +94,8 @@ async def round_of(
     if not row.mine:
         return 0, True  # another replica is at it
     force = await configurations.in_force(tx)
-    place = await _place(tx, now)
-    rows = await fetch(tx, WALK, {"after": place["after"], "most": most})
+    place = await stands(tx) or Round(_BEFORE_ALL, now, 0)
+    rows = await fetch(tx, WALK, {"after": place.after, "most": most})
     cases = pictures(rows)
     wrong = [case.case_id for case in cases if _wrong(case, force)]
     if apart:
@@ -94,22 +109,13 @@ async def round_of(
     elif wrong:
         await _mend(tx, wrong, force, now)
     ended = len(cases) < most
-    place["checked"] += len(cases)
+    checked = place.checked + len(cases)
     if ended:
-        place |= {"last_began_at": place["began_at"], "last_ended_at": now, "last_checked": place["checked"]}
-        place |= {"after": _BEFORE_ALL, "began_at": now, "checked": 0}
+        place = Round(_BEFORE_ALL, now, 0, place.began_at, now, checked)
     else:
-        place["after"] = cases[-1].case_id
-    await store.upsert(tx, store.RECONCILIATION, [place])
+        place = place._replace(after=cases[-1].case_id, checked=checked)
+    await store.upsert(tx, store.RECONCILIATION, [{"id": 1, **place._asdict()}])
     return len(cases), ended
-
-
-async def _place(tx: AsyncConnection, now: datetime) -> dict[str, Any]:
-    row = (await tx.execute(select(store.RECONCILIATION))).one_or_none()
-    if row is not None:
-        return as_dict(row)
-    never: dict[str, Any] = dict.fromkeys(("last_began_at", "last_ended_at", "last_checked"))
-    return {"id": 1, "after": _BEFORE_ALL, "began_at": now, "checked": 0, **never}
 
 
 def pictures(rows: Sequence[AnyRow]) -> list[Picture]:
@@ -133,28 +139,26 @@ def _wrong(case: Picture, force: InForce) -> list[Finding]:
 
 async def _mend(tx: AsyncConnection, case_ids: Sequence[UUID], force: InForce, now: datetime) -> None:
     """Locks cases and their work, looks again, and mends what is still wrong."""
-    seen = {case_id: as_dict(row) for case_id, row in (await store.lock_cases(tx, case_ids)).items()}
-    open_work = {row.work_item_id: as_dict(row) for row in await store.every_open_work(tx, case_ids)}
-    pending = {
-        row.offer_id: as_dict(row) for row in (await store.pending_offers(tx, list(open_work))).values()
-    }
+    seen = await store.lock_cases(tx, case_ids)
+    open_work = {work.work_item_id: work for work in await store.every_open_work(tx, case_ids)}
+    pending = {offer.offer_id: offer for offer in (await store.pending_offers(tx, list(open_work))).values()}
     rows = await fetch(tx, _AGAIN, {"ids": list(case_ids)})
     wrong = [finding for case in pictures(rows) for finding in _wrong(case, force)]
     lost = [finding.case_id for finding in wrong if finding.kind is Wrong.NO_WORK]
     last = await store.last_work(tx, lost)
     mender = _Mender(Desk(now), force, seen, open_work, pending)
-    noted: list[dict[str, Any]] = []
+    noted: list[Row] = []
     for finding in wrong:
         work, mended = mender.mend(finding, last.get(finding.case_id))
         noted.append(
             {
                 "finding_id": uuid4(), "kind": finding.kind.value, "case_id": finding.case_id,
-                "work_item_id": work["work_item_id"] if work else None, "detail": finding.detail, "mended": mended, "at": now,
+                "work_item_id": work.work_item_id if work else None, "detail": finding.detail, "mended": mended, "at": now,
             }
         )  # fmt: skip
         if work is not None and mended is not None:
             told = WorkReconciled(
-                work=facts(work), finding=finding.kind.value, detail=finding.detail, mended=mended
+                work=work.facts(), finding=finding.kind.value, detail=finding.detail, mended=mended
             )
             mender.desk.tell(told)
         change = {"finding": finding.kind.value, "detail": finding.detail, "mended": mended}
@@ -163,7 +167,7 @@ async def _mend(tx: AsyncConnection, case_ids: Sequence[UUID], force: InForce, n
         )
         LOG.warning("work stood wrong", finding=finding.kind.value, case=str(finding.case_id), mended=mended)
     await mender.desk.write(tx)
-    await store.upsert(tx, store.CASE_SEEN, mender.heard)
+    await store.upsert(tx, store.CASE_SEEN, [one.row() for one in mender.heard])
     if noted:
         await tx.execute(insert(store.FINDING), noted)
 
@@ -172,40 +176,43 @@ class _Mender:
     """How each kind of finding is mended, on one desk."""
 
     def __init__(
-        self, desk: Desk, force: InForce, seen: Mapping[UUID, dict[str, Any]], open_work: Mapping[UUID, Work],
-        pending: dict[UUID, dict[str, Any]],
+        self, desk: Desk, force: InForce, seen: Mapping[UUID, CaseSeen], open_work: Mapping[UUID, WorkItem],
+        pending: dict[UUID, OfferRecord],
     ) -> None:  # fmt: skip
         self.desk = desk
-        self.heard: list[dict[str, Any]] = []
+        self.heard: list[CaseSeen] = []
         self._force = force
         self._seen = seen
         self._open = open_work
         self._pending = pending
 
-    def mend(self, finding: Finding, last: AnyRow | None) -> tuple[Work | None, str | None]:
+    def mend(self, finding: Finding, last: WorkItem | None) -> tuple[WorkItem | None, str | None]:
         """The work item as it stands now, if there is one, and what was done; None: nothing could be."""
         if finding.piece is None:
             return self._queue_anew(finding.case_id, last)
-        work = self._open[finding.piece.work_item_id]
-        return work, self._put_right(finding, finding.piece, work)
+        work = self.desk.current(self._open[finding.piece.work_item_id])
+        mended = self._put_right(finding, finding.piece, work)
+        return self.desk.current(work), mended
 
-    def _put_right(self, finding: Finding, piece: Piece, work: Work) -> str:
+    def _put_right(self, finding: Finding, piece: Piece, work: WorkItem) -> str:
         if finding.kind is Wrong.CASE_UNKNOWN:
             # Not 0: what is heard of it next looks for its work.
-            known = {"case_id": work["case_id"], "revision": 1, "awaits": True}
-            self.heard.append(
-                known | {"reference": work["case_reference"], "customer_id": work["customer_id"]}
+            known = self._seen[work.case_id].replace(
+                revision=1, awaits=True, reference=work.case_reference, customer_id=work.customer_id
             )
+            self.heard.append(known)
             return "the case is known from its work"
         if finding.kind is Wrong.QUEUE_UNKNOWN:
             queue = self._force.configuration.fallback
-            escalation.move(self.desk, work, self._force, Place(queue, [finding.detail]), escalation.MOVED)
+            escalation.move(
+                self.desk, work, self._force, Place(queue, [finding.detail]), EscalationKind.MOVED
+            )
             return f"moved to {queue}"
         if finding.kind in {Wrong.TIMER_MISSING, Wrong.CLOCK_UNHEEDED}:
             self._set_timers(finding.kind, piece)
             return "its timer is set"
         if piece.offer_id is not None and piece.offer_id in self._pending:
-            self.desk.end_offer(self._pending.pop(piece.offer_id), "withdrawn", finding.detail)
+            self.desk.end_offer(self._pending.pop(piece.offer_id), OfferResult.WITHDRAWN, finding.detail)
         if finding.kind in {Wrong.SECOND_WORK, Wrong.NOT_ASKED}:
             self.desk.complete(work, SYSTEM, finding.detail)
             return "completed"
@@ -216,44 +223,40 @@ class _Mender:
 
     def _set_timers(self, kind: Wrong, piece: Piece) -> None:
         if kind is Wrong.TIMER_MISSING and piece.offer_id is not None:
-            timer = OFFER_TIMER, piece.offer_id, self._pending[piece.offer_id]["expires_at"]
+            timer = TimerKind.OFFER_EXPIRY, piece.offer_id, self._pending[piece.offer_id].expires_at
             self.desk.timers.append(timer)
         elif kind is Wrong.CLOCK_UNHEEDED:
             # Each is looked at once, and set to what comes next.
-            self.desk.timers += [(SLA_TIMER, clock_id, self.desk.now) for clock_id in piece.unheeded]
+            self.desk.timers += [
+                (TimerKind.SLA_CLOCK, clock_id, self.desk.now) for clock_id in piece.unheeded
+            ]
 
-    def _queue_anew(self, case_id: UUID, last: AnyRow | None) -> tuple[Work | None, str | None]:
+    def _queue_anew(self, case_id: UUID, last: WorkItem | None) -> tuple[WorkItem | None, str | None]:
         """Work as it was last; where it never was, as much of it as is known."""
         configuration, calendars, now = self._force.configuration, self._force.calendars, self.desk.now
         seen = self._seen[case_id]
-        fresh: Work = {
-            "work_item_id": uuid4(), "state": WorkState.QUEUED, "agent_id": None, "attempts": 0, "changed_at": now,
-            "completed_at": None, "completed_by": None, "hold_until": None,
-        }  # fmt: skip
         if last is not None:
-            work: Work = as_dict(last) | fresh
-            work.pop("need")
-            if work["queue"] not in configuration.queues:
-                work["queue"] = configuration.fallback
-            work["profiles"] = configuration.profiles_of(work["channel"], work["queue"], work["priority"])
-            work |= beginning(configuration, calendars, work["queue"], work["queued_at"])
-        elif seen["reference"] is not None and seen["customer_id"] is not None:
+            queue = last.queue if last.queue in configuration.queues else configuration.fallback
+            work = queued_again(
+                last, uuid4(), queue, configuration.profiles_of(last.channel, queue, last.priority),
+                beginning(configuration, calendars, queue, last.queued_at), now,
+            )  # fmt: skip
+        elif seen.reference is not None and seen.customer_id is not None:
             queue = configuration.fallback
-            work = fresh | {
-                "case_id": case_id, "case_reference": seen["reference"], "customer_id": seen["customer_id"], "channel": "",
-                "subject": None, "queue": queue, "priority": PRIORITY, "skills": {}, "queued_at": now, "due_at": None,
-                "preferred": None, "decision_id": uuid4(), "labels": [], "prefer_skills": {}, "units": 1,
-                "profiles": configuration.profiles_of("", queue, PRIORITY),
-                "overflow": None, **beginning(configuration, calendars, queue, now),
-            }  # fmt: skip
+            work = WorkItem(
+                work_item_id=uuid4(), case_id=case_id, case_reference=seen.reference, customer_id=seen.customer_id,
+                channel="", subject=None, queue=queue, priority=PRIORITY, skills={}, prefer_skills={}, labels=[],
+                queued_at=now, decision_id=uuid4(), changed_at=now, units=1,
+                profiles=configuration.profiles_of("", queue, PRIORITY), overflow=None,
+                **beginning(configuration, calendars, queue, now),
+            )  # fmt: skip
         else:
             return None, None
-        self.desk.new_work[work["work_item_id"]] = work
-        self.desk.put(work)
-        return work, f"queued anew in {work['queue']}"
+        self.desk.add(work)
+        return work, f"queued anew in {work.queue}"
 
 
-async def stands(tx: AsyncConnection) -> dict[str, Any] | None:
+async def stands(tx: AsyncConnection) -> Round | None:
     """How far the way round has come, and when the last was at its end; None before the first."""
     row = (await tx.execute(select(store.RECONCILIATION))).one_or_none()
-    return as_dict(row) if row else None
+    return Round(*(getattr(row, name) for name in Round._fields)) if row else None

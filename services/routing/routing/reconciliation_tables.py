@@ -1,7 +1,5 @@
 """Tables of the reconciliation: how far it has come, and what it found."""
 
-from typing import Any
-
 from sqlalchemy import (
     Boolean,
     Column,
@@ -15,9 +13,10 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.schema import SchemaItem
 
 
-def awaiting_columns() -> list[Column[Any] | Index]:
+def awaiting_columns() -> list[SchemaItem]:
     """Of a case that was heard of: whether it awaits an answer (by index), and why nobody is to work on it all the same.
 
     `asked_revision` is the newest at which somebody was asked to answer: what asks after it is new to who dismissed its work.

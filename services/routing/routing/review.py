@@ -14,7 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.database import as_json, fetch
 from routing import escalation, openness, staff, store
 from routing.configurations import Configurations, InForce
-from routing.desk import Desk, as_dict
+from routing.desk import Desk
+from routing.domain.escalation import EscalationKind
+from routing.domain.offer import OfferResult
 from routing.domain.placing import Load, Place, place
 
 AT_ONCE = 200  # work items in one transaction; the rest is for the next, at once
@@ -88,12 +90,12 @@ async def _agents_gone(tx: AsyncConnection, force: InForce, now: datetime) -> in
     if not gone:
         return 0
     await staff.lock(tx, gone)
-    works = [as_dict(row) for row in await fetch(tx, _HELD, {"agents": gone, "limit": AT_ONCE})]
+    works = await store.work_items(tx, _HELD, {"agents": gone, "limit": AT_ONCE})
     desk = Desk(now)
-    for row in (await store.pending_offers(tx, [work["work_item_id"] for work in works])).values():
-        desk.end_offer(as_dict(row), "withdrawn", "no longer an agent")
+    for offer in (await store.pending_offers(tx, [work.work_item_id for work in works])).values():
+        desk.end_offer(offer, OfferResult.WITHDRAWN, "no longer an agent")
     for work in works:
-        desk.requeue(work, f"{work['agent_id']} is no longer an agent")
+        desk.requeue(work, f"{work.agent_id} is no longer an agent")
     await desk.write(tx)
     return len(works)
 
@@ -101,11 +103,11 @@ async def _agents_gone(tx: AsyncConnection, force: InForce, now: datetime) -> in
 async def _queues_gone(tx: AsyncConnection, force: InForce, now: datetime) -> int:
     configuration = force.configuration
     given = {"queues": list(configuration.queues), "limit": AT_ONCE}
-    works = [as_dict(row) for row in await fetch(tx, _HOMELESS, given)]
+    works = await store.work_items(tx, _HOMELESS, given)
     desk = Desk(now)
     for work in works:
-        why = f"there is no queue {work['queue']!r} any more"
-        escalation.move(desk, work, force, Place(configuration.fallback, [why]), escalation.MOVED)
+        why = f"there is no queue {work.queue!r} any more"
+        escalation.move(desk, work, force, Place(configuration.fallback, [why]), EscalationKind.MOVED)
     await desk.write(tx)
     return len(works)
 
@@ -123,16 +125,16 @@ async def _queues_closed(tx: AsyncConnection, force: InForce, now: datetime) -> 
     loads = await openness.loads(tx, force, now)
     leaving = [key for key in closed if place(configuration, stands, loads, key, None).queue != key]
     # What a rule keeps here, or sends elsewhere, is looked at by itself.
-    found = await fetch(tx, _WAITING, {"queues": leaving, "limit": AT_ONCE}) if leaving else []
+    found = await store.work_items(tx, _WAITING, {"queues": leaving, "limit": AT_ONCE}) if leaving else []
     desk = Desk(now)
     moved = 0
-    for work in map(as_dict, found):
-        to = place(configuration, stands, loads, work["queue"], work["overflow"])
-        if to.queue != work["queue"]:
+    for work in found:
+        to = place(configuration, stands, loads, work.queue, work.overflow)
+        if to.queue != work.queue:
             moved += 1
             waiting = loads.get(to.queue, Load(0, 0.0))
             loads[to.queue] = waiting._replace(waiting=waiting.waiting + 1)
-            escalation.move(desk, work, force, to, escalation.OVERFLOW)
+            escalation.move(desk, work, force, to, EscalationKind.OVERFLOW)
     await desk.write(tx)
     return moved
 
@@ -140,7 +142,7 @@ async def _queues_closed(tx: AsyncConnection, force: InForce, now: datetime) -> 
 async def _planned_anew(tx: AsyncConnection, force: InForce, now: datetime) -> int:
     marks = force.configuration.marks
     given = {"queues": list(marks), "marks": list(marks.values()), "limit": AT_ONCE}
-    works = [as_dict(row) for row in await fetch(tx, UNPLANNED, given)]
+    works = await store.work_items(tx, UNPLANNED, given)
     desk = Desk(now)
     for work in works:
         escalation.plan(desk, work, force)

@@ -1,17 +1,17 @@
 """What each rule of the version in force did lately: how often it was true, decided, and erred."""
 
-from typing import Any
-
 from pydantic import BaseModel, Field
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon.database import AnyRow
 from routing.configurations import InForce
+from routing.domain.rules import RuleResult
 
 MOST = 10_000
 # The newest decisions, whichever version made them, are as many as are read: so the cost has a bound.
 COUNTS = text(
-    """
+    f"""
     with newest as materialized (
         select version, rule, trace, at from decision order by at desc, decision_id desc limit :last
     ), said as (
@@ -19,9 +19,9 @@ COUNTS = text(
             t.one ->> 'error' as error
         from newest n, jsonb_array_elements(n.trace) as t(one) where n.version = :version
     )
-    select rule, count(*) as asked, count(*) filter (where result = 'true') as matched,
-        count(*) filter (where decided) as decided, count(*) filter (where result = 'error') as errored,
-        (array_agg(error order by at desc) filter (where result = 'error'))[1] as last_error
+    select rule, count(*) as asked, count(*) filter (where result = '{RuleResult.TRUE}') as matched,
+        count(*) filter (where decided) as decided, count(*) filter (where result = '{RuleResult.ERROR}') as errored,
+        (array_agg(error order by at desc) filter (where result = '{RuleResult.ERROR}'))[1] as last_error
     from said group by rule
     """
 )
@@ -48,7 +48,7 @@ class RuleCounts(BaseModel):
 
 async def count(tx: AsyncConnection, force: InForce, last: int) -> RuleCounts:
     """What the rules in force did among the newest `last` decisions, at most MOST."""
-    found: dict[str, Any] = {
+    found: dict[str, AnyRow] = {
         row.rule: row for row in await tx.execute(COUNTS, {"version": force.version, "last": last})
     }
     rules: list[RuleCount] = []

@@ -5,7 +5,6 @@ decision, so the report is of what it said then, whatever becomes of the draft.
 """
 
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import insert, select, text, update
@@ -57,7 +56,7 @@ async def begin(tx: AsyncConnection, draft: AnyRow, hours: int, why: str, by: st
     if running is not None:
         told = f"Another runs in the shadow until {running.ends_at:%Y-%m-%d %H:%M} UTC: end it first."
         raise Problem(409, "Conflict", told, shadow_id=str(running.shadow_id))
-    row: dict[str, Any] = {
+    row: dict[str, object] = {
         "shadow_id": uuid4(),
         "draft_id": draft.draft_id,
         "draft_revision": draft.revision,
@@ -100,11 +99,10 @@ async def end(tx: AsyncConnection, shadow_id: UUID, by: str, now: datetime) -> A
     return row
 
 
-async def report(tx: AsyncConnection, shadow_id: UUID) -> dict[str, Any]:
+async def report(tx: AsyncConnection, shadow_id: UUID) -> dict[str, object]:
     """Where it decides otherwise than what was in force, in the words of a trial."""
     row = (await tx.execute(REPORT, {"shadow": str(shadow_id)})).one()
-    found = dict(mapping(row))
-    return found | {"elsewhere": sum(way["items"] for way in found["from_to"])}
+    return {**mapping(row), "elsewhere": sum(way["items"] for way in row.from_to)}
 
 
 async def _note(tx: AsyncConnection, row: AnyRow) -> None:

@@ -28,9 +28,9 @@ from routing.domain.configuration import Configuration, read
 from routing.domain.fitting import Room
 from routing.domain.sections.agents import Agent
 from routing.domain.sections.agents_policy import WHOLE
+from routing.domain.timer import TimerKind
 
 SOURCE = "routing"
-PRESENCE_TIMER = "presence-lost"
 
 _IDS = bindparam("ids", type_=ARRAY(TEXT))
 _SUBJECTS = bindparam("subjects", type_=ARRAY(PG_UUID(as_uuid=True)))
@@ -93,7 +93,7 @@ _HEARTBEAT = text(
         update agent set heard_at = clock_timestamp() where agent_id = :agent and presence <> 'offline' returning *
     ), watched as (
         insert into timer (kind, subject, due_at)
-        select '{PRESENCE_TIMER}', {_SUBJECT}, now() from heard on conflict do nothing
+        select '{TimerKind.PRESENCE_LOST}', {_SUBJECT}, now() from heard on conflict do nothing
     )
     select agent_id, presence, since from heard
     """

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -12,26 +11,34 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
+    TextClause,
     Uuid,
     bindparam,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon.contracts.work import WorkState
 from antiphon.database import (
     AnyRow,
     Writes,
     as_json,
     fetch,
     insert_rows,
+    mapping,
     metadata,
     plumbing_tables,
     recordset,
 )
 from routing.backlog_columns import line_columns, line_indexes
 from routing.clock_tables import clock_tables
+from routing.domain.case_seen import CaseSeen
+from routing.domain.offer import REFUSALS, OfferRecord
+from routing.domain.timer import TimerKind
+from routing.domain.work_item import WorkItem
 from routing.draft_tables import draft_tables
 from routing.ease_in_table import ease_in_table
 from routing.queue_tables import queue_tables, step_columns
@@ -221,7 +228,9 @@ _PASS = text(
         exists (select 1 from work_item where state = 'queued' and also_queues <> '{}') as widened
     """
 ).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
-ASSIGN, REVIEW_TIMER = "assign", "review"
+# Of an offer that was refused, in SQL.
+REFUSED = f"result in ({', '.join(repr(result.value) for result in REFUSALS)})"
+ASSIGN = "assign"
 _REVIEW = text(
     "insert into timer (kind, subject, due_at) values (:kind, '00000000-0000-0000-0000-000000000000', :due) "
     "on conflict (kind, subject) do update set due_at = least(timer.due_at, excluded.due_at)"
@@ -236,7 +245,7 @@ async def wake(tx: AsyncConnection) -> None:
 
 async def review_at(tx: AsyncConnection, due: datetime) -> None:
     """Where work waits is looked through then, if not before."""
-    await tx.execute(_REVIEW, {"kind": REVIEW_TIMER, "due": due})
+    await tx.execute(_REVIEW, {"kind": TimerKind.REVIEW, "due": due})
 
 
 async def version(tx: AsyncConnection) -> int | None:
@@ -256,14 +265,28 @@ async def lock_configuration(tx: AsyncConnection) -> None:
     await tx.execute(_LOCK_CONFIGURATION)
 
 
-async def lock_cases(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
+async def work_items(
+    tx: AsyncConnection, statement: TextClause, given: Mapping[str, object]
+) -> list[WorkItem]:
+    """The work items that a statement selects with all their columns, in its order."""
+    return [WorkItem.of(mapping(row)) for row in await fetch(tx, statement, given)]
+
+
+async def work_item(tx: AsyncConnection, work_item_id: UUID, *, lock: bool = False) -> WorkItem | None:
+    """A work item, if there is one; `lock`, locked."""
+    query = select(WORK).where(WORK.c.work_item_id == work_item_id)
+    row = (await tx.execute(query.with_for_update() if lock else query)).one_or_none()
+    return None if row is None else WorkItem.of(mapping(row))
+
+
+async def lock_cases(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, CaseSeen]:
     """What was heard of these cases, locked in id order; made for those never heard of."""
     given = {"ids": sorted(ids)}
-    found = {row.case_id: row for row in await fetch(tx, _HEAR_OF_CASES, given)}
-    if len(found) < len(ids):
+    rows = [*await fetch(tx, _HEAR_OF_CASES, given)]
+    if len({row.case_id for row in rows}) < len(ids):
         # Another transaction made one and committed meanwhile: the next statement sees it.
-        found |= {row.case_id: row for row in await fetch(tx, _CASES, given)}
-    return found
+        rows += await fetch(tx, _CASES, given)
+    return {row.case_id: CaseSeen.of(mapping(row)) for row in rows}
 
 
 async def lock_case_of(tx: AsyncConnection, work_item_id: UUID) -> None:
@@ -276,14 +299,14 @@ async def set_aside(tx: AsyncConnection, case_id: UUID, why: str) -> None:
     await fetch(tx, _SET_ASIDE, {"case_id": case_id, "why": why})
 
 
-async def open_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
+async def open_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, WorkItem]:
     """The open work item of each case, locked."""
     if not case_ids:
         return {}
-    return {row.case_id: row for row in await fetch(tx, _OPEN, {"ids": list(case_ids)})}
+    return {work.case_id: work for work in await every_open_work(tx, case_ids)}
 
 
-async def free_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
+async def free_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, WorkItem]:
     """The newest work item of each case, case and open work locked; cases that another transaction holds are left out."""
     if not case_ids:
         return {}
@@ -292,20 +315,22 @@ async def free_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID,
     found = await last_work(tx, free)
     # An open one is the newest: one that was not to be had is somebody else's.
     return {
-        case_id: row for case_id, row in found.items() if row.state == "completed" or row.work_item_id in mine
+        case_id: work
+        for case_id, work in found.items()
+        if work.state == WorkState.COMPLETED or work.work_item_id in mine
     }
 
 
-async def every_open_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> Sequence[AnyRow]:
+async def every_open_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> list[WorkItem]:
     """The open work of these cases, locked, also where there is more of it than may be."""
-    return await fetch(tx, _OPEN, {"ids": list(case_ids)})
+    return await work_items(tx, _OPEN, {"ids": list(case_ids)})
 
 
-async def last_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
+async def last_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, WorkItem]:
     """The newest work item of each case, open or not."""
     if not case_ids:
         return {}
-    return {row.case_id: row for row in await fetch(tx, _LAST, {"ids": list(case_ids)})}
+    return {work.case_id: work for work in await work_items(tx, _LAST, {"ids": list(case_ids)})}
 
 
 async def running_clocks(tx: AsyncConnection, case_ids: Sequence[UUID]) -> Sequence[AnyRow]:
@@ -313,11 +338,12 @@ async def running_clocks(tx: AsyncConnection, case_ids: Sequence[UUID]) -> Seque
     return await fetch(tx, _RUNNING, {"ids": list(case_ids)}) if case_ids else []
 
 
-async def pending_offers(tx: AsyncConnection, work_item_ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
+async def pending_offers(tx: AsyncConnection, work_item_ids: Sequence[UUID]) -> dict[UUID, OfferRecord]:
     """The offer that is out for each work item."""
     if not work_item_ids:
         return {}
-    return {row.work_item_id: row for row in await fetch(tx, _PENDING, {"ids": list(work_item_ids)})}
+    rows = await fetch(tx, _PENDING, {"ids": list(work_item_ids)})
+    return {row.work_item_id: OfferRecord.of(mapping(row)) for row in rows}
 
 
 async def begin_pass(tx: AsyncConnection, lock: int, queues: Sequence[str]) -> AnyRow:
@@ -326,7 +352,7 @@ async def begin_pass(tx: AsyncConnection, lock: int, queues: Sequence[str]) -> A
     return row
 
 
-async def upsert(tx: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+async def upsert(tx: AsyncConnection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
     """Writes rows by their primary key: new ones are added, those that are there get these values."""
     if not rows:
         return
@@ -336,13 +362,13 @@ async def upsert(tx: AsyncConnection, table: Table, rows: Sequence[Mapping[str, 
     await insert_rows(tx, table, rows, then=f"on conflict ({', '.join(key)}) do update set {changed}")
 
 
-def set_timers(writes: Writes, timers: Sequence[tuple[str, UUID, datetime]]) -> None:
+def set_timers(writes: Writes, timers: Sequence[tuple[TimerKind, UUID, datetime]]) -> None:
     """Sets timers (kind, subject, due); one that is set already gets the new time."""
     rows = [{"kind": kind, "subject": subject, "due_at": due} for kind, subject, due in timers]
     writes.insert(TIMER, rows, then="on conflict (kind, subject) do update set due_at = excluded.due_at")
 
 
-def drop_timers(writes: Writes, timers: Sequence[tuple[str, UUID]]) -> None:
+def drop_timers(writes: Writes, timers: Sequence[tuple[TimerKind, UUID]]) -> None:
     """Forgets timers."""
     if timers:
         given = recordset([TIMER.c.kind, TIMER.c.subject], "{rows}")

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
-from uuid import uuid4
+from typing import NamedTuple
+from uuid import UUID, uuid4
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,8 +21,8 @@ from antiphon.contracts.queues import (
 )
 from antiphon.database import AnyRow, Writes
 from routing import store, tallies
-from routing.desk import SERVICE, as_dict
-from routing.domain.surge import SPAN, Arrivals, Usual, spans, usual
+from routing.desk import SERVICE
+from routing.domain.surge import SPAN, Arrivals, SpanKind, Usual, spans, usual
 
 LOG = logs.get(__name__)
 _ONE_LOOK = 0x73757267  # "surg"
@@ -36,41 +36,62 @@ async def look(tx: AsyncConnection, now: datetime) -> int:
     if not await tx.scalar(text("select pg_try_advisory_xact_lock(:lock)"), {"lock": _ONE_LOOK}):
         return 0
     judged = await _judged(tx, now)
-    going_on = {_Of(row.queue, row.label): as_dict(row) for row in await open_surges(tx)}
+    going_on = {_Of(row.queue, row.label): _SurgeRecord.of(row) for row in await open_surges(tx)}
     writes, noted = Writes(), list[Change]()
     events: list[Event] = []
-    begun: list[dict[str, Any]] = []
-    changed: list[dict[str, Any]] = []
+    begun: list[_SurgeRecord] = []
+    changed: list[_SurgeRecord] = []
     for of in sorted({*judged, *going_on}, key=lambda of: (of.queue or "", of.label or "")):
         arrived, found = judged.get(of, (0, Usual(0.0, 1.0)))
         surge = going_on.get(of)
         if surge is None and found.begins:
-            surge = {
-                "surge_id": uuid4(),
-                **of._asdict(),
-                "began_at": now,
-                "arrived": arrived,
-                "expected": round(found.expected, 1),
-                "ended_at": None,
-            }
+            surge = _SurgeRecord(uuid4(), of.queue, of.label, now, arrived, round(found.expected, 1), None)
             begun.append(surge)
-            events.append(of.began(facts(surge)))
+            events.append(of.began(surge.facts()))
             noted.append(Change("surge-began", of.name, of.audience, {"arrived": arrived}))
-            LOG.warning("surge began", **of._asdict(), arrived=arrived, expected=surge["expected"])
-        elif surge is not None and (found.ends or arrived > surge["arrived"]):
-            surge["arrived"] = max(arrived, surge["arrived"])
+            LOG.warning("surge began", **of._asdict(), arrived=arrived, expected=surge.expected)
+        elif surge is not None and (found.ends or arrived > surge.arrived):
+            surge = surge._replace(
+                arrived=max(arrived, surge.arrived), ended_at=now if found.ends else surge.ended_at
+            )
             changed.append(surge)
             if found.ends:
-                surge["ended_at"] = now
-                events.append(of.ended(facts(surge), now))
+                events.append(of.ended(surge.facts(), now))
                 noted.append(Change("surge-ended", of.name, of.audience, {}))
-                LOG.info("surge ended", **of._asdict(), most=surge["arrived"])
-    writes.insert(store.SURGE, begun)
-    writes.update(store.SURGE, changed)
+                LOG.info("surge ended", **of._asdict(), most=surge.arrived)
+    writes.insert(store.SURGE, [surge._asdict() for surge in begun])
+    writes.update(store.SURGE, [surge._asdict() for surge in changed])
     outbox.put(writes, [encode(event, source=SERVICE, time=now) for event in events])
     changes.put(writes, noted)
     await writes.send(tx)
     return len(events)
+
+
+class _SurgeRecord(NamedTuple):
+    """A surge of a queue or a label. The fields are the columns of its row."""
+
+    surge_id: UUID
+    queue: str | None
+    label: str | None
+    began_at: datetime
+    arrived: int
+    expected: float
+    ended_at: datetime | None
+
+    @classmethod
+    def of(cls, row: AnyRow) -> "_SurgeRecord":
+        """That of a row."""
+        return cls(*(getattr(row, name) for name in cls._fields))
+
+    def facts(self) -> Surge:
+        """It as events tell it."""
+        return Surge(
+            surge_id=self.surge_id,
+            began_at=self.began_at,
+            span_minutes=int(SPAN.total_seconds() // 60),
+            arrived=self.arrived,
+            expected=self.expected,
+        )
 
 
 class _Of(NamedTuple):
@@ -109,13 +130,15 @@ async def _judged(tx: AsyncConnection, now: datetime) -> dict[_Of, tuple[int, Us
         one = _Of(None, row.name) if row.labelled else _Of(row.name, None)
         found.setdefault(one, {})[row.place - 1] = row.arrived
 
-    def of(counts: Mapping[int, int], kind: str) -> list[int]:
+    def of(counts: Mapping[int, int], kind: SpanKind) -> list[int]:
         return [counts.get(place, 0) for place, span in enumerate(counted) if span.kind == kind]
 
     return {
         one: (
-            of(counts, "now")[0],
-            usual(Arrivals(of(counts, "now")[0], of(counts, "day"), of(counts, "before"))),
+            of(counts, SpanKind.NOW)[0],
+            usual(
+                Arrivals(of(counts, SpanKind.NOW)[0], of(counts, SpanKind.DAY), of(counts, SpanKind.BEFORE))
+            ),
         )
         for one, counts in found.items()
     }
@@ -124,14 +147,3 @@ async def _judged(tx: AsyncConnection, now: datetime) -> dict[_Of, tuple[int, Us
 async def open_surges(tx: AsyncConnection) -> list[AnyRow]:
     """The surges that go on."""
     return list(await tx.execute(select(store.SURGE).where(store.SURGE.c.ended_at.is_(None))))
-
-
-def facts(surge: Mapping[str, Any]) -> Surge:
-    """A surge as events tell it."""
-    return Surge(
-        surge_id=surge["surge_id"],
-        began_at=surge["began_at"],
-        span_minutes=int(SPAN.total_seconds() // 60),
-        arrived=surge["arrived"],
-        expected=surge["expected"],
-    )

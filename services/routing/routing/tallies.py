@@ -3,20 +3,30 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 from sqlalchemy import DateTime, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon.contracts.work import WorkState
 from antiphon.database import AnyRow, Writes, fetch
 from routing.store import TALLY_CHANGE
 
 KEPT_FOR = timedelta(days=35)
 STANDING = datetime(1970, 1, 1, tzinfo=UTC)
 """In place of a minute: what stands, not what came or went."""
-LABELLED = "labelled"
-"""That work came with a label, which stands where else the queue does."""
-Tallies = Counter[tuple[datetime, str, str]]
+
+
+class Movement(StrEnum):
+    """What is counted by the minute. Of work that came with a label, the label stands where else the queue does."""
+
+    ARRIVED = "arrived"
+    COMPLETED = "completed"
+    LABELLED = "labelled"
+
+
+Tallies = Counter[tuple[datetime, str, WorkState | Movement]]
 """By how much the count of a minute (or STANDING), a queue or label and a state or a movement changed."""
 
 _TALLIES = text(
@@ -57,14 +67,14 @@ _KNOWN_SINCE = text("select min(minute) as minute from tally where minute > 'epo
 _TIMES = ARRAY(DateTime(timezone=True))
 _ARRIVALS = text(
     f"""
-    select s.place::int, t.queue as name, t.what = '{LABELLED}' as labelled, sum(t.count)::int as arrived
+    select s.place::int, t.queue as name, t.what = '{Movement.LABELLED}' as labelled, sum(t.count)::int as arrived
     from unnest(:starts, :ends) with ordinality as s(since, until, place)
     cross join lateral (
         select queue, what, count from tally
-        where minute >= s.since and minute < s.until and what in ('arrived', '{LABELLED}')
+        where minute >= s.since and minute < s.until and what in ('{Movement.ARRIVED}', '{Movement.LABELLED}')
         union all
         select queue, what, count from tally_change
-        where minute >= s.since and minute < s.until and what in ('arrived', '{LABELLED}')
+        where minute >= s.since and minute < s.until and what in ('{Movement.ARRIVED}', '{Movement.LABELLED}')
     ) t
     group by s.place, t.queue, t.what
     """

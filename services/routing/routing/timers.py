@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon import database, logs, metrics
 from antiphon.database import AnyRow
 from antiphon.failures import one_by_one
-from routing import clocks, desk, escalation, offers, presence, publications, review, staff, store
+from routing import clocks, escalation, offers, presence, publications, review, store
 from routing.configurations import Configurations
+from routing.domain.timer import TimerKind
 
 LOG = logs.get(__name__)
 PUT_OFF = timedelta(minutes=1)
@@ -47,21 +48,21 @@ async def fire(
 async def _fire(
     tx: AsyncConnection, due: Sequence[AnyRow], configurations: Configurations, now: datetime
 ) -> None:
-    kind: str = due[0].kind
+    kind = TimerKind(due[0].kind)
     subjects: list[UUID] = [timer.subject for timer in due]
     match kind:
-        case desk.OFFER_TIMER:
+        case TimerKind.OFFER_EXPIRY:
             await offers.expire(tx, subjects, configurations, now)
-        case desk.SLA_TIMER:
+        case TimerKind.SLA_CLOCK:
             await clocks.fire(tx, {timer.subject: timer.due_at for timer in due}, configurations, now)
-        case staff.PRESENCE_TIMER:
+        case TimerKind.PRESENCE_LOST:
             await presence.lose(tx, subjects, configurations, now)
-        case publications.BEGIN_TIMER | publications.WIDEN_TIMER | publications.END_TIMER:
+        case TimerKind.PUBLICATION_BEGINS | TimerKind.PUBLICATION_WIDENS | TimerKind.PUBLICATION_ENDS:
             for publication in subjects:
                 await publications.fire(tx, kind, publication, now)
-        case desk.STEP_TIMER:
+        case TimerKind.STEP:
             await escalation.step(tx, subjects, configurations, now)
-        case store.REVIEW_TIMER:
+        case TimerKind.REVIEW:
             await review.review(tx, configurations, now)
-        case _:  # a pause is over: wrapping up, or the wait for who is preferred
+        case TimerKind.WRAP_UP | TimerKind.HOLD:
             await store.wake(tx)

@@ -11,7 +11,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from pydantic_core import from_json, to_json
@@ -25,6 +25,7 @@ from antiphon.contracts.agents import Presence
 from antiphon.database import AnyRow, insert_rows
 from antiphon.problems import Problem, not_found
 from routing import staff, store
+from routing.domain.states import TrialState
 from routing.evaluator import LENGTH, framed
 
 LOG = logs.get(__name__)
@@ -35,10 +36,10 @@ _ABANDONED = "30 seconds"
 
 _TAKE = text(
     f"""
-    update trial set state = 'running', attempts = attempts + 1, done = 0, touched_at = clock_timestamp()
+    update trial set state = '{TrialState.RUNNING}', attempts = attempts + 1, done = 0, touched_at = clock_timestamp()
     where trial_id = (
         select trial_id from trial
-        where state = 'asked' or (state = 'running' and touched_at < clock_timestamp() - interval '{_ABANDONED}')
+        where state = '{TrialState.ASKED}' or (state = '{TrialState.RUNNING}' and touched_at < clock_timestamp() - interval '{_ABANDONED}')
         order by asked_at limit 1 for update skip locked
     )
     returning *
@@ -49,7 +50,7 @@ _FORGET_ITEMS = text(f"delete from trial_item where trial_id in (select trial_id
 _FORGET = text(
     f"delete from trial where {_OLD} and trial_id not in (select trial_id from configuration where trial_id is not null)"
 )
-_MINE = "trial_id = :trial_id and attempts = :attempts and state = 'running'"
+_MINE = f"trial_id = :trial_id and attempts = :attempts and state = '{TrialState.RUNNING}'"
 _TOUCH = text(
     f"update trial set done = :done, touched_at = clock_timestamp() where {_MINE} returning trial_id"
 )
@@ -101,13 +102,13 @@ async def ask(
     now: datetime,
 ) -> AnyRow:
     """A trial of a draft over the newest `last` decisions between two times; it begins within a second."""
-    row: dict[str, Any] = {
+    row: dict[str, object] = {
         "trial_id": uuid4(),
         "draft_id": draft.draft_id,
         "draft_revision": draft.revision,
         "source": draft.source,
         "against_version": await store.version(tx),
-        "state": "asked",
+        "state": TrialState.ASKED,
         "last": last,
         "since": since,
         "until": until or now,
@@ -131,8 +132,8 @@ async def stop(tx: AsyncConnection, trial_id: UUID, now: datetime) -> AnyRow:
     table = store.TRIAL
     stopped = await tx.execute(
         update(table)
-        .where(table.c.trial_id == trial_id, table.c.state.in_(["asked", "running"]))
-        .values(state="stopped", ended_at=now)
+        .where(table.c.trial_id == trial_id, table.c.state.in_([TrialState.ASKED, TrialState.RUNNING]))
+        .values(state=TrialState.STOPPED, ended_at=now)
         .returning(table)
     )
     row = stopped.one_or_none()
@@ -153,16 +154,16 @@ async def run_next(engine: AsyncEngine, clock: Clock) -> bool:
             update(store.TRIAL).where(store.TRIAL.c.trial_id == trial.trial_id).values(total=total)
         )
     if trial.attempts > _ATTEMPTS:
-        await _end(engine, trial, clock(), state="failed", failure="its evaluator died every time")
+        await _end(engine, trial, TrialState.FAILED, clock(), failure="its evaluator died every time")
         return True
     with contextlib.suppress(_Lost):
         try:
             found = await _run(engine, trial, clock)
         except asyncio.IncompleteReadError:
             LOG.warning("evaluator died", trial=str(trial.trial_id), attempt=trial.attempts)
-            await _end(engine, trial, clock(), state="asked")
+            await _end(engine, trial, TrialState.ASKED, clock())
         else:
-            await _end(engine, trial, clock(), state="done", **found)
+            await _end(engine, trial, TrialState.DONE, clock(), result=found.result, total=found.total)
     return True
 
 
@@ -173,7 +174,14 @@ async def forget(tx: AsyncConnection, kept_for: timedelta) -> int:
     return (await tx.execute(_FORGET, given)).rowcount
 
 
-async def _run(engine: AsyncEngine, trial: AnyRow, clock: Clock) -> dict[str, Any]:
+class _Found(NamedTuple):
+    """What a trial found, as the evaluator wrote it, and over how many decisions."""
+
+    result: object
+    total: int
+
+
+async def _run(engine: AsyncEngine, trial: AnyRow, clock: Clock) -> _Found:
     async with engine.connect() as connection:
         agents = await staff.agents(connection)
     on_shift = [agent for agent, row in agents.items() if row.presence != Presence.OFFLINE]
@@ -198,7 +206,7 @@ async def _run(engine: AsyncEngine, trial: AnyRow, clock: Clock) -> dict[str, An
                 await _mine(tx, trial, done)
                 await insert_rows(tx, store.TRIAL_ITEM, [{"trial_id": trial.trial_id, **c} for c in changed])
         result = from_json(await _answer(process, b""))
-    return {"result": result, "total": done}
+    return _Found(result, done)
 
 
 async def _mine(tx: AsyncConnection, trial: AnyRow, done: int) -> None:
@@ -207,17 +215,19 @@ async def _mine(tx: AsyncConnection, trial: AnyRow, done: int) -> None:
         raise _Lost
 
 
-async def _end(engine: AsyncEngine, trial: AnyRow, now: datetime, **values: Any) -> None:
+async def _end(
+    engine: AsyncEngine, trial: AnyRow, state: TrialState, now: datetime, **values: object
+) -> None:
     table = store.TRIAL
     async with engine.begin() as tx:
-        ended = None if values["state"] == "asked" else now
+        ended = None if state == TrialState.ASKED else now
         await tx.execute(
             update(table)
             .where(table.c.trial_id == trial.trial_id, table.c.attempts == trial.attempts)
-            .where(table.c.state == "running")
-            .values(ended_at=ended, **values)
+            .where(table.c.state == TrialState.RUNNING)
+            .values(state=state, ended_at=ended, **values)
         )
-        told = {"draft_id": str(trial.draft_id), "state": values["state"]}
+        told = {"draft_id": str(trial.draft_id), "state": state}
         await record(tx, [Change("trial", str(trial.trial_id), ["operations"], told)])
 
 

@@ -11,11 +11,12 @@ from typing_extensions import override
 
 from antiphon.contracts.base import Actor
 from antiphon.contracts.work import WorkState
-from antiphon.database import AnyRow
+from antiphon.database import AnyRow, mapping
 from antiphon.problems import Problem
 from deploy.site import EXAMPLE
 from routing import explain, handling, pulling, store
 from routing.configurations import InForce
+from routing.domain.work_item import WorkItem
 from tests.integration.routing.test_offers import Desk
 
 BOSS = Actor(kind="supervisor", id="sam", name="Sam Okafor")
@@ -81,7 +82,7 @@ class Floor(Desk):
             async with self.engine.begin() as tx:
                 force = await self.force(tx)
                 work = await pulling.take_next(tx, force, force.configuration.agents_by_id[who], self.now)
-                return work["work_item_id"] if work else None
+                return work.work_item_id if work else None
         except Problem as problem:
             return self._refused(problem)
 
@@ -163,12 +164,12 @@ class Floor(Desk):
         found = await self.rows("select 1 from outbox where headers like :t", t=f"%{event_type}%")
         return len(found)
 
-    async def why(self, reference: str) -> Json:
+    async def why(self, reference: str) -> explain.Explained:
         """The explanation of a case's open work item, or of one that is completed."""
         async with self.engine.begin() as tx:
             newest = store.WORK.select().order_by(store.WORK.c.completed_at.desc()).limit(1)
             row = (await tx.execute(newest.where(store.WORK.c.case_reference == reference))).one()
-            return await explain.explain(tx, row, await self.force(tx), self.now)
+            return await explain.explain(tx, WorkItem.of(mapping(row)), await self.force(tx), self.now)
 
     async def analyse(self) -> None:
         """Plans are made by what there is now."""

@@ -154,7 +154,7 @@ class Promises(Floor):
         """The clock that its ledger tells of."""
         rows = await self.rows("select * from clock_entry where clock_id = :c order by place", c=clock_id)
         assert [row.place for row in rows] == list(range(len(rows)))
-        return clockwork.fold(entry_of(dict(row._mapping)) for row in rows)
+        return clockwork.fold(entry_of(row) for row in rows)
 
     async def ledger(self, target: str) -> list[str]:
         """What the ledger of the newest clock of a kind says."""

@@ -325,7 +325,7 @@ async def _pull(floor: Floor, who: str, tx: AsyncConnection) -> None:
     force = await floor.force(tx)
     work = await pulling.take_next(tx, force, force.configuration.agents_by_id[who], floor.now)
     assert work
-    assert work["state"] == ACCEPTED
+    assert work.state == ACCEPTED
 
 
 def _held(who: str, floor: Floor) -> dict[str, Any]:

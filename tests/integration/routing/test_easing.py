@@ -47,7 +47,7 @@ async def test_why_it_waits_says_that_they_ease_in_and_they_may_ask_for_more(flo
     await floor.present("elena")
     await work_through(floor)
     until = floor.now + 30 * MINUTE
-    why = (await floor.why("C-1"))["waiting_because"]
+    why = (await floor.why("C-1"))["waiting_because"] or ""
     assert f"eases in until {until:%H:%M:%S}" in why
     assert await floor.take_next("elena") is not None
 

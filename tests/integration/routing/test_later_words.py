@@ -17,7 +17,7 @@ from antiphon.contracts.cases import (
     StatusTrigger,
 )
 from antiphon.contracts.work import WorkState
-from routing import escalation
+from routing.domain.escalation import EscalationKind
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import ACCEPTED, OFFERED, QUEUED, Floor, Json, queue, section
 from tests.integration.routing.promises import promising, within
@@ -137,7 +137,7 @@ async def test_danger_in_a_second_message_goes_to_the_hazard_line_and_its_offer_
         "Danger", f"When do you open?\n\n{LEAK}",
     )  # fmt: skip
     assert [(one.kind, "Front desk to Hazard line" in one.what) for one in why["escalations"]] == [
-        (escalation.REDECIDED, True)
+        (EscalationKind.REDECIDED, True)
     ]
     (event,) = await redecided(floor)
     assert (event["from_queue"], event["previous_priority"], event["work"]["queue"]) == (

@@ -47,7 +47,7 @@ class Desk:
             batch = received(self.now, *events)
             await actions.hear(tx, batch, self.configurations, self.now, offering=at_once)
 
-    async def present(self, agent: str, presence: Presence = Presence.AVAILABLE) -> None:
+    async def present(self, agent: str, presence: str = Presence.AVAILABLE) -> None:
         async with self.engine.begin() as tx:
             force = (await self.configurations.in_force(tx)).configuration
             await presences.set_presence(tx, force.agents_by_id[agent], presence, "test", self.now, force)

@@ -7,7 +7,8 @@ from sqlalchemy import text
 
 from antiphon.clock import utc_now
 from antiphon.contracts.queues import QueueState
-from routing import review, store
+from routing import review
+from routing.domain.timer import TimerKind
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import (
     ACCEPTED,
@@ -66,7 +67,7 @@ async def test_12_what_a_rule_says_never_overflows_stays(floor: Floor) -> None:
     )
     await floor.hear(opened(1, floor.now))
     assert (await work(floor)).queue == "planning"
-    await floor.make_due(store.REVIEW_TIMER)
+    await floor.make_due(TimerKind.REVIEW)
     assert (await work(floor)).queue == "planning"
     await floor.organise(
         *closed_now(floor, outside_hours={"overflow": "front-desk"}),
@@ -97,12 +98,12 @@ async def test_what_waits_in_a_queue_when_it_closes_flows_over(floor: Floor, by_
     else:
         await floor.organise(_open_until_midnight, queue("planning", hours="until", outside_hours=outside))
         await floor.hear(*(opened(n, floor.now) for n in (1, 2)))
-        await floor.make_due(store.REVIEW_TIMER)
-        (closes,) = await timers(floor, store.REVIEW_TIMER)
+        await floor.make_due(TimerKind.REVIEW)
+        (closes,) = await timers(floor, TimerKind.REVIEW)
         assert closes == (floor.now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         assert (await work(floor)).queue == "planning"
         floor.now = closes
-    await floor.make_due(store.REVIEW_TIMER)
+    await floor.make_due(TimerKind.REVIEW)
     assert {row.queue for row in (await floor.works()).values()} == {"front-desk"}
     assert await floor.told("work.transferred.v1") == 2
 
@@ -128,7 +129,7 @@ async def test_work_of_a_queue_that_is_gone_is_moved_to_the_fallback_with_its_re
     assert await floor.accept(first, "farid") == 200
     await floor.decline(second, "farid")
     await floor.organise(without_planning, section("fallback_queue", "front-desk"))
-    await floor.make_due(store.REVIEW_TIMER)
+    await floor.make_due(TimerKind.REVIEW)
     works = await floor.works()
     assert {row.queue for row in works.values()} == {"front-desk"}
     assert sorted(row.state for row in works.values()) == sorted([ACCEPTED, OFFERED, QUEUED])
@@ -151,7 +152,7 @@ async def test_work_of_an_agent_who_is_gone_returns_to_its_place(floor: Floor) -
         organisation["agents"] = [one for one in organisation["agents"] if one["id"] != "elena"]
 
     await floor.organise(gone)
-    await floor.make_due(store.REVIEW_TIMER)
+    await floor.make_due(TimerKind.REVIEW)
     works = await floor.works()
     assert {(row.state, row.agent_id) for row in works.values()} == {(QUEUED, None)}
     assert await floor.pending() == {}

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from antiphon.clock import utc_now
-from routing import publications, timers
+from routing import timers
 from routing.configurations import Configurations
 from routing.domain.sharing import shares
+from routing.domain.timer import TimerKind
 from tests.conftest import NewDatabase
 from tests.integration.routing.door import COUNCIL, Door, case, opened_door
 from tests.integration.routing.test_offers import settled
@@ -152,13 +153,13 @@ async def test_a_version_begins_at_its_time_widens_at_its_time_and_ends_by_itsel
         return found["state"], found["share"]
 
     assert (await door.ask("GET", f"/drafts/{draft['draft_id']}")).json()["state"] == "planned"
-    await fire(door, publications.BEGIN_TIMER)
+    await fire(door, TimerKind.PUBLICATION_BEGINS)
     assert await state() == ("limited", 50)
-    await fire(door, publications.WIDEN_TIMER)
+    await fire(door, TimerKind.PUBLICATION_WIDENS)
     assert await state() == ("published", 100)
     await door.hear(case(1, "rates"))
     door.configurations = Configurations()
-    await fire(door, publications.END_TIMER)
+    await fire(door, TimerKind.PUBLICATION_ENDS)
     assert await state() == ("ended", 100)
     await door.hear(case(2, "rates"))
     assert list((await decided(door)).values()) == [(before + 1, 60), (before + 2, 40)]
@@ -172,7 +173,7 @@ async def test_what_waits_for_its_time_can_be_withdrawn_and_is_a_draft_again(doo
     draft = await door.draft(RATES)
     told = await publish(door, draft, begins_at=(utc_now() + timedelta(hours=1)).isoformat())
     await say(door, told["publication"], "end", why="not yet")
-    await fire(door, publications.BEGIN_TIMER)
+    await fire(door, TimerKind.PUBLICATION_BEGINS)
     again = await door.ask("GET", f"/drafts/{draft['draft_id']}")
     assert again.json()["state"] == "draft"
     assert (await publish(door, draft | {"etag": again.headers["ETag"]}))["version"]
@@ -182,7 +183,7 @@ async def test_what_can_not_begin_when_its_time_has_come_has_failed_and_says_why
     draft = await door.draft(RATES)
     told = await publish(door, draft, begins_at=(utc_now() + timedelta(hours=1)).isoformat())
     version = (await publish(door, await door.draft(("priority: 30", "priority: 31"))))["version"]
-    await fire(door, publications.BEGIN_TIMER)
+    await fire(door, TimerKind.PUBLICATION_BEGINS)
     found = (await door.ask("GET", f"/publications/{told['publication']['publication_id']}")).json()
     assert (found["state"], found["ended_by"]) == ("failed", "routing")
     assert "in force no more" in found["ended_why"]

@@ -9,7 +9,8 @@ from sqlalchemy import text
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.queues import QueueState
 from antiphon.database import AnyRow
-from routing import handling, store
+from routing import handling
+from routing.domain.timer import TimerKind
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import (
     BOSS,
@@ -19,6 +20,7 @@ from tests.integration.routing.floor import (
     Json,
     agent,
     queue,
+    section,
 )
 from tests.integration.routing.test_offers import opened, settled
 from tests.integration.routing.test_queues import put_state
@@ -94,7 +96,7 @@ async def test_07_skills_are_relaxed_in_time_and_a_restart_does_not_set_the_cloc
     restarted = Floor(floor.engine)
     restarted.now = floor.now
     await restarted.organise(*relaxed)
-    await restarted.make_due(store.REVIEW_TIMER)
+    await restarted.make_due(TimerKind.REVIEW)
     assert await timers(restarted) == [began + timedelta(seconds=60)]
     assert await pass_time(restarted, seconds=9) == 0
     assert await pass_time(restarted, seconds=1) == 1
@@ -244,13 +246,13 @@ async def test_steps_that_a_new_configuration_gives_or_takes_hold_for_what_waits
     assert await timers(floor) == []
     began = (await work(floor)).queued_at
     await floor.organise(queue("planning", steps=[{"after": "5m", "add_queue": "roads"}]))
-    await floor.make_due(store.REVIEW_TIMER)
+    await floor.make_due(TimerKind.REVIEW)
     assert await timers(floor) == [began + timedelta(minutes=5)] * 7
     await floor.organise(queue("planning", steps=[{"after": "7m", "add_queue": "roads"}]))
-    await floor.make_due(store.REVIEW_TIMER)
+    await floor.make_due(TimerKind.REVIEW)
     assert await timers(floor) == [began + timedelta(minutes=7)] * 7
     await floor.organise()
-    await floor.make_due(store.REVIEW_TIMER)
+    await floor.make_due(TimerKind.REVIEW)
     assert await timers(floor) == []
 
 
@@ -266,6 +268,24 @@ async def test_still_waiting_why_is_one_of_a_few(floor: Floor) -> None:
     assert (await floor.why("C-1"))["waiting_for"] == "soon"
     await put_state(floor, "planning", QueueState.PAUSED)
     assert (await floor.why("C-1"))["waiting_for"] == "queue"
+
+
+async def test_an_agent_in_a_presence_that_the_organisation_took_off_its_list_is_not_available(
+    floor: Floor,
+) -> None:
+    kinds = [
+        {"id": "available", "name": "Available", "routable": True},
+        {"id": "in-training", "name": "In training"},
+    ]
+    await floor.organise(section("presences", kinds))
+    await floor.present("farid", "in-training")
+    await floor.hear(opened(1, floor.now))
+    await floor.organise(section("presences", kinds[:1]))
+    told = await floor.why("C-1")
+    assert (told["waiting_for"], told["waiting_because"]) == (
+        "nobody",
+        "nobody of the queue is available (in-training, offline)",
+    )
 
 
 async def test_still_waiting_why_names_skill_capacity_refusal_and_a_pending_offer(floor: Floor) -> None:

@@ -5,7 +5,18 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.domain.fitting import Candidate, Room, Waiting, lacking, taken, urgency, why_not
+from routing.domain.fitting import (
+    Candidate,
+    Lack,
+    Obstacle,
+    Room,
+    Waiting,
+    WhyNot,
+    lacking,
+    taken,
+    urgency,
+    why_not,
+)
 from routing.domain.matching import Floor, match
 from routing.domain.ordering import HEAD_START, LONGEST_WAIT, order_at
 
@@ -60,9 +71,9 @@ def test_nobody_gets_more_than_they_have_free() -> None:
 def test_skills_and_queue_decide_who_can() -> None:
     able = agent("able", skills={"rates": 5})
     assert why_not(item(1, needs={"rates": 5}), able) is None
-    assert why_not(item(1, needs={"rates": 6}), able) == "lacks rates 6"
-    assert why_not(item(1, queue="roads"), able) == "not in this queue"
-    assert why_not(item(1), able._replace(free=0)) == "no capacity"
+    assert why_not(item(1, needs={"rates": 6}), able) == Obstacle(WhyNot.SKILLS, lacks=(Lack("rates", 6),))
+    assert why_not(item(1, queue="roads"), able) == Obstacle(WhyNot.OTHER_QUEUE)
+    assert why_not(item(1), able._replace(free=0)) == Obstacle(WhyNot.CAPACITY)
 
 
 def test_the_least_loaded_then_the_best_then_the_longest_idle_is_chosen_and_the_last_agent_before_all() -> (
@@ -301,7 +312,7 @@ def test_nobody_is_given_more_than_they_have_room_for_and_an_item_that_nobody_ha
     by_id = {one.work_item_id: one for one in items}
     left = {one.agent_id: one for one in agents}
     for item_id, agent_id in pairs.items():
-        assert lacking(by_id[item_id], left[agent_id]) == []
+        assert not lacking(by_id[item_id], left[agent_id])
         left[agent_id] = holding(left[agent_id], by_id[item_id])
     for one in agents:
         after = left[one.agent_id]
@@ -352,7 +363,7 @@ def test_work_of_no_units_is_spread_by_itself_and_finds_nobody_whose_profile_is_
     over = agent("over", free=-1, load=4)._replace(rooms={"written": Room("Written", 0, 3)})
     assert [who for _, who in match(mails, Floor([full_up, over]), NOW, AGAIN)] == ["over", "full", "over"]
     assert why_not(mails[0], full_up._replace(rooms={"written": Room("Written", 2, 2)})) == (
-        'has no room in "Written": 2 of 2'
+        Obstacle(WhyNot.PROFILES, full=(Room("Written", 2, 2),))
     )
     assert match(mails, Floor([over._replace(offers=0)]), NOW, AGAIN) == []
 

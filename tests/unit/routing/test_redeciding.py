@@ -1,7 +1,7 @@
 """More words on open work: the pure decision, as a table of cases and as laws."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from hypothesis import given
@@ -12,7 +12,7 @@ from antiphon.contracts.cases import CaseInteractionAdded, InteractionFacts
 from deploy.site import EXAMPLE
 from routing.domain.configuration import Configuration, read
 from routing.domain.deciding import Verdict, verdict, without_words
-from routing.domain.redeciding import Placed, Redecided, redecide
+from routing.domain.redeciding import Redecided, redecide
 from routing.domain.rules import UNANSWERED, Condition, complete, context_of, kept
 from routing.domain.sections.steps import Step
 
@@ -38,6 +38,16 @@ def found(*texts: str, configuration: Configuration | None = None) -> Verdict:
     event = CaseInteractionAdded.model_validate(generate.example("case.interaction-added.v1")["data"])
     case = event.case.model_copy(update={"department": None})
     return verdict(configuration or council(), context_of(case, said(*texts), NOW))
+
+
+class Placed(NamedTuple):
+    """What of a work item is decided about again."""
+
+    queue: str
+    priority: int
+    skills: dict[str, int]
+    prefer_skills: dict[str, int]
+    labels: list[str]
 
 
 def at(queue: str = "front-desk", priority: int = 30, **more: Any) -> Placed:

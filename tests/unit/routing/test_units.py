@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.domain.fitting import Candidate, Waiting, taken, why_not
+from routing.domain.fitting import Candidate, Obstacle, Waiting, WhyNot, taken, why_not
 from routing.domain.matching import Floor, match
 from routing.domain.sections.agents_policy import WHOLE, LastAgent
 from routing.pulling import suitable
@@ -38,9 +38,9 @@ def agent(name: str, free: int, load: int = 0) -> Candidate:
 
 def test_work_worth_more_than_an_agent_has_goes_to_them_when_they_are_empty() -> None:
     assert why_not(item(1, 5), agent("empty", 3)) is None
-    assert why_not(item(1, 5), agent("holds one", 2, 1)) == "no capacity"
-    assert why_not(item(1, WHOLE), agent("over", -2, 5)) == "no capacity"
-    assert why_not(item(1), agent("wraps up", 0)) == "no capacity"
+    assert why_not(item(1, 5), agent("holds one", 2, 1)) == Obstacle(WhyNot.CAPACITY)
+    assert why_not(item(1, WHOLE), agent("over", -2, 5)) == Obstacle(WhyNot.CAPACITY)
+    assert why_not(item(1), agent("wraps up", 0)) == Obstacle(WhyNot.CAPACITY)
 
 
 def test_what_takes_a_whole_agent_leaves_no_room_for_more() -> None:

@@ -1,7 +1,7 @@
 """The configuration: checked as a whole, in force at once, or refused with every fault."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -32,7 +32,7 @@ from routing.domain.configuration import Configuration as RoutingConfiguration
 from routing.domain.configuration import read
 
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
-YAML_BODY: dict[str, Any] = {
+YAML_BODY: dict[str, object] = {
     "requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
 }
 
@@ -151,7 +151,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
             rows = (await connection.execute(query.limit(limit + 1))).all()
         more = rows[limit - 1] if len(rows) > limit else None
         return Page(
-            items=[VersionLine(**version_line(row, in_force)) for row in rows[:limit]],
+            items=[version_line(row, in_force) for row in rows[:limit]],
             next=pages.encode_cursor(more.version) if more else None,
         )
 
@@ -162,7 +162,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         async with at.engine.connect() as connection:
             in_force = await store.version(connection) or 0
             row = await drafts.version(connection, version)
-        return VersionView(**version_line(row, in_force), source=row.source)
+        return VersionView(**version_line(row, in_force).model_dump(), source=row.source)
 
     @routes.get(
         "/configuration/versions/{version}/difference", tags=["configuration"], responses=problems(404, 409)

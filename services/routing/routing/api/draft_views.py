@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
@@ -14,13 +14,16 @@ from antiphon.problems import Problem
 from antiphon.web import Body, Moment, Words
 from routing import drafts, trials
 from routing.api.views import Reason, wrong
+from routing.domain.rules import RuleResult
 from routing.explain import RuleOutcome
 from routing.publications import Plan
 
 LONGEST = 1_000_000
 Title = Annotated[Words, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Source = Annotated[Words, Field(min_length=1, max_length=LONGEST, description="A configuration as YAML.")]
-Parts = Annotated[dict[str, Any], Field(description="A configuration as JSON: the same sections as in YAML.")]
+Parts = Annotated[
+    dict[str, object], Field(description="A configuration as JSON: the same sections as in YAML.")
+]
 
 
 class NewDraft(Body):
@@ -211,14 +214,14 @@ class TrialView(BaseModel):
     asked_by: str
     ended_at: datetime | None
     failure: str | None
-    result: dict[str, Any] | None
+    result: dict[str, object] | None
 
 
 class Decided(BaseModel):
     """What was or would be decided, by which rule, and what every rule said."""
 
     rule: str
-    outcome: dict[str, Any]
+    outcome: dict[str, object]
     trace: list[RuleOutcome]
 
 
@@ -264,18 +267,18 @@ def draft_view(row: AnyRow) -> DraftView:
     return DraftView(**line.model_dump(), source=row.source, faults=faults)
 
 
-def version_line(row: AnyRow, in_force: int) -> dict[str, Any]:
+def version_line(row: AnyRow, in_force: int) -> VersionLine:
     """A version as the door shows it, without its source."""
     names = ("version", "loaded_at", "loaded_by", "why", "draft_id", "trial_id", "restores", "share")
     state = "published" if row.version == in_force else "superseded"
     if row.share is not None and row.over_at is None:
         state = "limited"
-    return {"state": state, **{name: getattr(row, name) for name in names}}
+    return VersionLine(state=state, **{name: getattr(row, name) for name in names})
 
 
 def trial_item(row: AnyRow, rules: list[str]) -> DecidedOtherwise:
     """A changed decision with both traces."""
-    letters = {"t": "true", "f": "false", "e": "error"}
+    letters = {result[0]: result.value for result in RuleResult}
     after = [
         RuleOutcome(rule=rule, result=letters[letter], error=row.errors.get(rule))
         for rule, letter in zip(rules, row.results, strict=True)

@@ -1,7 +1,6 @@
 """Drafts of the configuration: written, checked, compared, published."""
 
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -25,6 +24,7 @@ from routing.api.draft_views import (
     text_of,
 )
 from routing.api.views import Cursor, Limit, Match, Operations, Overseer, Routing, wrong
+from routing.domain.states import DraftState
 from routing.publications import AT_ONCE
 
 
@@ -66,7 +66,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         revision, source = seen(if_match), text_of(given)
         if source is None:
             raise wrong("/source", "give a source or a configuration")
-        changed: dict[str, Any] = {"name": given.name, "why": given.why, "source": source}
+        changed: dict[str, object] = {"name": given.name, "why": given.why, "source": source}
         if given.base_version is not None:
             changed["base_version"] = given.base_version
         async with at.engine.begin() as tx:
@@ -81,7 +81,9 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         """Gives a draft up; it stays listed."""
         revision = seen(if_match)
         async with at.engine.begin() as tx:
-            row = await drafts.save(tx, draft_id, revision, who.subject, at.clock(), state=drafts.DISCARDED)
+            row = await drafts.save(
+                tx, draft_id, revision, who.subject, at.clock(), state=DraftState.DISCARDED
+            )
         return DraftLine.model_validate(row, from_attributes=True)
 
     @routes.get("/drafts/{draft_id}/difference", tags=["drafts"], responses=problems(404, 409))

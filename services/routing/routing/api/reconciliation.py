@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -51,7 +50,7 @@ def add(routes: APIRouter, at: Routing) -> None:
         f = store.FINDING.c
         newest = Newest(f.at, f.finding_id)
         async with at.engine.connect() as connection:
-            stands: dict[str, Any] = await reconciliation.stands(connection) or {}
+            stands = await reconciliation.stands(connection)
             counted = await connection.execute(
                 select(f.kind, func.count().label("n"), func.count(f.mended).label("mended")).group_by(f.kind)
             )
@@ -59,11 +58,11 @@ def add(routes: APIRouter, at: Routing) -> None:
             rows = (await connection.execute(newest.after(select(store.FINDING), cursor, limit))).all()
         listed = newest.page(rows, limit, partial(FindingView.model_validate, from_attributes=True))
         return Reconciliation(
-            checked=stands.get("checked", 0),
-            **{
-                name: stands.get(name)
-                for name in ("began_at", "last_checked", "last_began_at", "last_ended_at")
-            },
+            checked=stands.checked if stands else 0,
+            began_at=stands.began_at if stands else None,
+            last_checked=stands.last_checked if stands else None,
+            last_began_at=stands.last_began_at if stands else None,
+            last_ended_at=stands.last_ended_at if stands else None,
             found={row.kind: row.n for row in kinds},
             not_mended=sum(row.n - row.mended for row in kinds),
             items=listed.items,

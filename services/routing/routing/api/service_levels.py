@@ -1,7 +1,7 @@
 """What customers were promised: the clocks of a case with their ledgers, and how many promises were kept."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -11,6 +11,7 @@ from sqlalchemy import select
 from antiphon.access import Role
 from antiphon.contracts.base import Instant, known
 from antiphon.contracts.work import SlaTarget
+from antiphon.database import AnyRow, mapping
 from antiphon.pages import Page
 from antiphon.problems import not_found, problems
 from routing import store
@@ -126,15 +127,15 @@ def add(routes: APIRouter, at: Routing) -> None:
         async with at.engine.connect() as connection:
             zone = (await at.force(connection)).configuration.organisation.time_zone
             rows = await attainment(connection, asked, since, until, period, zone)
-        return Page(items=[_counted(row._mapping) for row in rows], next=None)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        return Page(items=[_counted(row) for row in rows], next=None)
 
 
-def _line(row: Any) -> ClockEntryView:
+def _line(row: AnyRow) -> ClockEntryView:
     names = [name for name in ClockEntryView.model_fields if name != "within_s"]
     return ClockEntryView(**{name: getattr(row, name) for name in names}, within_s=row.within.total_seconds())
 
 
-def _counted(row: Any) -> AttainmentView:
-    decided = row["kept"] + row["missed"]
-    attained = round(row["kept"] / decided, 4) if decided else None
-    return AttainmentView(**dict(row), attained=attained)
+def _counted(row: AnyRow) -> AttainmentView:
+    decided = row.kept + row.missed
+    attained = round(row.kept / decided, 4) if decided else None
+    return AttainmentView(**mapping(row), attained=attained)

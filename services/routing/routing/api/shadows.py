@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -18,6 +17,7 @@ from routing import drafts, shadows, store
 from routing.api.configuration import faulty
 from routing.api.draft_views import Decided, DecidedOtherwise
 from routing.api.views import Cursor, Limit, Operations, Overseer, Reason, Routing
+from routing.domain.states import DraftState
 from routing.explain import RuleOutcome
 
 
@@ -45,7 +45,7 @@ class ShadowView(BaseModel):
 class ShadowReport(ShadowView):
     """…with where it decided otherwise, in the words of a trial."""
 
-    result: dict[str, Any]
+    result: dict[str, object]
 
 
 def _item(row: AnyRow) -> DecidedOtherwise:
@@ -73,7 +73,7 @@ def add(routes: APIRouter, at: Routing) -> None:
         """Runs the draft, as it is written now, beside what is in force; it never acts."""
         async with at.engine.begin() as tx:
             row = await drafts.draft(tx, draft_id)
-            if row.state not in {drafts.DRAFT, drafts.PLANNED}:
+            if row.state not in {DraftState.DRAFT, DraftState.PLANNED}:
                 raise Problem(409, "Conflict", f"It is no draft any more: {row.state}.", state=row.state)
             if found := drafts.faults(row.source):
                 raise faulty(ConfigurationError(row.name, found))

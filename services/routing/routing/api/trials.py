@@ -1,7 +1,6 @@
 """Trials: what a draft would have done with what was decided before."""
 
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -14,6 +13,7 @@ from routing import drafts, store, trials
 from routing.api.configuration import faulty
 from routing.api.draft_views import DecidedOtherwise, NewTrial, TrialView, trial_item
 from routing.api.views import Cursor, Limit, Name, Operations, Overseer, Routing
+from routing.domain.states import DraftState
 
 
 def add(routes: APIRouter, at: Routing) -> None:
@@ -24,7 +24,7 @@ def add(routes: APIRouter, at: Routing) -> None:
         """Runs the draft over recorded decisions; nothing that customers or agents notice changes."""
         async with at.engine.begin() as tx:
             row = await drafts.draft(tx, draft_id)
-            if row.state != drafts.DRAFT:
+            if row.state != DraftState.DRAFT:
                 raise Problem(409, "Conflict", f"It is no draft any more: {row.state}.", state=row.state)
             if found := drafts.faults(row.source):
                 raise faulty(ConfigurationError(row.name, found))
@@ -68,10 +68,9 @@ def add(routes: APIRouter, at: Routing) -> None:
             .join(store.DECISION, d.decision_id == i.decision_id)
             .where(i.trial_id == trial_id)
         )
-        wanted: dict[Any, Any] = {i.before["queue"].astext: from_queue, i.after["queue"].astext: to_queue}
-        for column, value in wanted.items():
+        for decided, value in ((i.before, from_queue), (i.after, to_queue)):
             if value is not None:
-                query = query.where(column == value)
+                query = query.where(decided["queue"].astext == value)
         newest = Newest(i.at, i.decision_id)
         async with at.engine.connect() as connection:
             trial = await trials.get(connection, trial_id)

@@ -19,11 +19,11 @@ from antiphon.problems import Problem
 from antiphon.web import Body, Words
 from routing import explain, staff
 from routing.configurations import Configurations, InForce
-from routing.desk import Work
 from routing.domain.configuration import Configuration
 from routing.domain.reach import Kind
 from routing.domain.sections.agents import Agent
 from routing.domain.sections.agents_policy import WHOLE
+from routing.domain.work_item import WorkItem
 from routing.live import Live
 
 AgentOnly = Annotated[Identity, Depends(require(Role.AGENT))]
@@ -277,9 +277,9 @@ def agent_view(configuration: Configuration, agent: Agent, row: AnyRow | None) -
     )
 
 
-def work_view(work: Work) -> WorkView:
+def work_view(work: WorkItem) -> WorkView:
     """A work item as the door shows it."""
-    return WorkView.model_validate(work)
+    return WorkView.model_validate(work, from_attributes=True)
 
 
 def wrong(pointer: str, detail: str) -> Problem:

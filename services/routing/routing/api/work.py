@@ -1,7 +1,7 @@
 """Offers and work: taken, declined, handed on, and why it is where it is."""
 
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -80,10 +80,8 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         """Work, the newest change first. An agent sees their own and that of their queues."""
         w = store.WORK.c
         query = select(store.WORK)
-        wanted: dict[Any, Any] = {
-            w.queue: queue, w.state: state, w.agent_id: who.subject if assignee == "me" else assignee,
-        }  # fmt: skip
-        for column, value in wanted.items():
+        by = who.subject if assignee == "me" else assignee
+        for column, value in ((w.queue, queue), (w.state, state), (w.agent_id, by)):
             if value is not None:
                 query = query.where(column == value)
         newest = Newest(w.changed_at, w.work_item_id)
@@ -101,18 +99,15 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         """One work item: which rule put it there, who could take it, and why it still waits."""
         async with at.engine.connect() as connection:
             force = await at.force(connection)
-            found = await connection.execute(
-                select(store.WORK).where(store.WORK.c.work_item_id == work_item_id)
-            )
-            row = found.one_or_none()
-            if row is None:
+            work = await store.work_item(connection, work_item_id)
+            if work is None:
                 raise not_found("work item")
             if not who.has(Role.SUPERVISOR, Role.OPERATIONS, Role.MANAGER):
                 agent = await at.agent(connection, who)
-                if {row.queue, *row.also_queues}.isdisjoint(agent.queues) and row.agent_id != agent.id:
+                if work.queues.isdisjoint(agent.queues) and work.agent_id != agent.id:
                     raise not_found("work item")
-            told = await explain.explain(connection, row, force, at.clock())
-        return WorkWhole(**WorkView.model_validate(row, from_attributes=True).model_dump(), **told)
+            told = await explain.explain(connection, work, force, at.clock())
+        return WorkWhole(**work_view(work).model_dump(), **told)
 
     @routes.post("/work/{work_item_id}/complete", tags=["work"], responses=problems(400, 404, 409))
     async def complete(work_item_id: UUID, given: Completion, who: Worker) -> WorkView:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from routing.domain.calendar import BusinessCalendar
 
@@ -261,7 +261,7 @@ def _folded(clock: Clock | None, entry: Entry) -> Clock:
         if entry.kind is not Kind.APPLIED:
             raise ValueError(f"a ledger does not begin with {entry.kind}")
         return Clock(entry.terms, entry.at, ((entry.at, None),), entry.after)
-    changed: dict[str, Any] = {"terms": entry.terms, "due_at": entry.after, "warned": entry.warned}
+    changed: dict[str, object] = {"terms": entry.terms, "due_at": entry.after, "warned": entry.warned}
     if entry.kind in {Kind.PAUSED, Kind.MET, Kind.CANCELLED}:
         changed["runs"] = _stopped(clock.runs, entry.at)
     if entry.kind is Kind.RESUMED:

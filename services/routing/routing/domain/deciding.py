@@ -1,10 +1,10 @@
 """What a configuration decides about work: pure, so that a draft can be tried on what was decided before."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from routing.domain.configuration import Configuration
-from routing.domain.rules import Context, Outcome, decide
+from routing.domain.rules import Context, Outcome, RuleResult, decide
 from routing.domain.sections.rules import PRIORITY, Then
 
 
@@ -32,7 +32,7 @@ class Verdict(NamedTuple):
     informed: bool
 
     @property
-    def outcome(self) -> dict[str, Any]:
+    def outcome(self) -> dict[str, object]:
         """What was decided, without how: what is kept of a decision, and compared when a draft is tried on it."""
         how = ("rule", "reason", "trace", "rules", "overflow", "moves", "informed")
         return {name: value for name, value in self._asdict().items() if name not in how}
@@ -41,7 +41,7 @@ class Verdict(NamedTuple):
 def verdict(configuration: Configuration, context: Context) -> Verdict:
     """What the rules say about one context. Work that no rule catches waits in the fallback queue, for people to see."""
     _, trace = decide(configuration.conditions, context)
-    holds = sum(1 << place for place, outcome in enumerate(trace) if outcome.result == "true")
+    holds = sum(1 << place for place, outcome in enumerate(trace) if outcome.result is RuleResult.TRUE)
     return settled(configuration, taking_part(configuration, holds), trace)
 
 

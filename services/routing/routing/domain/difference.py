@@ -6,7 +6,7 @@ What has a name (a queue, a rule, an agent) is matched by it, wherever it stands
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from pydantic import BaseModel
 
@@ -38,7 +38,7 @@ def differences(before: Configuration, after: Configuration) -> list[str]:
     return found
 
 
-def _section(field: str, before: Any, after: Any) -> Iterable[str]:
+def _section(field: str, before: object, after: object) -> Iterable[str]:
     if isinstance(before, BaseModel) and isinstance(after, BaseModel) and type(before) is type(after):
         for part in type(before).model_fields:
             old, new = getattr(before, part), getattr(after, part)
@@ -55,7 +55,7 @@ def _section(field: str, before: Any, after: Any) -> Iterable[str]:
 
 
 def _items(
-    field: str, before: Mapping[str, Any], after: Mapping[str, Any], *, ordered: bool
+    field: str, before: Mapping[str, object], after: Mapping[str, object], *, ordered: bool
 ) -> Iterable[str]:
     renamed = dict(_renamed(before, after))
     for name, old in before.items():
@@ -75,7 +75,7 @@ def _items(
         yield from _moves(field, [renamed.get(name, name) for name in before], list(after))
 
 
-def _renamed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+def _renamed(before: Mapping[str, object], after: Mapping[str, object]) -> Iterable[tuple[str, str]]:
     """What is gone under one name and is there, otherwise the same, under another."""
     new = {name: _nameless(item) for name, item in after.items() if name not in before}
     for name, item in before.items():
@@ -89,7 +89,7 @@ def _renamed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[tu
             yield name, same
 
 
-def _nameless(item: Any) -> Any:
+def _nameless(item: object) -> object:
     return item.model_copy(update={"name": ""}) if isinstance(item, BaseModel) else item
 
 
@@ -120,7 +120,7 @@ def _longest_rise(numbers: Sequence[int]) -> set[int]:
     return rise
 
 
-def _value(subject: str, words: str, before: Any, after: Any) -> Iterable[str]:
+def _value(subject: str, words: str, before: object, after: object) -> Iterable[str]:
     """What changed in one value, `subject` in front. `words` is the way to it from there."""
     if before == after:
         return
@@ -140,7 +140,9 @@ def _value(subject: str, words: str, before: Any, after: Any) -> Iterable[str]:
         yield f"{subject}{words} {_short(before)} → {_short(after)}".replace("  ", " ")
 
 
-def _mapping(subject: str, words: str, before: Mapping[Any, Any], after: Mapping[Any, Any]) -> Iterable[str]:
+def _mapping(
+    subject: str, words: str, before: Mapping[str, object], after: Mapping[str, object]
+) -> Iterable[str]:
     one = _singular(words)
     for key, old in before.items():
         if key not in after:
@@ -152,7 +154,7 @@ def _mapping(subject: str, words: str, before: Mapping[Any, Any], after: Mapping
             yield f"{subject}{one} {key} {_short(new)} added".replace("  ", " ")
 
 
-def _list(subject: str, words: str, before: Sequence[Any], after: Sequence[Any]) -> Iterable[str]:
+def _list(subject: str, words: str, before: Sequence[object], after: Sequence[object]) -> Iterable[str]:
     if any(isinstance(item, BaseModel) for item in (*before, *after)):
         one = _singular(words)
         for place in range(max(len(before), len(after))):
@@ -173,7 +175,7 @@ def _list(subject: str, words: str, before: Sequence[Any], after: Sequence[Any])
         yield f"{subject}{words} also {', '.join(new)}"
 
 
-def _named(before: Any, after: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def _named(before: object, after: object) -> tuple[dict[str, object], dict[str, object]] | None:
     """Both as what they hold by name; None when they are not alike or hold what has no name of its own."""
     if isinstance(before, dict) and isinstance(after, dict):
         return before, after
@@ -190,7 +192,7 @@ def _named(before: Any, after: Any) -> tuple[dict[str, Any], dict[str, Any]] | N
     return None
 
 
-def _listed(value: Any) -> TypeGuard[list[Any]]:
+def _listed(value: object) -> TypeGuard[list[object]]:
     return isinstance(value, list)
 
 
@@ -208,12 +210,12 @@ def _words(field: str) -> str:
     return _SAID.get(field, field.replace("_", " "))
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     said = _said(value)
     return said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
 
 
-def _said(value: Any) -> str:  # noqa: PLR0911 - one kind of value a line
+def _said(value: object) -> str:  # noqa: PLR0911 - one kind of value a line
     if value is None or isinstance(value, bool):
         return {None: "none", True: "yes", False: "no"}[value]
     if isinstance(value, timedelta):

@@ -2,14 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from enum import StrEnum
+from typing import NamedTuple
 
 from routing.domain.calendar import BeyondHorizonError, BusinessCalendar
 from routing.domain.configuration import Configuration
 from routing.domain.sections.base import shown
 from routing.domain.sections.steps import Step
+from routing.domain.work_item import Arrives, Begins, WorkItem
 
 MOST_PRIORITY = 100
+
+
+class EscalationKind(StrEnum):
+    """What happened to work since it was queued: a step of its queue, it flowed over, could not stay, or was decided again."""
+
+    STEP = "step"
+    OVERFLOW = "overflow"
+    MOVED = "moved"
+    REDECIDED = "redecided"
 
 
 class Need(NamedTuple):
@@ -61,10 +72,12 @@ def due(
 
 def beginning(
     configuration: Configuration, calendars: Mapping[str, BusinessCalendar], queue: str, since: datetime
-) -> dict[str, Any]:
-    """What a work item's row says of its order and steps when it comes into a queue whose steps count `since` then."""
+) -> Begins:
+    """What a work item says of its order and steps when it comes into a queue whose steps count `since` then."""
+    found = configuration.queues[queue]
     return {
-        **configuration.queues[queue].ordering,
+        "longest_wait": found.longest_wait,
+        "head_start": found.head_start,
         "step": 0,
         "steps_from": since,
         "next_step_at": due(configuration, calendars, queue, 0, since),
@@ -74,21 +87,22 @@ def beginning(
 
 
 def arrival(
-    work: Mapping[str, Any],
+    work: WorkItem,
     configuration: Configuration,
     calendars: Mapping[str, BusinessCalendar],
     queue: str,
     now: datetime,
-) -> dict[str, Any]:
-    """What changes in a work item's row when it comes into a queue that it was not meant for.
+) -> Arrives:
+    """What changes in a work item when it comes into a queue that it was not meant for.
 
     The skills that it needed are only better to have: who works there may know nothing of them.
     """
     return {
+        "queue": queue,
         "skills": {},
-        "prefer_skills": work["prefer_skills"] | work["skills"],
-        "units": configuration.units(work["channel"], queue),
-        "profiles": configuration.profiles_of(work["channel"], queue, work["priority"]),
+        "prefer_skills": {**work.prefer_skills, **work.skills},
+        "units": configuration.units(work.channel, queue),
+        "profiles": configuration.profiles_of(work.channel, queue, work.priority),
         **beginning(configuration, calendars, queue, now),
     }
 

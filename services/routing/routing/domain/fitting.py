@@ -1,7 +1,9 @@
-"""Whether work and an agent fit: what work needs and takes, what an agent can do and has room for. Pure."""
+"""Whether work and an agent fit, and if not, why: what work needs and takes, what an agent can do and has room for. Pure."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -69,9 +71,80 @@ class Skilled(Protocol):
     def skills(self) -> Mapping[str, int]: ...  # noqa: D102
 
 
-def lacking(item: Waiting, agent: Skilled) -> list[str]:
+class WhyNot(StrEnum):
+    """What can keep an agent from an item now."""
+
+    PRESENCE = "presence"
+    WRAP_UP = "wrap-up"
+    QUEUE_CLOSED = "queue-closed"
+    OTHER_QUEUE = "other-queue"
+    SKILLS = "skills"
+    PROFILES = "profiles"
+    CAPACITY = "capacity"
+    RAMP_UP = "ramp-up"
+    REFUSED = "refused"
+
+
+BUSY = frozenset({WhyNot.WRAP_UP, WhyNot.PROFILES, WhyNot.CAPACITY, WhyNot.RAMP_UP})
+"""What passes by itself: the agent can do the work, and has too much else just now."""
+
+
+class Lack(NamedTuple):
+    """A skill that is needed at this level."""
+
+    skill: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why an agent can't take an item now, with what belongs to its kind.
+
+    `presence` is the organisation's id of how they stand; `until` is when wrapping up or the ramp-up ends; `lacks` are the
+    skills, `full` the capacity profiles without room.
+    """
+
+    kind: WhyNot
+    presence: str = ""
+    until: datetime | None = None
+    lacks: tuple[Lack, ...] = ()
+    full: tuple[Room, ...] = ()
+
+
+def in_words(obstacle: Obstacle) -> str:  # noqa: PLR0911 - one kind a line
+    """An obstacle, for people. Nothing is decided by these words."""
+    match obstacle.kind:
+        case WhyNot.PRESENCE:
+            return obstacle.presence
+        case WhyNot.WRAP_UP:
+            return f"wraps up until {obstacle.until:%H:%M:%S}"
+        case WhyNot.QUEUE_CLOSED:
+            return "their queue is not open"
+        case WhyNot.OTHER_QUEUE:
+            return "not in this queue"
+        case WhyNot.SKILLS:
+            return f"lacks {', '.join(f'{skill} {level}' for skill, level in obstacle.lacks)}"
+        case WhyNot.PROFILES:
+            return f"has {no_room_in(obstacle.full)}"
+        case WhyNot.CAPACITY:
+            return "no capacity"
+        case WhyNot.RAMP_UP:
+            return f"eases in until {obstacle.until:%H:%M:%S}: offered little at a time after a long absence"
+        case WhyNot.REFUSED:
+            return "declined it, let it pass or lost it again: others are asked first"
+
+
+def no_room_in(rooms: Iterable[Room]) -> str:
+    """Capacity profiles without room, with what is used of them, for people."""
+    told = [f'"{room.name}": {room.used} of {room.most}' for room in rooms]
+    return f"no room in {', '.join(told)}"
+
+
+def lacking(item: Waiting, agent: Skilled) -> tuple[Lack, ...]:
     """The skills, with their level, that the item needs and the agent does not have."""
-    return [f"{skill} {level}" for skill, level in item.needs.items() if agent.skills.get(skill, 0) < level]
+    return tuple(
+        Lack(skill, level) for skill, level in item.needs.items() if agent.skills.get(skill, 0) < level
+    )
 
 
 def taken(item: Waiting, agent: Candidate) -> int:
@@ -79,20 +152,19 @@ def taken(item: Waiting, agent: Candidate) -> int:
     return max(1, min(item.units, agent.free + agent.load)) if item.units else 0
 
 
-def full(profiles: Iterable[str], agent: Candidate) -> str | None:
-    """In which of the profiles the agent has no room, with what they use of it; None when they have some in all."""
-    rooms = [agent.rooms[profile] for profile in profiles if profile in agent.rooms]
-    without = [f'"{room.name}": {room.used} of {room.most}' for room in rooms if room.used >= room.most]
-    return f"no room in {', '.join(without)}" if without else None
+def full(profiles: Iterable[str], agent: Candidate) -> tuple[Room, ...]:
+    """Those of the profiles in which the agent has no room."""
+    rooms = (agent.rooms[profile] for profile in profiles if profile in agent.rooms)
+    return tuple(room for room in rooms if room.used >= room.most)
 
 
-def why_not(item: Waiting, agent: Candidate) -> str | None:
+def why_not(item: Waiting, agent: Candidate) -> Obstacle | None:
     """Why an available agent can't take the item; None when they can."""
     if item.queues.isdisjoint(agent.queues):
-        return "not in this queue"
+        return Obstacle(WhyNot.OTHER_QUEUE)
     if lacks := lacking(item, agent):
-        return f"lacks {', '.join(lacks)}"
-    if told := full(item.profiles, agent):
-        return f"has {told}"
+        return Obstacle(WhyNot.SKILLS, lacks=lacks)
+    if rooms := full(item.profiles, agent):
+        return Obstacle(WhyNot.PROFILES, full=rooms)
     units = taken(item, agent)
-    return "no capacity" if units and agent.free < units else None
+    return Obstacle(WhyNot.CAPACITY) if units and agent.free < units else None

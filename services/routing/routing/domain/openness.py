@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from antiphon.contracts.queues import QueueState
@@ -19,11 +19,9 @@ class SetState(NamedTuple):
     reason: str
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> "SetState":
-        """From a row of the table, or the same written as JSON."""
-        since, by = row["since"], row["by"]
-        at = datetime.fromisoformat(since) if isinstance(since, str) else since
-        return cls(row["state"], at, by.get("name") or by["id"], row["reason"])
+    def of(cls, state: str, since: datetime, by: Mapping[str, str | None], reason: str) -> "SetState":
+        """From what the table says of it; `by` is an actor as JSON."""
+        return cls(state, since, by.get("name") or by["id"] or "", reason)
 
 
 class Standing(NamedTuple):

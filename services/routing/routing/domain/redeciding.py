@@ -5,26 +5,30 @@ the work waited, and what a person set is never lowered.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 from routing.domain.deciding import Verdict
 from routing.domain.escalation import Need, taken
 from routing.domain.sections.steps import Step
 
 
-class Placed(NamedTuple):
-    """Where open work is, how urgent it is and what it asks of an agent."""
+class Placed(Protocol):
+    """What of a work item is decided about again: where it is, how urgent it is and what it asks of an agent."""
 
-    queue: str
-    priority: int
-    skills: Mapping[str, int]
-    prefer_skills: Mapping[str, int]
-    labels: Sequence[str]
+    @property
+    def queue(self) -> str: ...  # noqa: D102
 
-    @classmethod
-    def of(cls, work: Mapping[str, Any]) -> "Placed":
-        """That of a row of work."""
-        return cls(*(work[name] for name in cls._fields))
+    @property
+    def priority(self) -> int: ...  # noqa: D102
+
+    @property
+    def skills(self) -> Mapping[str, int]: ...  # noqa: D102
+
+    @property
+    def prefer_skills(self) -> Mapping[str, int]: ...  # noqa: D102
+
+    @property
+    def labels(self) -> Sequence[str]: ...  # noqa: D102
 
 
 class Redecided(NamedTuple):

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -81,11 +82,19 @@ _SEARCH = re.compile(r"(?<![\w.)\]])(\w+\.\w+)\s*\.\s*matches\s*\(\s*§(\d+)§\s
 _PLACE = re.compile(r"<input>:(\d+):(\d+): (.*)")
 
 
+class RuleResult(StrEnum):
+    """What a rule said."""
+
+    TRUE = "true"
+    FALSE = "false"
+    ERROR = "error"
+
+
 class Outcome(NamedTuple):
-    """What a rule said: `true`, `false`, or `error` with the reason."""
+    """What a rule said, and the reason of an error."""
 
     rule: str
-    result: str
+    result: RuleResult
     error: str | None = None
 
 
@@ -191,7 +200,8 @@ def decide(conditions: Sequence[tuple[str, Condition]], context: Context) -> tup
     first: int | None = None
     for place, (name, condition) in enumerate(conditions):
         true, error = condition.holds(activation)
-        outcomes.append(Outcome(name, "error" if error else str(true).lower(), error))
+        result = RuleResult.ERROR if error else RuleResult.TRUE if true else RuleResult.FALSE
+        outcomes.append(Outcome(name, result, error))
         if true and first is None:
             first = place
     return first, outcomes

@@ -7,7 +7,7 @@ condition is compiled with an identifier in its place; whoever reads an error is
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from antiphon.organisation import did_you_mean
 
@@ -141,7 +141,7 @@ def _place(text: str, at: int) -> tuple[int, int]:
     return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
 
 
-def unknown(mentions: Iterable[Mention], known: Mapping[str, Mapping[str, Any]]) -> Iterable[RuleError]:
+def unknown(mentions: Iterable[Mention], known: Mapping[str, Mapping[str, object]]) -> Iterable[RuleError]:
     """What is asked of queues, labels or calendars that there are not."""
     for mention in mentions:
         if mention.name not in known[mention.what]:
@@ -150,23 +150,23 @@ def unknown(mentions: Iterable[Mention], known: Mapping[str, Mapping[str, Any]])
             yield RuleError(told, mention.line, mention.column)
 
 
-def of_calendars(open_ones: Iterable[str]) -> dict[str, Any]:
+def of_calendars(open_ones: Iterable[str]) -> dict[str, object]:
     """What a context says of calendars: which of them are open."""
     return {variable("calendar", name, "open"): True for name in open_ones}
 
 
-def with_calendars(context: Mapping[str, Any], open_ones: Iterable[str]) -> dict[str, Any]:
+def with_calendars(context: Mapping[str, object], open_ones: Iterable[str]) -> dict[str, object]:
     """A context in which these calendars are open, and no others."""
     rest = {name: value for name, value in context.items() if not name.startswith("calendar(")}
     return rest | of_calendars(open_ones)
 
 
-def of_labels(surging: Iterable[str]) -> dict[str, Any]:
+def of_labels(surging: Iterable[str]) -> dict[str, object]:
     """What a context says of labels: which of them come far more often than usual."""
     return {variable("labels", name, "surging"): True for name in surging}
 
 
-def of_queue(name: str, **parts: int | bool) -> dict[str, Any]:
+def of_queue(name: str, **parts: int | bool) -> dict[str, object]:
     """What a context says of a queue: what is not as usual."""
     return {
         variable("queues", name, part): value

@@ -10,6 +10,7 @@ would come once in a hundred.
 import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import NamedTuple
 
 SPAN = timedelta(minutes=10)
@@ -21,10 +22,18 @@ LEAST_DISPERSION = 2.0
 """Variance over mean: customers come in families, buses and answers to one letter."""
 
 
-class Span(NamedTuple):
-    """From when to when arrivals are counted; `kind` is `now`, `day` or `before`."""
+class SpanKind(StrEnum):
+    """The span that just ended, the same of days before, and those just before it."""
 
-    kind: str
+    NOW = "now"
+    DAY = "day"
+    BEFORE = "before"
+
+
+class Span(NamedTuple):
+    """From when to when arrivals are counted."""
+
+    kind: SpanKind
     since: datetime
     until: datetime
 
@@ -60,12 +69,14 @@ def spans(now: datetime, known_since: datetime) -> list[Span]:
     earliest = until - SPAN * (SPANS_BEFORE + 1)
     if known_since > earliest:
         return []
-    found = [Span("now", until - SPAN, until)]
-    found += [Span("before", until - SPAN * (n + 1), until - SPAN * n) for n in range(1, SPANS_BEFORE + 1)]
+    found = [Span(SpanKind.NOW, until - SPAN, until)]
+    found += [
+        Span(SpanKind.BEFORE, until - SPAN * (n + 1), until - SPAN * n) for n in range(1, SPANS_BEFORE + 1)
+    ]
     for n in range(1, DAYS + 1):
         ended = until - timedelta(days=n)
         if ended - SPAN >= known_since:
-            found.append(Span("day", ended - SPAN, ended))
+            found.append(Span(SpanKind.DAY, ended - SPAN, ended))
     return found
 
 

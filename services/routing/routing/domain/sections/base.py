@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
@@ -39,7 +39,7 @@ Label = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whit
 
 
 def unknown(
-    document: Document, path: Place, kind: str, given: str | None, known: Mapping[str, Any]
+    document: Document, path: Place, kind: str, given: str | None, known: Mapping[str, object]
 ) -> Iterable[Fault]:
     """A fault when a name is given that no section has."""
     if given is not None and given not in known:

@@ -39,11 +39,6 @@ class Queue(Section):
         HEAD_START, le=timedelta(days=1), description="What a point of priority is worth in time waited."
     )
 
-    @property
-    def ordering(self) -> dict[str, timedelta]:
-        """By what its work is ordered, as a work item's columns."""
-        return {"longest_wait": self.longest_wait, "head_start": self.head_start}
-
 
 def faults(
     document: Document,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, field_validator
 
@@ -71,12 +71,12 @@ class Consequence(Section):
         default=[], description="`agent` who has it, `supervisors`, or agents by their id."
     )
 
-    def audience(self, work: Mapping[str, Any]) -> list[str]:
-        """Whom it concerns: those of the work's queue, and who is to be told."""
-        has = [f"agent:{work['agent_id']}"] if work["agent_id"] else []
+    def audience(self, queue: str, agent_id: str | None) -> list[str]:
+        """Whom it concerns: those of the work's queue, who has it, and who is to be told."""
+        has = [f"agent:{agent_id}"] if agent_id else []
         told = {AGENT: has, SUPERVISORS: [SUPERVISORS]}
         extra = [name for who in self.notify for name in told.get(who, [f"agent:{who}"])]
-        return list(dict.fromkeys([f"queue:{work['queue']}", *has, *extra]))
+        return list(dict.fromkeys([f"queue:{queue}", *has, *extra]))
 
 
 class SlaPolicy(_Targets):

@@ -1,0 +1,67 @@
+"""Offers as values: whom work is reserved for, until when, and how it ended. Pure."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from antiphon.contracts.work import Offer
+
+
+class OfferResult(StrEnum):
+    """How an offer ended. One that is out has no result yet."""
+
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    TIMED_OUT = "timed-out"
+    WITHDRAWN = "withdrawn"
+    TAKEN_BACK = "taken-back"
+
+
+REFUSALS = (OfferResult.DECLINED, OfferResult.TIMED_OUT, OfferResult.TAKEN_BACK)
+"""The results after which others are asked before the same agent is again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferRecord:
+    """An offer of a work item to an agent. The fields are the columns of its row."""
+
+    offer_id: UUID
+    work_item_id: UUID
+    agent_id: str
+    agent_name: str
+    offered_at: datetime
+    expires_at: datetime
+    result: OfferResult | None = None
+    ended_at: datetime | None = None
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "OfferRecord":
+        """That of a row with all columns."""
+        columns = {name: row[name] for name in _COLUMNS}
+        columns["result"] = None if row["result"] is None else OfferResult(row["result"])
+        return cls(**columns)
+
+    def row(self) -> Mapping[str, object]:
+        """Its row."""
+        return {name: getattr(self, name) for name in _COLUMNS}
+
+    def ended(self, result: OfferResult, at: datetime, reason: str | None = None) -> "OfferRecord":
+        """It once it was answered, expired or withdrawn."""
+        return dataclasses.replace(self, result=result, ended_at=at, reason=reason)
+
+    def facts(self) -> Offer:
+        """It as events tell it."""
+        return Offer(
+            offer_id=self.offer_id,
+            agent_id=self.agent_id,
+            agent_name=self.agent_name,
+            expires_at=self.expires_at,
+        )
+
+
+_COLUMNS = tuple(field.name for field in dataclasses.fields(OfferRecord))

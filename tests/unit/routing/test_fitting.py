@@ -1,0 +1,34 @@
+"""Why an agent can't take work now: a kind that is decided by, and its words."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from routing.domain.fitting import BUSY, Lack, Obstacle, Room, WhyNot, in_words
+
+AT = datetime(2026, 11, 2, 9, 30, 5, tzinfo=UTC)
+WORDS = {
+    Obstacle(WhyNot.PRESENCE, presence="lacks nothing"): "lacks nothing",
+    Obstacle(WhyNot.WRAP_UP, until=AT): "wraps up until 09:30:05",
+    Obstacle(WhyNot.QUEUE_CLOSED): "their queue is not open",
+    Obstacle(WhyNot.OTHER_QUEUE): "not in this queue",
+    Obstacle(WhyNot.SKILLS, lacks=(Lack("rates", 6), Lack("welsh", 1))): "lacks rates 6, welsh 1",
+    Obstacle(
+        WhyNot.PROFILES, full=(Room("Written", 2, 2), Room("Post", 3, 1))
+    ): 'has no room in "Written": 2 of 2, "Post": 3 of 1',
+    Obstacle(WhyNot.CAPACITY): "no capacity",
+    Obstacle(
+        WhyNot.RAMP_UP, until=AT
+    ): "eases in until 09:30:05: offered little at a time after a long absence",
+    Obstacle(WhyNot.REFUSED): "declined it, let it pass or lost it again: others are asked first",
+}
+
+
+@pytest.mark.parametrize("obstacle", WORDS, ids=lambda obstacle: obstacle.kind)
+def test_each_kind_of_obstacle_has_its_words(obstacle: Obstacle) -> None:
+    assert in_words(obstacle) == WORDS[obstacle]
+
+
+def test_every_kind_of_obstacle_is_in_the_table() -> None:
+    assert [obstacle.kind for obstacle in WORDS] == list(WhyNot)
+    assert BUSY.isdisjoint({WhyNot.PRESENCE, WhyNot.SKILLS, WhyNot.REFUSED})

@@ -1,0 +1,155 @@
+"""Work, offers and what is known of cases as values: rows become them in one place, and nobody changes them."""
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Table
+
+from antiphon.contracts.work import SlaTarget, WorkState
+from routing import store
+from routing.desk import Desk, StaleWorkError
+from routing.domain.case_seen import Answer, CaseSeen
+from routing.domain.clockwork import Clock, Terms
+from routing.domain.offer import OfferRecord, OfferResult
+from routing.domain.timer import TimerKind
+from routing.domain.work_item import Begins, WorkItem, queued_again
+from routing.ledger import Held
+
+NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=5)
+WORK = WorkItem(
+    work_item_id=UUID(int=1),
+    case_id=UUID(int=2),
+    case_reference="C-1",
+    customer_id=UUID(int=3),
+    channel="email",
+    subject="Bins",
+    queue="waste",
+    priority=50,
+    skills={"waste": 3},
+    prefer_skills={"welsh": 1},
+    labels=["bins"],
+    queued_at=NOW,
+    decision_id=UUID(int=4),
+    changed_at=NOW,
+    units=1,
+    profiles=["written"],
+    longest_wait=timedelta(days=1),
+    head_start=timedelta(minutes=1),
+    step=0,
+    steps_from=NOW,
+    next_step_at=LATER,
+    steps_of="mark",
+    also_queues=[],
+    overflow=None,
+)
+OFFER = OfferRecord(
+    offer_id=UUID(int=5),
+    work_item_id=WORK.work_item_id,
+    agent_id="amara",
+    agent_name="Amara",
+    offered_at=NOW,
+    expires_at=LATER,
+)
+SEEN = CaseSeen(
+    case_id=WORK.case_id,
+    revision=3,
+    last_agent="amara",
+    last_at=NOW,
+    awaiting_since=NOW,
+    answers=(Answer(None, NOW), Answer(4, LATER)),
+    awaits=True,
+    set_aside=None,
+    reference="C-1",
+    customer_id=WORK.customer_id,
+    asked_revision=3,
+)
+TABLES = [(WORK, store.WORK), (OFFER, store.OFFER), (SEEN, store.CASE_SEEN)]
+
+
+@pytest.mark.parametrize(("value", "table"), TABLES, ids=lambda one: getattr(one, "name", ""))
+def test_a_value_has_every_column_of_its_table_that_is_not_computed(
+    value: WorkItem | OfferRecord | CaseSeen, table: Table
+) -> None:
+    assert set(value.row()) == {column.name for column in table.columns if column.computed is None}
+    assert type(value).of(value.row()) == value
+
+
+def test_the_row_of_a_clock_in_hand_has_every_column_of_its_table() -> None:
+    terms = Terms("standard", "office", timedelta(hours=4), (75,), 1)
+    clock = Clock(terms, NOW, ((NOW, None),), LATER)
+    held = Held(UUID(int=6), WORK.case_id, WORK.work_item_id, SlaTarget.RESOLUTION, NOW, 3, clock)
+    assert set(held.row()) == {column.name for column in store.CLOCK.columns}
+
+
+def test_a_row_names_states_and_results_that_there_are() -> None:
+    assert WorkItem.of({**WORK.row(), "state": "offered"}).state is WorkState.OFFERED
+    assert OfferRecord.of({**OFFER.row(), "result": "taken-back"}).result is OfferResult.TAKEN_BACK
+    with pytest.raises(ValueError, match="lost"):
+        WorkItem.of({**WORK.row(), "state": "lost"})
+
+
+@pytest.mark.parametrize("value", [WORK, OFFER, SEEN], ids=lambda one: type(one).__name__)
+def test_nobody_changes_a_value(value: WorkItem | OfferRecord | CaseSeen) -> None:
+    for field in dataclasses.fields(value):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(value, field.name, None)
+
+
+@given(
+    st.integers(0, 100), st.one_of(st.none(), st.timedeltas(timedelta(0), timedelta(days=3))), st.booleans()
+)
+def test_its_place_follows_from_what_it_is_ordered_by_whatever_was_changed_before(
+    priority: int, due: timedelta | None, first: bool
+) -> None:
+    due_at = None if due is None else NOW + due
+    one = WORK.replace(priority=priority, due_at=due_at)
+    other = (
+        WORK.replace(priority=priority).replace(due_at=due_at)
+        if first
+        else WORK.replace(due_at=due_at).replace(priority=priority)
+    )
+    assert one.row()["order_at"] == other.order_at == one.to_waiting().order_at
+    at_the_latest = NOW + min(timedelta(days=1), due if due is not None else timedelta(days=1))
+    assert one.order_at == at_the_latest - priority * timedelta(minutes=1)
+
+
+def test_work_that_waits_again_as_it_did_last_belongs_to_nobody_and_was_asked_of_nobody() -> None:
+    last = WORK.replace(
+        state=WorkState.COMPLETED, agent_id="amara", attempts=3, completed_at=LATER, completed_by="amara",
+        hold_until=LATER, due_at=LATER,
+    )  # fmt: skip
+    begins: Begins = {
+        "longest_wait": timedelta(hours=2), "head_start": timedelta(0), "step": 0, "steps_from": NOW, "next_step_at": None,
+        "steps_of": None, "also_queues": [],
+    }  # fmt: skip
+    again = queued_again(last, UUID(int=9), "roads", [], begins, LATER)
+    assert again == dataclasses.replace(
+        WORK, work_item_id=UUID(int=9), queue="roads", profiles=[], changed_at=LATER, due_at=LATER, **begins
+    )
+
+
+def test_a_change_by_a_value_that_is_not_the_current_one_is_an_error_and_undoes_nothing() -> None:
+    desk = Desk(LATER)
+    raised = desk.put(WORK, priority=90)
+    with pytest.raises(StaleWorkError):
+        desk.put(WORK, labels=["late"])
+    assert desk.current(WORK) is raised
+    assert desk.put(raised, labels=["late"]).priority == 90
+
+
+def test_the_last_step_of_new_work_that_is_offered_and_accepted_at_once_is_not_due() -> None:
+    desk = Desk(NOW)
+    desk.add(WORK)
+    assert (TimerKind.STEP, WORK.work_item_id, LATER) in desk.timers
+    work, offer = desk.offer(WORK, "amara", "Amara", LATER)
+    accepted = desk.accept_at_once(work, offer)
+    assert (accepted.state, accepted.agent_id, accepted.attempts) == (WorkState.ACCEPTED, "amara", 1)
+    assert desk.new_work == {WORK.work_item_id: accepted}
+    assert desk.work == {}
+    assert [one.result for one in desk.new_offers.values()] == [OfferResult.ACCEPTED]
+    assert desk.timers == []
