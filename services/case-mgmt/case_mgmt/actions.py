@@ -25,7 +25,7 @@ from antiphon.contracts.identified import (
 )
 from antiphon.contracts.interactions import Automation, Interaction
 from antiphon.contracts.replies import ReplyFailed, ReplySent
-from antiphon.contracts.work import SlaBreached, SlaMet, WorkAccepted, WorkEvent, WorkHeld, WorkState
+from antiphon.contracts.work import WorkAccepted, WorkEvent, WorkHeld
 from antiphon.database import Writes
 from case_mgmt import store
 from case_mgmt.acknowledgements import Acknowledgements, look, with_words
@@ -33,6 +33,7 @@ from case_mgmt.domain.case import Case, interaction_facts, joined, opened
 from case_mgmt.domain.states import Trigger
 from case_mgmt.domain.threading import Known, thread
 from case_mgmt.domain.unanswered import bounded, without
+from case_mgmt.domain.work import Place, followed
 from case_mgmt.unit import Unit
 
 Identified = IdentifiedInteractionReceived | IdentifiedInteractionEdited | IdentifiedInteractionDeleted
@@ -80,7 +81,8 @@ async def take(
         for ref in (r.event.interaction.thread.native_id, *r.event.interaction.thread.answers)
     }
     opening = sum(isinstance(r.event, IdentifiedInteractionReceived) for r in fresh.values())
-    found = await store.look(tx, list(fresh), list(refs), opening)
+    worked = list({r.event.work.case_id for r in batch if isinstance(r.event, WorkEvent)})
+    found = await store.look(tx, list(fresh), list(refs), opening, worked)
     for key in found.recorded:
         del fresh[key]
     if not fresh:
@@ -92,11 +94,10 @@ async def take(
     numbers = {n for event in heard if (n := number_in(event.interaction.thread.case_token)) is not None}
     wanted = {case_id for cases in found.by_reference.values() for case_id in cases}
     wanted |= {row.case_id for row in places.values()}
-    wanted |= {r.event.work.case_id for r in events if isinstance(r.event, WorkEvent)}
     wanted |= {r.event.case_id for r in events if isinstance(r.event, ReplySent | ReplyFailed)}
-    cases = await store.load(
-        tx, list(wanted), list(numbers), list({event.customer.customer_id for event in heard})
-    )
+    speakers = list({event.customer.customer_id for event in heard})
+    cases, works = await store.load_works(tx, worked)
+    cases = await store.load(tx, list(wanted), list(numbers), speakers) | cases
     replies = await store.replies(
         tx, [r.event.reply_id for r in events if isinstance(r.event, ReplySent | ReplyFailed)]
     )
@@ -109,7 +110,7 @@ async def take(
     for case in cases.values():
         by_customer.setdefault(case.customer_id, []).append(case.case_id)
     fold = _Fold(
-        Unit(cases, now),
+        Unit(cases, now, works),
         by_number={case.number: case.case_id for case in cases.values()},
         by_reference=found.by_reference,
         by_customer=by_customer,
@@ -206,7 +207,7 @@ class _Fold:
             case ReplySent() | ReplyFailed() as event:
                 self._finish(event, key, trace)
             case WorkEvent() as event:
-                self._follow(event, key, received.envelope.time or self.unit.now, trace)
+                self._follow(event, received, key)
             case _:
                 raise Refused(f"{received.event.type} is not for this service")
 
@@ -377,53 +378,39 @@ class _Fold:
             }
         self.finished.append({"reply_id": event.reply_id, **end})
 
-    def _follow(self, event: WorkEvent, key: str, at: datetime, trace: str | None) -> None:
-        """The assignee, queue and due time are routing's: the case keeps a copy."""
-        work = event.work
+    def _follow(self, event: WorkEvent, received: Received, key: str) -> None:
+        """Routing's work on a case: the case keeps a copy, and is changed itself only when somebody takes it up.
+
+        What is older than the copy, as a dead letter that was replayed, is put on the record and changes nothing.
+        """
+        work, trace = event.work, received.envelope.traceparent
         case = self.unit.cases.get(work.case_id)
         if case is None:
             raise Refused(f"{event.type} of case {work.case_id}, which is not here")
-        offer = getattr(event, "offer", None)
-        kept = case.assignee_name if case.assignee == work.agent_id else None
-        name = offer.agent_name if offer is not None and offer.agent_id == work.agent_id else kept
-        accepted, done = work.state == WorkState.ACCEPTED, work.state == WorkState.COMPLETED
-        shown: dict[str, Any] = {
-            "assignee": work.agent_id if accepted else None,
-            "assignee_name": name if accepted else None,
-            "queue": None if done else work.queue,
-            "work_state": work.state,
-            "due_at": None if done else work.due_at,
-            "breached": _breached(case, event),
-        }
+        place = Place(received.envelope.time or self.unit.now, received.partition, received.offset)
+        before = self.unit.works.get(case.case_id)
+        is_current = before is None or not place.is_before(before.place)
+        if is_current:
+            self.unit.follow(followed(before, event, place))
         by = Actor(kind=ActorKind.SYSTEM, id="routing")
         if isinstance(event, WorkAccepted):
             by = Actor(kind=ActorKind.AGENT, id=event.offer.agent_id, name=event.offer.agent_name)
-            after = case.moved(Trigger.WORK_ACCEPTED, self.unit.now, **shown)
-            self.unit.move(case, after, by, StatusTrigger.WORK_ACCEPTED, Trigger.WORK_ACCEPTED.value, trace)
-        else:
-            self.unit.put(case.changed(self.unit.now, **shown))
+            after = case.moved(Trigger.WORK_ACCEPTED, self.unit.now)
+            if is_current and after.status != case.status:
+                self.unit.move(
+                    case, after, by, StatusTrigger.WORK_ACCEPTED, Trigger.WORK_ACCEPTED.value, trace
+                )
         told = event.model_dump(mode="json", exclude={"work"}) | {
             "queue": work.queue,
             "due_at": _text(work.due_at),
         }
-        held = event if isinstance(event, WorkHeld) and event.acknowledge else None
+        held = event if is_current and isinstance(event, WorkHeld) and event.acknowledge else None
         why_not = held and self.acknowledgements.why_not(held, case, self.unit.now)
         if why_not:
             told["not_acknowledged"] = why_not
-        self.unit.record(case.case_id, key, event.type.removesuffix(".v1"), at, by, told)
+        self.unit.record(case.case_id, key, event.type.removesuffix(".v1"), place.as_of, by, told)
         if held and not why_not:
             self.acknowledgements.say(held, self.unit.cases[case.case_id], self.unit, key, trace)
-
-
-def _breached(case: Case, event: WorkEvent) -> list[str]:
-    """The targets of a case that are breached: each until it is met, however late."""
-    match event:
-        case SlaBreached():
-            return sorted({*case.breached, event.clock.target})
-        case SlaMet():
-            return [target for target in case.breached if target != event.clock.target]
-        case _:
-            return list(case.breached)
 
 
 def _text(at: datetime | None) -> str | None:

@@ -155,22 +155,24 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
         *, awaiting_answer: Annotated[bool, Query(description="Only those that wait for us.")] = False,
     ) -> Page[CaseView]:  # fmt: skip
         """Cases, the newest change first."""
-        c = store.CASE.c
-        query = select(store.CASE)
-        wanted: dict[Any, Any] = {
-            c.status: status, c.department: department, c.queue: queue, c.customer_id: customer_id,
-            c.assignee: who.subject if assignee == "me" else assignee,
-            c.number: int(reference[2:]) if reference else None,
-        }  # fmt: skip
-        for column, value in wanted.items():
+        c, w = store.CASE.c, store.WORK.c
+        query = store.SHOWN
+        for column, value in (
+            (c.status, status), (c.department, department), (c.customer_id, customer_id), (w.queue, queue),
+            (w.assignee, who.subject if assignee == "me" else assignee),
+            (c.number, int(reference[2:]) if reference else None),
+        ):  # fmt: skip
             if value is not None:
                 query = query.where(column == value)
         if awaiting_answer:
             query = query.where(c.awaiting_answer_since.is_not(None))
         newest = Newest(c.changed_at, c.case_id)
+        if queue is not None or assignee is not None:
+            # The same order, as the indexes of the copies of work have it.
+            query, newest = query.add_columns(w.case_changed_at), Newest(w.case_changed_at, w.case_id)
         async with engine.connect() as connection:
             rows = (await connection.execute(newest.after(query, cursor, limit))).all()
-        return newest.page(rows, limit, lambda row: _view(store.case_of(mapping(row))))
+        return newest.page(rows, limit, _view)
 
     @routes.get("/cases/{case_id}", tags=["cases"], responses=problems(404))
     async def get_case(case_id: UUID, who: Reader, response: Response) -> WholeCase:
@@ -215,7 +217,7 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
             unit.put(case.changed(unit.now))
             unit.record(case_id, f"note:{uuid4()}", "note", unit.now, who.actor(), {"text": given.text})
             await unit.write(tx)
-        return _view(unit.cases[case_id])
+            return await _shown(tx, case_id)
 
     @routes.post("/cases/{case_id}/status", tags=["cases"], responses=problems(400, 404, 409))
     async def set_status(case_id: UUID, given: NewStatus, who: Writer) -> CaseView:
@@ -235,12 +237,12 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
                 after = case.moved(trigger, unit.now, **changed)
                 waits = {case_id: since} if since and given.status == "open" else {}
                 words = (await store.unanswered(tx, waits)).get(case_id, [])
-                case = unit.move(
+                unit.move(
                     case, after, who.actor(), StatusTrigger.SET_BY_PERSON, given.reason, tracing.current(),
                     bounded(words),
                 )  # fmt: skip
                 await unit.write(tx)
-        return _view(case)
+            return await _shown(tx, case_id)
 
     @routes.get("/replies/{reply_id}", tags=["replies"], responses=problems(404))
     async def get_reply(reply_id: UUID, who: Reader) -> ReplyView:
@@ -308,36 +310,38 @@ async def _locked(tx: AsyncConnection, case_id: UUID) -> Case:
 
 
 async def _whole(connection: AsyncConnection, case_id: UUID) -> WholeCase:
-    case = (
-        (await connection.execute(select(store.CASE).where(store.CASE.c.case_id == case_id)))
-        .mappings()
-        .one_or_none()
-    )
-    if case is None:
-        raise not_found("case")
+    case = await _shown(connection, case_id)
     i, r, e = store.INTERACTION, store.REPLY, store.ENTRY
     interactions = await connection.execute(select(i).where(i.c.case_id == case_id).order_by(i.c.occurred_at))
     replies = await connection.execute(select(r).where(r.c.case_id == case_id).order_by(r.c.requested_at))
     entries = await connection.execute(select(e).where(e.c.case_id == case_id).order_by(e.c.id))
-    found = store.case_of(case)
     return WholeCase(
-        case=_view(found),
-        interactions=[_interaction(row, found.customer) for row in interactions],
+        case=case,
+        interactions=[_interaction(row, case.customer) for row in interactions],
         replies=[_reply(row) for row in replies],
         entries=[Entry.model_validate(row, from_attributes=True) for row in entries],
     )
 
 
-def _view(case: Case) -> CaseView:
+async def _shown(connection: AsyncConnection, case_id: UUID) -> CaseView:
+    found = await connection.execute(store.SHOWN.where(store.CASE.c.case_id == case_id))
+    row = found.one_or_none()
+    if row is None:
+        raise not_found("case")
+    return _view(row)
+
+
+def _view(row: AnyRow) -> CaseView:
+    case = store.case_of(mapping(row))
     return CaseView(
         **dict(case.facts()),
         changed_at=case.changed_at,
-        assignee=case.assignee,
-        assignee_name=case.assignee_name,
-        queue=case.queue,
-        work_state=case.work_state,
-        due_at=case.due_at,
-        breached=list(case.breached),
+        assignee=row.assignee,
+        assignee_name=row.assignee_name,
+        queue=row.queue,
+        work_state=row.work_state,
+        due_at=row.due_at,
+        breached=row.breached or [],
     )
 
 

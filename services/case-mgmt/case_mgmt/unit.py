@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import changes, outbox
+from antiphon import outbox
 from antiphon.changes import Change
 from antiphon.contracts import cases as said
 from antiphon.contracts.base import Actor, ActorKind, Event
@@ -17,6 +17,7 @@ from antiphon.contracts.envelope import Outgoing, encode
 from antiphon.database import Writes
 from case_mgmt import store
 from case_mgmt.domain.case import Case
+from case_mgmt.domain.work import Work
 
 SERVICE = "case-mgmt"
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id=SERVICE)
@@ -28,8 +29,10 @@ class Unit:
 
     cases: dict[UUID, Case]
     now: datetime
+    works: dict[UUID, Work] = field(default_factory=dict[UUID, Work])
     added: set[UUID] = field(default_factory=set[UUID])
     touched: set[UUID] = field(default_factory=set[UUID])
+    followed: set[UUID] = field(default_factory=set[UUID])
     entries: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     outgoing: list[Outgoing] = field(default_factory=list[Outgoing])
 
@@ -39,6 +42,11 @@ class Unit:
         self.touched.add(case.case_id)
         if new:
             self.added.add(case.case_id)
+
+    def follow(self, work: Work) -> None:
+        """The copy of a case's work as it stands after an event. The case itself is not changed by it."""
+        self.works[work.case_id] = work
+        self.followed.add(work.case_id)
 
     def tell(self, event: Event, traceparent: str | None) -> None:
         """An event to publish."""
@@ -91,11 +99,15 @@ class Unit:
     def put_down(self, writes: Writes) -> None:
         """All of it."""
         touched = [self.cases[case_id] for case_id in sorted(self.touched)]
+        changed = [case for case in touched if case.case_id not in self.added]
         store.add_cases(writes, [case for case in touched if case.case_id in self.added])
-        store.change_cases(writes, [case for case in touched if case.case_id not in self.added])
+        store.change_cases(writes, changed)
+        store.put_works(writes, [(self.works[each], self.cases[each]) for each in sorted(self.followed)])
+        store.date_works(writes, [case for case in changed if case.case_id not in self.followed])
         store.add_entries(writes, self.entries)
         outbox.put(writes, self.outgoing)
-        changes.put(writes, [_change(case) for case in touched])
+        shown = self.touched | {entry["case_id"] for entry in self.entries}
+        store.add_changes(writes, [self._change(self.cases[case_id]) for case_id in sorted(shown)])
 
     async def write(self, tx: AsyncConnection) -> None:
         """Writes all of it, in one statement."""
@@ -103,14 +115,15 @@ class Unit:
         self.put_down(writes)
         await writes.send(tx)
 
-
-def _change(case: Case) -> Change:
-    audience = [f"case:{case.case_id}", f"customer:{case.customer_id}"]
-    audience += [f"agent:{case.assignee}"] if case.assignee else []
-    audience += [f"queue:{case.queue}"] if case.queue else []
-    return Change(
-        "case",
-        str(case.case_id),
-        audience,
-        {"reference": case.reference, "status": case.status, "revision": case.revision},
-    )
+    def _change(self, case: Case) -> Change:
+        audience = [f"case:{case.case_id}", f"customer:{case.customer_id}"]
+        if case.case_id in self.followed:
+            work = self.works[case.case_id]
+            audience += [f"agent:{work.assignee}"] if work.assignee else []
+            audience += [f"queue:{work.queue}"] if work.queue else []
+        return Change(
+            "case",
+            str(case.case_id),
+            audience,
+            {"reference": case.reference, "status": case.status, "revision": case.revision},
+        )

@@ -21,14 +21,27 @@ AMARA = Identity("amara", "Amara", frozenset({"agent"}))
 GRACE = Identity("grace", "Grace", frozenset({"agent"}))
 
 
-async def hear(engine: AsyncEngine, *events: Event, now: datetime | None = None) -> None:
+async def hear(
+    engine: AsyncEngine,
+    *events: Event,
+    now: datetime | None = None,
+    at: datetime | None = None,
+    offset: int | None = None,
+) -> None:
+    """One batch; `at` and `offset` say when its events were written and where they are in the log."""
     async with engine.begin() as tx:
-        await take(tx, *events, now=now)
+        await take(tx, *events, now=now, at=at, offset=offset)
 
 
-async def take(tx: AsyncConnection, *events: Event, now: datetime | None = None) -> None:
+async def take(
+    tx: AsyncConnection,
+    *events: Event,
+    now: datetime | None = None,
+    at: datetime | None = None,
+    offset: int | None = None,
+) -> None:
     await actions.take(
-        tx, received(events), number_in=partial(tokens.read, secrets=[SECRET]),
+        tx, received(events, at, offset), number_in=partial(tokens.read, secrets=[SECRET]),
         token_of=partial(tokens.make, secret=SECRET), reopen_closed_within=timedelta(days=14),
         now=now or utc_now(),
     )  # fmt: skip
@@ -40,7 +53,7 @@ async def rows(engine: AsyncEngine, query: str) -> list[Any]:
 
 
 async def the_case(engine: AsyncEngine) -> Any:
-    (case,) = await rows(engine, "select * from case_file")
+    (case,) = await rows(engine, "select * from case_file left join case_work using (case_id)")
     return case
 
 
