@@ -74,15 +74,14 @@ async def take(
     customers |= {held.work.customer_id for held in with_words([r.event for r in batch])}
     await store.hold_customers(tx, list(customers))
     fresh = {natural_key(received): received for received in batch}
-    refs = {
-        ref
-        for r in batch
-        if isinstance(r.event, IdentifiedInteractionReceived)
-        for ref in (r.event.interaction.thread.native_id, *r.event.interaction.thread.answers)
-    }
+    threads = [
+        r.event.interaction.thread for r in batch if isinstance(r.event, IdentifiedInteractionReceived)
+    ]
+    refs = {ref for thread in threads for ref in (thread.native_id, *thread.answers)}
+    conversations = {thread.conversation for thread in threads if thread.conversation}
     opening = sum(isinstance(r.event, IdentifiedInteractionReceived) for r in fresh.values())
     worked = list({r.event.work.case_id for r in batch if isinstance(r.event, WorkEvent)})
-    found = await store.look(tx, list(fresh), list(refs), opening, worked)
+    found = await store.look(tx, list(fresh), list(refs), list(conversations), opening, worked)
     for key in found.recorded:
         del fresh[key]
     if not fresh:
@@ -92,7 +91,8 @@ async def take(
     later = [_later(r.event) for r in events if _later(r.event) is not None]
     places = await store.places(tx, [identity for identity in later if identity])
     numbers = {n for event in heard if (n := number_in(event.interaction.thread.case_token)) is not None}
-    wanted = {case_id for cases in found.by_reference.values() for case_id in cases}
+    named = (*found.by_reference.values(), *found.by_conversation.values())
+    wanted = {case_id for cases in named for case_id in cases}
     wanted |= {row.case_id for row in places.values()}
     wanted |= {r.event.case_id for r in events if isinstance(r.event, ReplySent | ReplyFailed)}
     speakers = list({event.customer.customer_id for event in heard})
@@ -113,6 +113,7 @@ async def take(
         Unit(cases, now, works),
         by_number={case.number: case.case_id for case in cases.values()},
         by_reference=found.by_reference,
+        by_conversation=found.by_conversation,
         by_customer=by_customer,
         number_in=number_in,
         reopen_closed_within=reopen_closed_within,
@@ -141,6 +142,7 @@ async def take(
     fold.unit.put_down(writes)
     store.add_interactions(writes, fold.heard)
     store.add_references(writes, fold.references)
+    store.add_conversations(writes, fold.conversations)
     store.finish_replies(writes, fold.finished)
     fold.acknowledgements.put_down(writes)
     await writes.send(tx)
@@ -178,6 +180,7 @@ class _Fold:
     unit: Unit
     by_number: dict[int, UUID]
     by_reference: dict[str, list[UUID]]
+    by_conversation: dict[str, list[UUID]]
     by_customer: dict[UUID, list[UUID]]
     number_in: Callable[[str | None], int | None]
     reopen_closed_within: timedelta
@@ -190,6 +193,7 @@ class _Fold:
     said: dict[UUID, list[tuple[Interaction, Reading]]]
     heard: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     references: list[tuple[str, UUID]] = field(default_factory=list[tuple[str, UUID]])
+    conversations: list[tuple[str, UUID]] = field(default_factory=list[tuple[str, UUID]])
     edited: dict[UUID, dict[str, Any]] = field(default_factory=dict[UUID, dict[str, Any]])
     deleted: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     finished: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -213,7 +217,9 @@ class _Fold:
 
     def _hear(self, event: IdentifiedInteractionReceived, key: str, trace: str | None) -> None:
         interaction, customer, reading, now = event.interaction, event.customer, event.reading, self.unit.now
-        known = Known(self.unit.cases, self.by_number, self.by_reference, self.by_customer)
+        known = Known(
+            self.unit.cases, self.by_number, self.by_reference, self.by_conversation, self.by_customer
+        )
         found = thread(
             interaction, reading, customer.customer_id, known, self.number_in, now, self.reopen_closed_within
         )
@@ -257,12 +263,12 @@ class _Fold:
             }
         )
         self.interactions[interaction.interaction_id] = (case.case_id, interaction, reading)
-        names = [interaction.thread.native_id]
-        # A conversation's own id is told by each of its messages: the next one finds the case by it.
-        names += [name for name in interaction.thread.answers if name.startswith("conversation:")]
-        for name in names:
-            self.references.append((name, case.case_id))
-            self.by_reference.setdefault(name, []).insert(0, case.case_id)
+        native_id, conversation = interaction.thread.native_id, interaction.thread.conversation
+        self.references.append((native_id, case.case_id))
+        self.by_reference.setdefault(native_id, []).insert(0, case.case_id)
+        if conversation:
+            self.conversations.append((conversation, case.case_id))
+            self.by_conversation.setdefault(conversation, []).append(case.case_id)
 
     def _unanswered(self, case: Case) -> list[InteractionFacts]:
         """What the customer said on the case and nobody has answered."""

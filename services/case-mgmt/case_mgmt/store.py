@@ -101,6 +101,14 @@ REFERENCE = Table(
     Column("case_id", Uuid, primary_key=True),
 )
 
+# Which cases what was said in a conversation is on. Not among the references: those are what senders choose.
+CONVERSATION = Table(
+    "case_conversation",
+    METADATA,
+    Column("conversation", Text, primary_key=True),
+    Column("case_id", Uuid, primary_key=True),
+)
+
 INTERACTION = Table(
     "case_interaction",
     METADATA,
@@ -215,12 +223,15 @@ _LOOK = text(
     from case_entry where natural_key in (select unnest(:keys))
     union all select 'reference', reference, case_id, null from channel_reference
     where reference in (select unnest(:references))
+    union all select 'conversation', conversation, case_id, null from case_conversation
+    where conversation in (select unnest(:conversations))
     union all select 'number', null, null, nextval('case_number') from generate_series(1, :n)
     union all select 'held', null, case_id, null from held
     """
 ).bindparams(
     _KEYS,
     bindparam("references", type_=ARRAY(TEXT)),
+    bindparam("conversations", type_=ARRAY(TEXT)),
     bindparam("n", type_=Integer),
     bindparam("worked", type_=ARRAY(PG_UUID(as_uuid=True))),
 )
@@ -296,28 +307,42 @@ async def hold_recipients(tx: AsyncConnection, keys: Sequence[str]) -> None:
 
 
 class Found(NamedTuple):
-    """What the record knows of a batch: entries that are there, cases that know a reference, and new case numbers."""
+    """What the record knows of a batch: entries that are there, cases by reference and by conversation, new case numbers."""
 
     recorded: set[str]
     by_reference: dict[str, list[UUID]]
+    by_conversation: dict[str, list[UUID]]
     numbers: list[int]
 
 
 async def look(
-    tx: AsyncConnection, keys: Sequence[str], references: Sequence[str], numbers: int, worked: Sequence[UUID]
+    tx: AsyncConnection,
+    keys: Sequence[str],
+    references: Sequence[str],
+    conversations: Sequence[str],
+    numbers: int,
+    worked: Sequence[UUID],
 ) -> Found:
-    """Which entries are on the record, which cases know the references, and `numbers` new case numbers.
+    """Which entries are on the record, which cases know the references and conversations, and `numbers` new case numbers.
 
     The cases `worked` are locked, in id order. A number that is not used, or whose transaction fails, leaves a gap.
     """
-    found = Found(set(), {}, [])
-    given = {"keys": list(keys), "references": list(references), "n": numbers, "worked": list(worked)}
+    found = Found(set(), {}, {}, [])
+    given = {
+        "keys": list(keys),
+        "references": list(references),
+        "conversations": list(conversations),
+        "n": numbers,
+        "worked": list(worked),
+    }
     for row in await fetch(tx, _LOOK, given):
         match row.what:
             case "entry":
                 found.recorded.add(row.name)
             case "reference":
                 found.by_reference.setdefault(row.name, []).append(row.case_id)
+            case "conversation":
+                found.by_conversation.setdefault(row.name, []).append(row.case_id)
             case "number":
                 found.numbers.append(row.number)
             case _:
@@ -420,6 +445,12 @@ def add_references(writes: Writes, pairs: Sequence[tuple[str, UUID]]) -> None:
     """Remembers which case a channel's id belongs to."""
     rows = [{"reference": reference, "case_id": case_id} for reference, case_id in sorted(set(pairs))]
     writes.insert(REFERENCE, rows, then="on conflict do nothing")
+
+
+def add_conversations(writes: Writes, pairs: Sequence[tuple[str, UUID]]) -> None:
+    """Remembers which cases what was said in a conversation is on."""
+    rows = [{"conversation": name, "case_id": case_id} for name, case_id in sorted(set(pairs))]
+    writes.insert(CONVERSATION, rows, then="on conflict do nothing")
 
 
 def add_entries(writes: Writes, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -8,12 +8,9 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon import revisions
 from antiphon.clock import utc_now
 from antiphon.contracts import generate
 from antiphon.contracts.work import (
@@ -27,7 +24,7 @@ from antiphon.contracts.work import (
     WorkRedecided,
     WorkRequeued,
 )
-from tests.integration.services.cases import hear, rows, take, the_case
+from tests.integration.services.cases import hear, migrate, rows, take, the_case
 from tests.integration.services.events import identified
 from tests.statements import counted
 from tests.waiting import until
@@ -286,14 +283,6 @@ async def test_a_batch_of_events_of_work_takes_three_statements_however_large(en
     assert len(await copy(engine)) == 200
 
 
-def _again(connection: Connection) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(revisions.scripts("case_mgmt")))
-    config.attributes["connection"] = connection
-    command.downgrade(config, "0008")
-    command.upgrade(config, "head")
-
-
 async def test_what_was_copied_onto_cases_before_is_in_the_table_of_its_own_and_any_event_is_newer(
     engine: AsyncEngine,
 ) -> None:
@@ -303,7 +292,8 @@ async def test_what_was_copied_onto_cases_before_is_in_the_table_of_its_own_and_
     (before,) = await copy(engine)
 
     async with engine.begin() as tx:
-        await tx.run_sync(_again)
+        await tx.run_sync(migrate, "0008")
+        await tx.run_sync(migrate, "head")
     (after,) = await copy(engine)
     assert after[:-1] == before[:-1]
     assert await rows(engine, "select case_changed_at from case_work") == await rows(

@@ -5,9 +5,12 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from antiphon import revisions
 from antiphon.access import Identity
 from antiphon.clock import utc_now
 from antiphon.contracts.base import Event
@@ -45,6 +48,15 @@ async def take(
         token_of=partial(tokens.make, secret=SECRET), reopen_closed_within=timedelta(days=14),
         now=now or utc_now(),
     )  # fmt: skip
+
+
+def migrate(connection: Connection, revision: str) -> None:
+    """Brings the tables to an older revision, or to a newer one."""
+    config = Config()
+    config.set_main_option("script_location", str(revisions.scripts("case_mgmt")))
+    config.attributes["connection"] = connection
+    step = command.upgrade if revision == "head" else command.downgrade
+    step(config, revision)
 
 
 async def rows(engine: AsyncEngine, query: str) -> list[Any]:
