@@ -16,7 +16,7 @@ from antiphon.contracts.work import WorkHeld
 from antiphon.database import Writes
 from case_mgmt import store
 from case_mgmt.domain import reply
-from case_mgmt.domain.acknowledging import AGAIN_AFTER, Acknowledged, why_not
+from case_mgmt.domain.acknowledging import AGAIN_AFTER, Acknowledged, NotAcknowledged, why_not
 from case_mgmt.domain.case import Case
 from case_mgmt.domain.recipients import automatic_recipient_of
 from case_mgmt.unit import SYSTEM, Unit
@@ -37,7 +37,7 @@ class Acknowledgements:
     replies: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     added: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
-    def why_not(self, event: WorkHeld, case: Case, now: datetime) -> str | None:
+    def why_not(self, event: WorkHeld, case: Case, now: datetime) -> NotAcknowledged | None:
         """Why nothing is to be said, or None if the words are."""
         return why_not(case, self.spoken.get(case.case_id), event.opens_at, self.earlier, now)
 

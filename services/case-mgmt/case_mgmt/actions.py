@@ -29,8 +29,9 @@ from antiphon.contracts.work import WorkAccepted, WorkEvent, WorkHeld
 from antiphon.database import Writes
 from case_mgmt import store
 from case_mgmt.acknowledgements import Acknowledgements, look, with_words
+from case_mgmt.domain import acknowledging
 from case_mgmt.domain.case import Case, interaction_facts, joined, opened
-from case_mgmt.domain.states import Trigger
+from case_mgmt.domain.states import Trigger, in_words
 from case_mgmt.domain.threading import Known, thread
 from case_mgmt.domain.unanswered import bounded, without
 from case_mgmt.domain.work import Place, followed
@@ -241,7 +242,7 @@ class _Fold:
             self.unit.tell(added, trace)
             by = Actor(kind=ActorKind.CUSTOMER, id=str(customer.customer_id), name=customer.name)
             self.unit.move(
-                before, case, by, StatusTrigger.CUSTOMER_SPOKE, Trigger.CUSTOMER_SPOKE.value, trace
+                before, case, by, StatusTrigger.CUSTOMER_SPOKE, in_words(Trigger.CUSTOMER_SPOKE), trace
             )
         if interaction.automation == Automation.NONE:
             self.said.setdefault(case.case_id, []).append((interaction, reading))
@@ -371,7 +372,7 @@ class _Fold:
                     asked_revision=case.revision + 1,
                 )
                 self.unit.move(
-                    case, after, actor, StatusTrigger.REPLY_FAILED, Trigger.REPLY_FAILED.value, trace,
+                    case, after, actor, StatusTrigger.REPLY_FAILED, in_words(Trigger.REPLY_FAILED), trace,
                     self._unanswered(after),
                 )  # fmt: skip
             told = {"reply_id": str(event.reply_id), "reason": event.reason, "outcome": event.outcome}
@@ -404,7 +405,7 @@ class _Fold:
             after = case.moved(Trigger.WORK_ACCEPTED, self.unit.now)
             if is_current and after.status != case.status:
                 self.unit.move(
-                    case, after, by, StatusTrigger.WORK_ACCEPTED, Trigger.WORK_ACCEPTED.value, trace
+                    case, after, by, StatusTrigger.WORK_ACCEPTED, in_words(Trigger.WORK_ACCEPTED), trace
                 )
         told = event.model_dump(mode="json", exclude={"work"}) | {
             "queue": work.queue,
@@ -413,7 +414,7 @@ class _Fold:
         held = event if is_current and isinstance(event, WorkHeld) and event.acknowledge else None
         why_not = held and self.acknowledgements.why_not(held, case, self.unit.now)
         if why_not:
-            told["not_acknowledged"] = why_not
+            told |= {"not_acknowledged": acknowledging.in_words(why_not), "not_acknowledged_code": why_not}
         self.unit.record(case.case_id, key, event.type.removesuffix(".v1"), place.as_of, by, told)
         if held and not why_not:
             self.acknowledgements.say(held, self.unit.cases[case.case_id], self.unit, key, trace)

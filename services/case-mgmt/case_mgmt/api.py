@@ -28,7 +28,7 @@ from antiphon.web import Body, Words
 from case_mgmt import store
 from case_mgmt.domain.case import Case
 from case_mgmt.domain.recipients import belongs_to, recipient_of
-from case_mgmt.domain.states import SETTERS, TRANSITIONS
+from case_mgmt.domain.states import SETTERS, TRANSITIONS, in_words
 from case_mgmt.domain.unanswered import bounded
 from case_mgmt.replies import CONFLICT, NewReply, request_reply
 from case_mgmt.unit import Unit
@@ -227,7 +227,9 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
             if case.status != given.status:
                 trigger = SETTERS[given.status]
                 if (case.status, trigger) not in TRANSITIONS:
-                    raise Problem(409, "Conflict", f"A case that is {case.status} can't be {trigger}.")
+                    raise Problem(
+                        409, "Conflict", f"A case that is {case.status} can't be {in_words(trigger)}."
+                    )
                 unit = Unit({case_id: case}, clock())
                 settled = given.status in {"resolved", "closed"}
                 since = None if settled else case.awaiting_answer_since

@@ -22,7 +22,7 @@ from case_mgmt.domain import tokens
 from case_mgmt.domain.case import Case
 from case_mgmt.domain.recipients import Refusal, recipient_of, refusal
 from case_mgmt.domain.reply import as_row, asked
-from case_mgmt.domain.states import SETTERS, Trigger
+from case_mgmt.domain.states import SETTERS, Trigger, in_words
 from case_mgmt.unit import Unit
 
 CONFLICT: dict[str, Any] = {
@@ -121,7 +121,7 @@ async def request_reply(
     unit.record(case_id, f"reply:{reply_id}", "reply-requested", now, who.actor(), told)
     trigger = Trigger.REPLY_REQUESTED if given.status == "pending" else SETTERS[given.status]
     after = case.moved(trigger, now, awaiting_answer_since=None, words_revision=case.revision + 1)
-    reason = Trigger.REPLY_REQUESTED.value
+    reason = in_words(Trigger.REPLY_REQUESTED)
     unit.move(case, after, who.actor(), StatusTrigger.REPLY_REQUESTED, reason, trace)
     await unit.write(tx)
     added = await _under(tx, who.subject, key)

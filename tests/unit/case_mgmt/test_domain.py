@@ -12,7 +12,7 @@ from antiphon.contracts.identified import CustomerFacts, Reading
 from antiphon.contracts.interactions import Automation, Interaction
 from case_mgmt.domain import tokens
 from case_mgmt.domain.case import Case, joined, opened
-from case_mgmt.domain.states import SETTERS, TRANSITIONS, Trigger, diagram
+from case_mgmt.domain.states import SETTERS, TRANSITIONS, Trigger, diagram, in_words
 from case_mgmt.domain.threading import Known, Threaded, thread
 from deploy.site import PROJECT
 
@@ -125,6 +125,10 @@ def test_a_case_moves_only_as_the_table_says_and_its_revision_always_grows(trigg
 def test_every_status_can_be_left_and_every_setter_is_in_the_table() -> None:
     assert {before for before, _ in TRANSITIONS} == set(CaseStatus)
     assert set(SETTERS.values()) <= {trigger for _, trigger in TRANSITIONS}
+
+
+def test_every_trigger_has_words_of_its_own() -> None:
+    assert len({in_words(trigger) for trigger in Trigger}) == len(Trigger)
 
 
 def test_the_diagram_in_the_docs_is_drawn_from_the_table() -> None:
