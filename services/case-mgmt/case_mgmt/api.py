@@ -3,12 +3,13 @@
 Everybody of the staff sees every case for now; walls between departments are a policy that comes later.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Header, Query, Response
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints, TypeAdapter
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -28,6 +29,7 @@ from antiphon.web import Body, Words
 from case_mgmt import store
 from case_mgmt.domain.case import Case
 from case_mgmt.domain.recipients import belongs_to, recipient_of
+from case_mgmt.domain.record import EntryKind, FormerWords, ReplyState
 from case_mgmt.domain.states import SETTERS, TRANSITIONS, in_words
 from case_mgmt.domain.unanswered import bounded
 from case_mgmt.replies import CONFLICT, NewReply, request_reply
@@ -44,14 +46,17 @@ Key = Annotated[
 Match = Annotated[
     str | None, Header(alias="If-Match", max_length=50, description='The ETag that you saw, e.g. `"3"`.')
 ]
+_FORMER = TypeAdapter(list[FormerWords])
 Name = Annotated[Words | None, Query(max_length=200)]
 Status = Literal["new", "open", "pending", "resolved", "closed"]
 
 
 class CaseView(CaseFacts):
-    """A case in a list; queue, assignee and due time are a copy of routing's."""
+    """A case in a list; queue, assignee and due time are a copy of routing's, which is no change of the case."""
 
-    changed_at: datetime
+    changed_at: datetime = Field(
+        description="When the case itself was changed last; lists are in this order."
+    )
     assignee: str | None
     assignee_name: str | None
     queue: str | None
@@ -69,7 +74,7 @@ class InteractionView(BaseModel):
     conflicts: list[IdentifierConflict] = Field(
         description="Identifiers that it states of its speaker and that are another customer's."
     )
-    earlier: list[dict[str, Any]] = Field(description="Former words, when it was edited.")
+    earlier: list[FormerWords] = Field(description="Former words, when it was edited.")
     deleted_at: datetime | None
     recipient: Identifier | None = Field(
         description="To whom an answer to it goes; null when there is no address."
@@ -92,7 +97,7 @@ class ReplyView(BaseModel):
     )
     text: str
     author: Actor
-    state: Literal["requested", "sent", "failed"]
+    state: ReplyState
     requested_at: datetime
     finished_at: datetime | None
     reason: str | None
@@ -108,7 +113,7 @@ class Entry(BaseModel):
     at: datetime
     recorded_at: datetime
     actor: Actor
-    data: dict[str, Any]
+    data: Mapping[str, object]
 
 
 class WholeCase(BaseModel):
@@ -176,7 +181,7 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
 
     @routes.get("/cases/{case_id}", tags=["cases"], responses=problems(404))
     async def get_case(case_id: UUID, who: Reader, response: Response) -> WholeCase:
-        """The case whole: what was said, answered and done, in order. The ETag is what a reply must have seen."""
+        """The case whole: what was said, answered and done, in order. The ETag is what a reply must have seen; the copy of the work has no part in it."""
         del who
         async with engine.connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ")
@@ -215,7 +220,9 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
             case = await _locked(tx, case_id)
             unit = Unit({case_id: case}, clock())
             unit.put(case.changed(unit.now))
-            unit.record(case_id, f"note:{uuid4()}", "note", unit.now, who.actor(), {"text": given.text})
+            unit.record(
+                case_id, f"note:{uuid4()}", EntryKind.NOTE, unit.now, who.actor(), {"text": given.text}
+            )
             await unit.write(tx)
             return await _shown(tx, case_id)
 
@@ -349,7 +356,7 @@ def _view(row: AnyRow) -> CaseView:
 
 def _interaction(row: AnyRow, customer: CustomerFacts) -> InteractionView:
     interaction = Interaction.model_validate(row.interaction)
-    earlier: list[dict[str, Any]] = row.earlier
+    earlier: list[object] = row.earlier
     if row.deleted_at:
         hidden = interaction.content.model_copy(
             update={"subject": None, "text": "", "quoted": None, "signature": None, "html": None}
@@ -360,7 +367,7 @@ def _interaction(row: AnyRow, customer: CustomerFacts) -> InteractionView:
         reading=Reading.model_validate(row.reading),
         threaded_by=row.threaded_by,
         conflicts=[IdentifierConflict.model_validate(conflict) for conflict in row.conflicts],
-        earlier=earlier,
+        earlier=_FORMER.validate_python(earlier),
         deleted_at=row.deleted_at,
         recipient=recipient_of(interaction),
         recipient_belongs_to_customer=belongs_to(recipient_of(interaction), customer),

@@ -27,11 +27,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.changes import Change
 from antiphon.contracts.identified import CustomerFacts, Reading
 from antiphon.contracts.interactions import Automation, Interaction
-from antiphon.database import AnyRow, Writes, as_json, fetch, mapping, metadata, plumbing_tables, recordset
+from antiphon.contracts.replies import ReplyRequested
+from antiphon.database import (
+    AnyRow,
+    Writes,
+    as_json,
+    fetch,
+    insert_rows,
+    mapping,
+    metadata,
+    plumbing_tables,
+    recordset,
+)
 from case_mgmt.domain.acknowledging import Acknowledged
 from case_mgmt.domain.case import Case
+from case_mgmt.domain.record import Awaited, Edited, Entry, Finished, Placed, Reply, TakenBack, Version
 from case_mgmt.domain.unanswered import MOST
 from case_mgmt.domain.work import Place, Work
+
+_Kept = Entry | Placed | Edited | TakenBack | Reply | Finished
 
 METADATA = metadata()
 PLUMBING = plumbing_tables(METADATA)
@@ -350,11 +364,19 @@ async def look(
     return found
 
 
-async def places(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
-    """Where interactions are: interaction_id, case_id, interaction, reading, and when they were edited last."""
+async def places(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Version]:
+    """Interactions as they stand on their cases, by id."""
     if not ids:
         return {}
-    return {row.interaction_id: row for row in await fetch(tx, _PLACES, {"ids": list(ids)})}
+    return {
+        row.interaction_id: Version(
+            row.case_id,
+            Interaction.model_validate(row.interaction),
+            Reading.model_validate(row.reading),
+            row.edited_at,
+        )
+        for row in await fetch(tx, _PLACES, {"ids": list(ids)})
+    }
 
 
 async def load(
@@ -436,9 +458,9 @@ def _columns(case: Case, names: Sequence[str]) -> dict[str, Any]:
     return {name: getattr(case, name) for name in names}
 
 
-def add_interactions(writes: Writes, rows: Sequence[Mapping[str, Any]]) -> None:
+def add_interactions(writes: Writes, placed: Sequence[Placed]) -> None:
     """Puts interactions on their cases."""
-    writes.insert(INTERACTION, rows, then="on conflict do nothing")
+    writes.insert(INTERACTION, _rows(placed), then="on conflict do nothing")
 
 
 def add_references(writes: Writes, pairs: Sequence[tuple[str, UUID]]) -> None:
@@ -453,14 +475,14 @@ def add_conversations(writes: Writes, pairs: Sequence[tuple[str, UUID]]) -> None
     writes.insert(CONVERSATION, rows, then="on conflict do nothing")
 
 
-def add_entries(writes: Writes, rows: Sequence[Mapping[str, Any]]) -> None:
+def add_entries(writes: Writes, entries: Sequence[Entry]) -> None:
     """Adds to the record."""
-    writes.insert(ENTRY, rows, then="on conflict do nothing")
+    writes.insert(ENTRY, _rows(entries), then="on conflict do nothing")
 
 
-async def edit_interactions(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """New words of interactions (interaction_id, interaction, reading); the former (earlier) are added to those kept."""
-    if rows:
+async def edit_interactions(tx: AsyncConnection, edited: Sequence[Edited]) -> None:
+    """New words of interactions; the former are added to those kept."""
+    if edited:
         given = recordset([INTERACTION.c[n] for n in ("interaction_id", "interaction", "reading", "earlier")])
         await tx.execute(
             text(
@@ -468,21 +490,36 @@ async def edit_interactions(tx: AsyncConnection, rows: Sequence[Mapping[str, Any
                 "reading = r.reading "
                 f"from {given} r where i.interaction_id = r.interaction_id"
             ),
-            {"rows": as_json(rows)},
+            {"rows": as_json(_rows(edited))},
         )
 
 
-async def delete_interactions(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Marks interactions as taken back (interaction_id, deleted_at)."""
-    if rows:
+async def delete_interactions(tx: AsyncConnection, taken_back: Sequence[TakenBack]) -> None:
+    """Marks interactions as taken back."""
+    if taken_back:
         given = recordset([INTERACTION.c.interaction_id, INTERACTION.c.deleted_at])
         await tx.execute(
             text(
                 f"update case_interaction i set deleted_at = r.deleted_at from {given} r "
                 "where i.interaction_id = r.interaction_id and i.deleted_at is null"
             ),
-            {"rows": as_json(rows)},
+            {"rows": as_json(_rows(taken_back))},
         )
+
+
+async def add_reply(tx: AsyncConnection, reply: Reply) -> bool:
+    """Keeps a reply that is asked for; whether it was kept, which it is not when its author used the key before."""
+    return bool(
+        await insert_rows(tx, REPLY, _rows([reply]), then="on conflict do nothing returning reply_id")
+    )
+
+
+async def awaited(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Awaited]:
+    """What is to be known of replies when it is known what became of them, by id."""
+    return {
+        reply_id: Awaited(row.awaited_since, ReplyRequested.model_validate(row.requested).automation)
+        for reply_id, row in (await replies(tx, ids)).items()
+    }
 
 
 async def replies(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
@@ -492,9 +529,9 @@ async def replies(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow
     return {row.reply_id: row for row in await fetch(tx, _REPLIES, {"ids": list(ids)})}
 
 
-def finish_replies(writes: Writes, rows: Sequence[Mapping[str, Any]]) -> None:
-    """What became of replies (reply_id, state, finished_at, native_ids, reason)."""
-    writes.update(REPLY, rows)
+def finish_replies(writes: Writes, finished: Sequence[Finished]) -> None:
+    """What became of replies."""
+    writes.update(REPLY, _rows(finished))
 
 
 async def spoken_last(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, Interaction]:
@@ -537,8 +574,15 @@ async def acknowledged(
 
 
 def add_acknowledgements(
-    writes: Writes, replies: Sequence[Mapping[str, Any]], acknowledgements: Sequence[Mapping[str, Any]]
+    writes: Writes, replies: Sequence[Reply], acknowledgements: Mapping[UUID, Acknowledged]
 ) -> None:
-    """Adds replies that are set words, and what tells them from answers."""
-    writes.insert(REPLY, replies)
-    writes.insert(ACKNOWLEDGEMENT, acknowledgements)
+    """Adds replies that are set words, and what tells them from answers, by the reply's id."""
+    writes.insert(REPLY, _rows(replies))
+    writes.insert(
+        ACKNOWLEDGEMENT,
+        [{"reply_id": reply_id, **said._asdict()} for reply_id, said in acknowledgements.items()],
+    )
+
+
+def _rows(values: Sequence[_Kept]) -> list[dict[str, Any]]:
+    return [vars(value) for value in values]

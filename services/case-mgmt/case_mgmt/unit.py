@@ -1,9 +1,8 @@
 """Cases in hand: what a transaction is going to write about them, and tell, in order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +16,7 @@ from antiphon.contracts.envelope import Outgoing, encode
 from antiphon.database import Writes
 from case_mgmt import store
 from case_mgmt.domain.case import Case
+from case_mgmt.domain.record import Entry, EntryKind
 from case_mgmt.domain.work import Work
 
 SERVICE = "case-mgmt"
@@ -33,7 +33,7 @@ class Unit:
     added: set[UUID] = field(default_factory=set[UUID])
     touched: set[UUID] = field(default_factory=set[UUID])
     followed: set[UUID] = field(default_factory=set[UUID])
-    entries: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    entries: list[Entry] = field(default_factory=list[Entry])
     outgoing: list[Outgoing] = field(default_factory=list[Outgoing])
 
     def put(self, case: Case, *, new: bool = False) -> None:
@@ -53,20 +53,10 @@ class Unit:
         self.outgoing.append(encode(event, source=SERVICE, time=self.now, traceparent=traceparent))
 
     def record(
-        self, case_id: UUID, key: str, kind: str, at: datetime, actor: Actor, data: dict[str, Any]
+        self, case_id: UUID, key: str, kind: str, at: datetime, actor: Actor, data: Mapping[str, object]
     ) -> None:
         """An entry of the record."""
-        self.entries.append(
-            {
-                "case_id": case_id,
-                "natural_key": key,
-                "kind": kind,
-                "at": at,
-                "recorded_at": self.now,
-                "actor": actor.model_dump(),
-                "data": data,
-            }
-        )
+        self.entries.append(Entry(case_id, key, kind, at, self.now, actor, data))
 
     def move(
         self,
@@ -87,7 +77,7 @@ class Unit:
         if after.status != case.status:
             key = f"status:{case.case_id}:{after.revision}"
             data = {"previous": case.status, "status": after.status, "trigger": trigger, "reason": reason}
-            self.record(case.case_id, key, "status-changed", self.now, by, data)
+            self.record(case.case_id, key, EntryKind.STATUS_CHANGED, self.now, by, data)
         if after.status != case.status or trigger is StatusTrigger.REPLY_FAILED:
             event = said.CaseStatusChanged(
                 case=after.facts(), previous=case.status, by=by, trigger=trigger, reason=reason,
@@ -106,7 +96,7 @@ class Unit:
         store.date_works(writes, [case for case in changed if case.case_id not in self.followed])
         store.add_entries(writes, self.entries)
         outbox.put(writes, self.outgoing)
-        shown = self.touched | {entry["case_id"] for entry in self.entries}
+        shown = self.touched | {entry.case_id for entry in self.entries}
         store.add_changes(writes, [self._change(self.cases[case_id]) for case_id in sorted(shown)])
 
     async def write(self, tx: AsyncConnection) -> None:

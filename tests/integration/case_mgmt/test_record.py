@@ -43,7 +43,9 @@ def deleted(said: IdentifiedInteractionReceived) -> IdentifiedInteractionDeleted
 
 
 @pytest.mark.parametrize("batches", ["together", "one by one"])
-async def test_every_version_of_words_that_were_edited_is_kept(engine: AsyncEngine, batches: str) -> None:
+async def test_every_version_of_words_that_were_edited_is_kept(
+    engine: AsyncEngine, api: httpx.AsyncClient, batches: str
+) -> None:
     said = identified(uuid4(), text="first")
     events: list[Event] = [said, edited(said, "second"), edited(said, "third")]
     for batch in [events] if batches == "together" else [[event] for event in events]:
@@ -51,6 +53,8 @@ async def test_every_version_of_words_that_were_edited_is_kept(engine: AsyncEngi
     (row,) = await rows(engine, "select * from case_interaction")
     assert [version["content"]["text"] for version in row.earlier] == ["first", "second"]
     assert row.interaction["content"]["text"] == "third"
+    (shown,) = (await api.get(f"/cases/{row.case_id}")).json()["interactions"]
+    assert [version["content"]["text"] for version in shown["earlier"]] == ["first", "second"]
 
 
 async def test_what_was_cut_of_new_words_is_named_on_the_case(engine: AsyncEngine) -> None:
