@@ -52,7 +52,7 @@ Identified = IdentifiedInteractionReceived | IdentifiedInteractionEdited | Ident
 
 
 def natural_key(received: Received) -> str:
-    """What makes an event the same entry of the record when it comes again."""
+    """What makes an event the same entry of the record when it comes again. It is compared as a whole; nothing reads its parts."""
     event = received.event
     match event:
         case IdentifiedInteractionReceived():
@@ -343,8 +343,6 @@ class _Fold:
             self._sent(event, case, reply, actor, key)
         else:
             self._failed(event, case, reply, actor, key, trace)
-
-    # Set words are no answer: neither that they left nor that they did not changes what is awaited.
 
     def _sent(self, event: ReplySent, case: Case, reply: Awaited, actor: Actor, key: str) -> None:
         automatic = reply.is_automatic

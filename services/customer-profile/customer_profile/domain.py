@@ -27,7 +27,7 @@ MOST_CLAIMS = 20
 
 
 class Link(NamedTuple):
-    """An identifier that is to belong to a customer, and on whose word."""
+    """An identifier that is to belong to a customer, and on whose word. `source` says for people where it was stated."""
 
     key: str
     identifier: Identifier

@@ -142,5 +142,5 @@ class Awaited:
 
     @property
     def is_automatic(self) -> bool:
-        """Whether it is set words, which are no answer."""
+        """Whether it is set words: no answer, so neither that they left nor that they did not changes what is awaited."""
         return self.automation != Automation.NONE
