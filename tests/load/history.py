@@ -27,8 +27,11 @@ TABLES = (
     Copied("customer-profile", "spoken"),
     Copied(
         "case-mgmt", "case_file",
-        {"number": f"number + {{k}}::bigint * {NUMBERS_APART}", "status": "'open'", "awaiting_answer_since": "null",
-         "queue": "null", "work_state": "'completed'", "due_at": "null"},
+        {"number": f"number + {{k}}::bigint * {NUMBERS_APART}", "status": "'open'", "awaiting_answer_since": "null"},
+    ),
+    Copied(
+        "case-mgmt", "case_work",
+        {"queue": "null", "assignee": "null", "assignee_name": "null", "work_state": "'completed'", "due_at": "null"},
     ),
     Copied("case-mgmt", "channel_reference", {"reference": "reference || '-' || {k}"}),
     Copied("case-mgmt", "case_interaction"),
@@ -42,9 +45,9 @@ TABLES = (
 # What awaits an answer is known to all whom the reconciliation asks: work of a case that is nowhere stands wrong.
 WAITING = (
     Copied(
-        "case-mgmt", "case_file",
-        {"number": f"number + {{k}}::bigint * {NUMBERS_APART}", "status": "'open'", "work_state": "'queued'"},
+        "case-mgmt", "case_file", {"number": f"number + {{k}}::bigint * {NUMBERS_APART}", "status": "'open'"}
     ),
+    Copied("case-mgmt", "case_work", {"work_state": "'queued'"}),
     Copied("routing", "case_seen", {"awaits": "true"}),
     Copied("routing", "work_item", {"state": "'queued'", "agent_id": "null", "completed_at": "null"}),
     Copied("routing", "clock", {"met_at": "null", "due_at": "now() + interval '1 day' + random() * interval '30 days'"}),

@@ -103,8 +103,8 @@ async def agree(flow: Flow, drained: Drained) -> None:
     """Raises AssertionError unless each message that a door took is on a case once, and waits in a queue."""
     rows = await flow.ask(
         "case-mgmt",
-        "select substring(i.interaction->'content'->>'text' from 'm[0-9]{7}x') as token, c.work_state "
-        "from case_interaction i join case_file c using (case_id) where i.accepted_at >= $1",
+        "select substring(i.interaction->'content'->>'text' from 'm[0-9]{7}x') as token, w.work_state "
+        "from case_interaction i left join case_work w using (case_id) where i.accepted_at >= $1",
         drained.began,
     )
     taken = Counter(message.token for messages in drained.ledger.taken.values() for message in messages)

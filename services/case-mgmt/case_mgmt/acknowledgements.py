@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,9 +15,10 @@ from antiphon.contracts.work import WorkHeld
 from antiphon.database import Writes
 from case_mgmt import store
 from case_mgmt.domain import reply
-from case_mgmt.domain.acknowledging import AGAIN_AFTER, Acknowledged, why_not
+from case_mgmt.domain.acknowledging import AGAIN_AFTER, Acknowledged, NotAcknowledged, why_not
 from case_mgmt.domain.case import Case
 from case_mgmt.domain.recipients import automatic_recipient_of
+from case_mgmt.domain.record import EntryKind, Reply
 from case_mgmt.unit import SYSTEM, Unit
 
 
@@ -34,10 +34,10 @@ class Acknowledgements:
     spoken: dict[UUID, Interaction]
     earlier: list[Acknowledged]
     token_of: Callable[[int], str]
-    replies: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    added: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    replies: list[Reply] = field(default_factory=list[Reply])
+    added: dict[UUID, Acknowledged] = field(default_factory=dict[UUID, Acknowledged])
 
-    def why_not(self, event: WorkHeld, case: Case, now: datetime) -> str | None:
+    def why_not(self, event: WorkHeld, case: Case, now: datetime) -> NotAcknowledged | None:
         """Why nothing is to be said, or None if the words are."""
         return why_not(case, self.spoken.get(case.case_id), event.opens_at, self.earlier, now)
 
@@ -64,18 +64,9 @@ class Acknowledgements:
             occasion=queue,
         )
         digest = hashlib.sha256(words.encode()).hexdigest()
-        self.replies.append(reply.as_row(asked, case, key=str(reply_id), digest=digest))
-        self.added.append(
-            {
-                "reply_id": reply_id,
-                "case_id": case.case_id,
-                "customer_id": case.customer_id,
-                "at": now,
-                "opens_at": opens_at,
-                "recipient": address,
-            }
-        )
-        self.earlier.append(Acknowledged(case.case_id, case.customer_id, now, opens_at, address))
+        self.replies.append(reply.kept(asked, case, key=str(reply_id), digest=digest))
+        self.added[reply_id] = Acknowledged(case.case_id, case.customer_id, now, opens_at, address)
+        self.earlier.append(self.added[reply_id])
         told = {
             "reply_id": str(reply_id),
             "answers": str(asked.answers),
@@ -83,7 +74,12 @@ class Acknowledgements:
             "reason": queue,
         }
         unit.record(
-            case.case_id, f"acknowledgement:{reply_id}", "acknowledgement-requested", now, SYSTEM, told
+            case.case_id,
+            f"acknowledgement:{reply_id}",
+            EntryKind.ACKNOWLEDGEMENT_REQUESTED,
+            now,
+            SYSTEM,
+            told,
         )
         unit.tell(asked, trace)
 

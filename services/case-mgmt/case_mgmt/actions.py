@@ -7,7 +7,6 @@ of the batch.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,21 +24,35 @@ from antiphon.contracts.identified import (
 )
 from antiphon.contracts.interactions import Automation, Interaction
 from antiphon.contracts.replies import ReplyFailed, ReplySent
-from antiphon.contracts.work import SlaBreached, SlaMet, WorkAccepted, WorkEvent, WorkHeld, WorkState
+from antiphon.contracts.work import WorkAccepted, WorkEvent, WorkHeld
 from antiphon.database import Writes
 from case_mgmt import store
 from case_mgmt.acknowledgements import Acknowledgements, look, with_words
+from case_mgmt.domain import acknowledging
 from case_mgmt.domain.case import Case, interaction_facts, joined, opened
-from case_mgmt.domain.states import Trigger
+from case_mgmt.domain.record import (
+    Awaited,
+    Edited,
+    EntryKind,
+    Finished,
+    FormerWords,
+    Placed,
+    ReplyState,
+    TakenBack,
+    Version,
+    kind_of,
+)
+from case_mgmt.domain.states import Trigger, in_words
 from case_mgmt.domain.threading import Known, thread
 from case_mgmt.domain.unanswered import bounded, without
+from case_mgmt.domain.work import Place, followed
 from case_mgmt.unit import Unit
 
 Identified = IdentifiedInteractionReceived | IdentifiedInteractionEdited | IdentifiedInteractionDeleted
 
 
 def natural_key(received: Received) -> str:
-    """What makes an event the same entry of the record when it comes again."""
+    """What makes an event the same entry of the record when it comes again. It is compared as a whole; nothing reads its parts."""
     event = received.event
     match event:
         case IdentifiedInteractionReceived():
@@ -73,14 +86,14 @@ async def take(
     customers |= {held.work.customer_id for held in with_words([r.event for r in batch])}
     await store.hold_customers(tx, list(customers))
     fresh = {natural_key(received): received for received in batch}
-    refs = {
-        ref
-        for r in batch
-        if isinstance(r.event, IdentifiedInteractionReceived)
-        for ref in (r.event.interaction.thread.native_id, *r.event.interaction.thread.answers)
-    }
+    threads = [
+        r.event.interaction.thread for r in batch if isinstance(r.event, IdentifiedInteractionReceived)
+    ]
+    refs = {ref for thread in threads for ref in (thread.native_id, *thread.answers)}
+    conversations = {thread.conversation for thread in threads if thread.conversation}
     opening = sum(isinstance(r.event, IdentifiedInteractionReceived) for r in fresh.values())
-    found = await store.look(tx, list(fresh), list(refs), opening)
+    worked = list({r.event.work.case_id for r in batch if isinstance(r.event, WorkEvent)})
+    found = await store.look(tx, list(fresh), list(refs), list(conversations), opening, worked)
     for key in found.recorded:
         del fresh[key]
     if not fresh:
@@ -88,49 +101,37 @@ async def take(
     events = list(fresh.values())
     heard = [r.event for r in events if isinstance(r.event, IdentifiedInteractionReceived)]
     later = [_later(r.event) for r in events if _later(r.event) is not None]
-    places = await store.places(tx, [identity for identity in later if identity])
+    versions = await store.places(tx, [identity for identity in later if identity])
     numbers = {n for event in heard if (n := number_in(event.interaction.thread.case_token)) is not None}
-    wanted = {case_id for cases in found.by_reference.values() for case_id in cases}
-    wanted |= {row.case_id for row in places.values()}
-    wanted |= {r.event.work.case_id for r in events if isinstance(r.event, WorkEvent)}
+    named = (*found.by_reference.values(), *found.by_conversation.values())
+    wanted = {case_id for cases in named for case_id in cases}
+    wanted |= {version.case_id for version in versions.values()}
     wanted |= {r.event.case_id for r in events if isinstance(r.event, ReplySent | ReplyFailed)}
-    cases = await store.load(
-        tx, list(wanted), list(numbers), list({event.customer.customer_id for event in heard})
-    )
-    replies = await store.replies(
+    speakers = list({event.customer.customer_id for event in heard})
+    cases, works = await store.load_works(tx, worked)
+    cases = await store.load(tx, list(wanted), list(numbers), speakers) | cases
+    awaited = await store.awaited(
         tx, [r.event.reply_id for r in events if isinstance(r.event, ReplySent | ReplyFailed)]
     )
     failed = {
-        r.event.case_id: min(filter(None, (row.awaited_since, r.event.failed_at)))
+        r.event.case_id: min(filter(None, (reply.since, r.event.failed_at)))
         for r in events
-        if isinstance(r.event, ReplyFailed) and (row := replies.get(r.event.reply_id)) is not None
+        if isinstance(r.event, ReplyFailed) and (reply := awaited.get(r.event.reply_id)) is not None
     }
     by_customer: dict[UUID, list[UUID]] = {}
     for case in cases.values():
         by_customer.setdefault(case.customer_id, []).append(case.case_id)
     fold = _Fold(
-        Unit(cases, now),
+        Unit(cases, now, works),
         by_number={case.number: case.case_id for case in cases.values()},
         by_reference=found.by_reference,
+        by_conversation=found.by_conversation,
         by_customer=by_customer,
         number_in=number_in,
         reopen_closed_within=reopen_closed_within,
         new_numbers=found.numbers,
-        interactions={
-            identity: (
-                row.case_id,
-                Interaction.model_validate(row.interaction),
-                Reading.model_validate(row.reading),
-            )
-            for identity, row in places.items()
-        },
-        edited_at={identity: row.edited_at for identity, row in places.items()},
-        awaited={reply_id: row.awaited_since for reply_id, row in replies.items()},
-        automatic={
-            reply_id
-            for reply_id, row in replies.items()
-            if row.requested.get("automation", Automation.NONE) != Automation.NONE
-        },
+        versions=versions,
+        awaited=awaited,
         acknowledgements=await look(tx, with_words([r.event for r in events]), token_of, now),
         said=await store.unanswered(tx, _since(cases.values(), failed, speaks=bool(heard or later))),
     )
@@ -138,8 +139,9 @@ async def take(
         fold.take(received)
     writes = Writes()
     fold.unit.put_down(writes)
-    store.add_interactions(writes, fold.heard)
+    store.add_interactions(writes, fold.placed)
     store.add_references(writes, fold.references)
+    store.add_conversations(writes, fold.conversations)
     store.finish_replies(writes, fold.finished)
     fold.acknowledgements.put_down(writes)
     await writes.send(tx)
@@ -177,21 +179,21 @@ class _Fold:
     unit: Unit
     by_number: dict[int, UUID]
     by_reference: dict[str, list[UUID]]
+    by_conversation: dict[str, list[UUID]]
     by_customer: dict[UUID, list[UUID]]
     number_in: Callable[[str | None], int | None]
     reopen_closed_within: timedelta
     new_numbers: list[int]
-    interactions: dict[UUID, tuple[UUID, Interaction, Reading]]
-    edited_at: dict[UUID, datetime | None]
-    awaited: dict[UUID, datetime | None]
-    automatic: set[UUID]
+    versions: dict[UUID, Version]
+    awaited: dict[UUID, Awaited]
     acknowledgements: Acknowledgements
     said: dict[UUID, list[tuple[Interaction, Reading]]]
-    heard: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    placed: list[Placed] = field(default_factory=list[Placed])
     references: list[tuple[str, UUID]] = field(default_factory=list[tuple[str, UUID]])
-    edited: dict[UUID, dict[str, Any]] = field(default_factory=dict[UUID, dict[str, Any]])
-    deleted: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    finished: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    conversations: list[tuple[str, UUID]] = field(default_factory=list[tuple[str, UUID]])
+    edited: dict[UUID, Edited] = field(default_factory=dict[UUID, Edited])
+    deleted: list[TakenBack] = field(default_factory=list[TakenBack])
+    finished: list[Finished] = field(default_factory=list[Finished])
 
     def take(self, received: Received) -> None:
         """One event."""
@@ -206,13 +208,15 @@ class _Fold:
             case ReplySent() | ReplyFailed() as event:
                 self._finish(event, key, trace)
             case WorkEvent() as event:
-                self._follow(event, key, received.envelope.time or self.unit.now, trace)
+                self._follow(event, received, key)
             case _:
                 raise Refused(f"{received.event.type} is not for this service")
 
     def _hear(self, event: IdentifiedInteractionReceived, key: str, trace: str | None) -> None:
         interaction, customer, reading, now = event.interaction, event.customer, event.reading, self.unit.now
-        known = Known(self.unit.cases, self.by_number, self.by_reference, self.by_customer)
+        known = Known(
+            self.unit.cases, self.by_number, self.by_reference, self.by_conversation, self.by_customer
+        )
         found = thread(
             interaction, reading, customer.customer_id, known, self.number_in, now, self.reopen_closed_within
         )
@@ -234,7 +238,7 @@ class _Fold:
             self.unit.tell(added, trace)
             by = Actor(kind=ActorKind.CUSTOMER, id=str(customer.customer_id), name=customer.name)
             self.unit.move(
-                before, case, by, StatusTrigger.CUSTOMER_SPOKE, Trigger.CUSTOMER_SPOKE.value, trace
+                before, case, by, StatusTrigger.CUSTOMER_SPOKE, in_words(Trigger.CUSTOMER_SPOKE), trace
             )
         if interaction.automation == Automation.NONE:
             self.said.setdefault(case.case_id, []).append((interaction, reading))
@@ -242,26 +246,26 @@ class _Fold:
         told = {"interaction_id": str(interaction.interaction_id), "threaded_by": found.by.value}
         if found.related:
             told["related_case_id"] = str(found.related)
-        self.unit.record(case.case_id, key, "interaction", interaction.occurred_at, speaker, told)
-        self.heard.append(
-            {
-                "interaction_id": interaction.interaction_id,
-                "case_id": case.case_id,
-                "interaction": interaction,
-                "reading": reading,
-                "threaded_by": found.by,
-                "conflicts": event.conflicts,
-                "occurred_at": interaction.occurred_at,
-                "accepted_at": interaction.accepted_at,
-            }
+        self.unit.record(case.case_id, key, EntryKind.INTERACTION, interaction.occurred_at, speaker, told)
+        self.placed.append(
+            Placed(
+                interaction_id=interaction.interaction_id,
+                case_id=case.case_id,
+                interaction=interaction,
+                reading=reading,
+                threaded_by=found.by,
+                conflicts=event.conflicts,
+                occurred_at=interaction.occurred_at,
+                accepted_at=interaction.accepted_at,
+            )
         )
-        self.interactions[interaction.interaction_id] = (case.case_id, interaction, reading)
-        names = [interaction.thread.native_id]
-        # A conversation's own id is told by each of its messages: the next one finds the case by it.
-        names += [name for name in interaction.thread.answers if name.startswith("conversation:")]
-        for name in names:
-            self.references.append((name, case.case_id))
-            self.by_reference.setdefault(name, []).insert(0, case.case_id)
+        self.versions[interaction.interaction_id] = Version(case.case_id, interaction, reading)
+        native_id, conversation = interaction.thread.native_id, interaction.thread.conversation
+        self.references.append((native_id, case.case_id))
+        self.by_reference.setdefault(native_id, []).insert(0, case.case_id)
+        if conversation:
+            self.conversations.append((conversation, case.case_id))
+            self.by_conversation.setdefault(conversation, []).append(case.case_id)
 
     def _unanswered(self, case: Case) -> list[InteractionFacts]:
         """What the customer said on the case and nobody has answered."""
@@ -270,34 +274,32 @@ class _Fold:
             return []
         return bounded(one for one in self.said.get(case.case_id, ()) if one[0].accepted_at >= since)
 
-    def _place(self, interaction_id: UUID, what: str) -> tuple[Case, Interaction, Reading]:
-        place = self.interactions.get(interaction_id)
-        if place is None:
+    def _version(self, interaction_id: UUID, what: str) -> tuple[Case, Version]:
+        version = self.versions.get(interaction_id)
+        if version is None:
             raise Refused(f"{what} of interaction {interaction_id}, which is on no case")
-        return self.unit.cases[place[0]], place[1], place[2]
+        return self.unit.cases[version.case_id], version
 
     def _edit(self, event: IdentifiedInteractionEdited, key: str, trace: str | None) -> None:
         edit = event.edit
-        case, before, known = self._place(edit.interaction_id, "edit")
-        last = self.edited_at.get(edit.interaction_id)
-        earlier = self.edited.get(edit.interaction_id, {"earlier": []})["earlier"]
+        case, before = self._version(edit.interaction_id, "edit")
+        interaction, reading, last = before.interaction, before.reading, before.edited_at
+        former = self.edited.get(edit.interaction_id)
+        earlier = former.earlier if former else ()
         if last is not None and edit.accepted_at < last:
             # It comes late, as a dead letter that was replayed: these words were said, and are not the newest.
-            interaction, reading = before, known
-            earlier = [{"content": edit.content, "until": last}, *earlier]
+            earlier = [FormerWords(edit.content, last), *earlier]
         else:
-            self.edited_at[edit.interaction_id] = edit.accepted_at
-            defects = list(dict.fromkeys([*before.defects, *edit.defects]))
+            earlier = [*earlier, FormerWords(interaction.content, edit.accepted_at)]
+            defects = list(dict.fromkeys([*interaction.defects, *edit.defects]))
             changed = {"content": edit.content, "defects": defects}
-            interaction, reading = before.model_copy(update=changed), event.reading
-            earlier = [*earlier, {"content": before.content, "until": edit.accepted_at}]
-        self.interactions[edit.interaction_id] = (case.case_id, interaction, reading)
-        self.edited[edit.interaction_id] = {
-            "interaction_id": edit.interaction_id,
-            "interaction": interaction,
-            "reading": reading,
-            "earlier": earlier,
-        }
+            interaction, reading, last = (
+                interaction.model_copy(update=changed),
+                event.reading,
+                edit.accepted_at,
+            )
+        self.versions[edit.interaction_id] = Version(case.case_id, interaction, reading, last)
+        self.edited[edit.interaction_id] = Edited(edit.interaction_id, interaction, reading, earlier)
         words = self.said.get(case.case_id, [])
         for place, (one, _) in enumerate(words):
             if one.interaction_id == interaction.interaction_id:
@@ -314,12 +316,12 @@ class _Fold:
         self.unit.tell(edited, trace)
         who = Actor(kind=ActorKind.CUSTOMER, id=str(event.customer.customer_id), name=event.customer.name)
         told = {"interaction_id": str(edit.interaction_id), "revision": edit.revision}
-        self.unit.record(case.case_id, key, "interaction-edited", edit.occurred_at, who, told)
+        self.unit.record(case.case_id, key, EntryKind.INTERACTION_EDITED, edit.occurred_at, who, told)
 
     def _delete(self, event: IdentifiedInteractionDeleted, key: str, trace: str | None) -> None:
         gone = event.deletion
-        case, _, _ = self._place(gone.interaction_id, "deletion")
-        self.deleted.append({"interaction_id": gone.interaction_id, "deleted_at": gone.accepted_at})
+        case, _ = self._version(gone.interaction_id, "deletion")
+        self.deleted.append(TakenBack(gone.interaction_id, gone.accepted_at))
         self.said[case.case_id] = [
             one for one in self.said.get(case.case_id, ()) if one[0].interaction_id != gone.interaction_id
         ]
@@ -330,100 +332,83 @@ class _Fold:
         )
         who = Actor(kind=ActorKind.CUSTOMER, id=str(event.customer.customer_id), name=event.customer.name)
         told = {"interaction_id": str(gone.interaction_id)}
-        self.unit.record(case.case_id, key, "interaction-deleted", gone.occurred_at, who, told)
+        self.unit.record(case.case_id, key, EntryKind.INTERACTION_DELETED, gone.occurred_at, who, told)
 
     def _finish(self, event: ReplySent | ReplyFailed, key: str, trace: str | None) -> None:
-        case = self.unit.cases.get(event.case_id)
-        if case is None or event.reply_id not in self.awaited:
+        case, reply = self.unit.cases.get(event.case_id), self.awaited.get(event.reply_id)
+        if case is None or reply is None:
             raise Refused(f"{event.type} of reply {event.reply_id}, which nobody asked for")
         actor = Actor(kind=ActorKind.SYSTEM, id=f"ingest:{event.channel}")
-        # Set words are no answer: neither that they left nor that they did not changes what is awaited.
-        automatic = event.reply_id in self.automatic
-        kind = "acknowledgement" if automatic else "reply"
         if isinstance(event, ReplySent):
-            self.unit.put(case.changed(self.unit.now, replies=case.replies + (not automatic)))
-            told: dict[str, Any] = {"reply_id": str(event.reply_id), "link": event.link}
-            self.unit.record(case.case_id, key, f"{kind}-sent", event.sent_at, actor, told)
-            self.references += [(native, case.case_id) for native in event.native_ids]
-            end = {
-                "state": "sent",
-                "finished_at": event.sent_at,
-                "native_ids": event.native_ids,
-                "reason": None,
-            }
+            self._sent(event, case, reply, actor, key)
         else:
-            if automatic:
-                self.unit.put(case.changed(self.unit.now))
-            else:
-                waits = (case.awaiting_answer_since, self.awaited[event.reply_id] or event.failed_at)
-                after = case.moved(
-                    Trigger.REPLY_FAILED,
-                    self.unit.now,
-                    awaiting_answer_since=min(at for at in waits if at is not None),
-                    words_revision=case.revision + 1,
-                    asked_revision=case.revision + 1,
-                )
-                self.unit.move(
-                    case, after, actor, StatusTrigger.REPLY_FAILED, Trigger.REPLY_FAILED.value, trace,
-                    self._unanswered(after),
-                )  # fmt: skip
-            told = {"reply_id": str(event.reply_id), "reason": event.reason, "outcome": event.outcome}
-            self.unit.record(case.case_id, key, f"{kind}-failed", event.failed_at, actor, told)
-            end = {
-                "state": "failed",
-                "finished_at": event.failed_at,
-                "native_ids": [],
-                "reason": event.reason,
-            }
-        self.finished.append({"reply_id": event.reply_id, **end})
+            self._failed(event, case, reply, actor, key, trace)
 
-    def _follow(self, event: WorkEvent, key: str, at: datetime, trace: str | None) -> None:
-        """The assignee, queue and due time are routing's: the case keeps a copy."""
-        work = event.work
+    def _sent(self, event: ReplySent, case: Case, reply: Awaited, actor: Actor, key: str) -> None:
+        automatic = reply.is_automatic
+        self.unit.put(case.changed(self.unit.now, replies=case.replies + (not automatic)))
+        kind = EntryKind.ACKNOWLEDGEMENT_SENT if automatic else EntryKind.REPLY_SENT
+        told = {"reply_id": str(event.reply_id), "link": event.link}
+        self.unit.record(case.case_id, key, kind, event.sent_at, actor, told)
+        self.references += [(native, case.case_id) for native in event.native_ids]
+        self.finished.append(Finished(event.reply_id, ReplyState.SENT, event.sent_at, event.native_ids, None))
+
+    def _failed(
+        self, event: ReplyFailed, case: Case, reply: Awaited, actor: Actor, key: str, trace: str | None
+    ) -> None:
+        if reply.is_automatic:
+            self.unit.put(case.changed(self.unit.now))
+        else:
+            waits = (case.awaiting_answer_since, reply.since or event.failed_at)
+            after = case.moved(
+                Trigger.REPLY_FAILED,
+                self.unit.now,
+                awaiting_answer_since=min(at for at in waits if at is not None),
+                words_revision=case.revision + 1,
+                asked_revision=case.revision + 1,
+            )
+            self.unit.move(
+                case, after, actor, StatusTrigger.REPLY_FAILED, in_words(Trigger.REPLY_FAILED), trace,
+                self._unanswered(after),
+            )  # fmt: skip
+        kind = EntryKind.ACKNOWLEDGEMENT_FAILED if reply.is_automatic else EntryKind.REPLY_FAILED
+        told = {"reply_id": str(event.reply_id), "reason": event.reason, "outcome": event.outcome}
+        self.unit.record(case.case_id, key, kind, event.failed_at, actor, told)
+        self.finished.append(Finished(event.reply_id, ReplyState.FAILED, event.failed_at, [], event.reason))
+
+    def _follow(self, event: WorkEvent, received: Received, key: str) -> None:
+        """Routing's work on a case: the case keeps a copy, and is changed itself only when somebody takes it up.
+
+        What is older than the copy, as a dead letter that was replayed, is put on the record and changes nothing.
+        """
+        work, trace = event.work, received.envelope.traceparent
         case = self.unit.cases.get(work.case_id)
         if case is None:
             raise Refused(f"{event.type} of case {work.case_id}, which is not here")
-        offer = getattr(event, "offer", None)
-        kept = case.assignee_name if case.assignee == work.agent_id else None
-        name = offer.agent_name if offer is not None and offer.agent_id == work.agent_id else kept
-        accepted, done = work.state == WorkState.ACCEPTED, work.state == WorkState.COMPLETED
-        shown: dict[str, Any] = {
-            "assignee": work.agent_id if accepted else None,
-            "assignee_name": name if accepted else None,
-            "queue": None if done else work.queue,
-            "work_state": work.state,
-            "due_at": None if done else work.due_at,
-            "breached": _breached(case, event),
-        }
+        place = Place(received.envelope.time or self.unit.now, received.partition, received.offset)
+        before = self.unit.works.get(case.case_id)
+        is_current = before is None or not place.is_before(before.place)
+        if is_current:
+            self.unit.follow(followed(before, event, place))
         by = Actor(kind=ActorKind.SYSTEM, id="routing")
         if isinstance(event, WorkAccepted):
             by = Actor(kind=ActorKind.AGENT, id=event.offer.agent_id, name=event.offer.agent_name)
-            after = case.moved(Trigger.WORK_ACCEPTED, self.unit.now, **shown)
-            self.unit.move(case, after, by, StatusTrigger.WORK_ACCEPTED, Trigger.WORK_ACCEPTED.value, trace)
-        else:
-            self.unit.put(case.changed(self.unit.now, **shown))
+            after = case.moved(Trigger.WORK_ACCEPTED, self.unit.now)
+            if is_current and after.status != case.status:
+                self.unit.move(
+                    case, after, by, StatusTrigger.WORK_ACCEPTED, in_words(Trigger.WORK_ACCEPTED), trace
+                )
         told = event.model_dump(mode="json", exclude={"work"}) | {
             "queue": work.queue,
             "due_at": _text(work.due_at),
         }
-        held = event if isinstance(event, WorkHeld) and event.acknowledge else None
+        held = event if is_current and isinstance(event, WorkHeld) and event.acknowledge else None
         why_not = held and self.acknowledgements.why_not(held, case, self.unit.now)
         if why_not:
-            told["not_acknowledged"] = why_not
-        self.unit.record(case.case_id, key, event.type.removesuffix(".v1"), at, by, told)
+            told |= {"not_acknowledged": acknowledging.in_words(why_not), "not_acknowledged_code": why_not}
+        self.unit.record(case.case_id, key, kind_of(event), place.as_of, by, told)
         if held and not why_not:
             self.acknowledgements.say(held, self.unit.cases[case.case_id], self.unit, key, trace)
-
-
-def _breached(case: Case, event: WorkEvent) -> list[str]:
-    """The targets of a case that are breached: each until it is met, however late."""
-    match event:
-        case SlaBreached():
-            return sorted({*case.breached, event.clock.target})
-        case SlaMet():
-            return [target for target in case.breached if target != event.clock.target]
-        case _:
-            return list(case.breached)
 
 
 def _text(at: datetime | None) -> str | None:

@@ -3,12 +3,13 @@
 Everybody of the staff sees every case for now; walls between departments are a policy that comes later.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Header, Query, Response
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints, TypeAdapter
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -28,7 +29,8 @@ from antiphon.web import Body, Words
 from case_mgmt import store
 from case_mgmt.domain.case import Case
 from case_mgmt.domain.recipients import belongs_to, recipient_of
-from case_mgmt.domain.states import SETTERS, TRANSITIONS
+from case_mgmt.domain.record import EntryKind, FormerWords, ReplyState
+from case_mgmt.domain.states import SETTERS, TRANSITIONS, in_words
 from case_mgmt.domain.unanswered import bounded
 from case_mgmt.replies import CONFLICT, NewReply, request_reply
 from case_mgmt.unit import Unit
@@ -44,14 +46,17 @@ Key = Annotated[
 Match = Annotated[
     str | None, Header(alias="If-Match", max_length=50, description='The ETag that you saw, e.g. `"3"`.')
 ]
+_FORMER = TypeAdapter(list[FormerWords])
 Name = Annotated[Words | None, Query(max_length=200)]
 Status = Literal["new", "open", "pending", "resolved", "closed"]
 
 
 class CaseView(CaseFacts):
-    """A case in a list; queue, assignee and due time are a copy of routing's."""
+    """A case in a list; queue, assignee and due time are a copy of routing's, which is no change of the case."""
 
-    changed_at: datetime
+    changed_at: datetime = Field(
+        description="When the case itself was changed last; lists are in this order."
+    )
     assignee: str | None
     assignee_name: str | None
     queue: str | None
@@ -69,7 +74,7 @@ class InteractionView(BaseModel):
     conflicts: list[IdentifierConflict] = Field(
         description="Identifiers that it states of its speaker and that are another customer's."
     )
-    earlier: list[dict[str, Any]] = Field(description="Former words, when it was edited.")
+    earlier: list[FormerWords] = Field(description="Former words, when it was edited.")
     deleted_at: datetime | None
     recipient: Identifier | None = Field(
         description="To whom an answer to it goes; null when there is no address."
@@ -92,7 +97,7 @@ class ReplyView(BaseModel):
     )
     text: str
     author: Actor
-    state: Literal["requested", "sent", "failed"]
+    state: ReplyState
     requested_at: datetime
     finished_at: datetime | None
     reason: str | None
@@ -108,7 +113,7 @@ class Entry(BaseModel):
     at: datetime
     recorded_at: datetime
     actor: Actor
-    data: dict[str, Any]
+    data: Mapping[str, object]
 
 
 class WholeCase(BaseModel):
@@ -155,26 +160,28 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
         *, awaiting_answer: Annotated[bool, Query(description="Only those that wait for us.")] = False,
     ) -> Page[CaseView]:  # fmt: skip
         """Cases, the newest change first."""
-        c = store.CASE.c
-        query = select(store.CASE)
-        wanted: dict[Any, Any] = {
-            c.status: status, c.department: department, c.queue: queue, c.customer_id: customer_id,
-            c.assignee: who.subject if assignee == "me" else assignee,
-            c.number: int(reference[2:]) if reference else None,
-        }  # fmt: skip
-        for column, value in wanted.items():
+        c, w = store.CASE.c, store.WORK.c
+        query = store.SHOWN
+        for column, value in (
+            (c.status, status), (c.department, department), (c.customer_id, customer_id), (w.queue, queue),
+            (w.assignee, who.subject if assignee == "me" else assignee),
+            (c.number, int(reference[2:]) if reference else None),
+        ):  # fmt: skip
             if value is not None:
                 query = query.where(column == value)
         if awaiting_answer:
             query = query.where(c.awaiting_answer_since.is_not(None))
         newest = Newest(c.changed_at, c.case_id)
+        if queue is not None or assignee is not None:
+            # The same order, as the indexes of the copies of work have it.
+            query, newest = query.add_columns(w.case_changed_at), Newest(w.case_changed_at, w.case_id)
         async with engine.connect() as connection:
             rows = (await connection.execute(newest.after(query, cursor, limit))).all()
-        return newest.page(rows, limit, lambda row: _view(store.case_of(mapping(row))))
+        return newest.page(rows, limit, _view)
 
     @routes.get("/cases/{case_id}", tags=["cases"], responses=problems(404))
     async def get_case(case_id: UUID, who: Reader, response: Response) -> WholeCase:
-        """The case whole: what was said, answered and done, in order. The ETag is what a reply must have seen."""
+        """The case whole: what was said, answered and done, in order. The ETag is what a reply must have seen; the copy of the work has no part in it."""
         del who
         async with engine.connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ")
@@ -213,9 +220,11 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
             case = await _locked(tx, case_id)
             unit = Unit({case_id: case}, clock())
             unit.put(case.changed(unit.now))
-            unit.record(case_id, f"note:{uuid4()}", "note", unit.now, who.actor(), {"text": given.text})
+            unit.record(
+                case_id, f"note:{uuid4()}", EntryKind.NOTE, unit.now, who.actor(), {"text": given.text}
+            )
             await unit.write(tx)
-        return _view(unit.cases[case_id])
+            return await _shown(tx, case_id)
 
     @routes.post("/cases/{case_id}/status", tags=["cases"], responses=problems(400, 404, 409))
     async def set_status(case_id: UUID, given: NewStatus, who: Writer) -> CaseView:
@@ -225,7 +234,9 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
             if case.status != given.status:
                 trigger = SETTERS[given.status]
                 if (case.status, trigger) not in TRANSITIONS:
-                    raise Problem(409, "Conflict", f"A case that is {case.status} can't be {trigger}.")
+                    raise Problem(
+                        409, "Conflict", f"A case that is {case.status} can't be {in_words(trigger)}."
+                    )
                 unit = Unit({case_id: case}, clock())
                 settled = given.status in {"resolved", "closed"}
                 since = None if settled else case.awaiting_answer_since
@@ -235,12 +246,12 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
                 after = case.moved(trigger, unit.now, **changed)
                 waits = {case_id: since} if since and given.status == "open" else {}
                 words = (await store.unanswered(tx, waits)).get(case_id, [])
-                case = unit.move(
+                unit.move(
                     case, after, who.actor(), StatusTrigger.SET_BY_PERSON, given.reason, tracing.current(),
                     bounded(words),
                 )  # fmt: skip
                 await unit.write(tx)
-        return _view(case)
+            return await _shown(tx, case_id)
 
     @routes.get("/replies/{reply_id}", tags=["replies"], responses=problems(404))
     async def get_reply(reply_id: UUID, who: Reader) -> ReplyView:
@@ -308,42 +319,44 @@ async def _locked(tx: AsyncConnection, case_id: UUID) -> Case:
 
 
 async def _whole(connection: AsyncConnection, case_id: UUID) -> WholeCase:
-    case = (
-        (await connection.execute(select(store.CASE).where(store.CASE.c.case_id == case_id)))
-        .mappings()
-        .one_or_none()
-    )
-    if case is None:
-        raise not_found("case")
+    case = await _shown(connection, case_id)
     i, r, e = store.INTERACTION, store.REPLY, store.ENTRY
     interactions = await connection.execute(select(i).where(i.c.case_id == case_id).order_by(i.c.occurred_at))
     replies = await connection.execute(select(r).where(r.c.case_id == case_id).order_by(r.c.requested_at))
     entries = await connection.execute(select(e).where(e.c.case_id == case_id).order_by(e.c.id))
-    found = store.case_of(case)
     return WholeCase(
-        case=_view(found),
-        interactions=[_interaction(row, found.customer) for row in interactions],
+        case=case,
+        interactions=[_interaction(row, case.customer) for row in interactions],
         replies=[_reply(row) for row in replies],
         entries=[Entry.model_validate(row, from_attributes=True) for row in entries],
     )
 
 
-def _view(case: Case) -> CaseView:
+async def _shown(connection: AsyncConnection, case_id: UUID) -> CaseView:
+    found = await connection.execute(store.SHOWN.where(store.CASE.c.case_id == case_id))
+    row = found.one_or_none()
+    if row is None:
+        raise not_found("case")
+    return _view(row)
+
+
+def _view(row: AnyRow) -> CaseView:
+    case = store.case_of(mapping(row))
     return CaseView(
         **dict(case.facts()),
         changed_at=case.changed_at,
-        assignee=case.assignee,
-        assignee_name=case.assignee_name,
-        queue=case.queue,
-        work_state=case.work_state,
-        due_at=case.due_at,
-        breached=list(case.breached),
+        assignee=row.assignee,
+        assignee_name=row.assignee_name,
+        queue=row.queue,
+        work_state=row.work_state,
+        due_at=row.due_at,
+        breached=row.breached or [],
     )
 
 
 def _interaction(row: AnyRow, customer: CustomerFacts) -> InteractionView:
     interaction = Interaction.model_validate(row.interaction)
-    earlier: list[dict[str, Any]] = row.earlier
+    earlier: list[object] = row.earlier
     if row.deleted_at:
         hidden = interaction.content.model_copy(
             update={"subject": None, "text": "", "quoted": None, "signature": None, "html": None}
@@ -354,7 +367,7 @@ def _interaction(row: AnyRow, customer: CustomerFacts) -> InteractionView:
         reading=Reading.model_validate(row.reading),
         threaded_by=row.threaded_by,
         conflicts=[IdentifierConflict.model_validate(conflict) for conflict in row.conflicts],
-        earlier=earlier,
+        earlier=_FORMER.validate_python(earlier),
         deleted_at=row.deleted_at,
         recipient=recipient_of(interaction),
         recipient_belongs_to_customer=belongs_to(recipient_of(interaction), customer),

@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 
 from pydantic import Field, StringConstraints
 from sqlalchemy import select, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon import tracing
@@ -21,8 +20,9 @@ from case_mgmt import store
 from case_mgmt.domain import tokens
 from case_mgmt.domain.case import Case
 from case_mgmt.domain.recipients import Refusal, recipient_of, refusal
-from case_mgmt.domain.reply import as_row, asked
-from case_mgmt.domain.states import SETTERS, Trigger
+from case_mgmt.domain.record import EntryKind
+from case_mgmt.domain.reply import asked, kept
+from case_mgmt.domain.states import SETTERS, Trigger, in_words
 from case_mgmt.unit import Unit
 
 CONFLICT: dict[str, object] = {
@@ -43,6 +43,15 @@ CONFLICT: dict[str, object] = {
         }
     },
 }
+
+# What an answer must have seen, beside what a person decided.
+_UNSEEN = (
+    EntryKind.INTERACTION,
+    EntryKind.REPLY_REQUESTED,
+    EntryKind.REPLY_FAILED,
+    EntryKind.INTERACTION_EDITED,
+    EntryKind.INTERACTION_DELETED,
+)
 
 
 class NewReply(Body):
@@ -105,9 +114,9 @@ async def request_reply(
         now=now,
         case_revision=case.revision + 1,
     )
-    row = as_row(requested, case, key=key, digest=digest)
-    written = insert(store.REPLY).values(row).on_conflict_do_nothing().returning(store.REPLY.c.reply_id)
-    if (await tx.execute(written)).one_or_none() is None:  # at this moment, on another case
+    if not await store.add_reply(
+        tx, kept(requested, case, key=key, digest=digest)
+    ):  # at this moment, on another case
         raise _key_taken()
     unit = Unit(cases, now)
     trace = tracing.current()
@@ -118,10 +127,10 @@ async def request_reply(
         "recipient": recipient.model_dump() if recipient else None,
         "recipient_confirmed": given.confirm_recipient is not None,
     }
-    unit.record(case_id, f"reply:{reply_id}", "reply-requested", now, who.actor(), told)
+    unit.record(case_id, f"reply:{reply_id}", EntryKind.REPLY_REQUESTED, now, who.actor(), told)
     trigger = Trigger.REPLY_REQUESTED if given.status == "pending" else SETTERS[given.status]
     after = case.moved(trigger, now, awaiting_answer_since=None, words_revision=case.revision + 1)
-    reason = Trigger.REPLY_REQUESTED.value
+    reason = in_words(Trigger.REPLY_REQUESTED)
     unit.move(case, after, who.actor(), StatusTrigger.REPLY_REQUESTED, reason, trace)
     await unit.write(tx)
     added = await _under(tx, who.subject, key)
@@ -177,12 +186,16 @@ async def _require_seen(tx: AsyncConnection, case: Case, seen: int | None) -> No
     since = await tx.execute(
         text(
             "select kind, actor, data from case_entry where case_id = :case_id and "
-            "(kind in ('interaction', 'reply-requested', 'reply-failed', 'interaction-edited', 'interaction-deleted') "
-            "or (kind = 'status-changed' and data ->> 'trigger' <> :taken)) "
+            "(kind = any(:kinds) or (kind = :moved and data ->> 'trigger' <> :taken)) "
             # A status that changed with an answer was written together with it: the answer says more.
-            "order by recorded_at desc, kind = 'status-changed', id desc limit 1"
+            "order by recorded_at desc, kind = :moved, id desc limit 1"
         ),
-        {"case_id": case.case_id, "taken": StatusTrigger.WORK_ACCEPTED.value},
+        {
+            "case_id": case.case_id,
+            "kinds": [kind.value for kind in _UNSEEN],
+            "moved": EntryKind.STATUS_CHANGED.value,
+            "taken": StatusTrigger.WORK_ACCEPTED.value,
+        },
     )
     last = since.one_or_none()
     raise Problem(

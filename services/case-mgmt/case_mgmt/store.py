@@ -17,18 +17,35 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB, TEXT
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon.changes import Change
 from antiphon.contracts.identified import CustomerFacts, Reading
 from antiphon.contracts.interactions import Automation, Interaction
-from antiphon.database import AnyRow, Writes, as_json, fetch, mapping, metadata, plumbing_tables, recordset
+from antiphon.contracts.replies import ReplyRequested
+from antiphon.database import (
+    AnyRow,
+    Writes,
+    as_json,
+    fetch,
+    insert_rows,
+    mapping,
+    metadata,
+    plumbing_tables,
+    recordset,
+)
 from case_mgmt.domain.acknowledging import Acknowledged
 from case_mgmt.domain.case import Case
+from case_mgmt.domain.record import Awaited, Edited, Entry, Finished, Placed, Reply, TakenBack, Version
 from case_mgmt.domain.unanswered import MOST
+from case_mgmt.domain.work import Place, Work
+
+_Kept = Entry | Placed | Edited | TakenBack | Reply | Finished
 
 METADATA = metadata()
 PLUMBING = plumbing_tables(METADATA)
@@ -53,28 +70,56 @@ CASE = Table(
     Column("revision", Integer, nullable=False),
     Column("words_revision", Integer, nullable=False),
     Column("asked_revision", Integer, nullable=False, server_default="0"),
-    Column("assignee", Text),
-    Column("assignee_name", Text),
-    Column("queue", Text),
-    Column("work_state", Text),
-    Column("due_at", DateTime(timezone=True)),
-    Column("breached", ARRAY(Text), nullable=False),
     Index("case_file_customer_id_ix", "customer_id", "status"),
     Index("case_file_newest_ix", text("changed_at desc"), text("case_id desc")),
     Index("case_file_status_ix", "status", text("changed_at desc"), text("case_id desc")),
+)
+
+# What routing's events state of a case's newest work item. `case_changed_at` is a copy of the case's `changed_at`, kept up while
+# the work is in a queue: by it a page of the cases of a queue or an agent is read from an index.
+WORK = Table(
+    "case_work",
+    METADATA,
+    Column("case_id", Uuid, primary_key=True),
+    Column("work_item_id", Uuid),
+    Column("work_state", Text, nullable=False),
+    Column("queue", Text),
+    Column("assignee", Text),
+    Column("assignee_name", Text),
+    Column("due_at", DateTime(timezone=True)),
+    Column("breached", ARRAY(Text), nullable=False),
+    Column("as_of", DateTime(timezone=True), nullable=False),
+    Column("event_partition", Integer, nullable=False),
+    Column("event_offset", BigInteger, nullable=False),
+    Column("case_changed_at", DateTime(timezone=True), nullable=False),
     Index(
-        "case_file_assignee_ix",
+        "case_work_queue_ix",
+        "queue",
+        text("case_changed_at desc"),
+        text("case_id desc"),
+        postgresql_where=text("queue is not null"),
+    ),
+    Index(
+        "case_work_assignee_ix",
         "assignee",
-        text("changed_at desc"),
+        text("case_changed_at desc"),
+        text("case_id desc"),
         postgresql_where=text("assignee is not null"),
     ),
-    Index("case_file_queue_ix", "queue", text("changed_at desc"), postgresql_where=text("queue is not null")),
 )
 
 REFERENCE = Table(
     "channel_reference",
     METADATA,
     Column("reference", Text, primary_key=True),
+    Column("case_id", Uuid, primary_key=True),
+)
+
+# Which cases what was said in a conversation is on. Not among the references: those are what senders choose.
+CONVERSATION = Table(
+    "case_conversation",
+    METADATA,
+    Column("conversation", Text, primary_key=True),
     Column("case_id", Uuid, primary_key=True),
 )
 
@@ -145,11 +190,29 @@ ACKNOWLEDGEMENT = Table(
     Index("acknowledgement_recipient_ix", "recipient", "at", postgresql_where=text("recipient is not null")),
 )
 
+_PLACE_FIELDS = [field.name for field in fields(Place)]
+_IN_PLACE = "on conflict (case_id) do update set " + ", ".join(
+    f"{column.name} = excluded.{column.name}" for column in WORK.c if not column.primary_key
+)
+_DATE_WORKS = (
+    "update case_work w set case_changed_at = r.case_changed_at "
+    f"from {recordset([WORK.c.case_id, WORK.c.case_changed_at], '{rows}')} r "
+    "where w.case_id = r.case_id and w.queue is not null"
+)
+_LOG = PLUMBING.change_log
+_ADD_CHANGES = (
+    "insert into change_log (kind, subject, audience, data) select r.kind, r.subject, "
+    "array(select distinct name from unnest(r.audience || array['agent:' || w.assignee, 'queue:' || w.queue]) name "
+    "where name is not null), r.data "
+    f"from {recordset([_LOG.c.kind, _LOG.c.subject, _LOG.c.audience, _LOG.c.data], '{rows}')} r "
+    "left join case_work w on w.case_id = cast(r.subject as uuid)"
+)
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
 _KEYS = bindparam("keys", type_=ARRAY(TEXT))
 _FIELDS = [field.name for field in fields(Case)]
 # As text: its model reads that faster than it reads what the driver makes of jsonb.
 _READ = ["cast(customer as text) as customer" if name == "customer" else name for name in _FIELDS]
+_WORK_FIELDS = [column.name for column in WORK.c if column.name not in {"case_id", "case_changed_at"}]
 _CHANGING = [name for name in _FIELDS if name not in {"case_id", "number", "opened_at", "customer_id"}]
 
 # In the order of their ids, so that two batches never wait for each other.
@@ -163,15 +226,29 @@ _HOLD_RECIPIENTS = text(
 ).bindparams(_KEYS)
 # `in (select unnest())`, not `= any()`: a plan that was kept since the table was small reads all of it for as long as the statistics
 # are old, and then compares each row with each key.
+# A work event's case is locked here, so that the next statement reads the copy of its work as whoever had the lock left it: a
+# statement that waits for a lock itself still reads other tables as they were before.
 _LOOK = text(
     """
+    with held as materialized (
+        select case_id from case_file where case_id in (select unnest(:worked)) order by case_id for update
+    )
     select 'entry' as what, natural_key as name, cast(null as uuid) as case_id, cast(null as bigint) as number
     from case_entry where natural_key in (select unnest(:keys))
     union all select 'reference', reference, case_id, null from channel_reference
     where reference in (select unnest(:references))
+    union all select 'conversation', conversation, case_id, null from case_conversation
+    where conversation in (select unnest(:conversations))
     union all select 'number', null, null, nextval('case_number') from generate_series(1, :n)
+    union all select 'held', null, case_id, null from held
     """
-).bindparams(_KEYS, bindparam("references", type_=ARRAY(TEXT)), bindparam("n", type_=Integer))
+).bindparams(
+    _KEYS,
+    bindparam("references", type_=ARRAY(TEXT)),
+    bindparam("conversations", type_=ARRAY(TEXT)),
+    bindparam("n", type_=Integer),
+    bindparam("worked", type_=ARRAY(PG_UUID(as_uuid=True))),
+)
 _PLACES = text(
     "select interaction_id, case_id, interaction, reading, cast(earlier -> -1 ->> 'until' as timestamptz) as edited_at "
     "from case_interaction where interaction_id in (select unnest(:ids))"
@@ -184,6 +261,10 @@ _LOAD = text(
     bindparam("numbers", type_=ARRAY(BIGINT)),
     bindparam("customers", type_=ARRAY(PG_UUID(as_uuid=True))),
 )  # fmt: skip
+_LOAD_WORKS = text(
+    f"select {', '.join(_READ)}, {', '.join(_WORK_FIELDS)} from case_file left join case_work using (case_id) "
+    "where case_id in (select unnest(:ids))"
+).bindparams(_IDS)
 _REPLIES = text("select * from reply where reply_id = any(:ids)").bindparams(_IDS)
 SPOKEN_LAST = text(
     "select distinct on (case_id) case_id, interaction from case_interaction where case_id = any(:ids) "
@@ -215,6 +296,12 @@ ACKNOWLEDGED = text(
 )
 
 
+# A case with the copy of its work, as it is shown.
+SHOWN = select(
+    CASE, *(WORK.c[n] for n in ("work_state", "queue", "assignee", "assignee_name", "due_at", "breached"))
+).join_from(CASE, WORK, isouter=True, onclause=WORK.c.case_id == CASE.c.case_id)
+
+
 async def hold_customers(tx: AsyncConnection, customers: Sequence[UUID]) -> None:
     """Waits until nobody else threads what these customers say, and keeps it so until the transaction ends.
 
@@ -234,36 +321,62 @@ async def hold_recipients(tx: AsyncConnection, keys: Sequence[str]) -> None:
 
 
 class Found(NamedTuple):
-    """What the record knows of a batch: entries that are there, cases that know a reference, and new case numbers."""
+    """What the record knows of a batch: entries that are there, cases by reference and by conversation, new case numbers."""
 
     recorded: set[str]
     by_reference: dict[str, list[UUID]]
+    by_conversation: dict[str, list[UUID]]
     numbers: list[int]
 
 
-async def look(tx: AsyncConnection, keys: Sequence[str], references: Sequence[str], numbers: int) -> Found:
-    """Which entries are on the record, which cases know the references, and `numbers` new case numbers.
+async def look(
+    tx: AsyncConnection,
+    keys: Sequence[str],
+    references: Sequence[str],
+    conversations: Sequence[str],
+    numbers: int,
+    worked: Sequence[UUID],
+) -> Found:
+    """Which entries are on the record, which cases know the references and conversations, and `numbers` new case numbers.
 
-    A number that is not used, or whose transaction fails, leaves a gap.
+    The cases `worked` are locked, in id order. A number that is not used, or whose transaction fails, leaves a gap.
     """
-    found = Found(set(), {}, [])
-    given = {"keys": list(keys), "references": list(references), "n": numbers}
+    found = Found(set(), {}, {}, [])
+    given = {
+        "keys": list(keys),
+        "references": list(references),
+        "conversations": list(conversations),
+        "n": numbers,
+        "worked": list(worked),
+    }
     for row in await fetch(tx, _LOOK, given):
         match row.what:
             case "entry":
                 found.recorded.add(row.name)
             case "reference":
                 found.by_reference.setdefault(row.name, []).append(row.case_id)
-            case _:
+            case "conversation":
+                found.by_conversation.setdefault(row.name, []).append(row.case_id)
+            case "number":
                 found.numbers.append(row.number)
+            case _:
+                pass
     return found
 
 
-async def places(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
-    """Where interactions are: interaction_id, case_id, interaction, reading, and when they were edited last."""
+async def places(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Version]:
+    """Interactions as they stand on their cases, by id."""
     if not ids:
         return {}
-    return {row.interaction_id: row for row in await fetch(tx, _PLACES, {"ids": list(ids)})}
+    return {
+        row.interaction_id: Version(
+            row.case_id,
+            Interaction.model_validate(row.interaction),
+            Reading.model_validate(row.reading),
+            row.edited_at,
+        )
+        for row in await fetch(tx, _PLACES, {"ids": list(ids)})
+    }
 
 
 async def load(
@@ -271,12 +384,23 @@ async def load(
 ) -> dict[UUID, Case]:
     """Cases by id, by number, and the unsettled ones of customers, locked in id order."""
     given = {"ids": list(ids), "numbers": list(numbers), "customers": list(customers)}
+    if not any(given.values()):
+        return {}
     return {row.case_id: case_of(mapping(row)) for row in await fetch(tx, _LOAD, given)}
 
 
+async def load_works(tx: AsyncConnection, ids: Sequence[UUID]) -> tuple[dict[UUID, Case], dict[UUID, Work]]:
+    """Cases that `look` has locked, and the copies of their work, where there is one."""
+    if not ids:
+        return {}, {}
+    rows = [mapping(row) for row in await fetch(tx, _LOAD_WORKS, {"ids": list(ids)})]
+    works = {row["case_id"]: _work_of(row) for row in rows if row["work_state"] is not None}
+    return {row["case_id"]: case_of(row) for row in rows}, works
+
+
 def case_of(row: Mapping[Any, Any]) -> Case:
-    """A row of the table of cases as a value; its customer as text or as the driver reads it."""
-    fields_of: dict[str, Any] = dict(row)
+    """A row with the columns of the table of cases as a value; its customer as text or as the driver reads it."""
+    fields_of: dict[str, Any] = {name: row[name] for name in _FIELDS}
     read = (
         CustomerFacts.model_validate_json
         if isinstance(row["customer"], str)
@@ -284,6 +408,13 @@ def case_of(row: Mapping[Any, Any]) -> Case:
     )
     fields_of["customer"] = read(row["customer"])
     return Case(**fields_of)
+
+
+def _work_of(row: Mapping[Any, Any]) -> Work:
+    return Work(
+        **{name: row[name] for name in ("case_id", *_WORK_FIELDS) if name not in _PLACE_FIELDS},
+        place=Place(**{name: row[name] for name in _PLACE_FIELDS}),
+    )
 
 
 def add_cases(writes: Writes, cases: Sequence[Case]) -> None:
@@ -296,13 +427,40 @@ def change_cases(writes: Writes, cases: Sequence[Case]) -> None:
     writes.update(CASE, [_columns(case, ["case_id", *_CHANGING]) for case in cases])
 
 
+def put_works(writes: Writes, works: Sequence[tuple[Work, Case]]) -> None:
+    """Keeps the copies of the work of cases that `look` has locked, in the place of those that are there."""
+    rows = [
+        {name: value for name, value in vars(work).items() if name != "place"}
+        | vars(work.place)
+        | {"case_changed_at": case.changed_at}
+        for work, case in works
+    ]
+    writes.insert(WORK, rows, then=_IN_PLACE)
+
+
+def date_works(writes: Writes, cases: Sequence[Case]) -> None:
+    """Has the copies of work that is in a queue know when these cases were changed."""
+    if cases:
+        rows = [{"case_id": case.case_id, "case_changed_at": case.changed_at} for case in cases]
+        writes.add(_DATE_WORKS, rows=as_json(rows))
+
+
+def add_changes(writes: Writes, changes: Sequence[Change]) -> None:
+    """Adds changes of cases to the log, which also concern the queue and the agent that the case's work had until now.
+
+    That is asked here, under the lock of the case, and not taken from what was read before it.
+    """
+    if changes:
+        writes.add(_ADD_CHANGES, rows=as_json([change._asdict() for change in changes]))
+
+
 def _columns(case: Case, names: Sequence[str]) -> dict[str, Any]:
     return {name: getattr(case, name) for name in names}
 
 
-def add_interactions(writes: Writes, rows: Sequence[Mapping[str, Any]]) -> None:
+def add_interactions(writes: Writes, placed: Sequence[Placed]) -> None:
     """Puts interactions on their cases."""
-    writes.insert(INTERACTION, rows, then="on conflict do nothing")
+    writes.insert(INTERACTION, _rows(placed), then="on conflict do nothing")
 
 
 def add_references(writes: Writes, pairs: Sequence[tuple[str, UUID]]) -> None:
@@ -311,14 +469,20 @@ def add_references(writes: Writes, pairs: Sequence[tuple[str, UUID]]) -> None:
     writes.insert(REFERENCE, rows, then="on conflict do nothing")
 
 
-def add_entries(writes: Writes, rows: Sequence[Mapping[str, Any]]) -> None:
+def add_conversations(writes: Writes, pairs: Sequence[tuple[str, UUID]]) -> None:
+    """Remembers which cases what was said in a conversation is on."""
+    rows = [{"conversation": name, "case_id": case_id} for name, case_id in sorted(set(pairs))]
+    writes.insert(CONVERSATION, rows, then="on conflict do nothing")
+
+
+def add_entries(writes: Writes, entries: Sequence[Entry]) -> None:
     """Adds to the record."""
-    writes.insert(ENTRY, rows, then="on conflict do nothing")
+    writes.insert(ENTRY, _rows(entries), then="on conflict do nothing")
 
 
-async def edit_interactions(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """New words of interactions (interaction_id, interaction, reading); the former (earlier) are added to those kept."""
-    if rows:
+async def edit_interactions(tx: AsyncConnection, edited: Sequence[Edited]) -> None:
+    """New words of interactions; the former are added to those kept."""
+    if edited:
         given = recordset([INTERACTION.c[n] for n in ("interaction_id", "interaction", "reading", "earlier")])
         await tx.execute(
             text(
@@ -326,21 +490,36 @@ async def edit_interactions(tx: AsyncConnection, rows: Sequence[Mapping[str, Any
                 "reading = r.reading "
                 f"from {given} r where i.interaction_id = r.interaction_id"
             ),
-            {"rows": as_json(rows)},
+            {"rows": as_json(_rows(edited))},
         )
 
 
-async def delete_interactions(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Marks interactions as taken back (interaction_id, deleted_at)."""
-    if rows:
+async def delete_interactions(tx: AsyncConnection, taken_back: Sequence[TakenBack]) -> None:
+    """Marks interactions as taken back."""
+    if taken_back:
         given = recordset([INTERACTION.c.interaction_id, INTERACTION.c.deleted_at])
         await tx.execute(
             text(
                 f"update case_interaction i set deleted_at = r.deleted_at from {given} r "
                 "where i.interaction_id = r.interaction_id and i.deleted_at is null"
             ),
-            {"rows": as_json(rows)},
+            {"rows": as_json(_rows(taken_back))},
         )
+
+
+async def add_reply(tx: AsyncConnection, reply: Reply) -> bool:
+    """Keeps a reply that is asked for; whether it was kept, which it is not when its author used the key before."""
+    return bool(
+        await insert_rows(tx, REPLY, _rows([reply]), then="on conflict do nothing returning reply_id")
+    )
+
+
+async def awaited(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Awaited]:
+    """What is to be known of replies when it is known what became of them, by id."""
+    return {
+        reply_id: Awaited(row.awaited_since, ReplyRequested.model_validate(row.requested).automation)
+        for reply_id, row in (await replies(tx, ids)).items()
+    }
 
 
 async def replies(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow]:
@@ -350,9 +529,9 @@ async def replies(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, AnyRow
     return {row.reply_id: row for row in await fetch(tx, _REPLIES, {"ids": list(ids)})}
 
 
-def finish_replies(writes: Writes, rows: Sequence[Mapping[str, Any]]) -> None:
-    """What became of replies (reply_id, state, finished_at, native_ids, reason)."""
-    writes.update(REPLY, rows)
+def finish_replies(writes: Writes, finished: Sequence[Finished]) -> None:
+    """What became of replies."""
+    writes.update(REPLY, _rows(finished))
 
 
 async def spoken_last(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, Interaction]:
@@ -395,8 +574,15 @@ async def acknowledged(
 
 
 def add_acknowledgements(
-    writes: Writes, replies: Sequence[Mapping[str, Any]], acknowledgements: Sequence[Mapping[str, Any]]
+    writes: Writes, replies: Sequence[Reply], acknowledgements: Mapping[UUID, Acknowledged]
 ) -> None:
-    """Adds replies that are set words, and what tells them from answers."""
-    writes.insert(REPLY, replies)
-    writes.insert(ACKNOWLEDGEMENT, acknowledgements)
+    """Adds replies that are set words, and what tells them from answers, by the reply's id."""
+    writes.insert(REPLY, _rows(replies))
+    writes.insert(
+        ACKNOWLEDGEMENT,
+        [{"reply_id": reply_id, **said._asdict()} for reply_id, said in acknowledgements.items()],
+    )
+
+
+def _rows(values: Sequence[_Kept]) -> list[dict[str, Any]]:
+    return [vars(value) for value in values]

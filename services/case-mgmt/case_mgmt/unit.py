@@ -1,14 +1,13 @@
 """Cases in hand: what a transaction is going to write about them, and tell, in order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import changes, outbox
+from antiphon import outbox
 from antiphon.changes import Change
 from antiphon.contracts import cases as said
 from antiphon.contracts.base import Actor, ActorKind, Event
@@ -17,6 +16,8 @@ from antiphon.contracts.envelope import Outgoing, encode
 from antiphon.database import Writes
 from case_mgmt import store
 from case_mgmt.domain.case import Case
+from case_mgmt.domain.record import Entry, EntryKind
+from case_mgmt.domain.work import Work
 
 SERVICE = "case-mgmt"
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id=SERVICE)
@@ -28,9 +29,11 @@ class Unit:
 
     cases: dict[UUID, Case]
     now: datetime
+    works: dict[UUID, Work] = field(default_factory=dict[UUID, Work])
     added: set[UUID] = field(default_factory=set[UUID])
     touched: set[UUID] = field(default_factory=set[UUID])
-    entries: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    followed: set[UUID] = field(default_factory=set[UUID])
+    entries: list[Entry] = field(default_factory=list[Entry])
     outgoing: list[Outgoing] = field(default_factory=list[Outgoing])
 
     def put(self, case: Case, *, new: bool = False) -> None:
@@ -40,25 +43,20 @@ class Unit:
         if new:
             self.added.add(case.case_id)
 
+    def follow(self, work: Work) -> None:
+        """The copy of a case's work as it stands after an event. The case itself is not changed by it."""
+        self.works[work.case_id] = work
+        self.followed.add(work.case_id)
+
     def tell(self, event: Event, traceparent: str | None) -> None:
         """An event to publish."""
         self.outgoing.append(encode(event, source=SERVICE, time=self.now, traceparent=traceparent))
 
     def record(
-        self, case_id: UUID, key: str, kind: str, at: datetime, actor: Actor, data: dict[str, Any]
+        self, case_id: UUID, key: str, kind: str, at: datetime, actor: Actor, data: Mapping[str, object]
     ) -> None:
         """An entry of the record."""
-        self.entries.append(
-            {
-                "case_id": case_id,
-                "natural_key": key,
-                "kind": kind,
-                "at": at,
-                "recorded_at": self.now,
-                "actor": actor.model_dump(),
-                "data": data,
-            }
-        )
+        self.entries.append(Entry(case_id, key, kind, at, self.now, actor, data))
 
     def move(
         self,
@@ -79,7 +77,7 @@ class Unit:
         if after.status != case.status:
             key = f"status:{case.case_id}:{after.revision}"
             data = {"previous": case.status, "status": after.status, "trigger": trigger, "reason": reason}
-            self.record(case.case_id, key, "status-changed", self.now, by, data)
+            self.record(case.case_id, key, EntryKind.STATUS_CHANGED, self.now, by, data)
         if after.status != case.status or trigger is StatusTrigger.REPLY_FAILED:
             event = said.CaseStatusChanged(
                 case=after.facts(), previous=case.status, by=by, trigger=trigger, reason=reason,
@@ -91,11 +89,15 @@ class Unit:
     def put_down(self, writes: Writes) -> None:
         """All of it."""
         touched = [self.cases[case_id] for case_id in sorted(self.touched)]
+        changed = [case for case in touched if case.case_id not in self.added]
         store.add_cases(writes, [case for case in touched if case.case_id in self.added])
-        store.change_cases(writes, [case for case in touched if case.case_id not in self.added])
+        store.change_cases(writes, changed)
+        store.put_works(writes, [(self.works[each], self.cases[each]) for each in sorted(self.followed)])
+        store.date_works(writes, [case for case in changed if case.case_id not in self.followed])
         store.add_entries(writes, self.entries)
         outbox.put(writes, self.outgoing)
-        changes.put(writes, [_change(case) for case in touched])
+        shown = self.touched | {entry.case_id for entry in self.entries}
+        store.add_changes(writes, [self._change(self.cases[case_id]) for case_id in sorted(shown)])
 
     async def write(self, tx: AsyncConnection) -> None:
         """Writes all of it, in one statement."""
@@ -103,14 +105,15 @@ class Unit:
         self.put_down(writes)
         await writes.send(tx)
 
-
-def _change(case: Case) -> Change:
-    audience = [f"case:{case.case_id}", f"customer:{case.customer_id}"]
-    audience += [f"agent:{case.assignee}"] if case.assignee else []
-    audience += [f"queue:{case.queue}"] if case.queue else []
-    return Change(
-        "case",
-        str(case.case_id),
-        audience,
-        {"reference": case.reference, "status": case.status, "revision": case.revision},
-    )
+    def _change(self, case: Case) -> Change:
+        audience = [f"case:{case.case_id}", f"customer:{case.customer_id}"]
+        if case.case_id in self.followed:
+            work = self.works[case.case_id]
+            audience += [f"agent:{work.assignee}"] if work.assignee else []
+            audience += [f"queue:{work.queue}"] if work.queue else []
+        return Change(
+            "case",
+            str(case.case_id),
+            audience,
+            {"reference": case.reference, "status": case.status, "revision": case.revision},
+        )

@@ -38,6 +38,7 @@ SERVICE = "customer-profile"
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id=SERVICE)
 # What goes into an event: those that are known longest. The record keeps all.
 MOST_IDENTIFIERS = 50
+NEW = "new"  # how events call what decided about a stranger: no key of an identifier, which has a colon
 
 
 class _Read(NamedTuple):
@@ -274,7 +275,7 @@ def _tell_received(read: Sequence[_Read], customers: store.Records, now: datetim
         left[customer] -= 1
         if customer not in told:
             told.add(customer)
-            if r.decision.identified_by == domain.NEW:
+            if r.decision.identified_by is None:
                 created = CustomerCreated(customer=_in_event(record), by=SYSTEM)
                 outgoing.append(encode(created, source=SERVICE, time=now, traceparent=r.traceparent))
             elif r.changed:
@@ -284,7 +285,7 @@ def _tell_received(read: Sequence[_Read], customers: store.Records, now: datetim
             interaction=r.interaction,
             customer=facts(record, total - left[customer]),
             reading=r.reading,
-            identified_by=r.decision.identified_by,
+            identified_by=r.decision.identified_by or NEW,
             conflicts=[_conflict(conflict, customers) for conflict in r.decision.conflicts],
         )
         outgoing.append(encode(identified, source=SERVICE, time=now, traceparent=r.traceparent))

@@ -18,7 +18,6 @@ from antiphon.contracts.interactions import (
 )
 from antiphon.organisation import Organisation
 
-NEW = "new"
 # What a person of the staff can ask about, face to face or by voice, or read in a letter, before they note it.
 NOTED = frozenset[str]({Channel.PHONE, Channel.VISIT, Channel.LETTER})
 # A mail, post or call comes from its address, as the channel says; the address of a form is what was typed into it.
@@ -28,7 +27,7 @@ MOST_CLAIMS = 20
 
 
 class Link(NamedTuple):
-    """An identifier that is to belong to a customer, and on whose word."""
+    """An identifier that is to belong to a customer, and on whose word. `source` says for people where it was stated."""
 
     key: str
     identifier: Identifier
@@ -49,11 +48,11 @@ class Conflict(NamedTuple):
 class Decision(NamedTuple):
     """Whose interaction it is, what decided, and what it links and contradicts.
 
-    `identified_by` is the key of the identifier that decided, or NEW for a customer who was not there before.
+    `identified_by` is the key of the identifier that decided, None for a customer who was not there before.
     """
 
     customer_id: UUID
-    identified_by: str
+    identified_by: str | None
     links: Sequence[Link]
     conflicts: Sequence[Conflict]
 
@@ -121,7 +120,7 @@ def decide(
             for identifier in stated(interaction)
             if has.get(identifier.key, customer) != customer
         ]
-        decisions.append(Decision(customer, decider or NEW, links, conflicts))
+        decisions.append(Decision(customer, decider, links, conflicts))
     return decisions
 
 

@@ -213,6 +213,7 @@ async def finish_reply(
 
 
 def _sent(asked: ReplyRequested, native_id: str | None, now: datetime) -> ReplyEvent:
+    # What no channel names still needs a name; it is compared as a whole.
     return ReplySent(
         reply_id=asked.reply_id,
         case_id=asked.case_id,

@@ -123,7 +123,6 @@ def build(
         raise UnusableInput("/occurred_at", "lies in the future")
     native_id = f"{given.channel}:{identity}"
     who = speaker(given, source=source, by_agent=noted_by is not None, region=region)
-    answers = [f"conversation:{source}:{given.conversation}"] if given.conversation else []
     return Interaction(
         interaction_id=identity,
         channel=given.channel,
@@ -133,12 +132,19 @@ def build(
         speaker=who,
         content=Content(subject=given.subject, text=clean(given.text), language=given.language),
         attachments=list(attachments),
-        thread=Thread(native_id=native_id, answers=answers),
+        thread=Thread(native_id=native_id, conversation=conversation(given, source)),
         recipient=recipient(who, given.channel),
         occurred_at=occurred_at,
         accepted_at=now,
         noted_by=noted_by,
     )
+
+
+def conversation(given: NewInteraction, source: str) -> str | None:
+    """The conversation that it continues. No source can name another's: a `:` in its name is written `%3A`."""
+    if given.conversation is None:
+        return None
+    return f"{source.replace('%', '%25').replace(':', '%3A')}:{given.conversation}"
 
 
 def speaker(given: NewInteraction, *, source: str, by_agent: bool, region: str) -> Speaker:

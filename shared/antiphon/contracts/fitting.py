@@ -121,6 +121,7 @@ def _bounded(i: Interaction) -> Interaction:
         native_id=short("native-id", i.thread.native_id, 1000),
         answers=first("answers", i.thread.answers, 60_000),
         case_token=whole("case-token", i.thread.case_token, 500),
+        conversation=whole("conversation", i.thread.conversation, 1000),
     )
     bounded = {
         "channel": short("channel", i.channel, 100),

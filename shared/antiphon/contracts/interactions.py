@@ -123,6 +123,10 @@ class Thread(Contract):
     case_token: str | None = Field(
         default=None, description="The signed case token of the address it was sent to, unchecked."
     )
+    conversation: str | None = Field(
+        default=None,
+        description="The conversation of which it is part, at the system that brought it in: no two systems share one.",
+    )
 
 
 class Interaction(Contract):

@@ -88,9 +88,11 @@ async def test_the_same_news_again_in_whatever_batch_is_one_mail(engine: AsyncEn
     await hear(engine, held(await the_case(engine), event.opens_at))
     assert len(await asked(engine)) == 1
     told = [
-        entry.data.get("not_acknowledged") for entry in await entries(engine) if entry.kind == "work.held"
+        entry.data.get("not_acknowledged_code")
+        for entry in await entries(engine)
+        if entry.kind == "work.held"
     ]
-    assert told == [None, "they were said for this opening"]
+    assert told == [None, "said-for-this-opening"]
 
 
 async def test_a_second_message_the_same_night_gets_none_and_one_on_another_evening_does(
@@ -142,7 +144,8 @@ async def test_set_words_go_to_the_envelope_sender_and_without_one_to_nobody(eng
         await hear(engine, held(case, utc_now() + NIGHT))
     (reply,) = await asked(engine)
     assert reply.recipient == Identifier(kind="email", value="bounces@mailer.example")
-    assert "no address" in (await entries(engine))[-1].data["not_acknowledged"]
+    entry = (await entries(engine))[-1].data
+    assert (entry["not_acknowledged_code"], "no address" in entry["not_acknowledged"]) == ("no-address", True)
 
 
 async def test_one_address_gets_set_words_three_times_a_day_at_most_in_whatever_names_a_stranger_writes(
@@ -163,8 +166,12 @@ async def test_one_address_gets_set_words_three_times_a_day_at_most_in_whatever_
         await until(lambda: waits(other), what="the other replica to wait")
     await other
     assert len(await asked(engine)) == 3
-    why = [entry.data.get("not_acknowledged") for entry in await entries(engine) if entry.kind == "work.held"]
-    assert why == [None] * 3 + ["they were said to this address often enough within 24 hours"] * 3
+    why = [
+        entry.data.get("not_acknowledged_code")
+        for entry in await entries(engine)
+        if entry.kind == "work.held"
+    ]
+    assert why == [None] * 3 + ["said-to-the-address"] * 3
 
 
 @pytest.mark.parametrize("automation", ["auto-reply", "bounce", "bulk", "loop"])
@@ -181,7 +188,7 @@ async def test_what_is_handed_over_at_a_desk_is_not_acknowledged_and_the_record_
     await hear(engine, spoken_on(channel))
     await hear(engine, held(await the_case(engine), utc_now() + NIGHT))
     assert await asked(engine) == []
-    assert "answered by a person" in (await entries(engine))[-1].data["not_acknowledged"]
+    assert (await entries(engine))[-1].data["not_acknowledged_code"] == "answered-by-a-person"
 
 
 async def test_what_is_asked_for_held_work_uses_the_indexes(engine: AsyncEngine) -> None:

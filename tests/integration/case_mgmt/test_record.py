@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.clock import utc_now
@@ -21,7 +22,7 @@ from antiphon.contracts.interactions import InteractionDeleted, InteractionEdite
 from antiphon.contracts.work import SlaBreached, SlaMet, WorkCompleted
 from antiphon.problems import Problem
 from case_mgmt.replies import NewReply, request_reply
-from tests.integration.services.cases import AMARA, SECRET, answer, hear, rows, the_case
+from tests.integration.services.cases import AMARA, SECRET, answer, hear, migrate, rows, the_case
 from tests.integration.services.events import identified
 from tests.waiting import until
 
@@ -42,7 +43,9 @@ def deleted(said: IdentifiedInteractionReceived) -> IdentifiedInteractionDeleted
 
 
 @pytest.mark.parametrize("batches", ["together", "one by one"])
-async def test_every_version_of_words_that_were_edited_is_kept(engine: AsyncEngine, batches: str) -> None:
+async def test_every_version_of_words_that_were_edited_is_kept(
+    engine: AsyncEngine, api: httpx.AsyncClient, batches: str
+) -> None:
     said = identified(uuid4(), text="first")
     events: list[Event] = [said, edited(said, "second"), edited(said, "third")]
     for batch in [events] if batches == "together" else [[event] for event in events]:
@@ -50,6 +53,8 @@ async def test_every_version_of_words_that_were_edited_is_kept(engine: AsyncEngi
     (row,) = await rows(engine, "select * from case_interaction")
     assert [version["content"]["text"] for version in row.earlier] == ["first", "second"]
     assert row.interaction["content"]["text"] == "third"
+    (shown,) = (await api.get(f"/cases/{row.case_id}")).json()["interactions"]
+    assert [version["content"]["text"] for version in shown["earlier"]] == ["first", "second"]
 
 
 async def test_what_was_cut_of_new_words_is_named_on_the_case(engine: AsyncEngine) -> None:
@@ -59,6 +64,59 @@ async def test_what_was_cut_of_new_words_is_named_on_the_case(engine: AsyncEngin
     await hear(engine, said, new)
     (row,) = await rows(engine, "select interaction from case_interaction")
     assert row.interaction["defects"] == [*said.interaction.defects, "text-cut"]
+
+
+async def test_what_continues_a_conversation_joins_its_case_within_a_batch_and_after_it(
+    engine: AsyncEngine,
+) -> None:
+    jo = uuid4()
+    lines = [
+        identified(jo, department=about, conversation="bot:7", answers=[])
+        for about in ("rates", "roads", "parks")
+    ]
+    await hear(engine, *lines[:2])
+    await hear(engine, lines[2])
+    assert (await the_case(engine)).interactions == 3
+
+
+@pytest.mark.parametrize("named", ["bot:7", "conversation:bot:7"])
+async def test_a_mail_that_names_a_conversation_among_its_references_is_no_part_of_it(
+    engine: AsyncEngine, named: str
+) -> None:
+    jo, mallory = uuid4(), uuid4()
+    await hear(engine, identified(mallory, answers=[named]))
+    await hear(engine, identified(jo, conversation="bot:7", answers=[]))
+    await hear(engine, identified(mallory, answers=[named], department="roads"))
+    await hear(engine, identified(jo, conversation="bot:7", answers=[], department="parks"))
+    found = await rows(
+        engine, f"select interactions, related_case_id from case_file where customer_id = '{jo}'"
+    )
+    assert [tuple(row) for row in found] == [(2, None)]
+    assert [row.related_case_id for row in await rows(engine, "select related_case_id from case_file")] == [
+        None
+    ] * 3
+
+
+async def test_conversations_that_were_kept_among_the_references_go_on_and_those_that_mails_named_do_not(
+    engine: AsyncEngine,
+) -> None:
+    jo, mallory = uuid4(), uuid4()
+    chat = identified(jo, answers=["conversation:bot:7"])
+    chat = chat.model_copy(
+        update={"interaction": chat.interaction.model_copy(update={"channel": "chat", "network": "bot"})}
+    )
+    await hear(engine, chat, identified(mallory, answers=["conversation:bot:7"]))
+
+    async with engine.begin() as tx:
+        await tx.run_sync(migrate, "0009")
+        await tx.execute(
+            text("insert into channel_reference select 'conversation:bot:7', case_id from case_file")
+        )
+        await tx.run_sync(migrate, "head")
+    await hear(engine, identified(jo, conversation="bot:7", answers=[], department="parks"))
+    found = await rows(engine, "select interactions, related_case_id from case_file order by number")
+    assert [tuple(row) for row in found] == [(2, None), (1, None)]
+    assert await rows(engine, "select 1 from channel_reference where reference like 'conversation%'") == []
 
 
 async def test_two_consumers_that_hear_a_stranger_at_once_open_one_case(engine: AsyncEngine) -> None:

@@ -5,9 +5,12 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from antiphon import revisions
 from antiphon.access import Identity
 from antiphon.clock import utc_now
 from antiphon.contracts.base import Event
@@ -21,17 +24,39 @@ AMARA = Identity("amara", "Amara", frozenset({"agent"}))
 GRACE = Identity("grace", "Grace", frozenset({"agent"}))
 
 
-async def hear(engine: AsyncEngine, *events: Event, now: datetime | None = None) -> None:
+async def hear(
+    engine: AsyncEngine,
+    *events: Event,
+    now: datetime | None = None,
+    at: datetime | None = None,
+    offset: int | None = None,
+) -> None:
+    """One batch; `at` and `offset` say when its events were written and where they are in the log."""
     async with engine.begin() as tx:
-        await take(tx, *events, now=now)
+        await take(tx, *events, now=now, at=at, offset=offset)
 
 
-async def take(tx: AsyncConnection, *events: Event, now: datetime | None = None) -> None:
+async def take(
+    tx: AsyncConnection,
+    *events: Event,
+    now: datetime | None = None,
+    at: datetime | None = None,
+    offset: int | None = None,
+) -> None:
     await actions.take(
-        tx, received(events), number_in=partial(tokens.read, secrets=[SECRET]),
+        tx, received(events, at, offset), number_in=partial(tokens.read, secrets=[SECRET]),
         token_of=partial(tokens.make, secret=SECRET), reopen_closed_within=timedelta(days=14),
         now=now or utc_now(),
     )  # fmt: skip
+
+
+def migrate(connection: Connection, revision: str) -> None:
+    """Brings the tables to an older revision, or to a newer one."""
+    config = Config()
+    config.set_main_option("script_location", str(revisions.scripts("case_mgmt")))
+    config.attributes["connection"] = connection
+    step = command.upgrade if revision == "head" else command.downgrade
+    step(config, revision)
 
 
 async def rows(engine: AsyncEngine, query: str) -> list[Any]:
@@ -40,7 +65,7 @@ async def rows(engine: AsyncEngine, query: str) -> list[Any]:
 
 
 async def the_case(engine: AsyncEngine) -> Any:
-    (case,) = await rows(engine, "select * from case_file")
+    (case,) = await rows(engine, "select * from case_file left join case_work using (case_id)")
     return case
 
 

@@ -1,5 +1,6 @@
 """Events for tests, made from the published examples."""
 
+import itertools
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -20,9 +21,13 @@ from antiphon.contracts.interactions import (
     StatedIdentifier,
 )
 
+_OFFSETS = itertools.count(1000)
 
-def received(events: Sequence[Event], at: datetime | None = None) -> list[Received]:
-    """A batch as a handler gets it; the same event has the same id."""
+
+def received(
+    events: Sequence[Event], at: datetime | None = None, offset: int | None = None
+) -> list[Received]:
+    """A batch as a handler gets it, later in the log than those before or at `offset`; the same event has the same id."""
     now = at or utc_now()
     return [
         Received(
@@ -30,7 +35,7 @@ def received(events: Sequence[Event], at: datetime | None = None) -> list[Receiv
             Envelope(str(ids.event_id(e.type, e.model_dump_json())), "/test", e.type, None, now, None),
             "t",
             0,
-            n,
+            next(_OFFSETS) if offset is None else offset + n,
         )
         for n, e in enumerate(events)
     ]

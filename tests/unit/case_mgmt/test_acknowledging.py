@@ -8,7 +8,7 @@ import pytest
 
 from antiphon.contracts.cases import CaseStatus
 from antiphon.contracts.interactions import Interaction, Speaker
-from case_mgmt.domain.acknowledging import Acknowledged, why_not
+from case_mgmt.domain.acknowledging import Acknowledged, NotAcknowledged, in_words, why_not
 from tests.unit.case_mgmt.test_domain import MINE, NOW, OTHER, a_case, interaction
 
 CASE = a_case(1, status=CaseStatus.NEW)
@@ -29,7 +29,7 @@ def said(
 
 def why(
     spoken: Interaction | None, *earlier: Acknowledged, opens_at: datetime | None = OPENS, **changes: Any
-) -> str | None:
+) -> NotAcknowledged | None:
     return why_not(CASE.changed(NOW, **changes), spoken, opens_at, earlier, NOW)
 
 
@@ -44,27 +44,27 @@ def test_who_spoke_on_a_channel_that_is_sent_to_gets_the_words(channel: str) -> 
 
 @pytest.mark.parametrize("channel", ["phone", "letter", "visit", "carrier pigeon"])
 def test_who_is_answered_by_a_person_does_not(channel: str) -> None:
-    assert why(interaction(channel=channel)) == "what was said on this channel is answered by a person"
+    assert why(interaction(channel=channel)) == NotAcknowledged.ANSWERED_BY_A_PERSON
 
 
 @pytest.mark.parametrize(
     ("reason", "spoken", "opens_at", "changes"),
     [
-        ("there are no words of a person", None, OPENS, {}),
-        ("the queue has opened", interaction(), NOW, {}),
-        ("there is no address for words that nobody wrote", interaction(return_path=None), OPENS, {}),
+        (NotAcknowledged.NO_WORDS_OF_A_PERSON, None, OPENS, {}),
+        (NotAcknowledged.QUEUE_OPENED, interaction(), NOW, {}),
+        (NotAcknowledged.NO_ADDRESS, interaction(return_path=None), OPENS, {}),
         (
-            "there is no address for words that nobody wrote",
+            NotAcknowledged.NO_ADDRESS,
             interaction(channel="social", recipient=None, speaker=Speaker(address=None)),
             OPENS,
             {},
         ),
-        ("no answer is awaited any more", interaction(), OPENS, {"awaiting_answer_since": None}),
-        ("no answer is awaited any more", interaction(), OPENS, {"status": CaseStatus.PENDING}),
+        (NotAcknowledged.NO_ANSWER_AWAITED, interaction(), OPENS, {"awaiting_answer_since": None}),
+        (NotAcknowledged.NO_ANSWER_AWAITED, interaction(), OPENS, {"status": CaseStatus.PENDING}),
     ],
 )
 def test_words_that_make_no_sense_any_more_are_not_said(
-    reason: str, spoken: Interaction | None, opens_at: datetime, changes: dict[str, Any]
+    reason: NotAcknowledged, spoken: Interaction | None, opens_at: datetime, changes: dict[str, Any]
 ) -> None:
     assert why(spoken, opens_at=opens_at, **changes) == reason
 
@@ -73,21 +73,21 @@ def test_words_that_make_no_sense_any_more_are_not_said(
     ("reason", "spoken_ago", "earlier"),
     [
         # A closure of days, in which an agent answered and the customer wrote again.
-        ("they were said for this opening", HOUR, [said(30 * HOUR, opens_at=OPENS)]),
-        ("they were said on this case within 24 hours", HOUR, [said(23 * HOUR)]),
+        (NotAcknowledged.SAID_FOR_THIS_OPENING, HOUR, [said(30 * HOUR, opens_at=OPENS)]),
+        (NotAcknowledged.SAID_ON_THIS_CASE, HOUR, [said(23 * HOUR)]),
         (None, HOUR, [said(24 * HOUR)]),
         (None, HOUR, [said(30 * HOUR, opens_at=NOW - 20 * HOUR)]),
-        ("nothing was said since they were", 31 * HOUR, [said(30 * HOUR, opens_at=NOW - 20 * HOUR)]),
+        (NotAcknowledged.NOTHING_SAID_SINCE, 31 * HOUR, [said(30 * HOUR, opens_at=NOW - 20 * HOUR)]),
         (None, HOUR, [said(HOUR, case=UUID(int=7))] * 2),
         (
-            "they were said to the customer often enough within 24 hours",
+            NotAcknowledged.SAID_TO_THE_CUSTOMER,
             HOUR,
             [said(HOUR, case=UUID(int=7))] * 3,
         ),
         (None, HOUR, [said(24 * HOUR, case=UUID(int=7))] * 3),
         (None, HOUR, [said(HOUR, case=UUID(int=7), of=OTHER)] * 3),
         (
-            "they were said to this address often enough within 24 hours",
+            NotAcknowledged.SAID_TO_THE_ADDRESS,
             HOUR,
             [said(HOUR, case=UUID(int=7), of=OTHER, to="email:jo@mail.example")] * 3,
         ),
@@ -96,6 +96,10 @@ def test_words_that_make_no_sense_any_more_are_not_said(
     ],
 )
 def test_the_words_are_not_said_again_and_again(
-    reason: str | None, spoken_ago: timedelta, earlier: list[Acknowledged]
+    reason: NotAcknowledged | None, spoken_ago: timedelta, earlier: list[Acknowledged]
 ) -> None:
     assert why(interaction(accepted_at=NOW - spoken_ago), *earlier) == reason
+
+
+def test_every_reason_has_words_of_its_own() -> None:
+    assert len({in_words(why) for why in NotAcknowledged}) == len(NotAcknowledged)

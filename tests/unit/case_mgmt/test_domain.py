@@ -12,7 +12,7 @@ from antiphon.contracts.identified import CustomerFacts, Reading
 from antiphon.contracts.interactions import Automation, Interaction
 from case_mgmt.domain import tokens
 from case_mgmt.domain.case import Case, joined, opened
-from case_mgmt.domain.states import SETTERS, TRANSITIONS, Trigger, diagram
+from case_mgmt.domain.states import SETTERS, TRANSITIONS, Trigger, diagram, in_words
 from case_mgmt.domain.threading import Known, Threaded, thread
 from deploy.site import PROJECT
 
@@ -26,7 +26,7 @@ WORDLESS = Reading()
 def interaction(**changes: Any) -> Interaction:
     data = generate.example("interaction.received.v1")["data"]["interaction"]
     made = Interaction.model_validate(data)
-    thread_changes = {k: changes.pop(k) for k in ("answers", "case_token") if k in changes}
+    thread_changes = {k: changes.pop(k) for k in ("answers", "case_token", "conversation") if k in changes}
     update = {
         "interaction_id": uuid4(),
         "accepted_at": NOW,
@@ -46,11 +46,12 @@ def a_case(number: int, *, of: UUID = MINE, status: CaseStatus = CaseStatus.OPEN
 
 
 def find(said: Interaction, reading: Reading, *cases: Case, references: dict[str, list[int]] | None = None,
-         customer_id: UUID = MINE) -> Threaded:  # fmt: skip
+         conversations: dict[str, list[int]] | None = None, customer_id: UUID = MINE) -> Threaded:  # fmt: skip
     known = Known(
         {case.case_id: case for case in cases},
         {case.number: case.case_id for case in cases},
         {ref: [UUID(int=100 + n) for n in numbers] for ref, numbers in (references or {}).items()},
+        {name: [UUID(int=100 + n) for n in numbers] for name, numbers in (conversations or {}).items()},
         {whose: [case.case_id for case in cases if case.customer_id == whose] for whose in (MINE, OTHER)},
     )
     return thread(
@@ -82,6 +83,10 @@ CASES: list[tuple[str, Threaded, Threaded]] = [
     ("a resolved case on the department", find(interaction(), RATES, a_case(7, status=CaseStatus.RESOLVED)), Threaded(None, ThreadedBy.NEW_CASE)),
     ("a late reply by reference", find(interaction(answers=["<m>"]), RATES, a_case(7, status=CaseStatus.RESOLVED, changed=OLD), references={"<m>": [7]}), Threaded(OPEN_7.case_id, ThreadedBy.REFERENCE)),
     ("a reply to what was closed long ago", find(interaction(answers=["<m>"]), RATES, a_case(7, status=CaseStatus.CLOSED, changed=OLD), references={"<m>": [7]}), Threaded(None, ThreadedBy.NEW_CASE, OPEN_7.case_id)),
+    ("what continues a conversation", find(interaction(conversation="bot:1"), ROADS, OPEN_7, conversations={"bot:1": [7]}), Threaded(OPEN_7.case_id, ThreadedBy.REFERENCE)),
+    ("a conversation that is on two cases", find(interaction(conversation="bot:1"), WORDLESS, ROADS_8, a_case(7, changed=OLD), conversations={"bot:1": [7, 8]}), Threaded(ROADS_8.case_id, ThreadedBy.REFERENCE)),
+    ("a conversation of another customer's", find(interaction(conversation="bot:1"), RATES, THEIRS_7, conversations={"bot:1": [7]}), Threaded(None, ThreadedBy.NEW_CASE, THEIRS_7.case_id)),
+    ("a reference named like a conversation", find(interaction(answers=["bot:1"]), ROADS, OPEN_7, conversations={"bot:1": [7]}), Threaded(None, ThreadedBy.NEW_CASE)),
     ("an automatic mail by reference", find(interaction(answers=["<m>"], automation=Automation.AUTO_REPLY), RATES, OPEN_7, references={"<m>": [7]}), Threaded(OPEN_7.case_id, ThreadedBy.REFERENCE)),
     ("an automatic mail on the subject", find(interaction(automation=Automation.AUTO_REPLY), RATES, OPEN_7), Threaded(None, ThreadedBy.NEW_CASE)),
 ]  # fmt: skip
@@ -120,6 +125,10 @@ def test_a_case_moves_only_as_the_table_says_and_its_revision_always_grows(trigg
 def test_every_status_can_be_left_and_every_setter_is_in_the_table() -> None:
     assert {before for before, _ in TRANSITIONS} == set(CaseStatus)
     assert set(SETTERS.values()) <= {trigger for _, trigger in TRANSITIONS}
+
+
+def test_every_trigger_has_words_of_its_own() -> None:
+    assert len({in_words(trigger) for trigger in Trigger}) == len(Trigger)
 
 
 def test_the_diagram_in_the_docs_is_drawn_from_the_table() -> None:

@@ -18,7 +18,7 @@ from antiphon.contracts.interactions import (
     StatedBy,
     StatedIdentifier,
 )
-from customer_profile.domain import MOST_CLAIMS, NEW, Conflict, Decision, decide
+from customer_profile.domain import MOST_CLAIMS, Conflict, Decision, decide
 
 EXAMPLE = Interaction.model_validate(generate.example("interaction.received.v1")["data"]["interaction"])
 VICTIM, OTHER = UUID(int=1_000_001), UUID(int=1_000_002)
@@ -79,7 +79,7 @@ def test_what_is_stated_beside_an_address_neither_decides_nor_links_and_is_a_con
         "email:m@evil.example", ("account:R-1", by), ("phone:+1", by), channel=channel, noted_by=noted_by
     )
     decision = one(form, {"account:R-1": VICTIM})
-    assert (decision.customer_id, decision.identified_by) == (UUID(int=1), NEW)
+    assert (decision.customer_id, decision.identified_by) == (UUID(int=1), None)
     assert linked(decision) == {"email:m@evil.example": UUID(int=1)}
     assert [(c.identifier.key, c.customer_id, c.other_customer_id) for c in decision.conflicts] == [
         ("account:R-1", UUID(int=1), VICTIM)

@@ -1,6 +1,7 @@
 """Who spoke, of what is brought in directly: the address is where an answer goes, the rest is stated by somebody."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -82,6 +83,20 @@ def test_a_chat_without_an_id_of_the_speaker_is_of_who_speaks_in_that_conversati
     known = domain.speaker(named, source="crm", by_agent=False, region="AU").address
     assert known
     assert known.key == KEYS["partner_id"]
+
+
+def test_a_conversation_is_a_field_of_its_own_and_no_source_can_name_anothers() -> None:
+    def named(source: str, conversation: str) -> str | None:
+        given = {"channel": "chat", "speaker": {}, "text": "Hello", "conversation": conversation}
+        built = domain.build(
+            domain.NewInteraction.model_validate(given), identity=UUID(int=1), source=source, noted_by=None,
+            attachments=[], region="AU", now=utc_now(),
+        )  # fmt: skip
+        assert built.thread.answers == []
+        return built.thread.conversation
+
+    assert named("bot", "7") == "bot:7"
+    assert len({named("bot:a", "7"), named("bot", "a:7"), named("bot%3Aa", "7")}) == 3
 
 
 def test_who_has_no_address_is_a_key_of_their_own() -> None:

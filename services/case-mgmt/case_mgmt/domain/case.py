@@ -1,6 +1,5 @@
 """A case as a value that events are folded into. Every change makes the next revision."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -33,12 +32,6 @@ class Case:
     revision: int = 0
     words_revision: int = 0  # the revision at which something was last said: who answers must have seen it
     asked_revision: int = 0  # the revision at which somebody was last asked to answer
-    assignee: str | None = None
-    assignee_name: str | None = None
-    queue: str | None = None
-    work_state: str | None = None
-    due_at: datetime | None = None
-    breached: Sequence[str] = ()  # the targets whose promise is broken and not made good
 
     @property
     def reference(self) -> str:

@@ -1,14 +1,13 @@
 """A reply as it is asked for, and as it is kept."""
 
-import json
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from antiphon.contracts.base import Actor
 from antiphon.contracts.interactions import Automation, Identifier, Interaction
 from antiphon.contracts.replies import ReplyRequested
 from case_mgmt.domain.case import Case
+from case_mgmt.domain.record import Reply, ReplyState
 
 
 def asked(
@@ -21,10 +20,11 @@ def asked(
     author: Actor,
     case_token: str,
     now: datetime,
+    case_revision: int | None = None,
     automation: Automation = Automation.NONE,
-    **more: Any,
+    occasion: str | None = None,
 ) -> ReplyRequested:
-    """The request to send `text` to `recipient` by the channel of `answers`. `more` are further fields of it."""
+    """The request to send `text` to `recipient` by the channel of `answers`."""
     return ReplyRequested(
         reply_id=reply_id,
         case_id=case.case_id,
@@ -42,22 +42,23 @@ def asked(
         author=author,
         case_token=case_token,
         requested_at=now,
+        case_revision=case_revision,
         automation=automation,
-        **more,
+        occasion=occasion,
     )
 
 
-def as_row(request: ReplyRequested, case: Case, *, key: str, digest: str) -> dict[str, Any]:
+def kept(request: ReplyRequested, case: Case, *, key: str, digest: str) -> Reply:
     """What is kept of it: `key` and `digest` (SHA-256) tell a repeat by the same author from another reply."""
-    return {
-        "reply_id": request.reply_id,
-        "case_id": request.case_id,
-        "answers": request.answers,
-        "author_id": request.author.id,
-        "idempotency_key": key,
-        "body_sha256": digest,
-        "requested": json.loads(request.model_dump_json()),
-        "state": "requested",
-        "awaited_since": case.awaiting_answer_since,
-        "requested_at": request.requested_at,
-    }
+    return Reply(
+        reply_id=request.reply_id,
+        case_id=request.case_id,
+        answers=request.answers,
+        author_id=request.author.id,
+        idempotency_key=key,
+        body_sha256=digest,
+        requested=request,
+        state=ReplyState.REQUESTED,
+        awaited_since=case.awaiting_answer_since,
+        requested_at=request.requested_at,
+    )

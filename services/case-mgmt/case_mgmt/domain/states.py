@@ -10,17 +10,28 @@ S = CaseStatus
 class Trigger(StrEnum):
     """What can move a case."""
 
-    CUSTOMER_SPOKE = "the customer spoke"
-    WORK_ACCEPTED = "an agent took the work"
-    REPLY_REQUESTED = "an answer was written"
-    REPLY_FAILED = "an answer could not be sent"
-    SET_OPEN = "set to open"
-    SET_PENDING = "set to pending"
-    SET_RESOLVED = "set to resolved"
-    SET_CLOSED = "set to closed"
+    CUSTOMER_SPOKE = "customer-spoke"
+    WORK_ACCEPTED = "work-accepted"
+    REPLY_REQUESTED = "reply-requested"
+    REPLY_FAILED = "reply-failed"
+    SET_OPEN = "set-open"
+    SET_PENDING = "set-pending"
+    SET_RESOLVED = "set-resolved"
+    SET_CLOSED = "set-closed"
 
 
 T = Trigger
+
+_WORDS = {
+    T.CUSTOMER_SPOKE: "the customer spoke",
+    T.WORK_ACCEPTED: "an agent took the work",
+    T.REPLY_REQUESTED: "an answer was written",
+    T.REPLY_FAILED: "an answer could not be sent",
+    T.SET_OPEN: "set to open",
+    T.SET_PENDING: "set to pending",
+    T.SET_RESOLVED: "set to resolved",
+    T.SET_CLOSED: "set to closed",
+}
 
 # A pair that is not here leaves the case as it is; the SET triggers that are not here are refused.
 TRANSITIONS: dict[tuple[CaseStatus, Trigger], CaseStatus] = {
@@ -58,7 +69,14 @@ SETTERS: dict[str, Trigger] = {
 UNSETTLED = (S.NEW, S.OPEN, S.PENDING)
 
 
+def in_words(trigger: Trigger) -> str:
+    """What moved a case, for people to read."""
+    return _WORDS[trigger]
+
+
 def diagram() -> str:
     """The table as a Mermaid state diagram; `docs/case-states.md` is made of it."""
-    lines = [f"    {before} --> {after}: {trigger}" for (before, trigger), after in TRANSITIONS.items()]
+    lines = [
+        f"    {before} --> {after}: {in_words(trigger)}" for (before, trigger), after in TRANSITIONS.items()
+    ]
     return "\n".join(["stateDiagram-v2", "    [*] --> new: an interaction opens it", *lines])

@@ -1,7 +1,7 @@
 """Which case an interaction belongs to: decided from facts that the store fetched, in this order.
 
 1. the signed case token of the address it was sent to;
-2. the channel's references: what it answers is on a case;
+2. the channel's references: what it answers is on a case, or what was said before in its conversation;
 3. the customer's unsettled case on that subject's department;
 4. none: it opens a case.
 
@@ -30,11 +30,12 @@ class Threaded(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the store knows that may decide: cases by id, by number, by the channel's references and by customer."""
+    """What the store knows that may decide: cases by id, number, reference of the channel, conversation and customer."""
 
     cases: Mapping[UUID, Case]
     by_number: Mapping[int, UUID]
     by_reference: Mapping[str, Sequence[UUID]]
+    by_conversation: Mapping[str, Sequence[UUID]]
     by_customer: Mapping[UUID, Sequence[UUID]]
 
 
@@ -59,6 +60,10 @@ def thread(
     for by, candidates in (
         (ThreadedBy.CASE_TOKEN, pointed),
         (ThreadedBy.REFERENCE, _referred(interaction.thread.answers, known.by_reference)),
+        (
+            ThreadedBy.REFERENCE,
+            _newest(known.by_conversation.get(interaction.thread.conversation or "", ()), known),
+        ),
     ):
         for case_id in candidates:
             if may_join(known.cases[case_id]):
@@ -74,6 +79,12 @@ def thread(
         if found:
             return Threaded(max(found, key=lambda c: (c.changed_at, c.number)).case_id, ThreadedBy.OPEN_CASE)
     return Threaded(None, ThreadedBy.NEW_CASE, related)
+
+
+def _newest(case_ids: Sequence[UUID], known: Known) -> list[UUID]:
+    return sorted(
+        case_ids, key=lambda each: (known.cases[each].changed_at, known.cases[each].number), reverse=True
+    )
 
 
 def _referred(answers: Iterable[str], by_reference: Mapping[str, Sequence[UUID]]) -> list[UUID]:

@@ -1,0 +1,303 @@
+"""What a case shows of routing's work: a copy that changes no case, never goes back, and is found by queue and agent."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon.clock import utc_now
+from antiphon.contracts import generate
+from antiphon.contracts.work import (
+    SlaBreached,
+    WorkAccepted,
+    WorkCompleted,
+    WorkEvent,
+    WorkHeld,
+    WorkOffered,
+    WorkQueued,
+    WorkRedecided,
+    WorkRequeued,
+)
+from tests.integration.services.cases import hear, migrate, rows, take, the_case
+from tests.integration.services.events import identified
+from tests.statements import counted
+from tests.waiting import until
+
+Kind = TypeVar("Kind", bound=WorkEvent)
+MINUTE = timedelta(minutes=1)
+COPY = "work_state, queue, assignee, assignee_name, due_at, breached, as_of"
+
+
+def of(kind: type[Kind], case: Any, **changes: Any) -> Kind:
+    """The example of an event, of the work of a case."""
+    event = kind.model_validate(generate.example(kind.type)["data"])
+    ids = {"case_id": case.case_id, "customer_id": case.customer_id}
+    return event.model_copy(update={"work": event.work.model_copy(update=ids | changes)})
+
+
+async def copy(engine: AsyncEngine) -> list[Any]:
+    return await rows(engine, f"select {COPY} from case_work")
+
+
+async def audience(engine: AsyncEngine, case_id: UUID) -> set[str]:
+    """Whom the newest change concerns, besides those who look at this case or customer."""
+    (row,) = await rows(engine, "select audience, subject from change_log order by id desc limit 1")
+    assert row.subject == str(case_id)
+    return {name for name in row.audience if not name.startswith(("case:", "customer:"))}
+
+
+async def test_accept_read_and_answer_at_once_whatever_is_noted_labelled_or_shown_between(
+    engine: AsyncEngine, api: httpx.AsyncClient
+) -> None:
+    await hear(engine, identified(uuid4()))
+    case = await the_case(engine)
+    await hear(engine, of(WorkQueued, case))
+    # The agent accepts and reads the case before case-mgmt gets the event of it.
+    etag = (await api.get(f"/cases/{case.case_id}")).headers["etag"]
+    await hear(engine, of(WorkAccepted, case))
+    assert (await api.post(f"/cases/{case.case_id}/notes", json={"text": "She rang too"})).status_code == 201
+    await hear(engine, of(WorkRedecided, case, state="accepted", agent_id="amara", labels=["storm"]))
+    await hear(engine, of(SlaBreached, case, state="accepted", agent_id="amara"))
+    answered = await api.post(
+        f"/cases/{case.case_id}/replies",
+        json={"text": "We are on our way."},
+        headers={"If-Match": etag, "Idempotency-Key": "k"},
+    )
+    assert answered.status_code == 201, answered.text
+
+
+async def test_what_routing_shows_is_no_change_of_the_case_and_is_announced(
+    engine: AsyncEngine, api: httpx.AsyncClient
+) -> None:
+    await hear(engine, identified(uuid4()))
+    case = await the_case(engine)
+    await hear(engine, of(WorkQueued, case), of(WorkOffered, case))
+    untouched = "select xmin::text, ctid::text, revision, changed_at from case_file"
+    before = await rows(engine, untouched)
+    assert before[0].revision == 1
+    announced = len(await rows(engine, "select 1 from change_log"))
+    await hear(engine, of(WorkRequeued, case, state="queued", agent_id=None, queue="roads"))
+    assert await rows(engine, untouched) == before
+    assert len(await rows(engine, "select 1 from change_log")) == announced + 1
+    shown = (await api.get(f"/cases/{case.case_id}")).json()["case"]
+    assert (shown["queue"], shown["work_state"], shown["revision"]) == ("roads", "queued", 1)
+    # Who has it taken for the first time changes it: it is open.
+    await hear(engine, of(WorkAccepted, case))
+    await hear(engine, of(WorkAccepted, case, queue="parks"))
+    assert [(row.revision, row.status) for row in await rows(engine, "select * from case_file")] == [
+        (2, "open")
+    ]
+
+
+async def test_a_case_without_work_is_shown_without_any(engine: AsyncEngine, api: httpx.AsyncClient) -> None:
+    await hear(engine, identified(uuid4()))
+    (shown,) = (await api.get("/cases")).json()["items"]
+    assert [shown[n] for n in ("assignee", "assignee_name", "queue", "work_state", "due_at", "breached")] == [
+        None, None, None, None, None, []
+    ]  # fmt: skip
+
+
+def older(case: Any) -> Sequence[WorkEvent]:
+    held = of(WorkHeld, case, queue="waste", state="queued", agent_id=None)
+    return (
+        of(WorkAccepted, case, queue="waste", agent_id="grace"),
+        of(WorkCompleted, case, state="completed"),
+        of(SlaBreached, case),
+        held.model_copy(update={"acknowledge": "We read this tomorrow.", "opens_at": utc_now() + MINUTE}),
+    )
+
+
+@pytest.mark.parametrize("number", range(4))
+async def test_an_older_event_of_work_that_comes_late_is_recorded_and_changes_nothing_newer(
+    engine: AsyncEngine, number: int
+) -> None:
+    await hear(engine, identified(uuid4()))
+    case, now = await the_case(engine), utc_now()
+    event = older(case)[number]
+    await hear(engine, of(WorkQueued, case), at=now, offset=20)
+    before = (await copy(engine), await the_case(engine), await rows(engine, "select id from outbox"))
+    await hear(engine, event, at=now - MINUTE, offset=10)
+    assert (
+        await copy(engine), await the_case(engine), await rows(engine, "select id from outbox"),
+    ) == before  # fmt: skip
+    (entry,) = await rows(engine, "select kind, at from case_entry order by id desc limit 1")
+    assert (entry.kind, entry.at) == (event.type.removesuffix(".v1"), now - MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("ago", "offset", "what"),
+    [
+        (MINUTE, 21, "written by a replica whose clock is behind"),
+        (timedelta(0), 20, "of the same moment"),
+        (-MINUTE, 3, "in a log that was set up anew"),
+    ],
+)
+async def test_what_only_a_clock_or_only_an_offset_calls_older_is_taken(
+    engine: AsyncEngine, ago: timedelta, offset: int, what: str
+) -> None:
+    await hear(engine, identified(uuid4()))
+    case, now = await the_case(engine), utc_now()
+    await hear(engine, of(WorkQueued, case), at=now, offset=20)
+    await hear(engine, of(WorkAccepted, case), at=now - ago, offset=offset)
+    assert [(row.work_state, row.assignee) for row in await copy(engine)] == [("accepted", "amara")], what
+
+
+async def test_of_two_that_take_effect_at_once_the_older_one_does_not_win(engine: AsyncEngine) -> None:
+    await hear(engine, identified(uuid4()))
+    case, now = await the_case(engine), utc_now()
+    await hear(engine, of(WorkQueued, case), at=now, offset=1)
+    async with engine.begin() as tx:
+        await take(tx, of(SlaBreached, case), at=now + 2 * MINUTE, offset=3)
+        # A dead letter that is replayed meanwhile.
+        late = asyncio.create_task(hear(engine, of(WorkCompleted, case), at=now + MINUTE, offset=2))
+        await until(lambda: _waits(engine), what="the other one's wait")
+    await late
+    (row,) = await copy(engine)
+    assert (row.as_of, len(row.breached)) == (now + 2 * MINUTE, 1)
+
+
+async def _waits(engine: AsyncEngine) -> bool:
+    query = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    return bool(await rows(engine, query))
+
+
+async def test_a_note_written_while_an_agent_takes_the_work_concerns_that_agent(
+    engine: AsyncEngine, api: httpx.AsyncClient
+) -> None:
+    await hear(engine, identified(uuid4()))
+    case = await the_case(engine)
+    await hear(engine, of(WorkQueued, case))
+    async with engine.begin() as tx:
+        await take(tx, of(WorkAccepted, case))
+        note = asyncio.create_task(api.post(f"/cases/{case.case_id}/notes", json={"text": "Careful"}))
+        await until(lambda: _waits(engine), what="the note's wait")
+    assert (await note).json()["assignee"] == "amara"
+    assert await audience(engine, case.case_id) == {"agent:amara", "queue:rates"}
+
+
+async def test_a_change_by_which_a_case_leaves_a_queue_or_an_agent_concerns_them_too(
+    engine: AsyncEngine,
+) -> None:
+    await hear(engine, identified(uuid4()))
+    case = await the_case(engine)
+    await hear(engine, of(WorkQueued, case), of(WorkAccepted, case))
+    await hear(engine, of(WorkRequeued, case, state="queued", agent_id=None, queue="roads"))
+    assert await audience(engine, case.case_id) == {"agent:amara", "queue:rates", "queue:roads"}
+
+
+async def listed(api: httpx.AsyncClient, **asked: Any) -> list[str]:
+    """References of all pages, two on each."""
+    found: list[str] = []
+    while True:
+        page = (await api.get("/cases", params={"limit": 2, **asked})).json()
+        found += [case["reference"] for case in page["items"]]
+        if page["next"] is None:
+            return found
+        asked["cursor"] = page["next"]
+
+
+async def test_cases_are_listed_by_queue_and_agent_the_newest_change_of_the_case_first(
+    engine: AsyncEngine, api: httpx.AsyncClient
+) -> None:
+    customers = [uuid4() for _ in range(6)]
+    await hear(engine, *(identified(customer) for customer in customers))
+    cases = await rows(engine, "select * from case_file order by number")
+    names = [f"C-{case.number}" for case in cases]
+    await hear(engine, *(of(WorkQueued, case, queue="rates") for case in cases[:5]))
+    await hear(engine, of(WorkQueued, cases[5], queue="roads"))
+    await hear(engine, *(of(WorkAccepted, case, queue="rates") for case in cases[1:4]))
+    await hear(engine, of(WorkAccepted, cases[4], queue="rates", agent_id="grace"))
+    await hear(engine, of(WorkCompleted, cases[3], queue="rates", state="completed"))
+    # A customer says more on the first case, which is in nobody's hands.
+    await hear(engine, identified(customers[0]))
+    everything = await listed(api)
+    assert everything[0] == names[0]
+    in_queue = [name for name in everything if name in {*names[:3], names[4]}]
+    assert await listed(api, queue="rates") == in_queue
+    assert await listed(api, queue="roads") == [names[5]]
+    mine = [name for name in everything if name in names[1:3]]
+    assert await listed(api, assignee="me") == mine == await listed(api, assignee="amara")
+    assert await listed(api, assignee="grace", queue="rates") == [names[4]]
+    assert await listed(api, queue="rates", status="new") == [names[0]]
+    assert await listed(api, assignee="me", queue="roads") == []
+
+
+async def test_a_page_of_a_queue_or_an_agent_reads_as_many_rows_as_it_shows_however_many_wait(
+    engine: AsyncEngine, api: httpx.AsyncClient
+) -> None:
+    async with engine.begin() as tx:
+        await tx.execute(
+            text(
+                "insert into case_file (case_id, number, status, customer_id, customer, opened_at, changed_at, interactions, replies, "
+                "reopened, revision, words_revision) select gen_random_uuid(), n, 'open', gen_random_uuid(), "
+                "jsonb_build_object('customer_id', gen_random_uuid(), 'since', now()), now(), now() + n * interval '1 s', "
+                "1, 0, 0, 1, 1 from generate_series(1, 20000) n"
+            )
+        )
+        await tx.execute(
+            text(
+                "insert into case_work (case_id, work_state, queue, assignee, breached, as_of, event_partition, event_offset, "
+                "case_changed_at) select case_id, 'accepted', case when number % 2 = 0 and number < 10000 then 'rates' else 'roads' end, "
+                "case when number % 400 = 0 then 'amara' else 'grace' end, '{}', now(), 0, number, changed_at from case_file"
+            )
+        )
+        await tx.execute(text("analyze"))
+    for asked, index in (
+        ({"queue": "rates"}, "case_work_queue_ix"),
+        ({"assignee": "me"}, "case_work_assignee_ix"),
+    ):
+        with counted(engine) as statements:
+            assert len((await api.get("/cases", params=asked)).json()["items"]) == 50
+        (query,) = (one for one in statements if "case_file" in one)
+        value = "amara" if "assignee" in asked else "rates"
+        async with engine.begin() as tx:
+            await tx.execute(text(f"prepare page as {query}"))
+            explained = await tx.execute(
+                text(f"explain (analyze, timing off, costs off) execute page('{value}', 51)")
+            )
+            plan = "\n".join(row[0] for row in explained)
+            await tx.execute(text("deallocate page"))
+        assert index in plan, plan
+        assert "Seq Scan" not in plan, plan
+        assert "Sort" not in plan, plan
+        assert "Rows Removed" not in plan, plan
+
+
+async def test_a_batch_of_events_of_work_takes_three_statements_however_large(engine: AsyncEngine) -> None:
+    await hear(engine, *(identified(uuid4()) for _ in range(200)))
+    cases = await rows(engine, "select * from case_file order by number")
+    counts: list[int] = []
+    for some in (cases[:2], cases[2:]):
+        with counted(engine) as statements:
+            await hear(
+                engine, *(of(WorkQueued, case) for case in some), *(of(WorkAccepted, case) for case in some)
+            )
+        counts.append(len(statements))
+    assert counts == [3, 3]
+    assert len(await copy(engine)) == 200
+
+
+async def test_what_was_copied_onto_cases_before_is_in_the_table_of_its_own_and_any_event_is_newer(
+    engine: AsyncEngine,
+) -> None:
+    await hear(engine, identified(uuid4()), identified(uuid4()))
+    (case, _) = await rows(engine, "select * from case_file order by number")
+    await hear(engine, of(WorkQueued, case), of(WorkAccepted, case), of(SlaBreached, case, state="accepted"))
+    (before,) = await copy(engine)
+
+    async with engine.begin() as tx:
+        await tx.run_sync(migrate, "0008")
+        await tx.run_sync(migrate, "head")
+    (after,) = await copy(engine)
+    assert after[:-1] == before[:-1]
+    assert await rows(engine, "select case_changed_at from case_work") == await rows(
+        engine, f"select changed_at from case_file where case_id = '{case.case_id}'"
+    )
+    await hear(engine, of(WorkCompleted, case, state="completed"), at=case.opened_at, offset=0)
+    assert (await copy(engine))[0].work_state == "completed"

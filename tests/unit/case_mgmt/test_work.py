@@ -1,0 +1,110 @@
+"""What a case's copy of routing's work becomes by an event."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from antiphon.contracts import generate
+from antiphon.contracts.topics import EVENTS
+from antiphon.contracts.work import (
+    SlaBreached,
+    SlaMet,
+    SlaTarget,
+    WorkAccepted,
+    WorkCompleted,
+    WorkEvent,
+    WorkQueued,
+    WorkTransferred,
+)
+from case_mgmt.domain.work import Place, Work, followed
+
+NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
+FIRST, SECOND = UUID(int=1), UUID(int=2)
+PLACES = st.builds(
+    Place,
+    st.integers(0, 3).map(lambda n: NOW + timedelta(seconds=n)),
+    st.integers(0, 1),
+    st.integers(0, 3),
+)
+
+
+def event(kind: str, state: str, item: UUID = FIRST, agent: str | None = None, **more: object) -> WorkEvent:
+    made = EVENTS[kind].model_validate(generate.example(kind)["data"])
+    assert isinstance(made, WorkEvent)
+    facts = {"state": state, "work_item_id": item, "agent_id": agent}
+    return made.model_copy(update={"work": made.work.model_copy(update=facts), **more})
+
+
+def clock(kind: type[SlaBreached | SlaMet], target: str, state: str, item: UUID = FIRST) -> WorkEvent:
+    made = event(kind.type, state, item)
+    assert isinstance(made, SlaBreached | SlaMet)
+    return made.model_copy(update={"clock": made.clock.model_copy(update={"target": target})})
+
+
+def after(*events: WorkEvent) -> Work:
+    copy: Work | None = None
+    for number, one in enumerate(events):
+        copy = followed(copy, one, Place(NOW, 0, number))
+    assert copy is not None
+    return copy
+
+
+QUEUED = event(WorkQueued.type, "queued")
+ACCEPTED = event(WorkAccepted.type, "accepted", agent="amara")
+COMPLETED = event(WorkCompleted.type, "completed")
+AGAIN = event(WorkQueued.type, "queued", SECOND)
+
+
+@pytest.mark.parametrize(
+    ("events", "state", "assignee", "name", "is_in_queue"),
+    [
+        ([QUEUED], "queued", None, None, True),
+        ([QUEUED, ACCEPTED], "accepted", "amara", "Amara Osei", True),
+        # Whose name only the offer had.
+        ([ACCEPTED, event("work.reprioritised.v1", "accepted", agent="amara")], "accepted", "amara", "Amara Osei", True),
+        ([ACCEPTED, event(WorkTransferred.type, "accepted", agent="grace")], "accepted", "grace", None, True),
+        ([ACCEPTED, QUEUED], "queued", None, None, True),
+        ([ACCEPTED, COMPLETED], "completed", None, None, False),
+        ([ACCEPTED, COMPLETED, AGAIN], "queued", None, None, True),
+        # The clock of an item that ended is met while the next one waits.
+        ([COMPLETED, AGAIN, clock(SlaMet, "resolution", "completed")], "queued", None, None, True),
+        ([AGAIN, COMPLETED], "queued", None, None, True),
+        # An item whose end was never heard of gives way to the next one.
+        ([ACCEPTED, AGAIN], "queued", None, None, True),
+        ([AGAIN, event(WorkCompleted.type, "completed", SECOND)], "completed", None, None, False),
+    ],
+)  # fmt: skip
+def test_a_case_shows_the_newest_item_as_its_newest_event_states_it(
+    events: list[WorkEvent], state: str, assignee: str | None, name: str | None, *, is_in_queue: bool
+) -> None:
+    copy = after(*events)
+    assert (copy.work_state, copy.assignee, copy.assignee_name) == (state, assignee, name)
+    assert (copy.queue is not None, copy.due_at is not None) == (is_in_queue, is_in_queue)
+    assert copy.place == Place(NOW, 0, len(events) - 1)
+
+
+def test_a_target_is_breached_until_it_is_met_whichever_item_it_was_of() -> None:
+    breached = clock(SlaBreached, SlaTarget.RESOLUTION, "queued")
+    late = clock(SlaBreached, SlaTarget.NEXT_RESPONSE, "completed")
+    assert after(breached, COMPLETED, AGAIN, late).breached == ["next-response", "resolution"]
+    met = clock(SlaMet, SlaTarget.RESOLUTION, "completed")
+    assert after(breached, COMPLETED, AGAIN, late, met).breached == ["next-response"]
+
+
+@given(PLACES, PLACES, PLACES)
+def test_no_two_places_are_each_before_the_other_and_none_is_before_itself(
+    one: Place, two: Place, three: Place
+) -> None:
+    assert not one.is_before(one)
+    assert not (one.is_before(two) and two.is_before(one))
+    if len({one.event_partition, two.event_partition, three.event_partition}) == 1:
+        assert one.is_before(three) or not (one.is_before(two) and two.is_before(three))
+
+
+@given(PLACES, PLACES)
+def test_what_follows_in_the_log_is_never_before_what_it_follows(one: Place, two: Place) -> None:
+    if one.event_partition == two.event_partition and one.event_offset >= two.event_offset:
+        assert not one.is_before(two)
