@@ -4,7 +4,7 @@ Each function is one verb in the transaction that it is given. The number of sta
 of the batch.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -113,17 +113,30 @@ async def take(
     awaited = await store.awaited(
         tx, [r.event.reply_id for r in events if isinstance(r.event, ReplySent | ReplyFailed)]
     )
-    failed = {
-        r.event.case_id: min(filter(None, (reply.since, r.event.failed_at)))
+    failed = [
+        (r.event.reply_id, r.event.case_id, min(filter(None, (reply.since, r.event.failed_at))))
         for r in events
         if isinstance(r.event, ReplyFailed) and (reply := awaited.get(r.event.reply_id)) is not None
-    }
+    ]
+    await store.not_answered(tx, failed)
     by_customer: dict[UUID, list[UUID]] = {}
     for case in cases.values():
         by_customer.setdefault(case.customer_id, []).append(case.case_id)
+    by_number = {case.number: case.case_id for case in cases.values()}
+    known = Known(cases, by_number, found.by_reference, found.by_conversation, by_customer)
+    # Whatever a batch does before, an interaction joins what it points at or what it would have joined at first.
+    joined_by = {
+        thread(
+            event.interaction, event.reading, event.customer.customer_id, known, number_in, now, reopen_closed_within
+        ).case_id
+        for event in heard
+    }  # fmt: skip
+    spoken_on = {case_id for cases in named for case_id in cases} | joined_by
+    spoken_on |= {version.case_id for version in versions.values()} | {case_id for _, case_id, _ in failed}
+    spoken_on |= {by_number[number] for number in numbers if number in by_number}
     fold = _Fold(
         Unit(cases, now, works),
-        by_number={case.number: case.case_id for case in cases.values()},
+        by_number=by_number,
         by_reference=found.by_reference,
         by_conversation=found.by_conversation,
         by_customer=by_customer,
@@ -133,7 +146,9 @@ async def take(
         versions=versions,
         awaited=awaited,
         acknowledgements=await look(tx, with_words([r.event for r in events]), token_of, now),
-        said=await store.unanswered(tx, _since(cases.values(), failed, speaks=bool(heard or later))),
+        said=await store.unanswered(
+            tx, _since([case for case in cases.values() if case.case_id in spoken_on], failed)
+        ),
     )
     for received in events:
         fold.take(received)
@@ -149,17 +164,13 @@ async def take(
     await store.delete_interactions(tx, fold.deleted)
 
 
-def _since(cases: Iterable[Case], failed: Mapping[UUID, datetime], *, speaks: bool) -> dict[UUID, datetime]:
-    """Since when customers await an answer on those of the cases whose words may be asked for in this batch.
-
-    `failed`: what an answer that failed had answered, by case; `speaks`, customers say or change something.
-    """
-    since: dict[UUID, datetime] = {}
-    for case in cases:
-        waits = case.awaiting_answer_since if speaks or case.case_id in failed else None
-        if times := [at for at in (waits, failed.get(case.case_id)) if at is not None]:
-            since[case.case_id] = min(times)
-    return since
+def _since(cases: Iterable[Case], failed: Iterable[tuple[UUID, UUID, datetime]]) -> dict[UUID, datetime]:
+    """Since when customers await an answer on these cases, once the answers that failed (reply, case, since) answer nothing."""
+    since = {case.case_id: case.awaiting_answer_since for case in cases}
+    for _, case_id, at in failed:
+        if case_id in since:
+            since[case_id] = min(at, since[case_id] or at)
+    return {case_id: at for case_id, at in since.items() if at is not None}
 
 
 def _later(event: Event) -> UUID | None:
@@ -221,7 +232,8 @@ class _Fold:
             interaction, reading, customer.customer_id, known, self.number_in, now, self.reopen_closed_within
         )
         facts = interaction_facts(interaction, reading)
-        if found.case_id is None:
+        before = self.unit.cases[found.case_id] if found.case_id else None
+        if before is None:
             case_id = ids.derived_id("case", str(interaction.interaction_id))
             number = self.new_numbers.pop(0)
             case = opened(case_id, number, interaction, customer, reading, found.related, now)
@@ -230,18 +242,19 @@ class _Fold:
             self.unit.put(case, new=True)
             self.unit.tell(said.CaseOpened(case=case.facts(), interaction=facts), trace)
         else:
-            before = self.unit.cases[found.case_id]
             case = joined(before, interaction, customer, reading, now)
             added = said.CaseInteractionAdded(
                 case=case.facts(), interaction=facts, threaded_by=found.by, unanswered=self._unanswered(case)
             )
             self.unit.tell(added, trace)
-            by = Actor(kind=ActorKind.CUSTOMER, id=str(customer.customer_id), name=customer.name)
-            self.unit.move(
-                before, case, by, StatusTrigger.CUSTOMER_SPOKE, in_words(Trigger.CUSTOMER_SPOKE), trace
-            )
         if interaction.automation == Automation.NONE:
             self.said.setdefault(case.case_id, []).append((interaction, reading))
+        if before is not None:
+            by = Actor(kind=ActorKind.CUSTOMER, id=str(customer.customer_id), name=customer.name)
+            self.unit.move(
+                before, case, by, StatusTrigger.CUSTOMER_SPOKE, in_words(Trigger.CUSTOMER_SPOKE), trace,
+                self._unanswered(case) if case.status != before.status else (),
+            )  # fmt: skip
         speaker = Actor(kind=ActorKind.CUSTOMER, id=str(customer.customer_id), name=interaction.speaker.name)
         told = {"interaction_id": str(interaction.interaction_id), "threaded_by": found.by.value}
         if found.related:

@@ -240,6 +240,8 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
                 unit = Unit({case_id: case}, clock())
                 settled = given.status in {"resolved", "closed"}
                 since = None if settled else case.awaiting_answer_since
+                if settled and case.awaiting_answer_since is not None:
+                    await store.answer(tx, case_id, case.awaiting_answer_since, store.SETTLED)
                 changed = {"awaiting_answer_since": since, "words_revision": case.revision + 1}
                 if given.status == "open":
                     changed["asked_revision"] = case.revision + 1

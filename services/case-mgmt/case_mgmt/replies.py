@@ -118,6 +118,8 @@ async def request_reply(
         tx, kept(requested, case, key=key, digest=digest)
     ):  # at this moment, on another case
         raise _key_taken()
+    if case.awaiting_answer_since is not None:
+        await store.answer(tx, case_id, case.awaiting_answer_since, reply_id)
     unit = Unit(cases, now)
     trace = tracing.current()
     unit.tell(requested, trace)

@@ -42,7 +42,7 @@ from antiphon.database import (
 from case_mgmt.domain.acknowledging import Acknowledged
 from case_mgmt.domain.case import Case
 from case_mgmt.domain.record import Awaited, Edited, Entry, Finished, Placed, Reply, TakenBack, Version
-from case_mgmt.domain.unanswered import MOST
+from case_mgmt.domain.unanswered import MOST, MOST_BYTES
 from case_mgmt.domain.work import Place, Work
 
 _Kept = Entry | Placed | Edited | TakenBack | Reply | Finished
@@ -136,6 +136,8 @@ INTERACTION = Table(
     Column("accepted_at", DateTime(timezone=True), nullable=False),
     Column("earlier", JSONB, nullable=False, server_default="[]"),
     Column("deleted_at", DateTime(timezone=True)),
+    # The reply that answered it, or that of nobody where a person settled the case without one; null while it awaits one.
+    Column("answered_by", Uuid),
     Index("case_interaction_accepted_ix", "case_id", "accepted_at"),
 )
 
@@ -207,6 +209,11 @@ _ADD_CHANGES = (
     f"from {recordset([_LOG.c.kind, _LOG.c.subject, _LOG.c.audience, _LOG.c.data], '{rows}')} r "
     "left join case_work w on w.case_id = cast(r.subject as uuid)"
 )
+# Of one customer, in which a message may find its case: who writes from one address may open as many as they like.
+MOST_UNSETTLED = 50
+# As if by a reply: words that a person settled without one.
+SETTLED = UUID(int=0)
+
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
 _KEYS = bindparam("keys", type_=ARRAY(TEXT))
 _FIELDS = [field.name for field in fields(Case)]
@@ -254,8 +261,16 @@ _PLACES = text(
     "from case_interaction where interaction_id in (select unnest(:ids))"
 ).bindparams(_IDS)
 _LOAD = text(
-    f"select {', '.join(_READ)} from case_file where case_id = any(:ids) or number = any(:numbers) "
-    "or (customer_id = any(:customers) and status in ('new', 'open', 'pending')) order by case_id for update"
+    f"""
+    select {', '.join(_READ)} from case_file where case_id in (
+        select unnest(:ids)
+        union all select case_id from case_file where number = any(:numbers)
+        union all select c.case_id from unnest(:customers) as u(id) cross join lateral (
+            select case_id from case_file where customer_id = u.id and status in ('new', 'open', 'pending')
+            order by changed_at desc limit {MOST_UNSETTLED}
+        ) c
+    ) order by case_id for update
+    """
 ).bindparams(
     _IDS,
     bindparam("numbers", type_=ARRAY(BIGINT)),
@@ -275,13 +290,32 @@ UNANSWERED = text(
     f"""
     select w.case_id, i.interaction, i.reading from unnest(:ids, :since) as w(case_id, since)
     cross join lateral (
-        select interaction, reading, accepted_at from case_interaction
-        where case_id = w.case_id and accepted_at >= w.since and deleted_at is null
-            and interaction ->> 'automation' = '{Automation.NONE.value}'
-        order by accepted_at desc limit {MOST}
+        select s.*, sum(length(s.words)) over (order by accepted_at desc rows unbounded preceding) as so_far from (
+            select right(interaction #>> '{{content,text}}', {MOST_BYTES}) as words, reading, accepted_at,
+                interaction #- '{{content,html}}' #- '{{content,quoted}}' #- '{{content,signature}}' #- '{{content,text}}' as interaction
+            from case_interaction
+            where case_id = w.case_id and accepted_at >= w.since and deleted_at is null and answered_by is null
+                and interaction ->> 'automation' = '{Automation.NONE.value}'
+            order by accepted_at desc limit {MOST}
+        ) s
+    ) j
+    cross join lateral (
+        select jsonb_set(j.interaction, '{{content,text}}', to_jsonb(j.words)) as interaction, j.reading, j.accepted_at
+        where j.so_far - length(j.words) < {MOST_BYTES}
     ) i order by w.case_id, i.accepted_at
     """
 ).bindparams(_IDS, bindparam("since", type_=ARRAY(DateTime(timezone=True))))
+_ANSWER = text(
+    "update case_interaction set answered_by = :by where case_id = :case_id and accepted_at >= :since and answered_by is null"
+)
+_NOT_ANSWERED = text(
+    "update case_interaction i set answered_by = null from unnest(:replies, :ids, :since) as f(reply_id, case_id, since) "
+    "where i.case_id = f.case_id and i.accepted_at >= f.since and i.answered_by = f.reply_id"
+).bindparams(
+    _IDS,
+    bindparam("replies", type_=ARRAY(PG_UUID(as_uuid=True))),
+    bindparam("since", type_=ARRAY(DateTime(timezone=True))),
+)
 ACKNOWLEDGED = text(
     "select case_id, customer_id, at, opens_at, recipient from acknowledgement where case_id = any(:ids) "
     "union select case_id, customer_id, at, opens_at, recipient from acknowledgement "
@@ -382,7 +416,7 @@ async def places(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Version
 async def load(
     tx: AsyncConnection, ids: Sequence[UUID], numbers: Sequence[int] = (), customers: Sequence[UUID] = ()
 ) -> dict[UUID, Case]:
-    """Cases by id, by number, and the unsettled ones of customers, locked in id order."""
+    """Cases by id, by number, and the newest 50 unsettled ones of customers, locked in id order."""
     given = {"ids": list(ids), "numbers": list(numbers), "customers": list(customers)}
     if not any(given.values()):
         return {}
@@ -545,13 +579,28 @@ async def spoken_last(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUI
 async def unanswered(
     tx: AsyncConnection, since: Mapping[UUID, datetime]
 ) -> dict[UUID, list[tuple[Interaction, Reading]]]:
-    """What the customer said on each of the cases from a time on and did not take back, oldest first: the newest 50."""
+    """What the customer said on each of the cases from a time on, nobody answered and they did not take back, oldest first.
+
+    The newest 50, and of their texts the newest 100,000 characters: what else a mail holds is not read.
+    """
     found: dict[UUID, list[tuple[Interaction, Reading]]] = {case_id: [] for case_id in since}
     if since:
         for row in await fetch(tx, UNANSWERED, {"ids": list(since), "since": list(since.values())}):
             said = Interaction.model_validate(row.interaction), Reading.model_validate(row.reading)
             found[row.case_id].append(said)
     return found
+
+
+async def answer(tx: AsyncConnection, case_id: UUID, since: datetime, by: UUID) -> None:
+    """Notes that what was said on a case since then was answered, by a reply or, `SETTLED`, without one."""
+    await fetch(tx, _ANSWER, {"case_id": case_id, "since": since, "by": by})
+
+
+async def not_answered(tx: AsyncConnection, failed: Sequence[tuple[UUID, UUID, datetime]]) -> None:
+    """Notes that replies failed (reply, case, since when what they answered was said): it awaits an answer again."""
+    if failed:
+        replies, cases, since = zip(*failed, strict=True)
+        await fetch(tx, _NOT_ANSWERED, {"replies": list(replies), "ids": list(cases), "since": list(since)})
 
 
 async def acknowledged(

@@ -112,6 +112,74 @@ async def test_an_answer_that_fails_after_the_customer_spoke_again_is_published_
     assert (await the_case(engine)).awaiting_answer_since == now
 
 
+async def test_what_another_answer_answered_does_not_wait_because_an_earlier_one_failed(
+    engine: AsyncEngine,
+) -> None:
+    customer, now = uuid4(), utc_now()
+    await hear(engine, said(customer, "one", now))
+    case = await the_case(engine)
+    first, _ = await answer(engine, case.case_id, case.revision, key="a")
+    await hear(engine, said(customer, "gas leak", now + timedelta(seconds=5)))
+    case = await the_case(engine)
+    await answer(engine, case.case_id, case.revision, key="b")
+    await hear(engine, await failed(engine, first.reply_id, case.case_id))
+    event = (await published(engine, "case.status-changed.v1"))[-1]
+    assert (event["trigger"], texts(event)) == ("reply-failed", ["one"])
+    await hear(engine, said(customer, "three", now + timedelta(seconds=9)))
+    assert texts((await published(engine, "case.interaction-added.v1"))[-1]) == ["one"]
+
+
+async def test_two_answers_that_fail_at_once_bring_back_what_either_had_answered(engine: AsyncEngine) -> None:
+    customer, now = uuid4(), utc_now()
+    await hear(engine, said(customer, "gas leak", now))
+    case = await the_case(engine)
+    first, _ = await answer(engine, case.case_id, case.revision, key="a")
+    case = await the_case(engine)
+    second, _ = await answer(engine, case.case_id, case.revision, key="b")
+    events = [await failed(engine, reply.reply_id, case.case_id) for reply in (first, second)]
+    await hear(engine, *events)
+    assert [texts(one) for one in (await published(engine, "case.status-changed.v1"))[-2:]] == [
+        ["gas leak"]
+    ] * 2
+
+
+async def test_words_that_a_person_settled_without_an_answer_do_not_wait_because_an_answer_failed(
+    engine: AsyncEngine, api: httpx.AsyncClient
+) -> None:
+    customer, now = uuid4(), utc_now()
+    await hear(engine, said(customer, "one", now))
+    case = await the_case(engine)
+    reply, _ = await answer(engine, case.case_id, case.revision)
+    await hear(engine, said(customer, "two", now + timedelta(seconds=5)))
+    asked = {"status": "resolved", "reason": "by phone"}
+    assert (await api.post(f"/cases/{case.case_id}/status", json=asked)).status_code == 200
+    await hear(engine, await failed(engine, reply.reply_id, case.case_id))
+    assert texts((await published(engine, "case.status-changed.v1"))[-1]) == ["one"]
+
+
+async def test_the_event_that_says_that_the_customer_spoke_carries_the_words(engine: AsyncEngine) -> None:
+    customer, now = uuid4(), utc_now()
+    await hear(engine, said(customer, "one", now))
+    case = await the_case(engine)
+    await answer(engine, case.case_id, 1)
+    await hear(engine, said(customer, "two", now + timedelta(seconds=5)))
+    event = (await published(engine, "case.status-changed.v1"))[-1]
+    assert (event["trigger"], texts(event)) == ("customer-spoke", ["two"])
+
+
+async def test_a_message_comes_with_the_words_of_the_case_that_it_joins_and_of_no_other(
+    engine: AsyncEngine,
+) -> None:
+    customer, now = uuid4(), utc_now()
+    for n, department in enumerate(("rates", "roads", "planning")):
+        event = identified(customer, text=f"about {department}", department=department)
+        interaction = event.interaction.model_copy(update={"accepted_at": now + timedelta(seconds=n)})
+        await hear(engine, event.model_copy(update={"interaction": interaction}))
+    await hear(engine, identified(customer, text="more", department="roads"))
+    (added,) = await published(engine, "case.interaction-added.v1")
+    assert texts(added) == ["about roads"]
+
+
 async def test_a_person_who_opens_a_case_asks_and_an_accepted_offer_does_not(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
