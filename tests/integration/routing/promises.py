@@ -18,10 +18,10 @@ from antiphon.contracts.cases import (
     StatusTrigger,
 )
 from antiphon.contracts.replies import ReplySent
-from routing import handling
 from routing.domain import clockwork
 from routing.domain.clockwork import Clock
-from routing.ledger import columns, entry_of
+from routing.sla.ledger import columns, entry_of
+from routing.work import handling
 from tests.integration.routing.floor import BOSS, Changed, Floor, section
 from tests.integration.routing.test_offers import opened
 

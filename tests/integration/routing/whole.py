@@ -9,10 +9,10 @@ from uuid import UUID
 from sqlalchemy import text
 
 from antiphon.database import AnyRow
-from routing import openness
-from routing.configurations import InForce
+from routing.configuration.active import InForce
 from routing.domain import clockwork
-from routing.ledger import columns, entry_of
+from routing.queues import opening
+from routing.sla.ledger import columns, entry_of
 from tests.integration.routing.floor import ACCEPTED, OFFERED, QUEUED, Floor
 from tests.integration.routing.promises import as_kept
 
@@ -93,7 +93,7 @@ async def look(floor: Floor) -> Moment:
             return (await connection.execute(text(query))).all()
 
         force = await floor.force(connection)
-        given_out = openness.given_out(openness.standings(force, floor.now))
+        given_out = opening.given_out(opening.standings(force, floor.now))
         works = {row.work_item_id: row for row in await rows("select * from work_item")}
         offers = {row.offer_id: row for row in await rows("select * from offer")}
         agents = await rows(

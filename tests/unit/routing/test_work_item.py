@@ -11,13 +11,13 @@ from sqlalchemy import Table
 
 from antiphon.contracts.work import SlaTarget, WorkState
 from routing import store
-from routing.desk import Desk, StaleWorkError
 from routing.domain.case_seen import Answer, CaseSeen
 from routing.domain.clockwork import Clock, Terms
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import Begins, WorkItem, queued_again
-from routing.ledger import Held
+from routing.sla.ledger import Held
+from routing.unit_of_work import Desk, StaleWorkError
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)

@@ -15,7 +15,7 @@ from antiphon.changes import Change, record
 from antiphon.contracts.configuration import ConfigurationPublished
 from antiphon.contracts.envelope import encode
 from antiphon.database import AnyRow, fetch
-from routing import staff, store
+from routing import store
 from routing.domain.calendar import BusinessCalendar
 from routing.domain.configuration import Configuration, read, shape
 from routing.domain.deciding import Verdict, verdict
@@ -24,6 +24,7 @@ from routing.domain.rules import Context
 from routing.domain.sharing import shares
 from routing.domain.standing import with_calendars
 from routing.domain.states import PublicationState
+from routing.store import staff
 
 LOG = logs.get(__name__)
 _FILE = "organisation file"

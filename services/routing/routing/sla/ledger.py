@@ -23,8 +23,7 @@ from antiphon.contracts.work import (
     WorkTransferred,
 )
 from antiphon.database import AnyRow
-from routing.configurations import InForce
-from routing.desk import SYSTEM, Desk, Row
+from routing.configuration.active import InForce
 from routing.domain import clockwork
 from routing.domain.clockwork import Clock, Entry, Kind, Terms
 from routing.domain.escalation import EscalationKind, arrival
@@ -32,6 +31,7 @@ from routing.domain.sections import service_levels
 from routing.domain.sections.service_levels import Consequence
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
+from routing.unit_of_work import SYSTEM, Desk, Row
 
 ALARMS = {Kind.WARNED: "sla-warned", Kind.BREACHED: "sla-breached"}
 """What people are told of at once, and by which kind of change."""

@@ -11,15 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.work import WorkEscalated, WorkState, WorkTransferred
 from antiphon.database import fetch
-from routing import clocks, staff, store
-from routing.configurations import Configurations, InForce
-from routing.desk import AGAIN_AFTER, SYSTEM, Desk
+from routing import store
+from routing.configuration.active import Configurations, InForce
 from routing.domain import escalation as steps
 from routing.domain.escalation import EscalationKind, Need
 from routing.domain.offer import OfferRecord
 from routing.domain.placing import Place
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
+from routing.sla import clocks
+from routing.store import staff
+from routing.unit_of_work import AGAIN_AFTER, SYSTEM, Desk
 
 # The database says when a timer is due, and its clock is another than ours.
 SLACK = timedelta(seconds=1)

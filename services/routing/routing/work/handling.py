@@ -11,14 +11,16 @@ from antiphon.contracts.base import Actor
 from antiphon.contracts.work import WorkAccepted, WorkOffered, WorkReprioritised, WorkState, WorkTransferred
 from antiphon.database import mapping
 from antiphon.problems import Problem, not_found
-from routing import clocks, staff, store
-from routing.configurations import InForce
-from routing.desk import Desk
+from routing import store
+from routing.configuration.active import InForce
 from routing.domain.escalation import arrival
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.sections.agents import Agent
 from routing.domain.sections.queues import Queue
 from routing.domain.work_item import Changes, WorkItem
+from routing.sla import clocks
+from routing.store import staff
+from routing.unit_of_work import Desk
 
 
 async def locked(tx: AsyncConnection, work_item_id: UUID) -> WorkItem:

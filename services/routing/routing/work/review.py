@@ -12,12 +12,15 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.database import as_json, fetch
-from routing import escalation, openness, staff, store
-from routing.configurations import Configurations, InForce
-from routing.desk import Desk
+from routing import store
+from routing.configuration.active import Configurations, InForce
 from routing.domain.escalation import EscalationKind
 from routing.domain.offer import OfferResult
 from routing.domain.placing import Load, Place, place
+from routing.queues import opening
+from routing.store import staff
+from routing.unit_of_work import Desk
+from routing.work import escalation
 
 AT_ONCE = 200  # work items in one transaction; the rest is for the next, at once
 
@@ -114,7 +117,7 @@ async def _queues_gone(tx: AsyncConnection, force: InForce, now: datetime) -> in
 
 async def _queues_closed(tx: AsyncConnection, force: InForce, now: datetime) -> int:
     configuration = force.configuration
-    stands = openness.standings(force, now)
+    stands = opening.standings(force, now)
     closed = [
         key
         for key, queue in configuration.queues.items()
@@ -122,7 +125,7 @@ async def _queues_closed(tx: AsyncConnection, force: InForce, now: datetime) -> 
     ]
     if not closed:
         return 0
-    loads = await openness.loads(tx, force, now)
+    loads = await opening.loads(tx, force, now)
     leaving = [key for key in closed if place(configuration, stands, loads, key, None).queue != key]
     # What a rule keeps here, or sends elsewhere, is looked at by itself.
     found = await store.work_items(tx, _WAITING, {"queues": leaving, "limit": AT_ONCE}) if leaving else []

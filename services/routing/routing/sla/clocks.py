@@ -22,13 +22,13 @@ from antiphon.contracts.replies import ReplySent
 from antiphon.contracts.work import SlaTarget
 from antiphon.database import fetch
 from routing import store
-from routing.configurations import Configurations, InForce
-from routing.desk import AGAIN_AFTER, Desk
+from routing.configuration.active import Configurations, InForce
 from routing.domain.case_seen import Answer, CaseSeen
 from routing.domain.deciding import Verdict
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
-from routing.ledger import Book
+from routing.sla.ledger import Book
+from routing.unit_of_work import AGAIN_AFTER, Desk
 
 
 class Heard(NamedTuple):

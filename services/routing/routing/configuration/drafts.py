@@ -16,7 +16,7 @@ from antiphon.database import AnyRow
 from antiphon.organisation import ConfigurationError, Fault
 from antiphon.problems import Problem, not_found
 from routing import store
-from routing.configurations import Configurations
+from routing.configuration.active import Configurations
 from routing.domain.configuration import read, shape
 from routing.domain.difference import differences
 from routing.domain.states import DraftState, TrialState

@@ -13,12 +13,13 @@ from antiphon.contracts.envelope import encode
 from antiphon.contracts.queues import QueueState, QueueStateChanged
 from antiphon.contracts.work import WorkState
 from antiphon.problems import not_found
-from routing import store, tallies
-from routing.configurations import InForce
-from routing.desk import SERVICE
+from routing import store
+from routing.configuration.active import InForce
 from routing.domain.openness import SetState, Standing, standing
 from routing.domain.placing import Load
-from routing.tallies import Movement
+from routing.store import tallies
+from routing.store.tallies import Movement
+from routing.unit_of_work import SERVICE
 
 
 def standings(force: InForce, now: datetime) -> dict[str, Standing]:

@@ -13,10 +13,7 @@ from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
 from antiphon.database import AnyRow
 from antiphon.problems import Problem, not_found
-from routing import backlog, handling, openness, staff
-from routing.assignment import candidate, room_for
-from routing.configurations import InForce
-from routing.desk import Desk
+from routing.configuration.active import InForce
 from routing.domain.fitting import (
     Candidate,
     Room,
@@ -31,7 +28,11 @@ from routing.domain.fitting import (
 from routing.domain.matching import Floor
 from routing.domain.sections.agents import Agent
 from routing.domain.work_item import WorkItem
-from routing.store import work_items
+from routing.queues import opening
+from routing.store import backlog, staff, work_items
+from routing.unit_of_work import Desk
+from routing.work import handling
+from routing.work.assignment import candidate, room_for
 
 LOOK = 20
 """Items of a line that are looked at for who asks for the next: what others take this moment is passed over."""
@@ -53,7 +54,7 @@ async def take_next(tx: AsyncConnection, force: InForce, agent: Agent, now: date
     me = await _standing(tx, force, agent, now)
     if me.free < 1 and not force.configuration.light:
         raise _no_room(me)
-    given_out = openness.given_out(openness.standings(force, now))
+    given_out = opening.given_out(opening.standings(force, now))
     queues = [queue for queue in agent.queues if queue in given_out]
     floor = Floor([me])
     lines = await backlog.lines(tx, queues)
@@ -97,9 +98,9 @@ async def pick(
             state=work.state,
             agent_id=work.agent_id,
         )
-    stands = openness.standings(force, now)
+    stands = opening.standings(force, now)
     mine = work.queues.intersection(agent.queues)
-    if mine.isdisjoint(openness.given_out(stands)):
+    if mine.isdisjoint(opening.given_out(stands)):
         raise Problem(409, "Conflict", f"Its work is not given out now: {stands[min(mine)].why}.")
     me = await _standing(tx, force, agent, now)
     item = work.to_waiting()

@@ -15,13 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon import logs
 from antiphon.contracts.work import WorkState
 from antiphon.database import AnyRow
-from routing import backlog, easing, handling, openness, staff, store
-from routing.configurations import Configurations
-from routing.desk import Desk
+from routing import store
+from routing.configuration.active import Configurations
 from routing.domain.configuration import Configuration
 from routing.domain.fitting import Candidate, Waiting
 from routing.domain.matching import Floor, match
 from routing.domain.work_item import WorkItem
+from routing.queues import opening
+from routing.store import backlog, easing, staff
+from routing.unit_of_work import Desk
+from routing.work import handling
 
 LOG = logs.get(__name__)
 _ONE_PASS = 0x61736967  # "asig"
@@ -57,7 +60,7 @@ async def assign(
     stands = await store.begin_pass(tx, _ONE_PASS, list(force.configuration.queues))
     if not stands.mine or not stands.waiting:
         return 0  # another replica is at it, and was woken too; or all is offered
-    given_out = openness.given_out(openness.standings(force, now))
+    given_out = opening.given_out(opening.standings(force, now))
     wanted = given_out if stands.widened else given_out.intersection(stands.waiting)
     members = [
         agent.id for agent in force.configuration.agents_by_id.values() if not wanted.isdisjoint(agent.queues)

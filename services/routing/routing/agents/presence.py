@@ -15,13 +15,14 @@ from antiphon.contracts.envelope import encode
 from antiphon.database import Writes
 from antiphon.organisation import did_you_mean
 from antiphon.problems import Problem
-from routing import easing, staff, store
-from routing.configurations import Configurations
-from routing.desk import SERVICE, Desk
+from routing import store
+from routing.configuration.active import Configurations
 from routing.domain.configuration import Configuration
 from routing.domain.offer import OfferResult
 from routing.domain.sections.agents import Agent
 from routing.domain.timer import TimerKind
+from routing.store import easing, staff
+from routing.unit_of_work import SERVICE, Desk
 
 LOOK_AGAIN = timedelta(seconds=1)
 

@@ -20,9 +20,10 @@ from antiphon.contracts.queues import (
     Surge,
 )
 from antiphon.database import AnyRow, Writes
-from routing import store, tallies
-from routing.desk import SERVICE
+from routing import store
 from routing.domain.surge import SPAN, Arrivals, SpanKind, Usual, spans, usual
+from routing.store import tallies
+from routing.unit_of_work import SERVICE
 
 LOG = logs.get(__name__)
 _ONE_LOOK = 0x73757267  # "surg"

@@ -1,6 +1,6 @@
 """A process of its own that tries a draft: CEL holds the interpreter, and routing must go on deciding meanwhile.
 
-`python -m routing.evaluator` takes frames at its standard input and answers each at its standard output: first
+`python -m routing.configuration.evaluator` takes frames at its standard input and answers each at its standard output: first
 {source, on_shift, now}, answered by {rules}; then pages of recorded decisions, each answered by the changed ones; then an
 empty frame, answered by the result. It ends with its input, so it does not outlive the service. A frame is a length in four
 bytes, the highest first, and that many bytes of JSON.

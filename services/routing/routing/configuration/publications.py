@@ -20,12 +20,14 @@ from antiphon.contracts.envelope import encode
 from antiphon.database import AnyRow
 from antiphon.organisation import ConfigurationError
 from antiphon.problems import Problem, not_found
-from routing import drafts, staff, store
-from routing.configurations import Configurations, InForce, tell_published
+from routing import store
+from routing.configuration import drafts
+from routing.configuration.active import Configurations, InForce, tell_published
 from routing.domain.configuration import read
 from routing.domain.difference import differences
 from routing.domain.states import DraftState, PublicationState
 from routing.domain.timer import TimerKind
+from routing.store import staff
 
 LOG = logs.get(__name__)
 _ITSELF = "routing"

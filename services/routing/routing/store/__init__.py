@@ -33,17 +33,17 @@ from antiphon.database import (
     plumbing_tables,
     recordset,
 )
-from routing.backlog_columns import line_columns, line_indexes
-from routing.clock_tables import clock_tables
 from routing.domain.case_seen import CaseSeen
 from routing.domain.offer import REFUSALS, OfferRecord
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
-from routing.draft_tables import draft_tables
-from routing.ease_in_table import ease_in_table
-from routing.queue_tables import queue_tables, step_columns
-from routing.reconciliation_tables import awaiting_columns, reconciliation_tables
-from routing.tally_tables import tally_tables
+from routing.store.backlog_columns import line_columns, line_indexes
+from routing.store.clock_tables import clock_tables
+from routing.store.draft_tables import draft_tables
+from routing.store.ease_in_table import ease_in_table
+from routing.store.queue_tables import queue_tables, step_columns
+from routing.store.reconciliation_tables import awaiting_columns, reconciliation_tables
+from routing.store.tally_tables import tally_tables
 
 METADATA = metadata()
 PLUMBING = plumbing_tables(METADATA)

@@ -19,9 +19,8 @@ from antiphon.changes import Change
 from antiphon.contracts.work import WorkReconciled
 from antiphon.database import AnyRow, fetch
 from antiphon.failures import one_by_one
-from routing import escalation, store
-from routing.configurations import Configurations, InForce
-from routing.desk import SYSTEM, Desk, Row
+from routing import store
+from routing.configuration.active import Configurations, InForce
 from routing.domain.case_seen import CaseSeen
 from routing.domain.escalation import EscalationKind, beginning
 from routing.domain.offer import OfferRecord, OfferResult
@@ -30,6 +29,8 @@ from routing.domain.reconciling import Finding, Picture, Piece, Wrong, findings
 from routing.domain.sections.rules import PRIORITY
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem, queued_again
+from routing.unit_of_work import SYSTEM, Desk, Row
+from routing.work import escalation
 
 LOG = logs.get(__name__)
 MOST = 500

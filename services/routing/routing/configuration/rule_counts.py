@@ -5,7 +5,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.database import AnyRow
-from routing.configurations import InForce
+from routing.configuration.active import InForce
 from routing.domain.rules import RuleResult
 
 MOST = 10_000

@@ -20,9 +20,10 @@ from antiphon.contracts.base import known
 from antiphon.contracts.queues import QueueState
 from antiphon.contracts.work import WorkState
 from antiphon.database import AnyRow
-from routing import openness, staff, surges, tallies
-from routing.configurations import Configurations, InForce
-from routing.tallies import Movement
+from routing.configuration.active import Configurations, InForce
+from routing.queues import opening, surges
+from routing.store import staff, tallies
+from routing.store.tallies import Movement
 
 AS_OFTEN_AS = timedelta(seconds=1)
 KEEP_ALIVE = timedelta(seconds=15)
@@ -98,7 +99,7 @@ async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState
     configured = force.configuration
     counted = await tallies.read(tx, now)
     heads = await tallies.heads(tx, list(configured.queues))
-    stands = openness.standings(force, now)
+    stands = opening.standings(force, now)
     present = await staff.agents(tx, configured.days(now))
     going_on = await surges.open_surges(tx)
     surging = {row.queue: row for row in going_on if row.queue is not None}

@@ -13,8 +13,8 @@ from antiphon.contracts.cases import (
     CaseStatusChanged,
 )
 from antiphon.contracts.replies import ReplySent
-from routing import actions
-from routing.configurations import Configurations
+from routing.configuration.active import Configurations
+from routing.intake import cases
 
 TOPICS = ("cases", "replies")
 HANDLES = (CaseOpened, CaseInteractionAdded, CaseInteractionEdited, CaseStatusChanged, ReplySent)
@@ -28,6 +28,6 @@ def handler(configurations: Configurations) -> Handle:
     """
 
     async def handle(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
-        await actions.hear(tx, batch, configurations, now, offering=not tx.in_nested_transaction())
+        await cases.hear(tx, batch, configurations, now, offering=not tx.in_nested_transaction())
 
     return handle

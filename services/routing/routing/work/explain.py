@@ -12,9 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
 from antiphon.database import AnyRow
-from routing import openness, staff, store
-from routing.assignment import candidate
-from routing.configurations import InForce
+from routing import store
+from routing.configuration.active import InForce
 from routing.domain import escalation
 from routing.domain.fitting import BUSY, Obstacle, Waiting, WhyNot, in_words, lacking, why_not
 from routing.domain.offer import REFUSALS
@@ -22,6 +21,9 @@ from routing.domain.openness import Standing
 from routing.domain.rules import complete
 from routing.domain.sections.agents import Agent
 from routing.domain.work_item import WorkItem
+from routing.queues import opening
+from routing.store import staff
+from routing.work.assignment import candidate
 
 
 class RuleOutcome(BaseModel):
@@ -136,8 +138,8 @@ async def explain(connection: AsyncConnection, work: WorkItem, force: InForce, n
     present = await staff.agents(connection, force.configuration.days(now))
     refused = {offer.agent_id: offer.ended_at for offer in offers if offer.result in REFUSALS}
     item = work.to_waiting(refused)
-    everywhere = openness.standings(force, now)
-    stands, given_out = everywhere.get(work.queue), openness.given_out(everywhere)
+    everywhere = opening.standings(force, now)
+    stands, given_out = everywhere.get(work.queue), opening.given_out(everywhere)
     e = store.ESCALATION
     passed = await connection.execute(
         select(e).where(e.c.work_item_id == work.work_item_id).order_by(e.c.escalation_id)

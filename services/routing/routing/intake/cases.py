@@ -27,10 +27,8 @@ from antiphon.contracts.cases import (
 from antiphon.contracts.interactions import Automation
 from antiphon.contracts.replies import ReplySent
 from antiphon.contracts.work import Decision, WorkHeld, WorkQueued, WorkRedecided, WorkState
-from routing import assignment, known, openness, store
-from routing.clocks import Heard, answer, follow
-from routing.configurations import Configurations, InForce
-from routing.desk import SYSTEM, Desk, Row
+from routing import store
+from routing.configuration.active import Configurations, InForce
 from routing.domain import escalation, placing, rules
 from routing.domain.case_seen import CaseSeen
 from routing.domain.deciding import Verdict, verdict, without_words
@@ -41,8 +39,12 @@ from routing.domain.placing import Load, Place
 from routing.domain.redeciding import Redecided, redecide
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import Arrives, WorkItem
-from routing.escalation import arrived
-from routing.ledger import Book
+from routing.queues import opening, rule_context
+from routing.sla.clocks import Heard, answer, follow
+from routing.sla.ledger import Book
+from routing.unit_of_work import SYSTEM, Desk, Row
+from routing.work import assignment
+from routing.work.escalation import arrived
 
 
 class _Decided(NamedTuple):
@@ -414,9 +416,9 @@ async def hear(
     heard.book = Book(heard.desk, force, await store.running_clocks(tx, heard_of))
     heard.offers = await store.pending_offers(tx, [work.work_item_id for work in opened.values()])
     if _may_decide(batch, opened):
-        heard.standing = await known.standing(tx, force, now)
-        heard.standings = openness.standings(force, now)
-        heard.loads = await openness.loads(tx, force, now)
+        heard.standing = await rule_context.standing(tx, force, now)
+        heard.standings = opening.standings(force, now)
+        heard.loads = await opening.loads(tx, force, now)
     for received in batch:
         heard.desk.traceparent = received.envelope.traceparent
         if isinstance(received.event, CaseEvent):
@@ -431,6 +433,6 @@ async def hear(
         for one in heard.seen.values()
     ]
     if offering and heard.desk.new_work:
-        given_out = openness.given_out(heard.standings)
+        given_out = opening.given_out(heard.standings)
         await assignment.offer_new(tx, heard.desk, force.configuration, given_out)
     await heard.desk.write(tx)

@@ -24,9 +24,10 @@ from antiphon.clock import Clock
 from antiphon.contracts.agents import Presence
 from antiphon.database import AnyRow, insert_rows
 from antiphon.problems import Problem, not_found
-from routing import staff, store
+from routing import store
+from routing.configuration.evaluator import LENGTH, framed
 from routing.domain.states import TrialState
-from routing.evaluator import LENGTH, framed
+from routing.store import staff
 
 LOG = logs.get(__name__)
 PAGE = 500
@@ -234,7 +235,7 @@ async def _end(
 @contextlib.asynccontextmanager
 async def _evaluator() -> AsyncGenerator[Process]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "routing.evaluator", stdin=PIPE, stdout=PIPE
+        sys.executable, "-m", "routing.configuration.evaluator", stdin=PIPE, stdout=PIPE
     )
     try:
         yield process  # it ends after its last answer

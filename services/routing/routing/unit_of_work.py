@@ -18,13 +18,14 @@ from antiphon.contracts.work import (
     WorkState,
 )
 from antiphon.database import Writes
-from routing import easing, staff, store, tallies
+from routing import store
 from routing.domain.case_seen import CaseSeen
 from routing.domain.escalation import EscalationKind
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import Changes, WorkItem
-from routing.tallies import STANDING, Movement, Tallies
+from routing.store import easing, staff, tallies
+from routing.store.tallies import STANDING, Movement, Tallies
 
 SERVICE = "routing"
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id=SERVICE)

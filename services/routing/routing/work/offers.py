@@ -10,11 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.work import WorkAccepted, WorkDeclined, WorkOfferTimedOut, WorkState
 from antiphon.database import mapping
 from antiphon.problems import Problem, not_found
-from routing import escalation, handling, presence, staff, store
-from routing.configurations import Configurations, InForce
-from routing.desk import Desk
+from routing import store
+from routing.agents import presence
+from routing.configuration.active import Configurations, InForce
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.work_item import WorkItem
+from routing.store import staff
+from routing.unit_of_work import Desk
+from routing.work import escalation, handling
 
 
 async def _offered(

@@ -10,7 +10,7 @@ from antiphon.contracts.agents import Presence
 from antiphon.contracts.queues import QueueState
 from antiphon.contracts.work import WorkState
 from antiphon.database import fetch
-from routing.configurations import InForce
+from routing.configuration.active import InForce
 from routing.domain.rules import Context
 from routing.domain.standing import of_calendars, of_labels, of_queue
 
