@@ -41,7 +41,7 @@ class StaleWorkError(Exception):
 
 
 @dataclass
-class Desk:
+class UnitOfWork:
     """Collects changes; `write` puts them down in a constant number of statements."""
 
     now: datetime

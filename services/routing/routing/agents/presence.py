@@ -22,7 +22,7 @@ from routing.domain.offer import OfferResult
 from routing.domain.sections.agents import Agent
 from routing.domain.timer import TimerKind
 from routing.store import easing, staff
-from routing.unit_of_work import SERVICE, Desk
+from routing.unit_of_work import SERVICE, UnitOfWork
 
 LOOK_AGAIN = timedelta(seconds=1)
 
@@ -142,12 +142,12 @@ async def missed(
 
 async def _return_work(tx: AsyncConnection, agent_ids: Sequence[str], reason: str, now: datetime) -> None:
     works = await store.work_items(tx, _HELD, {"ids": list(agent_ids)})
-    desk = Desk(now)
+    unit = UnitOfWork(now)
     for offer in (await store.pending_offers(tx, [work.work_item_id for work in works])).values():
-        desk.end_offer(offer, OfferResult.WITHDRAWN, reason)
+        unit.end_offer(offer, OfferResult.WITHDRAWN, reason)
     for work in works:
-        desk.requeue(work, reason)
-    await desk.write(tx)
+        unit.requeue(work, reason)
+    await unit.write(tx)
 
 
 async def _tell_presence(

@@ -41,8 +41,8 @@ from routing.domain.timer import TimerKind
 from routing.domain.work_item import Arrives, WorkItem
 from routing.queues import opening, rule_context
 from routing.sla.clocks import Heard, answer, follow
-from routing.sla.ledger import Book
-from routing.unit_of_work import SYSTEM, Desk, Row
+from routing.sla.ledger import ClockLedger
+from routing.unit_of_work import SYSTEM, Row, UnitOfWork
 from routing.work import assignment
 from routing.work.escalation import arrived
 
@@ -65,12 +65,12 @@ class _Decided(NamedTuple):
 class _Heard:
     """A batch on its way into work items."""
 
-    def __init__(self, desk: Desk, force: InForce, seen: dict[UUID, CaseSeen]) -> None:
-        self.desk = desk
+    def __init__(self, unit: UnitOfWork, force: InForce, seen: dict[UUID, CaseSeen]) -> None:
+        self.unit = unit
         self.force = force
         self.seen = seen
         self.last: dict[UUID, WorkItem] = {}
-        self.book = Book(desk, force)
+        self.ledger = ClockLedger(unit, force)
         self.offers: dict[UUID, OfferRecord] = {}
         self.standing: rules.Context = {}
         self.standings: Mapping[str, Standing] = {}
@@ -86,7 +86,7 @@ class _Heard:
         last = self.last.get(case.case_id)
         work = last if last is not None and last.state != WorkState.COMPLETED else None
         if last is not None:
-            self.book.keep_up(last)
+            self.ledger.keep_up(last)
         awaits = _awaits(case)
         asked = case.revision if case.asked_revision is None else case.asked_revision
         asks = asked > seen.asked_revision
@@ -110,7 +110,7 @@ class _Heard:
         elif awaits and work is not None and asks:
             newest, again = self._decide_again(event, work)
         verdict_of = decided.found if decided else None
-        follow(self.book, Heard(event, at, seen, newest, verdict_of, first=last is None))
+        follow(self.ledger, Heard(event, at, seen, newest, verdict_of, first=last is None))
         self.seen[case.case_id] = self.seen[case.case_id].replace(awaiting_since=case.awaiting_answer_since)
         if newest is None:
             return
@@ -118,16 +118,16 @@ class _Heard:
             newest = self._place(newest, decided)
         if again is not None and work is not None:
             newest = self._hasten(newest, again, work)
-        self.last[case.case_id] = self.book.tell(newest)
+        self.last[case.case_id] = self.ledger.tell(newest)
 
     def _decide(self, case: CaseFacts, words: Sequence[InteractionFacts], work_item_id: UUID) -> _Decided:
         """Asks the rules in force about all these words together. Nothing is kept yet."""
-        desk, force = self.desk, self.force
+        unit, force = self.unit, self.force
         version, deciding = force.deciding(case.case_id)
         context: rules.Context = {}
         found = without_words(deciding)
         if words:
-            local = desk.now.astimezone(force.configuration.zone)
+            local = unit.now.astimezone(force.configuration.zone)
             context = rules.context_of(case, words, local) | self.standing
             found = verdict(deciding, context)
         decided = _Decided(found, uuid4(), version)
@@ -142,25 +142,25 @@ class _Heard:
             "trace": [outcome._asdict() for outcome in found.trace],
             # What no rule was asked about can't be tried again.
             "outcome": found.outcome if words else None,
-            "at": desk.now,
-            "shadow": force.shadow.says(context, found, desk.now) if force.shadow and words else None,
+            "at": unit.now,
+            "shadow": force.shadow.says(context, found, unit.now) if force.shadow and words else None,
         }
         return decided
 
     def _queue(self, event: CaseEvent, last: WorkItem | None) -> tuple[WorkItem, _Decided]:
         """A work item, not placed yet: its clocks say when it is due."""
-        desk, force, case = self.desk, self.force, event.case
+        unit, force, case = self.unit, self.force, event.case
         words, item = _unanswered(event), uuid4()
         decided = self._decide(case, words, item)
         if last is not None and last.queue in force.configuration.queues and (_sent_back(event) or not words):
             decided = decided._replace(found=self._back_to_its_team(decided.found, last))
         self._keep(decided)
         found = decided.found
-        since = case.awaiting_answer_since or desk.now
+        since = case.awaiting_answer_since or unit.now
         channel = words[-1].channel if words else last.channel if last else ""
         policy = force.configuration.agents_policy.prefer_last_agent
         seen = self.seen[case.case_id]
-        last_agent = policy.of(seen.last_agent, seen.last_at, desk.now)
+        last_agent = policy.of(seen.last_agent, seen.last_at, unit.now)
         holds = policy.wait_at_most if last_agent and not found.prefer_agent else None
         work = WorkItem(
             work_item_id=item,
@@ -177,15 +177,15 @@ class _Heard:
             queued_at=since,
             preferred=found.prefer_agent or last_agent,
             decision_id=decided.decision_id,
-            changed_at=desk.now,
+            changed_at=unit.now,
             units=force.configuration.units(channel, found.queue),
             profiles=force.configuration.profiles_of(channel, found.queue, found.priority),
             hold_until=since + holds if holds else None,
             overflow=found.overflow,
             **escalation.beginning(force.configuration, force.calendars, found.queue, since),
         )
-        if work.hold_until is not None and work.hold_until > desk.now:
-            desk.timers.append((TimerKind.HOLD, work.work_item_id, work.hold_until))
+        if work.hold_until is not None and work.hold_until > unit.now:
+            unit.timers.append((TimerKind.HOLD, work.work_item_id, work.hold_until))
         return work, decided
 
     def _back_to_its_team(self, found: Verdict, last: WorkItem) -> Verdict:
@@ -197,7 +197,7 @@ class _Heard:
             False, last.priority, dict(last.skills), dict(last.prefer_skills), [*last.labels]
         )
         queue = self.force.configuration.queues[last.queue]
-        running = self.book.running(last.case_id)
+        running = self.ledger.running(last.case_id)
         return found._replace(
             queue=last.queue, priority=kept.priority, skills=kept.skills, prefer_skills=kept.prefer_skills,
             labels=kept.labels, overflow=last.overflow, reason=f"back to {queue.name}, its team; {found.reason}",
@@ -207,7 +207,7 @@ class _Heard:
     def _keep(self, decided: _Decided) -> None:
         """Keeps the decision, with the reason that the verdict has now."""
         row = self._undecided.pop(decided.decision_id)
-        self.desk.decisions.append({**row, "reason": decided.found.reason})
+        self.unit.decisions.append({**row, "reason": decided.found.reason})
 
     def _decide_again(self, event: CaseEvent, work: WorkItem) -> tuple[WorkItem, _Decided | None]:
         """Asks the rules about all unanswered words, and changes the open work; what was decided, if that changed it."""
@@ -230,7 +230,7 @@ class _Heard:
             del self._undecided[decided.decision_id]
             return work, None
         self._keep(decided)
-        work = self.desk.put(
+        work = self.unit.put(
             work, priority=after.priority, skills=after.skills, prefer_skills=after.prefer_skills, labels=after.labels,
             profiles=configuration.profiles_of(work.channel, work.queue, after.priority),
             decision_id=decided.decision_id,
@@ -243,7 +243,7 @@ class _Heard:
         found, configuration, calendars = decided.found, self.force.configuration, self.force.calendars
         offer = self.offers.pop(work.work_item_id, None)
         if offer is not None:
-            self.desk.end_offer(offer, OfferResult.WITHDRAWN, f"the customer said more: {found.rule}")
+            self.unit.end_offer(offer, OfferResult.WITHDRAWN, f"the customer said more: {found.rule}")
         came: Arrives
         if to.queue == found.queue:
             came = {
@@ -252,20 +252,20 @@ class _Heard:
                 "prefer_skills": after.prefer_skills,
                 "units": configuration.units(work.channel, to.queue),
                 "profiles": configuration.profiles_of(work.channel, to.queue, after.priority),
-                **escalation.beginning(configuration, calendars, to.queue, self.desk.now),
+                **escalation.beginning(configuration, calendars, to.queue, self.unit.now),
             }
         else:
             asks = work.replace(
                 priority=after.priority, skills=after.skills, prefer_skills=after.prefer_skills
             )
-            came = escalation.arrival(asks, configuration, calendars, to.queue, self.desk.now)
-        work = self.desk.put(
+            came = escalation.arrival(asks, configuration, calendars, to.queue, self.unit.now)
+        work = self.unit.put(
             work, **came, priority=after.priority, state=WorkState.QUEUED, agent_id=None, labels=after.labels,
             overflow=found.overflow, hold_until=None, decision_id=decided.decision_id,
             preferred=found.prefer_agent or work.preferred,
         )  # fmt: skip
         if to.queue != found.queue:
-            self.desk.note(work, EscalationKind.OVERFLOW, arrived(to, self.force))
+            self.unit.note(work, EscalationKind.OVERFLOW, arrived(to, self.force))
         return work
 
     def _hasten(self, work: WorkItem, decided: _Decided, before: WorkItem) -> WorkItem:
@@ -274,10 +274,10 @@ class _Heard:
         `before` is the work as it was before that.
         """
         found, moved = decided.found, work.queue != before.queue
-        for held in self.book.running(work.case_id):
+        for held in self.ledger.running(work.case_id):
             policy = found.sla_policy if moved else held.clock.terms.policy
-            self.book.tighten(held, work, policy, f"the customer said more: rule {found.rule!r}")
-        work = self.book.tell(work)
+            self.ledger.tighten(held, work, policy, f"the customer said more: rule {found.rule!r}")
+        work = self.ledger.tell(work)
         names = {key: queue.name for key, queue in self.force.configuration.queues.items()}
         what = (
             f"the customer said more, and {found.rule!r} holds: priority {before.priority} is {work.priority}"
@@ -286,14 +286,14 @@ class _Heard:
             what += f"; from {names.get(before.queue, before.queue)} to {names[work.queue]}"
         elif work.state == WorkState.ACCEPTED and found.queue != work.queue:
             what += f"; meant for {names[found.queue]}, and it stays with who accepted it"
-        self.desk.note(work, EscalationKind.REDECIDED, what)
+        self.unit.note(work, EscalationKind.REDECIDED, what)
         event = WorkRedecided(
             work=work.facts(),
             decision=decided.told(),
             from_queue=before.queue,
             previous_priority=before.priority,
         )
-        self.desk.tell(event)
+        self.unit.tell(event)
         if moved:
             self._hold(work, found.queue)
         return work
@@ -311,12 +311,12 @@ class _Heard:
         to = self._find_place(found)
         if to.queue != found.queue:
             configuration, calendars = self.force.configuration, self.force.calendars
-            came = escalation.arrival(work, configuration, calendars, to.queue, self.desk.now)
+            came = escalation.arrival(work, configuration, calendars, to.queue, self.unit.now)
             work = work.replace(**came)
-            self.desk.note(work, EscalationKind.OVERFLOW, arrived(to, self.force))
-        work = work.replace(due_at=self.book.due(work.case_id))
-        self.desk.add(work)
-        self.desk.tell(WorkQueued(work=work.facts(), decision=decided.told(*to.why)))
+            self.unit.note(work, EscalationKind.OVERFLOW, arrived(to, self.force))
+        work = work.replace(due_at=self.ledger.due(work.case_id))
+        self.unit.add(work)
+        self.unit.tell(WorkQueued(work=work.facts(), decision=decided.told(*to.why)))
         self._hold(work, found.queue)
         return work
 
@@ -325,7 +325,7 @@ class _Heard:
         if not stands.open:
             meant, closed = self.force.configuration.queues[meant_for], not self.standings[meant_for].takes
             words = meant.outside_hours.acknowledge if closed else None
-            self.desk.tell(
+            self.unit.tell(
                 WorkHeld(
                     work=work.facts(), reason=stands.why or "", opens_at=stands.opens_at, acknowledge=words,
                     meant_for=meant.name if words else None,
@@ -339,21 +339,21 @@ class _Heard:
             by, reason = event.by, event.reason
         offer = self.offers.pop(work.work_item_id, None)
         if offer is not None:
-            self.desk.end_offer(offer, OfferResult.WITHDRAWN, reason)
+            self.unit.end_offer(offer, OfferResult.WITHDRAWN, reason)
         if work.agent_id and work.state == WorkState.ACCEPTED:
             seen = self.seen[case.case_id]
-            self.seen[case.case_id] = seen.replace(last_agent=work.agent_id, last_at=self.desk.now)
+            self.seen[case.case_id] = seen.replace(last_agent=work.agent_id, last_at=self.unit.now)
         queue = self.force.configuration.queues.get(work.queue)
-        return self.desk.complete(work, by, reason, queue.wrap_up if queue else None)
+        return self.unit.complete(work, by, reason, queue.wrap_up if queue else None)
 
     def answered(self, event: ReplySent) -> None:
         """Only a person's answer to the customer meets a response target; notes are none, and are not told here."""
         if event.author.kind not in {ActorKind.AGENT, ActorKind.SUPERVISOR}:
             return
         last = self.last.get(event.case_id)
-        self.seen[event.case_id] = answer(self.book, event, self.seen[event.case_id], last)
+        self.seen[event.case_id] = answer(self.ledger, event, self.seen[event.case_id], last)
         if last is not None:
-            self.last[event.case_id] = self.book.tell(last)
+            self.last[event.case_id] = self.ledger.tell(last)
 
 
 def _may_decide(batch: Sequence[Received], opened: Collection[UUID]) -> bool:
@@ -408,31 +408,31 @@ async def hear(
         return
     force = await configurations.in_force(tx)
     seen = await store.lock_cases(tx, case_ids)
-    heard = _Heard(Desk(now), force, seen)
+    heard = _Heard(UnitOfWork(now), force, seen)
     # What was never heard of has neither work nor clocks.
     heard_of = [case_id for case_id in case_ids if seen[case_id].revision]
     opened = await store.open_work(tx, heard_of)
     heard.last = await store.last_work(tx, heard_of) | opened
-    heard.book = Book(heard.desk, force, await store.running_clocks(tx, heard_of))
+    heard.ledger = ClockLedger(heard.unit, force, await store.running_clocks(tx, heard_of))
     heard.offers = await store.pending_offers(tx, [work.work_item_id for work in opened.values()])
     if _may_decide(batch, opened):
         heard.standing = await rule_context.standing(tx, force, now)
         heard.standings = opening.standings(force, now)
         heard.loads = await opening.loads(tx, force, now)
     for received in batch:
-        heard.desk.traceparent = received.envelope.traceparent
+        heard.unit.traceparent = received.envelope.traceparent
         if isinstance(received.event, CaseEvent):
             # When it happened, as its service's clock tells; not in our future.
             heard.case(received.event, min(received.envelope.time or now, now))
         elif isinstance(received.event, ReplySent):
             heard.answered(received.event)
-    heard.book.close()
+    heard.ledger.close()
     # What was written before all that is known of the case answers nothing that is yet to be heard.
-    heard.desk.seen = [
+    heard.unit.seen = [
         one.replace(answers=tuple(answer for answer in one.answers if (answer.revision or 1) > one.revision))
         for one in heard.seen.values()
     ]
-    if offering and heard.desk.new_work:
+    if offering and heard.unit.new_work:
         given_out = opening.given_out(heard.standings)
-        await assignment.offer_new(tx, heard.desk, force.configuration, given_out)
-    await heard.desk.write(tx)
+        await assignment.offer_new(tx, heard.unit, force.configuration, given_out)
+    await heard.unit.write(tx)

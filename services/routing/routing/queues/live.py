@@ -1,6 +1,6 @@
 """How queues and agents stand now, for wallboards: kept counts, read once for everybody who looks.
 
-Every transaction that moves work notes by how much which count changes (`Desk`), and waits for nobody to do so; `tallies.settle`
+Every transaction that moves work notes by how much which count changes (`UnitOfWork`), and waits for nobody to do so; `tallies.settle`
 adds them up. A count is what was added up and what is noted since, so it is exact at any moment.
 """
 

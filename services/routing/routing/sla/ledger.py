@@ -31,7 +31,7 @@ from routing.domain.sections import service_levels
 from routing.domain.sections.service_levels import Consequence
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
-from routing.unit_of_work import SYSTEM, Desk, Row
+from routing.unit_of_work import SYSTEM, Row, UnitOfWork
 
 ALARMS = {Kind.WARNED: "sla-warned", Kind.BREACHED: "sla-breached"}
 """What people are told of at once, and by which kind of change."""
@@ -98,11 +98,11 @@ class Held:
         )
 
 
-class Book:
-    """Clocks by case. What is done to them is collected in the desk; the caller has locked the case or its open work."""
+class ClockLedger:
+    """Clocks by case. What is done to them is collected in the unit of work; the caller has locked the case or its open work."""
 
-    def __init__(self, desk: Desk, force: InForce, rows: Iterable[AnyRow] = ()) -> None:
-        self.desk = desk
+    def __init__(self, unit: UnitOfWork, force: InForce, rows: Iterable[AnyRow] = ()) -> None:
+        self.unit = unit
         self.force = force
         self._of: dict[UUID, list[Held]] = {}
         for row in rows:
@@ -158,10 +158,10 @@ class Book:
         """What a policy promises for the work as it is now, instead of what was promised; the time spent stays spent."""
         terms = self.terms(policy, held.target, work)
         if terms is None:
-            self.cancel(held, self.desk.now, f"{cause}: the policy {policy} promises no {held.target}")
+            self.cancel(held, self.unit.now, f"{cause}: the policy {policy} promises no {held.target}")
             return
         calendar = self.force.calendars[terms.calendar]
-        self._did(held, clockwork.recompute(held.clock, terms, calendar, self.desk.now, cause))
+        self._did(held, clockwork.recompute(held.clock, terms, calendar, self.unit.now, cause))
         held.clock = replace(held.clock, terms=terms)
 
     def tighten(self, held: Held, work: WorkItem, policy: str, cause: str) -> None:
@@ -170,7 +170,7 @@ class Book:
         if terms is None:
             return
         change = clockwork.recompute(
-            held.clock, terms, self.force.calendars[terms.calendar], self.desk.now, cause
+            held.clock, terms, self.force.calendars[terms.calendar], self.unit.now, cause
         )
         if change[0].due_at < held.clock.due_at:
             self._did(held, change)
@@ -213,7 +213,7 @@ class Book:
             seen = len(alarms)
         due = self.due(work.case_id)
         if work.state != WorkState.COMPLETED and work.due_at != due:
-            work = self.desk.put(work, due_at=due)
+            work = self.unit.put(work, due_at=due)
         for one in held:
             self._write(one, work)
         return work
@@ -227,23 +227,23 @@ class Book:
         change = Change(
             ALARMS[entry.kind], str(held.clock_id), then.audience(work.queue, work.agent_id), told
         )
-        self.desk.noted.append(change)
+        self.unit.noted.append(change)
         if work.state == WorkState.COMPLETED:
             return work
         why = f"{held.target}: {entry.cause}"
         if labels := [label for label in then.labels if label not in work.labels]:
-            work = self.desk.put(work, labels=[*work.labels, *labels])
+            work = self.unit.put(work, labels=[*work.labels, *labels])
         if then.queue is not None and then.queue != work.queue and work.state == WorkState.QUEUED:
             before = work.queue
-            came = arrival(work, self.force.configuration, self.force.calendars, then.queue, self.desk.now)
-            work = self.desk.put(work, **came, hold_until=None)
-            self.desk.note(work, EscalationKind.OVERFLOW, why)
-            self.desk.tell(WorkTransferred(work=work.facts(), by=SYSTEM, from_queue=before, note=why))
+            came = arrival(work, self.force.configuration, self.force.calendars, then.queue, self.unit.now)
+            work = self.unit.put(work, **came, hold_until=None)
+            self.unit.note(work, EscalationKind.OVERFLOW, why)
+            self.unit.tell(WorkTransferred(work=work.facts(), by=SYSTEM, from_queue=before, note=why))
         if then.priority is not None and then.priority > work.priority:
             previous = work.priority
             profiles = self.force.configuration.profiles_of(work.channel, work.queue, then.priority)
-            work = self.desk.put(work, priority=then.priority, profiles=profiles)
-            self.desk.tell(WorkReprioritised(work=work.facts(), by=SYSTEM, previous=previous, reason=why))
+            work = self.unit.put(work, priority=then.priority, profiles=profiles)
+            self.unit.tell(WorkReprioritised(work=work.facts(), by=SYSTEM, previous=previous, reason=why))
             for one in self.running(work.case_id):
                 self.recompute(
                     one, work, self.policy(one.clock.terms.policy, work), f"priority {then.priority}"
@@ -251,16 +251,16 @@ class Book:
         return work
 
     def close(self) -> None:
-        """Puts what was touched into the desk, with the timer of what comes next. Called once, before the desk is written."""
+        """Puts what was touched into the unit of work, with the timer of what comes next. Called once, before the unit of work is written."""
         for held in (one for some in self._of.values() for one in some if one.touched):
-            (self.desk.new_clocks if held.new else self.desk.clocks).append(held.row())
+            (self.unit.new_clocks if held.new else self.unit.clocks).append(held.row())
             clock_id, clock = held.clock_id, held.clock
             calendar = self.force.calendars.get(clock.terms.calendar)
             moment = clockwork.next_at(clock, calendar) if calendar and not clock.ended else None
             if moment is not None:
-                self.desk.timers.append((TimerKind.SLA_CLOCK, clock_id, moment))
+                self.unit.timers.append((TimerKind.SLA_CLOCK, clock_id, moment))
             elif not held.new:
-                self.desk.dropped.append((TimerKind.SLA_CLOCK, clock_id))
+                self.unit.dropped.append((TimerKind.SLA_CLOCK, clock_id))
 
     def _did(self, held: Held, change: clockwork.Change) -> None:
         held.clock, entries = change
@@ -275,12 +275,12 @@ class Book:
         held.decided_at = decided_at(held.clock)
         told, held.untold = held.untold, []
         for entry in told:
-            self.desk.clock_entries.append(_line(held, entry, self.desk.now))
+            self.unit.clock_entries.append(_line(held, entry, self.unit.now))
             held.entries += 1
         shown = held.facts()
         for event in (event_of(work, shown, held.clock, entry) for entry in told):
             if event is not None:
-                self.desk.tell(event)
+                self.unit.tell(event)
 
 
 def decided_at(clock: Clock) -> datetime | None:

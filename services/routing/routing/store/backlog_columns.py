@@ -10,7 +10,7 @@ NEED = "cast(skills as text) || cast(profiles as text) || case when units = 0 th
 def line_columns() -> list[SchemaItem]:
     """The place of a work item among what waits (see `domain.ordering`), by what its queue orders, and what it needs.
 
-    `Desk.write` sets `order_at`; `need` is what decides who can take it, as one value: skills, capacity profiles, and whether
+    `UnitOfWork.write` sets `order_at`; `need` is what decides who can take it, as one value: skills, capacity profiles, and whether
     it takes units of capacity. `profiles` are those that it counts against; `completed_by` is who had it and completed it.
     """
     return [

@@ -23,7 +23,7 @@ from routing.domain.matching import Floor, match
 from routing.domain.work_item import WorkItem
 from routing.queues import opening
 from routing.store import backlog, easing, staff
-from routing.unit_of_work import Desk
+from routing.unit_of_work import UnitOfWork
 from routing.work import handling
 
 LOG = logs.get(__name__)
@@ -89,51 +89,51 @@ async def assign(
     mine = sorted({agent_id for item, agent_id in pairs if item in locked})
     still = await staff.available(tx, mine, force.configuration.routable, days)
     certain = _certain(pairs, still, same, force.configuration, now)
-    desk = Desk(now)
+    unit = UnitOfWork(now)
     for work_item_id, agent_id in certain:
-        _give(desk, locked[work_item_id], agent_id, force.configuration)
-    await desk.write(tx)
+        _give(unit, locked[work_item_id], agent_id, force.configuration)
+    await unit.write(tx)
     if len(certain) < len(pairs) or (certain and found.until is not None):
         await store.wake(tx)  # there may be more for who is still free
     return len(certain)
 
 
 async def offer_new(
-    tx: AsyncConnection, desk: Desk, configuration: Configuration, given_out: Collection[str]
+    tx: AsyncConnection, unit: UnitOfWork, configuration: Configuration, given_out: Collection[str]
 ) -> None:
-    """Offers the new work of a desk, before it is written, where nothing waits for those who could take it.
+    """Offers the new work of a unit of work, before it is written, where nothing waits for those who could take it.
 
-    It is what a pass would do next, and spares it. What finds nobody waits, and the pass is woken for it. A desk that changes
+    It is what a pass would do next, and spares it. What finds nobody waits, and the pass is woken for it. A unit of work that changes
     other work too leaves all to the pass: who has room is read from what is written.
     """
     fresh = [
-        work for work in desk.new_work.values() if work.state == WorkState.QUEUED and work.queue in given_out
+        work for work in unit.new_work.values() if work.state == WorkState.QUEUED and work.queue in given_out
     ]
     members = {agent.id: agent for work in fresh for agent in configuration.members.get(work.queue, ())}
-    if not members or desk.work or desk.ended_offers:
+    if not members or unit.work or unit.ended_offers:
         return
     theirs = {queue for agent in members.values() for queue in agent.queues if queue in given_out}
-    days = configuration.days(desk.now)
+    days = configuration.days(unit.now)
     there = await staff.available_for_new(tx, sorted(members), configuration.routable, days, theirs)
-    floor = Floor(candidate(configuration, row, desk.now, given_out) for row in there)
+    floor = Floor(candidate(configuration, row, unit.now, given_out) for row in there)
     items = [work.to_waiting() for work in fresh]
     # Nobody has refused it yet.
-    pairs = match(items, floor, desk.now, timedelta(0))
+    pairs = match(items, floor, unit.now, timedelta(0))
     if not pairs:
         return
     mine = await staff.lock_free(tx, {agent_id for _, agent_id in pairs})
     still = await staff.available_for_new(tx, mine, configuration.routable, days, theirs)
-    made = _certain(pairs, still, items, configuration, desk.now)
-    desk.traceparent = None  # the desk's is that of the last event
+    made = _certain(pairs, still, items, configuration, unit.now)
+    unit.traceparent = None  # the unit's is that of the last event
     for item, agent_id in made:
-        _give(desk, desk.new_work[item], agent_id, configuration)
+        _give(unit, unit.new_work[item], agent_id, configuration)
     if made:
         LOG.info("offers made at once", offers=len(made))
 
 
-def _give(desk: Desk, work: WorkItem, agent_id: str, configuration: Configuration) -> None:
+def _give(unit: UnitOfWork, work: WorkItem, agent_id: str, configuration: Configuration) -> None:
     agent, queue = configuration.agents_by_id[agent_id], configuration.queues[work.queue]
-    handling.give(desk, work, agent, queue, at_once=agent.auto_accept or queue.auto_accept)
+    handling.give(unit, work, agent, queue, at_once=agent.auto_accept or queue.auto_accept)
 
 
 async def _look(

@@ -21,7 +21,7 @@ from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
 from routing.sla import clocks
 from routing.store import staff
-from routing.unit_of_work import AGAIN_AFTER, SYSTEM, Desk
+from routing.unit_of_work import AGAIN_AFTER, SYSTEM, UnitOfWork
 
 # The database says when a timer is due, and its clock is another than ours.
 SLACK = timedelta(seconds=1)
@@ -47,38 +47,38 @@ async def step(
     One that is in somebody's hands this moment comes again: to wait for it could be to wait for each other.
     """
     force = await configurations.in_force(tx)
-    desk = Desk(now)
+    unit = UnitOfWork(now)
     raised: list[WorkItem] = []
     works = await store.work_items(tx, _WAITING, {"ids": list(ids)})
     left = set(ids) - {work.work_item_id for work in works}
     if left:
         held = await fetch(tx, _HELD_BY_OTHERS, {"ids": sorted(left)})
-        desk.timers += [(TimerKind.STEP, row.work_item_id, now + AGAIN_AFTER) for row in held]
+        unit.timers += [(TimerKind.STEP, row.work_item_id, now + AGAIN_AFTER) for row in held]
     for work in works:
-        if plan(desk, work, force) is None:
-            after = _take(desk, work, force, now)
+        if plan(unit, work, force) is None:
+            after = _take(unit, work, force, now)
             if after.priority != work.priority:
                 raised.append(after)
     if raised:
-        await clocks.reconsider(tx, desk, force, raised, "a step of its queue made it more urgent")
-    await desk.write(tx)
+        await clocks.reconsider(tx, unit, force, raised, "a step of its queue made it more urgent")
+    await unit.write(tx)
 
 
-def plan(desk: Desk, work: WorkItem, force: InForce) -> WorkItem | None:
+def plan(unit: UnitOfWork, work: WorkItem, force: InForce) -> WorkItem | None:
     """Says anew when the next step is due; None where its queue's steps are those by which that was said."""
     configuration = force.configuration
     if work.queue not in configuration.queues or work.steps_of == configuration.marks[work.queue]:
         return None
     since = work.steps_from or work.queued_at
     due = steps.due(configuration, force.calendars, work.queue, work.step, since)
-    return desk.put(work, next_step_at=due, steps_from=since, steps_of=configuration.marks[work.queue])
+    return unit.put(work, next_step_at=due, steps_from=since, steps_of=configuration.marks[work.queue])
 
 
-def _take(desk: Desk, work: WorkItem, force: InForce, now: datetime) -> WorkItem:
+def _take(unit: UnitOfWork, work: WorkItem, force: InForce, now: datetime) -> WorkItem:
     configuration = force.configuration
     due = work.next_step_at
     if due is not None and due > now + SLACK:
-        desk.timers.append((TimerKind.STEP, work.work_item_id, due))
+        unit.timers.append((TimerKind.STEP, work.work_item_id, due))
         return work
     now = max(now, due or now)
     while due is not None and due <= now and work.queue in configuration.queues:
@@ -88,19 +88,23 @@ def _take(desk: Desk, work: WorkItem, force: InForce, now: datetime) -> WorkItem
         since = work.steps_from or work.queued_at
         due = steps.due(configuration, force.calendars, work.queue, number, since)
         after = steps.taken(found, need)
-        work = desk.put(
+        work = unit.put(
             work, step=number, next_step_at=due, skills=after.skills, prefer_skills=after.prefer_skills,
             also_queues=after.also_queues, priority=after.priority,
             profiles=configuration.profiles_of(work.channel, work.queue, after.priority),
         )  # fmt: skip
         what = steps.words(found, configuration)
-        desk.note(work, EscalationKind.STEP, what, number)
-        desk.tell(WorkEscalated(work=work.facts(), step=number, what=what))
+        unit.note(work, EscalationKind.STEP, what, number)
+        unit.tell(WorkEscalated(work=work.facts(), step=number, what=what))
     return work
 
 
 async def ask_others(
-    tx: AsyncConnection, desk: Desk, works: Iterable[WorkItem], ended: Iterable[OfferRecord], force: InForce
+    tx: AsyncConnection,
+    unit: UnitOfWork,
+    works: Iterable[WorkItem],
+    ended: Iterable[OfferRecord],
+    force: InForce,
 ) -> None:
     """Work that all who are there and could take it have refused comes to its next step now, instead of to them again.
 
@@ -128,17 +132,17 @@ async def ask_others(
             and all(known[agent_id].skills.get(skill, 0) >= level for skill, level in work.skills.items())
         }
         if able and able <= refused[item] and work.state == WorkState.QUEUED:
-            desk.put(work, next_step_at=desk.now)
+            unit.put(work, next_step_at=unit.now)
 
 
-def move(desk: Desk, work: WorkItem, force: InForce, place: Place, kind: EscalationKind) -> WorkItem:
+def move(unit: UnitOfWork, work: WorkItem, force: InForce, place: Place, kind: EscalationKind) -> WorkItem:
     """Puts work that waits, or that somebody has, into another queue, which needs no skill that it knows nothing of."""
     before = work.queue
-    came = steps.arrival(work, force.configuration, force.calendars, place.queue, desk.now)
-    work = desk.put(work, **came)
+    came = steps.arrival(work, force.configuration, force.calendars, place.queue, unit.now)
+    work = unit.put(work, **came)
     told = arrived(place, force)
-    desk.note(work, kind, told)
-    desk.tell(WorkTransferred(work=work.facts(), by=SYSTEM, from_queue=before, note=told))
+    unit.note(work, kind, told)
+    unit.tell(WorkTransferred(work=work.facts(), by=SYSTEM, from_queue=before, note=told))
     return work
 
 

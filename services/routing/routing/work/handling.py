@@ -20,7 +20,7 @@ from routing.domain.sections.queues import Queue
 from routing.domain.work_item import Changes, WorkItem
 from routing.sla import clocks
 from routing.store import staff
-from routing.unit_of_work import Desk
+from routing.unit_of_work import UnitOfWork
 
 
 async def locked(tx: AsyncConnection, work_item_id: UUID) -> WorkItem:
@@ -42,11 +42,11 @@ async def complete(
         raise Problem(409, "Conflict", "The work is completed already.")
     if not anyones and (work.state != WorkState.ACCEPTED or work.agent_id != by.id):
         raise Problem(409, "Conflict", "The work is not yours.", agent_id=work.agent_id)
-    desk = Desk(now)
-    await withdraw(tx, desk, work, reason)
+    unit = UnitOfWork(now)
+    await withdraw(tx, unit, work, reason)
     queue = force.configuration.queues.get(work.queue)
-    work = desk.complete(work, by, reason, queue.wrap_up if queue else None)
-    await desk.write(tx)
+    work = unit.complete(work, by, reason, queue.wrap_up if queue else None)
+    await unit.write(tx)
     await store.set_aside(tx, work.case_id, f"{by.kind} {by.id}: {reason}")
     return work
 
@@ -64,8 +64,8 @@ async def transfer(
         raise Problem(409, "Conflict", "The work is completed already.")
     if not anyones and work.agent_id != by.id:
         raise Problem(409, "Conflict", "The work is not yours.", agent_id=work.agent_id)
-    desk = Desk(now)
-    await withdraw(tx, desk, work, "transferred")
+    unit = UnitOfWork(now)
+    await withdraw(tx, unit, work, "transferred")
     before = work.queue
     changed: Changes = {"state": WorkState.QUEUED, "agent_id": None, "hold_until": None}
     if queue is not None:
@@ -74,25 +74,25 @@ async def transfer(
     elif before not in force.configuration.queues:
         home = force.configuration.fallback
         changed = {**changed, **arrival(work, force.configuration, force.calendars, home, now)}
-    work = desk.put(work, **changed)
-    desk.tell(WorkTransferred(work=work.facts(), by=by, from_queue=before, note=note))
+    work = unit.put(work, **changed)
+    unit.tell(WorkTransferred(work=work.facts(), by=by, from_queue=before, note=note))
     if queue is not None:
         policies = {work_item_id: force.configuration.queues[queue].sla_policy}
-        await clocks.reconsider(tx, desk, force, [work], f"handed to {queue}", policies=policies)
-        work = desk.current(work)
+        await clocks.reconsider(tx, unit, force, [work], f"handed to {queue}", policies=policies)
+        work = unit.current(work)
     if agent is not None:
-        work = give(desk, work, agent, force.configuration.queues[work.queue])
-    await desk.write(tx)
+        work = give(unit, work, agent, force.configuration.queues[work.queue])
+    await unit.write(tx)
     return work
 
 
-def give(desk: Desk, work: WorkItem, agent: Agent, queue: Queue, *, at_once: bool = False) -> WorkItem:
+def give(unit: UnitOfWork, work: WorkItem, agent: Agent, queue: Queue, *, at_once: bool = False) -> WorkItem:
     """Offers the work to an agent; `at_once`, it is theirs without an answer. Either way both facts are told."""
-    work, offer = desk.offer(work, agent.id, agent.name, desk.now + queue.offer_timeout)
-    desk.tell(WorkOffered(work=work.facts(), offer=offer.facts()))
+    work, offer = unit.offer(work, agent.id, agent.name, unit.now + queue.offer_timeout)
+    unit.tell(WorkOffered(work=work.facts(), offer=offer.facts()))
     if at_once:
-        work = desk.accept_at_once(work, offer)
-        desk.tell(WorkAccepted(work=work.facts(), offer=offer.facts()))
+        work = unit.accept_at_once(work, offer)
+        unit.tell(WorkAccepted(work=work.facts(), offer=offer.facts()))
     return work
 
 
@@ -111,17 +111,17 @@ async def assign(
         raise Problem(409, "Conflict", f"{agent.name} has the work already.", agent_id=agent.id)
     if standing is None or standing.presence == Presence.OFFLINE:
         raise Problem(409, "Conflict", f"{agent.name} is offline: nobody would see the work.")
-    desk = Desk(now)
-    await withdraw(tx, desk, work, "assigned by a supervisor")
+    unit = UnitOfWork(now)
+    await withdraw(tx, unit, work, "assigned by a supervisor")
     before = work.queue
     queue = before if before in force.configuration.queues else force.configuration.fallback
     changed: Changes = {"state": WorkState.QUEUED, "agent_id": None, "hold_until": None}
     if queue != before:
         changed = {**changed, **arrival(work, force.configuration, force.calendars, queue, now)}
-    work = desk.put(work, **changed)
-    desk.tell(WorkTransferred(work=work.facts(), by=by, from_queue=before, note=reason))
-    work = give(desk, work, agent, force.configuration.queues[work.queue], at_once=True)
-    await desk.write(tx)
+    work = unit.put(work, **changed)
+    unit.tell(WorkTransferred(work=work.facts(), by=by, from_queue=before, note=reason))
+    work = give(unit, work, agent, force.configuration.queues[work.queue], at_once=True)
+    await unit.write(tx)
     return work
 
 
@@ -136,7 +136,7 @@ async def take_back(
     if work.state not in {WorkState.OFFERED, WorkState.ACCEPTED}:
         raise Problem(409, "Conflict", f"Nobody has the work: it is {work.state}.", state=work.state)
     told = f"taken back by {by.name or by.id}: {reason}"
-    desk = Desk(now)
+    unit = UnitOfWork(now)
     table = store.OFFER
     last = (
         select(table)
@@ -146,9 +146,9 @@ async def take_back(
         .limit(1)
     )
     for row in await tx.execute(last):
-        desk.end_offer(OfferRecord.of(mapping(row)), OfferResult.TAKEN_BACK, told)
-    work = desk.requeue(work, told, hold_until=None)
-    await desk.write(tx)
+        unit.end_offer(OfferRecord.of(mapping(row)), OfferResult.TAKEN_BACK, told)
+    work = unit.requeue(work, told, hold_until=None)
+    await unit.write(tx)
     return work
 
 
@@ -168,22 +168,22 @@ async def reprioritise(
     previous = work.priority
     if previous == priority:
         return work
-    desk = Desk(now)
+    unit = UnitOfWork(now)
     before = work.profiles
     profiles = force.configuration.profiles_of(work.channel, work.queue, priority)
-    work = desk.put(work, priority=priority, profiles=profiles)
-    desk.tell(WorkReprioritised(work=work.facts(), by=by, previous=previous, reason=reason))
+    work = unit.put(work, priority=priority, profiles=profiles)
+    unit.tell(WorkReprioritised(work=work.facts(), by=by, previous=previous, reason=reason))
     cause = f"priority {priority} by {by.name or by.id}"
-    await clocks.reconsider(tx, desk, force, [work], cause)
-    await desk.write(tx)
-    work = desk.current(work)
+    await clocks.reconsider(tx, unit, force, [work], cause)
+    await unit.write(tx)
+    work = unit.current(work)
     if not set(before) <= set(profiles):
         await store.wake(tx)  # who has it has room again
     return work
 
 
-async def withdraw(tx: AsyncConnection, desk: Desk, work: WorkItem, reason: str) -> None:
+async def withdraw(tx: AsyncConnection, unit: UnitOfWork, work: WorkItem, reason: str) -> None:
     """Takes back the offer that is out for the work, if there is one."""
     pending = await store.pending_offers(tx, [work.work_item_id])
     for offer in pending.values():
-        desk.end_offer(offer, OfferResult.WITHDRAWN, reason)
+        unit.end_offer(offer, OfferResult.WITHDRAWN, reason)

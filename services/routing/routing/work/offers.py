@@ -16,7 +16,7 @@ from routing.configuration.active import Configurations, InForce
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.work_item import WorkItem
 from routing.store import staff
-from routing.unit_of_work import Desk
+from routing.unit_of_work import UnitOfWork
 from routing.work import escalation, handling
 
 
@@ -48,11 +48,11 @@ async def accept(tx: AsyncConnection, offer_id: UUID, agent_id: str, now: dateti
     """The agent takes the work. Exactly one of any that try wins. Raises Problem 404, 409."""
     await staff.answered(tx, agent_id)
     work, offer = await _offered(tx, offer_id, agent_id, now)
-    desk = Desk(now)
-    desk.end_offer(offer, OfferResult.ACCEPTED)
-    work = desk.put(work, state=WorkState.ACCEPTED)
-    desk.tell(WorkAccepted(work=work.facts(), offer=offer.facts()))
-    await desk.write(tx)
+    unit = UnitOfWork(now)
+    unit.end_offer(offer, OfferResult.ACCEPTED)
+    work = unit.put(work, state=WorkState.ACCEPTED)
+    unit.tell(WorkAccepted(work=work.facts(), offer=offer.facts()))
+    await unit.write(tx)
     return work
 
 
@@ -68,13 +68,13 @@ async def decline(
     queue = force.configuration.queues.get(work.queue)
     if queue is not None and not force.configuration.may_decline(work.queue):
         raise Problem(403, "Not allowed", f"Work of {queue.name} can't be declined: that is its policy.")
-    desk = Desk(now)
-    desk.end_offer(offer, OfferResult.DECLINED, reason)
-    work = desk.put(work, state=WorkState.QUEUED, agent_id=None)
-    desk.tell(WorkDeclined(work=work.facts(), offer=offer.facts(), reason=reason))
-    await escalation.ask_others(tx, desk, [work], [offer], force)
-    await desk.write(tx)
-    return desk.current(work)
+    unit = UnitOfWork(now)
+    unit.end_offer(offer, OfferResult.DECLINED, reason)
+    work = unit.put(work, state=WorkState.QUEUED, agent_id=None)
+    unit.tell(WorkDeclined(work=work.facts(), offer=offer.facts(), reason=reason))
+    await escalation.ask_others(tx, unit, [work], [offer], force)
+    await unit.write(tx)
+    return unit.current(work)
 
 
 async def expire(
@@ -95,16 +95,16 @@ async def expire(
         {"ids": list(ids)},
     )
     works = {row.work_item_id: WorkItem.of(mapping(row)) for row in pending}
-    desk = Desk(now)
+    unit = UnitOfWork(now)
     ended: list[OfferRecord] = []
     for item, offer in (await store.pending_offers(tx, list(works))).items():
         if offer.offer_id not in ids:
             continue
-        desk.end_offer(offer, OfferResult.TIMED_OUT)
-        work = works[item] = desk.put(works[item], state=WorkState.QUEUED, agent_id=None)
-        desk.tell(WorkOfferTimedOut(work=work.facts(), offer=offer.facts()))
+        unit.end_offer(offer, OfferResult.TIMED_OUT)
+        work = works[item] = unit.put(works[item], state=WorkState.QUEUED, agent_id=None)
+        unit.tell(WorkOfferTimedOut(work=work.facts(), offer=offer.facts()))
         ended.append(offer)
-    await escalation.ask_others(tx, desk, works.values(), ended, force)
-    await desk.write(tx)
+    await escalation.ask_others(tx, unit, works.values(), ended, force)
+    await unit.write(tx)
     if ended:
         await presence.missed(tx, [offer.agent_id for offer in ended], force.configuration, now)

@@ -30,7 +30,7 @@ from routing.domain.sections.agents import Agent
 from routing.domain.work_item import WorkItem
 from routing.queues import opening
 from routing.store import backlog, staff, work_items
-from routing.unit_of_work import Desk
+from routing.unit_of_work import UnitOfWork
 from routing.work import handling
 from routing.work.assignment import candidate, room_for
 
@@ -149,9 +149,9 @@ def _no_room(me: Candidate, rooms: Sequence[Room] = ()) -> Problem:
 async def _given(
     tx: AsyncConnection, force: InForce, agent: Agent, work: WorkItem, now: datetime
 ) -> WorkItem:
-    desk = Desk(now)
-    work = handling.give(desk, work, agent, force.configuration.queues[work.queue], at_once=True)
-    await desk.write(tx)
+    unit = UnitOfWork(now)
+    work = handling.give(unit, work, agent, force.configuration.queues[work.queue], at_once=True)
+    await unit.write(tx)
     # Who asks for more is ready for it.
     await staff.end_wrap_up(tx, [agent.id])
     return work

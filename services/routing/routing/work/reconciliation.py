@@ -29,7 +29,7 @@ from routing.domain.reconciling import Finding, Picture, Piece, Wrong, findings
 from routing.domain.sections.rules import PRIORITY
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem, queued_again
-from routing.unit_of_work import SYSTEM, Desk, Row
+from routing.unit_of_work import SYSTEM, Row, UnitOfWork
 from routing.work import escalation
 
 LOG = logs.get(__name__)
@@ -147,7 +147,7 @@ async def _mend(tx: AsyncConnection, case_ids: Sequence[UUID], force: InForce, n
     wrong = [finding for case in pictures(rows) for finding in _wrong(case, force)]
     lost = [finding.case_id for finding in wrong if finding.kind is Wrong.NO_WORK]
     last = await store.last_work(tx, lost)
-    mender = _Mender(Desk(now), force, seen, open_work, pending)
+    mender = _Mender(UnitOfWork(now), force, seen, open_work, pending)
     noted: list[Row] = []
     for finding in wrong:
         work, mended = mender.mend(finding, last.get(finding.case_id))
@@ -161,26 +161,26 @@ async def _mend(tx: AsyncConnection, case_ids: Sequence[UUID], force: InForce, n
             told = WorkReconciled(
                 work=work.facts(), finding=finding.kind.value, detail=finding.detail, mended=mended
             )
-            mender.desk.tell(told)
+            mender.unit.tell(told)
         change = {"finding": finding.kind.value, "detail": finding.detail, "mended": mended}
-        mender.desk.noted.append(
+        mender.unit.noted.append(
             Change("finding", str(finding.case_id), ["operations", "supervisors"], change)
         )
         LOG.warning("work stood wrong", finding=finding.kind.value, case=str(finding.case_id), mended=mended)
-    await mender.desk.write(tx)
+    await mender.unit.write(tx)
     await store.upsert(tx, store.CASE_SEEN, [one.row() for one in mender.heard])
     if noted:
         await tx.execute(insert(store.FINDING), noted)
 
 
 class _Mender:
-    """How each kind of finding is mended, on one desk."""
+    """How each kind of finding is mended, in one unit of work."""
 
     def __init__(
-        self, desk: Desk, force: InForce, seen: Mapping[UUID, CaseSeen], open_work: Mapping[UUID, WorkItem],
+        self, unit: UnitOfWork, force: InForce, seen: Mapping[UUID, CaseSeen], open_work: Mapping[UUID, WorkItem],
         pending: dict[UUID, OfferRecord],
     ) -> None:  # fmt: skip
-        self.desk = desk
+        self.unit = unit
         self.heard: list[CaseSeen] = []
         self._force = force
         self._seen = seen
@@ -191,9 +191,9 @@ class _Mender:
         """The work item as it stands now, if there is one, and what was done; None: nothing could be."""
         if finding.piece is None:
             return self._queue_anew(finding.case_id, last)
-        work = self.desk.current(self._open[finding.piece.work_item_id])
+        work = self.unit.current(self._open[finding.piece.work_item_id])
         mended = self._put_right(finding, finding.piece, work)
-        return self.desk.current(work), mended
+        return self.unit.current(work), mended
 
     def _put_right(self, finding: Finding, piece: Piece, work: WorkItem) -> str:
         if finding.kind is Wrong.CASE_UNKNOWN:
@@ -206,35 +206,35 @@ class _Mender:
         if finding.kind is Wrong.QUEUE_UNKNOWN:
             queue = self._force.configuration.fallback
             escalation.move(
-                self.desk, work, self._force, Place(queue, [finding.detail]), EscalationKind.MOVED
+                self.unit, work, self._force, Place(queue, [finding.detail]), EscalationKind.MOVED
             )
             return f"moved to {queue}"
         if finding.kind in {Wrong.TIMER_MISSING, Wrong.CLOCK_UNHEEDED}:
             self._set_timers(finding.kind, piece)
             return "its timer is set"
         if piece.offer_id is not None and piece.offer_id in self._pending:
-            self.desk.end_offer(self._pending.pop(piece.offer_id), OfferResult.WITHDRAWN, finding.detail)
+            self.unit.end_offer(self._pending.pop(piece.offer_id), OfferResult.WITHDRAWN, finding.detail)
         if finding.kind in {Wrong.SECOND_WORK, Wrong.NOT_ASKED}:
-            self.desk.complete(work, SYSTEM, finding.detail)
+            self.unit.complete(work, SYSTEM, finding.detail)
             return "completed"
         if finding.kind in {Wrong.AGENT_GONE, Wrong.OFFER_MISSING}:
-            self.desk.requeue(work, finding.detail)
+            self.unit.requeue(work, finding.detail)
             return "back to its place"
         return "the offer is withdrawn"
 
     def _set_timers(self, kind: Wrong, piece: Piece) -> None:
         if kind is Wrong.TIMER_MISSING and piece.offer_id is not None:
             timer = TimerKind.OFFER_EXPIRY, piece.offer_id, self._pending[piece.offer_id].expires_at
-            self.desk.timers.append(timer)
+            self.unit.timers.append(timer)
         elif kind is Wrong.CLOCK_UNHEEDED:
             # Each is looked at once, and set to what comes next.
-            self.desk.timers += [
-                (TimerKind.SLA_CLOCK, clock_id, self.desk.now) for clock_id in piece.unheeded
+            self.unit.timers += [
+                (TimerKind.SLA_CLOCK, clock_id, self.unit.now) for clock_id in piece.unheeded
             ]
 
     def _queue_anew(self, case_id: UUID, last: WorkItem | None) -> tuple[WorkItem | None, str | None]:
         """Work as it was last; where it never was, as much of it as is known."""
-        configuration, calendars, now = self._force.configuration, self._force.calendars, self.desk.now
+        configuration, calendars, now = self._force.configuration, self._force.calendars, self.unit.now
         seen = self._seen[case_id]
         if last is not None:
             queue = last.queue if last.queue in configuration.queues else configuration.fallback
@@ -253,7 +253,7 @@ class _Mender:
             )  # fmt: skip
         else:
             return None, None
-        self.desk.add(work)
+        self.unit.add(work)
         return work, f"queued anew in {work.queue}"
 
 

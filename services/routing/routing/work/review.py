@@ -19,7 +19,7 @@ from routing.domain.offer import OfferResult
 from routing.domain.placing import Load, Place, place
 from routing.queues import opening
 from routing.store import staff
-from routing.unit_of_work import Desk
+from routing.unit_of_work import UnitOfWork
 from routing.work import escalation
 
 AT_ONCE = 200  # work items in one transaction; the rest is for the next, at once
@@ -94,12 +94,12 @@ async def _agents_gone(tx: AsyncConnection, force: InForce, now: datetime) -> in
         return 0
     await staff.lock(tx, gone)
     works = await store.work_items(tx, _HELD, {"agents": gone, "limit": AT_ONCE})
-    desk = Desk(now)
+    unit = UnitOfWork(now)
     for offer in (await store.pending_offers(tx, [work.work_item_id for work in works])).values():
-        desk.end_offer(offer, OfferResult.WITHDRAWN, "no longer an agent")
+        unit.end_offer(offer, OfferResult.WITHDRAWN, "no longer an agent")
     for work in works:
-        desk.requeue(work, f"{work.agent_id} is no longer an agent")
-    await desk.write(tx)
+        unit.requeue(work, f"{work.agent_id} is no longer an agent")
+    await unit.write(tx)
     return len(works)
 
 
@@ -107,11 +107,11 @@ async def _queues_gone(tx: AsyncConnection, force: InForce, now: datetime) -> in
     configuration = force.configuration
     given = {"queues": list(configuration.queues), "limit": AT_ONCE}
     works = await store.work_items(tx, _HOMELESS, given)
-    desk = Desk(now)
+    unit = UnitOfWork(now)
     for work in works:
         why = f"there is no queue {work.queue!r} any more"
-        escalation.move(desk, work, force, Place(configuration.fallback, [why]), EscalationKind.MOVED)
-    await desk.write(tx)
+        escalation.move(unit, work, force, Place(configuration.fallback, [why]), EscalationKind.MOVED)
+    await unit.write(tx)
     return len(works)
 
 
@@ -129,7 +129,7 @@ async def _queues_closed(tx: AsyncConnection, force: InForce, now: datetime) -> 
     leaving = [key for key in closed if place(configuration, stands, loads, key, None).queue != key]
     # What a rule keeps here, or sends elsewhere, is looked at by itself.
     found = await store.work_items(tx, _WAITING, {"queues": leaving, "limit": AT_ONCE}) if leaving else []
-    desk = Desk(now)
+    unit = UnitOfWork(now)
     moved = 0
     for work in found:
         to = place(configuration, stands, loads, work.queue, work.overflow)
@@ -137,8 +137,8 @@ async def _queues_closed(tx: AsyncConnection, force: InForce, now: datetime) -> 
             moved += 1
             waiting = loads.get(to.queue, Load(0, 0.0))
             loads[to.queue] = waiting._replace(waiting=waiting.waiting + 1)
-            escalation.move(desk, work, force, to, EscalationKind.OVERFLOW)
-    await desk.write(tx)
+            escalation.move(unit, work, force, to, EscalationKind.OVERFLOW)
+    await unit.write(tx)
     return moved
 
 
@@ -146,10 +146,10 @@ async def _planned_anew(tx: AsyncConnection, force: InForce, now: datetime) -> i
     marks = force.configuration.marks
     given = {"queues": list(marks), "marks": list(marks.values()), "limit": AT_ONCE}
     works = await store.work_items(tx, UNPLANNED, given)
-    desk = Desk(now)
+    unit = UnitOfWork(now)
     for work in works:
-        escalation.plan(desk, work, force)
-    await desk.write(tx)
+        escalation.plan(unit, work, force)
+    await unit.write(tx)
     return len(works)
 
 
