@@ -172,9 +172,14 @@ class UnitOfWork:
         self.noted.append(Change("offer-ended", str(offer.offer_id), [f"agent:{offer.agent_id}"], told))
 
     def requeue(self, work: WorkItem, reason: str, **changed: Unpack[Changes]) -> WorkItem:
-        """Back to its place: it keeps the time at which the customer began to wait."""
+        """Back to its place: it keeps the time at which the customer began to wait.
+
+        Where later words have meant it for another queue, the review puts it there at once.
+        """
         previous = work.agent_id
         work = self.put(work, **{**changed, "state": WorkState.QUEUED, "agent_id": None})
+        if work.meant is not None:
+            self.timers.append((TimerKind.REVIEW, store.NO_SUBJECT, self.now))
         self.tell(WorkRequeued(work=work.facts(), reason=reason, previous_agent_id=previous))
         return work
 

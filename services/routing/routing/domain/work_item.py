@@ -18,6 +18,16 @@ from routing.domain.ordering import order_at
 NOBODY: Mapping[str, datetime] = {}
 
 
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """Where words that came while an agent had the work would have put it: it goes there when it waits again."""
+
+    queue: str
+    skills: Mapping[str, int]
+    prefer_skills: Mapping[str, int]
+    overflow: str | None
+
+
 class Begins(TypedDict):
     """What of a work item says how its queue orders it and how far it has come on the queue's steps."""
 
@@ -68,13 +78,16 @@ class Changes(TypedDict, total=False):
     steps_of: str | None
     also_queues: Sequence[str]
     overflow: str | None
+    decided_priority: int
+    meant: Meant | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkItem:
     """A work item as it stands. Whoever changes it has another value.
 
-    A new one waits, nobody has it or was asked, and nothing is known of when it is due.
+    A new one waits, nobody has it or was asked, and nothing is known of when it is due. `decided_priority` is the highest
+    that rules have said of it: only words that say more make it more urgent, whatever became of `priority` since.
     """
 
     work_item_id: UUID
@@ -109,17 +122,22 @@ class WorkItem:
     steps_of: str | None
     also_queues: Sequence[str]
     overflow: str | None
+    decided_priority: int = 0
+    meant: Meant | None = None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "WorkItem":
         """That of a row with all columns."""
         columns = {name: row[name] for name in _COLUMNS}
         columns["state"] = WorkState(columns["state"])
+        columns["meant"] = Meant(**columns["meant"]) if columns["meant"] else None
         return cls(**columns)
 
     def row(self) -> Mapping[str, object]:
         """Its row, without what the database computes."""
-        return {name: getattr(self, name) for name in _COLUMNS} | {"order_at": self.order_at}
+        meant = dataclasses.asdict(self.meant) if self.meant else None
+        values = {name: getattr(self, name) for name in _COLUMNS}
+        return {**values, "meant": meant, "order_at": self.order_at}
 
     def replace(self, **changed: Unpack[Changes]) -> "WorkItem":
         """It with these changes."""
@@ -196,5 +214,6 @@ def queued_again(
         units=last.units,
         profiles=profiles,
         overflow=last.overflow,
+        decided_priority=last.decided_priority,
         **begins,
     )

@@ -38,7 +38,7 @@ from routing.domain.openness import Standing
 from routing.domain.placing import Load, Place
 from routing.domain.redeciding import Redecided, redecide
 from routing.domain.timer import TimerKind
-from routing.domain.work_item import Arrives, WorkItem
+from routing.domain.work_item import Arrives, Meant, WorkItem
 from routing.queues import opening, rule_context
 from routing.sla.clocks import Heard, answer, follow
 from routing.sla.ledger import ClockLedger
@@ -152,7 +152,9 @@ class _Heard:
         unit, force, case = self.unit, self.force, event.case
         words, item = _unanswered(event), uuid4()
         decided = self._decide(case, words, item)
+        said = decided.found.priority
         if last is not None and last.queue in force.configuration.queues and (_sent_back(event) or not words):
+            said = max(said, last.decided_priority)
             decided = decided._replace(found=self._back_to_its_team(decided.found, last))
         self._keep(decided)
         found = decided.found
@@ -182,6 +184,7 @@ class _Heard:
             profiles=force.configuration.profiles_of(channel, found.queue, found.priority),
             hold_until=since + holds if holds else None,
             overflow=found.overflow,
+            decided_priority=said,
             **escalation.beginning(force.configuration, force.calendars, found.queue, since),
         )
         if work.hold_until is not None and work.hold_until > unit.now:
@@ -191,7 +194,8 @@ class _Heard:
     def _back_to_its_team(self, found: Verdict, last: WorkItem) -> Verdict:
         """The verdict on words whose answer did not arrive: as the work was, unless a rule of a higher priority says otherwise."""
         after = redecide(last, found)
-        if after is not None and after.moves:
+        meant = last.meant is not None and found.moves and found.queue == last.meant.queue
+        if meant or (after is not None and after.moves):
             return found
         kept = after or Redecided(
             False, last.priority, dict(last.skills), dict(last.prefer_skills), [*last.labels]
@@ -226,6 +230,7 @@ class _Heard:
                 return self._move(work, decided, after, to), decided
             # It flows over to where it waits already.
             after = redecide(work, found, passed, may_move=False)
+            after = after and after._replace(is_meant_for_it=False)
         if after is None:
             del self._undecided[decided.decision_id]
             return work, None
@@ -233,7 +238,8 @@ class _Heard:
         work = self.unit.put(
             work, priority=after.priority, skills=after.skills, prefer_skills=after.prefer_skills, labels=after.labels,
             profiles=configuration.profiles_of(work.channel, work.queue, after.priority),
-            decision_id=decided.decision_id,
+            decision_id=decided.decision_id, decided_priority=max(work.decided_priority, found.priority),
+            meant=_meant(found) if after.is_meant_for_it else work.meant,
         )  # fmt: skip
         return work, decided
 
@@ -261,7 +267,8 @@ class _Heard:
             came = escalation.arrival(asks, configuration, calendars, to.queue, self.unit.now)
         work = self.unit.put(
             work, **came, priority=after.priority, state=WorkState.QUEUED, agent_id=None, labels=after.labels,
-            overflow=found.overflow, hold_until=None, decision_id=decided.decision_id,
+            overflow=found.overflow, hold_until=None, decision_id=decided.decision_id, meant=None,
+            decided_priority=found.priority,
             preferred=found.prefer_agent or work.preferred,
         )  # fmt: skip
         if to.queue != found.queue:
@@ -389,6 +396,10 @@ def _unanswered(event: CaseEvent) -> list[InteractionFacts]:
             pass
     people = [one for one in words if one.automation == Automation.NONE]
     return sorted(people, key=lambda one: one.accepted_at)
+
+
+def _meant(found: Verdict) -> Meant:
+    return Meant(found.queue, found.skills, found.prefer_skills, found.overflow)
 
 
 def _sent_back(event: CaseEvent) -> bool:

@@ -231,8 +231,10 @@ _PASS = text(
 # Of an offer that was refused, in SQL.
 REFUSED = f"result in ({', '.join(repr(result.value) for result in REFUSALS)})"
 ASSIGN = "assign"
+# Of timers that are about no one thing.
+NO_SUBJECT = UUID(int=0)
 _REVIEW = text(
-    "insert into timer (kind, subject, due_at) values (:kind, '00000000-0000-0000-0000-000000000000', :due) "
+    f"insert into timer (kind, subject, due_at) values (:kind, '{NO_SUBJECT}', :due) "
     "on conflict (kind, subject) do update set due_at = least(timer.due_at, excluded.due_at)"
 )
 _WAKE = text(f"select pg_notify('{ASSIGN}', '')")

@@ -1,6 +1,18 @@
 """Tables of queues that people pause and close, and of what happened to work that waited long or could not stay."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.schema import SchemaItem
 
@@ -10,7 +22,8 @@ def step_columns() -> list[SchemaItem]:
 
     `step` it has passed, they count from `steps_from`, the next is due `next_step_at`; `steps_of` is the mark of the steps
     by which that was said. The members of `also_queues` are asked like those of its own;
-    `overflow` is what the rules say of it.
+    `overflow` is what the rules say of it. `decided_priority` is the highest that rules have said; `meant` is the queue to
+    which words that came while an agent had it would have put it.
     """
     return [
         Column("step", Integer, nullable=False, server_default="0"),
@@ -19,6 +32,13 @@ def step_columns() -> list[SchemaItem]:
         Column("steps_of", Text),
         Column("also_queues", ARRAY(Text), nullable=False, server_default="{}"),
         Column("overflow", Text),
+        Column("decided_priority", Integer, nullable=False, server_default="0"),
+        Column("meant", JSONB),
+        Index(
+            "work_item_meant_ix",
+            "work_item_id",
+            postgresql_where=text("meant is not null and state in ('queued', 'offered')"),
+        ),
     ]
 
 

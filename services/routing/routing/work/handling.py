@@ -67,7 +67,7 @@ async def transfer(
     unit = UnitOfWork(now)
     await withdraw(tx, unit, work, "transferred")
     before = work.queue
-    changed: Changes = {"state": WorkState.QUEUED, "agent_id": None, "hold_until": None}
+    changed: Changes = {"state": WorkState.QUEUED, "agent_id": None, "hold_until": None, "meant": None}
     if queue is not None:
         came = arrival(work, force.configuration, force.calendars, queue, now)
         changed = {**changed, **came, "prefer_skills": {}}

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon.contracts.work import WorkState
 from antiphon.database import as_json, fetch
 from routing import store
 from routing.configuration.active import Configurations, InForce
@@ -40,6 +41,10 @@ _HELD = text(
     "select * from work_item where state in ('offered', 'accepted') and agent_id = any(:agents) "
     "order by work_item_id limit :limit for update"
 ).bindparams(bindparam("agents", type_=ARRAY(TEXT)))
+_MEANT = text(
+    "select * from work_item where meant is not null and state in ('queued', 'offered') "
+    "order by work_item_id limit :limit for update"
+)
 _WAITING = text(
     """
     select w.* from unnest(:queues) as q(name) join work_item w on w.queue = q.name
@@ -75,7 +80,7 @@ async def review(tx: AsyncConnection, configurations: Configurations, now: datet
     A part locks work once, in the order of ids: what locks a second time holds what others who keep to it wait for.
     """
     force = await configurations.in_force(tx)
-    for part in (_agents_gone, _queues_gone, _queues_closed, _planned_anew):
+    for part in (_agents_gone, _queues_gone, _meant_elsewhere, _queues_closed, _planned_anew):
         if moved := await part(tx, force, now):
             break
     else:
@@ -111,6 +116,27 @@ async def _queues_gone(tx: AsyncConnection, force: InForce, now: datetime) -> in
     for work in works:
         why = f"there is no queue {work.queue!r} any more"
         escalation.move(unit, work, force, Place(configuration.fallback, [why]), EscalationKind.MOVED)
+    await unit.write(tx)
+    return len(works)
+
+
+async def _meant_elsewhere(tx: AsyncConnection, force: InForce, now: datetime) -> int:
+    """Work that waits again, and that words which came while an agent had it have meant for another queue."""
+    unit = UnitOfWork(now)
+    works = await store.work_items(tx, _MEANT, {"limit": AT_ONCE})
+    offers = await store.pending_offers(tx, [work.work_item_id for work in works])
+    names = {key: queue.name for key, queue in force.configuration.queues.items()}
+    for work in works:
+        meant = work.meant
+        if meant is None or meant.queue not in names or meant.queue == work.queue:
+            unit.put(work, meant=None)
+            continue
+        if (offer := offers.get(work.work_item_id)) is not None:
+            unit.end_offer(offer, OfferResult.WITHDRAWN, f"meant for {names[meant.queue]}")
+        why = f"the customer said more while {names.get(work.queue, work.queue)} had it"
+        ready = unit.put(work, state=WorkState.QUEUED, agent_id=None, meant=None, overflow=meant.overflow)
+        moved = escalation.move(unit, ready, force, Place(meant.queue, [why]), EscalationKind.REDECIDED)
+        unit.put(moved, skills=meant.skills, prefer_skills=meant.prefer_skills)
     await unit.write(tx)
     return len(works)
 
