@@ -97,7 +97,7 @@ class UnitOfWork:
 
     def _show(self, work: WorkItem) -> None:
         audience = [f"queue:{work.queue}"] + ([f"agent:{work.agent_id}"] if work.agent_id else [])
-        told = {"case_reference": work.case_reference, "state": work.state, "queue": work.queue}
+        told = {"case_reference": work.case_reference, "state": work.state.value, "queue": work.queue}
         self.noted.append(Change("work", str(work.work_item_id), audience, told))
 
     def _keep_step(self, work: WorkItem, before: datetime | None) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from antiphon.database import AnyRow
+from antiphon.database import AnyRow, mapping
 from routing.configuration.active import InForce
 from routing.domain import clockwork
 from routing.queues import opening
@@ -188,7 +188,7 @@ async def assert_clocks(floor: Floor, checked: dict[UUID, int]) -> None:
         if checked.get(row.clock_id) == len(ledger):
             continue
         checked[row.clock_id] = len(ledger)
-        folded = columns(clockwork.fold(entry_of(line) for line in ledger))
+        folded = columns(clockwork.fold(entry_of(mapping(line)) for line in ledger))
         assert folded == {name: as_kept(getattr(row, name)) for name in folded}
         assert row.due_at == due_by_hand(row)
     paused = "paused_since is null and met_at is null and cancelled_at is null"

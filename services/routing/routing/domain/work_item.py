@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter, itemgetter
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
@@ -128,20 +129,26 @@ class WorkItem:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "WorkItem":
         """That of a row with all columns."""
-        columns = {name: row[name] for name in _COLUMNS}
-        columns["state"] = WorkState(columns["state"])
-        columns["meant"] = Meant(**columns["meant"]) if columns["meant"] else None
-        return cls(**columns)
+        values = dict(zip(_COLUMNS, _OF_ROW(row), strict=True))
+        values["state"] = WorkState(values["state"])
+        if values["meant"] is not None:
+            values["meant"] = Meant(**values["meant"])
+        return cls(**values)
 
     def row(self) -> Mapping[str, object]:
         """Its row, without what the database computes."""
-        meant = dataclasses.asdict(self.meant) if self.meant else None
-        values = {name: getattr(self, name) for name in _COLUMNS}
-        return {**values, "meant": meant, "order_at": self.order_at}
+        values = dict(zip(_COLUMNS, _OF_VALUE(self), strict=True))
+        values["state"] = self.state.value  # JSON of an enum takes ten times as long
+        values["meant"] = dataclasses.asdict(self.meant) if self.meant else None
+        values["order_at"] = self.order_at
+        return values
 
     def replace(self, **changed: Unpack[Changes]) -> "WorkItem":
         """It with these changes."""
-        return dataclasses.replace(self, **changed)
+        # `dataclasses.replace`, in half of its time: this runs for each event.
+        values = dict(zip(_COLUMNS, _OF_VALUE(self), strict=True))
+        values.update(changed)
+        return WorkItem(**values)
 
     @property
     def order_at(self) -> datetime:
@@ -188,6 +195,7 @@ class WorkItem:
 
 
 _COLUMNS = tuple(field.name for field in dataclasses.fields(WorkItem))
+_OF_ROW, _OF_VALUE = itemgetter(*_COLUMNS), attrgetter(*_COLUMNS)
 
 
 def queued_again(

@@ -91,19 +91,20 @@ class _Heard:
         asked = case.revision if case.asked_revision is None else case.asked_revision
         asks = asked > seen.asked_revision
         # Who dismissed the work knew what had been asked by then: an event that asks for nothing new is an echo.
-        seen = seen.replace(
+        dismissed = seen.is_dismissed and awaits and not asks
+        self.seen[case.case_id] = seen.replace(
             revision=case.revision,
             awaits=awaits,
-            set_aside=seen.set_aside if awaits and not asks else None,
+            awaiting_since=case.awaiting_answer_since,
+            set_aside=seen.set_aside if dismissed else None,
             reference=case.reference,
             customer_id=case.customer.customer_id,
             asked_revision=max(asked, seen.asked_revision),
         )
-        self.seen[case.case_id] = seen
         decided: _Decided | None = None
         again: _Decided | None = None
         newest = last
-        if awaits and work is None and not seen.is_dismissed:
+        if awaits and work is None and not dismissed:
             newest, decided = self._queue(event, last)
         elif not awaits and work is not None:
             newest = self._complete(event, work)
@@ -111,7 +112,6 @@ class _Heard:
             newest, again = self._decide_again(event, work)
         verdict_of = decided.found if decided else None
         follow(self.ledger, Heard(event, at, seen, newest, verdict_of, first=last is None))
-        self.seen[case.case_id] = self.seen[case.case_id].replace(awaiting_since=case.awaiting_answer_since)
         if newest is None:
             return
         if decided is not None:
@@ -423,7 +423,7 @@ async def hear(
     # What was never heard of has neither work nor clocks.
     heard_of = [case_id for case_id in case_ids if seen[case_id].revision]
     opened = await store.open_work(tx, heard_of)
-    heard.last = await store.last_work(tx, heard_of) | opened
+    heard.last = await store.last_work(tx, heard_of, opened)
     heard.ledger = ClockLedger(heard.unit, force, await store.running_clocks(tx, heard_of))
     heard.offers = await store.pending_offers(tx, [work.work_item_id for work in opened.values()])
     if _may_decide(batch, opened):
@@ -441,6 +441,8 @@ async def hear(
     # What was written before all that is known of the case answers nothing that is yet to be heard.
     heard.unit.seen = [
         one.replace(answers=tuple(answer for answer in one.answers if (answer.revision or 1) > one.revision))
+        if one.answers
+        else one
         for one in heard.seen.values()
     ]
     if offering and heard.unit.new_work:

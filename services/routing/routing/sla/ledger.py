@@ -22,7 +22,7 @@ from antiphon.contracts.work import (
     WorkState,
     WorkTransferred,
 )
-from antiphon.database import AnyRow
+from antiphon.database import AnyRow, Columns, mapping
 from routing.configuration.active import InForce
 from routing.domain import clockwork
 from routing.domain.clockwork import Clock, Entry, Kind, Terms
@@ -62,17 +62,17 @@ class Held:
     untold: list[Entry] = field(default_factory=list[Entry])
 
     @classmethod
-    def of(cls, row: AnyRow) -> "Held":
+    def of(cls, row: Columns) -> "Held":
         """That of a row with all columns."""
         return cls(
-            row.clock_id, row.case_id, row.work_item_id, SlaTarget(row.target), row.started_at, row.case_revision, _clock(row),
-            row.entries, row.queue, row.channel, row.decided_at,
+            row["clock_id"], row["case_id"], row["work_item_id"], SlaTarget(row["target"]), row["started_at"],
+            row["case_revision"], _clock(row), row["entries"], row["queue"], row["channel"], row["decided_at"],
         )  # fmt: skip
 
     def row(self) -> Row:
         """Its row."""
         return {
-            "clock_id": self.clock_id, "case_id": self.case_id, "work_item_id": self.work_item_id, "target": self.target,
+            "clock_id": self.clock_id, "case_id": self.case_id, "work_item_id": self.work_item_id, "target": self.target.value,
             "started_at": self.started_at, "case_revision": self.case_revision, "entries": self.entries, "queue": self.queue,
             "channel": self.channel, **columns(self.clock),
         }  # fmt: skip
@@ -106,7 +106,8 @@ class ClockLedger:
         self.force = force
         self._of: dict[UUID, list[Held]] = {}
         for row in rows:
-            self._of.setdefault(row.case_id, []).append(Held.of(row))
+            held = Held.of(mapping(row))
+            self._of.setdefault(held.case_id, []).append(held)
 
     def running(self, case_id: UUID) -> list[Held]:
         """The clocks of a case that have not ended, in the order in which they began."""
@@ -300,28 +301,31 @@ def columns(clock: Clock) -> Row:
     }  # fmt: skip
 
 
-def _clock(row: AnyRow) -> Clock:
+def _clock(row: Columns) -> Clock:
     return Clock(
-        _terms(row), row.terms_since,
-        tuple((datetime.fromisoformat(a), b and datetime.fromisoformat(b)) for a, b in row.runs),
-        row.due_at, tuple(row.warned), row.breached_at, row.met_at, row.cancelled_at,
+        _terms(row), row["terms_since"],
+        tuple((datetime.fromisoformat(a), b and datetime.fromisoformat(b)) for a, b in row["runs"]),
+        row["due_at"], tuple(row["warned"]), row["breached_at"], row["met_at"], row["cancelled_at"],
     )  # fmt: skip
 
 
-def _terms(row: AnyRow) -> Terms:
-    return Terms(row.policy, row.calendar, row.within, tuple(row.warn_at), row.configuration_version)
+def _terms(row: Columns) -> Terms:
+    return Terms(
+        row["policy"], row["calendar"], row["within"], tuple(row["warn_at"]), row["configuration_version"]
+    )
 
 
-def entry_of(row: AnyRow) -> Entry:
+def entry_of(row: Columns) -> Entry:
     """A line of the ledger, as its row tells it."""
     return Entry(
-        Kind(row.kind), row.at, row.cause, _terms(row), row.due_before, row.due_after, tuple(row.warned), row.percent
+        Kind(row["kind"]), row["at"], row["cause"], _terms(row), row["due_before"], row["due_after"],
+        tuple(row["warned"]), row["percent"],
     )  # fmt: skip
 
 
 def _line(held: Held, entry: Entry, now: datetime) -> Row:
     return {
-        "clock_id": held.clock_id, "place": held.entries, "kind": entry.kind, "at": entry.at,
+        "clock_id": held.clock_id, "place": held.entries, "kind": entry.kind.value, "at": entry.at,
         "noted_at": now, "cause": entry.cause, "policy": entry.terms.policy, "calendar": entry.terms.calendar,
         "configuration_version": entry.terms.version, "within": entry.terms.within,
         "warn_at": entry.terms.warn_at, "warned": entry.warned, "percent": entry.percent,

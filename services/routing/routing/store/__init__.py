@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from uuid import UUID
 
 from sqlalchemy import (
@@ -328,11 +329,14 @@ async def every_open_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> list
     return await work_items(tx, _OPEN, {"ids": list(case_ids)})
 
 
-async def last_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, WorkItem]:
-    """The newest work item of each case, open or not."""
+async def last_work(
+    tx: AsyncConnection, case_ids: Sequence[UUID], opened: Mapping[UUID, WorkItem] = MappingProxyType({})
+) -> dict[UUID, WorkItem]:
+    """The newest work item of each case, open or not; `opened` is open work that was read and locked before."""
     if not case_ids:
         return {}
-    return {work.case_id: work for work in await work_items(tx, _LAST, {"ids": list(case_ids)})}
+    rows = await fetch(tx, _LAST, {"ids": list(case_ids)})
+    return {row.case_id: opened.get(row.case_id) or WorkItem.of(mapping(row)) for row in rows}
 
 
 async def running_clocks(tx: AsyncConnection, case_ids: Sequence[UUID]) -> Sequence[AnyRow]:
@@ -366,7 +370,7 @@ async def upsert(tx: AsyncConnection, table: Table, rows: Sequence[Mapping[str, 
 
 def set_timers(writes: Writes, timers: Sequence[tuple[TimerKind, UUID, datetime]]) -> None:
     """Sets timers (kind, subject, due); one that is set already gets the new time."""
-    rows = [{"kind": kind, "subject": subject, "due_at": due} for kind, subject, due in timers]
+    rows = [{"kind": kind.value, "subject": subject, "due_at": due} for kind, subject, due in timers]
     writes.insert(TIMER, rows, then="on conflict (kind, subject) do update set due_at = excluded.due_at")
 
 
@@ -378,7 +382,7 @@ def drop_timers(writes: Writes, timers: Sequence[tuple[TimerKind, UUID]]) -> Non
         writes.add(
             f"delete from timer t using (select kind, subject from timer join {given} r using (kind, subject) "
             "for update of timer skip locked) r where t.kind = r.kind and t.subject = r.subject",
-            rows=as_json([{"kind": kind, "subject": subject} for kind, subject in timers]),
+            rows=as_json([{"kind": kind.value, "subject": subject} for kind, subject in timers]),
         )
 
 
