@@ -37,6 +37,8 @@ from sqlalchemy.types import UserDefinedType
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 """A row of any shape."""
+Columns: TypeAlias = Mapping[str, Any]
+"""The values of a row of any shape, by column."""
 
 NAMING = {
     "ix": "%(table_name)s_%(column_0_N_name)s_ix",
@@ -222,7 +224,7 @@ async def now(tx: AsyncConnection) -> datetime:
 _NOW = text("select clock_timestamp() as at")
 
 
-def mapping(row: AnyRow) -> Mapping[str, Any]:
+def mapping(row: AnyRow) -> Columns:
     """The values of a row by column."""
     return row._mapping  # pyright: ignore[reportPrivateUsage, reportReturnType]  # noqa: SLF001 - SQLAlchemy's public name
 

@@ -11,10 +11,11 @@ from antiphon.consumer import Received
 from antiphon.contracts import generate
 from antiphon.contracts.cases import CaseOpened
 from antiphon.contracts.envelope import Envelope
-from routing import actions, timers
-from routing.configurations import Configurations
+from routing import timers
+from routing.configuration.active import Configurations
 from routing.domain.configuration import read
 from routing.domain.rules import decide
+from routing.intake import cases
 from tests.load.figures import Figure
 from tests.load.offering import MOST_GROWTH, wait
 from tests.load.routing_stand import Bench, percentile, short
@@ -67,7 +68,7 @@ async def _hear(bench: Bench, configurations: Configurations, size: int, rounds:
         batch = _opened(size)
         began = time.process_time()
         async with bench.engine.begin() as tx:
-            await actions.hear(tx, batch, configurations, utc_now(), offering=True)
+            await cases.hear(tx, batch, configurations, utc_now(), offering=True)
         taken.append((time.process_time() - began) * 1000 / size)
     return taken[WARM:]
 

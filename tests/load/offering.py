@@ -17,8 +17,9 @@ from antiphon.contracts.work import WorkState
 from antiphon.database import as_json, insert_rows
 from antiphon.listen import Listener
 from deploy.site import EXAMPLE
-from routing import assignment, handling, offers, store, tasks, timers
-from routing.configurations import Configurations
+from routing import store, tasks, timers
+from routing.configuration.active import Configurations
+from routing.work import assignment, handling, offers
 from tests.load.figures import Figure
 from tests.load.routing_stand import Bench, percentile, short
 from tests.statements import counted

@@ -19,8 +19,9 @@ from antiphon.clock import utc_now
 from antiphon.database import create_engine, insert_rows
 from deploy.postgres import Postgres
 from deploy.site import PROJECT, Ports
-from routing import drafts, store, trials
-from routing.configurations import Configurations
+from routing import store
+from routing.configuration import drafts, trials
+from routing.configuration.active import Configurations
 from routing.domain.configuration import Configuration, read
 from routing.domain.deciding import verdict
 from tests.load import figures

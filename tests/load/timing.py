@@ -8,7 +8,7 @@ from sqlalchemy import text
 from antiphon.clock import utc_now
 from deploy.site import EXAMPLE
 from routing import store, timers
-from routing.configurations import Configurations
+from routing.configuration.active import Configurations
 from routing.domain.timer import TimerKind
 from tests.load.figures import Figure
 from tests.load.routing_stand import Bench, percentile, short

@@ -9,10 +9,11 @@ from antiphon.consumer import Consumer
 from antiphon.database import create_engine
 from antiphon.service import Service, begin, run, start
 from antiphon.web import create_app
-from routing import api, consumer, tasks
-from routing.configurations import Configurations
-from routing.desk import SERVICE
+from routing import api, tasks
+from routing.configuration.active import Configurations
+from routing.intake import consumer
 from routing.settings import Settings
+from routing.unit_of_work import SERVICE
 
 
 async def main() -> None:

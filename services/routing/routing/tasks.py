@@ -9,8 +9,13 @@ from antiphon import logs, metrics
 from antiphon.clock import Clock
 from antiphon.failures import is_ours, is_passing
 from antiphon.listen import Listener
-from routing import assignment, clocks, reconciliation, store, surges, tallies, timers, trials
-from routing.configurations import Configurations
+from routing import store, timers
+from routing.configuration import trials
+from routing.configuration.active import Configurations
+from routing.queues import surges
+from routing.sla import clocks
+from routing.store import tallies
+from routing.work import assignment, reconciliation
 
 LOG = logs.get(__name__)
 SETTLE_EVERY_S = 5.0

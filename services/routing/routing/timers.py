@@ -9,9 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon import database, logs, metrics
 from antiphon.database import AnyRow
 from antiphon.failures import one_by_one
-from routing import clocks, escalation, offers, presence, publications, review, store
-from routing.configurations import Configurations
+from routing import store
+from routing.agents import presence
+from routing.configuration import publications
+from routing.configuration.active import Configurations
 from routing.domain.timer import TimerKind
+from routing.sla import clocks
+from routing.work import escalation, offers, review
 
 LOG = logs.get(__name__)
 PUT_OFF = timedelta(minutes=1)

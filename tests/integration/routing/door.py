@@ -21,8 +21,10 @@ from antiphon.contracts.envelope import Envelope
 from antiphon.web import create_app
 from deploy import keys
 from deploy.site import EXAMPLE
-from routing import actions, api, trials
-from routing.configurations import Configurations
+from routing import api
+from routing.configuration import trials
+from routing.configuration.active import Configurations
+from routing.intake import cases
 
 COUNCIL = EXAMPLE.read_text()
 
@@ -58,7 +60,7 @@ class Door:
             for place, event in enumerate(events)
         ]
         async with self.engine.begin() as tx:
-            await actions.hear(tx, batch, self.configurations, now)
+            await cases.hear(tx, batch, self.configurations, now)
 
     async def rows(self, query: str, **given: Any) -> Sequence[Any]:
         """What the database holds."""

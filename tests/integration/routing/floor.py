@@ -14,9 +14,10 @@ from antiphon.contracts.work import WorkState
 from antiphon.database import AnyRow, mapping
 from antiphon.problems import Problem
 from deploy.site import EXAMPLE
-from routing import explain, handling, pulling, store
-from routing.configurations import InForce
+from routing import store
+from routing.configuration.active import InForce
 from routing.domain.work_item import WorkItem
+from routing.work import explain, handling, pulling
 from tests.integration.routing.test_offers import Desk
 
 BOSS = Actor(kind="supervisor", id="sam", name="Sam Okafor")

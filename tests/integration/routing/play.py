@@ -13,7 +13,8 @@ from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import Event
 from antiphon.contracts.queues import QueueState
 from antiphon.database import AnyRow
-from routing import clocks, store
+from routing import store
+from routing.sla import clocks
 from tests.integration.routing.floor import ACCEPTED, QUEUED, Changed, agent, queue, section
 from tests.integration.routing.promises import MONDAY, Promises, Told, promising, within
 from tests.integration.routing.test_agents import heartbeat, silence

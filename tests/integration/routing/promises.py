@@ -18,10 +18,11 @@ from antiphon.contracts.cases import (
     StatusTrigger,
 )
 from antiphon.contracts.replies import ReplySent
-from routing import handling
+from antiphon.database import mapping
 from routing.domain import clockwork
 from routing.domain.clockwork import Clock
-from routing.ledger import columns, entry_of
+from routing.sla.ledger import columns, entry_of
+from routing.work import handling
 from tests.integration.routing.floor import BOSS, Changed, Floor, section
 from tests.integration.routing.test_offers import opened
 
@@ -154,7 +155,7 @@ class Promises(Floor):
         """The clock that its ledger tells of."""
         rows = await self.rows("select * from clock_entry where clock_id = :c order by place", c=clock_id)
         assert [row.place for row in rows] == list(range(len(rows)))
-        return clockwork.fold(entry_of(row) for row in rows)
+        return clockwork.fold(entry_of(mapping(row)) for row in rows)
 
     async def ledger(self, target: str) -> list[str]:
         """What the ledger of the newest clock of a kind says."""

@@ -11,9 +11,10 @@ from antiphon.contracts.agents import Presence
 from antiphon.organisation import ConfigurationError
 from antiphon.problems import Problem
 from deploy.site import PROJECT
-from routing import presence, staff
+from routing.agents import presence
 from routing.domain.configuration import read
 from routing.domain.sections.agents_policy import WHOLE
+from routing.store import staff
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import ACCEPTED, QUEUED, Floor, agent, queue, section, written
 from tests.integration.routing.test_offers import AGAIN, opened, settled

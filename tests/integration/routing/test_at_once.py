@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.queues import QueueState
-from routing import consumer, staff
+from routing.intake import consumer
+from routing.store import staff
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import OFFERED, QUEUED, Floor, agent, queue
 from tests.integration.routing.test_offers import opened, received, settled

@@ -14,7 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.consumer import Received
 from antiphon.contracts.agents import Presence
 from antiphon.database import as_json
-from routing import actions, assignment, backlog, pulling, store
+from routing import store
+from routing.intake import cases
+from routing.store import backlog
+from routing.work import assignment, pulling
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import ACCEPTED, OFFERED, Floor, agent, queue, section
 from tests.integration.routing.test_offers import AGAIN, opened, received
@@ -314,7 +317,7 @@ async def _find_nothing(floor: Floor, tx: AsyncConnection) -> None:
 
 
 async def _hear(floor: Floor, case: list[Received], tx: AsyncConnection) -> None:
-    await actions.hear(tx, case, floor.configurations, floor.now)
+    await cases.hear(tx, case, floor.configurations, floor.now)
 
 
 async def _assign(floor: Floor, tx: AsyncConnection) -> None:

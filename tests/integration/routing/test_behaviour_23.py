@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from antiphon.clock import utc_now
-from routing.configurations import Configurations
+from routing.configuration.active import Configurations
 from tests.conftest import NewDatabase
 from tests.integration.routing.door import Door, case, opened_door
 

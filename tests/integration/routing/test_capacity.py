@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.cases import CaseOpened
-from routing import handling, review, staff
+from routing.store import staff
+from routing.work import handling, review
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import BOSS, Changed, Floor, agent, queue, section
 from tests.integration.routing.test_offers import opened, settled

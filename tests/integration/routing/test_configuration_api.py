@@ -13,7 +13,7 @@ from antiphon.web import create_app
 from deploy import keys
 from deploy.site import EXAMPLE
 from routing import api
-from routing.configurations import Configurations
+from routing.configuration.active import Configurations
 from tests.conftest import NewDatabase
 
 Check = Callable[[str, Role], Awaitable[httpx.Response]]

@@ -11,7 +11,7 @@ import pytest
 
 from antiphon.clock import utc_now
 from deploy.site import PROJECT
-from routing import trials
+from routing.configuration import trials
 from tests.conftest import NewDatabase
 from tests.integration.routing.door import COUNCIL, Door, case, opened_door
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.queues import QueueState
-from routing import known
+from routing.queues import rule_context
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import Changed, Floor, Json
 from tests.integration.routing.test_offers import opened, settled
@@ -103,7 +103,7 @@ async def test_how_things_stand_is_read_without_a_scan_of_what_waits(floor: Floo
             )
         )
         await tx.execute(text("analyze work_item"))
-        asked = known.STANDING.text.replace(":queues", "array['rates', 'roads']")
+        asked = rule_context.STANDING.text.replace(":queues", "array['rates', 'roads']")
         plan = "\n".join(row[0] for row in await tx.execute(text("explain " + asked)))
     assert "work_item_oldest_ix" in plan
     assert "Seq Scan on work_item" not in plan

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import Actor
 from antiphon.contracts.cases import (
     CaseInteractionAdded,
@@ -184,6 +185,46 @@ async def test_accepted_work_stays_with_its_agent_is_as_urgent_and_their_desktop
         "front-desk",
     )
     assert "stays with who accepted it" in (await floor.why("C-1"))["escalations"][0].what
+
+
+@pytest.mark.parametrize("lost", ["offline", "taken back"])
+async def test_work_that_danger_found_accepted_goes_to_the_hazard_line_when_it_waits_again(
+    floor: Floor, lost: str
+) -> None:
+    case = Speaking(floor)
+    await floor.present("hugo")
+    await floor.hear(case.opened)
+    await floor.assign()
+    await floor.accept_all()
+    await floor.hear(case.spoke(LEAK))
+    if lost == "offline":
+        await floor.present("hugo", Presence.OFFLINE)
+    else:
+        await floor.take_back((await the_work(floor)).work_item_id)
+    await floor.present("dev")
+    await floor.assign()
+    await floor.make_due("review")
+    work = await the_work(floor)
+    assert (work.queue, work.priority, work.state, work.meant) == ("hazards", 95, QUEUED, None)
+    # A person who sends it elsewhere is not overruled by words that they have read.
+    await floor.move(work.work_item_id, "front-desk")
+    await floor.reprioritise(work.work_item_id, 20)
+    await floor.hear(case.spoke("Thank you"))
+    work = await the_work(floor)
+    assert (work.queue, work.priority) == ("front-desk", 20)
+
+
+async def test_an_answer_that_fails_sends_work_to_the_queue_that_words_had_meant_it_for(floor: Floor) -> None:
+    case = Speaking(floor)
+    await floor.present("hugo")
+    await floor.hear(case.opened)
+    await floor.assign()
+    await floor.accept_all()
+    await floor.hear(case.spoke(LEAK))
+    await floor.hear(case.answered())
+    await floor.hear(case.bounced())
+    work = await the_work(floor)
+    assert (work.queue, work.priority) == ("hazards", 95)
 
 
 async def test_in_the_same_queue_the_offer_stays_and_what_a_person_set_is_not_lowered(floor: Floor) -> None:

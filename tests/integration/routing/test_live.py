@@ -14,8 +14,10 @@ from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import Actor
 from antiphon.contracts.cases import CaseOpened
 from antiphon.problems import Problem
-from routing import handling, live, tallies
-from routing.live import Live, LiveState
+from routing.queues import live
+from routing.queues.live import Live, LiveState
+from routing.store import tallies
+from routing.work import handling
 from tests.conftest import NewDatabase
 from tests.integration.routing.test_offers import Desk, opened, settled
 from tests.statements import counted

@@ -19,9 +19,11 @@ from antiphon.contracts.envelope import Envelope
 from antiphon.contracts.replies import ReplySent
 from antiphon.problems import Problem
 from deploy.site import EXAMPLE
-from routing import actions, assignment, offers, timers
-from routing import presence as presences
-from routing.configurations import Configurations
+from routing import timers
+from routing.agents import presence as presences
+from routing.configuration.active import Configurations
+from routing.intake import cases
+from routing.work import assignment, offers
 from tests.conftest import NewDatabase
 from tests.statements import counted
 
@@ -45,7 +47,7 @@ class Desk:
         """`at_once`, new work is offered where nothing waits before it, as the service does; else a pass is to come."""
         async with self.engine.begin() as tx:
             batch = received(self.now, *events)
-            await actions.hear(tx, batch, self.configurations, self.now, offering=at_once)
+            await cases.hear(tx, batch, self.configurations, self.now, offering=at_once)
 
     async def present(self, agent: str, presence: str = Presence.AVAILABLE) -> None:
         async with self.engine.begin() as tx:

@@ -7,8 +7,8 @@ from sqlalchemy import text
 
 from antiphon.clock import utc_now
 from antiphon.contracts.queues import QueueState
-from routing import review
 from routing.domain.timer import TimerKind
+from routing.work import review
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import (
     ACCEPTED,

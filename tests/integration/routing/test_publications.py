@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from antiphon.clock import utc_now
 from routing import timers
-from routing.configurations import Configurations
+from routing.configuration.active import Configurations
 from routing.domain.sharing import shares
 from routing.domain.timer import TimerKind
 from tests.conftest import NewDatabase

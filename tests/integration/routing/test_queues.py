@@ -10,8 +10,9 @@ import pytest
 from antiphon.access import Role
 from antiphon.contracts.queues import QueueState
 from antiphon.organisation import ConfigurationError
-from routing import handling, live, openness
 from routing.domain.configuration import read
+from routing.queues import live, opening
+from routing.work import handling
 from tests.conftest import NewDatabase
 from tests.integration.routing.door import Door, case, opened_door
 from tests.integration.routing.floor import (
@@ -45,7 +46,7 @@ async def door(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Door]
 
 async def put_state(floor: Floor, name: str, state: QueueState, reason: str = "a fire drill") -> None:
     async with floor.engine.begin() as tx:
-        await openness.put_state(tx, await floor.force(tx), name, state, BOSS, reason, floor.now)
+        await opening.put_state(tx, await floor.force(tx), name, state, BOSS, reason, floor.now)
 
 
 def add_skills(organisation: Json) -> None:

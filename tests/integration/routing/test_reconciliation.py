@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from antiphon.access import Role
-from routing import reconciliation
+from routing.work import reconciliation
 from tests.conftest import NewDatabase
 from tests.integration.routing.door import Door, opened_door
 from tests.integration.routing.floor import ACCEPTED, OFFERED, QUEUED, Floor

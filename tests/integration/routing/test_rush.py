@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.cases import CaseOpened
-from routing import reconciliation
+from routing.work import reconciliation
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import ACCEPTED, OFFERED, QUEUED, Floor, agent, queue, section
 from tests.integration.routing.play import PEOPLE, VERBS, Crashed, Dying, Play

@@ -14,7 +14,8 @@ from antiphon.changes import ChangeFeed
 from antiphon.clock import utc_now
 from antiphon.web import create_app
 from deploy import keys
-from routing import api, clocks, tasks
+from routing import api, tasks
+from routing.sla import clocks
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import section
 from tests.integration.routing.promises import ALWAYS, MONDAY, Promises, Told, hours, promising, within

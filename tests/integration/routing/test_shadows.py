@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from routing import shadows
-from routing.configurations import Configurations
+from routing.configuration import shadows
+from routing.configuration.active import Configurations
 from tests.conftest import NewDatabase
 from tests.integration.routing.door import Door, case, opened_door
 from tests.statements import counted

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.queues import QueueState
 from antiphon.database import AnyRow
-from routing import handling
 from routing.domain.timer import TimerKind
+from routing.work import handling
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import (
     BOSS,

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from routing import live, surges
+from routing.queues import live, surges
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import Floor
 from tests.integration.routing.test_live import settle

@@ -12,8 +12,9 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.clock import utc_now
-from routing import assignment, reconciliation, tasks
-from routing.configurations import Configurations
+from routing import tasks
+from routing.configuration.active import Configurations
+from routing.work import assignment, reconciliation
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import Floor
 from tests.integration.routing.test_offers import AGAIN, opened

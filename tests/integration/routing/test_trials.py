@@ -12,7 +12,9 @@ from sqlalchemy import text
 
 from antiphon.clock import utc_now
 from antiphon.contracts.agents import Presence
-from routing import presence, store, trials
+from routing import store
+from routing.agents import presence
+from routing.configuration import trials
 from routing.domain.deciding import verdict
 from routing.domain.rules import complete
 from tests.conftest import NewDatabase

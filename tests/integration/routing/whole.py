@@ -8,11 +8,11 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from antiphon.database import AnyRow
-from routing import openness
-from routing.configurations import InForce
+from antiphon.database import AnyRow, mapping
+from routing.configuration.active import InForce
 from routing.domain import clockwork
-from routing.ledger import columns, entry_of
+from routing.queues import opening
+from routing.sla.ledger import columns, entry_of
 from tests.integration.routing.floor import ACCEPTED, OFFERED, QUEUED, Floor
 from tests.integration.routing.promises import as_kept
 
@@ -93,7 +93,7 @@ async def look(floor: Floor) -> Moment:
             return (await connection.execute(text(query))).all()
 
         force = await floor.force(connection)
-        given_out = openness.given_out(openness.standings(force, floor.now))
+        given_out = opening.given_out(opening.standings(force, floor.now))
         works = {row.work_item_id: row for row in await rows("select * from work_item")}
         offers = {row.offer_id: row for row in await rows("select * from offer")}
         agents = await rows(
@@ -188,7 +188,7 @@ async def assert_clocks(floor: Floor, checked: dict[UUID, int]) -> None:
         if checked.get(row.clock_id) == len(ledger):
             continue
         checked[row.clock_id] = len(ledger)
-        folded = columns(clockwork.fold(entry_of(line) for line in ledger))
+        folded = columns(clockwork.fold(entry_of(mapping(line)) for line in ledger))
         assert folded == {name: as_kept(getattr(row, name)) for name in folded}
         assert row.due_at == due_by_hand(row)
     paused = "paused_since is null and met_at is null and cancelled_at is null"

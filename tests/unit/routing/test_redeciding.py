@@ -48,10 +48,14 @@ class Placed(NamedTuple):
     skills: dict[str, int]
     prefer_skills: dict[str, int]
     labels: list[str]
+    decided_priority: int
 
 
 def at(queue: str = "front-desk", priority: int = 30, **more: Any) -> Placed:
-    return Placed(queue, priority, more.get("skills", {}), more.get("prefer", {}), more.get("labels", []))
+    decided = more.get("decided", min(priority, 30))
+    return Placed(
+        queue, priority, more.get("skills", {}), more.get("prefer", {}), more.get("labels", []), decided
+    )
 
 
 def test_danger_in_a_second_message_moves_work_and_the_order_of_the_words_does_not_matter() -> None:
@@ -60,7 +64,12 @@ def test_danger_in_a_second_message_moves_work_and_the_order_of_the_words_does_n
 
 
 def test_work_that_was_accepted_stays_and_becomes_as_urgent() -> None:
-    assert redecide(at(), found(LEAK), may_move=False) == Redecided(False, 95, {}, {}, [])
+    assert redecide(at(), found(LEAK), may_move=False) == Redecided(False, 95, {}, {}, [], True)
+
+
+def test_what_rules_have_said_before_is_no_news_and_does_not_undo_what_a_person_set_since() -> None:
+    assert redecide(at("front-desk", 20, decided=95), found(LEAK)) is None
+    assert redecide(at("front-desk", 20, decided=94), found(LEAK)) == Redecided(True, 95, {}, {}, [])
 
 
 def test_an_equal_or_lower_priority_moves_nothing() -> None:
@@ -115,26 +124,29 @@ VALUES = st.fixed_dictionaries({"planning": st.integers(1, 10)}, optional={"rate
 @given(
     st.sampled_from(["planning", "roads", "front-desk"]), st.integers(0, 100), VALUES,
     st.lists(st.sampled_from("abc"), unique=True), st.sampled_from(["planning", "roads", "hazards"]), st.integers(0, 100),
-    VALUES, st.lists(st.sampled_from("abcd"), unique=True), st.booleans(),
+    VALUES, st.lists(st.sampled_from("abcd"), unique=True), st.booleans(), st.integers(0, 100),
 )  # fmt: skip
 def test_nothing_is_ever_lowered_and_work_moves_only_to_a_higher_priority(
     queue: str, priority: int, skills: dict[str, int], labels: list[str], to: str, given_priority: int,
-    asked: dict[str, int], more: list[str], may_move: bool,
+    asked: dict[str, int], more: list[str], may_move: bool, decided: int,
 ) -> None:  # fmt: skip
     says = ASKS._replace(queue=to, priority=given_priority, skills=asked, labels=more)
-    work = at(queue, priority, skills=skills, labels=labels)
+    work = at(queue, priority, skills=skills, labels=labels, decided=decided)
     after = redecide(work, says, may_move=may_move)
     if after is None:
-        assert given_priority <= priority
+        assert given_priority <= max(priority, decided)
         assert set(more) <= set(labels)
         return
-    assert after.priority == max(priority, given_priority)
+    news = given_priority > decided
+    assert after.priority == (max(priority, given_priority) if news else priority)
     assert after.labels[: len(labels)] == labels
     assert set(after.labels) == {*labels, *more}
-    assert after.moves == (may_move and to != queue and given_priority > priority)
+    leaves = to != queue and news and given_priority > priority
+    assert (after.moves, after.is_meant_for_it) == (may_move and leaves, leaves and not may_move)
     if not after.moves:
         assert all(after.skills[skill] >= level for skill, level in skills.items())
-        again = Placed(queue, after.priority, after.skills, after.prefer_skills, after.labels)
+        said = max(decided, given_priority)
+        again = Placed(queue, after.priority, after.skills, after.prefer_skills, after.labels, said)
         assert redecide(again, says, may_move=may_move) is None
 
 

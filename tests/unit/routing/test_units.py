@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from routing.domain.fitting import Candidate, Obstacle, Waiting, WhyNot, taken, why_not
 from routing.domain.matching import Floor, match
 from routing.domain.sections.agents_policy import WHOLE, LastAgent
-from routing.pulling import suitable
+from routing.work.pulling import suitable
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 SOON = NOW + timedelta(minutes=10)

@@ -11,13 +11,13 @@ from sqlalchemy import Table
 
 from antiphon.contracts.work import SlaTarget, WorkState
 from routing import store
-from routing.desk import Desk, StaleWorkError
 from routing.domain.case_seen import Answer, CaseSeen
 from routing.domain.clockwork import Clock, Terms
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import Begins, WorkItem, queued_again
-from routing.ledger import Held
+from routing.sla.ledger import Held
+from routing.unit_of_work import StaleWorkError, UnitOfWork
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -134,22 +134,22 @@ def test_work_that_waits_again_as_it_did_last_belongs_to_nobody_and_was_asked_of
 
 
 def test_a_change_by_a_value_that_is_not_the_current_one_is_an_error_and_undoes_nothing() -> None:
-    desk = Desk(LATER)
-    raised = desk.put(WORK, priority=90)
+    unit = UnitOfWork(LATER)
+    raised = unit.put(WORK, priority=90)
     with pytest.raises(StaleWorkError):
-        desk.put(WORK, labels=["late"])
-    assert desk.current(WORK) is raised
-    assert desk.put(raised, labels=["late"]).priority == 90
+        unit.put(WORK, labels=["late"])
+    assert unit.current(WORK) is raised
+    assert unit.put(raised, labels=["late"]).priority == 90
 
 
 def test_the_last_step_of_new_work_that_is_offered_and_accepted_at_once_is_not_due() -> None:
-    desk = Desk(NOW)
-    desk.add(WORK)
-    assert (TimerKind.STEP, WORK.work_item_id, LATER) in desk.timers
-    work, offer = desk.offer(WORK, "amara", "Amara", LATER)
-    accepted = desk.accept_at_once(work, offer)
+    unit = UnitOfWork(NOW)
+    unit.add(WORK)
+    assert (TimerKind.STEP, WORK.work_item_id, LATER) in unit.timers
+    work, offer = unit.offer(WORK, "amara", "Amara", LATER)
+    accepted = unit.accept_at_once(work, offer)
     assert (accepted.state, accepted.agent_id, accepted.attempts) == (WorkState.ACCEPTED, "amara", 1)
-    assert desk.new_work == {WORK.work_item_id: accepted}
-    assert desk.work == {}
-    assert [one.result for one in desk.new_offers.values()] == [OfferResult.ACCEPTED]
-    assert desk.timers == []
+    assert unit.new_work == {WORK.work_item_id: accepted}
+    assert unit.work == {}
+    assert [one.result for one in unit.new_offers.values()] == [OfferResult.ACCEPTED]
+    assert unit.timers == []

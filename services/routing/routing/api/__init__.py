@@ -21,8 +21,8 @@ from routing.api import (
     work,
 )
 from routing.api.views import Routing
-from routing.configurations import Configurations
-from routing.live import Live
+from routing.configuration.active import Configurations
+from routing.queues.live import Live
 
 
 def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, configurations: Configurations) -> APIRouter:

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from antiphon.contracts.agents import Presence
 from antiphon.pages import Page
 from antiphon.problems import not_found, problems
-from routing import presence, staff
+from routing.agents import presence
 from routing.api.views import (
     AgentOnly,
     AgentView,
@@ -16,6 +16,7 @@ from routing.api.views import (
     Supervisor,
     agent_view,
 )
+from routing.store import staff
 
 
 def add(routes: APIRouter, at: Routing) -> None:

@@ -12,7 +12,7 @@ from antiphon.organisation import ConfigurationError, Document
 from antiphon.pages import Page
 from antiphon.problems import Problem, not_found, problems
 from antiphon.web import Words
-from routing import drafts, rule_counts, store
+from routing import store
 from routing.api.draft_views import Back, Difference, Published, VersionLine, VersionView, version_line
 from routing.api.views import (
     Checked,
@@ -27,6 +27,7 @@ from routing.api.views import (
     RuleWarningView,
     Warnings,
 )
+from routing.configuration import drafts, rule_counts
 from routing.domain import reach
 from routing.domain.configuration import Configuration as RoutingConfiguration
 from routing.domain.configuration import read

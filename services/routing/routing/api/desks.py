@@ -5,7 +5,6 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from antiphon.problems import problems
-from routing import handling, pulling
 from routing.api.views import (
     AgentOnly,
     Assignment,
@@ -17,6 +16,7 @@ from routing.api.views import (
     work_view,
     wrong,
 )
+from routing.work import handling, pulling
 
 NOTHING = {204: {"description": "Nothing waits that suits you."}}
 

@@ -12,11 +12,11 @@ from antiphon.database import AnyRow
 from antiphon.organisation import Fault
 from antiphon.problems import Problem
 from antiphon.web import Body, Moment, Words
-from routing import drafts, trials
 from routing.api.views import Reason, wrong
+from routing.configuration import drafts, trials
+from routing.configuration.publications import Plan
 from routing.domain.rules import RuleResult
-from routing.explain import RuleOutcome
-from routing.publications import Plan
+from routing.work.explain import RuleOutcome
 
 LONGEST = 1_000_000
 Title = Annotated[Words, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from antiphon.organisation import ConfigurationError
 from antiphon.pages import Newest, Page
 from antiphon.problems import problems
-from routing import drafts, publications, store
+from routing import store
 from routing.api.configuration import faulty, seen
 from routing.api.draft_views import (
     Difference,
@@ -24,8 +24,9 @@ from routing.api.draft_views import (
     text_of,
 )
 from routing.api.views import Cursor, Limit, Match, Operations, Overseer, Routing, wrong
+from routing.configuration import drafts, publications
+from routing.configuration.publications import AT_ONCE
 from routing.domain.states import DraftState
-from routing.publications import AT_ONCE
 
 
 def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915

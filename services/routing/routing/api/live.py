@@ -8,7 +8,7 @@ from sqlalchemy import text
 from antiphon.access import Role
 from antiphon.changes import EVERYTHING, EventStream, Interest
 from routing.api.views import Counter, Counts, Overseer, Reader, Routing
-from routing.live import LiveState
+from routing.queues.live import LiveState
 
 
 def add(routes: APIRouter, at: Routing) -> None:

@@ -9,10 +9,11 @@ from sqlalchemy import select
 from antiphon.organisation import ConfigurationError
 from antiphon.pages import Newest, Page
 from antiphon.problems import problems
-from routing import publications, store
+from routing import store
 from routing.api.configuration import faulty
 from routing.api.draft_views import Approval, Ending, PublicationView, Widening
 from routing.api.views import Cursor, Limit, Operations, Overseer, Routing
+from routing.configuration import publications
 
 
 def add(routes: APIRouter, at: Routing) -> None:

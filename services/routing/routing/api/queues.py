@@ -7,9 +7,9 @@ from fastapi import APIRouter, Depends
 from antiphon.access import Identity, Role, require
 from antiphon.pages import Page
 from antiphon.problems import problems
-from routing import openness
 from routing.api.views import NewQueueState, QueueStateView, Reader, Routing
-from routing.live import QueueLive
+from routing.queues import opening
+from routing.queues.live import QueueLive
 
 Setter = Annotated[Identity, Depends(require(Role.SUPERVISOR, Role.OPERATIONS))]
 
@@ -28,7 +28,7 @@ def add(routes: APIRouter, at: Routing) -> None:
         """Opens, pauses or closes a queue. Paused, it gives nothing out; closed, it takes nothing new either."""
         async with at.engine.begin() as tx:
             force = await at.force(tx)
-            found = await openness.put_state(
+            found = await opening.put_state(
                 tx, force, queue, given.state, who.actor(), given.reason, at.clock()
             )
         return QueueStateView(queue=queue, **found._asdict())

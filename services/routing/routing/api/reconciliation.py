@@ -10,8 +10,9 @@ from sqlalchemy import func, select
 
 from antiphon.pages import Newest
 from antiphon.problems import problems
-from routing import reconciliation, store
+from routing import store
 from routing.api.views import Cursor, Limit, Overseer, Routing
+from routing.work import reconciliation
 
 
 class FindingView(BaseModel):

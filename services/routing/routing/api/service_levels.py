@@ -16,8 +16,8 @@ from antiphon.pages import Page
 from antiphon.problems import not_found, problems
 from routing import store
 from routing.api.views import Overseer, Reader, Routing, wrong
-from routing.attainment import By, Period, attainment
 from routing.domain.clockwork import Kind
+from routing.sla.attainment import By, Period, attainment
 
 LONGEST = timedelta(days=400)
 

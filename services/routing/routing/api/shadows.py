@@ -13,12 +13,13 @@ from antiphon.organisation import ConfigurationError
 from antiphon.pages import Newest, Page
 from antiphon.problems import Problem, problems
 from antiphon.web import Body
-from routing import drafts, shadows, store
+from routing import store
 from routing.api.configuration import faulty
 from routing.api.draft_views import Decided, DecidedOtherwise
 from routing.api.views import Cursor, Limit, Operations, Overseer, Reason, Routing
+from routing.configuration import drafts, shadows
 from routing.domain.states import DraftState
-from routing.explain import RuleOutcome
+from routing.work.explain import RuleOutcome
 
 
 class NewShadow(Body):

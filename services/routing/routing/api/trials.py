@@ -9,10 +9,11 @@ from sqlalchemy import select
 from antiphon.organisation import ConfigurationError
 from antiphon.pages import Newest, Page
 from antiphon.problems import Problem, problems
-from routing import drafts, store, trials
+from routing import store
 from routing.api.configuration import faulty
 from routing.api.draft_views import DecidedOtherwise, NewTrial, TrialView, trial_item
 from routing.api.views import Cursor, Limit, Name, Operations, Overseer, Routing
+from routing.configuration import drafts, trials
 from routing.domain.states import DraftState
 
 

@@ -17,14 +17,15 @@ from antiphon.contracts.queues import QueueState
 from antiphon.database import AnyRow
 from antiphon.problems import Problem
 from antiphon.web import Body, Words
-from routing import explain, staff
-from routing.configurations import Configurations, InForce
+from routing.configuration.active import Configurations, InForce
 from routing.domain.configuration import Configuration
 from routing.domain.reach import Kind
 from routing.domain.sections.agents import Agent
 from routing.domain.sections.agents_policy import WHOLE
 from routing.domain.work_item import WorkItem
-from routing.live import Live
+from routing.queues.live import Live
+from routing.store import staff
+from routing.work import explain
 
 AgentOnly = Annotated[Identity, Depends(require(Role.AGENT))]
 Worker = Annotated[Identity, Depends(require(Role.AGENT, Role.SUPERVISOR))]

@@ -12,7 +12,7 @@ from antiphon.contracts.work import WorkState
 from antiphon.pages import Newest, Page
 from antiphon.problems import not_found, problems
 from antiphon.web import Words
-from routing import explain, handling, offers, store
+from routing import store
 from routing.api.views import (
     AgentOnly,
     Completion,
@@ -30,6 +30,7 @@ from routing.api.views import (
     work_view,
     wrong,
 )
+from routing.work import explain, handling, offers
 
 
 def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915

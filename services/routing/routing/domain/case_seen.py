@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple, TypedDict, Unpack
 from uuid import UUID
 
@@ -53,14 +54,15 @@ class CaseSeen:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "CaseSeen":
         """That of a row with all columns."""
-        columns = {name: row[name] for name in _COLUMNS}
-        columns["answers"] = tuple(Answer(one, datetime.fromisoformat(at)) for one, at in row["answers"])
-        return cls(**columns)
+        values = dict(zip(_COLUMNS, _OF_ROW(row), strict=True))
+        values["answers"] = tuple(Answer(one, datetime.fromisoformat(at)) for one, at in row["answers"])
+        return cls(**values)
 
     def row(self) -> Mapping[str, object]:
         """Its row."""
-        answers = [[revision, at.isoformat()] for revision, at in self.answers]
-        return {name: getattr(self, name) for name in _COLUMNS} | {"answers": answers}
+        values = dict(zip(_COLUMNS, _OF_VALUE(self), strict=True))
+        values["answers"] = [[revision, at.isoformat()] for revision, at in self.answers]
+        return values
 
     def replace(self, **changed: Unpack[Changes]) -> "CaseSeen":
         """It with these changes."""
@@ -73,3 +75,4 @@ class CaseSeen:
 
 
 _COLUMNS = tuple(field.name for field in dataclasses.fields(CaseSeen))
+_OF_ROW, _OF_VALUE = itemgetter(*_COLUMNS), attrgetter(*_COLUMNS)

@@ -30,15 +30,22 @@ class Placed(Protocol):
     @property
     def labels(self) -> Sequence[str]: ...  # noqa: D102
 
+    @property
+    def decided_priority(self) -> int: ...  # noqa: D102
+
 
 class Redecided(NamedTuple):
-    """What becomes of the work: whether it moves to the verdict's queue, and its values where it is then."""
+    """What becomes of the work: whether it moves to the verdict's queue, and its values where it is then.
+
+    `is_meant_for_it`: it would move, and an agent has it; it is to go there when it waits again.
+    """
 
     moves: bool
     priority: int
     skills: dict[str, int]
     prefer_skills: dict[str, int]
     labels: list[str]
+    is_meant_for_it: bool = False
 
 
 def redecide(
@@ -47,13 +54,15 @@ def redecide(
     """What the verdict on all unanswered words changes in work that is open; None when it changes nothing.
 
     `passed` are the steps of its queue that it has come to: what they no longer ask for is not asked for again. `may_move`
-    is false for work that an agent has accepted.
+    is false for work that an agent has accepted. What rules have said of its priority before is no news: a person may have
+    set another since.
     """
     if not found.informed:
         return None
     labels = list(dict.fromkeys([*work.labels, *found.labels]))
-    moves = may_move and found.moves and found.queue != work.queue and found.priority > work.priority
-    if moves:
+    is_news = found.priority > work.decided_priority
+    leaves = found.moves and found.queue != work.queue and is_news and found.priority > work.priority
+    if leaves and may_move:
         return Redecided(True, found.priority, found.skills, found.prefer_skills, labels)
     need = Need(work.skills, work.prefer_skills, [], work.priority)
     if found.queue == work.queue:
@@ -64,9 +73,8 @@ def redecide(
             skills=_highest(work.skills, asked.skills),
             prefer_skills=_highest(work.prefer_skills, asked.prefer_skills),
         )
-    after = Redecided(
-        False, max(work.priority, found.priority), dict(need.skills), dict(need.prefer_skills), labels
-    )
+    priority = max(work.priority, found.priority) if is_news else work.priority
+    after = Redecided(False, priority, dict(need.skills), dict(need.prefer_skills), labels, leaves)
     same = (after.priority, after.skills, after.prefer_skills, after.labels) == (
         work.priority, dict(work.skills), dict(work.prefer_skills), [*work.labels],
     )  # fmt: skip

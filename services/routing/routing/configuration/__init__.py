@@ -1,0 +1,1 @@
+"""The configuration: the active version, drafts, trials, shadows and publications."""

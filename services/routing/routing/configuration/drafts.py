@@ -1,0 +1,242 @@
+"""Drafts of the configuration: made, saved, published, thrown away; and one step back from what was published.
+
+draft → (planned →) published → superseded, where the last two are versions: the newest is in force, all others are
+superseded. What is planned (see `publications`) is a draft again when nothing comes of it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import any_, case, func, insert, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.changes import Change, record
+from antiphon.database import AnyRow
+from antiphon.organisation import ConfigurationError, Fault
+from antiphon.problems import Problem, not_found
+from routing import store
+from routing.configuration.active import Configurations
+from routing.domain.configuration import read, shape
+from routing.domain.difference import differences
+from routing.domain.states import DraftState, TrialState
+
+
+def faults(source: str) -> Sequence[Fault]:
+    """All that is wrong with a source, each at its line and column."""
+    try:
+        read(source, "draft")
+    except ConfigurationError as error:
+        return error.faults
+    return []
+
+
+def told(before: str, after: str) -> list[str]:
+    """The difference between two sources in words. Raises Problem 409 when one has not the form of a configuration."""
+    try:
+        return differences(shape(before), shape(after))
+    except ConfigurationError as error:
+        raise Problem(
+            409, "Conflict", "A draft whose form is wrong can't be compared: mend its faults first."
+        ) from error
+
+
+async def version(tx: AsyncConnection, number: int) -> AnyRow:
+    """A version, with its source. Raises Problem 404."""
+    table = store.CONFIGURATION
+    found = (await tx.execute(select(table).where(table.c.version == number))).one_or_none()
+    if found is None:
+        raise not_found("version")
+    return found
+
+
+async def draft(tx: AsyncConnection, draft_id: UUID) -> AnyRow:
+    """A draft, in whatever state. Raises Problem 404."""
+    table = store.DRAFT
+    found = (await tx.execute(select(table).where(table.c.draft_id == draft_id))).one_or_none()
+    if found is None:
+        raise not_found("draft")
+    return found
+
+
+async def create(
+    tx: AsyncConnection, name: str, why: str, source: str | None, by: str, now: datetime
+) -> AnyRow:
+    """A new draft, of `source` or of what is in force."""
+    latest = await store.latest_configuration(tx)
+    if latest is None:
+        raise not_found("configuration")
+    row: dict[str, object] = {
+        "draft_id": uuid4(),
+        "name": name,
+        "why": why,
+        "source": latest.source if source is None else source,
+        "state": DraftState.DRAFT,
+        "base_version": latest.version,
+        "revision": 1,
+        "created_at": now,
+        "created_by": by,
+        "changed_at": now,
+        "changed_by": by,
+        "authors": [by],
+    }
+    made = (await tx.execute(insert(store.DRAFT).values(row).returning(store.DRAFT))).one()
+    await _note(tx, made, by)
+    return made
+
+
+async def save(
+    tx: AsyncConnection, draft_id: UUID, revision: int, by: str, now: datetime, **changed: object
+) -> AnyRow:
+    """Changes a draft that is at `revision`. Raises Problem 404, 409 when it is one no more, 412 when it was changed."""
+    table = store.DRAFT
+    known = literal(by) == any_(table.c.authors)
+    authors = case((known, table.c.authors), else_=func.array_append(table.c.authors, by))
+    values = {
+        **changed, "revision": revision + 1, "changed_at": now, "changed_by": by, "authors": authors,
+    }  # fmt: skip
+    saved = await tx.execute(
+        update(table)
+        .where(table.c.draft_id == draft_id, table.c.revision == revision, table.c.state == DraftState.DRAFT)
+        .values(values)
+        .returning(table)
+    )
+    row = saved.one_or_none()
+    if row is None:
+        raise _refusal(await draft(tx, draft_id))
+    await _note(tx, row, by)
+    return row
+
+
+def _refusal(row: AnyRow) -> Problem:
+    if row.state != DraftState.DRAFT:
+        return Problem(409, "Conflict", f"It is no draft any more: {row.state}.", state=row.state)
+    detail = (
+        f"{row.changed_by} changed it at {row.changed_at:%H:%M:%S} UTC: it is at revision {row.revision} now."
+    )
+    return Problem(412, "Precondition failed", detail, revision=row.revision, changed_by=row.changed_by)
+
+
+async def require_in_force(tx: AsyncConnection, number: int) -> None:
+    """Holds what is in force until the end of the transaction. Raises Problem 409 when it is not `number`."""
+    await store.lock_configuration(tx)
+    in_force = await store.version(tx)
+    if in_force != number:
+        raise Problem(409, "Conflict", f"Version {in_force} is in force.", in_force=in_force)
+
+
+async def publish(
+    tx: AsyncConnection,
+    draft_id: UUID,
+    revision: int,
+    why: str,
+    trial_id: UUID | None,
+    by: str,
+    now: datetime,
+) -> int:
+    """Makes a draft the version in force, for every replica from the commit on. Returns the version.
+
+    Raises Problem: 404, 412 when the draft was changed, 409 when it is one no more, when it was made from a version that
+    is no longer in force (with what changed since, in words), when it changes nothing, and when the trial is of another
+    text; ConfigurationError with every fault.
+    """
+    row = await freeze(tx, draft_id, revision, trial_id, by, now, state=DraftState.PUBLISHED)
+    number, new = await Configurations.load(
+        tx, row.source, "draft", by, now, why=why, draft_id=draft_id, trial_id=trial_id
+    )
+    if not new:
+        raise _nothing(number)
+    await tx.execute(update(store.DRAFT).where(store.DRAFT.c.draft_id == draft_id).values(version=number))
+    return number
+
+
+def _nothing(number: int) -> Problem:
+    return Problem(409, "Conflict", f"The draft says what version {number} says: it changes nothing.")
+
+
+async def freeze(
+    tx: AsyncConnection,
+    draft_id: UUID,
+    revision: int,
+    trial_id: UUID | None,
+    by: str,
+    now: datetime,
+    state: DraftState,
+) -> AnyRow:
+    """Takes a draft out of writing, to publish it; what is in force stays until the end of the transaction.
+
+    Raises Problem as `publish` does, and 409 while another version is in force for a share.
+    """
+    await store.lock_configuration(tx)
+    await require_whole(tx)
+    row = await save(tx, draft_id, revision, by, now, state=state)
+    latest = await store.latest_configuration(tx)
+    if latest is not None and latest.version != row.base_version:
+        base = await version(tx, row.base_version)
+        raise Problem(
+            409,
+            "Conflict",
+            f"The draft was made from version {row.base_version}, and version {latest.version} is in force: "
+            "take in what changed since, then say so.",
+            base_version=row.base_version,
+            in_force=latest.version,
+            changed_since=told(base.source, latest.source),
+        )
+    await _cited(tx, row, trial_id)
+    if latest is not None and latest.source == row.source:
+        raise _nothing(latest.version)
+    return row
+
+
+async def require_whole(tx: AsyncConnection) -> None:
+    """Raises Problem 409 while a version is in force for a share of the cases."""
+    table = store.CONFIGURATION
+    limited = table.c.share.is_not(None) & table.c.over_at.is_(None)
+    row = (await tx.execute(select(table.c.version, table.c.share).where(limited))).one_or_none()
+    if row is not None:
+        told = f"Version {row.version} decides about {row.share} % of the cases: widen or end it first."
+        raise Problem(409, "Conflict", told, version=row.version, share=row.share)
+
+
+async def _cited(tx: AsyncConnection, row: AnyRow, trial_id: UUID | None) -> None:
+    if trial_id is None:
+        return
+    table = store.TRIAL
+    trial = (await tx.execute(select(table).where(table.c.trial_id == trial_id))).one_or_none()
+    if trial is None or trial.draft_id != row.draft_id:
+        raise not_found("trial of this draft")
+    if trial.state != TrialState.DONE:
+        raise Problem(409, "Conflict", f"The trial is not done: {trial.state}.", state=trial.state)
+    if trial.source != row.source:
+        raise Problem(409, "Conflict", "The draft was changed since it was tried: try it again.")
+
+
+async def back(tx: AsyncConnection, seen: int, why: str, by: str, now: datetime) -> tuple[int, int]:
+    """A new version with the source of the one before `seen`, which must be in force. Returns it and what it restores.
+
+    Raises Problem 412 when another is in force, 409 when there is none before, ConfigurationError when what was right
+    then no longer is.
+    """
+    await store.lock_configuration(tx)
+    in_force = await store.version(tx)
+    if in_force != seen:
+        raise Problem(412, "Precondition failed", f"Version {in_force} is in force now.", in_force=in_force)
+    table = store.CONFIGURATION
+    before = await tx.execute(
+        select(table)
+        .where(table.c.version < seen, table.c.share.is_(None))
+        .order_by(table.c.version.desc())
+        .limit(1)
+    )
+    row = before.one_or_none()
+    if row is None:
+        raise Problem(409, "Conflict", f"There is no version before {seen}.")
+    number, _ = await Configurations.load(
+        tx, row.source, f"version {row.version}", by, now, why=why, restores=row.version
+    )
+    return number, row.version
+
+
+async def _note(tx: AsyncConnection, row: AnyRow, by: str) -> None:
+    shown = {"name": row.name, "state": row.state, "revision": row.revision, "by": by}
+    await record(tx, [Change("draft", str(row.draft_id), ["operations"], shown)])

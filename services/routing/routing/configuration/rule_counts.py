@@ -1,0 +1,62 @@
+"""What each rule of the version in force did lately: how often it was true, decided, and erred."""
+
+from pydantic import BaseModel, Field
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.database import AnyRow
+from routing.configuration.active import InForce
+from routing.domain.rules import RuleResult
+
+MOST = 10_000
+# The newest decisions, whichever version made them, are as many as are read: so the cost has a bound.
+COUNTS = text(
+    f"""
+    with newest as materialized (
+        select version, rule, trace, at from decision order by at desc, decision_id desc limit :last
+    ), said as (
+        select n.at, n.rule = t.one ->> 'rule' as decided, t.one ->> 'rule' as rule, t.one ->> 'result' as result,
+            t.one ->> 'error' as error
+        from newest n, jsonb_array_elements(n.trace) as t(one) where n.version = :version
+    )
+    select rule, count(*) as asked, count(*) filter (where result = '{RuleResult.TRUE}') as matched,
+        count(*) filter (where decided) as decided, count(*) filter (where result = '{RuleResult.ERROR}') as errored,
+        (array_agg(error order by at desc) filter (where result = '{RuleResult.ERROR}'))[1] as last_error
+    from said group by rule
+    """
+)
+
+
+class RuleCount(BaseModel):
+    """A rule and what it did among the decisions that were looked at."""
+
+    rule: str
+    when: str
+    matched: int = Field(description="How often it was true.")
+    decided: int = Field(description="How often it named the queue.")
+    errored: int = Field(description="How often it could not be told, so that it did not match.")
+    last_error: str | None
+
+
+class RuleCounts(BaseModel):
+    """The rules of the version in force, in order."""
+
+    version: int
+    decisions: int = Field(description="Of the newest that were looked at, those that this version made.")
+    rules: list[RuleCount]
+
+
+async def count(tx: AsyncConnection, force: InForce, last: int) -> RuleCounts:
+    """What the rules in force did among the newest `last` decisions, at most MOST."""
+    found: dict[str, AnyRow] = {
+        row.rule: row for row in await tx.execute(COUNTS, {"version": force.version, "last": last})
+    }
+    rules: list[RuleCount] = []
+    for rule in force.configuration.rules:
+        row = found.get(rule.name)
+        counted = {name: getattr(row, name) if row else 0 for name in ("matched", "decided", "errored")}
+        last_error = row.last_error if row else None
+        rules.append(RuleCount(rule=rule.name, when=rule.when.strip(), last_error=last_error, **counted))
+    return RuleCounts(
+        version=force.version, decisions=max((row.asked for row in found.values()), default=0), rules=rules
+    )

@@ -1,0 +1,260 @@
+"""Trials: a draft is run over recorded decisions beside the live rules, and what it would have done is kept.
+
+A trial is a row that any replica takes. Pages of decisions are read by key, handed to an evaluator process as PostgreSQL
+wrote them, and what it answers is written: so memory does not grow with the trial, and routing goes on meanwhile. A trial
+whose replica died is begun anew by another.
+"""
+
+import asyncio
+import contextlib
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncGenerator
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+from pydantic_core import from_json, to_json
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from antiphon import logs
+from antiphon.changes import Change, record
+from antiphon.clock import Clock
+from antiphon.contracts.agents import Presence
+from antiphon.database import AnyRow, insert_rows
+from antiphon.problems import Problem, not_found
+from routing import store
+from routing.configuration.evaluator import LENGTH, framed
+from routing.domain.states import TrialState
+from routing.store import staff
+
+LOG = logs.get(__name__)
+PAGE = 500
+MOST = 100_000
+_ATTEMPTS = 3
+_ABANDONED = "30 seconds"
+
+_TAKE = text(
+    f"""
+    update trial set state = '{TrialState.RUNNING}', attempts = attempts + 1, done = 0, touched_at = clock_timestamp()
+    where trial_id = (
+        select trial_id from trial
+        where state = '{TrialState.ASKED}' or (state = '{TrialState.RUNNING}' and touched_at < clock_timestamp() - interval '{_ABANDONED}')
+        order by asked_at limit 1 for update skip locked
+    )
+    returning *
+    """
+)
+_OLD = "ended_at < clock_timestamp() - cast(:kept_for as interval)"
+_FORGET_ITEMS = text(f"delete from trial_item where trial_id in (select trial_id from trial where {_OLD})")
+_FORGET = text(
+    f"delete from trial where {_OLD} and trial_id not in (select trial_id from configuration where trial_id is not null)"
+)
+_MINE = f"trial_id = :trial_id and attempts = :attempts and state = '{TrialState.RUNNING}'"
+_TOUCH = text(
+    f"update trial set done = :done, touched_at = clock_timestamp() where {_MINE} returning trial_id"
+)
+_TOTAL = text(
+    """
+    select count(*) from (
+        select 1 from decision
+        where at < :until and (cast(:since as timestamptz) is null or at >= :since) and outcome is not null
+        limit :last
+    ) d
+    """
+)
+# The page as one JSON text, in the evaluator's words, and where it ends.
+RECORDED = text(
+    """
+    with page as materialized (
+        select decision_id, case_id, work_item_id, at, rule, outcome, context from decision
+        where (at, decision_id) < (:at, :id) and (cast(:since as timestamptz) is null or at >= :since)
+            and outcome is not null
+        order by at desc, decision_id desc limit :limit
+    )
+    select count(*) as n, min(p.at) as at, (array_agg(p.decision_id order by p.at, p.decision_id))[1] as id,
+        cast(coalesce(json_agg(json_build_object(
+            'decision_id', p.decision_id, 'at', p.at, 'rule', p.rule, 'outcome', p.outcome, 'context', p.context,
+            'started', extract(epoch from c.started_at), 'due', extract(epoch from c.due_at),
+            'met', extract(epoch from c.met_at), 'cancelled', extract(epoch from c.cancelled_at)
+        ) order by p.at desc, p.decision_id desc), '[]') as text) as rows
+    from page p
+    left join lateral (
+        select started_at, due_at, met_at, cancelled_at from clock
+        where case_id = p.case_id and work_item_id = p.work_item_id and target = 'first-response'
+        order by started_at limit 1
+    ) c on true
+    """
+)
+
+
+class _Lost(Exception):  # noqa: N818
+    """Another replica has the trial, or nobody any more."""
+
+
+async def ask(
+    tx: AsyncConnection,
+    draft: AnyRow,
+    last: int,
+    since: datetime | None,
+    until: datetime | None,
+    by: str,
+    now: datetime,
+) -> AnyRow:
+    """A trial of a draft over the newest `last` decisions between two times; it begins within a second."""
+    row: dict[str, object] = {
+        "trial_id": uuid4(),
+        "draft_id": draft.draft_id,
+        "draft_revision": draft.revision,
+        "source": draft.source,
+        "against_version": await store.version(tx),
+        "state": TrialState.ASKED,
+        "last": last,
+        "since": since,
+        "until": until or now,
+        "asked_at": now,
+        "asked_by": by,
+    }
+    return (await tx.execute(insert(store.TRIAL).values(row).returning(store.TRIAL))).one()
+
+
+async def get(tx: AsyncConnection, trial_id: UUID) -> AnyRow:
+    """A trial. Raises Problem 404."""
+    table = store.TRIAL
+    found = (await tx.execute(select(table).where(table.c.trial_id == trial_id))).one_or_none()
+    if found is None:
+        raise not_found("trial")
+    return found
+
+
+async def stop(tx: AsyncConnection, trial_id: UUID, now: datetime) -> AnyRow:
+    """Ends a trial early; what it found so far stays listed. Raises Problem 404, 409 when it ended already."""
+    table = store.TRIAL
+    stopped = await tx.execute(
+        update(table)
+        .where(table.c.trial_id == trial_id, table.c.state.in_([TrialState.ASKED, TrialState.RUNNING]))
+        .values(state=TrialState.STOPPED, ended_at=now)
+        .returning(table)
+    )
+    row = stopped.one_or_none()
+    if row is None:
+        raise Problem(409, "Conflict", f"The trial is over: {(await get(tx, trial_id)).state}.")
+    return row
+
+
+async def run_next(engine: AsyncEngine, clock: Clock) -> bool:
+    """Takes a trial that waits, or one whose replica died, and runs it to its end; False when there is none."""
+    async with engine.begin() as tx:
+        trial = (await tx.execute(_TAKE)).one_or_none()
+        if trial is None:
+            return False
+        await tx.execute(text("delete from trial_item where trial_id = :id"), {"id": trial.trial_id})
+        total = await tx.scalar(_TOTAL, {"until": trial.until, "since": trial.since, "last": trial.last})
+        await tx.execute(
+            update(store.TRIAL).where(store.TRIAL.c.trial_id == trial.trial_id).values(total=total)
+        )
+    if trial.attempts > _ATTEMPTS:
+        await _end(engine, trial, TrialState.FAILED, clock(), failure="its evaluator died every time")
+        return True
+    with contextlib.suppress(_Lost):
+        try:
+            found = await _run(engine, trial, clock)
+        except asyncio.IncompleteReadError:
+            LOG.warning("evaluator died", trial=str(trial.trial_id), attempt=trial.attempts)
+            await _end(engine, trial, TrialState.ASKED, clock())
+        else:
+            await _end(engine, trial, TrialState.DONE, clock(), result=found.result, total=found.total)
+    return True
+
+
+async def forget(tx: AsyncConnection, kept_for: timedelta) -> int:
+    """Forgets trials that ended so long ago, but the results of those that a version cites. Returns how many."""
+    given = {"kept_for": kept_for}
+    await tx.execute(_FORGET_ITEMS, given)
+    return (await tx.execute(_FORGET, given)).rowcount
+
+
+class _Found(NamedTuple):
+    """What a trial found, as the evaluator wrote it, and over how many decisions."""
+
+    result: object
+    total: int
+
+
+async def _run(engine: AsyncEngine, trial: AnyRow, clock: Clock) -> _Found:
+    async with engine.connect() as connection:
+        agents = await staff.agents(connection)
+    on_shift = [agent for agent, row in agents.items() if row.presence != Presence.OFFLINE]
+    async with _evaluator() as process:
+        given = {"source": trial.source, "on_shift": on_shift, "now": clock()}
+        rules = from_json(await _answer(process, to_json(given)))["rules"]
+        async with engine.begin() as tx:
+            await _mine(tx, trial, 0)
+            await tx.execute(
+                update(store.TRIAL).where(store.TRIAL.c.trial_id == trial.trial_id).values(rules=rules)
+            )
+        done, at, last = 0, trial.until, UUID(int=0)
+        while done < trial.last:
+            async with engine.connect() as connection:
+                asked = {"at": at, "id": last, "since": trial.since, "limit": min(PAGE, trial.last - done)}
+                page = (await connection.execute(RECORDED, asked)).one()
+            if not page.n:
+                break
+            changed = from_json(await _answer(process, page.rows.encode()))
+            done, at, last = done + page.n, page.at, page.id
+            async with engine.begin() as tx:
+                await _mine(tx, trial, done)
+                await insert_rows(tx, store.TRIAL_ITEM, [{"trial_id": trial.trial_id, **c} for c in changed])
+        result = from_json(await _answer(process, b""))
+    return _Found(result, done)
+
+
+async def _mine(tx: AsyncConnection, trial: AnyRow, done: int) -> None:
+    mine = {"trial_id": trial.trial_id, "attempts": trial.attempts, "done": done}
+    if (await tx.execute(_TOUCH, mine)).one_or_none() is None:
+        raise _Lost
+
+
+async def _end(
+    engine: AsyncEngine, trial: AnyRow, state: TrialState, now: datetime, **values: object
+) -> None:
+    table = store.TRIAL
+    async with engine.begin() as tx:
+        ended = None if state == TrialState.ASKED else now
+        await tx.execute(
+            update(table)
+            .where(table.c.trial_id == trial.trial_id, table.c.attempts == trial.attempts)
+            .where(table.c.state == TrialState.RUNNING)
+            .values(state=state, ended_at=ended, **values)
+        )
+        told = {"draft_id": str(trial.draft_id), "state": state}
+        await record(tx, [Change("trial", str(trial.trial_id), ["operations"], told)])
+
+
+@contextlib.asynccontextmanager
+async def _evaluator() -> AsyncGenerator[Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "routing.configuration.evaluator", stdin=PIPE, stdout=PIPE
+    )
+    try:
+        yield process  # it ends after its last answer
+    except asyncio.IncompleteReadError:
+        raise  # it ended before
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        raise
+    finally:
+        await process.communicate()
+
+
+async def _answer(process: Process, content: bytes) -> bytes:
+    """What the evaluator answers. Raises IncompleteReadError when it died."""
+    if process.stdin is None or process.stdout is None:
+        raise RuntimeError("the evaluator has no pipes")
+    process.stdin.write(framed(content))
+    with contextlib.suppress(ConnectionError):
+        await process.stdin.drain()
+    length = await process.stdout.readexactly(LENGTH)
+    return await process.stdout.readexactly(int.from_bytes(length))

@@ -1,0 +1,1 @@
+"""What routing does with events of cases and replies."""

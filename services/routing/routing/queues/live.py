@@ -1,0 +1,196 @@
+"""How queues and agents stand now, for wallboards: kept counts, read once for everybody who looks.
+
+Every transaction that moves work notes by how much which count changes (`UnitOfWork`), and waits for nobody to do so; `tallies.settle`
+adds them up. A count is what was added up and what is noted since, so it is exact at any moment.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from antiphon.clock import Clock
+from antiphon.contracts.agents import Presence
+from antiphon.contracts.base import known
+from antiphon.contracts.queues import QueueState
+from antiphon.contracts.work import WorkState
+from antiphon.database import AnyRow
+from routing.configuration.active import Configurations, InForce
+from routing.queues import opening, surges
+from routing.store import staff, tallies
+from routing.store.tallies import Movement
+
+AS_OFTEN_AS = timedelta(seconds=1)
+KEEP_ALIVE = timedelta(seconds=15)
+WINDOWS = (5, 30, 60)
+
+
+class Flow(BaseModel):
+    """How many in the minutes past, the one that runs included."""
+
+    last_5_minutes: int = 0
+    last_30_minutes: int = 0
+    last_60_minutes: int = 0
+
+
+class SurgeLive(BaseModel):
+    """Far more arrives than is usual: so many in ten minutes at the most, instead of so many."""
+
+    began_at: datetime
+    arrived: int
+    expected: float
+
+
+class QueueLive(BaseModel):
+    """A queue now."""
+
+    queue: str
+    name: str
+    state: Annotated[str, known(QueueState)] = Field(description="As people set it.")
+    open: bool = Field(description="Whether its work is given out now.")
+    not_open_because: str | None
+    opens_at: datetime | None = Field(description="When its hours begin again, when they are over.")
+    waiting: int
+    offered: int
+    accepted: int
+    oldest_queued_at: datetime | None = Field(description="Since when the one who waits longest waits.")
+    next_due_at: datetime | None = Field(description="When the first of those who wait must be answered.")
+    arrived: Flow
+    completed: Flow
+    agents: dict[str, int] = Field(description="Agents of the queue by presence; none is left out.")
+    surge: SurgeLive | None
+
+
+class AgentLive(BaseModel):
+    """An agent now."""
+
+    agent_id: str
+    name: str
+    presence: str
+    since: datetime | None
+    load: int
+    capacity: int
+    profiles: list[staff.ProfileUse] = Field(description="What they use of each capacity profile.")
+
+
+class LabelLive(BaseModel):
+    """A label with which far more work comes than is usual."""
+
+    label: str
+    surge: SurgeLive
+
+
+class LiveState(BaseModel):
+    """All queues and agents, at one moment."""
+
+    at: datetime
+    queues: list[QueueLive]
+    agents: list[AgentLive]
+    labels: list[LabelLive] = Field(description="Labels with which far more work comes than is usual.")
+
+
+async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState:
+    """How everything stands: four statements, whose cost does not grow with what waits or with history."""
+    configured = force.configuration
+    counted = await tallies.read(tx, now)
+    heads = await tallies.heads(tx, list(configured.queues))
+    stands = opening.standings(force, now)
+    present = await staff.agents(tx, configured.days(now))
+    going_on = await surges.open_surges(tx)
+    surging = {row.queue: row for row in going_on if row.queue is not None}
+    counts: Mapping[tuple[str, str], AnyRow] = {(row.queue, row.what): row for row in counted}
+
+    def standing(queue: str, what: WorkState) -> int:
+        row = counts.get((queue, what))
+        return row.standing if row else 0
+
+    def flow(queue: str, what: Movement) -> Flow:
+        row = counts.get((queue, what))
+        if row is None:
+            return Flow()
+        return Flow(last_5_minutes=row.last_5, last_30_minutes=row.last_30, last_60_minutes=row.last_60)
+
+    def presence(agent_id: str) -> str:
+        row = present.get(agent_id)
+        return row.presence if row else Presence.OFFLINE.value
+
+    queues = [
+        QueueLive(
+            queue=key,
+            name=queue.name,
+            state=force.set_to[key].state if key in force.set_to else QueueState.OPEN.value,
+            open=stands[key].open,
+            not_open_because=stands[key].why,
+            opens_at=stands[key].opens_at,
+            waiting=standing(key, WorkState.QUEUED),
+            offered=standing(key, WorkState.OFFERED),
+            accepted=standing(key, WorkState.ACCEPTED),
+            oldest_queued_at=heads[key].oldest_queued_at,
+            next_due_at=heads[key].next_due_at,
+            arrived=flow(key, Movement.ARRIVED),
+            completed=flow(key, Movement.COMPLETED),
+            agents=dict(Counter(presence(a.id) for a in configured.agents_by_id.values() if key in a.queues)),
+            surge=SurgeLive.model_validate(surging[key], from_attributes=True) if key in surging else None,
+        )
+        for key, queue in configured.queues.items()
+    ]
+    agents = [
+        AgentLive(
+            agent_id=agent.id,
+            name=agent.name,
+            presence=presence(agent.id),
+            since=row.since if (row := present.get(agent.id)) else None,
+            load=staff.shown_load(row.load, agent.capacity) if row else 0,
+            capacity=agent.capacity,
+            profiles=staff.profiles_used(configured, agent, present.get(agent.id)),
+        )
+        for agent in sorted(configured.agents, key=lambda agent: agent.name)
+    ]
+    labels = [
+        LabelLive(label=row.label, surge=SurgeLive.model_validate(row, from_attributes=True))
+        for row in sorted(going_on, key=lambda row: row.label or "")
+        if row.label is not None
+    ]
+    return LiveState(at=now, queues=queues, agents=agents, labels=labels)
+
+
+class Live:
+    """The live state, read at most once a second however many look."""
+
+    def __init__(self, engine: AsyncEngine, configurations: Configurations, clock: Clock) -> None:
+        self._engine = engine
+        self._configurations = configurations
+        self._clock = clock
+        self._reading = asyncio.Lock()
+        self._read: tuple[float, LiveState] | None = None
+
+    async def now(self) -> LiveState:
+        """How everything stands, at most a second ago."""
+        async with self._reading:
+            moment = asyncio.get_running_loop().time()
+            if self._read is None or moment - self._read[0] >= AS_OFTEN_AS.total_seconds():
+                now = self._clock()
+                async with self._engine.begin() as tx:
+                    force = await self._configurations.in_force(tx)
+                    self._read = moment, await state(tx, force, now)
+            return self._read[1]
+
+    async def stream(self) -> AsyncGenerator[bytes]:
+        """Server-sent events `live`, each the whole state: one at once, then one whenever it is another."""
+        shown: LiveState | None = None
+        silent = 0.0
+        while True:
+            found = await self.now()
+            if shown is None or found.model_copy(update={"at": shown.at}) != shown:
+                shown, silent = found, 0.0
+                yield b"event: live\ndata: " + to_json(found) + b"\n\n"
+            elif silent >= KEEP_ALIVE.total_seconds():
+                silent = 0.0
+                yield b": still here\n\n"
+            await asyncio.sleep(AS_OFTEN_AS.total_seconds())
+            silent += AS_OFTEN_AS.total_seconds()

@@ -1,0 +1,63 @@
+"""What rules may ask about how queues and calendars stand, read once for all decisions of a batch."""
+
+from datetime import datetime
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.contracts.agents import Presence
+from antiphon.contracts.queues import QueueState
+from antiphon.contracts.work import WorkState
+from antiphon.database import fetch
+from routing.configuration.active import InForce
+from routing.domain.rules import Context
+from routing.domain.standing import of_calendars, of_labels, of_queue
+
+# Whatever waits: counts are kept, and who waits longest is the first of an index.
+STANDING = text(
+    f"""
+    select
+        (
+            select jsonb_object_agg(queue, waiting) from (
+                select queue, sum(count) as waiting from (
+                    select queue, count from tally where minute = 'epoch' and what = '{WorkState.QUEUED}'
+                    union all
+                    select queue, count from tally_change where minute = 'epoch' and what = '{WorkState.QUEUED}'
+                ) t
+                group by queue
+            ) q
+        ) as waiting,
+        (
+            select jsonb_object_agg(q.name, w.queued_at) from unnest(:queues) as q(name)
+            cross join lateral (
+                select queued_at from work_item where state = '{WorkState.QUEUED}' and queue = q.name
+                order by queued_at limit 1
+            ) w
+        ) as oldest,
+        array(select agent_id from agent where presence <> '{Presence.OFFLINE}') as present,
+        array(select queue from surge where ended_at is null and queue is not null) as surging,
+        array(select label from surge where ended_at is null and label is not null) as surging_labels
+    """
+).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
+
+
+async def standing(tx: AsyncConnection, force: InForce, now: datetime) -> Context:
+    """How queues and calendars stand, as a decision's context says it: what is not as usual. One statement."""
+    configured = force.configuration
+    (row,) = await fetch(tx, STANDING, {"queues": list(configured.queues)})
+    waiting, oldest, present = row.waiting or {}, row.oldest or {}, frozenset(row.present)
+    found = of_calendars(name for name, calendar in force.calendars.items() if calendar.is_open(now))
+    found |= of_labels(row.surging_labels)
+    for queue in configured.queues:
+        since, hours = oldest.get(queue), configured.queues[queue].hours
+        shut = queue in force.set_to and force.set_to[queue].state != QueueState.OPEN
+        found |= of_queue(
+            queue,
+            waiting=waiting.get(queue, 0),
+            agents_present=sum(agent.id in present for agent in configured.members.get(queue, ())),
+            oldest_seconds=max(0, int((now - datetime.fromisoformat(since)).total_seconds())) if since else 0,
+            surging=queue in row.surging,
+            open=not shut and (hours is None or force.calendars[hours].is_open(now)),
+        )
+    return found

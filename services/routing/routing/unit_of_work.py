@@ -1,0 +1,227 @@
+"""Work in hand: what a transaction is going to write about work items, their offers and clocks, and tell in order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Unpack
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon import changes, outbox
+from antiphon.changes import Change
+from antiphon.contracts.base import Actor, ActorKind, Event
+from antiphon.contracts.envelope import Outgoing, encode
+from antiphon.contracts.work import (
+    WorkCompleted,
+    WorkRequeued,
+    WorkState,
+)
+from antiphon.database import Writes
+from routing import store
+from routing.domain.case_seen import CaseSeen
+from routing.domain.escalation import EscalationKind
+from routing.domain.offer import OfferRecord, OfferResult
+from routing.domain.timer import TimerKind
+from routing.domain.work_item import Changes, WorkItem
+from routing.store import easing, staff, tallies
+from routing.store.tallies import STANDING, Movement, Tallies
+
+SERVICE = "routing"
+SYSTEM = Actor(kind=ActorKind.SYSTEM, id=SERVICE)
+# When a timer comes again whose work is in somebody's hands this moment.
+AGAIN_AFTER = timedelta(milliseconds=100)
+
+Row = Mapping[str, object]
+"""A row that is going to be written."""
+
+
+class StaleWorkError(Exception):
+    """A work item was to be changed by a value of it that is not the current one: that would undo changes."""
+
+
+@dataclass
+class UnitOfWork:
+    """Collects changes; `write` puts them down in a constant number of statements."""
+
+    now: datetime
+    traceparent: str | None = None
+    new_work: dict[UUID, WorkItem] = field(default_factory=dict[UUID, WorkItem])
+    work: dict[UUID, WorkItem] = field(default_factory=dict[UUID, WorkItem])
+    new_offers: dict[UUID, OfferRecord] = field(default_factory=dict[UUID, OfferRecord])
+    ended_offers: list[Row] = field(default_factory=list[Row])
+    new_clocks: list[Row] = field(default_factory=list[Row])
+    clocks: list[Row] = field(default_factory=list[Row])
+    clock_entries: list[Row] = field(default_factory=list[Row])
+    decisions: list[Row] = field(default_factory=list[Row])
+    timers: list[tuple[TimerKind, UUID, datetime]] = field(
+        default_factory=list[tuple[TimerKind, UUID, datetime]]
+    )
+    dropped: list[tuple[TimerKind, UUID]] = field(default_factory=list[tuple[TimerKind, UUID]])
+    seen: list[CaseSeen] = field(default_factory=list[CaseSeen])
+    wrap_ups: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    outgoing: list[Outgoing] = field(default_factory=list[Outgoing])
+    escalations: list[Row] = field(default_factory=list[Row])
+    noted: list[Change] = field(default_factory=list[Change])
+    tallies: Tallies = field(default_factory=Tallies)
+
+    def tell(self, event: Event) -> None:
+        """An event to publish."""
+        self.outgoing.append(encode(event, source=SERVICE, time=self.now, traceparent=self.traceparent))
+
+    def current(self, work: WorkItem) -> WorkItem:
+        """The work item as this transaction leaves it: as it was put last, else as it is given."""
+        item = work.work_item_id
+        return self.new_work.get(item) or self.work.get(item) or work
+
+    def add(self, work: WorkItem) -> None:
+        """A new work item."""
+        self.new_work[work.work_item_id] = work
+        self._keep_step(work, None)
+        self._tally(None, (work.queue, work.state))
+        minute = self.now.replace(second=0, microsecond=0)
+        self.tallies.update((minute, label, Movement.LABELLED) for label in work.labels)
+        self._show(work)
+
+    def put(self, work: WorkItem, **changed: Unpack[Changes]) -> WorkItem:
+        """The work item with these changes. Raises StaleWorkError when it was put already, and another value is current."""
+        if self.current(work) is not work:
+            raise StaleWorkError(work.work_item_id)
+        item, changed["changed_at"] = work.work_item_id, self.now
+        after = work.replace(**changed)
+        self._keep_step(after, work.next_step_at if work.waits else None)
+        (self.new_work if item in self.new_work else self.work)[item] = after
+        self._tally((work.queue, work.state), (after.queue, after.state))
+        self._show(after)
+        return after
+
+    def _show(self, work: WorkItem) -> None:
+        audience = [f"queue:{work.queue}"] + ([f"agent:{work.agent_id}"] if work.agent_id else [])
+        told = {"case_reference": work.case_reference, "state": work.state.value, "queue": work.queue}
+        self.noted.append(Change("work", str(work.work_item_id), audience, told))
+
+    def _keep_step(self, work: WorkItem, before: datetime | None) -> None:
+        """Only work that waits comes to its next step: when it waits again, the clock has gone on."""
+        due = work.next_step_at if work.waits else None
+        if due is not None and due != before:
+            self.timers.append((TimerKind.STEP, work.work_item_id, due))
+        elif due is None and before is not None:
+            self.timers = [timer for timer in self.timers if timer[:2] != (TimerKind.STEP, work.work_item_id)]
+            self.dropped.append((TimerKind.STEP, work.work_item_id))
+
+    def note(self, work: WorkItem, kind: EscalationKind, what: str, step: int | None = None) -> None:
+        """What happened to work that waited long or could not stay: kept with it."""
+        told = {
+            "work_item_id": work.work_item_id,
+            "kind": kind,
+            "step": step,
+            "what": what,
+            "at": self.now,
+        }
+        self.escalations.append(told)
+
+    def _tally(self, before: tuple[str, WorkState] | None, after: tuple[str, WorkState]) -> None:
+        minute = self.now.replace(second=0, microsecond=0)
+        if before is None or before[0] != after[0]:
+            self.tallies[minute, after[0], Movement.ARRIVED] += 1
+        if before == after:
+            return
+        if before is not None and before[1] != WorkState.COMPLETED:
+            self.tallies[STANDING, before[0], before[1]] -= 1
+        if after[1] == WorkState.COMPLETED:
+            self.tallies[minute, after[0], Movement.COMPLETED] += 1
+        else:
+            self.tallies[STANDING, after[0], after[1]] += 1
+
+    def offer(
+        self, work: WorkItem, agent_id: str, agent_name: str, expires_at: datetime
+    ) -> tuple[WorkItem, OfferRecord]:
+        """Reserves the work for an agent until the offer expires."""
+        offer = OfferRecord(
+            offer_id=uuid4(),
+            work_item_id=work.work_item_id,
+            agent_id=agent_id,
+            agent_name=agent_name,
+            offered_at=self.now,
+            expires_at=expires_at,
+        )
+        self.new_offers[offer.offer_id] = offer
+        self.timers.append((TimerKind.OFFER_EXPIRY, offer.offer_id, expires_at))
+        work = self.put(work, state=WorkState.OFFERED, agent_id=agent_id, attempts=work.attempts + 1)
+        told = {"offer_id": str(offer.offer_id), "case_reference": work.case_reference}
+        self.noted.append(Change("offer", str(offer.offer_id), [f"agent:{agent_id}"], told))
+        return work, offer
+
+    def accept_at_once(self, work: WorkItem, offer: OfferRecord) -> WorkItem:
+        """The offer that was just made is accepted: nobody needs to answer it."""
+        self.new_offers[offer.offer_id] = offer.ended(OfferResult.ACCEPTED, self.now)
+        self.timers.remove((TimerKind.OFFER_EXPIRY, offer.offer_id, offer.expires_at))
+        work = self.put(work, state=WorkState.ACCEPTED)
+        self._show_ended(offer, OfferResult.ACCEPTED)
+        return work
+
+    def end_offer(self, offer: OfferRecord, result: OfferResult, reason: str | None = None) -> None:
+        """The offer was answered, expired or withdrawn."""
+        ended = {"offer_id": offer.offer_id, "result": result, "ended_at": self.now, "reason": reason}
+        self.ended_offers.append(ended)
+        self.dropped.append((TimerKind.OFFER_EXPIRY, offer.offer_id))
+        self._show_ended(offer, result)
+
+    def _show_ended(self, offer: OfferRecord, result: OfferResult) -> None:
+        told = {"offer_id": str(offer.offer_id), "result": result}
+        self.noted.append(Change("offer-ended", str(offer.offer_id), [f"agent:{offer.agent_id}"], told))
+
+    def requeue(self, work: WorkItem, reason: str, **changed: Unpack[Changes]) -> WorkItem:
+        """Back to its place: it keeps the time at which the customer began to wait.
+
+        Where later words have meant it for another queue, the review puts it there at once.
+        """
+        previous = work.agent_id
+        work = self.put(work, **{**changed, "state": WorkState.QUEUED, "agent_id": None})
+        if work.meant is not None:
+            self.timers.append((TimerKind.REVIEW, store.NO_SUBJECT, self.now))
+        self.tell(WorkRequeued(work=work.facts(), reason=reason, previous_agent_id=previous))
+        return work
+
+    def complete(self, work: WorkItem, by: Actor, reason: str, wrap_up: timedelta | None = None) -> WorkItem:
+        """Nothing more is to be done for now; who had it may take `wrap_up` before they are offered more."""
+        if wrap_up and work.state == WorkState.ACCEPTED and work.agent_id is not None:
+            until = self.now + wrap_up
+            self.wrap_ups[work.agent_id] = max(until, self.wrap_ups.get(work.agent_id, until))
+            self.timers.append((TimerKind.WRAP_UP, work.work_item_id, until))
+        # What others complete, or nobody had, counts against nobody's day.
+        theirs = by.kind == ActorKind.AGENT and by.id == work.agent_id
+        completed_by = by.id if theirs else None
+        work = self.put(work, state=WorkState.COMPLETED, completed_at=self.now, completed_by=completed_by)
+        self.tell(WorkCompleted(work=work.facts(), by=by, reason=reason))
+        return work
+
+    async def write(self, tx: AsyncConnection) -> None:
+        """Writes all of it in one or two statements. The rows of the work items are locked by the caller."""
+        # What ends makes room for what begins: one open work item a case, one pending offer a work item.
+        writes = Writes()
+        writes.update(store.WORK, [work.row() for work in self.work.values()])
+        writes.update(store.OFFER, self.ended_offers)
+        writes.update(store.CLOCK, self.clocks)
+        store.drop_timers(writes, self.dropped)
+        ends = self.ended_offers or self.clocks or self.dropped
+        if ends or (self.work and self.new_work):
+            await writes.send(tx)
+        writes.update(store.CASE_SEEN, [seen.row() for seen in self.seen])
+        writes.insert(store.WORK, [work.row() for work in self.new_work.values()])
+        writes.insert(store.OFFER, [offer.row() for offer in self.new_offers.values()])
+        easing.note(writes, (offer.agent_id for offer in self.new_offers.values()), self.now)
+        writes.insert(store.CLOCK, self.new_clocks)
+        writes.insert(store.CLOCK_ENTRY, self.clock_entries)
+        writes.insert(store.DECISION, self.decisions)
+        writes.insert(store.ESCALATION, self.escalations)
+        staff.set_wrap_ups(writes, self.wrap_ups)
+        store.set_timers(writes, self.timers)
+        tallies.put(writes, self.tallies)
+        outbox.put(writes, self.outgoing)
+        changes.put(writes, self.noted)
+        states = {work.state for work in (*self.work.values(), *self.new_work.values())}
+        # There is work to offer, or an agent has room again.
+        await writes.send(
+            tx, notify=None if states.isdisjoint({WorkState.QUEUED, WorkState.COMPLETED}) else store.ASSIGN
+        )

@@ -1,0 +1,157 @@
+"""Work that agents take themselves: the next that suits them, or one that they pick where its queue allows it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.contracts.agents import Presence
+from antiphon.contracts.work import WorkState
+from antiphon.database import AnyRow
+from antiphon.problems import Problem, not_found
+from routing.configuration.active import InForce
+from routing.domain.fitting import (
+    Candidate,
+    Room,
+    Waiting,
+    WhyNot,
+    full,
+    in_words,
+    no_room_in,
+    urgency,
+    why_not,
+)
+from routing.domain.matching import Floor
+from routing.domain.sections.agents import Agent
+from routing.domain.work_item import WorkItem
+from routing.queues import opening
+from routing.store import backlog, staff, work_items
+from routing.unit_of_work import UnitOfWork
+from routing.work import handling
+from routing.work.assignment import candidate, room_for
+
+LOOK = 20
+"""Items of a line that are looked at for who asks for the next: what others take this moment is passed over."""
+_TAKE = """
+    select w.* from unnest(:ids) with ordinality as o(id, place) join work_item w on w.work_item_id = o.id
+    where w.state = 'queued' and (w.queue = any(:queues) or w.also_queues && :queues) order by o.place limit 1 for update of w
+"""
+_GIVEN = (bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True))), bindparam("queues", type_=ARRAY(TEXT)))
+_TAKE_FREE = text(f"{_TAKE} skip locked").bindparams(*_GIVEN)
+_TAKE_WAITING = text(_TAKE).bindparams(*_GIVEN)
+
+
+async def take_next(tx: AsyncConnection, force: InForce, agent: Agent, now: datetime) -> WorkItem | None:
+    """Gives the agent the best waiting item that suits them, accepted; None when nothing does.
+
+    Of many who ask at once nobody gets what another got. Raises Problem 409 when they are offline or have no room.
+    """
+    await staff.lock(tx, [agent.id])
+    me = await _standing(tx, force, agent, now)
+    if me.free < 1 and not force.configuration.light:
+        raise _no_room(me)
+    given_out = opening.given_out(opening.standings(force, now))
+    queues = [queue for queue in agent.queues if queue in given_out]
+    floor = Floor([me])
+    lines = await backlog.lines(tx, queues)
+    known = force.configuration.queues
+    wanted = {n: LOOK for n, need in lines.items() if n.queue in known and room_for(floor, n, need) > 0}
+    if not wanted and ((rooms := _full_line(floor, lines, me)) or me.free < 1):
+        raise _no_room(me, rooms)
+    while wanted:
+        found = await backlog.look(tx, wanted, LOOK, lambda item: _suits(item, me, now))
+        ids = suitable(found.items, me, now)
+        if not ids:
+            return None
+        given = {"ids": ids, "queues": queues}
+        # What others hold this moment is passed over, unless it is all there is: they may let it go again.
+        taken = await work_items(tx, _TAKE_FREE, given) or await work_items(tx, _TAKE_WAITING, given)
+        if taken:
+            return await _given(tx, force, agent, taken[0], now)
+    return None
+
+
+async def pick(
+    tx: AsyncConnection, force: InForce, agent: Agent, work_item_id: UUID, now: datetime
+) -> WorkItem:
+    """Gives the agent the waiting item that they chose, accepted.
+
+    Raises Problem: 404 not of their queues, 403 its queue is not picked from, 409 it does not wait or they can't take it.
+    """
+    await staff.lock(tx, [agent.id])
+    work = await handling.locked(tx, work_item_id)
+    if work.queues.isdisjoint(agent.queues):
+        raise not_found("work item")
+    queue = force.configuration.queues.get(work.queue)
+    if queue is None or not queue.may_pick:
+        name = queue.name if queue else work.queue
+        raise Problem(403, "Not allowed", f"Work of {name} is given out in its order, not picked.")
+    if work.state != WorkState.QUEUED:
+        raise Problem(
+            409,
+            "Conflict",
+            f"The work does not wait: it is {work.state}.",
+            state=work.state,
+            agent_id=work.agent_id,
+        )
+    stands = opening.standings(force, now)
+    mine = work.queues.intersection(agent.queues)
+    if mine.isdisjoint(opening.given_out(stands)):
+        raise Problem(409, "Conflict", f"Its work is not given out now: {stands[min(mine)].why}.")
+    me = await _standing(tx, force, agent, now)
+    item = work.to_waiting()
+    why = why_not(item, me)
+    if why is not None:
+        if why.kind in {WhyNot.CAPACITY, WhyNot.PROFILES}:
+            raise _no_room(me, why.full)
+        raise Problem(409, "Conflict", f"You can't take it: {in_words(why)}.")
+    return await _given(tx, force, agent, work, now)
+
+
+def suitable(items: Sequence[Waiting], me: Candidate, now: datetime) -> list[UUID]:
+    """The items that suit an agent and that they have room for, best first; those that they refused are the last."""
+    fits = [item for item in sorted(items, key=urgency) if _suits(item, me, now)]
+    return [item.work_item_id for item in sorted(fits, key=lambda item: me.agent_id in item.refused)]
+
+
+def _suits(item: Waiting, me: Candidate, now: datetime) -> bool:
+    kept = item.hold_until is not None and item.hold_until > now and item.preferred != me.agent_id
+    return not kept and why_not(item, me) is None
+
+
+async def _standing(tx: AsyncConnection, force: InForce, agent: Agent, now: datetime) -> Candidate:
+    there = set(force.configuration.presences_by_id) - {Presence.OFFLINE.value}
+    days = force.configuration.days(now)
+    found: Sequence[AnyRow] = await staff.available(tx, [agent.id], there, days)
+    if not found:
+        raise Problem(409, "Conflict", "You are offline: say that you are there first.")
+    return candidate(force.configuration, found[0], None)
+
+
+def _full_line(floor: Floor, lines: Mapping[backlog.Line, backlog.Needed], me: Candidate) -> tuple[Room, ...]:
+    """The profiles that are full for work that the agent can do otherwise."""
+    blocked = (full(need.profiles, me) for line, need in lines.items() if floor.can(line.queues, need.skills))
+    return next((rooms for rooms in blocked if rooms), ())
+
+
+def _no_room(me: Candidate, rooms: Sequence[Room] = ()) -> Problem:
+    if rooms:
+        return Problem(409, "Conflict", f"You have {no_room_in(rooms)}.")
+    capacity = me.free + me.load
+    held = staff.shown_load(me.load, capacity)
+    return Problem(409, "Conflict", f"You have no room for it: you hold {held} of {capacity} units.")
+
+
+async def _given(
+    tx: AsyncConnection, force: InForce, agent: Agent, work: WorkItem, now: datetime
+) -> WorkItem:
+    unit = UnitOfWork(now)
+    work = handling.give(unit, work, agent, force.configuration.queues[work.queue], at_once=True)
+    await unit.write(tx)
+    # Who asks for more is ready for it.
+    await staff.end_wrap_up(tx, [agent.id])
+    return work
