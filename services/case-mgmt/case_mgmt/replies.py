@@ -178,7 +178,7 @@ async def _require_seen(tx: AsyncConnection, case: Case, seen: int | None) -> No
         text(
             "select kind, actor, data from case_entry where case_id = :case_id and "
             "(kind in ('interaction', 'reply-requested', 'reply-failed', 'interaction-edited', 'interaction-deleted') "
-            "or (kind = 'status-changed' and data ->> 'trigger' <> :taken)) "
+            "or (kind = 'status-changed' and data ->> 'trigger' is distinct from :taken)) "
             # A status that changed with an answer was written together with it: the answer says more.
             "order by recorded_at desc, kind = 'status-changed', id desc limit 1"
         ),
