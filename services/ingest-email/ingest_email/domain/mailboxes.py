@@ -76,6 +76,7 @@ class _Part:
     names: list[str] = field(default_factory=list[str])
     angles: list[str] = field(default_factory=list[str])
     comments: list[str] = field(default_factory=list[str])
+    is_group_name: bool = False
 
     def close_angle(self, content: str) -> None:
         """Adds what stands in angle brackets: the texts before it were a name."""
@@ -98,6 +99,8 @@ class _Part:
     def mailbox(self) -> Mailbox | None:
         """The mailbox that it is; None when it is none, or may be either of two."""
         rest = "".join(self.texts).strip()
+        if self.is_group_name:
+            return None
         if not self.angles:
             # The old form has the name in a comment: jo@mail.example (Jo Harris).
             return Mailbox(" ".join(self.comments).strip() or None, rest) if is_address(rest) else None
@@ -118,7 +121,11 @@ def _parts(value: str) -> Iterator[_Part]:
             yield part
             part = _Part()
         elif sign == ":" and not part.angles:
-            part = _Part()  # What stood before it is the name of a group.
+            # What stood before it is the name of a group; programs that know none take it for an address where it looks like one.
+            if part.may_hold_address:
+                part.is_group_name = True
+                yield part
+            part = _Part()
         elif sign == "<" and (angle := _ANGLE.match(value, place)):
             part.close_angle(angle[1])
             end = angle.end()
