@@ -24,7 +24,7 @@ LONGEST_VALUE = 32_768
 LONGEST_ADDRESSES = 65_536
 MOST_HEADERS = 1_000
 # Of one name; there is to be one.
-MOST_LISTS = 20
+MOST_LISTS = 3
 _WORD = re.compile(r"=\?([^?*\s]{1,60})(?:\*[^?\s]{0,60})?\?([bBqQ])\?([^?]*)\?=")
 _BRACKETED = re.compile(r"<\s*([^<>\s@]{1,200}@[^<>\s@]{1,200})\s*>")
 _BARE = re.compile(r"[^\s<>@,;:\"()\[\]]{1,100}@[^\s<>@,;:\"()\[\]]{1,200}")
@@ -108,7 +108,8 @@ class Headers:
                 break
             given = value[:left]
             found += [
-                one.address for one in mailboxes.read(given).mailboxes or _looking_like_addresses(given)
+                one.address
+                for one in mailboxes.read(given, most=None).mailboxes or _looking_like_addresses(given)
             ]
             left -= min(len(value), LONGEST)
         return found
