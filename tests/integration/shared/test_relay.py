@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import override
 
-from antiphon import dead_letters, outbox
+from antiphon import dead_letters, metrics, outbox
 from antiphon.clock import utc_now
 from antiphon.contracts.customers import CustomerCreated
 from antiphon.contracts.envelope import MAX_EVENT_BYTES, Outgoing
@@ -117,6 +117,15 @@ async def command(engine: AsyncEngine, *given: str) -> str:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def showing(number: int) -> Callable[[], Awaitable[bool]]:
+    """Whether so many events are shown as parked."""
+
+    async def shows() -> bool:
+        return REGISTRY.get_sample_value("antiphon_parked_events") == number
+
+    return shows
 
 
 def numbered(start: int, end: int) -> list[bytes]:
@@ -284,6 +293,41 @@ async def test_a_parked_event_that_is_sent_again_arrives_once_its_topic_takes_it
         await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
     assert await scalar(database, PARKED) == 0
     assert [b"small", *reversed(big)] in (await read(kafka, stream)).values()
+
+
+async def test_the_number_of_parked_events_outlives_a_restart_and_follows_what_people_do_with_them(
+    database: AsyncEngine, kafka: Kafka, stream: str
+) -> None:
+    await configure(kafka, stream, max_message_bytes=2000)
+    await put(database, stream, [b"x" * 3000] * 2)
+    async with relaying(database, kafka):
+        await until(showing(2), what="both to be shown as parked")
+    metrics.PARKED_EVENTS.set(0)  # as in a process that has just started
+    async with relaying(database, kafka):
+        await until(showing(2), what="both to be shown after a restart")
+        first, _ = [row.id for row in await parked(database)]
+        async with database.begin() as tx:
+            await tx.execute(text(f"delete from parked_event where id = {first}"))
+        await until(showing(1), what="a deletion to be seen")
+        await configure(kafka, stream, max_message_bytes=10_000)
+        await command(database, "replay", "all")
+        await until(showing(0), what="none to be shown once it is sent again")
+        await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
+    assert [b"x" * 3000] in (await read(kafka, stream)).values()
+
+
+async def test_only_the_relay_that_leads_shows_parked_events(
+    database: AsyncEngine, kafka: Kafka, stream: str
+) -> None:
+    await configure(kafka, stream, max_message_bytes=2000)
+    await put(database, stream, [b"x" * 3000])
+    async with database.connect() as connection:
+        await connection.scalar(text(f"select pg_advisory_lock({LEAD})"))
+        metrics.PARKED_EVENTS.set(1)  # of a lead that it lost
+        async with relaying(database, kafka):
+            await until(showing(0), what="who does not lead to show none")
+            await connection.scalar(text(f"select pg_advisory_unlock({LEAD})"))
+            await until(showing(1), what="who leads to show it")
 
 
 async def test_the_outbox_refuses_an_event_beyond_the_bound_and_takes_one_at_it(
