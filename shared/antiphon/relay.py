@@ -27,6 +27,7 @@ from antiphon.database import AnyRow, driver_of, fetch_by
 from antiphon.failures import is_passing
 from antiphon.listen import Listener
 from antiphon.publishing import Outcome, Pending, Publisher
+from antiphon.unclear import UnclearRefusals
 
 LOG = logs.get(__name__)
 LEAD = 0x72656C61  # "rela"
@@ -92,6 +93,7 @@ class Relay:
         self._kafka = kafka
         self._clock = clock
         self._unknown_topic_waits = unknown_topic_waits
+        self._unclear = UnclearRefusals()
 
     async def run(self) -> None:
         """Leads when no other relay does, and publishes. Passing failures are waited out; others are raised."""
@@ -102,7 +104,9 @@ class Relay:
                     if await connection.scalar(text("select pg_try_advisory_lock(:lead)"), {"lead": LEAD}):
                         await self._lead(connection)
                     else:
+                        # Another process leads.
                         metrics.PARKED_EVENTS.set(0)
+                        self._unclear = UnclearRefusals()
             except Exception as error:
                 if not is_passing(error):
                     raise
@@ -118,7 +122,10 @@ class Relay:
         LOG.info("relay leads")
         await parked.show_count(driver_of(connection))
         publisher = Publisher(
-            self._kafka, f"{self._service}-relay", unknown_topic_waits=self._unknown_topic_waits
+            self._kafka,
+            f"{self._service}-relay",
+            unclear=self._unclear,
+            unknown_topic_waits=self._unknown_topic_waits,
         )
         sent: list[int] = []
         try:

@@ -15,6 +15,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import UnknownError
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -25,7 +26,9 @@ from antiphon.clock import utc_now
 from antiphon.contracts.customers import CustomerCreated
 from antiphon.contracts.envelope import MAX_EVENT_BYTES, Outgoing
 from antiphon.dead_letters import Record
+from antiphon.publishing import Outcome, Pending, Publisher
 from antiphon.relay import LEAD, Relay
+from antiphon.unclear import UnclearRefusals
 from deploy.kafka import MAX_MESSAGE_BYTES, PARTITIONS, Kafka
 from deploy.site import Ports, Site
 from deploy.world import jars
@@ -356,6 +359,51 @@ async def test_an_event_at_the_bound_with_all_that_a_record_adds_is_taken_by_the
     async with relaying(database, kafka):
         await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
     assert [record.value] in (await read(kafka, stream)).values()
+
+
+# Of a topic that keeps the newest record of each key, a broker refuses records without one, by an error that the client does
+# not know: the same as when something of the broker itself is broken.
+NOT_KNOWN = "Kafka refused it: UNKNOWN"
+
+
+async def publish(kafka: Kafka, unclear: UnclearRefusals, *pending: Pending) -> Outcome:
+    """What becomes of records; what is not about one of them is left out."""
+    publisher = Publisher(kafka.bootstrap, "tests", unclear=unclear, unknown_topic_waits=AT_ONCE)
+    outcome = Outcome()
+    await publisher.start()
+    try:
+        with contextlib.suppress(UnknownError):
+            await publisher.publish(pending, outcome)
+    finally:
+        await publisher.end()
+    return outcome
+
+
+async def test_a_record_refused_without_a_known_reason_waits_until_kafka_takes_another_of_its_topic(
+    kafka: Kafka, stream: str
+) -> None:
+    await configure(kafka, stream, cleanup_policy="compact")
+    keyless = [Pending(number, stream, None, b"keyless", []) for number in (1, 2)]
+    unclear = UnclearRefusals()
+    for _ in range(2):
+        assert await publish(kafka, unclear, *keyless) == Outcome()
+    # Without a key they go where an empty one goes: that of this one is another.
+    other = Pending(3, stream, b"one key", b"elsewhere", [])
+    assert await publish(kafka, unclear, *keyless, other) == Outcome([3], dict.fromkeys([1, 2], NOT_KNOWN))
+
+
+async def test_a_record_behind_that_kafka_takes_shows_which_before_it_are_to_blame(
+    kafka: Kafka, stream: str
+) -> None:
+    await configure(kafka, stream, cleanup_policy="compact")
+    values = [b"keyless", b"keyless too", b"good", b"keyless again", b"good too"]
+    pending = [
+        Pending(number, stream, b"" if value.startswith(b"good") else None, value, [])
+        for number, value in enumerate(values)
+    ]
+    outcome = await publish(kafka, UnclearRefusals(), *pending)
+    assert outcome == Outcome([2, 4], dict.fromkeys([0, 1, 3], NOT_KNOWN))
+    assert [b"good", b"good too"] in (await read(kafka, stream)).values()
 
 
 class Guarded(Kafka):
