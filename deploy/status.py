@@ -103,7 +103,7 @@ def show(site: Site, console: Console, *, supervised: bool) -> int:
             row += [
                 f"{m.get('antiphon_consumer_lag_records', 0):.0f}",
                 f"{m.get('antiphon_outbox_oldest_seconds', 0):.1f} s",
-                f"{m.get('antiphon_events_parked_total', 0):.0f}",
+                f"{m.get('antiphon_parked_events', 0):.0f}",
                 f"{m.get('antiphon_dead_letters_total', 0):.0f}",
                 f"{m.get('antiphon_task_failures_total', 0):.0f}",
             ]

@@ -34,6 +34,8 @@ EVENTS_PUBLISHED = Counter("antiphon_events_published_total", "Events acknowledg
 EVENTS_PARKED = Counter(
     "antiphon_events_parked_total", "Outgoing events refused for good by Kafka", ["topic"]
 )
+# How many of them are parked now, as the service's leading relay sees it: 0 in other processes.
+PARKED_EVENTS = Gauge("antiphon_parked_events", "Outgoing events that wait until a person sends them again")
 # Requests by route, method and status.
 REQUESTS = Counter("antiphon_http_requests_total", "HTTP requests", ["route", "method", "status"])
 # Times that something a service does by itself failed for a reason that does not pass; it is tried again, and goes on.

@@ -13,6 +13,8 @@ from antiphon import logs, metrics
 from antiphon.database import AnyRow, fetch_by
 
 LOG = logs.get(__name__)
+# Notified when events are sent again: the number that is shown has changed.
+CHANNEL = "parked_event"
 
 # One statement: an event is in the outbox or parked, never both or neither.
 _PARK = text(
@@ -40,6 +42,8 @@ _RESEND = text(
     insert into outbox (topic, key, value, headers) select topic, key, value, headers from gone order by id
     """
 )
+_COUNT = text("select count(*) as parked from parked_event")
+_NOTIFY = text("select pg_notify(:channel, '')")
 
 
 async def park(driver: asyncpg.Connection, refused: Mapping[int, str]) -> None:
@@ -57,6 +61,13 @@ async def park(driver: asyncpg.Connection, refused: Mapping[int, str]) -> None:
             bytes=row.bytes,
             reason=row.reason,
         )
+    await show_count(driver)
+
+
+async def show_count(driver: asyncpg.Connection) -> None:
+    """Sets the metric of what is parked now."""
+    (row,) = await fetch_by(driver, _COUNT, {})
+    metrics.PARKED_EVENTS.set(row.parked)
 
 
 async def parked(connection: AsyncConnection) -> list[AnyRow]:
@@ -66,7 +77,9 @@ async def parked(connection: AsyncConnection) -> list[AnyRow]:
 
 async def resend(tx: AsyncConnection, ids: list[int] | None) -> int:
     """Puts parked events back into the outbox in their order, all for None; how many."""
-    return (await tx.execute(_RESEND, {"ids": ids})).rowcount
+    resent = (await tx.execute(_RESEND, {"ids": ids})).rowcount
+    await tx.execute(_NOTIFY, {"channel": CHANNEL})
+    return resent
 
 
 def event_id(row: AnyRow) -> str | None:

@@ -1,7 +1,8 @@
 """Sending records to Kafka: those of one partition in their order, each until Kafka has it or refuses it for good.
 
 Records of a partition go out in batches, the next when the one before is acknowledged: nothing overtakes what failed. A
-batch that is refused is sent again record by record, so that the refusal costs nobody else. The idempotent producer has
+batch that is refused is sent again record by record, so that the refusal costs nobody else. A record that is refused for a
+reason that the client does not know is held, and so is its partition, until Kafka takes another one of its topic. The idempotent producer has
 counted the refused batch, the broker has not: after a refusal there is a new producer.
 """
 
@@ -20,6 +21,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from antiphon.contracts.topics import TOPICS
 from antiphon.failures import Refusal, refusal
+from antiphon.unclear import UnclearRefusals
 
 # A request to Kafka holds so much of a partition: events of ours are 1 to 4 KB, so the default of 16 KB is a handful.
 REQUEST_BYTES = 64 * 1024
@@ -29,7 +31,7 @@ MOST_BYTES = 64 * 1024 * 1024
 END_WITHIN_S = 5.0
 CLOSE_WITHIN_S = 1.0
 ASK_AGAIN_S = 5.0
-# How long after each refusal without a known reason a record is sent again.
+# How long after each of its first refusals without a known reason a record is sent again.
 UNCLEAR_PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 
 _PARTITIONER = DefaultPartitioner()
@@ -85,15 +87,18 @@ class _Producer(AIOKafkaProducer):
 
 
 class Publisher:
-    """Publishes records as `client`. `start` comes first, `end` last; nothing is sent after `end`.
+    """Publishes records as `client`; `unclear` is what is known from publishers before this one. `start` comes first, `end` last; nothing is sent after `end`.
 
     A topic that the cluster does not have is waited for: so long that it is not metadata which are stale, or a topic that
     is only just being made. Its records are refused then.
     """
 
-    def __init__(self, kafka: str, client: str, *, unknown_topic_waits: timedelta) -> None:
+    def __init__(
+        self, kafka: str, client: str, *, unclear: UnclearRefusals, unknown_topic_waits: timedelta
+    ) -> None:
         self._kafka = kafka
         self._client = client
+        self._unclear = unclear
         self._unknown_topic_waits = unknown_topic_waits.total_seconds()
         self._producer: _Producer | None = None
         self._there: set[str] = set()
@@ -131,7 +136,10 @@ class Publisher:
             if count is not None and one.id not in outcome.refused:
                 by_partition.setdefault((one.topic, _partition(one.key or b"", count)), []).append(one)
         ended = await asyncio.gather(
-            *(_in_order(producer, place, found, outcome) for place, found in by_partition.items()),
+            *(
+                _PartitionSender(producer, place, outcome, self._unclear).in_order(found)
+                for place, found in by_partition.items()
+            ),
             return_exceptions=True,
         )
         stopped = [where for where in ended if isinstance(where, _Stopped)]
@@ -201,7 +209,10 @@ class Publisher:
         try:
             await producer.start()
             ended = await asyncio.gather(
-                *(_one_by_one(producer, where.place, where.batch, outcome) for where in alone),
+                *(
+                    _PartitionSender(producer, where.place, outcome, self._unclear).one_by_one(where.batch)
+                    for where in alone
+                ),
                 return_exceptions=True,
             )
         finally:
@@ -230,46 +241,107 @@ def _partition(key: bytes, partitions: int) -> int:
     return place
 
 
-async def _in_order(
-    producer: _Producer, place: _Place, pending: Sequence[Pending], outcome: Outcome
-) -> _Stopped | None:
-    """Sends records of one partition, as few requests as they fill: record by record costs twice the CPU."""
-    sent = 0
-    while sent < len(pending):
-        batch = producer.create_batch()
-        end = sent
-        # The first always finds room.
-        while end < len(pending) and _append(batch, pending[end]):
-            end += 1
-        try:
-            await _acknowledged(producer, place, batch, pending[sent:end], outcome)
-        except KafkaError as error:
-            if refusal(error) is None:
-                raise
-            return _Stopped(place, pending[sent:end], pending[end:], error)
-        sent = end
-    return None
+@dataclass(frozen=True)
+class _PartitionSender:
+    """What is sent to one partition by one producer."""
 
+    producer: _Producer
+    place: _Place
+    outcome: Outcome
+    unclear: UnclearRefusals
 
-async def _one_by_one(
-    producer: _Producer, place: _Place, pending: Iterable[Pending], outcome: Outcome
-) -> None:
-    """Sends records of one partition each on its own, and notes which are refused even so."""
-    for one in pending:
-        for pause in (*UNCLEAR_PAUSES_S, None):
-            batch = producer.create_batch()
+    async def in_order(self, pending: Sequence[Pending]) -> _Stopped | None:
+        """Sends records, as few requests as they fill: record by record costs twice the CPU."""
+        sent = 0
+        while sent < len(pending):
+            batch = self.producer.create_batch()
+            end = sent
+            # The first always finds room.
+            while end < len(pending) and _append(batch, pending[end]):
+                end += 1
+            try:
+                await self._acknowledged(batch, pending[sent:end])
+            except KafkaError as error:
+                if refusal(error) is None:
+                    raise
+                return _Stopped(self.place, pending[sent:end], pending[end:], error)
+            sent = end
+        return None
+
+    async def one_by_one(self, pending: Iterable[Pending]) -> None:
+        """Sends records each on its own, and notes which are refused even so.
+
+        Raises KafkaError when some are refused without a known reason and none is taken: that is the broker's fault.
+        """
+        held: list[tuple[Pending, KafkaError]] = []
+        for one in pending:
+            # Behind one that is held, others only show whether Kafka takes any.
+            error = await self._alone(one, () if held else UNCLEAR_PAUSES_S)
+            if error is not None:
+                held.append((one, error))
+            elif one.id not in self.outcome.refused:
+                await self._decide(held, one.key)
+                held = []
+        for _, error in held:
+            raise error
+
+    async def _decide(self, held: Iterable[tuple[Pending, KafkaError]], taken: bytes | None) -> None:
+        """Sends what was held once more, now that Kafka has taken another record; what it still refuses is to blame.
+
+        What one of its own key has overtaken is not sent any more.
+        """
+        for one, error in held:
+            if one.key == taken:
+                self._refuse(one, error)
+            elif (again := await self._alone(one, ())) is not None:
+                self._refuse(one, again)
+
+    async def _alone(self, one: Pending, pauses: Sequence[float]) -> KafkaError | None:
+        """Sends a record on its own, again after each pause; the last refusal where it is not clear whose fault it is."""
+        record = (one.topic, one.id)
+        for pause in (*(() if record in self.unclear else pauses), None):
+            sent_at = _now()
+            batch = self.producer.create_batch()
             _append(batch, one)
             try:
-                await _acknowledged(producer, place, batch, [one], outcome)
+                await self._acknowledged(batch, [one])
             except KafkaError as error:
                 what = refusal(error)
                 if what is None:
                     raise
-                if what is Refusal.UNCLEAR and pause is not None:
+                if what is not Refusal.UNCLEAR or self.unclear.is_to_blame(record, sent_at, _now()):
+                    self._refuse(one, error)
+                elif pause is None:
+                    return error
+                else:
                     await asyncio.sleep(pause)
                     continue
-                outcome.refused[one.id] = _reason(error)
             break
+        return None
+
+    def _refuse(self, one: Pending, error: KafkaError) -> None:
+        self.outcome.refused[one.id] = _reason(error)
+        self.unclear.forget(one.topic, [one.id])
+
+    async def _acknowledged(self, batch: BatchBuilder, pending: Sequence[Pending]) -> None:
+        """Sends a batch and waits until Kafka has it. Raises KafkaError when it does not take it."""
+
+        def note(answered: asyncio.Future[object]) -> None:
+            if not answered.cancelled() and answered.exception() is None:
+                self.outcome.acknowledged.extend(one.id for one in pending)
+                self.unclear.taken(topic, [one.id for one in pending], sent_at)
+
+        topic, partition = self.place
+        sent_at = _now()
+        answer: asyncio.Future[object] = await self.producer.send_batch(batch, topic, partition=partition)
+        try:
+            await asyncio.wait({answer})
+        except asyncio.CancelledError:
+            # What is delivered while the producer ends need not be sent again.
+            answer.add_done_callback(note)
+            raise
+        note(answer)
+        answer.result()
 
 
 def _append(batch: BatchBuilder, one: Pending) -> bool:
@@ -277,25 +349,8 @@ def _append(batch: BatchBuilder, one: Pending) -> bool:
     return added is not None
 
 
-async def _acknowledged(
-    producer: _Producer, place: _Place, batch: BatchBuilder, pending: Sequence[Pending], outcome: Outcome
-) -> None:
-    """Sends a batch and waits until Kafka has it. Raises KafkaError when it does not take it."""
-
-    def note(answered: asyncio.Future[object]) -> None:
-        if not answered.cancelled() and answered.exception() is None:
-            outcome.acknowledged.extend(one.id for one in pending)
-
-    topic, partition = place
-    answer: asyncio.Future[object] = await producer.send_batch(batch, topic, partition=partition)
-    try:
-        await asyncio.wait({answer})
-    except asyncio.CancelledError:
-        # What is delivered while the producer ends need not be sent again.
-        answer.add_done_callback(note)
-        raise
-    note(answer)
-    answer.result()
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _reason(error: KafkaError) -> str:

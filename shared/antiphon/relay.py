@@ -27,6 +27,7 @@ from antiphon.database import AnyRow, driver_of, fetch_by
 from antiphon.failures import is_passing
 from antiphon.listen import Listener
 from antiphon.publishing import Outcome, Pending, Publisher
+from antiphon.unclear import UnclearRefusals
 
 LOG = logs.get(__name__)
 LEAD = 0x72656C61  # "rela"
@@ -35,6 +36,8 @@ MAX_BATCH = 1000
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 LOOK_ANYWAY_S = 1.0  # a notification can be missed
 DELETE_WITHIN_S = 0.2
+COUNT_AGAIN_S = 5.0  # what is parked: somebody may have deleted rows
+_CHANNELS = ("outbox", "dead_letter", parked.CHANNEL)
 # While Kafka does not answer, the lead is held: well within the 30 s after which PostgreSQL ends an idle session.
 STILL_LEADING_S = 10.0
 
@@ -90,6 +93,7 @@ class Relay:
         self._kafka = kafka
         self._clock = clock
         self._unknown_topic_waits = unknown_topic_waits
+        self._unclear = UnclearRefusals()
 
     async def run(self) -> None:
         """Leads when no other relay does, and publishes. Passing failures are waited out; others are raised."""
@@ -99,6 +103,10 @@ class Relay:
                     await connection.execution_options(isolation_level="AUTOCOMMIT")
                     if await connection.scalar(text("select pg_try_advisory_lock(:lead)"), {"lead": LEAD}):
                         await self._lead(connection)
+                    else:
+                        # Another process leads.
+                        metrics.PARKED_EVENTS.set(0)
+                        self._unclear = UnclearRefusals()
             except Exception as error:
                 if not is_passing(error):
                     raise
@@ -112,14 +120,18 @@ class Relay:
             "set idle_session_timeout = '30s'; set enable_seqscan = off; set enable_bitmapscan = off"
         )
         LOG.info("relay leads")
+        await parked.show_count(driver_of(connection))
         publisher = Publisher(
-            self._kafka, f"{self._service}-relay", unknown_topic_waits=self._unknown_topic_waits
+            self._kafka,
+            f"{self._service}-relay",
+            unclear=self._unclear,
+            unknown_topic_waits=self._unknown_topic_waits,
         )
         sent: list[int] = []
         try:
             await _leading(connection, publisher.start())
-            async with Listener(self._engine, "outbox", "dead_letter") as woken:
-                heard: set[str] = set()
+            async with Listener(self._engine, *_CHANNELS) as woken:
+                heard, counted_at = set(_CHANNELS), 0.0
                 while True:
                     idle = not heard and not sent
                     # What is committed from here on notifies us again.
@@ -128,6 +140,10 @@ class Relay:
                     if idle or "dead_letter" in heard:
                         while await self._send_dead_letters(connection, publisher):
                             pass
+                    now = asyncio.get_running_loop().time()
+                    if parked.CHANNEL in heard or (idle and now - counted_at >= COUNT_AGAIN_S):
+                        await parked.show_count(driver_of(connection))
+                        counted_at = now
                     heard = await woken.wait(timeout=DELETE_WITHIN_S if sent else LOOK_ANYWAY_S)
         finally:
             # Whoever leads next sends what is not deleted: not before nothing more of it can leave from here.

@@ -188,7 +188,7 @@ async def _require_seen(tx: AsyncConnection, case: Case, seen: int | None) -> No
     since = await tx.execute(
         text(
             "select kind, actor, data from case_entry where case_id = :case_id and "
-            "(kind = any(:kinds) or (kind = :moved and data ->> 'trigger' <> :taken)) "
+            "(kind = any(:kinds) or (kind = :moved and data ->> 'trigger' is distinct from :taken)) "
             # A status that changed with an answer was written together with it: the answer says more.
             "order by recorded_at desc, kind = :moved, id desc limit 1"
         ),

@@ -26,8 +26,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon.contracts.base import ActorKind
 from antiphon.contracts.customers import CustomerRecord, LinkedIdentifier
-from antiphon.contracts.interactions import IdentifierKind, StatedBy
 from antiphon.database import (
     AnyRow,
     Writes,
@@ -141,21 +141,21 @@ SPOKEN = Table(
 _KEYS = bindparam("keys", type_=ARRAY(TEXT))
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
 
-# A handle that a network gave to one and then to another is nobody's, until a person says whose it is.
-_HAS = (
-    f"(kind <> '{IdentifierKind.HANDLE.value}' or stated_by = '{StatedBy.AGENT.value}') "
-    "and key in (select unnest(:keys))"
-)
+# Who removed a link that no person removed: a revision of these tables. It keeps nobody from making it again.
+SYSTEM = ActorKind.SYSTEM.value
 # `in (select unnest())`, not `= any()`: a plan that was kept since the table was small reads all of it for as long as the statistics
 # are old, and then compares each row with each key.
-_OWNERS = text(f"select key, customer_id from identifier where {_HAS}").bindparams(_KEYS)
+_OWNERS = text("select key, customer_id from identifier where key in (select unnest(:keys))").bindparams(
+    _KEYS
+)
 _KNOWN = text(
     f"""
     select 'seen' as what, null as key, interaction_id, customer_id, account from spoken
     where interaction_id in (select unnest(:ids))
-    union all select 'owner', key, null, customer_id, null from identifier where {_HAS}
-    union all select 'removed', key, null, customer_id, null from unlinked_identifier
+    union all select 'owner', key, null, customer_id, null from identifier
     where key in (select unnest(:keys))
+    union all select 'removed', key, null, customer_id, null from unlinked_identifier
+    where key in (select unnest(:keys)) and unlinked_by <> '{SYSTEM}'
     """
 ).bindparams(_IDS, _KEYS)
 _RELEASE = text("delete from identifier where key in (select unnest(:keys))").bindparams(_KEYS)
@@ -373,4 +373,7 @@ async def conflicts(
 async def is_removed(tx: AsyncConnection, key: str, customer_id: UUID) -> bool:
     """Whether a supervisor took this identifier from this customer at some time."""
     c = UNLINKED.c
-    return bool(await tx.scalar(select(exists().where(c.key == key, c.customer_id == customer_id))))
+    by_person = c.unlinked_by != SYSTEM
+    return bool(
+        await tx.scalar(select(exists().where(c.key == key, c.customer_id == customer_id, by_person)))
+    )

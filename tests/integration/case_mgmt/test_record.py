@@ -216,6 +216,21 @@ async def test_who_answers_must_have_seen_that_a_person_settled_the_case(
     assert stale.value.body["last"]["kind"] == "status-changed"
 
 
+async def test_a_status_that_was_recorded_without_a_trigger_is_named_to_who_had_not_seen_it(
+    engine: AsyncEngine, api: httpx.AsyncClient
+) -> None:
+    await hear(engine, identified(uuid4()))
+    case_id = (await the_case(engine)).case_id
+    settled = {"status": "resolved", "reason": "by phone"}
+    await api.post(f"/cases/{case_id}/status", json=settled)
+    async with engine.begin() as tx:
+        # As entries are that were recorded before there were triggers.
+        await tx.execute(text("update case_entry set data = data - 'trigger' where kind = 'status-changed'"))
+    with pytest.raises(Problem) as stale:
+        await answer(engine, case_id, 1)
+    assert (stale.value.status, stale.value.body["last"]["status"]) == (412, "resolved")
+
+
 async def test_an_edit_that_comes_late_is_kept_and_does_not_replace_newer_words(engine: AsyncEngine) -> None:
     said = identified(uuid4(), text="first")
     old, new = edited(said, "second"), edited(said, "third")

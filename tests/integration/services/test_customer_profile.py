@@ -324,17 +324,16 @@ async def test_who_loses_a_race_links_to_the_winner_what_only_another_may_not_ha
 async def test_a_handle_is_no_conflict_unless_a_person_said_whose_it_is(engine: AsyncEngine) -> None:
     handle = "handle:bluesky/jo.example"
     await hear(engine, spoken("did:did:plc:jo", also=[handle]))
-    assert set(await owners(engine)) == {"did:did:plc:jo"}
+    await hear(engine, spoken("did:did:plc:heir", also=[handle]))
+    assert set(await owners(engine)) == {"did:did:plc:jo", "did:did:plc:heir"}
+    assert await rows(engine, "select 1 from identifier_conflict") == []
     link = (
         "insert into identifier (key, kind, value, customer_id, stated_by, source, linked_at) "
-        f"select '{handle}', 'handle', 'bluesky/jo.example', customer_id, 'channel', 'interaction:x', now() from customer"
+        f"select '{handle}', 'handle', 'bluesky/jo.example', customer_id, 'agent', 'person:amara', now() "
+        "from identifier where key = 'did:did:plc:jo'"
     )
     async with engine.begin() as tx:
         await tx.execute(text(link))
-    await hear(engine, spoken("did:did:plc:heir", also=[handle]))
-    assert await rows(engine, "select 1 from identifier_conflict") == []
-    async with engine.begin() as tx:
-        await tx.execute(text("update identifier set stated_by = 'agent' where kind = 'handle'"))
     await hear(engine, spoken("did:did:plc:heir", also=[handle]))
     found = await owners(engine)
     assert found["did:did:plc:heir"] != found["did:did:plc:jo"] == found[handle]

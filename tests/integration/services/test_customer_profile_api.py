@@ -8,16 +8,18 @@ from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon import organisation
+from antiphon import migrations, organisation
 from antiphon.access import Access, Role
 from antiphon.changes import ChangeFeed
 from antiphon.clock import utc_now
 from antiphon.contracts.base import Event
+from antiphon.contracts.interactions import Identifier, StatedBy
 from antiphon.web import create_app
 from customer_profile import actions, api, store
-from customer_profile.domain import WordReader
+from customer_profile.domain import Link, WordReader
 from deploy import keys
 from deploy.site import EXAMPLE
 from tests.conftest import NewDatabase
@@ -73,6 +75,12 @@ async def owner(engine: AsyncEngine, key: str) -> UUID | None:
         return (await store.owners(connection, [key])).get(key)
 
 
+def link(customer_id: UUID, key: str) -> Link:
+    kind, _, value = key.partition(":")
+    identifier = Identifier(kind=kind, value=value)
+    return Link(key, identifier, customer_id, StatedBy.AGENT, "person:amara")
+
+
 async def test_an_agent_links_an_identifier_and_a_supervisor_takes_it_back(
     engine: AsyncEngine, ask: Ask
 ) -> None:
@@ -94,6 +102,42 @@ async def test_an_agent_links_an_identifier_and_a_supervisor_takes_it_back(
     gone = await ask("DELETE", path, role=Role.SUPERVISOR)
     assert [i["value"] for i in gone.json()["identifiers"]] == ["jo@mail.example"]
     assert await owner(engine, "phone:+61255501234") is None
+
+
+async def test_a_handle_that_a_message_once_linked_is_nobodys_and_may_be_linked_to_anybody(
+    engine: AsyncEngine, ask: Ask
+) -> None:
+    await hear(engine, spoken("did:did:plc:jo"), spoken("did:did:plc:ann"))
+    jo, ann = await owner(engine, "did:did:plc:jo"), await owner(engine, "did:did:plc:ann")
+    assert jo is not None
+    assert ann is not None
+    earlier = (
+        "insert into identifier (key, kind, value, customer_id, stated_by, source, linked_at) select "
+        f"'handle:' || value, 'handle', value, '{jo}', stated_by, 'test', now() from (values "
+        "('bluesky/jo.example', 'channel'), ('bluesky/ann.example', 'customer'), ('bluesky/known.example', 'agent')"
+        ") as given(value, stated_by)"
+    )
+    async with engine.begin() as tx:
+        # As the tables were before the revision, which changes rows only.
+        await tx.execute(text(earlier))
+        await tx.execute(text("update alembic_version set version_num = '0004'"))
+    url = engine.url.render_as_string(hide_password=False)
+    await migrations.upgrade(url, "customer_profile", "0005")
+    seen = (await ask("GET", f"/customers/{jo}")).json()
+    assert {i["value"] for i in seen["identifiers"]} == {"did:plc:jo", "bluesky/known.example"}
+    async with engine.begin() as tx:
+        links = [link(jo, "handle:bluesky/jo.example"), link(ann, "handle:bluesky/ann.example")]
+        claimed = await store.claim_identifiers(tx, links, utc_now())
+        owned = await store.owners(tx, [*claimed, "handle:bluesky/known.example"])
+        assert owned == {
+            "handle:bluesky/jo.example": jo, "handle:bluesky/ann.example": ann, "handle:bluesky/known.example": jo,
+        }  # fmt: skip
+        assert not await store.is_removed(tx, "handle:bluesky/jo.example", jo)
+        kept = await tx.execute(text("select key, customer_id, unlinked_by from unlinked_identifier"))
+        assert {tuple(row) for row in kept} == {
+            ("handle:bluesky/jo.example", jo, "system"),
+            ("handle:bluesky/ann.example", jo, "system"),
+        }
 
 
 async def test_a_person_and_a_message_that_link_the_same_at_once_never_deadlock(

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -15,17 +15,20 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import UnknownError
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import override
 
-from antiphon import dead_letters, outbox
+from antiphon import dead_letters, metrics, outbox
 from antiphon.clock import utc_now
 from antiphon.contracts.customers import CustomerCreated
 from antiphon.contracts.envelope import MAX_EVENT_BYTES, Outgoing
 from antiphon.dead_letters import Record
+from antiphon.publishing import Outcome, Pending, Publisher
 from antiphon.relay import LEAD, Relay
+from antiphon.unclear import UnclearRefusals
 from deploy.kafka import MAX_MESSAGE_BYTES, PARTITIONS, Kafka
 from deploy.site import Ports, Site
 from deploy.world import jars
@@ -117,6 +120,15 @@ async def command(engine: AsyncEngine, *given: str) -> str:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def showing(number: int) -> Callable[[], Awaitable[bool]]:
+    """Whether so many events are shown as parked."""
+
+    async def shows() -> bool:
+        return REGISTRY.get_sample_value("antiphon_parked_events") == number
+
+    return shows
 
 
 def numbered(start: int, end: int) -> list[bytes]:
@@ -286,6 +298,41 @@ async def test_a_parked_event_that_is_sent_again_arrives_once_its_topic_takes_it
     assert [b"small", *reversed(big)] in (await read(kafka, stream)).values()
 
 
+async def test_the_number_of_parked_events_outlives_a_restart_and_follows_what_people_do_with_them(
+    database: AsyncEngine, kafka: Kafka, stream: str
+) -> None:
+    await configure(kafka, stream, max_message_bytes=2000)
+    await put(database, stream, [b"x" * 3000] * 2)
+    async with relaying(database, kafka):
+        await until(showing(2), what="both to be shown as parked")
+    metrics.PARKED_EVENTS.set(0)  # as in a process that has just started
+    async with relaying(database, kafka):
+        await until(showing(2), what="both to be shown after a restart")
+        first, _ = [row.id for row in await parked(database)]
+        async with database.begin() as tx:
+            await tx.execute(text(f"delete from parked_event where id = {first}"))
+        await until(showing(1), what="a deletion to be seen")
+        await configure(kafka, stream, max_message_bytes=10_000)
+        await command(database, "replay", "all")
+        await until(showing(0), what="none to be shown once it is sent again")
+        await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
+    assert [b"x" * 3000] in (await read(kafka, stream)).values()
+
+
+async def test_only_the_relay_that_leads_shows_parked_events(
+    database: AsyncEngine, kafka: Kafka, stream: str
+) -> None:
+    await configure(kafka, stream, max_message_bytes=2000)
+    await put(database, stream, [b"x" * 3000])
+    async with database.connect() as connection:
+        await connection.scalar(text(f"select pg_advisory_lock({LEAD})"))
+        metrics.PARKED_EVENTS.set(1)  # of a lead that it lost
+        async with relaying(database, kafka):
+            await until(showing(0), what="who does not lead to show none")
+            await connection.scalar(text(f"select pg_advisory_unlock({LEAD})"))
+            await until(showing(1), what="who leads to show it")
+
+
 async def test_the_outbox_refuses_an_event_beyond_the_bound_and_takes_one_at_it(
     database: AsyncEngine,
 ) -> None:
@@ -312,6 +359,51 @@ async def test_an_event_at_the_bound_with_all_that_a_record_adds_is_taken_by_the
     async with relaying(database, kafka):
         await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
     assert [record.value] in (await read(kafka, stream)).values()
+
+
+# Of a topic that keeps the newest record of each key, a broker refuses records without one, by an error that the client does
+# not know: the same as when something of the broker itself is broken.
+NOT_KNOWN = "Kafka refused it: UNKNOWN"
+
+
+async def publish(kafka: Kafka, unclear: UnclearRefusals, *pending: Pending) -> Outcome:
+    """What becomes of records; what is not about one of them is left out."""
+    publisher = Publisher(kafka.bootstrap, "tests", unclear=unclear, unknown_topic_waits=AT_ONCE)
+    outcome = Outcome()
+    await publisher.start()
+    try:
+        with contextlib.suppress(UnknownError):
+            await publisher.publish(pending, outcome)
+    finally:
+        await publisher.end()
+    return outcome
+
+
+async def test_a_record_refused_without_a_known_reason_waits_until_kafka_takes_another_of_its_topic(
+    kafka: Kafka, stream: str
+) -> None:
+    await configure(kafka, stream, cleanup_policy="compact")
+    keyless = [Pending(number, stream, None, b"keyless", []) for number in (1, 2)]
+    unclear = UnclearRefusals()
+    for _ in range(2):
+        assert await publish(kafka, unclear, *keyless) == Outcome()
+    # Without a key they go where an empty one goes: that of this one is another.
+    other = Pending(3, stream, b"one key", b"elsewhere", [])
+    assert await publish(kafka, unclear, *keyless, other) == Outcome([3], dict.fromkeys([1, 2], NOT_KNOWN))
+
+
+async def test_a_record_behind_that_kafka_takes_shows_which_before_it_are_to_blame(
+    kafka: Kafka, stream: str
+) -> None:
+    await configure(kafka, stream, cleanup_policy="compact")
+    values = [b"keyless", b"keyless too", b"good", b"keyless again", b"good too"]
+    pending = [
+        Pending(number, stream, b"" if value.startswith(b"good") else None, value, [])
+        for number, value in enumerate(values)
+    ]
+    outcome = await publish(kafka, UnclearRefusals(), *pending)
+    assert outcome == Outcome([2, 4], dict.fromkeys([0, 1, 3], NOT_KNOWN))
+    assert [b"good", b"good too"] in (await read(kafka, stream)).values()
 
 
 class Guarded(Kafka):

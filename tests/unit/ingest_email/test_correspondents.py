@@ -10,6 +10,7 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from ingest_email.domain.headers import LONGEST_VALUE, MOST_HEADERS
+from ingest_email.domain.heads import LONGEST as LONGEST_HEAD
 from ingest_email.domain.mail import Envelope, ReadMail, read_mail
 from ingest_email.domain.mailboxes import LONGEST, read
 from tests.unit.ingest_email.samples import NOW, OURS, TO_US, given
@@ -48,7 +49,6 @@ def recipient(mail: ReadMail) -> str | None:
         (f"<MALLORY@Evil.Example>, <{MALLORY}>", None),
         (f"Mallory <{MALLORY}> <{MALLORY}>", f"Mallory <{MALLORY}>"),
         (f"Ada <ada> <{MALLORY}>", "Ada <ada>"),
-        (f"ada@mail.example: <{MALLORY}>;", None),
         (f"Staff: Mallory <{MALLORY}>;", "Mallory"),
         (f'"Ada <{MALLORY}>', '"Ada'),
         (f"Ada (home <{MALLORY}>", "Ada (home"),
@@ -100,6 +100,15 @@ def test_of_a_name_and_an_address_in_brackets_the_address_speaks(written: str, n
         (f"{MALLORY}\r\nfrom: ada@mail.example", "from-several"),
         ("ada@mail.example\r\nFrom: Mallory", "from-broken"),
         (f"ada@mail.example, {'x' * LONGEST}", "from-broken"),
+        (f"{'ada@mail.example, ' * 100}{MALLORY}", "from-broken"),
+        (f"{'<x>' * 100} <ada@mail.example>", "from-broken"),
+        (f"{MALLORY}: ada@mail.example", "from-broken"),
+        (f"{MALLORY} (Mallory): ada@mail.example;", "from-broken"),
+        (f"Mallory {MALLORY} : Ada <ada@mail.example>;", "from-broken"),
+        (f'"{MALLORY}": ada@mail.example', "from-broken"),
+        (f"<{MALLORY}>: ada@mail.example", "from-broken"),
+        (f"Staff: {MALLORY}: ada@mail.example;", "from-broken"),
+        (f"ada@mail.example: <{MALLORY}>;", "from-broken"),
     ],
 )
 def test_without_one_well_formed_author_nobody_speaks(written: str, defect: str) -> None:
@@ -126,12 +135,70 @@ def test_a_from_field_behind_a_line_that_is_no_header_counts_with_the_first() ->
     assert speaker(read_mail(raw, TO_US, NOW, OURS)) is None
 
 
+ADA = "From: ada@mail.example"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        f"Subject: hi\r\nno header line\r\n{ADA}",
+        f"Subject: hi\r\nno header line\r\n{ADA}\r\nX: y\r\nnone either",
+        f"no header line\r\n{ADA}",
+        f" folded from nothing\r\n{ADA}",
+        f"Subject : hi\r\n{ADA}",
+        f"Sub\0ject: hi\r\n{ADA}",
+        f"From mallory@evil.example Mon Nov 23 2026\r\nno header line\r\n{ADA}",
+        f"Subject: hi\r\nFrom mallory@evil.example Mon Nov 23 2026\r\n{ADA}",
+        f"From : {MALLORY}\r\n{ADA}",
+        f"Subject: hi\r\nFrom : {MALLORY}\r\n{ADA}",
+        f"{ADA}\r\nno header line\r\nFrom: {MALLORY}",
+        f"{ADA}\r\nno header line\r\n{ADA}",
+        f"Subject: hi\r{ADA}",
+        f"Subject: hi\r{ADA}\r\nX: y",
+        f"{ADA}\rSubject: hi",
+        f"{ADA}\r\nX: y\r\r\nFrom: {MALLORY}",
+        f"{ADA}\r\nX: y\r\rz\r\nFrom: {MALLORY}",
+        f"Subject: hi\n{ADA}\r\nX: y",
+        f"{ADA}\nX: y\r\nSubject: hi",
+        f"{ADA}\r\nX: y\n\nz\r\nFrom: {MALLORY}",
+        f"{'X: y' * (LONGEST_HEAD // 4)}\r\n{ADA}",
+    ],
+    ids=range(21),
+)
+def test_who_is_not_in_the_from_field_for_every_program_does_not_speak(fields: str) -> None:
+    mail = read_mail(f"{fields}\r\n\r\nHello".encode(), TO_US, NOW, OURS)
+    assert speaker(mail) is None
+    assert mail.interaction.speaker_key.startswith("anonymous:")
+    assert {"from-missing", "from-broken", "from-several"} & set(mail.interaction.defects)
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        f"{ADA}\r\nno header line\r\nSubject: hi\r\n\r\nHello",
+        f"From mallory@evil.example Mon Nov 23 10:00:00 2026\r\n{ADA}\r\n\r\nHello",
+        f"{ADA}\r\nX: y\rz\r\n\r\nHello",
+        f"X: y\rz\r\n{ADA}\r\n\r\nHello",
+        f"X: y\nY: z\r\n{ADA}\r\n\r\nHello",
+        f"From:\r\n\tada@mail.example\r\nX: y\r\n\r\n{ADA}\r\n\r\nHello",
+        f"X: y\n{ADA}\n\nHello\r\n\r\nFrom: {MALLORY}\r\n\r\n",
+        f"{ADA}\r\n\r\nno header line\r\nFrom: {MALLORY}\r\n\r\n",
+        ADA,
+        f"X: y\r\n{ADA}",
+        f"{ADA}\r\n\r\n{'x' * LONGEST_HEAD}",
+    ],
+    ids=range(11),
+)
+def test_who_is_in_the_from_field_for_every_program_speaks_whatever_else_is_broken(mail: str) -> None:
+    assert speaker(read_mail(mail.encode(), TO_US, NOW, OURS)) == "ada@mail.example"
+
+
 @pytest.mark.parametrize(
     "fields",
     [
         f"From: ada@mail.example{' ' * LONGEST_VALUE}<{MALLORY}>",
         "From: ada@mail.example\r\n" + "X: y\r\n" * MOST_HEADERS + f"From: {MALLORY}",
-        "From: ada@mail.example\r\n" * 100 + f"From: {MALLORY}",
+        "From: ada@mail.example\r\n" * 3 + f"From: {MALLORY}",
     ],
 )
 def test_who_stands_before_what_is_cut_does_not_speak(fields: str) -> None:
@@ -208,6 +275,12 @@ def test_an_answer_goes_to_the_first_reply_to_that_is_not_ours_else_to_from(
     mail = given(Reply_To=reply_to)
     assert (recipient(mail), speaker(mail)) == (to, "jo@mail.example")
     assert mail.interaction.defects == defects
+
+
+def test_of_copies_to_any_number_of_people_the_one_to_us_is_found() -> None:
+    copies = ", ".join(f"p{number}@mail.example" for number in range(500))
+    mail = given(To=f"{copies}, rates@banksia.example", envelope=Envelope("jo@mail.example"))
+    assert mail.interaction.account == "rates@banksia.example"
 
 
 def test_of_several_authors_the_first_is_answered_and_none_speaks() -> None:

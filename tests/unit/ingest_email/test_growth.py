@@ -7,6 +7,7 @@ import time
 import pytest
 
 from ingest_email.domain.mail import read_mail
+from ingest_email.domain.mailboxes import LONGEST
 from tests.fuzz.growing import GROWING
 from tests.unit.ingest_email.samples import NOW, OURS, TO_US
 
@@ -32,6 +33,28 @@ def test_four_times_the_mail_costs_at_most_six_times_the_work(name: str) -> None
     looks = [cpu(large) / max(cpu(small), LEAST_S)]
     while min(looks) > MOST_TIMES and len(looks) < MOST_LOOKS:
         looks.append(cpu(large) / max(cpu(small), LEAST_S))
+    assert min(looks) <= MOST_TIMES
+
+
+@pytest.mark.parametrize(
+    "mailbox",
+    [
+        b"<a@b.cc>",
+        b"<a@b.cc>,",
+        b"a@b%d.cc,",
+        "<a@é%d.cc>,".encode(),
+        b"<a@b%d.cc>",
+        b"a@-b%d.cc,",
+        b"a@b%d.cc:",
+    ],
+)
+def test_lists_of_authors_cost_little_more_than_as_many_bytes_that_list_nobody(mailbox: bytes) -> None:
+    one = b"".join(mailbox % number if b"%" in mailbox else mailbox for number in range(LONGEST))[:LONGEST]
+    fields = b"From: " + one + b"\r\nReply-To: " + one + b"\r\n"
+    lists, others = fields * 20, fields.replace(b"From", b"Form").replace(b"Reply", b"Apply") * 20
+    looks: list[float] = []
+    while not looks or (min(looks) > MOST_TIMES and len(looks) < MOST_LOOKS):
+        looks.append(cpu(lists + b"\r\nHello.\r\n") / max(cpu(others + b"\r\nHello.\r\n"), LEAST_S))
     assert min(looks) <= MOST_TIMES
 
 

@@ -52,14 +52,15 @@ def _speaker(written: Sequence[MailboxList], authors: Sequence[Mailbox]) -> tupl
         return None, ["from-missing"]
     if not authors or not all(one.is_well_formed for one in written):
         return None, ["from-broken"]
-    if len({folded(author.address) for author in authors}) > 1:
+    if len({folded(address) for address in {author.address for author in authors}}) > 1:
         return None, ["from-several"]
     return authors[0], []
 
 
 def _others(found: Sequence[Mailbox], ours: OurMail) -> list[Identifier]:
     """Their addresses, each once, without our own."""
-    addresses = [_address(one.address) for one in found if not ours.account_of(one.address)]
+    given = dict.fromkeys(one.address for one in found)
+    addresses = [_address(address) for address in given if not ours.account_of(address)]
     return list({address.key: address for address in addresses if address}.values())
 
 

@@ -24,7 +24,7 @@ LONGEST_VALUE = 32_768
 LONGEST_ADDRESSES = 65_536
 MOST_HEADERS = 1_000
 # Of one name; there is to be one.
-MOST_LISTS = 20
+MOST_LISTS = 3
 _WORD = re.compile(r"=\?([^?*\s]{1,60})(?:\*[^?\s]{0,60})?\?([bBqQ])\?([^?]*)\?=")
 _BRACKETED = re.compile(r"<\s*([^<>\s@]{1,200}@[^<>\s@]{1,200})\s*>")
 _BARE = re.compile(r"[^\s<>@,;:\"()\[\]]{1,100}@[^\s<>@,;:\"()\[\]]{1,200}")
@@ -35,7 +35,8 @@ _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 class Headers:
     """The headers of one mail, in order, as far as they are read.
 
-    `is_whole` is false when the parser has left some out. `cut` are the names, in lower case, of which something was cut.
+    `is_whole` is false when the parser has left some out. `cut` are the names, in lower case, of which something was cut,
+    `doubtful` those that other programs may find elsewhere in the mail.
     """
 
     def __init__(self, items: Sequence[tuple[str, str]], *, is_whole: bool = True) -> None:
@@ -45,6 +46,7 @@ class Headers:
             for place, (name, value) in enumerate(items)
             if place >= MOST_HEADERS or len(value) > LONGEST_VALUE
         }
+        self.doubtful: set[str] = set()
         self.items = [
             (clean(name[:LONGEST_VALUE]), _unfolded(value[:LONGEST_VALUE]))
             for name, value in items[:MOST_HEADERS]
@@ -82,11 +84,11 @@ class Headers:
     def mailbox_lists(self, name: str) -> list[mailboxes.MailboxList]:
         """What each header of this name that is not empty lists, names decoded. Who speaks or is answered is read here.
 
-        None is well-formed where something of these headers was cut: what is missing may have said otherwise.
+        None is well-formed where something of these headers was cut, or others may find other ones: they may say otherwise.
         """
         values = [value for value in self.all(name) if value]
         read = [mailboxes.read(value) for value in values[:MOST_LISTS]]
-        whole = self.is_whole and name.lower() not in self.cut and len(values) <= MOST_LISTS
+        whole = self.is_whole and name.lower() not in self.cut | self.doubtful and len(values) <= MOST_LISTS
         return [
             mailboxes.MailboxList(
                 tuple(_named(found) for found in one.mailboxes), is_well_formed=one.is_well_formed and whole
@@ -106,7 +108,8 @@ class Headers:
                 break
             given = value[:left]
             found += [
-                one.address for one in mailboxes.read(given).mailboxes or _looking_like_addresses(given)
+                one.address
+                for one in mailboxes.read(given, most=None).mailboxes or _looking_like_addresses(given)
             ]
             left -= min(len(value), LONGEST)
         return found

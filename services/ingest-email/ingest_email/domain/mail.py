@@ -18,7 +18,7 @@ from antiphon.contracts.interactions import (
     Visibility,
 )
 from antiphon.text import shorten
-from ingest_email.domain import automation, charsets, html, mime, words
+from ingest_email.domain import automation, charsets, heads, html, mime, words
 from ingest_email.domain.accounts import OurMail
 from ingest_email.domain.bounce import Bounce, read_bounce
 from ingest_email.domain.correspondents import correspondents
@@ -62,6 +62,8 @@ def read_mail(raw: bytes, envelope: Envelope, accepted_at: datetime, ours: OurMa
     """The interaction that `raw` is. What can't be understood shows as a defect; raises MemoryError only."""
     try:
         message, headers, defects = _parsed(raw)
+        if not _is_read_alike(raw, headers, "From"):
+            headers.doubtful.add("from")
         interaction_id = _identity(raw, headers)
         return _read(raw, envelope, accepted_at, ours, message, headers, defects, interaction_id)
     except MemoryError:
@@ -120,6 +122,14 @@ def _parsed(raw: bytes) -> tuple[Message, Headers, list[str]]:
         found = re.findall(rb"(?m)^([!-9;-~]{1,100}):[ \t]?((?:[^\n]*)(?:\n[ \t][^\n]*)*)", head[:500_000])
         items = [(name.decode("ascii"), charsets.decode(value, None).text) for name, value in found]
         return message, Headers(items), ["mime-broken"]
+
+
+def _is_read_alike(raw: bytes, headers: Headers, name: str) -> bool:
+    """Whether what checked the sender has read the same in this header, whatever kind of program it is."""
+    found = heads.readings(raw, name)
+    return found is not None and all(
+        Headers([(name, value) for value in values]).all(name) == headers.all(name) for values in found
+    )
 
 
 def _mended(raw: bytes) -> bytes:

@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from antiphon import identifiers
+from antiphon.contracts.interactions import Identifier
 
 LONGEST = 20_000
+# Of what may be addresses: whoever lists more authors or wishes for more answers is no person. Each costs a look at its domain.
+MOST = 100
 LONGEST_ADDRESS = 500
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _ANGLE = re.compile(r"<([^<>]*+)>")
@@ -38,13 +41,21 @@ class MailboxList(NamedTuple):
     is_well_formed: bool
 
 
-def read(value: str) -> MailboxList:
-    """The mailboxes in the unfolded value of a header field. Encoded words in names stay as they are."""
+def read(value: str, *, most: int | None = MOST) -> MailboxList:
+    """The mailboxes in the unfolded value of a header field. Encoded words in names stay as they are.
+
+    Behind `most` parts that may hold an address nothing is read, and the list is not well-formed.
+    """
     found: list[Mailbox] = []
     is_well_formed = len(value) <= LONGEST
     # `Harris, Jo <jo@mail.example>`: people forget to quote a comma.
     before: list[str] = []
+    looked_at = 0
     for part in _parts(value[:LONGEST]):
+        looked_at += part.may_hold_address
+        if most is not None and looked_at > most:
+            is_well_formed = False
+            break
         mailbox = part.mailbox()
         if mailbox is not None:
             name = ", ".join([*before, *([mailbox.name] if mailbox.name else [])])
@@ -60,12 +71,13 @@ def read(value: str) -> MailboxList:
 
 def is_address(text: str) -> bool:
     """Whether `text` is one mailbox address and nothing else, in a form that every program reads alike."""
-    return (
-        len(text) <= LONGEST_ADDRESS
-        and text.isprintable()
-        and _ADDRESS.fullmatch(text) is not None
-        and identifiers.email(text) is not None
-    )
+    return _address(text) is not None
+
+
+def _address(text: str) -> Identifier | None:
+    if len(text) > LONGEST_ADDRESS or not text.isprintable() or not _ADDRESS.fullmatch(text):
+        return None
+    return identifiers.email(text)
 
 
 @dataclass
@@ -76,6 +88,7 @@ class _Part:
     names: list[str] = field(default_factory=list[str])
     angles: list[str] = field(default_factory=list[str])
     comments: list[str] = field(default_factory=list[str])
+    is_group_name: bool = False
 
     def close_angle(self, content: str) -> None:
         """Adds what stands in angle brackets: the texts before it were a name."""
@@ -98,14 +111,18 @@ class _Part:
     def mailbox(self) -> Mailbox | None:
         """The mailbox that it is; None when it is none, or may be either of two."""
         rest = "".join(self.texts).strip()
+        if self.is_group_name:
+            return None
         if not self.angles:
             # The old form has the name in a comment: jo@mail.example (Jo Harris).
             return Mailbox(" ".join(self.comments).strip() or None, rest) if is_address(rest) else None
-        usable = {_folded(angle) for angle in self.angles if is_address(angle)}
+        last = self.angles[-1]
+        address = None if rest or len(self.angles) > MOST else _address(last)
         # Of two addresses in brackets programs take the first or the last: what checked the sender may have checked the other.
-        if rest or len(usable) > 1 or not is_address(self.angles[-1]):
+        others = set(self.angles) - {last}
+        if address is None or any(_address(other) not in (None, address) for other in others):
             return None
-        return Mailbox(self.name or None, self.angles[-1])
+        return Mailbox(self.name or None, last)
 
 
 def _parts(value: str) -> Iterator[_Part]:
@@ -118,7 +135,11 @@ def _parts(value: str) -> Iterator[_Part]:
             yield part
             part = _Part()
         elif sign == ":" and not part.angles:
-            part = _Part()  # What stood before it is the name of a group.
+            # What stood before it is the name of a group; programs that know none take it for an address where it looks like one.
+            if part.may_hold_address:
+                part.is_group_name = True
+                yield part
+            part = _Part()
         elif sign == "<" and (angle := _ANGLE.match(value, place)):
             part.close_angle(angle[1])
             end = angle.end()
@@ -148,11 +169,6 @@ def _comment_end(value: str, start: int) -> int | None:
         if depth == 0:
             return place
     return None
-
-
-def _folded(address: str) -> str | None:
-    found = identifiers.email(address)
-    return found.value if found else None
 
 
 def _unquoted(text: str) -> str:
