@@ -11,7 +11,7 @@ from ingest_email.api import create_api
 from ingest_email.consumer import create_consumer
 from ingest_email.domain import accounts
 from ingest_email.imap import Reader
-from ingest_email.sender import Sender
+from ingest_email.sender import create_sender
 from ingest_email.settings import Settings
 
 
@@ -24,7 +24,7 @@ async def main() -> None:
     access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
     tasks: dict[str, Task] = {
         "smtp": lambda: smtp.serve(settings, engine, ours, utc_now),
-        "sender": Sender(settings, engine).run,
+        "sender": create_sender(settings, engine).run,
     }
     for mailbox in settings.mailboxes:
         tasks[f"imap:{mailbox.name}"] = Reader(settings, mailbox, engine, ours, utc_now).run
