@@ -10,8 +10,9 @@ from antiphon.service import Service, run, start
 from antiphon.web import create_app
 from ingest_social import actions, api, consumer
 from ingest_social.bluesky.network import Bluesky
+from ingest_social.sender import create_sender
 from ingest_social.settings import Settings
-from ingest_social.tasks import Follower, fetch_forever, send_forever
+from ingest_social.tasks import Follower, fetch_forever
 
 
 async def main() -> None:
@@ -51,7 +52,7 @@ async def main() -> None:
     )
     tasks = {
         "stream": follower.run,
-        "sending": partial(send_forever, engine, network, settings, clock.utc_now),
+        "sender": create_sender(engine, {network.name: network}, settings).run,
         "files": partial(fetch_forever, engine, network, settings),
     }
     await run(Service(actions.SERVICE, settings, engine, app, [taking], tasks))

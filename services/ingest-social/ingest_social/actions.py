@@ -1,8 +1,7 @@
 """What ingest-social does: each function is one verb in the transaction that it is given."""
 
-import json
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -26,8 +25,10 @@ from antiphon.contracts.interactions import (
     Thread,
     Visibility,
 )
-from antiphon.contracts.replies import FailureOutcome, ReplyFailed, ReplyRequested, ReplySent
-from antiphon.database import AnyRow
+from antiphon.contracts.replies import ReplyRequested
+from antiphon.database import AnyRow, Writes
+from antiphon.delivery import actions as delivery
+from antiphon.delivery.store import Asked
 from antiphon.text import clean, shorten
 from ingest_social import store
 from ingest_social.domain import Changed, Gone, Kept, Outcome, Received, follow
@@ -255,48 +256,25 @@ def _encode(event: Event, now: datetime) -> Record:
 
 
 async def take_replies(
-    tx: AsyncConnection, asked: Sequence[ReplyRequested], networks: Sequence[str], now: datetime
+    tx: AsyncConnection, requests: Sequence[ReplyRequested], networks: Collection[str], now: datetime
 ) -> None:
     """Keeps answers to be sent. One that can't go where it says fails at once.
 
     A post answers the author of the one above it: its recipient is that author, on a network that we are on.
     """
-    posts = await store.posts_of(tx, [event.answers for event in asked])
-    refused = {
-        event.reply_id: why
-        for event in asked
-        if (why := _why_not_sent(event, posts.get(event.answers), networks))
-    }
-    added = await store.add_sendings(
-        tx,
-        [
-            {
-                "reply_id": event.reply_id,
-                "network": posts[event.answers].network if event.answers in posts else event.network or "",
-                "interaction_id": event.answers,
-                "requested": json.loads(event.model_dump_json()),
-                "requested_at": event.requested_at,
-                "state": "failed" if event.reply_id in refused else "waiting",
-                "last_error": refused.get(event.reply_id),
-                "next_attempt_at": None if event.reply_id in refused else now,
-                "finished_at": now if event.reply_id in refused else None,
-            }
-            for event in asked
-        ],
-    )
-    failed = {
-        event.reply_id: event for event in asked if event.reply_id in refused and event.reply_id in added
-    }
-    await outbox.publish(
-        tx,
-        [
-            _encode(_failed(event, FailureOutcome.REFUSED, refused[event.reply_id], 0, now), now)
-            for event in failed.values()
-        ],
-    )
+    posts = await store.posts_of(tx, [request.answers for request in requests])
+    asked = [_asked(request, posts.get(request.answers), networks) for request in requests]
+    writes = Writes()
+    await delivery.take(tx, writes, asked, source=SERVICE, now=now)
+    await writes.send(tx)
 
 
-def _why_not_sent(asked: ReplyRequested, post: AnyRow | None, networks: Sequence[str]) -> str | None:
+def _asked(request: ReplyRequested, post: AnyRow | None, networks: Collection[str]) -> Asked:
+    network = request.network if post is None else post.network
+    return Asked(request, network or "", _why_not_sent(request, post, networks))
+
+
+def _why_not_sent(asked: ReplyRequested, post: AnyRow | None, networks: Collection[str]) -> str | None:
     if post is None:
         return "there is no such post"
     if post.network not in networks:
@@ -304,48 +282,3 @@ def _why_not_sent(asked: ReplyRequested, post: AnyRow | None, networks: Sequence
     if asked.recipient is not None and asked.recipient.key != f"{IdentifierKind.DID}:{post.author}":
         return "the post is by somebody else than its recipient"
     return None
-
-
-def _failed(
-    asked: ReplyRequested, outcome: FailureOutcome, reason: str, attempts: int, now: datetime
-) -> ReplyFailed:
-    return ReplyFailed(
-        reply_id=asked.reply_id, case_id=asked.case_id, channel=asked.channel, network=asked.network,
-        case_revision=asked.case_revision,
-        outcome=outcome, reason=reason, attempts=attempts, failed_at=now,
-    )  # fmt: skip
-
-
-async def note_sent(
-    tx: AsyncConnection, asked: ReplyRequested, attempt: int, native_ids: Sequence[str], link: str | None,
-    now: datetime,
-) -> None:  # fmt: skip
-    """The answer is out: recorded and told together, once."""
-    await store.end_attempt(tx, asked.reply_id, attempt, outcome="sent", told=None, now=now)
-    values = {"state": "sent", "finished_at": now, "native_ids": list(native_ids), "last_error": None}
-    if await store.settle(tx, asked.reply_id, values):
-        sent = ReplySent(
-            reply_id=asked.reply_id, case_id=asked.case_id, channel=asked.channel, network=asked.network,
-        case_revision=asked.case_revision,
-            native_ids=list(native_ids), author=asked.author, link=link, sent_at=now,
-        )  # fmt: skip
-        await outbox.publish(tx, [_encode(sent, now)])
-
-
-async def note_failed(
-    tx: AsyncConnection, asked: ReplyRequested, attempt: int, outcome: FailureOutcome, reason: str, now: datetime
-) -> None:  # fmt: skip
-    """The answer can't be sent: recorded and told together, once."""
-    reason = _short(reason)
-    await store.end_attempt(tx, asked.reply_id, attempt, outcome=outcome, told=reason, now=now)
-    if await store.settle(tx, asked.reply_id, {"state": "failed", "finished_at": now, "last_error": reason}):
-        await outbox.publish(tx, [_encode(_failed(asked, outcome, reason, attempt, now), now)])
-
-
-async def put_off(
-    tx: AsyncConnection, reply_id: UUID, attempt: int, reason: str, wait: timedelta, now: datetime
-) -> None:
-    """The attempt failed in passing: another one later."""
-    reason = _short(reason)
-    await store.end_attempt(tx, reply_id, attempt, outcome="later", told=reason, now=now)
-    await store.settle(tx, reply_id, {"last_error": reason, "next_attempt_at": now + wait})

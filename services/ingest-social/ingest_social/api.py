@@ -8,12 +8,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon import tally
 from antiphon.access import STAFF, Guarded, Identity, Role, require
 from antiphon.database import AnyRow
+from antiphon.delivery import store as delivery
+from antiphon.delivery import views
+from antiphon.delivery.attempts import State
+from antiphon.delivery.views import OutgoingReply
 from antiphon.pages import Newest, Page
 from antiphon.problems import not_found, problems
 from antiphon.web import Moment, Words
@@ -89,30 +93,6 @@ class WholePost(PostView):
     files: list[FileView] = []
 
 
-class AttemptView(BaseModel):
-    """One attempt to send. It is under way, or was cut off, while `outcome` is null."""
-
-    number: int
-    began_at: datetime
-    ended_at: datetime | None
-    outcome: str | None
-    told: str | None = Field(description="Why it did not succeed.")
-
-
-class SendingView(BaseModel):
-    """An answer on its way, or out."""
-
-    reply_id: UUID
-    interaction_id: UUID
-    state: str
-    attempts: int
-    next_attempt_at: datetime | None
-    last_error: str | None
-    native_ids: list[str]
-    finished_at: datetime | None
-    history: list[AttemptView] = []
-
-
 class StreamView(BaseModel):
     """How a network's stream stands."""
 
@@ -128,7 +108,7 @@ class StreamView(BaseModel):
 class Counts(tally.Tally):
     """What came in, and the answers by state."""
 
-    replies: dict[str, int]
+    replies: dict[State, int]
 
 
 def router(engine: AsyncEngine, network: str, account: Callable[[], tuple[str, bool]]) -> APIRouter:
@@ -221,23 +201,14 @@ def _single_posts(routes: APIRouter, engine: AsyncEngine) -> None:
 
 def _replies(routes: APIRouter, engine: AsyncEngine) -> None:
     @routes.get("/replies/{reply_id}", tags=["replies"], responses=problems(404))
-    async def get_reply(reply_id: UUID, who: Reader) -> SendingView:
-        """How the sending of an answer stands."""
+    async def get_reply(reply_id: UUID, who: Reader) -> OutgoingReply:
+        """Where a reply stands, with every attempt to send it."""
         del who
         async with engine.connect() as connection:
-            found = await connection.execute(
-                select(store.SENDING).where(store.SENDING.c.reply_id == reply_id)
-            )
-            mine = store.ATTEMPT.c.reply_id == reply_id
-            attempts = await connection.execute(
-                select(store.ATTEMPT).where(mine).order_by(store.ATTEMPT.c.number)
-            )
-        row = found.one_or_none()
-        if row is None:
+            found = await views.show(connection, reply_id)
+        if found is None:
             raise not_found("reply")
-        view = SendingView.model_validate(row, from_attributes=True)
-        history = [AttemptView.model_validate(attempt, from_attributes=True) for attempt in attempts]
-        return view.model_copy(update={"history": history})
+        return found
 
 
 def _streams(
@@ -269,7 +240,5 @@ def _streams(
         del who
         async with engine.connect() as connection:
             counted = await tally.read(connection)
-            rows = await connection.execute(
-                select(store.SENDING.c.state, func.count()).group_by(store.SENDING.c.state)
-            )
-        return Counts(**counted.model_dump(), replies={str(state): int(n) for state, n in rows})
+            replies = await delivery.counts(connection)
+        return Counts(**counted.model_dump(), replies=replies)

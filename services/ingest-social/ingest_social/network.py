@@ -103,10 +103,16 @@ class PassingError(Exception):
         self.wait_s = wait_s
 
 
+class UnknownOutcomeError(PassingError):
+    """The network may have done it: the answer was lost."""
+
+
 class Network(Protocol):
     """A network on which one account of ours speaks."""
 
     name: str
+    recognises_repeats: bool
+    """Whether an answer that was posted already is recognised by its key. Elsewhere an unknown outcome goes to a person."""
 
     @property
     def account(self) -> str:
@@ -130,7 +136,10 @@ class Network(Protocol):
         ...
 
     async def post(self, answer: Outgoing) -> list[str]:
-        """Posts an answer, as a thread if it is long; native ids in order. Raises PostRefusedError, PassingError."""
+        """Posts an answer, as a thread if it is long; native ids in order.
+
+        Raises PostRefusedError, PassingError, and UnknownOutcomeError when it may have been posted.
+        """
         ...
 
     async def fetch(self, author: str, native_id: str, limit: int) -> bytes:

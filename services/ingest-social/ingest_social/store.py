@@ -18,7 +18,6 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
-    insert,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
@@ -26,11 +25,13 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.database import AnyRow, as_json, insert_rows, metadata, plumbing_tables, recordset
+from antiphon.delivery.store import delivery_tables
 from antiphon.tally import delivery_table
 
 METADATA = metadata()
 PLUMBING = plumbing_tables(METADATA)
 DELIVERY = delivery_table(METADATA)
+OUTGOING = delivery_tables(METADATA)
 
 POST = Table(
     "post",
@@ -69,36 +70,6 @@ SET_ASIDE = Table(
     Column("raw", LargeBinary, nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
-)
-
-SENDING = Table(
-    "sending",
-    METADATA,
-    Column("reply_id", Uuid, primary_key=True),
-    Column("network", Text, nullable=False),
-    Column("interaction_id", Uuid, nullable=False),
-    Column("requested", JSONB, nullable=False),
-    Column("requested_at", DateTime(timezone=True), nullable=False),
-    Column("state", Text, nullable=False, server_default="waiting"),
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("next_attempt_at", DateTime(timezone=True)),
-    Column("last_error", Text),
-    Column("native_ids", ARRAY(Text), nullable=False, server_default="{}"),
-    Column("finished_at", DateTime(timezone=True)),
-    Index("sending_due_ix", "next_attempt_at", postgresql_where=text("state = 'waiting'")),
-    Index("sending_state_ix", "state"),
-)
-
-# Before and after: an attempt without an end was cut off.
-ATTEMPT = Table(
-    "attempt",
-    METADATA,
-    Column("reply_id", Uuid, ForeignKey("sending.reply_id"), primary_key=True),
-    Column("number", Integer, primary_key=True),
-    Column("began_at", DateTime(timezone=True), nullable=False),
-    Column("ended_at", DateTime(timezone=True)),
-    Column("outcome", Text),
-    Column("told", Text),
 )
 
 # `data` is fetched after the post was taken; until then, and when it can't be had, there is none.
@@ -216,46 +187,10 @@ async def posts_of(tx: AsyncConnection, interactions: Sequence[UUID]) -> dict[UU
     return {row.interaction_id: row for row in rows}
 
 
-async def add_sendings(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
-    """Adds answers, each once; returns the ids of those that are new."""
-    added = await insert_rows(tx, SENDING, rows, then="on conflict do nothing returning reply_id")
-    if added:
-        await tx.execute(text("select pg_notify('sending', '')"))
-    return {row.reply_id for row in added}
-
-
-async def claim(tx: AsyncConnection, network: str, now: datetime, leased_until: datetime) -> AnyRow | None:
-    """The answer that is due longest, with the post that it answers and this attempt noted; nobody else gets it until then."""
-    taken = await tx.execute(
-        text(
-            "update sending s set attempts = s.attempts + 1, next_attempt_at = :leased_until "
-            "from post p where p.interaction_id = s.interaction_id and s.reply_id = ("
-            "  select reply_id from sending where state = 'waiting' and network = :n and next_attempt_at <= :now "
-            "  order by next_attempt_at limit 1 for update skip locked) "
-            "returning s.reply_id, s.requested, s.requested_at, s.attempts, p.native_id, p.record"
-        ),
-        {"n": network, "now": now, "leased_until": leased_until},
-    )
-    row = taken.one_or_none()
-    if row is not None:
-        await tx.execute(insert(ATTEMPT).values(reply_id=row.reply_id, number=row.attempts, began_at=now))
-    return row
-
-
-async def end_attempt(
-    tx: AsyncConnection, reply_id: UUID, number: int, *, outcome: str, told: str | None, now: datetime
-) -> None:
-    """Notes how an attempt ended."""
-    mine = (ATTEMPT.c.reply_id == reply_id, ATTEMPT.c.number == number)
-    await tx.execute(ATTEMPT.update().where(*mine).values(ended_at=now, outcome=outcome, told=told))
-
-
-async def settle(tx: AsyncConnection, reply_id: UUID, values: Mapping[str, Any]) -> bool:
-    """Records where an answer stands; False when it was finished already."""
-    done = await tx.execute(
-        SENDING.update().where(SENDING.c.reply_id == reply_id, SENDING.c.state == "waiting").values(**values)
-    )
-    return done.rowcount == 1
+async def answered_post(tx: AsyncConnection, interaction_id: UUID) -> AnyRow:
+    """The post that is answered: native_id, record. Raises NoResultFound for one that we don't have."""
+    query = text("select native_id, record from post where interaction_id = :id")
+    return (await tx.execute(query, {"id": interaction_id})).one()
 
 
 async def claim_attachment(

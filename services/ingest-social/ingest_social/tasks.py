@@ -1,8 +1,7 @@
-"""What ingest-social does by itself: follows the stream, sends answers, fetches files."""
+"""What ingest-social does by itself beside sending: follows the stream, fetches files."""
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from sqlalchemy import text
@@ -10,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon import database, logs, tracing
 from antiphon.clock import Clock
-from antiphon.contracts.replies import FailureOutcome, ReplyRequested
 from antiphon.failures import is_passing
 from antiphon.listen import Listener
 from ingest_social import actions, store
-from ingest_social.network import Batch, Network, Outgoing, PassingError, PostRefusedError
+from ingest_social.network import Batch, Network, PassingError, PostRefusedError
+from ingest_social.sender import schedule
 from ingest_social.settings import Settings
 
 LOG = logs.get(__name__)
@@ -95,67 +94,19 @@ class Follower:
                 )
 
 
-async def _forever(engine: AsyncEngine, channel: str, do_one: Callable[[], Awaitable[bool]]) -> None:
-    """Does what is due, one after another, woken by NOTIFY; waits while the database is away."""
+async def fetch_forever(engine: AsyncEngine, network: Network, settings: Settings) -> None:
+    """Fetches files of posts of one network, one after another, woken by NOTIFY; waits while the database is away."""
     while True:
         try:
-            async with Listener(engine, channel) as woken:
+            async with Listener(engine, "attachment") as woken:
                 while True:
-                    if not await do_one():
+                    if not await fetch_one(engine, network, settings):
                         await woken.wait(timeout=LOOK_AT_LEAST_EVERY_S)
         except Exception as error:
             if not is_passing(error):
                 raise
-            LOG.warning("waits", channel=channel, reason=repr(error))
+            LOG.warning("fetching waits", reason=repr(error))
             await asyncio.sleep(LOOK_AT_LEAST_EVERY_S)
-
-
-async def send_forever(engine: AsyncEngine, network: Network, settings: Settings, clock: Clock) -> None:
-    """Sends answers of one network, one after another; another network has a task of its own."""
-    await _forever(engine, "sending", lambda: send_one(engine, network, settings, clock))
-
-
-async def fetch_forever(engine: AsyncEngine, network: Network, settings: Settings) -> None:
-    """Fetches files of posts of one network, one after another."""
-    await _forever(engine, "attachment", lambda: fetch_one(engine, network, settings))
-
-
-def wait_for(settings: Settings, attempt: int, asked_s: float | None) -> timedelta:
-    """How long after a failed attempt the next one is made: doubling, and not sooner than the network asks."""
-    wait = min(settings.retry_first_after * 2 ** min(attempt - 1, 20), settings.retry_at_most_every)
-    return max(wait, timedelta(seconds=asked_s or 0))
-
-
-async def send_one(engine: AsyncEngine, network: Network, settings: Settings, clock: Clock) -> bool:
-    """Makes the attempt that is due; False when none is. The attempt is noted before and after."""
-    async with engine.begin() as tx:
-        now = await database.now(tx)
-        row = await store.claim(tx, network.name, now, now + LEASE)
-    if row is None:
-        return False
-    asked = ReplyRequested.model_validate(row.requested)
-    answer = Outgoing(str(asked.reply_id), asked.text, row.native_id, row.record, row.requested_at)
-    try:
-        native_ids = await network.post(answer)
-    except PostRefusedError as error:
-        async with engine.begin() as tx:
-            await actions.note_failed(tx, asked, row.attempts, FailureOutcome.REFUSED, str(error), clock())
-    except PassingError as error:
-        async with engine.begin() as tx:
-            if clock() - row.requested_at >= settings.give_up_after:
-                await actions.note_failed(
-                    tx, asked, row.attempts, FailureOutcome.GAVE_UP, str(error), clock()
-                )
-            else:
-                wait = wait_for(settings, row.attempts, error.wait_s)
-                now = await database.now(tx)
-                await actions.put_off(tx, asked.reply_id, row.attempts, str(error), wait, now)
-        LOG.warning("answer not sent", reply_id=str(asked.reply_id), reason=str(error))
-    else:
-        async with engine.begin() as tx:
-            link = network.link(native_ids[0])
-            await actions.note_sent(tx, asked, row.attempts, native_ids, link, clock())
-    return True
 
 
 async def fetch_one(engine: AsyncEngine, network: Network, settings: Settings) -> bool:
@@ -175,7 +126,7 @@ async def fetch_one(engine: AsyncEngine, network: Network, settings: Settings) -
         values = {"state": "refused", "reason": str(error)[:500]}
     except PassingError as error:
         given_up = now - row.accepted_at >= settings.give_up_after
-        wait = wait_for(settings, row.attempts, error.wait_s)
+        wait = max(schedule(settings).pause(row.attempts), timedelta(seconds=error.wait_s or 0))
         values = {"reason": str(error)[:500]} | (
             {"state": "refused"} if given_up else {"next_attempt_at": now + wait}
         )

@@ -7,8 +7,6 @@ from enum import StrEnum
 
 from antiphon.contracts.replies import FailureOutcome
 
-NOW = timedelta(0)
-
 
 class Ended(StrEnum):
     """How one attempt ended. `unknown`: the other side may have taken the reply."""
@@ -35,7 +33,7 @@ class Result:
     detail: str | None = None
     native_ids: Sequence[str] = ()
     link: str | None = None
-    wait: timedelta = NOW
+    wait: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,10 @@ class Schedule:
     first_after: timedelta
     at_most_every: timedelta
     give_up_after: timedelta
+
+    def pause(self, attempts: int) -> timedelta:
+        """How long after attempt number `attempts` (from 1) the next one is made."""
+        return min(self.first_after * 2 ** min(attempts - 1, 20), self.at_most_every)
 
 
 @dataclass(frozen=True)
@@ -79,5 +81,5 @@ def judge(
     given_up_at = requested_at + schedule.give_up_after
     if now >= given_up_at:
         return Verdict(State.FAILED, failure=FailureOutcome.GAVE_UP)
-    pause = min(schedule.first_after * 2 ** min(attempts - 1, 20), schedule.at_most_every)
-    return Verdict(State.WAITING, max(min(now + pause, given_up_at), now + result.wait))
+    next_attempt_at = min(now + schedule.pause(attempts), given_up_at)
+    return Verdict(State.WAITING, max(next_attempt_at, now + result.wait))

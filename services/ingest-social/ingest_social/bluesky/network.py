@@ -51,6 +51,7 @@ class Bluesky:
     """One account of ours. Posts of ours are at its PDS (`service`); what others say comes from `stream`."""
 
     name = "bluesky"
+    recognises_repeats = True
 
     def __init__(
         self, service: str, handle: str, password: str, app: str, clock: Clock, stream: str | None = None
