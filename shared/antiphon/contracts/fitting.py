@@ -121,11 +121,13 @@ def _bounded(i: Interaction) -> Interaction:
         native_id=short("native-id", i.thread.native_id, 1000),
         answers=first("answers", i.thread.answers, 60_000),
         case_token=whole("case-token", i.thread.case_token, 500),
+        conversation=whole("conversation", i.thread.conversation, 1000),
     )
     bounded = {
         "channel": short("channel", i.channel, 100),
         "network": short_or_none("network", i.network, 500),
         "account": short("account", i.account, 500),
+        "kind": short_or_none("kind", i.kind, 100),
         "visibility": short("visibility", i.visibility, 100),
         "speaker": speaker,
         "content": content,

@@ -85,7 +85,8 @@ interactions = st.builds(
     content=contents,
     attachments=lists(files, 1000),
     thread=st.builds(
-        Thread, native_id=texts(200_000), answers=lists(texts(2000), 1000), case_token=st.none() | texts(100_000)
+        Thread, native_id=texts(200_000), answers=lists(texts(2000), 1000), case_token=st.none() | texts(100_000),
+        conversation=st.none() | texts(100_000),
     ),
     occurred_at=st.just(NOW), accepted_at=st.just(NOW), automation=st.just("none") | texts(1000),
     defects=lists(texts(300), 1000), link=st.none() | texts(100_000), noted_by=st.none() | texts(100_000),
