@@ -10,28 +10,18 @@ from uuid import uuid4
 from sqlalchemy import text
 
 from antiphon.clock import utc_now
-from antiphon.contracts.base import Actor
 from antiphon.contracts.interactions import Identifier
-from antiphon.contracts.replies import ReplyRequested
 from ingest_social import actions
 from ingest_social.bluesky.network import Bluesky
 from ingest_social.network import Network
 from ingest_social.sender import create_sender
-from tests.integration.ingest_social.world import PASSWORD, World, post_key
+from tests.integration.ingest_social.world import PASSWORD, World, post_key, request
 from tests.waiting import until
-
-
-def request(interaction_id: Any, words: str) -> ReplyRequested:
-    return ReplyRequested(
-        reply_id=uuid4(), case_id=uuid4(), channel="social", network="bluesky", case_reference="C-1", customer_id=uuid4(),
-        answers=interaction_id, account="us", visibility="public", text=words, author=Actor(kind="agent", id="grace"),
-        case_token="t", requested_at=utc_now(),
-    )  # fmt: skip
 
 
 @asynccontextmanager
 async def sending(world: World, network: Network | None = None) -> AsyncGenerator[None]:
-    sender = create_sender(world.engine, {"bluesky": network or world.network}, world.settings)
+    sender = create_sender(world.engine, [network or world.network], world.settings)
     task = asyncio.create_task(sender.run())
     try:
         yield

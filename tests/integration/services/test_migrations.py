@@ -95,3 +95,29 @@ async def test_replies_on_their_way_are_moved_to_the_tables_of_delivery(
         ("", "failed", "unknown mail", 0, [], True),
     ]
     assert [tuple(row) for row in attempts] == [(1, None, None), (2, "accepted", "250")]
+
+
+async def test_posts_and_the_cursor_are_given_to_the_account_that_answered(postgres: Postgres) -> None:
+    await asyncio.to_thread(postgres.create_database, "moved_accounts")
+    url = postgres.url("moved_accounts")
+    await migrations.upgrade(url, "ingest_social", "0004")
+    engine = create_engine(url)
+    async with engine.begin() as tx:
+        for statement in (
+            (
+                "insert into post (interaction_id, network, native_id, revision, author, text, record, accepted_at) "
+                "values (gen_random_uuid(), 'there', 'post 1', '1', 'jo', 'a', '{}', now())"
+            ),
+            "insert into stream_cursor (network, position, at) values ('there', 7, now())",
+            (
+                "insert into outgoing_reply (reply_id, request, destination, state, requested_at) "
+                "values (gen_random_uuid(), '{\"account\": \"us\"}', 'there', 'sent', now())"
+            ),
+        ):
+            await tx.exec_driver_sql(statement)
+    await migrations.upgrade(url, "ingest_social")
+    async with engine.connect() as connection:
+        post = (await connection.execute(text("select account, speaker_key, visibility from post"))).one()
+        cursor = (await connection.execute(text("select account, position from stream_cursor"))).one()
+    await engine.dispose()
+    assert (tuple(post), tuple(cursor)) == (("us", "did:jo", "public"), ("us", "7"))
