@@ -1,5 +1,6 @@
 """The six services as processes: what each is told in its environment, how it is migrated and started."""
 
+import json
 import os
 import subprocess
 import sys
@@ -40,7 +41,9 @@ def environment(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> d
     if service == "ingest-social":
         told |= {
             "INGEST_SOCIAL_BLUESKY_SERVICE": f"http://127.0.0.1:{site.ports.pds}",
-            "INGEST_SOCIAL_BLUESKY_PASSWORD": keys.secret(site.secrets, "social-account"),
+            "INGEST_SOCIAL_BLUESKY_PASSWORDS": json.dumps(
+                {SOCIAL_HANDLE: keys.secret(site.secrets, "social-account")}
+            ),
         }
     if service == "case-mgmt":
         told["CASE_MGMT_CASE_TOKEN_SECRET"] = keys.secret(site.secrets, "case-token")

@@ -18,8 +18,9 @@ from antiphon.contracts.cases import CaseEvent, CaseInteractionAdded, CaseOpened
 from antiphon.contracts.envelope import encode
 from antiphon.contracts.fitting import fitted
 from antiphon.contracts.interactions import Attachment, InteractionReceived
-from antiphon.contracts.replies import FailureOutcome, ReplyEvent, ReplyFailed, ReplyRequested, ReplySent
+from antiphon.contracts.replies import FailureOutcome, ReplyEvent, ReplyRequested
 from antiphon.database import AnyRow, Writes
+from antiphon.delivery import events
 from antiphon.problems import Problem, not_found
 from ingest_direct import domain, store
 
@@ -204,37 +205,13 @@ async def finish_reply(
             return reply
         raise Problem(409, "Conflict", f"This reply is {reply.state} already.")
     asked = ReplyRequested.model_validate(done.requested)
-    event = _sent(asked, native_id, now) if sent else _failed(asked, reason, now)
+    event: ReplyEvent = (
+        events.sent(asked, [native_id or f"reply:{asked.reply_id}"], now)
+        if sent
+        else events.failed(asked, FailureOutcome.REFUSED, reason or "could not be delivered", 1, now)
+    )
     await outbox.publish(tx, [encode(event, source=SERVICE, time=now, traceparent=tracing.current())])
     await changes.record(
         tx, [Change(f"reply-{state}", str(asked.reply_id), [f"channel:{asked.channel}"], {})]
     )
     return done
-
-
-def _sent(asked: ReplyRequested, native_id: str | None, now: datetime) -> ReplyEvent:
-    # What no channel names still needs a name; it is compared as a whole.
-    return ReplySent(
-        reply_id=asked.reply_id,
-        case_id=asked.case_id,
-        channel=asked.channel,
-        network=asked.network,
-        case_revision=asked.case_revision,
-        native_ids=[native_id or f"reply:{asked.reply_id}"],
-        author=asked.author,
-        sent_at=now,
-    )
-
-
-def _failed(asked: ReplyRequested, reason: str | None, now: datetime) -> ReplyEvent:
-    return ReplyFailed(
-        reply_id=asked.reply_id,
-        case_id=asked.case_id,
-        channel=asked.channel,
-        network=asked.network,
-        case_revision=asked.case_revision,
-        outcome=FailureOutcome.REFUSED,
-        reason=reason or "could not be delivered",
-        attempts=1,
-        failed_at=now,
-    )

@@ -12,7 +12,7 @@ from ingest_email.consumer import create_consumer
 from ingest_email.domain import accounts
 from ingest_email.imap import Reader
 from ingest_email.reading.pool import Readers
-from ingest_email.sender import Sender
+from ingest_email.sender import create_sender
 from ingest_email.settings import Settings
 
 
@@ -26,7 +26,7 @@ async def main() -> None:
     async with Readers(settings, ours, utc_now) as readers:
         tasks: dict[str, Task] = {
             "smtp": lambda: smtp.serve(settings, engine, ours, readers),
-            "sender": Sender(settings, engine).run,
+            "sender": create_sender(settings, engine).run,
         }
         for mailbox in settings.mailboxes:
             tasks[f"imap:{mailbox.name}"] = Reader(settings, mailbox, engine, readers, utc_now).run

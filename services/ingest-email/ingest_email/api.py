@@ -13,12 +13,15 @@ from antiphon import pages, tally
 from antiphon.access import STAFF, Access, Guarded, Role, require
 from antiphon.contracts.interactions import Automation, Interaction
 from antiphon.database import AnyRow
+from antiphon.delivery import store as delivery
+from antiphon.delivery import views
+from antiphon.delivery.attempts import State
+from antiphon.delivery.views import OutgoingReply
 from antiphon.pages import Page
 from antiphon.problems import not_found, problems
 from antiphon.web import Moment, create_app
 from ingest_email import store
 from ingest_email.actions import SERVICE
-from ingest_email.domain.attempts import Ended, State
 
 _READER = Depends(require(*STAFF))
 _EXAMPLE_ID = "0b9d3d3c-5a7e-5c55-9d43-0a4a4f1d6a10"
@@ -114,29 +117,10 @@ class Counts(tally.Tally):
     waiting: int
 
 
-class AttemptView(BaseModel):
-    """One attempt to send a reply. It is under way, or was cut off, while `outcome` is null."""
-
-    number: int
-    began_at: datetime
-    ended_at: datetime | None
-    outcome: Ended | None
-    told: str | None = Field(description="What the other side said.")
-
-
-class ReplyView(BaseModel):
+class ReplyView(OutgoingReply):
     """A reply that leaves by mail."""
 
-    reply_id: UUID
-    case_id: UUID
-    message_id: str
-    recipient: str | None
-    state: State
-    reason: str | None
-    requested_at: datetime
-    next_attempt_at: datetime | None
-    ended_at: datetime | None
-    attempts: list[AttemptView]
+    recipient: str | None = Field(description="Null when it must not be sent.")
 
 
 @ROUTES.get("/mails", dependencies=[_READER], responses=problems(400))
@@ -230,12 +214,12 @@ async def show_counts(request: Request) -> Counts:
     engine: AsyncEngine = request.app.state.engine
     async with engine.connect() as connection:
         counted = await tally.read(connection)
-        replies = await store.reply_counts(connection)
+        replies = await delivery.counts(connection)
     return Counts(
         **counted.model_dump(),
-        sent=replies.get(State.SENT, 0),
-        failed=replies.get(State.FAILED, 0),
-        waiting=replies.get(State.WAITING, 0),
+        sent=replies[State.SENT],
+        failed=replies[State.FAILED],
+        waiting=replies[State.WAITING],
     )
 
 
@@ -244,22 +228,11 @@ async def show_reply(request: Request, reply_id: UUID) -> ReplyView:
     """Where a reply stands, with every attempt to send it."""
     engine: AsyncEngine = request.app.state.engine
     async with engine.connect() as connection:
-        found = await store.reply(connection, reply_id)
+        found = await views.show(connection, reply_id)
+        recipient = await store.recipient(connection, reply_id)
     if found is None:
         raise not_found("reply")
-    row, attempts = found
-    return ReplyView(
-        reply_id=row.reply_id,
-        case_id=row.case_id,
-        message_id=row.message_id,
-        recipient=row.recipient,
-        state=row.state,
-        reason=row.reason,
-        requested_at=row.requested_at,
-        next_attempt_at=row.next_attempt_at if row.state == State.WAITING else None,
-        ended_at=row.ended_at,
-        attempts=[AttemptView.model_validate(attempt, from_attributes=True) for attempt in attempts],
-    )
+    return ReplyView(**dict(found), recipient=recipient)
 
 
 def create_api(engine: AsyncEngine, access: Access) -> FastAPI:

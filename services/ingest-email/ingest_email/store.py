@@ -17,7 +17,6 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
-    func,
     insert,
     select,
     text,
@@ -28,12 +27,15 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.database import AnyRow, metadata, plumbing_tables
+from antiphon.database import AnyRow, Writes, metadata, plumbing_tables
+from antiphon.delivery.store import delivery_tables
 from antiphon.tally import delivery_table
+from ingest_email.domain.compose import Composed
 
 METADATA = metadata()
 PLUMBING = plumbing_tables(METADATA)
 DELIVERY = delivery_table(METADATA)
+OUTGOING = delivery_tables(METADATA)
 
 MAIL = Table(
     "mail",
@@ -81,56 +83,19 @@ IMAP_CURSOR = Table(
     Column("last_uid", BigInteger, nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
 )
-SENDING = Table(
-    "sending",
+# What is handed over for a reply: the same bytes at every attempt.
+OUTGOING_MAIL = Table(
+    "outgoing_mail",
     METADATA,
-    Column("reply_id", Uuid, primary_key=True),
-    Column("case_id", Uuid, nullable=False),
-    Column("request", JSONB, nullable=False),
+    Column("reply_id", Uuid, ForeignKey(OUTGOING.outgoing_reply.c.reply_id), primary_key=True),
     Column("message_id", Text, nullable=False),
-    Column("envelope_from", Text),
-    Column("recipient", Text),
-    Column("destination", Text, nullable=False),
-    Column("raw", LargeBinary),
-    Column("state", Text, nullable=False),
-    Column("reason", Text),
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("requested_at", DateTime(timezone=True), nullable=False),
-    Column("next_attempt_at", DateTime(timezone=True), nullable=False),
-    Column("ended_at", DateTime(timezone=True)),
-    Index("sending_due_ix", "next_attempt_at", postgresql_where=text("state = 'waiting'")),
-    Index("sending_message_id_key", "message_id", unique=True),
-    Index("sending_state_ix", "state"),
-)
-ATTEMPT = Table(
-    "attempt",
-    METADATA,
-    Column("reply_id", Uuid, ForeignKey("sending.reply_id"), primary_key=True),
-    Column("number", Integer, primary_key=True),
-    Column("began_at", DateTime(timezone=True), nullable=False),
-    Column("ended_at", DateTime(timezone=True)),
-    Column("outcome", Text),
-    Column("told", Text),
+    Column("envelope_from", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Index("outgoing_mail_message_id_key", "message_id", unique=True),
 )
 
 _VIEW = [column for column in MAIL.c if column.name != "raw"]
-_CLAIM = text(
-    """
-    update sending set attempts = attempts + 1, next_attempt_at = :leased_until
-    where reply_id = (
-        select reply_id from sending
-        where state = 'waiting' and next_attempt_at <= :now and destination <> all(:busy)
-        order by next_attempt_at for update skip locked limit 1
-    )
-    returning reply_id, case_id, request, message_id, envelope_from, recipient, destination, raw, attempts, requested_at
-    """
-).bindparams(bindparam("busy", type_=ARRAY(Text)))
-_SETTLE = text(
-    """
-    update sending set state = :state, reason = :reason, next_attempt_at = :next_attempt_at, ended_at = :ended_at
-    where reply_id = :reply_id and state = 'waiting' and attempts = :attempts returning reply_id
-    """
-)
 _ANSWERED = text(
     """
     select interaction_id, message_id, sender, sender_name, subject, mail_references, automation,
@@ -139,7 +104,6 @@ _ANSWERED = text(
     from mail where interaction_id = any(:ids)
     """
 ).bindparams(bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True))))
-_REPLIES = text("select state, count(*) as n from sending group by state")
 
 
 async def add_mail(tx: AsyncConnection, row: Mapping[str, Any]) -> bool:
@@ -161,60 +125,29 @@ async def answered_mails(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID,
     return {row.interaction_id: row for row in await tx.execute(_ANSWERED, {"ids": list(ids)})}
 
 
-async def claim(
-    tx: AsyncConnection, now: datetime, leased_until: datetime, busy: Sequence[str]
-) -> AnyRow | None:
-    """The reply that is due longest, not to a busy destination, with this attempt noted. Nobody else gets it until then."""
-    row = (await tx.execute(_CLAIM, {"now": now, "leased_until": leased_until, "busy": list(busy)})).first()
-    if row is not None:
-        await tx.execute(insert(ATTEMPT).values(reply_id=row.reply_id, number=row.attempts, began_at=now))
-    return row
+def put_outgoing_mails(writes: Writes, mails: Mapping[UUID, Composed]) -> None:
+    """Keeps what is to be handed over, by the ids of the replies."""
+    rows = [{"reply_id": reply_id, **mail._asdict()} for reply_id, mail in mails.items()]
+    writes.insert(OUTGOING_MAIL, rows)
 
 
-async def end_attempt(
-    tx: AsyncConnection, reply_id: UUID, number: int, *, now: datetime, outcome: str, told: str
-) -> None:
-    """Notes how an attempt ended."""
-    await tx.execute(
-        ATTEMPT.update()
-        .where(ATTEMPT.c.reply_id == reply_id, ATTEMPT.c.number == number)
-        .values(ended_at=now, outcome=outcome, told=told)
-    )
+async def outgoing_mail(tx: AsyncConnection, reply_id: UUID) -> Composed:
+    """What is handed over for a reply. Raises NoResultFound for one that was never composed."""
+    columns = [OUTGOING_MAIL.c[name] for name in Composed._fields]
+    row = (await tx.execute(select(*columns).where(OUTGOING_MAIL.c.reply_id == reply_id))).one()
+    return Composed(*row)
 
 
-async def settle(
-    tx: AsyncConnection,
-    reply_id: UUID,
-    attempts: int,
-    *,
-    state: str,
-    reason: str | None,
-    next_attempt_at: datetime,
-    ended_at: datetime | None,
-) -> bool:
-    """Moves a reply on after its attempt; False when a later attempt has it already."""
-    given = {
-        "reply_id": reply_id, "attempts": attempts, "state": state, "reason": reason,
-        "next_attempt_at": next_attempt_at, "ended_at": ended_at,
-    }  # fmt: skip
-    return (await tx.execute(_SETTLE, given)).first() is not None
+async def recipient(connection: AsyncConnection, reply_id: UUID) -> str | None:
+    """To whom a reply goes; None for one that was never composed."""
+    query = select(OUTGOING_MAIL.c.recipient).where(OUTGOING_MAIL.c.reply_id == reply_id)
+    return await connection.scalar(query)
 
 
-async def next_due(tx: AsyncConnection) -> datetime | None:
-    """When the next waiting reply is due."""
-    return await tx.scalar(select(func.min(SENDING.c.next_attempt_at)).where(SENDING.c.state == "waiting"))
-
-
-async def bounced(tx: AsyncConnection, message_id: str, reason: str, now: datetime) -> AnyRow | None:
-    """Marks a reply that was sent as come back; None when no reply that was sent has this Message-ID."""
-    return (
-        await tx.execute(
-            SENDING.update()
-            .where(SENDING.c.message_id == message_id, SENDING.c.state == "sent")
-            .values(state="failed", reason=reason, ended_at=now)
-            .returning(SENDING.c.reply_id, SENDING.c.request, SENDING.c.attempts)
-        )
-    ).first()
+async def reply_of(tx: AsyncConnection, message_id: str) -> UUID | None:
+    """Which reply has this Message-ID."""
+    query = select(OUTGOING_MAIL.c.reply_id).where(OUTGOING_MAIL.c.message_id == message_id)
+    return await tx.scalar(query)
 
 
 async def cursor(tx: AsyncConnection, mailbox: str) -> AnyRow | None:
@@ -271,18 +204,3 @@ async def attachment(connection: AsyncConnection, attachment_id: UUID) -> AnyRow
     return (
         await connection.execute(select(ATTACHMENT).where(ATTACHMENT.c.attachment_id == attachment_id))
     ).first()
-
-
-async def reply(connection: AsyncConnection, reply_id: UUID) -> tuple[AnyRow, Sequence[AnyRow]] | None:
-    """A reply and its attempts."""
-    columns = [column for column in SENDING.c if column.name not in {"raw", "request"}]
-    row = (await connection.execute(select(*columns).where(SENDING.c.reply_id == reply_id))).first()
-    if row is None:
-        return None
-    attempts = select(ATTEMPT).where(ATTEMPT.c.reply_id == reply_id).order_by(ATTEMPT.c.number)
-    return row, (await connection.execute(attempts)).all()
-
-
-async def reply_counts(connection: AsyncConnection) -> dict[str, int]:
-    """How many replies are in each state."""
-    return {row.state: row.n for row in await connection.execute(_REPLIES)}

@@ -6,12 +6,13 @@ from antiphon import clock, logs, organisation
 from antiphon.access import Access
 from antiphon.consumer import Consumer
 from antiphon.database import create_engine
-from antiphon.service import Service, run, start
+from antiphon.service import Service, Task, run, start
 from antiphon.web import create_app
 from ingest_social import actions, api, consumer
-from ingest_social.bluesky.network import Bluesky
+from ingest_social.networks import create_networks
+from ingest_social.sender import create_sender
 from ingest_social.settings import Settings
-from ingest_social.tasks import Follower, fetch_forever, send_forever
+from ingest_social.tasks import Follower, fetch_forever
 
 
 async def main() -> None:
@@ -20,16 +21,8 @@ async def main() -> None:
     logs.configure(actions.SERVICE, settings.log_format)
     council = organisation.load(settings.organisation)
     engine = create_engine(settings.database_url.get_secret_value())
-    account = next(account for account in council.channels.social if account.network == Bluesky.name)
-    network = Bluesky(
-        settings.bluesky_service,
-        account.handle,
-        settings.bluesky_password.get_secret_value(),
-        settings.bluesky_app,
-        clock.utc_now,
-        settings.bluesky_stream,
-    )
-    follower = Follower(engine, network, clock.utc_now)
+    networks = create_networks(council.channels.social, clock.utc_now)
+    followers = [Follower(engine, network, clock.utc_now) for network in networks]
     app = create_app(
         title="Antiphon ingest-social",
         service=actions.SERVICE,
@@ -38,22 +31,29 @@ async def main() -> None:
         access=Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks),
         package="ingest_social",
     )
-    app.include_router(api.router(engine, network.name, lambda: (network.account, follower.connected)))
+    app.include_router(
+        api.router(
+            engine,
+            lambda: [
+                api.Followed(follower.network.name, follower.network.account, follower.connected)
+                for follower in followers
+            ],
+        )
+    )
     taking = Consumer(
         service=actions.SERVICE,
         topics=consumer.TOPICS,
         handles=consumer.HANDLES,
-        handle=partial(consumer.handle, networks=[network.name]),
+        handle=partial(consumer.handle, networks={network.name for network in networks}),
         engine=engine,
         kafka=settings.kafka,
         clock=clock.utc_now,
         replica=settings.replica,
     )
-    tasks = {
-        "stream": follower.run,
-        "sending": partial(send_forever, engine, network, settings, clock.utc_now),
-        "files": partial(fetch_forever, engine, network, settings),
-    }
+    tasks: dict[str, Task] = {"sender": create_sender(engine, networks, settings).run}
+    for number, follower in enumerate(followers, 1):
+        tasks[f"stream {number}"] = follower.run
+        tasks[f"files {number}"] = partial(fetch_forever, engine, follower.network, settings)
     await run(Service(actions.SERVICE, settings, engine, app, [taking], tasks))
 
 

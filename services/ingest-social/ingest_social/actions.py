@@ -1,8 +1,8 @@
 """What ingest-social does: each function is one verb in the transaction that it is given."""
 
-import json
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,17 +17,17 @@ from antiphon.contracts.interactions import (
     Attachment,
     Channel,
     Content,
-    IdentifierKind,
     Interaction,
     InteractionDeleted,
     InteractionEdited,
     InteractionReceived,
     Speaker,
     Thread,
-    Visibility,
 )
-from antiphon.contracts.replies import FailureOutcome, ReplyFailed, ReplyRequested, ReplySent
-from antiphon.database import AnyRow
+from antiphon.contracts.replies import ReplyRequested
+from antiphon.database import AnyRow, Writes
+from antiphon.delivery import actions as delivery
+from antiphon.delivery.store import Asked
 from antiphon.text import clean, shorten
 from ingest_social import store
 from ingest_social.domain import Changed, Gone, Kept, Outcome, Received, follow
@@ -36,9 +36,17 @@ from ingest_social.network import Change, Edited, File, Network, Said, TakenBack
 SERVICE = "ingest-social"
 
 
-def interaction_id(network: str, native_id: str) -> UUID:
-    """The id of the interaction that a post is."""
-    return ids.interaction_id(Channel.SOCIAL, network, native_id)
+def interaction_id(network: Network, native_id: str) -> UUID:
+    """The id of the interaction that a post is: what one account of ours takes."""
+    return ids.interaction_id(Channel.SOCIAL, network.name, network.account, native_id)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The interaction that a post is, and the key of its speaker."""
+
+    interaction_id: UUID
+    speaker_key: str
 
 
 def authors_of(changes: Sequence[Change]) -> set[str]:
@@ -65,6 +73,8 @@ async def take(
     gone = [c for c in changes if isinstance(c, TakenBack)]
     had = await store.known(
         tx,
+        network.name,
+        network.account,
         [*native, *(c.native_id for c in gone if c.native_id)],
         [c.author for c in gone if c.native_id is None],
     )
@@ -75,29 +85,43 @@ async def take(
         ],
         changes,
     )
-    received = [step.said for step in outcome.steps if isinstance(step, Received)]
-    added = await store.add_posts(tx, [_row(network.name, said, now) for said in received])
-    files = _files(network.name, received, added)
+    received = {
+        step.said.native_id: _interaction(network, step.said, speakers[step.said.author], now)
+        for step in outcome.steps
+        if isinstance(step, Received)
+    }
+    taken = {row.native_id: Taken(row.interaction_id, row.speaker_key) for row in had} | {
+        native_id: Taken(one.interaction_id, one.speaker_key) for native_id, one in received.items()
+    }
+    said = [step.said for step in outcome.steps if isinstance(step, Received)]
+    added = await store.add_posts(tx, [_row(network, one, taken[one.native_id], now) for one in said])
+    files = _files(said, taken, added)
     due = await database.now(tx) if files else now
     await store.add_attachments(tx, [{**file, "next_attempt_at": due} for file in files])
-    await store.edit_posts(tx, _edits(network.name, outcome, now))
+    await store.edit_posts(tx, _edits(outcome, taken, now))
     await store.delete_posts(
         tx,
         [
-            {"interaction_id": interaction_id(network.name, s.native_id), "position": s.order, "deleted_at": now}
+            {"interaction_id": taken[s.native_id].interaction_id, "position": s.order, "deleted_at": now}
             for s in {s.native_id: s for s in outcome.steps if isinstance(s, Gone)}.values()
         ],
-    )  # fmt: skip
+    )
     await store.insert_rows(
         tx,
         store.SET_ASIDE,
         [
-            {"network": network.name, "raw": c.raw, "reason": _short(c.reason), "at": now}
+            {
+                "network": network.name,
+                "account": network.account,
+                "raw": c.raw,
+                "reason": _short(c.reason),
+                "at": now,
+            }
             for c in outcome.unreadable
         ],
     )
-    await tally.count_deliveries(tx, _deliveries(network.name, received, added, outcome))
-    events = _events(network, outcome, added, speakers, now)
+    await tally.count_deliveries(tx, _deliveries(network, outcome, taken, added))
+    events = _events(network, outcome, received, taken, added, now)
     await outbox.publish(tx, [_encode(event, now) for event in events])
 
 
@@ -105,28 +129,34 @@ def _short(reason: str) -> str:
     return shorten(clean(reason), 500)
 
 
-def _row(network: str, said: Said, now: datetime) -> dict[str, Any]:
+def _row(network: Network, said: Said, taken: Taken, now: datetime) -> dict[str, Any]:
     return {
-        "interaction_id": interaction_id(network, said.native_id),
-        "network": network,
+        "interaction_id": taken.interaction_id,
+        "network": network.name,
+        "account": network.account,
         "native_id": said.native_id,
         "revision": said.revision,
         "position": said.order,
         "author": said.author,
+        "speaker_key": taken.speaker_key,
+        "kind": said.kind,
+        "visibility": said.visibility,
+        "conversation": said.conversation,
+        "rating": said.rating,
         "text": said.text,
         "record": said.record,
         "accepted_at": now,
     }
 
 
-def _attachment_id(native_id: str, file: File) -> UUID:
-    return ids.derived_id("attachment", native_id, file.native_id)
+def _attachment_id(interaction: UUID, file: File) -> UUID:
+    return ids.derived_id("attachment", str(interaction), file.native_id)
 
 
-def _files(network: str, received: Sequence[Said], added: set[UUID]) -> list[dict[str, Any]]:
+def _files(received: Sequence[Said], taken: Mapping[str, Taken], added: set[UUID]) -> list[dict[str, Any]]:
     return [
         {
-            "attachment_id": _attachment_id(said.native_id, file),
+            "attachment_id": _attachment_id(identity, file),
             "interaction_id": identity,
             "native_id": file.native_id,
             "filename": file.name,
@@ -136,12 +166,12 @@ def _files(network: str, received: Sequence[Said], added: set[UUID]) -> list[dic
             "description": file.description,
         }
         for said in received
-        if (identity := interaction_id(network, said.native_id)) in added
+        if (identity := taken[said.native_id].interaction_id) in added
         for file in said.files
     ]
 
 
-def _edits(network: str, outcome: Outcome, now: datetime) -> list[dict[str, Any]]:
+def _edits(outcome: Outcome, taken: Mapping[str, Taken], now: datetime) -> list[dict[str, Any]]:
     """One row a post: its newest version, and those that came between in this batch."""
     versions: dict[str, list[Said]] = {}
     for step in outcome.steps:
@@ -149,11 +179,12 @@ def _edits(network: str, outcome: Outcome, now: datetime) -> list[dict[str, Any]
             versions.setdefault(step.said.native_id, []).append(step.said)
     return [
         {
-            "interaction_id": interaction_id(network, native_id),
+            "interaction_id": taken[native_id].interaction_id,
             "revision": said[-1].revision,
             "position": said[-1].order,
             "text": said[-1].text,
             "record": said[-1].record,
+            "rating": said[-1].rating,
             "edited_at": now,
             "between": [{"revision": one.revision, "record": one.record} for one in said[:-1]],
         }
@@ -162,10 +193,12 @@ def _edits(network: str, outcome: Outcome, now: datetime) -> list[dict[str, Any]
 
 
 def _deliveries(
-    network: str, received: Sequence[Said], added: set[UUID], outcome: Outcome
+    network: Network, outcome: Outcome, taken: Mapping[str, Taken], added: set[UUID]
 ) -> list[dict[str, Any]]:
-    arrived = [interaction_id(network, said.native_id) for said in received]
-    repeated = [interaction_id(network, native_id) for native_id in outcome.repeats]
+    arrived = [
+        taken[step.said.native_id].interaction_id for step in outcome.steps if isinstance(step, Received)
+    ]
+    repeated = [taken[native_id].interaction_id for native_id in outcome.repeats]
     counted = [
         *(
             (one, tally.Outcome.ACCEPTED if one in added else tally.Outcome.DUPLICATE, None)
@@ -175,26 +208,30 @@ def _deliveries(
         *((None, tally.Outcome.SET_ASIDE, _short(one.reason)) for one in outcome.unreadable),
     ]
     return [
-        {"interaction_id": identity, "outcome": what, "reason": why, "via": network}
+        {"interaction_id": identity, "outcome": what, "reason": why, "via": network.name}
         for identity, what, why in counted
     ]
 
 
 def _events(
-    network: Network, outcome: Outcome, added: set[UUID], speakers: Mapping[str, Speaker], now: datetime
+    network: Network,
+    outcome: Outcome,
+    received: Mapping[str, Interaction],
+    taken: Mapping[str, Taken],
+    added: set[UUID],
+    now: datetime,
 ) -> list[Event]:
     events: list[Event] = []
     for step in outcome.steps:
         match step:
             case Received(said):
-                identity = interaction_id(network.name, said.native_id)
-                if identity in added:
-                    interaction = _interaction(network, said, speakers[said.author], identity, now)
+                interaction = received[said.native_id]
+                if interaction.interaction_id in added:
                     events.append(InteractionReceived(interaction=fitted(interaction)))
             case Changed(said):
                 edited = InteractionEdited(
-                    interaction_id=interaction_id(network.name, said.native_id),
-                    speaker_key=f"did:{said.author}",
+                    interaction_id=taken[said.native_id].interaction_id,
+                    speaker_key=taken[said.native_id].speaker_key,
                     channel=Channel.SOCIAL,
                     network=network.name,
                     revision=said.revision,
@@ -206,8 +243,8 @@ def _events(
             case Gone():
                 events.append(
                     InteractionDeleted(
-                        interaction_id=interaction_id(network.name, step.native_id),
-                        speaker_key=f"did:{step.author}",
+                        interaction_id=taken[step.native_id].interaction_id,
+                        speaker_key=taken[step.native_id].speaker_key,
                         channel=Channel.SOCIAL,
                         network=network.name,
                         occurred_at=step.occurred_at,
@@ -217,28 +254,29 @@ def _events(
     return events
 
 
-def _interaction(
-    network: Network, said: Said, speaker: Speaker, identity: UUID, now: datetime
-) -> Interaction:
+def _interaction(network: Network, said: Said, speaker: Speaker, now: datetime) -> Interaction:
+    identity = interaction_id(network, said.native_id)
     return Interaction(
         interaction_id=identity,
         channel=Channel.SOCIAL,
         network=network.name,
         account=network.account,
-        visibility=Visibility.PUBLIC,
+        kind=said.kind,
+        visibility=said.visibility,
         speaker=speaker,
         content=Content(text=said.text, language=said.language),
+        rating=said.rating,
         attachments=[
             Attachment(
-                attachment_id=_attachment_id(said.native_id, file),
+                attachment_id=_attachment_id(identity, file),
                 filename=file.name,
                 media_type=file.media_type,
                 size_bytes=file.size_bytes,
-                sha256=file.sha256,
+                sha256=file.sha256 or "",
             )
             for file in said.files
         ],
-        thread=Thread(native_id=said.native_id, answers=said.answers),
+        thread=Thread(native_id=said.native_id, answers=said.answers, conversation=said.conversation),
         recipient=speaker.address,
         occurred_at=said.occurred_at,
         accepted_at=now,
@@ -255,97 +293,29 @@ def _encode(event: Event, now: datetime) -> Record:
 
 
 async def take_replies(
-    tx: AsyncConnection, asked: Sequence[ReplyRequested], networks: Sequence[str], now: datetime
+    tx: AsyncConnection, requests: Sequence[ReplyRequested], networks: Collection[str], now: datetime
 ) -> None:
     """Keeps answers to be sent. One that can't go where it says fails at once.
 
     A post answers the author of the one above it: its recipient is that author, on a network that we are on.
     """
-    posts = await store.posts_of(tx, [event.answers for event in asked])
-    refused = {
-        event.reply_id: why
-        for event in asked
-        if (why := _why_not_sent(event, posts.get(event.answers), networks))
-    }
-    added = await store.add_sendings(
-        tx,
-        [
-            {
-                "reply_id": event.reply_id,
-                "network": posts[event.answers].network if event.answers in posts else event.network or "",
-                "interaction_id": event.answers,
-                "requested": json.loads(event.model_dump_json()),
-                "requested_at": event.requested_at,
-                "state": "failed" if event.reply_id in refused else "waiting",
-                "last_error": refused.get(event.reply_id),
-                "next_attempt_at": None if event.reply_id in refused else now,
-                "finished_at": now if event.reply_id in refused else None,
-            }
-            for event in asked
-        ],
-    )
-    failed = {
-        event.reply_id: event for event in asked if event.reply_id in refused and event.reply_id in added
-    }
-    await outbox.publish(
-        tx,
-        [
-            _encode(_failed(event, FailureOutcome.REFUSED, refused[event.reply_id], 0, now), now)
-            for event in failed.values()
-        ],
-    )
+    posts = await store.posts_of(tx, [request.answers for request in requests])
+    asked = [_asked(request, posts.get(request.answers), networks) for request in requests]
+    writes = Writes()
+    await delivery.take(tx, writes, asked, source=SERVICE, now=now)
+    await writes.send(tx)
 
 
-def _why_not_sent(asked: ReplyRequested, post: AnyRow | None, networks: Sequence[str]) -> str | None:
+def _asked(request: ReplyRequested, post: AnyRow | None, networks: Collection[str]) -> Asked:
+    destination = (request.network or "") if post is None else f"{post.network}/{post.account}"
+    return Asked(request, destination, _why_not_sent(request, post, networks))
+
+
+def _why_not_sent(asked: ReplyRequested, post: AnyRow | None, networks: Collection[str]) -> str | None:
     if post is None:
         return "there is no such post"
     if post.network not in networks:
         return "no account of ours is on the network"
-    if asked.recipient is not None and asked.recipient.key != f"{IdentifierKind.DID}:{post.author}":
+    if asked.recipient is not None and asked.recipient.key != post.speaker_key:
         return "the post is by somebody else than its recipient"
     return None
-
-
-def _failed(
-    asked: ReplyRequested, outcome: FailureOutcome, reason: str, attempts: int, now: datetime
-) -> ReplyFailed:
-    return ReplyFailed(
-        reply_id=asked.reply_id, case_id=asked.case_id, channel=asked.channel, network=asked.network,
-        case_revision=asked.case_revision,
-        outcome=outcome, reason=reason, attempts=attempts, failed_at=now,
-    )  # fmt: skip
-
-
-async def note_sent(
-    tx: AsyncConnection, asked: ReplyRequested, attempt: int, native_ids: Sequence[str], link: str | None,
-    now: datetime,
-) -> None:  # fmt: skip
-    """The answer is out: recorded and told together, once."""
-    await store.end_attempt(tx, asked.reply_id, attempt, outcome="sent", told=None, now=now)
-    values = {"state": "sent", "finished_at": now, "native_ids": list(native_ids), "last_error": None}
-    if await store.settle(tx, asked.reply_id, values):
-        sent = ReplySent(
-            reply_id=asked.reply_id, case_id=asked.case_id, channel=asked.channel, network=asked.network,
-        case_revision=asked.case_revision,
-            native_ids=list(native_ids), author=asked.author, link=link, sent_at=now,
-        )  # fmt: skip
-        await outbox.publish(tx, [_encode(sent, now)])
-
-
-async def note_failed(
-    tx: AsyncConnection, asked: ReplyRequested, attempt: int, outcome: FailureOutcome, reason: str, now: datetime
-) -> None:  # fmt: skip
-    """The answer can't be sent: recorded and told together, once."""
-    reason = _short(reason)
-    await store.end_attempt(tx, asked.reply_id, attempt, outcome=outcome, told=reason, now=now)
-    if await store.settle(tx, asked.reply_id, {"state": "failed", "finished_at": now, "last_error": reason}):
-        await outbox.publish(tx, [_encode(_failed(asked, outcome, reason, attempt, now), now)])
-
-
-async def put_off(
-    tx: AsyncConnection, reply_id: UUID, attempt: int, reason: str, wait: timedelta, now: datetime
-) -> None:
-    """The attempt failed in passing: another one later."""
-    reason = _short(reason)
-    await store.end_attempt(tx, reply_id, attempt, outcome="later", told=reason, now=now)
-    await store.settle(tx, reply_id, {"last_error": reason, "next_attempt_at": now + wait})

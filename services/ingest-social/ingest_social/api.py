@@ -1,19 +1,24 @@
 """The HTTP door of ingest-social: posts as they came, answers as they went, and how the stream stands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon import tally
 from antiphon.access import STAFF, Guarded, Identity, Role, require
+from antiphon.contracts.interactions import InteractionKind, Visibility
 from antiphon.database import AnyRow
+from antiphon.delivery import store as delivery
+from antiphon.delivery import views
+from antiphon.delivery.attempts import State
+from antiphon.delivery.views import OutgoingReply
 from antiphon.pages import Newest, Page
 from antiphon.problems import not_found, problems
 from antiphon.web import Moment, Words
@@ -27,10 +32,14 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 
 _POST: dict[str, JsonValue] = {
     "interaction_id": "0b9d3d3c-5a7e-5c55-9d43-0a4a4f1d6a10",
-    "network": "bluesky",
-    "native_id": "at://did:plc:5orszbwhl7edb66yhaseo2xd/app.bsky.feed.post/3mdabcdefgh2a",
-    "revision": "bafyreiapeji3sm46ulszqhtvs3vgwfnyujy5ter34sutragdjcdcrqvmya",
-    "author": "did:plc:5orszbwhl7edb66yhaseo2xd",
+    "network": "town-square",
+    "account": "217",
+    "native_id": "posts/90210",
+    "revision": "3",
+    "author": "4711",
+    "kind": "mention",
+    "visibility": "public",
+    "rating": None,
     "text": "@cityofbanksia.test the light in Wattle Street is out again",
     "accepted_at": "2026-11-23T09:00:00Z",
     "edited_at": None,
@@ -57,9 +66,13 @@ class PostView(BaseModel):
 
     interaction_id: UUID
     network: str
+    account: str = Field(description="Which account of ours took it.")
     native_id: str
     revision: str
-    author: str
+    author: str = Field(description="The network's id of its author.")
+    kind: InteractionKind
+    visibility: Visibility
+    rating: int | None = Field(description="Of a review: stars, 1 to 5.")
     text: str | None = Field(description="Null when it was taken back.")
     accepted_at: datetime
     edited_at: datetime | None
@@ -73,7 +86,9 @@ class FileView(BaseModel):
     filename: str
     media_type: str
     size_bytes: int
-    sha256: str
+    sha256: str | None = Field(
+        description="Null until it is `kept`, where the network does not say it before."
+    )
     description: str | None = Field(description="What its author says it shows.")
     state: str = Field(description="`waiting` to be fetched, `kept`, or `refused` with a reason.")
     reason: str | None
@@ -89,37 +104,13 @@ class WholePost(PostView):
     files: list[FileView] = []
 
 
-class AttemptView(BaseModel):
-    """One attempt to send. It is under way, or was cut off, while `outcome` is null."""
-
-    number: int
-    began_at: datetime
-    ended_at: datetime | None
-    outcome: str | None
-    told: str | None = Field(description="Why it did not succeed.")
-
-
-class SendingView(BaseModel):
-    """An answer on its way, or out."""
-
-    reply_id: UUID
-    interaction_id: UUID
-    state: str
-    attempts: int
-    next_attempt_at: datetime | None
-    last_error: str | None
-    native_ids: list[str]
-    finished_at: datetime | None
-    history: list[AttemptView] = []
-
-
 class StreamView(BaseModel):
     """How a network's stream stands."""
 
     network: str
     account: str
     connected: bool
-    position: int | None = Field(description="The stream's number of the last change that we have.")
+    position: str | None = Field(description="The stream's place of the last change that we have.")
     at: datetime | None = Field(description="When we took it.")
     happened_at: datetime | None = Field(description="When it happened, by the stream's clock.")
     behind_s: float | None = Field(description="Seconds between the two, as of that change.")
@@ -128,16 +119,24 @@ class StreamView(BaseModel):
 class Counts(tally.Tally):
     """What came in, and the answers by state."""
 
-    replies: dict[str, int]
+    replies: dict[State, int]
 
 
-def router(engine: AsyncEngine, network: str, account: Callable[[], tuple[str, bool]]) -> APIRouter:
-    """The routes. `account` tells our account on the network and whether its stream is connected."""
+class Followed(NamedTuple):
+    """An account of ours, and whether its stream is connected here."""
+
+    network: str
+    account: str
+    connected: bool
+
+
+def router(engine: AsyncEngine, followed: Callable[[], Sequence[Followed]]) -> APIRouter:
+    """The routes."""
     routes = APIRouter(route_class=Guarded)
     _list_of_posts(routes, engine)
     _single_posts(routes, engine)
     _replies(routes, engine)
-    _streams(routes, engine, network, account)
+    _streams(routes, engine, followed)
     return routes
 
 
@@ -145,7 +144,7 @@ def _list_of_posts(routes: APIRouter, engine: AsyncEngine) -> None:
     @routes.get("/posts", tags=["posts"], responses=problems(400))
     async def list_posts(
         who: Reader, cursor: Cursor = None, limit: Limit = 50,
-        author: Annotated[Words | None, Query(max_length=300, description="A DID.")] = None,
+        author: Annotated[Words | None, Query(max_length=300, description="The network's id of an author.")] = None,
         deleted: Annotated[bool | None, Query(description="Only those taken back, or only those that stand.")] = None,
         since: Annotated[Moment | None, Query(description="Only what we took then or later.")] = None,
     ) -> Page[PostView]:  # fmt: skip
@@ -221,47 +220,24 @@ def _single_posts(routes: APIRouter, engine: AsyncEngine) -> None:
 
 def _replies(routes: APIRouter, engine: AsyncEngine) -> None:
     @routes.get("/replies/{reply_id}", tags=["replies"], responses=problems(404))
-    async def get_reply(reply_id: UUID, who: Reader) -> SendingView:
-        """How the sending of an answer stands."""
+    async def get_reply(reply_id: UUID, who: Reader) -> OutgoingReply:
+        """Where a reply stands, with every attempt to send it."""
         del who
         async with engine.connect() as connection:
-            found = await connection.execute(
-                select(store.SENDING).where(store.SENDING.c.reply_id == reply_id)
-            )
-            mine = store.ATTEMPT.c.reply_id == reply_id
-            attempts = await connection.execute(
-                select(store.ATTEMPT).where(mine).order_by(store.ATTEMPT.c.number)
-            )
-        row = found.one_or_none()
-        if row is None:
+            found = await views.show(connection, reply_id)
+        if found is None:
             raise not_found("reply")
-        view = SendingView.model_validate(row, from_attributes=True)
-        history = [AttemptView.model_validate(attempt, from_attributes=True) for attempt in attempts]
-        return view.model_copy(update={"history": history})
+        return found
 
 
-def _streams(
-    routes: APIRouter, engine: AsyncEngine, network: str, account: Callable[[], tuple[str, bool]]
-) -> None:
+def _streams(routes: APIRouter, engine: AsyncEngine, followed: Callable[[], Sequence[Followed]]) -> None:
     @routes.get("/streams", tags=["streams"])
     async def streams(who: Reader) -> list[StreamView]:
-        """Whether we hear what is said, and up to where we have."""
+        """Whether we hear what is said to each account, and up to where we have."""
         del who
         async with engine.connect() as connection:
-            row = await store.cursor(connection, network)
-        name, connected = account()
-        behind = (row.at - row.happened_at).total_seconds() if row and row.happened_at else None
-        return [
-            StreamView(
-                network=network,
-                account=name,
-                connected=connected,
-                position=row.position if row else None,
-                at=row.at if row else None,
-                happened_at=row.happened_at if row else None,
-                behind_s=None if behind is None else max(behind, 0),
-            )
-        ]
+            rows = {(row.network, row.account): row for row in await store.cursors(connection)}
+        return [_stream(one, rows.get((one.network, one.account))) for one in followed()]
 
     @routes.get("/counts", tags=["counts"])
     async def counts(who: Counter) -> Counts:
@@ -269,7 +245,16 @@ def _streams(
         del who
         async with engine.connect() as connection:
             counted = await tally.read(connection)
-            rows = await connection.execute(
-                select(store.SENDING.c.state, func.count()).group_by(store.SENDING.c.state)
-            )
-        return Counts(**counted.model_dump(), replies={str(state): int(n) for state, n in rows})
+            replies = await delivery.counts(connection)
+        return Counts(**counted.model_dump(), replies=replies)
+
+
+def _stream(one: Followed, row: AnyRow | None) -> StreamView:
+    behind = (row.at - row.happened_at).total_seconds() if row and row.happened_at else None
+    return StreamView(
+        **one._asdict(),
+        position=row.position if row else None,
+        at=row.at if row else None,
+        happened_at=row.happened_at if row else None,
+        behind_s=None if behind is None else max(behind, 0),
+    )

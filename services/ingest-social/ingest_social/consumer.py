@@ -1,6 +1,6 @@
 """The Kafka door: answers to send."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,7 +16,7 @@ HANDLES = (ReplyRequested,)
 
 
 async def handle(
-    tx: AsyncConnection, batch: Sequence[Received], _now: datetime, *, networks: Sequence[str]
+    tx: AsyncConnection, batch: Sequence[Received], _now: datetime, *, networks: Collection[str]
 ) -> None:
     """One batch in one transaction. `networks` are those that we have an account on."""
     asked = [

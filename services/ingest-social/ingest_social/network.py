@@ -1,22 +1,25 @@
-"""What a social network is to this service: changes in from a durable cursor, answers out. One module a network."""
+"""What a social network is to this service: changes in from a durable cursor, answers out. One folder a network.
+
+Whatever differs between networks is said by the folder: nothing outside it knows a network's ids, words or limits.
+"""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from antiphon.contracts.interactions import Speaker
+from antiphon.contracts.interactions import InteractionKind, Speaker, Visibility
 
 
 @dataclass(frozen=True)
 class File:
-    """A file of a post: `native_id` names its bytes, `sha256` is known before they are fetched."""
+    """A file of a post: `native_id` names its bytes; `sha256` where the network says it before they are fetched."""
 
     native_id: str
     name: str
     media_type: str
     size_bytes: int
-    sha256: str
+    sha256: str | None
     description: str | None = None
 
 
@@ -25,7 +28,7 @@ class Said:
     """Somebody posted something that concerns us. `record` is what the network sent, kept whole.
 
     `revision` names this version's content. `order` grows with each change of an author's posts; None when the network
-    does not say it.
+    does not say it. `author` and `conversation` are the network's ids. `rating` is of a review: 1 to 5 stars.
     """
 
     native_id: str
@@ -37,6 +40,10 @@ class Said:
     language: str | None
     occurred_at: datetime
     record: dict[str, Any]
+    kind: InteractionKind
+    visibility: Visibility
+    conversation: str | None = None
+    rating: int | None = None
     files: list[File] = field(default_factory=list[File])
     defects: list[str] = field(default_factory=list[str])
 
@@ -72,10 +79,13 @@ Change = Said | Edited | TakenBack | Unreadable
 
 @dataclass(frozen=True)
 class Batch:
-    """Changes up to `cursor`, the last of which happened `at`; `missed` when something since our cursor is not in it."""
+    """Changes up to `cursor`, the last of which happened `at`; `missed` when something since our cursor is not in it.
+
+    Without a cursor they were found by looking, and do not say up to where.
+    """
 
     changes: list[Change]
-    cursor: int
+    cursor: str | None = None
     at: datetime | None = None
     missed: bool = False
 
@@ -91,6 +101,10 @@ class Outgoing:
     requested_at: datetime
 
 
+class AccountError(Exception):
+    """An account of ours can't speak as it is configured: the message says what lacks."""
+
+
 class PostRefusedError(Exception):
     """The network will not do this, whenever it is tried: the message says why."""
 
@@ -103,10 +117,16 @@ class PassingError(Exception):
         self.wait_s = wait_s
 
 
+class UnknownOutcomeError(PassingError):
+    """The network may have done it: the answer was lost."""
+
+
 class Network(Protocol):
     """A network on which one account of ours speaks."""
 
     name: str
+    recognises_repeats: bool
+    """Whether an answer that was posted already is recognised by its key. Elsewhere an unknown outcome goes to a person."""
 
     @property
     def account(self) -> str:
@@ -117,8 +137,11 @@ class Network(Protocol):
         """Signs in and learns `account`. Raises PassingError."""
         ...
 
-    def follow(self, cursor: int) -> AsyncIterator[Batch]:
-        """Changes after `cursor`, for ever; an empty batch first, once connected. Raises PassingError when it is lost."""
+    def follow(self, cursor: str | None) -> AsyncIterator[Batch]:
+        """Changes after `cursor`, or all that there still are; for ever.
+
+        The first batch, once connected, is empty and has the same cursor. Raises PassingError when the connection is lost.
+        """
         ...
 
     def catch_up(self, since: datetime) -> AsyncIterator[Batch]:
@@ -126,11 +149,17 @@ class Network(Protocol):
         ...
 
     async def speaker(self, author: str) -> Speaker:
-        """Who an author is, as far as it can be found out in a moment; never raises for what can't be."""
+        """Who an author is, as far as it can be found out in a moment; never raises for what can't be.
+
+        The address is the same at all times: it says where what they say, edit and take back belongs.
+        """
         ...
 
     async def post(self, answer: Outgoing) -> list[str]:
-        """Posts an answer, as a thread if it is long; native ids in order. Raises PostRefusedError, PassingError."""
+        """Posts an answer, as a thread if it is long; native ids in order.
+
+        Raises PostRefusedError, PassingError, and UnknownOutcomeError when it may have been posted.
+        """
         ...
 
     async def fetch(self, author: str, native_id: str, limit: int) -> bytes:

@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
-    insert,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
@@ -26,27 +26,36 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.database import AnyRow, as_json, insert_rows, metadata, plumbing_tables, recordset
+from antiphon.delivery.store import delivery_tables
 from antiphon.tally import delivery_table
 
 METADATA = metadata()
 PLUMBING = plumbing_tables(METADATA)
 DELIVERY = delivery_table(METADATA)
+OUTGOING = delivery_tables(METADATA)
 
 POST = Table(
     "post",
     METADATA,
     Column("interaction_id", Uuid, primary_key=True),
     Column("network", Text, nullable=False),
-    Column("native_id", Text, nullable=False, unique=True),
+    Column("account", Text, nullable=False),
+    Column("native_id", Text, nullable=False),
     Column("revision", Text, nullable=False),
     Column("position", Text),
     Column("author", Text, nullable=False),
+    Column("speaker_key", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("visibility", Text, nullable=False),
+    Column("conversation", Text),
+    Column("rating", Integer),
     Column("text", Text, nullable=False),
     Column("record", JSONB, nullable=False),
     Column("earlier", JSONB, nullable=False, server_default="[]"),
     Column("accepted_at", DateTime(timezone=True), nullable=False),
     Column("edited_at", DateTime(timezone=True)),
     Column("deleted_at", DateTime(timezone=True)),
+    Index("post_native_id_key", "network", "account", "native_id", unique=True),
     Index("post_author_ix", "author"),
     Index("post_accepted_at_ix", text("accepted_at desc"), text("interaction_id desc")),
 )
@@ -55,7 +64,8 @@ CURSOR = Table(
     "stream_cursor",
     METADATA,
     Column("network", Text, primary_key=True),
-    Column("position", BigInteger, nullable=False),
+    Column("account", Text, primary_key=True),
+    Column("position", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("happened_at", DateTime(timezone=True)),
 )
@@ -66,42 +76,14 @@ SET_ASIDE = Table(
     METADATA,
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("network", Text, nullable=False),
+    Column("account", Text, nullable=False),
     Column("raw", LargeBinary, nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
 )
 
-SENDING = Table(
-    "sending",
-    METADATA,
-    Column("reply_id", Uuid, primary_key=True),
-    Column("network", Text, nullable=False),
-    Column("interaction_id", Uuid, nullable=False),
-    Column("requested", JSONB, nullable=False),
-    Column("requested_at", DateTime(timezone=True), nullable=False),
-    Column("state", Text, nullable=False, server_default="waiting"),
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("next_attempt_at", DateTime(timezone=True)),
-    Column("last_error", Text),
-    Column("native_ids", ARRAY(Text), nullable=False, server_default="{}"),
-    Column("finished_at", DateTime(timezone=True)),
-    Index("sending_due_ix", "next_attempt_at", postgresql_where=text("state = 'waiting'")),
-    Index("sending_state_ix", "state"),
-)
-
-# Before and after: an attempt without an end was cut off.
-ATTEMPT = Table(
-    "attempt",
-    METADATA,
-    Column("reply_id", Uuid, ForeignKey("sending.reply_id"), primary_key=True),
-    Column("number", Integer, primary_key=True),
-    Column("began_at", DateTime(timezone=True), nullable=False),
-    Column("ended_at", DateTime(timezone=True)),
-    Column("outcome", Text),
-    Column("told", Text),
-)
-
-# `data` is fetched after the post was taken; until then, and when it can't be had, there is none.
+# `data` is fetched after the post was taken; until then, and when it can't be had, there is none. `sha256` is what the
+# network said of it before, or else what was fetched.
 ATTACHMENT = Table(
     "attachment",
     METADATA,
@@ -111,7 +93,7 @@ ATTACHMENT = Table(
     Column("filename", Text, nullable=False),
     Column("media_type", Text, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
-    Column("sha256", Text, nullable=False),
+    Column("sha256", Text),
     Column("description", Text),
     Column("state", Text, nullable=False, server_default="waiting"),
     Column("attempts", Integer, nullable=False, server_default="0"),
@@ -126,13 +108,22 @@ _NATIVE = bindparam("native_ids", type_=ARRAY(TEXT))
 _AUTHORS = bindparam("authors", type_=ARRAY(TEXT))
 
 
-async def known(tx: AsyncConnection, native_ids: Sequence[str], authors: Sequence[str] = ()) -> list[AnyRow]:
-    """Posts that we have, by their id or author, locked in id order."""
+async def known(
+    tx: AsyncConnection, network: str, account: str, native_ids: Sequence[str], authors: Sequence[str]
+) -> list[AnyRow]:
+    """Posts that an account of ours has taken, by their id or author, locked in id order."""
     query = text(
-        "select interaction_id, native_id, revision, position, author, deleted_at from post "
-        "where native_id = any(:native_ids) or author = any(:authors) order by interaction_id for update"
+        "select interaction_id, native_id, revision, position, author, speaker_key, deleted_at from post "
+        "where network = :network and account = :account "
+        "and (native_id = any(:native_ids) or author = any(:authors)) order by interaction_id for update"
     ).bindparams(_NATIVE, _AUTHORS)
-    return list((await tx.execute(query, {"native_ids": list(native_ids), "authors": list(authors)})).all())
+    given = {
+        "network": network,
+        "account": account,
+        "native_ids": list(native_ids),
+        "authors": list(authors),
+    }
+    return list((await tx.execute(query, given)).all())
 
 
 async def add_posts(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
@@ -157,7 +148,7 @@ async def edit_posts(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> 
                 "update post p set earlier = p.earlier || jsonb_build_array(jsonb_build_object("
                 "'revision', p.revision, 'record', p.record)) || r.between, revision = r.revision, "
                 "position = coalesce(r.position, p.position), text = r.text, record = r.record, "
-                "edited_at = r.edited_at, deleted_at = null "
+                "rating = r.rating, edited_at = r.edited_at, deleted_at = null "
                 f"from {recordset(columns)} r where p.interaction_id = r.interaction_id"
             ),
             {"rows": as_json(rows)},
@@ -176,22 +167,32 @@ async def delete_posts(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -
         )
 
 
-async def cursor(tx: AsyncConnection, network: str) -> AnyRow | None:
-    """Where the stream of a network is to go on: position, at, happened_at."""
-    query = text("select position, at, happened_at from stream_cursor where network = :n")
-    return (await tx.execute(query, {"n": network})).one_or_none()
+async def cursor(tx: AsyncConnection, network: str, account: str) -> AnyRow | None:
+    """Where the stream of an account is to go on: position, at, happened_at."""
+    query = text(
+        "select position, at, happened_at from stream_cursor where network = :network and account = :account"
+    )
+    return (await tx.execute(query, {"network": network, "account": account})).one_or_none()
+
+
+async def cursors(connection: AsyncConnection) -> Sequence[AnyRow]:
+    """Up to where the stream of each account was taken."""
+    return (await connection.execute(select(CURSOR))).all()
 
 
 async def move_cursor(
-    tx: AsyncConnection, network: str, expected: int | None, reached: int, *, now: datetime, happened_at: datetime | None
+    tx: AsyncConnection, network: str, account: str, expected: str | None, reached: str, *, now: datetime,
+    happened_at: datetime | None,
 ) -> bool:  # fmt: skip
     """Moves the cursor by compare-and-set, in the transaction of what came; False when somebody else moved it."""
-    given = {"n": network, "reached": reached, "now": now, "happened_at": happened_at}
+    given = {
+        "network": network, "account": account, "reached": reached, "now": now, "happened_at": happened_at,
+    }  # fmt: skip
     if expected is None:
         moved = await tx.execute(
             text(
-                "insert into stream_cursor (network, position, at, happened_at) "
-                "values (:n, :reached, :now, :happened_at) on conflict do nothing"
+                "insert into stream_cursor (network, account, position, at, happened_at) "
+                "values (:network, :account, :reached, :now, :happened_at) on conflict do nothing"
             ),
             given,
         )
@@ -200,7 +201,7 @@ async def move_cursor(
             text(
                 "update stream_cursor set position = :reached, at = :now, "
                 "happened_at = coalesce(cast(:happened_at as timestamptz), happened_at) "
-                "where network = :n and position = :expected"
+                "where network = :network and account = :account and position = :expected"
             ),
             given | {"expected": expected},
         )
@@ -208,70 +209,36 @@ async def move_cursor(
 
 
 async def posts_of(tx: AsyncConnection, interactions: Sequence[UUID]) -> dict[UUID, AnyRow]:
-    """On which network, and by whom, posts that we have were said."""
-    query = text("select interaction_id, network, author from post where interaction_id = any(:ids)")
+    """Where posts that we have were said (network, account), and by whom (speaker_key)."""
+    query = text(
+        "select interaction_id, network, account, speaker_key from post where interaction_id = any(:ids)"
+    )
     rows = await tx.execute(
         query.bindparams(bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))), {"ids": list(interactions)}
     )
     return {row.interaction_id: row for row in rows}
 
 
-async def add_sendings(tx: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
-    """Adds answers, each once; returns the ids of those that are new."""
-    added = await insert_rows(tx, SENDING, rows, then="on conflict do nothing returning reply_id")
-    if added:
-        await tx.execute(text("select pg_notify('sending', '')"))
-    return {row.reply_id for row in added}
-
-
-async def claim(tx: AsyncConnection, network: str, now: datetime, leased_until: datetime) -> AnyRow | None:
-    """The answer that is due longest, with the post that it answers and this attempt noted; nobody else gets it until then."""
-    taken = await tx.execute(
-        text(
-            "update sending s set attempts = s.attempts + 1, next_attempt_at = :leased_until "
-            "from post p where p.interaction_id = s.interaction_id and s.reply_id = ("
-            "  select reply_id from sending where state = 'waiting' and network = :n and next_attempt_at <= :now "
-            "  order by next_attempt_at limit 1 for update skip locked) "
-            "returning s.reply_id, s.requested, s.requested_at, s.attempts, p.native_id, p.record"
-        ),
-        {"n": network, "now": now, "leased_until": leased_until},
-    )
-    row = taken.one_or_none()
-    if row is not None:
-        await tx.execute(insert(ATTEMPT).values(reply_id=row.reply_id, number=row.attempts, began_at=now))
-    return row
-
-
-async def end_attempt(
-    tx: AsyncConnection, reply_id: UUID, number: int, *, outcome: str, told: str | None, now: datetime
-) -> None:
-    """Notes how an attempt ended."""
-    mine = (ATTEMPT.c.reply_id == reply_id, ATTEMPT.c.number == number)
-    await tx.execute(ATTEMPT.update().where(*mine).values(ended_at=now, outcome=outcome, told=told))
-
-
-async def settle(tx: AsyncConnection, reply_id: UUID, values: Mapping[str, Any]) -> bool:
-    """Records where an answer stands; False when it was finished already."""
-    done = await tx.execute(
-        SENDING.update().where(SENDING.c.reply_id == reply_id, SENDING.c.state == "waiting").values(**values)
-    )
-    return done.rowcount == 1
+async def answered_post(tx: AsyncConnection, interaction_id: UUID) -> AnyRow:
+    """The post that is answered: network, account, native_id, record. Raises NoResultFound for one that we don't have."""
+    query = text("select network, account, native_id, record from post where interaction_id = :id")
+    return (await tx.execute(query, {"id": interaction_id})).one()
 
 
 async def claim_attachment(
-    tx: AsyncConnection, network: str, now: datetime, leased_until: datetime
+    tx: AsyncConnection, network: str, account: str, now: datetime, leased_until: datetime
 ) -> AnyRow | None:
-    """The file to fetch next; nobody else gets it until then."""
+    """The file to fetch next of posts that an account has taken; nobody else gets it until then."""
     taken = await tx.execute(
         text(
             "update attachment a set attempts = a.attempts + 1, next_attempt_at = :leased_until "
             "from post p where p.interaction_id = a.interaction_id and a.attachment_id = ("
             "  select attachment_id from attachment join post using (interaction_id) "
-            "  where state = 'waiting' and network = :n and next_attempt_at <= :now "
+            "  where state = 'waiting' and network = :network and account = :account and next_attempt_at <= :now "
             "  order by next_attempt_at limit 1 for update of attachment skip locked) "
             "returning a.attachment_id, a.native_id, a.sha256, a.attempts, p.author, p.accepted_at"
         ),
-        {"n": network, "now": now, "leased_until": leased_until},
+        {"network": network, "account": account, "now": now, "leased_until": leased_until},
     )
     return taken.one_or_none()
 

@@ -127,6 +127,7 @@ def _bounded(i: Interaction) -> Interaction:
         "channel": short("channel", i.channel, 100),
         "network": short_or_none("network", i.network, 500),
         "account": short("account", i.account, 500),
+        "kind": short_or_none("kind", i.kind, 100),
         "visibility": short("visibility", i.visibility, 100),
         "speaker": speaker,
         "content": content,

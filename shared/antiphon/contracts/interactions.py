@@ -30,6 +30,19 @@ class Visibility(StrEnum):
     PRIVATE = "private"
 
 
+class InteractionKind(StrEnum):
+    """What it is on a network."""
+
+    POST = "post"
+    COMMENT = "comment"
+    REPLY = "reply"
+    MENTION = "mention"
+    QUOTE = "quote"
+    REPOST = "repost"
+    MESSAGE = "message"
+    REVIEW = "review"
+
+
 class Automation(StrEnum):
     """Whether a person wrote it. Anything but `none` is recorded and never answered."""
 
@@ -110,7 +123,7 @@ class Attachment(Contract):
     filename: str
     media_type: str
     size_bytes: int
-    sha256: str
+    sha256: str = Field(description="Empty where the channel does not say it before the bytes are fetched.")
 
 
 class Thread(Contract):
@@ -125,7 +138,7 @@ class Thread(Contract):
     )
     conversation: str | None = Field(
         default=None,
-        description="The conversation of which it is part, at the system that brought it in: no two systems share one.",
+        description="The conversation that it belongs to, e.g. a chat, or the first post of a thread: no two systems share one.",
     )
 
 
@@ -138,9 +151,13 @@ class Interaction(Contract):
     channel: Annotated[str, known(Channel)]
     network: str | None = Field(default=None, description="The social network or partner, e.g. `bluesky`.")
     account: str = Field(description="Which of our addresses or accounts was spoken to.")
+    kind: Annotated[str, known(InteractionKind)] | None = Field(
+        default=None, description="What it is on its network; null on other channels."
+    )
     visibility: Annotated[str, known(Visibility)]
     speaker: Speaker
     content: Content
+    rating: int | None = Field(default=None, ge=1, le=5, description="Of a review: stars, 1 to 5.")
     attachments: list[Attachment] = []
     thread: Thread
     recipient: Identifier | None = Field(

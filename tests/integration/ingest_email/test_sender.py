@@ -13,10 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from antiphon.contracts.base import Actor
 from antiphon.contracts.interactions import Identifier, Interaction, InteractionReceived
 from antiphon.contracts.replies import ReplyFailed, ReplyRequested, ReplySent
-from antiphon.database import AnyRow
-from ingest_email import actions, store
+from antiphon.delivery import store, views
+from antiphon.delivery.views import OutgoingReply
+from ingest_email import actions
 from ingest_email.domain.accounts import OurMail
-from ingest_email.sender import Sender
+from ingest_email.sender import create_sender
 from ingest_email.settings import Settings
 from tests.integration.ingest_email.conftest import port_of
 from tests.integration.ingest_email.support import deliver, events, mail, now, until
@@ -73,7 +74,7 @@ async def sending(
         "relay_port": port_of(server), "retry_first_after": timedelta(milliseconds=50),
         "retry_at_most_every": timedelta(milliseconds=50), **changed,
     }  # fmt: skip
-    task = asyncio.create_task(Sender(settings.model_copy(update=told), engine).run())
+    task = asyncio.create_task(create_sender(settings.model_copy(update=told), engine).run())
     try:
         yield
     finally:
@@ -117,14 +118,14 @@ async def take(engine: AsyncEngine, ours: OurMail, *requests: ReplyRequested) ->
         await actions.take_replies(tx, requests, ours, now())
 
 
-async def reply(engine: AsyncEngine, reply_id: UUID) -> tuple[AnyRow, list[str | None]]:
+async def reply(engine: AsyncEngine, reply_id: UUID) -> tuple[OutgoingReply, list[str | None]]:
     async with engine.connect() as connection:
-        found = await store.reply(connection, reply_id)
+        found = await views.show(connection, reply_id)
     assert found is not None
-    return found[0], [attempt.outcome for attempt in found[1]]
+    return found, [attempt.outcome for attempt in found.attempts]
 
 
-async def settled(engine: AsyncEngine, request: ReplyRequested) -> tuple[AnyRow, list[str | None]]:
+async def settled(engine: AsyncEngine, request: ReplyRequested) -> tuple[OutgoingReply, list[str | None]]:
     async def is_settled() -> bool:
         return (await reply(engine, request.reply_id))[0].state != "waiting"
 
@@ -240,7 +241,7 @@ async def test_a_relay_that_is_away_is_waited_for(
     nobody = settings.model_copy(
         update={"relay_port": 1, "retry_first_after": timedelta(0), "retry_at_most_every": timedelta(0)}
     )
-    task = asyncio.create_task(Sender(nobody, engine).run())
+    task = asyncio.create_task(create_sender(nobody, engine).run())
 
     async def was_tried() -> bool:
         return (await reply(engine, request.reply_id))[1][:1] == ["later"]
@@ -266,10 +267,10 @@ async def test_an_attempt_that_was_cut_off_is_made_again_when_its_lease_is_over(
 ) -> None:
     request = await ask(engine, ours, door)
     async with engine.begin() as tx:
-        cut = await store.claim(tx, now(), now() + timedelta(milliseconds=200), [])
+        cut = await store.claim(tx, timedelta(milliseconds=200), [])
     assert cut is not None
     async with engine.begin() as tx:
-        assert await store.claim(tx, now(), now(), []) is None
+        assert await store.claim(tx, timedelta(0), []) is None
     async with sending(settings, engine, OtherSide({"mail.example": [accept]})):
         row, attempts = await settled(engine, request)
     assert (row.state, attempts) == ("sent", [None, "accepted"])

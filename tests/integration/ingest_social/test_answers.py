@@ -4,32 +4,25 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from sqlalchemy import text
 
 from antiphon.clock import utc_now
-from antiphon.contracts.base import Actor
 from antiphon.contracts.interactions import Identifier
-from antiphon.contracts.replies import ReplyRequested
 from ingest_social import actions
 from ingest_social.bluesky.network import Bluesky
-from ingest_social.tasks import send_forever, send_one
-from tests.integration.ingest_social.world import PASSWORD, World, post_key
+from ingest_social.network import Network
+from ingest_social.sender import create_sender
+from tests.integration.ingest_social.world import PASSWORD, World, post_key, request
 from tests.waiting import until
 
 
-def request(interaction_id: Any, words: str) -> ReplyRequested:
-    return ReplyRequested(
-        reply_id=uuid4(), case_id=uuid4(), channel="social", network="bluesky", case_reference="C-1", customer_id=uuid4(),
-        answers=interaction_id, account="us", visibility="public", text=words, author=Actor(kind="agent", id="grace"),
-        case_token="t", requested_at=utc_now(),
-    )  # fmt: skip
-
-
 @asynccontextmanager
-async def sending(world: World) -> AsyncGenerator[None]:
-    task = asyncio.create_task(send_forever(world.engine, world.network, world.settings, utc_now))
+async def sending(world: World, network: Network | None = None) -> AsyncGenerator[None]:
+    sender = create_sender(world.engine, [network or world.network], world.settings)
+    task = asyncio.create_task(sender.run())
     try:
         yield
     finally:
@@ -39,10 +32,15 @@ async def sending(world: World) -> AsyncGenerator[None]:
 
 async def finished(world: World, state: str, count: int) -> list[Any]:
     async def ask() -> list[Any]:
-        found = await world.rows(f"select * from sending where state = '{state}'")
+        found = await world.rows(f"select * from outgoing_reply where state = '{state}'")
         return found if len(found) >= count else []
 
     return await until(ask, what=f"{count} answers {state}")
+
+
+async def ended_attempts(world: World, at_least: int = 0) -> list[Any]:
+    found = await world.rows("select * from reply_attempt where ended_at is not null order by number")
+    return found if len(found) >= at_least else []
 
 
 async def test_an_answer_is_threaded_split_when_long_and_not_posted_again_after_an_unknown_outcome(
@@ -60,7 +58,7 @@ async def test_an_answer_is_threaded_split_when_long_and_not_posted_again_after_
         await finished(world, "sent", 2)
     # The process died after the network took them and before that was recorded: they are tried again.
     async with world.engine.begin() as tx:
-        await tx.execute(text("update sending set state = 'waiting', next_attempt_at = now()"))
+        await tx.execute(text("update outgoing_reply set state = 'waiting', next_attempt_at = now()"))
     async with sending(world):
         done = await finished(world, "sent", 2)
     assert {row.attempts for row in done} == {2}
@@ -89,7 +87,7 @@ async def test_an_answer_to_a_post_that_is_gone_is_reported_not_posted(world: Wo
         await actions.take_replies(tx, [request(post.interaction_id, "Too late")], ["bluesky"], utc_now())
     async with sending(world):
         (failed,) = await finished(world, "failed", 1)
-    assert "deleted" in failed.last_error
+    assert "deleted" in failed.reason
     (event,) = await world.events("reply.failed")
     assert event.data["outcome"] == "refused"
 
@@ -131,19 +129,79 @@ async def test_a_network_that_is_away_is_tried_again_and_each_attempt_is_noted(w
     async with world.engine.begin() as tx:
         await actions.take_replies(tx, [request(post.interaction_id, "Soon.")], ["bluesky"], utc_now())
     away = Bluesky("http://127.0.0.1:1", world.handle, PASSWORD, "https://bsky.example", utc_now)
-    assert await send_one(world.engine, away, world.settings, utc_now)
-    await away.close()
     wrong = Bluesky(world.pds.url, world.handle, "not the password", "https://bsky.example", utc_now)
-    await until(lambda: send_one(world.engine, wrong, world.settings, utc_now), what="the second attempt")
-    await wrong.close()
+    for network in (away, wrong):
+        tried = len(await ended_attempts(world))
+        async with sending(world, network):
+            await until(lambda tried=tried: ended_attempts(world, tried + 1), what="an attempt")
+        await network.close()
     async with sending(world):
         await finished(world, "sent", 1)
-    attempts = await world.rows("select outcome, told from attempt order by number")
-    assert [row.outcome for row in attempts] == ["later", "later", "sent"]
-    assert "can't sign in" in attempts[1].told
-    assert "not the password" not in attempts[1].told
+    attempts = await ended_attempts(world)
+    assert {row.outcome for row in attempts[:-1]} == {"later"}
+    assert attempts[-1].outcome == "accepted"
+    assert "ConnectError" in attempts[0].detail
+    assert "can't sign in" in attempts[-2].detail
+    assert "not the password" not in attempts[-2].detail
     assert await world.events("reply.failed") == []
     assert len(await world.events("reply.sent")) == 1
+
+
+class Forgetful(Bluesky):
+    """The same network, as one that does not know what it took already."""
+
+    recognises_repeats = False
+
+
+@asynccontextmanager
+async def losing_answers(url: str) -> AsyncGenerator[str]:
+    """The address of a way to `url` on which the connection breaks after a post was handed over."""
+    there = urlsplit(url)
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, out = await asyncio.open_connection(there.hostname, there.port)
+        try:
+            while asked := await reader.read(65536):
+                is_post = b"com.atproto.repo.createRecord" in asked
+                out.write(asked)
+                answered = await back.read(65536)
+                if is_post:
+                    break
+                writer.write(answered)
+        finally:
+            out.close()
+            writer.close()
+
+    server = await asyncio.start_server(carry, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
+async def test_an_answer_that_may_be_out_is_posted_once_and_given_to_a_person_where_no_repeat_is_recognised(
+    world: World,
+) -> None:
+    jo = await world.somebody()
+    await world.mention(jo, "when?")
+    async with world.following():
+        (post,) = await world.posts(1)
+    async with world.engine.begin() as tx:
+        await actions.take_replies(tx, [request(post.interaction_id, "Soon.")], ["bluesky"], utc_now())
+    async with losing_answers(world.pds.url) as way:
+        network = Forgetful(way, world.handle, PASSWORD, "https://bsky.example", utc_now)
+        async with sending(world, network):
+            (failed,) = await finished(world, "failed", 1)
+        await network.close()
+    assert [row.outcome for row in await ended_attempts(world)] == ["unknown"]
+    (event,) = await world.events("reply.failed")
+    assert (event.data["outcome"], event.data["attempts"]) == ("unknown", 1)
+    assert "createRecord" in failed.reason
+    listed = await world.http.get(
+        f"{world.pds.url}/xrpc/com.atproto.repo.listRecords",
+        params={"repo": world.did, "collection": "app.bsky.feed.post"},
+    )
+    assert [record["value"]["text"] for record in listed.json()["records"]] == ["Soon."]
 
 
 async def test_links_and_people_in_an_answer_can_be_followed(world: World) -> None:

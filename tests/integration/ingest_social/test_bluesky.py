@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from antiphon.access import Access, Role
 from antiphon.clock import utc_now
-from antiphon.contracts.interactions import Identifier, Speaker
+from antiphon.contracts.interactions import Identifier, InteractionKind, Speaker, Visibility
 from antiphon.web import create_app
 from deploy import keys
 from deploy.morning import bluesky as person
@@ -99,7 +99,7 @@ async def test_after_an_outage_nothing_is_missing_nothing_is_twice_and_order_is_
         await world.posts(37)
     # The cursor is lost: the stream comes again from its beginning, and every post is a duplicate.
     async with world.engine.begin() as tx:
-        await tx.execute(text("update stream_cursor set position = 0"))
+        await tx.execute(text("update stream_cursor set position = '0'"))
     async with world.following():
         await until(
             lambda: world.rows("select 1 from delivery where outcome = 'duplicate' offset 36"), what="repeats"
@@ -114,6 +114,13 @@ async def test_after_an_outage_nothing_is_missing_nothing_is_twice_and_order_is_
     assert [words[-12:] for words in order.values()] == list(said.values())
     counts = await world.rows("select outcome, count(*) as n from delivery group by 1")
     assert {row.outcome: row.n for row in counts} == {"accepted": 37, "duplicate": 37}
+
+
+def said(words: str, order: str) -> Said:
+    return Said(
+        "at://jo/1", f"cid {order}", order, "jo", words, [], None, utc_now(), {"text": "words"}, InteractionKind.MENTION,
+        Visibility.PUBLIC,
+    )  # fmt: skip
 
 
 PICTURE = base64.b64decode(
@@ -132,7 +139,7 @@ async def desk(world: World, site: Site, role: Role) -> AsyncGenerator[httpx.Asy
         access=access,
         package="ingest_social",
     )
-    app.include_router(api.router(world.engine, "bluesky", lambda: (world.did, True)))
+    app.include_router(api.router(world.engine, lambda: [api.Followed("bluesky", world.did, connected=True)]))
     token = keys.token(site.secrets, role=role, name="grace", now=utc_now())
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),
@@ -192,7 +199,8 @@ async def test_a_picture_is_named_at_once_fetched_and_handed_out_until_it_is_tak
         hidden = (await http.get(f"/posts/{listed['interaction_id']}")).json()
         assert (hidden["text"], hidden["record"], hidden["files"]) == (None, None, [])
         (stream,) = (await http.get("/streams")).json()
-        assert stream["position"] > 0
+        assert (stream["account"], stream["connected"]) == (world.did, True)
+        assert int(stream["position"]) > 0
         assert stream["behind_s"] >= 0
     async with desk(world, site, Role.INTEGRATION) as http:
         assert (await http.get(address)).status_code == 403
@@ -282,14 +290,17 @@ async def test_a_stream_whose_numbers_began_anew_is_read_from_its_beginning(worl
     await world.mention(jo, "before the restore")
     async with world.engine.begin() as tx:
         await tx.execute(
-            text("insert into stream_cursor (network, position, at) values ('bluesky', 99999999, now())")
+            text(
+                f"insert into stream_cursor (network, account, position, at) "
+                f"values ('bluesky', '{world.did}', '99999999', now())"
+            )
         )
     async with world.following():
         await world.posts(1)
 
         async def moved() -> bool:
             (row,) = await world.rows("select position from stream_cursor")
-            return 0 < row.position < 99999999
+            return 0 < int(row.position) < 99999999
 
         await until(moved, what="the new cursor")
     assert len(await world.events("interaction.received")) == 1
@@ -314,10 +325,7 @@ async def test_a_batch_of_posts_costs_a_fixed_number_of_statements(world: World)
     speaker = Speaker(address=Identifier(kind="did", value="did:plc:jo"))
 
     async def statements(count: int) -> int:
-        changes = [
-            Said(f"at://{uuid4()}", "cid", "3a", "jo", "words", [], None, utc_now(), {"text": "words"})
-            for _ in range(count)
-        ]
+        changes = [replace(said("words", "3a"), native_id=f"at://{uuid4()}") for _ in range(count)]
         with counted(world.engine) as seen:
             async with world.engine.begin() as tx:
                 await actions.take(tx, world.network, changes, {"jo": speaker}, utc_now())
@@ -330,8 +338,9 @@ async def test_a_post_that_has_more_bytes_than_an_event_may_have_is_taken_kept_a
     world: World,
 ) -> None:
     speaker = Speaker(address=Identifier(kind="did", value="jo"))
-    first = Said("at://jo/1", "cid 1", "3a", "jo", "\x01" * 300_000, [], None, utc_now(), {})
-    second = replace(first, revision="cid 2", order="3b", text="\N{PILE OF POO}" * 300_000)
+    await world.network.connect_account()
+    first = said("\x01" * 300_000, "3a")
+    second = said("\N{PILE OF POO}" * 300_000, "3b")
     async with world.engine.begin() as tx:
         changes = [first, Edited(second, concerns_us=True)]
         await actions.take(tx, world.network, changes, {"jo": speaker}, utc_now())

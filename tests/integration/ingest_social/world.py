@@ -11,9 +11,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.clock import utc_now
+from antiphon.contracts.base import Actor
+from antiphon.contracts.replies import ReplyRequested
 from deploy.morning import bluesky as person
 from deploy.world import Pds
 from ingest_social.bluesky.network import Bluesky
+from ingest_social.network import Network
 from ingest_social.settings import Settings
 from ingest_social.tasks import Follower
 from tests.waiting import until
@@ -28,7 +31,7 @@ class World:
         self.engine, self.pds, self.http, self.handle, self.did = engine, pds, http, handle, did
         self.network = Bluesky(pds.url, handle, PASSWORD, "https://bsky.example", utc_now)
         self.settings = Settings.model_validate(
-            {"database_url": "unused", "bluesky_service": pds.url, "bluesky_password": PASSWORD,
+            {"database_url": "unused",
              "organisation": "unused", "issuer": "i", "jwks": "j", "retry_first_after": "PT0.1S"}
         )  # fmt: skip
 
@@ -50,14 +53,18 @@ class World:
         return found
 
     @asynccontextmanager
-    async def following(self) -> AsyncGenerator[None]:
-        # A session lock is held by the follower, so each runs alone, as replicas do.
-        task = asyncio.create_task(Follower(self.engine, self.network, utc_now).run())
+    async def following(self, *also: Network) -> AsyncGenerator[None]:
+        # A session lock is held by the follower of an account, so each runs alone, as replicas do.
+        tasks = [
+            asyncio.create_task(Follower(self.engine, network, utc_now).run())
+            for network in (self.network, *also)
+        ]
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def rows(self, query: str) -> list[Any]:
         async with self.engine.connect() as connection:
@@ -78,3 +85,11 @@ class World:
 
 def post_key(uri: str) -> str:
     return uri.rpartition("/")[2]
+
+
+def request(interaction_id: Any, words: str) -> ReplyRequested:
+    return ReplyRequested(
+        reply_id=uuid4(), case_id=uuid4(), channel="social", network="bluesky", case_reference="C-1", customer_id=uuid4(),
+        answers=interaction_id, account="us", visibility="public", text=words, author=Actor(kind="agent", id="grace"),
+        case_token="t", requested_at=utc_now(),
+    )  # fmt: skip

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from antiphon.contracts.interactions import InteractionKind, Visibility
 from ingest_social.domain import Changed, Gone, Kept, Outcome, Received, follow
 from ingest_social.network import Change, Edited, Said, TakenBack, Unreadable
 
@@ -11,7 +12,10 @@ NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 def said(post: str, order: int | None, words: str = "a") -> Said:
     position = None if order is None else f"{order:05}"
-    return Said(post, f"cid-{words}", position, "jo", words, [], None, NOW, {"text": words})
+    return Said(
+        post, f"cid-{words}", position, "jo", words, [], None, NOW, {"text": words}, InteractionKind.POST,
+        Visibility.PRIVATE,
+    )  # fmt: skip
 
 
 def edited(post: str, order: int, words: str, *, ours: bool = True) -> Edited:

@@ -105,7 +105,7 @@ def test_an_image_is_known_by_its_digest_before_it_is_fetched() -> None:
         123,
         "A hole",
     )
-    assert len(file.sha256) == 64
+    assert len(file.sha256 or "") == 64
 
 
 def test_an_account_that_is_deleted_takes_its_posts_back_and_one_that_rests_does_not() -> None:
@@ -148,3 +148,26 @@ def test_an_update_is_told_even_when_it_does_not_concern_us() -> None:
     assert frames.of_record(ORIGIN, {"text": "x"}, US, update=False) == []
     (said,) = frames.of_record(ORIGIN, {"text": "x", "facets": [mention()]}, US, update=False)
     assert isinstance(said, Said)
+
+
+PARENT, ROOT = (
+    {"uri": "at://did:plc:us/app.bsky.feed.post/2"},
+    {"uri": "at://did:plc:us/app.bsky.feed.post/1"},
+)
+
+
+@pytest.mark.parametrize(
+    ("record", "kind", "conversation"),
+    [
+        ({"reply": {"parent": PARENT, "root": ROOT}}, "reply", ROOT["uri"]),
+        ({"embed": {"record": PARENT}}, "quote", URI),
+        ({"embed": {"record": {"record": PARENT}}}, "quote", URI),
+        ({"reply": {"parent": 7, "root": None}}, "mention", URI),
+        ({}, "mention", URI),
+    ],
+)
+def test_a_post_says_what_it_is_and_on_which_thread(
+    record: dict[str, Any], kind: str, conversation: str
+) -> None:
+    said = records.said(ORIGIN, record)
+    assert (said.kind, said.visibility, said.conversation) == (kind, "public", conversation)

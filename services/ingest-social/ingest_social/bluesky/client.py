@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from antiphon.clock import Clock
-from ingest_social.network import PassingError, PostRefusedError
+from ingest_social.network import PassingError, PostRefusedError, UnknownOutcomeError
 
 _SESSION_OVER = {"ExpiredToken", "InvalidToken", "AuthenticationRequired", "AuthMissing"}
 _NOT_THERE = {
@@ -16,6 +16,8 @@ _NOT_THERE = {
     "RepoTakendown",
     "RepoSuspended",
 }
+
+_NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class XrpcRefusedError(PostRefusedError):
@@ -57,7 +59,7 @@ class Client:
         given = {"identifier": self._handle, "password": self._password}
         try:
             self._keep(await self.call("POST", "com.atproto.server.createSession", json=given))
-        except PostRefusedError as error:
+        except (PostRefusedError, UnknownOutcomeError) as error:
             raise PassingError(f"{self._handle} can't sign in: {error}") from error
 
     def _keep(self, session: dict[str, Any]) -> None:
@@ -81,12 +83,18 @@ class Client:
         self, verb: str, method: str, *, params: dict[str, Any] | None = None, json: dict[str, Any] | None = None,
         token: str | None = None,
     ) -> dict[str, Any]:  # fmt: skip
-        """One request. Raises PostRefusedError for what will be refused again, else PassingError."""
+        """One request. Raises PostRefusedError for what will be refused again, else PassingError.
+
+        UnknownOutcomeError says that a procedure may have been done.
+        """
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             answer = await self._http.request(verb, f"/{method}", params=params, json=json, headers=headers)
-        except httpx.HTTPError as error:
+        except _NOT_CONNECTED as error:
             raise PassingError(f"{method}: {type(error).__name__}") from error
+        except httpx.HTTPError as error:
+            lost = UnknownOutcomeError if verb == "POST" else PassingError
+            raise lost(f"{method}: {type(error).__name__}") from error
         self._judge(method, answer)
         try:
             found: dict[str, Any] = answer.json()
@@ -112,7 +120,9 @@ class Client:
 
     def _judge(self, method: str, answer: httpx.Response) -> None:
         if answer.status_code == 429 or answer.status_code >= 500:
-            raise PassingError(f"{method}: status {answer.status_code}", self._wait(answer))
+            is_lost = answer.request.method == "POST" and answer.status_code >= 500
+            failed = UnknownOutcomeError if is_lost else PassingError
+            raise failed(f"{method}: status {answer.status_code}", self._wait(answer))
         if not answer.is_success:
             try:
                 told = answer.json()

@@ -15,7 +15,16 @@ from antiphon.text import clean
 from ingest_social.bluesky import frames, records, texts
 from ingest_social.bluesky.client import Client, XrpcRefusedError
 from ingest_social.bluesky.records import POST, Origin, Us
-from ingest_social.network import Batch, Change, Outgoing, PassingError, PostRefusedError, Unreadable
+from ingest_social.bluesky.settings import Settings
+from ingest_social.network import (
+    AccountError,
+    Batch,
+    Change,
+    Outgoing,
+    PassingError,
+    PostRefusedError,
+    Unreadable,
+)
 
 LOG = logs.get(__name__)
 MAX_FRAMES = 200
@@ -47,10 +56,22 @@ async def _arrived(socket: ClientConnection) -> tuple[list[bytes], WebSocketExce
     return received, None
 
 
+def create(handle: str, clock: Clock) -> "Bluesky":
+    """Our account of this handle. Raises AccountError when its password is not told."""
+    settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
+    password = settings.passwords.get(handle)
+    if password is None:
+        raise AccountError(f"INGEST_SOCIAL_BLUESKY_PASSWORDS has none of {handle}")
+    return Bluesky(
+        settings.service, handle, password.get_secret_value(), settings.app, clock, settings.stream
+    )
+
+
 class Bluesky:
     """One account of ours. Posts of ours are at its PDS (`service`); what others say comes from `stream`."""
 
     name = "bluesky"
+    recognises_repeats = True
 
     def __init__(
         self, service: str, handle: str, password: str, app: str, clock: Clock, stream: str | None = None
@@ -80,23 +101,24 @@ class Bluesky:
         """Ends the connections to the PDS."""
         await self._client.close()
 
-    async def follow(self, cursor: int) -> AsyncIterator[Batch]:
-        """Frames in small batches: as many as have come, at most 200. Cursor 0 is all that the stream still has."""
-        url = f"{self._stream}/xrpc/com.atproto.sync.subscribeRepos?cursor={cursor}"
+    async def follow(self, cursor: str | None) -> AsyncIterator[Batch]:
+        """Frames in small batches: as many as have come, at most 200. The cursor is the number of a frame."""
+        place = int(cursor or 0)
+        url = f"{self._stream}/xrpc/com.atproto.sync.subscribeRepos?cursor={place}"
         try:
             async with connect(url, max_size=16 * 1024 * 1024, open_timeout=20) as socket:
                 yield Batch([], cursor)
                 while True:
                     received, lost = await _arrived(socket)
-                    batch = await self._batch(received, cursor)
-                    cursor = batch.cursor
+                    place, batch = await self._batch(received, place)
                     yield batch
                     if lost is not None:
                         raise lost
         except (OSError, WebSocketException, TimeoutError) as error:
             raise PassingError(f"{type(error).__name__}: {error}") from error
 
-    async def _batch(self, received: list[bytes], cursor: int) -> Batch:
+    async def _batch(self, received: list[bytes], place: int) -> tuple[int, Batch]:
+        """What frames say, and the number of the last one."""
         changes: list[Change] = []
         missed = False
         at: datetime | None = None
@@ -106,7 +128,7 @@ class Bluesky:
             missed = missed or read.info == "OutdatedCursor"
             if read.info == "FutureCursor":
                 # The stream's numbers began anew, e.g. a restored PDS: begin anew too.
-                return Batch(changes, 0, missed=True)
+                return 0, Batch(changes, "0", missed=True)
             if read.info is not None and not missed:
                 raise PassingError(f"the stream says {read.info}")
             if read.renamed:
@@ -118,9 +140,9 @@ class Bluesky:
                 _keep(self._reached, *read.reached)
             if read.look_up and not known:
                 changes += await self._look_up(read.look_up, (read.at or self._clock()) - LOOK_BACK)
-            cursor = read.seq or cursor
+            place = read.seq or place
             at = read.at or at
-        return Batch(changes, cursor, at, missed)
+        return place, Batch(changes, str(place), at, missed)
 
     async def _look_up(self, did: str, since: datetime) -> list[Change]:
         try:
@@ -144,7 +166,7 @@ class Bluesky:
                 if repo["did"] != self.account and (
                     changes := await self._look_up(repo["did"], since - LOOK_BACK)
                 ):
-                    yield Batch(changes, 0)
+                    yield Batch(changes)
             at = found.get("cursor")
             if not at:
                 return

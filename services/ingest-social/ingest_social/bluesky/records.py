@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import libipld
 import regex
 
+from antiphon.contracts.interactions import InteractionKind, Visibility
 from antiphon.text import clean, shorten
 from ingest_social.network import File, Said
 
@@ -61,6 +62,9 @@ def said(origin: Origin, record: dict[str, Any]) -> Said:
         language=clean(language)[:35] if language else None,
         occurred_at=at,
         record=plain(record),
+        kind=_kind(record),
+        visibility=Visibility.PUBLIC,
+        conversation=_root(record) or origin.uri,
         files=files(record),
         defects=defects,
     )
@@ -86,16 +90,29 @@ def _features(record: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _kind(record: dict[str, Any]) -> InteractionKind:
+    """What concerns us and neither answers nor quotes mentions us."""
+    if _uri(_map(record.get("reply")).get("parent")):
+        return InteractionKind.REPLY
+    return InteractionKind.QUOTE if answers(record) else InteractionKind.MENTION
+
+
+def _root(record: dict[str, Any]) -> str | None:
+    return _uri(_map(record.get("reply")).get("root"))
+
+
+def _uri(reference: object) -> str | None:
+    uri = _map(reference).get("uri")
+    return clean(uri)[:1000] if isinstance(uri, str) and uri.startswith("at://") else None
+
+
 def answers(record: dict[str, Any]) -> list[str]:
     """at:// URIs that it answers or quotes, nearest first."""
     reply = _map(record.get("reply"))
     embedded = _map(_map(record.get("embed")).get("record"))
     # recordWithMedia wraps the quoted record once more
     found = [reply.get("parent"), reply.get("root"), embedded, embedded.get("record")]
-    uris = [_map(reference).get("uri") for reference in found]
-    return list(
-        dict.fromkeys(clean(uri)[:1000] for uri in uris if isinstance(uri, str) and uri.startswith("at://"))
-    )
+    return list(dict.fromkeys(uri for uri in map(_uri, found) if uri))
 
 
 def files(record: dict[str, Any]) -> list[File]:
