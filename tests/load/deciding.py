@@ -14,7 +14,7 @@ from antiphon.contracts.envelope import Envelope
 from routing import timers
 from routing.configuration.active import Configurations
 from routing.domain.configuration import read
-from routing.domain.rules import decide
+from routing.domain.rules.conditions import decide
 from routing.intake import cases
 from tests.load.figures import Figure
 from tests.load.offering import MOST_GROWTH, wait

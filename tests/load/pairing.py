@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from antiphon.clock import utc_now
-from routing.domain.fitting import Candidate, Waiting, urgency
-from routing.domain.matching import Floor, match
+from routing.domain.matching.fitting import Candidate, Waiting, urgency
+from routing.domain.matching.match import Floor, match
 from tests.load.figures import Figure
 from tests.load.routing_stand import Bench, percentile
 

@@ -23,7 +23,7 @@ from routing import store
 from routing.configuration import drafts, trials
 from routing.configuration.active import Configurations
 from routing.domain.configuration import Configuration, read
-from routing.domain.deciding import verdict
+from routing.domain.decisions.deciding import verdict
 from tests.load import figures
 from tests.load.deciding import deciding
 from tests.load.figures import Figure

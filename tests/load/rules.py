@@ -7,7 +7,7 @@ import yaml
 
 from deploy.site import EXAMPLE
 from routing.domain.configuration import Configuration
-from routing.domain.rules import Context, complete, decide
+from routing.domain.rules.conditions import Context, complete, decide
 
 RULES = 100
 PATTERN_EVERY = (

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from antiphon.organisation import ConfigurationError, Document
-from routing.domain import reach
 from routing.domain.configuration import read
+from routing.domain.rules import reach
 
 
 def check(path: Path) -> tuple[list[str], bool]:

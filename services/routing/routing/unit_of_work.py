@@ -20,8 +20,8 @@ from antiphon.contracts.work import (
 from antiphon.database import Writes
 from routing import store
 from routing.domain.case_seen import CaseSeen
-from routing.domain.escalation import EscalationKind
 from routing.domain.offer import OfferRecord, OfferResult
+from routing.domain.queues.escalation import EscalationKind
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import Changes, WorkItem
 from routing.store import easing, staff, tallies

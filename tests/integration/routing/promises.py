@@ -19,8 +19,8 @@ from antiphon.contracts.cases import (
 )
 from antiphon.contracts.replies import ReplySent
 from antiphon.database import mapping
-from routing.domain import clockwork
-from routing.domain.clockwork import Clock
+from routing.domain.time import clockwork
+from routing.domain.time.clockwork import Clock
 from routing.sla.ledger import columns, entry_of
 from routing.work import handling
 from tests.integration.routing.floor import BOSS, Changed, Floor, section

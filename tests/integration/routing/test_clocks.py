@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from antiphon.contracts.envelope import decode
-from routing.domain.clockwork import Kind
+from routing.domain.time.clockwork import Kind
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import section
 from tests.integration.routing.promises import ALWAYS, MONDAY, Promises, Told, hours, promising, within

@@ -18,7 +18,7 @@ from antiphon.contracts.cases import (
     StatusTrigger,
 )
 from antiphon.contracts.work import WorkState
-from routing.domain.escalation import EscalationKind
+from routing.domain.queues.escalation import EscalationKind
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import ACCEPTED, OFFERED, QUEUED, Floor, Json, queue, section
 from tests.integration.routing.promises import promising, within

@@ -15,8 +15,8 @@ from antiphon.contracts.agents import Presence
 from routing import store
 from routing.agents import presence
 from routing.configuration import trials
-from routing.domain.deciding import verdict
-from routing.domain.rules import complete
+from routing.domain.decisions.deciding import verdict
+from routing.domain.rules.conditions import complete
 from tests.conftest import NewDatabase
 from tests.integration.routing.door import COUNCIL, Door, case, opened_door
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from antiphon.database import AnyRow, mapping
 from routing.configuration.active import InForce
-from routing.domain import clockwork
+from routing.domain.time import clockwork
 from routing.queues import opening
 from routing.sla.ledger import columns, entry_of
 from tests.integration.routing.floor import ACCEPTED, OFFERED, QUEUED, Floor

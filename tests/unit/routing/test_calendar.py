@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from antiphon.organisation import ConfigurationError
 from deploy.site import EXAMPLE
-from routing.domain.calendar import BeyondHorizonError, BusinessCalendar, Days, Span, parse_span
 from routing.domain.configuration import read
 from routing.domain.sections.calendars import Calendar
+from routing.domain.time.calendar import BeyondHorizonError, BusinessCalendar, Days, Span, parse_span
 
 BERLIN = "Europe/Berlin"
 OFFICE: dict[int, list[Span]] = {day: [(time(9), time(12)), (time(13), time(18))] for day in range(5)}

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.domain import clockwork
-from routing.domain.calendar import BusinessCalendar, Span
-from routing.domain.clockwork import Clock, Entry, Kind, Terms
+from routing.domain.time import clockwork
+from routing.domain.time.calendar import BusinessCalendar, Span
+from routing.domain.time.clockwork import Clock, Entry, Kind, Terms
 
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ALWAYS = BusinessCalendar("UTC", None)

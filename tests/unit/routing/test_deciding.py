@@ -10,10 +10,10 @@ from antiphon.contracts import generate
 from antiphon.contracts.cases import CaseOpened
 from antiphon.organisation import ConfigurationError, Document
 from deploy.site import EXAMPLE
-from routing.domain import reach
 from routing.domain.configuration import read
-from routing.domain.deciding import Verdict, verdict
-from routing.domain.rules import context_of
+from routing.domain.decisions.deciding import Verdict, verdict
+from routing.domain.rules import reach
+from routing.domain.rules.conditions import context_of
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 

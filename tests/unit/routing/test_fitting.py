@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from routing.domain.fitting import BUSY, Lack, Obstacle, Room, WhyNot, in_words
+from routing.domain.matching.fitting import BUSY, Lack, Obstacle, Room, WhyNot, in_words
 
 AT = datetime(2026, 11, 2, 9, 30, 5, tzinfo=UTC)
 WORDS = {

@@ -5,7 +5,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.domain.fitting import (
+from routing.domain.matching.fitting import (
     Candidate,
     Lack,
     Obstacle,
@@ -17,8 +17,8 @@ from routing.domain.fitting import (
     urgency,
     why_not,
 )
-from routing.domain.matching import Floor, match
-from routing.domain.ordering import HEAD_START, LONGEST_WAIT, order_at
+from routing.domain.matching.match import Floor, match
+from routing.domain.matching.ordering import HEAD_START, LONGEST_WAIT, order_at
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 AGAIN = timedelta(seconds=60)

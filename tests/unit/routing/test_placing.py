@@ -5,8 +5,8 @@ import pytest
 
 from antiphon.organisation import ConfigurationError
 from routing.domain.configuration import Configuration, read
-from routing.domain.openness import OPEN, Standing
-from routing.domain.placing import Load, place
+from routing.domain.queues.opening import OPEN, Standing
+from routing.domain.queues.placing import Load, place
 from tests.integration.routing.floor import Changed, Json, queue, written
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

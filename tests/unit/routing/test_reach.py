@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from antiphon.organisation import Document
 from deploy.site import EXAMPLE
 from routing import check
-from routing.domain import reach
 from routing.domain.configuration import read
-from routing.domain.reach import Asked, Kind, complaints
-from routing.domain.rules import VARIABLES, Condition, Context, decide
+from routing.domain.rules import reach
+from routing.domain.rules.conditions import VARIABLES, Condition, Context, decide
+from routing.domain.rules.reach import Asked, Kind, complaints
 
 condition = lru_cache(maxsize=None)(Condition)
 

@@ -11,9 +11,9 @@ from antiphon.contracts import generate
 from antiphon.contracts.cases import CaseInteractionAdded, InteractionFacts
 from deploy.site import EXAMPLE
 from routing.domain.configuration import Configuration, read
-from routing.domain.deciding import Verdict, verdict, without_words
-from routing.domain.redeciding import Redecided, redecide
-from routing.domain.rules import UNANSWERED, Condition, complete, context_of, kept
+from routing.domain.decisions.deciding import Verdict, verdict, without_words
+from routing.domain.decisions.redeciding import Redecided, redecide
+from routing.domain.rules.conditions import UNANSWERED, Condition, complete, context_of, kept
 from routing.domain.sections.steps import Step
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)

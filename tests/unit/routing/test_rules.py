@@ -7,9 +7,9 @@ from antiphon.contracts import generate
 from antiphon.contracts.cases import CaseOpened
 from antiphon.organisation import ConfigurationError
 from deploy.site import EXAMPLE
-from routing.domain import rules as rules_module
 from routing.domain.configuration import Configuration, read
-from routing.domain.rules import VARIABLES, Condition, Context, RuleError, context_of, decide
+from routing.domain.rules import conditions as rules_module
+from routing.domain.rules.conditions import VARIABLES, Condition, Context, RuleError, context_of, decide
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from antiphon.organisation import ConfigurationError
 from deploy.site import EXAMPLE
 from routing.domain.configuration import read
-from routing.domain.deciding import verdict
-from routing.domain.reach import Asked, Complaint, Kind, complaints
-from routing.domain.rules import Condition, RuleError, Together, complete, decide, moment
-from routing.domain.standing import Mention, of_calendars, of_labels, of_queue
-from routing.domain.trying import Recorded, Trial
+from routing.domain.decisions.deciding import verdict
+from routing.domain.decisions.trying import Recorded, Trial
+from routing.domain.rules.conditions import Condition, RuleError, Together, complete, decide, moment
+from routing.domain.rules.queue_state import Mention, of_calendars, of_labels, of_queue
+from routing.domain.rules.reach import Asked, Complaint, Kind, complaints
 
 COUNCIL = EXAMPLE.read_text()
 FULL = of_queue("roads", open=False) | of_queue(

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon.organisation import ConfigurationError
-from routing.domain import escalation
-from routing.domain.calendar import BusinessCalendar
 from routing.domain.configuration import Configuration, read
-from routing.domain.escalation import Need
+from routing.domain.queues import escalation
+from routing.domain.queues.escalation import Need
 from routing.domain.sections.steps import Step
+from routing.domain.time.calendar import BusinessCalendar
 from tests.integration.routing.floor import Json, agent, queue, section, written
 
 SKILLS = {"german": "Speaks German", "product": "Knows the product", "tone": "Finds the tone"}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.domain.surge import AT_LEAST, DAYS, SPAN, SPANS_BEFORE, Arrivals, spans, usual
+from routing.domain.queues.surge import AT_LEAST, DAYS, SPAN, SPANS_BEFORE, Arrivals, spans, usual
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 COUNTS = st.lists(st.integers(0, 60), min_size=DAYS, max_size=DAYS)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from deploy.site import EXAMPLE
 from routing.domain.configuration import read
-from routing.domain.deciding import verdict
-from routing.domain.rules import VARIABLES, Condition, Context, Together, complete, decide
-from routing.domain.trying import Recorded, Trial
+from routing.domain.decisions.deciding import verdict
+from routing.domain.decisions.trying import Recorded, Trial
+from routing.domain.rules.conditions import VARIABLES, Condition, Context, Together, complete, decide
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 COUNCIL = read(EXAMPLE.read_text())

@@ -12,8 +12,8 @@ from sqlalchemy import Table
 from antiphon.contracts.work import SlaTarget, WorkState
 from routing import store
 from routing.domain.case_seen import Answer, CaseSeen
-from routing.domain.clockwork import Clock, Terms
 from routing.domain.offer import OfferRecord, OfferResult
+from routing.domain.time.clockwork import Clock, Terms
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import Begins, WorkItem, queued_again
 from routing.sla.ledger import Held

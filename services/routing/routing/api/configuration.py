@@ -28,9 +28,9 @@ from routing.api.views import (
     Warnings,
 )
 from routing.configuration import drafts, rule_counts
-from routing.domain import reach
 from routing.domain.configuration import Configuration as RoutingConfiguration
 from routing.domain.configuration import read
+from routing.domain.rules import reach
 
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 YAML_BODY: dict[str, object] = {

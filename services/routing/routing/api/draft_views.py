@@ -15,7 +15,7 @@ from antiphon.web import Body, Moment, Words
 from routing.api.views import Reason, wrong
 from routing.configuration import drafts, trials
 from routing.configuration.publications import Plan
-from routing.domain.rules import RuleResult
+from routing.domain.rules.conditions import RuleResult
 from routing.work.explain import RuleOutcome
 
 LONGEST = 1_000_000

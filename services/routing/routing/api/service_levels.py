@@ -16,7 +16,7 @@ from antiphon.pages import Page
 from antiphon.problems import not_found, problems
 from routing import store
 from routing.api.views import Overseer, Reader, Routing, wrong
-from routing.domain.clockwork import Kind
+from routing.domain.time.clockwork import Kind
 from routing.sla.attainment import By, Period, attainment
 
 LONGEST = timedelta(days=400)

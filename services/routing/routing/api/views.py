@@ -19,7 +19,7 @@ from antiphon.problems import Problem
 from antiphon.web import Body, Words
 from routing.configuration.active import Configurations, InForce
 from routing.domain.configuration import Configuration
-from routing.domain.reach import Kind
+from routing.domain.rules.reach import Kind
 from routing.domain.sections.agents import Agent
 from routing.domain.sections.agents_policy import WHOLE
 from routing.domain.work_item import WorkItem

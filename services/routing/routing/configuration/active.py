@@ -16,14 +16,14 @@ from antiphon.contracts.configuration import ConfigurationPublished
 from antiphon.contracts.envelope import encode
 from antiphon.database import AnyRow, fetch
 from routing import store
-from routing.domain.calendar import BusinessCalendar
 from routing.domain.configuration import Configuration, read, shape
-from routing.domain.deciding import Verdict, verdict
-from routing.domain.openness import SetState
-from routing.domain.rules import Context
-from routing.domain.sharing import shares
-from routing.domain.standing import with_calendars
+from routing.domain.decisions.deciding import Verdict, verdict
+from routing.domain.decisions.sharing import shares
+from routing.domain.queues.opening import SetState
+from routing.domain.rules.conditions import Context
+from routing.domain.rules.queue_state import with_calendars
 from routing.domain.states import PublicationState
+from routing.domain.time.calendar import BusinessCalendar
 from routing.store import staff
 
 LOG = logs.get(__name__)

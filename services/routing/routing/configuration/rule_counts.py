@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.database import AnyRow
 from routing.configuration.active import InForce
-from routing.domain.rules import RuleResult
+from routing.domain.rules.conditions import RuleResult
 
 MOST = 10_000
 # The newest decisions, whichever version made them, are as many as are read: so the cost has a bound.

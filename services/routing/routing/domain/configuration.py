@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ConfigDict, Field
 
 from antiphon.organisation import ConfigurationError, Document, Organisation
-from routing.domain.rules import Condition
+from routing.domain.rules.conditions import Condition
 from routing.domain.sections import (
     agents,
     agents_policy,

@@ -13,8 +13,8 @@ from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from antiphon.contracts.work import SkillNeed, WorkFacts, WorkState
-from routing.domain.fitting import Waiting
-from routing.domain.ordering import order_at
+from routing.domain.matching.fitting import Waiting
+from routing.domain.matching.ordering import order_at
 
 NOBODY: Mapping[str, datetime] = {}
 

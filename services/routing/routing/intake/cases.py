@@ -29,14 +29,15 @@ from antiphon.contracts.replies import ReplySent
 from antiphon.contracts.work import Decision, WorkHeld, WorkQueued, WorkRedecided, WorkState
 from routing import store
 from routing.configuration.active import Configurations, InForce
-from routing.domain import escalation, placing, rules
 from routing.domain.case_seen import CaseSeen
-from routing.domain.deciding import Verdict, verdict, without_words
-from routing.domain.escalation import EscalationKind
+from routing.domain.decisions.deciding import Verdict, verdict, without_words
+from routing.domain.decisions.redeciding import Redecided, redecide
 from routing.domain.offer import OfferRecord, OfferResult
-from routing.domain.openness import Standing
-from routing.domain.placing import Load, Place
-from routing.domain.redeciding import Redecided, redecide
+from routing.domain.queues import escalation, placing
+from routing.domain.queues.escalation import EscalationKind
+from routing.domain.queues.opening import Standing
+from routing.domain.queues.placing import Load, Place
+from routing.domain.rules import conditions
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import Arrives, Meant, WorkItem
 from routing.queues import opening, rule_context
@@ -72,7 +73,7 @@ class _Heard:
         self.last: dict[UUID, WorkItem] = {}
         self.ledger = ClockLedger(unit, force)
         self.offers: dict[UUID, OfferRecord] = {}
-        self.standing: rules.Context = {}
+        self.standing: conditions.Context = {}
         self.standings: Mapping[str, Standing] = {}
         self.loads: dict[str, Load] = {}
         self._undecided: dict[UUID, Row] = {}
@@ -124,11 +125,11 @@ class _Heard:
         """Asks the rules in force about all these words together. Nothing is kept yet."""
         unit, force = self.unit, self.force
         version, deciding = force.deciding(case.case_id)
-        context: rules.Context = {}
+        context: conditions.Context = {}
         found = without_words(deciding)
         if words:
             local = unit.now.astimezone(force.configuration.zone)
-            context = rules.context_of(case, words, local) | self.standing
+            context = conditions.context_of(case, words, local) | self.standing
             found = verdict(deciding, context)
         decided = _Decided(found, uuid4(), version)
         self._undecided[decided.decision_id] = {
@@ -138,7 +139,7 @@ class _Heard:
             "version": version,
             "rule": found.rule,
             "reason": found.reason,
-            "context": rules.kept(context),
+            "context": conditions.kept(context),
             "trace": [outcome._asdict() for outcome in found.trace],
             # What no rule was asked about can't be tried again.
             "outcome": found.outcome if words else None,

@@ -15,8 +15,8 @@ from antiphon.contracts.work import WorkState
 from antiphon.problems import not_found
 from routing import store
 from routing.configuration.active import InForce
-from routing.domain.openness import SetState, Standing, standing
-from routing.domain.placing import Load
+from routing.domain.queues.opening import SetState, Standing, standing
+from routing.domain.queues.placing import Load
 from routing.store import tallies
 from routing.store.tallies import Movement
 from routing.unit_of_work import SERVICE

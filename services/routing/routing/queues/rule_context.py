@@ -11,8 +11,8 @@ from antiphon.contracts.queues import QueueState
 from antiphon.contracts.work import WorkState
 from antiphon.database import fetch
 from routing.configuration.active import InForce
-from routing.domain.rules import Context
-from routing.domain.standing import of_calendars, of_labels, of_queue
+from routing.domain.rules.conditions import Context
+from routing.domain.rules.queue_state import of_calendars, of_labels, of_queue
 
 # Whatever waits: counts are kept, and who waits longest is the first of an index.
 STANDING = text(

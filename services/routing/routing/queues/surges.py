@@ -21,7 +21,7 @@ from antiphon.contracts.queues import (
 )
 from antiphon.database import AnyRow, Writes
 from routing import store
-from routing.domain.surge import SPAN, Arrivals, SpanKind, Usual, spans, usual
+from routing.domain.queues.surge import SPAN, Arrivals, SpanKind, Usual, spans, usual
 from routing.store import tallies
 from routing.unit_of_work import SERVICE
 

@@ -24,7 +24,7 @@ from antiphon.database import fetch
 from routing import store
 from routing.configuration.active import Configurations, InForce
 from routing.domain.case_seen import Answer, CaseSeen
-from routing.domain.deciding import Verdict
+from routing.domain.decisions.deciding import Verdict
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
 from routing.sla.ledger import ClockLedger

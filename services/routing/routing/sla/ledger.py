@@ -24,11 +24,11 @@ from antiphon.contracts.work import (
 )
 from antiphon.database import AnyRow, Columns, mapping
 from routing.configuration.active import InForce
-from routing.domain import clockwork
-from routing.domain.clockwork import Clock, Entry, Kind, Terms
-from routing.domain.escalation import EscalationKind, arrival
+from routing.domain.queues.escalation import EscalationKind, arrival
 from routing.domain.sections import service_levels
 from routing.domain.sections.service_levels import Consequence
+from routing.domain.time import clockwork
+from routing.domain.time.clockwork import Clock, Entry, Kind, Terms
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
 from routing.unit_of_work import SYSTEM, Row, UnitOfWork

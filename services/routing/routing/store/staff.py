@@ -25,7 +25,7 @@ from antiphon.database import AnyRow, Writes, as_json, fetch, recordset
 from antiphon.organisation import ConfigurationError
 from routing import store
 from routing.domain.configuration import Configuration, read
-from routing.domain.fitting import Room
+from routing.domain.matching.fitting import Room
 from routing.domain.sections.agents import Agent
 from routing.domain.sections.agents_policy import WHOLE
 from routing.domain.timer import TimerKind

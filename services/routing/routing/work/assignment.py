@@ -18,8 +18,8 @@ from antiphon.database import AnyRow
 from routing import store
 from routing.configuration.active import Configurations
 from routing.domain.configuration import Configuration
-from routing.domain.fitting import Candidate, Waiting
-from routing.domain.matching import Floor, match
+from routing.domain.matching.fitting import Candidate, Waiting
+from routing.domain.matching.match import Floor, match
 from routing.domain.work_item import WorkItem
 from routing.queues import opening
 from routing.store import backlog, easing, staff

@@ -13,10 +13,10 @@ from antiphon.contracts.work import WorkEscalated, WorkState, WorkTransferred
 from antiphon.database import fetch
 from routing import store
 from routing.configuration.active import Configurations, InForce
-from routing.domain import escalation as steps
-from routing.domain.escalation import EscalationKind, Need
 from routing.domain.offer import OfferRecord
-from routing.domain.placing import Place
+from routing.domain.queues import escalation as steps
+from routing.domain.queues.escalation import EscalationKind, Need
+from routing.domain.queues.placing import Place
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
 from routing.sla import clocks

@@ -14,11 +14,11 @@ from antiphon.contracts.work import WorkState
 from antiphon.database import AnyRow
 from routing import store
 from routing.configuration.active import InForce
-from routing.domain import escalation
-from routing.domain.fitting import BUSY, Obstacle, Waiting, WhyNot, in_words, lacking, why_not
+from routing.domain.matching.fitting import BUSY, Obstacle, Waiting, WhyNot, in_words, lacking, why_not
 from routing.domain.offer import REFUSALS
-from routing.domain.openness import Standing
-from routing.domain.rules import complete
+from routing.domain.queues import escalation
+from routing.domain.queues.opening import Standing
+from routing.domain.rules.conditions import complete
 from routing.domain.sections.agents import Agent
 from routing.domain.work_item import WorkItem
 from routing.queues import opening

@@ -13,8 +13,8 @@ from antiphon.database import mapping
 from antiphon.problems import Problem, not_found
 from routing import store
 from routing.configuration.active import InForce
-from routing.domain.escalation import arrival
 from routing.domain.offer import OfferRecord, OfferResult
+from routing.domain.queues.escalation import arrival
 from routing.domain.sections.agents import Agent
 from routing.domain.sections.queues import Queue
 from routing.domain.work_item import Changes, WorkItem

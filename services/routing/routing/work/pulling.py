@@ -14,7 +14,7 @@ from antiphon.contracts.work import WorkState
 from antiphon.database import AnyRow
 from antiphon.problems import Problem, not_found
 from routing.configuration.active import InForce
-from routing.domain.fitting import (
+from routing.domain.matching.fitting import (
     Candidate,
     Room,
     Waiting,
@@ -25,7 +25,7 @@ from routing.domain.fitting import (
     urgency,
     why_not,
 )
-from routing.domain.matching import Floor
+from routing.domain.matching.match import Floor
 from routing.domain.sections.agents import Agent
 from routing.domain.work_item import WorkItem
 from routing.queues import opening

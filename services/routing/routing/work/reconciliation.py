@@ -22,9 +22,9 @@ from antiphon.failures import one_by_one
 from routing import store
 from routing.configuration.active import Configurations, InForce
 from routing.domain.case_seen import CaseSeen
-from routing.domain.escalation import EscalationKind, beginning
 from routing.domain.offer import OfferRecord, OfferResult
-from routing.domain.placing import Place
+from routing.domain.queues.escalation import EscalationKind, beginning
+from routing.domain.queues.placing import Place
 from routing.domain.reconciling import Finding, Picture, Piece, Wrong, findings
 from routing.domain.sections.rules import PRIORITY
 from routing.domain.timer import TimerKind

@@ -15,9 +15,9 @@ from antiphon.contracts.work import WorkState
 from antiphon.database import as_json, fetch
 from routing import store
 from routing.configuration.active import Configurations, InForce
-from routing.domain.escalation import EscalationKind
 from routing.domain.offer import OfferResult
-from routing.domain.placing import Load, Place, place
+from routing.domain.queues.escalation import EscalationKind
+from routing.domain.queues.placing import Load, Place, place
 from routing.queues import opening
 from routing.store import staff
 from routing.unit_of_work import UnitOfWork

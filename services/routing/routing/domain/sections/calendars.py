@@ -6,7 +6,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from antiphon.organisation import Document, Fault, Place, Section, did_you_mean
-from routing.domain.calendar import (
+from routing.domain.time.calendar import (
     WEEKDAYS,
     BusinessCalendar,
     Span,

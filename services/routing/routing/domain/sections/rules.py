@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic import Field
 
 from antiphon.organisation import Document, Fault, Section
-from routing.domain.rules import Condition, RuleError
+from routing.domain.rules.conditions import Condition, RuleError
+from routing.domain.rules.queue_state import unknown as unknown_names
 from routing.domain.sections.base import Label, Level, unknown
 from routing.domain.sections.overflow import NEVER
 from routing.domain.sections.queues import Queue
 from routing.domain.sections.service_levels import SlaPolicy
-from routing.domain.standing import unknown as unknown_names
 
 # Of work whose rule names none.
 PRIORITY = 50

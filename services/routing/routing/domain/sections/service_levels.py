@@ -9,10 +9,10 @@ from pydantic import BeforeValidator, Field, field_validator
 from antiphon.contracts.interactions import Channel
 from antiphon.contracts.work import SlaTarget
 from antiphon.organisation import Document, Fault, Place, Section
-from routing.domain.calendar import BeyondHorizonError
-from routing.domain.clockwork import Terms
 from routing.domain.sections.base import Duration, Label, unknown
 from routing.domain.sections.calendars import Calendar
+from routing.domain.time.calendar import BeyondHorizonError
+from routing.domain.time.clockwork import Terms
 
 LONGEST_WAIT = timedelta(days=2 * 365)
 _SAMPLE_DAY = datetime(2026, 1, 1, tzinfo=UTC)

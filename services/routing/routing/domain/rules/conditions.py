@@ -16,8 +16,8 @@ from cel_expr_python import cel
 from antiphon.contracts.cases import CaseFacts, InteractionFacts
 from antiphon.contracts.identified import Tone
 from antiphon.organisation import did_you_mean
-from routing.domain.calendar import WEEKDAYS
-from routing.domain.standing import HOW, NOT_CODE, Mention, RuleError, Written, is_standing, written
+from routing.domain.rules.queue_state import HOW, NOT_CODE, Mention, RuleError, Written, is_standing, written
+from routing.domain.time.calendar import WEEKDAYS
 
 Context = dict[str, Any]
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from antiphon.contracts.queues import QueueState
-from routing.domain.calendar import BusinessCalendar
 from routing.domain.configuration import Configuration
+from routing.domain.time.calendar import BusinessCalendar
 
 
 class SetState(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from routing.domain.configuration import Configuration
-from routing.domain.rules import Context, Outcome, RuleResult, decide
+from routing.domain.rules.conditions import Context, Outcome, RuleResult, decide
 from routing.domain.sections.rules import PRIORITY, Then
 
 

@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush, heapreplace
 from typing import NamedTuple
 from uuid import UUID
 
-from routing.domain.fitting import Candidate, Waiting, taken, urgency
+from routing.domain.matching.fitting import Candidate, Waiting, taken, urgency
 
 _Needs = tuple[tuple[str, int], ...]
 _Asked = tuple[frozenset[str], _Needs]

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import permutations
 from typing import Any, NamedTuple
 
-from routing.domain.syntax import Call, Items, Literal, Loop, Name, Tree
+from routing.domain.rules.syntax import Call, Items, Literal, Loop, Name, Tree
 
 _ORDER = {"_<_", "_<=_", "_>_", "_>=_"}
 _TESTS = {"startsWith": str.startswith, "endsWith": str.endswith, "contains": str.__contains__}

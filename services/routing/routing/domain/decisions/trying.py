@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_jsonable_python
 
-from routing.domain.calendar import BeyondHorizonError, BusinessCalendar
 from routing.domain.configuration import Configuration
-from routing.domain.deciding import settled, taking_part
-from routing.domain.rules import Context, Together, complete, moment
+from routing.domain.decisions.deciding import settled, taking_part
+from routing.domain.rules.conditions import Context, Together, complete, moment
+from routing.domain.rules.queue_state import with_calendars
 from routing.domain.sections.agents import Agent
-from routing.domain.standing import with_calendars
+from routing.domain.time.calendar import BeyondHorizonError, BusinessCalendar
 
 Outcome = Mapping[str, Any]
 Needs = tuple[tuple[str, int], ...]

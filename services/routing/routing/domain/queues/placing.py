@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from routing.domain.configuration import Configuration
-from routing.domain.openness import Standing
+from routing.domain.queues.opening import Standing
 from routing.domain.sections.base import shown
 from routing.domain.sections.overflow import NEVER, Limit
 

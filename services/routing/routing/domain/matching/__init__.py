@@ -1,0 +1,1 @@
+"""Which work goes to which agent, and in which order. Pure."""
