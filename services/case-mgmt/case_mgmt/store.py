@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.identified import CustomerFacts, Reading
 from antiphon.contracts.interactions import Automation, Interaction
 from antiphon.database import AnyRow, Writes, as_json, fetch, mapping, metadata, plumbing_tables, recordset
+from antiphon.personal import personal
 from case_mgmt.domain.acknowledging import Acknowledged
 from case_mgmt.domain.case import Case
 from case_mgmt.domain.unanswered import MOST
@@ -69,6 +70,11 @@ CASE = Table(
         postgresql_where=text("assignee is not null"),
     ),
     Index("case_file_queue_ix", "queue", text("changed_at desc"), postgresql_where=text("queue is not null")),
+    info=personal(
+        by={"customer_id": ["subject", "department", "customer"]},
+        none=["status", "queue", "work_state", "breached"],
+        staff=["assignee", "assignee_name"],
+    ),
 )
 
 REFERENCE = Table(
@@ -76,6 +82,7 @@ REFERENCE = Table(
     METADATA,
     Column("reference", Text, primary_key=True),
     Column("case_id", Uuid, primary_key=True),
+    info=personal(by={"case_id -> case_file.customer_id": ["reference"]}),
 )
 
 INTERACTION = Table(
@@ -92,6 +99,10 @@ INTERACTION = Table(
     Column("earlier", JSONB, nullable=False, server_default="[]"),
     Column("deleted_at", DateTime(timezone=True)),
     Index("case_interaction_accepted_ix", "case_id", "accepted_at"),
+    info=personal(
+        by={"case_id -> case_file.customer_id": ["interaction", "reading", "conflicts", "earlier"]},
+        none=["threaded_by"],
+    ),
 )
 
 # The record: nothing in it is ever changed. The natural key absorbs an event that comes again.
@@ -107,6 +118,10 @@ ENTRY = Table(
     Column("actor", JSONB, nullable=False),
     Column("data", JSONB, nullable=False),
     Index("case_entry_case_id_ix", "case_id", "id"),
+    info=personal(
+        by={"case_id -> case_file.customer_id": ["natural_key", "actor", "data"]},
+        none=["kind"],
+    ),
 )
 
 REPLY = Table(
@@ -128,6 +143,11 @@ REPLY = Table(
     Index("reply_case_id_ix", "case_id", "requested_at"),
     Index("reply_author_id_idempotency_key_key", "author_id", "idempotency_key", unique=True),
     Index("reply_state_ix", "state"),
+    info=personal(
+        by={"case_id -> case_file.customer_id": ["body_sha256", "requested", "native_ids", "reason"]},
+        none=["idempotency_key", "state"],
+        staff=["author_id"],
+    ),
 )
 
 # Which of the replies are set words, said while a queue was closed until `opens_at`.
@@ -143,6 +163,7 @@ ACKNOWLEDGEMENT = Table(
     Index("acknowledgement_case_id_ix", "case_id"),
     Index("acknowledgement_customer_id_ix", "customer_id", "at"),
     Index("acknowledgement_recipient_ix", "recipient", "at", postgresql_where=text("recipient is not null")),
+    info=personal(by={"customer_id": ["recipient"]}),
 )
 
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))

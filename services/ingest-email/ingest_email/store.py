@@ -29,6 +29,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.database import AnyRow, metadata, plumbing_tables
+from antiphon.personal import personal
 from antiphon.tally import delivery_table
 
 METADATA = metadata()
@@ -60,6 +61,26 @@ MAIL = Table(
     Index("mail_received_at_ix", "received_at", "interaction_id"),
     Index("mail_automation_ix", "automation", "received_at", postgresql_where=text("automation <> 'none'")),
     Index("mail_defects_ix", "defects", postgresql_using="gin"),
+    info=personal(
+        by={
+            "interaction_id": [
+                "message_id",
+                "sender",
+                "sender_name",
+                "reply_to",
+                "subject",
+                "mail_references",
+                "headers",
+                "interaction",
+                "raw",
+                "raw_sha256",
+                "mail_from",
+                "peer",
+                "helo",
+            ]
+        },
+        none=["account", "automation", "defects"],
+    ),
 )
 ATTACHMENT = Table(
     "attachment",
@@ -72,6 +93,10 @@ ATTACHMENT = Table(
     Column("sha256", Text, nullable=False),
     Column("data", LargeBinary, nullable=False),
     Index("attachment_interaction_id_ix", "interaction_id"),
+    info=personal(
+        by={"interaction_id": ["filename", "content_id", "sha256", "data"]},
+        none=["media_type"],
+    ),
 )
 IMAP_CURSOR = Table(
     "imap_cursor",
@@ -80,6 +105,7 @@ IMAP_CURSOR = Table(
     Column("uidvalidity", BigInteger, nullable=False),
     Column("last_uid", BigInteger, nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
+    info=personal(none=["mailbox"]),
 )
 SENDING = Table(
     "sending",
@@ -101,6 +127,20 @@ SENDING = Table(
     Index("sending_due_ix", "next_attempt_at", postgresql_where=text("state = 'waiting'")),
     Index("sending_message_id_key", "message_id", unique=True),
     Index("sending_state_ix", "state"),
+    info=personal(
+        by={
+            "request.answers": [
+                "request",
+                "message_id",
+                "envelope_from",
+                "recipient",
+                "destination",
+                "raw",
+                "reason",
+            ]
+        },
+        none=["state"],
+    ),
 )
 ATTEMPT = Table(
     "attempt",
@@ -111,6 +151,10 @@ ATTEMPT = Table(
     Column("ended_at", DateTime(timezone=True)),
     Column("outcome", Text),
     Column("told", Text),
+    info=personal(
+        by={"reply_id -> sending.request.answers": ["told"]},
+        none=["outcome"],
+    ),
 )
 
 _VIEW = [column for column in MAIL.c if column.name != "raw"]

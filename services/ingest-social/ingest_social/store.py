@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.database import AnyRow, as_json, insert_rows, metadata, plumbing_tables, recordset
+from antiphon.personal import SEARCH, personal
 from antiphon.tally import delivery_table
 
 METADATA = metadata()
@@ -49,6 +50,10 @@ POST = Table(
     Column("deleted_at", DateTime(timezone=True)),
     Index("post_author_ix", "author"),
     Index("post_accepted_at_ix", text("accepted_at desc"), text("interaction_id desc")),
+    info=personal(
+        by={"interaction_id": ["native_id", "revision", "author", "text", "record", "earlier"]},
+        none=["network", "position"],
+    ),
 )
 
 CURSOR = Table(
@@ -58,6 +63,7 @@ CURSOR = Table(
     Column("position", BigInteger, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("happened_at", DateTime(timezone=True)),
+    info=personal(none=["network"]),
 )
 
 # What the stream brought and nobody could read: whole, for a person.
@@ -69,6 +75,10 @@ SET_ASIDE = Table(
     Column("raw", LargeBinary, nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
+    info=personal(
+        by={SEARCH: ["raw", "reason"]},
+        none=["network"],
+    ),
 )
 
 SENDING = Table(
@@ -87,6 +97,10 @@ SENDING = Table(
     Column("finished_at", DateTime(timezone=True)),
     Index("sending_due_ix", "next_attempt_at", postgresql_where=text("state = 'waiting'")),
     Index("sending_state_ix", "state"),
+    info=personal(
+        by={"interaction_id": ["requested", "last_error", "native_ids"]},
+        none=["network", "state"],
+    ),
 )
 
 # Before and after: an attempt without an end was cut off.
@@ -99,6 +113,10 @@ ATTEMPT = Table(
     Column("ended_at", DateTime(timezone=True)),
     Column("outcome", Text),
     Column("told", Text),
+    info=personal(
+        by={"reply_id -> sending.interaction_id": ["told"]},
+        none=["outcome"],
+    ),
 )
 
 # `data` is fetched after the post was taken; until then, and when it can't be had, there is none.
@@ -120,6 +138,10 @@ ATTACHMENT = Table(
     Column("data", LargeBinary),
     Index("attachment_interaction_id_ix", "interaction_id"),
     Index("attachment_due_ix", "next_attempt_at", postgresql_where=text("state = 'waiting'")),
+    info=personal(
+        by={"interaction_id": ["native_id", "filename", "sha256", "description", "reason", "data"]},
+        none=["media_type", "state"],
+    ),
 )
 
 _NATIVE = bindparam("native_ids", type_=ARRAY(TEXT))
