@@ -53,6 +53,9 @@ bench: set-up ## Measure throughput, latency, growth, doors and memory on this m
 bench-routing: set-up ## Measure the router's decisions alone; QUICK=1 a fifth of it, ONLY=name,name
 	@$(PYTHON) -m tests.load.routing $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
+cost: $(PYTHON) ## Show what one lone interaction costs: transactions, statements, round trips, NOTIFYs, events, by service
+	@$(PYTHON) -m tests.ledgers
+
 faults: set-up ## Break everything under load and show what survives; QUICK=1 under three minutes, ONLY=name,name SEED=n RATE=n
 	@$(PYTHON) -m tests.faults $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) $(if $(RATE),--rate $(RATE))
 
