@@ -107,16 +107,17 @@ def declaration_of(table: Table) -> Declaration:
 def undeclared(table: Table) -> list[str]:
     """Columns that may hold words and are not declared."""
     declared = declaration_of(table).columns
-    return [column.name for column in table.c if _may_hold_words(column) and column.name not in declared]
+    return [column.name for column in table.c if may_hold_words(column) and column.name not in declared]
 
 
 def gone(table: Table) -> list[str]:
     """Columns that are declared and are not there, or hold no words."""
-    there = {column.name for column in table.c if _may_hold_words(column)}
+    there = {column.name for column in table.c if may_hold_words(column)}
     return sorted(declaration_of(table).columns - there)
 
 
-def _may_hold_words(column: Column[object]) -> bool:
+def may_hold_words(column: Column[object]) -> bool:
+    """Whether the type of a column can hold words; so it must be declared."""
     kind: TypeEngine[object] = column.type
     return isinstance(kind, ARRAY) or not isinstance(kind, _WORDLESS)
 
@@ -177,7 +178,7 @@ def query(path: str, table: Table) -> str:
     value = f'{at}."{last.column}"' + (f" ->> '{last.part}'" if last.part else "")
     if last.column == "key":
         value = f"encode({value}, 'escape')" if _is_binary(table) else value
-    return f'select t0.ctid as place, cast({value} as text) as leads_to from "{table.name}" t0{joins}'
+    return f'select cast(t0.ctid as text) as place, cast({value} as text) as leads_to from "{table.name}" t0{joins}'
 
 
 def _is_binary(table: Table) -> bool:
@@ -224,7 +225,8 @@ _INTRODUCTION = """\
 # Where personal data are
 
 Written by `make personal-data` from the declarations beside the tables; [a test](../tests/contract/test_personal_data.py)
-fails for a column that may hold words and is not declared.
+fails for a column that may hold words and is not declared, and [another](../tests/ledgers/test_personal_data.py) looks for what customers
+said in every column of every database: where it is found, it is declared, and the path leads to them.
 
 Personal is what a customer said or sent, what identifies or reaches them, what was concluded about them, and what staff
 wrote freely about their case; also a digest of it, by which it is recognised. Not personal are states, kinds, numbers, our own
