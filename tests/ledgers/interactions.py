@@ -40,6 +40,11 @@ async def _case_of(system: System, who: str) -> AnyRow:
     return row
 
 
+async def _completed(system: System, who: str) -> None:
+    """Nothing is left that would make the next interaction wait behind it."""
+    await system.complete((await _case_of(system, who)).case_id, "the end of a test")
+
+
 async def lone_mail(system: System) -> list[Part]:
     """A mail of a new customer, offered at once."""
     return await _mailed(system, _somebody(), PERMIT)
@@ -75,14 +80,19 @@ async def lone_call(system: System) -> list[Part]:
 
 async def waiting_mail(system: System) -> list[Part]:
     """A mail of a new customer, to a team of which nobody is there."""
-    return await _mailed(system, _somebody(), POTHOLE)
+    who = _somebody()
+    parts = await _mailed(system, who, POTHOLE)
+    await _completed(system, who)
+    return parts
 
 
 async def second_mail(system: System) -> list[Part]:
     """A second mail on a case that waits."""
     who, first = _somebody(), f"<{uuid4()}@mail.example>"
     await _mailed(system, who, POTHOLE, Message_ID=first)
-    return await _mailed(system, who, "It is deep.", In_Reply_To=first)
+    parts = await _mailed(system, who, "It is deep.", In_Reply_To=first)
+    await _completed(system, who)
+    return parts
 
 
 async def answer(system: System) -> list[Part]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 from aiokafka import TopicPartition
@@ -25,6 +26,7 @@ from antiphon import progress
 from antiphon.clock import utc_now
 from antiphon.consumer import Consumer
 from antiphon.contracts.agents import Presence
+from antiphon.contracts.base import Actor
 from antiphon.database import AnyRow
 from antiphon.dead_letters import Record
 from antiphon.publishing import Publisher
@@ -32,13 +34,14 @@ from antiphon.relay import Relay
 from deploy.morning.bluesky import Account
 from ingest_email.sender import Sender
 from ingest_email.settings import Settings as MailSettings
-from routing import assignment, offers, presence, timers
+from routing import assignment, handling, offers, presence, timers
 from routing.configurations import Configurations
 from tests.integration.ingest_social.world import World
 from tests.ledgers.bill import Cost
 from tests.ledgers.wire import Counts, Wire
 from tests.waiting import until
 
+BOSS = Actor(kind="supervisor", id="sam", name="Sam Okafor")
 OFFER_AGAIN_AFTER = timedelta(seconds=60)
 # All that is notified; `System.begin` and `_part` fail for another one.
 CHANNELS = ("outbox", "change_log", "dead_letter", "sending", "attachment", "assign")
@@ -171,7 +174,7 @@ class System:
         assert answer.is_success, answer.text
         return answer.json()
 
-    async def accept(self, case_id: str, who: str) -> None:
+    async def accept(self, case_id: UUID, who: str) -> None:
         """The agent takes the work on a case that was offered to them."""
         (offer,) = await self.services["routing"].look(
             "select offer_id from offer join work_item using (work_item_id) where case_id = :id and result is null",
@@ -179,6 +182,22 @@ class System:
         )
         async with self.services["routing"].engine.begin() as tx:
             await offers.accept(tx, offer.offer_id, who, utc_now())
+
+    async def complete(self, case_id: UUID, reason: str) -> None:
+        """A supervisor says that nothing more is to be done on a case, and what follows from it follows."""
+        routing = self.services["routing"]
+        (work,) = await routing.look(
+            "select work_item_id from work_item where case_id = :id and state <> 'completed'", id=case_id
+        )
+
+        async def done() -> None:
+            async with routing.engine.begin() as tx:
+                force = await self.configurations.in_force(tx)
+                await handling.complete(
+                    tx, work.work_item_id, BOSS, force, reason, anyones=True, now=utc_now()
+                )
+
+        await self.follow("routing", "complete", done)
 
     async def follow(self, service: str, entry: str, act: Act) -> list[Part]:
         """Does it, and all that follows from it; what each part cost. Two turns of one part are one."""

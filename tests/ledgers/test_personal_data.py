@@ -9,16 +9,13 @@ import pytest
 from sqlalchemy import Column, LargeBinary, Table
 
 from antiphon.clock import utc_now
-from antiphon.contracts.base import Actor
 from antiphon.dead_letters import Record
 from antiphon.personal import SEARCH, declaration_of, may_hold_words, query, ways
 from deploy import personal_data
 from deploy.site import SERVICES
-from routing import handling, offers
+from routing import offers
 from tests.integration.ingest_email.support import deliver
 from tests.ledgers.system import Service, System
-
-BOSS = Actor(kind="supervisor", id="sam", name="Sam Okafor")
 
 
 class Customer(NamedTuple):
@@ -39,23 +36,6 @@ def mail_of(mark: str, words: str, message_id: str, answers: str = "") -> bytes:
         f'--b\r\nContent-Type: text/plain\r\nContent-ID: <{mark}>\r\nContent-Disposition: attachment; filename="{mark}.txt"\r\n\r\n'
         f"A plan of {mark}\r\n--b--\r\n"
     ).encode()
-
-
-async def complete(system: System, case_id: UUID, mark: str) -> None:
-    """A supervisor says that nothing more is to be done."""
-    routing = system.services["routing"]
-    (work,) = await routing.look(
-        "select work_item_id from work_item where case_id = :id and state <> 'completed'", id=case_id
-    )
-
-    async def done() -> None:
-        async with routing.engine.begin() as tx:
-            force = await system.configurations.in_force(tx)
-            await handling.complete(
-                tx, work.work_item_id, BOSS, force, f"{mark} telephoned", anyones=True, now=utc_now()
-            )
-
-    await system.follow("routing", "complete", done)
 
 
 async def by_mail(system: System) -> Customer:
@@ -82,7 +62,7 @@ async def by_mail(system: System) -> Customer:
             await offers.decline(tx, offer.offer_id, "elena", force, f"I know {mark}", utc_now())
 
     await system.follow("routing", "decline", decline)
-    await complete(system, case.case_id, mark)
+    await system.complete(case.case_id, f"{mark} telephoned")
     await send("And for a tree?", "second", "first")
     path = f"/cases/{case.case_id}"
     await system.follow(
@@ -146,7 +126,7 @@ async def by_phone(system: System) -> Customer:
     (case,) = await system.services["case-mgmt"].look(
         "select case_id from case_file where cast(customer as text) like :m", m=f"%{mark}%"
     )
-    await complete(system, case.case_id, mark)
+    await system.complete(case.case_id, f"{mark} telephoned")
     return Customer((mark, number), known.ids)
 
 
