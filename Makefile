@@ -5,7 +5,7 @@ PYTHON := $(STATE)/venv/bin/python
 MEMBERS := shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing
 UV_VERSION := 0.13.9
 .DEFAULT_GOAL := help
-.PHONY: help set-up run up down status logs token dead-letters check-rules test bench bench-routing faults fuzz stands lint format lock contracts clean
+.PHONY: help set-up run up down status logs token dead-letters check-rules test bench bench-routing faults fuzz stands lint format lock contracts personal-data cost clean
 
 help: ## Show this help
 	@echo "Antiphon: every customer's voice into one queue, every answer onto one record."
@@ -53,6 +53,9 @@ bench: set-up ## Measure throughput, latency, growth, doors and memory on this m
 bench-routing: set-up ## Measure the router's decisions alone; QUICK=1 a fifth of it, ONLY=name,name
 	@$(PYTHON) -m tests.load.routing $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
+cost: $(PYTHON) ## Show what one lone interaction costs: transactions, statements, round trips, NOTIFYs, events, by service
+	@$(PYTHON) -m tests.ledgers
+
 faults: set-up ## Break everything under load and show what survives; QUICK=1 under three minutes, ONLY=name,name SEED=n RATE=n
 	@$(PYTHON) -m tests.faults $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) $(if $(RATE),--rate $(RATE))
 
@@ -76,6 +79,9 @@ format: set-up ## Format the code and mend what can be mended
 
 contracts: set-up ## Write the event schemas and the AsyncAPI document anew
 	@$(PYTHON) -m antiphon.contracts.generate
+
+personal-data: set-up ## Write docs/personal-data.md anew: which columns hold what customers said, and how it is found
+	@$(PYTHON) -m deploy.personal_data
 
 lock: $(PYTHON) ## Resolve dependencies anew into requirements.lock and package-lock.json
 	@$(STATE)/uv/bin/uv lock --quiet --upgrade

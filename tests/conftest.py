@@ -15,7 +15,7 @@ from antiphon.database import create_engine
 from deploy.kafka import Kafka
 from deploy.postgres import Postgres
 from deploy.site import Ports, Site
-from deploy.world import jars
+from deploy.world import Pds, jars
 
 _SERIAL = itertools.count(1)
 # How long an example takes says how busy the machine is. What was green is green again, until something changes:
@@ -57,6 +57,15 @@ def kafka(site: Site) -> Iterator[Kafka]:
     with broker:
         broker.create_topics()
         yield broker
+
+
+@pytest.fixture(scope="session")
+def pds(site: Site) -> Iterator[Pds]:
+    """A real Bluesky PDS."""
+    server = Pds(site)
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,8 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import UserDefinedType
 
+from antiphon.personal import personal
+
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 """A row of any shape."""
 Columns: TypeAlias = Mapping[str, Any]
@@ -114,6 +116,7 @@ def plumbing_tables(of: MetaData) -> Plumbing:
             Column("partition", Integer, primary_key=True),
             Column("next_offset", BigInteger, nullable=False),
             Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+            info=personal(none=["topic"]),
         ),
         Table(
             "outbox",
@@ -124,6 +127,10 @@ def plumbing_tables(of: MetaData) -> Plumbing:
             Column("value", LargeBinary, nullable=False),
             Column("headers", Text, nullable=False),
             Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+            info=personal(
+                by={"key": ["key", "value", "headers"]},
+                none=["topic"],
+            ),
         ),
         Table(
             "dead_letter",
@@ -145,6 +152,10 @@ def plumbing_tables(of: MetaData) -> Plumbing:
             Index("dead_letter_origin_key", "topic", "partition", "offset", unique=True),
             Index("dead_letter_unpublished_ix", "id", postgresql_where=text("published_at is null")),
             Index("dead_letter_replay_ix", "id", postgresql_where=text("replay_requested_at is not null")),
+            info=personal(
+                by={"key": ["key", "value", "headers", "reason"]},
+                none=["topic", "event_id"],
+            ),
         ),
         Table(
             "change_log",
@@ -158,6 +169,10 @@ def plumbing_tables(of: MetaData) -> Plumbing:
             Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
             Index("change_log_order_ix", "xid", "id"),
             Index("change_log_at_ix", "at"),
+            info=personal(
+                none=["xid", "kind"],
+                staff=["subject", "audience", "data"],
+            ),
         ),
         Table(
             "parked_event",
@@ -170,6 +185,10 @@ def plumbing_tables(of: MetaData) -> Plumbing:
             Column("created_at", DateTime(timezone=True), nullable=False),
             Column("reason", Text, nullable=False),
             Column("parked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+            info=personal(
+                by={"key": ["key", "value", "headers"]},
+                none=["topic", "reason"],
+            ),
         ),
     )
 

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, MetaData, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.database import Writes, insert_rows
+from antiphon.personal import SEARCH, personal
 
 
 class Outcome(StrEnum):
@@ -41,6 +42,10 @@ def delivery_table(of: MetaData) -> Table:
         Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
         Index("delivery_outcome_ix", "outcome"),
         Index("delivery_interaction_id_ix", "interaction_id"),
+        info=personal(
+            by={SEARCH: ["reason"]},
+            none=["outcome", "via"],
+        ),
     )
 
 

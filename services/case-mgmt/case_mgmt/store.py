@@ -39,6 +39,7 @@ from antiphon.database import (
     plumbing_tables,
     recordset,
 )
+from antiphon.personal import personal
 from case_mgmt.domain.acknowledging import Acknowledged
 from case_mgmt.domain.case import Case
 from case_mgmt.domain.record import Awaited, Edited, Entry, Finished, Placed, Reply, TakenBack, Version
@@ -73,6 +74,10 @@ CASE = Table(
     Index("case_file_customer_id_ix", "customer_id", "status"),
     Index("case_file_newest_ix", text("changed_at desc"), text("case_id desc")),
     Index("case_file_status_ix", "status", text("changed_at desc"), text("case_id desc")),
+    info=personal(
+        by={"customer_id": ["subject", "department", "customer"]},
+        none=["status"],
+    ),
 )
 
 # What routing's events state of a case's newest work item. `case_changed_at` is a copy of the case's `changed_at`, kept up while
@@ -106,6 +111,10 @@ WORK = Table(
         text("case_id desc"),
         postgresql_where=text("assignee is not null"),
     ),
+    info=personal(
+        none=["work_state", "queue", "breached"],
+        staff=["assignee", "assignee_name"],
+    ),
 )
 
 REFERENCE = Table(
@@ -113,6 +122,7 @@ REFERENCE = Table(
     METADATA,
     Column("reference", Text, primary_key=True),
     Column("case_id", Uuid, primary_key=True),
+    info=personal(by={"case_id -> case_file.customer_id": ["reference"]}),
 )
 
 # Which cases what was said in a conversation is on. Not among the references: those are what senders choose.
@@ -121,6 +131,7 @@ CONVERSATION = Table(
     METADATA,
     Column("conversation", Text, primary_key=True),
     Column("case_id", Uuid, primary_key=True),
+    info=personal(by={"case_id -> case_file.customer_id": ["conversation"]}),
 )
 
 INTERACTION = Table(
@@ -139,6 +150,10 @@ INTERACTION = Table(
     # The reply that answered it, or that of nobody where a person settled the case without one; null while it awaits one.
     Column("answered_by", Uuid),
     Index("case_interaction_accepted_ix", "case_id", "accepted_at"),
+    info=personal(
+        by={"case_id -> case_file.customer_id": ["interaction", "reading", "conflicts", "earlier"]},
+        none=["threaded_by"],
+    ),
 )
 
 # The record: nothing in it is ever changed. The natural key absorbs an event that comes again.
@@ -154,6 +169,10 @@ ENTRY = Table(
     Column("actor", JSONB, nullable=False),
     Column("data", JSONB, nullable=False),
     Index("case_entry_case_id_ix", "case_id", "id"),
+    info=personal(
+        by={"case_id -> case_file.customer_id": ["natural_key", "actor", "data"]},
+        none=["kind"],
+    ),
 )
 
 REPLY = Table(
@@ -175,6 +194,11 @@ REPLY = Table(
     Index("reply_case_id_ix", "case_id", "requested_at"),
     Index("reply_author_id_idempotency_key_key", "author_id", "idempotency_key", unique=True),
     Index("reply_state_ix", "state"),
+    info=personal(
+        by={"case_id -> case_file.customer_id": ["body_sha256", "requested", "native_ids", "reason"]},
+        none=["idempotency_key", "state"],
+        staff=["author_id"],
+    ),
 )
 
 # Which of the replies are set words, said while a queue was closed until `opens_at`.
@@ -190,6 +214,7 @@ ACKNOWLEDGEMENT = Table(
     Index("acknowledgement_case_id_ix", "case_id"),
     Index("acknowledgement_customer_id_ix", "customer_id", "at"),
     Index("acknowledgement_recipient_ix", "recipient", "at", postgresql_where=text("recipient is not null")),
+    info=personal(by={"customer_id": ["recipient"]}),
 )
 
 _PLACE_FIELDS = [field.name for field in fields(Place)]

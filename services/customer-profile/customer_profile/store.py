@@ -39,6 +39,7 @@ from antiphon.database import (
     recordset,
     update_rows,
 )
+from antiphon.personal import personal
 from customer_profile.domain import Conflict, Link
 
 METADATA = metadata()
@@ -62,6 +63,10 @@ CUSTOMER = Table(
     Column("interactions", Integer, nullable=False, server_default="0"),
     Column("revision", Integer, nullable=False, server_default="1"),
     Index("customer_folded_name_ix", "folded_name", "customer_id"),
+    info=personal(
+        by={"customer_id": ["name", "folded_name", "labels"]},
+        staff=["name_source"],
+    ),
 )
 
 # The owner is checked at the end of the transaction: identifiers are claimed before their customer is made.
@@ -81,6 +86,11 @@ IDENTIFIER = Table(
     Column("source", Text, nullable=False),
     Column("linked_at", DateTime(timezone=True), nullable=False),
     Index("identifier_customer_id_ix", "customer_id"),
+    info=personal(
+        by={"customer_id": ["key", "value"]},
+        none=["kind", "stated_by"],
+        staff=["source"],
+    ),
 )
 
 UNLINKED = Table(
@@ -96,6 +106,11 @@ UNLINKED = Table(
     Column("unlinked_at", DateTime(timezone=True), nullable=False),
     Index("unlinked_identifier_customer_id_ix", "customer_id"),
     Index("unlinked_identifier_key_ix", "key"),
+    info=personal(
+        by={"customer_id": ["key"]},
+        none=["stated_by"],
+        staff=["source", "unlinked_by"],
+    ),
 )
 
 CONFLICT = Table(
@@ -110,6 +125,10 @@ CONFLICT = Table(
     Index("identifier_conflict_once_key", "key", "customer_id", "other_customer_id", unique=True),
     Index("identifier_conflict_customer_id_ix", "customer_id", "id"),
     Index("identifier_conflict_other_customer_id_ix", "other_customer_id", "id"),
+    info=personal(
+        by={"customer_id or other_customer_id": ["key"]},
+        none=["source"],
+    ),
 )
 
 SPOKEN = Table(
@@ -136,6 +155,10 @@ SPOKEN = Table(
     Column("case_reference", Text),
     Column("earlier", JSONB, nullable=False, server_default="[]"),
     Index("spoken_timeline_ix", "customer_id", text("occurred_at desc"), text("interaction_id desc")),
+    info=personal(
+        by={"customer_id": ["speaker_key", "subject", "text", "topics", "department", "tone", "earlier"]},
+        none=["channel", "network", "account", "visibility", "automation", "case_reference"],
+    ),
 )
 
 _KEYS = bindparam("keys", type_=ARRAY(TEXT))

@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.database import AnyRow, as_json, metadata, plumbing_tables, recordset
+from antiphon.personal import personal
 from antiphon.tally import delivery_table
 
 METADATA = metadata()
@@ -49,6 +50,11 @@ INTERACTION = Table(
     Index("interaction_accepted_at_ix", "accepted_at", "interaction_id"),
     Index("interaction_source_ix", "source", "accepted_at"),
     Index("interaction_case_id_ix", "case_id"),
+    info=personal(
+        by={"interaction_id": ["idempotency_key", "body_sha256", "interaction"]},
+        none=["channel", "case_reference", "case_status"],
+        staff=["source", "noted_by"],
+    ),
 )
 
 ATTACHMENT = Table(
@@ -64,6 +70,11 @@ ATTACHMENT = Table(
     Column("uploaded_at", DateTime(timezone=True), nullable=False),
     Column("interaction_id", Uuid),
     Index("attachment_unused_ix", "uploaded_at", postgresql_where=text("interaction_id is null")),
+    info=personal(
+        by={"interaction_id": ["filename", "sha256", "content"]},
+        none=["media_type"],
+        staff=["source"],
+    ),
 )
 
 REPLY = Table(
@@ -81,6 +92,11 @@ REPLY = Table(
     Column("outcome", JSONB),
     Index("reply_state_ix", "state", "requested_at", "reply_id"),
     Index("reply_interaction_id_ix", "interaction_id"),
+    info=personal(
+        by={"interaction_id": ["requested", "outcome"]},
+        none=["channel", "state"],
+        staff=["source", "finished_by"],
+    ),
 )
 
 

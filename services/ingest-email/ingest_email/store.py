@@ -29,6 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.database import AnyRow, Writes, metadata, plumbing_tables
 from antiphon.delivery.store import delivery_tables
+from antiphon.personal import personal
 from antiphon.tally import delivery_table
 from ingest_email.domain.compose import Composed
 
@@ -62,6 +63,26 @@ MAIL = Table(
     Index("mail_received_at_ix", "received_at", "interaction_id"),
     Index("mail_automation_ix", "automation", "received_at", postgresql_where=text("automation <> 'none'")),
     Index("mail_defects_ix", "defects", postgresql_using="gin"),
+    info=personal(
+        by={
+            "interaction_id": [
+                "message_id",
+                "sender",
+                "sender_name",
+                "reply_to",
+                "subject",
+                "mail_references",
+                "headers",
+                "interaction",
+                "raw",
+                "raw_sha256",
+                "mail_from",
+                "peer",
+                "helo",
+            ]
+        },
+        none=["account", "automation", "defects"],
+    ),
 )
 ATTACHMENT = Table(
     "attachment",
@@ -74,6 +95,10 @@ ATTACHMENT = Table(
     Column("sha256", Text, nullable=False),
     Column("data", LargeBinary, nullable=False),
     Index("attachment_interaction_id_ix", "interaction_id"),
+    info=personal(
+        by={"interaction_id": ["filename", "content_id", "sha256", "data"]},
+        none=["media_type"],
+    ),
 )
 IMAP_CURSOR = Table(
     "imap_cursor",
@@ -82,6 +107,7 @@ IMAP_CURSOR = Table(
     Column("uidvalidity", BigInteger, nullable=False),
     Column("last_uid", BigInteger, nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
+    info=personal(none=["mailbox"]),
 )
 # What is handed over for a reply: the same bytes at every attempt.
 OUTGOING_MAIL = Table(
@@ -93,6 +119,11 @@ OUTGOING_MAIL = Table(
     Column("recipient", Text, nullable=False),
     Column("raw", LargeBinary, nullable=False),
     Index("outgoing_mail_message_id_key", "message_id", unique=True),
+    info=personal(
+        by={
+            "reply_id -> outgoing_reply.request.answers": ["message_id", "envelope_from", "recipient", "raw"]
+        },
+    ),
 )
 
 _VIEW = [column for column in MAIL.c if column.name != "raw"]

@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.database import AnyRow, as_json, insert_rows, metadata, plumbing_tables, recordset
 from antiphon.delivery.store import delivery_tables
+from antiphon.personal import SEARCH, personal
 from antiphon.tally import delivery_table
 
 METADATA = metadata()
@@ -58,6 +59,21 @@ POST = Table(
     Index("post_native_id_key", "network", "account", "native_id", unique=True),
     Index("post_author_ix", "author"),
     Index("post_accepted_at_ix", text("accepted_at desc"), text("interaction_id desc")),
+    info=personal(
+        by={
+            "interaction_id": [
+                "native_id",
+                "revision",
+                "author",
+                "speaker_key",
+                "conversation",
+                "text",
+                "record",
+                "earlier",
+            ]
+        },
+        none=["network", "account", "position", "kind", "visibility"],
+    ),
 )
 
 CURSOR = Table(
@@ -68,6 +84,7 @@ CURSOR = Table(
     Column("position", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("happened_at", DateTime(timezone=True)),
+    info=personal(none=["network", "account", "position"]),
 )
 
 # What the stream brought and nobody could read: whole, for a person.
@@ -80,6 +97,10 @@ SET_ASIDE = Table(
     Column("raw", LargeBinary, nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
+    info=personal(
+        by={SEARCH: ["raw", "reason"]},
+        none=["network", "account"],
+    ),
 )
 
 # `data` is fetched after the post was taken; until then, and when it can't be had, there is none. `sha256` is what the
@@ -102,6 +123,10 @@ ATTACHMENT = Table(
     Column("data", LargeBinary),
     Index("attachment_interaction_id_ix", "interaction_id"),
     Index("attachment_due_ix", "next_attempt_at", postgresql_where=text("state = 'waiting'")),
+    info=personal(
+        by={"interaction_id": ["native_id", "filename", "sha256", "description", "reason", "data"]},
+        none=["media_type", "state"],
+    ),
 )
 
 _NATIVE = bindparam("native_ids", type_=ARRAY(TEXT))

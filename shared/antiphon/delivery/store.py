@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.replies import ReplyRequested
 from antiphon.database import AnyRow, insert_rows
 from antiphon.delivery.attempts import Result, State, Verdict
+from antiphon.personal import personal
 from antiphon.text import clean, shorten
 
 # The trigger on the table notifies this channel of new replies.
@@ -63,6 +64,10 @@ def delivery_tables(of: MetaData) -> DeliveryTables:
             Column("ended_at", DateTime(timezone=True)),
             Index("outgoing_reply_due_ix", "next_attempt_at", postgresql_where=text("state = 'waiting'")),
             Index("outgoing_reply_state_ix", "state"),
+            info=personal(
+                by={"request.answers": ["request", "destination", "reason", "native_ids"]},
+                none=["state"],
+            ),
         ),
         Table(
             "reply_attempt",
@@ -73,6 +78,10 @@ def delivery_tables(of: MetaData) -> DeliveryTables:
             Column("ended_at", DateTime(timezone=True)),
             Column("outcome", Text),
             Column("detail", Text),
+            info=personal(
+                by={"reply_id -> outgoing_reply.request.answers": ["detail"]},
+                none=["outcome"],
+            ),
         ),
     )
 

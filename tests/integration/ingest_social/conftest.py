@@ -1,24 +1,15 @@
 """Bluesky for real: one PDS a session, one council account a test."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from deploy.site import Site
 from deploy.world import Pds
 from tests.conftest import NewDatabase
 from tests.integration.ingest_social.world import PASSWORD, World
-
-
-@pytest.fixture(scope="session")
-def pds(site: Site) -> Iterator[Pds]:
-    server = Pds(site)
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

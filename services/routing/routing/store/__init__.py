@@ -34,6 +34,7 @@ from antiphon.database import (
     plumbing_tables,
     recordset,
 )
+from antiphon.personal import personal
 from routing.domain.case_seen import CaseSeen
 from routing.domain.offer import REFUSALS, OfferRecord
 from routing.domain.timer import TimerKind
@@ -63,6 +64,10 @@ AGENT = Table(
     Column("idle_since", DateTime(timezone=True), nullable=False),
     Column("heard_at", DateTime(timezone=True)),
     Column("missed", Integer, nullable=False, server_default="0"),
+    info=personal(
+        none=["presence"],
+        staff=["agent_id"],
+    ),
 )
 
 # Who has completed work and is not offered more yet. No row of it is locked before others: it is written last.
@@ -71,6 +76,7 @@ WRAP_UP = Table(
     METADATA,
     Column("agent_id", Text, primary_key=True),
     Column("until", DateTime(timezone=True), nullable=False),
+    info=personal(staff=["agent_id"]),
 )
 
 WORK = Table(
@@ -111,6 +117,11 @@ WORK = Table(
     Index("work_item_oldest_ix", "queue", "queued_at", postgresql_where=text("state = 'queued'")),
     Index("work_item_list_ix", text("changed_at desc"), text("work_item_id desc")),
     Index("work_item_queue_list_ix", "queue", text("changed_at desc"), text("work_item_id desc")),
+    info=personal(
+        by={"customer_id": ["subject", "labels"]},
+        none=["case_reference", "channel", "state", "queue", "skills", "prefer_skills", "steps_of", "also_queues", "overflow", "profiles", "meant"],
+        staff=["agent_id", "preferred", "completed_by"],
+    ),
 )  # fmt: skip
 
 OFFER = Table(
@@ -127,6 +138,11 @@ OFFER = Table(
     Column("reason", Text),
     Index("offer_pending_key", "work_item_id", unique=True, postgresql_where=text("result is null")),
     Index("offer_work_item_id_ix", "work_item_id"),
+    info=personal(
+        by={"work_item_id -> work_item.customer_id": ["reason"]},
+        none=["result"],
+        staff=["agent_id", "agent_name"],
+    ),
 )
 
 # Timers are rows, due by the database's clock; a fired one is gone in the transaction of its effect.
@@ -137,6 +153,7 @@ TIMER = Table(
     Column("subject", Uuid, primary_key=True),
     Column("due_at", DateTime(timezone=True), nullable=False),
     Index("timer_due_at_ix", "due_at"),
+    info=personal(none=["kind"]),
 )
 
 DECISION = Table(
@@ -157,6 +174,10 @@ DECISION = Table(
     Index("decision_at_ix", text("at desc"), text("decision_id desc")),
     Index("decision_shadow_ix", text("(shadow ->> 'shadow_id')"), text("at desc"), text("decision_id desc"),
           postgresql_where=text("shadow is not null")),
+    info=personal(
+        by={"work_item_id -> work_item.customer_id": ["context", "trace", "outcome", "shadow"]},
+        none=["rule", "reason"],
+    ),
 )  # fmt: skip
 
 # The newest revision of each case that was heard of, since when it awaits an answer by that, who worked on it last, and
@@ -171,6 +192,11 @@ CASE_SEEN = Table(
     Column("awaiting_since", DateTime(timezone=True)),
     Column("answers", JSONB, nullable=False, server_default="[]"),
     *awaiting_columns(),
+    info=personal(
+        by={"case_id -> work_item.customer_id": ["set_aside"]},
+        none=["answers", "reference"],
+        staff=["last_agent"],
+    ),
 )
 RECONCILIATION, FINDING = reconciliation_tables(METADATA)
 

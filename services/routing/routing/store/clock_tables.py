@@ -3,6 +3,8 @@
 from sqlalchemy import Column, DateTime, Index, Integer, Interval, MetaData, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from antiphon.personal import personal
+
 _RUNNING = text("met_at is null and cancelled_at is null")
 
 
@@ -46,6 +48,7 @@ def clock_tables(of: MetaData) -> tuple[Table, Table, Table]:
         ),
         Index("clock_case_id_ix", "case_id"),
         Index("clock_decided_ix", "decided_at", postgresql_where=text("decided_at is not null")),
+        info=personal(none=["target", "policy", "calendar", "warn_at", "warned", "runs", "queue", "channel"]),
     )
     entry = Table(
         "clock_entry",
@@ -65,6 +68,10 @@ def clock_tables(of: MetaData) -> tuple[Table, Table, Table]:
         Column("percent", Integer),
         Column("due_before", DateTime(timezone=True)),
         Column("due_after", DateTime(timezone=True), nullable=False),
+        info=personal(
+            by={"clock_id -> clock.work_item_id -> work_item.customer_id": ["cause"]},
+            none=["kind", "policy", "calendar", "warn_at", "warned"],
+        ),
     )
     # Clocks of the policy up to `after`, in the order of their ids, have been recomputed.
     change = Table(
@@ -73,5 +80,6 @@ def clock_tables(of: MetaData) -> tuple[Table, Table, Table]:
         Column("policy", Text, primary_key=True),
         Column("version", Integer, nullable=False),
         Column("after", Uuid, nullable=False),
+        info=personal(none=["policy"]),
     )
     return clock, entry, change

@@ -5,6 +5,8 @@ from typing import NamedTuple
 from sqlalchemy import Boolean, Column, DateTime, Identity, Index, Integer, MetaData, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from antiphon.personal import SEARCH, personal
+
 
 class DraftTables(NamedTuple):
     """What is in force, how it comes to be, what people work on before, and what they tried it on."""
@@ -41,6 +43,10 @@ def draft_tables(of: MetaData) -> DraftTables:
                 unique=True,
                 postgresql_where=text("share is not null and over_at is null"),
             ),
+            info=personal(
+                none=["sha256", "why"],
+                staff=["source", "loaded_by"],
+            ),
         ),
         # How a draft comes into force when it does not at once, for all and for good.
         Table(
@@ -70,6 +76,10 @@ def draft_tables(of: MetaData) -> DraftTables:
             Column("ended_why", Text),
             Index("publication_list_ix", text("asked_at desc"), text("publication_id desc")),
             Index("publication_draft_ix", "draft_id"),
+            info=personal(
+                none=["why", "state", "approved_why", "ended_why"],
+                staff=["source", "authors", "asked_by", "approved_by", "ended_by"],
+            ),
         ),
         # A draft that decides beside what is in force, and never acts: one at a time, until `ends_at` at the latest.
         Table(
@@ -87,6 +97,10 @@ def draft_tables(of: MetaData) -> DraftTables:
             Column("ended_by", Text),
             Index("shadow_one_key", text("(true)"), unique=True, postgresql_where=text("ended_at is null")),
             Index("shadow_list_ix", text("began_at desc"), text("shadow_id desc")),
+            info=personal(
+                none=["why"],
+                staff=["source", "began_by", "ended_by"],
+            ),
         ),
         Table(
             "draft",
@@ -105,6 +119,10 @@ def draft_tables(of: MetaData) -> DraftTables:
             Column("authors", ARRAY(Text), nullable=False),
             Column("version", Integer),
             Index("draft_list_ix", text("changed_at desc"), text("draft_id desc")),
+            info=personal(
+                none=["name", "why", "state"],
+                staff=["source", "created_by", "changed_by", "authors"],
+            ),
         ),
         # `attempts` numbers the runs: what an older run still writes is not taken.
         Table(
@@ -131,6 +149,11 @@ def draft_tables(of: MetaData) -> DraftTables:
             Column("result", JSONB),
             Index("trial_waiting_ix", "asked_at", postgresql_where=text("state in ('asked', 'running')")),
             Index("trial_list_ix", "draft_id", text("asked_at desc"), text("trial_id desc")),
+            info=personal(
+                by={SEARCH: ["result"]},
+                none=["state", "failure", "rules"],
+                staff=["source", "asked_by"],
+            ),
         ),
         # Items that the draft decides otherwise. `results` has a letter a rule: t(rue), f(alse), e(rror).
         Table(
@@ -145,5 +168,15 @@ def draft_tables(of: MetaData) -> DraftTables:
             Column("results", Text, nullable=False),
             Column("errors", JSONB, nullable=False),
             Index("trial_item_list_ix", "trial_id", text("at desc"), text("decision_id desc")),
+            info=personal(
+                by={
+                    "decision_id -> decision.work_item_id -> work_item.customer_id": [
+                        "before",
+                        "after",
+                        "errors",
+                    ]
+                },
+                none=["rule", "results"],
+            ),
         ),
     )

@@ -3,6 +3,8 @@
 from sqlalchemy import Column, DateTime, Integer, Interval, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from antiphon.personal import personal
+
 
 def ease_in_table(of: MetaData) -> Table:
     """Adds it: who was away for long is offered at most so many items in a time, until then; when they were offered some."""
@@ -14,4 +16,8 @@ def ease_in_table(of: MetaData) -> Table:
         Column("most", Integer, nullable=False),
         Column("per", Interval, nullable=False),
         Column("offered", ARRAY(DateTime(timezone=True)), nullable=False),
+        info=personal(
+            none=["offered"],
+            staff=["agent_id"],
+        ),
     )

@@ -16,6 +16,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.schema import SchemaItem
 
+from antiphon.personal import personal
+
 
 def step_columns() -> list[SchemaItem]:
     """How far a work item has come on its queue's steps.
@@ -53,6 +55,10 @@ def queue_tables(of: MetaData) -> tuple[Table, Table]:
         Column("since", DateTime(timezone=True), nullable=False),
         Column("by", JSONB, nullable=False),
         Column("reason", Text, nullable=False),
+        info=personal(
+            none=["queue", "state", "reason"],
+            staff=["by"],
+        ),
     )
     # `kind`: `step` (with its number), `overflow`, `moved`.
     escalation = Table(
@@ -65,5 +71,9 @@ def queue_tables(of: MetaData) -> tuple[Table, Table]:
         Column("what", Text, nullable=False),
         Column("at", DateTime(timezone=True), nullable=False),
         Index("escalation_work_item_id_ix", "work_item_id"),
+        info=personal(
+            by={"work_item_id -> work_item.customer_id": ["what"]},
+            none=["kind"],
+        ),
     )
     return queue_state, escalation

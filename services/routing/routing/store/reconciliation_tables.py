@@ -15,6 +15,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import SchemaItem
 
+from antiphon.personal import personal
+
 
 def awaiting_columns() -> list[SchemaItem]:
     """Of a case that was heard of: whether it awaits an answer (by index), and why nobody is to work on it all the same.
@@ -56,5 +58,9 @@ def reconciliation_tables(of: MetaData) -> tuple[Table, Table]:
         Column("mended", Text),  # how; null: it could not be
         Column("at", DateTime(timezone=True), nullable=False),
         Index("finding_at_ix", text("at desc"), text("finding_id desc")),
+        info=personal(
+            none=["kind", "mended"],
+            staff=["detail"],
+        ),
     )
     return reconciliation, finding

@@ -2,6 +2,8 @@
 
 from sqlalchemy import Column, DateTime, Float, Index, Integer, MetaData, Table, Text, Uuid, text
 
+from antiphon.personal import personal
+
 
 def tally_tables(of: MetaData) -> tuple[Table, Table, Table]:
     """Adds them: counts that are added up, notes that are not yet, and surges."""
@@ -13,6 +15,7 @@ def tally_tables(of: MetaData) -> tuple[Table, Table, Table]:
         Column("queue", Text, primary_key=True),
         Column("what", Text, primary_key=True),
         Column("count", Integer, nullable=False),
+        info=personal(none=["queue", "what"]),
     )
     tally_change = Table(
         "tally_change",
@@ -21,6 +24,7 @@ def tally_tables(of: MetaData) -> tuple[Table, Table, Table]:
         Column("queue", Text, nullable=False),
         Column("what", Text, nullable=False),
         Column("count", Integer, nullable=False),
+        info=personal(none=["queue", "what"]),
     )
     # Of a queue or of a label.
     surge = Table(
@@ -35,5 +39,6 @@ def tally_tables(of: MetaData) -> tuple[Table, Table, Table]:
         Column("ended_at", DateTime(timezone=True)),
         Index("surge_one_a_queue_key", "queue", unique=True, postgresql_where=text("ended_at is null")),
         Index("surge_one_a_label_key", "label", unique=True, postgresql_where=text("ended_at is null")),
+        info=personal(none=["queue", "label"]),
     )
     return tally, tally_change, surge

@@ -1,0 +1,25 @@
+"""Writes `docs/personal-data.md` from the declarations beside the tables of all services: `make personal-data`."""
+
+import importlib
+
+from sqlalchemy import MetaData
+
+from antiphon import personal
+from deploy.site import PROJECT, SERVICES
+
+DOCUMENT = PROJECT / "docs" / "personal-data.md"
+
+
+def metadata_of(service: str) -> MetaData:
+    """The tables of a service's database, those of the plumbing included."""
+    found: MetaData = importlib.import_module(f"{service.replace('-', '_')}.store").METADATA
+    return found
+
+
+def document() -> str:
+    """What must stand in the document."""
+    return personal.document({service: metadata_of(service) for service in SERVICES})
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(document())

@@ -1,0 +1,89 @@
+"""What one interaction cost, by part, and the ledger that says what it may cost."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from deploy.site import SERVICES
+
+LEDGER = Path(__file__).with_name("cost.toml")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one part of a service asked of its database, and what it told the others.
+
+    A transaction is one that ended; the frame of it (`begin`, `commit`) are no statements, and are round trips. A statement
+    of several parts is one. A NOTIFY is one that a listener gets: PostgreSQL sends equal ones of a transaction once. `bytes` are
+    those of the events, data and headers, as they are put into the outbox.
+    """
+
+    transactions: int = 0
+    statements: int = 0
+    round_trips: int = 0
+    notifies: int = 0
+    events: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(*(getattr(self, name) + getattr(other, name) for name in NAMES))
+
+
+NAMES = tuple(field.name for field in fields(Cost))
+Bill = Mapping[str, Cost]
+"""The parts of one interaction, `service: part`, in the order in which they had their turn first."""
+
+
+def bill_of(parts: Iterable[tuple[str, Cost]]) -> Bill:
+    """The costs of parts; several turns of one part are added up."""
+    found: dict[str, Cost] = {}
+    for part, cost in parts:
+        found[part] = found.get(part, Cost()) + cost
+    return found
+
+
+def ledger() -> dict[str, Bill]:
+    """What is written down, by kind of interaction."""
+    written = tomllib.loads(LEDGER.read_text())
+    return {kind: {part: Cost(**cost) for part, cost in parts.items()} for kind, parts in written.items()}
+
+
+def table(bill: Bill) -> list[str]:
+    """The bill for people: each part, each service, all."""
+    rows = [*bill.items(), *_sums(bill)]
+    wide = max(len(part) for part, _ in rows)
+    head = f"{'':{wide}}  " + "  ".join(NAMES)
+    return [head, *(f"{part:{wide}}  {_cells(cost)}" for part, cost in rows)]
+
+
+def _sums(bill: Bill) -> list[tuple[str, Cost]]:
+    by_service = {
+        service: sum((cost for part, cost in bill.items() if part.startswith(f"{service}:")), Cost())
+        for service in SERVICES
+    }
+    all_of_it = sum(bill.values(), Cost())
+    return [*((service, cost) for service, cost in by_service.items() if cost != Cost()), ("all", all_of_it)]
+
+
+def _cells(cost: Cost) -> str:
+    return "  ".join(f"{getattr(cost, name):>{len(name)}}" for name in NAMES)
+
+
+def differences(written: Bill, measured: Bill) -> list[str]:
+    """One line for each number that is not the one written down."""
+    found: list[str] = []
+    for part in dict.fromkeys((*written, *measured)):
+        was, is_now = written.get(part, Cost()), measured.get(part, Cost())
+        found += [
+            f"{part}: {name} {getattr(was, name)} -> {getattr(is_now, name)}"
+            for name in NAMES
+            if getattr(was, name) != getattr(is_now, name)
+        ]
+    return found
+
+
+def as_written(part: str, cost: Cost) -> str:
+    """The line of the ledger, without its comment."""
+    numbers = ", ".join(f"{name} = {getattr(cost, name)}" for name in NAMES)
+    return f'"{part}" = {{ {numbers} }}'

@@ -1,0 +1,324 @@
+"""All six services in this process, each on a database of its own behind a wire that counts, with their own handlers.
+
+What a service commits is followed hop by hop until nothing more comes of it: its relay sends it to Kafka, every consumer of its
+topic gets it, in a fixed order, and who was notified does what there is to do. Nothing runs beside that: what looks once in
+a while for what is due is not counted, and the counts are the same each time.
+"""
+
+import asyncio
+import json
+import re
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from aiokafka import TopicPartition
+from httpx import AsyncClient
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from antiphon import progress
+from antiphon.clock import utc_now
+from antiphon.consumer import Consumer
+from antiphon.contracts.agents import Presence
+from antiphon.contracts.base import Actor
+from antiphon.database import AnyRow
+from antiphon.dead_letters import Record
+from antiphon.publishing import Publisher
+from antiphon.relay import Relay
+from deploy.morning.bluesky import Account
+from ingest_email.sender import create_sender
+from ingest_email.settings import Settings as MailSettings
+from routing import timers
+from routing.agents import presence
+from routing.configuration.active import Configurations
+from routing.work import assignment, handling, offers
+from tests.integration.ingest_social.world import World
+from tests.ledgers.bill import Cost
+from tests.ledgers.wire import Counts, Wire
+from tests.waiting import until
+
+BOSS = Actor(kind="supervisor", id="sam", name="Sam Okafor")
+OFFER_AGAIN_AFTER = timedelta(seconds=60)
+# All that is notified; `System.begin` and `_part` fail for another one.
+CHANNELS = ("outbox", "change_log", "dead_letter", "outgoing_reply", "parked_event", "attachment", "assign")
+# What a relay asks while Kafka takes long: that depends on the machine.
+STILL_LEADING = "select 1"
+_END = "end_of_part"
+_TRIGGERED = """
+    select distinct c.relname as channel from pg_trigger t join pg_class c on c.oid = t.tgrelid
+    join pg_proc p on p.oid = t.tgfoid where p.proname = 'notify_of_insert'
+"""
+_NOTIFIES = re.compile(r"pg_notify\('(\w+)'")
+# Times in events: with and without microseconds they have different lengths.
+_TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_LONG_TIME = b"2026-11-30T00:00:00.000000Z"
+
+Act = Callable[[], Awaitable[object]]
+
+
+@dataclass
+class Part:
+    """A part of one interaction, for people who look why it costs what it costs."""
+
+    name: str
+    cost: Cost
+    counts: Counts
+
+
+@dataclass
+class Service:
+    """A service's database: `engine` is counted, `aside` is not."""
+
+    name: str
+    wire: Wire
+    engine: AsyncEngine
+    aside: AsyncEngine
+    relay: Relay
+    publisher: Publisher
+    relaying: AsyncConnection
+    listening: asyncpg.Connection
+    got: list[str] = field(default_factory=list[str])
+    moved: int = 0
+    ends: int = 0
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def look(self, query: str, **given: Any) -> Sequence[AnyRow]:
+        """What is in the database, not counted."""
+        async with self.aside.connect() as connection:
+            return (await connection.execute(text(query), given)).all()
+
+    async def change(self, statement: str) -> None:
+        """Changes the database, not counted."""
+        async with self.aside.begin() as tx:
+            await tx.execute(text(statement))
+
+    async def notified(self) -> list[str]:
+        """The channels that were notified since the last time; each transaction's once."""
+        # Notifications come in the order of commits: the mark is behind them.
+        self.ends += 1
+        self.ended.clear()
+        async with self.aside.begin() as tx:
+            await tx.execute(text("select pg_notify(:channel, :n)"), {"channel": _END, "n": str(self.ends)})
+        async with asyncio.timeout(30):
+            await self.ended.wait()
+        found, self.got[:] = list(self.got), []
+        return found
+
+    async def listen(self) -> None:
+        """Hears of notifications from now on."""
+        for channel in (*CHANNELS, _END):
+            await self.listening.add_listener(channel, self._notify)
+
+    def _notify(self, _connection: object, _process: int, channel: str, _said: object) -> None:
+        if channel == _END:
+            self.ended.set()
+        else:
+            self.got.append(channel)
+
+
+@dataclass
+class Subscription:
+    """A consumer of a service, and how far it is."""
+
+    service: str
+    consumer: Consumer
+    pending: list[Record] = field(default_factory=list[Record])
+    expected: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What it reads."""
+        return self.consumer._topics  # pyright: ignore[reportPrivateUsage]
+
+    def come(self) -> list[Record]:
+        """What came since the last time."""
+        records, self.pending = self.pending, []
+        return records
+
+    async def take(self, records: Sequence[Record]) -> None:
+        """Takes them as one batch."""
+        reached = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in records}
+        await self.consumer._transact(records, self.expected, reached)  # pyright: ignore[reportPrivateUsage]
+        self.expected |= reached
+
+
+class System:
+    """The services, their subscriptions, and what follows from what."""
+
+    def __init__(
+        self,
+        services: dict[str, Service],
+        subscriptions: Sequence[Subscription],
+        configurations: Configurations,
+        mail: MailSettings,
+        apis: dict[str, AsyncClient],
+        tokens_of: Callable[[str], str],
+        world: World,
+        regular: Account,
+    ) -> None:
+        self.services, self.world, self.smtp_port = services, world, mail.smtp_port
+        self.regular = regular
+        self.subscriptions = subscriptions
+        self.configurations = configurations
+        self._sender = create_sender(mail, services["ingest-email"].engine)
+        self._apis = apis
+        self._token = tokens_of
+        self._offsets: dict[str, int] = defaultdict(int)
+
+    async def ask(self, verb: str, service: str, path: str, who: str, **given: Any) -> Any:
+        """Asks a service's API as an agent: the answer's JSON."""
+        headers = {"Authorization": f"Bearer {self._token(who)}", **given.pop("headers", {})}
+        answer = await self._apis[service].request(verb, path, headers=headers, **given)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    async def accept(self, case_id: UUID, who: str) -> None:
+        """The agent takes the work on a case that was offered to them."""
+        (offer,) = await self.services["routing"].look(
+            "select offer_id from offer join work_item using (work_item_id) where case_id = :id and result is null",
+            id=case_id,
+        )
+        async with self.services["routing"].engine.begin() as tx:
+            await offers.accept(tx, offer.offer_id, who, utc_now())
+
+    async def complete(self, case_id: UUID, reason: str) -> None:
+        """A supervisor says that nothing more is to be done on a case, and what follows from it follows."""
+        routing = self.services["routing"]
+        (work,) = await routing.look(
+            "select work_item_id from work_item where case_id = :id and state <> 'completed'", id=case_id
+        )
+
+        async def done() -> None:
+            async with routing.engine.begin() as tx:
+                force = await self.configurations.in_force(tx)
+                await handling.complete(
+                    tx, work.work_item_id, BOSS, force, reason, anyones=True, now=utc_now()
+                )
+
+        await self.follow("routing", "complete", done)
+
+    async def follow(self, service: str, entry: str, act: Act) -> list[Part]:
+        """Does it, and all that follows from it; what each part cost. Two turns of one part are one."""
+        parts: list[Part] = []
+        await self._quiet()
+        await self._part(parts, service, entry, act)
+        while await self._turn(parts):
+            pass
+        return parts
+
+    async def post(self, who: Account, words: str) -> None:
+        """Somebody mentions us in a post; returns when ingest-social has it."""
+        social = self.services["ingest-social"]
+        count = "select count(*) as n from post"
+        (before,) = await social.look(count)
+
+        async def came() -> bool:
+            (now,) = await social.look(count)
+            return now.n > before.n
+
+        await self.world.mention(who, words)
+        await until(came, what="the post")
+
+    def next_offset(self, topic: str) -> int:
+        """Where the next record of a topic is."""
+        return self._offsets[topic]
+
+    async def _turn(self, parts: list[Part]) -> bool:
+        """Each consumer takes as one batch what there is at the beginning of the turn; whether there was anything."""
+        due = [(one, one.come()) for one in self.subscriptions]
+        for subscription, records in due:
+            if records:
+                topics = "+".join(sorted({record.topic for record in records}))
+                await self._part(parts, subscription.service, topics, partial(subscription.take, records))
+        return any(records for _, records in due)
+
+    async def _part(self, parts: list[Part], service: str, what: str, act: Act) -> None:
+        of = self.services[service]
+        await act()
+        await until(partial(_true, lambda: of.wire.is_quiet), what=f"{service} is quiet")
+        counts, notified = of.wire.take().without(STILL_LEADING), await of.notified()
+        rows = await self._put(of)
+        for sql in counts.statements:
+            named = _NOTIFIES.findall(sql)
+            assert set(named) <= set(CHANNELS)
+            assert len(named) == sql.count("pg_notify(")
+        size = sum(len(_TIME.sub(_LONG_TIME, bytes(row.value) + row.headers.encode())) for row in rows)
+        cost = Cost(
+            counts.transactions, len(counts.statements), counts.round_trips, len(notified), len(rows), size
+        )
+        parts.append(Part(f"{service}: {what}", cost, counts))
+        if rows:
+            await self._part(parts, service, "relay", partial(_relay, of))
+        if "assign" in notified:
+            await self._part(parts, service, "assignment", self._assign)
+        if "outgoing_reply" in notified and service == "ingest-email":
+            await self._part(parts, service, "sender", self._send)
+
+    async def _put(self, of: Service) -> Sequence[AnyRow]:
+        """What a service put into its outbox since the last time, handed to all who read it."""
+        rows = await of.look("select * from outbox where id > :moved order by id", moved=of.moved)
+        for row in rows:
+            of.moved = row.id
+            headers: dict[str, str] = json.loads(row.headers)
+            record = Record(
+                row.topic, 0, self._offsets[row.topic], row.key.encode(), bytes(row.value),
+                tuple((name, value.encode()) for name, value in headers.items()),
+            )  # fmt: skip
+            self._offsets[row.topic] += 1
+            for subscription in self.subscriptions:
+                if row.topic in subscription.topics:
+                    subscription.pending.append(record)
+        return rows
+
+    async def _assign(self) -> None:
+        async with self.services["routing"].engine.begin() as tx:
+            await assignment.assign(tx, self.configurations, OFFER_AGAIN_AFTER, utc_now())
+
+    async def _send(self) -> None:
+        claimed = await self._sender._claim()  # pyright: ignore[reportPrivateUsage]
+        assert claimed is not None
+        await self._sender._deliver(claimed)  # pyright: ignore[reportPrivateUsage]
+
+    async def _quiet(self) -> None:
+        for service in self.services.values():
+            await service.notified()
+            service.wire.take()
+
+    async def begin(self, source: str, present: Sequence[str]) -> None:
+        """Consumers know where they are, the organisation is configured, these agents are there."""
+        for service in self.services.values():
+            assert {row.channel for row in await service.look(_TRIGGERED)} <= set(CHANNELS)
+        # References of one length: they stand in events.
+        await self.services["case-mgmt"].change("alter sequence case_number restart with 1000")
+        for subscription in self.subscriptions:
+            partitions = [TopicPartition(topic, 0) for topic in subscription.topics]
+            async with self.services[subscription.service].engine.begin() as tx:
+                subscription.expected = await progress.positions(tx, partitions)
+        engine, now = self.services["routing"].engine, utc_now()
+        async with engine.begin() as tx:
+            await self.configurations.load(tx, source, "council.yaml", "tests", now)
+        async with engine.begin() as tx:
+            await timers.fire(tx, self.configurations, now)
+        async with engine.begin() as tx:
+            force = (await self.configurations.in_force(tx)).configuration
+            for who in present:
+                agent = force.agents_by_id[who]
+                await presence.set_presence(tx, agent, Presence.AVAILABLE, "tests", now, force)
+        await self._put(self.services["routing"])
+
+
+async def _true(ask: Callable[[], bool]) -> bool:
+    return ask()
+
+
+async def _relay(of: Service) -> None:
+    """One look sends, the next deletes and finds nothing."""
+    sent: list[int] = []
+    for _ in range(2):
+        await of.relay._send_outbox(of.relaying, of.publisher, sent)  # pyright: ignore[reportPrivateUsage]

@@ -1,0 +1,239 @@
+"""What customers said is looked for in every column of every database: where it is found, it is declared, and its path leads to them."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Column, LargeBinary, Table
+
+from antiphon.clock import utc_now
+from antiphon.dead_letters import Record
+from antiphon.personal import SEARCH, declaration_of, may_hold_words, query, ways
+from deploy import personal_data
+from deploy.site import SERVICES
+from routing.work import offers
+from tests.integration.ingest_email.support import deliver
+from tests.ledgers.system import Service, System
+
+
+class Customer(NamedTuple):
+    """Who spoke: what of theirs is looked for, and the ids by which they are known."""
+
+    marks: tuple[str, ...]
+    ids: frozenset[str]
+
+
+def mail_of(mark: str, words: str, message_id: str, answers: str = "") -> bytes:
+    """A mail with a file; the mark is in all that its sender says."""
+    return (
+        f"From: Ada {mark} <{mark}@mail.example>\r\nTo: council@banksia.example\r\nSubject: Permit {mark}\r\n"
+        f"Message-ID: <{message_id}.{mark}@mail.example>\r\nDate: Mon, 23 Nov 2026 10:00:00 +1100\r\n"
+        f"{f'In-Reply-To: <{answers}.{mark}@mail.example>' if answers else 'X-Mailer: a'}\r\n"
+        'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
+        f"--b\r\nContent-Type: text/plain\r\n\r\n{words} {mark}\r\n"
+        f'--b\r\nContent-Type: text/plain\r\nContent-ID: <{mark}>\r\nContent-Disposition: attachment; filename="{mark}.txt"\r\n\r\n'
+        f"A plan of {mark}\r\n--b--\r\n"
+    ).encode()
+
+
+async def by_mail(system: System) -> Customer:
+    """Somebody writes; the work is declined, given, completed and begun again; they write again and are answered; a note is made."""
+    mark = f"m{uuid4().hex[:12]}"
+    routing, cases = system.services["routing"], system.services["case-mgmt"]
+
+    async def send(words: str, number: str, answers: str = "") -> None:
+        raw = mail_of(mark, words, number, answers)
+        await system.follow(
+            "ingest-email", "SMTP", partial(deliver, system.smtp_port, raw, sender=f"{mark}@mail.example")
+        )
+
+    await send("Do I need a permit for a pergola?", "first")
+    (case,) = await cases.look("select case_id from case_file where subject like :m", m=f"%{mark}%")
+    (work,) = await routing.look("select work_item_id from work_item where case_id = :id", id=case.case_id)
+
+    async def decline() -> None:
+        (offer,) = await routing.look(
+            "select offer_id from offer where work_item_id = :id", id=work.work_item_id
+        )
+        async with routing.engine.begin() as tx:
+            force = await system.configurations.in_force(tx)
+            await offers.decline(tx, offer.offer_id, "elena", force, f"I know {mark}", utc_now())
+
+    await system.follow("routing", "decline", decline)
+    await system.complete(case.case_id, f"{mark} telephoned")
+    await send("And for a tree?", "second", "first")
+    path = f"/cases/{case.case_id}"
+    await system.follow(
+        "case-mgmt", "note",
+        lambda: system.ask("POST", "case-mgmt", f"{path}/notes", "elena", json={"text": f"{mark} is nice"}),
+    )  # fmt: skip
+    (now,) = await cases.look("select revision from case_file where case_id = :id", id=case.case_id)
+    given = {"text": f"Dear {mark}, none is needed."}
+    headers = {"If-Match": f'"{now.revision}"', "Idempotency-Key": str(uuid4())}
+    await system.follow(
+        "case-mgmt", "reply",
+        lambda: system.ask("POST", "case-mgmt", f"{path}/replies", "elena", json=given, headers=headers),
+    )  # fmt: skip
+    status = {"status": "resolved", "reason": f"{mark} has what they need"}
+    await system.follow(
+        "case-mgmt", "status",
+        lambda: system.ask("POST", "case-mgmt", f"{path}/status", "elena", json=status),
+    )  # fmt: skip
+    known = await ids_of(system, mark)
+    customer = next(iter(known.customers))
+    # What case-mgmt does not understand, and what waits to be sent.
+    (subscription,) = [one for one in system.subscriptions if "identified-interactions" in one.topics]
+    broken = Record(
+        "identified-interactions", 0, system.next_offset("identified-interactions"), str(customer).encode(),
+        f'{{"interaction": "{mark}"}}'.encode(),
+        (("ce_id", b"1"), ("ce_specversion", b"1.0"), ("ce_source", b"/t"),
+         ("ce_type", b"identified-interaction.received.v1"), ("content-type", b"application/json")),
+    )  # fmt: skip
+    await subscription.take([broken])
+    await deliver(system.smtp_port, mail_of(mark, "Thanks", "third"), sender=f"{mark}@mail.example")
+    (last,) = await system.services["ingest-email"].look(
+        "select interaction_id from mail where message_id = :m", m=f"<third.{mark}@mail.example>"
+    )
+    return Customer((mark,), known.ids | {str(last.interaction_id)})
+
+
+async def by_post(system: System) -> Customer:
+    """Somebody posts."""
+    mark = f"p{uuid4().hex[:12]}"
+    who = await system.world.somebody()
+    await system.follow("ingest-social", "stream", lambda: system.post(who, f"what about {mark}?"))
+    known = await ids_of(system, mark)
+    return Customer((mark, who.did), known.ids)
+
+
+async def by_phone(system: System) -> Customer:
+    """Somebody calls, and an agent notes it; the work is completed."""
+    mark, number = f"c{uuid4().hex[:12]}", "412999123"
+    given = {
+        "channel": "phone",
+        "speaker": {"phone": f"+61{number}", "name": f"Jo {mark}"},
+        "text": f"My rates {mark} are wrong.",
+        "external_id": mark,
+    }
+    headers = {"Idempotency-Key": str(uuid4())}
+    await system.follow(
+        "ingest-direct", "POST /interactions",
+        lambda: system.ask("POST", "ingest-direct", "/interactions", "bruno", json=given, headers=headers),
+    )  # fmt: skip
+    known = await ids_of(system, mark)
+    (case,) = await system.services["case-mgmt"].look(
+        "select case_id from case_file where cast(customer as text) like :m", m=f"%{mark}%"
+    )
+    await system.complete(case.case_id, f"{mark} telephoned")
+    return Customer((mark, number), known.ids)
+
+
+class Known(NamedTuple):
+    """What the profile of a customer says of where to look."""
+
+    customers: frozenset[UUID]
+    ids: frozenset[str]
+
+
+async def ids_of(system: System, mark: str) -> Known:
+    """Where to begin, as docs/personal-data.md says: the customer, their interactions, cases and speaker keys."""
+    rows = await system.services["customer-profile"].look(
+        "select s.* from spoken s where s.customer_id in (select customer_id from spoken where text like :m)",
+        m=f"%{mark}%",
+    )
+    names = ("customer_id", "interaction_id", "case_id", "speaker_key")
+    return Known(
+        frozenset(row.customer_id for row in rows),
+        frozenset(str(getattr(row, name)) for row in rows for name in names if getattr(row, name)),
+    )
+
+
+STORIES = {"mail": by_mail, "post": by_post, "phone": by_phone}
+# That the stories tell enough: columns in which something of the customer is found.
+AT_LEAST = {
+    "mail": {
+        "case-mgmt": {
+            "case_entry.actor", "case_entry.data", "case_file.customer", "case_file.subject",
+            "case_interaction.interaction", "channel_reference.reference", "dead_letter.value", "reply.requested",
+        },
+        "customer-profile": {
+            "customer.folded_name", "customer.name", "identifier.key", "identifier.value", "spoken.speaker_key",
+            "spoken.subject", "spoken.text",
+        },
+        "ingest-email": {
+            "attachment.content_id", "attachment.data", "attachment.filename", "mail.headers", "mail.interaction",
+            "mail.mail_from", "mail.mail_references", "mail.message_id", "mail.raw", "mail.sender",
+            "mail.sender_name", "mail.subject", "outbox.headers", "outbox.key", "outbox.value", "outgoing_mail.raw",
+            "outgoing_mail.recipient", "outgoing_reply.request",
+        },
+        "routing": {
+            "clock_entry.cause", "decision.context", "offer.reason", "work_item.subject",
+        },
+    },
+    "post": {
+        "case-mgmt": {
+            "case_conversation.conversation", "case_interaction.interaction", "channel_reference.reference",
+        },
+        "customer-profile": {"identifier.key", "spoken.text"},
+        "ingest-social": {
+            "post.author", "post.conversation", "post.native_id", "post.record", "post.speaker_key", "post.text",
+        },
+        "routing": {"decision.context"},
+    },
+    "phone": {
+        "case-mgmt": {"case_interaction.interaction"},
+        "customer-profile": {"customer.name", "identifier.value", "spoken.text"},
+        "ingest-direct": {"interaction.interaction"},
+        "routing": {"case_seen.set_aside", "decision.context"},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("story", STORIES)
+async def test_what_a_customer_said_is_only_where_it_is_declared_and_its_path_leads_to_them(
+    system: System, story: str
+) -> None:
+    customer = await STORIES[story](system)
+    found: Mapping[str, set[str]] = {
+        name: {
+            f"{table.name}.{column.name}"
+            for table in personal_data.metadata_of(name).sorted_tables
+            for column in table.c
+            if await is_found(system.services[name], table, column, customer)
+        }
+        for name in SERVICES
+    }
+    for name, columns in AT_LEAST[story].items():
+        assert columns <= found[name]
+
+
+async def is_found(service: Service, table: Table, column: Column[object], customer: Customer) -> bool:
+    """Whether something of the customer is in the column. Fails where it is not declared, or its path leads elsewhere."""
+    if not may_hold_words(column):
+        return False
+    written = (
+        f"encode({column.name}, 'escape')"
+        if isinstance(column.type, LargeBinary)
+        else f'cast("{column.name}" as text)'
+    )
+    rows = await service.look(f'select cast(ctid as text) as place, {written} as written from "{table.name}"')
+    places = {
+        row.place for row in rows if any(mark in (row.written or "").lower() for mark in customer.marks)
+    }
+    if not places:
+        return False
+    path = declaration_of(table).personal.get(column.name)
+    assert path, f"{service.name}: {table.name}.{column.name} holds what a customer said"
+    if path != SEARCH:
+        led = {
+            row.place
+            for way in ways(path)
+            for row in await service.look(query(way, table))
+            if row.leads_to in customer.ids
+        }
+        assert places <= led, (
+            f"{service.name}: {path} of {table.name}.{column.name} does not lead to the customer"
+        )
+    return True

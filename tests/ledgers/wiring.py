@@ -1,0 +1,240 @@
+"""Wires the six services together for the ledgers, each as its own `__main__` does, but for what runs beside a message."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import yaml
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from fastapi import APIRouter
+from httpx import ASGITransport, AsyncClient
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+import case_mgmt.api
+import case_mgmt.consumer
+import customer_profile.consumer
+import ingest_direct.api
+import ingest_direct.consumer
+import ingest_email.consumer
+import ingest_social.consumer
+import routing.intake.consumer
+from antiphon import organisation
+from antiphon.access import Access, Role
+from antiphon.changes import ChangeFeed
+from antiphon.clock import utc_now
+from antiphon.consumer import Consumer, Handle
+from antiphon.contracts.base import Event
+from antiphon.database import create_engine, driver_of
+from antiphon.publishing import Publisher
+from antiphon.relay import Relay
+from antiphon.unclear import UnclearRefusals
+from antiphon.web import create_app
+from case_mgmt.domain import tokens
+from customer_profile.domain import WordReader
+from deploy import keys
+from deploy.kafka import Kafka
+from deploy.postgres import Postgres
+from deploy.site import EXAMPLE, SERVICES, Site
+from deploy.world import Pds
+from ingest_email import smtp
+from ingest_email.domain import accounts
+from ingest_email.domain.accounts import OurMail
+from ingest_email.reading.pool import Readers
+from ingest_email.settings import Settings as MailSettings
+from ingest_social.bluesky.network import Bluesky
+from routing.configuration.active import Configurations
+from tests.integration.ingest_email.conftest import port_of
+from tests.integration.ingest_social.world import PASSWORD, World
+from tests.ledgers.system import STILL_LEADING, Service, Subscription, System
+from tests.ledgers.wire import Wire
+
+SECRET = "a secret of the tests"
+# Who is there: for planning, for posts, for rates. Nobody is there for roads.
+PRESENT = ("elena", "grace", "amara")
+
+
+class OtherSide:
+    """The mail server of customers: takes all."""
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802
+        return "250 2.0.0 taken"
+
+
+@asynccontextmanager
+async def open_system(
+    site: Site, postgres: Postgres, kafka: Kafka, pds: Pds, databases: Mapping[str, str]
+) -> AsyncGenerator[System]:
+    """A system on migrated databases, by service, ready for the first interaction."""
+    async with AsyncExitStack() as stack:
+        services = {name: await _service(stack, name, databases[name], postgres, kafka) for name in SERVICES}
+        engines = {name: service.engine for name, service in services.items()}
+        world = await _world(stack, engines["ingest-social"], pds)
+        ours = accounts.of_organisation(organisation.load(EXAMPLE))
+        jwks = str(keys.jwks(site.secrets))
+        mail = await _mail(stack, engines["ingest-email"], ours, jwks)
+        configurations = Configurations()
+        system = System(
+            services,
+            _subscriptions(engines, kafka.bootstrap, ours, configurations),
+            configurations,
+            mail,
+            {
+                "ingest-direct": await _api(
+                    stack, jwks, "ingest-direct", engines["ingest-direct"],
+                    ingest_direct.api.router(
+                        engines["ingest-direct"], ChangeFeed(engines["ingest-direct"]), utc_now, region="AU",
+                        max_attachment_bytes=1000,
+                    ),
+                ),
+                "case-mgmt": await _api(
+                    stack, jwks, "case-mgmt", engines["case-mgmt"],
+                    case_mgmt.api.router(
+                        engines["case-mgmt"], ChangeFeed(engines["case-mgmt"]), utc_now, token_secret=SECRET
+                    ),
+                ),
+            },
+            lambda who: keys.token(site.secrets, role=Role.AGENT, name=who, now=utc_now()),
+            world,
+            await world.somebody(),
+        )  # fmt: skip
+        await system.begin(_organisation(), PRESENT)
+        await stack.enter_async_context(world.following())
+        # The stream is in order: once this is here, nothing of before is still to come.
+        await system.post(system.regular, "is anybody there?")
+        yield system
+
+
+async def _service(
+    stack: AsyncExitStack, name: str, database: str, postgres: Postgres, kafka: Kafka
+) -> Service:
+    wire = await stack.enter_async_context(Wire(postgres.port))
+    aside = create_engine(database)
+    counted = aside.url.set(port=wire.port).update_query_dict({"ssl": "disable"})
+    engine = create_engine(counted.render_as_string(hide_password=False))
+    event.listen(engine.sync_engine, "do_connect", _keep_prepared)
+    for one in (aside, engine):
+        stack.push_async_callback(one.dispose)
+    publisher = Publisher(
+        kafka.bootstrap,
+        f"{name}-relay",
+        unclear=UnclearRefusals(),
+        unknown_topic_waits=timedelta(seconds=30),
+    )
+    await publisher.start()
+    stack.push_async_callback(publisher.end)
+    relaying = await stack.enter_async_context(engine.connect())
+    await relaying.execution_options(isolation_level="AUTOCOMMIT")
+    await driver_of(relaying).fetch(STILL_LEADING)
+    listening = await asyncpg.connect(
+        aside.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    )
+    stack.push_async_callback(listening.close)
+    relay = Relay(name, engine, kafka.bootstrap, utc_now)
+    service = Service(name, wire, engine, aside, relay, publisher, relaying, listening)
+    await service.listen()
+    return service
+
+
+def _keep_prepared(_dialect: object, _record: object, _arguments: object, options: dict[str, Any]) -> None:
+    """However long the test takes, no statement is prepared again: the driver would after five minutes."""
+    options["max_cached_statement_lifetime"] = 0
+
+
+async def _world(stack: AsyncExitStack, engine: AsyncEngine, pds: Pds) -> World:
+    handle = f"c{uuid4().hex[:10]}.test"
+    did = await asyncio.to_thread(pds.account, handle, PASSWORD)
+    http = await stack.enter_async_context(AsyncClient(timeout=30))
+    world = World(engine, pds, http, handle, did)
+    stack.push_async_callback(world.network.close)
+    return world
+
+
+async def _mail(stack: AsyncExitStack, engine: AsyncEngine, ours: OurMail, jwks: str) -> MailSettings:
+    """Settings with the ports of an open SMTP entry point and of the customers' mail server."""
+    loop = asyncio.get_running_loop()
+    other = await loop.create_server(lambda: SMTP(OtherSide(), hostname="other", loop=loop), "127.0.0.1", 0)
+    stack.callback(other.close)
+    given: dict[str, Any] = {
+        "database_url": "unused", "organisation": EXAMPLE, "issuer": keys.ISSUER, "jwks": jwks,
+        "relay_port": port_of(other), "smtp_port": 0,
+    }  # fmt: skip
+    settings = MailSettings.model_validate(given)
+    readers = await stack.enter_async_context(Readers(settings, ours, utc_now))
+    entry = await smtp.listen(settings, engine, ours, readers)
+    stack.callback(entry.close)
+    return settings.model_copy(update={"smtp_port": port_of(entry)})
+
+
+async def _api(
+    stack: AsyncExitStack, jwks: str, service: str, engine: AsyncEngine, routes: APIRouter
+) -> AsyncClient:
+    access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=jwks)
+    app = create_app(
+        title="t",
+        service=service,
+        description="t",
+        engine=engine,
+        access=access,
+        package=service.replace("-", "_"),
+    )
+    app.include_router(routes)
+    return await stack.enter_async_context(AsyncClient(transport=ASGITransport(app), base_url="http://test"))
+
+
+def _subscriptions(
+    engines: dict[str, AsyncEngine], kafka: str, ours: OurMail, configurations: Configurations
+) -> list[Subscription]:
+    """All consumers of all services, wired as their services wire them."""
+    words = WordReader(organisation.load(EXAMPLE))
+
+    def alone(
+        service: str, topics: Sequence[str], handles: Iterable[type[Event]], handle: Handle
+    ) -> Consumer:
+        return Consumer(
+            service=service, topics=topics, handles=handles, handle=handle, engine=engines[service],
+            kafka=kafka, clock=utc_now,
+        )  # fmt: skip
+
+    of: dict[str, Sequence[Consumer]] = {
+        "ingest-email": [
+            ingest_email.consumer.create_consumer(engines["ingest-email"], kafka, ours, utc_now, "1")
+        ],
+        "ingest-social": [
+            alone(
+                "ingest-social", ingest_social.consumer.TOPICS, ingest_social.consumer.HANDLES,
+                partial(ingest_social.consumer.handle, networks=[Bluesky.name]),
+            )
+        ],
+        "ingest-direct": ingest_direct.consumer.consumers(engines["ingest-direct"], kafka, utc_now, "1"),
+        "customer-profile": customer_profile.consumer.consumers(
+            engines["customer-profile"], kafka, words, utc_now, "1"
+        ),
+        "case-mgmt": case_mgmt.consumer.consumers(
+            engines["case-mgmt"], kafka, partial(tokens.read, secrets=[SECRET]), partial(tokens.make, secret=SECRET),
+            timedelta(days=14), utc_now, "1",
+        ),
+        "routing": [
+            alone(
+                "routing", routing.intake.consumer.TOPICS, routing.intake.consumer.HANDLES,
+                routing.intake.consumer.handler(configurations),
+            )
+        ],
+    }  # fmt: skip
+    return [Subscription(service, consumer) for service in SERVICES for consumer in of[service]]
+
+
+def _organisation() -> str:
+    """The example organisation, open around the clock, with agents who never have enough."""
+    found: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text())
+    found["calendars"]["office"] = {"name": "Always open", "time_zone": "UTC", "hours": "always"}
+    for agent in found["agents"]:
+        agent["capacity"] = 100
+    for queue in found["queues"].values():
+        queue["offer_timeout"] = "1h"
+    return yaml.safe_dump(found, sort_keys=False)
