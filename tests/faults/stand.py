@@ -188,7 +188,7 @@ class Stand:
                 waiting = 0
                 for service in ("ingest-email", "ingest-social"):
                     (row,) = await flow.ask(
-                        service, "select count(*) as n from sending where state = 'waiting'"
+                        service, "select count(*) as n from outgoing_reply where state = 'waiting'"
                     )
                     waiting += row["n"]
                 if not waiting:
