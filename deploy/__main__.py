@@ -15,12 +15,13 @@ from types import FrameType
 from rich.console import Console
 from rich.markup import escape
 
-from antiphon.access import Role
-from antiphon.clock import utc_now
+from antiphon.access.roles import Role
+from antiphon.process.clock import utc_now
+from antiphon.service_names import SERVICES
 from deploy import dead_letters, keys, leftovers, status
 from deploy.morning.play import play
 from deploy.processes import StartError
-from deploy.site import SERVICES, Site
+from deploy.site import Site
 from deploy.stack import Stack
 
 CONSOLE = Console(highlight=False, width=None if sys.stdout.isatty() else 200)

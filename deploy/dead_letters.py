@@ -3,11 +3,12 @@
 import subprocess
 import sys
 
+from antiphon.service_names import SERVICES
 from deploy.kafka import Kafka
 from deploy.postgres import Postgres
 from deploy.processes import StartError
 from deploy.services import environment
-from deploy.site import PROJECT, SERVICES, Site
+from deploy.site import PROJECT, Site
 from deploy.world import jars, listens
 
 
@@ -23,6 +24,6 @@ def run(site: Site, replay: str | None) -> int:
         service, _, number = replay.partition(":")
         given = ["replay", number, "--service", service] if number else ["replay", service]
     done = subprocess.run(
-        [sys.executable, "-m", "antiphon.dead_letters", *given], env=told, check=False, cwd=PROJECT
+        [sys.executable, "-m", "antiphon.kafka.dead_letters", *given], env=told, check=False, cwd=PROJECT
     )
     return done.returncode

@@ -4,8 +4,9 @@ import importlib
 
 from sqlalchemy import MetaData
 
-from antiphon import personal
-from deploy.site import PROJECT, SERVICES
+from antiphon.postgres import personal_data
+from antiphon.service_names import SERVICES
+from deploy.site import PROJECT
 
 DOCUMENT = PROJECT / "docs" / "personal-data.md"
 
@@ -18,7 +19,7 @@ def metadata_of(service: str) -> MetaData:
 
 def document() -> str:
     """What must stand in the document."""
-    return personal.document({service: metadata_of(service) for service in SERVICES})
+    return personal_data.document({service: metadata_of(service) for service in SERVICES})
 
 
 if __name__ == "__main__":

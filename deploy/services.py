@@ -7,11 +7,12 @@ import sys
 
 import httpx
 
+from antiphon.service_names import SERVICES
 from deploy import keys
 from deploy.kafka import Kafka
 from deploy.postgres import Postgres
 from deploy.processes import Process, StartError
-from deploy.site import PROJECT, SERVICES, Site
+from deploy.site import PROJECT, Site
 
 SOCIAL_HANDLE = "cityofbanksia.test"
 # The code of this checkout, whichever checkout the environment was set up from.
@@ -57,7 +58,7 @@ def migrate(site: Site, postgres: Postgres, kafka: Kafka) -> None:
         told |= environment(site, service, postgres, kafka)
     packages = [service.replace("-", "_") for service in SERVICES]
     done = subprocess.run(
-        [sys.executable, "-m", "antiphon.migrations", *packages],
+        [sys.executable, "-m", "antiphon.postgres.migrations", *packages],
         env=told,
         capture_output=True,
         text=True,
@@ -72,7 +73,7 @@ def process(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> Proce
     """The service as a process, not started."""
     return Process(
         service,
-        [sys.executable, "-m", "antiphon.launch", service.replace("-", "_")],
+        [sys.executable, "-m", "antiphon.process.launch", service.replace("-", "_")],
         site.logs / f"{service}.log",
         environment(site, service, postgres, kafka),
         folder=PROJECT,

@@ -10,7 +10,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).parent.parent
 EXAMPLE = PROJECT / "deploy" / "example" / "council.yaml"
-SERVICES = ("ingest-email", "ingest-social", "ingest-direct", "customer-profile", "case-mgmt", "routing")
 
 
 class Ports(BaseSettings):

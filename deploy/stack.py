@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
-from antiphon.access import Role
-from antiphon.clock import utc_now
+from antiphon.access.roles import Role
+from antiphon.process.clock import utc_now
+from antiphon.service_names import SERVICES
 from deploy import keys, services
 from deploy.kafka import Kafka, Node
 from deploy.morning import story
 from deploy.postgres import Postgres
 from deploy.processes import Process, StartError
-from deploy.site import SERVICES, Ports, Site
+from deploy.site import Ports, Site
 from deploy.world import MailServer, Pds, jars, listens
 
 Tell = Callable[[str], None]

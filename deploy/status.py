@@ -9,12 +9,12 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from antiphon.access import Role
-from antiphon.clock import utc_now
+from antiphon.access.roles import Role
+from antiphon.process.clock import utc_now
+from antiphon.service_names import INGEST, SERVICES
 from deploy import keys, leftovers
-from deploy.site import SERVICES, Site
+from deploy.site import Site
 
-DOORS = ("ingest-email", "ingest-social", "ingest-direct")
 Json = dict[str, Any]
 
 
@@ -53,7 +53,7 @@ def disagreements(found: dict[str, Json]) -> list[str]:
     """Where words are not accounted for, now. Something on its way shows for a moment, and is gone when it arrived."""
     wrong: list[str] = []
     total = 0
-    for door in DOORS:
+    for door in INGEST:
         c = found.get(door)
         if c is None:
             wrong.append(f"{door} does not answer")

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-from antiphon import migrations
-from antiphon.database import create_engine
+from antiphon.postgres import migrations
+from antiphon.postgres.engine import create_engine
 from deploy.kafka import Kafka
 from deploy.postgres import Postgres
 from deploy.site import Ports, Site

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import httpx
 
-from antiphon.access import Role
-from antiphon.clock import utc_now
+from antiphon.access.roles import Role
+from antiphon.process.clock import utc_now
 from deploy.keys import secret
 from deploy.morning import bluesky, mailbox
 from deploy.morning.story import Message, Story

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import httpx
 
-from antiphon.access import Role
+from antiphon.access.roles import Role
 from deploy.morning.story import Message
 from deploy.stack import Stack
 

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from antiphon import organisation
-from antiphon.access import Role
-from antiphon.clock import utc_now
+from antiphon.access.roles import Role
+from antiphon.organisation import document
+from antiphon.process.clock import utc_now
 from antiphon.text import shorten
 from deploy.morning import promises, story
 from deploy.morning.customers import DIRECT, Customers, until
@@ -43,7 +43,7 @@ class Line:
 async def play(stack: Stack, console: Console) -> bool:
     """Plays the story, and tries a rule on it; True when every line was answered, or has a named reason why not."""
     told = story.load()
-    zone = ZoneInfo(organisation.load(stack.site.organisation).organisation.time_zone)
+    zone = ZoneInfo(document.load(stack.site.organisation).organisation.time_zone)
     lines = {message.id: Line(message, told.customers[message.by].name) for message in told.messages}
     async with httpx.AsyncClient(timeout=30) as http:
         customers = Customers(stack, told, http)

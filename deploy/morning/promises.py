@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import httpx
 from rich.console import Console
 
-from antiphon.access import Role
+from antiphon.access.roles import Role
 from deploy.morning.desk import Answered
 from deploy.stack import Stack
 

@@ -7,8 +7,8 @@ import httpx
 import yaml
 from rich.console import Console
 
-from antiphon.access import Role
-from antiphon.clock import utc_now
+from antiphon.access.roles import Role
+from antiphon.process.clock import utc_now
 from deploy.morning.customers import until
 from deploy.stack import Stack
 

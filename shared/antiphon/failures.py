@@ -36,7 +36,7 @@ _OURS = "42"
 class Refusal(StrEnum):
     """What Kafka refuses when it does not take an outgoing event, however often it is sent.
 
-    `unclear`: the client does not know the broker's reason, so it may be a fault of the broker that passes (`antiphon.unclear`).
+    `unclear`: the client does not know the broker's reason, so it may be a fault of the broker that passes (`antiphon.kafka.unclear_refusals`).
     """
 
     RECORD = "record"

@@ -15,12 +15,13 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import override
 
-from antiphon import changes, logs
-from antiphon.clock import Clock, utc_now
-from antiphon.consumer import Consumer
 from antiphon.failures import is_passing
-from antiphon.relay import Relay
-from antiphon.settings import ServiceSettings
+from antiphon.http import changes
+from antiphon.kafka.consumer import Consumer
+from antiphon.kafka.relay import Relay
+from antiphon.process import logs
+from antiphon.process.clock import Clock, utc_now
+from antiphon.process.settings import ServiceSettings
 
 LOG = logs.get(__name__)
 GRACE = timedelta(seconds=10)

@@ -15,7 +15,8 @@ from antiphon.contracts import generate
 from antiphon.contracts.compatibility import breaks
 from antiphon.contracts.envelope import NotUnderstoodError, decode, encode
 from antiphon.contracts.topics import EVENTS, TOPICS
-from deploy.site import PROJECT, SERVICES
+from antiphon.service_names import SERVICES
+from deploy.site import PROJECT
 
 HERE = Path(generate.__file__).parent
 TYPES = sorted(EVENTS)

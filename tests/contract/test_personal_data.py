@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, Numeric, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, INET, JSONB
 
-from antiphon.personal import (
+from antiphon.postgres.personal_data import (
     SEARCH,
     End,
     PathError,
@@ -17,8 +17,8 @@ from antiphon.personal import (
     undeclared,
     ways,
 )
+from antiphon.service_names import SERVICES
 from deploy import personal_data
-from deploy.site import SERVICES
 
 TABLES = [
     pytest.param(table, id=f"{service}.{table.name}")

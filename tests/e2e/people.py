@@ -12,8 +12,8 @@ import httpx
 from imapclient import IMAPClient
 from imapclient.exceptions import LoginError
 
-from antiphon.access import Role
-from antiphon.clock import utc_now
+from antiphon.access.roles import Role
+from antiphon.process.clock import utc_now
 from deploy.stack import Stack
 from deploy.status import counts, disagreements
 from tests.waiting import until

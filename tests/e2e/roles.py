@@ -4,7 +4,7 @@ The code says it too, and from it each OpenAPI document (`x-roles`); a test hold
 role that a route gained by accident, fails until a person has written here that it is meant.
 """
 
-from antiphon.access import STAFF, Role
+from antiphon.access.roles import STAFF, Role
 
 DESK = (Role.AGENT, Role.SUPERVISOR, Role.OPERATIONS)
 WORKERS = (Role.AGENT, Role.SUPERVISOR)

@@ -4,7 +4,7 @@ import asyncio
 from email.message import EmailMessage
 from uuid import uuid4
 
-from antiphon.access import Role
+from antiphon.access.roles import Role
 from tests.e2e.people import People
 from tests.waiting import until
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from deploy.site import SERVICES
+from antiphon.service_names import SERVICES
 from tests.e2e.people import People
 from tests.waiting import until
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from antiphon.access import Role
-from deploy.site import SERVICES
+from antiphon.access.roles import Role
+from antiphon.service_names import SERVICES
 from deploy.stack import Stack
 from tests.fuzz import apis
 

@@ -7,8 +7,8 @@ import httpx
 import pytest
 import yaml
 
-from antiphon.access import Role
-from deploy.site import SERVICES
+from antiphon.access.roles import Role
+from antiphon.service_names import SERVICES
 from tests.e2e.people import People
 from tests.e2e.roles import ROLES
 from tests.fuzz import tokens

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from functools import partial
 
-from deploy.site import PROJECT, SERVICES
+from antiphon.service_names import SERVICES
+from deploy.site import PROJECT
 from tests.faults import strikes
 from tests.faults.clock import clock_jump
 from tests.faults.copies import copied

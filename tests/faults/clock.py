@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from deploy.site import SERVICES
+from antiphon.service_names import SERVICES
 from deploy.stack import Stack
 from tests.faults.trouble import CannotBeMadeError
 

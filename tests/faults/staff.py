@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from antiphon.access import Role
+from antiphon.access.roles import Role
 from deploy.stack import Stack
 from tests.load.desks import name
 

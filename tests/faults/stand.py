@@ -7,8 +7,8 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
-from antiphon.clock import utc_now
-from deploy.site import SERVICES
+from antiphon.process.clock import utc_now
+from antiphon.service_names import SERVICES
 from deploy.stack import Stack
 from deploy.status import counts, disagreements
 from tests.faults import deadlocks

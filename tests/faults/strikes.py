@@ -13,8 +13,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
 
 from antiphon.contracts.topics import TOPICS
+from antiphon.service_names import SERVICES
 from deploy.processes import Process
-from deploy.site import SERVICES
 from deploy.stack import Stack
 from tests.faults.mailhost import MailHost, Mood
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from deploy.site import SERVICES
+from antiphon.service_names import SERVICES
 from tests.faults.found import Found
 from tests.load.flow import Flow
 from tests.load.traffic import Doors, Ledger

@@ -8,8 +8,8 @@ import re
 import sys
 from pathlib import Path
 
-from antiphon.access import Role
-from deploy.site import SERVICES
+from antiphon.access.roles import Role
+from antiphon.service_names import SERVICES
 from tests.fuzz.report import Tried
 from tests.fuzz.run import Run
 

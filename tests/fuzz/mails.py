@@ -9,7 +9,7 @@ from uuid import UUID
 
 import httpx
 
-from antiphon.access import Role
+from antiphon.access.roles import Role
 from ingest_email.settings import Settings
 from tests.fuzz import seeds
 from tests.fuzz.bombs import Mail, bombs, mutated, plain, too_big

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import httpx
 
-from antiphon.access import Role
+from antiphon.access.roles import Role
 from tests.fuzz.report import Tried
 from tests.fuzz.run import Run
 from tests.waiting import until

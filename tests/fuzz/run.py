@@ -11,9 +11,9 @@ from random import Random
 
 import psutil
 
-from antiphon.access import Role
+from antiphon.access.roles import Role
+from antiphon.service_names import SERVICES
 from deploy.processes import StartError
-from deploy.site import SERVICES
 from deploy.stack import Stack
 from tests.fuzz.report import Tried
 from tests.load.flow import Flow

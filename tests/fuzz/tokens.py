@@ -15,10 +15,10 @@ import httpx
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from antiphon.access import Role
-from antiphon.clock import utc_now
+from antiphon.access.roles import Role
+from antiphon.process.clock import utc_now
+from antiphon.service_names import SERVICES
 from deploy import keys
-from deploy.site import SERVICES
 from deploy.stack import Stack
 from tests.e2e.roles import OPEN, ROLES
 from tests.fuzz.report import Tried

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from deploy.site import SERVICES
+from antiphon.service_names import SERVICES
 
 LEDGER = Path(__file__).with_name("cost.toml")
 

@@ -3,9 +3,10 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from antiphon.service_names import SERVICES
 from deploy.kafka import Kafka
 from deploy.postgres import Postgres
-from deploy.site import SERVICES, Site
+from deploy.site import Site
 from deploy.world import Pds
 from tests.ledgers.system import System
 from tests.ledgers.wiring import open_system

@@ -5,7 +5,7 @@ from functools import partial
 from itertools import count
 from uuid import uuid4
 
-from antiphon.database import AnyRow
+from antiphon.postgres.query import AnyRow
 from deploy.morning.bluesky import Account
 from tests.integration.ingest_email.support import deliver, mail
 from tests.ledgers.system import Part, System

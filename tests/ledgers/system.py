@@ -22,15 +22,15 @@ from httpx import AsyncClient
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon import progress
-from antiphon.clock import utc_now
-from antiphon.consumer import Consumer
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import Actor
-from antiphon.database import AnyRow
-from antiphon.dead_letters import Record
-from antiphon.publishing import Publisher
-from antiphon.relay import Relay
+from antiphon.kafka import progress
+from antiphon.kafka.consumer import Consumer
+from antiphon.kafka.dead_letters import Record
+from antiphon.kafka.publisher import Publisher
+from antiphon.kafka.relay import Relay
+from antiphon.postgres.query import AnyRow
+from antiphon.process.clock import utc_now
 from deploy.morning.bluesky import Account
 from ingest_email.sender import create_sender
 from ingest_email.settings import Settings as MailSettings

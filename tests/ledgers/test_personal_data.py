@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Column, LargeBinary, Table
 
-from antiphon.clock import utc_now
-from antiphon.dead_letters import Record
-from antiphon.personal import SEARCH, declaration_of, may_hold_words, query, ways
+from antiphon.kafka.dead_letters import Record
+from antiphon.postgres.personal_data import SEARCH, declaration_of, may_hold_words, query, ways
+from antiphon.process.clock import utc_now
+from antiphon.service_names import SERVICES
 from deploy import personal_data
-from deploy.site import SERVICES
 from routing.work import offers
 from tests.integration.ingest_email.support import deliver
 from tests.ledgers.system import Service, System

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.database import create_engine, driver_of, fetch
+from antiphon.postgres.engine import create_engine
+from antiphon.postgres.query import driver_of, fetch
 from tests.conftest import NewDatabase
 from tests.ledgers.wire import Counts, Wire
 

@@ -24,23 +24,26 @@ import ingest_direct.consumer
 import ingest_email.consumer
 import ingest_social.consumer
 import routing.intake.consumer
-from antiphon import organisation
-from antiphon.access import Access, Role
-from antiphon.changes import ChangeFeed
-from antiphon.clock import utc_now
-from antiphon.consumer import Consumer, Handle
+from antiphon.access.roles import Role
+from antiphon.access.tokens import Access
 from antiphon.contracts.base import Event
-from antiphon.database import create_engine, driver_of
-from antiphon.publishing import Publisher
-from antiphon.relay import Relay
-from antiphon.unclear import UnclearRefusals
-from antiphon.web import create_app
+from antiphon.http.app import create_app
+from antiphon.http.changes import ChangeFeed
+from antiphon.kafka.consumer import Consumer, Handle
+from antiphon.kafka.publisher import Publisher
+from antiphon.kafka.relay import Relay
+from antiphon.kafka.unclear_refusals import UnclearRefusals
+from antiphon.organisation import document
+from antiphon.postgres.engine import create_engine
+from antiphon.postgres.query import driver_of
+from antiphon.process.clock import utc_now
+from antiphon.service_names import SERVICES
 from case_mgmt.domain import tokens
 from customer_profile.domain import WordReader
 from deploy import keys
 from deploy.kafka import Kafka
 from deploy.postgres import Postgres
-from deploy.site import EXAMPLE, SERVICES, Site
+from deploy.site import EXAMPLE, Site
 from deploy.world import Pds
 from ingest_email import smtp
 from ingest_email.domain import accounts
@@ -75,7 +78,7 @@ async def open_system(
         services = {name: await _service(stack, name, databases[name], postgres, kafka) for name in SERVICES}
         engines = {name: service.engine for name, service in services.items()}
         world = await _world(stack, engines["ingest-social"], pds)
-        ours = accounts.of_organisation(organisation.load(EXAMPLE))
+        ours = accounts.of_organisation(document.load(EXAMPLE))
         jwks = str(keys.jwks(site.secrets))
         mail = await _mail(stack, engines["ingest-email"], ours, jwks)
         configurations = Configurations()
@@ -191,7 +194,7 @@ def _subscriptions(
     engines: dict[str, AsyncEngine], kafka: str, ours: OurMail, configurations: Configurations
 ) -> list[Subscription]:
     """All consumers of all services, wired as their services wire them."""
-    words = WordReader(organisation.load(EXAMPLE))
+    words = WordReader(document.load(EXAMPLE))
 
     def alone(
         service: str, topics: Sequence[str], handles: Iterable[type[Event]], handle: Handle

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from deploy.site import PROJECT, SERVICES, Ports, Site
+from antiphon.service_names import SERVICES
+from deploy.site import PROJECT, Ports, Site
 from deploy.stack import Stack
 from tests.load import doors, figures, latency, meter, profile, throughput
 from tests.load.desks import Desks, staffed

@@ -6,11 +6,11 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
-from antiphon.clock import utc_now
-from antiphon.consumer import Received
 from antiphon.contracts import generate
 from antiphon.contracts.cases import CaseOpened
 from antiphon.contracts.envelope import Envelope
+from antiphon.kafka.consumer import Received
+from antiphon.process.clock import utc_now
 from routing import timers
 from routing.configuration.active import Configurations
 from routing.domain.configuration import read

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import httpx
 import yaml
 
-from antiphon.access import Role
-from antiphon.clock import utc_now
+from antiphon.access.roles import Role
+from antiphon.process.clock import utc_now
 from deploy.site import EXAMPLE
 from deploy.stack import Stack
 from tests.load.flow import Flow

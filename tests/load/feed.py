@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
-from antiphon import ids, outbox, tracing
-from antiphon.clock import utc_now
+from antiphon import ids
 from antiphon.contracts.envelope import Outgoing, encode
 from antiphon.contracts.interactions import Channel, InteractionReceived
-from antiphon.database import create_engine
+from antiphon.kafka import outbox
+from antiphon.postgres.engine import create_engine
+from antiphon.process import tracing
+from antiphon.process.clock import utc_now
 from deploy.stack import Stack
 from ingest_direct import domain
 from tests.load.traffic import Message, note_of

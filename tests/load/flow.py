@@ -9,8 +9,8 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from antiphon.contracts.topics import TOPICS
-from antiphon.relay import LEAD
-from deploy.site import SERVICES
+from antiphon.kafka.relay import LEAD
+from antiphon.service_names import SERVICES
 from deploy.stack import Stack
 from tests.waiting import until
 

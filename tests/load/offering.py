@@ -11,11 +11,12 @@ from uuid import UUID, uuid4
 import yaml
 from sqlalchemy import text
 
-from antiphon.clock import utc_now
 from antiphon.contracts.base import Actor
 from antiphon.contracts.work import WorkState
-from antiphon.database import as_json, insert_rows
-from antiphon.listen import Listener
+from antiphon.postgres.listener import Listener
+from antiphon.postgres.query import as_json
+from antiphon.postgres.writes import insert_rows
+from antiphon.process.clock import utc_now
 from deploy.site import EXAMPLE
 from routing import store, tasks, timers
 from routing.configuration.active import Configurations

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from antiphon.clock import utc_now
+from antiphon.process.clock import utc_now
 from routing.domain.matching.fitting import Candidate, Waiting, urgency
 from routing.domain.matching.match import Floor, match
 from tests.load.figures import Figure

@@ -14,9 +14,10 @@ from uuid import UUID
 import structlog
 from sqlalchemy import text
 
-from antiphon import migrations
-from antiphon.clock import utc_now
-from antiphon.database import create_engine, insert_rows
+from antiphon.postgres import migrations
+from antiphon.postgres.engine import create_engine
+from antiphon.postgres.writes import insert_rows
+from antiphon.process.clock import utc_now
 from deploy.postgres import Postgres
 from deploy.site import PROJECT, Ports
 from routing import store

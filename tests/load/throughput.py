@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from antiphon.clock import utc_now
+from antiphon.process.clock import utc_now
 from deploy.stack import Stack
 from tests.load import meter
 from tests.load.flow import Flow

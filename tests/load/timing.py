@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy import text
 
-from antiphon.clock import utc_now
+from antiphon.process.clock import utc_now
 from deploy.site import EXAMPLE
 from routing import store, timers
 from routing.configuration.active import Configurations

@@ -16,8 +16,8 @@ from typing import Any, Literal, NamedTuple, Self
 import aiosmtplib
 import httpx
 
-from antiphon.access import Role
-from antiphon.clock import utc_now
+from antiphon.access.roles import Role
+from antiphon.process.clock import utc_now
 from deploy.morning import bluesky
 from deploy.services import SOCIAL_HANDLE
 from deploy.stack import Stack

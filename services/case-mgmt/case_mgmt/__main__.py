@@ -2,22 +2,22 @@
 
 from functools import partial
 
-from antiphon import clock, logs
-from antiphon.access import Access
-from antiphon.changes import ChangeFeed
-from antiphon.database import create_engine
+from antiphon.access.tokens import Access
+from antiphon.http.app import create_app
+from antiphon.http.changes import ChangeFeed
+from antiphon.postgres.engine import create_engine
+from antiphon.process import clock, logs
 from antiphon.service import Service, run, start
-from antiphon.web import create_app
+from antiphon.service_names import CASE_MGMT
 from case_mgmt import api, consumer
 from case_mgmt.domain import tokens
 from case_mgmt.settings import Settings
-from case_mgmt.unit import SERVICE
 
 
 async def main() -> None:
     """Runs the service until it is told to stop."""
     settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
-    logs.configure(SERVICE, settings.log_format)
+    logs.configure(CASE_MGMT, settings.log_format)
     secret = settings.case_token_secret.get_secret_value()
     former = settings.case_token_previous_secret
     secrets = [secret, *([former.get_secret_value()] if former else [])]
@@ -25,7 +25,7 @@ async def main() -> None:
     feed = ChangeFeed(engine)
     app = create_app(
         title="Antiphon case-mgmt",
-        service=SERVICE,
+        service=CASE_MGMT,
         description="Cases: what customers want settled, all that was said and done about it, and the answers.",
         engine=engine,
         access=Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks),
@@ -41,7 +41,7 @@ async def main() -> None:
         clock.utc_now,
         settings.replica,
     )
-    await run(Service(SERVICE, settings, engine, app, taking, {"changes": feed.run}))
+    await run(Service(CASE_MGMT, settings, engine, app, taking, {"changes": feed.run}))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from antiphon import ids
 from antiphon.contracts.base import Event
 from antiphon.contracts.interactions import Automation, Interaction
 from antiphon.contracts.work import WorkHeld
-from antiphon.database import Writes
+from antiphon.postgres.writes import Writes
 from case_mgmt import store
 from case_mgmt.domain import reply
 from case_mgmt.domain.acknowledging import AGAIN_AFTER, Acknowledged, NotAcknowledged, why_not

@@ -12,7 +12,6 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon import ids
-from antiphon.consumer import Received, Refused
 from antiphon.contracts import cases as said
 from antiphon.contracts.base import Actor, ActorKind, Event
 from antiphon.contracts.cases import InteractionFacts, StatusTrigger
@@ -25,7 +24,8 @@ from antiphon.contracts.identified import (
 from antiphon.contracts.interactions import Automation, Interaction
 from antiphon.contracts.replies import ReplyFailed, ReplySent
 from antiphon.contracts.work import WorkAccepted, WorkEvent, WorkHeld
-from antiphon.database import Writes
+from antiphon.kafka.consumer import Received, Refused
+from antiphon.postgres.writes import Writes
 from case_mgmt import store
 from case_mgmt.acknowledgements import Acknowledgements, look, with_words
 from case_mgmt.domain import acknowledging

@@ -13,19 +13,20 @@ from pydantic import BaseModel, Field, StringConstraints, TypeAdapter
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon import tracing
-from antiphon.access import STAFF, Guarded, Identity, Role, require
-from antiphon.changes import ChangeFeed, EventStream, Interest
-from antiphon.clock import Clock
+from antiphon.access.roles import STAFF, Identity, Role
 from antiphon.contracts.base import Actor
 from antiphon.contracts.cases import CaseFacts, StatusTrigger
 from antiphon.contracts.identified import CustomerFacts, IdentifierConflict, Reading
 from antiphon.contracts.interactions import Identifier, Interaction
 from antiphon.contracts.replies import ReplyRequested
-from antiphon.database import AnyRow, mapping
-from antiphon.pages import Newest, Page
-from antiphon.problems import Problem, not_found, problems
-from antiphon.web import Body, Words
+from antiphon.http.app import Body, Words
+from antiphon.http.changes import ChangeFeed, EventStream, Interest
+from antiphon.http.pages import Newest, Page
+from antiphon.http.permissions import Guarded, require
+from antiphon.http.problems import Problem, not_found, problems
+from antiphon.postgres.query import AnyRow, mapping
+from antiphon.process import tracing
+from antiphon.process.clock import Clock
 from case_mgmt import store
 from case_mgmt.domain.case import Case
 from case_mgmt.domain.recipients import belongs_to, recipient_of

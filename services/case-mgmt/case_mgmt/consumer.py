@@ -5,8 +5,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon.clock import Clock
-from antiphon.consumer import Consumer, Received
 from antiphon.contracts.identified import (
     IdentifiedInteractionDeleted,
     IdentifiedInteractionEdited,
@@ -14,8 +12,10 @@ from antiphon.contracts.identified import (
 )
 from antiphon.contracts.replies import ReplyFailed, ReplySent
 from antiphon.contracts.work import WorkEvent
+from antiphon.kafka.consumer import Consumer, Received
+from antiphon.process.clock import Clock
+from antiphon.service_names import CASE_MGMT
 from case_mgmt import actions
-from case_mgmt.unit import SERVICE
 
 SAID = (
     IdentifiedInteractionReceived,
@@ -51,11 +51,11 @@ def consumers(
 
     return [
         Consumer(
-            service=SERVICE, topics=["identified-interactions", "replies"], handles=SAID, handle=handle,
+            service=CASE_MGMT, topics=["identified-interactions", "replies"], handles=SAID, handle=handle,
             engine=engine, kafka=kafka, clock=clock, replica=replica,
         ),
         Consumer(
-            service=SERVICE, topics=["work"], handles=(WorkEvent,), handle=handle,
+            service=CASE_MGMT, topics=["work"], handles=(WorkEvent,), handle=handle,
             engine=engine, kafka=kafka, clock=clock, replica=replica, at_leisure=WORK_EVERY,
         ),
     ]  # fmt: skip

@@ -9,13 +9,13 @@ from pydantic import Field, StringConstraints
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import tracing
-from antiphon.access import Identity
+from antiphon.access.roles import Identity
 from antiphon.contracts.cases import StatusTrigger
 from antiphon.contracts.interactions import Automation, Identifier, Interaction
-from antiphon.database import AnyRow
-from antiphon.problems import MEDIA_TYPE, Problem, not_found
-from antiphon.web import Body, Words
+from antiphon.http.app import Body, Words
+from antiphon.http.problems import MEDIA_TYPE, Problem, not_found
+from antiphon.postgres.query import AnyRow
+from antiphon.process import tracing
 from case_mgmt import store
 from case_mgmt.domain import tokens
 from case_mgmt.domain.case import Case

@@ -24,22 +24,15 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB, TEXT
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.changes import Change
 from antiphon.contracts.identified import CustomerFacts, Reading
 from antiphon.contracts.interactions import Automation, Interaction
 from antiphon.contracts.replies import ReplyRequested
-from antiphon.database import (
-    AnyRow,
-    Writes,
-    as_json,
-    fetch,
-    insert_rows,
-    mapping,
-    metadata,
-    plumbing_tables,
-    recordset,
-)
-from antiphon.personal import personal
+from antiphon.http.changes import Change
+from antiphon.postgres.engine import metadata
+from antiphon.postgres.personal_data import personal
+from antiphon.postgres.plumbing import plumbing_tables
+from antiphon.postgres.query import AnyRow, as_json, fetch, mapping, recordset
+from antiphon.postgres.writes import Writes, insert_rows
 from case_mgmt.domain.acknowledging import Acknowledged
 from case_mgmt.domain.case import Case
 from case_mgmt.domain.record import Awaited, Edited, Entry, Finished, Placed, Reply, TakenBack, Version

@@ -7,20 +7,20 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import outbox
-from antiphon.changes import Change
 from antiphon.contracts import cases as said
 from antiphon.contracts.base import Actor, ActorKind, Event
 from antiphon.contracts.cases import InteractionFacts, StatusTrigger
 from antiphon.contracts.envelope import Outgoing, encode
-from antiphon.database import Writes
+from antiphon.http.changes import Change
+from antiphon.kafka import outbox
+from antiphon.postgres.writes import Writes
+from antiphon.service_names import CASE_MGMT
 from case_mgmt import store
 from case_mgmt.domain.case import Case
 from case_mgmt.domain.record import Entry, EntryKind
 from case_mgmt.domain.work import Work
 
-SERVICE = "case-mgmt"
-SYSTEM = Actor(kind=ActorKind.SYSTEM, id=SERVICE)
+SYSTEM = Actor(kind=ActorKind.SYSTEM, id=CASE_MGMT)
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Unit:
 
     def tell(self, event: Event, traceparent: str | None) -> None:
         """An event to publish."""
-        self.outgoing.append(encode(event, source=SERVICE, time=self.now, traceparent=traceparent))
+        self.outgoing.append(encode(event, source=CASE_MGMT, time=self.now, traceparent=traceparent))
 
     def record(
         self, case_id: UUID, key: str, kind: str, at: datetime, actor: Actor, data: Mapping[str, object]

@@ -1,12 +1,14 @@
 """Wires customer-profile together and runs it."""
 
-from antiphon import clock, logs, organisation
-from antiphon.access import Access
-from antiphon.changes import ChangeFeed
-from antiphon.database import create_engine
+from antiphon.access.tokens import Access
+from antiphon.http.app import create_app
+from antiphon.http.changes import ChangeFeed
+from antiphon.organisation import document
+from antiphon.postgres.engine import create_engine
+from antiphon.process import clock, logs
 from antiphon.service import Service, run, start
-from antiphon.web import create_app
-from customer_profile import actions, api, consumer
+from antiphon.service_names import CUSTOMER_PROFILE
+from customer_profile import api, consumer
 from customer_profile.domain import WordReader
 from customer_profile.settings import Settings
 
@@ -14,13 +16,13 @@ from customer_profile.settings import Settings
 async def main() -> None:
     """Runs the service until it is told to stop."""
     settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
-    logs.configure(actions.SERVICE, settings.log_format)
-    council = organisation.load(settings.organisation)
+    logs.configure(CUSTOMER_PROFILE, settings.log_format)
+    council = document.load(settings.organisation)
     engine = create_engine(settings.database_url.get_secret_value())
     feed = ChangeFeed(engine)
     app = create_app(
         title="Antiphon customer-profile",
-        service=actions.SERVICE,
+        service=CUSTOMER_PROFILE,
         description="One record per customer: who is speaking, by exact identifiers, and all that they said.",
         engine=engine,
         access=Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks),
@@ -28,7 +30,7 @@ async def main() -> None:
     )
     app.include_router(api.router(engine, feed, clock.utc_now, region=council.organisation.region))
     taking = consumer.consumers(engine, settings.kafka, WordReader(council), clock.utc_now, settings.replica)
-    await run(Service(actions.SERVICE, settings, engine, app, taking, {"changes": feed.run}))
+    await run(Service(CUSTOMER_PROFILE, settings, engine, app, taking, {"changes": feed.run}))
 
 
 if __name__ == "__main__":

@@ -8,9 +8,6 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import changes, outbox, tracing
-from antiphon.changes import Change
-from antiphon.consumer import Received, Refused
 from antiphon.contracts.base import Actor, ActorKind
 from antiphon.contracts.cases import CaseInteractionAdded, CaseOpened
 from antiphon.contracts.customers import CustomerCreated, CustomerRecord, CustomerUpdated
@@ -30,12 +27,17 @@ from antiphon.contracts.interactions import (
     InteractionEdited,
     InteractionReceived,
 )
-from antiphon.database import Writes
+from antiphon.http import changes
+from antiphon.http.changes import Change
+from antiphon.kafka import outbox
+from antiphon.kafka.consumer import Received, Refused
+from antiphon.postgres.writes import Writes
+from antiphon.process import tracing
+from antiphon.service_names import CUSTOMER_PROFILE
 from customer_profile import domain, store
 from customer_profile.domain import WordReader
 
-SERVICE = "customer-profile"
-SYSTEM = Actor(kind=ActorKind.SYSTEM, id=SERVICE)
+SYSTEM = Actor(kind=ActorKind.SYSTEM, id=CUSTOMER_PROFILE)
 # What goes into an event: those that are known longest. The record keeps all.
 MOST_IDENTIFIERS = 50
 NEW = "new"  # how events call what decided about a stranger: no key of an identifier, which has a colon
@@ -277,10 +279,10 @@ def _tell_received(read: Sequence[_Read], customers: store.Records, now: datetim
             told.add(customer)
             if r.decision.identified_by is None:
                 created = CustomerCreated(customer=_in_event(record), by=SYSTEM)
-                outgoing.append(encode(created, source=SERVICE, time=now, traceparent=r.traceparent))
+                outgoing.append(encode(created, source=CUSTOMER_PROFILE, time=now, traceparent=r.traceparent))
             elif r.changed:
                 updated = CustomerUpdated(customer=_in_event(record), by=SYSTEM, changed=r.changed)
-                outgoing.append(encode(updated, source=SERVICE, time=now, traceparent=r.traceparent))
+                outgoing.append(encode(updated, source=CUSTOMER_PROFILE, time=now, traceparent=r.traceparent))
         identified = IdentifiedInteractionReceived(
             interaction=r.interaction,
             customer=facts(record, total - left[customer]),
@@ -288,7 +290,7 @@ def _tell_received(read: Sequence[_Read], customers: store.Records, now: datetim
             identified_by=r.decision.identified_by or NEW,
             conflicts=[_conflict(conflict, customers) for conflict in r.decision.conflicts],
         )
-        outgoing.append(encode(identified, source=SERVICE, time=now, traceparent=r.traceparent))
+        outgoing.append(encode(identified, source=CUSTOMER_PROFILE, time=now, traceparent=r.traceparent))
     return outgoing
 
 
@@ -314,10 +316,14 @@ def _tell_later(
         event = received.event
         if isinstance(event, InteractionEdited):
             told = IdentifiedInteractionEdited(edit=event, customer=customer, reading=readings[id(received)])
-            outgoing.append(encode(told, source=SERVICE, time=now, traceparent=received.envelope.traceparent))
+            outgoing.append(
+                encode(told, source=CUSTOMER_PROFILE, time=now, traceparent=received.envelope.traceparent)
+            )
         elif isinstance(event, InteractionDeleted):
             gone = IdentifiedInteractionDeleted(deletion=event, customer=customer)
-            outgoing.append(encode(gone, source=SERVICE, time=now, traceparent=received.envelope.traceparent))
+            outgoing.append(
+                encode(gone, source=CUSTOMER_PROFILE, time=now, traceparent=received.envelope.traceparent)
+            )
     return outgoing
 
 
@@ -343,7 +349,9 @@ async def tell_updated(
     """Tells that a person changed a customer, whose row the caller has locked; returns the customer as it is now."""
     record, _ = (await store.records(tx, [customer_id]))[customer_id]
     event = CustomerUpdated(customer=_in_event(record), by=by, changed=changed)
-    await outbox.publish(tx, [encode(event, source=SERVICE, time=now, traceparent=tracing.current())])
+    await outbox.publish(
+        tx, [encode(event, source=CUSTOMER_PROFILE, time=now, traceparent=tracing.current())]
+    )
     await changes.record(
         tx, [Change("customer", str(customer_id), [f"customer:{customer_id}"], {"changed": changed})]
     )

@@ -11,16 +11,18 @@ from sqlalchemy import delete, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon import identifiers, pages
-from antiphon.access import STAFF, Guarded, Identity, Role, require
-from antiphon.changes import EVERYTHING, ChangeFeed, EventStream, Interest
-from antiphon.clock import Clock
+from antiphon import identifiers
+from antiphon.access.roles import STAFF, Identity, Role
 from antiphon.contracts.customers import CustomerRecord
 from antiphon.contracts.interactions import Identifier
-from antiphon.database import AnyRow
-from antiphon.pages import Newest, Page
-from antiphon.problems import Problem, not_found, problems
-from antiphon.web import Body, Moment, Words
+from antiphon.http import pages
+from antiphon.http.app import Body, Moment, Words
+from antiphon.http.changes import EVERYTHING, ChangeFeed, EventStream, Interest
+from antiphon.http.pages import Newest, Page
+from antiphon.http.permissions import Guarded, require
+from antiphon.http.problems import Problem, not_found, problems
+from antiphon.postgres.query import AnyRow
+from antiphon.process.clock import Clock
 from customer_profile import actions, store
 
 Reader = Annotated[Identity, Depends(require(*STAFF))]

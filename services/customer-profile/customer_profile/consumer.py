@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon.clock import Clock
-from antiphon.consumer import Consumer, Received
 from antiphon.contracts.cases import CaseInteractionAdded, CaseOpened
 from antiphon.contracts.interactions import InteractionDeleted, InteractionEdited, InteractionReceived
+from antiphon.kafka.consumer import Consumer, Received
+from antiphon.process.clock import Clock
+from antiphon.service_names import CUSTOMER_PROFILE
 from customer_profile import actions
 from customer_profile.domain import WordReader
 
@@ -30,11 +31,11 @@ def consumers(
 
     return [
         Consumer(
-            service=actions.SERVICE, topics=["interactions"], handles=SAID, handle=identify, engine=engine,
+            service=CUSTOMER_PROFILE, topics=["interactions"], handles=SAID, handle=identify, engine=engine,
             kafka=kafka, clock=clock, replica=replica,
         ),
         Consumer(
-            service=actions.SERVICE, topics=["cases"], handles=THREADED, handle=note_cases, engine=engine,
+            service=CUSTOMER_PROFILE, topics=["cases"], handles=THREADED, handle=note_cases, engine=engine,
             kafka=kafka, clock=clock, replica=replica, at_leisure=THREADED_EVERY,
         ),
     ]  # fmt: skip

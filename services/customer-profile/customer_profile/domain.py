@@ -16,7 +16,7 @@ from antiphon.contracts.interactions import (
     Interaction,
     StatedBy,
 )
-from antiphon.organisation import Organisation
+from antiphon.organisation.document import Organisation
 
 # What a person of the staff can ask about, face to face or by voice, or read in a letter, before they note it.
 NOTED = frozenset[str]({Channel.PHONE, Channel.VISIT, Channel.LETTER})

@@ -2,7 +2,7 @@
 
 from pydantic_settings import SettingsConfigDict
 
-from antiphon.settings import ServiceSettings
+from antiphon.process.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):

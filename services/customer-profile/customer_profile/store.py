@@ -28,18 +28,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.base import ActorKind
 from antiphon.contracts.customers import CustomerRecord, LinkedIdentifier
-from antiphon.database import (
-    AnyRow,
-    Writes,
-    as_json,
-    fetch,
-    insert_rows,
-    metadata,
-    plumbing_tables,
-    recordset,
-    update_rows,
-)
-from antiphon.personal import personal
+from antiphon.postgres.engine import metadata
+from antiphon.postgres.personal_data import personal
+from antiphon.postgres.plumbing import plumbing_tables
+from antiphon.postgres.query import AnyRow, as_json, fetch, recordset
+from antiphon.postgres.writes import Writes, insert_rows, update_rows
 from customer_profile.domain import Conflict, Link
 
 METADATA = metadata()

@@ -2,14 +2,16 @@
 
 import asyncio
 
-from antiphon import clock, logs, organisation
-from antiphon.access import Access
-from antiphon.changes import ChangeFeed
-from antiphon.database import create_engine
+from antiphon.access.tokens import Access
 from antiphon.failures import is_passing
+from antiphon.http.app import create_app
+from antiphon.http.changes import ChangeFeed
+from antiphon.organisation import document
+from antiphon.postgres.engine import create_engine
+from antiphon.process import clock, logs
 from antiphon.service import Service, run, start
-from antiphon.web import create_app
-from ingest_direct import actions, api, consumer, store
+from antiphon.service_names import INGEST_DIRECT
+from ingest_direct import api, consumer, store
 from ingest_direct.settings import Settings
 
 # What a form may have around its file.
@@ -19,14 +21,14 @@ FORM_BYTES = 64 * 1024
 async def main() -> None:
     """Runs the service until it is told to stop."""
     settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
-    logs.configure(actions.SERVICE, settings.log_format)
-    council = organisation.load(settings.organisation)
+    logs.configure(INGEST_DIRECT, settings.log_format)
+    council = document.load(settings.organisation)
     engine = create_engine(settings.database_url.get_secret_value())
     access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
     feed = ChangeFeed(engine)
     app = create_app(
         title="Antiphon ingest-direct",
-        service=actions.SERVICE,
+        service=INGEST_DIRECT,
         description="Phone calls, letters, visits, web forms, chats and partners' messages in; answers handed back.",
         engine=engine,
         access=access,
@@ -52,7 +54,7 @@ async def main() -> None:
 
     await run(
         Service(
-            actions.SERVICE,
+            INGEST_DIRECT,
             settings,
             engine,
             app,

@@ -10,21 +10,25 @@ from uuid import UUID, uuid4
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import changes, ids, outbox, tally, tracing
-from antiphon.access import Identity
-from antiphon.changes import Change
+from antiphon import entry_counts, ids
+from antiphon.access.roles import Identity
 from antiphon.contracts.base import Actor
 from antiphon.contracts.cases import CaseEvent, CaseInteractionAdded, CaseOpened
 from antiphon.contracts.envelope import encode
 from antiphon.contracts.fitting import fitted
 from antiphon.contracts.interactions import Attachment, InteractionReceived
 from antiphon.contracts.replies import FailureOutcome, ReplyEvent, ReplyRequested
-from antiphon.database import AnyRow, Writes
 from antiphon.delivery import events
-from antiphon.problems import Problem, not_found
+from antiphon.http import changes
+from antiphon.http.changes import Change
+from antiphon.http.problems import Problem, not_found
+from antiphon.kafka import outbox
+from antiphon.postgres.query import AnyRow
+from antiphon.postgres.writes import Writes
+from antiphon.process import tracing
+from antiphon.service_names import INGEST_DIRECT
 from ingest_direct import domain, store
 
-SERVICE = "ingest-direct"
 OURS = get_args(domain.DirectChannel)
 
 
@@ -90,20 +94,20 @@ async def note_interaction(
         _require_all(given.attachments, files)
         event = InteractionReceived(interaction=interaction)
         told = encode(
-            event, source=SERVICE, time=now, traceparent=tracing.current(),
+            event, source=INGEST_DIRECT, time=now, traceparent=tracing.current(),
             event_id=ids.event_id(event.type, str(identity)),
         )  # fmt: skip
         outbox.put(writes, [told])
     elif row.body_sha256 != digest:
         raise Problem(409, "Conflict", "This key or external id was used for another interaction.")
-    outcome = tally.Outcome.ACCEPTED if fresh else tally.Outcome.DUPLICATE
+    outcome = entry_counts.Outcome.ACCEPTED if fresh else entry_counts.Outcome.DUPLICATE
     delivery = {
         "interaction_id": row.interaction_id,
         "outcome": outcome,
         "reason": None,
         "via": given.channel,
     }
-    tally.put(writes, [delivery])
+    entry_counts.put(writes, [delivery])
     await writes.send(tx)
     return Noted(row, repeated=fresh is None)
 
@@ -210,7 +214,7 @@ async def finish_reply(
         if sent
         else events.failed(asked, FailureOutcome.REFUSED, reason or "could not be delivered", 1, now)
     )
-    await outbox.publish(tx, [encode(event, source=SERVICE, time=now, traceparent=tracing.current())])
+    await outbox.publish(tx, [encode(event, source=INGEST_DIRECT, time=now, traceparent=tracing.current())])
     await changes.record(
         tx, [Change(f"reply-{state}", str(asked.reply_id), [f"channel:{asked.channel}"], {})]
     )

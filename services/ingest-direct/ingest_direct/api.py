@@ -10,17 +10,19 @@ from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon import pages, tally
-from antiphon.access import Guarded, Identity, Role, require
-from antiphon.changes import EVERYTHING, ChangeFeed, EventStream
-from antiphon.clock import Clock
+from antiphon import entry_counts
+from antiphon.access.roles import Identity, Role
 from antiphon.contracts.interactions import Attachment, Identifier, Interaction
 from antiphon.contracts.replies import ReplyRequested
-from antiphon.database import AnyRow
-from antiphon.pages import Newest, Page
-from antiphon.problems import Problem, not_found, problems
+from antiphon.http import pages
+from antiphon.http.app import Body, Words
+from antiphon.http.changes import EVERYTHING, ChangeFeed, EventStream
+from antiphon.http.pages import Newest, Page
+from antiphon.http.permissions import Guarded, require
+from antiphon.http.problems import Problem, not_found, problems
+from antiphon.postgres.query import AnyRow
+from antiphon.process.clock import Clock
 from antiphon.text import clean
-from antiphon.web import Body, Words
 from ingest_direct import actions, store
 from ingest_direct.domain import DirectChannel, NewInteraction
 
@@ -97,7 +99,7 @@ class Failed(Body):
     reason: Annotated[Words, StringConstraints(min_length=1, max_length=2000)]
 
 
-class Counts(tally.Tally):
+class Counts(entry_counts.Tally):
     """What came in, and the answers."""
 
     replies_waiting: int
@@ -262,7 +264,7 @@ def router(  # noqa: C901, PLR0915 - the routes of one small service
         """What came in: received = interactions + duplicates + set aside, at all times."""
         del who
         async with engine.connect() as connection:
-            counted = await tally.read(connection)
+            counted = await entry_counts.read(connection)
             replies = await store.reply_counts(connection)
         return Counts(
             **counted.model_dump(),

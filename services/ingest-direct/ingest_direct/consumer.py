@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon.clock import Clock
-from antiphon.consumer import Consumer, Received
 from antiphon.contracts.cases import CaseEvent, CaseInteractionAdded, CaseOpened, CaseStatusChanged
 from antiphon.contracts.interactions import Channel
 from antiphon.contracts.replies import ReplyRequested
+from antiphon.kafka.consumer import Consumer, Received
+from antiphon.process.clock import Clock
+from antiphon.service_names import INGEST_DIRECT
 from ingest_direct import actions
 
 NEWS = (CaseOpened, CaseInteractionAdded, CaseStatusChanged)
@@ -34,11 +35,11 @@ def consumers(engine: AsyncEngine, kafka: str, clock: Clock, replica: str) -> li
     """One for each door."""
     return [
         Consumer(
-            service=actions.SERVICE, topics=["replies"], handles=(ReplyRequested,), handle=take_replies,
+            service=INGEST_DIRECT, topics=["replies"], handles=(ReplyRequested,), handle=take_replies,
             engine=engine, kafka=kafka, clock=clock, replica=replica,
         ),
         Consumer(
-            service=actions.SERVICE, topics=["cases"], handles=NEWS, handle=note_cases,
+            service=INGEST_DIRECT, topics=["cases"], handles=NEWS, handle=note_cases,
             engine=engine, kafka=kafka, clock=clock, replica=replica, at_leisure=NEWS_EVERY,
         ),
     ]  # fmt: skip

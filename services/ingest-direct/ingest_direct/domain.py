@@ -21,8 +21,8 @@ from antiphon.contracts.interactions import (
     Thread,
     Visibility,
 )
+from antiphon.http.app import Body, Moment, Words
 from antiphon.text import clean
-from antiphon.web import Body, Moment, Words
 
 DirectChannel = Literal["phone", "letter", "visit", "web", "chat", "partner"]
 Short = Annotated[Words, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]

@@ -23,9 +23,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.database import AnyRow, as_json, metadata, plumbing_tables, recordset
-from antiphon.personal import personal
-from antiphon.tally import delivery_table
+from antiphon.entry_counts import delivery_table
+from antiphon.postgres.engine import metadata
+from antiphon.postgres.personal_data import personal
+from antiphon.postgres.plumbing import plumbing_tables
+from antiphon.postgres.query import AnyRow, as_json, recordset
 
 METADATA = metadata()
 PLUMBING = plumbing_tables(METADATA)

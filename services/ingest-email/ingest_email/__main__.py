@@ -1,12 +1,14 @@
 """Wires ingest-email: SMTP and IMAP doors, the sender, the consumer, the API."""
 
-from antiphon import logs, organisation, service
-from antiphon.access import Access
-from antiphon.clock import utc_now
-from antiphon.database import create_engine
+from antiphon import service
+from antiphon.access.tokens import Access
+from antiphon.organisation import document
+from antiphon.postgres.engine import create_engine
+from antiphon.process import logs
+from antiphon.process.clock import utc_now
 from antiphon.service import Service, Task, start
+from antiphon.service_names import INGEST_EMAIL
 from ingest_email import smtp
-from ingest_email.actions import SERVICE
 from ingest_email.api import create_api
 from ingest_email.consumer import create_consumer
 from ingest_email.domain import accounts
@@ -19,8 +21,8 @@ from ingest_email.settings import Settings
 async def main() -> None:
     """Runs the service until it is told to stop."""
     settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
-    logs.configure(SERVICE, settings.log_format)
-    ours = accounts.of_organisation(organisation.load(settings.organisation))
+    logs.configure(INGEST_EMAIL, settings.log_format)
+    ours = accounts.of_organisation(document.load(settings.organisation))
     engine = create_engine(settings.database_url.get_secret_value(), pool_size=20)
     access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
     async with Readers(settings, ours, utc_now) as readers:
@@ -32,7 +34,7 @@ async def main() -> None:
             tasks[f"imap:{mailbox.name}"] = Reader(settings, mailbox, engine, readers, utc_now).run
         await service.run(
             Service(
-                SERVICE,
+                INGEST_EMAIL,
                 settings,
                 engine,
                 create_api(engine, access),

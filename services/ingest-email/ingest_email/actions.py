@@ -6,22 +6,24 @@ from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import ids, outbox, tally, tracing
+from antiphon import entry_counts, ids
 from antiphon.contracts.envelope import encode
 from antiphon.contracts.fitting import fitted
 from antiphon.contracts.interactions import Interaction, InteractionReceived
 from antiphon.contracts.replies import ReplyRequested
-from antiphon.database import AnyRow, Writes
 from antiphon.delivery import actions as delivery
 from antiphon.delivery.store import Asked
-from antiphon.tally import Outcome
+from antiphon.entry_counts import Outcome
+from antiphon.kafka import outbox
+from antiphon.postgres.query import AnyRow
+from antiphon.postgres.writes import Writes
+from antiphon.process import tracing
+from antiphon.service_names import INGEST_EMAIL
 from antiphon.text import clean, shorten
 from ingest_email import store
 from ingest_email.domain.accounts import OurMail
 from ingest_email.domain.compose import Answered, Composed, NotSent, compose
 from ingest_email.domain.mail import ReadMail
-
-SERVICE = "ingest-email"
 
 
 class Via(StrEnum):
@@ -43,14 +45,14 @@ async def keep_mail(tx: AsyncConnection, raw: bytes, read: ReadMail, via: str) -
         event_id = ids.event_id(event.type, str(interaction.interaction_id))
         told = encode(
             event,
-            source=SERVICE,
+            source=INGEST_EMAIL,
             time=interaction.accepted_at,
             traceparent=tracing.current(),
             event_id=event_id,
         )
         outbox.put(writes, [told])
         await _report_bounce(tx, read)
-    tally.put(
+    entry_counts.put(
         writes,
         [{"interaction_id": interaction.interaction_id, "outcome": outcome, "reason": None, "via": via}],
     )
@@ -110,12 +112,12 @@ async def _report_bounce(tx: AsyncConnection, read: ReadMail) -> None:
     reply_id = await store.reply_of(tx, bounce.original)
     if reply_id is not None:
         now = read.interaction.accepted_at
-        await delivery.report_returned(tx, reply_id, bounce.reason, source=SERVICE, now=now)
+        await delivery.report_returned(tx, reply_id, bounce.reason, source=INGEST_EMAIL, now=now)
 
 
 async def set_aside(tx: AsyncConnection, reason: str, via: str) -> None:
     """Counts a mail that stays where it is, with the reason."""
-    await tally.count_deliveries(
+    await entry_counts.count_deliveries(
         tx, [{"interaction_id": None, "outcome": Outcome.SET_ASIDE, "reason": reason, "via": via}]
     )
 
@@ -131,7 +133,7 @@ async def take_replies(
     }
     writes = Writes()
     asked = [_asked(request, made[request.reply_id]) for request in requests]
-    new = await delivery.take(tx, writes, asked, source=SERVICE, now=now)
+    new = await delivery.take(tx, writes, asked, source=INGEST_EMAIL, now=now)
     store.put_outgoing_mails(
         writes, {reply_id: mail for reply_id in new if isinstance(mail := made[reply_id], Composed)}
     )

@@ -9,19 +9,22 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon import pages, tally
-from antiphon.access import STAFF, Access, Guarded, Role, require
+from antiphon import entry_counts
+from antiphon.access.roles import STAFF, Role
+from antiphon.access.tokens import Access
 from antiphon.contracts.interactions import Automation, Interaction
-from antiphon.database import AnyRow
 from antiphon.delivery import store as delivery
 from antiphon.delivery import views
 from antiphon.delivery.attempts import State
 from antiphon.delivery.views import OutgoingReply
-from antiphon.pages import Page
-from antiphon.problems import not_found, problems
-from antiphon.web import Moment, create_app
+from antiphon.http import pages
+from antiphon.http.app import Moment, create_app
+from antiphon.http.pages import Page
+from antiphon.http.permissions import Guarded, require
+from antiphon.http.problems import not_found, problems
+from antiphon.postgres.query import AnyRow
+from antiphon.service_names import INGEST_EMAIL
 from ingest_email import store
-from ingest_email.actions import SERVICE
 
 _READER = Depends(require(*STAFF))
 _EXAMPLE_ID = "0b9d3d3c-5a7e-5c55-9d43-0a4a4f1d6a10"
@@ -101,7 +104,7 @@ class MailView(MailSummary):
     raw_sha256: str
 
 
-class Counts(tally.Tally):
+class Counts(entry_counts.Tally):
     """What came in and what left. `received` is `interactions` + `duplicates` + `set_aside`."""
 
     model_config = ConfigDict(
@@ -213,7 +216,7 @@ async def show_counts(request: Request) -> Counts:
     """What came in and what left, as of now."""
     engine: AsyncEngine = request.app.state.engine
     async with engine.connect() as connection:
-        counted = await tally.read(connection)
+        counted = await entry_counts.read(connection)
         replies = await delivery.counts(connection)
     return Counts(
         **counted.model_dump(),
@@ -239,7 +242,7 @@ def create_api(engine: AsyncEngine, access: Access) -> FastAPI:
     """The application."""
     app = create_app(
         title="Antiphon: email",
-        service=SERVICE,
+        service=INGEST_EMAIL,
         description="Mail as it came in, its files, and the answers that left by mail.",
         engine=engine,
         access=access,

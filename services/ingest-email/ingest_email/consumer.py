@@ -5,11 +5,12 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon import database
-from antiphon.clock import Clock
-from antiphon.consumer import Consumer, Received
 from antiphon.contracts.interactions import Channel
 from antiphon.contracts.replies import ReplyRequested
+from antiphon.kafka.consumer import Consumer, Received
+from antiphon.postgres import query
+from antiphon.process.clock import Clock
+from antiphon.service_names import INGEST_EMAIL
 from ingest_email import actions
 from ingest_email.domain.accounts import OurMail
 
@@ -24,10 +25,10 @@ def create_consumer(engine: AsyncEngine, kafka: str, ours: OurMail, clock: Clock
             if isinstance(received.event, ReplyRequested) and received.event.channel == Channel.EMAIL
         ]
         if requests:
-            await actions.take_replies(tx, requests, ours, await database.now(tx))
+            await actions.take_replies(tx, requests, ours, await query.now(tx))
 
     return Consumer(
-        service=actions.SERVICE,
+        service=INGEST_EMAIL,
         topics=["replies"],
         handles=(ReplyRequested,),
         handle=handle,

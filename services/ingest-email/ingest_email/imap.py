@@ -15,9 +15,9 @@ from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon import logs, tracing
-from antiphon.clock import Clock
 from antiphon.failures import is_passing
+from antiphon.process import logs, tracing
+from antiphon.process.clock import Clock
 from ingest_email import actions, store
 from ingest_email.domain import mail
 from ingest_email.reading.pool import Readers

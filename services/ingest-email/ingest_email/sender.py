@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from antiphon.delivery.attempts import Ended, Result, Schedule
 from antiphon.delivery.sender import Limits, Sender
 from antiphon.delivery.store import Sending
+from antiphon.service_names import INGEST_EMAIL
 from ingest_email import store
-from ingest_email.actions import SERVICE
 from ingest_email.domain.compose import Composed
 from ingest_email.settings import Settings
 
@@ -22,7 +22,7 @@ _OUR_FAULT = {530, 534, 535, 538}
 def create_sender(settings: Settings, engine: AsyncEngine) -> Sender[Composed]:
     """Sends replies by mail. A mail with an unknown outcome is sent again under its Message-ID."""
     return Sender(
-        SERVICE,
+        INGEST_EMAIL,
         engine,
         _load,
         partial(attempt, settings),

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from antiphon.settings import ServiceSettings
+from antiphon.process.settings import ServiceSettings
 
 Tls = Literal["none", "starttls", "implicit"]
 

@@ -12,8 +12,8 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import override
 
-from antiphon import logs, tracing
 from antiphon.failures import is_passing
+from antiphon.process import logs, tracing
 from ingest_email import actions
 from ingest_email.domain import mail
 from ingest_email.domain.accounts import OurMail

@@ -27,10 +27,13 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.database import AnyRow, Writes, metadata, plumbing_tables
 from antiphon.delivery.store import delivery_tables
-from antiphon.personal import personal
-from antiphon.tally import delivery_table
+from antiphon.entry_counts import delivery_table
+from antiphon.postgres.engine import metadata
+from antiphon.postgres.personal_data import personal
+from antiphon.postgres.plumbing import plumbing_tables
+from antiphon.postgres.query import AnyRow
+from antiphon.postgres.writes import Writes
 from ingest_email.domain.compose import Composed
 
 METADATA = metadata()

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import database, ids, outbox, tally, tracing
+from antiphon import entry_counts, ids
 from antiphon.contracts.base import Event
 from antiphon.contracts.envelope import Outgoing as Record
 from antiphon.contracts.envelope import encode
@@ -25,15 +25,18 @@ from antiphon.contracts.interactions import (
     Thread,
 )
 from antiphon.contracts.replies import ReplyRequested
-from antiphon.database import AnyRow, Writes
 from antiphon.delivery import actions as delivery
 from antiphon.delivery.store import Asked
+from antiphon.kafka import outbox
+from antiphon.postgres import query
+from antiphon.postgres.query import AnyRow
+from antiphon.postgres.writes import Writes
+from antiphon.process import tracing
+from antiphon.service_names import INGEST_SOCIAL
 from antiphon.text import clean, shorten
 from ingest_social import store
 from ingest_social.domain import Changed, Gone, Kept, Outcome, Received, follow
 from ingest_social.network import Change, Edited, File, Network, Said, TakenBack
-
-SERVICE = "ingest-social"
 
 
 def interaction_id(network: Network, native_id: str) -> UUID:
@@ -96,7 +99,7 @@ async def take(
     said = [step.said for step in outcome.steps if isinstance(step, Received)]
     added = await store.add_posts(tx, [_row(network, one, taken[one.native_id], now) for one in said])
     files = _files(said, taken, added)
-    due = await database.now(tx) if files else now
+    due = await query.now(tx) if files else now
     await store.add_attachments(tx, [{**file, "next_attempt_at": due} for file in files])
     await store.edit_posts(tx, _edits(outcome, taken, now))
     await store.delete_posts(
@@ -120,7 +123,7 @@ async def take(
             for c in outcome.unreadable
         ],
     )
-    await tally.count_deliveries(tx, _deliveries(network, outcome, taken, added))
+    await entry_counts.count_deliveries(tx, _deliveries(network, outcome, taken, added))
     events = _events(network, outcome, received, taken, added, now)
     await outbox.publish(tx, [_encode(event, now) for event in events])
 
@@ -201,11 +204,11 @@ def _deliveries(
     repeated = [taken[native_id].interaction_id for native_id in outcome.repeats]
     counted = [
         *(
-            (one, tally.Outcome.ACCEPTED if one in added else tally.Outcome.DUPLICATE, None)
+            (one, entry_counts.Outcome.ACCEPTED if one in added else entry_counts.Outcome.DUPLICATE, None)
             for one in arrived
         ),
-        *((one, tally.Outcome.DUPLICATE, None) for one in repeated),
-        *((None, tally.Outcome.SET_ASIDE, _short(one.reason)) for one in outcome.unreadable),
+        *((one, entry_counts.Outcome.DUPLICATE, None) for one in repeated),
+        *((None, entry_counts.Outcome.SET_ASIDE, _short(one.reason)) for one in outcome.unreadable),
     ]
     return [
         {"interaction_id": identity, "outcome": what, "reason": why, "via": network.name}
@@ -288,7 +291,7 @@ def _interaction(network: Network, said: Said, speaker: Speaker, now: datetime) 
 def _encode(event: Event, now: datetime) -> Record:
     fixed = ids.event_id(event.type, event.subject) if isinstance(event, InteractionReceived) else None
     return encode(
-        event, source=SERVICE, time=now, traceparent=tracing.current() or tracing.new(), event_id=fixed
+        event, source=INGEST_SOCIAL, time=now, traceparent=tracing.current() or tracing.new(), event_id=fixed
     )
 
 
@@ -302,7 +305,7 @@ async def take_replies(
     posts = await store.posts_of(tx, [request.answers for request in requests])
     asked = [_asked(request, posts.get(request.answers), networks) for request in requests]
     writes = Writes()
-    await delivery.take(tx, writes, asked, source=SERVICE, now=now)
+    await delivery.take(tx, writes, asked, source=INGEST_SOCIAL, now=now)
     await writes.send(tx)
 
 

@@ -11,17 +11,18 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon import tally
-from antiphon.access import STAFF, Guarded, Identity, Role, require
+from antiphon import entry_counts
+from antiphon.access.roles import STAFF, Identity, Role
 from antiphon.contracts.interactions import InteractionKind, Visibility
-from antiphon.database import AnyRow
 from antiphon.delivery import store as delivery
 from antiphon.delivery import views
 from antiphon.delivery.attempts import State
 from antiphon.delivery.views import OutgoingReply
-from antiphon.pages import Newest, Page
-from antiphon.problems import not_found, problems
-from antiphon.web import Moment, Words
+from antiphon.http.app import Moment, Words
+from antiphon.http.pages import Newest, Page
+from antiphon.http.permissions import Guarded, require
+from antiphon.http.problems import not_found, problems
+from antiphon.postgres.query import AnyRow
 from ingest_social import store
 
 Reader = Annotated[Identity, Depends(require(*STAFF))]
@@ -116,7 +117,7 @@ class StreamView(BaseModel):
     behind_s: float | None = Field(description="Seconds between the two, as of that change.")
 
 
-class Counts(tally.Tally):
+class Counts(entry_counts.Tally):
     """What came in, and the answers by state."""
 
     replies: dict[State, int]
@@ -244,7 +245,7 @@ def _streams(routes: APIRouter, engine: AsyncEngine, followed: Callable[[], Sequ
         """What came in: received = interactions + duplicates + set aside, at all times."""
         del who
         async with engine.connect() as connection:
-            counted = await tally.read(connection)
+            counted = await entry_counts.read(connection)
             replies = await delivery.counts(connection)
         return Counts(**counted.model_dump(), replies=replies)
 

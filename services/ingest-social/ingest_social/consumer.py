@@ -5,10 +5,10 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import database
-from antiphon.consumer import Received
 from antiphon.contracts.interactions import Channel
 from antiphon.contracts.replies import ReplyRequested
+from antiphon.kafka.consumer import Received
+from antiphon.postgres import query
 from ingest_social import actions
 
 TOPICS = ("replies",)
@@ -23,4 +23,4 @@ async def handle(
         r.event for r in batch if isinstance(r.event, ReplyRequested) and r.event.channel == Channel.SOCIAL
     ]
     if asked:
-        await actions.take_replies(tx, asked, networks, await database.now(tx))
+        await actions.take_replies(tx, asked, networks, await query.now(tx))

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from antiphon.clock import Clock
-from antiphon.organisation import SocialAccount
+from antiphon.organisation.document import SocialAccount
+from antiphon.process.clock import Clock
 from ingest_social.bluesky import network as bluesky
 from ingest_social.network import AccountError, Network
 

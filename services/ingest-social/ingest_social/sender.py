@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from antiphon.delivery.attempts import Ended, Result, Schedule
 from antiphon.delivery.sender import Limits, Sender
 from antiphon.delivery.store import Sending
+from antiphon.service_names import INGEST_SOCIAL
 from ingest_social import store
-from ingest_social.actions import SERVICE
 from ingest_social.network import Network, Outgoing, PassingError, PostRefusedError, UnknownOutcomeError
 from ingest_social.settings import Settings
 
@@ -41,7 +41,7 @@ def create_sender(engine: AsyncEngine, networks: Sequence[Network], settings: Se
         return Answer([one for one in networks if one.name == post.network], post.account, outgoing)
 
     return Sender(
-        SERVICE,
+        INGEST_SOCIAL,
         engine,
         load,
         post,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from antiphon.settings import ServiceSettings
+from antiphon.process.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):

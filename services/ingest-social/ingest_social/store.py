@@ -25,10 +25,13 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.database import AnyRow, as_json, insert_rows, metadata, plumbing_tables, recordset
 from antiphon.delivery.store import delivery_tables
-from antiphon.personal import SEARCH, personal
-from antiphon.tally import delivery_table
+from antiphon.entry_counts import delivery_table
+from antiphon.postgres.engine import metadata
+from antiphon.postgres.personal_data import SEARCH, personal
+from antiphon.postgres.plumbing import plumbing_tables
+from antiphon.postgres.query import AnyRow, as_json, recordset
+from antiphon.postgres.writes import insert_rows
 
 METADATA = metadata()
 PLUMBING = plumbing_tables(METADATA)

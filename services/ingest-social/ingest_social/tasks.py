@@ -7,10 +7,11 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon import database, logs, tracing
-from antiphon.clock import Clock
 from antiphon.failures import is_passing
-from antiphon.listen import Listener
+from antiphon.postgres import query
+from antiphon.postgres.listener import Listener
+from antiphon.process import logs, tracing
+from antiphon.process.clock import Clock
 from ingest_social import actions, store
 from ingest_social.network import Batch, Network, PassingError, PostRefusedError
 from ingest_social.sender import schedule
@@ -116,7 +117,7 @@ async def fetch_forever(engine: AsyncEngine, network: Network, settings: Setting
 async def fetch_one(engine: AsyncEngine, network: Network, settings: Settings) -> bool:
     """Fetches the file that is due; False when none is. Bytes that are not those that the post names are refused."""
     async with engine.begin() as tx:
-        now = await database.now(tx)
+        now = await query.now(tx)
         row = await store.claim_attachment(tx, network.name, network.account, now, now + LEASE)
     if row is None:
         return False

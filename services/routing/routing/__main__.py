@@ -2,24 +2,24 @@
 
 from functools import partial
 
-from antiphon import clock, logs
-from antiphon.access import Access
-from antiphon.changes import ChangeFeed
-from antiphon.consumer import Consumer
-from antiphon.database import create_engine
+from antiphon.access.tokens import Access
+from antiphon.http.app import create_app
+from antiphon.http.changes import ChangeFeed
+from antiphon.kafka.consumer import Consumer
+from antiphon.postgres.engine import create_engine
+from antiphon.process import clock, logs
 from antiphon.service import Service, begin, run, start
-from antiphon.web import create_app
+from antiphon.service_names import ROUTING
 from routing import api, tasks
 from routing.configuration.active import Configurations
 from routing.intake import consumer
 from routing.settings import Settings
-from routing.unit_of_work import SERVICE
 
 
 async def main() -> None:
     """Runs the service until it is told to stop."""
     settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
-    logs.configure(SERVICE, settings.log_format)
+    logs.configure(ROUTING, settings.log_format)
     engine = create_engine(settings.database_url.get_secret_value())
     feed = ChangeFeed(engine)
     configurations = Configurations()
@@ -32,7 +32,7 @@ async def main() -> None:
     await begin(load)
     app = create_app(
         title="Antiphon routing",
-        service=SERVICE,
+        service=ROUTING,
         description="Rules put work into queues; clocks run; agents who are there are offered what is due first.",
         engine=engine,
         access=Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks),
@@ -40,7 +40,7 @@ async def main() -> None:
     )
     app.include_router(api.router(engine, feed, clock.utc_now, configurations))
     taking = Consumer(
-        service=SERVICE,
+        service=ROUTING,
         topics=consumer.TOPICS,
         handles=consumer.HANDLES,
         handle=consumer.handler(configurations),
@@ -51,7 +51,7 @@ async def main() -> None:
     )
     await run(
         Service(
-            SERVICE,
+            ROUTING,
             settings,
             engine,
             app,

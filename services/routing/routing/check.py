@@ -6,7 +6,7 @@ Prints `file:line:column: …`, one a line; exits with 1 when the file could not
 import sys
 from pathlib import Path
 
-from antiphon.organisation import ConfigurationError, Document
+from antiphon.organisation.document import ConfigurationError, Document
 from routing.domain.configuration import read
 from routing.domain.rules import reach
 

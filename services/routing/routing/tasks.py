@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon import logs, metrics
-from antiphon.clock import Clock
 from antiphon.failures import is_ours, is_passing
-from antiphon.listen import Listener
+from antiphon.postgres.listener import Listener
+from antiphon.process import logs, metrics
+from antiphon.process.clock import Clock
 from routing import store, timers
 from routing.configuration import trials
 from routing.configuration.active import Configurations

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import database, logs, metrics
-from antiphon.database import AnyRow
 from antiphon.failures import one_by_one
+from antiphon.postgres import query
+from antiphon.postgres.query import AnyRow
+from antiphon.process import logs, metrics
 from routing import store
 from routing.agents import presence
 from routing.configuration import publications
@@ -44,7 +45,7 @@ async def fire(
         reason = f"{type(error).__name__}: {error}"
         LOG.error("timer put off", kind=timer.kind, subject=str(timer.subject), reason=reason)
         metrics.TASK_FAILURES.labels("timers").inc()
-        again = await database.now(tx) + PUT_OFF
+        again = await query.now(tx) + PUT_OFF
         await store.upsert(tx, store.TIMER, [{"kind": timer.kind, "subject": timer.subject, "due_at": again}])
     return len(due)
 

@@ -8,8 +8,6 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import changes, outbox
-from antiphon.changes import Change
 from antiphon.contracts.base import Actor, ActorKind, Event
 from antiphon.contracts.envelope import Outgoing, encode
 from antiphon.contracts.work import (
@@ -17,7 +15,11 @@ from antiphon.contracts.work import (
     WorkRequeued,
     WorkState,
 )
-from antiphon.database import Writes
+from antiphon.http import changes
+from antiphon.http.changes import Change
+from antiphon.kafka import outbox
+from antiphon.postgres.writes import Writes
+from antiphon.service_names import ROUTING
 from routing import store
 from routing.domain.case_seen import CaseSeen
 from routing.domain.offer import OfferRecord, OfferResult
@@ -27,8 +29,7 @@ from routing.domain.work_item import Changes, WorkItem
 from routing.store import easing, staff, tallies
 from routing.store.tallies import STANDING, Movement, Tallies
 
-SERVICE = "routing"
-SYSTEM = Actor(kind=ActorKind.SYSTEM, id=SERVICE)
+SYSTEM = Actor(kind=ActorKind.SYSTEM, id=ROUTING)
 # When a timer comes again whose work is in somebody's hands this moment.
 AGAIN_AFTER = timedelta(milliseconds=100)
 
@@ -67,7 +68,7 @@ class UnitOfWork:
 
     def tell(self, event: Event) -> None:
         """An event to publish."""
-        self.outgoing.append(encode(event, source=SERVICE, time=self.now, traceparent=self.traceparent))
+        self.outgoing.append(encode(event, source=ROUTING, time=self.now, traceparent=self.traceparent))
 
     def current(self, work: WorkItem) -> WorkItem:
         """The work item as this transaction leaves it: as it was put last, else as it is given."""

@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from antiphon.contracts.base import Event
-from antiphon.contracts.topics import EVENTS, INGEST, TOPICS, dead_letter_topic
+from antiphon.contracts.topics import EVENTS, TOPICS, dead_letter_topic
 
 HERE = Path(__file__).parent
 Json = dict[str, Any]
-
-SERVICES = (*INGEST, "customer-profile", "case-mgmt", "routing")
 
 
 def schema(event: type[Event]) -> Json:

@@ -14,6 +14,7 @@ from antiphon.contracts import (
     work,
 )
 from antiphon.contracts.base import Event
+from antiphon.service_names import CASE_MGMT, CUSTOMER_PROFILE, INGEST, INGEST_DIRECT, ROUTING
 
 
 class Topic(NamedTuple):
@@ -26,8 +27,6 @@ class Topic(NamedTuple):
     writers: tuple[str, ...]
     readers: tuple[str, ...]
 
-
-INGEST = ("ingest-email", "ingest-social", "ingest-direct")
 
 TOPICS: dict[str, Topic] = {
     topic.name: topic
@@ -42,7 +41,7 @@ TOPICS: dict[str, Topic] = {
                 interactions.InteractionDeleted,
             ),
             INGEST,
-            ("customer-profile",),
+            (CUSTOMER_PROFILE,),
         ),
         Topic(
             "identified-interactions",
@@ -53,8 +52,8 @@ TOPICS: dict[str, Topic] = {
                 identified.IdentifiedInteractionEdited,
                 identified.IdentifiedInteractionDeleted,
             ),
-            ("customer-profile",),
-            ("case-mgmt",),
+            (CUSTOMER_PROFILE,),
+            (CASE_MGMT,),
         ),
         Topic(
             "cases",
@@ -67,8 +66,8 @@ TOPICS: dict[str, Topic] = {
                 cases.CaseInteractionDeleted,
                 cases.CaseStatusChanged,
             ),
-            ("case-mgmt",),
-            ("routing", "customer-profile", "ingest-direct"),
+            (CASE_MGMT,),
+            (ROUTING, CUSTOMER_PROFILE, INGEST_DIRECT),
         ),
         Topic(
             "work",
@@ -97,23 +96,23 @@ TOPICS: dict[str, Topic] = {
                 work.SlaBreached,
                 work.SlaCancelled,
             ),
-            ("routing",),
-            ("case-mgmt",),
+            (ROUTING,),
+            (CASE_MGMT,),
         ),
         Topic(
             "replies",
             "case id",
             "an answer was asked for, sent, or failed",
             (replies.ReplyRequested, replies.ReplySent, replies.ReplyFailed),
-            ("case-mgmt", *INGEST),
-            (*INGEST, "case-mgmt", "routing"),
+            (CASE_MGMT, *INGEST),
+            (*INGEST, CASE_MGMT, ROUTING),
         ),
         Topic(
             "customers",
             "customer id",
             "a customer record was created or changed",
             (customers.CustomerCreated, customers.CustomerUpdated),
-            ("customer-profile",),
+            (CUSTOMER_PROFILE,),
             (),
         ),
         Topic(
@@ -121,7 +120,7 @@ TOPICS: dict[str, Topic] = {
             "agent id",
             "presence, skills or capacity of an agent changed",
             (agents.AgentPresenceChanged, agents.AgentSkillsChanged, agents.AgentCapacityChanged),
-            ("routing",),
+            (ROUTING,),
             (),
         ),
         Topic(
@@ -135,7 +134,7 @@ TOPICS: dict[str, Topic] = {
                 queues.LabelSurgeBegan,
                 queues.LabelSurgeEnded,
             ),
-            ("routing",),
+            (ROUTING,),
             (),
         ),
         Topic(
@@ -147,7 +146,7 @@ TOPICS: dict[str, Topic] = {
                 configuration.ConfigurationPublished,
                 configuration.ConfigurationEnded,
             ),
-            ("routing",),
+            (ROUTING,),
             (),
         ),
     )

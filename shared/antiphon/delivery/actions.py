@@ -6,13 +6,14 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import outbox, tracing
 from antiphon.contracts.envelope import encode
 from antiphon.contracts.replies import FailureOutcome, ReplyEvent
-from antiphon.database import Writes
 from antiphon.delivery import events, store
 from antiphon.delivery.attempts import Result, State, Verdict
 from antiphon.delivery.store import Asked, Sending
+from antiphon.kafka import outbox
+from antiphon.postgres.writes import Writes
+from antiphon.process import tracing
 
 
 async def take(

@@ -13,12 +13,13 @@ from typing import Generic, NamedTuple, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon import database, logs, tracing
 from antiphon.delivery import actions, store
 from antiphon.delivery.attempts import Ended, Result, Schedule, Verdict, judge
 from antiphon.delivery.store import Sending
 from antiphon.failures import is_passing
-from antiphon.listen import Listener
+from antiphon.postgres import query
+from antiphon.postgres.listener import Listener
+from antiphon.process import logs, tracing
 
 LOG = logs.get(__name__)
 LOOK_AT_LEAST_EVERY = timedelta(seconds=30)
@@ -167,7 +168,7 @@ class Sender(Generic[_Message]):
         while True:
             try:
                 async with self._engine.begin() as tx:
-                    now = await database.now(tx)
+                    now = await query.now(tx)
                     verdict = judge(
                         result,
                         attempts=one.attempt,

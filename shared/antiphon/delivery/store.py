@@ -25,9 +25,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.replies import ReplyRequested
-from antiphon.database import AnyRow, insert_rows
 from antiphon.delivery.attempts import Result, State, Verdict
-from antiphon.personal import personal
+from antiphon.postgres.personal_data import personal
+from antiphon.postgres.query import AnyRow
+from antiphon.postgres.writes import insert_rows
 from antiphon.text import clean, shorten
 
 # The trigger on the table notifies this channel of new replies.

@@ -9,11 +9,11 @@ from uuid import UUID, uuid4
 
 from aiokafka import AIOKafkaProducer
 
-from antiphon.clock import utc_now
 from antiphon.contracts import generate
 from antiphon.contracts.base import Actor, Event
 from antiphon.contracts.cases import CaseOpened, CaseStatusChanged
 from antiphon.contracts.envelope import encode
+from antiphon.process.clock import utc_now
 
 SOURCE = "case-mgmt"
 AGAIN_EACH, AGAIN_WITHIN_S = 10, 3.0

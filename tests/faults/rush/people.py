@@ -9,7 +9,7 @@ from uuid import UUID
 
 import httpx
 
-from antiphon.access import Role
+from antiphon.access.roles import Role
 from deploy.stack import Stack
 from tests.faults.rush.items import Items
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from antiphon.clock import utc_now
+from antiphon.process.clock import utc_now
 from deploy.site import Ports, Site
 from deploy.stack import Stack
 from tests.faults import deadlocks

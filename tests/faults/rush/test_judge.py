@@ -6,10 +6,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from antiphon.clock import utc_now
 from antiphon.contracts import generate
 from antiphon.contracts.envelope import encode
 from antiphon.contracts.topics import EVENTS
+from antiphon.process.clock import utc_now
 from tests.faults.found import Found
 from tests.faults.rush.crew import Member
 from tests.faults.rush.story import Told, read

@@ -12,10 +12,12 @@ from fastapi import APIRouter, Depends, FastAPI
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey
 
-from antiphon.access import Access, Guarded, Identity, Role, require
-from antiphon.changes import EVERYTHING, ChangeFeed, EventStream
-from antiphon.database import create_engine
-from antiphon.web import MAX_BODY_BYTES, Moment, create_app
+from antiphon.access.roles import Identity, Role
+from antiphon.access.tokens import Access
+from antiphon.http.app import MAX_BODY_BYTES, Moment, create_app
+from antiphon.http.changes import EVERYTHING, ChangeFeed, EventStream
+from antiphon.http.permissions import Guarded, require
+from antiphon.postgres.engine import create_engine
 from deploy.processes import Process
 from deploy.site import PROJECT, Ports
 from deploy.world import listens

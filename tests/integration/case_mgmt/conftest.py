@@ -4,10 +4,11 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.access import Access, Role
-from antiphon.changes import ChangeFeed
-from antiphon.clock import utc_now
-from antiphon.web import create_app
+from antiphon.access.roles import Role
+from antiphon.access.tokens import Access
+from antiphon.http.app import create_app
+from antiphon.http.changes import ChangeFeed
+from antiphon.process.clock import utc_now
 from case_mgmt.api import router
 from deploy import keys
 from deploy.site import Site

@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.clock import utc_now
 from antiphon.contracts import generate
 from antiphon.contracts.base import Event
 from antiphon.contracts.identified import IdentifiedInteractionReceived
 from antiphon.contracts.interactions import Identifier
 from antiphon.contracts.replies import ReplyFailed, ReplyRequested, ReplySent
 from antiphon.contracts.work import WorkHeld
+from antiphon.process.clock import utc_now
 from case_mgmt import store
 from case_mgmt.domain import tokens
 from tests.integration.services.cases import SECRET, answer, hear, rows, take, the_case

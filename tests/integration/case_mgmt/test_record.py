@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.clock import utc_now
 from antiphon.contracts import generate
 from antiphon.contracts.base import Event
 from antiphon.contracts.identified import (
@@ -20,7 +19,8 @@ from antiphon.contracts.identified import (
 )
 from antiphon.contracts.interactions import InteractionDeleted, InteractionEdited
 from antiphon.contracts.work import SlaBreached, SlaMet, WorkCompleted
-from antiphon.problems import Problem
+from antiphon.http.problems import Problem
+from antiphon.process.clock import utc_now
 from case_mgmt.replies import NewReply, request_reply
 from tests.integration.services.cases import AMARA, SECRET, answer, hear, migrate, rows, the_case
 from tests.integration.services.events import identified

@@ -9,7 +9,6 @@ import httpx
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.clock import utc_now
 from antiphon.contracts import generate
 from antiphon.contracts.identified import (
     IdentifiedInteractionDeleted,
@@ -18,6 +17,7 @@ from antiphon.contracts.identified import (
 )
 from antiphon.contracts.replies import ReplyFailed
 from antiphon.contracts.work import WorkAccepted
+from antiphon.process.clock import utc_now
 from case_mgmt import store
 from case_mgmt.domain.unanswered import MOST, MOST_BYTES
 from tests.integration.services.cases import answer, hear, rows, the_case

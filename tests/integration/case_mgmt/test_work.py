@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.clock import utc_now
 from antiphon.contracts import generate
 from antiphon.contracts.work import (
     SlaBreached,
@@ -24,6 +23,7 @@ from antiphon.contracts.work import (
     WorkRedecided,
     WorkRequeued,
 )
+from antiphon.process.clock import utc_now
 from tests.integration.services.cases import hear, migrate, rows, take, the_case
 from tests.integration.services.events import identified
 from tests.statements import counted

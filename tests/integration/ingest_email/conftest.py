@@ -8,9 +8,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon import migrations, organisation
-from antiphon.access import Access, Role
-from antiphon.database import create_engine
+from antiphon.access.roles import Role
+from antiphon.access.tokens import Access
+from antiphon.organisation import document
+from antiphon.postgres import migrations
+from antiphon.postgres.engine import create_engine
 from deploy import keys
 from deploy.postgres import Postgres
 from deploy.site import EXAMPLE, Site
@@ -49,7 +51,7 @@ async def engine(mail_postgres: Postgres) -> AsyncIterator[AsyncEngine]:
 
 @pytest.fixture
 def ours() -> OurMail:
-    return accounts.of_organisation(organisation.load(EXAMPLE))
+    return accounts.of_organisation(document.load(EXAMPLE))
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import aiosmtplib
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.access import Role
-from antiphon.clock import utc_now
+from antiphon.access.roles import Role
 from antiphon.contracts.base import Event
 from antiphon.contracts.envelope import decode
-from antiphon.tally import Tally, read
+from antiphon.entry_counts import Tally, read
+from antiphon.process.clock import utc_now
 from deploy import keys
 from deploy.site import Site
 

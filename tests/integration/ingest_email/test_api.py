@@ -7,7 +7,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.access import Role
+from antiphon.access.roles import Role
 from antiphon.contracts.interactions import InteractionReceived
 from deploy.site import Site
 from ingest_email import store

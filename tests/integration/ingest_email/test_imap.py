@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.tally import Tally
+from antiphon.entry_counts import Tally
 from deploy.site import Ports, Site
 from deploy.world import MailServer, jars
 from ingest_email import store

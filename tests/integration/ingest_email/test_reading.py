@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.contracts.interactions import Automation, InteractionReceived
-from antiphon.tally import Tally
+from antiphon.entry_counts import Tally
 from ingest_email import smtp, store
 from ingest_email.domain.accounts import OurMail
 from ingest_email.domain.mail import Envelope, read_mail
@@ -256,7 +256,7 @@ import asyncio, sys
 from ingest_email.reading.pool import Readers
 from ingest_email.settings import Settings
 from ingest_email.domain.accounts import Account, OurMail
-from antiphon.clock import utc_now
+from antiphon.process.clock import utc_now
 async def main():
     settings = Settings.model_construct()
     async with Readers(settings, OurMail("b.example", (Account("a@b.example", "A"),)), utc_now) as readers:

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.contracts.interactions import InteractionReceived
-from antiphon.tally import Tally
+from antiphon.entry_counts import Tally
 from deploy.postgres import Postgres
 from ingest_email import smtp, store
 from ingest_email.domain.accounts import OurMail

@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from antiphon.clock import utc_now
 from antiphon.contracts.interactions import Identifier, InteractionKind, Speaker, Visibility
-from antiphon.organisation import SocialAccount
+from antiphon.organisation.document import SocialAccount
+from antiphon.process.clock import utc_now
 from deploy.morning import bluesky as person
 from ingest_social import actions
 from ingest_social.bluesky.network import Bluesky

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
-from antiphon.clock import utc_now
 from antiphon.contracts.interactions import Identifier
+from antiphon.process.clock import utc_now
 from ingest_social import actions
 from ingest_social.bluesky.network import Bluesky
 from ingest_social.network import Network

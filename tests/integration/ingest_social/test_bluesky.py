@@ -10,10 +10,11 @@ from uuid import uuid4
 import httpx
 from sqlalchemy import text
 
-from antiphon.access import Access, Role
-from antiphon.clock import utc_now
+from antiphon.access.roles import Role
+from antiphon.access.tokens import Access
 from antiphon.contracts.interactions import Identifier, InteractionKind, Speaker, Visibility
-from antiphon.web import create_app
+from antiphon.http.app import create_app
+from antiphon.process.clock import utc_now
 from deploy import keys
 from deploy.morning import bluesky as person
 from deploy.site import Site

@@ -10,9 +10,9 @@ import httpx
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.clock import utc_now
 from antiphon.contracts.base import Actor
 from antiphon.contracts.replies import ReplyRequested
+from antiphon.process.clock import utc_now
 from deploy.morning import bluesky as person
 from deploy.world import Pds
 from ingest_social.bluesky.network import Bluesky

@@ -10,15 +10,16 @@ import httpx
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.access import Access, Role
-from antiphon.changes import ChangeFeed
-from antiphon.clock import utc_now
-from antiphon.consumer import Received
+from antiphon.access.roles import Role
+from antiphon.access.tokens import Access
 from antiphon.contracts import generate
 from antiphon.contracts.base import Event
 from antiphon.contracts.cases import CaseOpened
 from antiphon.contracts.envelope import Envelope
-from antiphon.web import create_app
+from antiphon.http.app import create_app
+from antiphon.http.changes import ChangeFeed
+from antiphon.kafka.consumer import Received
+from antiphon.process.clock import utc_now
 from deploy import keys
 from deploy.site import EXAMPLE
 from routing import api

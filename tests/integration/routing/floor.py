@@ -11,8 +11,8 @@ from typing_extensions import override
 
 from antiphon.contracts.base import Actor
 from antiphon.contracts.work import WorkState
-from antiphon.database import AnyRow, mapping
-from antiphon.problems import Problem
+from antiphon.http.problems import Problem
+from antiphon.postgres.query import AnyRow, mapping
 from deploy.site import EXAMPLE
 from routing import store
 from routing.configuration.active import InForce

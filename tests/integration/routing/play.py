@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import Event
 from antiphon.contracts.queues import QueueState
-from antiphon.database import AnyRow
+from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.sla import clocks
 from tests.integration.routing.floor import ACCEPTED, QUEUED, Changed, agent, queue, section

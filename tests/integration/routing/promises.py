@@ -18,7 +18,7 @@ from antiphon.contracts.cases import (
     StatusTrigger,
 )
 from antiphon.contracts.replies import ReplySent
-from antiphon.database import mapping
+from antiphon.postgres.query import mapping
 from routing.domain.time import clockwork
 from routing.domain.time.clockwork import Clock
 from routing.sla.ledger import columns, entry_of

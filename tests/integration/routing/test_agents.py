@@ -8,8 +8,8 @@ import yaml
 from sqlalchemy import text
 
 from antiphon.contracts.agents import Presence
-from antiphon.organisation import ConfigurationError
-from antiphon.problems import Problem
+from antiphon.http.problems import Problem
+from antiphon.organisation.document import ConfigurationError
 from deploy.site import PROJECT
 from routing.agents import presence
 from routing.domain.configuration import read

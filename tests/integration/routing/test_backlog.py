@@ -11,9 +11,9 @@ import yaml
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.consumer import Received
 from antiphon.contracts.agents import Presence
-from antiphon.database import as_json
+from antiphon.kafka.consumer import Received
+from antiphon.postgres.query import as_json
 from routing import store
 from routing.intake import cases
 from routing.store import backlog

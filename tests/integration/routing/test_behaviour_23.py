@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from antiphon.clock import utc_now
+from antiphon.process.clock import utc_now
 from routing.configuration.active import Configurations
 from tests.conftest import NewDatabase
 from tests.integration.routing.door import Door, case, opened_door

@@ -7,9 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from antiphon.access import Access, Role
-from antiphon.changes import ChangeFeed
-from antiphon.web import create_app
+from antiphon.access.roles import Role
+from antiphon.access.tokens import Access
+from antiphon.http.app import create_app
+from antiphon.http.changes import ChangeFeed
 from deploy import keys
 from routing import api
 from tests.conftest import NewDatabase

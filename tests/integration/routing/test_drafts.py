@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from antiphon.access import Role
+from antiphon.access.roles import Role
 from tests.conftest import NewDatabase
 from tests.integration.routing.door import COUNCIL, Door, case, opened_door
 

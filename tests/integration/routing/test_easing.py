@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from antiphon.contracts.agents import Presence
-from antiphon.organisation import ConfigurationError
+from antiphon.organisation.document import ConfigurationError
 from routing.domain.configuration import read
 from tests.conftest import NewDatabase
 from tests.integration.routing.floor import OFFERED, Floor, agent, section, written

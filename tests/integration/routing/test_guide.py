@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from antiphon.clock import utc_now
+from antiphon.process.clock import utc_now
 from deploy.site import PROJECT
 from routing.configuration import trials
 from tests.conftest import NewDatabase

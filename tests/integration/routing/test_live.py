@@ -13,7 +13,7 @@ from sqlalchemy import text
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import Actor
 from antiphon.contracts.cases import CaseOpened
-from antiphon.problems import Problem
+from antiphon.http.problems import Problem
 from routing.queues import live
 from routing.queues.live import Live, LiveState
 from routing.store import tallies

@@ -9,15 +9,15 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.clock import utc_now
-from antiphon.consumer import Received
 from antiphon.contracts import generate
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import Actor, Event
 from antiphon.contracts.cases import CaseOpened, CaseStatusChanged
 from antiphon.contracts.envelope import Envelope
 from antiphon.contracts.replies import ReplySent
-from antiphon.problems import Problem
+from antiphon.http.problems import Problem
+from antiphon.kafka.consumer import Received
+from antiphon.process.clock import utc_now
 from deploy.site import EXAMPLE
 from routing import timers
 from routing.agents import presence as presences

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from antiphon.clock import utc_now
 from antiphon.contracts.queues import QueueState
+from antiphon.process.clock import utc_now
 from routing.domain.timer import TimerKind
 from routing.work import review
 from tests.conftest import NewDatabase

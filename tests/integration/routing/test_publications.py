@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from antiphon.clock import utc_now
+from antiphon.process.clock import utc_now
 from routing import timers
 from routing.configuration.active import Configurations
 from routing.domain.decisions.sharing import shares

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from antiphon.clock import utc_now
+from antiphon.process.clock import utc_now
 from deploy.site import EXAMPLE, PROJECT
 from routing import timers
 from routing.domain.configuration import Configuration, read

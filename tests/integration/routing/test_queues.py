@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from antiphon.access import Role
+from antiphon.access.roles import Role
 from antiphon.contracts.queues import QueueState
-from antiphon.organisation import ConfigurationError
+from antiphon.organisation.document import ConfigurationError
 from routing.domain.configuration import read
 from routing.queues import live, opening
 from routing.work import handling

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from antiphon.access import Role
+from antiphon.access.roles import Role
 from routing.work import reconciliation
 from tests.conftest import NewDatabase
 from tests.integration.routing.door import Door, opened_door

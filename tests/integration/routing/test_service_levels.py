@@ -9,10 +9,11 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from antiphon.access import Access, Role
-from antiphon.changes import ChangeFeed
-from antiphon.clock import utc_now
-from antiphon.web import create_app
+from antiphon.access.roles import Role
+from antiphon.access.tokens import Access
+from antiphon.http.app import create_app
+from antiphon.http.changes import ChangeFeed
+from antiphon.process.clock import utc_now
 from deploy import keys
 from routing import api, tasks
 from routing.sla import clocks

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.queues import QueueState
-from antiphon.database import AnyRow
+from antiphon.postgres.query import AnyRow
 from routing.domain.timer import TimerKind
 from routing.work import handling
 from tests.conftest import NewDatabase

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.clock import utc_now
+from antiphon.process.clock import utc_now
 from routing import tasks
 from routing.configuration.active import Configurations
 from routing.work import assignment, reconciliation

@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from antiphon.clock import utc_now
 from antiphon.contracts.agents import Presence
+from antiphon.process.clock import utc_now
 from routing import store
 from routing.agents import presence
 from routing.configuration import trials

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from antiphon.database import AnyRow, mapping
+from antiphon.postgres.query import AnyRow, mapping
 from routing.configuration.active import InForce
 from routing.domain.time import clockwork
 from routing.queues import opening

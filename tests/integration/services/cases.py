@@ -10,10 +10,10 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon import revisions
-from antiphon.access import Identity
-from antiphon.clock import utc_now
+from antiphon.access.roles import Identity
 from antiphon.contracts.base import Event
+from antiphon.postgres import revisions
+from antiphon.process.clock import utc_now
 from case_mgmt import actions
 from case_mgmt.domain import tokens
 from case_mgmt.replies import NewReply, request_reply

@@ -20,16 +20,17 @@ import customer_profile.actions
 import customer_profile.api
 import ingest_direct.actions
 import ingest_direct.api
-from antiphon import organisation
-from antiphon.access import Access, Role
-from antiphon.changes import ChangeFeed
-from antiphon.clock import utc_now
-from antiphon.consumer import Received
+from antiphon.access.roles import Role
+from antiphon.access.tokens import Access
 from antiphon.contracts.envelope import decode
 from antiphon.contracts.identified import IdentifiedInteractionReceived
 from antiphon.contracts.interactions import InteractionReceived
 from antiphon.contracts.replies import ReplyRequested
-from antiphon.web import create_app
+from antiphon.http.app import create_app
+from antiphon.http.changes import ChangeFeed
+from antiphon.kafka.consumer import Received
+from antiphon.organisation import document
+from antiphon.process.clock import utc_now
 from case_mgmt.domain import tokens
 from customer_profile.domain import WordReader
 from deploy import keys
@@ -37,7 +38,7 @@ from deploy.site import EXAMPLE
 from tests.integration.services.cases import SECRET
 from tests.integration.services.events import received, spoken
 
-WORDS = WordReader(organisation.load(EXAMPLE))
+WORDS = WordReader(document.load(EXAMPLE))
 Json = dict[str, Any]
 
 

@@ -7,8 +7,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from antiphon import ids
-from antiphon.clock import utc_now
-from antiphon.consumer import Received
 from antiphon.contracts import generate
 from antiphon.contracts.base import Event
 from antiphon.contracts.envelope import Envelope
@@ -20,6 +18,8 @@ from antiphon.contracts.interactions import (
     Speaker,
     StatedIdentifier,
 )
+from antiphon.kafka.consumer import Received
+from antiphon.process.clock import utc_now
 
 _OFFSETS = itertools.count(1000)
 

@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.clock import utc_now
-from antiphon.consumer import Refused
 from antiphon.contracts import generate
 from antiphon.contracts.identified import IdentifiedInteractionDeleted
 from antiphon.contracts.replies import ReplyFailed, ReplySent
 from antiphon.contracts.work import WorkAccepted
-from antiphon.problems import Problem
+from antiphon.http.problems import Problem
+from antiphon.kafka.consumer import Refused
+from antiphon.process.clock import utc_now
 from case_mgmt.domain import tokens
 from tests.conftest import NewDatabase
 from tests.integration.services.cases import AMARA, GRACE, SECRET, answer, hear, rows, the_case

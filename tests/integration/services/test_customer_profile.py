@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon import organisation
-from antiphon.clock import utc_now
-from antiphon.consumer import Refused
 from antiphon.contracts import generate
 from antiphon.contracts.base import Event
 from antiphon.contracts.interactions import InteractionDeleted, InteractionEdited, InteractionReceived
+from antiphon.kafka.consumer import Refused
+from antiphon.organisation import document
+from antiphon.process.clock import utc_now
 from customer_profile import actions
 from customer_profile.domain import WordReader
 from deploy.site import EXAMPLE
@@ -25,7 +25,7 @@ from tests.integration.services.events import noted, received, spoken
 from tests.statements import counted
 from tests.waiting import until
 
-WORDS = WordReader(organisation.load(EXAMPLE))
+WORDS = WordReader(document.load(EXAMPLE))
 
 
 @pytest.fixture

@@ -11,13 +11,15 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon import migrations, organisation
-from antiphon.access import Access, Role
-from antiphon.changes import ChangeFeed
-from antiphon.clock import utc_now
+from antiphon.access.roles import Role
+from antiphon.access.tokens import Access
 from antiphon.contracts.base import Event
 from antiphon.contracts.interactions import Identifier, StatedBy
-from antiphon.web import create_app
+from antiphon.http.app import create_app
+from antiphon.http.changes import ChangeFeed
+from antiphon.organisation import document
+from antiphon.postgres import migrations
+from antiphon.process.clock import utc_now
 from customer_profile import actions, api, store
 from customer_profile.domain import Link, WordReader
 from deploy import keys
@@ -25,7 +27,7 @@ from deploy.site import EXAMPLE
 from tests.conftest import NewDatabase
 from tests.integration.services.events import noted, received, spoken
 
-WORDS = WordReader(organisation.load(EXAMPLE))
+WORDS = WordReader(document.load(EXAMPLE))
 Ask = Callable[..., Awaitable[httpx.Response]]
 
 

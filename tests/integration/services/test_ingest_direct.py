@@ -11,13 +11,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.access import Access, Role
-from antiphon.changes import ChangeFeed
-from antiphon.clock import utc_now
+from antiphon.access.roles import Role
+from antiphon.access.tokens import Access
 from antiphon.contracts.base import Actor
 from antiphon.contracts.interactions import Identifier
 from antiphon.contracts.replies import ReplyRequested
-from antiphon.web import create_app
+from antiphon.http.app import create_app
+from antiphon.http.changes import ChangeFeed
+from antiphon.process.clock import utc_now
 from deploy import keys
 from ingest_direct import actions, api
 from tests.conftest import NewDatabase

@@ -9,10 +9,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from antiphon import migrations, revisions
-from antiphon.database import create_engine
+from antiphon.postgres import migrations, revisions
+from antiphon.postgres.engine import create_engine
+from antiphon.service_names import SERVICES
 from deploy.postgres import Postgres
-from deploy.site import SERVICES
 from tests.conftest import NewDatabase
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from antiphon.access import Role
+from antiphon.access.roles import Role
 from tests.conftest import NewDatabase
 from tests.integration.services.chain import Chain, Json, identifiers, whose
 

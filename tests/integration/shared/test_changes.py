@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon import changes
-from antiphon.changes import EVERYTHING, Change, ChangeFeed, Interest
+from antiphon.http import changes
+from antiphon.http.changes import EVERYTHING, Change, ChangeFeed, Interest
 from tests.conftest import NewDatabase
 from tests.waiting import until
 

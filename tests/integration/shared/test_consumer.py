@@ -13,15 +13,15 @@ from aiokafka import AIOKafkaProducer
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon import outbox
-from antiphon.clock import utc_now
-from antiphon.consumer import Consumer, Received, Refused, TooManyDeadLettersError
 from antiphon.contracts import generate
 from antiphon.contracts.base import Event
 from antiphon.contracts.customers import CustomerCreated
 from antiphon.contracts.envelope import Outgoing, decode, encode
-from antiphon.database import fetch
-from antiphon.relay import Relay
+from antiphon.kafka import outbox
+from antiphon.kafka.consumer import Consumer, Received, Refused, TooManyDeadLettersError
+from antiphon.kafka.relay import Relay
+from antiphon.postgres.query import fetch
+from antiphon.process.clock import utc_now
 from deploy.kafka import Kafka
 from tests.conftest import NewDatabase
 from tests.statements import counted
@@ -159,7 +159,7 @@ async def test_a_second_delivery_of_what_took_effect_changes_nothing(
     async with relaying(engine, kafka), consuming(engine, kafka, topic):
         await arrived(engine, ["a", "b"])
     # A consumer that still believes it is at the beginning finds the row moved.
-    from antiphon import progress  # noqa: PLC0415 - only here
+    from antiphon.kafka import progress  # noqa: PLC0415 - only here
 
     async with engine.begin() as tx:
         (partition,) = [

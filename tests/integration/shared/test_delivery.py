@@ -10,15 +10,16 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon.clock import utc_now
 from antiphon.contracts.base import Actor
 from antiphon.contracts.replies import ReplyRequested
-from antiphon.database import Writes, create_engine
 from antiphon.delivery import actions, store, views
 from antiphon.delivery.attempts import Ended, Result, Schedule, Verdict, judge
 from antiphon.delivery.sender import Limits, Sender
 from antiphon.delivery.store import Asked, Sending
 from antiphon.delivery.views import OutgoingReply
+from antiphon.postgres.engine import create_engine
+from antiphon.postgres.writes import Writes
+from antiphon.process.clock import utc_now
 from tests.conftest import NewDatabase
 from tests.statements import counted
 from tests.waiting import until

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from antiphon import membership
+from antiphon.kafka import group_member
 from deploy.kafka import Kafka
 from deploy.site import Ports, Site
 from deploy.world import jars
@@ -26,7 +26,7 @@ async def test_a_member_whose_broker_was_killed_leaves_without_an_error_and_with
 ) -> None:
     await asyncio.to_thread(broker.create_topics, "words")
     before = asyncio.all_tasks()
-    members = [membership.member(broker.bootstrap, f"readers-{number}", None) for number in range(5)]
+    members = [group_member.member(broker.bootstrap, f"readers-{number}", None) for number in range(5)]
     for member in members:
         member.subscribe(["words"])
         await member.start()
@@ -34,6 +34,6 @@ async def test_a_member_whose_broker_was_killed_leaves_without_an_error_and_with
     broker.process.kill()
     for member in members:
         await asyncio.sleep(0.13)  # its fetches fail and wait to try again, each member at another moment
-        await membership.leave(member)
+        await group_member.leave(member)
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before

@@ -13,9 +13,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon import metrics, outbox
-from antiphon.clock import utc_now
-from antiphon.relay import LEAD, Relay
+from antiphon.kafka import outbox
+from antiphon.kafka.relay import LEAD, Relay
+from antiphon.process import metrics
+from antiphon.process.clock import utc_now
 from antiphon.service import begin
 from deploy.kafka import Kafka
 from tests.conftest import NewDatabase

@@ -21,14 +21,15 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import override
 
-from antiphon import dead_letters, metrics, outbox
-from antiphon.clock import utc_now
 from antiphon.contracts.customers import CustomerCreated
 from antiphon.contracts.envelope import MAX_EVENT_BYTES, Outgoing
-from antiphon.dead_letters import Record
-from antiphon.publishing import Outcome, Pending, Publisher
-from antiphon.relay import LEAD, Relay
-from antiphon.unclear import UnclearRefusals
+from antiphon.kafka import dead_letters, outbox
+from antiphon.kafka.dead_letters import Record
+from antiphon.kafka.publisher import Outcome, Pending, Publisher
+from antiphon.kafka.relay import LEAD, Relay
+from antiphon.kafka.unclear_refusals import UnclearRefusals
+from antiphon.process import metrics
+from antiphon.process.clock import utc_now
 from deploy.kafka import MAX_MESSAGE_BYTES, PARTITIONS, Kafka
 from deploy.site import Ports, Site
 from deploy.world import jars
@@ -116,7 +117,7 @@ async def command(engine: AsyncEngine, *given: str) -> str:
     """What `make dead-letters` runs, for this database alone."""
     url = engine.url.render_as_string(hide_password=False)
     done = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-m", "antiphon.dead_letters", *given],
+        subprocess.run, [sys.executable, "-m", "antiphon.kafka.dead_letters", *given],
         env={"ROUTING_DATABASE_URL": url}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 from antiphon import identifiers
-from antiphon.access import Identity
-from antiphon.clock import utc_now
+from antiphon.access.roles import Identity
+from antiphon.process.clock import utc_now
 from ingest_direct import api, domain
 
 ALL = {"phone": "(02) 5550 1234", "email": "Jo@Mail.example", "account_number": "r-1", "partner_id": "7"}

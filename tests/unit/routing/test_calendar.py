@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antiphon.organisation import ConfigurationError
+from antiphon.organisation.document import ConfigurationError
 from deploy.site import EXAMPLE
 from routing.domain.configuration import read
 from routing.domain.sections.calendars import Calendar

@@ -8,7 +8,7 @@ import yaml
 
 from antiphon.contracts import generate
 from antiphon.contracts.cases import CaseOpened
-from antiphon.organisation import ConfigurationError, Document
+from antiphon.organisation.document import ConfigurationError, Document
 from deploy.site import EXAMPLE
 from routing.domain.configuration import read
 from routing.domain.decisions.deciding import Verdict, verdict

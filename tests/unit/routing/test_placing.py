@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from antiphon.organisation import ConfigurationError
+from antiphon.organisation.document import ConfigurationError
 from routing.domain.configuration import Configuration, read
 from routing.domain.queues.opening import OPEN, Standing
 from routing.domain.queues.placing import Load, place

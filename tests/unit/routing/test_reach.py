@@ -11,7 +11,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from antiphon.organisation import Document
+from antiphon.organisation.document import Document
 from deploy.site import EXAMPLE
 from routing import check
 from routing.domain.configuration import read

@@ -5,7 +5,7 @@ import pytest
 
 from antiphon.contracts import generate
 from antiphon.contracts.cases import CaseOpened
-from antiphon.organisation import ConfigurationError
+from antiphon.organisation.document import ConfigurationError
 from deploy.site import EXAMPLE
 from routing.domain.configuration import Configuration, read
 from routing.domain.rules import conditions as rules_module

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from antiphon.contracts.work import SlaTarget
-from antiphon.organisation import ConfigurationError
+from antiphon.organisation.document import ConfigurationError
 from deploy.site import EXAMPLE, PROJECT
 from routing.domain.configuration import Configuration, read
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.organisation import ConfigurationError
+from antiphon.organisation.document import ConfigurationError
 from routing.domain.configuration import Configuration, read
 from routing.domain.queues import escalation
 from routing.domain.queues.escalation import Need

@@ -9,10 +9,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic_core import PydanticSerializationError
 
-from antiphon import identifiers, ids, pages, tracing
-from antiphon.database import as_json
-from antiphon.organisation import ConfigurationError, Document, Organisation
-from antiphon.problems import Problem
+from antiphon import identifiers, ids
+from antiphon.http import pages
+from antiphon.http.problems import Problem
+from antiphon.organisation.document import ConfigurationError, Document, Organisation
+from antiphon.postgres.query import as_json
+from antiphon.process import tracing
 from antiphon.text import clean, shorten
 from deploy.site import EXAMPLE
 

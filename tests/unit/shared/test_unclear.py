@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from antiphon.unclear import Refused, UnclearRefusals, is_to_blame
+from antiphon.kafka.unclear_refusals import Refused, UnclearRefusals, is_to_blame
 
 
 @pytest.mark.parametrize(

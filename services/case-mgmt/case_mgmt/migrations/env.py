@@ -1,6 +1,6 @@
 """Runs this service's revisions."""
 
-from antiphon.migrations import run_env
+from antiphon.postgres.migrations import run_env
 from case_mgmt.store import METADATA
 
 run_env(METADATA)

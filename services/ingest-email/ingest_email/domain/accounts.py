@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from antiphon import identifiers
-from antiphon.organisation import EmailAccount, Organisation
+from antiphon.organisation.document import EmailAccount, Organisation
 
 TOKEN_PREFIX = "c-"  # noqa: S105 - marks the case tokens among plus-addresses
 

@@ -1,6 +1,6 @@
 """Runs the revisions of ingest-email."""
 
-from antiphon.migrations import run_env
+from antiphon.postgres.migrations import run_env
 from ingest_email.store import METADATA
 
 run_env(METADATA)

@@ -13,8 +13,8 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self
 
-from antiphon import logs
-from antiphon.clock import Clock
+from antiphon.process import logs
+from antiphon.process.clock import Clock
 from ingest_email.domain import mail
 from ingest_email.domain.accounts import OurMail
 from ingest_email.domain.mail import Envelope, ReadMail

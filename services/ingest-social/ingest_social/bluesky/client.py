@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from antiphon.clock import Clock
+from antiphon.process.clock import Clock
 from ingest_social.network import PassingError, PostRefusedError, UnknownOutcomeError
 
 _SESSION_OVER = {"ExpiredToken", "InvalidToken", "AuthenticationRequired", "AuthMissing"}

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from antiphon import identifiers, logs
-from antiphon.clock import Clock
+from antiphon import identifiers
 from antiphon.contracts.interactions import Identifier, IdentifierKind, Speaker, StatedBy, StatedIdentifier
+from antiphon.process import logs
+from antiphon.process.clock import Clock
 from antiphon.text import clean
 from ingest_social.bluesky import frames, records, texts
 from ingest_social.bluesky.client import Client, XrpcRefusedError

@@ -1,6 +1,6 @@
 """Runs this service's revisions."""
 
-from antiphon.migrations import run_env
+from antiphon.postgres.migrations import run_env
 from ingest_social.store import METADATA
 
 run_env(METADATA)

@@ -8,13 +8,14 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import outbox
-from antiphon.changes import Change, record
 from antiphon.contracts.agents import AgentPresenceChanged, Presence
 from antiphon.contracts.envelope import encode
-from antiphon.database import Writes
-from antiphon.organisation import did_you_mean
-from antiphon.problems import Problem
+from antiphon.http.changes import Change, record
+from antiphon.http.problems import Problem
+from antiphon.kafka import outbox
+from antiphon.organisation.document import did_you_mean
+from antiphon.postgres.writes import Writes
+from antiphon.service_names import ROUTING
 from routing import store
 from routing.configuration.active import Configurations
 from routing.domain.configuration import Configuration
@@ -22,7 +23,7 @@ from routing.domain.offer import OfferResult
 from routing.domain.sections.agents import Agent
 from routing.domain.timer import TimerKind
 from routing.store import easing, staff
-from routing.unit_of_work import SERVICE, UnitOfWork
+from routing.unit_of_work import UnitOfWork
 
 LOOK_AGAIN = timedelta(seconds=1)
 
@@ -168,6 +169,6 @@ async def _tell_presence(
         )
         for agent in agents
     ]
-    await outbox.publish(tx, [encode(event, source=SERVICE, time=now) for event in events])
+    await outbox.publish(tx, [encode(event, source=ROUTING, time=now) for event in events])
     told = {"presence": presence, "reason": reason}
     await record(tx, [Change("presence", agent.id, [f"agent:{agent.id}"], told) for agent in agents])

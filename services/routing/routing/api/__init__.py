@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.access import Guarded
-from antiphon.changes import ChangeFeed
-from antiphon.clock import Clock
+from antiphon.http.changes import ChangeFeed
+from antiphon.http.permissions import Guarded
+from antiphon.process.clock import Clock
 from routing.api import (
     agents,
     configuration,

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from antiphon.contracts.agents import Presence
-from antiphon.pages import Page
-from antiphon.problems import not_found, problems
+from antiphon.http.pages import Page
+from antiphon.http.problems import not_found, problems
 from routing.agents import presence
 from routing.api.views import (
     AgentOnly,

@@ -7,11 +7,11 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 from sqlalchemy import select
 
-from antiphon import pages
-from antiphon.organisation import ConfigurationError, Document
-from antiphon.pages import Page
-from antiphon.problems import Problem, not_found, problems
-from antiphon.web import Words
+from antiphon.http import pages
+from antiphon.http.app import Words
+from antiphon.http.pages import Page
+from antiphon.http.problems import Problem, not_found, problems
+from antiphon.organisation.document import ConfigurationError, Document
 from routing import store
 from routing.api.draft_views import Back, Difference, Published, VersionLine, VersionView, version_line
 from routing.api.views import (

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from antiphon.problems import problems
+from antiphon.http.problems import problems
 from routing.api.views import (
     AgentOnly,
     Assignment,

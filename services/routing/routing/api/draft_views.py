@@ -8,10 +8,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from antiphon.database import AnyRow
-from antiphon.organisation import Fault
-from antiphon.problems import Problem
-from antiphon.web import Body, Moment, Words
+from antiphon.http.app import Body, Moment, Words
+from antiphon.http.problems import Problem
+from antiphon.organisation.document import Fault
+from antiphon.postgres.query import AnyRow
 from routing.api.views import Reason, wrong
 from routing.configuration import drafts, trials
 from routing.configuration.publications import Plan

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Header
 from sqlalchemy import text
 
-from antiphon.access import Role
-from antiphon.changes import EVERYTHING, EventStream, Interest
+from antiphon.access.roles import Role
+from antiphon.http.changes import EVERYTHING, EventStream, Interest
 from routing.api.views import Counter, Counts, Overseer, Reader, Routing
 from routing.queues.live import LiveState
 

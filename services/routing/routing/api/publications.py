@@ -6,9 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter
 from sqlalchemy import select
 
-from antiphon.organisation import ConfigurationError
-from antiphon.pages import Newest, Page
-from antiphon.problems import problems
+from antiphon.http.pages import Newest, Page
+from antiphon.http.problems import problems
+from antiphon.organisation.document import ConfigurationError
 from routing import store
 from routing.api.configuration import faulty
 from routing.api.draft_views import Approval, Ending, PublicationView, Widening

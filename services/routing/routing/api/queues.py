@@ -4,9 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from antiphon.access import Identity, Role, require
-from antiphon.pages import Page
-from antiphon.problems import problems
+from antiphon.access.roles import Identity, Role
+from antiphon.http.pages import Page
+from antiphon.http.permissions import require
+from antiphon.http.problems import problems
 from routing.api.views import NewQueueState, QueueStateView, Reader, Routing
 from routing.queues import opening
 from routing.queues.live import QueueLive

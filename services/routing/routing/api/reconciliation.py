@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
-from antiphon.pages import Newest
-from antiphon.problems import problems
+from antiphon.http.pages import Newest
+from antiphon.http.problems import problems
 from routing import store
 from routing.api.views import Cursor, Limit, Overseer, Routing
 from routing.work import reconciliation

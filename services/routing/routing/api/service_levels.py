@@ -8,12 +8,12 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
-from antiphon.access import Role
+from antiphon.access.roles import Role
 from antiphon.contracts.base import Instant, known
 from antiphon.contracts.work import SlaTarget
-from antiphon.database import AnyRow, mapping
-from antiphon.pages import Page
-from antiphon.problems import not_found, problems
+from antiphon.http.pages import Page
+from antiphon.http.problems import not_found, problems
+from antiphon.postgres.query import AnyRow, mapping
 from routing import store
 from routing.api.views import Overseer, Reader, Routing, wrong
 from routing.domain.time.clockwork import Kind

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
-from antiphon.database import AnyRow
-from antiphon.organisation import ConfigurationError
-from antiphon.pages import Newest, Page
-from antiphon.problems import Problem, problems
-from antiphon.web import Body
+from antiphon.http.app import Body
+from antiphon.http.pages import Newest, Page
+from antiphon.http.problems import Problem, problems
+from antiphon.organisation.document import ConfigurationError
+from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.api.configuration import faulty
 from routing.api.draft_views import Decided, DecidedOtherwise

@@ -8,15 +8,16 @@ from fastapi import Depends, Header, Query
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon.access import STAFF, Identity, Role, require
-from antiphon.changes import ChangeFeed
-from antiphon.clock import Clock
+from antiphon.access.roles import STAFF, Identity, Role
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import known
 from antiphon.contracts.queues import QueueState
-from antiphon.database import AnyRow
-from antiphon.problems import Problem
-from antiphon.web import Body, Words
+from antiphon.http.app import Body, Words
+from antiphon.http.changes import ChangeFeed
+from antiphon.http.permissions import require
+from antiphon.http.problems import Problem
+from antiphon.postgres.query import AnyRow
+from antiphon.process.clock import Clock
 from routing.configuration.active import Configurations, InForce
 from routing.domain.configuration import Configuration
 from routing.domain.rules.reach import Kind

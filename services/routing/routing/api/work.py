@@ -7,11 +7,11 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from sqlalchemy import select
 
-from antiphon.access import Role
+from antiphon.access.roles import Role
 from antiphon.contracts.work import WorkState
-from antiphon.pages import Newest, Page
-from antiphon.problems import not_found, problems
-from antiphon.web import Words
+from antiphon.http.app import Words
+from antiphon.http.pages import Newest, Page
+from antiphon.http.problems import not_found, problems
 from routing import store
 from routing.api.views import (
     AgentOnly,

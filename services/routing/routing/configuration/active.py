@@ -10,11 +10,13 @@ from uuid import UUID
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import logs, outbox
-from antiphon.changes import Change, record
 from antiphon.contracts.configuration import ConfigurationPublished
 from antiphon.contracts.envelope import encode
-from antiphon.database import AnyRow, fetch
+from antiphon.http.changes import Change, record
+from antiphon.kafka import outbox
+from antiphon.postgres.query import AnyRow, fetch
+from antiphon.process import logs
+from antiphon.service_names import ROUTING
 from routing import store
 from routing.domain.configuration import Configuration, read, shape
 from routing.domain.decisions.deciding import Verdict, verdict
@@ -240,7 +242,7 @@ async def tell_published(
         version=version, share=told.get("share") or 100, draft_id=told.get("draft_id"),
         restores=told.get("restores"), by=by, why=told.get("why"), at=now,
     )  # fmt: skip
-    await outbox.publish(tx, [encode(event, source=staff.SOURCE, time=now)])
+    await outbox.publish(tx, [encode(event, source=ROUTING, time=now)])
     shown = {"by": by, "share": event.share}
     await record(tx, [Change("configuration", str(version), ["operations"], shown)])
 

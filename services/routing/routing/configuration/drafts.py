@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import any_, case, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.changes import Change, record
-from antiphon.database import AnyRow
-from antiphon.organisation import ConfigurationError, Fault
-from antiphon.problems import Problem, not_found
+from antiphon.http.changes import Change, record
+from antiphon.http.problems import Problem, not_found
+from antiphon.organisation.document import ConfigurationError, Fault
+from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.configuration.active import Configurations
 from routing.domain.configuration import read, shape

@@ -13,13 +13,15 @@ from uuid import UUID, uuid4
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import logs, outbox
-from antiphon.changes import Change, record
 from antiphon.contracts.configuration import ConfigurationEnded, ConfigurationPlanned
 from antiphon.contracts.envelope import encode
-from antiphon.database import AnyRow
-from antiphon.organisation import ConfigurationError
-from antiphon.problems import Problem, not_found
+from antiphon.http.changes import Change, record
+from antiphon.http.problems import Problem, not_found
+from antiphon.kafka import outbox
+from antiphon.organisation.document import ConfigurationError
+from antiphon.postgres.query import AnyRow
+from antiphon.process import logs
+from antiphon.service_names import ROUTING
 from routing import store
 from routing.configuration import drafts
 from routing.configuration.active import Configurations, InForce, tell_published
@@ -27,7 +29,6 @@ from routing.domain.configuration import read
 from routing.domain.difference import differences
 from routing.domain.states import DraftState, PublicationState
 from routing.domain.timer import TimerKind
-from routing.store import staff
 
 LOG = logs.get(__name__)
 _ITSELF = "routing"
@@ -74,7 +75,7 @@ async def ask(
             publication_id=made.publication_id, draft_id=draft_id, needs_approval=needs, begins_at=plan.begins_at,
             share=plan.share, ends_at=plan.ends_at, by=by, why=why, at=now,
         )  # fmt: skip
-        await outbox.publish(tx, [encode(event, source=staff.SOURCE, time=now)])
+        await outbox.publish(tx, [encode(event, source=ROUTING, time=now)])
     return await _go_on(tx, made, now)
 
 
@@ -255,7 +256,7 @@ async def _again_a_draft(tx: AsyncConnection, row: AnyRow, by: str) -> None:
 
 async def _tell_ended(tx: AsyncConnection, row: AnyRow, by: str, why: str, now: datetime) -> None:
     event = ConfigurationEnded(publication_id=row.publication_id, version=row.version, by=by, why=why, at=now)
-    await outbox.publish(tx, [encode(event, source=staff.SOURCE, time=now)])
+    await outbox.publish(tx, [encode(event, source=ROUTING, time=now)])
 
 
 async def _time(tx: AsyncConnection, kind: TimerKind, row: AnyRow, due: datetime) -> None:

@@ -4,7 +4,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.database import AnyRow
+from antiphon.postgres.query import AnyRow
 from routing.configuration.active import InForce
 from routing.domain.rules.conditions import RuleResult
 

@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.changes import Change, record
-from antiphon.database import AnyRow, mapping
-from antiphon.problems import Problem, not_found
+from antiphon.http.changes import Change, record
+from antiphon.http.problems import Problem, not_found
+from antiphon.postgres.query import AnyRow, mapping
 from routing import store
 
 LONGEST_HOURS = 168

@@ -18,12 +18,13 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon import logs
-from antiphon.changes import Change, record
-from antiphon.clock import Clock
 from antiphon.contracts.agents import Presence
-from antiphon.database import AnyRow, insert_rows
-from antiphon.problems import Problem, not_found
+from antiphon.http.changes import Change, record
+from antiphon.http.problems import Problem, not_found
+from antiphon.postgres.query import AnyRow
+from antiphon.postgres.writes import insert_rows
+from antiphon.process import logs
+from antiphon.process.clock import Clock
 from routing import store
 from routing.configuration.evaluator import LENGTH, framed
 from routing.domain.states import TrialState

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict, Field
 
-from antiphon.organisation import ConfigurationError, Document, Organisation
+from antiphon.organisation.document import ConfigurationError, Document, Organisation
 from routing.domain.rules.conditions import Condition
 from routing.domain.sections import (
     agents,

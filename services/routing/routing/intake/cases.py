@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.consumer import Received
 from antiphon.contracts.base import ActorKind
 from antiphon.contracts.cases import (
     CaseEvent,
@@ -27,6 +26,7 @@ from antiphon.contracts.cases import (
 from antiphon.contracts.interactions import Automation
 from antiphon.contracts.replies import ReplySent
 from antiphon.contracts.work import Decision, WorkHeld, WorkQueued, WorkRedecided, WorkState
+from antiphon.kafka.consumer import Received
 from routing import store
 from routing.configuration.active import Configurations, InForce
 from routing.domain.case_seen import CaseSeen

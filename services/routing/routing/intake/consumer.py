@@ -5,7 +5,6 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.consumer import Handle, Received
 from antiphon.contracts.cases import (
     CaseInteractionAdded,
     CaseInteractionEdited,
@@ -13,6 +12,7 @@ from antiphon.contracts.cases import (
     CaseStatusChanged,
 )
 from antiphon.contracts.replies import ReplySent
+from antiphon.kafka.consumer import Handle, Received
 from routing.configuration.active import Configurations
 from routing.intake import cases
 

@@ -14,12 +14,12 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon.clock import Clock
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import known
 from antiphon.contracts.queues import QueueState
 from antiphon.contracts.work import WorkState
-from antiphon.database import AnyRow
+from antiphon.postgres.query import AnyRow
+from antiphon.process.clock import Clock
 from routing.configuration.active import Configurations, InForce
 from routing.queues import opening, surges
 from routing.store import staff, tallies

@@ -6,20 +6,20 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import outbox
-from antiphon.changes import Change, record
 from antiphon.contracts.base import Actor
 from antiphon.contracts.envelope import encode
 from antiphon.contracts.queues import QueueState, QueueStateChanged
 from antiphon.contracts.work import WorkState
-from antiphon.problems import not_found
+from antiphon.http.changes import Change, record
+from antiphon.http.problems import not_found
+from antiphon.kafka import outbox
+from antiphon.service_names import ROUTING
 from routing import store
 from routing.configuration.active import InForce
 from routing.domain.queues.opening import SetState, Standing, standing
 from routing.domain.queues.placing import Load
 from routing.store import tallies
 from routing.store.tallies import Movement
-from routing.unit_of_work import SERVICE
 
 
 def standings(force: InForce, now: datetime) -> dict[str, Standing]:
@@ -68,7 +68,7 @@ async def put_state(
     }
     await store.upsert(tx, table, [told])
     event = QueueStateChanged(queue=queue, state=state, previous=previous, by=by, reason=reason, at=now)
-    await outbox.publish(tx, [encode(event, source=SERVICE, time=now)])
+    await outbox.publish(tx, [encode(event, source=ROUTING, time=now)])
     await record(
         tx, [Change("queue-state", queue, [f"queue:{queue}"], {"state": state.value, "reason": reason})]
     )

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.queues import QueueState
 from antiphon.contracts.work import WorkState
-from antiphon.database import fetch
+from antiphon.postgres.query import fetch
 from routing.configuration.active import InForce
 from routing.domain.rules.conditions import Context
 from routing.domain.rules.queue_state import of_calendars, of_labels, of_queue

@@ -8,8 +8,6 @@ from uuid import UUID, uuid4
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import changes, logs, outbox
-from antiphon.changes import Change
 from antiphon.contracts.base import Event
 from antiphon.contracts.envelope import encode
 from antiphon.contracts.queues import (
@@ -19,11 +17,16 @@ from antiphon.contracts.queues import (
     QueueSurgeEnded,
     Surge,
 )
-from antiphon.database import AnyRow, Writes
+from antiphon.http import changes
+from antiphon.http.changes import Change
+from antiphon.kafka import outbox
+from antiphon.postgres.query import AnyRow
+from antiphon.postgres.writes import Writes
+from antiphon.process import logs
+from antiphon.service_names import ROUTING
 from routing import store
 from routing.domain.queues.surge import SPAN, Arrivals, SpanKind, Usual, spans, usual
 from routing.store import tallies
-from routing.unit_of_work import SERVICE
 
 LOG = logs.get(__name__)
 _ONE_LOOK = 0x73757267  # "surg"
@@ -62,7 +65,7 @@ async def look(tx: AsyncConnection, now: datetime) -> int:
                 LOG.info("surge ended", **of._asdict(), most=surge.arrived)
     writes.insert(store.SURGE, [surge._asdict() for surge in begun])
     writes.update(store.SURGE, [surge._asdict() for surge in changed])
-    outbox.put(writes, [encode(event, source=SERVICE, time=now) for event in events])
+    outbox.put(writes, [encode(event, source=ROUTING, time=now) for event in events])
     changes.put(writes, noted)
     await writes.send(tx)
     return len(events)

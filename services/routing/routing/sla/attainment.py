@@ -7,7 +7,7 @@ from typing import Literal
 from sqlalchemy import DateTime, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.database import AnyRow
+from antiphon.postgres.query import AnyRow
 
 By = Literal["queue", "channel", "policy"]
 Period = Literal["day", "week", "month"]

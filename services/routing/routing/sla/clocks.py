@@ -20,7 +20,7 @@ from antiphon.contracts.cases import (
 )
 from antiphon.contracts.replies import ReplySent
 from antiphon.contracts.work import SlaTarget
-from antiphon.database import fetch
+from antiphon.postgres.query import fetch
 from routing import store
 from routing.configuration.active import Configurations, InForce
 from routing.domain.case_seen import Answer, CaseSeen

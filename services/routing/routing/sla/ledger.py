@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from antiphon.changes import Change
 from antiphon.contracts.base import Event
 from antiphon.contracts.work import Clock as ClockFacts
 from antiphon.contracts.work import (
@@ -22,7 +21,8 @@ from antiphon.contracts.work import (
     WorkState,
     WorkTransferred,
 )
-from antiphon.database import AnyRow, Columns, mapping
+from antiphon.http.changes import Change
+from antiphon.postgres.query import AnyRow, Columns, mapping
 from routing.configuration.active import InForce
 from routing.domain.queues.escalation import EscalationKind, arrival
 from routing.domain.sections import service_levels

@@ -23,18 +23,11 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.work import WorkState
-from antiphon.database import (
-    AnyRow,
-    Writes,
-    as_json,
-    fetch,
-    insert_rows,
-    mapping,
-    metadata,
-    plumbing_tables,
-    recordset,
-)
-from antiphon.personal import personal
+from antiphon.postgres.engine import metadata
+from antiphon.postgres.personal_data import personal
+from antiphon.postgres.plumbing import plumbing_tables
+from antiphon.postgres.query import AnyRow, as_json, fetch, mapping, recordset
+from antiphon.postgres.writes import Writes, insert_rows
 from routing.domain.case_seen import CaseSeen
 from routing.domain.offer import REFUSALS, OfferRecord
 from routing.domain.timer import TimerKind

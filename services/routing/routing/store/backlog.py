@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.database import AnyRow, as_json, fetch
+from antiphon.postgres.query import AnyRow, as_json, fetch
 from routing.domain.matching.fitting import Waiting, urgency
 from routing.domain.work_item import WorkItem
 from routing.store import REFUSED, work_items

@@ -3,7 +3,7 @@
 from sqlalchemy import Column, DateTime, Index, Integer, Interval, MetaData, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from antiphon.personal import personal
+from antiphon.postgres.personal_data import personal
 
 _RUNNING = text("met_at is null and cancelled_at is null")
 

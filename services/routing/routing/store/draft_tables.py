@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sqlalchemy import Boolean, Column, DateTime, Identity, Index, Integer, MetaData, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from antiphon.personal import SEARCH, personal
+from antiphon.postgres.personal_data import SEARCH, personal
 
 
 class DraftTables(NamedTuple):

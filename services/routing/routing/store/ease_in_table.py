@@ -3,7 +3,7 @@
 from sqlalchemy import Column, DateTime, Integer, Interval, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from antiphon.personal import personal
+from antiphon.postgres.personal_data import personal
 
 
 def ease_in_table(of: MetaData) -> Table:

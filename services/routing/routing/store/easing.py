@@ -6,7 +6,8 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.database import AnyRow, Writes, as_json, recordset
+from antiphon.postgres.query import AnyRow, as_json, recordset
+from antiphon.postgres.writes import Writes
 from routing import store
 from routing.domain.sections.agents_policy import EaseIn
 

@@ -16,7 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.schema import SchemaItem
 
-from antiphon.personal import personal
+from antiphon.postgres.personal_data import personal
 
 
 def step_columns() -> list[SchemaItem]:

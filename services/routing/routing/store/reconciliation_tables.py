@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import SchemaItem
 
-from antiphon.personal import personal
+from antiphon.postgres.personal_data import personal
 
 
 def awaiting_columns() -> list[SchemaItem]:

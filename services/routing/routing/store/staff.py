@@ -11,7 +11,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import outbox
 from antiphon.contracts.agents import (
     AgentCapacityChanged,
     AgentEvent,
@@ -21,16 +20,17 @@ from antiphon.contracts.agents import (
 )
 from antiphon.contracts.envelope import encode
 from antiphon.contracts.work import SkillNeed
-from antiphon.database import AnyRow, Writes, as_json, fetch, recordset
-from antiphon.organisation import ConfigurationError
+from antiphon.kafka import outbox
+from antiphon.organisation.document import ConfigurationError
+from antiphon.postgres.query import AnyRow, as_json, fetch, recordset
+from antiphon.postgres.writes import Writes
+from antiphon.service_names import ROUTING
 from routing import store
 from routing.domain.configuration import Configuration, read
 from routing.domain.matching.fitting import Room
 from routing.domain.sections.agents import Agent
 from routing.domain.sections.agents_policy import WHOLE
 from routing.domain.timer import TimerKind
-
-SOURCE = "routing"
 
 _IDS = bindparam("ids", type_=ARRAY(TEXT))
 _SUBJECTS = bindparam("subjects", type_=ARRAY(PG_UUID(as_uuid=True)))
@@ -275,4 +275,4 @@ async def tell_changed(tx: AsyncConnection, before: str | None, after: Configura
             events.append(AgentSkillsChanged(agent=told, at=now))
         if was is None or was.capacity != agent.capacity:
             events.append(AgentCapacityChanged(agent=told, at=now))
-    await outbox.publish(tx, [encode(event, source=SOURCE, time=now) for event in events])
+    await outbox.publish(tx, [encode(event, source=ROUTING, time=now) for event in events])

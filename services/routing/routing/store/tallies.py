@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.work import WorkState
-from antiphon.database import AnyRow, Writes, fetch
+from antiphon.postgres.query import AnyRow, fetch
+from antiphon.postgres.writes import Writes
 from routing.store import TALLY_CHANGE
 
 KEPT_FOR = timedelta(days=35)

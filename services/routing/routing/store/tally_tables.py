@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, DateTime, Float, Index, Integer, MetaData, Table, Text, Uuid, text
 
-from antiphon.personal import personal
+from antiphon.postgres.personal_data import personal
 
 
 def tally_tables(of: MetaData) -> tuple[Table, Table, Table]:

@@ -12,9 +12,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import logs
 from antiphon.contracts.work import WorkState
-from antiphon.database import AnyRow
+from antiphon.postgres.query import AnyRow
+from antiphon.process import logs
 from routing import store
 from routing.configuration.active import Configurations
 from routing.domain.configuration import Configuration

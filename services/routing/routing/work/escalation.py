@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.work import WorkEscalated, WorkState, WorkTransferred
-from antiphon.database import fetch
+from antiphon.postgres.query import fetch
 from routing import store
 from routing.configuration.active import Configurations, InForce
 from routing.domain.offer import OfferRecord

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
-from antiphon.database import AnyRow
+from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.configuration.active import InForce
 from routing.domain.matching.fitting import BUSY, Obstacle, Waiting, WhyNot, in_words, lacking, why_not

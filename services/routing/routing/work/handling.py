@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import Actor
 from antiphon.contracts.work import WorkAccepted, WorkOffered, WorkReprioritised, WorkState, WorkTransferred
-from antiphon.database import mapping
-from antiphon.problems import Problem, not_found
+from antiphon.http.problems import Problem, not_found
+from antiphon.postgres.query import mapping
 from routing import store
 from routing.configuration.active import InForce
 from routing.domain.offer import OfferRecord, OfferResult

@@ -8,8 +8,8 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.work import WorkAccepted, WorkDeclined, WorkOfferTimedOut, WorkState
-from antiphon.database import mapping
-from antiphon.problems import Problem, not_found
+from antiphon.http.problems import Problem, not_found
+from antiphon.postgres.query import mapping
 from routing import store
 from routing.agents import presence
 from routing.configuration.active import Configurations, InForce

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
-from antiphon.database import AnyRow
-from antiphon.problems import Problem, not_found
+from antiphon.http.problems import Problem, not_found
+from antiphon.postgres.query import AnyRow
 from routing.configuration.active import InForce
 from routing.domain.matching.fitting import (
     Candidate,

@@ -14,11 +14,11 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import logs, metrics
-from antiphon.changes import Change
 from antiphon.contracts.work import WorkReconciled
-from antiphon.database import AnyRow, fetch
 from antiphon.failures import one_by_one
+from antiphon.http.changes import Change
+from antiphon.postgres.query import AnyRow, fetch
+from antiphon.process import logs, metrics
 from routing import store
 from routing.configuration.active import Configurations, InForce
 from routing.domain.case_seen import CaseSeen

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.work import WorkState
-from antiphon.database import as_json, fetch
+from antiphon.postgres.query import as_json, fetch
 from routing import store
 from routing.configuration.active import Configurations, InForce
 from routing.domain.offer import OfferResult

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from antiphon.migrations import create_plumbing_v1
+from antiphon.postgres.migrations import create_plumbing_v1
 
 revision = "0001"
 down_revision = None

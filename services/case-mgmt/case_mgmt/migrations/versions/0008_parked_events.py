@@ -4,7 +4,7 @@ Revision ID: 0008
 Revises: 0007
 """
 
-from antiphon.migrations import create_plumbing_v2, drop_plumbing_v2
+from antiphon.postgres.migrations import create_plumbing_v2, drop_plumbing_v2
 
 revision = "0008"
 down_revision = "0007"

@@ -4,7 +4,7 @@ Revision ID: 0004
 Revises: 0003
 """
 
-from antiphon.migrations import create_plumbing_v2, drop_plumbing_v2
+from antiphon.postgres.migrations import create_plumbing_v2, drop_plumbing_v2
 
 revision = "0004"
 down_revision = "0003"

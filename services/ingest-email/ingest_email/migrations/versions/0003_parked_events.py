@@ -4,7 +4,7 @@ Revision ID: 0003
 Revises: 0002
 """
 
-from antiphon.migrations import create_plumbing_v2, drop_plumbing_v2
+from antiphon.postgres.migrations import create_plumbing_v2, drop_plumbing_v2
 
 revision = "0003"
 down_revision = "0002"

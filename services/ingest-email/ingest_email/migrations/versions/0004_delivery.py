@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from antiphon.migrations import create_delivery_v1
+from antiphon.delivery.migration import create_delivery_v1
 
 revision = "0004"
 down_revision = "0003"

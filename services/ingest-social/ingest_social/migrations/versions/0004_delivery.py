@@ -6,7 +6,7 @@ Revises: 0003
 
 from alembic import op
 
-from antiphon.migrations import create_delivery_v1
+from antiphon.delivery.migration import create_delivery_v1
 
 revision = "0004"
 down_revision = "0003"

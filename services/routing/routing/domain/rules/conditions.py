@@ -15,7 +15,7 @@ from cel_expr_python import cel
 
 from antiphon.contracts.cases import CaseFacts, InteractionFacts
 from antiphon.contracts.identified import Tone
-from antiphon.organisation import did_you_mean
+from antiphon.organisation.document import did_you_mean
 from routing.domain.rules.queue_state import HOW, NOT_CODE, Mention, RuleError, Written, is_standing, written
 from routing.domain.time.calendar import WEEKDAYS
 

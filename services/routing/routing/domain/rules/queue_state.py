@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from antiphon.organisation import did_you_mean
+from antiphon.organisation.document import did_you_mean
 
 # By what is asked: its parts. What a context does not say of them is 0 or false, but that a queue is open.
 PARTS: Mapping[str, Mapping[str, type]] = {

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from antiphon.contracts.cases import CaseStatus
 from antiphon.contracts.identified import Tone
 from antiphon.contracts.interactions import Channel, Visibility
-from antiphon.organisation import Document
+from antiphon.organisation.document import Document
 from routing.domain.rules.conditions import VARIABLES, Condition, Context, decide
 from routing.domain.rules.formulas import Formulas
 from routing.domain.rules.syntax import tree

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from antiphon.organisation import Document, Fault, Section
+from antiphon.organisation.document import Document, Fault, Section
 from routing.domain.sections.base import Level, unknown
 from routing.domain.sections.queues import Queue
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from antiphon.contracts.interactions import Channel
-from antiphon.organisation import Document, Fault, Section
+from antiphon.organisation.document import Document, Fault, Section
 from routing.domain.sections.base import Duration, unknown
 
 WHOLE = 1000  # units that nobody has: who takes such work is full

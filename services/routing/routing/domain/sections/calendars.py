@@ -5,7 +5,7 @@ from datetime import date
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from antiphon.organisation import Document, Fault, Place, Section, did_you_mean
+from antiphon.organisation.document import Document, Fault, Place, Section, did_you_mean
 from routing.domain.time.calendar import (
     WEEKDAYS,
     BusinessCalendar,

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from antiphon.contracts.interactions import Channel
-from antiphon.organisation import Document, Fault, Section
+from antiphon.organisation.document import Document, Fault, Section
 from routing.domain.sections.base import unknown
 from routing.domain.sections.calendars import zone_faults
 

@@ -5,7 +5,7 @@ from typing import Annotated, Protocol
 
 from pydantic import BeforeValidator, Field
 
-from antiphon.organisation import Document, Fault, Section
+from antiphon.organisation.document import Document, Fault, Section
 from routing.domain.sections.base import Level, unknown
 
 Skills = Annotated[dict[str, Level], Field(min_length=1)]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pydantic import Field
 
 from antiphon.contracts.agents import Presence
-from antiphon.organisation import Document, Fault, Section
+from antiphon.organisation.document import Document, Fault, Section
 
 # The system sets these itself, so they are there whatever the organisation lists, and never let work be offered.
 ALWAYS = {Presence.NOT_RESPONDING.value: "Not responding", Presence.OFFLINE.value: "Offline"}

@@ -1,6 +1,6 @@
 """Publishing: what it takes for a draft to come into force."""
 
-from antiphon.organisation import Section
+from antiphon.organisation.document import Section
 
 
 class PublishingPolicy(Section):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from antiphon.organisation import Document, Fault, Section
+from antiphon.organisation.document import Document, Fault, Section
 from routing.domain.matching.ordering import HEAD_START, LONGEST_WAIT
 from routing.domain.sections.agents_policy import Units
 from routing.domain.sections.base import Duration, unknown

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import Field
 
-from antiphon.organisation import Document, Fault, Section
+from antiphon.organisation.document import Document, Fault, Section
 from routing.domain.rules.conditions import Condition, RuleError
 from routing.domain.rules.queue_state import unknown as unknown_names
 from routing.domain.sections.base import Label, Level, unknown

@@ -5,7 +5,7 @@ from typing import Protocol, Self
 
 from pydantic import Field, model_validator
 
-from antiphon.organisation import Document, Fault, Section
+from antiphon.organisation.document import Document, Fault, Section
 from routing.domain.sections.base import Duration, Level, unknown
 
 

@@ -4,7 +4,7 @@ Revision ID: 0027
 Revises: 0026
 """
 
-from antiphon.migrations import create_plumbing_v2, drop_plumbing_v2
+from antiphon.postgres.migrations import create_plumbing_v2, drop_plumbing_v2
 
 revision = "0027"
 down_revision = "0026"

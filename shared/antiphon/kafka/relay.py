@@ -3,7 +3,7 @@
 One relay per service leads: it holds an advisory lock on a connection of its own. Losing that connection ends its
 lead at once, also while it waits for Kafka. Rows are deleted by their ids, never by a high-water mark: a lower id may
 commit later. They go with the next look, since a statement and a commit of their own for each event would cost as much
-as sending it. What Kafka refuses for good is parked (`antiphon.parked`); what stands behind it goes on.
+as sending it. What Kafka refuses for good is parked (`antiphon.kafka.parked_events`); what stands behind it goes on.
 """
 
 import asyncio
@@ -20,14 +20,15 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.dialects.postgresql import TEXT as PG_TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon import logs, metrics, parked
-from antiphon.clock import Clock
 from antiphon.contracts.topics import dead_letter_topic
-from antiphon.database import AnyRow, driver_of, fetch_by
 from antiphon.failures import is_passing
-from antiphon.listen import Listener
-from antiphon.publishing import Outcome, Pending, Publisher
-from antiphon.unclear import UnclearRefusals
+from antiphon.kafka import parked_events
+from antiphon.kafka.publisher import Outcome, Pending, Publisher
+from antiphon.kafka.unclear_refusals import UnclearRefusals
+from antiphon.postgres.listener import Listener
+from antiphon.postgres.query import AnyRow, driver_of, fetch_by
+from antiphon.process import logs, metrics
+from antiphon.process.clock import Clock
 
 LOG = logs.get(__name__)
 LEAD = 0x72656C61  # "rela"
@@ -37,7 +38,7 @@ MAX_BATCH_BYTES = 16 * 1024 * 1024
 LOOK_ANYWAY_S = 1.0  # a notification can be missed
 DELETE_WITHIN_S = 0.2
 COUNT_AGAIN_S = 5.0  # what is parked: somebody may have deleted rows
-_CHANNELS = ("outbox", "dead_letter", parked.CHANNEL)
+_CHANNELS = ("outbox", "dead_letter", parked_events.CHANNEL)
 # While Kafka does not answer, the lead is held: well within the 30 s after which PostgreSQL ends an idle session.
 STILL_LEADING_S = 10.0
 
@@ -120,7 +121,7 @@ class Relay:
             "set idle_session_timeout = '30s'; set enable_seqscan = off; set enable_bitmapscan = off"
         )
         LOG.info("relay leads")
-        await parked.show_count(driver_of(connection))
+        await parked_events.show_count(driver_of(connection))
         publisher = Publisher(
             self._kafka,
             f"{self._service}-relay",
@@ -141,8 +142,8 @@ class Relay:
                         while await self._send_dead_letters(connection, publisher):
                             pass
                     now = asyncio.get_running_loop().time()
-                    if parked.CHANNEL in heard or (idle and now - counted_at >= COUNT_AGAIN_S):
-                        await parked.show_count(driver_of(connection))
+                    if parked_events.CHANNEL in heard or (idle and now - counted_at >= COUNT_AGAIN_S):
+                        await parked_events.show_count(driver_of(connection))
                         counted_at = now
                     heard = await woken.wait(timeout=DELETE_WITHIN_S if sent else LOOK_ANYWAY_S)
         finally:
@@ -176,7 +177,7 @@ class Relay:
             topics = {row.id: row.topic for row in rows}
             for topic, count in Counter(topics[one] for one in sent).items():
                 metrics.EVENTS_PUBLISHED.labels(topic).inc(count)
-            await parked.park(driver, outcome.refused)
+            await parked_events.park(driver, outcome.refused)
         is_full = len(rows) == MAX_BATCH or sum(len(row.value) for row in rows) >= MAX_BATCH_BYTES
         return is_full or bool(outcome.refused)
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, Select, tuple_
 
-from antiphon.problems import Problem
+from antiphon.http.problems import Problem
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, MetaData, Table, Text, Uuid, func, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.database import Writes, insert_rows
-from antiphon.personal import SEARCH, personal
+from antiphon.postgres.personal_data import SEARCH, personal
+from antiphon.postgres.writes import Writes, insert_rows
 
 
 class Outcome(StrEnum):

@@ -16,10 +16,11 @@ from pydantic_core import to_json
 from sqlalchemy import MetaData, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon import logs
-from antiphon.database import Writes, plumbing_tables
 from antiphon.failures import is_passing
-from antiphon.listen import Listener
+from antiphon.postgres.listener import Listener
+from antiphon.postgres.plumbing import plumbing_tables
+from antiphon.postgres.writes import Writes
+from antiphon.process import logs
 
 LOG = logs.get(__name__)
 KEEP_ALIVE = timedelta(seconds=15)

@@ -7,7 +7,7 @@ from typing import Literal
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger
 
-from antiphon import tracing
+from antiphon.process import tracing
 
 Log = FilteringBoundLogger
 

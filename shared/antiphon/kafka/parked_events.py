@@ -9,8 +9,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.dialects.postgresql import TEXT as PG_TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import logs, metrics
-from antiphon.database import AnyRow, fetch_by
+from antiphon.postgres.query import AnyRow, fetch_by
+from antiphon.process import logs, metrics
 
 LOG = logs.get(__name__)
 # Notified when events are sent again: the number that is shown has changed.

@@ -8,7 +8,7 @@ from datetime import timedelta
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from antiphon import logs
+from antiphon.process import logs
 
 LOG = logs.get(__name__)
 UNANSWERED = timedelta(seconds=10)

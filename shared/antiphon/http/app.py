@@ -19,11 +19,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from antiphon import logs, metrics, revisions, tracing
-from antiphon.access import Access, roles_of
+from antiphon.access.tokens import Access
 from antiphon.contracts.base import EARLIEST, LATEST
 from antiphon.failures import is_passing
-from antiphon.problems import TITLES, ErrorPlace, Problem, ProblemDetails, problems
+from antiphon.http.permissions import roles_of
+from antiphon.http.problems import TITLES, ErrorPlace, Problem, ProblemDetails, problems
+from antiphon.postgres import revisions
+from antiphon.process import logs, metrics, tracing
 
 LOG = logs.get(__name__)
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")

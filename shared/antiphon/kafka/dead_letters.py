@@ -1,6 +1,6 @@
 """Dead letters: events that could not be understood or handled, kept whole with their reason until they are replayed.
 
-`python -m antiphon.dead_letters list` shows them, `… replay all` or `… replay 12 13 --service routing` has the service
+`python -m antiphon.kafka.dead_letters list` shows them, `… replay all` or `… replay 12 13 --service routing` has the service
 handle them again. Parked events, which a service could not send, are listed with them and sent again by `… replay parked:12`.
 Databases are found by `<SERVICE>_DATABASE_URL`.
 """
@@ -19,11 +19,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import MetaData, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import parked
-from antiphon.database import AnyRow, create_engine, insert_rows, plumbing_tables
+from antiphon.kafka import parked_events
+from antiphon.postgres.engine import create_engine
+from antiphon.postgres.plumbing import plumbing_tables
+from antiphon.postgres.query import AnyRow
+from antiphon.postgres.writes import insert_rows
+from antiphon.service_names import SERVICES
 from antiphon.text import clean, shorten
-
-SERVICES = ("ingest-email", "ingest-social", "ingest-direct", "customer-profile", "case-mgmt", "routing")
 
 _TABLE = plumbing_tables(MetaData()).dead_letter
 _REQUESTED = text(
@@ -161,11 +163,11 @@ async def _list(service: str, url: str) -> _Count:
                     f"{service:17} {row.id:>6}  {row.at:%Y-%m-%d %H:%M:%S}  {place:38} tries {row.attempts}{asked}\n"
                     f"{'':26}{row.reason}\n"
                 )
-            waiting = await parked.parked(connection)
+            waiting = await parked_events.parked(connection)
             for row in waiting:
                 sys.stdout.write(
                     f"{service:17} parked:{row.id}  {row.parked_at:%Y-%m-%d %H:%M:%S}  {row.topic}  {row.bytes} bytes  "
-                    f"event {parked.event_id(row)}\n{'':26}{row.reason}\n"
+                    f"event {parked_events.event_id(row)}\n{'':26}{row.reason}\n"
                 )
             return _Count(len(letters), len(waiting))
     finally:
@@ -183,7 +185,7 @@ async def _replay(url: str, wanted: _Wanted) -> _Count:
                 ),
                 {"ids": wanted.letters},
             )
-            return _Count(result.rowcount, await parked.resend(tx, wanted.parked))
+            return _Count(result.rowcount, await parked_events.resend(tx, wanted.parked))
     finally:
         await engine.dispose()
 

@@ -6,7 +6,7 @@ from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.envelope import MAX_EVENT_BYTES, Outgoing
-from antiphon.database import Writes
+from antiphon.postgres.writes import Writes
 
 CHANNEL = "outbox"
 

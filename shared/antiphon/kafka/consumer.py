@@ -22,12 +22,13 @@ from aiokafka.errors import KafkaError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from typing_extensions import override
 
-from antiphon import dead_letters, logs, membership, metrics, progress, tracing
-from antiphon.clock import Clock
 from antiphon.contracts.base import Event
 from antiphon.contracts.envelope import Envelope, NotUnderstoodError, model_of, read_data, read_envelope
-from antiphon.dead_letters import Record
 from antiphon.failures import is_ours, is_passing, one_by_one
+from antiphon.kafka import dead_letters, group_member, progress
+from antiphon.kafka.dead_letters import Record
+from antiphon.process import logs, metrics, tracing
+from antiphon.process.clock import Clock
 
 LOG = logs.get(__name__)
 MAX_BATCH = 500
@@ -105,7 +106,7 @@ class Consumer(ConsumerRebalanceListener):
         """Consumes until `stop` or cancellation. Raises what is neither passing nor an event's own fault."""
         pause = timedelta(0)
         while not self._stopping.is_set():
-            consumer = membership.member(self._kafka, self._group, self._replica)
+            consumer = group_member.member(self._kafka, self._group, self._replica)
             consumer.subscribe(self._topics, listener=self)
             self._consumer = consumer
             began = time.monotonic()
@@ -119,7 +120,7 @@ class Consumer(ConsumerRebalanceListener):
             finally:
                 self._consumer = None
                 self._expected.clear()
-                await membership.leave(consumer)
+                await group_member.leave(consumer)
             await self._pause(pause)
 
     def stop(self) -> None:
@@ -366,7 +367,7 @@ class Consumer(ConsumerRebalanceListener):
                 metrics.CONSUMER_LAG.labels(partition.topic, str(partition.partition)).set(
                     max(0, end - offset)
                 )
-        if positions and positions != self._committed and await membership.show(consumer, positions):
+        if positions and positions != self._committed and await group_member.show(consumer, positions):
             self._committed = positions
 
     async def _pause(self, pause: timedelta) -> None:

@@ -21,7 +21,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from antiphon.contracts.topics import TOPICS
 from antiphon.failures import Refusal, refusal
-from antiphon.unclear import UnclearRefusals
+from antiphon.kafka.unclear_refusals import UnclearRefusals
 
 # A request to Kafka holds so much of a partition: events of ours are 1 to 4 KB, so the default of 16 KB is a handful.
 REQUEST_BYTES = 64 * 1024

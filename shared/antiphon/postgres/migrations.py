@@ -1,6 +1,6 @@
 """Migrations: one Alembic history per service, run under an advisory lock.
 
-`python -m antiphon.migrations routing` brings the database of `ROUTING_DATABASE_URL` to its head.
+`python -m antiphon.postgres.migrations routing` brings the database of `ROUTING_DATABASE_URL` to its head.
 """
 
 import argparse
@@ -14,9 +14,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.database import create_engine, metadata, plumbing_tables
-from antiphon.delivery.store import delivery_tables
-from antiphon.revisions import scripts
+from antiphon.postgres.engine import create_engine, metadata
+from antiphon.postgres.plumbing import plumbing_tables
+from antiphon.postgres.revisions import scripts
 
 _LOCK = 0x616E7469  # "anti": one upgrade of a database at a time
 
@@ -56,16 +56,6 @@ def create_plumbing_v2() -> None:
 def drop_plumbing_v2() -> None:
     """Undoes `create_plumbing_v2`, with what is parked."""
     op.drop_table("parked_event")
-
-
-def create_delivery_v1() -> None:
-    """Creates the tables of delivery, and the trigger that wakes the sender. Called by a revision of each service that sends replies."""
-    tables = metadata()
-    tables.create_all(op.get_bind(), tables=list(delivery_tables(tables)), checkfirst=False)
-    op.execute(
-        "create trigger outgoing_reply_notify after insert on outgoing_reply "
-        "for each statement execute function notify_of_insert()"
-    )
 
 
 async def current(connection: AsyncConnection) -> str | None:

@@ -1,0 +1,1 @@
+"""The HTTP entry point of a service: its application, problem details, pages of lists, live changes."""

@@ -1,0 +1,78 @@
+"""Which roles may call a route; asked before the body is read."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from typing_extensions import override
+
+from antiphon.access.roles import Identity, Role
+from antiphon.access.tokens import Access, InvalidTokenError, NoKeysError
+from antiphon.http.problems import Problem
+
+_BEARER = HTTPBearer(
+    auto_error=False, bearerFormat="JWT", description="A JWT of the configured issuer, with `roles`."
+)
+
+
+def require(*roles: Role) -> Callable[..., Coroutine[Any, Any, Identity]]:
+    """A dependency that gives the Identity, and refuses who has none of `roles`: 401 without a token, else 403."""
+
+    async def check(
+        request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
+    ) -> Identity:
+        return await _admit(request, bearer, frozenset(roles))
+
+    check.roles = frozenset(roles)  # pyright: ignore[reportFunctionMemberAccess] - read by `roles_of`
+    return check
+
+
+def roles_of(route: Dependant) -> frozenset[Role] | None:
+    """The roles that may call a route, as its `require` says; None for a route that requires none."""
+    roles: frozenset[Role] | None = getattr(route.call, "roles", None)
+    found = [] if roles is None else [roles]
+    found += [inner for part in route.dependencies if (inner := roles_of(part)) is not None]
+    return frozenset.intersection(*found) if found else None
+
+
+async def _admit(
+    request: Request, bearer: HTTPAuthorizationCredentials | None, roles: frozenset[Role]
+) -> Identity:
+    """Who asks, if they have one of `roles`. Their token is read once for a request."""
+    who: Identity | None = getattr(request.state, "identity", None)
+    if who is None:
+        if bearer is None:
+            raise _unauthenticated("Send a bearer token.")
+        access: Access = request.app.state.access
+        try:
+            request.state.identity = who = await access.identify(bearer.credentials)
+        except InvalidTokenError as error:
+            raise _unauthenticated(str(error)) from error
+        except NoKeysError as error:
+            raise Problem(503, "Not available", str(error)) from error
+    if not who.has(*roles):
+        raise Problem(403, "Not allowed", f"This needs the role {' or '.join(sorted(roles))}.")
+    return who
+
+
+class Guarded(APIRoute):
+    """A route that asks who calls before it reads what they send: FastAPI reads and parses the body first."""
+
+    @override
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle, roles = super().get_route_handler(), roles_of(self.dependant)
+        if roles is None:
+            return handle
+
+        async def guarded(request: Request) -> Response:
+            await _admit(request, await _BEARER(request), roles)
+            return await handle(request)
+
+        return guarded
+
+
+def _unauthenticated(detail: str) -> Problem:
+    return Problem(401, "Not authenticated", detail, headers={"WWW-Authenticate": 'Bearer realm="antiphon"'})

@@ -1,0 +1,1 @@
+"""The organisation's file, as several services read it."""

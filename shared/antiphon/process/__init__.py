@@ -1,0 +1,1 @@
+"""A service as a process: start and stop, settings, clock, logs, metrics, trace context."""

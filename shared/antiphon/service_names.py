@@ -1,0 +1,11 @@
+"""The names of the services, as events, databases and people name them; their packages have `_` for `-`."""
+
+INGEST_EMAIL = "ingest-email"
+INGEST_SOCIAL = "ingest-social"
+INGEST_DIRECT = "ingest-direct"
+CUSTOMER_PROFILE = "customer-profile"
+CASE_MGMT = "case-mgmt"
+ROUTING = "routing"
+
+INGEST = (INGEST_EMAIL, INGEST_SOCIAL, INGEST_DIRECT)
+SERVICES = (*INGEST, CUSTOMER_PROFILE, CASE_MGMT, ROUTING)
