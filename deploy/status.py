@@ -59,10 +59,10 @@ def disagreements(found: dict[str, Json]) -> list[str]:
             wrong.append(f"{door} does not answer")
             continue
         total += c["interactions"]
-        if c["received"] != c["interactions"] + c["duplicates"] + c["set_aside"]:
+        if c["received"] != c["interactions"] + c["duplicates"] + c["quarantined"]:
             wrong.append(
                 f"{door}: received {c['received']} ≠ {c['interactions']} interactions + {c['duplicates']} duplicates "
-                f"+ {c['set_aside']} set aside"
+                f"+ {c['quarantined']} set aside"
             )
     for service in ("customer-profile", "case-mgmt"):
         c = found.get(service)

@@ -17,16 +17,16 @@ class Outcome(StrEnum):
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
-    SET_ASIDE = "set-aside"
+    QUARANTINED = "quarantined"
 
 
-class Tally(BaseModel):
+class EntryCounts(BaseModel):
     """What came through the doors of a service. `received` is the sum of the others, always."""
 
     received: int
     interactions: int
     duplicates: int
-    set_aside: int
+    quarantined: int
 
 
 def delivery_table(of: MetaData) -> Table:
@@ -57,18 +57,18 @@ def put(writes: Writes, deliveries: Sequence[Mapping[str, Any]]) -> None:
     writes.insert(_TABLE, deliveries)
 
 
-async def count_deliveries(tx: AsyncConnection, deliveries: Sequence[Mapping[str, Any]]) -> None:
+async def insert(tx: AsyncConnection, deliveries: Sequence[Mapping[str, Any]]) -> None:
     """`put`, in a statement of its own."""
     await insert_rows(tx, _TABLE, deliveries)
 
 
-async def read(connection: AsyncConnection) -> Tally:
+async def read(connection: AsyncConnection) -> EntryCounts:
     """The counts as of now."""
     rows = await connection.execute(text("select outcome, count(*) as n from delivery group by outcome"))
     counts: dict[str, int] = {row.outcome: row.n for row in rows}
-    return Tally(
+    return EntryCounts(
         received=sum(counts.values()),
         interactions=counts.get(Outcome.ACCEPTED, 0),
         duplicates=counts.get(Outcome.DUPLICATE, 0),
-        set_aside=counts.get(Outcome.SET_ASIDE, 0),
+        quarantined=counts.get(Outcome.QUARANTINED, 0),
     )

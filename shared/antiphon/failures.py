@@ -28,7 +28,7 @@ _Part = TypeVar("_Part")
 
 # SQLSTATE classes: connection, transaction rollback (serialisation, deadlock), resources, operator intervention,
 # system error. Source: PostgreSQL documentation, appendix A.
-_PASSING_CLASSES = {"08", "40", "53", "57", "58"}
+_TRANSIENT_CLASSES = {"08", "40", "53", "57", "58"}
 # Syntax errors and access rule violations: a table or column that the database lacks, a right that the role has not.
 _OURS = "42"
 
@@ -66,17 +66,17 @@ def refusal(error: BaseException) -> Refusal | None:
     return next((what for kind, what in _REFUSALS.items() if isinstance(error, kind)), None)
 
 
-def is_passing(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether trying the same again later can succeed."""
     if isinstance(error, DBAPIError):
         return (
             error.connection_invalidated
             or isinstance(error, InterfaceError | OperationalError)
-            or _class_of(error) in _PASSING_CLASSES
+            or _class_of(error) in _TRANSIENT_CLASSES
             or isinstance(error.orig, OSError)
         )
     if isinstance(error, asyncpg.PostgresError):
-        return _class_of(error) in _PASSING_CLASSES
+        return _class_of(error) in _TRANSIENT_CLASSES
     # An internal error of the driver is what a connection raises that is lost between two steps of a statement.
     driver = asyncpg.InterfaceError | asyncpg.InternalClientError
     if isinstance(error, KafkaError):
@@ -84,12 +84,12 @@ def is_passing(error: BaseException) -> bool:
     return isinstance(error, OSError | TimeoutError | driver | PoolTimeoutError)
 
 
-def is_ours(error: BaseException) -> bool:
+def is_schema_error(error: BaseException) -> bool:
     """Whether the program and its database do not fit each other: every event would fail, so none is to blame."""
     return _class_of(error) == _OURS
 
 
-async def one_by_one(
+async def with_savepoints(
     tx: AsyncConnection, parts: Iterable[_Part], do: Callable[[_Part], Awaitable[None]]
 ) -> list[tuple[_Part, Exception]]:
     """Does each part on its own, where all at once failed: those that fail are undone, and come back with their errors.
@@ -102,7 +102,7 @@ async def one_by_one(
             async with tx.begin_nested():
                 await do(part)
         except Exception as error:
-            if is_passing(error) or is_ours(error):
+            if is_transient(error) or is_schema_error(error):
                 raise
             failed.append((part, error))
     return failed

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import override
 
-from antiphon.failures import is_passing
+from antiphon.failures import is_transient
 from antiphon.http import changes
 from antiphon.kafka.consumer import Consumer
 from antiphon.kafka.relay import Relay
@@ -61,7 +61,7 @@ async def begin(what: Callable[[], Awaitable[None]]) -> None:
         try:
             return await what()
         except Exception as error:
-            if not is_passing(error):
+            if not is_transient(error):
                 raise
             LOG.warning("start waits", reason=repr(error))
             gc.collect()  # nobody else does until `run`, and what is left then stays
@@ -134,7 +134,7 @@ async def run(service: Service) -> None:
 def _unwaited(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """A failure that nobody waits for any more is no fault if it passes: a request went away while a connection was made."""
     error = context.get("exception")
-    if error is not None and is_passing(error):
+    if error is not None and is_transient(error):
         LOG.warning("nobody waited for a failure", reason=repr(error))
     else:
         loop.default_exception_handler(context)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from antiphon.failures import is_passing
+from antiphon.failures import is_transient
 from deploy.stack import Stack
 from tests.load.traffic import Doors, Message
 
@@ -70,6 +70,6 @@ class Watch:
                 connection = self._db[service] = await asyncpg.connect(url, timeout=2)
             return await connection.fetchrow(query, *given, timeout=5)
         except Exception as error:
-            if not is_passing(error):
+            if not is_transient(error):
                 raise
             return None

@@ -24,7 +24,7 @@ from antiphon.contracts.identified import (
 from antiphon.contracts.interactions import Automation, Interaction
 from antiphon.contracts.replies import ReplyFailed, ReplySent
 from antiphon.contracts.work import WorkAccepted, WorkEvent, WorkHeld
-from antiphon.kafka.consumer import Received, Refused
+from antiphon.kafka.consumer import NonRetryableError, Received
 from antiphon.postgres.writes import Writes
 from case_mgmt import store
 from case_mgmt.acknowledgements import Acknowledgements, look, with_words
@@ -80,7 +80,7 @@ async def take(
 
     `number_in` reads a case token that is ours, `token_of` makes one.
 
-    Raises Refused for an edit, deletion or reply that belongs to nothing known.
+    Raises NonRetryableError for an edit, deletion or reply that belongs to nothing known.
     """
     customers = {r.event.customer.customer_id for r in batch if isinstance(r.event, Identified)}
     customers |= {held.work.customer_id for held in with_words([r.event for r in batch])}
@@ -221,7 +221,7 @@ class _Fold:
             case WorkEvent() as event:
                 self._follow(event, received, key)
             case _:
-                raise Refused(f"{received.event.type} is not for this service")
+                raise NonRetryableError(f"{received.event.type} is not for this service")
 
     def _hear(self, event: IdentifiedInteractionReceived, key: str, trace: str | None) -> None:
         interaction, customer, reading, now = event.interaction, event.customer, event.reading, self.unit.now
@@ -290,7 +290,7 @@ class _Fold:
     def _version(self, interaction_id: UUID, what: str) -> tuple[Case, Version]:
         version = self.versions.get(interaction_id)
         if version is None:
-            raise Refused(f"{what} of interaction {interaction_id}, which is on no case")
+            raise NonRetryableError(f"{what} of interaction {interaction_id}, which is on no case")
         return self.unit.cases[version.case_id], version
 
     def _edit(self, event: IdentifiedInteractionEdited, key: str, trace: str | None) -> None:
@@ -350,7 +350,7 @@ class _Fold:
     def _finish(self, event: ReplySent | ReplyFailed, key: str, trace: str | None) -> None:
         case, reply = self.unit.cases.get(event.case_id), self.awaited.get(event.reply_id)
         if case is None or reply is None:
-            raise Refused(f"{event.type} of reply {event.reply_id}, which nobody asked for")
+            raise NonRetryableError(f"{event.type} of reply {event.reply_id}, which nobody asked for")
         actor = Actor(kind=ActorKind.SYSTEM, id=f"ingest:{event.channel}")
         if isinstance(event, ReplySent):
             self._sent(event, case, reply, actor, key)
@@ -397,7 +397,7 @@ class _Fold:
         work, trace = event.work, received.envelope.traceparent
         case = self.unit.cases.get(work.case_id)
         if case is None:
-            raise Refused(f"{event.type} of case {work.case_id}, which is not here")
+            raise NonRetryableError(f"{event.type} of case {work.case_id}, which is not here")
         place = Place(received.envelope.time or self.unit.now, received.partition, received.offset)
         before = self.unit.works.get(case.case_id)
         is_current = before is None or not place.is_before(before.place)

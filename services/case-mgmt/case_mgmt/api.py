@@ -21,7 +21,7 @@ from antiphon.contracts.interactions import Identifier, Interaction
 from antiphon.contracts.replies import ReplyRequested
 from antiphon.http.app import Body, Words
 from antiphon.http.changes import ChangeFeed, EventStream, Interest
-from antiphon.http.pages import Newest, Page
+from antiphon.http.pages import KeysetPage, Page
 from antiphon.http.permissions import Guarded, require
 from antiphon.http.problems import Problem, not_found, problems
 from antiphon.postgres.query import AnyRow, mapping
@@ -172,13 +172,13 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
                 query = query.where(column == value)
         if awaiting_answer:
             query = query.where(c.awaiting_answer_since.is_not(None))
-        newest = Newest(c.changed_at, c.case_id)
+        keyset = KeysetPage(c.changed_at, c.case_id)
         if queue is not None or assignee is not None:
             # The same order, as the indexes of the copies of work have it.
-            query, newest = query.add_columns(w.case_changed_at), Newest(w.case_changed_at, w.case_id)
+            query, keyset = query.add_columns(w.case_changed_at), KeysetPage(w.case_changed_at, w.case_id)
         async with engine.connect() as connection:
-            rows = (await connection.execute(newest.after(query, cursor, limit))).all()
-        return newest.page(rows, limit, _view)
+            rows = (await connection.execute(keyset.after(query, cursor, limit))).all()
+        return keyset.page(rows, limit, _view)
 
     @routes.get("/cases/{case_id}", tags=["cases"], responses=problems(404))
     async def get_case(case_id: UUID, who: Reader, response: Response) -> WholeCase:

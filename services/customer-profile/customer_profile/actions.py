@@ -30,7 +30,7 @@ from antiphon.contracts.interactions import (
 from antiphon.http import changes
 from antiphon.http.changes import Change
 from antiphon.kafka import outbox
-from antiphon.kafka.consumer import Received, Refused
+from antiphon.kafka.consumer import NonRetryableError, Received
 from antiphon.postgres.writes import Writes
 from antiphon.process import tracing
 from antiphon.service_names import CUSTOMER_PROFILE
@@ -54,7 +54,7 @@ class _Read(NamedTuple):
 async def identify(tx: AsyncConnection, batch: Sequence[Received], words: WordReader, now: datetime) -> None:
     """Ties every interaction of the batch to one customer and tells it, in order per customer.
 
-    The number of statements does not depend on the size of the batch. Raises Refused for an edit or deletion of what
+    The number of statements does not depend on the size of the batch. Raises NonRetryableError for an edit or deletion of what
     was never received.
     """
     arrived = {
@@ -79,7 +79,7 @@ async def identify(tx: AsyncConnection, batch: Sequence[Received], words: WordRe
     accounts |= {r.interaction.interaction_id: r.interaction.account for r in read}
     for received in later:
         if _target(received) not in whose:
-            raise Refused(
+            raise NonRetryableError(
                 f"{received.event.type} of interaction {_target(received)}, which was never received"
             )
     changed = [

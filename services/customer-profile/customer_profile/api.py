@@ -18,7 +18,7 @@ from antiphon.contracts.interactions import Identifier
 from antiphon.http import pages
 from antiphon.http.app import Body, Moment, Words
 from antiphon.http.changes import EVERYTHING, ChangeFeed, EventStream, Interest
-from antiphon.http.pages import Newest, Page
+from antiphon.http.pages import KeysetPage, Page
 from antiphon.http.permissions import Guarded, require
 from antiphon.http.problems import Problem, not_found, problems
 from antiphon.postgres.query import AnyRow
@@ -271,11 +271,11 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, region: str) 
             query = query.where(s.channel == channel)
         if since:
             query = query.where(s.occurred_at >= since)
-        newest = Newest(s.occurred_at, s.interaction_id)
+        keyset = KeysetPage(s.occurred_at, s.interaction_id)
         async with engine.connect() as connection:
             await _record(connection, customer_id)
-            rows = (await connection.execute(newest.after(query, cursor, limit))).all()
-        return newest.page(rows, limit, _spoken)
+            rows = (await connection.execute(keyset.after(query, cursor, limit))).all()
+        return keyset.page(rows, limit, _spoken)
 
     @routes.get("/conflicts", tags=["identifiers"], responses=problems(400))
     async def list_conflicts(

@@ -3,7 +3,7 @@
 import asyncio
 
 from antiphon.access.tokens import Access
-from antiphon.failures import is_passing
+from antiphon.failures import is_transient
 from antiphon.http.app import create_app
 from antiphon.http.changes import ChangeFeed
 from antiphon.organisation import document
@@ -48,7 +48,7 @@ async def main() -> None:
                 async with engine.begin() as tx:
                     await store.forget_unused_attachments(tx, settings.unused_attachment_kept_for)
             except Exception as error:
-                if not is_passing(error):
+                if not is_transient(error):
                     raise
             await asyncio.sleep(600)
 

@@ -17,7 +17,7 @@ from antiphon.contracts.replies import ReplyRequested
 from antiphon.http import pages
 from antiphon.http.app import Body, Words
 from antiphon.http.changes import EVERYTHING, ChangeFeed, EventStream
-from antiphon.http.pages import Newest, Page
+from antiphon.http.pages import KeysetPage, Page
 from antiphon.http.permissions import Guarded, require
 from antiphon.http.problems import Problem, not_found, problems
 from antiphon.postgres.query import AnyRow
@@ -99,7 +99,7 @@ class Failed(Body):
     reason: Annotated[Words, StringConstraints(min_length=1, max_length=2000)]
 
 
-class Counts(entry_counts.Tally):
+class Counts(entry_counts.EntryCounts):
     """What came in, and the answers."""
 
     replies_waiting: int
@@ -141,7 +141,7 @@ def router(  # noqa: C901, PLR0915 - the routes of one small service
             query = query.where(table.source == who.subject)
         if channel:
             query = query.where(table.channel == channel)
-        newest = Newest(table.accepted_at, table.interaction_id)
+        newest = KeysetPage(table.accepted_at, table.interaction_id)
         async with engine.connect() as connection:
             rows = (await connection.execute(newest.after(query, cursor, limit))).all()
             replies = await _replies_of(connection, [row.interaction_id for row in rows])
@@ -261,7 +261,7 @@ def router(  # noqa: C901, PLR0915 - the routes of one small service
 
     @routes.get("/counts", tags=["counts"])
     async def counts(who: Reader) -> Counts:
-        """What came in: received = interactions + duplicates + set aside, at all times."""
+        """What came in: received = interactions + duplicates + quarantined, at all times."""
         del who
         async with engine.connect() as connection:
             counted = await entry_counts.read(connection)

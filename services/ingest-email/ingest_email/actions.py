@@ -117,8 +117,8 @@ async def _report_bounce(tx: AsyncConnection, read: ReadMail) -> None:
 
 async def set_aside(tx: AsyncConnection, reason: str, via: str) -> None:
     """Counts a mail that stays where it is, with the reason."""
-    await entry_counts.count_deliveries(
-        tx, [{"interaction_id": None, "outcome": Outcome.SET_ASIDE, "reason": reason, "via": via}]
+    await entry_counts.insert(
+        tx, [{"interaction_id": None, "outcome": Outcome.QUARANTINED, "reason": reason, "via": via}]
     )
 
 

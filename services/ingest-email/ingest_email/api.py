@@ -104,13 +104,13 @@ class MailView(MailSummary):
     raw_sha256: str
 
 
-class Counts(entry_counts.Tally):
-    """What came in and what left. `received` is `interactions` + `duplicates` + `set_aside`."""
+class Counts(entry_counts.EntryCounts):
+    """What came in and what left. `received` is `interactions` + `duplicates` + `quarantined`."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
-                "received": 12, "interactions": 9, "duplicates": 2, "set_aside": 1, "sent": 4, "failed": 1, "waiting": 0,
+                "received": 12, "interactions": 9, "duplicates": 2, "quarantined": 1, "sent": 4, "failed": 1, "waiting": 0,
             }
         }
     )  # fmt: skip

@@ -15,7 +15,7 @@ from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.failures import is_passing
+from antiphon.failures import is_transient
 from antiphon.process import logs, tracing
 from antiphon.process.clock import Clock
 from ingest_email import actions, store
@@ -57,7 +57,7 @@ class Reader:
                 except (IMAPClientError, OSError, TimeoutError) as error:
                     LOG.warning("mailbox away", mailbox=self._mailbox.name, reason=type(error).__name__)
                 except Exception as error:
-                    if not is_passing(error):
+                    if not is_transient(error):
                         raise
                     LOG.warning("mailbox waits", mailbox=self._mailbox.name, reason=type(error).__name__)
                 pause = (

@@ -61,9 +61,10 @@ async def attempt(settings: Settings, mail: Composed) -> Result:
         return Result(Ended.ACCEPTED, f"{answer.code} {answer.message}", [mail.message_id])
     except aiosmtplib.SMTPResponseException as error:
         is_final = 500 <= error.code < 600 and error.code not in _OUR_FAULT
-        is_ours = isinstance(error, aiosmtplib.SMTPConnectResponseError | aiosmtplib.SMTPHeloError)
+        is_schema_error = isinstance(error, aiosmtplib.SMTPConnectResponseError | aiosmtplib.SMTPHeloError)
         return Result(
-            Ended.REFUSED if is_final and not is_ours else Ended.LATER, f"{error.code} {error.message}"
+            Ended.REFUSED if is_final and not is_schema_error else Ended.LATER,
+            f"{error.code} {error.message}",
         )
     except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
         return Result(Ended.UNKNOWN if handed_over else Ended.LATER, f"{type(error).__name__}: {error}")

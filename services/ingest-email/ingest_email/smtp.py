@@ -12,7 +12,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import override
 
-from antiphon.failures import is_passing
+from antiphon.failures import is_transient
 from antiphon.process import logs, tracing
 from ingest_email import actions
 from ingest_email.domain import mail
@@ -54,7 +54,7 @@ class Door:
             async with self._engine.begin() as tx:
                 outcome = await actions.keep_mail(tx, raw, read, actions.Via.SMTP)
         except Exception as error:  # whatever it is, the sender keeps the mail and tries again
-            if is_passing(error):
+            if is_transient(error):
                 LOG.warning("mail refused for now", reason=type(error).__name__)
             else:
                 LOG.exception("mail could not be kept")

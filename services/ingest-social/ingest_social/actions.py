@@ -123,7 +123,7 @@ async def take(
             for c in outcome.unreadable
         ],
     )
-    await entry_counts.count_deliveries(tx, _deliveries(network, outcome, taken, added))
+    await entry_counts.insert(tx, _deliveries(network, outcome, taken, added))
     events = _events(network, outcome, received, taken, added, now)
     await outbox.publish(tx, [_encode(event, now) for event in events])
 
@@ -208,7 +208,7 @@ def _deliveries(
             for one in arrived
         ),
         *((one, entry_counts.Outcome.DUPLICATE, None) for one in repeated),
-        *((None, entry_counts.Outcome.SET_ASIDE, _short(one.reason)) for one in outcome.unreadable),
+        *((None, entry_counts.Outcome.QUARANTINED, _short(one.reason)) for one in outcome.unreadable),
     ]
     return [
         {"interaction_id": identity, "outcome": what, "reason": why, "via": network.name}

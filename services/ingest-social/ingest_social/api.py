@@ -19,7 +19,7 @@ from antiphon.delivery import views
 from antiphon.delivery.attempts import State
 from antiphon.delivery.views import OutgoingReply
 from antiphon.http.app import Moment, Words
-from antiphon.http.pages import Newest, Page
+from antiphon.http.pages import KeysetPage, Page
 from antiphon.http.permissions import Guarded, require
 from antiphon.http.problems import not_found, problems
 from antiphon.postgres.query import AnyRow
@@ -117,7 +117,7 @@ class StreamView(BaseModel):
     behind_s: float | None = Field(description="Seconds between the two, as of that change.")
 
 
-class Counts(entry_counts.Tally):
+class Counts(entry_counts.EntryCounts):
     """What came in, and the answers by state."""
 
     replies: dict[State, int]
@@ -159,7 +159,7 @@ def _list_of_posts(routes: APIRouter, engine: AsyncEngine) -> None:
             query = query.where(p.deleted_at.is_not(None) if deleted else p.deleted_at.is_(None))
         if since is not None:
             query = query.where(p.accepted_at >= since)
-        newest = Newest(p.accepted_at, p.interaction_id)
+        newest = KeysetPage(p.accepted_at, p.interaction_id)
         async with engine.connect() as connection:
             rows = (await connection.execute(newest.after(query, cursor, limit))).all()
         return newest.page(rows, limit, _listed)
@@ -242,7 +242,7 @@ def _streams(routes: APIRouter, engine: AsyncEngine, followed: Callable[[], Sequ
 
     @routes.get("/counts", tags=["counts"])
     async def counts(who: Counter) -> Counts:
-        """What came in: received = interactions + duplicates + set aside, at all times."""
+        """What came in: received = interactions + duplicates + quarantined, at all times."""
         del who
         async with engine.connect() as connection:
             counted = await entry_counts.read(connection)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.failures import is_passing
+from antiphon.failures import is_transient
 from antiphon.postgres import query
 from antiphon.postgres.listener import Listener
 from antiphon.process import logs, tracing
@@ -56,7 +56,7 @@ class Follower:
             except (PassingError, PostRefusedError, OvertakenError) as error:
                 LOG.warning("stream lost", network=self.network.name, reason=str(error))
             except Exception as error:
-                if not is_passing(error):
+                if not is_transient(error):
                     raise
                 LOG.warning("stream waits", reason=repr(error))
             finally:
@@ -108,7 +108,7 @@ async def fetch_forever(engine: AsyncEngine, network: Network, settings: Setting
                     if not await fetch_one(engine, network, settings):
                         await woken.wait(timeout=LOOK_AT_LEAST_EVERY_S)
         except Exception as error:
-            if not is_passing(error):
+            if not is_transient(error):
                 raise
             LOG.warning("fetching waits", reason=repr(error))
             await asyncio.sleep(LOOK_AT_LEAST_EVERY_S)

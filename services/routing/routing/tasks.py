@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.failures import is_ours, is_passing
+from antiphon.failures import is_schema_error, is_transient
 from antiphon.postgres.listener import Listener
 from antiphon.process import logs, metrics
 from antiphon.process.clock import Clock
@@ -29,9 +29,9 @@ def _go_on(task: str, error: Exception) -> None:
 
     Raises what would fail in all the rest too.
     """
-    if is_ours(error):
+    if is_schema_error(error):
         raise error
-    if is_passing(error):
+    if is_transient(error):
         LOG.warning("task waits", task=task, reason=repr(error))
     else:
         LOG.error("task failed", task=task, exc_info=error)
@@ -40,7 +40,7 @@ def _go_on(task: str, error: Exception) -> None:
 
 def _taken_apart(task: str, error: Exception, *, apart: bool) -> bool:
     """Whether what failed all together is tried one by one next: not when it was, or when no row can be to blame."""
-    if apart or is_passing(error) or is_ours(error):
+    if apart or is_transient(error) or is_schema_error(error):
         _go_on(task, error)
         return False
     LOG.warning("task is taken apart", task=task, reason=f"{type(error).__name__}: {error}")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.failures import one_by_one
+from antiphon.failures import with_savepoints
 from antiphon.postgres import query
 from antiphon.postgres.query import AnyRow
 from antiphon.process import logs, metrics
@@ -41,7 +41,7 @@ async def fire(
     if not apart:
         await _fire(tx, due, configurations, now)
         return len(due)
-    for timer, error in await one_by_one(tx, due, lambda timer: _fire(tx, [timer], configurations, now)):
+    for timer, error in await with_savepoints(tx, due, lambda timer: _fire(tx, [timer], configurations, now)):
         reason = f"{type(error).__name__}: {error}"
         LOG.error("timer put off", kind=timer.kind, subject=str(timer.subject), reason=reason)
         metrics.TASK_FAILURES.labels("timers").inc()

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from antiphon.delivery import actions, store
 from antiphon.delivery.attempts import Ended, Result, Schedule, Verdict, judge
 from antiphon.delivery.store import Sending
-from antiphon.failures import is_passing
+from antiphon.failures import is_transient
 from antiphon.postgres import query
 from antiphon.postgres.listener import Listener
 from antiphon.process import logs, tracing
@@ -86,7 +86,7 @@ class Sender(Generic[_Message]):
                     async with Listener(self._engine, store.CHANNEL) as self._listener:
                         await self._send_due(self._listener)
                 except Exception as error:
-                    if not is_passing(error):
+                    if not is_transient(error):
                         raise
                     LOG.warning("sender waits", reason=type(error).__name__)
                     await asyncio.sleep(AFTER_FAILURE.total_seconds())
@@ -180,7 +180,7 @@ class Sender(Generic[_Message]):
                     await actions.end_attempt(tx, one, result, verdict, source=self._source, now=now)
                     return verdict
             except Exception as error:
-                if not is_passing(error):
+                if not is_transient(error):
                     raise
                 LOG.warning("attempt is noted later", reply_id=str(one.reply_id), reason=type(error).__name__)
                 await asyncio.sleep(AFTER_FAILURE.total_seconds())

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from antiphon.access.tokens import Access
 from antiphon.contracts.base import EARLIEST, LATEST
-from antiphon.failures import is_passing
+from antiphon.failures import is_transient
 from antiphon.http.permissions import roles_of
 from antiphon.http.problems import TITLES, ErrorPlace, Problem, ProblemDetails, problems
 from antiphon.postgres import revisions
@@ -172,7 +172,7 @@ class _Observed:
 
 def _answer_to(error: Exception, scope: Scope) -> JSONResponse:
     told = {"method": scope["method"], "path": scope["path"]}
-    if is_passing(error):
+    if is_transient(error):
         LOG.warning("request refused for now", **told, reason=type(error).__name__)
         return Problem(503, TITLES[503], "Please try again in a moment.").response()
     LOG.error("request failed", **told, exc_info=error)

@@ -16,7 +16,7 @@ from pydantic_core import to_json
 from sqlalchemy import MetaData, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon.failures import is_passing
+from antiphon.failures import is_transient
 from antiphon.postgres.listener import Listener
 from antiphon.postgres.plumbing import plumbing_tables
 from antiphon.postgres.writes import Writes
@@ -123,7 +123,7 @@ async def trim(engine: AsyncEngine, kept_for: timedelta, every: timedelta = time
             async with engine.begin() as tx:
                 await tx.execute(_TRIM, {"age": kept_for})
         except Exception as error:
-            if not is_passing(error):
+            if not is_transient(error):
                 raise
         await asyncio.sleep(every.total_seconds())
 
@@ -161,7 +161,7 @@ class ChangeFeed:
                             # A transaction may still hold the horizon back, so a quiet wait is short.
                             await woken.wait(timeout=0.5)
             except Exception as error:
-                if not is_passing(error):
+                if not is_transient(error):
                     raise
                 LOG.warning("live changes wait", reason=repr(error))
                 await asyncio.sleep(1)

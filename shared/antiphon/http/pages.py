@@ -23,7 +23,7 @@ class Page(BaseModel, Generic[Item]):
     next: str | None = Field(None, description="Give it as `cursor` for the next page; null on the last one.")
 
 
-class Newest(NamedTuple):
+class KeysetPage(NamedTuple):
     """A list with the newest first: by a time, and where that is the same by an id; both are columns of what is listed."""
 
     at: ColumnElement[datetime]

@@ -24,7 +24,7 @@ from typing_extensions import override
 
 from antiphon.contracts.base import Event
 from antiphon.contracts.envelope import Envelope, NotUnderstoodError, model_of, read_data, read_envelope
-from antiphon.failures import is_ours, is_passing, one_by_one
+from antiphon.failures import is_schema_error, is_transient, with_savepoints
 from antiphon.kafka import dead_letters, group_member, progress
 from antiphon.kafka.dead_letters import Record
 from antiphon.process import logs, metrics, tracing
@@ -47,7 +47,7 @@ class Received(NamedTuple):
     offset: int
 
 
-class Refused(Exception):  # noqa: N818 - what happened to the event, not a fault of the program
+class NonRetryableError(Exception):
     """A handler can't handle this event, whenever it tries: the message is the dead letter's reason."""
 
 
@@ -159,7 +159,7 @@ class Consumer(ConsumerRebalanceListener):
                     found |= await self._start_again(tx, consumer, found)
                 break
             except Exception as error:
-                if not is_passing(error):
+                if not is_transient(error):
                     raise
                 pause = _longer(pause)
                 LOG.warning("progress can't be read", reason=repr(error))
@@ -253,7 +253,7 @@ class Consumer(ConsumerRebalanceListener):
                 await self._seek([p for p in reached if p in self._expected])
                 return
             except Exception as error:
-                if not is_passing(error):
+                if not is_transient(error):
                     raise
                 pause = _longer(pause)
                 metrics.BATCHES_RETRIED.inc()
@@ -284,7 +284,7 @@ class Consumer(ConsumerRebalanceListener):
         except progress.OvertakenError:
             raise
         except Exception as error:
-            if is_passing(error) or is_ours(error):
+            if is_transient(error) or is_schema_error(error):
                 raise
             LOG.warning("batch is taken apart", events=len(events), reason=f"{type(error).__name__}: {error}")
             async with self._engine.begin() as tx:
@@ -328,7 +328,7 @@ class Consumer(ConsumerRebalanceListener):
     async def _one_by_one(
         self, tx: AsyncConnection, events: Sequence[tuple[Record, Received]], now: datetime
     ) -> list[tuple[Record, str]]:
-        failed = await one_by_one(tx, events, lambda event: self._effect(tx, [event], now))
+        failed = await with_savepoints(tx, events, lambda event: self._effect(tx, [event], now))
         return [(record, _reason(error)) for (record, _), error in failed]
 
     def _count_dead(self, dead: Sequence[tuple[Record, str]], now: datetime) -> None:
@@ -355,7 +355,7 @@ class Consumer(ConsumerRebalanceListener):
                         await dead_letters.replayed(tx, letter, now)
                         LOG.info("dead letter replayed", letter=letter)
         except Exception as error:
-            if not is_passing(error):
+            if not is_transient(error):
                 raise
             LOG.warning("replay waits", reason=repr(error))
 
@@ -385,7 +385,7 @@ def _longer(pause: timedelta) -> timedelta:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, Refused):
+    if isinstance(error, NonRetryableError):
         return str(error)
     place = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} (in {place.name}, line {place.lineno})"

@@ -210,7 +210,9 @@ class Publisher:
             await producer.start()
             ended = await asyncio.gather(
                 *(
-                    _PartitionSender(producer, where.place, outcome, self._unclear).one_by_one(where.batch)
+                    _PartitionSender(producer, where.place, outcome, self._unclear).with_savepoints(
+                        where.batch
+                    )
                     for where in alone
                 ),
                 return_exceptions=True,
@@ -268,7 +270,7 @@ class _PartitionSender:
             sent = end
         return None
 
-    async def one_by_one(self, pending: Iterable[Pending]) -> None:
+    async def with_savepoints(self, pending: Iterable[Pending]) -> None:
         """Sends records each on its own, and notes which are refused even so.
 
         Raises KafkaError when some are refused without a known reason and none is taken: that is the broker's fault.

@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import TEXT as PG_TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from antiphon.contracts.topics import dead_letter_topic
-from antiphon.failures import is_passing
+from antiphon.failures import is_transient
 from antiphon.kafka import parked_events
 from antiphon.kafka.publisher import Outcome, Pending, Publisher
 from antiphon.kafka.unclear_refusals import UnclearRefusals
@@ -109,7 +109,7 @@ class Relay:
                         metrics.PARKED_EVENTS.set(0)
                         self._unclear = UnclearRefusals()
             except Exception as error:
-                if not is_passing(error):
+                if not is_transient(error):
                     raise
                 LOG.warning("relay waits", reason=f"{type(error).__name__}: {error}")
             await asyncio.sleep(1)

@@ -9,14 +9,14 @@ Record: TypeAlias = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class Refused:
+class UnclearRefusal:
     """When a record was first refused, and when it was sent that is refused now."""
 
     first_at: float
     sent_at: float
 
 
-def is_to_blame(refused: Refused, taken_at: float) -> bool:
+def is_to_blame(refused: UnclearRefusal, taken_at: float) -> bool:
     """Whether the refusals are the record's own fault, where `taken_at` another of its topic was sent that Kafka took.
 
     That one left after the record was first refused, and the record is refused again since.
@@ -28,7 +28,7 @@ def is_to_blame(refused: Refused, taken_at: float) -> bool:
 class UnclearRefusals:
     """The records of which it is not decided yet. In the order of what happens; times are seconds of one clock."""
 
-    _refused: dict[Record, Refused] = field(default_factory=dict[Record, Refused])
+    _refused: dict[Record, UnclearRefusal] = field(default_factory=dict[Record, UnclearRefusal])
     _taken_at: dict[str, float] = field(default_factory=dict[str, float])
 
     def __contains__(self, record: Record) -> bool:
@@ -42,7 +42,7 @@ class UnclearRefusals:
     def is_to_blame(self, record: Record, sent_at: float, now: float) -> bool:
         """Notes that a record that was sent then is refused now; whether that is its own fault."""
         earlier = self._refused.get(record)
-        refused = Refused(earlier.first_at if earlier else now, sent_at)
+        refused = UnclearRefusal(earlier.first_at if earlier else now, sent_at)
         self._refused[record] = refused
         return is_to_blame(refused, self._taken_at.get(record[0], -math.inf))
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from antiphon.access.roles import Role
 from antiphon.contracts.base import Event
 from antiphon.contracts.envelope import decode
-from antiphon.entry_counts import Tally, read
+from antiphon.entry_counts import EntryCounts, read
 from antiphon.process.clock import utc_now
 from deploy import keys
 from deploy.site import Site
@@ -59,7 +59,7 @@ async def until(holds: Callable[[], Awaitable[bool]], within: timedelta = timede
             await asyncio.sleep(0.02)
 
 
-async def tally(engine: AsyncEngine) -> Tally:
+async def tally(engine: AsyncEngine) -> EntryCounts:
     async with engine.connect() as connection:
         return await read(connection)
 

@@ -83,7 +83,7 @@ async def test_counts_agree(api: httpx.AsyncClient, door: int, mail_site: Site) 
         await deliver(door, mail(number))
     answer = await api.get("/counts", headers=bearer(mail_site, Role.INTEGRATION))
     assert answer.json() == {
-        "received": 3, "interactions": 2, "duplicates": 1, "set_aside": 0, "sent": 0, "failed": 0, "waiting": 0,
+        "received": 3, "interactions": 2, "duplicates": 1, "quarantined": 0, "sent": 0, "failed": 0, "waiting": 0,
     }  # fmt: skip
 
 

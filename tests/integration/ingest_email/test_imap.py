@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.entry_counts import Tally
+from antiphon.entry_counts import EntryCounts
 from deploy.site import Ports, Site
 from deploy.world import MailServer, jars
 from ingest_email import store
@@ -81,7 +81,7 @@ async def reading(
         assert isinstance(results[0], asyncio.CancelledError), results
 
 
-async def counted(engine: AsyncEngine, expected: Tally) -> None:
+async def counted(engine: AsyncEngine, expected: EntryCounts) -> None:
     async def agrees() -> bool:
         return await tally(engine) == expected
 
@@ -100,10 +100,10 @@ async def test_a_mailbox_is_read_and_followed(
 ) -> None:
     await deliver(world.server.smtp_port, mail(1))
     async with reading(world, settings, engine, readers):
-        await counted(engine, Tally(received=1, interactions=1, duplicates=0, set_aside=0))
+        await counted(engine, EntryCounts(received=1, interactions=1, duplicates=0, quarantined=0))
         await deliver(world.server.smtp_port, mail(2))
         await deliver(world.server.smtp_port, mail(3))
-        await counted(engine, Tally(received=3, interactions=3, duplicates=0, set_aside=0))
+        await counted(engine, EntryCounts(received=3, interactions=3, duplicates=0, quarantined=0))
         await marked(world, {uid: {b"\\Seen"} for uid in (1, 2, 3)})
     async with engine.connect() as connection:
         assert await connection.scalar(select(store.IMAP_CURSOR.c.last_uid)) == 3
@@ -122,7 +122,7 @@ async def test_mails_that_come_while_others_are_read_do_not_wait_for_the_next_re
     async with reading(world, settings, engine, readers):
         for number in range(1, 41):
             await deliver(world.server.smtp_port, mail(number))
-        await counted(engine, Tally(received=40, interactions=40, duplicates=0, set_aside=0))
+        await counted(engine, EntryCounts(received=40, interactions=40, duplicates=0, quarantined=0))
 
 
 async def test_after_a_restart_reading_goes_on_where_it_was(
@@ -130,10 +130,10 @@ async def test_after_a_restart_reading_goes_on_where_it_was(
 ) -> None:
     await deliver(world.server.smtp_port, mail(1))
     async with reading(world, settings, engine, readers):
-        await counted(engine, Tally(received=1, interactions=1, duplicates=0, set_aside=0))
+        await counted(engine, EntryCounts(received=1, interactions=1, duplicates=0, quarantined=0))
     await deliver(world.server.smtp_port, mail(2))
     async with reading(world, settings, engine, readers):
-        await counted(engine, Tally(received=2, interactions=2, duplicates=0, set_aside=0))
+        await counted(engine, EntryCounts(received=2, interactions=2, duplicates=0, quarantined=0))
 
 
 async def test_a_mail_kept_but_not_marked_is_marked_and_not_read_again(
@@ -156,11 +156,11 @@ async def test_when_the_server_numbers_anew_what_was_kept_is_recognised(
     async with engine.begin() as tx:
         await store.move_cursor(tx, "council", 4711, 99, now())
     async with reading(world, settings, engine, readers):
-        await counted(engine, Tally(received=1, interactions=1, duplicates=0, set_aside=0))
+        await counted(engine, EntryCounts(received=1, interactions=1, duplicates=0, quarantined=0))
     async with engine.begin() as tx:
         await store.move_cursor(tx, "council", 4711, 99, now())
     async with reading(world, settings, engine, readers):
-        await counted(engine, Tally(received=2, interactions=1, duplicates=1, set_aside=0))
+        await counted(engine, EntryCounts(received=2, interactions=1, duplicates=1, quarantined=0))
 
 
 async def test_the_same_mail_by_smtp_and_imap_is_one_interaction(
@@ -169,7 +169,7 @@ async def test_the_same_mail_by_smtp_and_imap_is_one_interaction(
     await deliver(door, mail(1))
     await deliver(world.server.smtp_port, mail(1))
     async with reading(world, settings, engine, readers):
-        await counted(engine, Tally(received=2, interactions=1, duplicates=1, set_aside=0))
+        await counted(engine, EntryCounts(received=2, interactions=1, duplicates=1, quarantined=0))
 
 
 async def test_a_mail_that_is_too_large_stays_flagged_and_the_next_is_read(
@@ -178,7 +178,7 @@ async def test_a_mail_that_is_too_large_stays_flagged_and_the_next_is_read(
     await deliver(world.server.smtp_port, mail(1, body="x\r\n" * 100_000))
     await deliver(world.server.smtp_port, mail(2))
     async with reading(world, settings, engine, readers):
-        await counted(engine, Tally(received=2, interactions=1, duplicates=0, set_aside=1))
+        await counted(engine, EntryCounts(received=2, interactions=1, duplicates=0, quarantined=1))
         await marked(world, {1: {b"\\Flagged"}, 2: {b"\\Seen"}})
     async with engine.connect() as connection:
         reasons = (await connection.scalars(select(store.DELIVERY.c.reason))).all()
@@ -190,11 +190,11 @@ async def test_a_server_that_comes_back_is_read_again(
 ) -> None:
     await deliver(world.server.smtp_port, mail(1))
     async with reading(world, settings, engine, readers):
-        await counted(engine, Tally(received=1, interactions=1, duplicates=0, set_aside=0))
+        await counted(engine, EntryCounts(received=1, interactions=1, duplicates=0, quarantined=0))
         await asyncio.to_thread(world.server.stop)
         await asyncio.to_thread(world.server.start)
         await deliver(world.server.smtp_port, mail(2))
-        await counted(engine, Tally(received=2, interactions=2, duplicates=0, set_aside=0))
+        await counted(engine, EntryCounts(received=2, interactions=2, duplicates=0, quarantined=0))
 
 
 async def test_a_mail_that_no_worker_can_read_is_kept_and_marked_and_the_next_is_read(
@@ -206,7 +206,7 @@ async def test_a_mail_that_no_worker_can_read_is_kept_and_marked_and_the_next_is
     await deliver(world.server.smtp_port, GROWING["blank lines between words"](8_000_000))
     await deliver(world.server.smtp_port, mail(2))
     async with Readers(tight, ours, now) as readers, reading(world, tight, engine, readers):
-        await counted(engine, Tally(received=2, interactions=2, duplicates=0, set_aside=0))
+        await counted(engine, EntryCounts(received=2, interactions=2, duplicates=0, quarantined=0))
         await marked(world, {uid: {b"\\Seen"} for uid in (1, 2)})
     shown = (await api.get("/mails", params={"defects": True})).json()["items"]
     (unread,) = [one for one in shown if "mail-unreadable" in one["defects"]]

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.contracts.interactions import Automation, InteractionReceived
-from antiphon.entry_counts import Tally
+from antiphon.entry_counts import EntryCounts
 from ingest_email import smtp, store
 from ingest_email.domain.accounts import OurMail
 from ingest_email.domain.mail import Envelope, read_mail
@@ -131,7 +131,7 @@ async def test_an_unreadable_mail_that_comes_again_is_the_same_interaction(
 ) -> None:
     await deliver(tight_door, SLOW)
     await deliver(tight_door, SLOW)
-    assert await tally(engine) == Tally(received=2, interactions=1, duplicates=1, set_aside=0)
+    assert await tally(engine) == EntryCounts(received=2, interactions=1, duplicates=1, quarantined=0)
 
 
 async def test_while_one_mail_takes_long_the_others_are_read(settings: Settings, ours: OurMail) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.contracts.interactions import InteractionReceived
-from antiphon.entry_counts import Tally
+from antiphon.entry_counts import EntryCounts
 from deploy.postgres import Postgres
 from ingest_email import smtp, store
 from ingest_email.domain.accounts import OurMail
@@ -33,7 +33,7 @@ async def test_every_mail_of_the_corpus_is_taken_and_its_bytes_are_kept(
         assert (await deliver(door, raw)).startswith("2.0.0 Kept as")
     counted = await tally(engine)
     assert counted.received == len(raws) > 100
-    assert counted.set_aside == 0
+    assert counted.quarantined == 0
     async with engine.connect() as connection:
         kept = (await connection.execute(select(store.MAIL.c.raw, store.MAIL.c.raw_sha256))).all()
     assert len(kept) == counted.interactions == len(await events(engine))
@@ -49,9 +49,9 @@ async def test_the_same_mail_again_and_at_the_same_moment_is_one_interaction(
     await deliver(door, mail(1))
     await deliver(door, mail(1), "rates@banksia.example")
     await deliver(door, b"Received: again\r\n" + mail(1))
-    assert await tally(engine) == Tally(received=3, interactions=1, duplicates=2, set_aside=0)
+    assert await tally(engine) == EntryCounts(received=3, interactions=1, duplicates=2, quarantined=0)
     await asyncio.gather(*(deliver(door, mail(2)) for _ in range(8)))
-    assert await tally(engine) == Tally(received=11, interactions=2, duplicates=9, set_aside=0)
+    assert await tally(engine) == EntryCounts(received=11, interactions=2, duplicates=9, quarantined=0)
     assert len(await events(engine)) == 2
 
 

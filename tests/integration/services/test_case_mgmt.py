@@ -13,7 +13,7 @@ from antiphon.contracts.identified import IdentifiedInteractionDeleted
 from antiphon.contracts.replies import ReplyFailed, ReplySent
 from antiphon.contracts.work import WorkAccepted
 from antiphon.http.problems import Problem
-from antiphon.kafka.consumer import Refused
+from antiphon.kafka.consumer import NonRetryableError
 from antiphon.process.clock import utc_now
 from case_mgmt.domain import tokens
 from tests.conftest import NewDatabase
@@ -123,7 +123,7 @@ async def test_an_answer_that_fails_puts_the_case_back_and_one_that_arrives_is_t
     await hear(engine, identified(customer, department="roads", answers=["<reply-x@banksia.example>"]))
     assert (await the_case(engine)).status == "open"
     about["reply_id"] = uuid4()
-    with pytest.raises(Refused):
+    with pytest.raises(NonRetryableError):
         await hear(
             engine, ReplyFailed(**about, outcome="refused", reason="", attempts=1, failed_at=utc_now())
         )
@@ -144,7 +144,7 @@ async def test_a_deletion_before_anything_was_received_is_refused(engine: AsyncE
     gone = IdentifiedInteractionDeleted.model_validate(
         generate.example("identified-interaction.deleted.v1")["data"]
     )
-    with pytest.raises(Refused, match="on no case"):
+    with pytest.raises(NonRetryableError, match="on no case"):
         await hear(engine, gone)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from antiphon.contracts import generate
 from antiphon.contracts.base import Event
 from antiphon.contracts.interactions import InteractionDeleted, InteractionEdited, InteractionReceived
-from antiphon.kafka.consumer import Refused
+from antiphon.kafka.consumer import NonRetryableError
 from antiphon.organisation import document
 from antiphon.process.clock import utc_now
 from customer_profile import actions
@@ -176,7 +176,7 @@ async def test_edits_keep_what_was_said_and_deletions_hide_it(engine: AsyncEngin
     assert row.text == "third"
     assert [version["text"] for version in row.earlier] == ["first", edit.content.text]
     assert row.deleted_at is not None
-    with pytest.raises(Refused):
+    with pytest.raises(NonRetryableError):
         await hear(engine, edit.model_copy(update={"interaction_id": uuid4()}))
 
 

@@ -18,7 +18,7 @@ from antiphon.contracts.base import Event
 from antiphon.contracts.customers import CustomerCreated
 from antiphon.contracts.envelope import Outgoing, decode, encode
 from antiphon.kafka import outbox
-from antiphon.kafka.consumer import Consumer, Received, Refused, TooManyDeadLettersError
+from antiphon.kafka.consumer import Consumer, NonRetryableError, Received, TooManyDeadLettersError
 from antiphon.kafka.relay import Relay
 from antiphon.postgres.query import fetch
 from antiphon.process.clock import utc_now
@@ -47,7 +47,7 @@ async def take(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -
     """The effect of the tests: each name once more in a table, in the order of arrival."""
     names = [r.event.customer.name for r in batch if isinstance(r.event, CustomerCreated)]
     if POISON in names:
-        raise Refused("it is poison")
+        raise NonRetryableError("it is poison")
     await tx.execute(
         text("insert into effect (name) select unnest(cast(:names as text[]))"),
         {"names": [n for n in names if n]},

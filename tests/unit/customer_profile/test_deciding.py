@@ -232,5 +232,5 @@ def test_no_identifier_has_two_customers_and_a_known_address_always_decides(play
 
 @given(PLAYS)
 def test_how_messages_are_batched_changes_nothing(play: Play) -> None:
-    one_by_one = Play([[message] for batch in play.batches for message in batch], play.removed)
-    assert played(play) == played(one_by_one)
+    with_savepoints = Play([[message] for batch in play.batches for message in batch], play.removed)
+    assert played(play) == played(with_savepoints)

@@ -7,7 +7,7 @@ from aiokafka.errors import KafkaConnectionError, RequestTimedOutError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from antiphon.failures import Refusal, is_passing, refusal
+from antiphon.failures import Refusal, is_transient, refusal
 
 
 class DriverError(Exception):
@@ -37,7 +37,7 @@ class DriverError(Exception):
     ],
 )
 def test_postgresqls_errors_pass_by_their_class(sqlstate: str, passes: bool) -> None:
-    assert is_passing(DBAPIError("select 1", {}, DriverError(sqlstate))) is passes
+    assert is_transient(DBAPIError("select 1", {}, DriverError(sqlstate))) is passes
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_postgresqls_errors_pass_by_their_class(sqlstate: str, passes: bool) -> 
     ids=repr,
 )
 def test_what_is_away_is_waited_for(error: Exception) -> None:
-    assert is_passing(error)
+    assert is_transient(error)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_what_is_away_is_waited_for(error: Exception) -> None:
     ids=repr,
 )
 def test_a_bug_is_not_waited_for(error: Exception) -> None:
-    assert not is_passing(error)
+    assert not is_transient(error)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_what_kafka_refuses_of_an_event_for_good_does_not_pass(
     error: type[errors.KafkaError], refused: Refusal
 ) -> None:
     assert refusal(error()) is refused
-    assert not is_passing(error())
+    assert not is_transient(error())
 
 
 @pytest.mark.parametrize(
@@ -123,9 +123,9 @@ def test_what_kafka_refuses_of_all_events_at_once_parks_none_and_is_waited_for(
     error: type[errors.KafkaError],
 ) -> None:
     assert refusal(error()) is None
-    assert is_passing(error())
+    assert is_transient(error())
 
 
 def test_a_refusal_whose_reason_the_client_does_not_know_may_pass() -> None:
     assert refusal(errors.UnknownError()) is Refusal.UNCLEAR
-    assert is_passing(errors.UnknownError())
+    assert is_transient(errors.UnknownError())

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from antiphon.kafka.unclear_refusals import Refused, UnclearRefusals, is_to_blame
+from antiphon.kafka.unclear_refusals import UnclearRefusal, UnclearRefusals, is_to_blame
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from antiphon.kafka.unclear_refusals import Refused, UnclearRefusals, is_to_blam
 def test_a_record_is_to_blame_when_kafka_took_another_after_its_refusal_and_refuses_it_again(
     first_at: float, taken_at: float, sent_at: float, blamed: bool
 ) -> None:
-    assert is_to_blame(Refused(first_at, sent_at), taken_at) is blamed
+    assert is_to_blame(UnclearRefusal(first_at, sent_at), taken_at) is blamed
 
 
 def test_while_kafka_takes_nothing_of_a_topic_no_record_of_it_is_to_blame() -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from sqlalchemy import select
 
-from antiphon.http.pages import Newest, Page
+from antiphon.http.pages import KeysetPage, Page
 from antiphon.http.problems import problems
 from antiphon.organisation.document import ConfigurationError
 from routing import store
@@ -45,10 +45,10 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         """Drafts, the newest change first, those that were published or discarded too."""
         del who
         d = store.DRAFT.c
-        newest = Newest(d.changed_at, d.draft_id)
+        keyset = KeysetPage(d.changed_at, d.draft_id)
         async with at.engine.connect() as connection:
-            rows = (await connection.execute(newest.after(select(store.DRAFT), cursor, limit))).all()
-        return newest.page(rows, limit, partial(DraftLine.model_validate, from_attributes=True))
+            rows = (await connection.execute(keyset.after(select(store.DRAFT), cursor, limit))).all()
+        return keyset.page(rows, limit, partial(DraftLine.model_validate, from_attributes=True))
 
     @routes.get("/drafts/{draft_id}", tags=["drafts"], responses=problems(404))
     async def get_draft(draft_id: UUID, who: Overseer, response: Response) -> DraftView:

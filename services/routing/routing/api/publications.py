@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from sqlalchemy import select
 
-from antiphon.http.pages import Newest, Page
+from antiphon.http.pages import KeysetPage, Page
 from antiphon.http.problems import problems
 from antiphon.organisation.document import ConfigurationError
 from routing import store
@@ -26,10 +26,10 @@ def add(routes: APIRouter, at: Routing) -> None:
         """Publications, the newest first: who asked, who approved, when each began, widened and ended, and why."""
         del who
         p = store.PUBLICATION.c
-        newest = Newest(p.asked_at, p.publication_id)
+        keyset = KeysetPage(p.asked_at, p.publication_id)
         async with at.engine.connect() as connection:
-            rows = (await connection.execute(newest.after(select(store.PUBLICATION), cursor, limit))).all()
-        return newest.page(rows, limit, partial(PublicationView.model_validate, from_attributes=True))
+            rows = (await connection.execute(keyset.after(select(store.PUBLICATION), cursor, limit))).all()
+        return keyset.page(rows, limit, partial(PublicationView.model_validate, from_attributes=True))
 
     @routes.get("/publications/{publication_id}", tags=["publications"], responses=problems(404))
     async def get_publication(publication_id: UUID, who: Overseer) -> PublicationView:

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
-from antiphon.http.pages import Newest
+from antiphon.http.pages import KeysetPage
 from antiphon.http.problems import problems
 from routing import store
 from routing.api.views import Cursor, Limit, Overseer, Routing
@@ -49,15 +49,15 @@ def add(routes: APIRouter, at: Routing) -> None:
         """Whether every case that awaits an answer has exactly one open work item: what did not, and what was done."""
         del who
         f = store.FINDING.c
-        newest = Newest(f.at, f.finding_id)
+        keyset = KeysetPage(f.at, f.finding_id)
         async with at.engine.connect() as connection:
             stands = await reconciliation.stands(connection)
             counted = await connection.execute(
                 select(f.kind, func.count().label("n"), func.count(f.mended).label("mended")).group_by(f.kind)
             )
             kinds = counted.all()
-            rows = (await connection.execute(newest.after(select(store.FINDING), cursor, limit))).all()
-        listed = newest.page(rows, limit, partial(FindingView.model_validate, from_attributes=True))
+            rows = (await connection.execute(keyset.after(select(store.FINDING), cursor, limit))).all()
+        listed = keyset.page(rows, limit, partial(FindingView.model_validate, from_attributes=True))
         return Reconciliation(
             checked=stands.checked if stands else 0,
             began_at=stands.began_at if stands else None,

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 
 from antiphon.http.app import Body
-from antiphon.http.pages import Newest, Page
+from antiphon.http.pages import KeysetPage, Page
 from antiphon.http.problems import Problem, problems
 from antiphon.organisation.document import ConfigurationError
 from antiphon.postgres.query import AnyRow
@@ -87,10 +87,10 @@ def add(routes: APIRouter, at: Routing) -> None:
         """Shadows, the newest first."""
         del who
         s = store.SHADOW.c
-        newest = Newest(s.began_at, s.shadow_id)
+        keyset = KeysetPage(s.began_at, s.shadow_id)
         async with at.engine.connect() as connection:
-            rows = (await connection.execute(newest.after(select(store.SHADOW), cursor, limit))).all()
-        return newest.page(rows, limit, partial(ShadowView.model_validate, from_attributes=True))
+            rows = (await connection.execute(keyset.after(select(store.SHADOW), cursor, limit))).all()
+        return keyset.page(rows, limit, partial(ShadowView.model_validate, from_attributes=True))
 
     @routes.get("/shadows/{shadow_id}", tags=["shadows"], responses=problems(404))
     async def get_shadow(shadow_id: UUID, who: Overseer) -> ShadowReport:
@@ -109,7 +109,7 @@ def add(routes: APIRouter, at: Routing) -> None:
         """Decisions that the draft would have made otherwise, the newest first, with what every rule said."""
         del who
         d = store.DECISION.c
-        newest = Newest(d.at, d.decision_id)
+        keyset = KeysetPage(d.at, d.decision_id)
         query = select(store.DECISION).where(
             d.shadow.is_not(None),
             d.shadow["shadow_id"].astext == str(shadow_id),
@@ -117,8 +117,8 @@ def add(routes: APIRouter, at: Routing) -> None:
         )
         async with at.engine.connect() as connection:
             await shadows.get(connection, shadow_id)
-            rows = (await connection.execute(newest.after(query, cursor, limit))).all()
-        return newest.page(rows, limit, _item)
+            rows = (await connection.execute(keyset.after(query, cursor, limit))).all()
+        return keyset.page(rows, limit, _item)
 
     @routes.delete("/shadows/{shadow_id}", tags=["shadows"], responses=problems(404, 409))
     async def end_shadow(shadow_id: UUID, who: Operations) -> ShadowView:

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from sqlalchemy import select
 
-from antiphon.http.pages import Newest, Page
+from antiphon.http.pages import KeysetPage, Page
 from antiphon.http.problems import Problem, problems
 from antiphon.organisation.document import ConfigurationError
 from routing import store
@@ -40,12 +40,12 @@ def add(routes: APIRouter, at: Routing) -> None:
         """The trials of a draft, the newest first."""
         del who
         t = store.TRIAL.c
-        newest = Newest(t.asked_at, t.trial_id)
-        query = newest.after(select(store.TRIAL).where(t.draft_id == draft_id), cursor, limit)
+        keyset = KeysetPage(t.asked_at, t.trial_id)
+        query = keyset.after(select(store.TRIAL).where(t.draft_id == draft_id), cursor, limit)
         async with at.engine.connect() as connection:
             await drafts.draft(connection, draft_id)
             rows = (await connection.execute(query)).all()
-        return newest.page(rows, limit, partial(TrialView.model_validate, from_attributes=True))
+        return keyset.page(rows, limit, partial(TrialView.model_validate, from_attributes=True))
 
     @routes.get("/trials/{trial_id}", tags=["trials"], responses=problems(404))
     async def get_trial(trial_id: UUID, who: Overseer) -> TrialView:
@@ -72,11 +72,11 @@ def add(routes: APIRouter, at: Routing) -> None:
         for decided, value in ((i.before, from_queue), (i.after, to_queue)):
             if value is not None:
                 query = query.where(decided["queue"].astext == value)
-        newest = Newest(i.at, i.decision_id)
+        keyset = KeysetPage(i.at, i.decision_id)
         async with at.engine.connect() as connection:
             trial = await trials.get(connection, trial_id)
-            rows = (await connection.execute(newest.after(query, cursor, limit))).all()
-        return newest.page(rows, limit, partial(trial_item, rules=trial.rules or []))
+            rows = (await connection.execute(keyset.after(query, cursor, limit))).all()
+        return keyset.page(rows, limit, partial(trial_item, rules=trial.rules or []))
 
     @routes.delete("/trials/{trial_id}", tags=["trials"], responses=problems(404, 409))
     async def stop_trial(trial_id: UUID, who: Operations) -> TrialView:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from antiphon.access.roles import Role
 from antiphon.contracts.work import WorkState
 from antiphon.http.app import Words
-from antiphon.http.pages import Newest, Page
+from antiphon.http.pages import KeysetPage, Page
 from antiphon.http.problems import not_found, problems
 from routing import store
 from routing.api.views import (
@@ -85,15 +85,15 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         for column, value in ((w.queue, queue), (w.state, state), (w.agent_id, by)):
             if value is not None:
                 query = query.where(column == value)
-        newest = Newest(w.changed_at, w.work_item_id)
+        keyset = KeysetPage(w.changed_at, w.work_item_id)
         async with at.engine.connect() as connection:
             if not who.has(Role.SUPERVISOR, Role.OPERATIONS, Role.MANAGER):
                 agent = await at.agent(connection, who)
                 query = query.where(
                     w.queue.in_(agent.queues) | w.also_queues.overlap(agent.queues) | (w.agent_id == agent.id)
                 )
-            rows = (await connection.execute(newest.after(query, cursor, limit))).all()
-        return newest.page(rows, limit, partial(WorkView.model_validate, from_attributes=True))
+            rows = (await connection.execute(keyset.after(query, cursor, limit))).all()
+        return keyset.page(rows, limit, partial(WorkView.model_validate, from_attributes=True))
 
     @routes.get("/work/{work_item_id}", tags=["work"], responses=problems(404))
     async def get_work(work_item_id: UUID, who: Reader) -> WorkWhole:

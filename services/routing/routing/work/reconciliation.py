@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.work import WorkReconciled
-from antiphon.failures import one_by_one
+from antiphon.failures import with_savepoints
 from antiphon.http.changes import Change
 from antiphon.postgres.query import AnyRow, fetch
 from antiphon.process import logs, metrics
@@ -103,7 +103,7 @@ async def round_of(
         # Locked all together and in order, as everybody does it; then each is mended on its own.
         await store.lock_cases(tx, wrong)
         await store.every_open_work(tx, wrong)
-        for case_id, error in await one_by_one(tx, wrong, lambda one: _mend(tx, [one], force, now)):
+        for case_id, error in await with_savepoints(tx, wrong, lambda one: _mend(tx, [one], force, now)):
             reason = f"{type(error).__name__}: {error}"
             LOG.error("case could not be reconciled", case=str(case_id), reason=reason)
             metrics.TASK_FAILURES.labels("reconciliation").inc()
