@@ -7,7 +7,7 @@ import pytest
 
 from deploy.site import Ports, Site
 from deploy.stack import Stack
-from tests.e2e.people import People
+from tests.support.people import People
 
 
 @pytest.fixture(scope="package")

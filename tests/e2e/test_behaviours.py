@@ -5,8 +5,8 @@ from email.message import EmailMessage
 from uuid import uuid4
 
 from antiphon.access.roles import Role
-from tests.e2e.people import People
-from tests.waiting import until
+from tests.support.people import People
+from tests.support.waiting import until
 
 
 def unique() -> str:

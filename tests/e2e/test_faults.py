@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from antiphon.service_names import SERVICES
-from tests.e2e.people import People
-from tests.waiting import until
+from tests.support.people import People
+from tests.support.waiting import until
 
 IN_FLIGHT = 200
 SPEAKERS = 20

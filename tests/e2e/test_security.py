@@ -9,10 +9,10 @@ import yaml
 
 from antiphon.access.roles import Role
 from antiphon.service_names import SERVICES
-from tests.e2e.people import People
-from tests.e2e.roles import ROLES
 from tests.fuzz import tokens
-from tests.waiting import until
+from tests.support.people import People
+from tests.support.roles import ROLES
+from tests.support.waiting import until
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -10,7 +10,7 @@ import httpx
 from antiphon.access.roles import Role
 from tests.fuzz.report import Tried
 from tests.fuzz.run import Run
-from tests.waiting import until
+from tests.support.waiting import until
 
 PART = "rules"
 MOST_CPU_S = 5.0

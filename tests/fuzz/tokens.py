@@ -20,9 +20,9 @@ from antiphon.process.clock import utc_now
 from antiphon.service_names import SERVICES
 from deploy import keys
 from deploy.stack import Stack
-from tests.e2e.roles import OPEN, ROLES
 from tests.fuzz.report import Tried
 from tests.fuzz.run import Run
+from tests.support.roles import OPEN, ROLES
 
 PART = "tokens"
 WHO = "hugo"  # an agent of the example organisation: some routes are for its agents only

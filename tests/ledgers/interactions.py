@@ -7,9 +7,9 @@ from uuid import uuid4
 
 from antiphon.postgres.query import AnyRow
 from deploy.morning.bluesky import Account
-from tests.integration.ingest_email.support import deliver, mail
 from tests.ledgers.system import Part, System
-from tests.waiting import until
+from tests.support.mail import deliver, mail
+from tests.support.waiting import until
 
 PERMIT = "Do I need a permit for a pergola?"
 POTHOLE = "There is a pothole in Wattle Street."

@@ -38,10 +38,10 @@ from routing import timers
 from routing.agents import presence
 from routing.configuration.active import Configurations
 from routing.work import assignment, handling, offers
-from tests.integration.ingest_social.world import World
 from tests.ledgers.bill import Cost
 from tests.ledgers.wire import Counts, Wire
-from tests.waiting import until
+from tests.support.bluesky import World
+from tests.support.waiting import until
 
 BOSS = Actor(kind="supervisor", id="sam", name="Sam Okafor")
 OFFER_AGAIN_AFTER = timedelta(seconds=60)

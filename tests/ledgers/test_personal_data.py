@@ -14,8 +14,8 @@ from antiphon.process.clock import utc_now
 from antiphon.service_names import SERVICES
 from deploy import personal_data
 from routing.work import offers
-from tests.integration.ingest_email.support import deliver
 from tests.ledgers.system import Service, System
+from tests.support.mail import deliver
 
 
 class Customer(NamedTuple):

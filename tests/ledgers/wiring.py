@@ -53,9 +53,9 @@ from ingest_email.settings import Settings as MailSettings
 from ingest_social.bluesky.network import Bluesky
 from routing.configuration.active import Configurations
 from tests.integration.ingest_email.conftest import port_of
-from tests.integration.ingest_social.world import PASSWORD, World
 from tests.ledgers.system import STILL_LEADING, Service, Subscription, System
 from tests.ledgers.wire import Wire
+from tests.support.bluesky import PASSWORD, World
 
 SECRET = "a secret of the tests"
 # Who is there: for planning, for posts, for rates. Nobody is there for roads.

@@ -14,7 +14,7 @@ from deploy.site import Ports
 from deploy.stack import Stack
 from deploy.world import listens
 from tests.load.traffic import Message, mail_of, note_of, note_tokens, noted_on
-from tests.waiting import until
+from tests.support.waiting import until
 
 HANDS = 16
 Speak = Callable[[list[Message]], Awaitable[None]]

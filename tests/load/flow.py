@@ -12,7 +12,7 @@ from antiphon.contracts.topics import TOPICS
 from antiphon.kafka.relay import LEAD
 from antiphon.service_names import SERVICES
 from deploy.stack import Stack
-from tests.waiting import until
+from tests.support.waiting import until
 
 DOORS = ("ingest-email", "ingest-social", "ingest-direct")
 LOOK_S = 0.25

@@ -23,7 +23,7 @@ from routing.configuration.active import Configurations
 from routing.work import assignment, handling, offers
 from tests.load.figures import Figure
 from tests.load.routing_stand import Bench, percentile, short
-from tests.statements import counted
+from tests.support.statements import counted
 
 QUEUES, SKILLS, KINDS, AGENTS = 12, 40, 96, 200
 OURS = [f"q{n}" for n in range(QUEUES)]

@@ -25,7 +25,7 @@ from tests.faults.rush.items import Items
 from tests.faults.rush.people import People
 from tests.faults.rush.watch import Watch
 from tests.load.flow import Flow
-from tests.waiting import until
+from tests.support.waiting import until
 
 REPLICAS = 3
 SOONEST_S, LATEST_S = 1.0, 5.0

@@ -13,7 +13,7 @@ from case_mgmt.api import router
 from deploy import keys
 from deploy.site import Site
 from tests.conftest import NewDatabase
-from tests.integration.services.cases import SECRET
+from tests.support.case_mgmt import SECRET
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from antiphon.contracts.work import WorkHeld
 from antiphon.process.clock import utc_now
 from case_mgmt import store
 from case_mgmt.domain import tokens
-from tests.integration.services.cases import SECRET, answer, hear, rows, take, the_case
-from tests.integration.services.events import identified
-from tests.waiting import until
+from tests.support.case_mgmt import SECRET, answer, hear, rows, take, the_case
+from tests.support.events import identified
+from tests.support.waiting import until
 
 WORDS = "Thank you. We read this at half past eight."
 NIGHT = timedelta(hours=12)

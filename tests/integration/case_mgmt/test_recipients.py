@@ -10,8 +10,8 @@ from antiphon.contracts.identified import IdentifiedInteractionReceived
 from antiphon.contracts.interactions import Identifier, Speaker
 from antiphon.contracts.replies import ReplyRequested
 from case_mgmt.domain.recipients import Refusal
-from tests.integration.services.cases import hear, rows, the_case
-from tests.integration.services.events import identified
+from tests.support.case_mgmt import hear, rows, the_case
+from tests.support.events import identified
 
 MALLORY = Identifier(kind="email", value="mallory@evil.example")
 

@@ -22,9 +22,9 @@ from antiphon.contracts.work import SlaBreached, SlaMet, WorkCompleted
 from antiphon.http.problems import Problem
 from antiphon.process.clock import utc_now
 from case_mgmt.replies import NewReply, request_reply
-from tests.integration.services.cases import AMARA, SECRET, answer, hear, migrate, rows, the_case
-from tests.integration.services.events import identified
-from tests.waiting import until
+from tests.support.case_mgmt import AMARA, SECRET, answer, hear, migrate, rows, the_case
+from tests.support.events import identified
+from tests.support.waiting import until
 
 
 def edited(said: IdentifiedInteractionReceived, words: str) -> IdentifiedInteractionEdited:

@@ -20,8 +20,8 @@ from antiphon.contracts.work import WorkAccepted
 from antiphon.process.clock import utc_now
 from case_mgmt import store
 from case_mgmt.domain.unanswered import MOST, MOST_BYTES
-from tests.integration.services.cases import answer, hear, rows, the_case
-from tests.integration.services.events import identified
+from tests.support.case_mgmt import answer, hear, rows, the_case
+from tests.support.events import identified
 
 Json = dict[str, Any]
 

@@ -24,10 +24,10 @@ from antiphon.contracts.work import (
     WorkRequeued,
 )
 from antiphon.process.clock import utc_now
-from tests.integration.services.cases import hear, migrate, rows, take, the_case
-from tests.integration.services.events import identified
-from tests.statements import counted
-from tests.waiting import until
+from tests.support.case_mgmt import hear, migrate, rows, take, the_case
+from tests.support.events import identified
+from tests.support.statements import counted
+from tests.support.waiting import until
 
 Kind = TypeVar("Kind", bound=WorkEvent)
 MINUTE = timedelta(minutes=1)

@@ -22,7 +22,7 @@ from ingest_email.domain import accounts
 from ingest_email.domain.accounts import OurMail
 from ingest_email.reading.pool import Readers
 from ingest_email.settings import Settings
-from tests.integration.ingest_email.support import bearer, free_port, now
+from tests.support.mail import bearer, free_port, now
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from antiphon.access.roles import Role
 from antiphon.contracts.interactions import InteractionReceived
 from deploy.site import Site
 from ingest_email import store
-from tests.integration.ingest_email.support import bearer, deliver, events, mail, now
+from tests.support.mail import bearer, deliver, events, mail, now
 
 FILE = (
     b"From: jo@mail.example\r\nSubject: x\r\nMessage-ID: <f@x.example>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nSee.\r\n"

@@ -9,7 +9,7 @@ from antiphon.contracts.interactions import InteractionReceived
 from ingest_email import actions, store
 from ingest_email.domain import mail
 from ingest_email.domain.accounts import OurMail
-from tests.integration.ingest_email.support import events, now
+from tests.support.mail import events, now
 
 HEAD = (
     "From: Jo <jo@mail.example>\r\nTo: council@banksia.example\r\nSubject: Pothole\r\nMessage-ID: <1@mail.example>\r\n"

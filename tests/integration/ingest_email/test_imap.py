@@ -20,7 +20,7 @@ from ingest_email.imap import Reader
 from ingest_email.reading.pool import Readers
 from ingest_email.settings import ImapMailbox, Settings
 from tests.fuzz.growing import GROWING
-from tests.integration.ingest_email.support import COUNCIL, deliver, mail, now, tally, until
+from tests.support.mail import COUNCIL, deliver, mail, now, tally, until
 
 
 @dataclass

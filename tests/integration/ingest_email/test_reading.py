@@ -23,7 +23,7 @@ from ingest_email.reading.pool import NotReadError, Readers
 from ingest_email.settings import Settings
 from tests.fuzz.growing import GROWING
 from tests.integration.ingest_email.conftest import port_of
-from tests.integration.ingest_email.support import COUNCIL, deliver, events, mail, now, tally, until
+from tests.support.mail import COUNCIL, deliver, events, mail, now, tally, until
 
 TO_US = Envelope("jo@mail.example", (COUNCIL,))
 # Read in a second or more, whatever the machine.

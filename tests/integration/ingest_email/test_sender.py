@@ -20,8 +20,8 @@ from ingest_email.domain.accounts import OurMail
 from ingest_email.sender import create_sender
 from ingest_email.settings import Settings
 from tests.integration.ingest_email.conftest import port_of
-from tests.integration.ingest_email.support import deliver, events, mail, now, until
-from tests.statements import counted
+from tests.support.mail import deliver, events, mail, now, until
+from tests.support.statements import counted
 
 Act = Callable[[SMTP, Envelope], Awaitable[str]]
 

@@ -22,7 +22,7 @@ from ingest_email.domain.accounts import OurMail
 from ingest_email.reading.pool import Readers
 from ingest_email.settings import Settings
 from tests.integration.ingest_email.conftest import port_of
-from tests.integration.ingest_email.support import COUNCIL, deliver, events, mail, now, tally, until
+from tests.support.mail import COUNCIL, deliver, events, mail, now, tally, until
 
 
 async def test_every_mail_of_the_corpus_is_taken_and_its_bytes_are_kept(

@@ -9,7 +9,7 @@ import pytest
 
 from deploy.world import Pds
 from tests.conftest import NewDatabase
-from tests.integration.ingest_social.world import PASSWORD, World
+from tests.support.bluesky import PASSWORD, World
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from ingest_social.network import AccountError, Edited, File, Said, TakenBack
 from ingest_social.networks import create_networks
 from ingest_social.sender import create_sender
 from ingest_social.tasks import fetch_one
-from tests.integration.ingest_social.world import PASSWORD, World, request
-from tests.waiting import until
+from tests.support.bluesky import PASSWORD, World, request
+from tests.support.waiting import until
 
 
 class Other(NamedTuple):

@@ -15,8 +15,8 @@ from ingest_social import actions
 from ingest_social.bluesky.network import Bluesky
 from ingest_social.network import Network
 from ingest_social.sender import create_sender
-from tests.integration.ingest_social.world import PASSWORD, World, post_key, request
-from tests.waiting import until
+from tests.support.bluesky import PASSWORD, World, post_key, request
+from tests.support.waiting import until
 
 
 @asynccontextmanager

@@ -21,9 +21,9 @@ from deploy.site import Site
 from ingest_social import actions, api
 from ingest_social.network import Edited, Said
 from ingest_social.tasks import fetch_one
-from tests.integration.ingest_social.world import PASSWORD, World, post_key
-from tests.statements import counted
-from tests.waiting import until
+from tests.support.bluesky import PASSWORD, World, post_key
+from tests.support.statements import counted
+from tests.support.waiting import until
 
 
 async def test_mentions_replies_and_quotes_of_us_are_taken_and_noise_is_not(world: World) -> None:

@@ -16,182 +16,167 @@ from routing.domain.configuration import read
 from routing.domain.sections.agents_policy import WHOLE
 from routing.store import staff
 from tests.conftest import NewDatabase
-from tests.integration.routing.floor import ACCEPTED, QUEUED, Floor, agent, queue, section, written
-from tests.integration.routing.test_offers import AGAIN, opened, settled
-from tests.statements import counted
+from tests.support.routing.configured import ACCEPTED, QUEUED, AgentPool, agent, queue, section, written
+from tests.support.routing.harness import AGAIN, opened, settled
+from tests.support.routing.presence import heartbeat, silence
+from tests.support.statements import counted
 
 
 @pytest.fixture
-async def floor(new_database: NewDatabase) -> Floor:
-    made = Floor(await new_database("routing"))
+async def pool(new_database: NewDatabase) -> AgentPool:
+    made = AgentPool(await new_database("routing"))
     await made.organise()
     return made
 
 
-async def silence(floor: Floor, seconds: int, who: str) -> None:
-    """The agent was heard of that long ago, and the timer that watches them is due."""
-    async with floor.engine.begin() as tx:
-        given = {"s": timedelta(seconds=seconds), "a": who}
-        await tx.execute(
-            text("update agent set heard_at = now() - cast(:s as interval) where agent_id = :a"), given
-        )
-    await floor.make_due("presence-lost")
-
-
-async def heartbeat(floor: Floor, who: str) -> str | None:
-    async with floor.engine.begin() as tx:
-        row = await staff.heartbeat(tx, who)
-    return row.presence if row else None
-
-
-async def presence_of(floor: Floor, who: str) -> str:
-    (row,) = await floor.rows("select presence from agent where agent_id = :a", a=who)
+async def presence_of(pool: AgentPool, who: str) -> str:
+    (row,) = await pool.rows("select presence from agent where agent_id = :a", a=who)
     return str(row.presence)
 
 
 async def test_a_desktop_that_falls_silent_loses_presence_and_the_work_returns_to_its_place(
-    floor: Floor,
+    pool: AgentPool,
 ) -> None:
-    await floor.hear(opened(1, floor.now, waited=5), opened(2, floor.now, waited=4))
+    await pool.hear(opened(1, pool.now, waited=5), opened(2, pool.now, waited=4))
     for who in ("elena", "farid"):
-        await floor.present(who)
-    assert await heartbeat(floor, "elena") == "available"
-    await floor.assign()
-    await floor.accept_all()
-    before = await floor.works()
-    await floor.make_due("presence-lost")
-    await silence(floor, 59, "elena")
-    assert await presence_of(floor, "elena") == "available"
-    await silence(floor, 61, "elena")
-    assert (await presence_of(floor, "elena"), await presence_of(floor, "farid")) == ("offline", "available")
-    after = await floor.works()
+        await pool.present(who)
+    assert await heartbeat(pool, "elena") == "available"
+    await pool.assign()
+    await pool.accept_all()
+    before = await pool.works()
+    await pool.make_due("presence-lost")
+    await silence(pool, 59, "elena")
+    assert await presence_of(pool, "elena") == "available"
+    await silence(pool, 61, "elena")
+    assert (await presence_of(pool, "elena"), await presence_of(pool, "farid")) == ("offline", "available")
+    after = await pool.works()
     hers = {key for key, row in before.items() if row.agent_id == "elena"}
     assert hers
     assert {key for key, row in after.items() if row.state == QUEUED} == hers
     assert all(after[key].queued_at == before[key].queued_at for key in after)
-    assert await floor.rows("select 1 from outbox where convert_from(value, 'utf8') like '%presence lost%'")
-    assert await heartbeat(floor, "elena") is None
-    assert await floor.rows("select 1 from timer where kind = 'presence-lost'") == []
+    assert await pool.rows("select 1 from outbox where convert_from(value, 'utf8') like '%presence lost%'")
+    assert await heartbeat(pool, "elena") is None
+    assert await pool.rows("select 1 from timer where kind = 'presence-lost'") == []
 
 
-async def test_who_sends_no_heartbeat_is_never_lost_and_a_heartbeat_is_one_statement(floor: Floor) -> None:
-    await floor.present("elena")
-    assert await floor.rows("select 1 from timer") == []
-    with counted(floor.engine) as statements:
-        await heartbeat(floor, "elena")
+async def test_who_sends_no_heartbeat_is_never_lost_and_a_heartbeat_is_one_statement(pool: AgentPool) -> None:
+    await pool.present("elena")
+    assert await pool.rows("select 1 from timer") == []
+    with counted(pool.engine) as statements:
+        await heartbeat(pool, "elena")
     assert len(statements) == 1
-    (timer,) = await floor.rows("select kind from timer")
+    (timer,) = await pool.rows("select kind from timer")
     assert timer.kind == "presence-lost"
-    await floor.present("elena", Presence.OFFLINE)
-    await floor.present("elena")
-    await floor.make_due("presence-lost")
-    assert await presence_of(floor, "elena") == "available"
-    assert await floor.rows("select 1 from timer") == []
+    await pool.present("elena", Presence.OFFLINE)
+    await pool.present("elena")
+    await pool.make_due("presence-lost")
+    assert await presence_of(pool, "elena") == "available"
+    assert await pool.rows("select 1 from timer") == []
 
 
-async def test_two_hundred_desktops_lost_at_once_take_as_many_statements_as_two(floor: Floor) -> None:
+async def test_two_hundred_desktops_lost_at_once_take_as_many_statements_as_two(pool: AgentPool) -> None:
     names = [f"a{n}" for n in range(202)]
     more = [{"id": name, "name": name, "queues": ["planning"], "skills": {"planning": 5}} for name in names]
-    await floor.organise(lambda organisation: organisation["agents"].extend(more))
-    await floor.hear(*(opened(n, floor.now) for n in range(1, 200)))
+    await pool.organise(lambda organisation: organisation["agents"].extend(more))
+    await pool.hear(*(opened(n, pool.now) for n in range(1, 200)))
     counts: list[int] = []
     for some in (names[:2], names[2:]):
         for name in some:
-            await floor.present(name)
-            await heartbeat(floor, name)
-        await floor.assign()
-        async with floor.engine.begin() as tx:
+            await pool.present(name)
+            await heartbeat(pool, name)
+        await pool.assign()
+        async with pool.engine.begin() as tx:
             await tx.execute(
                 text("update agent set heard_at = now() - interval '1 hour' where heard_at is not null")
             )
-        with counted(floor.engine) as statements:
-            await floor.make_due("presence-lost")
+        with counted(pool.engine) as statements:
+            await pool.make_due("presence-lost")
         counts.append(len(statements))
-        assert await floor.rows("select 1 from agent where presence <> 'offline'") == []
-        assert await floor.rows("select 1 from work_item where state <> 'queued'") == []
+        assert await pool.rows("select 1 from agent where presence <> 'offline'") == []
+        assert await pool.rows("select 1 from work_item where state <> 'queued'") == []
     assert counts[0] == counts[1]
 
 
 async def test_two_missed_offers_in_a_row_make_an_agent_unavailable_and_supervisors_hear_of_it(
-    floor: Floor,
+    pool: AgentPool,
 ) -> None:
-    await floor.hear(opened(1, floor.now), opened(2, floor.now))
-    await floor.present("elena")
-    await floor.organise(agent("elena", capacity=1))
-    await floor.assign()
-    await floor.make_due("offer-expiry")
-    floor.now += AGAIN
-    await floor.assign()
-    await floor.accept_all()  # who answers is counted anew
-    (row,) = await floor.rows("select missed from agent")
+    await pool.hear(opened(1, pool.now), opened(2, pool.now))
+    await pool.present("elena")
+    await pool.organise(agent("elena", capacity=1))
+    await pool.assign()
+    await pool.make_due("offer-expiry")
+    pool.now += AGAIN
+    await pool.assign()
+    await pool.accept_all()  # who answers is counted anew
+    (row,) = await pool.rows("select missed from agent")
     assert row.missed == 0
-    await floor.complete(
-        "elena", next(w.work_item_id for w in (await floor.works()).values() if w.state == ACCEPTED)
+    await pool.complete(
+        "elena", next(w.work_item_id for w in (await pool.works()).values() if w.state == ACCEPTED)
     )
     for place, stands in enumerate(["available", "not-responding"]):
-        floor.now += place * AGAIN
-        assert await floor.assign() == 1
-        await floor.make_due("offer-expiry")
-        assert await presence_of(floor, "elena") == stands
-    (told,) = await floor.rows("select audience, data from change_log where kind = 'agent-unavailable'")
+        pool.now += place * AGAIN
+        assert await pool.assign() == 1
+        await pool.make_due("offer-expiry")
+        assert await presence_of(pool, "elena") == stands
+    (told,) = await pool.rows("select audience, data from change_log where kind = 'agent-unavailable'")
     assert (told.audience, told.data) == (["supervisors"], {"missed_offers": 2})
 
 
-async def test_one_missed_offer_is_enough_where_the_policy_says_so(floor: Floor) -> None:
-    await floor.organise(section("agents_policy", {"missed_offers": 1}))
-    await floor.hear(opened(1, floor.now))
-    await floor.present("elena")
-    await floor.assign()
-    await floor.make_due("offer-expiry")
-    assert await presence_of(floor, "elena") == "not-responding"
+async def test_one_missed_offer_is_enough_where_the_policy_says_so(pool: AgentPool) -> None:
+    await pool.organise(section("agents_policy", {"missed_offers": 1}))
+    await pool.hear(opened(1, pool.now))
+    await pool.present("elena")
+    await pool.assign()
+    await pool.make_due("offer-expiry")
+    assert await presence_of(pool, "elena") == "not-responding"
 
 
-async def test_a_call_takes_an_empty_agent_whole_and_mails_take_their_units(floor: Floor) -> None:
+async def test_a_call_takes_an_empty_agent_whole_and_mails_take_their_units(pool: AgentPool) -> None:
     units = section("channel_units", {"phone": "all", "email": 2})
-    await floor.organise(units, agent("elena", capacity=5))
-    call = opened(1, floor.now)
+    await pool.organise(units, agent("elena", capacity=5))
+    call = opened(1, pool.now)
     call = call.model_copy(update={"interaction": call.interaction.model_copy(update={"channel": "phone"})})
-    await floor.hear(*(opened(n, floor.now, waited=10 - n) for n in (2, 3, 4)))
-    await floor.present("elena")
-    assert await floor.assign() == 2  # 4 of 5 units
-    await floor.hear(call)
-    assert await floor.assign() == 0
-    await floor.accept_all()
-    for row in (await floor.works()).values():
+    await pool.hear(*(opened(n, pool.now, waited=10 - n) for n in (2, 3, 4)))
+    await pool.present("elena")
+    assert await pool.assign() == 2  # 4 of 5 units
+    await pool.hear(call)
+    assert await pool.assign() == 0
+    await pool.accept_all()
+    for row in (await pool.works()).values():
         if row.state == ACCEPTED:
-            await floor.complete("elena", row.work_item_id)
-    assert await floor.give("elena", (await floor.works())["C-4"].work_item_id) == 200
-    assert await floor.assign() == 0
-    assert (await floor.why("C-1"))["waiting_because"] == "nobody can take it now: no capacity; offline"
-    await floor.complete("elena", (await floor.works())["C-4"].work_item_id)
-    assert await floor.assign() == 1
-    await floor.hear(opened(5, floor.now))
-    assert await floor.assign() == 0
-    async with floor.engine.begin() as tx:
+            await pool.complete("elena", row.work_item_id)
+    assert await pool.give("elena", (await pool.works())["C-4"].work_item_id) == 200
+    assert await pool.assign() == 0
+    assert (await pool.why("C-1"))["waiting_because"] == "nobody can take it now: no capacity; offline"
+    await pool.complete("elena", (await pool.works())["C-4"].work_item_id)
+    assert await pool.assign() == 1
+    await pool.hear(opened(5, pool.now))
+    assert await pool.assign() == 0
+    async with pool.engine.begin() as tx:
         assert staff.shown_load((await staff.loads(tx, ["elena"]))["elena"], 5) == 5
 
 
-async def test_work_is_offered_in_the_routable_presences_that_the_organisation_lists(floor: Floor) -> None:
+async def test_work_is_offered_in_the_routable_presences_that_the_organisation_lists(pool: AgentPool) -> None:
     kinds = [
         {"id": "available", "name": "Available", "routable": True},
         {"id": "back-office", "name": "Back office", "routable": True},
         {"id": "training", "name": "Training"},
         {"id": "on-leave", "name": "On leave", "settable": False},
     ]
-    await floor.organise(section("presences", kinds))
-    await floor.hear(opened(1, floor.now))
-    async with floor.engine.begin() as tx:
-        configuration = (await floor.force(tx)).configuration
+    await pool.organise(section("presences", kinds))
+    await pool.hear(opened(1, pool.now))
+    async with pool.engine.begin() as tx:
+        configuration = (await pool.force(tx)).configuration
         elena = configuration.agents_by_id["elena"]
         chosen = presence.choosable(configuration, "training")
-        await presence.set_presence(tx, elena, chosen, "test", floor.now)
-    assert await floor.assign() == 0
-    assert (await floor.why("C-1"))[
+        await presence.set_presence(tx, elena, chosen, "test", pool.now)
+    assert await pool.assign() == 0
+    assert (await pool.why("C-1"))[
         "waiting_because"
     ] == "nobody of the queue is available (offline, training)"
-    async with floor.engine.begin() as tx:
-        await presence.set_presence(tx, elena, "back-office", "test", floor.now)
-    assert await floor.assign() == 1
+    async with pool.engine.begin() as tx:
+        await presence.set_presence(tx, elena, "back-office", "test", pool.now)
+    assert await pool.assign() == 1
     for wrong, status, told in (
         ("trainning", 422, None),
         ("busy", 422, None),
@@ -210,80 +195,80 @@ async def test_work_is_offered_in_the_routable_presences_that_the_organisation_l
 
 
 async def test_after_completing_an_agent_wraps_up_until_the_time_passes_or_they_say_that_they_are_ready(
-    floor: Floor,
+    pool: AgentPool,
 ) -> None:
-    await floor.organise(queue("planning", wrap_up="30s"), agent("elena", capacity=1))
-    first = opened(1, floor.now, waited=9)
-    await floor.hear(first, *(opened(n, floor.now) for n in (2, 3)))
-    await floor.present("elena")
-    await floor.assign()
-    await floor.accept_all()
-    await floor.hear(settled(first))
-    assert await floor.assign() == 0
-    until = floor.now + timedelta(seconds=30)
+    await pool.organise(queue("planning", wrap_up="30s"), agent("elena", capacity=1))
+    first = opened(1, pool.now, waited=9)
+    await pool.hear(first, *(opened(n, pool.now) for n in (2, 3)))
+    await pool.present("elena")
+    await pool.assign()
+    await pool.accept_all()
+    await pool.hear(settled(first))
+    assert await pool.assign() == 0
+    until = pool.now + timedelta(seconds=30)
     told = f"nobody can take it now: offline; wraps up until {until:%H:%M:%S}"
-    assert (await floor.why("C-2"))["waiting_because"] == told
-    floor.now = until
-    assert await floor.make_due("wrap-up") == 1
-    assert await floor.assign() == 1
-    await floor.accept_all()
-    held = next(row for row in (await floor.works()).values() if row.state == ACCEPTED)
-    await floor.complete("elena", held.work_item_id)
-    assert await floor.assign() == 0
-    await floor.present("elena")
-    assert await floor.assign() == 1
+    assert (await pool.why("C-2"))["waiting_because"] == told
+    pool.now = until
+    assert await pool.make_due("wrap-up") == 1
+    assert await pool.assign() == 1
+    await pool.accept_all()
+    held = next(row for row in (await pool.works()).values() if row.state == ACCEPTED)
+    await pool.complete("elena", held.work_item_id)
+    assert await pool.assign() == 0
+    await pool.present("elena")
+    assert await pool.assign() == 1
 
 
-async def test_work_waits_for_its_last_agent_who_is_busy_but_not_beyond_the_limit(floor: Floor) -> None:
+async def test_work_waits_for_its_last_agent_who_is_busy_but_not_beyond_the_limit(pool: AgentPool) -> None:
     policy = {"prefer_last_agent": {"for": "3d", "wait_at_most": "10m"}}
-    await floor.organise(section("agents_policy", policy), agent("elena", capacity=1))
-    await floor.present("elena")
-    case = opened(1, floor.now)
-    await floor.hear(case)
-    await floor.assign()
-    await floor.accept_all()
-    await floor.hear(settled(case))
-    await floor.hear(opened(2, floor.now))
-    await floor.assign()
-    await floor.present("farid")
-    back = case.case.model_copy(update={"revision": 9, "awaiting_answer_since": floor.now})
-    await floor.hear(case.model_copy(update={"case": back}))
-    assert await floor.assign() == 0
-    why = (await floor.why("C-1"))["waiting_because"]
-    until = floor.now + timedelta(minutes=10)
+    await pool.organise(section("agents_policy", policy), agent("elena", capacity=1))
+    await pool.present("elena")
+    case = opened(1, pool.now)
+    await pool.hear(case)
+    await pool.assign()
+    await pool.accept_all()
+    await pool.hear(settled(case))
+    await pool.hear(opened(2, pool.now))
+    await pool.assign()
+    await pool.present("farid")
+    back = case.case.model_copy(update={"revision": 9, "awaiting_answer_since": pool.now})
+    await pool.hear(case.model_copy(update={"case": back}))
+    assert await pool.assign() == 0
+    why = (await pool.why("C-1"))["waiting_because"]
+    until = pool.now + timedelta(minutes=10)
     assert why == (
         f"held until {until:%H:%M:%S}: Elena Marino answered this customer last and is busy (no capacity); then for anybody"
     )
-    assert await floor.take_next("farid") is None
-    floor.now = until
-    assert await floor.make_due("hold") == 1
-    assert await floor.assign() == 1
-    (waits,) = await floor.rows(
+    assert await pool.take_next("farid") is None
+    pool.now = until
+    assert await pool.make_due("hold") == 1
+    assert await pool.assign() == 1
+    (waits,) = await pool.rows(
         "select agent_id from work_item where case_reference = 'C-1' and state = 'offered'"
     )
     assert waits.agent_id == "farid"
 
 
 @pytest.mark.parametrize("gone", [Presence.OFFLINE, Presence.AWAY])
-async def test_work_does_not_wait_for_a_last_agent_who_is_not_there(floor: Floor, gone: Presence) -> None:
-    await floor.organise(section("agents_policy", {"prefer_last_agent": {"wait_at_most": "10m"}}))
-    await floor.present("elena")
-    case = opened(1, floor.now)
-    await floor.hear(case)
-    await floor.assign()
-    await floor.accept_all()
-    await floor.hear(settled(case))
-    await floor.present("elena", gone)
-    await floor.present("farid")
-    back = case.case.model_copy(update={"revision": 9, "awaiting_answer_since": floor.now})
-    await floor.hear(case.model_copy(update={"case": back}))
-    assert await floor.assign() == 1
+async def test_work_does_not_wait_for_a_last_agent_who_is_not_there(pool: AgentPool, gone: Presence) -> None:
+    await pool.organise(section("agents_policy", {"prefer_last_agent": {"wait_at_most": "10m"}}))
+    await pool.present("elena")
+    case = opened(1, pool.now)
+    await pool.hear(case)
+    await pool.assign()
+    await pool.accept_all()
+    await pool.hear(settled(case))
+    await pool.present("elena", gone)
+    await pool.present("farid")
+    back = case.case.model_copy(update={"revision": 9, "awaiting_answer_since": pool.now})
+    await pool.hear(case.model_copy(update={"case": back}))
+    assert await pool.assign() == 1
 
 
-async def test_a_configuration_that_changes_agents_tells_which_and_only_those(floor: Floor) -> None:
-    assert await floor.told("agent.skills-changed.v1") == await floor.told("agent.capacity-changed.v1") == 0
-    await floor.organise(agent("elena", skills={"planning": 3}), agent("farid", capacity=9))
-    rows = await floor.rows(
+async def test_a_configuration_that_changes_agents_tells_which_and_only_those(pool: AgentPool) -> None:
+    assert await pool.told("agent.skills-changed.v1") == await pool.told("agent.capacity-changed.v1") == 0
+    await pool.organise(agent("elena", skills={"planning": 3}), agent("farid", capacity=9))
+    rows = await pool.rows(
         "select key, headers, convert_from(value, 'utf8') as value from outbox where topic = 'agents' order by id"
     )
     assert [row.key for row in rows] == ["elena", "farid"]
@@ -314,7 +299,7 @@ def test_what_agents_may_do_is_checked_with_its_place(name: str, given: object, 
     assert fault.line > 1
 
 
-async def test_the_guides_limits_do_what_the_guide_says(floor: Floor) -> None:
+async def test_the_guides_limits_do_what_the_guide_says(pool: AgentPool) -> None:
     guide = (PROJECT / "docs/guides/agents.md").read_text()
     shown = yaml.safe_load(guide.split("```yaml\n")[2].split("```")[0])
 
@@ -323,17 +308,17 @@ async def test_the_guides_limits_do_what_the_guide_says(floor: Floor) -> None:
         others = [one for one in organisation["agents"] if one["id"] != "elena"]
         organisation |= shown | {"agents": [elena, *others]}
 
-    await floor.organise(follow)
-    await floor.present("elena")
-    await floor.hear(*(opened(n, floor.now, waited=9 - n) for n in (1, 2, 3, 4)))
-    assert await floor.assign() == 3
-    call = opened(5, floor.now)
+    await pool.organise(follow)
+    await pool.present("elena")
+    await pool.hear(*(opened(n, pool.now, waited=9 - n) for n in (1, 2, 3, 4)))
+    assert await pool.assign() == 3
+    call = opened(5, pool.now)
     call = call.model_copy(update={"interaction": call.interaction.model_copy(update={"channel": "phone"})})
-    await floor.hear(call)
-    assert await floor.assign() == 1
-    async with floor.engine.begin() as tx:
-        configuration = (await floor.force(tx)).configuration
-        row = (await staff.agents(tx, configuration.days(floor.now)))["elena"]
+    await pool.hear(call)
+    assert await pool.assign() == 1
+    async with pool.engine.begin() as tx:
+        configuration = (await pool.force(tx)).configuration
+        row = (await staff.agents(tx, configuration.days(pool.now)))["elena"]
     used = staff.profiles_used(configuration, configuration.agents_by_id["elena"], row)
     assert [(one.profile, one.used, one.most) for one in used] == [
         ("written", 3, 3), ("high", 0, 4), ("total", 4, 5),
@@ -373,7 +358,7 @@ def test_unknown_profiles_of_agents_and_work_that_nothing_limits_are_faults() ->
     }
 
 
-async def test_the_guides_example_can_be_loaded_and_means_what_the_guide_says(floor: Floor) -> None:
+async def test_the_guides_example_can_be_loaded_and_means_what_the_guide_says(pool: AgentPool) -> None:
     guide = (PROJECT / "docs/guides/agents.md").read_text()
     shown = yaml.safe_load(guide.split("```yaml\n")[1].split("```")[0])
 
@@ -385,9 +370,9 @@ async def test_the_guides_example_can_be_loaded_and_means_what_the_guide_says(fl
             "agents": [*shown["agents"], *others],
         }
 
-    await floor.organise(follow)
-    async with floor.engine.begin() as tx:
-        configuration = (await floor.force(tx)).configuration
+    await pool.organise(follow)
+    async with pool.engine.begin() as tx:
+        configuration = (await pool.force(tx)).configuration
     assert configuration.routable == {"available", "back-office"}
     assert (configuration.units("phone"), configuration.units("email"), configuration.units("social")) == (
         WHOLE,

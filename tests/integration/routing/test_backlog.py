@@ -19,82 +19,45 @@ from routing.intake import cases
 from routing.store import backlog
 from routing.work import assignment, pulling
 from tests.conftest import NewDatabase
-from tests.integration.routing.floor import ACCEPTED, OFFERED, Floor, agent, queue, section
-from tests.integration.routing.test_offers import AGAIN, opened, received
-from tests.statements import counted
+from tests.support.routing.backlog import ROWS_READ, Kind, wait
+from tests.support.routing.configured import ACCEPTED, OFFERED, AgentPool, agent, queue, section
+from tests.support.routing.harness import AGAIN, opened, received
+from tests.support.statements import counted
 
 SKILLS, QUEUES, RULES, AGENTS = 100, 20, 200, 1000
 
 
 @pytest.fixture
-async def floor(new_database: NewDatabase) -> Floor:
-    made = Floor(await new_database("routing"))
+async def pool(new_database: NewDatabase) -> AgentPool:
+    made = AgentPool(await new_database("routing"))
     await made.organise()
     return made
 
 
-class Kind(NamedTuple):
-    """Work as a rule makes it."""
-
-    queue: str
-    skills: dict[str, int]
-    priority: int = 50
-
-
-async def wait(floor: Floor, kinds: list[Kind], count: int, before: int = 0) -> None:
-    """So many items wait, of each kind in turn, an item a second; `before`: seconds before the others."""
-    rows = [
-        {"n": n, "queue": k.queue, "skills": k.skills, "priority": k.priority} for n, k in enumerate(kinds)
-    ]
-    columns = (
-        "work_item_id, case_id, case_reference, customer_id, channel, state, queue, priority, skills, queued_at, due_at, "
-        "order_at, decision_id, changed_at"
-    )
-    async with floor.engine.begin() as tx:
-        await tx.execute(
-            text(
-                f"insert into work_item ({columns}) select i, i, 'B-' || s.n, i, 'email', 'queued', k.queue, k.priority, k.skills, "
-                "at, at + interval '4 hours', at + interval '4 hours' - k.priority * interval '1 minute', i, at "
-                "from generate_series(0, :count - 1) as s(n) cross join lateral (select gen_random_uuid() as i, "
-                "cast(:now as timestamptz) - (:count - s.n + :before) * interval '1 second' as at) w "
-                "join jsonb_to_recordset(cast(:kinds as jsonb)) as k(n int, queue text, skills jsonb, priority int) "
-                "on k.n = s.n % :kinds_count"
-            ),
-            {
-                "count": count,
-                "now": floor.now,
-                "before": before,
-                "kinds": as_json(rows),
-                "kinds_count": len(kinds),
-            },
-        )
-    await floor.analyse()
+async def test_work_with_a_rare_skill_is_offered_however_much_waits_before_it(pool: AgentPool) -> None:
+    await wait(pool, [Kind("planning", {"planning": 10})], 5_000, before=3600)
+    await pool.hear(opened(1, pool.now))
+    await pool.present("elena")
+    assert await pool.assign() == 1
+    assert (await pool.works())["C-1"].state == OFFERED
 
 
-async def test_work_with_a_rare_skill_is_offered_however_much_waits_before_it(floor: Floor) -> None:
-    await wait(floor, [Kind("planning", {"planning": 10})], 5_000, before=3600)
-    await floor.hear(opened(1, floor.now))
-    await floor.present("elena")
-    assert await floor.assign() == 1
-    assert (await floor.works())["C-1"].state == OFFERED
+async def test_an_agent_who_asks_gets_what_suits_them_however_much_waits_before_it(pool: AgentPool) -> None:
+    await wait(pool, [Kind("planning", {"planning": 10})], 5_000, before=3600)
+    await pool.hear(opened(1, pool.now))
+    await pool.present("elena", Presence.AWAY)
+    assert await pool.take_next("elena") == (await pool.works())["C-1"].work_item_id
+    assert await pool.take_next("elena") is None
 
 
-async def test_an_agent_who_asks_gets_what_suits_them_however_much_waits_before_it(floor: Floor) -> None:
-    await wait(floor, [Kind("planning", {"planning": 10})], 5_000, before=3600)
-    await floor.hear(opened(1, floor.now))
-    await floor.present("elena", Presence.AWAY)
-    assert await floor.take_next("elena") == (await floor.works())["C-1"].work_item_id
-    assert await floor.take_next("elena") is None
-
-
-async def test_what_all_who_are_free_declined_does_not_hide_what_waits_behind_it(floor: Floor) -> None:
-    await floor.organise(agent("elena", capacity=1), agent("farid", capacity=1))
+async def test_what_all_who_are_free_declined_does_not_hide_what_waits_behind_it(pool: AgentPool) -> None:
+    await pool.organise(agent("elena", capacity=1), agent("farid", capacity=1))
     first = 3 * 1000 + 7  # more than a page
-    await wait(floor, [Kind("planning", {})], first, before=3600)
-    await floor.hear(opened(1, floor.now))
-    await floor.present("elena")
-    await floor.present("farid")
-    async with floor.engine.begin() as tx:
+    await wait(pool, [Kind("planning", {})], first, before=3600)
+    await pool.hear(opened(1, pool.now))
+    await pool.present("elena")
+    await pool.present("farid")
+    async with pool.engine.begin() as tx:
         await tx.execute(text("update work_item set attempts = 1 where case_reference like 'B-%'"))
         await tx.execute(
             text(
@@ -102,7 +65,7 @@ async def test_what_all_who_are_free_declined_does_not_hide_what_waits_behind_it
                 "select gen_random_uuid(), work_item_id, 'elena', 'Elena', :now, :now, 'declined', :now from work_item "
                 "where attempts = 1"
             ),
-            {"now": floor.now},
+            {"now": pool.now},
         )
         # Farid, who declined none, is busy: what Elena declined waits for him.
         await tx.execute(
@@ -111,74 +74,74 @@ async def test_what_all_who_are_free_declined_does_not_hide_what_waits_behind_it
                 "(select work_item_id from work_item where attempts = 1 limit 1)"
             )
         )
-    assert await floor.assign() == 1
-    assert (await floor.works())["C-1"].agent_id == "elena"
+    assert await pool.assign() == 1
+    assert (await pool.works())["C-1"].agent_id == "elena"
 
 
-async def test_of_several_lines_the_most_urgent_goes_first_also_beyond_a_page(floor: Floor) -> None:
+async def test_of_several_lines_the_most_urgent_goes_first_also_beyond_a_page(pool: AgentPool) -> None:
     """A free agent who can take more than a page of each line gets the most urgent of all."""
     lines = 60
-    await floor.organise(
+    await pool.organise(
         lambda organisation: organisation["skills"].update({f"s{n}": f"Skill {n}" for n in range(lines)}),
         agent("elena", capacity=100, skills={f"s{n}": 5 for n in range(lines)}),
     )
     # One line has all that is most urgent; the others hold what can wait.
-    await wait(floor, [Kind("planning", {f"s{n}": 1}) for n in range(1, lines)], 2_000)
-    await wait(floor, [Kind("planning", {"s0": 1})], 300, before=7200)
-    await floor.present("elena")
-    while await floor.assign():
+    await wait(pool, [Kind("planning", {f"s{n}": 1}) for n in range(1, lines)], 2_000)
+    await wait(pool, [Kind("planning", {"s0": 1})], 300, before=7200)
+    await pool.present("elena")
+    while await pool.assign():
         pass
-    rows = await floor.rows("select skills from work_item where state = 'offered'")
+    rows = await pool.rows("select skills from work_item where state = 'offered'")
     assert [row.skills for row in rows] == [{"s0": 1}] * 100
 
 
-async def test_work_that_others_may_take_too_is_offered_to_them_in_its_order(floor: Floor) -> None:
-    await wait(floor, [Kind("planning", {"planning": 10})], 3_000, before=3600)
-    await floor.hear(opened(1, floor.now, waited=20), opened(2, floor.now, department="rates", waited=30))
-    async with floor.engine.begin() as tx:
+async def test_work_that_others_may_take_too_is_offered_to_them_in_its_order(pool: AgentPool) -> None:
+    await wait(pool, [Kind("planning", {"planning": 10})], 3_000, before=3600)
+    await pool.hear(opened(1, pool.now, waited=20), opened(2, pool.now, department="rates", waited=30))
+    async with pool.engine.begin() as tx:
         await tx.execute(
             text(
                 "update work_item set also_queues = '{roads,rates}', skills = '{}' where case_reference = 'C-1'"
             )
         )
-    await floor.organise(agent("amara", capacity=1))
-    await floor.present("amara")
-    assert await floor.take_next("amara") == (await floor.works())["C-2"].work_item_id
-    await floor.complete("amara", (await floor.works())["C-2"].work_item_id)
-    assert await floor.assign() == 1
-    assert (await floor.works())["C-1"].agent_id == "amara"
+    await pool.organise(agent("amara", capacity=1))
+    await pool.present("amara")
+    assert await pool.take_next("amara") == (await pool.works())["C-2"].work_item_id
+    await pool.complete("amara", (await pool.works())["C-2"].work_item_id)
+    assert await pool.assign() == 1
+    assert (await pool.works())["C-1"].agent_id == "amara"
 
 
-async def test_the_order_follows_priority_and_a_transfer(floor: Floor) -> None:
-    await floor.organise(
+async def test_the_order_follows_priority_and_a_transfer(pool: AgentPool) -> None:
+    await pool.organise(
         queue("planning", head_start="2m"), queue("rates", longest_wait="30m", head_start="0s")
     )
-    await floor.hear(opened(1, floor.now, waited=30), opened(2, floor.now))
-    works = await floor.works()
+    await pool.hear(opened(1, pool.now, waited=30), opened(2, pool.now))
+    works = await pool.works()
     assert works["C-1"].order_at == works["C-1"].due_at - timedelta(minutes=80)
-    await floor.reprioritise(works["C-2"].work_item_id, 89)  # from 90 on another target holds
-    after = await floor.works()
+    await pool.reprioritise(works["C-2"].work_item_id, 89)  # from 90 on another target holds
+    after = await pool.works()
     assert after["C-2"].order_at == works["C-2"].order_at - timedelta(minutes=98)
     assert after["C-2"].need == works["C-2"].need
-    await floor.move(works["C-1"].work_item_id, "rates")
-    moved = (await floor.works())["C-1"]
+    await pool.move(works["C-1"].work_item_id, "rates")
+    moved = (await pool.works())["C-1"]
     assert moved.order_at == moved.queued_at + timedelta(minutes=30)
     assert moved.need != works["C-1"].need
 
 
-async def test_a_look_reads_lines_and_their_heads_by_the_index(floor: Floor) -> None:
+async def test_a_look_reads_lines_and_their_heads_by_the_index(pool: AgentPool) -> None:
     await wait(
-        floor, [Kind(one, {"planning": n}) for one in ("rates", "roads", "planning") for n in (1, 5)], 20_000
+        pool, [Kind(one, {"planning": n}) for one in ("rates", "roads", "planning") for n in (1, 5)], 20_000
     )
-    async with floor.engine.begin() as tx:
+    async with pool.engine.begin() as tx:
         await tx.execute(
             text(
                 "insert into offer (offer_id, work_item_id, agent_id, agent_name, offered_at, expires_at, result) "
                 "select gen_random_uuid(), work_item_id, 'amara', 'Amara', now(), now(), 'declined' from work_item"
             )
         )
-    await floor.analyse()
-    async with floor.engine.connect() as connection:
+    await pool.analyse()
+    async with pool.engine.connect() as connection:
         asked = backlog.LINES.text.replace(":queues", "array['rates', 'roads']")
         walk = await _plan(connection, asked)
         others = await _plan(connection, backlog.WIDENED.text.replace(":queues", "array['rates']"))
@@ -228,15 +191,10 @@ class Cost(NamedTuple):
     rows: int
 
 
-ROWS_READ = text(
-    "select coalesce(sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)), 0)::int from pg_stat_xact_user_tables"
-)
-
-
-async def _cost(floor: Floor, verb: Callable[[AsyncConnection], Awaitable[None]]) -> Cost:
+async def _cost(pool: AgentPool, verb: Callable[[AsyncConnection], Awaitable[None]]) -> Cost:
     """The statements of what is done in a transaction, and the rows that they read."""
-    with counted(floor.engine) as statements:
-        async with floor.engine.begin() as tx:
+    with counted(pool.engine) as statements:
+        async with pool.engine.begin() as tx:
             before, began = await tx.scalar(ROWS_READ) or 0, len(statements)
             await verb(tx)
             made = len(statements) - began
@@ -244,41 +202,39 @@ async def _cost(floor: Floor, verb: Callable[[AsyncConnection], Awaitable[None]]
 
 
 async def test_with_100_000_waiting_a_decision_an_offer_and_a_pull_cost_at_most_twice_what_they_do_with_1_000(
-    floor: Floor,
+    pool: AgentPool,
 ) -> None:
-    await floor.organise(_large)
+    await pool.organise(_large)
     organisation = yaml.safe_load(
-        (await floor.rows("select source from configuration order by version desc limit 1"))[0].source
+        (await pool.rows("select source from configuration order by version desc limit 1"))[0].source
     )
     kinds = [
         Kind(rule["then"]["queue"], rule["then"]["skills"], rule["then"]["priority"])
         for rule in organisation["rules"]
     ]
-    async with floor.engine.begin() as tx:
+    async with pool.engine.begin() as tx:
         people = [
-            {"agent_id": f"a{n}", "presence": "available", "since": floor.now, "idle_since": floor.now}
+            {"agent_id": f"a{n}", "presence": "available", "since": pool.now, "idle_since": pool.now}
             for n in range(AGENTS)
         ]
         await store.insert_rows(tx, store.AGENT, people)
-        held = [_held(f"a{n}", floor) for n in range(AGENTS)]
+        held = [_held(f"a{n}", pool) for n in range(AGENTS)]
         await store.insert_rows(tx, store.WORK, held)
 
     costs: list[dict[str, Cost]] = []
     for waiting in (1_000, 99_000):
-        await wait(floor, kinds, waiting, before=10 * len(costs))
+        await wait(pool, kinds, waiting, before=10 * len(costs))
         first, second = [row["work_item_id"] for row in held[len(costs) * 2 : len(costs) * 2 + 2]]
         who, other = (f"a{n}" for n in (len(costs) * 2, len(costs) * 2 + 1))
-        case = received(floor.now, opened(10 + len(costs), floor.now))
-        found = {"decision": await _cost(floor, partial(_hear, floor, case))}
-        await floor.complete(who, first)
-        found["offer"] = await _cost(floor, partial(_assign, floor))
+        case = received(pool.now, opened(10 + len(costs), pool.now))
+        found = {"decision": await _cost(pool, partial(_hear, pool, case))}
+        await pool.complete(who, first)
+        found["offer"] = await _cost(pool, partial(_assign, pool))
         assert (
-            await floor.rows(
-                "select state from work_item where agent_id = :a and state <> 'completed'", a=who
-            )
+            await pool.rows("select state from work_item where agent_id = :a and state <> 'completed'", a=who)
         )[0].state == OFFERED
-        await floor.complete(other, second)
-        found["pull"] = await _cost(floor, partial(_pull, floor, other))
+        await pool.complete(other, second)
+        found["pull"] = await _cost(pool, partial(_pull, pool, other))
         costs.append(found)
     few, many = costs
     assert all(cost.rows > 0 for cost in few.values())
@@ -287,54 +243,54 @@ async def test_with_100_000_waiting_a_decision_an_offer_and_a_pull_cost_at_most_
         assert cost.rows <= 2 * few[name].rows, (name, costs)
 
 
-async def test_a_line_whose_profile_nobody_free_has_room_in_is_not_read(floor: Floor) -> None:
+async def test_a_line_whose_profile_nobody_free_has_room_in_is_not_read(pool: AgentPool) -> None:
     """However much waits in it, and whether or not it takes units of capacity."""
     limits = [{"id": "high", "name": "High", "priority_from": 80, "most": 1}]
-    await floor.organise(
+    await pool.organise(
         agent("elena", capacity=3), section("capacity_profiles", limits), lambda o: o["rules"].clear() or o["rules"].append(
             {"name": "All", "when": "true", "then": {"queue": "planning", "priority": 80}}
         ),
     )  # fmt: skip
-    await floor.present("elena")
-    await floor.hear(opened(1, floor.now))
-    assert await floor.assign() == 1
+    await pool.present("elena")
+    await pool.hear(opened(1, pool.now))
+    assert await pool.assign() == 1
     costs: list[Cost] = []
     for more in (1_000, 9_000):
-        await wait(floor, [Kind("planning", {}, 80)], more, before=10 * len(costs))
-        async with floor.engine.begin() as tx:
+        await wait(pool, [Kind("planning", {}, 80)], more, before=10 * len(costs))
+        async with pool.engine.begin() as tx:
             await tx.execute(
                 text("update work_item set profiles = '[\"high\"]', units = (hashtext(case_reference) & 1)")
             )
-        await floor.analyse()
-        costs.append(await _cost(floor, partial(_find_nothing, floor)))
+        await pool.analyse()
+        costs.append(await _cost(pool, partial(_find_nothing, pool)))
     assert costs[0].rows > 0
     assert costs[1].statements == costs[0].statements
     assert costs[1].rows <= costs[0].rows + 2
 
 
-async def _find_nothing(floor: Floor, tx: AsyncConnection) -> None:
-    assert await assignment.assign(tx, floor.configurations, AGAIN, floor.now) == 0
+async def _find_nothing(pool: AgentPool, tx: AsyncConnection) -> None:
+    assert await assignment.assign(tx, pool.configurations, AGAIN, pool.now) == 0
 
 
-async def _hear(floor: Floor, case: list[Received], tx: AsyncConnection) -> None:
-    await cases.hear(tx, case, floor.configurations, floor.now)
+async def _hear(pool: AgentPool, case: list[Received], tx: AsyncConnection) -> None:
+    await cases.hear(tx, case, pool.configurations, pool.now)
 
 
-async def _assign(floor: Floor, tx: AsyncConnection) -> None:
-    assert await assignment.assign(tx, floor.configurations, AGAIN, floor.now) == 1
+async def _assign(pool: AgentPool, tx: AsyncConnection) -> None:
+    assert await assignment.assign(tx, pool.configurations, AGAIN, pool.now) == 1
 
 
-async def _pull(floor: Floor, who: str, tx: AsyncConnection) -> None:
-    force = await floor.force(tx)
-    work = await pulling.take_next(tx, force, force.configuration.agents_by_id[who], floor.now)
+async def _pull(pool: AgentPool, who: str, tx: AsyncConnection) -> None:
+    force = await pool.force(tx)
+    work = await pulling.take_next(tx, force, force.configuration.agents_by_id[who], pool.now)
     assert work
     assert work.state == ACCEPTED
 
 
-def _held(who: str, floor: Floor) -> dict[str, Any]:
+def _held(who: str, pool: AgentPool) -> dict[str, Any]:
     item = uuid4()
     return {
         "work_item_id": item, "case_id": item, "case_reference": f"H-{who}", "customer_id": UUID(int=1), "channel": "email",
-        "state": ACCEPTED, "queue": "q0", "priority": 50, "skills": {}, "queued_at": floor.now, "due_at": floor.now,
-        "agent_id": who, "decision_id": item, "changed_at": floor.now,
+        "state": ACCEPTED, "queue": "q0", "priority": 50, "skills": {}, "queued_at": pool.now, "due_at": pool.now,
+        "agent_id": who, "decision_id": item, "changed_at": pool.now,
     }  # fmt: skip

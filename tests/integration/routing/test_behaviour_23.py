@@ -12,7 +12,7 @@ from sqlalchemy import text
 from antiphon.process.clock import utc_now
 from routing.configuration.active import Configurations
 from tests.conftest import NewDatabase
-from tests.integration.routing.door import Door, case, opened_door
+from tests.support.routing.api import RoutingApi, case, opened_api
 
 RATES = (
     "then: { queue: rates, priority: 40, skills: { rates: 3 } }",
@@ -21,26 +21,26 @@ RATES = (
 
 
 @pytest.fixture
-async def door(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Door]:
-    async with opened_door(await new_database("routing"), tmp_path) as made:
+async def client(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[RoutingApi]:
+    async with opened_api(await new_database("routing"), tmp_path) as made:
         yield made
 
 
 async def test_23_a_draft_is_tried_on_seven_days_published_atomically_and_rolled_back_within_a_minute(
-    door: Door,
+    client: RoutingApi,
 ) -> None:
-    live = (await door.ask("GET", "/configuration")).json()["version"]
+    live = (await client.ask("GET", "/configuration")).json()["version"]
     for day in range(7):
-        await door.hear(*(case(day * 10 + n, ("rates", "roads")[n % 2]) for n in range(10)))
-        async with door.engine.begin() as tx:  # a day ago, and answered an hour after it came
+        await client.hear(*(case(day * 10 + n, ("rates", "roads")[n % 2]) for n in range(10)))
+        async with client.engine.begin() as tx:  # a day ago, and answered an hour after it came
             for table, columns in (("decision", ("at",)), ("clock", ("started_at", "due_at"))):
                 moved = ", ".join(f"{column} = {column} - interval '1 day'" for column in columns)
                 await tx.execute(text(f"update {table} set {moved}"))
-    async with door.engine.begin() as tx:
+    async with client.engine.begin() as tx:
         await tx.execute(text("update clock set met_at = started_at + interval '1 hour'"))
-    draft = await door.draft(RATES)
+    draft = await client.draft(RATES)
     since = (utc_now() - timedelta(days=8)).isoformat()
-    report = (await door.trial(draft["draft_id"], last=1000, since=since))["result"]
+    report = (await client.trial(draft["draft_id"], last=1000, since=since))["result"]
     assert (report["decisions"], report["elsewhere"]) == (70, 35)
     assert report["from_to"] == [{"from_queue": "rates", "to_queue": "social-care", "items": 35}]
     # An hour is within four of office time, and not within a quarter of one around the clock.
@@ -50,15 +50,15 @@ async def test_23_a_draft_is_tried_on_seven_days_published_atomically_and_rolled
 
     async def goes_on(first: int) -> None:
         for n in range(first, first + 10):
-            door.configurations = replicas[n % 3]
-            await door.hear(case(n, "rates"))
+            client.configurations = replicas[n % 3]
+            await client.hear(case(n, "rates"))
 
     path = f"/drafts/{draft['draft_id']}/publish"
-    publishing = door.ask("POST", path, tag=draft["etag"], json={"why": "the flood of rates notices"})
+    publishing = client.ask("POST", path, tag=draft["etag"], json={"why": "the flood of rates notices"})
     _, published = await asyncio.gather(goes_on(100), publishing)
     version = published.json()["version"]
     await goes_on(200)
-    rows = await door.rows(
+    rows = await client.rows(
         "select d.version, w.queue from decision d join work_item w using (work_item_id) "
         "where d.at > now() - interval '12 hours' order by d.at"
     )
@@ -68,17 +68,19 @@ async def test_23_a_draft_is_tried_on_seven_days_published_atomically_and_rolled
     assert versions[-10:] == [version] * 10
 
     began = time.monotonic()
-    back = await door.ask("POST", "/configuration/back", tag=str(version), json={"why": "too much for Grace"})
+    back = await client.ask(
+        "POST", "/configuration/back", tag=str(version), json={"why": "too much for Grace"}
+    )
     await goes_on(300)
     assert time.monotonic() - began < 60
-    newest = await door.rows("select version from decision order by at desc limit 10")
+    newest = await client.rows("select version from decision order by at desc limit 10")
     assert {row.version for row in newest} == {back.json()["version"]}
-    audit = (await door.ask("GET", "/configuration/versions")).json()["items"]
+    audit = (await client.ask("GET", "/configuration/versions")).json()["items"]
     assert [(line["loaded_by"], line["why"], line["restores"]) for line in audit[:2]] == [
         ("olga", "too much for Grace", live),
         ("olga", "the flood of rates notices", None),
     ]
-    told = await door.ask("GET", f"/configuration/versions/{live}/difference?to={version}")
+    told = await client.ask("GET", f"/configuration/versions/{live}/difference?to={version}")
     assert told.json()["differences"] == [
         "rule 'Rates': queue rates → social-care",
         "rule 'Rates': skill rates removed",

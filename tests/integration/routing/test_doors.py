@@ -14,28 +14,28 @@ from antiphon.http.changes import ChangeFeed
 from deploy import keys
 from routing import api
 from tests.conftest import NewDatabase
-from tests.e2e.roles import ROLES
-from tests.integration.routing.floor import Floor, agent, queue, section
-from tests.integration.routing.test_offers import opened
+from tests.support.roles import ROLES
+from tests.support.routing.configured import AgentPool, agent, queue, section
+from tests.support.routing.harness import opened
 
 Ask = Callable[..., Awaitable[httpx.Response]]
 
 
 @pytest.fixture
-async def floor(new_database: NewDatabase) -> Floor:
-    made = Floor(await new_database("routing"))
+async def pool(new_database: NewDatabase) -> AgentPool:
+    made = AgentPool(await new_database("routing"))
     await made.organise(queue("planning", may_pick=True), queue("rates", may_decline=False))
     return made
 
 
 @pytest.fixture
-async def ask(floor: Floor, tmp_path: Path) -> AsyncIterator[Ask]:
+async def ask(pool: AgentPool, tmp_path: Path) -> AsyncIterator[Ask]:
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(tmp_path)))
     app = create_app(
-        title="t", service="routing", description="t", engine=floor.engine, access=access, package="routing"
+        title="t", service="routing", description="t", engine=pool.engine, access=access, package="routing"
     )
     app.include_router(
-        api.router(floor.engine, ChangeFeed(floor.engine), lambda: floor.now, floor.configurations)
+        api.router(pool.engine, ChangeFeed(pool.engine), lambda: pool.now, pool.configurations)
     )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
@@ -43,24 +43,24 @@ async def ask(floor: Floor, tmp_path: Path) -> AsyncIterator[Ask]:
         async def request(
             who: str, verb: str, path: str, role: Role = Role.AGENT, **given: Any
         ) -> httpx.Response:
-            token = keys.token(tmp_path, role=role, name=who, now=floor.now)
+            token = keys.token(tmp_path, role=role, name=who, now=pool.now)
             return await http.request(verb, path, headers={"Authorization": f"Bearer {token}"}, **given)
 
         yield request
 
 
 async def test_an_agent_asks_for_the_next_until_nothing_waits_and_picks_where_they_may(
-    floor: Floor, ask: Ask
+    pool: AgentPool, ask: Ask
 ) -> None:
-    await floor.hear(
-        opened(1, floor.now, waited=9), opened(2, floor.now), opened(3, floor.now, department="rates")
+    await pool.hear(
+        opened(1, pool.now, waited=9), opened(2, pool.now), opened(3, pool.now, department="rates")
     )
     assert (await ask("farid", "POST", "/agents/me/next")).status_code == 409
     assert (await ask("farid", "PUT", "/agents/me/presence", json={"presence": "busy"})).status_code == 200
     got = await ask("farid", "POST", "/agents/me/next")
     assert (got.status_code, got.json()["case_reference"], got.json()["state"]) == (200, "C-1", "accepted")
     assert got.json()["units"] == 1
-    works = await floor.works()
+    works = await pool.works()
     picked = await ask("farid", "POST", f"/work/{works['C-2'].work_item_id}/pick")
     assert (picked.status_code, picked.json()["agent_id"]) == (200, "farid")
     again = await ask("farid", "POST", f"/work/{works['C-2'].work_item_id}/pick")
@@ -71,9 +71,9 @@ async def test_an_agent_asks_for_the_next_until_nothing_waits_and_picks_where_th
     assert (await ask("nobody", "POST", "/agents/me/next")).status_code == 403
 
 
-async def test_a_supervisor_assigns_reprioritises_and_takes_back(floor: Floor, ask: Ask) -> None:
-    await floor.hear(opened(1, floor.now))
-    at = f"/work/{(await floor.works())['C-1'].work_item_id}"
+async def test_a_supervisor_assigns_reprioritises_and_takes_back(pool: AgentPool, ask: Ask) -> None:
+    await pool.hear(opened(1, pool.now))
+    at = f"/work/{(await pool.works())['C-1'].work_item_id}"
     boss = Role.SUPERVISOR
     assert (await ask("farid", "PUT", "/agents/me/presence", json={"presence": "away"})).status_code == 200
     for verb, path, given in (
@@ -98,7 +98,7 @@ async def test_a_supervisor_assigns_reprioritises_and_takes_back(floor: Floor, a
 
 
 async def test_presence_is_one_of_the_list_and_a_heartbeat_says_how_one_stands(
-    floor: Floor, ask: Ask
+    pool: AgentPool, ask: Ask
 ) -> None:
     assert (await ask("elena", "POST", "/agents/me/heartbeat")).json()["presence"] == "offline"
     wrong = await ask("elena", "PUT", "/agents/me/presence", json={"presence": "availible"})
@@ -114,18 +114,18 @@ async def test_presence_is_one_of_the_list_and_a_heartbeat_says_how_one_stands(
     assert (await ask("nobody", "POST", "/agents/me/heartbeat")).status_code == 403
 
 
-async def test_what_takes_a_whole_agent_and_wrapping_up_are_shown(floor: Floor, ask: Ask) -> None:
-    await floor.organise(
+async def test_what_takes_a_whole_agent_and_wrapping_up_are_shown(pool: AgentPool, ask: Ask) -> None:
+    await pool.organise(
         section("channel_units", {"email": "all"}),
         queue("planning", wrap_up="2m"),
         agent("elena", auto_accept=True),
     )
-    await floor.hear(opened(1, floor.now))
-    await floor.present("elena")
-    assert await floor.assign() == 1
+    await pool.hear(opened(1, pool.now))
+    await pool.present("elena")
+    assert await pool.assign() == 1
     me = (await ask("elena", "GET", "/agents/me")).json()
     assert (me["load"], me["capacity"], me["wrap_up_until"]) == (2, 2, None)
-    work = (await floor.works())["C-1"].work_item_id
+    work = (await pool.works())["C-1"].work_item_id
     assert (await ask("elena", "GET", f"/work/{work}")).json()["units"] is None
     done = await ask("elena", "POST", f"/work/{work}/complete", json={"reason": "settled by phone"})
     assert done.status_code == 200
@@ -136,11 +136,11 @@ async def test_what_takes_a_whole_agent_and_wrapping_up_are_shown(floor: Floor, 
     assert (await ask("elena", "GET", "/agents/me")).json()["wrap_up_until"] is None
 
 
-async def test_an_offer_that_may_not_be_declined_is_refused_with_words(floor: Floor, ask: Ask) -> None:
-    await floor.hear(opened(1, floor.now, department="rates"))
-    await floor.present("amara")
-    await floor.assign()
-    (offer,) = (await floor.pending())["amara"]
+async def test_an_offer_that_may_not_be_declined_is_refused_with_words(pool: AgentPool, ask: Ask) -> None:
+    await pool.hear(opened(1, pool.now, department="rates"))
+    await pool.present("amara")
+    await pool.assign()
+    (offer,) = (await pool.pending())["amara"]
     refused = await ask("amara", "POST", f"/offers/{offer}/decline", json={"reason": "lunch"})
     assert refused.status_code == 403
     assert refused.json()["detail"] == "Work of Rates can't be declined: that is its policy."
@@ -157,10 +157,10 @@ async def test_routes_let_in_whom_the_table_says(ask: Ask) -> None:
     assert found == {route: {role.value for role in roles} for route, roles in ROLES["routing"].items()}
 
 
-async def test_agents_see_what_they_use_of_their_capacity_profiles(floor: Floor, ask: Ask) -> None:
+async def test_agents_see_what_they_use_of_their_capacity_profiles(pool: AgentPool, ask: Ask) -> None:
     profile = {"id": "total", "name": "All work", "most": 3}
-    await floor.organise(queue("planning", may_pick=True), section("capacity_profiles", [profile]))
-    await floor.hear(opened(1, floor.now))
+    await pool.organise(queue("planning", may_pick=True), section("capacity_profiles", [profile]))
+    await pool.hear(opened(1, pool.now))
     came = await ask("farid", "PUT", "/agents/me/presence", json={"presence": "busy"})
     assert came.json()["profiles"] == [{"profile": "total", "name": "All work", "used": 0, "most": 3}]
     assert (await ask("farid", "POST", "/agents/me/next")).status_code == 200

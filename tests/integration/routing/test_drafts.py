@@ -9,205 +9,207 @@ import yaml
 
 from antiphon.access.roles import Role
 from tests.conftest import NewDatabase
-from tests.integration.routing.door import COUNCIL, Door, case, opened_door
+from tests.support.routing.api import COUNCIL, RoutingApi, case, opened_api
 
 RATES = "{ queue: rates, priority: 40,", "{ queue: rates, priority: 60,"
 ROADS = "{ queue: roads, priority: 40,", "{ queue: roads, priority: 45,"
 
 
 @pytest.fixture
-async def door(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Door]:
-    async with opened_door(await new_database("routing"), tmp_path) as made:
+async def client(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[RoutingApi]:
+    async with opened_api(await new_database("routing"), tmp_path) as made:
         yield made
 
 
-async def publish(door: Door, draft: dict[str, str], why: str = "rates day", **given: str) -> int:
+async def publish(client: RoutingApi, draft: dict[str, str], why: str = "rates day", **given: str) -> int:
     path = f"/drafts/{draft['draft_id']}/publish"
-    answer = await door.ask("POST", path, tag=draft["etag"], json={"why": why, **given})
+    answer = await client.ask("POST", path, tag=draft["etag"], json={"why": why, **given})
     assert answer.status_code == 200, answer.text
     version: int = answer.json()["version"]
     return version
 
 
-async def test_a_draft_comes_into_force_for_the_next_decision_which_names_it(door: Door) -> None:
-    before = (await door.ask("GET", "/configuration")).json()["version"]
-    await door.hear(case(1, "rates"))
-    draft = await door.draft(RATES)
-    version = await publish(door, draft)
-    await door.hear(case(2, "rates"))
-    decided = await door.rows(
+async def test_a_draft_comes_into_force_for_the_next_decision_which_names_it(client: RoutingApi) -> None:
+    before = (await client.ask("GET", "/configuration")).json()["version"]
+    await client.hear(case(1, "rates"))
+    draft = await client.draft(RATES)
+    version = await publish(client, draft)
+    await client.hear(case(2, "rates"))
+    decided = await client.rows(
         "select d.version, w.priority from decision d join work_item w using (work_item_id) order by w.case_id"
     )
     assert [tuple(row) for row in decided] == [(before, 40), (version, 60)]
-    lines = (await door.ask("GET", "/configuration/versions")).json()["items"]
+    lines = (await client.ask("GET", "/configuration/versions")).json()["items"]
     assert [(line["version"], line["state"]) for line in lines] == [
         (version, "published"),
         (before, "superseded"),
     ]
     assert (lines[0]["loaded_by"], lines[0]["why"]) == ("olga", "rates day")
     assert lines[0]["draft_id"] == draft["draft_id"]
-    assert (await door.ask("GET", f"/drafts/{draft['draft_id']}")).json()["version"] == version
-    old = (await door.ask("GET", f"/configuration/versions/{before}")).json()
+    assert (await client.ask("GET", f"/drafts/{draft['draft_id']}")).json()["version"] == version
+    old = (await client.ask("GET", f"/configuration/versions/{before}")).json()
     assert old["source"] == COUNCIL
 
 
-async def test_two_people_who_save_one_draft_do_not_overwrite_each_other(door: Door) -> None:
-    draft = await door.draft()
+async def test_two_people_who_save_one_draft_do_not_overwrite_each_other(client: RoutingApi) -> None:
+    draft = await client.draft()
     path = f"/drafts/{draft['draft_id']}"
     body = {"name": "A change", "why": "to see", "source": COUNCIL}
-    assert (await door.ask("PUT", path, json=body)).status_code == 428
+    assert (await client.ask("PUT", path, json=body)).status_code == 428
     answers = await asyncio.gather(
         *(
-            door.ask("PUT", path, tag=draft["etag"], name=name, json={**body, "why": name})
+            client.ask("PUT", path, tag=draft["etag"], name=name, json={**body, "why": name})
             for name in ("a", "b", "c")
         )
     )
     assert sorted(answer.status_code for answer in answers) == [200, 412, 412]
     (saved,) = [answer for answer in answers if answer.status_code == 200]
-    now = await door.ask("GET", path)
+    now = await client.ask("GET", path)
     assert (now.json()["why"], now.headers["ETag"]) == (saved.json()["why"], saved.headers["ETag"])
     (late, _) = [answer for answer in answers if answer.status_code == 412]
     assert late.json()["changed_by"] == now.json()["changed_by"]
-    again = await door.ask("PUT", path, tag=now.headers["ETag"], json={**body, "why": "after reading"})
+    again = await client.ask("PUT", path, tag=now.headers["ETag"], json={**body, "why": "after reading"})
     assert again.status_code == 200
 
 
-async def test_a_faulty_draft_is_kept_with_its_faults_and_never_published(door: Door) -> None:
-    draft = await door.draft(("queue: rates, priority", "queue: rats, priority"))
+async def test_a_faulty_draft_is_kept_with_its_faults_and_never_published(client: RoutingApi) -> None:
+    draft = await client.draft(("queue: rates, priority", "queue: rats, priority"))
     (fault,) = draft["faults"]
     line = next(n for n, text in enumerate(draft["source"].split("\n"), 1) if "queue: rats" in text)
     assert (fault["line"], fault["column"]) == (line, draft["source"].split("\n")[line - 1].index("rats") + 1)
     assert "did you mean 'rates'?" in fault["detail"]
     path = f"/drafts/{draft['draft_id']}"
-    refused = await door.ask("POST", f"{path}/publish", tag=draft["etag"], json={"why": "no"})
+    refused = await client.ask("POST", f"{path}/publish", tag=draft["etag"], json={"why": "no"})
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["line"] == line
-    assert (await door.ask("POST", f"{path}/trial", json={})).status_code == 422
-    kept = (await door.ask("GET", path)).json()
+    assert (await client.ask("POST", f"{path}/trial", json={})).status_code == 422
+    kept = (await client.ask("GET", path)).json()
     assert (kept["state"], kept["revision"]) == ("draft", 1)
 
 
-async def test_what_is_no_yaml_is_kept_too_and_can_only_not_be_compared(door: Door) -> None:
-    made = await door.ask("POST", "/drafts", json={"name": "x", "why": "y", "source": "rules: [\n"})
+async def test_what_is_no_yaml_is_kept_too_and_can_only_not_be_compared(client: RoutingApi) -> None:
+    made = await client.ask("POST", "/drafts", json={"name": "x", "why": "y", "source": "rules: [\n"})
     assert made.status_code == 201
     (fault,) = made.json()["faults"]
     assert fault["line"] == 2
-    assert (await door.ask("GET", f"/drafts/{made.json()['draft_id']}/difference")).status_code == 409
+    assert (await client.ask("GET", f"/drafts/{made.json()['draft_id']}/difference")).status_code == 409
 
 
-async def test_a_draft_as_json_is_the_same_model_and_its_faults_have_lines_too(door: Door) -> None:
+async def test_a_draft_as_json_is_the_same_model_and_its_faults_have_lines_too(client: RoutingApi) -> None:
     parts = yaml.load(COUNCIL, yaml.BaseLoader)  # noqa: S506 - texts only, as JSON has them
-    made = await door.ask(
+    made = await client.ask(
         "POST", "/drafts", json={"name": "By program", "why": "a test", "configuration": parts}
     )
     assert made.json()["faults"] == []
-    told = (await door.ask("GET", f"/drafts/{made.json()['draft_id']}/difference")).json()
+    told = (await client.ask("GET", f"/drafts/{made.json()['draft_id']}/difference")).json()
     assert told["differences"] == []
     parts["rules"][2]["then"]["queue"] = "rats"
     path, tag = f"/drafts/{made.json()['draft_id']}", made.headers["ETag"]
     given = {"name": "By program", "why": "a test", "configuration": parts}
-    saved = (await door.ask("PUT", path, tag=tag, json=given)).json()
+    saved = (await client.ask("PUT", path, tag=tag, json=given)).json()
     (fault,) = saved["faults"]
     assert saved["source"].split("\n")[fault["line"] - 1].strip().startswith('"queue": "rats"')
-    both = await door.ask("POST", "/drafts", json=given | {"source": COUNCIL})
+    both = await client.ask("POST", "/drafts", json=given | {"source": COUNCIL})
     assert both.status_code == 422
     for odd in ('{"a":' * 900 + "1" + "}" * 900, '{"a": "\\ud800"}', '{"a": "\\u0000"}'):
         body = f'{{"name": "x", "why": "y", "configuration": {odd}}}'
-        answer = await door.ask("POST", "/drafts", content=body)
+        answer = await client.ask("POST", "/drafts", content=body)
         assert answer.status_code in {201, 400, 422}, answer.text
 
 
-async def test_a_draft_of_what_is_no_longer_in_force_is_not_published_silently(door: Door) -> None:
-    mine, theirs = await door.draft(RATES, name="mine"), await door.draft(ROADS, name="theirs")
-    version = await publish(door, theirs)
+async def test_a_draft_of_what_is_no_longer_in_force_is_not_published_silently(client: RoutingApi) -> None:
+    mine, theirs = await client.draft(RATES, name="mine"), await client.draft(ROADS, name="theirs")
+    version = await publish(client, theirs)
     path = f"/drafts/{mine['draft_id']}"
-    refused = await door.ask("POST", f"{path}/publish", tag=mine["etag"], json={"why": "mine"})
+    refused = await client.ask("POST", f"{path}/publish", tag=mine["etag"], json={"why": "mine"})
     assert refused.status_code == 409
     assert refused.json()["in_force"] == version
     assert refused.json()["changed_since"] == ["rule 'Roads': priority 40 → 45"]
-    undone = (await door.ask("GET", f"{path}/difference")).json()["differences"]
+    undone = (await client.ask("GET", f"{path}/difference")).json()["differences"]
     assert undone == ["rule 'Rates': priority 40 → 60", "rule 'Roads': priority 45 → 40"]
     both = COUNCIL.replace(*RATES).replace(*ROADS)
     body = {"name": "mine", "why": "both", "source": both, "base_version": version}
-    wrong = await door.ask("PUT", path, tag=mine["etag"], json=body | {"base_version": version - 1})
+    wrong = await client.ask("PUT", path, tag=mine["etag"], json=body | {"base_version": version - 1})
     assert wrong.status_code == 409
-    saved = await door.ask("PUT", path, tag=mine["etag"], json=body)
+    saved = await client.ask("PUT", path, tag=mine["etag"], json=body)
     assert saved.status_code == 200
-    assert await publish(door, {**mine, "etag": saved.headers["ETag"]}) == version + 1
+    assert await publish(client, {**mine, "etag": saved.headers["ETag"]}) == version + 1
 
 
-async def test_of_two_drafts_that_are_published_at_once_one_comes_into_force(door: Door) -> None:
-    made = [await door.draft(RATES, name="a"), await door.draft(ROADS, name="b")]
+async def test_of_two_drafts_that_are_published_at_once_one_comes_into_force(client: RoutingApi) -> None:
+    made = [await client.draft(RATES, name="a"), await client.draft(ROADS, name="b")]
     answers = await asyncio.gather(
         *(
-            door.ask("POST", f"/drafts/{d['draft_id']}/publish", tag=d["etag"], json={"why": d["name"]})
+            client.ask("POST", f"/drafts/{d['draft_id']}/publish", tag=d["etag"], json={"why": d["name"]})
             for d in made
         )
     )
     assert sorted(answer.status_code for answer in answers) == [200, 409]
-    assert len((await door.ask("GET", "/configuration/versions")).json()["items"]) == 2
+    assert len((await client.ask("GET", "/configuration/versions")).json()["items"]) == 2
 
 
-async def test_a_draft_that_changes_nothing_and_one_that_was_published_are_refused(door: Door) -> None:
-    same, draft = await door.draft(), await door.draft(RATES)
-    nothing = await door.ask(
+async def test_a_draft_that_changes_nothing_and_one_that_was_published_are_refused(
+    client: RoutingApi,
+) -> None:
+    same, draft = await client.draft(), await client.draft(RATES)
+    nothing = await client.ask(
         "POST", f"/drafts/{same['draft_id']}/publish", tag=same["etag"], json={"why": "x"}
     )
     assert nothing.status_code == 409
-    await publish(door, draft)
+    await publish(client, draft)
     path = f"/drafts/{draft['draft_id']}"
-    tag = (await door.ask("GET", path)).headers["ETag"]
+    tag = (await client.ask("GET", path)).headers["ETag"]
     body = {"name": "x", "why": "y", "source": COUNCIL}
-    assert (await door.ask("PUT", path, tag=tag, json=body)).status_code == 409
-    assert (await door.ask("DELETE", path, tag=tag)).status_code == 409
-    gone = await door.ask("DELETE", f"/drafts/{same['draft_id']}", tag=same["etag"])
+    assert (await client.ask("PUT", path, tag=tag, json=body)).status_code == 409
+    assert (await client.ask("DELETE", path, tag=tag)).status_code == 409
+    gone = await client.ask("DELETE", f"/drafts/{same['draft_id']}", tag=same["etag"])
     assert gone.json()["state"] == "discarded"
 
 
-async def test_one_step_back_is_a_new_version_and_history_stays(door: Door) -> None:
-    first = (await door.ask("GET", "/configuration")).json()["version"]
-    alone = await door.ask("POST", "/configuration/back", tag=f'"{first}"', json={"why": "x"})
+async def test_one_step_back_is_a_new_version_and_history_stays(client: RoutingApi) -> None:
+    first = (await client.ask("GET", "/configuration")).json()["version"]
+    alone = await client.ask("POST", "/configuration/back", tag=f'"{first}"', json={"why": "x"})
     assert alone.status_code == 409
-    second = await publish(door, await door.draft(RATES))
+    second = await publish(client, await client.draft(RATES))
     why = {"why": "rates waited too long"}
-    assert (await door.ask("POST", "/configuration/back", json=why)).status_code == 428
-    assert (await door.ask("POST", "/configuration/back", tag=f'"{first}"', json=why)).status_code == 412
+    assert (await client.ask("POST", "/configuration/back", json=why)).status_code == 428
+    assert (await client.ask("POST", "/configuration/back", tag=f'"{first}"', json=why)).status_code == 412
     answers = await asyncio.gather(
-        *(door.ask("POST", "/configuration/back", tag=f'"{second}"', json=why) for _ in range(3))
+        *(client.ask("POST", "/configuration/back", tag=f'"{second}"', json=why) for _ in range(3))
     )
     assert sorted(answer.status_code for answer in answers) == [200, 412, 412]
-    now = (await door.ask("GET", "/configuration")).json()
+    now = (await client.ask("GET", "/configuration")).json()
     assert (now["version"], now["source"]) == (second + 1, COUNCIL)
-    lines = (await door.ask("GET", "/configuration/versions", params={"limit": 2})).json()
+    lines = (await client.ask("GET", "/configuration/versions", params={"limit": 2})).json()
     assert [(line["version"], line["restores"]) for line in lines["items"]] == [
         (second + 1, first),
         (second, None),
     ]
     assert lines["items"][0]["why"] == why["why"]
-    rest = await door.ask("GET", "/configuration/versions", params={"cursor": lines["next"]})
+    rest = await client.ask("GET", "/configuration/versions", params={"cursor": lines["next"]})
     assert [line["version"] for line in rest.json()["items"]] == [first]
-    told = await door.ask("GET", f"/configuration/versions/{first}/difference", params={"to": second})
+    told = await client.ask("GET", f"/configuration/versions/{first}/difference", params={"to": second})
     assert told.json()["differences"] == ["rule 'Rates': priority 40 → 60"]
 
 
 async def test_a_restart_with_the_same_file_keeps_what_was_published_and_a_new_file_replaces_it(
-    door: Door,
+    client: RoutingApi,
 ) -> None:
-    version = await publish(door, await door.draft(RATES))
-    await door.load()
-    assert (await door.ask("GET", "/configuration")).json()["version"] == version
-    await door.load(COUNCIL.replace(*ROADS))
-    now = (await door.ask("GET", "/configuration")).json()
+    version = await publish(client, await client.draft(RATES))
+    await client.load()
+    assert (await client.ask("GET", "/configuration")).json()["version"] == version
+    await client.load(COUNCIL.replace(*ROADS))
+    now = (await client.ask("GET", "/configuration")).json()
     assert (now["version"], now["loaded_by"]) == (version + 1, "organisation file")
 
 
 @pytest.mark.parametrize("role", [Role.AGENT, Role.SUPERVISOR, Role.MANAGER, Role.INTEGRATION])
-async def test_only_operations_change_what_is_in_force(door: Door, role: Role) -> None:
-    draft = await door.draft(RATES)
+async def test_only_operations_change_what_is_in_force(client: RoutingApi, role: Role) -> None:
+    draft = await client.draft(RATES)
     path = f"/drafts/{draft['draft_id']}"
     for verb, where in (
         ("POST", "/drafts"), ("PUT", path), ("DELETE", path), ("POST", f"{path}/publish"), ("POST", f"{path}/trial"),
         ("POST", "/configuration/back"),
     ):  # fmt: skip
-        answer = await door.ask(verb, where, role=role, tag=draft["etag"], json={"why": "x"})
+        answer = await client.ask(verb, where, role=role, tag=draft["etag"], json={"why": "x"})
         assert answer.status_code == 403

@@ -8,90 +8,88 @@ from antiphon.contracts.agents import Presence
 from antiphon.organisation.document import ConfigurationError
 from routing.domain.configuration import read
 from tests.conftest import NewDatabase
-from tests.integration.routing.floor import OFFERED, Floor, agent, section, written
-from tests.integration.routing.test_offers import opened
+from tests.support.routing.configured import OFFERED, AgentPool, agent, section, written
+from tests.support.routing.harness import opened
 
 MINUTE = timedelta(minutes=1)
 POLICY = section("agents_policy", {"ease_in": {"away": "8h", "offers": 2, "per": "5m", "lasts": "30m"}})
 
 
 @pytest.fixture
-async def floor(new_database: NewDatabase) -> Floor:
-    made = Floor(await new_database("routing"))
+async def pool(new_database: NewDatabase) -> AgentPool:
+    made = AgentPool(await new_database("routing"))
     await made.organise(POLICY, agent("elena", capacity=50), agent("farid", capacity=50))
     await made.hear(*(opened(n, made.now, waited=n) for n in range(1, 41)))
     return made
 
 
-async def work_through(floor: Floor) -> int:
+async def work_through(pool: AgentPool) -> int:
     """What is offered now, also to who has accepted what they were offered before."""
     made = 0
-    while some := await floor.assign():
+    while some := await pool.assign():
         made += some
-        await floor.accept_all()
+        await pool.accept_all()
     return made
 
 
 async def test_who_is_back_is_offered_so_many_in_a_time_until_the_time_of_easing_in_is_over(
-    floor: Floor,
+    pool: AgentPool,
 ) -> None:
-    await floor.present("elena")
-    offered = [await work_through(floor)]
+    await pool.present("elena")
+    offered = [await work_through(pool)]
     for _ in range(12):
-        floor.now += 2.5 * MINUTE
-        offered.append(await work_through(floor))
+        pool.now += 2.5 * MINUTE
+        offered.append(await work_through(pool))
     assert offered == [2, 0, 2, 0, 2, 0, 2, 0, 2, 0, 2, 0, 28]
 
 
-async def test_why_it_waits_says_that_they_ease_in_and_they_may_ask_for_more(floor: Floor) -> None:
-    await floor.present("elena")
-    await work_through(floor)
-    until = floor.now + 30 * MINUTE
-    why = (await floor.why("C-1"))["waiting_because"] or ""
+async def test_why_it_waits_says_that_they_ease_in_and_they_may_ask_for_more(pool: AgentPool) -> None:
+    await pool.present("elena")
+    await work_through(pool)
+    until = pool.now + 30 * MINUTE
+    why = (await pool.why("C-1"))["waiting_because"] or ""
     assert f"eases in until {until:%H:%M:%S}" in why
-    assert await floor.take_next("elena") is not None
+    assert await pool.take_next("elena") is not None
 
 
-async def test_a_short_absence_neither_begins_nor_ends_easing_in(floor: Floor) -> None:
-    await floor.present("elena")
-    assert await work_through(floor) == 2
-    floor.now += MINUTE
-    await floor.present("elena", Presence.AWAY)
-    await floor.present("elena")
-    assert await work_through(floor) == 0
-    floor.now += 30 * MINUTE
-    assert await work_through(floor) == 38
-    await floor.hear(*(opened(n, floor.now) for n in range(50, 55)))
-    await floor.present("elena", Presence.AWAY)
-    floor.now += timedelta(hours=7)
-    await floor.present("elena")
-    assert await work_through(floor) == 5
+async def test_a_short_absence_neither_begins_nor_ends_easing_in(pool: AgentPool) -> None:
+    await pool.present("elena")
+    assert await work_through(pool) == 2
+    pool.now += MINUTE
+    await pool.present("elena", Presence.AWAY)
+    await pool.present("elena")
+    assert await work_through(pool) == 0
+    pool.now += 30 * MINUTE
+    assert await work_through(pool) == 38
+    await pool.hear(*(opened(n, pool.now) for n in range(50, 55)))
+    await pool.present("elena", Presence.AWAY)
+    pool.now += timedelta(hours=7)
+    await pool.present("elena")
+    assert await work_through(pool) == 5
 
 
-async def test_others_are_offered_what_who_eases_in_is_not(floor: Floor) -> None:
-    await floor.present("farid")
-    await work_through(floor)
-    floor.now += timedelta(hours=1)
-    await floor.present("elena")
-    assert await work_through(floor) == 38
-    rows = await floor.rows(
-        "select agent_id, count(*) as n from work_item where state <> 'queued' group by 1"
-    )
+async def test_others_are_offered_what_who_eases_in_is_not(pool: AgentPool) -> None:
+    await pool.present("farid")
+    await work_through(pool)
+    pool.now += timedelta(hours=1)
+    await pool.present("elena")
+    assert await work_through(pool) == 38
+    rows = await pool.rows("select agent_id, count(*) as n from work_item where state <> 'queued' group by 1")
     assert {row.agent_id: row.n for row in rows}["farid"] >= 30
-    assert OFFERED not in {row.state for row in (await floor.works()).values()}
+    assert OFFERED not in {row.state for row in (await pool.works()).values()}
 
 
-async def test_who_says_first_that_they_are_away_eases_in_all_the_same(floor: Floor) -> None:
-    await floor.present("elena", Presence.AWAY)
-    floor.now += MINUTE
-    await floor.present("elena")
-    assert await work_through(floor) == 2
+async def test_who_says_first_that_they_are_away_eases_in_all_the_same(pool: AgentPool) -> None:
+    await pool.present("elena", Presence.AWAY)
+    pool.now += MINUTE
+    await pool.present("elena")
+    assert await work_through(pool) == 2
 
 
-async def test_without_the_policy_who_is_back_is_offered_all_they_have_room_for(floor: Floor) -> None:
-    await floor.organise(agent("elena", capacity=50))
-    await floor.present("elena")
-    assert await work_through(floor) == 40
+async def test_without_the_policy_who_is_back_is_offered_all_they_have_room_for(pool: AgentPool) -> None:
+    await pool.organise(agent("elena", capacity=50))
+    await pool.present("elena")
+    assert await work_through(pool) == 40
 
 
 @pytest.mark.parametrize(

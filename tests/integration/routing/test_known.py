@@ -10,10 +10,10 @@ from antiphon.contracts.agents import Presence
 from antiphon.contracts.queues import QueueState
 from routing.queues import rule_context
 from tests.conftest import NewDatabase
-from tests.integration.routing.floor import Changed, Floor, Json
-from tests.integration.routing.test_offers import opened, settled
-from tests.integration.routing.test_queues import put_state
-from tests.statements import counted
+from tests.support.routing.configured import AgentPool, Changed, Json
+from tests.support.routing.harness import opened, settled
+from tests.support.routing.queues import put_state
+from tests.support.statements import counted
 
 BUSY = {
     "name": "Rates are busy",
@@ -27,22 +27,22 @@ def first(rule: Json) -> Changed:
 
 
 @pytest.fixture
-async def floor(new_database: NewDatabase) -> Floor:
-    made = Floor(await new_database("routing"))
+async def pool(new_database: NewDatabase) -> AgentPool:
+    made = AgentPool(await new_database("routing"))
     await made.organise(first(BUSY))
     return made
 
 
 async def test_a_rule_sends_work_elsewhere_when_a_queue_is_full_and_the_decision_keeps_what_it_saw(
-    floor: Floor,
+    pool: AgentPool,
 ) -> None:
-    await floor.present("amara", Presence.BUSY)
-    await floor.hear(*(opened(n, floor.now, "rates", waited=n) for n in (1, 2)))
-    await floor.hear(*(opened(n, floor.now, "rates") for n in (3, 4)))
-    await floor.present("bruno")
-    await put_state(floor, "roads", QueueState.CLOSED)
-    await floor.hear(opened(5, floor.now, "rates"))
-    rows = await floor.rows(
+    await pool.present("amara", Presence.BUSY)
+    await pool.hear(*(opened(n, pool.now, "rates", waited=n) for n in (1, 2)))
+    await pool.hear(*(opened(n, pool.now, "rates") for n in (3, 4)))
+    await pool.present("bruno")
+    await put_state(pool, "roads", QueueState.CLOSED)
+    await pool.hear(opened(5, pool.now, "rates"))
+    rows = await pool.rows(
         "select context, rule from decision join work_item w using (work_item_id) order by w.case_reference"
     )
     assert [row.rule for row in rows] == ["Rates", "Rates", "Rates are busy", "Rates are busy", "Rates"]
@@ -56,44 +56,46 @@ async def test_a_rule_sends_work_elsewhere_when_a_queue_is_full_and_the_decision
     assert rows[4].context['queues["roads"].open'] is False
     assert 'queues["roads"].open' not in rows[3].context
     assert rows[0].context['calendar("always").open'] is True
-    assert rows[0].context["now.date"] == floor.now.astimezone(await _zone(floor)).date().isoformat()
-    explained = await floor.why("C-3")
+    assert rows[0].context["now.date"] == pool.now.astimezone(await _zone(pool)).date().isoformat()
+    explained = await pool.why("C-3")
     assert explained["decision"].context['queues["rates"].waiting'] == 2
 
 
-async def _zone(floor: Floor) -> ZoneInfo:
-    async with floor.engine.begin() as tx:
-        return (await floor.force(tx)).configuration.zone
+async def _zone(pool: AgentPool) -> ZoneInfo:
+    async with pool.engine.begin() as tx:
+        return (await pool.force(tx)).configuration.zone
 
 
-async def test_how_things_stand_is_read_once_a_batch_and_only_when_something_is_decided(floor: Floor) -> None:
-    cases = [opened(n, floor.now, "rates") for n in range(1, 31)]
+async def test_how_things_stand_is_read_once_a_batch_and_only_when_something_is_decided(
+    pool: AgentPool,
+) -> None:
+    cases = [opened(n, pool.now, "rates") for n in range(1, 31)]
     for size in (1, 29):
-        with counted(floor.engine) as statements:
-            await floor.hear(*cases[:size])
+        with counted(pool.engine) as statements:
+            await pool.hear(*cases[:size])
         assert sum("tally_change" in s and "select" in s and "surge" in s for s in statements) == 1
         del cases[:size]
-    with counted(floor.engine) as statements:
-        await floor.hear(settled(opened(1, floor.now, "rates")))
+    with counted(pool.engine) as statements:
+        await pool.hear(settled(opened(1, pool.now, "rates")))
     assert not any("from surge" in s for s in statements)
 
 
 async def test_work_that_is_decided_anew_in_a_batch_that_ends_the_old_sees_how_things_stand(
-    floor: Floor,
+    pool: AgentPool,
 ) -> None:
-    event = opened(1, floor.now, "rates")
-    await floor.hear(event)
+    event = opened(1, pool.now, "rates")
+    await pool.hear(event)
     again = event.model_copy(
         update={"case": event.case.model_copy(update={"revision": event.case.revision + 2})}
     )
-    floor.now += timedelta(seconds=1)
-    await floor.hear(settled(event), again)
-    rows = await floor.rows("select context from decision order by at")
+    pool.now += timedelta(seconds=1)
+    await pool.hear(settled(event), again)
+    rows = await pool.rows("select context from decision order by at")
     assert rows[1].context['queues["rates"].waiting'] == 1
 
 
-async def test_how_things_stand_is_read_without_a_scan_of_what_waits(floor: Floor) -> None:
-    async with floor.engine.begin() as tx:
+async def test_how_things_stand_is_read_without_a_scan_of_what_waits(pool: AgentPool) -> None:
+    async with pool.engine.begin() as tx:
         await tx.execute(
             text(
                 "insert into work_item (work_item_id, case_id, case_reference, customer_id, channel, state, queue, priority, "

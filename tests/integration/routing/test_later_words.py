@@ -20,9 +20,9 @@ from antiphon.contracts.cases import (
 from antiphon.contracts.work import WorkState
 from routing.domain.queues.escalation import EscalationKind
 from tests.conftest import NewDatabase
-from tests.integration.routing.floor import ACCEPTED, OFFERED, QUEUED, Floor, Json, queue, section
-from tests.integration.routing.promises import promising, within
-from tests.integration.routing.test_offers import opened
+from tests.support.routing.case_history import promising, within
+from tests.support.routing.configured import ACCEPTED, OFFERED, QUEUED, AgentPool, Json, queue, section
+from tests.support.routing.harness import opened
 
 LEAK = "There is a gas leak here, come at once!"
 SYSTEM = Actor(kind="system", id="case-mgmt")
@@ -32,19 +32,19 @@ class Speaking:
     """A case whose customer speaks again and again, as case-mgmt publishes it."""
 
     def __init__(
-        self, floor: Floor, number: int = 1, department: str | None = None, text: str = "When do you open?"
+        self, pool: AgentPool, number: int = 1, department: str | None = None, text: str = "When do you open?"
     ) -> None:
-        event = opened(number, floor.now)
+        event = opened(number, pool.now)
         case = event.case.model_copy(update={"department": department, "revision": 1, "asked_revision": 1})
         said = event.interaction.model_copy(
             update={
-                "text": text, "subject": None, "topics": [], "tone": "neutral", "accepted_at": floor.now,
+                "text": text, "subject": None, "topics": [], "tone": "neutral", "accepted_at": pool.now,
                 "interaction_id": uuid4(),
             }
         )  # fmt: skip
-        self.floor = floor
+        self.pool = pool
         self.opened: CaseOpened = event.model_copy(
-            update={"case": case.model_copy(update={"awaiting_answer_since": floor.now}), "interaction": said}
+            update={"case": case.model_copy(update={"awaiting_answer_since": pool.now}), "interaction": said}
         )
         self.case = self.opened.case
         self.words: list[InteractionFacts] = [said]
@@ -52,7 +52,7 @@ class Speaking:
     def spoke(self, text: str, **changed: Any) -> CaseInteractionAdded:
         """The customer says something more."""
         before = [*self.words]
-        at = self.floor.now + timedelta(seconds=len(before))
+        at = self.pool.now + timedelta(seconds=len(before))
         said = before[0].model_copy(
             update={"text": text, "interaction_id": uuid4(), "accepted_at": at, **changed}
         )
@@ -102,45 +102,45 @@ class Speaking:
 
 
 @pytest.fixture
-async def floor(new_database: NewDatabase) -> Floor:
-    made = Floor(await new_database("routing"))
+async def pool(new_database: NewDatabase) -> AgentPool:
+    made = AgentPool(await new_database("routing"))
     await made.organise()
     return made
 
 
-async def the_work(floor: Floor) -> Any:
-    (row,) = await floor.rows("select * from work_item where state <> 'completed'")
+async def the_work(pool: AgentPool) -> Any:
+    (row,) = await pool.rows("select * from work_item where state <> 'completed'")
     return row
 
 
-async def redecided(floor: Floor) -> list[Json]:
-    rows = await floor.rows("select value from outbox where headers like '%work.redecided.v1%' order by id")
+async def redecided(pool: AgentPool) -> list[Json]:
+    rows = await pool.rows("select value from outbox where headers like '%work.redecided.v1%' order by id")
     return [json.loads(bytes(row.value)) for row in rows]
 
 
 async def test_danger_in_a_second_message_goes_to_the_hazard_line_and_its_offer_elsewhere_is_withdrawn(
-    floor: Floor,
+    pool: AgentPool,
 ) -> None:
-    case = Speaking(floor)
-    await floor.present("hugo")
-    await floor.hear(case.opened)
-    await floor.assign()
-    before = await the_work(floor)
+    case = Speaking(pool)
+    await pool.present("hugo")
+    await pool.hear(case.opened)
+    await pool.assign()
+    before = await the_work(pool)
     assert (before.queue, before.priority, before.state) == ("front-desk", 30, OFFERED)
-    await floor.hear(case.spoke(LEAK))
-    work = await the_work(floor)
+    await pool.hear(case.spoke(LEAK))
+    work = await the_work(pool)
     assert (work.queue, work.priority, work.state, work.agent_id) == ("hazards", 95, QUEUED, None)
     assert (work.work_item_id, work.attempts, work.queued_at) == (before.work_item_id, 1, before.queued_at)
     assert work.due_at < before.due_at
-    assert [row.result for row in await floor.rows("select result from offer")] == ["withdrawn"]
-    why = await floor.why("C-1")
+    assert [row.result for row in await pool.rows("select result from offer")] == ["withdrawn"]
+    why = await pool.why("C-1")
     assert (why["decision"].rule, why["decision"].context["case.unanswered_text"]) == (
         "Danger", f"When do you open?\n\n{LEAK}",
     )  # fmt: skip
     assert [(one.kind, "Front desk to Hazard line" in one.what) for one in why["escalations"]] == [
         (EscalationKind.REDECIDED, True)
     ]
-    (event,) = await redecided(floor)
+    (event,) = await redecided(pool)
     assert (event["from_queue"], event["previous_priority"], event["work"]["queue"]) == (
         "front-desk",
         30,
@@ -149,237 +149,243 @@ async def test_danger_in_a_second_message_goes_to_the_hazard_line_and_its_offer_
     assert event["decision"]["rule"] == "Danger"
 
 
-async def test_danger_that_came_first_is_not_lost_by_harmless_words_after_it(floor: Floor) -> None:
-    case = Speaking(floor, text=LEAK)
-    await floor.hear(case.opened, case.spoke("And when do you open?"))
-    work = await the_work(floor)
+async def test_danger_that_came_first_is_not_lost_by_harmless_words_after_it(pool: AgentPool) -> None:
+    case = Speaking(pool, text=LEAK)
+    await pool.hear(case.opened, case.spoke("And when do you open?"))
+    work = await the_work(pool)
     assert (work.queue, work.priority) == ("hazards", 95)
-    assert await redecided(floor) == []
+    assert await redecided(pool) == []
 
 
-async def test_words_that_are_edited_into_danger_are_decided_again(floor: Floor) -> None:
-    case = Speaking(floor)
-    await floor.hear(case.opened)
-    await floor.hear(case.edited(LEAK))
-    assert (await the_work(floor)).queue == "hazards"
+async def test_words_that_are_edited_into_danger_are_decided_again(pool: AgentPool) -> None:
+    case = Speaking(pool)
+    await pool.hear(case.opened)
+    await pool.hear(case.edited(LEAK))
+    assert (await the_work(pool)).queue == "hazards"
 
 
 async def test_accepted_work_stays_with_its_agent_is_as_urgent_and_their_desktop_gets_the_change(
-    floor: Floor,
+    pool: AgentPool,
 ) -> None:
-    case = Speaking(floor)
-    await floor.present("hugo")
-    await floor.hear(case.opened)
-    await floor.assign()
-    await floor.accept_all()
-    (last,) = await floor.rows("select coalesce(max(id), 0) as id from change_log")
-    await floor.hear(case.spoke(LEAK))
-    work = await the_work(floor)
+    case = Speaking(pool)
+    await pool.present("hugo")
+    await pool.hear(case.opened)
+    await pool.assign()
+    await pool.accept_all()
+    (last,) = await pool.rows("select coalesce(max(id), 0) as id from change_log")
+    await pool.hear(case.spoke(LEAK))
+    work = await the_work(pool)
     assert (work.queue, work.priority, work.state, work.agent_id) == ("front-desk", 95, ACCEPTED, "hugo")
-    changes = await floor.rows("select kind, audience from change_log where id > :id", id=last.id)
+    changes = await pool.rows("select kind, audience from change_log where id > :id", id=last.id)
     assert any(row.kind == "work" and "agent:hugo" in row.audience for row in changes)
-    (event,) = await redecided(floor)
+    (event,) = await redecided(pool)
     assert (event["work"]["agent_id"], event["work"]["priority"], event["from_queue"]) == (
         "hugo",
         95,
         "front-desk",
     )
-    assert "stays with who accepted it" in (await floor.why("C-1"))["escalations"][0].what
+    assert "stays with who accepted it" in (await pool.why("C-1"))["escalations"][0].what
 
 
 @pytest.mark.parametrize("lost", ["offline", "taken back"])
 async def test_work_that_danger_found_accepted_goes_to_the_hazard_line_when_it_waits_again(
-    floor: Floor, lost: str
+    pool: AgentPool, lost: str
 ) -> None:
-    case = Speaking(floor)
-    await floor.present("hugo")
-    await floor.hear(case.opened)
-    await floor.assign()
-    await floor.accept_all()
-    await floor.hear(case.spoke(LEAK))
+    case = Speaking(pool)
+    await pool.present("hugo")
+    await pool.hear(case.opened)
+    await pool.assign()
+    await pool.accept_all()
+    await pool.hear(case.spoke(LEAK))
     if lost == "offline":
-        await floor.present("hugo", Presence.OFFLINE)
+        await pool.present("hugo", Presence.OFFLINE)
     else:
-        await floor.take_back((await the_work(floor)).work_item_id)
-    await floor.present("dev")
-    await floor.assign()
-    await floor.make_due("review")
-    work = await the_work(floor)
+        await pool.take_back((await the_work(pool)).work_item_id)
+    await pool.present("dev")
+    await pool.assign()
+    await pool.make_due("review")
+    work = await the_work(pool)
     assert (work.queue, work.priority, work.state, work.meant) == ("hazards", 95, QUEUED, None)
     # A person who sends it elsewhere is not overruled by words that they have read.
-    await floor.move(work.work_item_id, "front-desk")
-    await floor.reprioritise(work.work_item_id, 20)
-    await floor.hear(case.spoke("Thank you"))
-    work = await the_work(floor)
+    await pool.move(work.work_item_id, "front-desk")
+    await pool.reprioritise(work.work_item_id, 20)
+    await pool.hear(case.spoke("Thank you"))
+    work = await the_work(pool)
     assert (work.queue, work.priority) == ("front-desk", 20)
 
 
-async def test_an_answer_that_fails_sends_work_to_the_queue_that_words_had_meant_it_for(floor: Floor) -> None:
-    case = Speaking(floor)
-    await floor.present("hugo")
-    await floor.hear(case.opened)
-    await floor.assign()
-    await floor.accept_all()
-    await floor.hear(case.spoke(LEAK))
-    await floor.hear(case.answered())
-    await floor.hear(case.bounced())
-    work = await the_work(floor)
+async def test_an_answer_that_fails_sends_work_to_the_queue_that_words_had_meant_it_for(
+    pool: AgentPool,
+) -> None:
+    case = Speaking(pool)
+    await pool.present("hugo")
+    await pool.hear(case.opened)
+    await pool.assign()
+    await pool.accept_all()
+    await pool.hear(case.spoke(LEAK))
+    await pool.hear(case.answered())
+    await pool.hear(case.bounced())
+    work = await the_work(pool)
     assert (work.queue, work.priority) == ("hazards", 95)
 
 
-async def test_in_the_same_queue_the_offer_stays_and_what_a_person_set_is_not_lowered(floor: Floor) -> None:
-    case = Speaking(floor, department="roads", text="A hole in the road")
-    await floor.present("chloe")
-    await floor.hear(case.opened)
-    await floor.assign()
-    before = await the_work(floor)
-    await floor.hear(case.spoke("This is unacceptable", tone="negative"))
-    work = await the_work(floor)
+async def test_in_the_same_queue_the_offer_stays_and_what_a_person_set_is_not_lowered(
+    pool: AgentPool,
+) -> None:
+    case = Speaking(pool, department="roads", text="A hole in the road")
+    await pool.present("chloe")
+    await pool.hear(case.opened)
+    await pool.assign()
+    before = await the_work(pool)
+    await pool.hear(case.spoke("This is unacceptable", tone="negative"))
+    work = await the_work(pool)
     assert (before.priority, work.priority, work.skills) == (40, 60, {"roads": 3})
     assert (work.state, work.attempts, work.agent_id) == (OFFERED, 1, "chloe")
-    assert len(await floor.pending()) == 1
-    await floor.reprioritise(work.work_item_id, 77)
-    await floor.hear(case.spoke("Furious!", tone="negative"))
-    assert (await the_work(floor)).priority == 77
+    assert len(await pool.pending()) == 1
+    await pool.reprioritise(work.work_item_id, 77)
+    await pool.hear(case.spoke("Furious!", tone="negative"))
+    assert (await the_work(pool)).priority == 77
 
 
-async def test_a_rule_that_always_holds_does_not_take_work_from_where_a_person_put_it(floor: Floor) -> None:
-    case = Speaking(floor)
-    await floor.hear(case.opened)
-    work = await the_work(floor)
-    await floor.move(work.work_item_id, "planning")
-    await floor.reprioritise(work.work_item_id, 10)
-    decisions = await floor.rows("select 1 from decision")
+async def test_a_rule_that_always_holds_does_not_take_work_from_where_a_person_put_it(
+    pool: AgentPool,
+) -> None:
+    case = Speaking(pool)
+    await pool.hear(case.opened)
+    work = await the_work(pool)
+    await pool.move(work.work_item_id, "planning")
+    await pool.reprioritise(work.work_item_id, 10)
+    decisions = await pool.rows("select 1 from decision")
     for n in range(5):
-        await floor.hear(case.spoke(f"Hello? {n}"))
-    work = await the_work(floor)
+        await pool.hear(case.spoke(f"Hello? {n}"))
+    work = await the_work(pool)
     assert (work.queue, work.priority) == ("planning", 10)
-    assert len(await floor.rows("select 1 from decision")) == len(decisions)
+    assert len(await pool.rows("select 1 from decision")) == len(decisions)
 
 
-async def test_a_longer_promise_never_replaces_a_shorter_one(floor: Floor) -> None:
+async def test_a_longer_promise_never_replaces_a_shorter_one(pool: AgentPool) -> None:
     slow = {"name": "s", "first_response": within(9)}
-    await floor.organise(
+    await pool.organise(
         promising(first_response=within(1)),
         lambda organisation: organisation["sla_policies"].update(slow=slow),
         queue("hazards", sla_policy="slow"),
     )
-    case = Speaking(floor)
-    await floor.hear(case.opened)
-    before = await the_work(floor)
-    await floor.hear(case.spoke(LEAK))
-    work = await the_work(floor)
+    case = Speaking(pool)
+    await pool.hear(case.opened)
+    before = await the_work(pool)
+    await pool.hear(case.spoke(LEAK))
+    work = await the_work(pool)
     assert (work.queue, work.due_at) == ("hazards", before.due_at)
 
 
-async def test_an_answer_that_failed_is_decided_on_the_words_that_it_had_answered(floor: Floor) -> None:
-    case = Speaking(floor, text=LEAK)
-    await floor.hear(case.opened)
-    await floor.hear(case.answered())
-    await floor.hear(case.bounced())
-    work = await the_work(floor)
+async def test_an_answer_that_failed_is_decided_on_the_words_that_it_had_answered(pool: AgentPool) -> None:
+    case = Speaking(pool, text=LEAK)
+    await pool.hear(case.opened)
+    await pool.hear(case.answered())
+    await pool.hear(case.bounced())
+    work = await the_work(pool)
     assert (work.queue, work.priority) == ("hazards", 95)
-    decisions = await floor.rows("select context, rule from decision")
+    decisions = await pool.rows("select context, rule from decision")
     assert [(row.rule, row.context["interaction.text"]) for row in decisions] == [("Danger", LEAK)] * 2
 
 
 async def test_an_answer_that_failed_puts_the_case_back_to_the_team_to_which_a_person_had_handed_it(
-    floor: Floor,
+    pool: AgentPool,
 ) -> None:
-    case = Speaking(floor)
-    await floor.hear(case.opened)
-    work = await the_work(floor)
-    await floor.move(work.work_item_id, "planning")
-    await floor.reprioritise(work.work_item_id, 66)
-    await floor.hear(case.answered())
-    await floor.hear(case.bounced())
-    work = await the_work(floor)
+    case = Speaking(pool)
+    await pool.hear(case.opened)
+    work = await the_work(pool)
+    await pool.move(work.work_item_id, "planning")
+    await pool.reprioritise(work.work_item_id, 66)
+    await pool.hear(case.answered())
+    await pool.hear(case.bounced())
+    work = await the_work(pool)
     assert (work.queue, work.priority, work.state) == ("planning", 66, QUEUED)
-    assert (await floor.why("C-1"))["decision"].reason.startswith("back to Planning, its team")
+    assert (await pool.why("C-1"))["decision"].reason.startswith("back to Planning, its team")
 
 
 async def test_an_answer_that_fails_while_newer_words_wait_brings_back_the_urgency_of_the_older(
-    floor: Floor,
+    pool: AgentPool,
 ) -> None:
-    case = Speaking(floor, text=LEAK)
-    await floor.hear(case.opened)
-    await floor.hear(case.answered())
-    await floor.hear(case.spoke("When do you open?").model_copy(update={"unanswered": []}))
-    assert (await the_work(floor)).queue == "front-desk"
-    await floor.hear(case.bounced())
-    assert (await the_work(floor)).queue == "hazards"
+    case = Speaking(pool, text=LEAK)
+    await pool.hear(case.opened)
+    await pool.hear(case.answered())
+    await pool.hear(case.spoke("When do you open?").model_copy(update={"unanswered": []}))
+    assert (await the_work(pool)).queue == "front-desk"
+    await pool.hear(case.bounced())
+    assert (await the_work(pool)).queue == "hazards"
 
 
-async def test_no_rule_is_asked_about_words_that_are_not_known(floor: Floor) -> None:
-    case = Speaking(floor)
+async def test_no_rule_is_asked_about_words_that_are_not_known(pool: AgentPool) -> None:
+    case = Speaking(pool)
     case.words = []
-    await floor.hear(case.status("open", StatusTrigger.SET_BY_PERSON, asks=True, words=True))
-    work = await the_work(floor)
-    (decision,) = await floor.rows("select rule, outcome, trace from decision")
+    await pool.hear(case.status("open", StatusTrigger.SET_BY_PERSON, asks=True, words=True))
+    work = await the_work(pool)
+    (decision,) = await pool.rows("select rule, outcome, trace from decision")
     assert (work.queue, decision.rule, decision.outcome, decision.trace) == ("rates", "(no words)", None, [])
-    assert (await floor.why("C-1"))["decision"].context == {}
+    assert (await pool.why("C-1"))["decision"].context == {}
 
 
 @pytest.mark.parametrize("again", [1, 2])
 async def test_work_that_a_person_completed_does_not_come_back_by_the_echo_of_its_acceptance(
-    floor: Floor, again: int
+    pool: AgentPool, again: int
 ) -> None:
-    case = Speaking(floor)
-    await floor.present("hugo")
-    await floor.hear(case.opened)
-    await floor.assign()
-    await floor.accept_all()
-    work = await the_work(floor)
-    await floor.complete("hugo", work.work_item_id)
+    case = Speaking(pool)
+    await pool.present("hugo")
+    await pool.hear(case.opened)
+    await pool.assign()
+    await pool.accept_all()
+    work = await the_work(pool)
+    await pool.complete("hugo", work.work_item_id)
     echo = case.accept_echo()
     for _ in range(again):
-        await floor.hear(echo)
-    assert await floor.rows("select 1 from work_item where state <> 'completed'") == []
+        await pool.hear(echo)
+    assert await pool.rows("select 1 from work_item where state <> 'completed'") == []
     # What the customer says after that is new: it is work again.
-    await floor.hear(case.spoke("One more thing"))
-    assert (await the_work(floor)).state == QUEUED
+    await pool.hear(case.spoke("One more thing"))
+    assert (await the_work(pool)).state == QUEUED
 
 
-async def test_an_echo_that_comes_after_newer_words_changes_nothing(floor: Floor) -> None:
-    case = Speaking(floor)
-    await floor.hear(case.opened)
-    work = await the_work(floor)
-    await floor.present("bruno")
-    await floor.give("bruno", work.work_item_id)
+async def test_an_echo_that_comes_after_newer_words_changes_nothing(pool: AgentPool) -> None:
+    case = Speaking(pool)
+    await pool.hear(case.opened)
+    work = await the_work(pool)
+    await pool.present("bruno")
+    await pool.give("bruno", work.work_item_id)
     echo, more = case.accept_echo(), case.spoke("One more thing")
-    await floor.complete("bruno", work.work_item_id)
-    await floor.hear(more)
-    queued = await the_work(floor)
-    await floor.give("bruno", queued.work_item_id)
-    await floor.complete("bruno", queued.work_item_id)
-    await floor.hear(echo)
-    assert await floor.rows("select 1 from work_item where state <> 'completed'") == []
+    await pool.complete("bruno", work.work_item_id)
+    await pool.hear(more)
+    queued = await the_work(pool)
+    await pool.give("bruno", queued.work_item_id)
+    await pool.complete("bruno", queued.work_item_id)
+    await pool.hear(echo)
+    assert await pool.rows("select 1 from work_item where state <> 'completed'") == []
 
 
 async def test_words_that_were_under_way_when_a_person_completed_the_work_are_work_again(
-    floor: Floor,
+    pool: AgentPool,
 ) -> None:
-    case = Speaking(floor)
-    await floor.present("hugo")
-    await floor.hear(case.opened)
-    await floor.assign()
-    await floor.accept_all()
+    case = Speaking(pool)
+    await pool.present("hugo")
+    await pool.hear(case.opened)
+    await pool.assign()
+    await pool.accept_all()
     echo, more = case.accept_echo(), case.spoke(LEAK)
-    await floor.complete("hugo", (await the_work(floor)).work_item_id)
-    await floor.hear(echo, more)
-    work = await the_work(floor)
+    await pool.complete("hugo", (await the_work(pool)).work_item_id)
+    await pool.hear(echo, more)
+    work = await the_work(pool)
     assert (work.queue, work.state) == ("hazards", WorkState.QUEUED)
 
 
-async def test_work_flows_over_on_its_way_to_a_queue_that_is_closed(floor: Floor) -> None:
+async def test_work_flows_over_on_its_way_to_a_queue_that_is_closed(pool: AgentPool) -> None:
     hours = {"name": "Never", "time_zone": "UTC", "hours": {"monday": ["00:00-00:01"]}}
-    await floor.organise(
+    await pool.organise(
         lambda organisation: organisation["calendars"].update(rarely=hours),
         queue("hazards", hours="rarely", outside_hours={"overflow": "roads"}),
         section("fallback_queue", "front-desk"),
     )
-    case = Speaking(floor)
-    await floor.hear(case.opened)
-    await floor.hear(case.spoke(LEAK))
-    work = await the_work(floor)
+    case = Speaking(pool)
+    await pool.hear(case.opened)
+    await pool.hear(case.spoke(LEAK))
+    work = await the_work(pool)
     assert (work.queue, work.priority) == ("roads", 95)

@@ -19,41 +19,37 @@ from routing.queues.live import Live, LiveState
 from routing.store import tallies
 from routing.work import handling
 from tests.conftest import NewDatabase
-from tests.integration.routing.test_offers import Desk, opened, settled
-from tests.statements import counted
+from tests.support.routing.counts import settle
+from tests.support.routing.harness import Harness, opened, settled
+from tests.support.statements import counted
 
 DEPARTMENTS = ("planning", "rates", "roads", "nothing of ours")
 AGENTS = ("elena", "farid", "amara", "chloe", "dev")
 
 
 @pytest.fixture
-async def floor(new_database: NewDatabase) -> Desk:
-    made = Desk(await new_database("routing"))
+async def pool(new_database: NewDatabase) -> Harness:
+    made = Harness(await new_database("routing"))
     await made.load()
     return made
 
 
-async def shown(floor: Desk) -> LiveState:
-    async with floor.engine.begin() as tx:
-        force = await floor.configurations.in_force(tx)
-        return await live.state(tx, force, floor.now)
+async def shown(pool: Harness) -> LiveState:
+    async with pool.engine.begin() as tx:
+        force = await pool.configurations.in_force(tx)
+        return await live.state(tx, force, pool.now)
 
 
-async def settle(floor: Desk) -> None:
-    async with floor.engine.begin() as tx:
-        await tallies.settle(tx)
-
-
-async def scanned(floor: Desk) -> dict[tuple[str, str], int]:
-    rows = await floor.rows("select queue, state, count(*) as n from work_item group by queue, state")
+async def scanned(pool: Harness) -> dict[tuple[str, str], int]:
+    rows = await pool.rows("select queue, state, count(*) as n from work_item group by queue, state")
     return {(row.queue, row.state): row.n for row in rows}
 
 
 class Day:
     """Anything that may happen to work, by chance."""
 
-    def __init__(self, floor: Desk, seed: int) -> None:
-        self.floor = floor
+    def __init__(self, pool: Harness, seed: int) -> None:
+        self.pool = pool
         self.chance = random.Random(seed)  # noqa: S311 - not for secrets
         self.cases: list[CaseOpened] = []
         self.number = 0
@@ -62,41 +58,41 @@ class Day:
         fresh: list[CaseOpened] = []
         for _ in range(self.chance.randrange(1, 5)):
             self.number += 1
-            fresh.append(opened(self.number, self.floor.now, self.chance.choice(DEPARTMENTS)))
+            fresh.append(opened(self.number, self.pool.now, self.chance.choice(DEPARTMENTS)))
         self.cases += fresh
-        await self.floor.hear(*fresh)
+        await self.pool.hear(*fresh)
 
     async def case_is_settled(self) -> None:
         if self.cases:
-            await self.floor.hear(settled(self.cases.pop(self.chance.randrange(len(self.cases)))))
+            await self.pool.hear(settled(self.cases.pop(self.chance.randrange(len(self.cases)))))
 
     async def agent_comes_or_goes(self) -> None:
         presences = [Presence.AVAILABLE, Presence.AVAILABLE, Presence.OFFLINE]
-        await self.floor.present(self.chance.choice(AGENTS), self.chance.choice(presences))
+        await self.pool.present(self.chance.choice(AGENTS), self.chance.choice(presences))
 
     async def work_is_offered(self) -> None:
-        await self.floor.assign()
+        await self.pool.assign()
 
     async def offers_are_answered(self) -> None:
-        for agent, offers in (await self.floor.pending()).items():
+        for agent, offers in (await self.pool.pending()).items():
             with contextlib.suppress(Problem):  # too late
-                await (self.floor.accept if self.chance.random() < 0.5 else self.floor.decline)(
+                await (self.pool.accept if self.chance.random() < 0.5 else self.pool.decline)(
                     offers[0], agent
                 )
 
     async def work_is_handed_on(self) -> None:
-        floor = self.floor
-        rows = await floor.rows(
+        pool = self.pool
+        rows = await pool.rows(
             "select work_item_id from work_item where state <> 'completed' order by work_item_id"
         )
         if not rows:
             return
-        async with floor.engine.begin() as tx:
-            force = await floor.configurations.in_force(tx)
+        async with pool.engine.begin() as tx:
+            force = await pool.configurations.in_force(tx)
             await handling.transfer(
                 tx, self.chance.choice(rows).work_item_id, Actor(kind="supervisor", id="s"), force,
                 queue=self.chance.choice(list(force.configuration.queues)), agent=None, note=None,
-                anyones=True, now=floor.now,
+                anyones=True, now=pool.now,
             )  # fmt: skip
 
     async def pass_by(self) -> None:
@@ -112,15 +108,15 @@ class Day:
         for _ in range(60):
             await self.chance.choice(happenings)()
             if self.chance.random() < 0.2:
-                await settle(self.floor)
-            self.floor.now += timedelta(seconds=self.chance.randrange(20))
+                await settle(self.pool)
+            self.pool.now += timedelta(seconds=self.chance.randrange(20))
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_the_counts_are_those_of_a_scan_after_anything_that_happens(floor: Desk, seed: int) -> None:
-    await Day(floor, seed).pass_by()
-    found = await shown(floor)
-    truth = await scanned(floor)
+async def test_the_counts_are_those_of_a_scan_after_anything_that_happens(pool: Harness, seed: int) -> None:
+    await Day(pool, seed).pass_by()
+    found = await shown(pool)
+    truth = await scanned(pool)
     for queue in found.queues:
         key = queue.queue
         states = (queue.waiting, queue.offered, queue.accepted, queue.completed.last_60_minutes)
@@ -132,39 +128,39 @@ async def test_the_counts_are_those_of_a_scan_after_anything_that_happens(floor:
     assert sum(everybody.values()) == 8
     assert {agent.agent_id: agent.load for agent in found.agents if agent.load} == {
         row.agent_id: row.n
-        for row in await floor.rows(
+        for row in await pool.rows(
             "select agent_id, count(*) n from work_item where state in ('offered', 'accepted') group by 1"
         )
     }
 
 
-async def test_a_queue_shows_who_waits_longest_what_is_due_next_and_what_came_when(floor: Desk) -> None:
-    await floor.hear(opened(1, floor.now, waited=30), opened(2, floor.now, waited=10))
-    floor.now += timedelta(minutes=20)
-    await floor.hear(opened(3, floor.now))
-    planning = next(queue for queue in (await shown(floor)).queues if queue.queue == "planning")
-    rows = await floor.rows("select min(queued_at) as oldest, min(due_at) as due from work_item")
+async def test_a_queue_shows_who_waits_longest_what_is_due_next_and_what_came_when(pool: Harness) -> None:
+    await pool.hear(opened(1, pool.now, waited=30), opened(2, pool.now, waited=10))
+    pool.now += timedelta(minutes=20)
+    await pool.hear(opened(3, pool.now))
+    planning = next(queue for queue in (await shown(pool)).queues if queue.queue == "planning")
+    rows = await pool.rows("select min(queued_at) as oldest, min(due_at) as due from work_item")
     assert (planning.oldest_queued_at, planning.next_due_at) == (rows[0].oldest, rows[0].due)
     assert planning.arrived.model_dump() == {
         "last_5_minutes": 1, "last_30_minutes": 3, "last_60_minutes": 3,
     }  # fmt: skip
     assert planning.agents == {"offline": 2}
-    floor.now += timedelta(minutes=50)
-    planning = next(queue for queue in (await shown(floor)).queues if queue.queue == "planning")
+    pool.now += timedelta(minutes=50)
+    planning = next(queue for queue in (await shown(pool)).queues if queue.queue == "planning")
     assert planning.arrived.last_60_minutes == 1
     assert planning.waiting == 3
 
 
-async def test_the_live_state_takes_four_statements_and_scans_nothing_that_waits(floor: Desk) -> None:
-    await floor.hear(*(opened(n, floor.now) for n in range(300)))
-    await shown(floor)  # the configuration is read
-    with counted(floor.engine) as statements:
-        await shown(floor)
+async def test_the_live_state_takes_four_statements_and_scans_nothing_that_waits(pool: Harness) -> None:
+    await pool.hear(*(opened(n, pool.now) for n in range(300)))
+    await shown(pool)  # the configuration is read
+    with counted(pool.engine) as statements:
+        await shown(pool)
     assert len(statements) == 5  # and the version in force
-    await settle(floor)
-    assert len(await floor.rows("select 1 from tally_change")) == 0
-    assert len(await floor.rows("select 1 from tally")) == 2
-    async with floor.engine.connect() as connection:
+    await settle(pool)
+    assert len(await pool.rows("select 1 from tally_change")) == 0
+    assert len(await pool.rows("select 1 from tally")) == 2
+    async with pool.engine.connect() as connection:
         await connection.execute(text("set enable_seqscan = off"))  # of 300 rows it would read all
         asked = tallies.HEADS.text.replace(":queues", "array['planning']")
         plan = "\n".join(str(row[0]) for row in await connection.execute(text(f"explain {asked}")))
@@ -172,8 +168,8 @@ async def test_the_live_state_takes_four_statements_and_scans_nothing_that_waits
     assert "work_item_waiting_ix" in plan
 
 
-async def test_a_wallboard_hears_the_state_at_once_and_whenever_it_is_another(floor: Desk) -> None:
-    board = Live(floor.engine, floor.configurations, lambda: floor.now)
+async def test_a_wallboard_hears_the_state_at_once_and_whenever_it_is_another(pool: Harness) -> None:
+    board = Live(pool.engine, pool.configurations, lambda: pool.now)
     stream = board.stream()
     events: list[LiveState] = []
 
@@ -183,7 +179,7 @@ async def test_a_wallboard_hears_the_state_at_once_and_whenever_it_is_another(fl
             assert name == "event: live"
             events.append(LiveState.model_validate(json.loads(data.removeprefix("data: "))))
             if len(events) == 1:
-                await floor.hear(opened(1, floor.now))
+                await pool.hear(opened(1, pool.now))
             else:
                 break
 

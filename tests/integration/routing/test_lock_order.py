@@ -7,10 +7,10 @@ from sqlalchemy import text
 
 from antiphon.contracts.agents import Presence
 from tests.conftest import NewDatabase
-from tests.integration.routing.floor import Floor, agent
-from tests.integration.routing.test_agents import heartbeat
-from tests.integration.routing.test_offers import opened
-from tests.waiting import until
+from tests.support.routing.configured import AgentPool, agent
+from tests.support.routing.harness import opened
+from tests.support.routing.presence import heartbeat
+from tests.support.waiting import until
 
 _WAITING = "select count(*) as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 _DUE = text(
@@ -19,9 +19,9 @@ _DUE = text(
 
 
 @pytest.fixture
-async def floor(new_database: NewDatabase) -> Floor:
+async def pool(new_database: NewDatabase) -> AgentPool:
     """Elena and Farid have an offer each, both desktops are heard of, and all their timers are due."""
-    made = Floor(await new_database("routing"))
+    made = AgentPool(await new_database("routing"))
     await made.organise(agent("elena", capacity=1), agent("farid", capacity=1))
     await made.hear(opened(1, made.now), opened(2, made.now))
     for who in ("elena", "farid"):
@@ -34,45 +34,45 @@ async def floor(new_database: NewDatabase) -> Floor:
     return made
 
 
-async def _waiting(floor: Floor, count: int) -> None:
+async def _waiting(pool: AgentPool, count: int) -> None:
     async def so_many() -> bool:
-        (row,) = await floor.rows(_WAITING)
+        (row,) = await pool.rows(_WAITING)
         return row.n >= count
 
     await until(so_many, what=f"{count} transactions wait for a lock")
 
 
-async def test_a_heartbeat_and_offers_that_run_out_never_wait_for_each_other(floor: Floor) -> None:
+async def test_a_heartbeat_and_offers_that_run_out_never_wait_for_each_other(pool: AgentPool) -> None:
     """What fires waits for Elena; Farid's desktop is heard of meanwhile, whose timers are due as well."""
-    async with floor.engine.begin() as tx:
+    async with pool.engine.begin() as tx:
         await tx.execute(text("select 1 from agent where agent_id = 'elena' for no key update"))
-        firing = [asyncio.create_task(floor.fire()) for _ in range(2)]
-        await _waiting(floor, 1)
-        heard = asyncio.create_task(heartbeat(floor, "farid"))
+        firing = [asyncio.create_task(pool.fire()) for _ in range(2)]
+        await _waiting(pool, 1)
+        heard = asyncio.create_task(heartbeat(pool, "farid"))
         await asyncio.wait({heard}, timeout=2)
     assert await heard == "available"
     fired = await asyncio.gather(*firing)
     while any(fired):
-        fired = [await floor.fire()]
-    assert await floor.pending() == {}
-    presences = await floor.rows("select agent_id from agent where presence = :p", p=Presence.AVAILABLE)
+        fired = [await pool.fire()]
+    assert await pool.pending() == {}
+    presences = await pool.rows("select agent_id from agent where presence = :p", p=Presence.AVAILABLE)
     assert len(presences) == 2
 
 
-async def test_a_step_that_is_due_does_not_wait_for_who_decides_about_its_work(floor: Floor) -> None:
+async def test_a_step_that_is_due_does_not_wait_for_who_decides_about_its_work(pool: AgentPool) -> None:
     """Who decides about work sets its timers last: the step comes again when they have."""
-    (work, *_) = (await floor.works()).values()
+    (work, *_) = (await pool.works()).values()
     given = {"s": work.work_item_id}
     due = text("insert into timer (kind, subject, due_at) values ('step', :s, now() - interval '1 h')")
     later = text("insert into timer (kind, subject, due_at) values ('step', :s, now() + interval '1 h') "
                  "on conflict (kind, subject) do update set due_at = excluded.due_at")  # fmt: skip
-    async with floor.engine.begin() as tx:
+    async with pool.engine.begin() as tx:
         await tx.execute(text("delete from timer"))
         await tx.execute(due, given)
-    async with floor.engine.begin() as tx:
+    async with pool.engine.begin() as tx:
         await tx.execute(text("select 1 from work_item where work_item_id = :s for update"), given)
         async with asyncio.timeout(20):
-            assert await floor.fire() > 0
+            assert await pool.fire() > 0
         await tx.execute(later, given)
-    (timer,) = await floor.rows("select kind, due_at > now() as waits from timer")
+    (timer,) = await pool.rows("select kind, due_at > now() as waits from timer")
     assert (timer.kind, timer.waits) == ("step", True)

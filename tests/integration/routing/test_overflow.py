@@ -10,77 +10,68 @@ from antiphon.process.clock import utc_now
 from routing.domain.timer import TimerKind
 from routing.work import review
 from tests.conftest import NewDatabase
-from tests.integration.routing.floor import (
-    ACCEPTED,
-    OFFERED,
-    QUEUED,
-    Floor,
-    Json,
-    queue,
-    section,
-)
-from tests.integration.routing.test_offers import opened
-from tests.integration.routing.test_queues import closed_now, put_state
-from tests.integration.routing.test_steps import rule_says, timers, work
+from tests.support.routing.configured import ACCEPTED, OFFERED, QUEUED, AgentPool, Json, queue, section
+from tests.support.routing.harness import opened
+from tests.support.routing.queues import closed_now, put_state
+from tests.support.routing.work import rule_says, timers, work
 
 
 @pytest.fixture
-async def floor(new_database: NewDatabase) -> Floor:
-    made = Floor(await new_database("routing"))
+async def pool(new_database: NewDatabase) -> AgentPool:
+    made = AgentPool(await new_database("routing"))
     await made.organise()
     return made
 
 
-async def test_12_what_comes_to_a_closed_queue_flows_over_and_the_decision_says_why(floor: Floor) -> None:
-    await floor.organise(*closed_now(floor, outside_hours={"overflow": "front-desk"}))
-    await floor.hear(opened(1, floor.now))
-    found = await work(floor)
+async def test_12_what_comes_to_a_closed_queue_flows_over_and_the_decision_says_why(pool: AgentPool) -> None:
+    await pool.organise(*closed_now(pool, outside_hours={"overflow": "front-desk"}))
+    await pool.hear(opened(1, pool.now))
+    found = await work(pool)
     assert (found.queue, found.skills, found.prefer_skills) == ("front-desk", {}, {"planning": 3})
-    told = await floor.why("C-1")
+    told = await pool.why("C-1")
     (passed,) = told["escalations"]
     assert passed.kind == "overflow"
     assert passed.what.startswith("Planning is outside its hours until ")
     assert passed.what.endswith("; so it waits in Front desk")
     assert told["decision"].rule == "Planning"
-    (queued,) = await floor.rows(
+    (queued,) = await pool.rows(
         "select convert_from(value, 'utf8') as v from outbox where headers like '%work.queued%'"
     )
     assert "Planning is outside its hours" in queued.v
-    assert await floor.told("work.held.v1") == 0
+    assert await pool.told("work.held.v1") == 0
 
 
-async def test_12_what_comes_to_a_full_queue_flows_over_and_within_one_batch_too(floor: Floor) -> None:
-    await floor.organise(queue("planning", limit={"waiting": 2, "overflow": "front-desk"}))
-    await floor.hear(*(opened(n, floor.now) for n in (1, 2, 3)))
-    await floor.hear(opened(4, floor.now))
-    assert [(await work(floor, f"C-{n}")).queue for n in (1, 2, 3, 4)] == ["planning"] * 2 + [
-        "front-desk"
-    ] * 2
-    assert (await floor.why("C-4"))["escalations"][
+async def test_12_what_comes_to_a_full_queue_flows_over_and_within_one_batch_too(pool: AgentPool) -> None:
+    await pool.organise(queue("planning", limit={"waiting": 2, "overflow": "front-desk"}))
+    await pool.hear(*(opened(n, pool.now) for n in (1, 2, 3)))
+    await pool.hear(opened(4, pool.now))
+    assert [(await work(pool, f"C-{n}")).queue for n in (1, 2, 3, 4)] == ["planning"] * 2 + ["front-desk"] * 2
+    assert (await pool.why("C-4"))["escalations"][
         0
     ].what == "Planning is full: 2 wait; so it waits in Front desk"
 
 
-async def test_12_what_a_rule_says_never_overflows_stays(floor: Floor) -> None:
-    await floor.organise(
-        *closed_now(floor, outside_hours={"overflow": "front-desk"}), rule_says("Planning", overflow="never")
+async def test_12_what_a_rule_says_never_overflows_stays(pool: AgentPool) -> None:
+    await pool.organise(
+        *closed_now(pool, outside_hours={"overflow": "front-desk"}),
+        rule_says("Planning", overflow="never"),
     )
-    await floor.hear(opened(1, floor.now))
-    assert (await work(floor)).queue == "planning"
-    await floor.make_due(TimerKind.REVIEW)
-    assert (await work(floor)).queue == "planning"
-    await floor.organise(
-        *closed_now(floor, outside_hours={"overflow": "front-desk"}),
+    await pool.hear(opened(1, pool.now))
+    assert (await work(pool)).queue == "planning"
+    await pool.make_due(TimerKind.REVIEW)
+    assert (await work(pool)).queue == "planning"
+    await pool.organise(
+        *closed_now(pool, outside_hours={"overflow": "front-desk"}),
         rule_says("Planning", overflow="social-care"),
     )
-    await floor.hear(opened(2, floor.now))
-    assert (await work(floor, "C-2")).queue == "social-care"
+    await pool.hear(opened(2, pool.now))
+    assert (await work(pool, "C-2")).queue == "social-care"
 
 
-async def test_work_that_is_held_outside_hours_is_told_with_words_for_the_customer(floor: Floor) -> None:
-    await floor.organise(*closed_now(floor, outside_hours={"acknowledge": "We open at eight."}))
-    await floor.hear(opened(1, floor.now), opened(2, floor.now, department="rates"))
-    (held,) = await floor.rows(
+async def test_work_that_is_held_outside_hours_is_told_with_words_for_the_customer(pool: AgentPool) -> None:
+    await pool.organise(*closed_now(pool, outside_hours={"acknowledge": "We open at eight."}))
+    await pool.hear(opened(1, pool.now), opened(2, pool.now, department="rates"))
+    (held,) = await pool.rows(
         "select convert_from(value, 'utf8') as v from outbox where headers like '%work.held%'"
     )
     assert '"acknowledge":"We open at eight."' in held.v
@@ -89,23 +80,23 @@ async def test_work_that_is_held_outside_hours_is_told_with_words_for_the_custom
 
 
 @pytest.mark.parametrize("by_hand", [True, False])
-async def test_what_waits_in_a_queue_when_it_closes_flows_over(floor: Floor, by_hand: bool) -> None:
+async def test_what_waits_in_a_queue_when_it_closes_flows_over(pool: AgentPool, by_hand: bool) -> None:
     outside = {"overflow": "front-desk"}
     if by_hand:
-        await floor.organise(queue("planning", outside_hours=outside))
-        await floor.hear(*(opened(n, floor.now) for n in (1, 2)))
-        await put_state(floor, "planning", QueueState.CLOSED, "burst pipe")
+        await pool.organise(queue("planning", outside_hours=outside))
+        await pool.hear(*(opened(n, pool.now) for n in (1, 2)))
+        await put_state(pool, "planning", QueueState.CLOSED, "burst pipe")
     else:
-        await floor.organise(_open_until_midnight, queue("planning", hours="until", outside_hours=outside))
-        await floor.hear(*(opened(n, floor.now) for n in (1, 2)))
-        await floor.make_due(TimerKind.REVIEW)
-        (closes,) = await timers(floor, TimerKind.REVIEW)
-        assert closes == (floor.now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        assert (await work(floor)).queue == "planning"
-        floor.now = closes
-    await floor.make_due(TimerKind.REVIEW)
-    assert {row.queue for row in (await floor.works()).values()} == {"front-desk"}
-    assert await floor.told("work.transferred.v1") == 2
+        await pool.organise(_open_until_midnight, queue("planning", hours="until", outside_hours=outside))
+        await pool.hear(*(opened(n, pool.now) for n in (1, 2)))
+        await pool.make_due(TimerKind.REVIEW)
+        (closes,) = await timers(pool, TimerKind.REVIEW)
+        assert closes == (pool.now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+        assert (await work(pool)).queue == "planning"
+        pool.now = closes
+    await pool.make_due(TimerKind.REVIEW)
+    assert {row.queue for row in (await pool.works()).values()} == {"front-desk"}
+    assert await pool.told("work.transferred.v1") == 2
 
 
 def _open_until_midnight(organisation: Json) -> None:
@@ -121,67 +112,67 @@ def without_planning(organisation: Json) -> None:
         one["queues"] = [name for name in one["queues"] if name != "planning"]
 
 
-async def test_work_of_a_queue_that_is_gone_is_moved_to_the_fallback_with_its_reason(floor: Floor) -> None:
-    await floor.hear(*(opened(n, floor.now) for n in (1, 2, 3)))
-    await floor.present("farid")
-    assert await floor.assign() == 3
-    (first, second, _) = (await floor.pending())["farid"]
-    assert await floor.accept(first, "farid") == 200
-    await floor.decline(second, "farid")
-    await floor.organise(without_planning, section("fallback_queue", "front-desk"))
-    await floor.make_due(TimerKind.REVIEW)
-    works = await floor.works()
+async def test_work_of_a_queue_that_is_gone_is_moved_to_the_fallback_with_its_reason(pool: AgentPool) -> None:
+    await pool.hear(*(opened(n, pool.now) for n in (1, 2, 3)))
+    await pool.present("farid")
+    assert await pool.assign() == 3
+    (first, second, _) = (await pool.pending())["farid"]
+    assert await pool.accept(first, "farid") == 200
+    await pool.decline(second, "farid")
+    await pool.organise(without_planning, section("fallback_queue", "front-desk"))
+    await pool.make_due(TimerKind.REVIEW)
+    works = await pool.works()
     assert {row.queue for row in works.values()} == {"front-desk"}
     assert sorted(row.state for row in works.values()) == sorted([ACCEPTED, OFFERED, QUEUED])
     for row in works.values():
-        (moved,) = (await floor.why(row.case_reference))["escalations"]
+        (moved,) = (await pool.why(row.case_reference))["escalations"]
         assert (moved.kind, moved.what) == (
             "moved",
             "there is no queue 'planning' any more; so it waits in Front desk",
         )
 
 
-async def test_work_of_an_agent_who_is_gone_returns_to_its_place(floor: Floor) -> None:
-    await floor.hear(*(opened(n, floor.now) for n in (1, 2)))
-    await floor.present("elena")
-    await floor.assign()
-    (first, _) = (await floor.pending())["elena"]
-    assert await floor.accept(first, "elena") == 200
+async def test_work_of_an_agent_who_is_gone_returns_to_its_place(pool: AgentPool) -> None:
+    await pool.hear(*(opened(n, pool.now) for n in (1, 2)))
+    await pool.present("elena")
+    await pool.assign()
+    (first, _) = (await pool.pending())["elena"]
+    assert await pool.accept(first, "elena") == 200
 
     def gone(organisation: Json) -> None:
         organisation["agents"] = [one for one in organisation["agents"] if one["id"] != "elena"]
 
-    await floor.organise(gone)
-    await floor.make_due(TimerKind.REVIEW)
-    works = await floor.works()
+    await pool.organise(gone)
+    await pool.make_due(TimerKind.REVIEW)
+    works = await pool.works()
     assert {(row.state, row.agent_id) for row in works.values()} == {(QUEUED, None)}
-    assert await floor.pending() == {}
-    rows = await floor.rows(
+    assert await pool.pending() == {}
+    rows = await pool.rows(
         "select convert_from(value, 'utf8') as v from outbox where headers like '%requeued%'"
     )
     assert all('"reason":"elena is no longer an agent"' in row.v for row in rows)
-    await floor.present("farid")
-    assert await floor.assign() == 2
+    await pool.present("farid")
+    assert await pool.assign() == 2
 
 
-async def test_complaint_rocketchat_fallback_departments_never_turn_in_a_circle(floor: Floor) -> None:
+async def test_complaint_rocketchat_fallback_departments_never_turn_in_a_circle(pool: AgentPool) -> None:
     """See tests/unit/routing/test_placing.py for what is refused; here both are closed, and the work is still to be seen."""
-    await floor.organise(
+    await pool.organise(
         queue("planning", outside_hours={"overflow": "roads"}),
         queue("roads", outside_hours={"overflow": "rates"}),
     )
     for name in ("planning", "roads", "rates"):
-        await put_state(floor, name, QueueState.CLOSED)
-    await floor.hear(opened(1, floor.now))
-    told = await floor.why("C-1")
-    assert ((await work(floor)).queue, told["waiting_for"]) == ("planning", "queue")
+        await put_state(pool, name, QueueState.CLOSED)
+    await pool.hear(opened(1, pool.now))
+    told = await pool.why("C-1")
+    assert ((await work(pool)).queue, told["waiting_for"]) == ("planning", "queue")
 
 
-async def test_a_review_reads_open_work_only(floor: Floor) -> None:
+async def test_a_review_reads_open_work_only(pool: AgentPool) -> None:
     unplanned = str(review.UNPLANNED.text).replace(":limit", "200")
     for name in ("queues", "marks"):
         unplanned = unplanned.replace(f":{name}", "'{planning}'::text[]")
-    async with floor.engine.begin() as tx:
+    async with pool.engine.begin() as tx:
         await tx.execute(text("set local enable_seqscan = off"))
         plan = "\n".join(str(row[0]) for row in await tx.execute(text(f"explain {unplanned}")))
     assert "work_item_one_open_per_case_key" in plan

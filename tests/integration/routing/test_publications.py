@@ -17,8 +17,8 @@ from routing.configuration.active import Configurations
 from routing.domain.decisions.sharing import shares
 from routing.domain.timer import TimerKind
 from tests.conftest import NewDatabase
-from tests.integration.routing.door import COUNCIL, Door, case, opened_door
-from tests.integration.routing.test_offers import settled
+from tests.support.routing.api import COUNCIL, RoutingApi, case, opened_api
+from tests.support.routing.harness import settled
 
 RATES = "{ queue: rates, priority: 40,", "{ queue: rates, priority: 60,"
 APPROVAL = COUNCIL + "\npublishing: { needs_approval: true }\n"
@@ -26,62 +26,62 @@ Json = dict[str, Any]
 
 
 @pytest.fixture
-async def door(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Door]:
-    async with opened_door(await new_database("routing"), tmp_path) as made:
+async def client(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[RoutingApi]:
+    async with opened_api(await new_database("routing"), tmp_path) as made:
         yield made
 
 
-async def publish(door: Door, draft: Json, status: int = 200, **plan: Any) -> Json:
+async def publish(client: RoutingApi, draft: Json, status: int = 200, **plan: Any) -> Json:
     path = f"/drafts/{draft['draft_id']}/publish"
-    answer = await door.ask("POST", path, tag=draft["etag"], json={"why": "rates day", **plan})
+    answer = await client.ask("POST", path, tag=draft["etag"], json={"why": "rates day", **plan})
     assert answer.status_code == status, answer.text
     return answer.json()
 
 
 async def say(
-    door: Door, publication: Json, verb: str, status: int = 200, name: str = "olga", **given: Any
+    client: RoutingApi, publication: Json, verb: str, status: int = 200, name: str = "olga", **given: Any
 ) -> Json:
     path = f"/publications/{publication['publication_id']}/{verb}"
-    answer = await door.ask("POST", path, name=name, json=given)
+    answer = await client.ask("POST", path, name=name, json=given)
     assert answer.status_code == status, answer.text
     return answer.json()
 
 
-async def fire(door: Door, kind: str) -> None:
+async def fire(client: RoutingApi, kind: str) -> None:
     """Timers of a kind are due, and each of two replicas looks."""
-    async with door.engine.begin() as tx:
+    async with client.engine.begin() as tx:
         await tx.execute(text("update timer set due_at = now() where kind = :k"), {"k": kind})
     for _ in range(2):
-        async with door.engine.begin() as tx:
-            await timers.fire(tx, door.configurations, utc_now())
+        async with client.engine.begin() as tx:
+            await timers.fire(tx, client.configurations, utc_now())
 
 
-async def decided(door: Door) -> dict[int, tuple[int, int]]:
+async def decided(client: RoutingApi) -> dict[int, tuple[int, int]]:
     """By case the version that decided last, and the priority that it gave."""
-    rows = await door.rows(
+    rows = await client.rows(
         "select d.case_id, d.version, w.priority from decision d join work_item w using (work_item_id) order by d.at"
     )
     return {row.case_id.int: (row.version, row.priority) for row in rows}
 
 
-async def kinds(door: Door) -> list[str]:
-    rows = await door.rows("select headers from outbox where topic = 'configuration' order by id")
+async def kinds(client: RoutingApi) -> list[str]:
+    rows = await client.rows("select headers from outbox where topic = 'configuration' order by id")
     names = ("planned", "published", "ended")
     return [name for row in rows for name in names if f"configuration.{name}.v1" in row.headers]
 
 
 async def test_a_share_of_the_cases_is_decided_by_the_new_version_and_each_case_stays_on_its_side(
-    door: Door,
+    client: RoutingApi,
 ) -> None:
-    told = await publish(door, await door.draft(RATES), share=30)
+    told = await publish(client, await client.draft(RATES), share=30)
     version, publication = told["version"], told["publication"]
     assert (publication["state"], publication["share"], publication["asked_by"]) == ("limited", 30, "olga")
     cases = [case(n, "rates") for n in range(1, 101)]
-    await door.hear(*cases[:50])
-    other = door.configurations
-    door.configurations = Configurations()  # a second replica
-    await door.hear(*cases[50:])
-    first = await decided(door)
+    await client.hear(*cases[:50])
+    other = client.configurations
+    client.configurations = Configurations()  # a second replica
+    await client.hear(*cases[50:])
+    first = await decided(client)
     new = {n for n, (by, _) in first.items() if by == version}
     assert new == {n for n in first if shares(version, 30, UUID(int=n))}
     assert 15 <= len(new) <= 45
@@ -91,19 +91,21 @@ async def test_a_share_of_the_cases_is_decided_by_the_new_version_and_each_case_
         c.model_copy(update={"case": c.case.model_copy(update={"revision": c.case.revision + 2})})
         for c in cases
     ]
-    await door.hear(*(settled(c) for c in cases))
-    await door.hear(*again)
-    assert {n: by for n, (by, _) in (await decided(door)).items()} == {n: by for n, (by, _) in first.items()}
-    assert (await door.ask("GET", "/configuration")).json()["version"] == version - 1
-    lines = (await door.ask("GET", "/configuration/versions")).json()["items"]
+    await client.hear(*(settled(c) for c in cases))
+    await client.hear(*again)
+    assert {n: by for n, (by, _) in (await decided(client)).items()} == {
+        n: by for n, (by, _) in first.items()
+    }
+    assert (await client.ask("GET", "/configuration")).json()["version"] == version - 1
+    lines = (await client.ask("GET", "/configuration/versions")).json()["items"]
     assert [(line["state"], line["share"]) for line in lines] == [("limited", 30), ("published", None)]
-    await say(door, publication, "widen", share=20, why="less", status=409)
-    assert (await say(door, publication, "widen", share=60, why="it works"))["state"] == "limited"
-    assert (await say(door, publication, "widen", share=100, why="it works"))["state"] == "published"
-    door.configurations = other
-    await door.hear(*(case(n, "rates") for n in range(201, 206)))
-    assert {(await decided(door))[n] for n in range(201, 206)} == {(version, 60)}
-    assert (await kinds(door))[-3:] == ["published"] * 3
+    await say(client, publication, "widen", share=20, why="less", status=409)
+    assert (await say(client, publication, "widen", share=60, why="it works"))["state"] == "limited"
+    assert (await say(client, publication, "widen", share=100, why="it works"))["state"] == "published"
+    client.configurations = other
+    await client.hear(*(case(n, "rates") for n in range(201, 206)))
+    assert {(await decided(client))[n] for n in range(201, 206)} == {(version, 60)}
+    assert (await kinds(client))[-3:] == ["published"] * 3
 
 
 @given(st.uuids(), st.integers(1, 1000), st.integers(1, 99))
@@ -112,29 +114,29 @@ def test_who_is_among_the_first_still_is_when_the_share_grows(one: UUID, version
     assert not shares(version, share, one) or shares(version, share + 1, one)
 
 
-async def test_a_share_that_is_ended_leaves_all_cases_to_the_version_before(door: Door) -> None:
-    told = await publish(door, await door.draft(RATES), share=99)
-    await publish(door, await door.draft(RATES, name="another"), status=409)
-    refused = await door.ask("PUT", "/configuration", tag=str(told["version"] - 1), content=COUNCIL + "\n")
+async def test_a_share_that_is_ended_leaves_all_cases_to_the_version_before(client: RoutingApi) -> None:
+    told = await publish(client, await client.draft(RATES), share=99)
+    await publish(client, await client.draft(RATES, name="another"), status=409)
+    refused = await client.ask("PUT", "/configuration", tag=str(told["version"] - 1), content=COUNCIL + "\n")
     assert refused.status_code == 409
-    ended = await say(door, told["publication"], "end", why="complaints")
+    ended = await say(client, told["publication"], "end", why="complaints")
     assert (ended["state"], ended["ended_by"], ended["ended_why"]) == ("ended", "olga", "complaints")
-    await door.hear(*(case(n, "rates") for n in range(1, 21)))
-    assert set((await decided(door)).values()) == {(told["version"] - 1, 40)}
-    await say(door, told["publication"], "end", why="again", status=409)
-    assert (await kinds(door))[-2:] == ["published", "ended"]
-    lines = (await door.ask("GET", "/configuration/versions")).json()["items"]
+    await client.hear(*(case(n, "rates") for n in range(1, 21)))
+    assert set((await decided(client)).values()) == {(told["version"] - 1, 40)}
+    await say(client, told["publication"], "end", why="again", status=409)
+    assert (await kinds(client))[-2:] == ["published", "ended"]
+    lines = (await client.ask("GET", "/configuration/versions")).json()["items"]
     assert [line["state"] for line in lines] == ["superseded", "published"]
 
 
-async def test_only_rules_can_be_in_force_for_a_share(door: Door) -> None:
-    draft = await door.draft(("offer_timeout: 20s", "offer_timeout: 25s"), RATES)
-    refused = await publish(door, draft, share=50, status=409)
+async def test_only_rules_can_be_in_force_for_a_share(client: RoutingApi) -> None:
+    draft = await client.draft(("offer_timeout: 20s", "offer_timeout: 25s"), RATES)
+    refused = await publish(client, draft, share=50, status=409)
     assert refused["differences"] == ["queue 'social-care': offer timeout 20s → 25s"]
-    assert (await door.ask("GET", f"/drafts/{draft['draft_id']}")).json()["state"] == "draft"
+    assert (await client.ask("GET", f"/drafts/{draft['draft_id']}")).json()["state"] == "draft"
 
 
-async def test_a_version_begins_at_its_time_widens_at_its_time_and_ends_by_itself(door: Door) -> None:
+async def test_a_version_begins_at_its_time_widens_at_its_time_and_ends_by_itself(client: RoutingApi) -> None:
     begins = utc_now() + timedelta(hours=1)
     plan: Json = {
         "begins_at": begins.isoformat(),
@@ -142,83 +144,83 @@ async def test_a_version_begins_at_its_time_widens_at_its_time_and_ends_by_itsel
         "widens_at": (begins + timedelta(hours=1)).isoformat(),
         "ends_at": (begins + timedelta(hours=2)).isoformat(),
     }
-    draft = await door.draft(RATES)
-    told = await publish(door, draft, **plan)
+    draft = await client.draft(RATES)
+    told = await publish(client, draft, **plan)
     assert (told["version"], told["publication"]["state"]) == (None, "planned")
-    before = (await door.ask("GET", "/configuration")).json()["version"]
+    before = (await client.ask("GET", "/configuration")).json()["version"]
     path = f"/publications/{told['publication']['publication_id']}"
 
     async def state() -> tuple[str, int]:
-        found = (await door.ask("GET", path)).json()
+        found = (await client.ask("GET", path)).json()
         return found["state"], found["share"]
 
-    assert (await door.ask("GET", f"/drafts/{draft['draft_id']}")).json()["state"] == "planned"
-    await fire(door, TimerKind.PUBLICATION_BEGINS)
+    assert (await client.ask("GET", f"/drafts/{draft['draft_id']}")).json()["state"] == "planned"
+    await fire(client, TimerKind.PUBLICATION_BEGINS)
     assert await state() == ("limited", 50)
-    await fire(door, TimerKind.PUBLICATION_WIDENS)
+    await fire(client, TimerKind.PUBLICATION_WIDENS)
     assert await state() == ("published", 100)
-    await door.hear(case(1, "rates"))
-    door.configurations = Configurations()
-    await fire(door, TimerKind.PUBLICATION_ENDS)
+    await client.hear(case(1, "rates"))
+    client.configurations = Configurations()
+    await fire(client, TimerKind.PUBLICATION_ENDS)
     assert await state() == ("ended", 100)
-    await door.hear(case(2, "rates"))
-    assert list((await decided(door)).values()) == [(before + 1, 60), (before + 2, 40)]
-    newest = (await door.ask("GET", "/configuration/versions")).json()["items"][0]
+    await client.hear(case(2, "rates"))
+    assert list((await decided(client)).values()) == [(before + 1, 60), (before + 2, 40)]
+    newest = (await client.ask("GET", "/configuration/versions")).json()["items"][0]
     assert (newest["restores"], newest["why"]) == (before, "the time for it is over")
-    assert (await kinds(door))[-5:] == ["planned", "published", "published", "published", "ended"]
-    assert (await door.ask("GET", "/publications")).json()["items"][0]["version"] == before + 1
+    assert (await kinds(client))[-5:] == ["planned", "published", "published", "published", "ended"]
+    assert (await client.ask("GET", "/publications")).json()["items"][0]["version"] == before + 1
 
 
-async def test_what_waits_for_its_time_can_be_withdrawn_and_is_a_draft_again(door: Door) -> None:
-    draft = await door.draft(RATES)
-    told = await publish(door, draft, begins_at=(utc_now() + timedelta(hours=1)).isoformat())
-    await say(door, told["publication"], "end", why="not yet")
-    await fire(door, TimerKind.PUBLICATION_BEGINS)
-    again = await door.ask("GET", f"/drafts/{draft['draft_id']}")
+async def test_what_waits_for_its_time_can_be_withdrawn_and_is_a_draft_again(client: RoutingApi) -> None:
+    draft = await client.draft(RATES)
+    told = await publish(client, draft, begins_at=(utc_now() + timedelta(hours=1)).isoformat())
+    await say(client, told["publication"], "end", why="not yet")
+    await fire(client, TimerKind.PUBLICATION_BEGINS)
+    again = await client.ask("GET", f"/drafts/{draft['draft_id']}")
     assert again.json()["state"] == "draft"
-    assert (await publish(door, draft | {"etag": again.headers["ETag"]}))["version"]
+    assert (await publish(client, draft | {"etag": again.headers["ETag"]}))["version"]
 
 
-async def test_what_can_not_begin_when_its_time_has_come_has_failed_and_says_why(door: Door) -> None:
-    draft = await door.draft(RATES)
-    told = await publish(door, draft, begins_at=(utc_now() + timedelta(hours=1)).isoformat())
-    version = (await publish(door, await door.draft(("priority: 30", "priority: 31"))))["version"]
-    await fire(door, TimerKind.PUBLICATION_BEGINS)
-    found = (await door.ask("GET", f"/publications/{told['publication']['publication_id']}")).json()
+async def test_what_can_not_begin_when_its_time_has_come_has_failed_and_says_why(client: RoutingApi) -> None:
+    draft = await client.draft(RATES)
+    told = await publish(client, draft, begins_at=(utc_now() + timedelta(hours=1)).isoformat())
+    version = (await publish(client, await client.draft(("priority: 30", "priority: 31"))))["version"]
+    await fire(client, TimerKind.PUBLICATION_BEGINS)
+    found = (await client.ask("GET", f"/publications/{told['publication']['publication_id']}")).json()
     assert (found["state"], found["ended_by"]) == ("failed", "routing")
     assert "in force no more" in found["ended_why"]
-    assert (await door.ask("GET", "/configuration")).json()["version"] == version
-    assert (await door.ask("GET", f"/drafts/{draft['draft_id']}")).json()["state"] == "draft"
+    assert (await client.ask("GET", "/configuration")).json()["version"] == version
+    assert (await client.ask("GET", f"/drafts/{draft['draft_id']}")).json()["state"] == "draft"
 
 
-async def test_where_a_second_person_must_approve_nobody_publishes_their_own(door: Door) -> None:
-    await door.load(APPROVAL)
-    before = (await door.ask("GET", "/configuration")).json()["version"]
+async def test_where_a_second_person_must_approve_nobody_publishes_their_own(client: RoutingApi) -> None:
+    await client.load(APPROVAL)
+    before = (await client.ask("GET", "/configuration")).json()["version"]
     source = APPROVAL.replace(*RATES).replace("needs_approval: true", "needs_approval: false")
-    made = await door.ask("POST", "/drafts", name="pat", json={"name": "x", "why": "y", "source": source})
+    made = await client.ask("POST", "/drafts", name="pat", json={"name": "x", "why": "y", "source": source})
     draft = made.json() | {"etag": made.headers["ETag"]}
     for name, why in (("rosa", "better"), ("sven", "y")):
         body = {"name": "x", "why": why, "source": source}
         path = f"/drafts/{draft['draft_id']}"
-        saved = await door.ask("PUT", path, name=name, tag=draft["etag"], json=body)
+        saved = await client.ask("PUT", path, name=name, tag=draft["etag"], json=body)
         draft |= {"etag": saved.headers["ETag"], "revision": saved.json()["revision"]}
-    told = await publish(door, draft)
+    told = await publish(client, draft)
     assert (told["version"], told["publication"]["state"]) == (None, "waiting")
     assert told["publication"]["needs_approval"] is True
     for name in ("olga", "pat", "rosa", "sven"):
-        await say(door, told["publication"], "approve", name=name, status=403)
-    refused = await door.ask("PUT", "/configuration", tag=str(before), content=source)
+        await say(client, told["publication"], "approve", name=name, status=403)
+    refused = await client.ask("PUT", "/configuration", tag=str(before), content=source)
     assert refused.status_code == 409
-    assert (await door.ask("GET", "/configuration")).json()["version"] == before
-    approved = await say(door, told["publication"], "approve", name="quinn", why="read it")
+    assert (await client.ask("GET", "/configuration")).json()["version"] == before
+    approved = await say(client, told["publication"], "approve", name="quinn", why="read it")
     assert (approved["state"], approved["approved_by"], approved["approved_why"]) == (
         "published",
         "quinn",
         "read it",
     )
-    assert (await door.ask("GET", "/configuration")).json()["version"] == approved["version"] == before + 1
-    await say(door, told["publication"], "approve", name="quinn", status=409)
-    assert (await kinds(door))[-2:] == ["planned", "published"]
+    assert (await client.ask("GET", "/configuration")).json()["version"] == approved["version"] == before + 1
+    await say(client, told["publication"], "approve", name="quinn", status=409)
+    assert (await kinds(client))[-2:] == ["planned", "published"]
 
 
 @pytest.mark.parametrize(
@@ -230,6 +232,6 @@ async def test_where_a_second_person_must_approve_nobody_publishes_their_own(doo
         ({"share": 0}, "/share"),
     ],
 )
-async def test_times_that_are_in_no_order_are_refused(door: Door, plan: Json, pointer: str) -> None:
-    refused = await publish(door, await door.draft(RATES), status=422, **plan)
+async def test_times_that_are_in_no_order_are_refused(client: RoutingApi, plan: Json, pointer: str) -> None:
+    refused = await publish(client, await client.draft(RATES), status=422, **plan)
     assert refused["errors"][0]["pointer"].endswith(pointer)

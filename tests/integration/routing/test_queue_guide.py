@@ -12,8 +12,8 @@ from deploy.site import EXAMPLE, PROJECT
 from routing import timers
 from routing.domain.configuration import Configuration, read
 from tests.conftest import NewDatabase
-from tests.integration.routing.door import case, opened_door
-from tests.integration.routing.test_guide import BLOCK, Reader
+from tests.support.routing.api import case, opened_api
+from tests.support.routing.guides import BLOCK, Reader
 
 GUIDE = (PROJECT / "docs" / "guides" / "queues.md").read_text()
 
@@ -50,16 +50,16 @@ def test_social_care_of_the_example_organisation_is_its_own_in_all_that_a_queue_
 
 
 async def test_the_guides_requests_do_what_it_says(new_database: NewDatabase, tmp_path: Path) -> None:
-    async with opened_door(await new_database("routing"), tmp_path) as door:
-        await door.load(shown())
-        reader = Reader(door)
+    async with opened_api(await new_database("routing"), tmp_path) as client:
+        await client.load(shown())
+        reader = Reader(client)
         done = 0
         for kind, content in BLOCK.findall(GUIDE):
             if "GET /work/" in content:
-                await door.hear(case(1, "rates"))
-                async with door.engine.begin() as tx:
-                    await timers.fire(tx, door.configurations, utc_now())
-                (row,) = await door.rows("select work_item_id from work_item")
+                await client.hear(case(1, "rates"))
+                async with client.engine.begin() as tx:
+                    await timers.fire(tx, client.configurations, utc_now())
+                (row,) = await client.rows("select work_item_id from work_item")
                 reader.known["work_item_id"] = str(row.work_item_id)
             if kind in {"http", "json"}:
                 await reader.do(kind, content)

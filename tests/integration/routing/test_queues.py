@@ -11,202 +11,187 @@ from antiphon.access.roles import Role
 from antiphon.contracts.queues import QueueState
 from antiphon.organisation.document import ConfigurationError
 from routing.domain.configuration import read
-from routing.queues import live, opening
+from routing.queues import live
 from routing.work import handling
 from tests.conftest import NewDatabase
-from tests.integration.routing.door import Door, case, opened_door
-from tests.integration.routing.floor import (
+from tests.support.routing.api import RoutingApi, case, opened_api
+from tests.support.routing.configured import (
     ACCEPTED,
     BOSS,
     QUEUED,
-    Floor,
+    AgentPool,
     Json,
     agent,
     queue,
     section,
     written,
 )
-from tests.integration.routing.test_offers import opened
+from tests.support.routing.harness import opened
+from tests.support.routing.queues import closed_now, put_state
 
 SKILLS = {"tone": "Finds the right tone", "network": "Knows the networks", "planning": "Planning"}
 
 
 @pytest.fixture
-async def floor(new_database: NewDatabase) -> Floor:
-    made = Floor(await new_database("routing"))
+async def pool(new_database: NewDatabase) -> AgentPool:
+    made = AgentPool(await new_database("routing"))
     await made.organise()
     return made
 
 
 @pytest.fixture
-async def door(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Door]:
-    async with opened_door(await new_database("routing"), tmp_path) as made:
+async def client(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[RoutingApi]:
+    async with opened_api(await new_database("routing"), tmp_path) as made:
         yield made
-
-
-async def put_state(floor: Floor, name: str, state: QueueState, reason: str = "a fire drill") -> None:
-    async with floor.engine.begin() as tx:
-        await opening.put_state(tx, await floor.force(tx), name, state, BOSS, reason, floor.now)
 
 
 def add_skills(organisation: Json) -> None:
     organisation["skills"] |= SKILLS
 
 
-def closed_now(floor: Floor, name: str = "planning", **more: Any) -> list[Any]:
-    """A queue whose hours begin in an hour or two, whatever the time is."""
-    day = (floor.now + timedelta(hours=2)).strftime("%A").lower()
-    opens = (floor.now + timedelta(hours=2)).strftime("%H:00")
-
-    def change(organisation: Json) -> None:
-        organisation["calendars"]["later"] = {
-            "name": "Later", "time_zone": "UTC", "hours": {day: [f"{opens}-24:00"]},
-        }  # fmt: skip
-
-    return [change, queue(name, hours="later", **more)]
-
-
-async def test_members_are_those_named_and_all_who_have_the_skills_at_their_levels(floor: Floor) -> None:
-    await floor.organise(
+async def test_members_are_those_named_and_all_who_have_the_skills_at_their_levels(pool: AgentPool) -> None:
+    await pool.organise(
         add_skills,
         agent("amara", queues=[], skills={"tone": 3, "network": 2}),
         agent("bruno", queues=[], skills={"tone": 3}),
         agent("chloe", queues=[], skills={"tone": 7}),
         queue("planning", members={"agents": ["dev"], "skills": [{"tone": 3, "network": 1}, {"tone": 6}]}),
     )
-    async with floor.engine.begin() as tx:
-        known = (await floor.force(tx)).configuration.agents_by_id
+    async with pool.engine.begin() as tx:
+        known = (await pool.force(tx)).configuration.agents_by_id
     found = {one.id for one in known.values() if "planning" in one.queues}
     assert found == {"elena", "farid", "dev", "amara", "chloe", "grace", "hugo"}
     # The skills that make a member are not those that the work needs.
-    unskilled = opened(1, floor.now)
-    await floor.hear(unskilled)
-    await floor.present("amara")
-    assert await floor.assign() == 0
-    await floor.organise(
+    unskilled = opened(1, pool.now)
+    await pool.hear(unskilled)
+    await pool.present("amara")
+    assert await pool.assign() == 0
+    await pool.organise(
         add_skills,
         agent("amara", queues=[], skills={"tone": 3, "planning": 3}),
         queue("planning", members={"skills": {"tone": 3}}),
     )
-    assert await floor.assign() == 1
+    assert await pool.assign() == 1
 
 
-async def test_13_work_of_social_care_is_offered_to_its_members_only(floor: Floor) -> None:
-    await floor.organise(
+async def test_13_work_of_social_care_is_offered_to_its_members_only(pool: AgentPool) -> None:
+    await pool.organise(
         add_skills,
         queue("social-care", members={"skills": {"tone": 3, "network": 2}}),
         agent("grace", queues=[], skills={"tone": 8, "network": 5, "public-reply": 9}),
         agent("hugo", queues=["front-desk"], skills={"tone": 2, "network": 9, "public-reply": 9}),
     )
-    post = opened(1, floor.now, department="rates")
+    post = opened(1, pool.now, department="rates")
     social = {"channel": "social", "tone": "negative"}
-    await floor.hear(post.model_copy(update={"interaction": post.interaction.model_copy(update=social)}))
+    await pool.hear(post.model_copy(update={"interaction": post.interaction.model_copy(update=social)}))
     for outsider in ("amara", "bruno", "hugo"):
-        await floor.present(outsider)
-    assert await floor.assign() == 0
-    told = await floor.why("C-1")
+        await pool.present(outsider)
+    assert await pool.assign() == 0
+    told = await pool.why("C-1")
     assert [one.agent_id for one in told["candidates"]] == ["grace"]
-    assert await floor.pick("hugo", (await floor.works())["C-1"].work_item_id) == 404
-    await floor.present("grace")
-    assert await floor.assign() == 1
-    assert list(await floor.pending()) == ["grace"]
+    assert await pool.pick("hugo", (await pool.works())["C-1"].work_item_id) == 404
+    await pool.present("grace")
+    assert await pool.assign() == 1
+    assert list(await pool.pending()) == ["grace"]
 
 
-async def test_a_paused_queue_gives_nothing_out_and_says_who_paused_it_and_why(floor: Floor) -> None:
-    await floor.organise(queue("planning", may_pick=True))
-    await floor.hear(opened(1, floor.now))
-    await put_state(floor, "planning", QueueState.PAUSED)
-    await floor.present("elena")
-    item = (await floor.works())["C-1"].work_item_id
-    assert (await floor.assign(), await floor.take_next("elena"), await floor.pick("elena", item)) == (
+async def test_a_paused_queue_gives_nothing_out_and_says_who_paused_it_and_why(pool: AgentPool) -> None:
+    await pool.organise(queue("planning", may_pick=True))
+    await pool.hear(opened(1, pool.now))
+    await put_state(pool, "planning", QueueState.PAUSED)
+    await pool.present("elena")
+    item = (await pool.works())["C-1"].work_item_id
+    assert (await pool.assign(), await pool.take_next("elena"), await pool.pick("elena", item)) == (
         0,
         None,
         409,
     )
-    why = f"Planning is paused by Sam Okafor since {floor.now:%H:%M:%S}: a fire drill"
-    assert (await floor.why("C-1"))["waiting_because"] == why
-    async with floor.engine.begin() as tx:
-        shown = await live.state(tx, await floor.force(tx), floor.now)
+    why = f"Planning is paused by Sam Okafor since {pool.now:%H:%M:%S}: a fire drill"
+    assert (await pool.why("C-1"))["waiting_because"] == why
+    async with pool.engine.begin() as tx:
+        shown = await live.state(tx, await pool.force(tx), pool.now)
     stands = {one.queue: (one.state, one.open, one.not_open_because) for one in shown.queues}
     assert stands["planning"] == ("paused", False, why)
     assert stands["rates"] == ("open", True, None)
-    await put_state(floor, "planning", QueueState.OPEN)
-    assert await floor.assign() == 1
+    await put_state(pool, "planning", QueueState.OPEN)
+    assert await pool.assign() == 1
 
 
-async def test_a_supervisor_may_give_out_what_a_paused_queue_does_not(floor: Floor) -> None:
-    await floor.hear(opened(1, floor.now))
-    await put_state(floor, "planning", QueueState.PAUSED)
-    await floor.present("elena")
-    assert await floor.give("elena", (await floor.works())["C-1"].work_item_id) == 200
+async def test_a_supervisor_may_give_out_what_a_paused_queue_does_not(pool: AgentPool) -> None:
+    await pool.hear(opened(1, pool.now))
+    await put_state(pool, "planning", QueueState.PAUSED)
+    await pool.present("elena")
+    assert await pool.give("elena", (await pool.works())["C-1"].work_item_id) == 200
 
 
-async def test_outside_its_hours_a_queue_holds_its_work_until_they_begin(floor: Floor) -> None:
-    await floor.organise(*closed_now(floor))
-    await floor.hear(opened(1, floor.now))
-    await floor.present("elena")
-    assert await floor.assign() == 0
-    opens = (floor.now + timedelta(hours=2)).replace(minute=0, second=0, microsecond=0)
-    assert (await floor.why("C-1"))["waiting_because"] == (
+async def test_outside_its_hours_a_queue_holds_its_work_until_they_begin(pool: AgentPool) -> None:
+    await pool.organise(*closed_now(pool))
+    await pool.hear(opened(1, pool.now))
+    await pool.present("elena")
+    assert await pool.assign() == 0
+    opens = (pool.now + timedelta(hours=2)).replace(minute=0, second=0, microsecond=0)
+    assert (await pool.why("C-1"))["waiting_because"] == (
         f"Planning is outside its hours until {opens:%A %d %B %H:%M} (UTC)"
     )
-    async with floor.engine.begin() as tx:
-        shown = await live.state(tx, await floor.force(tx), floor.now)
+    async with pool.engine.begin() as tx:
+        shown = await live.state(tx, await pool.force(tx), pool.now)
     assert next(one.opens_at for one in shown.queues if one.queue == "planning") == opens
-    floor.now = opens - timedelta(seconds=1)
-    assert await floor.assign() == 0
-    floor.now = opens
-    assert await floor.assign() == 1
+    pool.now = opens - timedelta(seconds=1)
+    assert await pool.assign() == 0
+    pool.now = opens
+    assert await pool.assign() == 1
 
 
-async def test_agents_of_several_queues_get_the_work_of_those_that_are_open(floor: Floor) -> None:
-    await floor.organise(agent("elena", queues=["planning", "front-desk"]))
-    await floor.hear(opened(1, floor.now, waited=9), opened(2, floor.now, department="parks"))
-    await put_state(floor, "planning", QueueState.CLOSED)
-    await floor.present("elena")
-    assert await floor.assign() == 1
-    assert (await floor.works())["C-1"].state == QUEUED
+async def test_agents_of_several_queues_get_the_work_of_those_that_are_open(pool: AgentPool) -> None:
+    await pool.organise(agent("elena", queues=["planning", "front-desk"]))
+    await pool.hear(opened(1, pool.now, waited=9), opened(2, pool.now, department="parks"))
+    await put_state(pool, "planning", QueueState.CLOSED)
+    await pool.present("elena")
+    assert await pool.assign() == 1
+    assert (await pool.works())["C-1"].state == QUEUED
 
 
-async def test_work_of_a_queue_that_there_is_no_more_can_be_given_and_handed_on(floor: Floor) -> None:
-    await floor.hear(opened(1, floor.now), opened(2, floor.now))
-    await floor.present("grace")
+async def test_work_of_a_queue_that_there_is_no_more_can_be_given_and_handed_on(pool: AgentPool) -> None:
+    await pool.hear(opened(1, pool.now), opened(2, pool.now))
+    await pool.present("grace")
 
     def gone(organisation: Json) -> None:
         del organisation["queues"]["planning"]
         organisation["agents"] = [one for one in organisation["agents"] if "planning" not in one["queues"]]
         organisation["rules"] = [r for r in organisation["rules"] if r["then"]["queue"] != "planning"]
 
-    await floor.organise(gone, section("fallback_queue", "front-desk"))
-    works = await floor.works()
-    assert await floor.give("grace", works["C-1"].work_item_id) == 200
-    async with floor.engine.begin() as tx:
-        force = await floor.force(tx)
+    await pool.organise(gone, section("fallback_queue", "front-desk"))
+    works = await pool.works()
+    assert await pool.give("grace", works["C-1"].work_item_id) == 200
+    async with pool.engine.begin() as tx:
+        force = await pool.force(tx)
         await handling.transfer(
             tx, works["C-2"].work_item_id, BOSS, force, queue=None,
-            agent=force.configuration.agents_by_id["grace"], note=None, anyones=True, now=floor.now,
+            agent=force.configuration.agents_by_id["grace"], note=None, anyones=True, now=pool.now,
         )  # fmt: skip
-    works = await floor.works()
+    works = await pool.works()
     assert (works["C-1"].queue, works["C-1"].state) == ("front-desk", ACCEPTED)
     assert (works["C-2"].queue, works["C-2"].agent_id) == ("front-desk", "grace")
 
 
-async def test_supervisors_and_operations_set_how_a_queue_stands_once_and_it_is_told(door: Door) -> None:
+async def test_supervisors_and_operations_set_how_a_queue_stands_once_and_it_is_told(
+    client: RoutingApi,
+) -> None:
     asked = {"state": "paused", "reason": "training"}
     path = "/queues/planning/state"
-    first = await door.ask("PUT", path, role=Role.SUPERVISOR, name="sam", json=asked)
+    first = await client.ask("PUT", path, role=Role.SUPERVISOR, name="sam", json=asked)
     assert first.status_code == 200, first.text
     assert first.json() | {"since": ""} == asked | {"queue": "planning", "since": "", "by": "sam"}
-    again = await door.ask("PUT", path, json=asked | {"reason": "again"})
+    again = await client.ask("PUT", path, json=asked | {"reason": "again"})
     assert again.json() == first.json()
-    (event,) = await door.rows(
+    (event,) = await client.rows(
         "select convert_from(value, 'utf8') as v from outbox where headers like '%queue.state%'"
     )
     assert '"previous":"open"' in event.v
-    (change,) = await door.rows("select audience, data from change_log where kind = 'queue-state'")
+    (change,) = await client.rows("select audience, data from change_log where kind = 'queue-state'")
     assert (change.audience, change.data) == (["queue:planning"], {"state": "paused", "reason": "training"})
-    await door.hear(case(1))
-    listed = (await door.ask("GET", "/queues", role=Role.AGENT, name="elena")).json()["items"]
+    await client.hear(case(1))
+    listed = (await client.ask("GET", "/queues", role=Role.AGENT, name="elena")).json()["items"]
     assert next(q["state"] for q in listed if q["queue"] == "planning") == "paused"
 
 
@@ -221,9 +206,9 @@ async def test_supervisors_and_operations_set_how_a_queue_stands_once_and_it_is_
     ],
 )
 async def test_what_can_not_be_set_is_refused(
-    door: Door, path: str, role: Role, body: Json, status: int
+    client: RoutingApi, path: str, role: Role, body: Json, status: int
 ) -> None:
-    assert (await door.ask("PUT", path, role=role, json=body)).status_code == status
+    assert (await client.ask("PUT", path, role=role, json=body)).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -236,7 +221,10 @@ async def test_what_can_not_be_set_is_refused(
             "unknown skill 'plannig', did you mean 'planning'?",
         ),
         (queue("planning", members={"skills": {}}), "at least 1 item"),
-        (section("fallback_queue", "front-dask"), "unknown queue 'front-dask', did you mean 'front-desk'?"),
+        (
+            section("fallback_queue", "front-dask"),
+            "unknown queue 'front-dask', did you mean 'front-desk'?",
+        ),
         (section("queues", {}), "at least 1 item"),
     ],
 )

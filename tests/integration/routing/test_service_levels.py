@@ -18,76 +18,81 @@ from deploy import keys
 from routing import api, tasks
 from routing.sla import clocks
 from tests.conftest import NewDatabase
-from tests.integration.routing.floor import section
-from tests.integration.routing.promises import ALWAYS, MONDAY, Promises, Told, hours, promising, within
-from tests.integration.routing.test_tasks import at_it, until
+from tests.support.routing.case_history import ALWAYS, MONDAY, CaseHistory, Promises, hours, promising, within
+from tests.support.routing.configured import section
+from tests.support.routing.running import at_it, until
 
 
 @pytest.fixture
-async def floor(new_database: NewDatabase) -> Promises:
+async def pool(new_database: NewDatabase) -> Promises:
     made = Promises(await new_database("routing"))
     made.now = MONDAY
     await made.organise(promising())
     return made
 
 
-async def test_a_breach_labels_raises_overflows_and_tells_people(floor: Promises) -> None:
+async def test_a_breach_labels_raises_overflows_and_tells_people(pool: Promises) -> None:
     # chatwoot 6889: a breach could not drive anything.
-    breach = {"labels": ["overdue"], "priority": 95, "queue": "front-desk", "notify": ["supervisors", "hugo"]}
+    breach = {
+        "labels": ["overdue"],
+        "priority": 95,
+        "queue": "front-desk",
+        "notify": ["supervisors", "hugo"],
+    }
     warning = {"labels": ["due soon"], "notify": ["agent"]}
-    await floor.organise(promising(warn_at=["75%"], on_warning=warning, on_breach=breach))
-    await floor.hear(Told(1, MONDAY).opened)
-    await floor.pass_to(MONDAY + hours(3.5))
-    work = (await floor.works())["C-1"]
+    await pool.organise(promising(warn_at=["75%"], on_warning=warning, on_breach=breach))
+    await pool.hear(CaseHistory(1, MONDAY).opened)
+    await pool.pass_to(MONDAY + hours(3.5))
+    work = (await pool.works())["C-1"]
     assert (work.labels, work.queue) == (["due soon"], "planning")
-    await floor.pass_to(MONDAY + hours(4))
-    work = (await floor.works())["C-1"]
+    await pool.pass_to(MONDAY + hours(4))
+    work = (await pool.works())["C-1"]
     assert (work.labels, work.priority, work.queue) == (["due soon", "overdue"], 95, "front-desk")
-    (told,) = await floor.rows("select audience, data from change_log where kind = 'sla-breached'")
+    (told,) = await pool.rows("select audience, data from change_log where kind = 'sla-breached'")
     assert {"supervisors", "agent:hugo"} <= set(told.audience)
     assert told.data["target"] == "first-response"
-    assert len(await floor.rows("select 1 from change_log where kind = 'sla-warned'")) == 1
-    events = await floor.published("work.")
+    assert len(await pool.rows("select 1 from change_log where kind = 'sla-warned'")) == 1
+    events = await pool.published("work.")
     assert ("work.transferred.v1" in events, "work.reprioritised.v1" in events) == (True, True)
 
 
-async def test_work_that_somebody_has_stays_with_them_at_a_breach(floor: Promises) -> None:
-    await floor.organise(promising(on_breach={"queue": "front-desk", "notify": ["agent"]}))
-    await floor.hear(Told(1, MONDAY).opened)
-    await floor.present("elena")
-    await floor.take_next("elena")
-    await floor.pass_to(MONDAY + hours(4))
-    work = (await floor.works())["C-1"]
+async def test_work_that_somebody_has_stays_with_them_at_a_breach(pool: Promises) -> None:
+    await pool.organise(promising(on_breach={"queue": "front-desk", "notify": ["agent"]}))
+    await pool.hear(CaseHistory(1, MONDAY).opened)
+    await pool.present("elena")
+    await pool.take_next("elena")
+    await pool.pass_to(MONDAY + hours(4))
+    work = (await pool.works())["C-1"]
     assert (work.queue, work.agent_id) == ("planning", "elena")
-    (told,) = await floor.rows("select audience from change_log where kind = 'sla-breached'")
+    (told,) = await pool.rows("select audience from change_log where kind = 'sla-breached'")
     assert "agent:elena" in told.audience
 
 
 async def test_a_policy_and_a_calendar_that_change_recompute_what_runs_with_before_and_after(
-    floor: Promises,
+    pool: Promises,
 ) -> None:
     # zammad 534: a calendar was edited, and what ran stayed as it was.
-    await floor.hear(*(Told(n, MONDAY).opened for n in range(1, 8)))
-    await floor.organise(promising(first_response=within(6)))
-    floor.now = MONDAY + hours(1)
-    assert sum([await _catch_up(floor, 3) for _ in range(5)]) == 7
-    assert {row.due_at for row in await floor.clocks()} == {MONDAY + hours(6)}
+    await pool.hear(*(CaseHistory(n, MONDAY).opened for n in range(1, 8)))
+    await pool.organise(promising(first_response=within(6)))
+    pool.now = MONDAY + hours(1)
+    assert sum([await _catch_up(pool, 3) for _ in range(5)]) == 7
+    assert {row.due_at for row in await pool.clocks()} == {MONDAY + hours(6)}
     mornings = {
         "name": "m",
         "time_zone": "UTC",
         "hours": {day: ["09:00-12:00"] for day in ("monday", "tuesday")},
     }
-    await floor.organise(
+    await pool.organise(
         promising(first_response=within(6)), section("calendars", {"always": mornings, "office": ALWAYS})
     )
 
     async def done() -> bool:
-        return not await floor.rows("select 1 from policy_change")
+        return not await pool.rows("select 1 from policy_change")
 
-    async with at_it(tasks.recompute_forever(floor.engine, floor.configurations, lambda: floor.now)):
+    async with at_it(tasks.recompute_forever(pool.engine, pool.configurations, lambda: pool.now)):
         await until(done)
-    assert {row.due_at for row in await floor.clocks()} == {MONDAY + timedelta(days=1, hours=3)}
-    lines = await floor.rows(
+    assert {row.due_at for row in await pool.clocks()} == {MONDAY + timedelta(days=1, hours=3)}
+    lines = await pool.rows(
         "select due_before, due_after, cause, configuration_version as v from clock_entry where kind = 'recomputed' "
         "and clock_id = (select min(clock_id::text)::uuid from clock) order by place"
     )
@@ -97,14 +102,14 @@ async def test_a_policy_and_a_calendar_that_change_recompute_what_runs_with_befo
     ]
 
 
-async def _catch_up(floor: Promises, limit: int) -> int:
-    async with floor.engine.begin() as tx:
-        return await clocks.catch_up(tx, floor.configurations, floor.now, limit)
+async def _catch_up(pool: Promises, limit: int) -> int:
+    async with pool.engine.begin() as tx:
+        return await clocks.catch_up(tx, pool.configurations, pool.now, limit)
 
 
-async def test_a_new_configuration_that_promises_the_same_touches_no_clock(floor: Promises) -> None:
-    await floor.hear(Told(1, MONDAY).opened)
-    await floor.organise(
+async def test_a_new_configuration_that_promises_the_same_touches_no_clock(pool: Promises) -> None:
+    await pool.hear(CaseHistory(1, MONDAY).opened)
+    await pool.organise(
         promising(),
         section(
             "skills",
@@ -119,19 +124,19 @@ async def test_a_new_configuration_that_promises_the_same_touches_no_clock(floor
             },
         ),
     )
-    assert await _catch_up(floor, 10) == 0
-    assert await floor.ledger("first-response") == ["applied"]
+    assert await _catch_up(pool, 10) == 0
+    assert await pool.ledger("first-response") == ["applied"]
 
 
-async def test_firing_what_is_due_reads_what_is_due_however_many_run(floor: Promises) -> None:
+async def test_firing_what_is_due_reads_what_is_due_however_many_run(pool: Promises) -> None:
     read: list[int] = []
     for running in (1_000, 60_000):
-        await _run(floor, running)
-        case = Told(900_000 + running, MONDAY)
-        floor.now = MONDAY
-        await floor.hear(case.opened)
-        await _analyzed(floor)
-        async with floor.engine.connect() as connection:
+        await _run(pool, running)
+        case = CaseHistory(900_000 + running, MONDAY)
+        pool.now = MONDAY
+        await pool.hear(case.opened)
+        await _analyzed(pool)
+        async with pool.engine.connect() as connection:
             plan = text(
                 "explain (analyze, buffers, format json) delete from timer t using (select kind, subject from timer "
                 "where due_at <= now() order by due_at limit 500 for update skip locked) d "
@@ -149,10 +154,10 @@ async def test_firing_what_is_due_reads_what_is_due_however_many_run(floor: Prom
     assert read[1] <= read[0] + 12, read
 
 
-async def _run(floor: Promises, number: int) -> None:
+async def _run(pool: Promises, number: int) -> None:
     """So many clocks that run, beside one that is heard of."""
-    await floor.hear(Told(number, MONDAY).opened)
-    async with floor.engine.begin() as tx:
+    await pool.hear(CaseHistory(number, MONDAY).opened)
+    async with pool.engine.begin() as tx:
         names = [
             row.column_name
             for row in await tx.execute(
@@ -175,20 +180,20 @@ async def _run(floor: Promises, number: int) -> None:
         )
 
 
-async def _analyzed(floor: Promises) -> None:
-    async with floor.engine.connect() as connection:
+async def _analyzed(pool: Promises) -> None:
+    async with pool.engine.connect() as connection:
         free = await connection.execution_options(isolation_level="AUTOCOMMIT")
         await free.execute(text("vacuum analyze timer"))
 
 
 @pytest.fixture
-async def http(floor: Promises, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+async def http(pool: Promises, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(tmp_path)))
     app = create_app(
-        title="t", service="routing", description="t", engine=floor.engine, access=access, package="routing"
+        title="t", service="routing", description="t", engine=pool.engine, access=access, package="routing"
     )
     app.include_router(
-        api.router(floor.engine, ChangeFeed(floor.engine), lambda: floor.now, floor.configurations)
+        api.router(pool.engine, ChangeFeed(pool.engine), lambda: pool.now, pool.configurations)
     )
     token = keys.token(tmp_path, role=Role.MANAGER, name="mia", now=utc_now())
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -198,13 +203,13 @@ async def http(floor: Promises, tmp_path: Path) -> AsyncIterator[httpx.AsyncClie
 
 
 async def test_how_many_promises_were_kept_by_queue_channel_policy_and_period(
-    floor: Promises, http: httpx.AsyncClient
+    pool: Promises, http: httpx.AsyncClient
 ) -> None:
-    late, kept, rates = Told(1, MONDAY), Told(2, MONDAY), Told(3, MONDAY, "rates")
-    await floor.hear(late.opened, kept.opened, rates.opened)
-    await floor.hear_at(MONDAY + hours(1), kept.wrote(), kept.sent(floor.now + hours(1)))
-    await floor.hear_at(MONDAY + hours(2), rates.set("closed", "spam"))
-    await floor.hear_at(MONDAY + hours(30), late.wrote(), late.sent(MONDAY + hours(30)))
+    late, kept, rates = CaseHistory(1, MONDAY), CaseHistory(2, MONDAY), CaseHistory(3, MONDAY, "rates")
+    await pool.hear(late.opened, kept.opened, rates.opened)
+    await pool.hear_at(MONDAY + hours(1), kept.wrote(), kept.sent(pool.now + hours(1)))
+    await pool.hear_at(MONDAY + hours(2), rates.set("closed", "spam"))
+    await pool.hear_at(MONDAY + hours(30), late.wrote(), late.sent(MONDAY + hours(30)))
     asked = {"from": MONDAY.isoformat(), "to": (MONDAY + hours(48)).isoformat()}
     found = await http.get(
         "/sla/attainment", params={**asked, "by": ["queue", "channel", "policy"], "period": "month"}
@@ -222,10 +227,10 @@ async def test_how_many_promises_were_kept_by_queue_channel_policy_and_period(
     assert backwards.status_code == 422
 
 
-async def test_a_cases_clocks_are_shown_with_their_ledgers(floor: Promises, http: httpx.AsyncClient) -> None:
-    case = Told(1, MONDAY)
-    await floor.hear(case.opened)
-    await floor.hear_at(MONDAY + hours(1), case.set("pending", "a call"))
+async def test_a_cases_clocks_are_shown_with_their_ledgers(pool: Promises, http: httpx.AsyncClient) -> None:
+    case = CaseHistory(1, MONDAY)
+    await pool.hear(case.opened)
+    await pool.hear_at(MONDAY + hours(1), case.set("pending", "a call"))
     found = await http.get(f"/cases/{case.case.case_id}/clocks")
     assert found.status_code == 200, found.text
     (clock,) = found.json()["items"]

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from routing.configuration import shadows
 from routing.configuration.active import Configurations
 from tests.conftest import NewDatabase
-from tests.integration.routing.door import Door, case, opened_door
-from tests.statements import counted
+from tests.support.routing.api import RoutingApi, case, opened_api
+from tests.support.statements import counted
 
 RATES = "{ queue: rates, priority: 40,", "{ queue: front-desk, priority: 60,"
 ERRS = (
@@ -20,32 +20,32 @@ ERRS = (
 
 
 @pytest.fixture
-async def door(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Door]:
-    async with opened_door(await new_database("routing"), tmp_path) as made:
+async def client(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[RoutingApi]:
+    async with opened_api(await new_database("routing"), tmp_path) as made:
         yield made
 
 
-async def begin(door: Door, draft_id: str, status: int = 201) -> str:
-    answer = await door.ask("POST", f"/drafts/{draft_id}/shadow", json={"why": "to see", "hours": 2})
+async def begin(client: RoutingApi, draft_id: str, status: int = 201) -> str:
+    answer = await client.ask("POST", f"/drafts/{draft_id}/shadow", json={"why": "to see", "hours": 2})
     assert answer.status_code == status, answer.text
     return answer.headers.get("Location", "")
 
 
 async def test_a_draft_in_the_shadow_is_kept_with_each_decision_and_reported_and_never_acts(
-    door: Door,
+    client: RoutingApi,
 ) -> None:
-    await door.hear(case(1, "rates"))
-    path = await begin(door, (await door.draft(RATES, ERRS))["draft_id"])
-    await door.hear(case(2, "rates"), case(3, "roads", tone="neutral"))
-    door.configurations = Configurations()  # another replica
-    await door.hear(case(4, "rates"))
-    rows = await door.rows("select queue, priority from work_item order by case_id")
+    await client.hear(case(1, "rates"))
+    path = await begin(client, (await client.draft(RATES, ERRS))["draft_id"])
+    await client.hear(case(2, "rates"), case(3, "roads", tone="neutral"))
+    client.configurations = Configurations()  # another replica
+    await client.hear(case(4, "rates"))
+    rows = await client.rows("select queue, priority from work_item order by case_id")
     assert [tuple(row) for row in rows] == [("rates", 40), ("rates", 40), ("roads", 40), ("rates", 40)]
-    kept = await door.rows("select shadow from decision order by case_id")
+    kept = await client.rows("select shadow from decision order by case_id")
     assert kept[0].shadow is None
     assert kept[1].shadow["outcome"]["queue"] == "front-desk"
     assert (kept[2].shadow["differs"], "trace" in kept[2].shadow) == ([], False)
-    report = (await door.ask("GET", path)).json()
+    report = (await client.ask("GET", path)).json()
     result = report["result"]
     assert (report["why"], report["began_by"], report["ended_at"]) == ("to see", "olga", None)
     assert (result["decisions"], result["changed"], result["elsewhere"]) == (3, 2, 2)
@@ -53,50 +53,55 @@ async def test_a_draft_in_the_shadow_is_kept_with_each_decision_and_reported_and
     assert result["changes"] == {"queue": 2, "priority": 2}
     assert result["erred"] == [{"rule": "Errs", "items": 3}]
     assert {"rule": "Rates", "before": 2, "after": 2} in result["rules"]
-    page = (await door.ask("GET", f"{path}/items?limit=1")).json()
+    page = (await client.ask("GET", f"{path}/items?limit=1")).json()
     (item,) = page["items"]
-    assert (item["before"]["outcome"]["queue"], item["after"]["outcome"]["queue"]) == ("rates", "front-desk")
+    assert (item["before"]["outcome"]["queue"], item["after"]["outcome"]["queue"]) == (
+        "rates",
+        "front-desk",
+    )
     assert item["after"]["trace"][0] | {"error": None} == {"rule": "Errs", "result": "error", "error": None}
-    rest = (await door.ask("GET", f"{path}/items?limit=5&cursor={page['next']}")).json()
+    rest = (await client.ask("GET", f"{path}/items?limit=5&cursor={page['next']}")).json()
     assert len(rest["items"]) == 1
-    (work,) = await door.rows("select work_item_id from work_item where case_reference = 'C-4'")
-    explained = (await door.ask("GET", f"/work/{work.work_item_id}")).json()
+    (work,) = await client.rows("select work_item_id from work_item where case_reference = 'C-4'")
+    explained = (await client.ask("GET", f"/work/{work.work_item_id}")).json()
     assert explained["decision"]["shadow"]["differs"] == ["queue", "priority"]
 
 
-async def test_one_draft_at_a_time_is_in_the_shadow_until_it_is_ended_or_its_time_is_over(door: Door) -> None:
-    draft = await door.draft(RATES)
-    path = await begin(door, draft["draft_id"])
-    await begin(door, draft["draft_id"], status=409)
-    ended = (await door.ask("DELETE", path)).json()
+async def test_one_draft_at_a_time_is_in_the_shadow_until_it_is_ended_or_its_time_is_over(
+    client: RoutingApi,
+) -> None:
+    draft = await client.draft(RATES)
+    path = await begin(client, draft["draft_id"])
+    await begin(client, draft["draft_id"], status=409)
+    ended = (await client.ask("DELETE", path)).json()
     assert ended["ended_by"] == "olga"
-    assert (await door.ask("DELETE", path)).status_code == 409
-    await door.hear(case(1, "rates"))
-    path = await begin(door, draft["draft_id"])
-    await door.hear(case(2, "rates"))
-    async with door.engine.begin() as tx:
+    assert (await client.ask("DELETE", path)).status_code == 409
+    await client.hear(case(1, "rates"))
+    path = await begin(client, draft["draft_id"])
+    await client.hear(case(2, "rates"))
+    async with client.engine.begin() as tx:
         await tx.execute(text("update shadow set ends_at = now() where ended_at is null"))
-    await door.hear(case(3, "rates"))
-    kept = await door.rows("select shadow is not null as kept from decision order by case_id")
+    await client.hear(case(3, "rates"))
+    kept = await client.rows("select shadow is not null as kept from decision order by case_id")
     assert [row.kept for row in kept] == [False, True, False]
-    assert await begin(door, draft["draft_id"]) != path
-    assert len((await door.ask("GET", "/shadows")).json()["items"]) == 3
-    faulty = await door.draft(("queue: rates, priority", "queue: rats, priority"))
-    await begin(door, faulty["draft_id"], status=422)
+    assert await begin(client, draft["draft_id"]) != path
+    assert len((await client.ask("GET", "/shadows")).json()["items"]) == 3
+    faulty = await client.draft(("queue: rates, priority", "queue: rats, priority"))
+    await begin(client, faulty["draft_id"], status=422)
 
 
 async def test_without_a_shadow_deciding_costs_no_statement_more_and_a_report_reads_its_own_decisions(
-    door: Door,
+    client: RoutingApi,
 ) -> None:
-    await door.hear(case(1, "rates"))
-    with counted(door.engine) as without:
-        await door.hear(case(2, "rates"))
-    path = await begin(door, (await door.draft(RATES))["draft_id"])
-    await door.hear(case(3, "rates"))  # it is read once
-    with counted(door.engine) as beside:
-        await door.hear(case(4, "rates"))
+    await client.hear(case(1, "rates"))
+    with counted(client.engine) as without:
+        await client.hear(case(2, "rates"))
+    path = await begin(client, (await client.draft(RATES))["draft_id"])
+    await client.hear(case(3, "rates"))  # it is read once
+    with counted(client.engine) as beside:
+        await client.hear(case(4, "rates"))
     assert len(beside) == len(without)
-    async with door.engine.begin() as tx:
+    async with client.engine.begin() as tx:
         await tx.execute(text("set local enable_seqscan = off"))
         asked = {"shadow": path.rsplit("/", 1)[1]}
         plan = "\n".join(row[0] for row in await tx.execute(text("explain " + shadows.REPORT.text), asked))

@@ -1,8 +1,6 @@
 """What routing does by itself, when a row breaks it, or when all of it is broken."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import datetime
 
 import pytest
@@ -16,34 +14,16 @@ from routing import tasks
 from routing.configuration.active import Configurations
 from routing.work import assignment, reconciliation
 from tests.conftest import NewDatabase
-from tests.integration.routing.floor import Floor
-from tests.integration.routing.test_offers import AGAIN, opened
+from tests.support.routing.configured import AgentPool
+from tests.support.routing.harness import AGAIN, opened
+from tests.support.routing.running import at_it, until
 
 
 @pytest.fixture
-async def floor(new_database: NewDatabase) -> Floor:
-    made = Floor(await new_database("routing"))
+async def pool(new_database: NewDatabase) -> AgentPool:
+    made = AgentPool(await new_database("routing"))
     await made.organise()
     return made
-
-
-@contextlib.asynccontextmanager
-async def at_it(task: Awaitable[None]) -> AsyncGenerator[None]:
-    """The task runs while entered, and has not ended by itself."""
-    running = asyncio.ensure_future(task)
-    try:
-        async with asyncio.timeout(20):
-            yield
-    finally:
-        ended = running.done()
-        running.cancel()
-        (error,) = await asyncio.gather(running, return_exceptions=True)
-    assert not ended, repr(error)
-
-
-async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    while not await true():  # noqa: ASYNC110 - the database is asked
-        await asyncio.sleep(0.05)
 
 
 # No need is written so; whoever reads it fails.
@@ -54,83 +34,85 @@ def failures(task: str) -> float:
     return REGISTRY.get_sample_value("antiphon_task_failures_total", {"task": task}) or 0
 
 
-async def do(floor: Floor, *statements: str) -> None:
-    async with floor.engine.begin() as tx:
+async def do(pool: AgentPool, *statements: str) -> None:
+    async with pool.engine.begin() as tx:
         for statement in statements:
             await tx.execute(text(statement))
 
 
-async def test_a_timer_that_fails_is_put_off_and_the_others_fire(floor: Floor) -> None:
-    await floor.hear(*(opened(number, floor.now) for number in (1, 2)))
-    await floor.present("elena")
-    assert await floor.assign() == 2
+async def test_a_timer_that_fails_is_put_off_and_the_others_fire(pool: AgentPool) -> None:
+    await pool.hear(*(opened(number, pool.now) for number in (1, 2)))
+    await pool.present("elena")
+    assert await pool.assign() == 2
     overdue = "update timer set due_at = now() - interval '1 s'"
-    await do(floor, BROKEN, overdue)
+    await do(pool, BROKEN, overdue)
     before = failures("timers")
 
     async def put_off() -> bool:
-        return await _pending(floor) == 1 and failures("timers") == before + 1
+        return await _pending(pool) == 1 and failures("timers") == before + 1
 
-    async with at_it(tasks.fire_forever(floor.engine, floor.configurations, utc_now)):
+    async with at_it(tasks.fire_forever(pool.engine, pool.configurations, utc_now)):
         await until(put_off)
-        (left,) = await floor.rows(
+        (left,) = await pool.rows(
             "select w.case_reference, t.due_at > now() + interval '30 s' as later from offer o join work_item w using "
             "(work_item_id) join timer t on t.subject = o.offer_id where o.result is null"
         )
         assert (left.case_reference, left.later) == ("C-2", True)
-        await do(floor, BROKEN.replace("'7'", "'{}'"), overdue)
-        await until(lambda: _none_pending(floor))
+        await do(pool, BROKEN.replace("'7'", "'{}'"), overdue)
+        await until(lambda: _none_pending(pool))
 
 
-async def _pending(floor: Floor) -> int:
-    return len(await floor.rows("select 1 from offer where result is null"))
+async def _pending(pool: AgentPool) -> int:
+    return len(await pool.rows("select 1 from offer where result is null"))
 
 
-async def _none_pending(floor: Floor) -> bool:
-    return await _pending(floor) == 0
+async def _none_pending(pool: AgentPool) -> bool:
+    return await _pending(pool) == 0
 
 
 async def test_a_case_that_breaks_the_reconciliation_is_told_and_the_way_goes_on(
-    floor: Floor, monkeypatch: pytest.MonkeyPatch
+    pool: AgentPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks, "RECONCILE_EVERY_S", 0.01)
-    await floor.hear(*(opened(number, floor.now) for number in (1, 2, 3)))
-    await do(floor, BROKEN, "update work_item set queue = 'nowhere'")
+    await pool.hear(*(opened(number, pool.now) for number in (1, 2, 3)))
+    await do(pool, BROKEN, "update work_item set queue = 'nowhere'")
 
     before = failures("reconciliation")
 
     async def at_its_end() -> bool:
-        return bool(await floor.rows("select 1 from reconciliation where last_ended_at is not null"))
+        return bool(await pool.rows("select 1 from reconciliation where last_ended_at is not null"))
 
-    async with at_it(tasks.reconcile_forever(floor.engine, floor.configurations, utc_now)):
+    async with at_it(tasks.reconcile_forever(pool.engine, pool.configurations, utc_now)):
         await until(at_its_end)
-    found = await floor.rows("select case_reference from work_item where queue <> 'nowhere' order by 1")
+    found = await pool.rows("select case_reference from work_item where queue <> 'nowhere' order by 1")
     assert [row.case_reference for row in found] == ["C-1", "C-3"]
     assert failures("reconciliation") == before + 1
 
 
-async def test_an_assignment_that_fails_is_made_again(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
-    await floor.hear(opened(1, floor.now))
-    await floor.present("elena")
+async def test_an_assignment_that_fails_is_made_again(
+    pool: AgentPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await pool.hear(opened(1, pool.now))
+    await pool.present("elena")
     whole, came = assignment.assign, list[datetime]()
 
     async def once_broken(tx: AsyncConnection, *given: object) -> int:
         came.append(utc_now())
         if len(came) == 1:
             raise ValueError("a row that nobody thought of")
-        return await whole(tx, floor.configurations, AGAIN, floor.now)
+        return await whole(tx, pool.configurations, AGAIN, pool.now)
 
     monkeypatch.setattr(assignment, "assign", once_broken)
-    async with at_it(tasks.assign_forever(floor.engine, floor.configurations, AGAIN, utc_now)):
-        await until(lambda: _offered(floor))
+    async with at_it(tasks.assign_forever(pool.engine, pool.configurations, AGAIN, utc_now)):
+        await until(lambda: _offered(pool))
 
 
-async def _offered(floor: Floor) -> bool:
-    return bool(await floor.pending())
+async def _offered(pool: AgentPool) -> bool:
+    return bool(await pool.pending())
 
 
 async def test_a_reconciliation_that_fails_for_no_case_s_fault_is_tried_again(
-    floor: Floor, monkeypatch: pytest.MonkeyPatch
+    pool: AgentPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[bool] = []
 
@@ -145,13 +127,13 @@ async def test_a_reconciliation_that_fails_for_no_case_s_fault_is_tried_again(
 
     monkeypatch.setattr(reconciliation, "round_of", broken)
     monkeypatch.setattr(tasks, "RECONCILE_EVERY_S", 0.01)
-    async with at_it(tasks.reconcile_forever(floor.engine, floor.configurations, utc_now)):
+    async with at_it(tasks.reconcile_forever(pool.engine, pool.configurations, utc_now)):
         await until(three_times)
     assert tried[:3] == [False, True, False]
 
 
 async def test_a_database_that_lacks_a_table_ends_routing(
-    floor: Floor, monkeypatch: pytest.MonkeyPatch
+    pool: AgentPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def lacking(
         tx: AsyncConnection, _configurations: Configurations, _now: datetime, *, apart: bool
@@ -162,4 +144,4 @@ async def test_a_database_that_lacks_a_table_ends_routing(
     monkeypatch.setattr(reconciliation, "round_of", lacking)
     with pytest.raises(ProgrammingError):
         async with asyncio.timeout(10):
-            await tasks.reconcile_forever(floor.engine, floor.configurations, utc_now)
+            await tasks.reconcile_forever(pool.engine, pool.configurations, utc_now)

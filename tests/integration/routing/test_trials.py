@@ -18,7 +18,7 @@ from routing.configuration import trials
 from routing.domain.decisions.deciding import verdict
 from routing.domain.rules.conditions import complete
 from tests.conftest import NewDatabase
-from tests.integration.routing.door import COUNCIL, Door, case, opened_door
+from tests.support.routing.api import COUNCIL, RoutingApi, case, opened_api
 
 PLANNING = (
     "then: { queue: planning, priority: 40, skills: { planning: 3 } }",
@@ -27,16 +27,16 @@ PLANNING = (
 
 
 @pytest.fixture
-async def door(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Door]:
-    async with opened_door(await new_database("routing"), tmp_path) as made:
+async def client(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[RoutingApi]:
+    async with opened_api(await new_database("routing"), tmp_path) as made:
         yield made
 
 
-async def items(door: Door, trial_id: str, **params: Any) -> list[dict[str, Any]]:
+async def items(client: RoutingApi, trial_id: str, **params: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     cursor: str | None = ""
     while cursor is not None:
-        page = await door.ask(
+        page = await client.ask(
             "GET", f"/trials/{trial_id}/items", params={**params, **({"cursor": cursor} if cursor else {})}
         )
         assert page.status_code == 200, page.text
@@ -46,13 +46,13 @@ async def items(door: Door, trial_id: str, **params: Any) -> list[dict[str, Any]
 
 
 async def test_a_draft_is_tried_on_what_was_decided_and_every_changed_item_is_told_with_both_traces(
-    door: Door,
+    client: RoutingApi,
 ) -> None:
     departments = ["planning", "planning", "rates", "roads", "planning", None]
-    await door.hear(*(case(n, d, tone="neutral") for n, d in enumerate(departments, 1)))
-    before = await door.rows("select * from work_item order by work_item_id")
-    draft = await door.draft(PLANNING)
-    done = await door.trial(draft["draft_id"])
+    await client.hear(*(case(n, d, tone="neutral") for n, d in enumerate(departments, 1)))
+    before = await client.rows("select * from work_item order by work_item_id")
+    draft = await client.draft(PLANNING)
+    done = await client.trial(draft["draft_id"])
     found = done["result"]
     assert (done["total"], done["done"], found["decisions"], found["changed"]) == (6, 6, 6, 3)
     assert found["from_to"] == [{"from_queue": "planning", "to_queue": "front-desk", "items": 3}]
@@ -60,7 +60,7 @@ async def test_a_draft_is_tried_on_what_was_decided_and_every_changed_item_is_to
     load = {line["queue"]: (line["before"], line["after"]) for line in found["load"]}
     assert load == {"rates": (1, 1), "roads": (1, 1), "planning": (3, 0), "front-desk": (1, 4), "hazards": (0, 0), "social-care": (0, 0)}  # fmt: skip
     assert {"queue": "front-desk", "skills": {"planning": 10}, "items": 3, "nobody": True, "nobody_on_shift": True} in found["unskilled"]  # fmt: skip
-    listed = await items(door, done["trial_id"], limit=2)
+    listed = await items(client, done["trial_id"], limit=2)
     assert len({item["decision_id"] for item in listed}) == 3
     first = listed[0]
     assert first["before"]["outcome"]["queue"] == "planning"
@@ -75,29 +75,29 @@ async def test_a_draft_is_tried_on_what_was_decided_and_every_changed_item_is_to
     }
     assert [outcome["result"] for outcome in first["after"]["trace"]] == ["false"] * 6 + ["true", "true"]
     assert first["before"]["trace"] == first["after"]["trace"]
-    assert await items(door, done["trial_id"], to_queue="rates") == []
-    assert await door.rows("select * from work_item order by work_item_id") == before
+    assert await items(client, done["trial_id"], to_queue="rates") == []
+    assert await client.rows("select * from work_item order by work_item_id") == before
 
 
-async def test_the_version_in_force_tried_on_its_own_decisions_changes_nothing(door: Door) -> None:
+async def test_the_version_in_force_tried_on_its_own_decisions_changes_nothing(client: RoutingApi) -> None:
     said = [("social", "negative"), ("email", "neutral"), ("social", "neutral")]
-    await door.hear(
+    await client.hear(
         *(
             case(n, ("rates", "roads", None)[n % 3], channel=said[n % 3][0], tone=said[n % 2][1])
             for n in range(1, 30)
         )
     )
-    draft = await door.draft()
-    found = (await door.trial(draft["draft_id"]))["result"]
+    draft = await client.draft()
+    found = (await client.trial(draft["draft_id"]))["result"]
     assert (found["decisions"], found["changed"], found["same_by_another_rule"]) == (29, 0, 0)
     assert all(line["before"] == line["after"] for line in (*found["load"], *found["rules"]))
 
 
-async def test_an_answer_that_came_in_time_would_have_been_late_by_the_draft(door: Door) -> None:
+async def test_an_answer_that_came_in_time_would_have_been_late_by_the_draft(client: RoutingApi) -> None:
     cases = [case(n) for n in range(1, 5)]
-    await door.hear(*cases)
+    await client.hear(*cases)
     # All began to wait at one open moment; they were answered after 5 and 20 minutes, 5 hours, and not at all.
-    async with door.engine.begin() as tx:
+    async with client.engine.begin() as tx:
         for number, minutes in ((1, 5), (2, 20), (3, 300), (4, None)):
             await tx.execute(
                 text(
@@ -106,8 +106,8 @@ async def test_an_answer_that_came_in_time_would_have_been_late_by_the_draft(doo
                 ),
                 {"m": minutes, "c": UUID(int=number)},
             )
-    draft = await door.draft(("{ within: 4h, calendar: office }", "{ within: 10m, calendar: always }"))
-    found = (await door.trial(draft["draft_id"]))["result"]
+    draft = await client.draft(("{ within: 4h, calendar: office }", "{ within: 10m, calendar: always }"))
+    found = (await client.trial(draft["draft_id"]))["result"]
     assert found["changed"] == 0
     assert found["first_response"] == {
         "measured": 4,
@@ -119,34 +119,36 @@ async def test_an_answer_that_came_in_time_would_have_been_late_by_the_draft(doo
     }
 
 
-async def test_a_rule_that_errs_is_counted_with_examples_and_stops_nothing(door: Door) -> None:
-    await door.hear(*(case(n, "rates") for n in range(1, 8)))
-    draft = await door.draft(
+async def test_a_rule_that_errs_is_counted_with_examples_and_stops_nothing(client: RoutingApi) -> None:
+    await client.hear(*(case(n, "rates") for n in range(1, 8)))
+    draft = await client.draft(
         (
             "rules:\n",
             'rules:\n  - name: Errs\n    when: interaction.topics[99] == "x"\n    then: { queue: roads }\n',
         )
     )
-    found = (await door.trial(draft["draft_id"]))["result"]
+    found = (await client.trial(draft["draft_id"]))["result"]
     (erred,) = found["erred"]
     assert (erred["rule"], erred["items"], len(erred["examples"])) == ("Errs", 7, 5)
     assert found["changed"] == 0
 
 
-async def test_who_is_on_shift_is_told_apart_from_who_could_at_all(door: Door) -> None:
-    await door.hear(case(1))
-    draft = await door.draft()
-    (gap,) = (await door.trial(draft["draft_id"]))["result"]["unskilled"]
+async def test_who_is_on_shift_is_told_apart_from_who_could_at_all(client: RoutingApi) -> None:
+    await client.hear(case(1))
+    draft = await client.draft()
+    (gap,) = (await client.trial(draft["draft_id"]))["result"]["unskilled"]
     assert (gap["queue"], gap["nobody"], gap["nobody_on_shift"]) == ("planning", False, True)
-    async with door.engine.begin() as tx:
-        known = (await door.configurations.in_force(tx)).configuration.agents_by_id
+    async with client.engine.begin() as tx:
+        known = (await client.configurations.in_force(tx)).configuration.agents_by_id
         await presence.set_presence(tx, known["elena"], Presence.BUSY, "test", utc_now())
-    assert (await door.trial(draft["draft_id"]))["result"]["unskilled"] == []
+    assert (await client.trial(draft["draft_id"]))["result"]["unskilled"] == []
 
 
-async def test_the_newest_of_a_period_are_tried_and_a_context_of_long_ago_has_defaults(door: Door) -> None:
-    await door.hear(*(case(n) for n in range(1, 6)))
-    async with door.engine.begin() as tx:
+async def test_the_newest_of_a_period_are_tried_and_a_context_of_long_ago_has_defaults(
+    client: RoutingApi,
+) -> None:
+    await client.hear(*(case(n) for n in range(1, 6)))
+    async with client.engine.begin() as tx:
         await tx.execute(
             text(
                 "update decision set at = at - interval '2 days', context = context - 'case.replies' - 'customer.labels' "
@@ -154,75 +156,77 @@ async def test_the_newest_of_a_period_are_tried_and_a_context_of_long_ago_has_de
             ),
             {"ids": [UUID(int=1), UUID(int=2)]},
         )
-    draft = await door.draft(
+    draft = await client.draft(
         ("rules:\n", "rules:\n  - name: New\n    when: case.replies == -1\n    then: { queue: roads }\n")
     )
-    yesterday = (await door.rows("select now() - interval '1 day' as at"))[0].at.isoformat()
-    old = await door.trial(draft["draft_id"], until=yesterday)
+    yesterday = (await client.rows("select now() - interval '1 day' as at"))[0].at.isoformat()
+    old = await client.trial(draft["draft_id"], until=yesterday)
     assert old["result"]["from_to"] == [{"from_queue": "planning", "to_queue": "roads", "items": 2}]
-    new = await door.trial(draft["draft_id"], since=yesterday)
+    new = await client.trial(draft["draft_id"], since=yesterday)
     assert (new["result"]["decisions"], new["result"]["changed"]) == (3, 0)
-    assert (await door.trial(draft["draft_id"], last=4))["result"]["decisions"] == 4
+    assert (await client.trial(draft["draft_id"], last=4))["result"]["decisions"] == 4
 
 
-async def test_a_publication_cites_the_trial_of_its_own_text_only(door: Door) -> None:
-    await door.hear(case(1))
-    draft, other = await door.draft(PLANNING), await door.draft(PLANNING)
+async def test_a_publication_cites_the_trial_of_its_own_text_only(client: RoutingApi) -> None:
+    await client.hear(case(1))
+    draft, other = await client.draft(PLANNING), await client.draft(PLANNING)
     path = f"/drafts/{draft['draft_id']}"
-    trial = await door.trial(draft["draft_id"])
-    theirs = await door.trial(other["draft_id"])
+    trial = await client.trial(draft["draft_id"])
+    theirs = await client.trial(other["draft_id"])
     body = {"name": "x", "why": "y", "source": draft["source"] + "\n# a word\n"}
-    tag = (await door.ask("PUT", path, tag=draft["etag"], json=body)).headers["ETag"]
+    tag = (await client.ask("PUT", path, tag=draft["etag"], json=body)).headers["ETag"]
     for cited, status in ((theirs, 404), (trial, 409)):
         given = {"why": "z", "trial_id": cited["trial_id"]}
-        answer = await door.ask("POST", f"{path}/publish", tag=tag, json=given)
+        answer = await client.ask("POST", f"{path}/publish", tag=tag, json=given)
         assert answer.status_code == status, answer.text
-    again = await door.trial(draft["draft_id"])
-    done = await door.ask(
+    again = await client.trial(draft["draft_id"])
+    done = await client.ask(
         "POST", f"{path}/publish", tag=tag, json={"why": "z", "trial_id": again["trial_id"]}
     )
-    version = await door.ask("GET", f"/configuration/versions/{done.json()['version']}")
+    version = await client.ask("GET", f"/configuration/versions/{done.json()['version']}")
     assert version.json()["trial_id"] == again["trial_id"]
-    listed = (await door.ask("GET", f"{path}/trials")).json()["items"]
+    listed = (await client.ask("GET", f"{path}/trials")).json()["items"]
     assert [line["trial_id"] for line in listed] == [again["trial_id"], trial["trial_id"]]
 
 
-async def test_two_replicas_run_a_trial_once_and_one_whose_replica_died_is_begun_anew(door: Door) -> None:
-    await door.hear(*(case(n) for n in range(1, 20)))
-    draft = await door.draft(PLANNING)
+async def test_two_replicas_run_a_trial_once_and_one_whose_replica_died_is_begun_anew(
+    client: RoutingApi,
+) -> None:
+    await client.hear(*(case(n) for n in range(1, 20)))
+    draft = await client.draft(PLANNING)
     path = f"/drafts/{draft['draft_id']}/trial"
-    asked = (await door.ask("POST", path, json={})).json()
-    ran = await asyncio.gather(*(trials.run_next(door.engine, utc_now) for _ in range(3)))
+    asked = (await client.ask("POST", path, json={})).json()
+    ran = await asyncio.gather(*(trials.run_next(client.engine, utc_now) for _ in range(3)))
     assert sorted(ran) == [False, False, True]
     # As a replica leaves it that was killed in the middle.
-    async with door.engine.begin() as tx:
+    async with client.engine.begin() as tx:
         await tx.execute(
             text(
                 "update trial set state = 'running', ended_at = null, result = null, touched_at = now() - interval '1 hour'"
             )
         )
-    assert await trials.run_next(door.engine, utc_now)
-    done = (await door.ask("GET", f"/trials/{asked['trial_id']}")).json()
+    assert await trials.run_next(client.engine, utc_now)
+    done = (await client.ask("GET", f"/trials/{asked['trial_id']}")).json()
     assert (done["state"], done["result"]["changed"]) == ("done", 19)
-    assert len(await items(door, asked["trial_id"])) == 19
+    assert len(await items(client, asked["trial_id"])) == 19
 
 
-async def test_a_trial_that_is_stopped_stays_stopped(door: Door) -> None:
-    await door.hear(case(1))
-    draft = await door.draft(PLANNING)
-    asked = (await door.ask("POST", f"/drafts/{draft['draft_id']}/trial", json={})).json()
+async def test_a_trial_that_is_stopped_stays_stopped(client: RoutingApi) -> None:
+    await client.hear(case(1))
+    draft = await client.draft(PLANNING)
+    asked = (await client.ask("POST", f"/drafts/{draft['draft_id']}/trial", json={})).json()
     path = f"/trials/{asked['trial_id']}"
-    assert (await door.ask("DELETE", path)).json()["state"] == "stopped"
-    assert not await trials.run_next(door.engine, utc_now)
-    assert (await door.ask("DELETE", path)).status_code == 409
+    assert (await client.ask("DELETE", path)).json()["state"] == "stopped"
+    assert not await trials.run_next(client.engine, utc_now)
+    assert (await client.ask("DELETE", path)).status_code == 409
 
 
 async def test_pages_of_decisions_are_read_by_their_index_and_miss_none(
-    door: Door, monkeypatch: pytest.MonkeyPatch
+    client: RoutingApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trials, "PAGE", 7)
-    async with door.engine.begin() as tx:
-        force = await door.configurations.in_force(tx)
+    async with client.engine.begin() as tx:
+        force = await client.configurations.in_force(tx)
         found = verdict(force.configuration, complete({}))
         row = {
             "version": force.version, "rule": found.rule, "reason": "", "context": {}, "trace": [], "outcome": found.outcome,
@@ -233,11 +237,11 @@ async def test_pages_of_decisions_are_read_by_their_index_and_miss_none(
             for n in range(100)
         ]  # fmt: skip
         await store.insert_rows(tx, store.DECISION, rows)
-    draft = await door.draft()
+    draft = await client.draft()
     until = max(row["at"] for row in rows).replace(minute=59).isoformat()
-    done = await door.trial(draft["draft_id"], until=until)
+    done = await client.trial(draft["draft_id"], until=until)
     assert (done["result"]["decisions"], done["result"]["changed"]) == (100, 0)
-    async with door.engine.begin() as tx:
+    async with client.engine.begin() as tx:
         await tx.execute(
             text(
                 "insert into decision select gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), version, rule, reason, "
@@ -253,36 +257,36 @@ async def test_pages_of_decisions_are_read_by_their_index_and_miss_none(
 
 
 async def test_trials_are_forgotten_after_their_days_but_for_the_result_that_a_version_cites(
-    door: Door,
+    client: RoutingApi,
 ) -> None:
-    await door.hear(case(1, "rates"))
-    draft = await door.draft(("{ queue: rates, priority: 40,", "{ queue: rates, priority: 60,"))
-    old, cited, new = [(await door.trial(draft["draft_id"]))["trial_id"] for _ in range(3)]
+    await client.hear(case(1, "rates"))
+    draft = await client.draft(("{ queue: rates, priority: 40,", "{ queue: rates, priority: 60,"))
+    old, cited, new = [(await client.trial(draft["draft_id"]))["trial_id"] for _ in range(3)]
     given = {"why": "tried", "trial_id": cited}
-    answer = await door.ask("POST", f"/drafts/{draft['draft_id']}/publish", tag=draft["etag"], json=given)
+    answer = await client.ask("POST", f"/drafts/{draft['draft_id']}/publish", tag=draft["etag"], json=given)
     assert answer.status_code == 200
-    async with door.engine.begin() as tx:
+    async with client.engine.begin() as tx:
         await tx.execute(
             text("update trial set ended_at = now() - interval '91 days' where trial_id in (:a, :b)"),
             {"a": old, "b": cited},
         )
         assert await trials.forget(tx, timedelta(days=90)) == 1
-    kept = {str(row.trial_id) for row in await door.rows("select trial_id from trial")}
+    kept = {str(row.trial_id) for row in await client.rows("select trial_id from trial")}
     assert kept == {cited, new}
-    items = {str(row.trial_id) for row in await door.rows("select trial_id from trial_item")}
+    items = {str(row.trial_id) for row in await client.rows("select trial_id from trial_item")}
     assert items == {new}
 
 
-async def test_what_each_rule_in_force_did_is_counted_with_its_errors(door: Door) -> None:
+async def test_what_each_rule_in_force_did_is_counted_with_its_errors(client: RoutingApi) -> None:
     errs = "rules:\n  - name: Errs\n    when: interaction.topics[7] == 'x'\n    then: { queue: rates, priority: 1 }\n"
-    await door.hear(case(1, "rates"))
-    await door.load(COUNCIL.replace("rules:\n", errs))
-    await door.hear(
+    await client.hear(case(1, "rates"))
+    await client.load(COUNCIL.replace("rules:\n", errs))
+    await client.hear(
         case(2, "rates", tone="neutral"),
         case(3, "rates", tone="neutral"),
         case(4, "planning", tone="neutral"),
     )
-    told = (await door.ask("GET", "/configuration/rules")).json()
+    told = (await client.ask("GET", "/configuration/rules")).json()
     assert told["decisions"] == 3
     rules = {rule["rule"]: rule for rule in told["rules"]}
     assert next(iter(rules)) == "Errs"
@@ -292,11 +296,11 @@ async def test_what_each_rule_in_force_did_is_counted_with_its_errors(door: Door
     assert (rules["Everything else"]["matched"], rules["Everything else"]["decided"]) == (3, 0)
 
 
-async def test_a_draft_is_told_which_of_its_rules_never_match(door: Door) -> None:
+async def test_a_draft_is_told_which_of_its_rules_never_match(client: RoutingApi) -> None:
     twice = "rules:\n  - name: First\n    when: 'true'\n    then: { queue: rates, priority: 1 }\n"
-    draft = await door.draft(("rules:\n", twice))
-    told = (await door.ask("GET", f"/drafts/{draft['draft_id']}/warnings")).json()
+    draft = await client.draft(("rules:\n", twice))
+    told = (await client.ask("GET", f"/drafts/{draft['draft_id']}/warnings")).json()
     assert told["revision"] == 1
     assert ("First", "always-true") in [(w["rule"], w["kind"]) for w in told["warnings"]]
-    faulty = await door.draft(("queue: rates, priority", "queue: rats, priority"))
-    assert (await door.ask("GET", f"/drafts/{faulty['draft_id']}/warnings")).status_code == 422
+    faulty = await client.draft(("queue: rates, priority", "queue: rats, priority"))
+    assert (await client.ask("GET", f"/drafts/{faulty['draft_id']}/warnings")).status_code == 422

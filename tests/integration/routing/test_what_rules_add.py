@@ -7,7 +7,7 @@ import yaml
 
 from deploy.site import EXAMPLE
 from tests.conftest import NewDatabase
-from tests.integration.routing.test_offers import Desk, opened
+from tests.support.routing.harness import Harness, opened
 
 
 def council(*rules: dict[str, Any]) -> str:
@@ -16,42 +16,42 @@ def council(*rules: dict[str, Any]) -> str:
     return yaml.safe_dump(document | {"rules": named}, sort_keys=False)
 
 
-async def at_work(new_database: NewDatabase, *rules: dict[str, Any]) -> Desk:
-    desk = Desk(await new_database("routing"))
-    async with desk.engine.begin() as tx:
-        await desk.configurations.load(tx, council(*rules), "test.yaml", "test", desk.now)
-    return desk
+async def at_work(new_database: NewDatabase, *rules: dict[str, Any]) -> Harness:
+    harness = Harness(await new_database("routing"))
+    async with harness.engine.begin() as tx:
+        await harness.configurations.load(tx, council(*rules), "test.yaml", "test", harness.now)
+    return harness
 
 
 async def test_labels_of_all_rules_that_took_part_stay_on_the_work_and_are_told(
     new_database: NewDatabase,
 ) -> None:
-    desk = await at_work(
+    harness = await at_work(
         new_database,
         {"go_on": True, "then": {"labels": ["permits"]}},
         {"then": {"queue": "planning", "labels": ["first"]}},
     )
-    await desk.hear(opened(1, desk.now))
-    (work,) = await desk.rows("select labels, queue from work_item")
+    await harness.hear(opened(1, harness.now))
+    (work,) = await harness.rows("select labels, queue from work_item")
     assert (work.labels, work.queue) == (["permits", "first"], "planning")
-    (told,) = await desk.rows("select value from outbox where headers like '%work.queued.v1%'")
+    (told,) = await harness.rows("select value from outbox where headers like '%work.queued.v1%'")
     assert json.loads(bytes(told.value))["work"]["labels"] == ["permits", "first"]
-    (decision,) = await desk.rows("select rule, reason from decision")
+    (decision,) = await harness.rows("select rule, reason from decision")
     assert (decision.rule, decision.reason) == ("r1", "first rule that holds: true; also 'r0', which went on")
 
 
 async def test_a_preferred_agent_is_offered_it_first_and_others_when_they_are_away(
     new_database: NewDatabase,
 ) -> None:
-    desk = await at_work(new_database, {"then": {"queue": "planning", "prefer_agent": "farid"}})
-    await desk.present("elena")
-    await desk.hear(opened(1, desk.now))
-    await desk.assign()
-    assert list(await desk.pending()) == ["elena"]
-    await desk.present("farid")
-    await desk.hear(opened(2, desk.now))
-    await desk.assign()
-    assert {agent: len(offers) for agent, offers in (await desk.pending()).items()} == {
+    harness = await at_work(new_database, {"then": {"queue": "planning", "prefer_agent": "farid"}})
+    await harness.present("elena")
+    await harness.hear(opened(1, harness.now))
+    await harness.assign()
+    assert list(await harness.pending()) == ["elena"]
+    await harness.present("farid")
+    await harness.hear(opened(2, harness.now))
+    await harness.assign()
+    assert {agent: len(offers) for agent, offers in (await harness.pending()).items()} == {
         "elena": 1,
         "farid": 1,
     }
@@ -60,14 +60,14 @@ async def test_a_preferred_agent_is_offered_it_first_and_others_when_they_are_aw
 async def test_who_has_preferred_skills_is_offered_it_although_others_hold_less(
     new_database: NewDatabase,
 ) -> None:
-    desk = await at_work(new_database, {"then": {"queue": "planning", "prefer_skills": {"phone": 5}}})
-    await desk.present("elena")
-    await desk.present("farid")
+    harness = await at_work(new_database, {"then": {"queue": "planning", "prefer_skills": {"phone": 5}}})
+    await harness.present("elena")
+    await harness.present("farid")
     for number in (1, 2, 3, 4):
-        await desk.hear(opened(number, desk.now))
-        await desk.assign()
+        await harness.hear(opened(number, harness.now))
+        await harness.assign()
     # Farid has the skill and takes three at a time; the fourth need not wait for him.
-    assert {agent: len(offers) for agent, offers in (await desk.pending()).items()} == {
+    assert {agent: len(offers) for agent, offers in (await harness.pending()).items()} == {
         "elena": 1,
         "farid": 3,
     }

@@ -17,9 +17,9 @@ from antiphon.kafka.consumer import NonRetryableError
 from antiphon.process.clock import utc_now
 from case_mgmt.domain import tokens
 from tests.conftest import NewDatabase
-from tests.integration.services.cases import AMARA, GRACE, SECRET, answer, hear, rows, the_case
-from tests.integration.services.events import identified
-from tests.statements import counted
+from tests.support.case_mgmt import AMARA, GRACE, SECRET, answer, hear, rows, the_case
+from tests.support.events import identified
+from tests.support.statements import counted
 
 
 @pytest.fixture

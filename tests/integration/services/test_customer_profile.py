@@ -21,9 +21,9 @@ from customer_profile import actions
 from customer_profile.domain import WordReader
 from deploy.site import EXAMPLE
 from tests.conftest import NewDatabase
-from tests.integration.services.events import noted, received, spoken
-from tests.statements import counted
-from tests.waiting import until
+from tests.support.events import noted, received, spoken
+from tests.support.statements import counted
+from tests.support.waiting import until
 
 WORDS = WordReader(document.load(EXAMPLE))
 

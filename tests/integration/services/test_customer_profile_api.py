@@ -25,7 +25,7 @@ from customer_profile.domain import Link, WordReader
 from deploy import keys
 from deploy.site import EXAMPLE
 from tests.conftest import NewDatabase
-from tests.integration.services.events import noted, received, spoken
+from tests.support.events import noted, received, spoken
 
 WORDS = WordReader(document.load(EXAMPLE))
 Ask = Callable[..., Awaitable[httpx.Response]]

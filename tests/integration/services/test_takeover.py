@@ -7,7 +7,7 @@ import pytest
 
 from antiphon.access.roles import Role
 from tests.conftest import NewDatabase
-from tests.integration.services.chain import Chain, Json, identifiers, whose
+from tests.support.chain import Chain, Json, identifiers, whose
 
 IVY, MALLORY = "ivy@mail.example", "mallory@evil.example"
 PHONE = {"phone": "(02) 5550 1234"}

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from antiphon.http import changes
 from antiphon.http.changes import EVERYTHING, Change, ChangeFeed, Interest
 from tests.conftest import NewDatabase
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 def change(name: str) -> Change:

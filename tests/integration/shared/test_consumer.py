@@ -1,8 +1,7 @@
 """The consumer and the relay on a real Kafka and PostgreSQL: once each, in order, whatever happens in between."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -13,45 +12,26 @@ from aiokafka import AIOKafkaProducer
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon.contracts import generate
-from antiphon.contracts.base import Event
-from antiphon.contracts.customers import CustomerCreated
-from antiphon.contracts.envelope import Outgoing, decode, encode
+from antiphon.contracts.envelope import decode
 from antiphon.kafka import outbox
-from antiphon.kafka.consumer import Consumer, NonRetryableError, Received, TooManyDeadLettersError
-from antiphon.kafka.relay import Relay
+from antiphon.kafka.consumer import Received, TooManyDeadLettersError
 from antiphon.postgres.query import fetch
-from antiphon.process.clock import utc_now
 from deploy.kafka import Kafka
 from tests.conftest import NewDatabase
-from tests.statements import counted
-from tests.waiting import until
-
-POISON = "poison"
-
-
-def customers(names: Sequence[str]) -> list[CustomerCreated]:
-    data = generate.example("customer.created.v1")["data"]
-    made = CustomerCreated.model_validate(data)
-    return [
-        made.model_copy(update={"customer": made.customer.model_copy(update={"name": name})})
-        for name in names
-    ]
-
-
-def outgoing(topic: str, events: Sequence[Event]) -> list[Outgoing]:
-    return [encode(event, source="test", time=utc_now())._replace(topic=topic) for event in events]
-
-
-async def take(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
-    """The effect of the tests: each name once more in a table, in the order of arrival."""
-    names = [r.event.customer.name for r in batch if isinstance(r.event, CustomerCreated)]
-    if POISON in names:
-        raise NonRetryableError("it is poison")
-    await tx.execute(
-        text("insert into effect (name) select unnest(cast(:names as text[]))"),
-        {"names": [n for n in names if n]},
-    )
+from tests.support.consuming import (
+    POISON,
+    arrived,
+    consuming,
+    customers,
+    effects,
+    outgoing,
+    put,
+    relaying,
+    scalar,
+    take,
+)
+from tests.support.statements import counted
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -67,54 +47,6 @@ async def topic(kafka: Kafka) -> str:
     name = f"test-{uuid4().hex[:8]}"
     await asyncio.to_thread(kafka.create_topics, name, f"{name}-tests-dlq")
     return name
-
-
-@asynccontextmanager
-async def consuming(
-    engine: AsyncEngine, kafka: Kafka, topic: str, *, handle: Any = take, dead: int = 100
-) -> AsyncGenerator[Consumer]:
-    consumer = Consumer(
-        service="tests", topics=[topic], handles=[CustomerCreated], handle=handle, engine=engine,
-        kafka=kafka.bootstrap, clock=utc_now, max_dead_letters_per_minute=dead,
-    )  # fmt: skip
-    task = asyncio.create_task(consumer.run())
-    try:
-        yield consumer
-    finally:
-        consumer.stop()
-        await asyncio.wait_for(task, 20)
-
-
-@asynccontextmanager
-async def relaying(engine: AsyncEngine, kafka: Kafka) -> AsyncGenerator[None]:
-    task = asyncio.create_task(Relay("tests", engine, kafka.bootstrap, utc_now).run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def put(engine: AsyncEngine, topic: str, names: Sequence[str]) -> None:
-    async with engine.begin() as tx:
-        await outbox.publish(tx, outgoing(topic, customers(names)))
-
-
-async def effects(engine: AsyncEngine) -> list[str]:
-    async with engine.connect() as connection:
-        return [row.name for row in await connection.execute(text("select name from effect order by id"))]
-
-
-async def scalar(engine: AsyncEngine, query: str) -> Any:
-    async with engine.connect() as connection:
-        return await connection.scalar(text(query))
-
-
-async def arrived(engine: AsyncEngine, expected: Sequence[str]) -> None:
-    async def ask() -> bool:
-        return await effects(engine) == list(expected)
-
-    await until(ask, what=f"{len(expected)} effects in order")
 
 
 async def test_the_outbox_arrives_in_order_and_is_empty_afterwards(

@@ -21,8 +21,8 @@ from antiphon.postgres.engine import create_engine
 from antiphon.postgres.writes import Writes
 from antiphon.process.clock import utc_now
 from tests.conftest import NewDatabase
-from tests.statements import counted
-from tests.waiting import until
+from tests.support.statements import counted
+from tests.support.waiting import until
 
 Send = Callable[[Sending], Awaitable[Result]]
 MOMENT = timedelta(milliseconds=50)

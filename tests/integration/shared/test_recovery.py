@@ -20,17 +20,8 @@ from antiphon.process.clock import utc_now
 from antiphon.service import begin
 from deploy.kafka import Kafka
 from tests.conftest import NewDatabase
-from tests.integration.shared.test_consumer import (
-    arrived,
-    consuming,
-    customers,
-    effects,
-    outgoing,
-    put,
-    relaying,
-    scalar,
-)
-from tests.waiting import until
+from tests.support.consuming import arrived, consuming, customers, effects, outgoing, put, relaying, scalar
+from tests.support.waiting import until
 
 SENT = "select not exists (select 1 from outbox)"
 LEADERS = f"select count(*) from pg_locks where locktype = 'advisory' and objid = {LEAD} and granted"

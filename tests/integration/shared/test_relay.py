@@ -34,8 +34,8 @@ from deploy.kafka import MAX_MESSAGE_BYTES, PARTITIONS, Kafka
 from deploy.site import Ports, Site
 from deploy.world import jars
 from tests.conftest import NewDatabase
-from tests.integration.shared.test_consumer import customers, outgoing, scalar
-from tests.waiting import until
+from tests.support.consuming import customers, outgoing, scalar
+from tests.support.waiting import until
 
 EMPTY = "select not exists (select 1 from outbox)"
 LEADER = f"select pid from pg_locks where locktype = 'advisory' and objid = {LEAD} and granted"

@@ -9,7 +9,7 @@ import pytest
 from antiphon.contracts.cases import CaseStatus
 from antiphon.contracts.interactions import Interaction, Speaker
 from case_mgmt.domain.acknowledging import Acknowledged, NotAcknowledged, in_words, why_not
-from tests.unit.case_mgmt.test_domain import MINE, NOW, OTHER, a_case, interaction
+from tests.support.cases import MINE, NOW, OTHER, a_case, interaction
 
 CASE = a_case(1, status=CaseStatus.NEW)
 OPENS = NOW + timedelta(hours=12)

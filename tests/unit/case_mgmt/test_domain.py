@@ -1,48 +1,22 @@
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.contracts import generate
 from antiphon.contracts.cases import CaseStatus, ThreadedBy
-from antiphon.contracts.identified import CustomerFacts, Reading
+from antiphon.contracts.identified import Reading
 from antiphon.contracts.interactions import Automation, Interaction
 from case_mgmt.domain import tokens
 from case_mgmt.domain.case import Case, joined, opened
 from case_mgmt.domain.states import SETTERS, TRANSITIONS, Trigger, diagram, in_words
 from case_mgmt.domain.threading import Known, Threaded, thread
 from deploy.site import PROJECT
+from tests.support.cases import MINE, NOW, OTHER, RATES, a_case, customer, interaction
 
-NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
-MINE, OTHER = UUID(int=1), UUID(int=2)
-RATES = Reading(topics=["rates-notice"], department="rates")
 ROADS = Reading(topics=["pothole"], department="roads")
 WORDLESS = Reading()
-
-
-def interaction(**changes: Any) -> Interaction:
-    data = generate.example("interaction.received.v1")["data"]["interaction"]
-    made = Interaction.model_validate(data)
-    thread_changes = {k: changes.pop(k) for k in ("answers", "case_token", "conversation") if k in changes}
-    update = {
-        "interaction_id": uuid4(),
-        "accepted_at": NOW,
-        "thread": made.thread.model_copy(update=thread_changes),
-    }
-    return made.model_copy(update=update | changes)
-
-
-def customer(customer_id: UUID = MINE) -> CustomerFacts:
-    return CustomerFacts(customer_id=customer_id, since=NOW)
-
-
-def a_case(number: int, *, of: UUID = MINE, status: CaseStatus = CaseStatus.OPEN, department: str | None = "rates",
-           changed: datetime = NOW) -> Case:  # fmt: skip
-    made = opened(UUID(int=100 + number), number, interaction(), customer(of), RATES, None, NOW)
-    return made.changed(changed, status=status, department=department)
 
 
 def find(said: Interaction, reading: Reading, *cases: Case, references: dict[str, list[int]] | None = None,

@@ -11,7 +11,7 @@ from case_mgmt.domain.recipients import (
     recipient_of,
     refusal,
 )
-from tests.unit.case_mgmt.test_domain import MINE, NOW, interaction
+from tests.support.cases import MINE, NOW, interaction
 
 
 def mail(address: str) -> Identifier:

@@ -7,7 +7,7 @@ from antiphon.organisation.document import ConfigurationError
 from routing.domain.configuration import Configuration, read
 from routing.domain.queues.opening import OPEN, Standing
 from routing.domain.queues.placing import Load, place
-from tests.integration.routing.floor import Changed, Json, queue, written
+from tests.support.routing.configured import Changed, Json, queue, written
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NAMES = ("rates", "roads", "planning", "front-desk", "social-care")

@@ -11,7 +11,7 @@ from routing.domain.queues import escalation
 from routing.domain.queues.escalation import Need
 from routing.domain.sections.steps import Step
 from routing.domain.time.calendar import BusinessCalendar
-from tests.integration.routing.floor import Json, agent, queue, section, written
+from tests.support.routing.configured import Json, agent, queue, section, written
 
 SKILLS = {"german": "Speaks German", "product": "Knows the product", "tone": "Finds the tone"}
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -13,8 +13,8 @@ from routing.configuration.active import InForce
 from routing.domain.time import clockwork
 from routing.queues import opening
 from routing.sla.ledger import columns, entry_of
-from tests.integration.routing.floor import ACCEPTED, OFFERED, QUEUED, Floor
-from tests.integration.routing.promises import as_kept
+from tests.support.routing.case_history import as_kept
+from tests.support.routing.configured import ACCEPTED, OFFERED, QUEUED, AgentPool
 
 REFUSED = {"declined", "timed-out", "taken-back"}
 _TABLES = ("work_item", "offer", "agent", "wrap_up", "case_seen", "clock", "clock_entry", "timer", "decision",
@@ -85,27 +85,27 @@ def urgency(work: AnyRow) -> tuple[datetime, datetime, UUID]:
     return due - work.priority * work.head_start, work.queued_at, work.work_item_id
 
 
-async def look(floor: Floor) -> Moment:
+async def look(pool: AgentPool) -> Moment:
     """As it is now."""
-    async with floor.engine.connect() as connection:
+    async with pool.engine.connect() as connection:
 
         async def rows(query: str) -> Sequence[AnyRow]:
             return (await connection.execute(text(query))).all()
 
-        force = await floor.force(connection)
-        given_out = opening.given_out(opening.standings(force, floor.now))
+        force = await pool.force(connection)
+        given_out = opening.given_out(opening.standings(force, pool.now))
         works = {row.work_item_id: row for row in await rows("select * from work_item")}
         offers = {row.offer_id: row for row in await rows("select * from offer")}
         agents = await rows(
             "select a.agent_id, presence, until from agent a left join wrap_up using (agent_id)"
         )
     return Moment(
-        floor.now, force, given_out, works, offers, {a.agent_id: a.presence for a in agents},
+        pool.now, force, given_out, works, offers, {a.agent_id: a.presence for a in agents},
         {a.agent_id: a.until for a in agents if a.until is not None},
     )  # fmt: skip
 
 
-async def assert_whole(floor: Floor, moment: Moment, awaiting: Iterable[UUID]) -> None:
+async def assert_whole(pool: AgentPool, moment: Moment, awaiting: Iterable[UUID]) -> None:
     """Each case that awaits an answer has one open item and no other has any; who has it is there, and nobody else has it."""
     unfinished = Counter(work.case_id for work in moment.works.values() if work.completed_at is None)
     assert unfinished == Counter(awaiting)
@@ -121,11 +121,11 @@ async def assert_whole(floor: Floor, moment: Moment, awaiting: Iterable[UUID]) -
         assert work.order_at == urgency(work)[0], work
     held = {work.agent_id for work in moment.works.values() if work.state in {OFFERED, ACCEPTED}}
     assert all(moment.presence.get(agent) not in {None, "offline"} for agent in held), (held, moment.presence)
-    await _assert_counted(floor, moment)
+    await _assert_counted(pool, moment)
 
 
-async def _assert_counted(floor: Floor, moment: Moment) -> None:
-    counted = await floor.rows(
+async def _assert_counted(pool: AgentPool, moment: Moment) -> None:
+    counted = await pool.rows(
         "select queue, what, sum(count) as n from (select * from tally union all select * from tally_change) t "
         "where minute = 'epoch' group by 1, 2 having sum(count) <> 0"
     )
@@ -178,12 +178,12 @@ def next_for(moment: Moment, agent: str) -> UUID | None:
     return fits[0].work_item_id if fits else None
 
 
-async def assert_clocks(floor: Floor, checked: dict[UUID, int]) -> None:
+async def assert_clocks(pool: AgentPool, checked: dict[UUID, int]) -> None:
     """Each clock is what its ledger says, and due when it is by hand. Those with as many lines as were `checked` are left."""
     lines: dict[UUID, list[AnyRow]] = {}
-    for line in await floor.rows("select * from clock_entry order by clock_id, place"):
+    for line in await pool.rows("select * from clock_entry order by clock_id, place"):
         lines.setdefault(line.clock_id, []).append(line)
-    for row in await floor.rows("select * from clock"):
+    for row in await pool.rows("select * from clock"):
         ledger = lines[row.clock_id]
         if checked.get(row.clock_id) == len(ledger):
             continue
@@ -192,7 +192,7 @@ async def assert_clocks(floor: Floor, checked: dict[UUID, int]) -> None:
         assert folded == {name: as_kept(getattr(row, name)) for name in folded}
         assert row.due_at == due_by_hand(row)
     paused = "paused_since is null and met_at is null and cancelled_at is null"
-    wrong = await floor.rows(
+    wrong = await pool.rows(
         "select w.case_reference, w.due_at, c.due from work_item w left join "
         f"(select case_id, min(due_at) as due from clock where {paused} group by 1) c using (case_id) "
         "where w.state <> 'completed' and w.due_at is distinct from c.due"
@@ -213,7 +213,7 @@ def due_by_hand(row: Any) -> datetime:
     return runs[-1][0] + left
 
 
-async def fingerprint(floor: Floor) -> Sequence[Any]:
+async def fingerprint(pool: AgentPool) -> Sequence[Any]:
     """What the database holds, so that two are equal when nothing changed."""
     one = "select '{0}' as what, count(*) as n, md5(string_agg(t::text, ' ' order by t::text)) as whole from {0} t"
-    return await floor.rows(" union all ".join(one.format(table) for table in _TABLES))
+    return await pool.rows(" union all ".join(one.format(table) for table in _TABLES))

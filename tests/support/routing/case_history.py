@@ -23,8 +23,8 @@ from routing.domain.time import clockwork
 from routing.domain.time.clockwork import Clock
 from routing.sla.ledger import columns, entry_of
 from routing.work import handling
-from tests.integration.routing.floor import BOSS, Changed, Floor, section
-from tests.integration.routing.test_offers import opened
+from tests.support.routing.configured import BOSS, AgentPool, Changed, section
+from tests.support.routing.harness import opened
 
 MONDAY = datetime(2035, 3, 5, 9, tzinfo=UTC)
 """Far from the database's own time: no timer fires but when a test says that time has passed."""
@@ -42,7 +42,7 @@ def promising(**given: Any) -> Changed:
     return section("sla_policies", {"standard": policy, "social": policy})
 
 
-class Told:
+class CaseHistory:
     """A case, told of step by step: each step is the event that case-mgmt would send."""
 
     def __init__(self, number: int, now: datetime, department: str = "planning") -> None:
@@ -101,7 +101,7 @@ class Told:
         self.case = self.case.model_copy(update={"revision": revision, **asked, **changed})
 
 
-class Promises(Floor):
+class Promises(AgentPool):
     """Routing whose time passes when a test says so."""
 
     async def hear_at(self, at: datetime, *events: CaseEvent | ReplySent) -> None:

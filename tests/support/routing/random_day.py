@@ -1,4 +1,4 @@
-"""Anything that happens on a floor, verb by verb, and the cases that await an answer as the test itself knows it."""
+"""Anything that happens on a pool, verb by verb, and the cases that await an answer as the test itself knows it."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,11 +15,9 @@ from antiphon.contracts.queues import QueueState
 from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.sla import clocks
-from tests.integration.routing.floor import ACCEPTED, QUEUED, Changed, agent, queue, section
-from tests.integration.routing.promises import MONDAY, Promises, Told, promising, within
-from tests.integration.routing.test_agents import heartbeat, silence
-from tests.integration.routing.test_queues import put_state
-from tests.integration.routing.whole import (
+from tests.support.routing.case_history import MONDAY, CaseHistory, Promises, promising, within
+from tests.support.routing.configured import ACCEPTED, QUEUED, Changed, agent, queue, section
+from tests.support.routing.invariants import (
     Moment,
     assert_fairly_given,
     assert_may_have,
@@ -27,6 +25,8 @@ from tests.integration.routing.whole import (
     look,
     next_for,
 )
+from tests.support.routing.presence import heartbeat, silence
+from tests.support.routing.queues import put_state
 
 PEOPLE = ("elena", "farid", "bruno", "dev")
 QUEUES = ("planning", "front-desk", "rates", "roads")
@@ -72,12 +72,12 @@ class Dying:
         return self._engine.connect()
 
 
-class Play:
-    """A floor on which anything happens, and the cases that await an answer as this side knows it."""
+class RandomDay:
+    """A pool on which anything happens, and the cases that await an answer as this side knows it."""
 
-    def __init__(self, floor: Promises) -> None:
-        self.floor = floor
-        self.cases: dict[UUID, Told] = {}
+    def __init__(self, pool: Promises) -> None:
+        self.pool = pool
+        self.cases: dict[UUID, CaseHistory] = {}
         self.awaits: set[UUID] = set()
         self.heard: list[Event] = []
         self.changed: dict[str, Changed] = {}
@@ -85,57 +85,57 @@ class Play:
 
     async def begin(self) -> None:
         """An empty house, whoever was there before."""
-        floor = self.floor
-        async with floor.engine.begin() as tx:
+        pool = self.pool
+        async with pool.engine.begin() as tx:
             all_tables = [table for table in store.METADATA.tables if table != "configuration"]
             emptied = ", ".join(f"t_{n} as (delete from {table})" for n, table in enumerate(all_tables))
             await tx.execute(text(f"with {emptied} select 1"))
-        floor.now = MONDAY
+        pool.now = MONDAY
         await self.organise()
         for who in PEOPLE:
-            await floor.present(who)
+            await pool.present(who)
         for n in range(6):
             await self.do("come", n, n)
             await self.wait(1)
 
     async def organise(self) -> None:
         """Configured as it was at first, but for what was changed since."""
-        await self.floor.organise(*ORGANISED, *self.changed.values())
+        await self.pool.organise(*ORGANISED, *self.changed.values())
         await self.wait(0)
-        async with self.floor.engine.begin() as tx:
-            while await clocks.catch_up(tx, self.floor.configurations, self.floor.now):
+        async with self.pool.engine.begin() as tx:
+            while await clocks.catch_up(tx, self.pool.configurations, self.pool.now):
                 pass
 
     async def wait(self, minutes: int) -> None:
         """Time passes from one timer to the next, and each fires when it is due."""
-        floor, until = self.floor, self.floor.now + timedelta(minutes=minutes)
+        pool, until = self.pool, self.pool.now + timedelta(minutes=minutes)
         for _ in range(200):
-            (row,) = await floor.rows("select min(due_at) as at from timer where kind <> 'presence-lost'")
+            (row,) = await pool.rows("select min(due_at) as at from timer where kind <> 'presence-lost'")
             if row.at is None or row.at > until:
-                floor.now = until
+                pool.now = until
                 return
-            floor.now = max(floor.now, row.at)
-            async with floor.engine.begin() as tx:
+            pool.now = max(pool.now, row.at)
+            async with pool.engine.begin() as tx:
                 due = text("update timer set due_at = now() where kind <> 'presence-lost' and due_at <= :now")
-                await tx.execute(due, {"now": floor.now})
-            await floor.fire()
+                await tx.execute(due, {"now": pool.now})
+            await pool.fire()
         raise AssertionError("timers are due again and again")
 
-    async def hear(self, case: Told, event: Event, *, awaits: bool, at_once: bool) -> None:
+    async def hear(self, case: CaseHistory, event: Event, *, awaits: bool, at_once: bool) -> None:
         """News of a case; `at_once`, its work is offered by who hears of it, and the rest by the pass that follows."""
-        before = await look(self.floor) if at_once else None
-        await self.floor.hear(event, at_once=at_once)
+        before = await look(self.pool) if at_once else None
+        await self.pool.hear(event, at_once=at_once)
         if before is not None:
-            while await self.floor.assign():
+            while await self.pool.assign():
                 pass
-            assert_fairly_given(before, await look(self.floor))
+            assert_fairly_given(before, await look(self.pool))
         self.heard.append(event)
         self.cases[case.case.case_id] = case
         (self.awaits.add if awaits else self.awaits.discard)(case.case.case_id)
 
     async def do(self, verb: str, n: int, m: int) -> None:
         """One thing that happens; nothing when it can't now."""
-        floor, before = self.floor, await look(self.floor)
+        pool, before = self.pool, await look(self.pool)
         who = PEOPLE[n % len(PEOPLE)]
         unfinished = sorted(
             (w for w in before.works.values() if w.completed_at is None), key=lambda w: w.case_reference
@@ -148,22 +148,22 @@ class Play:
         if verb in _OF_WORK and work is not None:
             return await _OF_WORK[verb](self, who, work)
         if verb == "assign":
-            while await floor.assign():  # as it is woken again, or looks anyway
+            while await pool.assign():  # as it is woken again, or looks anyway
                 pass
-            assert_fairly_given(before, await look(floor))
+            assert_fairly_given(before, await look(pool))
         elif verb == "next":
             await self._next(before, who)
         elif verb in {"wait", "wait long"}:
             await self.wait(m if verb == "wait" else m * 20)
         elif verb in {"close", "reopen"}:
-            await put_state(floor, QUEUES[n % 2], QueueState.CLOSED if verb == "close" else QueueState.OPEN)
+            await put_state(pool, QUEUES[n % 2], QueueState.CLOSED if verb == "close" else QueueState.OPEN)
             await self.wait(0)
         return None
 
     async def _news(self, verb: str, n: int, m: int) -> None:
-        floor, known = self.floor, list(self.cases.values())
+        pool, known = self.pool, list(self.cases.values())
         if verb == "come" and len(known) < 14:
-            case = Told(len(known) + 1, floor.now, DEPARTMENTS[n % len(DEPARTMENTS)])  # pyright: ignore[reportArgumentType]
+            case = CaseHistory(len(known) + 1, pool.now, DEPARTMENTS[n % len(DEPARTMENTS)])  # pyright: ignore[reportArgumentType]
             said = case.opened.interaction.model_copy(update={"channel": "phone" if m % 3 == 0 else "email"})
             return await self.hear(
                 case, case.opened.model_copy(update={"interaction": said}), awaits=True, at_once=m % 4 < 2
@@ -172,13 +172,13 @@ class Play:
             return None
         case = known[n % len(known)]
         if verb == "hear again":
-            was = await fingerprint(floor)
-            await floor.hear(self.heard[m % len(self.heard)])
-            assert await fingerprint(floor) == was
+            was = await fingerprint(pool)
+            await pool.hear(self.heard[m % len(self.heard)])
+            assert await fingerprint(pool) == was
             return None
         told: dict[str, Callable[[], Event]] = {
-            "speak": lambda: case.spoke(floor.now), "settle": case.wrote, "resolve": lambda: case.set("resolved"),
-            "fail": lambda: case.failed(floor.now),
+            "speak": lambda: case.spoke(pool.now), "settle": case.wrote, "resolve": lambda: case.set("resolved"),
+            "fail": lambda: case.failed(pool.now),
         }  # fmt: skip
         return await self.hear(case, told[verb](), awaits=verb in {"speak", "fail"}, at_once=m % 4 < 2)
 
@@ -189,28 +189,28 @@ class Play:
         ):
             return
         if before.capacity(who) <= before.load(who):
-            assert await self.floor.take_next(who) == 409
+            assert await self.pool.take_next(who) == 409
             return
         expected = next_for(before, who)
-        assert await self.floor.take_next(who) == expected
+        assert await self.pool.take_next(who) == expected
         if expected is not None:
-            after = await look(self.floor)
+            after = await look(self.pool)
             assert (after.works[expected].state, after.works[expected].agent_id) == (ACCEPTED, who)
             assert_may_have(after, who, after.works[expected])
 
     async def present(self, who: str, m: int) -> None:
         if who in (await self._employed()):
-            await self.floor.present(who, Presence.AVAILABLE if m % 4 else Presence.AWAY)
+            await self.pool.present(who, Presence.AVAILABLE if m % 4 else Presence.AWAY)
 
     async def leave(self, who: str, _: int) -> None:
         if who in (await self._employed()):
-            await self.floor.present(who, Presence.OFFLINE)
+            await self.pool.present(who, Presence.OFFLINE)
 
     async def beat(self, who: str, _: int) -> None:
-        await heartbeat(self.floor, who)
+        await heartbeat(self.pool, who)
 
     async def fall_silent(self, who: str, _: int) -> None:
-        await silence(self.floor, 61, who)
+        await silence(self.pool, 61, who)
 
     async def skills(self, who: str, m: int) -> None:
         self.changed[f"skills {who}"] = _if_there(who, skills={"planning": 1 + m % 9, "rates": 1 + m * 3 % 9})
@@ -235,25 +235,25 @@ class Play:
         await self.organise()
 
     async def _employed(self) -> set[str]:
-        async with self.floor.engine.connect() as connection:
-            return set((await self.floor.force(connection)).configuration.agents_by_id)
+        async with self.pool.engine.connect() as connection:
+            return set((await self.pool.force(connection)).configuration.agents_by_id)
 
     async def accept(self, _: str, work: AnyRow) -> None:
-        for offer in (await self.floor.pending()).get(work.agent_id or "", []):
-            await self.floor.accept(offer, work.agent_id)
+        for offer in (await self.pool.pending()).get(work.agent_id or "", []):
+            await self.pool.accept(offer, work.agent_id)
 
     async def decline(self, _: str, work: AnyRow) -> None:
-        for offer in (await self.floor.pending()).get(work.agent_id or "", [])[:1]:
-            await self.floor.decline_if_theirs(offer, work.agent_id)
+        for offer in (await self.pool.pending()).get(work.agent_id or "", [])[:1]:
+            await self.pool.decline_if_theirs(offer, work.agent_id)
 
     async def complete(self, _: str, work: AnyRow) -> None:
         if work.state == ACCEPTED:
-            await self.floor.complete(work.agent_id, work.work_item_id)
+            await self.pool.complete(work.agent_id, work.work_item_id)
             self.awaits.discard(work.case_id)
 
     async def pick(self, who: str, work: AnyRow) -> None:
-        if who in (await self._employed()) and await self.floor.pick(who, work.work_item_id) == 200:
-            after = await look(self.floor)
+        if who in (await self._employed()) and await self.pool.pick(who, work.work_item_id) == 200:
+            after = await look(self.pool)
             assert work.state == QUEUED
             assert after.works[work.work_item_id].agent_id == who
             # Neither whom it waits for nor being away from the desk keeps who asks for it by name.
@@ -262,22 +262,22 @@ class Play:
 
     async def give(self, who: str, work: AnyRow) -> None:
         if who in (await self._employed()):
-            await self.floor.give(who, work.work_item_id)
+            await self.pool.give(who, work.work_item_id)
 
     async def hand_on(self, who: str, work: AnyRow) -> None:
-        await self.floor.hand_on(work.work_item_id, QUEUES[PEOPLE.index(who)])
+        await self.pool.hand_on(work.work_item_id, QUEUES[PEOPLE.index(who)])
 
     async def hand_to(self, who: str, work: AnyRow) -> None:
-        """Offered to one agent by a supervisor, whatever they hold; who is away from their desk would not see it."""
-        there = (await look(self.floor)).presence.get(who, "offline") != "offline"
+        """Offered to one agent by a supervisor, whatever they hold; who is away from their harness would not see it."""
+        there = (await look(self.pool)).presence.get(who, "offline") != "offline"
         if there and who in (await self._employed()):
-            await self.floor.offer(who, work.work_item_id)
+            await self.pool.offer(who, work.work_item_id)
 
     async def take_back(self, _: str, work: AnyRow) -> None:
-        await self.floor.take_back(work.work_item_id)
+        await self.pool.take_back(work.work_item_id)
 
     async def reprioritise(self, who: str, work: AnyRow) -> None:
-        await self.floor.reprioritise(work.work_item_id, (PEOPLE.index(who) * 30 + work.attempts * 7) % 101)
+        await self.pool.reprioritise(work.work_item_id, (PEOPLE.index(who) * 30 + work.attempts * 7) % 101)
 
 
 def _if_there(who: str, **given: Any) -> Changed:
@@ -297,11 +297,11 @@ def _without(who: str) -> Changed:
 
 
 _OF_CASES = {"come", "speak", "settle", "resolve", "fail", "hear again"}
-_OF_PEOPLE: dict[str, Callable[[Play, str, int], Awaitable[None]]] = {
-    "present": Play.present, "leave": Play.leave, "beat": Play.beat, "fall silent": Play.fall_silent,
-    "skills": Play.skills, "queues": Play.queues, "capacity": Play.capacity, "let go": Play.let_go,
+_OF_PEOPLE: dict[str, Callable[[RandomDay, str, int], Awaitable[None]]] = {
+    "present": RandomDay.present, "leave": RandomDay.leave, "beat": RandomDay.beat, "fall silent": RandomDay.fall_silent,
+    "skills": RandomDay.skills, "queues": RandomDay.queues, "capacity": RandomDay.capacity, "let go": RandomDay.let_go,
 }  # fmt: skip
-_OF_WORK: dict[str, Callable[[Play, str, AnyRow], Awaitable[None]]] = {
-    "accept": Play.accept, "decline": Play.decline, "complete": Play.complete, "pick": Play.pick, "give": Play.give,
-    "hand on": Play.hand_on, "hand to": Play.hand_to, "take back": Play.take_back, "reprioritise": Play.reprioritise,
+_OF_WORK: dict[str, Callable[[RandomDay, str, AnyRow], Awaitable[None]]] = {
+    "accept": RandomDay.accept, "decline": RandomDay.decline, "complete": RandomDay.complete, "pick": RandomDay.pick, "give": RandomDay.give,
+    "hand on": RandomDay.hand_on, "hand to": RandomDay.hand_to, "take back": RandomDay.take_back, "reprioritise": RandomDay.reprioritise,
 }  # fmt: skip

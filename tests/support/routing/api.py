@@ -1,4 +1,4 @@
-"""Routing behind its HTTP door, on a real PostgreSQL; cases are heard and trials run when a test says so."""
+"""Routing behind its HTTP client, on a real PostgreSQL; cases are heard and trials run when a test says so."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -30,7 +30,7 @@ from routing.intake import cases
 COUNCIL = EXAMPLE.read_text()
 
 
-class Door:
+class RoutingApi:
     """Routing with the example organisation in force."""
 
     def __init__(self, engine: AsyncEngine, http: httpx.AsyncClient, folder: Path) -> None:
@@ -89,7 +89,7 @@ class Door:
 
 
 @asynccontextmanager
-async def opened_door(engine: AsyncEngine, folder: Path) -> AsyncGenerator[Door]:
+async def opened_api(engine: AsyncEngine, folder: Path) -> AsyncGenerator[RoutingApi]:
     """Routing's application on a database, the example in force."""
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(folder)))
     app = create_app(
@@ -97,10 +97,10 @@ async def opened_door(engine: AsyncEngine, folder: Path) -> AsyncGenerator[Door]
     )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
-        door = Door(engine, http, folder)
-        app.include_router(api.router(engine, ChangeFeed(engine), utc_now, door.configurations))
-        await door.load()
-        yield door
+        client = RoutingApi(engine, http, folder)
+        app.include_router(api.router(engine, ChangeFeed(engine), utc_now, client.configurations))
+        await client.load()
+        yield client
 
 
 def case(number: int, department: str | None = "planning", **interaction: Any) -> CaseOpened:

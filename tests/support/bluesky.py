@@ -19,7 +19,7 @@ from ingest_social.bluesky.network import Bluesky
 from ingest_social.network import Network
 from ingest_social.settings import Settings
 from ingest_social.tasks import Follower
-from tests.waiting import until
+from tests.support.waiting import until
 
 PASSWORD = "a password of the tests"
 

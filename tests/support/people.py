@@ -16,7 +16,7 @@ from antiphon.access.roles import Role
 from antiphon.process.clock import utc_now
 from deploy.stack import Stack
 from deploy.status import counts, disagreements
-from tests.waiting import until
+from tests.support.waiting import until
 
 Json = dict[str, Any]
 

@@ -17,7 +17,7 @@ from antiphon.process.clock import utc_now
 from case_mgmt import actions
 from case_mgmt.domain import tokens
 from case_mgmt.replies import NewReply, request_reply
-from tests.integration.services.events import received
+from tests.support.events import received
 
 SECRET = "a secret of the tests"
 AMARA = Identity("amara", "Amara", frozenset({"agent"}))

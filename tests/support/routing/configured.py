@@ -1,4 +1,4 @@
-"""The floor: agents of an organisation that sets what they may do, on routing without its doors."""
+"""The pool: agents of an organisation that sets what they may do, on routing without its doors."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ from routing import store
 from routing.configuration.active import InForce
 from routing.domain.work_item import WorkItem
 from routing.work import explain, handling, pulling
-from tests.integration.routing.test_offers import Desk
+from tests.support.routing.harness import Harness
 
 BOSS = Actor(kind="supervisor", id="sam", name="Sam Okafor")
 Json = dict[str, Any]
@@ -62,7 +62,7 @@ def section(name: str, given: Any) -> Changed:
     return lambda organisation: organisation.update({name: given})
 
 
-class Floor(Desk):
+class AgentPool(Harness):
     """What agents and supervisors do; a refusal is returned as its status and words."""
 
     def __init__(self, engine: AsyncEngine) -> None:

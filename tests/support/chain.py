@@ -35,8 +35,8 @@ from case_mgmt.domain import tokens
 from customer_profile.domain import WordReader
 from deploy import keys
 from deploy.site import EXAMPLE
-from tests.integration.services.cases import SECRET
-from tests.integration.services.events import received, spoken
+from tests.support.case_mgmt import SECRET
+from tests.support.events import received, spoken
 
 WORDS = WordReader(document.load(EXAMPLE))
 Json = dict[str, Any]
