@@ -13,7 +13,7 @@ from antiphon.kafka.consumer import Received
 from antiphon.process.clock import utc_now
 from routing import timers
 from routing.configuration.active import Configurations
-from routing.domain.configuration import read
+from routing.domain.configuration.document import read
 from routing.domain.rules.conditions import decide
 from routing.intake import cases
 from tests.load.figures import Figure

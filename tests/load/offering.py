@@ -162,8 +162,8 @@ async def _open(bench: Bench, desks: Desks) -> None:
             {"agent_id": f"a{n}", "presence": "available", "since": now, "idle_since": now}
             for n in range(AGENTS)
         ]
-        await insert_rows(tx, store.AGENT, people)
-        await insert_rows(tx, store.WORK, [_held(f"a{n}") for n in range(AGENTS)])
+        await insert_rows(tx, store.agents.AGENT, people)
+        await insert_rows(tx, store.work_items.WORK, [_held(f"a{n}") for n in range(AGENTS)])
 
 
 def _organisation() -> str:

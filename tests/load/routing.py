@@ -23,7 +23,7 @@ from deploy.site import PROJECT, Ports
 from routing import store
 from routing.configuration import drafts, trials
 from routing.configuration.active import Configurations
-from routing.domain.configuration import Configuration, read
+from routing.domain.configuration.document import Configuration, read
 from routing.domain.decisions.deciding import verdict
 from tests.load import figures
 from tests.load.deciding import deciding
@@ -53,7 +53,7 @@ async def record(bench: Bench, configuration: Configuration, version: int) -> No
     async with bench.engine.begin() as tx:
         await tx.execute(text("create unlogged table kind (like decision)"))
         for first in range(0, KINDS, 200):
-            await insert_rows(tx, store.DECISION, rows[first : first + 200])
+            await insert_rows(tx, store.decisions.DECISION, rows[first : first + 200])
         await tx.execute(
             text("with gone as (delete from decision returning *) insert into kind select * from gone")
         )

@@ -6,7 +6,7 @@ import time
 import yaml
 
 from deploy.site import EXAMPLE
-from routing.domain.configuration import Configuration
+from routing.domain.configuration.document import Configuration
 from routing.domain.rules.conditions import Context, complete, decide
 
 RULES = 100

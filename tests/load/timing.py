@@ -138,7 +138,7 @@ async def _cost(bench: Bench, configurations: Configurations) -> Cost:
         async with bench.engine.begin() as tx:
             await timers.fire(tx, configurations, utc_now())
         async with bench.engine.connect() as connection:
-            await store.next_due(connection)
+            await store.timers.next_due(connection)
     idle = (time.perf_counter() - began) * 1000 / bench.sizes.rounds
     warm = taken[1:]
     return Cost(

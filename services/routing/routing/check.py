@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from antiphon.organisation.document import ConfigurationError, Document
-from routing.domain.configuration import read
+from routing.domain.configuration.document import read
 from routing.domain.rules import reach
 
 

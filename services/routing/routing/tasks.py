@@ -14,7 +14,6 @@ from routing.configuration import trials
 from routing.configuration.active import Configurations
 from routing.queues import surges
 from routing.sla import clocks
-from routing.store import tallies
 from routing.work import assignment, reconciliation
 
 LOG = logs.get(__name__)
@@ -53,7 +52,7 @@ async def assign_forever(
     """Runs assignment passes until cancelled: when woken, and once a second."""
     while True:
         try:
-            async with Listener(engine, store.ASSIGN) as woken:
+            async with Listener(engine, store.work_items.ASSIGN) as woken:
                 while True:
                     async with engine.begin() as tx:
                         made = await assignment.assign(tx, configurations, again_after, clock())
@@ -75,7 +74,7 @@ async def fire_forever(engine: AsyncEngine, configurations: Configurations, cloc
             if not fired:
                 apart = False
                 async with engine.connect() as connection:
-                    due = await store.next_due(connection)
+                    due = await store.timers.next_due(connection)
                 await asyncio.sleep(min(max(due, 0.01), LOOK_ANYWAY_S) if due is not None else LOOK_ANYWAY_S)
         except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
             apart = _taken_apart("timers", error, apart=apart)
@@ -99,7 +98,7 @@ async def settle_forever(engine: AsyncEngine) -> None:
     while True:
         try:
             async with engine.begin() as tx:
-                await tallies.settle(tx)
+                await store.counts.settle(tx)
         except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
             _go_on("tallies", error)
         await asyncio.sleep(SETTLE_EVERY_S)

@@ -35,7 +35,7 @@ async def fire(
     `apart`: one alone, because all together failed, and each in a transaction of its own, since together they lock in order.
     One that fails is told, and tried again in a minute.
     """
-    due = await store.take_due(tx, 1 if apart else limit)
+    due = await store.timers.take_due(tx, 1 if apart else limit)
     if not due:
         return 0
     if not apart:
@@ -46,7 +46,9 @@ async def fire(
         LOG.error("timer put off", kind=timer.kind, subject=str(timer.subject), reason=reason)
         metrics.TASK_FAILURES.labels("timers").inc()
         again = await query.now(tx) + PUT_OFF
-        await store.upsert(tx, store.TIMER, [{"kind": timer.kind, "subject": timer.subject, "due_at": again}])
+        await store.base.upsert(
+            tx, store.timers.TIMER, [{"kind": timer.kind, "subject": timer.subject, "due_at": again}]
+        )
     return len(due)
 
 
@@ -70,4 +72,4 @@ async def _fire(
         case TimerKind.REVIEW:
             await review.review(tx, configurations, now)
         case TimerKind.WRAP_UP | TimerKind.HOLD:
-            await store.wake(tx)
+            await store.work_items.wake(tx)

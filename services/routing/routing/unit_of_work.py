@@ -26,8 +26,7 @@ from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.queues.escalation import EscalationKind
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import Changes, WorkItem
-from routing.store import easing, staff, tallies
-from routing.store.tallies import STANDING, Movement, Tallies
+from routing.store.counts import STANDING, Movement, Tallies
 
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id=ROUTING)
 # When a timer comes again whose work is in somebody's hands this moment.
@@ -180,7 +179,7 @@ class UnitOfWork:
         previous = work.agent_id
         work = self.put(work, **{**changed, "state": WorkState.QUEUED, "agent_id": None})
         if work.meant is not None:
-            self.timers.append((TimerKind.REVIEW, store.NO_SUBJECT, self.now))
+            self.timers.append((TimerKind.REVIEW, store.timers.NO_SUBJECT, self.now))
         self.tell(WorkRequeued(work=work.facts(), reason=reason, previous_agent_id=previous))
         return work
 
@@ -201,28 +200,31 @@ class UnitOfWork:
         """Writes all of it in one or two statements. The rows of the work items are locked by the caller."""
         # What ends makes room for what begins: one open work item a case, one pending offer a work item.
         writes = Writes()
-        writes.update(store.WORK, [work.row() for work in self.work.values()])
-        writes.update(store.OFFER, self.ended_offers)
-        writes.update(store.CLOCK, self.clocks)
-        store.drop_timers(writes, self.dropped)
+        writes.update(store.work_items.WORK, [work.row() for work in self.work.values()])
+        writes.update(store.offers.OFFER, self.ended_offers)
+        writes.update(store.clocks.CLOCK, self.clocks)
+        store.timers.drop_timers(writes, self.dropped)
         ends = self.ended_offers or self.clocks or self.dropped
         if ends or (self.work and self.new_work):
             await writes.send(tx)
-        writes.update(store.CASE_SEEN, [seen.row() for seen in self.seen])
-        writes.insert(store.WORK, [work.row() for work in self.new_work.values()])
-        writes.insert(store.OFFER, [offer.row() for offer in self.new_offers.values()])
-        easing.note(writes, (offer.agent_id for offer in self.new_offers.values()), self.now)
-        writes.insert(store.CLOCK, self.new_clocks)
-        writes.insert(store.CLOCK_ENTRY, self.clock_entries)
-        writes.insert(store.DECISION, self.decisions)
-        writes.insert(store.ESCALATION, self.escalations)
-        staff.set_wrap_ups(writes, self.wrap_ups)
-        store.set_timers(writes, self.timers)
-        tallies.put(writes, self.tallies)
+        writes.update(store.cases.CASE_SEEN, [seen.row() for seen in self.seen])
+        writes.insert(store.work_items.WORK, [work.row() for work in self.new_work.values()])
+        writes.insert(store.offers.OFFER, [offer.row() for offer in self.new_offers.values()])
+        store.ramp_up.note(writes, (offer.agent_id for offer in self.new_offers.values()), self.now)
+        writes.insert(store.clocks.CLOCK, self.new_clocks)
+        writes.insert(store.clocks.CLOCK_ENTRY, self.clock_entries)
+        writes.insert(store.decisions.DECISION, self.decisions)
+        writes.insert(store.escalations.ESCALATION, self.escalations)
+        store.agents.set_wrap_ups(writes, self.wrap_ups)
+        store.timers.set_timers(writes, self.timers)
+        store.counts.put(writes, self.tallies)
         outbox.put(writes, self.outgoing)
         changes.put(writes, self.noted)
         states = {work.state for work in (*self.work.values(), *self.new_work.values())}
         # There is work to offer, or an agent has room again.
         await writes.send(
-            tx, notify=None if states.isdisjoint({WorkState.QUEUED, WorkState.COMPLETED}) else store.ASSIGN
+            tx,
+            notify=None
+            if states.isdisjoint({WorkState.QUEUED, WorkState.COMPLETED})
+            else store.work_items.ASSIGN,
         )

@@ -11,10 +11,11 @@ from antiphon.contracts.agents import Presence
 from antiphon.http.problems import Problem
 from antiphon.organisation.document import ConfigurationError
 from deploy.site import PROJECT
+from routing import store
 from routing.agents import presence
-from routing.domain.configuration import read
-from routing.domain.sections.agents_policy import WHOLE
-from routing.store import staff
+from routing.domain import agent_load
+from routing.domain.configuration.agent_policy import WHOLE
+from routing.domain.configuration.document import read
 from tests.conftest import NewDatabase
 from tests.support.routing.configured import ACCEPTED, QUEUED, AgentPool, agent, queue, section, written
 from tests.support.routing.harness import AGAIN, opened, settled
@@ -153,7 +154,7 @@ async def test_a_call_takes_an_empty_agent_whole_and_mails_take_their_units(pool
     await pool.hear(opened(5, pool.now))
     assert await pool.assign() == 0
     async with pool.engine.begin() as tx:
-        assert staff.shown_load((await staff.loads(tx, ["elena"]))["elena"], 5) == 5
+        assert agent_load.shown_load((await store.agents.loads(tx, ["elena"]))["elena"], 5) == 5
 
 
 async def test_work_is_offered_in_the_routable_presences_that_the_organisation_lists(pool: AgentPool) -> None:
@@ -318,8 +319,8 @@ async def test_the_guides_limits_do_what_the_guide_says(pool: AgentPool) -> None
     assert await pool.assign() == 1
     async with pool.engine.begin() as tx:
         configuration = (await pool.force(tx)).configuration
-        row = (await staff.agents(tx, configuration.days(pool.now)))["elena"]
-    used = staff.profiles_used(configuration, configuration.agents_by_id["elena"], row)
+        row = (await store.agents.agents(tx, configuration.days(pool.now)))["elena"]
+    used = agent_load.profiles_used(configuration, configuration.agents_by_id["elena"], row)
     assert [(one.profile, one.used, one.most) for one in used] == [
         ("written", 3, 3), ("high", 0, 4), ("total", 4, 5),
     ]  # fmt: skip

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.queues import QueueState
+from routing import store
 from routing.intake import consumer
-from routing.store import staff
 from tests.conftest import NewDatabase
 from tests.support.routing.configured import OFFERED, QUEUED, AgentPool, agent, queue
 from tests.support.routing.harness import opened, received, settled
@@ -106,7 +106,7 @@ async def test_what_happens_before_the_agent_is_locked_counts(
     pool: AgentPool, monkeypatch: pytest.MonkeyPatch, meanwhile: str
 ) -> None:
     await pool.organise(agent("elena", capacity=1))
-    lock = staff.lock_free
+    lock = store.agents.lock_free
     happens = {
         "works": lambda: pool.hear(opened(7, pool.now), at_once=True),
         "leaves": lambda: pool.present("elena", Presence.OFFLINE),
@@ -114,11 +114,11 @@ async def test_what_happens_before_the_agent_is_locked_counts(
     }
 
     async def late(tx: AsyncConnection, ids: Collection[str]) -> list[str]:
-        monkeypatch.setattr(staff, "lock_free", lock)
+        monkeypatch.setattr(store.agents, "lock_free", lock)
         await happens[meanwhile]()
         return await lock(tx, ids)
 
-    monkeypatch.setattr(staff, "lock_free", late)
+    monkeypatch.setattr(store.agents, "lock_free", late)
     await pool.hear(opened(1, pool.now), at_once=True)
     assert (await _states(pool))[0] == (QUEUED, None)
     assert await pool.assign() == (meanwhile == "older")

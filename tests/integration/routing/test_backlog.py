@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.agents import Presence
 from antiphon.kafka.consumer import Received
 from antiphon.postgres.query import as_json
+from antiphon.postgres.writes import insert_rows
 from routing import store
 from routing.intake import cases
-from routing.store import backlog
 from routing.work import assignment, pulling
 from tests.conftest import NewDatabase
 from tests.support.routing.backlog import ROWS_READ, Kind, wait
@@ -142,12 +142,12 @@ async def test_a_look_reads_lines_and_their_heads_by_the_index(pool: AgentPool) 
         )
     await pool.analyse()
     async with pool.engine.connect() as connection:
-        asked = backlog.LINES.text.replace(":queues", "array['rates', 'roads']")
+        asked = store.backlog.LINES.text.replace(":queues", "array['rates', 'roads']")
         walk = await _plan(connection, asked)
-        others = await _plan(connection, backlog.WIDENED.text.replace(":queues", "array['rates']"))
-        (line, *_) = await backlog.lines(connection, ["rates"])
-        given = [{"line": 0, **line._asdict(), "most": 20, **backlog.BEFORE_ALL}]
-        read = await _plan(connection, backlog.READ.text, lines=as_json(given))
+        others = await _plan(connection, store.backlog.WIDENED.text.replace(":queues", "array['rates']"))
+        (line, *_) = await store.backlog.lines(connection, ["rates"])
+        given = [{"line": 0, **line._asdict(), "most": 20, **store.backlog.BEFORE_ALL}]
+        read = await _plan(connection, store.backlog.READ.text, lines=as_json(given))
     assert all("Seq Scan on work_item" not in plan for plan in (walk, others, read))
     assert "work_item_line_ix" in walk
     assert "work_item_widened_ix" in others
@@ -217,9 +217,9 @@ async def test_with_100_000_waiting_a_decision_an_offer_and_a_pull_cost_at_most_
             {"agent_id": f"a{n}", "presence": "available", "since": pool.now, "idle_since": pool.now}
             for n in range(AGENTS)
         ]
-        await store.insert_rows(tx, store.AGENT, people)
+        await insert_rows(tx, store.agents.AGENT, people)
         held = [_held(f"a{n}", pool) for n in range(AGENTS)]
-        await store.insert_rows(tx, store.WORK, held)
+        await insert_rows(tx, store.work_items.WORK, held)
 
     costs: list[dict[str, Cost]] = []
     for waiting in (1_000, 99_000):

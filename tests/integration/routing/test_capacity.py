@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.cases import CaseOpened
-from routing.store import staff
+from routing import store
 from routing.work import handling, review
 from tests.conftest import NewDatabase
 from tests.support.routing.configured import BOSS, AgentPool, Changed, agent, queue, section
@@ -293,7 +293,7 @@ async def test_what_an_agent_completed_in_a_day_is_read_by_an_index_and_a_review
     pool: AgentPool,
 ) -> None:
     available = (
-        str(staff.AVAILABLE.text)
+        str(store.agents.AVAILABLE.text)
         .replace(":ids", "'{elena}'::text[]")
         .replace(":routable", "'{available}'::text[]")
     )

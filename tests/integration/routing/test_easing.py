@@ -6,7 +6,7 @@ import pytest
 
 from antiphon.contracts.agents import Presence
 from antiphon.organisation.document import ConfigurationError
-from routing.domain.configuration import read
+from routing.domain.configuration.document import read
 from tests.conftest import NewDatabase
 from tests.support.routing.configured import OFFERED, AgentPool, agent, section, written
 from tests.support.routing.harness import opened

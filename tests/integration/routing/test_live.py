@@ -14,9 +14,9 @@ from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import Actor
 from antiphon.contracts.cases import CaseOpened
 from antiphon.http.problems import Problem
+from routing import store
 from routing.queues import live
 from routing.queues.live import Live, LiveState
-from routing.store import tallies
 from routing.work import handling
 from tests.conftest import NewDatabase
 from tests.support.routing.counts import settle
@@ -162,7 +162,7 @@ async def test_the_live_state_takes_four_statements_and_scans_nothing_that_waits
     assert len(await pool.rows("select 1 from tally")) == 2
     async with pool.engine.connect() as connection:
         await connection.execute(text("set enable_seqscan = off"))  # of 300 rows it would read all
-        asked = tallies.HEADS.text.replace(":queues", "array['planning']")
+        asked = store.counts.HEADS.text.replace(":queues", "array['planning']")
         plan = "\n".join(str(row[0]) for row in await connection.execute(text(f"explain {asked}")))
     assert "work_item_oldest_ix" in plan
     assert "work_item_waiting_ix" in plan

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from antiphon.process.clock import utc_now
 from routing import timers
 from routing.configuration.active import Configurations
-from routing.domain.decisions.sharing import shares
+from routing.domain.decisions.rollout import shares
 from routing.domain.timer import TimerKind
 from tests.conftest import NewDatabase
 from tests.support.routing.api import COUNCIL, RoutingApi, case, opened_api

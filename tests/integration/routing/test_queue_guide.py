@@ -10,7 +10,7 @@ import yaml
 from antiphon.process.clock import utc_now
 from deploy.site import EXAMPLE, PROJECT
 from routing import timers
-from routing.domain.configuration import Configuration, read
+from routing.domain.configuration.document import Configuration, read
 from tests.conftest import NewDatabase
 from tests.support.routing.api import case, opened_api
 from tests.support.routing.guides import BLOCK, Reader

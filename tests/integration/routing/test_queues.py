@@ -10,7 +10,7 @@ import pytest
 from antiphon.access.roles import Role
 from antiphon.contracts.queues import QueueState
 from antiphon.organisation.document import ConfigurationError
-from routing.domain.configuration import read
+from routing.domain.configuration.document import read
 from routing.queues import live
 from routing.work import handling
 from tests.conftest import NewDatabase

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from antiphon.contracts.agents import Presence
+from antiphon.postgres.writes import insert_rows
 from antiphon.process.clock import utc_now
 from routing import store
 from routing.agents import presence
@@ -236,7 +237,7 @@ async def test_pages_of_decisions_are_read_by_their_index_and_miss_none(
             {"decision_id": uuid4(), "work_item_id": uuid4(), "case_id": uuid4(), "at": utc_now().replace(minute=n // 20, second=0, microsecond=0), **row}
             for n in range(100)
         ]  # fmt: skip
-        await store.insert_rows(tx, store.DECISION, rows)
+        await insert_rows(tx, store.decisions.DECISION, rows)
     draft = await client.draft()
     until = max(row["at"] for row in rows).replace(minute=59).isoformat()
     done = await client.trial(draft["draft_id"], until=until)

@@ -168,8 +168,10 @@ class AgentPool(Harness):
     async def why(self, reference: str) -> explain.Explained:
         """The explanation of a case's open work item, or of one that is completed."""
         async with self.engine.begin() as tx:
-            newest = store.WORK.select().order_by(store.WORK.c.completed_at.desc()).limit(1)
-            row = (await tx.execute(newest.where(store.WORK.c.case_reference == reference))).one()
+            newest = (
+                store.work_items.WORK.select().order_by(store.work_items.WORK.c.completed_at.desc()).limit(1)
+            )
+            row = (await tx.execute(newest.where(store.work_items.WORK.c.case_reference == reference))).one()
             return await explain.explain(tx, WorkItem.of(mapping(row)), await self.force(tx), self.now)
 
     async def analyse(self) -> None:

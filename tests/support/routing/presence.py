@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
-from routing.store import staff
+from routing import store
 from tests.support.routing.configured import AgentPool
 
 
@@ -20,5 +20,5 @@ async def silence(pool: AgentPool, seconds: int, who: str) -> None:
 
 async def heartbeat(pool: AgentPool, who: str) -> str | None:
     async with pool.engine.begin() as tx:
-        row = await staff.heartbeat(tx, who)
+        row = await store.agents.heartbeat(tx, who)
     return row.presence if row else None

@@ -87,7 +87,7 @@ class RandomDay:
         """An empty house, whoever was there before."""
         pool = self.pool
         async with pool.engine.begin() as tx:
-            all_tables = [table for table in store.METADATA.tables if table != "configuration"]
+            all_tables = [table for table in store.base.METADATA.tables if table != "configuration"]
             emptied = ", ".join(f"t_{n} as (delete from {table})" for n, table in enumerate(all_tables))
             await tx.execute(text(f"with {emptied} select 1"))
         pool.now = MONDAY

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from antiphon.organisation.document import ConfigurationError
 from deploy.site import EXAMPLE
-from routing.domain.configuration import read
-from routing.domain.sections.calendars import Calendar
+from routing.domain.configuration.business_calendar import Calendar
+from routing.domain.configuration.document import read
 from routing.domain.time.calendar import BeyondHorizonError, BusinessCalendar, Days, Span, parse_span
 
 BERLIN = "Europe/Berlin"

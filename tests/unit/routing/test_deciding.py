@@ -10,7 +10,7 @@ from antiphon.contracts import generate
 from antiphon.contracts.cases import CaseOpened
 from antiphon.organisation.document import ConfigurationError, Document
 from deploy.site import EXAMPLE
-from routing.domain.configuration import read
+from routing.domain.configuration.document import read
 from routing.domain.decisions.deciding import Verdict, verdict
 from routing.domain.rules import reach
 from routing.domain.rules.conditions import context_of

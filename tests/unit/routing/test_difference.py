@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.site import EXAMPLE
-from routing.domain.configuration import Configuration, shape
-from routing.domain.difference import differences
+from routing.domain.configuration.difference import differences
+from routing.domain.configuration.document import Configuration, shape
 
 COUNCIL = EXAMPLE.read_text()
 PARTS: dict[str, Any] = yaml.safe_load(COUNCIL)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from antiphon.organisation.document import ConfigurationError
-from routing.domain.configuration import Configuration, read
+from routing.domain.configuration.document import Configuration, read
 from routing.domain.queues.opening import OPEN, Standing
 from routing.domain.queues.placing import Load, place
 from tests.support.routing.configured import Changed, Json, queue, written

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from antiphon.organisation.document import Document
 from deploy.site import EXAMPLE
 from routing import check
-from routing.domain.configuration import read
+from routing.domain.configuration.document import read
 from routing.domain.rules import reach
 from routing.domain.rules.conditions import VARIABLES, Condition, Context, decide
 from routing.domain.rules.reach import Asked, Kind, complaints

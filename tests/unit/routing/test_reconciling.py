@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from routing.domain.reconciling import Picture, Piece, Wrong, findings
+from routing.domain.reconciliation import Picture, Piece, Wrong, findings
 
 CASE = UUID(int=7)
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from antiphon.contracts import generate
 from antiphon.contracts.cases import CaseInteractionAdded, InteractionFacts
 from deploy.site import EXAMPLE
-from routing.domain.configuration import Configuration, read
+from routing.domain.configuration.document import Configuration, read
+from routing.domain.configuration.step import Step
 from routing.domain.decisions.deciding import Verdict, verdict, without_words
 from routing.domain.decisions.redeciding import Redecided, redecide
 from routing.domain.rules.conditions import UNANSWERED, Condition, complete, context_of, kept
-from routing.domain.sections.steps import Step
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
 LEAK = "Come at once, there is a gas leak!"

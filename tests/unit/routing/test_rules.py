@@ -7,7 +7,7 @@ from antiphon.contracts import generate
 from antiphon.contracts.cases import CaseOpened
 from antiphon.organisation.document import ConfigurationError
 from deploy.site import EXAMPLE
-from routing.domain.configuration import Configuration, read
+from routing.domain.configuration.document import Configuration, read
 from routing.domain.rules import conditions as rules_module
 from routing.domain.rules.conditions import VARIABLES, Condition, Context, RuleError, context_of, decide
 

@@ -9,7 +9,7 @@ import yaml
 from antiphon.contracts.work import SlaTarget
 from antiphon.organisation.document import ConfigurationError
 from deploy.site import EXAMPLE, PROJECT
-from routing.domain.configuration import Configuration, read
+from routing.domain.configuration.document import Configuration, read
 
 GUIDE = (PROJECT / "docs" / "guides" / "service-levels.md").read_text()
 

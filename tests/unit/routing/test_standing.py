@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from antiphon.organisation.document import ConfigurationError
 from deploy.site import EXAMPLE
-from routing.domain.configuration import read
+from routing.domain.configuration.document import read
 from routing.domain.decisions.deciding import verdict
 from routing.domain.decisions.trying import Recorded, Trial
 from routing.domain.rules.conditions import Condition, RuleError, Together, complete, decide, moment

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon.organisation.document import ConfigurationError
-from routing.domain.configuration import Configuration, read
+from routing.domain.configuration.document import Configuration, read
+from routing.domain.configuration.step import Step
 from routing.domain.queues import escalation
 from routing.domain.queues.escalation import Need
-from routing.domain.sections.steps import Step
 from routing.domain.time.calendar import BusinessCalendar
 from tests.support.routing.configured import Json, agent, queue, section, written
 

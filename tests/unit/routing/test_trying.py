@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.site import EXAMPLE
-from routing.domain.configuration import read
+from routing.domain.configuration.document import read
 from routing.domain.decisions.deciding import verdict
 from routing.domain.decisions.trying import Recorded, Trial
 from routing.domain.rules.conditions import VARIABLES, Condition, Context, Together, complete, decide

@@ -6,9 +6,9 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routing.domain.configuration.agent_policy import WHOLE, LastAgent
 from routing.domain.matching.fitting import Candidate, Obstacle, Waiting, WhyNot, taken, why_not
 from routing.domain.matching.match import Floor, match
-from routing.domain.sections.agents_policy import WHOLE, LastAgent
 from routing.work.pulling import suitable
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)

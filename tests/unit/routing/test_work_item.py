@@ -68,7 +68,7 @@ SEEN = CaseSeen(
     customer_id=WORK.customer_id,
     asked_revision=3,
 )
-TABLES = [(WORK, store.WORK), (OFFER, store.OFFER), (SEEN, store.CASE_SEEN)]
+TABLES = [(WORK, store.work_items.WORK), (OFFER, store.offers.OFFER), (SEEN, store.cases.CASE_SEEN)]
 
 
 @pytest.mark.parametrize(("value", "table"), TABLES, ids=lambda one: getattr(one, "name", ""))
@@ -83,7 +83,7 @@ def test_the_row_of_a_clock_in_hand_has_every_column_of_its_table() -> None:
     terms = Terms("standard", "office", timedelta(hours=4), (75,), 1)
     clock = Clock(terms, NOW, ((NOW, None),), LATER)
     held = Held(UUID(int=6), WORK.case_id, WORK.work_item_id, SlaTarget.RESOLUTION, NOW, 3, clock)
-    assert set(held.row()) == {column.name for column in store.CLOCK.columns}
+    assert set(held.row()) == {column.name for column in store.clocks.CLOCK.columns}
 
 
 def test_a_row_names_states_and_results_that_there_are() -> None:

@@ -18,11 +18,11 @@ from antiphon.postgres.writes import Writes
 from antiphon.service_names import ROUTING
 from routing import store
 from routing.configuration.active import Configurations
-from routing.domain.configuration import Configuration
+from routing.domain import agent_load
+from routing.domain.configuration.agent import Agent
+from routing.domain.configuration.document import Configuration
 from routing.domain.offer import OfferResult
-from routing.domain.sections.agents import Agent
 from routing.domain.timer import TimerKind
-from routing.store import easing, staff
 from routing.unit_of_work import UnitOfWork
 
 LOOK_AGAIN = timedelta(seconds=1)
@@ -53,12 +53,12 @@ async def set_presence(
 
     Who was away for long eases in, where the configuration says so.
     """
-    before = (await staff.lock(tx, [agent.id])).get(agent.id)
+    before = (await store.agents.lock(tx, [agent.id])).get(agent.id)
     policy = configuration.agents_policy.ease_in if configuration else None
     if configuration is not None and policy is not None and presence != Presence.OFFLINE:
         here = before is not None and before.presence in configuration.routable
         if not here and (before is None or now - before.since >= policy.away):
-            await easing.begin(tx, policy, [agent.id], now)
+            await store.ramp_up.begin(tx, policy, [agent.id], now)
     await set_presences(tx, [agent], presence, reason, now)
 
 
@@ -67,7 +67,7 @@ async def set_presences(
 ) -> None:
     """`set_presence` of several, in a constant number of statements. Wrapping up ends: they said how they stand."""
     ids = [agent.id for agent in agents]
-    before = await staff.lock(tx, ids)
+    before = await store.agents.lock(tx, ids)
     previous = {i: before[i].presence if i in before else Presence.OFFLINE.value for i in ids}
     changed = [agent for agent in agents if previous[agent.id] != presence]
     offline = presence == Presence.OFFLINE
@@ -83,13 +83,13 @@ async def set_presences(
         }
         for agent in sorted(changed, key=lambda agent: agent.id)
     ]
-    await store.upsert(tx, store.AGENT, rows)
+    await store.base.upsert(tx, store.agents.AGENT, rows)
     if changed and offline:
         await _return_work(tx, [agent.id for agent in changed], reason, now)
-    await staff.end_wrap_up(tx, ids)
+    await store.agents.end_wrap_up(tx, ids)
     if changed:
         await _tell_presence(tx, changed, previous, presence, reason, now)
-    await store.wake(tx)
+    await store.work_items.wake(tx)
 
 
 async def lose(
@@ -97,10 +97,10 @@ async def lose(
 ) -> None:
     """Agents whose desktops fell silent are offline; for the others the timer is set to when they would be."""
     configuration = (await configurations.in_force(tx)).configuration
-    watched = await staff.watched(tx, subjects)
+    watched = await store.agents.watched(tx, subjects)
     if not watched:
         return
-    found = await staff.heard(tx, list(watched), configuration.agents_policy.presence_lost_after)
+    found = await store.agents.heard(tx, list(watched), configuration.agents_policy.presence_lost_after)
     lost = [agent_id for agent_id, row in found.items() if row.lost]
     again: list[tuple[TimerKind, UUID, datetime]] = []
     for agent_id, subject in watched.items():
@@ -109,7 +109,7 @@ async def lose(
             due = found[agent_id].lost_at if agent_id in found else now + LOOK_AGAIN
             again.append((TimerKind.PRESENCE_LOST, subject, due))
     writes = Writes()
-    store.set_timers(writes, again)
+    store.timers.set_timers(writes, again)
     await writes.send(tx)
     known = configuration.agents_by_id
     gone = [known[agent_id] for agent_id in lost if agent_id in known]
@@ -124,7 +124,7 @@ async def missed(
     limit, known = configuration.agents_policy.missed_offers, configuration.agents_by_id
     silent = [
         row
-        for row in await staff.missed(tx, offers)
+        for row in await store.agents.missed(tx, offers)
         if row.missed >= limit and row.presence in configuration.routable and row.agent_id in known
     ]
     if not silent:
@@ -142,9 +142,9 @@ async def missed(
 
 
 async def _return_work(tx: AsyncConnection, agent_ids: Sequence[str], reason: str, now: datetime) -> None:
-    works = await store.work_items(tx, _HELD, {"ids": list(agent_ids)})
+    works = await store.work_items.work_items(tx, _HELD, {"ids": list(agent_ids)})
     unit = UnitOfWork(now)
-    for offer in (await store.pending_offers(tx, [work.work_item_id for work in works])).values():
+    for offer in (await store.offers.pending_offers(tx, [work.work_item_id for work in works])).values():
         unit.end_offer(offer, OfferResult.WITHDRAWN, reason)
     for work in works:
         unit.requeue(work, reason)
@@ -159,10 +159,10 @@ async def _tell_presence(
     reason: str,
     now: datetime,
 ) -> None:
-    held = await staff.loads(tx, [agent.id for agent in agents])
+    held = await store.agents.loads(tx, [agent.id for agent in agents])
     events = [
         AgentPresenceChanged(
-            agent=staff.agent_facts(agent, presence, held.get(agent.id, 0)),
+            agent=agent_load.agent_facts(agent, presence, held.get(agent.id, 0)),
             at=now,
             previous=previous[agent.id],
             reason=reason,

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from antiphon.contracts.agents import Presence
 from antiphon.http.pages import Page
 from antiphon.http.problems import not_found, problems
+from routing import store
 from routing.agents import presence
 from routing.api.views import (
     AgentOnly,
@@ -16,7 +17,6 @@ from routing.api.views import (
     Supervisor,
     agent_view,
 )
-from routing.store import staff
 
 
 def add(routes: APIRouter, at: Routing) -> None:
@@ -42,11 +42,11 @@ def add(routes: APIRouter, at: Routing) -> None:
         It does not bring back who is offline: the answer says how I stand.
         """
         async with at.engine.begin() as tx:
-            row = await staff.heartbeat(tx, who.subject)
+            row = await store.agents.heartbeat(tx, who.subject)
             if row is not None:
                 return Heard(agent_id=row.agent_id, presence=row.presence, since=row.since)
             agent = await at.agent(tx, who)
-            row = await staff.agent(tx, agent.id)
+            row = await store.agents.agent(tx, agent.id)
             since = row.since if row else None
             return Heard(agent_id=agent.id, presence=Presence.OFFLINE, since=since)
 
@@ -63,7 +63,7 @@ def add(routes: APIRouter, at: Routing) -> None:
         del who
         async with at.engine.connect() as connection:
             configuration = (await at.force(connection)).configuration
-            rows = await staff.agents(connection, configuration.days(at.clock()))
+            rows = await store.agents.agents(connection, configuration.days(at.clock()))
         known = sorted(configuration.agents_by_id.values(), key=lambda agent: agent.name)
         return Page(
             items=[agent_view(configuration, agent, rows.get(agent.id)) for agent in known], next=None

@@ -28,8 +28,8 @@ from routing.api.views import (
     Warnings,
 )
 from routing.configuration import drafts, rule_counts
-from routing.domain.configuration import Configuration as RoutingConfiguration
-from routing.domain.configuration import read
+from routing.domain.configuration.document import Configuration as RoutingConfiguration
+from routing.domain.configuration.document import read
 from routing.domain.rules import reach
 
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
@@ -52,7 +52,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
     async def get_configuration(who: Overseer, response: Response) -> ConfigurationView:
         """The configuration in force, as it was written."""
         del who
-        table = store.CONFIGURATION
+        table = store.configurations.CONFIGURATION
         async with at.engine.connect() as connection:
             whole = select(table).where(table.c.share.is_(None))
             found = await connection.execute(whole.order_by(table.c.version.desc()).limit(1))
@@ -75,8 +75,8 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         """Checks a configuration (YAML) and puts it in force at once; a faulty one changes nothing."""
         source = await _source(request)
         async with at.engine.begin() as tx:
-            await store.lock_configuration(tx)
-            latest = await store.latest_configuration(tx)
+            await store.configurations.lock_configuration(tx)
+            latest = await store.configurations.latest_configuration(tx)
             if if_match is None:
                 raise unmatched("the configuration")
             if latest is not None and if_match.strip('"') != str(latest.version):
@@ -140,7 +140,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
     async def list_versions(who: Overseer, cursor: Cursor = None, limit: Limit = 50) -> Page[VersionLine]:
         """Every version that was ever in force, the newest first: who, when and why."""
         del who
-        table = store.CONFIGURATION
+        table = store.configurations.CONFIGURATION
         query = select(table).order_by(table.c.version.desc())
         if cursor:
             (last,) = pages.decode_cursor(cursor, (int,))
@@ -148,7 +148,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
                 raise pages.malformed()
             query = query.where(table.c.version < last)
         async with at.engine.connect() as connection:
-            in_force = await store.version(connection) or 0
+            in_force = await store.configurations.version(connection) or 0
             rows = (await connection.execute(query.limit(limit + 1))).all()
         more = rows[limit - 1] if len(rows) > limit else None
         return Page(
@@ -161,7 +161,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         """One version with its source."""
         del who
         async with at.engine.connect() as connection:
-            in_force = await store.version(connection) or 0
+            in_force = await store.configurations.version(connection) or 0
             row = await drafts.version(connection, version)
         return VersionView(**version_line(row, in_force).model_dump(), source=row.source)
 

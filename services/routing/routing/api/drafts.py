@@ -44,10 +44,10 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
     async def list_drafts(who: Overseer, cursor: Cursor = None, limit: Limit = 50) -> Page[DraftLine]:
         """Drafts, the newest change first, those that were published or discarded too."""
         del who
-        d = store.DRAFT.c
+        d = store.drafts.DRAFT.c
         keyset = KeysetPage(d.changed_at, d.draft_id)
         async with at.engine.connect() as connection:
-            rows = (await connection.execute(keyset.after(select(store.DRAFT), cursor, limit))).all()
+            rows = (await connection.execute(keyset.after(select(store.drafts.DRAFT), cursor, limit))).all()
         return keyset.page(rows, limit, partial(DraftLine.model_validate, from_attributes=True))
 
     @routes.get("/drafts/{draft_id}", tags=["drafts"], responses=problems(404))
@@ -93,7 +93,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         del who
         async with at.engine.connect() as connection:
             row = await drafts.draft(connection, draft_id)
-            in_force = await drafts.version(connection, await store.version(connection) or 0)
+            in_force = await drafts.version(connection, await store.configurations.version(connection) or 0)
         told = drafts.told(in_force.source, row.source)
         return Difference(from_version=in_force.version, to=f"draft {row.name!r}", differences=told)
 

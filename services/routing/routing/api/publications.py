@@ -25,10 +25,12 @@ def add(routes: APIRouter, at: Routing) -> None:
     ) -> Page[PublicationView]:
         """Publications, the newest first: who asked, who approved, when each began, widened and ended, and why."""
         del who
-        p = store.PUBLICATION.c
+        p = store.publications.PUBLICATION.c
         keyset = KeysetPage(p.asked_at, p.publication_id)
         async with at.engine.connect() as connection:
-            rows = (await connection.execute(keyset.after(select(store.PUBLICATION), cursor, limit))).all()
+            rows = (
+                await connection.execute(keyset.after(select(store.publications.PUBLICATION), cursor, limit))
+            ).all()
         return keyset.page(rows, limit, partial(PublicationView.model_validate, from_attributes=True))
 
     @routes.get("/publications/{publication_id}", tags=["publications"], responses=problems(404))

@@ -48,7 +48,7 @@ def add(routes: APIRouter, at: Routing) -> None:
     async def get_reconciliation(who: Overseer, cursor: Cursor = None, limit: Limit = 50) -> Reconciliation:
         """Whether every case that awaits an answer has exactly one open work item: what did not, and what was done."""
         del who
-        f = store.FINDING.c
+        f = store.reconciliation.FINDING.c
         keyset = KeysetPage(f.at, f.finding_id)
         async with at.engine.connect() as connection:
             stands = await reconciliation.stands(connection)
@@ -56,7 +56,9 @@ def add(routes: APIRouter, at: Routing) -> None:
                 select(f.kind, func.count().label("n"), func.count(f.mended).label("mended")).group_by(f.kind)
             )
             kinds = counted.all()
-            rows = (await connection.execute(keyset.after(select(store.FINDING), cursor, limit))).all()
+            rows = (
+                await connection.execute(keyset.after(select(store.reconciliation.FINDING), cursor, limit))
+            ).all()
         listed = keyset.page(rows, limit, partial(FindingView.model_validate, from_attributes=True))
         return Reconciliation(
             checked=stands.checked if stands else 0,

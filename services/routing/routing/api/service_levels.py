@@ -75,11 +75,11 @@ def add(routes: APIRouter, at: Routing) -> None:
     @routes.get("/cases/{case_id}/clocks", tags=["service levels"], responses=problems(404))
     async def case_clocks(case_id: UUID, who: Reader) -> Page[ClockView]:
         """The clocks of a case, each with everything that happened to it and why; an agent's are those of their queues."""
-        c, e = store.CLOCK.c, store.CLOCK_ENTRY.c
+        c, e = store.clocks.CLOCK.c, store.clocks.CLOCK_ENTRY.c
         async with at.engine.connect() as connection:
             clocks = (
                 await connection.execute(
-                    select(store.CLOCK)
+                    select(store.clocks.CLOCK)
                     .where(c.case_id == case_id)
                     .order_by(c.started_at, c.target, c.clock_id)
                 )
@@ -88,14 +88,14 @@ def add(routes: APIRouter, at: Routing) -> None:
                 raise not_found("case with clocks")
             if not who.has(Role.SUPERVISOR, Role.OPERATIONS, Role.MANAGER):
                 agent = await at.agent(connection, who)
-                work = await store.last_work(connection, [case_id])
+                work = await store.work_items.last_work(connection, [case_id])
                 mine = case_id in work and work[case_id].agent_id == agent.id
                 if not mine and not {row.queue for row in clocks} & set(agent.queues):
                     raise not_found("case with clocks")
             ids = [row.clock_id for row in clocks]
             lines: dict[UUID, list[ClockEntryView]] = {}
             for row in await connection.execute(
-                select(store.CLOCK_ENTRY).where(e.clock_id.in_(ids)).order_by(e.clock_id, e.place)
+                select(store.clocks.CLOCK_ENTRY).where(e.clock_id.in_(ids)).order_by(e.clock_id, e.place)
             ):
                 lines.setdefault(row.clock_id, []).append(_line(row))
         items = [

@@ -86,10 +86,10 @@ def add(routes: APIRouter, at: Routing) -> None:
     async def list_shadows(who: Overseer, cursor: Cursor = None, limit: Limit = 50) -> Page[ShadowView]:
         """Shadows, the newest first."""
         del who
-        s = store.SHADOW.c
+        s = store.shadows.SHADOW.c
         keyset = KeysetPage(s.began_at, s.shadow_id)
         async with at.engine.connect() as connection:
-            rows = (await connection.execute(keyset.after(select(store.SHADOW), cursor, limit))).all()
+            rows = (await connection.execute(keyset.after(select(store.shadows.SHADOW), cursor, limit))).all()
         return keyset.page(rows, limit, partial(ShadowView.model_validate, from_attributes=True))
 
     @routes.get("/shadows/{shadow_id}", tags=["shadows"], responses=problems(404))
@@ -108,9 +108,9 @@ def add(routes: APIRouter, at: Routing) -> None:
     ) -> Page[DecidedOtherwise]:
         """Decisions that the draft would have made otherwise, the newest first, with what every rule said."""
         del who
-        d = store.DECISION.c
+        d = store.decisions.DECISION.c
         keyset = KeysetPage(d.at, d.decision_id)
-        query = select(store.DECISION).where(
+        query = select(store.decisions.DECISION).where(
             d.shadow.is_not(None),
             d.shadow["shadow_id"].astext == str(shadow_id),
             d.shadow["differs"].astext != "[]",

@@ -39,9 +39,9 @@ def add(routes: APIRouter, at: Routing) -> None:
     ) -> Page[TrialView]:
         """The trials of a draft, the newest first."""
         del who
-        t = store.TRIAL.c
+        t = store.trials.TRIAL.c
         keyset = KeysetPage(t.asked_at, t.trial_id)
-        query = keyset.after(select(store.TRIAL).where(t.draft_id == draft_id), cursor, limit)
+        query = keyset.after(select(store.trials.TRIAL).where(t.draft_id == draft_id), cursor, limit)
         async with at.engine.connect() as connection:
             await drafts.draft(connection, draft_id)
             rows = (await connection.execute(query)).all()
@@ -61,12 +61,17 @@ def add(routes: APIRouter, at: Routing) -> None:
     ) -> Page[DecidedOtherwise]:  # fmt: skip
         """Decisions that the draft makes otherwise, the newest first, each with what every rule said then and would say."""
         del who
-        i, d = store.TRIAL_ITEM.c, store.DECISION.c
+        i, d = store.trials.TRIAL_ITEM.c, store.decisions.DECISION.c
         query = (
             select(
-                store.TRIAL_ITEM, d.work_item_id, d.case_id, d.version, d.trace, d.rule.label("decided_by")
+                store.trials.TRIAL_ITEM,
+                d.work_item_id,
+                d.case_id,
+                d.version,
+                d.trace,
+                d.rule.label("decided_by"),
             )
-            .join(store.DECISION, d.decision_id == i.decision_id)
+            .join(store.decisions.DECISION, d.decision_id == i.decision_id)
             .where(i.trial_id == trial_id)
         )
         for decided, value in ((i.before, from_queue), (i.after, to_queue)):

@@ -18,14 +18,15 @@ from antiphon.http.permissions import require
 from antiphon.http.problems import Problem
 from antiphon.postgres.query import AnyRow
 from antiphon.process.clock import Clock
+from routing import store
 from routing.configuration.active import Configurations, InForce
-from routing.domain.configuration import Configuration
+from routing.domain import agent_load
+from routing.domain.configuration.agent import Agent
+from routing.domain.configuration.agent_policy import WHOLE
+from routing.domain.configuration.document import Configuration
 from routing.domain.rules.reach import Kind
-from routing.domain.sections.agents import Agent
-from routing.domain.sections.agents_policy import WHOLE
 from routing.domain.work_item import WorkItem
 from routing.queues.live import Live
-from routing.store import staff
 from routing.work import explain
 
 AgentOnly = Annotated[Identity, Depends(require(Role.AGENT))]
@@ -58,7 +59,7 @@ class AgentView(BaseModel):
     skills: dict[str, int]
     capacity: int
     load: int = Field(description="Units of capacity that offers and accepted work take.")
-    profiles: list[staff.ProfileUse] = Field(description="What they use of each capacity profile.")
+    profiles: list[agent_load.ProfileUse] = Field(description="What they use of each capacity profile.")
 
 
 class Heard(BaseModel):
@@ -252,7 +253,7 @@ class Routing(NamedTuple):
     async def view(self, tx: AsyncConnection, agent: Agent) -> AgentView:
         """How an agent stands now."""
         configuration = (await self.force(tx)).configuration
-        row = await staff.agent(tx, agent.id, configuration.days(self.clock()))
+        row = await store.agents.agent(tx, agent.id, configuration.days(self.clock()))
         return agent_view(configuration, agent, row)
 
     async def agent(self, tx: AsyncConnection, who: Identity) -> Agent:
@@ -274,8 +275,8 @@ def agent_view(configuration: Configuration, agent: Agent, row: AnyRow | None) -
         queues=agent.queues,
         skills=agent.skills,
         capacity=agent.capacity,
-        load=staff.shown_load(row.load, agent.capacity) if row else 0,
-        profiles=staff.profiles_used(configuration, agent, row),
+        load=agent_load.shown_load(row.load, agent.capacity) if row else 0,
+        profiles=agent_load.profiles_used(configuration, agent, row),
     )
 
 

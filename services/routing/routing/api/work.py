@@ -39,7 +39,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
     @routes.get("/offers/me", tags=["offers"])
     async def my_offers(who: AgentOnly) -> Page[OfferView]:
         """The offers that wait for my answer, the first to expire first."""
-        o, w = store.OFFER, store.WORK
+        o, w = store.offers.OFFER, store.work_items.WORK
         async with at.engine.connect() as connection:
             await at.agent(connection, who)
             rows = await connection.execute(
@@ -79,8 +79,8 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         assignee: Annotated[Words | None, Query(max_length=200, description="An agent's id, or `me`.")] = None,
     ) -> Page[WorkView]:  # fmt: skip
         """Work, the newest change first. An agent sees their own and that of their queues."""
-        w = store.WORK.c
-        query = select(store.WORK)
+        w = store.work_items.WORK.c
+        query = select(store.work_items.WORK)
         by = who.subject if assignee == "me" else assignee
         for column, value in ((w.queue, queue), (w.state, state), (w.agent_id, by)):
             if value is not None:
@@ -100,7 +100,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         """One work item: which rule put it there, who could take it, and why it still waits."""
         async with at.engine.connect() as connection:
             force = await at.force(connection)
-            work = await store.work_item(connection, work_item_id)
+            work = await store.work_items.work_item(connection, work_item_id)
             if work is None:
                 raise not_found("work item")
             if not who.has(Role.SUPERVISOR, Role.OPERATIONS, Role.MANAGER):

@@ -18,15 +18,15 @@ from antiphon.postgres.query import AnyRow, fetch
 from antiphon.process import logs
 from antiphon.service_names import ROUTING
 from routing import store
-from routing.domain.configuration import Configuration, read, shape
+from routing.configuration import agent_changes
+from routing.domain.configuration.document import Configuration, read, shape
 from routing.domain.decisions.deciding import Verdict, verdict
-from routing.domain.decisions.sharing import shares
+from routing.domain.decisions.rollout import shares
 from routing.domain.queues.opening import SetState
 from routing.domain.rules.conditions import Context
 from routing.domain.rules.queue_state import with_calendars
 from routing.domain.states import PublicationState
 from routing.domain.time.calendar import BusinessCalendar
-from routing.store import staff
 
 LOG = logs.get(__name__)
 _FILE = "organisation file"
@@ -141,7 +141,7 @@ class Configurations:
             for row in standing.queues or ()
         }
         if self._cached is None or self._cached.version != standing.version:
-            row = await store.latest_configuration(tx)
+            row = await store.configurations.latest_configuration(tx)
             if row is None:
                 raise NoConfigurationError
             configuration = read(row.source, f"configuration {row.version}", checked=True)
@@ -187,9 +187,9 @@ class Configurations:
 
         So what was published since stays in force, until somebody changes the file.
         """
-        await store.lock_configuration(tx)
+        await store.configurations.lock_configuration(tx)
         known = await tx.scalar(_LAST_FILE)
-        latest = await store.latest_configuration(tx)
+        latest = await store.configurations.latest_configuration(tx)
         if latest is not None and known == _digest(source):
             return latest.version, False
         return await cls.load(tx, source, name, _FILE, now)
@@ -212,24 +212,24 @@ class Configurations:
         is over.
         """
         configuration = read(source, name, checked=checked)
-        await store.lock_configuration(tx)
-        latest = await store.latest_configuration(tx)
+        await store.configurations.lock_configuration(tx)
+        latest = await store.configurations.latest_configuration(tx)
         if latest is not None and latest.sha256 == _digest(source):
             return latest.version, False
         added = await tx.execute(
-            insert(store.CONFIGURATION)
+            insert(store.configurations.CONFIGURATION)
             .values(sha256=_digest(source), source=source, loaded_at=now, loaded_by=by, **told)
-            .returning(store.CONFIGURATION.c.version)
+            .returning(store.configurations.CONFIGURATION.c.version)
         )
         version: int = added.scalar_one()
         if told.get("share") is None:
             await tx.execute(_OVER, {"now": now, "by": by})
         await tell_published(tx, version, by, now, **told)
-        await store.review_at(tx, now)  # its timer before agents, as a review that is due takes them
-        await staff.tell_changed(tx, latest.source if latest else None, configuration, now)
+        await store.timers.review_at(tx, now)  # its timer before agents, as a review that is due takes them
+        await agent_changes.publish_agent_changes(tx, latest.source if latest else None, configuration, now)
         if latest is not None:
             await _note_policies(tx, latest.source, configuration, version)
-        await store.wake(tx)
+        await store.work_items.wake(tx)
         LOG.info("configuration loaded", version=version, by=by)
         return version, True
 
@@ -259,7 +259,7 @@ async def _note_policies(
         if policy != configuration.sla_policies.get(name) or not calendars.isdisjoint(policy.calendars)
     ]
     rows = [{"policy": name, "version": version, "after": UUID(int=0)} for name in changed]
-    await store.upsert(tx, store.POLICY_CHANGE, rows)
+    await store.base.upsert(tx, store.clocks.POLICY_CHANGE, rows)
 
 
 def _digest(source: str) -> str:

@@ -17,8 +17,8 @@ from antiphon.organisation.document import ConfigurationError, Fault
 from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.configuration.active import Configurations
-from routing.domain.configuration import read, shape
-from routing.domain.difference import differences
+from routing.domain.configuration.difference import differences
+from routing.domain.configuration.document import read, shape
 from routing.domain.states import DraftState, TrialState
 
 
@@ -43,7 +43,7 @@ def told(before: str, after: str) -> list[str]:
 
 async def version(tx: AsyncConnection, number: int) -> AnyRow:
     """A version, with its source. Raises Problem 404."""
-    table = store.CONFIGURATION
+    table = store.configurations.CONFIGURATION
     found = (await tx.execute(select(table).where(table.c.version == number))).one_or_none()
     if found is None:
         raise not_found("version")
@@ -52,7 +52,7 @@ async def version(tx: AsyncConnection, number: int) -> AnyRow:
 
 async def draft(tx: AsyncConnection, draft_id: UUID) -> AnyRow:
     """A draft, in whatever state. Raises Problem 404."""
-    table = store.DRAFT
+    table = store.drafts.DRAFT
     found = (await tx.execute(select(table).where(table.c.draft_id == draft_id))).one_or_none()
     if found is None:
         raise not_found("draft")
@@ -63,7 +63,7 @@ async def create(
     tx: AsyncConnection, name: str, why: str, source: str | None, by: str, now: datetime
 ) -> AnyRow:
     """A new draft, of `source` or of what is in force."""
-    latest = await store.latest_configuration(tx)
+    latest = await store.configurations.latest_configuration(tx)
     if latest is None:
         raise not_found("configuration")
     row: dict[str, object] = {
@@ -80,7 +80,7 @@ async def create(
         "changed_by": by,
         "authors": [by],
     }
-    made = (await tx.execute(insert(store.DRAFT).values(row).returning(store.DRAFT))).one()
+    made = (await tx.execute(insert(store.drafts.DRAFT).values(row).returning(store.drafts.DRAFT))).one()
     await _note(tx, made, by)
     return made
 
@@ -89,7 +89,7 @@ async def save(
     tx: AsyncConnection, draft_id: UUID, revision: int, by: str, now: datetime, **changed: object
 ) -> AnyRow:
     """Changes a draft that is at `revision`. Raises Problem 404, 409 when it is one no more, 412 when it was changed."""
-    table = store.DRAFT
+    table = store.drafts.DRAFT
     known = literal(by) == any_(table.c.authors)
     authors = case((known, table.c.authors), else_=func.array_append(table.c.authors, by))
     values = {
@@ -119,8 +119,8 @@ def _refusal(row: AnyRow) -> Problem:
 
 async def require_in_force(tx: AsyncConnection, number: int) -> None:
     """Holds what is in force until the end of the transaction. Raises Problem 409 when it is not `number`."""
-    await store.lock_configuration(tx)
-    in_force = await store.version(tx)
+    await store.configurations.lock_configuration(tx)
+    in_force = await store.configurations.version(tx)
     if in_force != number:
         raise Problem(409, "Conflict", f"Version {in_force} is in force.", in_force=in_force)
 
@@ -146,7 +146,9 @@ async def publish(
     )
     if not new:
         raise _nothing(number)
-    await tx.execute(update(store.DRAFT).where(store.DRAFT.c.draft_id == draft_id).values(version=number))
+    await tx.execute(
+        update(store.drafts.DRAFT).where(store.drafts.DRAFT.c.draft_id == draft_id).values(version=number)
+    )
     return number
 
 
@@ -167,10 +169,10 @@ async def freeze(
 
     Raises Problem as `publish` does, and 409 while another version is in force for a share.
     """
-    await store.lock_configuration(tx)
+    await store.configurations.lock_configuration(tx)
     await require_whole(tx)
     row = await save(tx, draft_id, revision, by, now, state=state)
-    latest = await store.latest_configuration(tx)
+    latest = await store.configurations.latest_configuration(tx)
     if latest is not None and latest.version != row.base_version:
         base = await version(tx, row.base_version)
         raise Problem(
@@ -190,7 +192,7 @@ async def freeze(
 
 async def require_whole(tx: AsyncConnection) -> None:
     """Raises Problem 409 while a version is in force for a share of the cases."""
-    table = store.CONFIGURATION
+    table = store.configurations.CONFIGURATION
     limited = table.c.share.is_not(None) & table.c.over_at.is_(None)
     row = (await tx.execute(select(table.c.version, table.c.share).where(limited))).one_or_none()
     if row is not None:
@@ -201,7 +203,7 @@ async def require_whole(tx: AsyncConnection) -> None:
 async def _cited(tx: AsyncConnection, row: AnyRow, trial_id: UUID | None) -> None:
     if trial_id is None:
         return
-    table = store.TRIAL
+    table = store.trials.TRIAL
     trial = (await tx.execute(select(table).where(table.c.trial_id == trial_id))).one_or_none()
     if trial is None or trial.draft_id != row.draft_id:
         raise not_found("trial of this draft")
@@ -217,11 +219,11 @@ async def back(tx: AsyncConnection, seen: int, why: str, by: str, now: datetime)
     Raises Problem 412 when another is in force, 409 when there is none before, ConfigurationError when what was right
     then no longer is.
     """
-    await store.lock_configuration(tx)
-    in_force = await store.version(tx)
+    await store.configurations.lock_configuration(tx)
+    in_force = await store.configurations.version(tx)
     if in_force != seen:
         raise Problem(412, "Precondition failed", f"Version {in_force} is in force now.", in_force=in_force)
-    table = store.CONFIGURATION
+    table = store.configurations.CONFIGURATION
     before = await tx.execute(
         select(table)
         .where(table.c.version < seen, table.c.share.is_(None))

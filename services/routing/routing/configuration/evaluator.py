@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from pydantic_core import from_json, to_json
 
-from routing.domain.configuration import read
+from routing.domain.configuration.document import read
 from routing.domain.decisions.trying import Recorded, Trial
 
 LENGTH = 4

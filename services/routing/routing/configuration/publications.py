@@ -25,8 +25,8 @@ from antiphon.service_names import ROUTING
 from routing import store
 from routing.configuration import drafts
 from routing.configuration.active import Configurations, InForce, tell_published
-from routing.domain.configuration import read
-from routing.domain.difference import differences
+from routing.domain.configuration.difference import differences
+from routing.domain.configuration.document import read
 from routing.domain.states import DraftState, PublicationState
 from routing.domain.timer import TimerKind
 
@@ -69,7 +69,11 @@ async def ask(
         "needs_approval": needs,
         **plan._asdict(),
     }
-    made = (await tx.execute(insert(store.PUBLICATION).values(values).returning(store.PUBLICATION))).one()
+    made = (
+        await tx.execute(
+            insert(store.publications.PUBLICATION).values(values).returning(store.publications.PUBLICATION)
+        )
+    ).one()
     if needs or later:
         event = ConfigurationPlanned(
             publication_id=made.publication_id, draft_id=draft_id, needs_approval=needs, begins_at=plan.begins_at,
@@ -101,7 +105,7 @@ async def _go_on(tx: AsyncConnection, row: AnyRow, now: datetime) -> AnyRow:
 
 async def _begin(tx: AsyncConnection, row: AnyRow, now: datetime) -> AnyRow:
     await drafts.require_whole(tx)
-    latest = await store.latest_configuration(tx)
+    latest = await store.configurations.latest_configuration(tx)
     if latest is None or latest.version != row.base_version:
         told = f"It was made from version {row.base_version}, which is in force no more."
         raise Problem(409, "Conflict", told, base_version=row.base_version)
@@ -110,8 +114,8 @@ async def _begin(tx: AsyncConnection, row: AnyRow, now: datetime) -> AnyRow:
         share=row.share if row.share < 100 else None,
     )  # fmt: skip
     await tx.execute(
-        update(store.DRAFT)
-        .where(store.DRAFT.c.draft_id == row.draft_id)
+        update(store.drafts.DRAFT)
+        .where(store.drafts.DRAFT.c.draft_id == row.draft_id)
         .values(state=DraftState.PUBLISHED, version=version)
     )
     if row.share < 100 and row.widens_at is not None:
@@ -151,7 +155,7 @@ async def widen(
     if share <= row.share:
         raise Problem(409, "Conflict", f"It decides about {row.share} % already: end it to take it back.")
     whole = share == 100
-    table = store.CONFIGURATION
+    table = store.configurations.CONFIGURATION
     changed = await tx.execute(
         update(table)
         .where(table.c.version == row.version)
@@ -161,7 +165,7 @@ async def widen(
     told = changed.one()
     await tell_published(tx, told.version, by, now, why=why, share=told.share, draft_id=told.draft_id)
     if whole:
-        await store.wake(tx)
+        await store.work_items.wake(tx)
     return await _changed(
         tx, row, share=share, state=PublicationState.PUBLISHED if whole else PublicationState.LIMITED
     )
@@ -180,10 +184,10 @@ async def end(tx: AsyncConnection, publication_id: UUID, why: str, by: str, now:
         await _tell_ended(tx, row, by, why, now)
         return await _changed(tx, row, state=PublicationState.WITHDRAWN, **over)
     if row.state == PublicationState.LIMITED:
-        table = store.CONFIGURATION
+        table = store.configurations.CONFIGURATION
         await tx.execute(update(table).where(table.c.version == row.version).values(over_at=now))
     elif row.state == PublicationState.PUBLISHED:
-        if await store.version(tx) != row.version:
+        if await store.configurations.version(tx) != row.version:
             raise Problem(409, "Conflict", "Another version is in force since: there is nothing to end.")
         base = await drafts.version(tx, row.base_version)
         await Configurations.load(
@@ -225,13 +229,13 @@ async def fire(tx: AsyncConnection, kind: TimerKind, publication_id: UUID, now: 
 
 async def locked(tx: AsyncConnection, publication_id: UUID) -> AnyRow:
     """A publication, while nothing else comes into force. Raises Problem 404."""
-    await store.lock_configuration(tx)
+    await store.configurations.lock_configuration(tx)
     return await get(tx, publication_id)
 
 
 async def get(tx: AsyncConnection, publication_id: UUID) -> AnyRow:
     """A publication. Raises Problem 404."""
-    table = store.PUBLICATION
+    table = store.publications.PUBLICATION
     found = (await tx.execute(select(table).where(table.c.publication_id == publication_id))).one_or_none()
     if found is None:
         raise not_found("publication")
@@ -239,7 +243,7 @@ async def get(tx: AsyncConnection, publication_id: UUID) -> AnyRow:
 
 
 async def _changed(tx: AsyncConnection, row: AnyRow, **values: object) -> AnyRow:
-    table = store.PUBLICATION
+    table = store.publications.PUBLICATION
     if values:
         changed = update(table).where(table.c.publication_id == row.publication_id).values(values)
         row = (await tx.execute(changed.returning(table))).one()
@@ -249,7 +253,7 @@ async def _changed(tx: AsyncConnection, row: AnyRow, **values: object) -> AnyRow
 
 
 async def _again_a_draft(tx: AsyncConnection, row: AnyRow, by: str) -> None:
-    table = store.DRAFT
+    table = store.drafts.DRAFT
     again = update(table).where(table.c.draft_id == row.draft_id, table.c.state == DraftState.PLANNED)
     await tx.execute(again.values(state=DraftState.DRAFT, revision=table.c.revision + 1, changed_by=by))
 
@@ -261,4 +265,4 @@ async def _tell_ended(tx: AsyncConnection, row: AnyRow, by: str, why: str, now: 
 
 async def _time(tx: AsyncConnection, kind: TimerKind, row: AnyRow, due: datetime) -> None:
     timer = {"kind": kind, "subject": row.publication_id, "due_at": due}
-    await store.upsert(tx, store.TIMER, [timer])
+    await store.base.upsert(tx, store.timers.TIMER, [timer])

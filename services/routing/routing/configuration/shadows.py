@@ -49,9 +49,9 @@ REPORT = text(
 
 async def begin(tx: AsyncConnection, draft: AnyRow, hours: int, why: str, by: str, now: datetime) -> AnyRow:
     """Runs a draft, as it is written now, beside what is in force. Raises Problem 409 when another runs."""
-    await store.lock_configuration(tx)
+    await store.configurations.lock_configuration(tx)
     await tx.execute(_END_EXPIRED, {"now": now})
-    table = store.SHADOW
+    table = store.shadows.SHADOW
     running = (await tx.execute(select(table).where(table.c.ended_at.is_(None)))).one_or_none()
     if running is not None:
         told = f"Another runs in the shadow until {running.ends_at:%Y-%m-%d %H:%M} UTC: end it first."
@@ -73,7 +73,7 @@ async def begin(tx: AsyncConnection, draft: AnyRow, hours: int, why: str, by: st
 
 async def get(tx: AsyncConnection, shadow_id: UUID) -> AnyRow:
     """A shadow. Raises Problem 404."""
-    table = store.SHADOW
+    table = store.shadows.SHADOW
     found = (await tx.execute(select(table).where(table.c.shadow_id == shadow_id))).one_or_none()
     if found is None:
         raise not_found("shadow")
@@ -82,7 +82,7 @@ async def get(tx: AsyncConnection, shadow_id: UUID) -> AnyRow:
 
 async def end(tx: AsyncConnection, shadow_id: UUID, by: str, now: datetime) -> AnyRow:
     """Ends it early; what it said stays. Raises Problem 404, 409 when it ended already."""
-    table = store.SHADOW
+    table = store.shadows.SHADOW
     await tx.execute(_END_EXPIRED, {"now": now})
     ended = await tx.execute(
         update(table)

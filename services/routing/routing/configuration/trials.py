@@ -28,7 +28,6 @@ from antiphon.process.clock import Clock
 from routing import store
 from routing.configuration.evaluator import LENGTH, framed
 from routing.domain.states import TrialState
-from routing.store import staff
 
 LOG = logs.get(__name__)
 PAGE = 500
@@ -109,7 +108,7 @@ async def ask(
         "draft_id": draft.draft_id,
         "draft_revision": draft.revision,
         "source": draft.source,
-        "against_version": await store.version(tx),
+        "against_version": await store.configurations.version(tx),
         "state": TrialState.ASKED,
         "last": last,
         "since": since,
@@ -117,12 +116,12 @@ async def ask(
         "asked_at": now,
         "asked_by": by,
     }
-    return (await tx.execute(insert(store.TRIAL).values(row).returning(store.TRIAL))).one()
+    return (await tx.execute(insert(store.trials.TRIAL).values(row).returning(store.trials.TRIAL))).one()
 
 
 async def get(tx: AsyncConnection, trial_id: UUID) -> AnyRow:
     """A trial. Raises Problem 404."""
-    table = store.TRIAL
+    table = store.trials.TRIAL
     found = (await tx.execute(select(table).where(table.c.trial_id == trial_id))).one_or_none()
     if found is None:
         raise not_found("trial")
@@ -131,7 +130,7 @@ async def get(tx: AsyncConnection, trial_id: UUID) -> AnyRow:
 
 async def stop(tx: AsyncConnection, trial_id: UUID, now: datetime) -> AnyRow:
     """Ends a trial early; what it found so far stays listed. Raises Problem 404, 409 when it ended already."""
-    table = store.TRIAL
+    table = store.trials.TRIAL
     stopped = await tx.execute(
         update(table)
         .where(table.c.trial_id == trial_id, table.c.state.in_([TrialState.ASKED, TrialState.RUNNING]))
@@ -153,7 +152,9 @@ async def run_next(engine: AsyncEngine, clock: Clock) -> bool:
         await tx.execute(text("delete from trial_item where trial_id = :id"), {"id": trial.trial_id})
         total = await tx.scalar(_TOTAL, {"until": trial.until, "since": trial.since, "last": trial.last})
         await tx.execute(
-            update(store.TRIAL).where(store.TRIAL.c.trial_id == trial.trial_id).values(total=total)
+            update(store.trials.TRIAL)
+            .where(store.trials.TRIAL.c.trial_id == trial.trial_id)
+            .values(total=total)
         )
     if trial.attempts > _ATTEMPTS:
         await _end(engine, trial, TrialState.FAILED, clock(), failure="its evaluator died every time")
@@ -185,7 +186,7 @@ class _Found(NamedTuple):
 
 async def _run(engine: AsyncEngine, trial: AnyRow, clock: Clock) -> _Found:
     async with engine.connect() as connection:
-        agents = await staff.agents(connection)
+        agents = await store.agents.agents(connection)
     on_shift = [agent for agent, row in agents.items() if row.presence != Presence.OFFLINE]
     async with _evaluator() as process:
         given = {"source": trial.source, "on_shift": on_shift, "now": clock()}
@@ -193,7 +194,9 @@ async def _run(engine: AsyncEngine, trial: AnyRow, clock: Clock) -> _Found:
         async with engine.begin() as tx:
             await _mine(tx, trial, 0)
             await tx.execute(
-                update(store.TRIAL).where(store.TRIAL.c.trial_id == trial.trial_id).values(rules=rules)
+                update(store.trials.TRIAL)
+                .where(store.trials.TRIAL.c.trial_id == trial.trial_id)
+                .values(rules=rules)
             )
         done, at, last = 0, trial.until, UUID(int=0)
         while done < trial.last:
@@ -206,7 +209,9 @@ async def _run(engine: AsyncEngine, trial: AnyRow, clock: Clock) -> _Found:
             done, at, last = done + page.n, page.at, page.id
             async with engine.begin() as tx:
                 await _mine(tx, trial, done)
-                await insert_rows(tx, store.TRIAL_ITEM, [{"trial_id": trial.trial_id, **c} for c in changed])
+                await insert_rows(
+                    tx, store.trials.TRIAL_ITEM, [{"trial_id": trial.trial_id, **c} for c in changed]
+                )
         result = from_json(await _answer(process, b""))
     return _Found(result, done)
 
@@ -220,7 +225,7 @@ async def _mine(tx: AsyncConnection, trial: AnyRow, done: int) -> None:
 async def _end(
     engine: AsyncEngine, trial: AnyRow, state: TrialState, now: datetime, **values: object
 ) -> None:
-    table = store.TRIAL
+    table = store.trials.TRIAL
     async with engine.begin() as tx:
         ended = None if state == TrialState.ASKED else now
         await tx.execute(

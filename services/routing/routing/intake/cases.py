@@ -419,14 +419,14 @@ async def hear(
     if not case_ids:
         return
     force = await configurations.in_force(tx)
-    seen = await store.lock_cases(tx, case_ids)
+    seen = await store.cases.lock_cases(tx, case_ids)
     heard = _Heard(UnitOfWork(now), force, seen)
     # What was never heard of has neither work nor clocks.
     heard_of = [case_id for case_id in case_ids if seen[case_id].revision]
-    opened = await store.open_work(tx, heard_of)
-    heard.last = await store.last_work(tx, heard_of, opened)
-    heard.ledger = ClockLedger(heard.unit, force, await store.running_clocks(tx, heard_of))
-    heard.offers = await store.pending_offers(tx, [work.work_item_id for work in opened.values()])
+    opened = await store.work_items.open_work(tx, heard_of)
+    heard.last = await store.work_items.last_work(tx, heard_of, opened)
+    heard.ledger = ClockLedger(heard.unit, force, await store.clocks.running_clocks(tx, heard_of))
+    heard.offers = await store.offers.pending_offers(tx, [work.work_item_id for work in opened.values()])
     if _may_decide(batch, opened):
         heard.standing = await rule_context.standing(tx, force, now)
         heard.standings = opening.standings(force, now)

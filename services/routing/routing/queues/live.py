@@ -20,10 +20,11 @@ from antiphon.contracts.queues import QueueState
 from antiphon.contracts.work import WorkState
 from antiphon.postgres.query import AnyRow
 from antiphon.process.clock import Clock
+from routing import store
 from routing.configuration.active import Configurations, InForce
+from routing.domain import agent_load
 from routing.queues import opening, surges
-from routing.store import staff, tallies
-from routing.store.tallies import Movement
+from routing.store.counts import Movement
 
 AS_OFTEN_AS = timedelta(seconds=1)
 KEEP_ALIVE = timedelta(seconds=15)
@@ -75,7 +76,7 @@ class AgentLive(BaseModel):
     since: datetime | None
     load: int
     capacity: int
-    profiles: list[staff.ProfileUse] = Field(description="What they use of each capacity profile.")
+    profiles: list[agent_load.ProfileUse] = Field(description="What they use of each capacity profile.")
 
 
 class LabelLive(BaseModel):
@@ -97,10 +98,10 @@ class LiveState(BaseModel):
 async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState:
     """How everything stands: four statements, whose cost does not grow with what waits or with history."""
     configured = force.configuration
-    counted = await tallies.read(tx, now)
-    heads = await tallies.heads(tx, list(configured.queues))
+    counted = await store.counts.read(tx, now)
+    heads = await store.counts.heads(tx, list(configured.queues))
     stands = opening.standings(force, now)
-    present = await staff.agents(tx, configured.days(now))
+    present = await store.agents.agents(tx, configured.days(now))
     going_on = await surges.open_surges(tx)
     surging = {row.queue: row for row in going_on if row.queue is not None}
     counts: Mapping[tuple[str, str], AnyRow] = {(row.queue, row.what): row for row in counted}
@@ -145,9 +146,9 @@ async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState
             name=agent.name,
             presence=presence(agent.id),
             since=row.since if (row := present.get(agent.id)) else None,
-            load=staff.shown_load(row.load, agent.capacity) if row else 0,
+            load=agent_load.shown_load(row.load, agent.capacity) if row else 0,
             capacity=agent.capacity,
-            profiles=staff.profiles_used(configured, agent, present.get(agent.id)),
+            profiles=agent_load.profiles_used(configured, agent, present.get(agent.id)),
         )
         for agent in sorted(configured.agents, key=lambda agent: agent.name)
     ]

@@ -18,8 +18,7 @@ from routing import store
 from routing.configuration.active import InForce
 from routing.domain.queues.opening import SetState, Standing, standing
 from routing.domain.queues.placing import Load
-from routing.store import tallies
-from routing.store.tallies import Movement
+from routing.store.counts import Movement
 
 
 def standings(force: InForce, now: datetime) -> dict[str, Standing]:
@@ -39,7 +38,7 @@ async def loads(tx: AsyncConnection, force: InForce, now: datetime) -> dict[str,
     """How many wait in each queue and how fast they go, from kept counts; nothing is read when no queue has a limit."""
     if all(queue.limit is None for queue in force.configuration.queues.values()):
         return {}
-    counts = {(row.queue, row.what): row for row in await tallies.read(tx, now)}
+    counts = {(row.queue, row.what): row for row in await store.counts.read(tx, now)}
     found: dict[str, Load] = {}
     for key in force.configuration.queues:
         waiting, done = counts.get((key, WorkState.QUEUED)), counts.get((key, Movement.COMPLETED))
@@ -53,8 +52,8 @@ async def put_state(
     """Opens, pauses or closes a queue; one that is so already stays as it was set. Raises Problem 404."""
     if queue not in force.configuration.queues:
         raise not_found("queue")
-    await store.lock_configuration(tx)
-    table = store.QUEUE_STATE
+    await store.configurations.lock_configuration(tx)
+    table = store.queue_states.QUEUE_STATE
     row = (await tx.execute(select(table).where(table.c.queue == queue))).one_or_none()
     previous = row.state if row else QueueState.OPEN.value
     if row is not None and previous == state:
@@ -66,12 +65,12 @@ async def put_state(
         "by": by.model_dump(mode="json"),
         "reason": reason,
     }
-    await store.upsert(tx, table, [told])
+    await store.base.upsert(tx, table, [told])
     event = QueueStateChanged(queue=queue, state=state, previous=previous, by=by, reason=reason, at=now)
     await outbox.publish(tx, [encode(event, source=ROUTING, time=now)])
     await record(
         tx, [Change("queue-state", queue, [f"queue:{queue}"], {"state": state.value, "reason": reason})]
     )
-    await store.review_at(tx, now)
-    await store.wake(tx)
+    await store.timers.review_at(tx, now)
+    await store.work_items.wake(tx)
     return SetState(state.value, now, by.name or by.id, reason)

@@ -26,7 +26,6 @@ from antiphon.process import logs
 from antiphon.service_names import ROUTING
 from routing import store
 from routing.domain.queues.surge import SPAN, Arrivals, SpanKind, Usual, spans, usual
-from routing.store import tallies
 
 LOG = logs.get(__name__)
 _ONE_LOOK = 0x73757267  # "surg"
@@ -63,8 +62,8 @@ async def look(tx: AsyncConnection, now: datetime) -> int:
                 events.append(of.ended(surge.facts(), now))
                 noted.append(Change("surge-ended", of.name, of.audience, {}))
                 LOG.info("surge ended", **of._asdict(), most=surge.arrived)
-    writes.insert(store.SURGE, [surge._asdict() for surge in begun])
-    writes.update(store.SURGE, [surge._asdict() for surge in changed])
+    writes.insert(store.surges.SURGE, [surge._asdict() for surge in begun])
+    writes.update(store.surges.SURGE, [surge._asdict() for surge in changed])
     outbox.put(writes, [encode(event, source=ROUTING, time=now) for event in events])
     changes.put(writes, noted)
     await writes.send(tx)
@@ -125,12 +124,12 @@ class _Of(NamedTuple):
 
 async def _judged(tx: AsyncConnection, now: datetime) -> dict[_Of, tuple[int, Usual]]:
     """By queue to which, and label with which, anybody came: how many just now, and how unusual that is."""
-    since = await tallies.known_since(tx)
+    since = await store.counts.known_since(tx)
     counted = spans(now, since) if since else []
     if not counted:
         return {}
     found: dict[_Of, dict[int, int]] = {}
-    for row in await tallies.arrivals(tx, [(span.since, span.until) for span in counted]):
+    for row in await store.counts.arrivals(tx, [(span.since, span.until) for span in counted]):
         one = _Of(None, row.name) if row.labelled else _Of(row.name, None)
         found.setdefault(one, {})[row.place - 1] = row.arrived
 
@@ -150,4 +149,4 @@ async def _judged(tx: AsyncConnection, now: datetime) -> dict[_Of, tuple[int, Us
 
 async def open_surges(tx: AsyncConnection) -> list[AnyRow]:
     """The surges that go on."""
-    return list(await tx.execute(select(store.SURGE).where(store.SURGE.c.ended_at.is_(None))))
+    return list(await tx.execute(select(store.surges.SURGE).where(store.surges.SURGE.c.ended_at.is_(None))))

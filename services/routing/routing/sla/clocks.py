@@ -169,11 +169,11 @@ async def fire(
     """
     unit, force = UnitOfWork(now), await configurations.in_force(tx)
     rows = await fetch(tx, _DUE, {"ids": list(due)})
-    works = await store.free_work(tx, sorted({row.case_id for row in rows}))
+    works = await store.work_items.free_work(tx, sorted({row.case_id for row in rows}))
     free = [row for row in rows if row.case_id in works]
     again = now + AGAIN_AFTER
     unit.timers += [(TimerKind.SLA_CLOCK, row.clock_id, again) for row in rows if row.case_id not in works]
-    ledger = ClockLedger(unit, force, await store.running_clocks(tx, list(works)))
+    ledger = ClockLedger(unit, force, await store.clocks.running_clocks(tx, list(works)))
     for case_id in dict.fromkeys(row.case_id for row in free):
         work = works[case_id]
         ledger.keep_up(work)
@@ -202,8 +202,8 @@ async def catch_up(
     (policy,) = changed
     rows = await fetch(tx, _OF_POLICY, {"policy": policy.policy, "after": policy.after, "limit": limit})
     unit, force = UnitOfWork(now), await configurations.in_force(tx)
-    works = await store.free_work(tx, sorted({row.case_id for row in rows}))
-    ledger = ClockLedger(unit, force, await store.running_clocks(tx, list(works)))
+    works = await store.work_items.free_work(tx, sorted({row.case_id for row in rows}))
+    ledger = ClockLedger(unit, force, await store.clocks.running_clocks(tx, list(works)))
     for work in works.values():
         ledger.keep_up(work)
         ledger.tell(work)
@@ -237,7 +237,7 @@ async def reconsider(
     ones, by work item. Called before the unit of work is written.
     """
     by_case = {work.case_id: work for work in works}
-    ledger = ClockLedger(unit, force, await store.running_clocks(tx, list(by_case)))
+    ledger = ClockLedger(unit, force, await store.clocks.running_clocks(tx, list(by_case)))
     for case_id, work in by_case.items():
         for held in ledger.running(case_id):
             given = (policies or {}).get(work.work_item_id) or held.clock.terms.policy

@@ -24,9 +24,9 @@ from antiphon.contracts.work import (
 from antiphon.http.changes import Change
 from antiphon.postgres.query import AnyRow, Columns, mapping
 from routing.configuration.active import InForce
+from routing.domain.configuration import sla_policy
+from routing.domain.configuration.sla_policy import Consequence
 from routing.domain.queues.escalation import EscalationKind, arrival
-from routing.domain.sections import service_levels
-from routing.domain.sections.service_levels import Consequence
 from routing.domain.time import clockwork
 from routing.domain.time.clockwork import Clock, Entry, Kind, Terms
 from routing.domain.timer import TimerKind
@@ -116,7 +116,7 @@ class ClockLedger:
     def terms(self, policy: str, target: SlaTarget, work: WorkItem) -> Terms | None:
         """What a policy promises for the work, by the configuration in force."""
         policies = self.force.configuration.sla_policies
-        return service_levels.terms(policies, policy, target, work.channel, work.priority, self.force.version)
+        return sla_policy.terms(policies, policy, target, work.channel, work.priority, self.force.version)
 
     def start(
         self, work: WorkItem, target: SlaTarget, policy: str, at: datetime, revision: int, cause: str

@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.postgres.query import AnyRow, as_json, fetch
 from routing.domain.matching.fitting import Waiting, urgency
 from routing.domain.work_item import WorkItem
-from routing.store import REFUSED, work_items
+from routing.store.offers import REFUSED
+from routing.store.work_items import work_items
 
 # Loose index scans: from one line to the next, whatever their lengths.
 _FIRST = "select queue, also_queues, need, skills, profiles, units from work_item where state = 'queued'"

@@ -17,12 +17,12 @@ from antiphon.postgres.query import AnyRow
 from antiphon.process import logs
 from routing import store
 from routing.configuration.active import Configurations
-from routing.domain.configuration import Configuration
+from routing.domain import agent_load
+from routing.domain.configuration.document import Configuration
 from routing.domain.matching.fitting import Candidate, Waiting
 from routing.domain.matching.match import Floor, match
 from routing.domain.work_item import WorkItem
 from routing.queues import opening
-from routing.store import backlog, easing, staff
 from routing.unit_of_work import UnitOfWork
 from routing.work import handling
 
@@ -42,13 +42,13 @@ def candidate(
     """
     agent = configuration.agents_by_id[row.agent_id]
     queues = [queue for queue in agent.queues if given_out is None or queue in given_out]
-    offers = easing.ANY
+    offers = store.ramp_up.ANY
     if now is not None:
         wraps_up = row.wrap_up_until is not None and row.wrap_up_until > now
-        offers = 0 if wraps_up else easing.left(row, now)
+        offers = 0 if wraps_up else store.ramp_up.left(row, now)
     return Candidate(
         agent.id, queues, agent.skills, agent.capacity - row.load, row.load, row.idle_since, offers, row.light,
-        staff.rooms(configuration, agent, row),
+        agent_load.rooms(configuration, agent, row),
     )  # fmt: skip
 
 
@@ -57,7 +57,7 @@ async def assign(
 ) -> int:
     """One pass: offers the most urgent waiting work to the best free agents. Returns how many offers were made."""
     force = await configurations.in_force(tx)
-    stands = await store.begin_pass(tx, _ONE_PASS, list(force.configuration.queues))
+    stands = await store.work_items.begin_pass(tx, _ONE_PASS, list(force.configuration.queues))
     if not stands.mine or not stands.waiting:
         return 0  # another replica is at it, and was woken too; or all is offered
     given_out = opening.given_out(opening.standings(force, now))
@@ -66,12 +66,12 @@ async def assign(
         agent.id for agent in force.configuration.agents_by_id.values() if not wanted.isdisjoint(agent.queues)
     ]
     days = force.configuration.days(now)
-    there = await staff.available(tx, members, force.configuration.routable, days)
+    there = await store.agents.available(tx, members, force.configuration.routable, days)
     everyone = [candidate(force.configuration, row, now, given_out) for row in there]
     light = bool(force.configuration.light)
     takers = (agent for agent in everyone if agent.offers > 0 and (light or agent.free > 0))
     queues = sorted(wanted & {queue for agent in takers for queue in agent.queues})
-    lines = await backlog.lines(tx, queues, widened=stands.widened)
+    lines = await store.backlog.lines(tx, queues, widened=stands.widened)
     # Work whose queue there is no more is moved on elsewhere.
     offered = {line: needed for line, needed in lines.items() if line.queue in force.configuration.queues}
     floor = Floor(everyone)
@@ -82,19 +82,19 @@ async def assign(
     if not pairs:
         return 0
     # An agent may have left or taken work, work be taken or changed.
-    locked = await backlog.lock(tx, pairs)
+    locked = await store.backlog.lock(tx, pairs)
     same = [
         item for item in found.items if item.work_item_id in locked and _same(locked[item.work_item_id], item)
     ]
     mine = sorted({agent_id for item, agent_id in pairs if item in locked})
-    still = await staff.available(tx, mine, force.configuration.routable, days)
+    still = await store.agents.available(tx, mine, force.configuration.routable, days)
     certain = _certain(pairs, still, same, force.configuration, now)
     unit = UnitOfWork(now)
     for work_item_id, agent_id in certain:
         _give(unit, locked[work_item_id], agent_id, force.configuration)
     await unit.write(tx)
     if len(certain) < len(pairs) or (certain and found.until is not None):
-        await store.wake(tx)  # there may be more for who is still free
+        await store.work_items.wake(tx)  # there may be more for who is still free
     return len(certain)
 
 
@@ -114,15 +114,15 @@ async def offer_new(
         return
     theirs = {queue for agent in members.values() for queue in agent.queues if queue in given_out}
     days = configuration.days(unit.now)
-    there = await staff.available_for_new(tx, sorted(members), configuration.routable, days, theirs)
+    there = await store.agents.available_for_new(tx, sorted(members), configuration.routable, days, theirs)
     floor = Floor(candidate(configuration, row, unit.now, given_out) for row in there)
     items = [work.to_waiting() for work in fresh]
     # Nobody has refused it yet.
     pairs = match(items, floor, unit.now, timedelta(0))
     if not pairs:
         return
-    mine = await staff.lock_free(tx, {agent_id for _, agent_id in pairs})
-    still = await staff.available_for_new(tx, mine, configuration.routable, days, theirs)
+    mine = await store.agents.lock_free(tx, {agent_id for _, agent_id in pairs})
+    still = await store.agents.available_for_new(tx, mine, configuration.routable, days, theirs)
     made = _certain(pairs, still, items, configuration, unit.now)
     unit.traceparent = None  # the unit's is that of the last event
     for item, agent_id in made:
@@ -138,21 +138,23 @@ def _give(unit: UnitOfWork, work: WorkItem, agent_id: str, configuration: Config
 
 async def _look(
     tx: AsyncConnection,
-    lines: Mapping[backlog.Line, backlog.Needed],
+    lines: Mapping[store.backlog.Line, store.backlog.Needed],
     floor: Floor,
     again_after: timedelta,
     now: datetime,
-) -> backlog.Look:
+) -> store.backlog.Look:
     """The most urgent work that somebody who is free can take now."""
     room = {line: room_for(floor, line, needed) for line, needed in lines.items()}
     wanted = {line: units for line, units in room.items() if units > 0}
     if not wanted:
-        return backlog.Look([], None)
+        return store.backlog.Look([], None)
     page = max(_LEAST_PAGE, MOST // len(wanted))
-    return await backlog.look(tx, wanted, page, lambda item: floor.best(item, now, again_after) is not None)
+    return await store.backlog.look(
+        tx, wanted, page, lambda item: floor.best(item, now, again_after) is not None
+    )
 
 
-def room_for(floor: Floor, line: backlog.Line, needed: backlog.Needed) -> int:
+def room_for(floor: Floor, line: store.backlog.Line, needed: store.backlog.Needed) -> int:
     """How much of a line's work those who can do it still can take."""
     return floor.room(line.queues, needed.skills, needed.profiles, light=needed.light)
 

@@ -20,7 +20,6 @@ from routing.domain.queues.placing import Place
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
 from routing.sla import clocks
-from routing.store import staff
 from routing.unit_of_work import AGAIN_AFTER, SYSTEM, UnitOfWork
 
 # The database says when a timer is due, and its clock is another than ours.
@@ -35,7 +34,7 @@ _HELD_BY_OTHERS = text(
     "select work_item_id from work_item where work_item_id = any(:ids) and state in ('queued', 'offered')"
 ).bindparams(_IDS)
 _REFUSED = text(
-    f"select work_item_id, agent_id from offer where work_item_id = any(:ids) and {store.REFUSED}"
+    f"select work_item_id, agent_id from offer where work_item_id = any(:ids) and {store.offers.REFUSED}"
 ).bindparams(_IDS)
 
 
@@ -49,7 +48,7 @@ async def step(
     force = await configurations.in_force(tx)
     unit = UnitOfWork(now)
     raised: list[WorkItem] = []
-    works = await store.work_items(tx, _WAITING, {"ids": list(ids)})
+    works = await store.work_items.work_items(tx, _WAITING, {"ids": list(ids)})
     left = set(ids) - {work.work_item_id for work in works}
     if left:
         held = await fetch(tx, _HELD_BY_OTHERS, {"ids": sorted(left)})
@@ -122,7 +121,9 @@ async def ask_others(
     configuration = force.configuration
     queues = {queue for work in stuck.values() for queue in work.queues}
     known = {a.id: a for a in configuration.agents_by_id.values() if not queues.isdisjoint(a.queues)}
-    there = {row.agent_id for row in await staff.available(tx, sorted(known), configuration.routable, {})}
+    there = {
+        row.agent_id for row in await store.agents.available(tx, sorted(known), configuration.routable, {})
+    }
     for item, work in stuck.items():
         mine = work.queues
         able = {

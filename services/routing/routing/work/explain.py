@@ -14,15 +14,14 @@ from antiphon.contracts.work import WorkState
 from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.configuration.active import InForce
+from routing.domain.configuration.agent import Agent
 from routing.domain.matching.fitting import BUSY, Obstacle, Waiting, WhyNot, in_words, lacking, why_not
 from routing.domain.offer import REFUSALS
 from routing.domain.queues import escalation
 from routing.domain.queues.opening import Standing
 from routing.domain.rules.conditions import complete
-from routing.domain.sections.agents import Agent
 from routing.domain.work_item import WorkItem
 from routing.queues import opening
-from routing.store import staff
 from routing.work.assignment import candidate
 
 
@@ -128,19 +127,19 @@ class Explained(TypedDict):
 
 async def explain(connection: AsyncConnection, work: WorkItem, force: InForce, now: datetime) -> Explained:
     """The parts of a work item's explanation, as of now."""
-    d, o = store.DECISION, store.OFFER
+    d, o = store.decisions.DECISION, store.offers.OFFER
     decision = (await connection.execute(select(d).where(d.c.decision_id == work.decision_id))).one()
     offers = (
         await connection.execute(
             select(o).where(o.c.work_item_id == work.work_item_id).order_by(o.c.offered_at)
         )
     ).all()
-    present = await staff.agents(connection, force.configuration.days(now))
+    present = await store.agents.agents(connection, force.configuration.days(now))
     refused = {offer.agent_id: offer.ended_at for offer in offers if offer.result in REFUSALS}
     item = work.to_waiting(refused)
     everywhere = opening.standings(force, now)
     stands, given_out = everywhere.get(work.queue), opening.given_out(everywhere)
-    e = store.ESCALATION
+    e = store.escalations.ESCALATION
     passed = await connection.execute(
         select(e).where(e.c.work_item_id == work.work_item_id).order_by(e.c.escalation_id)
     )

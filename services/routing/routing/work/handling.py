@@ -13,19 +13,18 @@ from antiphon.http.problems import Problem, not_found
 from antiphon.postgres.query import mapping
 from routing import store
 from routing.configuration.active import InForce
+from routing.domain.configuration.agent import Agent
+from routing.domain.configuration.queue import Queue
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.queues.escalation import arrival
-from routing.domain.sections.agents import Agent
-from routing.domain.sections.queues import Queue
 from routing.domain.work_item import Changes, WorkItem
 from routing.sla import clocks
-from routing.store import staff
 from routing.unit_of_work import UnitOfWork
 
 
 async def locked(tx: AsyncConnection, work_item_id: UUID) -> WorkItem:
     """A work item, locked. Raises Problem 404."""
-    work = await store.work_item(tx, work_item_id, lock=True)
+    work = await store.work_items.work_item(tx, work_item_id, lock=True)
     if work is None:
         raise not_found("work item")
     return work
@@ -36,7 +35,7 @@ async def complete(
     anyones: bool, now: datetime,
 ) -> WorkItem:  # fmt: skip
     """Nothing more is to be done for now: it is set aside with that reason. Raises Problem 404, 409 when it is not theirs or over."""
-    await store.lock_case_of(tx, work_item_id)
+    await store.cases.lock_case_of(tx, work_item_id)
     work = await locked(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
         raise Problem(409, "Conflict", "The work is completed already.")
@@ -47,7 +46,7 @@ async def complete(
     queue = force.configuration.queues.get(work.queue)
     work = unit.complete(work, by, reason, queue.wrap_up if queue else None)
     await unit.write(tx)
-    await store.set_aside(tx, work.case_id, f"{by.kind} {by.id}: {reason}")
+    await store.cases.set_aside(tx, work.case_id, f"{by.kind} {by.id}: {reason}")
     return work
 
 
@@ -103,7 +102,7 @@ async def assign(
 
     Raises Problem: 404, 409 when it is over, is theirs already, or they are offline.
     """
-    standing = (await staff.lock(tx, [agent.id])).get(agent.id)
+    standing = (await store.agents.lock(tx, [agent.id])).get(agent.id)
     work = await locked(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
         raise Problem(409, "Conflict", "The work is completed already.")
@@ -137,7 +136,7 @@ async def take_back(
         raise Problem(409, "Conflict", f"Nobody has the work: it is {work.state}.", state=work.state)
     told = f"taken back by {by.name or by.id}: {reason}"
     unit = UnitOfWork(now)
-    table = store.OFFER
+    table = store.offers.OFFER
     last = (
         select(table)
         .where(table.c.work_item_id == work_item_id, table.c.agent_id == work.agent_id)
@@ -178,12 +177,12 @@ async def reprioritise(
     await unit.write(tx)
     work = unit.current(work)
     if not set(before) <= set(profiles):
-        await store.wake(tx)  # who has it has room again
+        await store.work_items.wake(tx)  # who has it has room again
     return work
 
 
 async def withdraw(tx: AsyncConnection, unit: UnitOfWork, work: WorkItem, reason: str) -> None:
     """Takes back the offer that is out for the work, if there is one."""
-    pending = await store.pending_offers(tx, [work.work_item_id])
+    pending = await store.offers.pending_offers(tx, [work.work_item_id])
     for offer in pending.values():
         unit.end_offer(offer, OfferResult.WITHDRAWN, reason)

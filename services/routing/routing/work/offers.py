@@ -15,7 +15,6 @@ from routing.agents import presence
 from routing.configuration.active import Configurations, InForce
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.work_item import WorkItem
-from routing.store import staff
 from routing.unit_of_work import UnitOfWork
 from routing.work import escalation, handling
 
@@ -24,7 +23,7 @@ async def _offered(
     tx: AsyncConnection, offer_id: UUID, agent_id: str | None, now: datetime
 ) -> tuple[WorkItem, OfferRecord]:
     """A pending offer and its work item, locked. Raises Problem: 404 not theirs, 409 over, with who has the work."""
-    table = store.OFFER
+    table = store.offers.OFFER
     found = (await tx.execute(select(table).where(table.c.offer_id == offer_id))).one_or_none()
     if found is None or (agent_id is not None and found.agent_id != agent_id):
         raise not_found("offer")
@@ -46,7 +45,7 @@ async def _offered(
 
 async def accept(tx: AsyncConnection, offer_id: UUID, agent_id: str, now: datetime) -> WorkItem:
     """The agent takes the work. Exactly one of any that try wins. Raises Problem 404, 409."""
-    await staff.answered(tx, agent_id)
+    await store.agents.answered(tx, agent_id)
     work, offer = await _offered(tx, offer_id, agent_id, now)
     unit = UnitOfWork(now)
     unit.end_offer(offer, OfferResult.ACCEPTED)
@@ -63,7 +62,7 @@ async def decline(
 
     Raises Problem: 403 where offers can't be declined, 404, 409.
     """
-    await staff.answered(tx, agent_id)
+    await store.agents.answered(tx, agent_id)
     work, offer = await _offered(tx, offer_id, agent_id, now)
     queue = force.configuration.queues.get(work.queue)
     if queue is not None and not force.configuration.may_decline(work.queue):
@@ -86,7 +85,7 @@ async def expire(
         text("select distinct agent_id from offer where offer_id = any(:ids) and result is null"),
         {"ids": list(ids)},
     )
-    await staff.lock(tx, [row.agent_id for row in asked])
+    await store.agents.lock(tx, [row.agent_id for row in asked])
     pending = await tx.execute(
         text(
             "select w.* from work_item w join offer o using (work_item_id) "
@@ -97,7 +96,7 @@ async def expire(
     works = {row.work_item_id: WorkItem.of(mapping(row)) for row in pending}
     unit = UnitOfWork(now)
     ended: list[OfferRecord] = []
-    for item, offer in (await store.pending_offers(tx, list(works))).items():
+    for item, offer in (await store.offers.pending_offers(tx, list(works))).items():
         if offer.offer_id not in ids:
             continue
         unit.end_offer(offer, OfferResult.TIMED_OUT)

@@ -13,7 +13,10 @@ from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
 from antiphon.http.problems import Problem, not_found
 from antiphon.postgres.query import AnyRow
+from routing import store
 from routing.configuration.active import InForce
+from routing.domain import agent_load
+from routing.domain.configuration.agent import Agent
 from routing.domain.matching.fitting import (
     Candidate,
     Room,
@@ -26,10 +29,9 @@ from routing.domain.matching.fitting import (
     why_not,
 )
 from routing.domain.matching.match import Floor
-from routing.domain.sections.agents import Agent
 from routing.domain.work_item import WorkItem
 from routing.queues import opening
-from routing.store import backlog, staff, work_items
+from routing.store.work_items import work_items
 from routing.unit_of_work import UnitOfWork
 from routing.work import handling
 from routing.work.assignment import candidate, room_for
@@ -50,20 +52,20 @@ async def take_next(tx: AsyncConnection, force: InForce, agent: Agent, now: date
 
     Of many who ask at once nobody gets what another got. Raises Problem 409 when they are offline or have no room.
     """
-    await staff.lock(tx, [agent.id])
+    await store.agents.lock(tx, [agent.id])
     me = await _standing(tx, force, agent, now)
     if me.free < 1 and not force.configuration.light:
         raise _no_room(me)
     given_out = opening.given_out(opening.standings(force, now))
     queues = [queue for queue in agent.queues if queue in given_out]
     floor = Floor([me])
-    lines = await backlog.lines(tx, queues)
+    lines = await store.backlog.lines(tx, queues)
     known = force.configuration.queues
     wanted = {n: LOOK for n, need in lines.items() if n.queue in known and room_for(floor, n, need) > 0}
     if not wanted and ((rooms := _full_line(floor, lines, me)) or me.free < 1):
         raise _no_room(me, rooms)
     while wanted:
-        found = await backlog.look(tx, wanted, LOOK, lambda item: _suits(item, me, now))
+        found = await store.backlog.look(tx, wanted, LOOK, lambda item: _suits(item, me, now))
         ids = suitable(found.items, me, now)
         if not ids:
             return None
@@ -82,7 +84,7 @@ async def pick(
 
     Raises Problem: 404 not of their queues, 403 its queue is not picked from, 409 it does not wait or they can't take it.
     """
-    await staff.lock(tx, [agent.id])
+    await store.agents.lock(tx, [agent.id])
     work = await handling.locked(tx, work_item_id)
     if work.queues.isdisjoint(agent.queues):
         raise not_found("work item")
@@ -126,13 +128,15 @@ def _suits(item: Waiting, me: Candidate, now: datetime) -> bool:
 async def _standing(tx: AsyncConnection, force: InForce, agent: Agent, now: datetime) -> Candidate:
     there = set(force.configuration.presences_by_id) - {Presence.OFFLINE.value}
     days = force.configuration.days(now)
-    found: Sequence[AnyRow] = await staff.available(tx, [agent.id], there, days)
+    found: Sequence[AnyRow] = await store.agents.available(tx, [agent.id], there, days)
     if not found:
         raise Problem(409, "Conflict", "You are offline: say that you are there first.")
     return candidate(force.configuration, found[0], None)
 
 
-def _full_line(floor: Floor, lines: Mapping[backlog.Line, backlog.Needed], me: Candidate) -> tuple[Room, ...]:
+def _full_line(
+    floor: Floor, lines: Mapping[store.backlog.Line, store.backlog.Needed], me: Candidate
+) -> tuple[Room, ...]:
     """The profiles that are full for work that the agent can do otherwise."""
     blocked = (full(need.profiles, me) for line, need in lines.items() if floor.can(line.queues, need.skills))
     return next((rooms for rooms in blocked if rooms), ())
@@ -142,7 +146,7 @@ def _no_room(me: Candidate, rooms: Sequence[Room] = ()) -> Problem:
     if rooms:
         return Problem(409, "Conflict", f"You have {no_room_in(rooms)}.")
     capacity = me.free + me.load
-    held = staff.shown_load(me.load, capacity)
+    held = agent_load.shown_load(me.load, capacity)
     return Problem(409, "Conflict", f"You have no room for it: you hold {held} of {capacity} units.")
 
 
@@ -153,5 +157,5 @@ async def _given(
     work = handling.give(unit, work, agent, force.configuration.queues[work.queue], at_once=True)
     await unit.write(tx)
     # Who asks for more is ready for it.
-    await staff.end_wrap_up(tx, [agent.id])
+    await store.agents.end_wrap_up(tx, [agent.id])
     return work

@@ -22,11 +22,11 @@ from antiphon.process import logs, metrics
 from routing import store
 from routing.configuration.active import Configurations, InForce
 from routing.domain.case_seen import CaseSeen
+from routing.domain.configuration.rule import PRIORITY
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.queues.escalation import EscalationKind, beginning
 from routing.domain.queues.placing import Place
-from routing.domain.reconciling import Finding, Picture, Piece, Wrong, findings
-from routing.domain.sections.rules import PRIORITY
+from routing.domain.reconciliation import Finding, Picture, Piece, Wrong, findings
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem, queued_again
 from routing.unit_of_work import SYSTEM, Row, UnitOfWork
@@ -101,8 +101,8 @@ async def round_of(
     wrong = [case.case_id for case in cases if _wrong(case, force)]
     if apart:
         # Locked all together and in order, as everybody does it; then each is mended on its own.
-        await store.lock_cases(tx, wrong)
-        await store.every_open_work(tx, wrong)
+        await store.cases.lock_cases(tx, wrong)
+        await store.work_items.every_open_work(tx, wrong)
         for case_id, error in await with_savepoints(tx, wrong, lambda one: _mend(tx, [one], force, now)):
             reason = f"{type(error).__name__}: {error}"
             LOG.error("case could not be reconciled", case=str(case_id), reason=reason)
@@ -115,7 +115,7 @@ async def round_of(
         place = Round(_BEFORE_ALL, now, 0, place.began_at, now, checked)
     else:
         place = place._replace(after=cases[-1].case_id, checked=checked)
-    await store.upsert(tx, store.RECONCILIATION, [{"id": 1, **place._asdict()}])
+    await store.base.upsert(tx, store.reconciliation.RECONCILIATION, [{"id": 1, **place._asdict()}])
     return len(cases), ended
 
 
@@ -140,13 +140,15 @@ def _wrong(case: Picture, force: InForce) -> list[Finding]:
 
 async def _mend(tx: AsyncConnection, case_ids: Sequence[UUID], force: InForce, now: datetime) -> None:
     """Locks cases and their work, looks again, and mends what is still wrong."""
-    seen = await store.lock_cases(tx, case_ids)
-    open_work = {work.work_item_id: work for work in await store.every_open_work(tx, case_ids)}
-    pending = {offer.offer_id: offer for offer in (await store.pending_offers(tx, list(open_work))).values()}
+    seen = await store.cases.lock_cases(tx, case_ids)
+    open_work = {work.work_item_id: work for work in await store.work_items.every_open_work(tx, case_ids)}
+    pending = {
+        offer.offer_id: offer for offer in (await store.offers.pending_offers(tx, list(open_work))).values()
+    }
     rows = await fetch(tx, _AGAIN, {"ids": list(case_ids)})
     wrong = [finding for case in pictures(rows) for finding in _wrong(case, force)]
     lost = [finding.case_id for finding in wrong if finding.kind is Wrong.NO_WORK]
-    last = await store.last_work(tx, lost)
+    last = await store.work_items.last_work(tx, lost)
     mender = _Mender(UnitOfWork(now), force, seen, open_work, pending)
     noted: list[Row] = []
     for finding in wrong:
@@ -168,9 +170,9 @@ async def _mend(tx: AsyncConnection, case_ids: Sequence[UUID], force: InForce, n
         )
         LOG.warning("work stood wrong", finding=finding.kind.value, case=str(finding.case_id), mended=mended)
     await mender.unit.write(tx)
-    await store.upsert(tx, store.CASE_SEEN, [one.row() for one in mender.heard])
+    await store.base.upsert(tx, store.cases.CASE_SEEN, [one.row() for one in mender.heard])
     if noted:
-        await tx.execute(insert(store.FINDING), noted)
+        await tx.execute(insert(store.reconciliation.FINDING), noted)
 
 
 class _Mender:
@@ -259,5 +261,5 @@ class _Mender:
 
 async def stands(tx: AsyncConnection) -> Round | None:
     """How far the way round has come, and when the last was at its end; None before the first."""
-    row = (await tx.execute(select(store.RECONCILIATION))).one_or_none()
+    row = (await tx.execute(select(store.reconciliation.RECONCILIATION))).one_or_none()
     return Round(*(getattr(row, name) for name in Round._fields)) if row else None

@@ -19,7 +19,6 @@ from routing.domain.offer import OfferResult
 from routing.domain.queues.escalation import EscalationKind
 from routing.domain.queues.placing import Load, Place, place
 from routing.queues import opening
-from routing.store import staff
 from routing.unit_of_work import UnitOfWork
 from routing.work import escalation
 
@@ -86,9 +85,9 @@ async def review(tx: AsyncConnection, configurations: Configurations, now: datet
     else:
         moved = await _counted_anew(tx, force)
     if moved:
-        await store.review_at(tx, now)
+        await store.timers.review_at(tx, now)
     elif closing := _next_closing(force, now):
-        await store.review_at(tx, closing)
+        await store.timers.review_at(tx, closing)
     return moved
 
 
@@ -97,10 +96,10 @@ async def _agents_gone(tx: AsyncConnection, force: InForce, now: datetime) -> in
     gone = sorted({row.agent_id for row in await fetch(tx, _GONE, given)})
     if not gone:
         return 0
-    await staff.lock(tx, gone)
-    works = await store.work_items(tx, _HELD, {"agents": gone, "limit": AT_ONCE})
+    await store.agents.lock(tx, gone)
+    works = await store.work_items.work_items(tx, _HELD, {"agents": gone, "limit": AT_ONCE})
     unit = UnitOfWork(now)
-    for offer in (await store.pending_offers(tx, [work.work_item_id for work in works])).values():
+    for offer in (await store.offers.pending_offers(tx, [work.work_item_id for work in works])).values():
         unit.end_offer(offer, OfferResult.WITHDRAWN, "no longer an agent")
     for work in works:
         unit.requeue(work, f"{work.agent_id} is no longer an agent")
@@ -111,7 +110,7 @@ async def _agents_gone(tx: AsyncConnection, force: InForce, now: datetime) -> in
 async def _queues_gone(tx: AsyncConnection, force: InForce, now: datetime) -> int:
     configuration = force.configuration
     given = {"queues": list(configuration.queues), "limit": AT_ONCE}
-    works = await store.work_items(tx, _HOMELESS, given)
+    works = await store.work_items.work_items(tx, _HOMELESS, given)
     unit = UnitOfWork(now)
     for work in works:
         why = f"there is no queue {work.queue!r} any more"
@@ -123,8 +122,8 @@ async def _queues_gone(tx: AsyncConnection, force: InForce, now: datetime) -> in
 async def _meant_elsewhere(tx: AsyncConnection, force: InForce, now: datetime) -> int:
     """Work that waits again, and that words which came while an agent had it have meant for another queue."""
     unit = UnitOfWork(now)
-    works = await store.work_items(tx, _MEANT, {"limit": AT_ONCE})
-    offers = await store.pending_offers(tx, [work.work_item_id for work in works])
+    works = await store.work_items.work_items(tx, _MEANT, {"limit": AT_ONCE})
+    offers = await store.offers.pending_offers(tx, [work.work_item_id for work in works])
     names = {key: queue.name for key, queue in force.configuration.queues.items()}
     for work in works:
         meant = work.meant
@@ -154,7 +153,11 @@ async def _queues_closed(tx: AsyncConnection, force: InForce, now: datetime) -> 
     loads = await opening.loads(tx, force, now)
     leaving = [key for key in closed if place(configuration, stands, loads, key, None).queue != key]
     # What a rule keeps here, or sends elsewhere, is looked at by itself.
-    found = await store.work_items(tx, _WAITING, {"queues": leaving, "limit": AT_ONCE}) if leaving else []
+    found = (
+        await store.work_items.work_items(tx, _WAITING, {"queues": leaving, "limit": AT_ONCE})
+        if leaving
+        else []
+    )
     unit = UnitOfWork(now)
     moved = 0
     for work in found:
@@ -171,7 +174,7 @@ async def _queues_closed(tx: AsyncConnection, force: InForce, now: datetime) -> 
 async def _planned_anew(tx: AsyncConnection, force: InForce, now: datetime) -> int:
     marks = force.configuration.marks
     given = {"queues": list(marks), "marks": list(marks.values()), "limit": AT_ONCE}
-    works = await store.work_items(tx, UNPLANNED, given)
+    works = await store.work_items.work_items(tx, UNPLANNED, given)
     unit = UnitOfWork(now)
     for work in works:
         escalation.plan(unit, work, force)
@@ -195,7 +198,7 @@ async def _counted_anew(tx: AsyncConnection, force: InForce) -> int:
     ]
     if not given:
         return 0
-    await store.wake(tx)
+    await store.work_items.wake(tx)
     return len(await fetch(tx, _COUNT, {"kinds": as_json(given), "limit": AT_ONCE}))
 
 

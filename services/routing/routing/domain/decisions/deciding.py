@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from routing.domain.configuration import Configuration
+from routing.domain.configuration.document import Configuration
+from routing.domain.configuration.rule import PRIORITY, Then
 from routing.domain.rules.conditions import Context, Outcome, RuleResult, decide
-from routing.domain.sections.rules import PRIORITY, Then
 
 
 class Verdict(NamedTuple):

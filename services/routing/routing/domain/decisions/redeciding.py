@@ -7,9 +7,9 @@ the work waited, and what a person set is never lowered.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from routing.domain.configuration.step import Step
 from routing.domain.decisions.deciding import Verdict
 from routing.domain.queues.escalation import Need, taken
-from routing.domain.sections.steps import Step
 
 
 class Placed(Protocol):

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_jsonable_python
 
-from routing.domain.configuration import Configuration
+from routing.domain.configuration.agent import Agent
+from routing.domain.configuration.document import Configuration
 from routing.domain.decisions.deciding import settled, taking_part
 from routing.domain.rules.conditions import Context, Together, complete, moment
 from routing.domain.rules.queue_state import with_calendars
-from routing.domain.sections.agents import Agent
 from routing.domain.time.calendar import BeyondHorizonError, BusinessCalendar
 
 Outcome = Mapping[str, Any]

@@ -5,9 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from routing.domain.configuration import Configuration
-from routing.domain.sections.base import shown
-from routing.domain.sections.steps import Step
+from routing.domain.configuration.document import Configuration
+from routing.domain.configuration.section import shown
+from routing.domain.configuration.step import Step
 from routing.domain.time.calendar import BeyondHorizonError, BusinessCalendar
 from routing.domain.work_item import Arrives, Begins, WorkItem
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from antiphon.contracts.queues import QueueState
-from routing.domain.configuration import Configuration
+from routing.domain.configuration.document import Configuration
 from routing.domain.time.calendar import BusinessCalendar
 
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
-from routing.domain.configuration import Configuration
+from routing.domain.configuration.document import Configuration
+from routing.domain.configuration.overflow import NEVER, Limit
+from routing.domain.configuration.section import shown
 from routing.domain.queues.opening import Standing
-from routing.domain.sections.base import shown
-from routing.domain.sections.overflow import NEVER, Limit
 
 
 class Load(NamedTuple):

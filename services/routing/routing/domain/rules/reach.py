@@ -14,10 +14,10 @@ from antiphon.contracts.cases import CaseStatus
 from antiphon.contracts.identified import Tone
 from antiphon.contracts.interactions import Channel, Visibility
 from antiphon.organisation.document import Document
+from routing.domain.configuration.rule import Rule
 from routing.domain.rules.conditions import VARIABLES, Condition, Context, decide
 from routing.domain.rules.formulas import Formulas
 from routing.domain.rules.syntax import tree
-from routing.domain.sections.rules import Rule
 
 # The solver's steps, about a million a second: for one question, and for all about one rule set.
 STEPS = 2_000_000

@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field, field_validator
 from antiphon.contracts.interactions import Channel
 from antiphon.contracts.work import SlaTarget
 from antiphon.organisation.document import Document, Fault, Place, Section
-from routing.domain.sections.base import Duration, Label, unknown
-from routing.domain.sections.calendars import Calendar
+from routing.domain.configuration.business_calendar import Calendar
+from routing.domain.configuration.section import Duration, Label, unknown
 from routing.domain.time.calendar import BeyondHorizonError
 from routing.domain.time.clockwork import Terms
 

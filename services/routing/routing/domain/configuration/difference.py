@@ -10,8 +10,8 @@ from typing import TypeGuard
 
 from pydantic import BaseModel
 
-from routing.domain.configuration import Configuration
-from routing.domain.sections.base import shown
+from routing.domain.configuration.document import Configuration
+from routing.domain.configuration.section import shown
 
 # How one of a section is called, where its name less an `s` would not do.
 _CALLED = {

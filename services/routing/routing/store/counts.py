@@ -1,20 +1,46 @@
-"""Kept counts: by how much each changed is noted with what changes it, and added up later (see decision 8)."""
+"""Counts of work that are kept: each change adds a row with what causes it, and the rows are added up later (docs/adr/0008)."""
 
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import DateTime, bindparam, text
+from sqlalchemy import Column, DateTime, Integer, Table, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.work import WorkState
+from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow, fetch
 from antiphon.postgres.writes import Writes
-from routing.store import TALLY_CHANGE
+from routing.store.base import METADATA
+
+# How many work items of a queue stand where (`minute` is the epoch) or came and went in a minute.
+TALLY = Table(
+    "tally",
+    METADATA,
+    Column("minute", DateTime(timezone=True), primary_key=True),
+    Column("queue", Text, primary_key=True),
+    Column("what", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+    info=personal(none=["queue", "what"]),
+)
+
+
+TALLY_CHANGE = Table(
+    "tally_change",
+    METADATA,
+    Column("minute", DateTime(timezone=True), nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+    info=personal(none=["queue", "what"]),
+)
+
 
 KEPT_FOR = timedelta(days=35)
+
+
 STANDING = datetime(1970, 1, 1, tzinfo=UTC)
 """In place of a minute: what stands, not what came or went."""
 
@@ -29,6 +55,7 @@ class Movement(StrEnum):
 
 Tallies = Counter[tuple[datetime, str, WorkState | Movement]]
 """By how much the count of a minute (or STANDING), a queue or label and a state or a movement changed."""
+
 
 _TALLIES = text(
     """
@@ -45,6 +72,8 @@ _TALLIES = text(
     group by queue, what
     """
 ).bindparams(bindparam("now", type_=DateTime(timezone=True)))
+
+
 HEADS = text(
     """
     select q.name as queue,
@@ -53,6 +82,8 @@ HEADS = text(
     from unnest(:queues) as q(name)
     """
 ).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
+
+
 _SETTLE = text(
     """
     with taken as (
@@ -63,9 +94,17 @@ _SETTLE = text(
     on conflict (minute, queue, what) do update set count = t.count + excluded.count
     """
 )
+
+
 _FORGET = text("delete from tally where minute > 'epoch' and minute < now() - cast(:kept_for as interval)")
+
+
 _KNOWN_SINCE = text("select min(minute) as minute from tally where minute > 'epoch'")
+
+
 _TIMES = ARRAY(DateTime(timezone=True))
+
+
 _ARRIVALS = text(
     f"""
     select s.place::int, t.queue as name, t.what = '{Movement.LABELLED}' as labelled, sum(t.count)::int as arrived

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from antiphon.contracts.interactions import Channel
 from antiphon.organisation.document import Document, Fault, Section
-from routing.domain.sections.base import unknown
-from routing.domain.sections.calendars import zone_faults
+from routing.domain.configuration.business_calendar import zone_faults
+from routing.domain.configuration.section import unknown
 
 RELEASED, DAY_END = "released", "day-end"
 CHANNELS = {channel.value: channel for channel in Channel}

@@ -6,14 +6,14 @@ from datetime import timedelta
 from pydantic import Field
 
 from antiphon.organisation.document import Document, Fault, Section
+from routing.domain.configuration.agent_policy import Units
+from routing.domain.configuration.business_calendar import Calendar
+from routing.domain.configuration.membership import Members
+from routing.domain.configuration.overflow import Limit, Outside, OutsideHours
+from routing.domain.configuration.section import Duration, unknown
+from routing.domain.configuration.sla_policy import SlaPolicy
+from routing.domain.configuration.step import Step
 from routing.domain.matching.ordering import HEAD_START, LONGEST_WAIT
-from routing.domain.sections.agents_policy import Units
-from routing.domain.sections.base import Duration, unknown
-from routing.domain.sections.calendars import Calendar
-from routing.domain.sections.members import Members
-from routing.domain.sections.overflow import Limit, Outside, OutsideHours
-from routing.domain.sections.service_levels import SlaPolicy
-from routing.domain.sections.steps import Step
 
 
 class Queue(Section):

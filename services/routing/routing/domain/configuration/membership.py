@@ -6,7 +6,7 @@ from typing import Annotated, Protocol
 from pydantic import BeforeValidator, Field
 
 from antiphon.organisation.document import Document, Fault, Section
-from routing.domain.sections.base import Level, unknown
+from routing.domain.configuration.section import Level, unknown
 
 Skills = Annotated[dict[str, Level], Field(min_length=1)]
 

@@ -1,44 +1,69 @@
-"""Who works here, as the record tells it, and the rows of who is there. Lock agents before work, in the order of ids."""
+"""Agents: who is there, what they hold, when they were last heard from. Lock agents before work, in the order of ids."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from pydantic import BaseModel
-from sqlalchemy import bindparam, text
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Integer,
+    Table,
+    Text,
+    bindparam,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.contracts.agents import (
-    AgentCapacityChanged,
-    AgentEvent,
-    AgentFacts,
-    AgentSkillsChanged,
-    Presence,
-)
-from antiphon.contracts.envelope import encode
-from antiphon.contracts.work import SkillNeed
-from antiphon.kafka import outbox
-from antiphon.organisation.document import ConfigurationError
+from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow, as_json, fetch, recordset
 from antiphon.postgres.writes import Writes
-from antiphon.service_names import ROUTING
-from routing import store
-from routing.domain.configuration import Configuration, read
-from routing.domain.matching.fitting import Room
-from routing.domain.sections.agents import Agent
-from routing.domain.sections.agents_policy import WHOLE
 from routing.domain.timer import TimerKind
+from routing.store.base import METADATA
+
+AGENT = Table(
+    "agent",
+    METADATA,
+    Column("agent_id", Text, primary_key=True),
+    Column("presence", Text, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
+    Column("idle_since", DateTime(timezone=True), nullable=False),
+    Column("heard_at", DateTime(timezone=True)),
+    Column("missed", Integer, nullable=False, server_default="0"),
+    info=personal(
+        none=["presence"],
+        staff=["agent_id"],
+    ),
+)
+
+
+# Who has completed work and is not offered more yet. No row of it is locked before others: it is written last.
+WRAP_UP = Table(
+    "wrap_up",
+    METADATA,
+    Column("agent_id", Text, primary_key=True),
+    Column("until", DateTime(timezone=True), nullable=False),
+    info=personal(staff=["agent_id"]),
+)
+
 
 _IDS = bindparam("ids", type_=ARRAY(TEXT))
+
+
 _SUBJECTS = bindparam("subjects", type_=ARRAY(PG_UUID(as_uuid=True)))
+
+
 # Timers are known by a UUID: an agent's is made from their id.
 _SUBJECT = "cast(md5(agent_id) as uuid)"
+
+
 _LOCK = text("select * from agent where agent_id = any(:ids) order by agent_id for no key update").bindparams(
     _IDS
 )
+
+
 # What they hold, and of profiles that count by the day what they completed since it began: from the work itself. Each is
 # read once, however many agents the planner believes there are.
 _STANDING = """
@@ -58,15 +83,25 @@ _STANDING = """
     from agent a left join wrap_up u using (agent_id) left join ease_in e using (agent_id)
     left join held h using (agent_id) left join completed c using (agent_id)
 """
+
+
 _AGENTS = text(_STANDING.format(holders="", doers="and w.completed_by is not null"))
+
+
 _OF_THESE = (
     _STANDING.format(holders="and agent_id = any(:ids)", doers="and w.completed_by = any(:ids)")
     + "where a.agent_id = any(:ids)"
 )
+
+
 _THESE = text(_OF_THESE).bindparams(_IDS)
+
+
 AVAILABLE = text(f"{_OF_THESE} and a.presence = any(:routable)").bindparams(
     _IDS, bindparam("routable", type_=ARRAY(TEXT))
 )
+
+
 # Where nothing waits for anybody of them: neither in the queues that they work for, nor widened to others.
 _IDLE = text(
     f"""
@@ -75,17 +110,25 @@ _IDLE = text(
     and not exists (select 1 from work_item where state = 'queued' and also_queues <> '{{}}')
     """
 ).bindparams(_IDS, bindparam("routable", type_=ARRAY(TEXT)), bindparam("queues", type_=ARRAY(TEXT)))
+
+
 _LOCK_FREE = text(
     "select agent_id from agent where agent_id = any(:ids) order by agent_id for no key update skip locked"
 ).bindparams(_IDS)
+
+
 _LOADS = text(
     "select agent_id, sum(units) as load from work_item "
     "where agent_id = any(:ids) and state in ('offered', 'accepted') group by agent_id"
 ).bindparams(_IDS)
+
+
 _READY = text(
     "delete from wrap_up u using (select agent_id from wrap_up where agent_id = any(:ids) order by agent_id for update) r "
     "where u.agent_id = r.agent_id"
 ).bindparams(_IDS)
+
+
 # The timer is due at once: only who fires it knows the policy, and sets it again for when presence is lost.
 _HEARTBEAT = text(
     f"""
@@ -98,12 +141,16 @@ _HEARTBEAT = text(
     select agent_id, presence, since from heard
     """
 )
+
+
 _WATCHED = text(
     f"""
     select agent_id, {_SUBJECT} as subject from agent
     where {_SUBJECT} = any(:subjects) and heard_at is not null and presence <> 'offline'
     """
 ).bindparams(_SUBJECTS)
+
+
 _HEARD = text(
     """
     select agent_id, heard_at + cast(:within as interval) as lost_at,
@@ -112,10 +159,14 @@ _HEARD = text(
     order by agent_id for no key update skip locked
     """
 ).bindparams(_IDS)
+
+
 _ANSWERED = text("update agent set missed = 0 where agent_id = :agent and missed > 0")
+
+
 _MISSED = text(
     f"""
-    update agent a set missed = a.missed + r.missed from {recordset([store.AGENT.c.agent_id, store.AGENT.c.missed])} r
+    update agent a set missed = a.missed + r.missed from {recordset([AGENT.c.agent_id, AGENT.c.missed])} r
     where a.agent_id = r.agent_id returning a.agent_id, a.presence, a.missed
     """
 )
@@ -171,33 +222,6 @@ def _since(days: Mapping[str, datetime] | None) -> str:
     return as_json([{"profile": profile, "since": since} for profile, since in (days or {}).items()])
 
 
-class ProfileUse(BaseModel):
-    """How much of a capacity profile an agent uses, of how much."""
-
-    profile: str
-    name: str
-    used: int
-    most: int
-
-
-def profiles_used(configuration: Configuration, agent: Agent, row: AnyRow | None) -> list[ProfileUse]:
-    """`rooms`, as people are shown them."""
-    return [
-        ProfileUse(profile=profile, **room._asdict())
-        for profile, room in rooms(configuration, agent, row).items()
-    ]
-
-
-def rooms(configuration: Configuration, agent: Agent, row: AnyRow | None) -> dict[str, Room]:
-    """What an agent uses of each capacity profile, from their row of `agents` or `available`."""
-    profiles = configuration.capacity_profiles
-    if not profiles:
-        return {}
-    held = [profile for one in (row.profiles if row else None) or () for profile in one]
-    used = Counter([*held, *((row.done if row else None) or ())])
-    return {one.id: Room(one.name, used[one.id], agent.profiles.get(one.id, one.most)) for one in profiles}
-
-
 async def end_wrap_up(tx: AsyncConnection, ids: Collection[str]) -> None:
     """They are ready for more, however long they still might have taken."""
     await fetch(tx, _READY, {"ids": sorted(ids)})
@@ -234,45 +258,4 @@ def set_wrap_ups(writes: Writes, until: Mapping[str, datetime]) -> None:
     """Agents (by id) who are not offered work until then; who wraps up already does so until the later time."""
     rows = [{"agent_id": agent, "until": until[agent]} for agent in sorted(until)]
     then = "on conflict (agent_id) do update set until = greatest(wrap_up.until, excluded.until)"
-    writes.insert(store.WRAP_UP, rows, then=then)
-
-
-def shown_load(load: int, capacity: int) -> int:
-    """Units held, as people are told: who has work that takes a whole agent is full."""
-    return capacity if load >= WHOLE else load
-
-
-def agent_facts(agent: Agent, presence: str, load: int) -> AgentFacts:
-    """An agent as events tell it."""
-    return AgentFacts(
-        agent_id=agent.id,
-        name=agent.name,
-        presence=presence,
-        skills=[SkillNeed(skill=skill, level=level) for skill, level in agent.skills.items()],
-        queues=agent.queues,
-        capacity=agent.capacity,
-        load=shown_load(load, agent.capacity),
-    )
-
-
-async def tell_changed(tx: AsyncConnection, before: str | None, after: Configuration, now: datetime) -> None:
-    """Tells whose skills or queues, and whose capacity, changed since a source; nothing when that can't be read."""
-    try:
-        known = (read(before, checked=True) if before is not None else after).agents_by_id
-    except ConfigurationError:
-        return
-    others = [agent for agent in after.agents_by_id.values() if agent != known.get(agent.id)]
-    if not others:
-        return
-    ids = [agent.id for agent in others]
-    rows, held = await lock(tx, ids), await loads(tx, ids)
-    events: list[AgentEvent] = []
-    for agent in others:
-        was = known.get(agent.id)
-        presence = rows[agent.id].presence if agent.id in rows else Presence.OFFLINE.value
-        told = agent_facts(agent, presence, held.get(agent.id, 0))
-        if was is None or (was.skills, was.queues) != (agent.skills, agent.queues):
-            events.append(AgentSkillsChanged(agent=told, at=now))
-        if was is None or was.capacity != agent.capacity:
-            events.append(AgentCapacityChanged(agent=told, at=now))
-    await outbox.publish(tx, [encode(event, source=ROUTING, time=now) for event in events])
+    writes.insert(WRAP_UP, rows, then=then)

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from antiphon.contracts.interactions import Channel
 from antiphon.organisation.document import Document, Fault, Section
-from routing.domain.sections.base import Duration, unknown
+from routing.domain.configuration.section import Duration, unknown
 
 WHOLE = 1000  # units that nobody has: who takes such work is full
 

@@ -1,20 +1,48 @@
-"""Easing in: who comes back after a long absence is offered work at a limited rate at first, not the whole backlog."""
+"""Ramp-up: who comes back after a long absence is offered work at a limited rate at first, not the whole backlog."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Integer,
+    Interval,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow, as_json, recordset
 from antiphon.postgres.writes import Writes
-from routing import store
-from routing.domain.sections.agents_policy import EaseIn
+from routing.domain.configuration.agent_policy import EaseIn
+from routing.store.base import METADATA, upsert
+
+# Who was away for long is offered at most so many items in a time, until then; when they were offered some.
+EASE_IN = Table(
+    "ease_in",
+    METADATA,
+    Column("agent_id", Text, primary_key=True),
+    Column("until", DateTime(timezone=True), nullable=False),
+    Column("most", Integer, nullable=False),
+    Column("per", Interval, nullable=False),
+    Column("offered", ARRAY(DateTime(timezone=True)), nullable=False),
+    info=personal(
+        none=["offered"],
+        staff=["agent_id"],
+    ),
+)
+
 
 ANY = 1_000_000
+
+
 _NOTE = (
     "update ease_in e set offered = e.offered || array_fill(cast(:{at} as timestamptz), array[r.most]) "
-    f"from {recordset([store.EASE_IN.c.agent_id, store.EASE_IN.c.most], '{rows}')} r where e.agent_id = r.agent_id"
+    f"from {recordset([EASE_IN.c.agent_id, EASE_IN.c.most], '{rows}')} r where e.agent_id = r.agent_id"
 )
 
 
@@ -30,7 +58,7 @@ async def begin(tx: AsyncConnection, policy: EaseIn, agent_ids: Sequence[str], n
         }
         for agent_id in sorted(agent_ids)
     ]
-    await store.upsert(tx, store.EASE_IN, rows)
+    await upsert(tx, EASE_IN, rows)
 
 
 def note(writes: Writes, offered_to: Iterable[str], now: datetime) -> None:

@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import Field
 
 from antiphon.organisation.document import Document, Fault, Section
-from routing.domain.sections.base import Level, unknown
-from routing.domain.sections.queues import Queue
+from routing.domain.configuration.queue import Queue
+from routing.domain.configuration.section import Level, unknown
 
 
 class Agent(Section):

@@ -7,7 +7,7 @@ from typing import Annotated, Protocol
 from pydantic import BeforeValidator, Field
 
 from antiphon.organisation.document import Document, Fault, Section
-from routing.domain.sections.base import Duration, unknown
+from routing.domain.configuration.section import Duration, unknown
 
 NEVER = "never"  # what a rule says instead of a queue for work that stays where it is
 

@@ -6,7 +6,7 @@ from typing import Protocol, Self
 from pydantic import Field, model_validator
 
 from antiphon.organisation.document import Document, Fault, Section
-from routing.domain.sections.base import Duration, Level, unknown
+from routing.domain.configuration.section import Duration, Level, unknown
 
 
 class Step(Section):

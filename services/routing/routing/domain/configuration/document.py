@@ -9,30 +9,30 @@ from zoneinfo import ZoneInfo
 from pydantic import ConfigDict, Field
 
 from antiphon.organisation.document import ConfigurationError, Document, Organisation
-from routing.domain.rules.conditions import Condition
-from routing.domain.sections import (
-    agents,
-    agents_policy,
-    calendars,
-    capacity,
-    members,
+from routing.domain.configuration import (
+    agent,
+    agent_policy,
+    business_calendar,
+    capacity_profile,
+    membership,
     overflow,
-    presences,
-    queues,
-    rules,
-    service_levels,
-    steps,
+    presence,
+    queue,
+    rule,
+    sla_policy,
+    step,
 )
-from routing.domain.sections.agents import Agent
-from routing.domain.sections.agents_policy import AgentsPolicy, Units
-from routing.domain.sections.base import unknown
-from routing.domain.sections.calendars import Calendar
-from routing.domain.sections.capacity import CapacityProfile
-from routing.domain.sections.presences import USUAL, PresenceKind
-from routing.domain.sections.publishing import PublishingPolicy
-from routing.domain.sections.queues import Queue
-from routing.domain.sections.rules import Rule
-from routing.domain.sections.service_levels import SlaPolicy
+from routing.domain.configuration.agent import Agent
+from routing.domain.configuration.agent_policy import AgentsPolicy, Units
+from routing.domain.configuration.business_calendar import Calendar
+from routing.domain.configuration.capacity_profile import CapacityProfile
+from routing.domain.configuration.presence import USUAL, PresenceKind
+from routing.domain.configuration.publishing import PublishingPolicy
+from routing.domain.configuration.queue import Queue
+from routing.domain.configuration.rule import Rule
+from routing.domain.configuration.section import unknown
+from routing.domain.configuration.sla_policy import SlaPolicy
+from routing.domain.rules.conditions import Condition
 
 
 class Configuration(Organisation):
@@ -68,7 +68,7 @@ class Configuration(Organisation):
         """Agents by their id, each with all queues that they work for: those they name, and those that name them."""
         return {
             agent.id: agent.model_copy(
-                update={"queues": members.queues_of(agent.id, agent.queues, agent.skills, self.queues)}
+                update={"queues": membership.queues_of(agent.id, agent.queues, agent.skills, self.queues)}
             )
             for agent in self.agents
         }
@@ -77,15 +77,15 @@ class Configuration(Organisation):
     def members(self) -> Mapping[str, Sequence[Agent]]:
         """The agents of each queue that has some."""
         found: dict[str, list[Agent]] = {}
-        for agent in self.agents_by_id.values():
-            for queue in agent.queues:
-                found.setdefault(queue, []).append(agent)
+        for one in self.agents_by_id.values():
+            for name in one.queues:
+                found.setdefault(name, []).append(one)
         return found
 
     @cached_property
     def presences_by_id(self) -> Mapping[str, PresenceKind]:
         """How an agent can stand, by id; `not-responding` and `offline` are always there."""
-        return presences.complete(self.presences)
+        return presence.complete(self.presences)
 
     @cached_property
     def routable(self) -> frozenset[str]:
@@ -146,16 +146,16 @@ def read(source: str, name: str = "organisation", *, checked: bool = False) -> C
     document = Document(source, name)
     c = document.read(Configuration)
     faults = [
-        *calendars.zone_faults(document, ("organisation", "time_zone"), c.organisation.time_zone),
-        *calendars.faults(document, c.calendars),
-        *service_levels.faults(document, c.sla_policies, c.calendars, c.queues, c.agents_by_id),
-        *queues.faults(document, c.queues, c.sla_policies, c.calendars),
+        *business_calendar.zone_faults(document, ("organisation", "time_zone"), c.organisation.time_zone),
+        *business_calendar.faults(document, c.calendars),
+        *sla_policy.faults(document, c.sla_policies, c.calendars, c.queues, c.agents_by_id),
+        *queue.faults(document, c.queues, c.sla_policies, c.calendars),
         *unknown(document, ("fallback_queue",), "queue", c.fallback_queue, c.queues),
-        *steps.faults(document, c.queues, c.skills),
+        *step.faults(document, c.queues, c.skills),
         *overflow.faults(document, c.queues),
-        *members.faults(document, c.queues, c.agents_by_id, c.skills),
-        *agents.faults(document, c.agents, c.queues, c.skills),
-        *rules.faults(
+        *membership.faults(document, c.queues, c.agents_by_id, c.skills),
+        *agent.faults(document, c.agents, c.queues, c.skills),
+        *rule.faults(
             document,
             c.rules,
             c.queues,
@@ -165,10 +165,12 @@ def read(source: str, name: str = "organisation", *, checked: bool = False) -> C
             c.calendars,
             checked=checked,
         ),
-        *agents_policy.faults(document, c.channel_units),
-        *capacity.faults(document, c.capacity_profiles, c.queues, [agent.profiles for agent in c.agents]),
-        *capacity.unlimited(document, c.capacity_profiles, c.light),
-        *presences.faults(document, c.presences),
+        *agent_policy.faults(document, c.channel_units),
+        *capacity_profile.faults(
+            document, c.capacity_profiles, c.queues, [agent.profiles for agent in c.agents]
+        ),
+        *capacity_profile.unlimited(document, c.capacity_profiles, c.light),
+        *presence.faults(document, c.presences),
     ]
     if faults:
         raise ConfigurationError(name, sorted(faults))

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic import Field
 
 from antiphon.organisation.document import Document, Fault, Section
+from routing.domain.configuration.overflow import NEVER
+from routing.domain.configuration.queue import Queue
+from routing.domain.configuration.section import Label, Level, unknown
+from routing.domain.configuration.sla_policy import SlaPolicy
 from routing.domain.rules.conditions import Condition, RuleError
 from routing.domain.rules.queue_state import unknown as unknown_names
-from routing.domain.sections.base import Label, Level, unknown
-from routing.domain.sections.overflow import NEVER
-from routing.domain.sections.queues import Queue
-from routing.domain.sections.service_levels import SlaPolicy
 
 # Of work whose rule names none.
 PRIORITY = 50

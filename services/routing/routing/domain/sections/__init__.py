@@ -1,1 +1,0 @@
-"""The sections of the organisation's file that routing reads: each with what may be wrong with it."""

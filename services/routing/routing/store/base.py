@@ -1,0 +1,27 @@
+"""The metadata of all tables of routing, and what every store does with rows."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import (
+    Table,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.postgres.engine import metadata
+from antiphon.postgres.plumbing import plumbing_tables
+from antiphon.postgres.writes import insert_rows
+
+METADATA = metadata()
+
+
+PLUMBING = plumbing_tables(METADATA)
+
+
+async def upsert(tx: AsyncConnection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Writes rows by their primary key: new ones are added, those that are there get these values."""
+    if not rows:
+        return
+    key = [column.name for column in table.primary_key]
+    rest = [name for name in rows[0] if name not in key]
+    changed = ", ".join(f"{name} = excluded.{name}" for name in rest)
+    await insert_rows(tx, table, rows, then=f"on conflict ({', '.join(key)}) do update set {changed}")

@@ -1,0 +1,97 @@
+"""What routing has seen of each case, by which an older event changes nothing newer."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.postgres.personal_data import personal
+from antiphon.postgres.query import fetch, mapping
+from routing.domain.case_seen import CaseSeen
+from routing.store.base import METADATA
+
+# The newest revision of each case that was heard of, since when it awaits an answer by that, who worked on it last, and
+# `answers` (the case's revision once each was written, and when it was sent) to what was not heard of yet.
+CASE_SEEN = Table(
+    "case_seen",
+    METADATA,
+    Column("case_id", Uuid, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("last_agent", Text),
+    Column("last_at", DateTime(timezone=True)),
+    Column("awaiting_since", DateTime(timezone=True)),
+    Column("answers", JSONB, nullable=False, server_default="[]"),
+    Column("awaits", Boolean, nullable=False, server_default=text("false")),
+    Column("set_aside", Text),
+    Column("asked_revision", Integer, nullable=False, server_default="0"),
+    Column("reference", Text),
+    Column("customer_id", Uuid),
+    Index("case_seen_awaits_ix", "case_id", postgresql_where=text("awaits")),
+    info=personal(
+        by={"case_id -> work_item.customer_id": ["set_aside"]},
+        none=["answers", "reference"],
+        staff=["last_agent"],
+    ),
+)
+
+
+_IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
+
+
+_HEAR_OF_CASES = text(
+    """
+    with made as (
+        insert into case_seen (case_id, revision) select unnest(:ids), 0 on conflict do nothing returning *
+    ), known as (
+        select * from case_seen where case_id in (select unnest(:ids)) order by case_id for update
+    )
+    select * from made union all select * from known
+    """
+).bindparams(_IDS)
+
+
+_CASES = text("select * from case_seen where case_id = any(:ids) order by case_id for update").bindparams(
+    _IDS
+)
+
+
+_LOCK_CASE_OF = text(
+    "select 1 from case_seen where case_id = (select case_id from work_item where work_item_id = :item) for update"
+)
+
+
+_SET_ASIDE = text("update case_seen set set_aside = :why where case_id = :case_id")
+
+
+async def lock_cases(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, CaseSeen]:
+    """What was heard of these cases, locked in id order; made for those never heard of."""
+    given = {"ids": sorted(ids)}
+    rows = [*await fetch(tx, _HEAR_OF_CASES, given)]
+    if len({row.case_id for row in rows}) < len(ids):
+        # Another transaction made one and committed meanwhile: the next statement sees it.
+        rows += await fetch(tx, _CASES, given)
+    return {row.case_id: CaseSeen.of(mapping(row)) for row in rows}
+
+
+async def lock_case_of(tx: AsyncConnection, work_item_id: UUID) -> None:
+    """Locks what was heard of a work item's case: to be done before its work is locked."""
+    await fetch(tx, _LOCK_CASE_OF, {"item": work_item_id})
+
+
+async def set_aside(tx: AsyncConnection, case_id: UUID, why: str) -> None:
+    """The case may still await an answer, and has no work until it is heard of again: somebody decided so."""
+    await fetch(tx, _SET_ASIDE, {"case_id": case_id, "why": why})

@@ -1,0 +1,117 @@
+"""SLA clocks: how each stands, and the ledger that it is folded from, which only grows."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    Interval,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.postgres.personal_data import personal
+from antiphon.postgres.query import AnyRow, fetch
+from routing.store.base import METADATA
+
+_IS_RUNNING = text("met_at is null and cancelled_at is null")
+
+
+# `runs`: from when to when it ran, the last open while it does. `queue` and `channel`: whose it was when it was
+# decided, at `decided_at`: when it was breached, or else met or cancelled. `case_revision`: at which the wait began.
+CLOCK = Table(
+    "clock",
+    METADATA,
+    Column("clock_id", Uuid, primary_key=True),
+    Column("case_id", Uuid, nullable=False),
+    Column("work_item_id", Uuid, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("calendar", Text, nullable=False),
+    Column("configuration_version", Integer, nullable=False),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    Column("met_at", DateTime(timezone=True)),
+    Column("breached_at", DateTime(timezone=True)),
+    Column("cancelled_at", DateTime(timezone=True)),
+    Column("within", Interval, nullable=False),
+    Column("warn_at", ARRAY(Integer), nullable=False, server_default="{}"),
+    Column("warned", ARRAY(Integer), nullable=False, server_default="{}"),
+    Column("terms_since", DateTime(timezone=True), nullable=False),
+    Column("runs", JSONB, nullable=False),
+    Column("paused_since", DateTime(timezone=True)),
+    Column("entries", Integer, nullable=False, server_default="0"),
+    Column("case_revision", Integer, nullable=False, server_default="0"),
+    Column("queue", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("decided_at", DateTime(timezone=True)),
+    Index("clock_running_ix", "case_id", postgresql_where=_IS_RUNNING),
+    # Its rows are said otherwise than those of the index above: while the planner believes that both are empty it takes either.
+    Index(
+        "clock_running_policy_ix",
+        "policy",
+        "clock_id",
+        postgresql_where=text(f"{_IS_RUNNING} and policy <> ''"),
+    ),
+    Index("clock_case_id_ix", "case_id"),
+    Index("clock_decided_ix", "decided_at", postgresql_where=text("decided_at is not null")),
+    info=personal(none=["target", "policy", "calendar", "warn_at", "warned", "runs", "queue", "channel"]),
+)
+
+
+CLOCK_ENTRY = Table(
+    "clock_entry",
+    METADATA,
+    Column("clock_id", Uuid, primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("noted_at", DateTime(timezone=True), nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("calendar", Text, nullable=False),
+    Column("configuration_version", Integer, nullable=False),
+    Column("within", Interval, nullable=False),
+    Column("warn_at", ARRAY(Integer), nullable=False),
+    Column("warned", ARRAY(Integer), nullable=False),
+    Column("percent", Integer),
+    Column("due_before", DateTime(timezone=True)),
+    Column("due_after", DateTime(timezone=True), nullable=False),
+    info=personal(
+        by={"clock_id -> clock.work_item_id -> work_item.customer_id": ["cause"]},
+        none=["kind", "policy", "calendar", "warn_at", "warned"],
+    ),
+)
+
+
+# Clocks of the policy up to `after`, in the order of their ids, have been recomputed.
+POLICY_CHANGE = Table(
+    "policy_change",
+    METADATA,
+    Column("policy", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("after", Uuid, nullable=False),
+    info=personal(none=["policy"]),
+)
+
+
+_IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
+
+
+_RUNNING = text(
+    "select * from clock where case_id in (select unnest(:ids)) and met_at is null and cancelled_at is null order by started_at, clock_id"
+).bindparams(_IDS)
+
+
+async def running_clocks(tx: AsyncConnection, case_ids: Sequence[UUID]) -> Sequence[AnyRow]:
+    """The clocks that run on the cases, or are paused. Nobody changes them while the case, or its open work, is locked."""
+    return await fetch(tx, _RUNNING, {"ids": list(case_ids)}) if case_ids else []

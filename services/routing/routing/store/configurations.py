@@ -1,0 +1,73 @@
+"""Versions of the configuration."""
+
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.postgres.personal_data import personal
+from antiphon.postgres.query import AnyRow, fetch
+from routing.store.base import METADATA
+
+# One with a share is in force for so many percent of the cases, beside the newest without one, until it is over.
+CONFIGURATION = Table(
+    "configuration",
+    METADATA,
+    Column("version", Integer, Identity(), primary_key=True),
+    Column("sha256", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("loaded_at", DateTime(timezone=True), nullable=False),
+    Column("loaded_by", Text, nullable=False),
+    Column("why", Text),
+    Column("draft_id", Uuid),
+    Column("trial_id", Uuid),
+    Column("restores", Integer),
+    Column("share", Integer),
+    Column("over_at", DateTime(timezone=True)),
+    Index(
+        "configuration_one_share_key",
+        text("(true)"),
+        unique=True,
+        postgresql_where=text("share is not null and over_at is null"),
+    ),
+    info=personal(
+        none=["sha256", "why"],
+        staff=["source", "loaded_by"],
+    ),
+)
+
+
+_VERSION = text("select max(version) as version from configuration where share is null")
+
+
+_LATEST = text(
+    "select version, sha256, source from configuration where share is null order by version desc limit 1"
+)
+
+
+_LOCK_CONFIGURATION = text(f"select pg_advisory_xact_lock({0x636F6E66})")  # "conf"
+
+
+async def version(tx: AsyncConnection) -> int | None:
+    """The version of the configuration in force, for all cases or for those beside a share."""
+    (row,) = await fetch(tx, _VERSION, {})
+    found: int | None = row.version
+    return found
+
+
+async def latest_configuration(tx: AsyncConnection) -> AnyRow | None:
+    """The configuration in force, for all cases or for those beside a share: version, sha256, source."""
+    return (await tx.execute(_LATEST)).one_or_none()
+
+
+async def lock_configuration(tx: AsyncConnection) -> None:
+    """Lets one transaction at a time decide what comes into force next; the others see what it did."""
+    await tx.execute(_LOCK_CONFIGURATION)

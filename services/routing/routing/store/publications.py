@@ -1,0 +1,51 @@
+"""Publications: how a draft becomes the active version when it does not at once, for all and for good."""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from antiphon.postgres.personal_data import personal
+from routing.store.base import METADATA
+
+# How a draft comes into force when it does not at once, for all and for good.
+PUBLICATION = Table(
+    "publication",
+    METADATA,
+    Column("publication_id", Uuid, primary_key=True),
+    Column("draft_id", Uuid, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("base_version", Integer, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("trial_id", Uuid),
+    Column("authors", ARRAY(Text), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("needs_approval", Boolean, nullable=False),
+    Column("approved_at", DateTime(timezone=True)),
+    Column("approved_by", Text),
+    Column("approved_why", Text),
+    Column("begins_at", DateTime(timezone=True)),
+    Column("share", Integer, nullable=False),
+    Column("widens_at", DateTime(timezone=True)),
+    Column("ends_at", DateTime(timezone=True)),
+    Column("version", Integer),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("ended_by", Text),
+    Column("ended_why", Text),
+    Index("publication_list_ix", text("asked_at desc"), text("publication_id desc")),
+    Index("publication_draft_ix", "draft_id"),
+    info=personal(
+        none=["why", "state", "approved_why", "ended_why"],
+        staff=["source", "authors", "asked_by", "approved_by", "ended_by"],
+    ),
+)

@@ -1,0 +1,37 @@
+"""Shadows: drafts that decide beside the active version and never act."""
+
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+
+from antiphon.postgres.personal_data import personal
+from routing.store.base import METADATA
+
+# A draft that decides beside what is in force, and never acts: one at a time, until `ends_at` at the latest.
+SHADOW = Table(
+    "shadow",
+    METADATA,
+    Column("shadow_id", Uuid, primary_key=True),
+    Column("draft_id", Uuid, nullable=False),
+    Column("draft_revision", Integer, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("began_at", DateTime(timezone=True), nullable=False),
+    Column("began_by", Text, nullable=False),
+    Column("ends_at", DateTime(timezone=True), nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("ended_by", Text),
+    Index("shadow_one_key", text("(true)"), unique=True, postgresql_where=text("ended_at is null")),
+    Index("shadow_list_ix", text("began_at desc"), text("shadow_id desc")),
+    info=personal(
+        none=["why"],
+        staff=["source", "began_by", "ended_by"],
+    ),
+)

@@ -1,0 +1,208 @@
+"""Work items: a case's claims on agents' attention, at most one open for each case."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from uuid import UUID
+
+from sqlalchemy import (
+    Column,
+    Computed,
+    DateTime,
+    Index,
+    Integer,
+    Interval,
+    Table,
+    Text,
+    TextClause,
+    Uuid,
+    bindparam,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from antiphon.contracts.work import WorkState
+from antiphon.postgres.personal_data import personal
+from antiphon.postgres.query import AnyRow, fetch, mapping
+from routing.domain.work_item import WorkItem
+from routing.store.base import METADATA
+
+NEED = "cast(skills as text) || cast(profiles as text) || case when units = 0 then 'light' else '' end"
+
+
+WORK = Table(
+    "work_item",
+    METADATA,
+    Column("work_item_id", Uuid, primary_key=True),
+    Column("case_id", Uuid, nullable=False),
+    Column("case_reference", Text, nullable=False),
+    Column("customer_id", Uuid, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("subject", Text),
+    Column("state", Text, nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("skills", JSONB, nullable=False),
+    Column("queued_at", DateTime(timezone=True), nullable=False),
+    Column("due_at", DateTime(timezone=True)),
+    Column("agent_id", Text),
+    Column("preferred", Text),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("decision_id", Uuid, nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("completed_at", DateTime(timezone=True)),
+    Column("labels", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("prefer_skills", JSONB, nullable=False, server_default="{}"),
+    Column("units", Integer, nullable=False, server_default="1"),
+    Column("hold_until", DateTime(timezone=True)),
+    Column("step", Integer, nullable=False, server_default="0"),
+    Column("steps_from", DateTime(timezone=True)),
+    Column("next_step_at", DateTime(timezone=True)),
+    Column("steps_of", Text),
+    Column("also_queues", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("overflow", Text),
+    Column("decided_priority", Integer, nullable=False, server_default="0"),
+    Column("meant", JSONB),
+    Column("order_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("longest_wait", Interval, nullable=False, server_default=text("'1 day'")),
+    Column("head_start", Interval, nullable=False, server_default=text("'1 minute'")),
+    Column("profiles", JSONB, nullable=False, server_default="[]"),
+    Column("need", Uuid, Computed(f"cast(md5({NEED}) as uuid)", persisted=True)),
+    Column("completed_by", Text),
+    Index("work_item_one_open_per_case_key", "case_id", unique=True, postgresql_where=text("state <> 'completed'")),
+    Index("work_item_case_id_ix", "case_id"),
+    Index(
+        "work_item_waiting_ix", "queue", "due_at", text("priority desc"), "queued_at",
+        postgresql_where=text("state = 'queued'"),
+    ),
+    Index("work_item_meant_ix", "work_item_id", postgresql_where=text("meant is not null and state in ('queued', 'offered')")),
+    Index(
+        "work_item_line_ix", "queue", "also_queues", "need", "order_at", "queued_at", "work_item_id",
+        postgresql_where=text("state = 'queued'"),
+    ),
+    Index(
+        "work_item_widened_ix", "queue", "also_queues", "need", postgresql_where=text("state = 'queued' and also_queues <> '{}'")
+    ),
+    Index(
+        "work_item_done_ix", "completed_by", "completed_at",
+        postgresql_where=text("completed_by is not null and profiles <> '[]'"),
+    ),
+    Index("work_item_held_ix", "agent_id", postgresql_where=text("state in ('offered', 'accepted')")),
+    Index("work_item_oldest_ix", "queue", "queued_at", postgresql_where=text("state = 'queued'")),
+    Index("work_item_list_ix", text("changed_at desc"), text("work_item_id desc")),
+    Index("work_item_queue_list_ix", "queue", text("changed_at desc"), text("work_item_id desc")),
+    info=personal(
+        by={"customer_id": ["subject", "labels"]},
+        none=["case_reference", "channel", "state", "queue", "skills", "prefer_skills", "steps_of", "also_queues", "overflow", "profiles", "meant"],
+        staff=["agent_id", "preferred", "completed_by"],
+    ),
+)  # fmt: skip
+
+
+# What a batch asks by its keys says `in (select unnest())`, not `= any()`: a plan that was kept since the table was small reads all of it for as long as the statistics
+# are old, and then compares each row with each key.
+_IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
+
+
+_OPEN = text(
+    "select * from work_item where case_id in (select unnest(:ids)) and state <> 'completed' order by work_item_id for update"
+).bindparams(_IDS)
+
+
+_FREE_CASES = text(
+    "select case_id from case_seen where case_id = any(:ids) order by case_id for update skip locked"
+).bindparams(_IDS)
+
+
+_FREE_WORK = text(
+    "select work_item_id from work_item where case_id = any(:ids) and state <> 'completed' "
+    "order by work_item_id for update skip locked"
+).bindparams(_IDS)
+
+
+_LAST = text(
+    "select distinct on (case_id) * from work_item where case_id in (select unnest(:ids)) "
+    "order by case_id, state = 'completed', queued_at desc, work_item_id"
+).bindparams(_IDS)
+
+
+_PASS = text(
+    """
+    select pg_try_advisory_xact_lock(:lock) as mine,
+        array(
+            select q.name from unnest(:queues) as q(name)
+            where exists (select 1 from work_item where state = 'queued' and queue = q.name)
+        ) as waiting,
+        exists (select 1 from work_item where state = 'queued' and also_queues <> '{}') as widened
+    """
+).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
+
+
+ASSIGN = "assign"
+
+
+_WAKE = text(f"select pg_notify('{ASSIGN}', '')")
+
+
+async def wake(tx: AsyncConnection) -> None:
+    """Wakes the assignment when this transaction commits."""
+    await tx.execute(_WAKE)
+
+
+async def work_items(
+    tx: AsyncConnection, statement: TextClause, given: Mapping[str, object]
+) -> list[WorkItem]:
+    """The work items that a statement selects with all their columns, in its order."""
+    return [WorkItem.of(mapping(row)) for row in await fetch(tx, statement, given)]
+
+
+async def work_item(tx: AsyncConnection, work_item_id: UUID, *, lock: bool = False) -> WorkItem | None:
+    """A work item, if there is one; `lock`, locked."""
+    query = select(WORK).where(WORK.c.work_item_id == work_item_id)
+    row = (await tx.execute(query.with_for_update() if lock else query)).one_or_none()
+    return None if row is None else WorkItem.of(mapping(row))
+
+
+async def open_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, WorkItem]:
+    """The open work item of each case, locked."""
+    if not case_ids:
+        return {}
+    return {work.case_id: work for work in await every_open_work(tx, case_ids)}
+
+
+async def free_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, WorkItem]:
+    """The newest work item of each case, case and open work locked; cases that another transaction holds are left out."""
+    if not case_ids:
+        return {}
+    free = [row.case_id for row in await fetch(tx, _FREE_CASES, {"ids": list(case_ids)})]
+    mine = {row.work_item_id for row in await fetch(tx, _FREE_WORK, {"ids": free})}
+    found = await last_work(tx, free)
+    # An open one is the newest: one that was not to be had is somebody else's.
+    return {
+        case_id: work
+        for case_id, work in found.items()
+        if work.state == WorkState.COMPLETED or work.work_item_id in mine
+    }
+
+
+async def every_open_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> list[WorkItem]:
+    """The open work of these cases, locked, also where there is more of it than may be."""
+    return await work_items(tx, _OPEN, {"ids": list(case_ids)})
+
+
+async def last_work(
+    tx: AsyncConnection, case_ids: Sequence[UUID], opened: Mapping[UUID, WorkItem] = MappingProxyType({})
+) -> dict[UUID, WorkItem]:
+    """The newest work item of each case, open or not; `opened` is open work that was read and locked before."""
+    if not case_ids:
+        return {}
+    rows = await fetch(tx, _LAST, {"ids": list(case_ids)})
+    return {row.case_id: opened.get(row.case_id) or WorkItem.of(mapping(row)) for row in rows}
+
+
+async def begin_pass(tx: AsyncConnection, lock: int, queues: Sequence[str]) -> AnyRow:
+    """Begins an assignment pass: whether it is `mine` alone, in which queues work is `waiting`, whether any is `widened` to others."""
+    (row,) = await fetch(tx, _PASS, {"lock": lock, "queues": list(queues)})
+    return row
