@@ -20,7 +20,7 @@ PARTITIONS = 6
 RETENTION_MS = 14 * 24 * 3600 * 1000
 # With room for what a dead letter's record says beside the event.
 MAX_MESSAGE_BYTES = MAX_EVENT_BYTES * 3 // 2
-# Of a broker that starts often and has two cores to share, the second compiler takes for minutes more than it gives: without it a
+# Of a broker that starts often and has two cores to rollout, the second compiler takes for minutes more than it gives: without it a
 # start takes half the CPU, and so does a record in the first minutes.
 _JAVA = (
     "java",

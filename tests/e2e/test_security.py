@@ -1,4 +1,4 @@
-"""Nobody without a token, nobody without the role, no script in what customers send, no faulty rules in force."""
+"""Nobody without a token, nobody without the role, no script in what customers send, no faulty rules active."""
 
 from collections.abc import AsyncGenerator
 from uuid import uuid4

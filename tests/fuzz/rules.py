@@ -124,7 +124,7 @@ def conditions() -> Iterator[tuple[str, str, bool | None]]:
 
 
 def sources(base: str) -> Iterator[Bomb]:
-    """Configurations as texts, made of the one in force."""
+    """Configurations as texts, made of the active one."""
     for name, condition, refused in conditions():
         yield Bomb(f"CEL: {name}", with_rules(base, [condition]), refused)
     yield Bomb("3,000 rules", with_rules(base, [ORDINARY] * 3_000), None)
@@ -220,10 +220,10 @@ def _quoted(text: str) -> str:
 
 
 async def attack(run: Run) -> list[Tried]:
-    """Each bomb is sent; what is taken decides on a long text; at the end the first configuration is in force again."""
-    check, force = (
+    """Each bomb is sent; what is taken decides on a long text; at the end the first configuration is active again."""
+    check, active = (
         Tried(PART, "configurations that are checked"),
-        Tried(PART, "configurations that are put in force"),
+        Tried(PART, "configurations that are activate"),
     )
     url = f"{run.stack.url('routing')}/configuration"
     worst = (0.0, "")
@@ -246,17 +246,17 @@ async def attack(run: Run) -> list[Tried]:
             if used > most:
                 check.found.append(f"{bomb.name}: {used:.1f} CPU s to check, at most {most:.1f}")
             if answer.status_code == 200 and bomb.refused is not True:
-                await _in_force(run, http, url, bomb, force)
+                await _in_force(run, http, url, bomb, active)
         etag = (await http.get(url)).headers["ETag"]
         back = await http.put(url, content=first, headers={"If-Match": etag})
         now = (await http.get(url)).json()["source"]
-        force.expect(
+        active.expect(
             back.status_code == 200 and now == first,
             f"the first configuration can't be put back: {back.text[:200]}",
         )
-    run.tell(f"  {check.count:,} checked, {force.count:,} put in force")
+    run.tell(f"  {check.count:,} checked, {active.count:,} activate")
     check.note = f"worst {worst[0]:.2f} CPU s: {worst[1]}; {len(waiting)} left for want of time"
-    return [check, force]
+    return [check, active]
 
 
 def _judge(row: Tried, bomb: Bomb, answer: httpx.Response) -> None:
@@ -272,11 +272,11 @@ def _judge(row: Tried, bomb: Bomb, answer: httpx.Response) -> None:
 
 
 async def _in_force(run: Run, http: httpx.AsyncClient, url: str, bomb: Bomb, row: Tried) -> None:
-    """Puts it in force and has routing decide by it on what a customer said."""
+    """Puts it into effect and has routing decide by it on what a customer said."""
     etag = (await http.get(url)).headers["ETag"]
     answer = await http.put(url, content=bomb.source.encode(), headers={"If-Match": etag})
     row.expect(
-        answer.status_code == 200, f"{bomb.name}: {answer.status_code} {answer.text[:200]} when put in force"
+        answer.status_code == 200, f"{bomb.name}: {answer.status_code} {answer.text[:200]} when activate"
     )
     before = run.cpu("routing")
     began = time.monotonic()

@@ -17,7 +17,7 @@ SLOW = (
     HealthCheck.large_base_example,
 )
 OWN = (
-    mail(b"Message-ID: <one@mail.example>\r\n", b"Is the light in Wattle Street mended?\r\n\r\nBest regards,\r\nJo\r\n"),
+    mail(b"Message-ID: <one@mail.example>\r\n", b"Is the light in Wattle Street repair?\r\n\r\nBest regards,\r\nJo\r\n"),
     mail(
         b'Content-Type: multipart/mixed; boundary="b"\r\n',
         b"--b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nGr=C3=BC=C3=9Fe\r\n"

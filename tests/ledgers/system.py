@@ -196,9 +196,9 @@ class System:
 
         async def done() -> None:
             async with routing.engine.begin() as tx:
-                force = await self.configurations.in_force(tx)
+                active = await self.configurations.active(tx)
                 await handling.complete(
-                    tx, work.work_item_id, BOSS, force, reason, anyones=True, now=utc_now()
+                    tx, work.work_item_id, BOSS, active, reason, anyones=True, now=utc_now()
                 )
 
         await self.follow("routing", "complete", done)
@@ -306,10 +306,10 @@ class System:
         async with engine.begin() as tx:
             await timers.fire(tx, self.configurations, now)
         async with engine.begin() as tx:
-            force = (await self.configurations.in_force(tx)).configuration
+            active = (await self.configurations.active(tx)).configuration
             for who in present:
-                agent = force.agents_by_id[who]
-                await presence.set_presence(tx, agent, Presence.AVAILABLE, "tests", now, force)
+                agent = active.agents_by_id[who]
+                await presence.set_presence(tx, agent, Presence.AVAILABLE, "tests", now, active)
         await self._put(self.services["routing"])
 
 

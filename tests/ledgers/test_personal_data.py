@@ -58,8 +58,8 @@ async def by_mail(system: System) -> Customer:
             "select offer_id from offer where work_item_id = :id", id=work.work_item_id
         )
         async with routing.engine.begin() as tx:
-            force = await system.configurations.in_force(tx)
-            await offers.decline(tx, offer.offer_id, "elena", force, f"I know {mark}", utc_now())
+            active = await system.configurations.active(tx)
+            await offers.decline(tx, offer.offer_id, "elena", active, f"I know {mark}", utc_now())
 
     await system.follow("routing", "decline", decline)
     await system.complete(case.case_id, f"{mark} telephoned")
@@ -186,7 +186,7 @@ AT_LEAST = {
         "case-mgmt": {"case_interaction.interaction"},
         "customer-profile": {"customer.name", "identifier.value", "spoken.text"},
         "ingest-direct": {"interaction.interaction"},
-        "routing": {"case_seen.set_aside", "decision.context"},
+        "routing": {"case_seen.dismissed", "decision.context"},
     },
 }  # fmt: skip
 

@@ -68,7 +68,7 @@ async def _hear(bench: Bench, configurations: Configurations, size: int, rounds:
         batch = _opened(size)
         began = time.process_time()
         async with bench.engine.begin() as tx:
-            await cases.hear(tx, batch, configurations, utc_now(), offering=True)
+            await cases.apply(tx, batch, configurations, utc_now(), offering=True)
         taken.append((time.process_time() - began) * 1000 / size)
     return taken[WARM:]
 

@@ -79,10 +79,10 @@ class Desks:
         """The agent completes what they hold; when that began to be committed."""
         async with self.engine.connect() as connection:
             begun = await connection.begin()
-            force = await self.configurations.in_force(connection)
+            active = await self.configurations.active(connection)
             item: UUID = await connection.scalar(_HELD, {"agent": who})
             by = Actor(kind="agent", id=who)
-            await handling.complete(connection, item, by, force, "answered", anyones=False, now=utc_now())
+            await handling.complete(connection, item, by, active, "answered", anyones=False, now=utc_now())
             freed = time.perf_counter()
             await begun.commit()
         return freed
@@ -152,7 +152,7 @@ async def offering(bench: Bench) -> None:
 
 
 async def _open(bench: Bench, desks: Desks) -> None:
-    """The organisation is in force, and its agents are there, each with as much as they can take."""
+    """The organisation is active, and its agents are there, each with as much as they can take."""
     now = utc_now()
     async with bench.engine.begin() as tx:
         await desks.configurations.load(tx, _organisation(), "bench", "bench", now)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from antiphon.process.clock import utc_now
 from routing.domain.matching.fitting import Candidate, Waiting, urgency
-from routing.domain.matching.match import Floor, match
+from routing.domain.matching.match import AgentPool, match
 from tests.load.figures import Figure
 from tests.load.routing_stand import Bench, percentile
 
@@ -37,10 +37,10 @@ async def pairing(bench: Bench) -> None:
     rounds = max(bench.sizes.rounds // 4, 1)
     for name, kinds in (("match_1000x200", KINDS), ("match_1000x200_all_unlike", ITEMS)):
         items = _items(chance, kinds, now)
-        pairs = match(items, Floor(agents), now, AGAIN)
+        pairs = match(items, AgentPool(agents), now, AGAIN)
         if len(pairs) < ITEMS // 2:
             raise RuntimeError(f"only {len(pairs)} of {ITEMS} items were matched")
-        matched = _cpu_ms(lambda items=items: match(items, Floor(agents), now, AGAIN), rounds)
+        matched = _cpu_ms(lambda items=items: match(items, AgentPool(agents), now, AGAIN), rounds)
         bare = _cpu_ms(lambda items=items: sorted(items, key=urgency), rounds)
         note = f"{ITEMS:,} items of {kinds:,} kinds, {AGENTS} agents, {len(pairs)} pairs, median of {rounds}"
         bench.add(Figure(name, matched, "CPU-ms", target=f"<= {MOST_MS}", note=note))

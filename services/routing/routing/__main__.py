@@ -64,7 +64,7 @@ async def main() -> None:
                 "recomputing": partial(tasks.recompute_forever, engine, configurations, clock.utc_now),
                 "reconciliation": partial(tasks.reconcile_forever, engine, configurations, clock.utc_now),
                 "surges": partial(tasks.watch_forever, engine, clock.utc_now),
-                "tallies": partial(tasks.settle_forever, engine),
+                "counts": partial(tasks.add_up_counts_forever, engine),
                 "timers": partial(tasks.fire_forever, engine, configurations, clock.utc_now),
                 "trials": partial(tasks.try_forever, engine, clock.utc_now, settings.trials_kept_for),
             },

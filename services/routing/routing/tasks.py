@@ -93,14 +93,14 @@ async def recompute_forever(engine: AsyncEngine, configurations: Configurations,
         await asyncio.sleep(0 if recomputed else LOOK_ANYWAY_S)
 
 
-async def settle_forever(engine: AsyncEngine) -> None:
+async def add_up_counts_forever(engine: AsyncEngine) -> None:
     """Adds up the notes that counts are kept by, until cancelled."""
     while True:
         try:
             async with engine.begin() as tx:
-                await store.counts.settle(tx)
+                await store.counts.add_up(tx)
         except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
-            _go_on("tallies", error)
+            _go_on("counts", error)
         await asyncio.sleep(SETTLE_EVERY_S)
 
 

@@ -26,7 +26,7 @@ from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.queues.escalation import EscalationKind
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import Changes, WorkItem
-from routing.store.counts import STANDING, Movement, Tallies
+from routing.store.counts import CURRENT, CountChanges, Movement
 
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id=ROUTING)
 # When a timer comes again whose work is in somebody's hands this moment.
@@ -63,7 +63,7 @@ class UnitOfWork:
     outgoing: list[Outgoing] = field(default_factory=list[Outgoing])
     escalations: list[Row] = field(default_factory=list[Row])
     noted: list[Change] = field(default_factory=list[Change])
-    tallies: Tallies = field(default_factory=Tallies)
+    counts: CountChanges = field(default_factory=CountChanges)
 
     def tell(self, event: Event) -> None:
         """An event to publish."""
@@ -78,9 +78,9 @@ class UnitOfWork:
         """A new work item."""
         self.new_work[work.work_item_id] = work
         self._keep_step(work, None)
-        self._tally(None, (work.queue, work.state))
+        self._count(None, (work.queue, work.state))
         minute = self.now.replace(second=0, microsecond=0)
-        self.tallies.update((minute, label, Movement.LABELLED) for label in work.labels)
+        self.counts.update((minute, label, Movement.LABELLED) for label in work.labels)
         self._show(work)
 
     def put(self, work: WorkItem, **changed: Unpack[Changes]) -> WorkItem:
@@ -91,7 +91,7 @@ class UnitOfWork:
         after = work.replace(**changed)
         self._keep_step(after, work.next_step_at if work.waits else None)
         (self.new_work if item in self.new_work else self.work)[item] = after
-        self._tally((work.queue, work.state), (after.queue, after.state))
+        self._count((work.queue, work.state), (after.queue, after.state))
         self._show(after)
         return after
 
@@ -120,18 +120,18 @@ class UnitOfWork:
         }
         self.escalations.append(told)
 
-    def _tally(self, before: tuple[str, WorkState] | None, after: tuple[str, WorkState]) -> None:
+    def _count(self, before: tuple[str, WorkState] | None, after: tuple[str, WorkState]) -> None:
         minute = self.now.replace(second=0, microsecond=0)
         if before is None or before[0] != after[0]:
-            self.tallies[minute, after[0], Movement.ARRIVED] += 1
+            self.counts[minute, after[0], Movement.ARRIVED] += 1
         if before == after:
             return
         if before is not None and before[1] != WorkState.COMPLETED:
-            self.tallies[STANDING, before[0], before[1]] -= 1
+            self.counts[CURRENT, before[0], before[1]] -= 1
         if after[1] == WorkState.COMPLETED:
-            self.tallies[minute, after[0], Movement.COMPLETED] += 1
+            self.counts[minute, after[0], Movement.COMPLETED] += 1
         else:
-            self.tallies[STANDING, after[0], after[1]] += 1
+            self.counts[CURRENT, after[0], after[1]] += 1
 
     def offer(
         self, work: WorkItem, agent_id: str, agent_name: str, expires_at: datetime
@@ -217,7 +217,7 @@ class UnitOfWork:
         writes.insert(store.escalations.ESCALATION, self.escalations)
         store.agents.set_wrap_ups(writes, self.wrap_ups)
         store.timers.set_timers(writes, self.timers)
-        store.counts.put(writes, self.tallies)
+        store.counts.put(writes, self.counts)
         outbox.put(writes, self.outgoing)
         changes.put(writes, self.noted)
         states = {work.state for work in (*self.work.values(), *self.new_work.values())}

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from antiphon.contracts.base import Event, Instant
 
-Share = Annotated[int, Field(ge=1, le=100, description="Percent of the cases that are decided by it.")]
+Rollout = Annotated[int, Field(ge=1, le=100, description="Percent of the cases that are decided by it.")]
 
 
 class ConfigurationEvent(Event):
@@ -32,7 +32,7 @@ class ConfigurationEvent(Event):
 
 
 class ConfigurationPlanned(ConfigurationEvent):
-    """A draft is to come into force: when its time has come, or when a second person approves."""
+    """A draft is to become active: when its time has come, or when a second person approves."""
 
     type: ClassVar[str] = "configuration.planned.v1"
 
@@ -40,23 +40,23 @@ class ConfigurationPlanned(ConfigurationEvent):
     draft_id: UUID
     needs_approval: bool
     begins_at: Instant | None
-    share: Share
+    rollout: Rollout
     ends_at: Instant | None
 
 
 class ConfigurationPublished(ConfigurationEvent):
-    """A version is in force: for all cases, or for a share of them beside the version before it."""
+    """A version is active: for all cases, or for a share of them beside the version before it."""
 
     type: ClassVar[str] = "configuration.published.v1"
 
     version: int
-    share: Share
+    rollout: Rollout
     draft_id: UUID | None = None
     restores: int | None = Field(None, description="The version whose text it has: a step back.")
 
 
 class ConfigurationEnded(ConfigurationEvent):
-    """What was planned or was in force for a share or a time is over."""
+    """What was planned or was active for a share or a time is over."""
 
     type: ClassVar[str] = "configuration.ended.v1"
 

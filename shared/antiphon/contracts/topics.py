@@ -140,7 +140,7 @@ TOPICS: dict[str, Topic] = {
         Topic(
             "configuration",
             "configuration",
-            "a version of the rules, queues and agents is planned, in force or over",
+            "a version of the rules, queues and agents is planned, active or over",
             (
                 configuration.ConfigurationPlanned,
                 configuration.ConfigurationPublished,

@@ -152,7 +152,7 @@ class WorkTransferred(WorkEvent):
 
 
 class WorkReconciled(WorkEvent):
-    """The reconciliation found work that stood wrong, and mended it: this is the work as it stands since.
+    """The reconciliation found work that stood wrong, and repair it: this is the work as it stands since.
 
     Work that was put back, moved or completed for that has the event of that too; work that was queued anew has this one alone.
     """
@@ -163,7 +163,7 @@ class WorkReconciled(WorkEvent):
         description="What was wrong, e.g. `no-work`: an answer was awaited and nobody was to give it."
     )
     detail: str
-    mended: str = Field(description="What was done.")
+    repair: str = Field(description="What was done.")
 
 
 class WorkEscalated(WorkEvent):

@@ -146,12 +146,12 @@ class Rush:
         (dead,) = await flow.ask("routing", "select count(*) as n from dead_letter")
         (standing,) = await flow.ask(
             "routing",
-            "select count(*) as n from (select 1 from (select * from tally union all select * from tally_change) t "
+            "select count(*) as n from (select 1 from (select * from work_count union all select * from work_count_change) t "
             "where minute = 'epoch' group by queue, what having sum(count) <> 0) s",
         )
-        mended = await flow.ask("routing", "select kind, count(*) as n from finding group by 1")
-        found.dead_letters, found.disagreements = dead["n"], standing["n"] + sum(row["n"] for row in mended)
-        found.notes += [f"the reconciliation found {row['n']} {row['kind']}" for row in mended]
+        repair = await flow.ask("routing", "select kind, count(*) as n from finding group by 1")
+        found.dead_letters, found.disagreements = dead["n"], standing["n"] + sum(row["n"] for row in repair)
+        found.notes += [f"the reconciliation found {row['n']} {row['kind']}" for row in repair]
         await self._measure(flow, items, found)
 
     async def _measure(self, flow: Flow, items: Items, found: Found) -> None:

@@ -38,7 +38,7 @@ async def presence_of(pool: AgentPool, who: str) -> str:
 async def test_a_desktop_that_falls_silent_loses_presence_and_the_work_returns_to_its_place(
     pool: AgentPool,
 ) -> None:
-    await pool.hear(opened(1, pool.now, waited=5), opened(2, pool.now, waited=4))
+    await pool.apply(opened(1, pool.now, waited=5), opened(2, pool.now, waited=4))
     for who in ("elena", "farid"):
         await pool.present(who)
     assert await heartbeat(pool, "elena") == "available"
@@ -79,7 +79,7 @@ async def test_two_hundred_desktops_lost_at_once_take_as_many_statements_as_two(
     names = [f"a{n}" for n in range(202)]
     more = [{"id": name, "name": name, "queues": ["planning"], "skills": {"planning": 5}} for name in names]
     await pool.organise(lambda organisation: organisation["agents"].extend(more))
-    await pool.hear(*(opened(n, pool.now) for n in range(1, 200)))
+    await pool.apply(*(opened(n, pool.now) for n in range(1, 200)))
     counts: list[int] = []
     for some in (names[:2], names[2:]):
         for name in some:
@@ -88,7 +88,9 @@ async def test_two_hundred_desktops_lost_at_once_take_as_many_statements_as_two(
         await pool.assign()
         async with pool.engine.begin() as tx:
             await tx.execute(
-                text("update agent set heard_at = now() - interval '1 hour' where heard_at is not null")
+                text(
+                    "update agent set last_heartbeat_at = now() - interval '1 hour' where last_heartbeat_at is not null"
+                )
             )
         with counted(pool.engine) as statements:
             await pool.make_due("presence-lost")
@@ -101,7 +103,7 @@ async def test_two_hundred_desktops_lost_at_once_take_as_many_statements_as_two(
 async def test_two_missed_offers_in_a_row_make_an_agent_unavailable_and_supervisors_hear_of_it(
     pool: AgentPool,
 ) -> None:
-    await pool.hear(opened(1, pool.now), opened(2, pool.now))
+    await pool.apply(opened(1, pool.now), opened(2, pool.now))
     await pool.present("elena")
     await pool.organise(agent("elena", capacity=1))
     await pool.assign()
@@ -125,7 +127,7 @@ async def test_two_missed_offers_in_a_row_make_an_agent_unavailable_and_supervis
 
 async def test_one_missed_offer_is_enough_where_the_policy_says_so(pool: AgentPool) -> None:
     await pool.organise(section("agents_policy", {"missed_offers": 1}))
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await pool.present("elena")
     await pool.assign()
     await pool.make_due("offer-expiry")
@@ -137,10 +139,10 @@ async def test_a_call_takes_an_empty_agent_whole_and_mails_take_their_units(pool
     await pool.organise(units, agent("elena", capacity=5))
     call = opened(1, pool.now)
     call = call.model_copy(update={"interaction": call.interaction.model_copy(update={"channel": "phone"})})
-    await pool.hear(*(opened(n, pool.now, waited=10 - n) for n in (2, 3, 4)))
+    await pool.apply(*(opened(n, pool.now, waited=10 - n) for n in (2, 3, 4)))
     await pool.present("elena")
     assert await pool.assign() == 2  # 4 of 5 units
-    await pool.hear(call)
+    await pool.apply(call)
     assert await pool.assign() == 0
     await pool.accept_all()
     for row in (await pool.works()).values():
@@ -151,7 +153,7 @@ async def test_a_call_takes_an_empty_agent_whole_and_mails_take_their_units(pool
     assert (await pool.why("C-1"))["waiting_because"] == "nobody can take it now: no capacity; offline"
     await pool.complete("elena", (await pool.works())["C-4"].work_item_id)
     assert await pool.assign() == 1
-    await pool.hear(opened(5, pool.now))
+    await pool.apply(opened(5, pool.now))
     assert await pool.assign() == 0
     async with pool.engine.begin() as tx:
         assert agent_load.shown_load((await store.agents.loads(tx, ["elena"]))["elena"], 5) == 5
@@ -165,9 +167,9 @@ async def test_work_is_offered_in_the_routable_presences_that_the_organisation_l
         {"id": "on-leave", "name": "On leave", "settable": False},
     ]
     await pool.organise(section("presences", kinds))
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     async with pool.engine.begin() as tx:
-        configuration = (await pool.force(tx)).configuration
+        configuration = (await pool.active(tx)).configuration
         elena = configuration.agents_by_id["elena"]
         chosen = presence.choosable(configuration, "training")
         await presence.set_presence(tx, elena, chosen, "test", pool.now)
@@ -200,11 +202,11 @@ async def test_after_completing_an_agent_wraps_up_until_the_time_passes_or_they_
 ) -> None:
     await pool.organise(queue("planning", wrap_up="30s"), agent("elena", capacity=1))
     first = opened(1, pool.now, waited=9)
-    await pool.hear(first, *(opened(n, pool.now) for n in (2, 3)))
+    await pool.apply(first, *(opened(n, pool.now) for n in (2, 3)))
     await pool.present("elena")
     await pool.assign()
     await pool.accept_all()
-    await pool.hear(settled(first))
+    await pool.apply(settled(first))
     assert await pool.assign() == 0
     until = pool.now + timedelta(seconds=30)
     told = f"nobody can take it now: offline; wraps up until {until:%H:%M:%S}"
@@ -225,15 +227,15 @@ async def test_work_waits_for_its_last_agent_who_is_busy_but_not_beyond_the_limi
     await pool.organise(section("agents_policy", policy), agent("elena", capacity=1))
     await pool.present("elena")
     case = opened(1, pool.now)
-    await pool.hear(case)
+    await pool.apply(case)
     await pool.assign()
     await pool.accept_all()
-    await pool.hear(settled(case))
-    await pool.hear(opened(2, pool.now))
+    await pool.apply(settled(case))
+    await pool.apply(opened(2, pool.now))
     await pool.assign()
     await pool.present("farid")
     back = case.case.model_copy(update={"revision": 9, "awaiting_answer_since": pool.now})
-    await pool.hear(case.model_copy(update={"case": back}))
+    await pool.apply(case.model_copy(update={"case": back}))
     assert await pool.assign() == 0
     why = (await pool.why("C-1"))["waiting_because"]
     until = pool.now + timedelta(minutes=10)
@@ -255,14 +257,14 @@ async def test_work_does_not_wait_for_a_last_agent_who_is_not_there(pool: AgentP
     await pool.organise(section("agents_policy", {"prefer_last_agent": {"wait_at_most": "10m"}}))
     await pool.present("elena")
     case = opened(1, pool.now)
-    await pool.hear(case)
+    await pool.apply(case)
     await pool.assign()
     await pool.accept_all()
-    await pool.hear(settled(case))
+    await pool.apply(settled(case))
     await pool.present("elena", gone)
     await pool.present("farid")
     back = case.case.model_copy(update={"revision": 9, "awaiting_answer_since": pool.now})
-    await pool.hear(case.model_copy(update={"case": back}))
+    await pool.apply(case.model_copy(update={"case": back}))
     assert await pool.assign() == 1
 
 
@@ -311,14 +313,14 @@ async def test_the_guides_limits_do_what_the_guide_says(pool: AgentPool) -> None
 
     await pool.organise(follow)
     await pool.present("elena")
-    await pool.hear(*(opened(n, pool.now, waited=9 - n) for n in (1, 2, 3, 4)))
+    await pool.apply(*(opened(n, pool.now, waited=9 - n) for n in (1, 2, 3, 4)))
     assert await pool.assign() == 3
     call = opened(5, pool.now)
     call = call.model_copy(update={"interaction": call.interaction.model_copy(update={"channel": "phone"})})
-    await pool.hear(call)
+    await pool.apply(call)
     assert await pool.assign() == 1
     async with pool.engine.begin() as tx:
-        configuration = (await pool.force(tx)).configuration
+        configuration = (await pool.active(tx)).configuration
         row = (await store.agents.agents(tx, configuration.days(pool.now)))["elena"]
     used = agent_load.profiles_used(configuration, configuration.agents_by_id["elena"], row)
     assert [(one.profile, one.used, one.most) for one in used] == [
@@ -373,7 +375,7 @@ async def test_the_guides_example_can_be_loaded_and_means_what_the_guide_says(po
 
     await pool.organise(follow)
     async with pool.engine.begin() as tx:
-        configuration = (await pool.force(tx)).configuration
+        configuration = (await pool.active(tx)).configuration
     assert configuration.routable == {"available", "back-office"}
     assert (configuration.units("phone"), configuration.units("email"), configuration.units("social")) == (
         WHOLE,

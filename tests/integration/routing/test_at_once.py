@@ -32,7 +32,7 @@ async def _states(pool: AgentPool) -> list[tuple[str, str | None]]:
 
 
 async def test_work_that_finds_somebody_free_is_offered_by_who_hears_of_it(pool: AgentPool) -> None:
-    await pool.hear(opened(1, pool.now), opened(2, pool.now), at_once=True)
+    await pool.apply(opened(1, pool.now), opened(2, pool.now), at_once=True)
     assert await _states(pool) == [(OFFERED, "elena")] * 2
     assert len((await pool.pending())["elena"]) == 2
     told = await pool.rows(
@@ -44,28 +44,28 @@ async def test_work_that_finds_somebody_free_is_offered_by_who_hears_of_it(pool:
 
 
 async def test_no_more_is_offered_than_there_is_room_for_and_the_most_urgent(pool: AgentPool) -> None:
-    await pool.hear(*(opened(n, pool.now, waited=n) for n in range(1, 6)), at_once=True)
+    await pool.apply(*(opened(n, pool.now, waited=n) for n in range(1, 6)), at_once=True)
     assert await _states(pool) == [(QUEUED, None)] * 2 + [(OFFERED, "elena")] * 3
     assert await pool.assign() == 0
 
 
 async def test_what_waits_already_goes_first(pool: AgentPool) -> None:
-    await pool.hear(opened(1, pool.now, waited=5))
-    await pool.hear(opened(2, pool.now), at_once=True)
+    await pool.apply(opened(1, pool.now, waited=5))
+    await pool.apply(opened(2, pool.now), at_once=True)
     assert await _states(pool) == [(QUEUED, None)] * 2
     assert await pool.assign() == 2
 
 
 async def test_work_that_is_over_within_the_batch_is_not_offered(pool: AgentPool) -> None:
     event = opened(1, pool.now)
-    await pool.hear(event, settled(event), at_once=True)
+    await pool.apply(event, settled(event), at_once=True)
     assert await _states(pool) == [("completed", None)]
     assert await pool.pending() == {}
 
 
 async def test_work_of_a_queue_that_is_paused_waits(pool: AgentPool) -> None:
     await put_state(pool, "planning", QueueState.PAUSED)
-    await pool.hear(opened(1, pool.now), at_once=True)
+    await pool.apply(opened(1, pool.now), at_once=True)
     assert await _states(pool) == [(QUEUED, None)]
 
 
@@ -73,30 +73,30 @@ async def test_an_agent_whom_another_transaction_holds_is_not_waited_for(pool: A
     async with pool.engine.begin() as other:
         await other.execute(text("select 1 from agent for update"))
         async with asyncio.timeout(10):
-            await pool.hear(opened(1, pool.now), at_once=True)
+            await pool.apply(opened(1, pool.now), at_once=True)
     assert await _states(pool) == [(QUEUED, None)]
     assert await pool.assign() == 1
 
 
 async def test_nobody_who_is_not_there_is_offered_work(pool: AgentPool) -> None:
     await pool.present("elena", Presence.OFFLINE)
-    await pool.hear(opened(1, pool.now), at_once=True)
+    await pool.apply(opened(1, pool.now), at_once=True)
     assert await _states(pool) == [(QUEUED, None)]
 
 
 async def test_what_waits_in_another_queue_of_the_same_people_goes_first(pool: AgentPool) -> None:
     await pool.organise(agent("elena", queues=["planning", "rates"], skills={"planning": 3, "rates": 3}))
-    await pool.hear(opened(1, pool.now, "rates"))
-    await pool.hear(opened(2, pool.now), at_once=True)
+    await pool.apply(opened(1, pool.now, "rates"))
+    await pool.apply(opened(2, pool.now), at_once=True)
     assert await _states(pool) == [(QUEUED, None)] * 2
 
 
 async def test_who_wraps_up_from_the_same_news_is_offered_nothing(pool: AgentPool) -> None:
     await pool.organise(queue("planning", wrap_up="30s"))
     first = opened(1, pool.now)
-    await pool.hear(first, at_once=True)
+    await pool.apply(first, at_once=True)
     await pool.accept_all()
-    await pool.hear(settled(first), opened(2, pool.now), at_once=True)
+    await pool.apply(settled(first), opened(2, pool.now), at_once=True)
     assert await _states(pool) == [("completed", "elena"), (QUEUED, None)]
     assert await pool.assign() == 0
 
@@ -108,9 +108,9 @@ async def test_what_happens_before_the_agent_is_locked_counts(
     await pool.organise(agent("elena", capacity=1))
     lock = store.agents.lock_free
     happens = {
-        "works": lambda: pool.hear(opened(7, pool.now), at_once=True),
+        "works": lambda: pool.apply(opened(7, pool.now), at_once=True),
         "leaves": lambda: pool.present("elena", Presence.OFFLINE),
-        "older": lambda: pool.hear(opened(7, pool.now, waited=9)),
+        "older": lambda: pool.apply(opened(7, pool.now, waited=9)),
     }
 
     async def late(tx: AsyncConnection, ids: Collection[str]) -> list[str]:
@@ -119,13 +119,13 @@ async def test_what_happens_before_the_agent_is_locked_counts(
         return await lock(tx, ids)
 
     monkeypatch.setattr(store.agents, "lock_free", late)
-    await pool.hear(opened(1, pool.now), at_once=True)
+    await pool.apply(opened(1, pool.now), at_once=True)
     assert (await _states(pool))[0] == (QUEUED, None)
     assert await pool.assign() == (meanwhile == "older")
 
 
 async def test_of_many_who_hear_at_once_none_gives_more_than_an_agent_can_take(pool: AgentPool) -> None:
-    await asyncio.gather(*(pool.hear(opened(n, pool.now), at_once=True) for n in range(1, 9)))
+    await asyncio.gather(*(pool.apply(opened(n, pool.now), at_once=True) for n in range(1, 9)))
     states = await _states(pool)
     assert 1 <= states.count((OFFERED, "elena")) <= 3
     while await pool.assign():
@@ -145,5 +145,5 @@ async def test_a_batch_that_is_taken_apart_leaves_its_work_to_the_assignment(poo
 
 async def test_an_agent_who_accepts_by_themselves_has_it_at_once(pool: AgentPool) -> None:
     await pool.organise(agent("elena", auto_accept=True, capacity=3), queue("planning", offer_timeout="1h"))
-    await pool.hear(opened(1, pool.now), at_once=True)
+    await pool.apply(opened(1, pool.now), at_once=True)
     assert await _states(pool) == [("accepted", "elena")]

@@ -36,7 +36,7 @@ async def pool(new_database: NewDatabase) -> AgentPool:
 
 async def test_work_with_a_rare_skill_is_offered_however_much_waits_before_it(pool: AgentPool) -> None:
     await wait(pool, [Kind("planning", {"planning": 10})], 5_000, before=3600)
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await pool.present("elena")
     assert await pool.assign() == 1
     assert (await pool.works())["C-1"].state == OFFERED
@@ -44,7 +44,7 @@ async def test_work_with_a_rare_skill_is_offered_however_much_waits_before_it(po
 
 async def test_an_agent_who_asks_gets_what_suits_them_however_much_waits_before_it(pool: AgentPool) -> None:
     await wait(pool, [Kind("planning", {"planning": 10})], 5_000, before=3600)
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await pool.present("elena", Presence.AWAY)
     assert await pool.take_next("elena") == (await pool.works())["C-1"].work_item_id
     assert await pool.take_next("elena") is None
@@ -54,7 +54,7 @@ async def test_what_all_who_are_free_declined_does_not_hide_what_waits_behind_it
     await pool.organise(agent("elena", capacity=1), agent("farid", capacity=1))
     first = 3 * 1000 + 7  # more than a page
     await wait(pool, [Kind("planning", {})], first, before=3600)
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await pool.present("elena")
     await pool.present("farid")
     async with pool.engine.begin() as tx:
@@ -97,7 +97,7 @@ async def test_of_several_lines_the_most_urgent_goes_first_also_beyond_a_page(po
 
 async def test_work_that_others_may_take_too_is_offered_to_them_in_its_order(pool: AgentPool) -> None:
     await wait(pool, [Kind("planning", {"planning": 10})], 3_000, before=3600)
-    await pool.hear(opened(1, pool.now, waited=20), opened(2, pool.now, department="rates", waited=30))
+    await pool.apply(opened(1, pool.now, waited=20), opened(2, pool.now, department="rates", waited=30))
     async with pool.engine.begin() as tx:
         await tx.execute(
             text(
@@ -116,7 +116,7 @@ async def test_the_order_follows_priority_and_a_transfer(pool: AgentPool) -> Non
     await pool.organise(
         queue("planning", head_start="2m"), queue("rates", longest_wait="30m", head_start="0s")
     )
-    await pool.hear(opened(1, pool.now, waited=30), opened(2, pool.now))
+    await pool.apply(opened(1, pool.now, waited=30), opened(2, pool.now))
     works = await pool.works()
     assert works["C-1"].order_at == works["C-1"].due_at - timedelta(minutes=80)
     await pool.reprioritise(works["C-2"].work_item_id, 89)  # from 90 on another target holds
@@ -252,7 +252,7 @@ async def test_a_line_whose_profile_nobody_free_has_room_in_is_not_read(pool: Ag
         ),
     )  # fmt: skip
     await pool.present("elena")
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     assert await pool.assign() == 1
     costs: list[Cost] = []
     for more in (1_000, 9_000):
@@ -273,7 +273,7 @@ async def _find_nothing(pool: AgentPool, tx: AsyncConnection) -> None:
 
 
 async def _hear(pool: AgentPool, case: list[Received], tx: AsyncConnection) -> None:
-    await cases.hear(tx, case, pool.configurations, pool.now)
+    await cases.apply(tx, case, pool.configurations, pool.now)
 
 
 async def _assign(pool: AgentPool, tx: AsyncConnection) -> None:
@@ -281,8 +281,8 @@ async def _assign(pool: AgentPool, tx: AsyncConnection) -> None:
 
 
 async def _pull(pool: AgentPool, who: str, tx: AsyncConnection) -> None:
-    force = await pool.force(tx)
-    work = await pulling.take_next(tx, force, force.configuration.agents_by_id[who], pool.now)
+    active = await pool.active(tx)
+    work = await pulling.take_next(tx, active, active.configuration.agents_by_id[who], pool.now)
     assert work
     assert work.state == ACCEPTED
 

@@ -31,7 +31,7 @@ async def test_23_a_draft_is_tried_on_seven_days_published_atomically_and_rolled
 ) -> None:
     live = (await client.ask("GET", "/configuration")).json()["version"]
     for day in range(7):
-        await client.hear(*(case(day * 10 + n, ("rates", "roads")[n % 2]) for n in range(10)))
+        await client.apply(*(case(day * 10 + n, ("rates", "roads")[n % 2]) for n in range(10)))
         async with client.engine.begin() as tx:  # a day ago, and answered an hour after it came
             for table, columns in (("decision", ("at",)), ("clock", ("started_at", "due_at"))):
                 moved = ", ".join(f"{column} = {column} - interval '1 day'" for column in columns)
@@ -51,7 +51,7 @@ async def test_23_a_draft_is_tried_on_seven_days_published_atomically_and_rolled
     async def goes_on(first: int) -> None:
         for n in range(first, first + 10):
             client.configurations = replicas[n % 3]
-            await client.hear(case(n, "rates"))
+            await client.apply(case(n, "rates"))
 
     path = f"/drafts/{draft['draft_id']}/publish"
     publishing = client.ask("POST", path, tag=draft["etag"], json={"why": "the flood of rates notices"})

@@ -79,7 +79,7 @@ async def test_09_who_holds_as_many_mails_as_they_may_is_offered_a_chat_and_no_f
     written_work = {"id": "written", "name": "Written work", "channels": ["email", "letter"], "most": 3}
     units = section("channel_units", {"phone": "all", "email": 0})
     await pool.organise(plain, agent("elena", capacity=2), units, profiles(written_work))
-    await pool.hear(*(case(pool, n) for n in range(1, 5)))
+    await pool.apply(*(case(pool, n) for n in range(1, 5)))
     assert await pool.assign() == 3
     await pool.accept_all()
     assert await held(pool) == ["C-1", "C-2", "C-3"]
@@ -89,7 +89,7 @@ async def test_09_who_holds_as_many_mails_as_they_may_is_offered_a_chat_and_no_f
     assert (await pool.why("C-4"))["waiting_for"] == "capacity"
     assert await pool.take_next("elena") == 409
     assert pool.refused[-1][1] == 'You have no room in "Written work": 3 of 3.'
-    await pool.hear(case(pool, 5, "chat"), case(pool, 6, "web"), case(pool, 7, "web"))
+    await pool.apply(case(pool, 5, "chat"), case(pool, 6, "web"), case(pool, 7, "web"))
     assert await pool.assign() == 2  # the units of her capacity
     assert await held(pool) == ["C-1", "C-2", "C-3", "C-5", "C-6"]
     await pool.accept_all()
@@ -104,10 +104,10 @@ async def test_09_a_call_that_takes_a_whole_agent_finds_who_holds_mails_only_and
     units = section("channel_units", {"phone": "all", "email": 0})
     await pool.organise(plain, units, profiles(total(9)))
     await pool.present("farid")
-    await pool.hear(*(case(pool, n) for n in range(1, 7)))
+    await pool.apply(*(case(pool, n) for n in range(1, 7)))
     assert await pool.assign() == 6
     assert len(await held(pool, "farid")) == len(await held(pool)) == 3
-    await pool.hear(case(pool, 7, "phone"), case(pool, 8, "phone"), case(pool, 9, "phone"))
+    await pool.apply(case(pool, 7, "phone"), case(pool, 8, "phone"), case(pool, 9, "phone"))
     assert await pool.assign() == 2
     assert len(await held(pool, "farid")) == len(await held(pool)) == 4
 
@@ -115,11 +115,11 @@ async def test_09_a_call_that_takes_a_whole_agent_finds_who_holds_mails_only_and
 async def test_09_who_wraps_up_or_is_away_is_offered_no_mail_either(pool: AgentPool) -> None:
     units = section("channel_units", {"email": 0})
     await pool.organise(plain, queue("planning", wrap_up="30s"), units, profiles(total(9)))
-    await pool.hear(case(pool, 1))
+    await pool.apply(case(pool, 1))
     await pool.assign()
     await pool.accept_all()
     await pool.complete("elena", await item(pool, 1))
-    await pool.hear(case(pool, 2))
+    await pool.apply(case(pool, 2))
     assert await pool.assign() == 0
     await pool.present("elena", Presence.AWAY)
     assert await pool.assign() == 0
@@ -131,7 +131,7 @@ async def test_10_the_third_urgent_item_is_not_offered_and_a_limit_of_ones_own_g
     pool: AgentPool,
 ) -> None:
     await pool.organise(plain, agent("elena", capacity=9), profiles(high(2), total(5)))
-    await pool.hear(*(case(pool, n, urgent=n < 4) for n in range(1, 9)))
+    await pool.apply(*(case(pool, n, urgent=n < 4) for n in range(1, 9)))
     assert await pool.assign() == 5
     assert await held(pool) == ["C-1", "C-2", "C-4", "C-5", "C-6"]
     await pool.accept_all()
@@ -161,11 +161,11 @@ async def _decline(pool: AgentPool, number: int) -> None:
     """It is offered to her once more, and she declines."""
     await pool.take_back(await item(pool, number))
     async with pool.engine.begin() as tx:
-        force = await pool.force(tx)
-        elena = force.configuration.agents_by_id["elena"]
+        active = await pool.active(tx)
+        elena = active.configuration.agents_by_id["elena"]
         work = await item(pool, number)
         await handling.transfer(
-            tx, work, BOSS, force, queue=None, agent=elena, note=None, anyones=True, now=pool.now
+            tx, work, BOSS, active, queue=None, agent=elena, note=None, anyones=True, now=pool.now
         )
     ((offer,),) = (await pool.pending()).values()
     await pool.decline(offer, "elena")
@@ -174,7 +174,7 @@ async def _decline(pool: AgentPool, number: int) -> None:
 async def _cancel(pool: AgentPool, number: int) -> None:
     """Somebody else closes the case."""
     closed = settled(case(pool, number, urgent=True), "closed", "a duplicate")
-    await pool.hear(closed.model_copy(update={"by": BOSS}))
+    await pool.apply(closed.model_copy(update={"by": BOSS}))
 
 
 async def _delete(pool: AgentPool, number: int) -> None:
@@ -187,7 +187,7 @@ async def _delete(pool: AgentPool, number: int) -> None:
 
 async def _resolve(pool: AgentPool, number: int) -> None:
     """She answers, and the case is resolved."""
-    await pool.hear(settled(case(pool, number, urgent=True), "resolved"))
+    await pool.apply(settled(case(pool, number, urgent=True), "resolved"))
 
 
 async def _complete(pool: AgentPool, number: int) -> None:
@@ -223,11 +223,11 @@ async def test_10_what_she_completed_counts_until_the_day_ends_in_its_zone_and_w
 
 
 async def _two_urgent_and_a_third_that_waits(pool: AgentPool) -> None:
-    await pool.hear(*(case(pool, n, urgent=True) for n in (1, 2)))
+    await pool.apply(*(case(pool, n, urgent=True) for n in (1, 2)))
     assert await pool.assign() == 2
     await pool.accept_all()
     await pool.present("farid", Presence.AWAY)  # a supervisor can give him work, the assignment not
-    await pool.hear(case(pool, 3, urgent=True))
+    await pool.apply(case(pool, 3, urgent=True))
     assert await pool.assign() == 0
 
 
@@ -240,7 +240,7 @@ async def test_10_a_supervisor_may_give_more_and_pick_and_next_may_not_take_more
     await pool.organise(
         plain, queue("planning", may_pick=True), agent("elena", capacity=9), profiles(high(2))
     )
-    await pool.hear(*(case(pool, n, urgent=True) for n in range(1, 5)))
+    await pool.apply(*(case(pool, n, urgent=True) for n in range(1, 5)))
     assert [await pool.take_next("elena") for _ in range(2)] == [await item(pool, 1), await item(pool, 2)]
     told = (409, 'You have no room in "Urgent work": 2 of 2.')
     assert await pool.take_next("elena") == 409
@@ -250,7 +250,7 @@ async def test_10_a_supervisor_may_give_more_and_pick_and_next_may_not_take_more
     assert await pool.give("elena", await item(pool, 3)) == 200
     await pool.complete("elena", await item(pool, 1))
     assert await pool.assign() == 0
-    await pool.hear(case(pool, 9))
+    await pool.apply(case(pool, 9))
     assert await pool.take_next("elena") == await item(pool, 9)
 
 
@@ -261,7 +261,7 @@ async def test_10_who_has_work_that_is_no_longer_urgent_has_room_again_and_work_
     await _two_urgent_and_a_third_that_waits(pool)
     await pool.reprioritise(await item(pool, 1), LOW)
     assert await _is_offered_the_third(pool)
-    await pool.hear(case(pool, 4))
+    await pool.apply(case(pool, 4))
     await pool.reprioritise(await item(pool, 4), 99)
     assert await pool.assign() == 0
     await pool.reprioritise(await item(pool, 4), LOW)
@@ -272,10 +272,10 @@ async def test_10_profiles_of_a_new_configuration_hold_for_what_waits_and_for_wh
     pool: AgentPool,
 ) -> None:
     await pool.organise(plain, agent("elena", capacity=9))
-    await pool.hear(case(pool, 1), case(pool, 2, urgent=True))
+    await pool.apply(case(pool, 1), case(pool, 2, urgent=True))
     assert await pool.assign() == 2
     await pool.accept_all()
-    await pool.hear(case(pool, 3, urgent=True), case(pool, 4))
+    await pool.apply(case(pool, 3, urgent=True), case(pool, 4))
     assert {row.case_reference: row.profiles for row in (await pool.works()).values()} == {
         f"C-{n}": [] for n in range(1, 5)
     }
@@ -315,7 +315,7 @@ async def test_11_a_last_agent_who_is_full_in_a_profile_is_waited_for_until_the_
     policy = section("agents_policy", {"prefer_last_agent": {"wait_at_most": "10m"}})
     await pool.organise(plain, policy, profiles(total(1)))
     await _answered_by_elena(pool)
-    await pool.hear(case(pool, 2))
+    await pool.apply(case(pool, 2))
     assert await pool.assign() == 1  # she is full
     await _written_again(pool)
     assert await pool.assign() == 0
@@ -365,10 +365,10 @@ async def test_11_who_answered_too_long_ago_is_not_waited_for_nor_preferred(pool
 
 
 async def _answered_by_elena(pool: AgentPool) -> None:
-    await pool.hear(case(pool, 1))
+    await pool.apply(case(pool, 1))
     assert await pool.assign() == 1
     await pool.accept_all()
-    await pool.hear(settled(case(pool, 1)))
+    await pool.apply(settled(case(pool, 1)))
 
 
 async def _written_again(pool: AgentPool) -> None:
@@ -376,6 +376,6 @@ async def _written_again(pool: AgentPool) -> None:
     await pool.present("farid")
     first = case(pool, 1)
     back = first.case.model_copy(update={"revision": 9, "awaiting_answer_since": pool.now})
-    await pool.hear(first.model_copy(update={"case": back}))
+    await pool.apply(first.model_copy(update={"case": back}))
     async with pool.engine.begin() as tx:
         await tx.execute(text("delete from work_item where case_reference = 'C-1' and state = 'completed'"))

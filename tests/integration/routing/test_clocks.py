@@ -46,7 +46,7 @@ async def test_16_lunch_weekend_holiday_and_clock_change_as_the_work_shows_it(po
 
 async def test_the_three_targets_each_start_and_end_by_what_they_promise(pool: Promises) -> None:
     case = CaseHistory(1, MONDAY)
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     await pool.hear_at(MONDAY + hours(1), case.wrote())
     await pool.hear_at(MONDAY + hours(1.1), case.sent(MONDAY + hours(1.1)))
     await pool.hear_at(MONDAY + hours(30), case.spoke(MONDAY + hours(30)))
@@ -68,7 +68,7 @@ async def test_17_three_days_of_awaiting_the_customer_then_resolved_directly_are
     pool: Promises,
 ) -> None:
     case = CaseHistory(1, MONDAY)
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     await pool.hear_at(MONDAY + hours(3), case.wrote(), case.sent(MONDAY + hours(3)))
     await pool.hear_at(MONDAY + hours(75), case.set("resolved"))
     resolution = await pool.clock("resolution")
@@ -80,7 +80,7 @@ async def test_18_urgent_and_back_recomputes_keeps_the_history_and_breaches_once
     urgent = [{"priority": 80, "first_response": within(2)}]
     await pool.organise(promising(first_response=within(10), targets=urgent, warn_at=["75%", "90%"]))
     case = CaseHistory(1, MONDAY)
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     work = (await pool.works())["C-1"]
     await pool.pass_to(MONDAY + hours(8))
     await pool.reprioritise(work.work_item_id, 90)
@@ -117,7 +117,7 @@ async def test_19_only_a_persons_public_answer_meets_a_response_target(
     pool: Promises, kind: str, met: bool
 ) -> None:
     case = CaseHistory(1, MONDAY)
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     await pool.hear_at(MONDAY + hours(1), case.wrote(), case.sent(MONDAY + hours(1), kind))
     assert ((await pool.clock("first-response")).met_at is not None) == met
     await pool.pass_to(MONDAY + hours(5))
@@ -127,7 +127,7 @@ async def test_19_only_a_persons_public_answer_meets_a_response_target(
 async def test_19_an_internal_note_meets_nothing(pool: Promises) -> None:
     # case-mgmt writes a note as the next revision of the case; no answer is requested, so none is sent.
     case = CaseHistory(1, MONDAY)
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     await pool.hear_at(MONDAY + hours(1), case.set("open", "took a note"))
     await pool.pass_to(MONDAY + hours(5))
     assert await pool.ledger("first-response") == ["applied", "breached"]
@@ -135,10 +135,10 @@ async def test_19_an_internal_note_meets_nothing(pool: Promises) -> None:
 
 async def test_a_pause_and_the_end_of_the_time_at_the_same_instant_are_no_breach(pool: Promises) -> None:
     case = CaseHistory(1, MONDAY)
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     pool.now = MONDAY + hours(4)
     pending = case.set("pending", "a call: they look for the papers")
-    await asyncio.gather(pool.hear(pending), pool.pass_to(pool.now))
+    await asyncio.gather(pool.apply(pending), pool.pass_to(pool.now))
     await pool.pass_to(MONDAY + hours(9))
     assert (await pool.clock("first-response")).breached_at is None
     await pool.hear_at(MONDAY + hours(10), case.set("open"))
@@ -148,7 +148,7 @@ async def test_a_pause_and_the_end_of_the_time_at_the_same_instant_are_no_breach
 
 async def test_an_answer_that_could_not_be_sent_never_stopped_anything(pool: Promises) -> None:
     case = CaseHistory(1, MONDAY)
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     await pool.hear_at(MONDAY + hours(1), case.wrote())
     await pool.hear_at(MONDAY + hours(3), case.failed(MONDAY))
     first, resolution = await pool.clocks()
@@ -164,7 +164,7 @@ async def test_an_answer_written_before_the_customer_spoke_again_does_not_answer
     wrote = case.wrote()
     sent = case.sent(MONDAY + hours(2))
     again = case.spoke(MONDAY + hours(1.5))
-    await pool.hear(case.opened, wrote)
+    await pool.apply(case.opened, wrote)
     await pool.hear_at(MONDAY + hours(1.5), again)
     await pool.hear_at(MONDAY + hours(2), sent)
     assert (await pool.clock("first-response")).met_at == MONDAY + hours(2)
@@ -179,7 +179,7 @@ async def test_answers_heard_before_their_case_meet_what_they_answered(pool: Pro
     again = case.spoke(MONDAY + hours(2))
     wrote_again, late = case.wrote(), case.sent(MONDAY + hours(3))
     await pool.hear_at(MONDAY + hours(3), late, early)
-    await pool.hear(case.opened, wrote, again, wrote_again)
+    await pool.apply(case.opened, wrote, again, wrote_again)
     assert (await pool.clock("first-response")).met_at == MONDAY + hours(1)
     assert (await pool.clock("next-response")).met_at == MONDAY + hours(3)
     assert (await pool.rows("select answers from case_seen"))[0].answers == []
@@ -187,9 +187,9 @@ async def test_answers_heard_before_their_case_meet_what_they_answered(pool: Pro
 
 async def test_an_answer_in_time_that_is_heard_of_late_clears_the_breach(pool: Promises) -> None:
     case = CaseHistory(1, MONDAY)
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     await pool.pass_to(MONDAY + hours(6))
-    await pool.hear(case.sent(MONDAY + hours(3), revision=2))
+    await pool.apply(case.sent(MONDAY + hours(3), revision=2))
     assert await pool.ledger("first-response") == ["applied", "breached", "cleared", "met"]
     assert (await pool.clock("first-response")).breached_at is None
 
@@ -197,7 +197,7 @@ async def test_an_answer_in_time_that_is_heard_of_late_clears_the_breach(pool: P
 async def test_words_of_a_resolved_case_get_the_whole_promise_anew(pool: Promises) -> None:
     # zammad 2082: a case that was reopened escalated at once.
     case = CaseHistory(1, MONDAY)
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     await pool.hear_at(MONDAY + hours(23), case.wrote("resolved"), case.sent(MONDAY + hours(23)))
     await pool.hear_at(MONDAY + hours(500), case.spoke(MONDAY + hours(500)))
     first, again = await pool.clocks("resolution")
@@ -208,7 +208,7 @@ async def test_words_of_a_resolved_case_get_the_whole_promise_anew(pool: Promise
 async def test_an_answered_case_does_not_breach_any_more(pool: Promises) -> None:
     # zammad 3140: the agent had answered, and it escalated all the same.
     case = CaseHistory(1, MONDAY)
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     await pool.hear_at(MONDAY + hours(3.9), case.wrote(), case.sent(MONDAY + hours(3.9)))
     await pool.pass_to(MONDAY + hours(400))
     assert "sla.breached.v1" not in await pool.published("sla.")
@@ -217,7 +217,7 @@ async def test_an_answered_case_does_not_breach_any_more(pool: Promises) -> None
 async def test_a_closed_case_does_not_breach_any_more(pool: Promises) -> None:
     # zammad 904: a ticket that was merged into another, and closed, escalated.
     case = CaseHistory(1, MONDAY)
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     await pool.hear_at(MONDAY + hours(1), case.set("closed", "a double of C-7"))
     await pool.pass_to(MONDAY + hours(400))
     assert [row.cancelled_at for row in await pool.clocks()] == [MONDAY + hours(1)] * 2
@@ -239,7 +239,7 @@ async def test_a_rule_that_changes_the_policy_keeps_the_pauses(pool: Promises) -
 
     await pool.organise(RESPONSES, change)
     case = CaseHistory(1, MONDAY)
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     await pool.hear_at(MONDAY + hours(1), case.wrote(), case.sent(MONDAY + hours(1)))
     spoke = case.spoke(MONDAY + hours(11))
     angry = spoke.model_copy(
@@ -259,7 +259,7 @@ async def test_work_that_is_handed_to_another_queue_is_promised_what_that_queue_
 
     await pool.organise(RESPONSES, change)
     case = CaseHistory(1, MONDAY)
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     await pool.pass_to(MONDAY + hours(1))
     await pool.hand_on((await pool.works())["C-1"].work_item_id, "roads")
     first, resolution = await pool.clocks()
@@ -269,7 +269,7 @@ async def test_work_that_is_handed_to_another_queue_is_promised_what_that_queue_
 
 async def test_whose_row_is_in_other_hands_comes_again(pool: Promises) -> None:
     case = CaseHistory(1, MONDAY)
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     async with pool.engine.begin() as tx:
         await pool.lock_all(tx)
         pool.now = MONDAY + hours(5)
@@ -282,12 +282,12 @@ async def test_whose_row_is_in_other_hands_comes_again(pool: Promises) -> None:
 async def test_events_tell_every_line_of_the_ledger(pool: Promises) -> None:
     await pool.organise(promising(next_response=within(2), resolution=within(24), warn_at=["50%"]))
     case = CaseHistory(1, MONDAY)
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     await pool.hear_at(MONDAY + hours(3), case.set("pending", "a call"))
     await pool.hear_at(MONDAY + hours(5), case.spoke(MONDAY + hours(5)))
     await pool.reprioritise((await pool.works())["C-1"].work_item_id, 77)
     await pool.pass_to(MONDAY + hours(7))
-    await pool.hear(case.set("closed", "spam"))
+    await pool.apply(case.set("closed", "spam"))
     kinds = {row.kind for row in await pool.rows("select kind from clock_entry")}
     assert kinds == {Kind.APPLIED, Kind.WARNED, Kind.PAUSED, Kind.RESUMED, Kind.BREACHED, Kind.CANCELLED}
     names = {"applied": "started"}

@@ -86,8 +86,8 @@ async def _play(pool: Promises, found: list[tuple[str, int, bool]]) -> None:
         if step == "sent" and kept_back:
             late.append(event)  # answers are on a topic of their own, and may be heard of late
         else:
-            await pool.hear(event)
-    await pool.hear(*late)
+            await pool.apply(event)
+    await pool.apply(*late)
     await pool.pass_to(pool.now + hours(100))
     rows = await pool.clocks()
     assert rows

@@ -52,7 +52,7 @@ async def ask(pool: AgentPool, tmp_path: Path) -> AsyncIterator[Ask]:
 async def test_an_agent_asks_for_the_next_until_nothing_waits_and_picks_where_they_may(
     pool: AgentPool, ask: Ask
 ) -> None:
-    await pool.hear(
+    await pool.apply(
         opened(1, pool.now, waited=9), opened(2, pool.now), opened(3, pool.now, department="rates")
     )
     assert (await ask("farid", "POST", "/agents/me/next")).status_code == 409
@@ -72,7 +72,7 @@ async def test_an_agent_asks_for_the_next_until_nothing_waits_and_picks_where_th
 
 
 async def test_a_supervisor_assigns_reprioritises_and_takes_back(pool: AgentPool, ask: Ask) -> None:
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     at = f"/work/{(await pool.works())['C-1'].work_item_id}"
     boss = Role.SUPERVISOR
     assert (await ask("farid", "PUT", "/agents/me/presence", json={"presence": "away"})).status_code == 200
@@ -120,7 +120,7 @@ async def test_what_takes_a_whole_agent_and_wrapping_up_are_shown(pool: AgentPoo
         queue("planning", wrap_up="2m"),
         agent("elena", auto_accept=True),
     )
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await pool.present("elena")
     assert await pool.assign() == 1
     me = (await ask("elena", "GET", "/agents/me")).json()
@@ -137,7 +137,7 @@ async def test_what_takes_a_whole_agent_and_wrapping_up_are_shown(pool: AgentPoo
 
 
 async def test_an_offer_that_may_not_be_declined_is_refused_with_words(pool: AgentPool, ask: Ask) -> None:
-    await pool.hear(opened(1, pool.now, department="rates"))
+    await pool.apply(opened(1, pool.now, department="rates"))
     await pool.present("amara")
     await pool.assign()
     (offer,) = (await pool.pending())["amara"]
@@ -160,7 +160,7 @@ async def test_routes_let_in_whom_the_table_says(ask: Ask) -> None:
 async def test_agents_see_what_they_use_of_their_capacity_profiles(pool: AgentPool, ask: Ask) -> None:
     profile = {"id": "total", "name": "All work", "most": 3}
     await pool.organise(queue("planning", may_pick=True), section("capacity_profiles", [profile]))
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     came = await ask("farid", "PUT", "/agents/me/presence", json={"presence": "busy"})
     assert came.json()["profiles"] == [{"profile": "total", "name": "All work", "used": 0, "most": 3}]
     assert (await ask("farid", "POST", "/agents/me/next")).status_code == 200

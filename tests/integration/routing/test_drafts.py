@@ -31,10 +31,10 @@ async def publish(client: RoutingApi, draft: dict[str, str], why: str = "rates d
 
 async def test_a_draft_comes_into_force_for_the_next_decision_which_names_it(client: RoutingApi) -> None:
     before = (await client.ask("GET", "/configuration")).json()["version"]
-    await client.hear(case(1, "rates"))
+    await client.apply(case(1, "rates"))
     draft = await client.draft(RATES)
     version = await publish(client, draft)
-    await client.hear(case(2, "rates"))
+    await client.apply(case(2, "rates"))
     decided = await client.rows(
         "select d.version, w.priority from decision d join work_item w using (work_item_id) order by w.case_id"
     )
@@ -123,7 +123,7 @@ async def test_a_draft_of_what_is_no_longer_in_force_is_not_published_silently(c
     path = f"/drafts/{mine['draft_id']}"
     refused = await client.ask("POST", f"{path}/publish", tag=mine["etag"], json={"why": "mine"})
     assert refused.status_code == 409
-    assert refused.json()["in_force"] == version
+    assert refused.json()["active_version"] == version
     assert refused.json()["changed_since"] == ["rule 'Roads': priority 40 → 45"]
     undone = (await client.ask("GET", f"{path}/difference")).json()["differences"]
     assert undone == ["rule 'Rates': priority 40 → 60", "rule 'Roads': priority 45 → 40"]

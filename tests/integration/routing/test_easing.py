@@ -12,14 +12,14 @@ from tests.support.routing.configured import OFFERED, AgentPool, agent, section,
 from tests.support.routing.harness import opened
 
 MINUTE = timedelta(minutes=1)
-POLICY = section("agents_policy", {"ease_in": {"away": "8h", "offers": 2, "per": "5m", "lasts": "30m"}})
+POLICY = section("agents_policy", {"ramp_up": {"away": "8h", "offers": 2, "per": "5m", "lasts": "30m"}})
 
 
 @pytest.fixture
 async def pool(new_database: NewDatabase) -> AgentPool:
     made = AgentPool(await new_database("routing"))
     await made.organise(POLICY, agent("elena", capacity=50), agent("farid", capacity=50))
-    await made.hear(*(opened(n, made.now, waited=n) for n in range(1, 41)))
+    await made.apply(*(opened(n, made.now, waited=n) for n in range(1, 41)))
     return made
 
 
@@ -48,7 +48,7 @@ async def test_why_it_waits_says_that_they_ease_in_and_they_may_ask_for_more(poo
     await work_through(pool)
     until = pool.now + 30 * MINUTE
     why = (await pool.why("C-1"))["waiting_because"] or ""
-    assert f"eases in until {until:%H:%M:%S}" in why
+    assert f"ramps up until {until:%H:%M:%S}" in why
     assert await pool.take_next("elena") is not None
 
 
@@ -61,7 +61,7 @@ async def test_a_short_absence_neither_begins_nor_ends_easing_in(pool: AgentPool
     assert await work_through(pool) == 0
     pool.now += 30 * MINUTE
     assert await work_through(pool) == 38
-    await pool.hear(*(opened(n, pool.now) for n in range(50, 55)))
+    await pool.apply(*(opened(n, pool.now) for n in range(50, 55)))
     await pool.present("elena", Presence.AWAY)
     pool.now += timedelta(hours=7)
     await pool.present("elena")
@@ -102,5 +102,5 @@ async def test_without_the_policy_who_is_back_is_offered_all_they_have_room_for(
 )
 def test_a_policy_of_easing_in_that_cannot_be_is_told(given: object, told: str) -> None:
     with pytest.raises(ConfigurationError) as wrong:
-        read(written(section("agents_policy", {"ease_in": given})))
-    assert any(told in fault.message or "ease_in" in fault.message for fault in wrong.value.faults)
+        read(written(section("agents_policy", {"ramp_up": given})))
+    assert any(told in fault.message or "ramp_up" in fault.message for fault in wrong.value.faults)

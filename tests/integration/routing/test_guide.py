@@ -23,7 +23,7 @@ async def client(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Rou
 async def test_the_guides_examples_do_what_it_says(client: RoutingApi) -> None:
     topics = {3: ["objection"], 4: ["tree"], 5: ["objection"], 7: ["objection"]}
     departments = {1: "rates", 2: "roads", 6: "rates"}
-    await client.hear(
+    await client.apply(
         *(
             case(n, departments.get(n, "planning"), topics=topics.get(n, []), tone="neutral")
             for n in range(1, 8)

@@ -37,11 +37,11 @@ async def test_a_rule_sends_work_elsewhere_when_a_queue_is_full_and_the_decision
     pool: AgentPool,
 ) -> None:
     await pool.present("amara", Presence.BUSY)
-    await pool.hear(*(opened(n, pool.now, "rates", waited=n) for n in (1, 2)))
-    await pool.hear(*(opened(n, pool.now, "rates") for n in (3, 4)))
+    await pool.apply(*(opened(n, pool.now, "rates", waited=n) for n in (1, 2)))
+    await pool.apply(*(opened(n, pool.now, "rates") for n in (3, 4)))
     await pool.present("bruno")
     await put_state(pool, "roads", QueueState.CLOSED)
-    await pool.hear(opened(5, pool.now, "rates"))
+    await pool.apply(opened(5, pool.now, "rates"))
     rows = await pool.rows(
         "select context, rule from decision join work_item w using (work_item_id) order by w.case_reference"
     )
@@ -63,7 +63,7 @@ async def test_a_rule_sends_work_elsewhere_when_a_queue_is_full_and_the_decision
 
 async def _zone(pool: AgentPool) -> ZoneInfo:
     async with pool.engine.begin() as tx:
-        return (await pool.force(tx)).configuration.zone
+        return (await pool.active(tx)).configuration.zone
 
 
 async def test_how_things_stand_is_read_once_a_batch_and_only_when_something_is_decided(
@@ -72,11 +72,11 @@ async def test_how_things_stand_is_read_once_a_batch_and_only_when_something_is_
     cases = [opened(n, pool.now, "rates") for n in range(1, 31)]
     for size in (1, 29):
         with counted(pool.engine) as statements:
-            await pool.hear(*cases[:size])
-        assert sum("tally_change" in s and "select" in s and "surge" in s for s in statements) == 1
+            await pool.apply(*cases[:size])
+        assert sum("work_count_change" in s and "select" in s and "surge" in s for s in statements) == 1
         del cases[:size]
     with counted(pool.engine) as statements:
-        await pool.hear(settled(opened(1, pool.now, "rates")))
+        await pool.apply(settled(opened(1, pool.now, "rates")))
     assert not any("from surge" in s for s in statements)
 
 
@@ -84,12 +84,12 @@ async def test_work_that_is_decided_anew_in_a_batch_that_ends_the_old_sees_how_t
     pool: AgentPool,
 ) -> None:
     event = opened(1, pool.now, "rates")
-    await pool.hear(event)
+    await pool.apply(event)
     again = event.model_copy(
         update={"case": event.case.model_copy(update={"revision": event.case.revision + 2})}
     )
     pool.now += timedelta(seconds=1)
-    await pool.hear(settled(event), again)
+    await pool.apply(settled(event), again)
     rows = await pool.rows("select context from decision order by at")
     assert rows[1].context['queues["rates"].waiting'] == 1
 
@@ -105,7 +105,7 @@ async def test_how_things_stand_is_read_without_a_scan_of_what_waits(pool: Agent
             )
         )
         await tx.execute(text("analyze work_item"))
-        asked = rule_context.STANDING.text.replace(":queues", "array['rates', 'roads']")
+        asked = rule_context.QUERY.text.replace(":queues", "array['rates', 'roads']")
         plan = "\n".join(row[0] for row in await tx.execute(text("explain " + asked)))
     assert "work_item_oldest_ix" in plan
     assert "Seq Scan on work_item" not in plan

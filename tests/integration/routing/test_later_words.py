@@ -123,11 +123,11 @@ async def test_danger_in_a_second_message_goes_to_the_hazard_line_and_its_offer_
 ) -> None:
     case = Speaking(pool)
     await pool.present("hugo")
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     await pool.assign()
     before = await the_work(pool)
     assert (before.queue, before.priority, before.state) == ("front-desk", 30, OFFERED)
-    await pool.hear(case.spoke(LEAK))
+    await pool.apply(case.spoke(LEAK))
     work = await the_work(pool)
     assert (work.queue, work.priority, work.state, work.agent_id) == ("hazards", 95, QUEUED, None)
     assert (work.work_item_id, work.attempts, work.queued_at) == (before.work_item_id, 1, before.queued_at)
@@ -151,7 +151,7 @@ async def test_danger_in_a_second_message_goes_to_the_hazard_line_and_its_offer_
 
 async def test_danger_that_came_first_is_not_lost_by_harmless_words_after_it(pool: AgentPool) -> None:
     case = Speaking(pool, text=LEAK)
-    await pool.hear(case.opened, case.spoke("And when do you open?"))
+    await pool.apply(case.opened, case.spoke("And when do you open?"))
     work = await the_work(pool)
     assert (work.queue, work.priority) == ("hazards", 95)
     assert await redecided(pool) == []
@@ -159,8 +159,8 @@ async def test_danger_that_came_first_is_not_lost_by_harmless_words_after_it(poo
 
 async def test_words_that_are_edited_into_danger_are_decided_again(pool: AgentPool) -> None:
     case = Speaking(pool)
-    await pool.hear(case.opened)
-    await pool.hear(case.edited(LEAK))
+    await pool.apply(case.opened)
+    await pool.apply(case.edited(LEAK))
     assert (await the_work(pool)).queue == "hazards"
 
 
@@ -169,11 +169,11 @@ async def test_accepted_work_stays_with_its_agent_is_as_urgent_and_their_desktop
 ) -> None:
     case = Speaking(pool)
     await pool.present("hugo")
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     await pool.assign()
     await pool.accept_all()
     (last,) = await pool.rows("select coalesce(max(id), 0) as id from change_log")
-    await pool.hear(case.spoke(LEAK))
+    await pool.apply(case.spoke(LEAK))
     work = await the_work(pool)
     assert (work.queue, work.priority, work.state, work.agent_id) == ("front-desk", 95, ACCEPTED, "hugo")
     changes = await pool.rows("select kind, audience from change_log where id > :id", id=last.id)
@@ -193,10 +193,10 @@ async def test_work_that_danger_found_accepted_goes_to_the_hazard_line_when_it_w
 ) -> None:
     case = Speaking(pool)
     await pool.present("hugo")
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     await pool.assign()
     await pool.accept_all()
-    await pool.hear(case.spoke(LEAK))
+    await pool.apply(case.spoke(LEAK))
     if lost == "offline":
         await pool.present("hugo", Presence.OFFLINE)
     else:
@@ -209,7 +209,7 @@ async def test_work_that_danger_found_accepted_goes_to_the_hazard_line_when_it_w
     # A person who sends it elsewhere is not overruled by words that they have read.
     await pool.move(work.work_item_id, "front-desk")
     await pool.reprioritise(work.work_item_id, 20)
-    await pool.hear(case.spoke("Thank you"))
+    await pool.apply(case.spoke("Thank you"))
     work = await the_work(pool)
     assert (work.queue, work.priority) == ("front-desk", 20)
 
@@ -219,12 +219,12 @@ async def test_an_answer_that_fails_sends_work_to_the_queue_that_words_had_meant
 ) -> None:
     case = Speaking(pool)
     await pool.present("hugo")
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     await pool.assign()
     await pool.accept_all()
-    await pool.hear(case.spoke(LEAK))
-    await pool.hear(case.answered())
-    await pool.hear(case.bounced())
+    await pool.apply(case.spoke(LEAK))
+    await pool.apply(case.answered())
+    await pool.apply(case.bounced())
     work = await the_work(pool)
     assert (work.queue, work.priority) == ("hazards", 95)
 
@@ -234,16 +234,16 @@ async def test_in_the_same_queue_the_offer_stays_and_what_a_person_set_is_not_lo
 ) -> None:
     case = Speaking(pool, department="roads", text="A hole in the road")
     await pool.present("chloe")
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     await pool.assign()
     before = await the_work(pool)
-    await pool.hear(case.spoke("This is unacceptable", tone="negative"))
+    await pool.apply(case.spoke("This is unacceptable", tone="negative"))
     work = await the_work(pool)
     assert (before.priority, work.priority, work.skills) == (40, 60, {"roads": 3})
     assert (work.state, work.attempts, work.agent_id) == (OFFERED, 1, "chloe")
     assert len(await pool.pending()) == 1
     await pool.reprioritise(work.work_item_id, 77)
-    await pool.hear(case.spoke("Furious!", tone="negative"))
+    await pool.apply(case.spoke("Furious!", tone="negative"))
     assert (await the_work(pool)).priority == 77
 
 
@@ -251,13 +251,13 @@ async def test_a_rule_that_always_holds_does_not_take_work_from_where_a_person_p
     pool: AgentPool,
 ) -> None:
     case = Speaking(pool)
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     work = await the_work(pool)
     await pool.move(work.work_item_id, "planning")
     await pool.reprioritise(work.work_item_id, 10)
     decisions = await pool.rows("select 1 from decision")
     for n in range(5):
-        await pool.hear(case.spoke(f"Hello? {n}"))
+        await pool.apply(case.spoke(f"Hello? {n}"))
     work = await the_work(pool)
     assert (work.queue, work.priority) == ("planning", 10)
     assert len(await pool.rows("select 1 from decision")) == len(decisions)
@@ -271,18 +271,18 @@ async def test_a_longer_promise_never_replaces_a_shorter_one(pool: AgentPool) ->
         queue("hazards", sla_policy="slow"),
     )
     case = Speaking(pool)
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     before = await the_work(pool)
-    await pool.hear(case.spoke(LEAK))
+    await pool.apply(case.spoke(LEAK))
     work = await the_work(pool)
     assert (work.queue, work.due_at) == ("hazards", before.due_at)
 
 
 async def test_an_answer_that_failed_is_decided_on_the_words_that_it_had_answered(pool: AgentPool) -> None:
     case = Speaking(pool, text=LEAK)
-    await pool.hear(case.opened)
-    await pool.hear(case.answered())
-    await pool.hear(case.bounced())
+    await pool.apply(case.opened)
+    await pool.apply(case.answered())
+    await pool.apply(case.bounced())
     work = await the_work(pool)
     assert (work.queue, work.priority) == ("hazards", 95)
     decisions = await pool.rows("select context, rule from decision")
@@ -293,12 +293,12 @@ async def test_an_answer_that_failed_puts_the_case_back_to_the_team_to_which_a_p
     pool: AgentPool,
 ) -> None:
     case = Speaking(pool)
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     work = await the_work(pool)
     await pool.move(work.work_item_id, "planning")
     await pool.reprioritise(work.work_item_id, 66)
-    await pool.hear(case.answered())
-    await pool.hear(case.bounced())
+    await pool.apply(case.answered())
+    await pool.apply(case.bounced())
     work = await the_work(pool)
     assert (work.queue, work.priority, work.state) == ("planning", 66, QUEUED)
     assert (await pool.why("C-1"))["decision"].reason.startswith("back to Planning, its team")
@@ -308,18 +308,18 @@ async def test_an_answer_that_fails_while_newer_words_wait_brings_back_the_urgen
     pool: AgentPool,
 ) -> None:
     case = Speaking(pool, text=LEAK)
-    await pool.hear(case.opened)
-    await pool.hear(case.answered())
-    await pool.hear(case.spoke("When do you open?").model_copy(update={"unanswered": []}))
+    await pool.apply(case.opened)
+    await pool.apply(case.answered())
+    await pool.apply(case.spoke("When do you open?").model_copy(update={"unanswered": []}))
     assert (await the_work(pool)).queue == "front-desk"
-    await pool.hear(case.bounced())
+    await pool.apply(case.bounced())
     assert (await the_work(pool)).queue == "hazards"
 
 
 async def test_no_rule_is_asked_about_words_that_are_not_known(pool: AgentPool) -> None:
     case = Speaking(pool)
     case.words = []
-    await pool.hear(case.status("open", StatusTrigger.SET_BY_PERSON, asks=True, words=True))
+    await pool.apply(case.status("open", StatusTrigger.SET_BY_PERSON, asks=True, words=True))
     work = await the_work(pool)
     (decision,) = await pool.rows("select rule, outcome, trace from decision")
     assert (work.queue, decision.rule, decision.outcome, decision.trace) == ("rates", "(no words)", None, [])
@@ -332,33 +332,33 @@ async def test_work_that_a_person_completed_does_not_come_back_by_the_echo_of_it
 ) -> None:
     case = Speaking(pool)
     await pool.present("hugo")
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     await pool.assign()
     await pool.accept_all()
     work = await the_work(pool)
     await pool.complete("hugo", work.work_item_id)
     echo = case.accept_echo()
     for _ in range(again):
-        await pool.hear(echo)
+        await pool.apply(echo)
     assert await pool.rows("select 1 from work_item where state <> 'completed'") == []
     # What the customer says after that is new: it is work again.
-    await pool.hear(case.spoke("One more thing"))
+    await pool.apply(case.spoke("One more thing"))
     assert (await the_work(pool)).state == QUEUED
 
 
 async def test_an_echo_that_comes_after_newer_words_changes_nothing(pool: AgentPool) -> None:
     case = Speaking(pool)
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     work = await the_work(pool)
     await pool.present("bruno")
     await pool.give("bruno", work.work_item_id)
     echo, more = case.accept_echo(), case.spoke("One more thing")
     await pool.complete("bruno", work.work_item_id)
-    await pool.hear(more)
+    await pool.apply(more)
     queued = await the_work(pool)
     await pool.give("bruno", queued.work_item_id)
     await pool.complete("bruno", queued.work_item_id)
-    await pool.hear(echo)
+    await pool.apply(echo)
     assert await pool.rows("select 1 from work_item where state <> 'completed'") == []
 
 
@@ -367,12 +367,12 @@ async def test_words_that_were_under_way_when_a_person_completed_the_work_are_wo
 ) -> None:
     case = Speaking(pool)
     await pool.present("hugo")
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     await pool.assign()
     await pool.accept_all()
     echo, more = case.accept_echo(), case.spoke(LEAK)
     await pool.complete("hugo", (await the_work(pool)).work_item_id)
-    await pool.hear(echo, more)
+    await pool.apply(echo, more)
     work = await the_work(pool)
     assert (work.queue, work.state) == ("hazards", WorkState.QUEUED)
 
@@ -385,7 +385,7 @@ async def test_work_flows_over_on_its_way_to_a_queue_that_is_closed(pool: AgentP
         section("fallback_queue", "front-desk"),
     )
     case = Speaking(pool)
-    await pool.hear(case.opened)
-    await pool.hear(case.spoke(LEAK))
+    await pool.apply(case.opened)
+    await pool.apply(case.spoke(LEAK))
     work = await the_work(pool)
     assert (work.queue, work.priority) == ("roads", 95)

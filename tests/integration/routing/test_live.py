@@ -19,7 +19,7 @@ from routing.queues import live
 from routing.queues.live import Live, LiveState
 from routing.work import handling
 from tests.conftest import NewDatabase
-from tests.support.routing.counts import settle
+from tests.support.routing.counts import add_up
 from tests.support.routing.harness import Harness, opened, settled
 from tests.support.statements import counted
 
@@ -36,8 +36,8 @@ async def pool(new_database: NewDatabase) -> Harness:
 
 async def shown(pool: Harness) -> LiveState:
     async with pool.engine.begin() as tx:
-        force = await pool.configurations.in_force(tx)
-        return await live.state(tx, force, pool.now)
+        active = await pool.configurations.active(tx)
+        return await live.state(tx, active, pool.now)
 
 
 async def scanned(pool: Harness) -> dict[tuple[str, str], int]:
@@ -60,11 +60,11 @@ class Day:
             self.number += 1
             fresh.append(opened(self.number, self.pool.now, self.chance.choice(DEPARTMENTS)))
         self.cases += fresh
-        await self.pool.hear(*fresh)
+        await self.pool.apply(*fresh)
 
     async def case_is_settled(self) -> None:
         if self.cases:
-            await self.pool.hear(settled(self.cases.pop(self.chance.randrange(len(self.cases)))))
+            await self.pool.apply(settled(self.cases.pop(self.chance.randrange(len(self.cases)))))
 
     async def agent_comes_or_goes(self) -> None:
         presences = [Presence.AVAILABLE, Presence.AVAILABLE, Presence.OFFLINE]
@@ -88,10 +88,10 @@ class Day:
         if not rows:
             return
         async with pool.engine.begin() as tx:
-            force = await pool.configurations.in_force(tx)
+            active = await pool.configurations.active(tx)
             await handling.transfer(
-                tx, self.chance.choice(rows).work_item_id, Actor(kind="supervisor", id="s"), force,
-                queue=self.chance.choice(list(force.configuration.queues)), agent=None, note=None,
+                tx, self.chance.choice(rows).work_item_id, Actor(kind="supervisor", id="s"), active,
+                queue=self.chance.choice(list(active.configuration.queues)), agent=None, note=None,
                 anyones=True, now=pool.now,
             )  # fmt: skip
 
@@ -108,7 +108,7 @@ class Day:
         for _ in range(60):
             await self.chance.choice(happenings)()
             if self.chance.random() < 0.2:
-                await settle(self.pool)
+                await add_up(self.pool)
             self.pool.now += timedelta(seconds=self.chance.randrange(20))
 
 
@@ -135,9 +135,9 @@ async def test_the_counts_are_those_of_a_scan_after_anything_that_happens(pool: 
 
 
 async def test_a_queue_shows_who_waits_longest_what_is_due_next_and_what_came_when(pool: Harness) -> None:
-    await pool.hear(opened(1, pool.now, waited=30), opened(2, pool.now, waited=10))
+    await pool.apply(opened(1, pool.now, waited=30), opened(2, pool.now, waited=10))
     pool.now += timedelta(minutes=20)
-    await pool.hear(opened(3, pool.now))
+    await pool.apply(opened(3, pool.now))
     planning = next(queue for queue in (await shown(pool)).queues if queue.queue == "planning")
     rows = await pool.rows("select min(queued_at) as oldest, min(due_at) as due from work_item")
     assert (planning.oldest_queued_at, planning.next_due_at) == (rows[0].oldest, rows[0].due)
@@ -152,14 +152,14 @@ async def test_a_queue_shows_who_waits_longest_what_is_due_next_and_what_came_wh
 
 
 async def test_the_live_state_takes_four_statements_and_scans_nothing_that_waits(pool: Harness) -> None:
-    await pool.hear(*(opened(n, pool.now) for n in range(300)))
+    await pool.apply(*(opened(n, pool.now) for n in range(300)))
     await shown(pool)  # the configuration is read
     with counted(pool.engine) as statements:
         await shown(pool)
-    assert len(statements) == 5  # and the version in force
-    await settle(pool)
-    assert len(await pool.rows("select 1 from tally_change")) == 0
-    assert len(await pool.rows("select 1 from tally")) == 2
+    assert len(statements) == 5  # and the active version
+    await add_up(pool)
+    assert len(await pool.rows("select 1 from work_count_change")) == 0
+    assert len(await pool.rows("select 1 from work_count")) == 2
     async with pool.engine.connect() as connection:
         await connection.execute(text("set enable_seqscan = off"))  # of 300 rows it would read all
         asked = store.counts.HEADS.text.replace(":queues", "array['planning']")
@@ -179,7 +179,7 @@ async def test_a_wallboard_hears_the_state_at_once_and_whenever_it_is_another(po
             assert name == "event: live"
             events.append(LiveState.model_validate(json.loads(data.removeprefix("data: "))))
             if len(events) == 1:
-                await pool.hear(opened(1, pool.now))
+                await pool.apply(opened(1, pool.now))
             else:
                 break
 

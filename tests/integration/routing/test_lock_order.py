@@ -23,7 +23,7 @@ async def pool(new_database: NewDatabase) -> AgentPool:
     """Elena and Farid have an offer each, both desktops are heard of, and all their timers are due."""
     made = AgentPool(await new_database("routing"))
     await made.organise(agent("elena", capacity=1), agent("farid", capacity=1))
-    await made.hear(opened(1, made.now), opened(2, made.now))
+    await made.apply(opened(1, made.now), opened(2, made.now))
     for who in ("elena", "farid"):
         await made.present(who)
         await heartbeat(made, who)

@@ -21,7 +21,7 @@ async def harness(new_database: NewDatabase) -> Harness:
 
 
 async def test_02_of_many_accepts_of_one_offer_one_wins_and_no_capacity_leaks(harness: Harness) -> None:
-    await harness.hear(opened(1, harness.now))
+    await harness.apply(opened(1, harness.now))
     await harness.present("elena")
     await harness.assign()
     (offer,) = (await harness.pending())["elena"]
@@ -31,7 +31,7 @@ async def test_02_of_many_accepts_of_one_offer_one_wins_and_no_capacity_leaks(ha
 
 
 async def test_two_replicas_assign_at_once_and_no_item_is_offered_twice(harness: Harness) -> None:
-    await harness.hear(*(opened(n, harness.now) for n in range(1, 31)))
+    await harness.apply(*(opened(n, harness.now) for n in range(1, 31)))
     for agent in ("elena", "farid"):
         await harness.present(agent)
     await asyncio.gather(*(harness.assign() for _ in range(8)))
@@ -43,7 +43,7 @@ async def test_two_replicas_assign_at_once_and_no_item_is_offered_twice(harness:
 
 async def test_04_two_hundred_waiting_overnight_go_oldest_first_up_to_capacity(harness: Harness) -> None:
     cases = [opened(n, harness.now, waited=n) for n in range(1, 201)]
-    await harness.hear(*cases[100:], *cases[:100])
+    await harness.apply(*cases[100:], *cases[:100])
     assert await harness.assign() == 0
     await harness.present("farid")
     taken: list[UUID] = []
@@ -59,7 +59,7 @@ async def test_04_two_hundred_waiting_overnight_go_oldest_first_up_to_capacity(h
             break
         done = next(case for case in cases if case.case.case_id == held[0].case_id)
         taken.append(held[0].case_id)
-        await harness.hear(settled(done))
+        await harness.apply(settled(done))
     waited = [case_id.int for case_id in taken]
     assert sorted(waited, reverse=True) == waited
     assert len(waited) == 200
@@ -68,7 +68,7 @@ async def test_04_two_hundred_waiting_overnight_go_oldest_first_up_to_capacity(h
 async def test_05_an_offer_that_nobody_answers_ends_once_and_the_next_agent_is_tried(
     harness: Harness,
 ) -> None:
-    await harness.hear(opened(1, harness.now, waited=7))
+    await harness.apply(opened(1, harness.now, waited=7))
     await harness.present("elena")
     await harness.present("farid")
     await harness.assign()
@@ -90,7 +90,7 @@ async def test_05_an_offer_that_nobody_answers_ends_once_and_the_next_agent_is_t
 async def test_06_who_declines_is_not_asked_again_while_another_can_then_only_after_a_pause(
     harness: Harness,
 ) -> None:
-    await harness.hear(opened(1, harness.now))
+    await harness.apply(opened(1, harness.now))
     await harness.present("elena")
     await harness.present("farid")
     declined: list[str] = []
@@ -106,7 +106,7 @@ async def test_06_who_declines_is_not_asked_again_while_another_can_then_only_af
 
 
 async def test_an_agent_who_logs_off_loses_no_work(harness: Harness) -> None:
-    await harness.hear(*(opened(n, harness.now, waited=n) for n in (1, 2)))
+    await harness.apply(*(opened(n, harness.now, waited=n) for n in (1, 2)))
     await harness.present("elena")
     await harness.assign()
     first, _ = (await harness.pending())["elena"]
@@ -122,7 +122,7 @@ async def test_an_agent_who_logs_off_loses_no_work(harness: Harness) -> None:
 
 
 async def test_24_a_clock_that_ran_out_while_nobody_ran_breaches_late_but_once(harness: Harness) -> None:
-    await harness.hear(opened(1, harness.now))
+    await harness.apply(opened(1, harness.now))
     (clock,) = await harness.rows("select * from clock where target = 'first-response'")
     harness.now = clock.due_at + timedelta(hours=1)
     await _make_due(harness, "sla-clock")
@@ -140,7 +140,7 @@ async def test_24_a_clock_that_ran_out_while_nobody_ran_breaches_late_but_once(h
 )
 async def test_19_only_a_persons_answer_meets_the_target(harness: Harness, kind: str, met: bool) -> None:
     case = opened(1, harness.now)
-    await harness.hear(case, settled(case), answered(case, harness.now, kind))
+    await harness.apply(case, settled(case), answered(case, harness.now, kind))
     (clock,) = await harness.rows("select * from clock where target = 'first-response'")
     assert (clock.met_at is not None) == met
     assert (not await harness.rows("select 1 from timer where kind = 'sla-clock'")) == met
@@ -148,8 +148,8 @@ async def test_19_only_a_persons_answer_meets_the_target(harness: Harness, kind:
 
 async def test_a_case_settled_without_an_answer_stops_its_clock_and_says_so(harness: Harness) -> None:
     case = opened(1, harness.now)
-    await harness.hear(case)
-    await harness.hear(settled(case, "resolved", "a double", "set-by-person"))
+    await harness.apply(case)
+    await harness.apply(settled(case, "resolved", "a double", "set-by-person"))
     (clock,) = await harness.rows("select * from clock where target = 'first-response'")
     assert clock.cancelled_at is not None
     assert await harness.rows("select 1 from outbox where headers like '%sla.cancelled.v1%'")
@@ -158,28 +158,28 @@ async def test_a_case_settled_without_an_answer_stops_its_clock_and_says_so(harn
 
 async def test_the_same_news_again_and_older_news_change_nothing(harness: Harness) -> None:
     case = opened(1, harness.now)
-    await harness.hear(case, case)
-    await harness.hear(settled(case))
-    await harness.hear(case)
+    await harness.apply(case, case)
+    await harness.apply(settled(case))
+    await harness.apply(case)
     assert [row.state for row in await harness.rows("select state from work_item")] == ["completed"]
     assert len(await harness.rows("select 1 from outbox where headers like '%work.queued.v1%'")) == 1
 
 
 async def test_an_answer_that_is_heard_before_its_case_stops_the_clock(harness: Harness) -> None:
     case = opened(1, harness.now)
-    await harness.hear(answered(case, harness.now))
-    await harness.hear(case, settled(case))
+    await harness.apply(answered(case, harness.now))
+    await harness.apply(case, settled(case))
     (clock,) = await harness.rows("select * from clock where target = 'first-response'")
     assert clock.met_at == harness.now
     assert await harness.rows("select 1 from timer where kind <> 'review'") == []
 
 
 async def test_a_batch_of_500_takes_as_many_statements_as_one_of_5(harness: Harness) -> None:
-    await harness.hear(opened(5000, harness.now))  # the first to need the configuration reads it
+    await harness.apply(opened(5000, harness.now))  # the first to need the configuration reads it
     counts: list[int] = []
     for start, size in ((1, 5), (1000, 500)):
         with counted(harness.engine) as statements:
-            await harness.hear(*(opened(start + n, harness.now) for n in range(size)))
+            await harness.apply(*(opened(start + n, harness.now) for n in range(size)))
         counts.append(len(statements))
     assert counts[0] == counts[1]
     assert (await harness.rows("select count(*) as n from work_item"))[0].n == 506

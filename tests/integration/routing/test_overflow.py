@@ -25,7 +25,7 @@ async def pool(new_database: NewDatabase) -> AgentPool:
 
 async def test_12_what_comes_to_a_closed_queue_flows_over_and_the_decision_says_why(pool: AgentPool) -> None:
     await pool.organise(*closed_now(pool, outside_hours={"overflow": "front-desk"}))
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     found = await work(pool)
     assert (found.queue, found.skills, found.prefer_skills) == ("front-desk", {}, {"planning": 3})
     told = await pool.why("C-1")
@@ -43,8 +43,8 @@ async def test_12_what_comes_to_a_closed_queue_flows_over_and_the_decision_says_
 
 async def test_12_what_comes_to_a_full_queue_flows_over_and_within_one_batch_too(pool: AgentPool) -> None:
     await pool.organise(queue("planning", limit={"waiting": 2, "overflow": "front-desk"}))
-    await pool.hear(*(opened(n, pool.now) for n in (1, 2, 3)))
-    await pool.hear(opened(4, pool.now))
+    await pool.apply(*(opened(n, pool.now) for n in (1, 2, 3)))
+    await pool.apply(opened(4, pool.now))
     assert [(await work(pool, f"C-{n}")).queue for n in (1, 2, 3, 4)] == ["planning"] * 2 + ["front-desk"] * 2
     assert (await pool.why("C-4"))["escalations"][
         0
@@ -56,7 +56,7 @@ async def test_12_what_a_rule_says_never_overflows_stays(pool: AgentPool) -> Non
         *closed_now(pool, outside_hours={"overflow": "front-desk"}),
         rule_says("Planning", overflow="never"),
     )
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     assert (await work(pool)).queue == "planning"
     await pool.make_due(TimerKind.REVIEW)
     assert (await work(pool)).queue == "planning"
@@ -64,13 +64,13 @@ async def test_12_what_a_rule_says_never_overflows_stays(pool: AgentPool) -> Non
         *closed_now(pool, outside_hours={"overflow": "front-desk"}),
         rule_says("Planning", overflow="social-care"),
     )
-    await pool.hear(opened(2, pool.now))
+    await pool.apply(opened(2, pool.now))
     assert (await work(pool, "C-2")).queue == "social-care"
 
 
 async def test_work_that_is_held_outside_hours_is_told_with_words_for_the_customer(pool: AgentPool) -> None:
     await pool.organise(*closed_now(pool, outside_hours={"acknowledge": "We open at eight."}))
-    await pool.hear(opened(1, pool.now), opened(2, pool.now, department="rates"))
+    await pool.apply(opened(1, pool.now), opened(2, pool.now, department="rates"))
     (held,) = await pool.rows(
         "select convert_from(value, 'utf8') as v from outbox where headers like '%work.held%'"
     )
@@ -84,11 +84,11 @@ async def test_what_waits_in_a_queue_when_it_closes_flows_over(pool: AgentPool, 
     outside = {"overflow": "front-desk"}
     if by_hand:
         await pool.organise(queue("planning", outside_hours=outside))
-        await pool.hear(*(opened(n, pool.now) for n in (1, 2)))
+        await pool.apply(*(opened(n, pool.now) for n in (1, 2)))
         await put_state(pool, "planning", QueueState.CLOSED, "burst pipe")
     else:
         await pool.organise(_open_until_midnight, queue("planning", hours="until", outside_hours=outside))
-        await pool.hear(*(opened(n, pool.now) for n in (1, 2)))
+        await pool.apply(*(opened(n, pool.now) for n in (1, 2)))
         await pool.make_due(TimerKind.REVIEW)
         (closes,) = await timers(pool, TimerKind.REVIEW)
         assert closes == (pool.now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -113,7 +113,7 @@ def without_planning(organisation: Json) -> None:
 
 
 async def test_work_of_a_queue_that_is_gone_is_moved_to_the_fallback_with_its_reason(pool: AgentPool) -> None:
-    await pool.hear(*(opened(n, pool.now) for n in (1, 2, 3)))
+    await pool.apply(*(opened(n, pool.now) for n in (1, 2, 3)))
     await pool.present("farid")
     assert await pool.assign() == 3
     (first, second, _) = (await pool.pending())["farid"]
@@ -133,7 +133,7 @@ async def test_work_of_a_queue_that_is_gone_is_moved_to_the_fallback_with_its_re
 
 
 async def test_work_of_an_agent_who_is_gone_returns_to_its_place(pool: AgentPool) -> None:
-    await pool.hear(*(opened(n, pool.now) for n in (1, 2)))
+    await pool.apply(*(opened(n, pool.now) for n in (1, 2)))
     await pool.present("elena")
     await pool.assign()
     (first, _) = (await pool.pending())["elena"]
@@ -163,7 +163,7 @@ async def test_complaint_rocketchat_fallback_departments_never_turn_in_a_circle(
     )
     for name in ("planning", "roads", "rates"):
         await put_state(pool, name, QueueState.CLOSED)
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     told = await pool.why("C-1")
     assert ((await work(pool)).queue, told["waiting_for"]) == ("planning", "queue")
 

@@ -1,4 +1,4 @@
-"""A draft comes into force at a time, for a share of the cases, for a while, or when a second person says so."""
+"""A draft becomes active at a time, for a share of the cases, for a while, or when a second person says so."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -14,7 +14,7 @@ from sqlalchemy import text
 from antiphon.process.clock import utc_now
 from routing import timers
 from routing.configuration.active import Configurations
-from routing.domain.decisions.rollout import shares
+from routing.domain.decisions.rollout import in_rollout
 from routing.domain.timer import TimerKind
 from tests.conftest import NewDatabase
 from tests.support.routing.api import COUNCIL, RoutingApi, case, opened_api
@@ -73,17 +73,17 @@ async def kinds(client: RoutingApi) -> list[str]:
 async def test_a_share_of_the_cases_is_decided_by_the_new_version_and_each_case_stays_on_its_side(
     client: RoutingApi,
 ) -> None:
-    told = await publish(client, await client.draft(RATES), share=30)
+    told = await publish(client, await client.draft(RATES), rollout=30)
     version, publication = told["version"], told["publication"]
-    assert (publication["state"], publication["share"], publication["asked_by"]) == ("limited", 30, "olga")
+    assert (publication["state"], publication["rollout"], publication["asked_by"]) == ("limited", 30, "olga")
     cases = [case(n, "rates") for n in range(1, 101)]
-    await client.hear(*cases[:50])
+    await client.apply(*cases[:50])
     other = client.configurations
     client.configurations = Configurations()  # a second replica
-    await client.hear(*cases[50:])
+    await client.apply(*cases[50:])
     first = await decided(client)
     new = {n for n, (by, _) in first.items() if by == version}
-    assert new == {n for n in first if shares(version, 30, UUID(int=n))}
+    assert new == {n for n in first if in_rollout(version, 30, UUID(int=n))}
     assert 15 <= len(new) <= 45
     assert {priority for n, (_, priority) in first.items() if n in new} == {60}
     assert {first[n] for n in first.keys() - new} == {(version - 1, 40)}
@@ -91,37 +91,37 @@ async def test_a_share_of_the_cases_is_decided_by_the_new_version_and_each_case_
         c.model_copy(update={"case": c.case.model_copy(update={"revision": c.case.revision + 2})})
         for c in cases
     ]
-    await client.hear(*(settled(c) for c in cases))
-    await client.hear(*again)
+    await client.apply(*(settled(c) for c in cases))
+    await client.apply(*again)
     assert {n: by for n, (by, _) in (await decided(client)).items()} == {
         n: by for n, (by, _) in first.items()
     }
     assert (await client.ask("GET", "/configuration")).json()["version"] == version - 1
     lines = (await client.ask("GET", "/configuration/versions")).json()["items"]
-    assert [(line["state"], line["share"]) for line in lines] == [("limited", 30), ("published", None)]
-    await say(client, publication, "widen", share=20, why="less", status=409)
-    assert (await say(client, publication, "widen", share=60, why="it works"))["state"] == "limited"
-    assert (await say(client, publication, "widen", share=100, why="it works"))["state"] == "published"
+    assert [(line["state"], line["rollout"]) for line in lines] == [("limited", 30), ("published", None)]
+    await say(client, publication, "widen", rollout=20, why="less", status=409)
+    assert (await say(client, publication, "widen", rollout=60, why="it works"))["state"] == "limited"
+    assert (await say(client, publication, "widen", rollout=100, why="it works"))["state"] == "published"
     client.configurations = other
-    await client.hear(*(case(n, "rates") for n in range(201, 206)))
+    await client.apply(*(case(n, "rates") for n in range(201, 206)))
     assert {(await decided(client))[n] for n in range(201, 206)} == {(version, 60)}
     assert (await kinds(client))[-3:] == ["published"] * 3
 
 
 @given(st.uuids(), st.integers(1, 1000), st.integers(1, 99))
-def test_who_is_among_the_first_still_is_when_the_share_grows(one: UUID, version: int, share: int) -> None:
-    assert shares(version, 100, one)
-    assert not shares(version, share, one) or shares(version, share + 1, one)
+def test_who_is_among_the_first_still_is_when_the_share_grows(one: UUID, version: int, rollout: int) -> None:
+    assert in_rollout(version, 100, one)
+    assert not in_rollout(version, rollout, one) or in_rollout(version, rollout + 1, one)
 
 
 async def test_a_share_that_is_ended_leaves_all_cases_to_the_version_before(client: RoutingApi) -> None:
-    told = await publish(client, await client.draft(RATES), share=99)
+    told = await publish(client, await client.draft(RATES), rollout=99)
     await publish(client, await client.draft(RATES, name="another"), status=409)
     refused = await client.ask("PUT", "/configuration", tag=str(told["version"] - 1), content=COUNCIL + "\n")
     assert refused.status_code == 409
     ended = await say(client, told["publication"], "end", why="complaints")
     assert (ended["state"], ended["ended_by"], ended["ended_why"]) == ("ended", "olga", "complaints")
-    await client.hear(*(case(n, "rates") for n in range(1, 21)))
+    await client.apply(*(case(n, "rates") for n in range(1, 21)))
     assert set((await decided(client)).values()) == {(told["version"] - 1, 40)}
     await say(client, told["publication"], "end", why="again", status=409)
     assert (await kinds(client))[-2:] == ["published", "ended"]
@@ -131,7 +131,7 @@ async def test_a_share_that_is_ended_leaves_all_cases_to_the_version_before(clie
 
 async def test_only_rules_can_be_in_force_for_a_share(client: RoutingApi) -> None:
     draft = await client.draft(("offer_timeout: 20s", "offer_timeout: 25s"), RATES)
-    refused = await publish(client, draft, share=50, status=409)
+    refused = await publish(client, draft, rollout=50, status=409)
     assert refused["differences"] == ["queue 'social-care': offer timeout 20s → 25s"]
     assert (await client.ask("GET", f"/drafts/{draft['draft_id']}")).json()["state"] == "draft"
 
@@ -140,7 +140,7 @@ async def test_a_version_begins_at_its_time_widens_at_its_time_and_ends_by_itsel
     begins = utc_now() + timedelta(hours=1)
     plan: Json = {
         "begins_at": begins.isoformat(),
-        "share": 50,
+        "rollout": 50,
         "widens_at": (begins + timedelta(hours=1)).isoformat(),
         "ends_at": (begins + timedelta(hours=2)).isoformat(),
     }
@@ -152,18 +152,18 @@ async def test_a_version_begins_at_its_time_widens_at_its_time_and_ends_by_itsel
 
     async def state() -> tuple[str, int]:
         found = (await client.ask("GET", path)).json()
-        return found["state"], found["share"]
+        return found["state"], found["rollout"]
 
     assert (await client.ask("GET", f"/drafts/{draft['draft_id']}")).json()["state"] == "planned"
     await fire(client, TimerKind.PUBLICATION_BEGINS)
     assert await state() == ("limited", 50)
     await fire(client, TimerKind.PUBLICATION_WIDENS)
     assert await state() == ("published", 100)
-    await client.hear(case(1, "rates"))
+    await client.apply(case(1, "rates"))
     client.configurations = Configurations()
     await fire(client, TimerKind.PUBLICATION_ENDS)
     assert await state() == ("ended", 100)
-    await client.hear(case(2, "rates"))
+    await client.apply(case(2, "rates"))
     assert list((await decided(client)).values()) == [(before + 1, 60), (before + 2, 40)]
     newest = (await client.ask("GET", "/configuration/versions")).json()["items"][0]
     assert (newest["restores"], newest["why"]) == (before, "the time for it is over")
@@ -188,7 +188,7 @@ async def test_what_can_not_begin_when_its_time_has_come_has_failed_and_says_why
     await fire(client, TimerKind.PUBLICATION_BEGINS)
     found = (await client.ask("GET", f"/publications/{told['publication']['publication_id']}")).json()
     assert (found["state"], found["ended_by"]) == ("failed", "routing")
-    assert "in force no more" in found["ended_why"]
+    assert "active no more" in found["ended_why"]
     assert (await client.ask("GET", "/configuration")).json()["version"] == version
     assert (await client.ask("GET", f"/drafts/{draft['draft_id']}")).json()["state"] == "draft"
 
@@ -229,7 +229,7 @@ async def test_where_a_second_person_must_approve_nobody_publishes_their_own(cli
         ({"widens_at": "2099-01-01T00:00:00Z"}, "/widens_at"),
         ({"ends_at": "2020-01-01T00:00:00Z"}, "/ends_at"),
         ({"begins_at": "2099-01-02T00:00:00Z", "ends_at": "2099-01-01T00:00:00Z"}, "/ends_at"),
-        ({"share": 0}, "/share"),
+        ({"rollout": 0}, "/rollout"),
     ],
 )
 async def test_times_that_are_in_no_order_are_refused(client: RoutingApi, plan: Json, pointer: str) -> None:

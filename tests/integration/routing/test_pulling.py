@@ -36,7 +36,7 @@ def _twenty(organisation: dict[str, Any]) -> None:
 
 async def test_twenty_agents_ask_for_the_next_at_once_and_no_item_goes_to_two(pool: AgentPool) -> None:
     await pool.organise(_twenty)
-    await pool.hear(*(opened(n, pool.now, waited=n) for n in range(1, 31)))
+    await pool.apply(*(opened(n, pool.now, waited=n) for n in range(1, 31)))
     for n in range(20):
         await pool.present(f"a{n}")
     got = await asyncio.gather(*(pool.take_next(f"a{n % 20}") for n in range(40)))
@@ -54,7 +54,7 @@ async def test_twenty_agents_ask_for_the_next_at_once_and_no_item_goes_to_two(po
 async def test_one_agent_who_asks_many_times_at_once_never_holds_more_than_their_capacity(
     pool: AgentPool,
 ) -> None:
-    await pool.hear(*(opened(n, pool.now) for n in range(1, 11)))
+    await pool.apply(*(opened(n, pool.now) for n in range(1, 11)))
     await pool.present("elena")
     got = await asyncio.gather(*(pool.take_next("elena") for _ in range(5)), pool.assign(), pool.assign())
     assert sum(isinstance(one, UUID) for one in got) <= 2
@@ -65,7 +65,7 @@ async def test_one_agent_who_asks_many_times_at_once_never_holds_more_than_their
 
 
 async def test_the_next_is_the_best_that_suits_and_the_rest_is_not_for_me(pool: AgentPool) -> None:
-    await pool.hear(
+    await pool.apply(
         opened(1, pool.now, department="rates", waited=90), opened(2, pool.now, waited=5), opened(3, pool.now, waited=50)
     )  # fmt: skip
     assert await pool.take_next("elena") == 409
@@ -81,19 +81,19 @@ async def test_the_next_is_the_best_that_suits_and_the_rest_is_not_for_me(pool: 
 
 
 async def test_asking_for_the_next_takes_as_many_statements_whatever_waits(pool: AgentPool) -> None:
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await pool.present("farid")
     counts: list[int] = []
     for start in (1000, 2000, 3000):
         with counted(pool.engine) as statements:
             assert isinstance(await pool.take_next("farid"), UUID)
         counts.append(len(statements))
-        await pool.hear(*(opened(start + n, pool.now) for n in range(150)))
+        await pool.apply(*(opened(start + n, pool.now) for n in range(150)))
     assert counts[0] == counts[1] == counts[2]
 
 
 async def test_who_picks_first_has_it_and_only_where_the_queue_allows_it(pool: AgentPool) -> None:
-    await pool.hear(opened(1, pool.now), opened(2, pool.now, department="rates"), opened(3, pool.now))
+    await pool.apply(opened(1, pool.now), opened(2, pool.now, department="rates"), opened(3, pool.now))
     for who in ("elena", "farid", "amara"):
         await pool.present(who)
     works = await pool.works()
@@ -108,7 +108,7 @@ async def test_who_picks_first_has_it_and_only_where_the_queue_allows_it(pool: A
 
 
 async def test_offers_of_a_queue_whose_policy_forbids_it_are_not_declined(pool: AgentPool) -> None:
-    await pool.hear(opened(1, pool.now, department="rates"))
+    await pool.apply(opened(1, pool.now, department="rates"))
     await pool.present("amara")
     await pool.assign()
     (offer,) = (await pool.pending())["amara"]
@@ -120,7 +120,7 @@ async def test_offers_of_a_queue_whose_policy_forbids_it_are_not_declined(pool: 
 
 async def test_who_accepts_by_themselves_has_the_work_with_both_facts_told(pool: AgentPool) -> None:
     await pool.organise(agent("elena", auto_accept=True), queue("rates", auto_accept=True))
-    await pool.hear(*(opened(n, pool.now) for n in (1, 2, 3)), opened(4, pool.now, department="rates"))
+    await pool.apply(*(opened(n, pool.now) for n in (1, 2, 3)), opened(4, pool.now, department="rates"))
     for who in ("elena", "amara"):
         await pool.present(who)
     assert await pool.assign() == 3
@@ -133,7 +133,7 @@ async def test_who_accepts_by_themselves_has_the_work_with_both_facts_told(pool:
 
 async def test_work_is_never_given_to_who_has_just_left(pool: AgentPool) -> None:
     await pool.organise(agent("elena", auto_accept=True))
-    await pool.hear(*(opened(n, pool.now) for n in range(1, 9)))
+    await pool.apply(*(opened(n, pool.now) for n in range(1, 9)))
     for _ in range(10):
         await pool.present("elena")
         await asyncio.gather(pool.assign(), pool.present("elena", Presence.OFFLINE), pool.take_next("elena"))
@@ -141,7 +141,7 @@ async def test_work_is_never_given_to_who_has_just_left(pool: AgentPool) -> None
 
 
 async def test_a_supervisor_assigns_over_capacity_takes_back_and_it_goes_to_another(pool: AgentPool) -> None:
-    await pool.hear(*(opened(n, pool.now, waited=9 - n) for n in (1, 2, 3)))
+    await pool.apply(*(opened(n, pool.now, waited=9 - n) for n in (1, 2, 3)))
     works = await pool.works()
     third = works["C-3"].work_item_id
     assert await pool.give("elena", third) == 409
@@ -168,7 +168,7 @@ async def test_a_supervisor_assigns_over_capacity_takes_back_and_it_goes_to_anot
 async def test_an_offer_that_is_taken_back_is_over_whatever_another_replicas_clock_said_before(
     pool: AgentPool,
 ) -> None:
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     work = (await pool.works())["C-1"].work_item_id
     await pool.present("elena")
     await pool.offer("elena", work)
@@ -181,7 +181,7 @@ async def test_an_offer_that_is_taken_back_is_over_whatever_another_replicas_clo
 
 
 async def test_work_taken_back_is_not_thrust_on_the_same_agent_at_once(pool: AgentPool) -> None:
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await pool.present("elena")
     await pool.assign()
     assert await pool.take_back((await pool.works())["C-1"].work_item_id) == 200
@@ -190,7 +190,7 @@ async def test_work_taken_back_is_not_thrust_on_the_same_agent_at_once(pool: Age
 
 
 async def test_a_supervisor_changes_the_priority_and_the_order_follows(pool: AgentPool) -> None:
-    await pool.hear(opened(1, pool.now), opened(2, pool.now))
+    await pool.apply(opened(1, pool.now), opened(2, pool.now))
     second = (await pool.works())["C-2"].work_item_id
     await pool.reprioritise(second, 90)
     await pool.reprioritise(second, 90)

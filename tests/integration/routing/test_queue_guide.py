@@ -56,7 +56,7 @@ async def test_the_guides_requests_do_what_it_says(new_database: NewDatabase, tm
         done = 0
         for kind, content in BLOCK.findall(GUIDE):
             if "GET /work/" in content:
-                await client.hear(case(1, "rates"))
+                await client.apply(case(1, "rates"))
                 async with client.engine.begin() as tx:
                     await timers.fire(tx, client.configurations, utc_now())
                 (row,) = await client.rows("select work_item_id from work_item")

@@ -58,12 +58,12 @@ async def test_members_are_those_named_and_all_who_have_the_skills_at_their_leve
         queue("planning", members={"agents": ["dev"], "skills": [{"tone": 3, "network": 1}, {"tone": 6}]}),
     )
     async with pool.engine.begin() as tx:
-        known = (await pool.force(tx)).configuration.agents_by_id
+        known = (await pool.active(tx)).configuration.agents_by_id
     found = {one.id for one in known.values() if "planning" in one.queues}
     assert found == {"elena", "farid", "dev", "amara", "chloe", "grace", "hugo"}
     # The skills that make a member are not those that the work needs.
     unskilled = opened(1, pool.now)
-    await pool.hear(unskilled)
+    await pool.apply(unskilled)
     await pool.present("amara")
     assert await pool.assign() == 0
     await pool.organise(
@@ -83,7 +83,7 @@ async def test_13_work_of_social_care_is_offered_to_its_members_only(pool: Agent
     )
     post = opened(1, pool.now, department="rates")
     social = {"channel": "social", "tone": "negative"}
-    await pool.hear(post.model_copy(update={"interaction": post.interaction.model_copy(update=social)}))
+    await pool.apply(post.model_copy(update={"interaction": post.interaction.model_copy(update=social)}))
     for outsider in ("amara", "bruno", "hugo"):
         await pool.present(outsider)
     assert await pool.assign() == 0
@@ -97,7 +97,7 @@ async def test_13_work_of_social_care_is_offered_to_its_members_only(pool: Agent
 
 async def test_a_paused_queue_gives_nothing_out_and_says_who_paused_it_and_why(pool: AgentPool) -> None:
     await pool.organise(queue("planning", may_pick=True))
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await put_state(pool, "planning", QueueState.PAUSED)
     await pool.present("elena")
     item = (await pool.works())["C-1"].work_item_id
@@ -109,7 +109,7 @@ async def test_a_paused_queue_gives_nothing_out_and_says_who_paused_it_and_why(p
     why = f"Planning is paused by Sam Okafor since {pool.now:%H:%M:%S}: a fire drill"
     assert (await pool.why("C-1"))["waiting_because"] == why
     async with pool.engine.begin() as tx:
-        shown = await live.state(tx, await pool.force(tx), pool.now)
+        shown = await live.state(tx, await pool.active(tx), pool.now)
     stands = {one.queue: (one.state, one.open, one.not_open_because) for one in shown.queues}
     assert stands["planning"] == ("paused", False, why)
     assert stands["rates"] == ("open", True, None)
@@ -118,7 +118,7 @@ async def test_a_paused_queue_gives_nothing_out_and_says_who_paused_it_and_why(p
 
 
 async def test_a_supervisor_may_give_out_what_a_paused_queue_does_not(pool: AgentPool) -> None:
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await put_state(pool, "planning", QueueState.PAUSED)
     await pool.present("elena")
     assert await pool.give("elena", (await pool.works())["C-1"].work_item_id) == 200
@@ -126,7 +126,7 @@ async def test_a_supervisor_may_give_out_what_a_paused_queue_does_not(pool: Agen
 
 async def test_outside_its_hours_a_queue_holds_its_work_until_they_begin(pool: AgentPool) -> None:
     await pool.organise(*closed_now(pool))
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await pool.present("elena")
     assert await pool.assign() == 0
     opens = (pool.now + timedelta(hours=2)).replace(minute=0, second=0, microsecond=0)
@@ -134,7 +134,7 @@ async def test_outside_its_hours_a_queue_holds_its_work_until_they_begin(pool: A
         f"Planning is outside its hours until {opens:%A %d %B %H:%M} (UTC)"
     )
     async with pool.engine.begin() as tx:
-        shown = await live.state(tx, await pool.force(tx), pool.now)
+        shown = await live.state(tx, await pool.active(tx), pool.now)
     assert next(one.opens_at for one in shown.queues if one.queue == "planning") == opens
     pool.now = opens - timedelta(seconds=1)
     assert await pool.assign() == 0
@@ -144,7 +144,7 @@ async def test_outside_its_hours_a_queue_holds_its_work_until_they_begin(pool: A
 
 async def test_agents_of_several_queues_get_the_work_of_those_that_are_open(pool: AgentPool) -> None:
     await pool.organise(agent("elena", queues=["planning", "front-desk"]))
-    await pool.hear(opened(1, pool.now, waited=9), opened(2, pool.now, department="parks"))
+    await pool.apply(opened(1, pool.now, waited=9), opened(2, pool.now, department="parks"))
     await put_state(pool, "planning", QueueState.CLOSED)
     await pool.present("elena")
     assert await pool.assign() == 1
@@ -152,7 +152,7 @@ async def test_agents_of_several_queues_get_the_work_of_those_that_are_open(pool
 
 
 async def test_work_of_a_queue_that_there_is_no_more_can_be_given_and_handed_on(pool: AgentPool) -> None:
-    await pool.hear(opened(1, pool.now), opened(2, pool.now))
+    await pool.apply(opened(1, pool.now), opened(2, pool.now))
     await pool.present("grace")
 
     def gone(organisation: Json) -> None:
@@ -164,10 +164,10 @@ async def test_work_of_a_queue_that_there_is_no_more_can_be_given_and_handed_on(
     works = await pool.works()
     assert await pool.give("grace", works["C-1"].work_item_id) == 200
     async with pool.engine.begin() as tx:
-        force = await pool.force(tx)
+        active = await pool.active(tx)
         await handling.transfer(
-            tx, works["C-2"].work_item_id, BOSS, force, queue=None,
-            agent=force.configuration.agents_by_id["grace"], note=None, anyones=True, now=pool.now,
+            tx, works["C-2"].work_item_id, BOSS, active, queue=None,
+            agent=active.configuration.agents_by_id["grace"], note=None, anyones=True, now=pool.now,
         )  # fmt: skip
     works = await pool.works()
     assert (works["C-1"].queue, works["C-1"].state) == ("front-desk", ACCEPTED)
@@ -190,7 +190,7 @@ async def test_supervisors_and_operations_set_how_a_queue_stands_once_and_it_is_
     assert '"previous":"open"' in event.v
     (change,) = await client.rows("select audience, data from change_log where kind = 'queue-state'")
     assert (change.audience, change.data) == (["queue:planning"], {"state": "paused", "reason": "training"})
-    await client.hear(case(1))
+    await client.apply(case(1))
     listed = (await client.ask("GET", "/queues", role=Role.AGENT, name="elena")).json()["items"]
     assert next(q["state"] for q in listed if q["queue"] == "planning") == "paused"
 

@@ -1,4 +1,4 @@
-"""Whatever was broken behind the service's back is found and mended, once, and told; and looking costs little."""
+"""Whatever was broken behind the service's back is found and repair, once, and told; and looking costs little."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -48,12 +48,12 @@ async def broken(pool: AgentPool, *statements: str) -> list[Any]:
             await tx.execute(text(statement))
     found = await go_round(pool)
     assert await go_round(pool) == found
-    assert await pool.told("work.reconciled.v1") == sum(one.mended is not None for one in found)
+    assert await pool.told("work.reconciled.v1") == sum(one.repair is not None for one in found)
     return found
 
 
 async def one_held(pool: AgentPool) -> None:
-    await pool.hear(opened(1, pool.now, waited=5))
+    await pool.apply(opened(1, pool.now, waited=5))
     await pool.present("elena")
     await pool.assign()
     await pool.accept_all()
@@ -62,10 +62,10 @@ async def one_held(pool: AgentPool) -> None:
 async def test_a_case_whose_work_was_completed_behind_our_back_has_work_again_as_it_was(
     pool: AgentPool,
 ) -> None:
-    await pool.hear(opened(1, pool.now, waited=5))
+    await pool.apply(opened(1, pool.now, waited=5))
     before = (await pool.works())["C-1"]
     (found,) = await broken(pool, "update work_item set state = 'completed', completed_at = now()")
-    assert (found.kind, found.mended) == ("no-work", "queued anew in planning")
+    assert (found.kind, found.repair) == ("no-work", "queued anew in planning")
     (work,) = await pool.rows("select * from work_item where state = 'queued'")
     assert work.work_item_id == found.work_item_id != before.work_item_id
     same = ("case_id", "case_reference", "queue", "skills", "queued_at", "due_at", "order_at", "priority")
@@ -78,22 +78,22 @@ async def test_a_case_whose_work_is_gone_altogether_is_queued_with_what_is_known
     pool: AgentPool,
 ) -> None:
     case = opened(1, pool.now)
-    await pool.hear(case)
+    await pool.apply(case)
     (found,) = await broken(pool, "delete from work_item", "delete from decision")
     work = (await pool.works())["C-1"]
-    assert (work.queue, work.customer_id) == (found.mended.split()[-1], case.case.customer.customer_id)
-    await pool.hear(settled(case))
+    assert (work.queue, work.customer_id) == (found.repair.split()[-1], case.case.customer.customer_id)
+    await pool.apply(settled(case))
     assert (await pool.works())["C-1"].completed_at is not None
 
 
 async def test_what_nothing_is_known_of_is_told_and_stays_told(pool: AgentPool) -> None:
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     assert await go_round(pool) == []
     async with pool.engine.begin() as tx:
         await tx.execute(text("delete from work_item"))
         await tx.execute(text("update case_seen set reference = null"))
     (found,) = await go_round(pool)
-    assert (found.kind, found.mended, found.work_item_id) == ("no-work", None, None)
+    assert (found.kind, found.repair, found.work_item_id) == ("no-work", None, None)
     assert await pool.told("work.reconciled.v1") == 0
 
 
@@ -101,15 +101,15 @@ async def test_work_that_somebody_set_aside_with_a_reason_is_not_made_anew(pool:
     await one_held(pool)
     await pool.complete("elena", (await pool.works())["C-1"].work_item_id)
     assert await go_round(pool) == []
-    (seen,) = await pool.rows("select awaits, set_aside from case_seen")
-    assert (seen.awaits, seen.set_aside) == (True, "agent elena: a call settled it")
+    (seen,) = await pool.rows("select awaits, dismissed from case_seen")
+    assert (seen.awaits, seen.dismissed) == (True, "agent elena: a call settled it")
     again = opened(1, pool.now)
     told_later = again.case.model_copy(update={"revision": 9})
-    await pool.hear(again.model_copy(update={"case": told_later}))
-    assert (await pool.rows("select set_aside from case_seen"))[0].set_aside is not None
+    await pool.apply(again.model_copy(update={"case": told_later}))
+    assert (await pool.rows("select dismissed from case_seen"))[0].dismissed is not None
     asked_again = again.case.model_copy(update={"revision": 10, "asked_revision": 10})
-    await pool.hear(again.model_copy(update={"case": asked_again}))
-    assert (await pool.rows("select set_aside from case_seen"))[0].set_aside is None
+    await pool.apply(again.model_copy(update={"case": asked_again}))
+    assert (await pool.rows("select dismissed from case_seen"))[0].dismissed is None
     assert len(await pool.rows("select 1 from work_item where state = 'queued'")) == 1
 
 
@@ -125,7 +125,7 @@ async def test_a_second_open_item_of_a_case_is_completed_and_the_one_in_hand_sta
         f"insert into work_item (work_item_id, state, agent_id, {', '.join(columns)}) "
         f"select gen_random_uuid(), 'queued', null, {', '.join(columns)} from work_item",
     )
-    assert (found.kind, found.mended) == ("second-work", "completed")
+    assert (found.kind, found.repair) == ("second-work", "completed")
     rows = await pool.rows("select state, agent_id from work_item order by state")
     assert [(row.state, row.agent_id) for row in rows] == [(ACCEPTED, "elena"), ("completed", None)]
 
@@ -133,17 +133,17 @@ async def test_a_second_open_item_of_a_case_is_completed_and_the_one_in_hand_sta
 async def test_work_on_a_case_that_awaits_nothing_is_completed_and_its_offer_withdrawn(
     pool: AgentPool,
 ) -> None:
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await pool.present("elena")
     await pool.assign()
     (found,) = await broken(pool, "update case_seen set awaits = false")
-    assert (found.kind, found.mended) == ("not-asked", "completed")
+    assert (found.kind, found.repair) == ("not-asked", "completed")
     assert await pool.pending() == {}
     assert await pool.rows("select 1 from timer where kind = 'offer-expiry'") == []
 
 
 @pytest.mark.parametrize(
-    ("statement", "kind", "mended", "state"),
+    ("statement", "kind", "repair", "state"),
     [
         ("update work_item set queue = 'gone'", "queue-unknown", "moved to rates", OFFERED),
         ("update work_item set agent_id = 'gone'", "agent-gone", "back to its place", QUEUED),
@@ -159,13 +159,13 @@ async def test_work_on_a_case_that_awaits_nothing_is_completed_and_its_offer_wit
     ],
 )
 async def test_work_that_stands_wrong_is_put_right(
-    pool: AgentPool, statement: str, kind: str, mended: str, state: str
+    pool: AgentPool, statement: str, kind: str, repair: str, state: str
 ) -> None:
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await pool.present("elena")
     await pool.assign()
     found = (await broken(pool, statement))[0]
-    assert (found.kind, found.mended) == (kind, mended)
+    assert (found.kind, found.repair) == (kind, repair)
     assert (await pool.works())["C-1"].state == state
     if state == OFFERED:
         ((who, (offer,)),) = (await pool.pending()).items()
@@ -175,9 +175,9 @@ async def test_work_that_stands_wrong_is_put_right(
 
 async def test_a_case_that_was_forgotten_is_known_again_and_goes_on(pool: AgentPool) -> None:
     case = opened(1, pool.now)
-    await pool.hear(case)
+    await pool.apply(case)
     await broken(pool, "delete from case_seen")
-    await pool.hear(settled(case))
+    await pool.apply(settled(case))
     assert (await pool.works())["C-1"].completed_at is not None
 
 
@@ -188,8 +188,8 @@ async def test_work_accepted_by_who_is_offline_returns_to_its_place(pool: AgentP
 
 
 async def test_it_goes_on_where_it_was_and_each_case_is_looked_at_once_a_way(pool: AgentPool) -> None:
-    await pool.hear(*(opened(n, pool.now) for n in range(1, 24)))
-    await pool.hear(settled(opened(1, pool.now)))
+    await pool.apply(*(opened(n, pool.now) for n in range(1, 24)))
+    await pool.apply(settled(opened(1, pool.now)))
     looked: list[int] = []
     for _ in range(3):
         async with pool.engine.begin() as tx:
@@ -236,19 +236,19 @@ async def test_a_part_of_the_way_takes_four_statements_and_reads_what_it_looks_a
 async def test_running_clocks_that_no_timer_wakes_are_woken_and_set_to_what_comes_next(
     pool: AgentPool,
 ) -> None:
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     timers = "select subject, due_at from timer where kind = 'sla-clock' order by due_at"
     before = await pool.rows(timers)
     assert len(before) > 1
     (found,) = await broken(pool, "delete from timer where kind = 'sla-clock'")
-    assert (found.kind, found.mended) == ("clock-unheeded", "its timer is set")
+    assert (found.kind, found.repair) == ("clock-unheeded", "its timer is set")
     await pool.make_due("sla-clock")
     await pool.fire()
     assert await pool.rows(timers) == before
 
 
 async def test_of_two_replicas_one_goes_round_and_a_finding_is_mended_once(pool: AgentPool) -> None:
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     async with pool.engine.begin() as tx:
         await tx.execute(text("update work_item set state = 'completed', completed_at = now()"))
     async with pool.engine.begin() as one, pool.engine.begin() as other:
@@ -261,12 +261,12 @@ async def test_operations_are_shown_what_was_found_and_how_far_it_has_come(clien
     before = (await client.ask("GET", "/reconciliation")).json()
     assert (before["began_at"], before["found"], before["items"]) == (None, {}, [])
     pool = AgentPool(client.engine)
-    await pool.hear(*(opened(n, pool.now) for n in (1, 2, 3)))
+    await pool.apply(*(opened(n, pool.now) for n in (1, 2, 3)))
     async with pool.engine.begin() as tx:
         await tx.execute(text("update work_item set queue = 'gone'"))
     await go_round(pool)
     shown = (await client.ask("GET", "/reconciliation?limit=2", role=Role.SUPERVISOR)).json()
-    assert (shown["found"], shown["not_mended"], shown["last_checked"]) == ({"queue-unknown": 3}, 0, 3)
+    assert (shown["found"], shown["not_repaired"], shown["last_checked"]) == ({"queue-unknown": 3}, 0, 3)
     assert [one["kind"] for one in shown["items"]] == ["queue-unknown"] * 2
     rest = (await client.ask("GET", f"/reconciliation?limit=2&cursor={shown['next']}")).json()
     assert len(rest["items"]) == 1
@@ -278,7 +278,7 @@ async def test_operations_are_shown_what_was_found_and_how_far_it_has_come(clien
 
 async def test_a_look_costs_the_same_while_the_planner_believes_that_nothing_is_open(pool: AgentPool) -> None:
     await pool.analyse()
-    await pool.hear(*(opened(n, pool.now) for n in range(1, 301)))
+    await pool.apply(*(opened(n, pool.now) for n in range(1, 301)))
     async with pool.engine.connect() as connection:
         asked = text(f"explain (analyze, buffers, format json) {reconciliation.WALK.text}").bindparams(
             after=UUID(int=0), most=300

@@ -115,7 +115,7 @@ async def _one(pool: AgentPool, dice: random.Random, coming: Iterator[CaseOpened
         lambda: heartbeat(pool, who),
         lambda: pool.make_due("presence-lost"),
         lambda: pool.make_due("offer-expiry"),
-        *[lambda: pool.hear(*itertools.islice(coming, 1), at_once=True)] * 2,
+        *[lambda: pool.apply(*itertools.islice(coming, 1), at_once=True)] * 2,
     ]
     if waiting:
         item = dice.choice(waiting)
@@ -146,7 +146,7 @@ async def test_whatever_people_do_at_once_work_is_whole(
     )
     cases = [opened(n, pool.now, waited=n) for n in range(1, ITEMS + 1)]
     coming = iter(cases[waiting:])
-    await pool.hear(*cases[:waiting])
+    await pool.apply(*cases[:waiting])
     dice = random.Random(seed)  # noqa: S311 - not for secrets
     for _ in range(25):
         await asyncio.gather(*(_one(pool, dice, coming) for _ in range(8)))

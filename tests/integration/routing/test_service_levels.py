@@ -41,7 +41,7 @@ async def test_a_breach_labels_raises_overflows_and_tells_people(pool: Promises)
     }
     warning = {"labels": ["due soon"], "notify": ["agent"]}
     await pool.organise(promising(warn_at=["75%"], on_warning=warning, on_breach=breach))
-    await pool.hear(CaseHistory(1, MONDAY).opened)
+    await pool.apply(CaseHistory(1, MONDAY).opened)
     await pool.pass_to(MONDAY + hours(3.5))
     work = (await pool.works())["C-1"]
     assert (work.labels, work.queue) == (["due soon"], "planning")
@@ -58,7 +58,7 @@ async def test_a_breach_labels_raises_overflows_and_tells_people(pool: Promises)
 
 async def test_work_that_somebody_has_stays_with_them_at_a_breach(pool: Promises) -> None:
     await pool.organise(promising(on_breach={"queue": "front-desk", "notify": ["agent"]}))
-    await pool.hear(CaseHistory(1, MONDAY).opened)
+    await pool.apply(CaseHistory(1, MONDAY).opened)
     await pool.present("elena")
     await pool.take_next("elena")
     await pool.pass_to(MONDAY + hours(4))
@@ -72,7 +72,7 @@ async def test_a_policy_and_a_calendar_that_change_recompute_what_runs_with_befo
     pool: Promises,
 ) -> None:
     # zammad 534: a calendar was edited, and what ran stayed as it was.
-    await pool.hear(*(CaseHistory(n, MONDAY).opened for n in range(1, 8)))
+    await pool.apply(*(CaseHistory(n, MONDAY).opened for n in range(1, 8)))
     await pool.organise(promising(first_response=within(6)))
     pool.now = MONDAY + hours(1)
     assert sum([await _catch_up(pool, 3) for _ in range(5)]) == 7
@@ -108,7 +108,7 @@ async def _catch_up(pool: Promises, limit: int) -> int:
 
 
 async def test_a_new_configuration_that_promises_the_same_touches_no_clock(pool: Promises) -> None:
-    await pool.hear(CaseHistory(1, MONDAY).opened)
+    await pool.apply(CaseHistory(1, MONDAY).opened)
     await pool.organise(
         promising(),
         section(
@@ -134,7 +134,7 @@ async def test_firing_what_is_due_reads_what_is_due_however_many_run(pool: Promi
         await _run(pool, running)
         case = CaseHistory(900_000 + running, MONDAY)
         pool.now = MONDAY
-        await pool.hear(case.opened)
+        await pool.apply(case.opened)
         await _analyzed(pool)
         async with pool.engine.connect() as connection:
             plan = text(
@@ -156,7 +156,7 @@ async def test_firing_what_is_due_reads_what_is_due_however_many_run(pool: Promi
 
 async def _run(pool: Promises, number: int) -> None:
     """So many clocks that run, beside one that is heard of."""
-    await pool.hear(CaseHistory(number, MONDAY).opened)
+    await pool.apply(CaseHistory(number, MONDAY).opened)
     async with pool.engine.begin() as tx:
         names = [
             row.column_name
@@ -206,7 +206,7 @@ async def test_how_many_promises_were_kept_by_queue_channel_policy_and_period(
     pool: Promises, http: httpx.AsyncClient
 ) -> None:
     late, kept, rates = CaseHistory(1, MONDAY), CaseHistory(2, MONDAY), CaseHistory(3, MONDAY, "rates")
-    await pool.hear(late.opened, kept.opened, rates.opened)
+    await pool.apply(late.opened, kept.opened, rates.opened)
     await pool.hear_at(MONDAY + hours(1), kept.wrote(), kept.sent(pool.now + hours(1)))
     await pool.hear_at(MONDAY + hours(2), rates.set("closed", "spam"))
     await pool.hear_at(MONDAY + hours(30), late.wrote(), late.sent(MONDAY + hours(30)))
@@ -229,7 +229,7 @@ async def test_how_many_promises_were_kept_by_queue_channel_policy_and_period(
 
 async def test_a_cases_clocks_are_shown_with_their_ledgers(pool: Promises, http: httpx.AsyncClient) -> None:
     case = CaseHistory(1, MONDAY)
-    await pool.hear(case.opened)
+    await pool.apply(case.opened)
     await pool.hear_at(MONDAY + hours(1), case.set("pending", "a call"))
     found = await http.get(f"/cases/{case.case.case_id}/clocks")
     assert found.status_code == 200, found.text

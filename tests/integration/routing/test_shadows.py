@@ -34,11 +34,11 @@ async def begin(client: RoutingApi, draft_id: str, status: int = 201) -> str:
 async def test_a_draft_in_the_shadow_is_kept_with_each_decision_and_reported_and_never_acts(
     client: RoutingApi,
 ) -> None:
-    await client.hear(case(1, "rates"))
+    await client.apply(case(1, "rates"))
     path = await begin(client, (await client.draft(RATES, ERRS))["draft_id"])
-    await client.hear(case(2, "rates"), case(3, "roads", tone="neutral"))
+    await client.apply(case(2, "rates"), case(3, "roads", tone="neutral"))
     client.configurations = Configurations()  # another replica
-    await client.hear(case(4, "rates"))
+    await client.apply(case(4, "rates"))
     rows = await client.rows("select queue, priority from work_item order by case_id")
     assert [tuple(row) for row in rows] == [("rates", 40), ("rates", 40), ("roads", 40), ("rates", 40)]
     kept = await client.rows("select shadow from decision order by case_id")
@@ -76,12 +76,12 @@ async def test_one_draft_at_a_time_is_in_the_shadow_until_it_is_ended_or_its_tim
     ended = (await client.ask("DELETE", path)).json()
     assert ended["ended_by"] == "olga"
     assert (await client.ask("DELETE", path)).status_code == 409
-    await client.hear(case(1, "rates"))
+    await client.apply(case(1, "rates"))
     path = await begin(client, draft["draft_id"])
-    await client.hear(case(2, "rates"))
+    await client.apply(case(2, "rates"))
     async with client.engine.begin() as tx:
         await tx.execute(text("update shadow set ends_at = now() where ended_at is null"))
-    await client.hear(case(3, "rates"))
+    await client.apply(case(3, "rates"))
     kept = await client.rows("select shadow is not null as kept from decision order by case_id")
     assert [row.kept for row in kept] == [False, True, False]
     assert await begin(client, draft["draft_id"]) != path
@@ -93,13 +93,13 @@ async def test_one_draft_at_a_time_is_in_the_shadow_until_it_is_ended_or_its_tim
 async def test_without_a_shadow_deciding_costs_no_statement_more_and_a_report_reads_its_own_decisions(
     client: RoutingApi,
 ) -> None:
-    await client.hear(case(1, "rates"))
+    await client.apply(case(1, "rates"))
     with counted(client.engine) as without:
-        await client.hear(case(2, "rates"))
+        await client.apply(case(2, "rates"))
     path = await begin(client, (await client.draft(RATES))["draft_id"])
-    await client.hear(case(3, "rates"))  # it is read once
+    await client.apply(case(3, "rates"))  # it is read once
     with counted(client.engine) as beside:
-        await client.hear(case(4, "rates"))
+        await client.apply(case(4, "rates"))
     assert len(beside) == len(without)
     async with client.engine.begin() as tx:
         await tx.execute(text("set local enable_seqscan = off"))

@@ -58,7 +58,7 @@ async def test_07_skills_are_relaxed_in_time_and_a_restart_does_not_set_the_cloc
         agent("farid", skills={}),
     )
     await pool.organise(*relaxed)
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await pool.present("elena")
     assert await pool.assign() == 0
     began = (await work(pool)).queued_at
@@ -92,7 +92,7 @@ async def test_07_skills_are_relaxed_in_time_and_a_restart_does_not_set_the_cloc
 
 async def test_07_after_the_last_step_anybody_of_the_queue_will_do(pool: AgentPool) -> None:
     await pool.organise(planning_needs(lang_de=4), queue("planning", steps=RELAX), agent("farid", skills={}))
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await pool.present("farid")
     await pass_time(pool, seconds=119)
     assert await pool.assign() == 0
@@ -103,7 +103,7 @@ async def test_07_after_the_last_step_anybody_of_the_queue_will_do(pool: AgentPo
 
 async def test_steps_that_were_due_while_nothing_ran_are_all_taken_once(pool: AgentPool) -> None:
     await pool.organise(planning_needs(lang_de=4), queue("planning", steps=RELAX))
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await pass_time(pool, hours=1)
     await pass_time(pool, hours=1)
     assert ((await work(pool)).step, (await work(pool)).skills) == (2, {})
@@ -114,7 +114,7 @@ async def test_a_step_asks_another_team_too_and_the_own_one_first(pool: AgentPoo
     await pool.organise(
         queue("planning", steps=[{"after": "5m", "add_queue": "roads", "needs": {}, "raise_priority": 30}]),
     )
-    await pool.hear(opened(1, pool.now, waited=1), opened(2, pool.now))
+    await pool.apply(opened(1, pool.now, waited=1), opened(2, pool.now))
     await pool.present("chloe")
     assert await pool.assign() == 0
     assert await pool.take_next("chloe") is None
@@ -131,7 +131,7 @@ async def test_a_step_asks_another_team_too_and_the_own_one_first(pool: AgentPoo
 
 async def test_the_team_that_was_added_gets_the_work_while_the_own_one_is_closed(pool: AgentPool) -> None:
     await pool.organise(queue("planning", steps=[{"after": "5m", "add_queue": "roads", "needs": {}}]))
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await put_state(pool, "planning", QueueState.CLOSED)
     await pass_time(pool, minutes=5)
     await pool.present("elena")
@@ -147,7 +147,7 @@ async def test_who_has_the_work_takes_no_steps_and_when_it_comes_back_it_takes_t
     pool: AgentPool,
 ) -> None:
     await pool.organise(planning_needs(planning=3), queue("planning", steps=[{"after": "5m", "needs": {}}]))
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await pool.present("elena")
     await pool.assign()
     await pool.accept_all()
@@ -161,9 +161,9 @@ async def test_who_has_the_work_takes_no_steps_and_when_it_comes_back_it_takes_t
 async def test_completed_work_leaves_no_step_behind(pool: AgentPool) -> None:
     await pool.organise(queue("planning", steps=RELAX[1:]))
     case = opened(1, pool.now)
-    await pool.hear(case)
+    await pool.apply(case)
     assert len(await timers(pool)) == 1
-    await pool.hear(settled(case))
+    await pool.apply(settled(case))
     assert await timers(pool) == []
 
 
@@ -172,12 +172,12 @@ async def test_handed_on_work_begins_with_the_steps_of_the_queue_that_it_comes_t
         queue("planning", steps=[{"after": "5m", "add_queue": "roads"}]),
         queue("rates", steps=[{"after": "9m", "add_queue": "roads"}]),
     )
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await pass_time(pool, minutes=5)
     async with pool.engine.begin() as tx:
-        force = await pool.force(tx)
+        active = await pool.active(tx)
         await handling.transfer(
-            tx, (await work(pool)).work_item_id, BOSS, force, queue="rates", agent=None, note=None, anyones=True, now=pool.now,
+            tx, (await work(pool)).work_item_id, BOSS, active, queue="rates", agent=None, note=None, anyones=True, now=pool.now,
         )  # fmt: skip
     found = await work(pool)
     assert (found.step, found.also_queues) == (0, [])
@@ -188,7 +188,7 @@ async def test_06_work_that_all_have_refused_comes_to_its_next_step_and_not_to_t
     pool: AgentPool,
 ) -> None:
     await pool.organise(queue("planning", steps=[{"after": "1h", "add_queue": "roads", "needs": {}}]))
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     for who in ("elena", "farid"):
         await pool.present(who)
     asked: list[str] = []
@@ -207,7 +207,7 @@ async def test_06_work_that_all_have_refused_comes_to_its_next_step_and_not_to_t
 
 async def test_06_an_offer_that_the_only_one_let_pass_brings_the_next_step_forward(pool: AgentPool) -> None:
     await pool.organise(queue("planning", steps=[{"after": "1h", "add_queue": "roads", "needs": {}}]))
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await pool.present("elena")
     assert await pool.assign() == 1
     await pool.make_due("offer-expiry")
@@ -218,7 +218,7 @@ async def test_06_an_offer_that_the_only_one_let_pass_brings_the_next_step_forwa
 async def test_steps_that_a_new_configuration_gives_or_takes_hold_for_what_waits_already(
     pool: AgentPool,
 ) -> None:
-    await pool.hear(*(opened(n, pool.now) for n in range(1, 8)))
+    await pool.apply(*(opened(n, pool.now) for n in range(1, 8)))
     assert await timers(pool) == []
     began = (await work(pool)).queued_at
     await pool.organise(queue("planning", steps=[{"after": "5m", "add_queue": "roads"}]))
@@ -233,7 +233,7 @@ async def test_steps_that_a_new_configuration_gives_or_takes_hold_for_what_waits
 
 
 async def test_still_waiting_why_is_one_of_a_few(pool: AgentPool) -> None:
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await pool.present("farid", Presence.AWAY)
     told = await pool.why("C-1")
     assert (told["waiting_for"], told["waiting_because"]) == (
@@ -255,7 +255,7 @@ async def test_an_agent_in_a_presence_that_the_organisation_took_off_its_list_is
     ]
     await pool.organise(section("presences", kinds))
     await pool.present("farid", "in-training")
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await pool.organise(section("presences", kinds[:1]))
     told = await pool.why("C-1")
     assert (told["waiting_for"], told["waiting_because"]) == (
@@ -266,7 +266,7 @@ async def test_an_agent_in_a_presence_that_the_organisation_took_off_its_list_is
 
 async def test_still_waiting_why_names_skill_capacity_refusal_and_a_pending_offer(pool: AgentPool) -> None:
     await pool.organise(agent("elena", capacity=1), planning_needs(planning=6))
-    await pool.hear(opened(1, pool.now, waited=9), opened(2, pool.now))
+    await pool.apply(opened(1, pool.now, waited=9), opened(2, pool.now))
     await pool.present("farid")
     assert (await pool.why("C-1"))["waiting_for"] == "skill"
     await pool.present("elena")
@@ -284,7 +284,7 @@ async def test_complaint_rocketchat_18041_what_came_while_all_were_offline_is_of
     await pool.organise(
         queue("planning", steps=[{"after": "1h", "needs": {}}]), agent("farid", skills={}, capacity=100)
     )
-    await pool.hear(*(opened(n, pool.now, waited=600 - n) for n in range(1, 61)))
+    await pool.apply(*(opened(n, pool.now, waited=600 - n) for n in range(1, 61)))
     await pass_time(pool, seconds=0)
     await pool.present("farid")
     assert await pool.assign() == 60

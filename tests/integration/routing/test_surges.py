@@ -8,7 +8,7 @@ import pytest
 from routing.queues import live, surges
 from tests.conftest import NewDatabase
 from tests.support.routing.configured import AgentPool
-from tests.support.routing.counts import settle
+from tests.support.routing.counts import add_up
 from tests.support.routing.harness import Harness, opened
 
 
@@ -35,21 +35,21 @@ async def test_a_flood_of_calls_begins_a_surge_that_everybody_sees_and_that_ends
 
     async def minute(calls: int) -> None:
         nonlocal number
-        await pool.hear(*(opened(number + n, pool.now, "roads") for n in range(calls)))
+        await pool.apply(*(opened(number + n, pool.now, "roads") for n in range(calls)))
         number += calls
         pool.now += timedelta(minutes=1)
 
     for _ in range(65):
         await minute(1)
-    await settle(pool)
+    await add_up(pool)
     assert await look(pool) == 0
     for _ in range(5):
         await minute(12)
     assert sorted(await asyncio.gather(look(pool), look(pool))) == [0, 1]
     assert await told(pool) == ["began"]
     async with pool.engine.begin() as tx:
-        force = await pool.configurations.in_force(tx)
-        shown = {queue.queue: queue.surge for queue in (await live.state(tx, force, pool.now)).queues}
+        active = await pool.configurations.active(tx)
+        shown = {queue.queue: queue.surge for queue in (await live.state(tx, active, pool.now)).queues}
     assert shown["planning"] is None
     surge = shown["roads"]
     assert surge is not None
@@ -67,10 +67,10 @@ async def test_a_flood_of_calls_begins_a_surge_that_everybody_sees_and_that_ends
 
 
 async def test_nothing_is_a_surge_before_an_hour_is_known(pool: Harness) -> None:
-    await pool.hear(*(opened(n, pool.now, "roads") for n in range(300)))
+    await pool.apply(*(opened(n, pool.now, "roads") for n in range(300)))
     pool.now += timedelta(minutes=2)
     assert await look(pool) == 0
-    await settle(pool)
+    await add_up(pool)
     assert await look(pool) == 0
 
 
@@ -100,13 +100,13 @@ async def test_a_flood_with_one_label_over_several_queues_is_told_and_rules_can_
             event = opened(n, pool.now, ("roads", "planning", "rates")[n % 3])
             said = event.interaction.model_copy(update={"text": "the light is out", "channel": "email"})
             events.append(event.model_copy(update={"interaction": said}))
-        await pool.hear(*events)
+        await pool.apply(*events)
         number += calls
         pool.now += timedelta(minutes=1)
 
     for _ in range(65):
         await minute(1)
-    await settle(pool)
+    await add_up(pool)
     assert await look(pool) == 0
     for _ in range(4):
         await minute(12)
@@ -116,7 +116,7 @@ async def test_a_flood_with_one_label_over_several_queues_is_told_and_rules_can_
     told = await pool.rows("select headers from outbox where topic = 'queues'")
     assert sum("label.surge-began.v1" in row.headers for row in told) == 1
     async with pool.engine.begin() as tx:
-        shown = await live.state(tx, await pool.force(tx), pool.now)
+        shown = await live.state(tx, await pool.active(tx), pool.now)
     assert [label.label for label in shown.labels] == ["light"]
     await minute(1)
     (last,) = await pool.rows("select rule, context from decision order by at desc limit 1")

@@ -41,7 +41,7 @@ async def do(pool: AgentPool, *statements: str) -> None:
 
 
 async def test_a_timer_that_fails_is_put_off_and_the_others_fire(pool: AgentPool) -> None:
-    await pool.hear(*(opened(number, pool.now) for number in (1, 2)))
+    await pool.apply(*(opened(number, pool.now) for number in (1, 2)))
     await pool.present("elena")
     assert await pool.assign() == 2
     overdue = "update timer set due_at = now() - interval '1 s'"
@@ -74,7 +74,7 @@ async def test_a_case_that_breaks_the_reconciliation_is_told_and_the_way_goes_on
     pool: AgentPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks, "RECONCILE_EVERY_S", 0.01)
-    await pool.hear(*(opened(number, pool.now) for number in (1, 2, 3)))
+    await pool.apply(*(opened(number, pool.now) for number in (1, 2, 3)))
     await do(pool, BROKEN, "update work_item set queue = 'nowhere'")
 
     before = failures("reconciliation")
@@ -92,7 +92,7 @@ async def test_a_case_that_breaks_the_reconciliation_is_told_and_the_way_goes_on
 async def test_an_assignment_that_fails_is_made_again(
     pool: AgentPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await pool.hear(opened(1, pool.now))
+    await pool.apply(opened(1, pool.now))
     await pool.present("elena")
     whole, came = assignment.assign, list[datetime]()
 

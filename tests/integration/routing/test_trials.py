@@ -50,7 +50,7 @@ async def test_a_draft_is_tried_on_what_was_decided_and_every_changed_item_is_to
     client: RoutingApi,
 ) -> None:
     departments = ["planning", "planning", "rates", "roads", "planning", None]
-    await client.hear(*(case(n, d, tone="neutral") for n, d in enumerate(departments, 1)))
+    await client.apply(*(case(n, d, tone="neutral") for n, d in enumerate(departments, 1)))
     before = await client.rows("select * from work_item order by work_item_id")
     draft = await client.draft(PLANNING)
     done = await client.trial(draft["draft_id"])
@@ -82,7 +82,7 @@ async def test_a_draft_is_tried_on_what_was_decided_and_every_changed_item_is_to
 
 async def test_the_version_in_force_tried_on_its_own_decisions_changes_nothing(client: RoutingApi) -> None:
     said = [("social", "negative"), ("email", "neutral"), ("social", "neutral")]
-    await client.hear(
+    await client.apply(
         *(
             case(n, ("rates", "roads", None)[n % 3], channel=said[n % 3][0], tone=said[n % 2][1])
             for n in range(1, 30)
@@ -96,7 +96,7 @@ async def test_the_version_in_force_tried_on_its_own_decisions_changes_nothing(c
 
 async def test_an_answer_that_came_in_time_would_have_been_late_by_the_draft(client: RoutingApi) -> None:
     cases = [case(n) for n in range(1, 5)]
-    await client.hear(*cases)
+    await client.apply(*cases)
     # All began to wait at one open moment; they were answered after 5 and 20 minutes, 5 hours, and not at all.
     async with client.engine.begin() as tx:
         for number, minutes in ((1, 5), (2, 20), (3, 300), (4, None)):
@@ -121,7 +121,7 @@ async def test_an_answer_that_came_in_time_would_have_been_late_by_the_draft(cli
 
 
 async def test_a_rule_that_errs_is_counted_with_examples_and_stops_nothing(client: RoutingApi) -> None:
-    await client.hear(*(case(n, "rates") for n in range(1, 8)))
+    await client.apply(*(case(n, "rates") for n in range(1, 8)))
     draft = await client.draft(
         (
             "rules:\n",
@@ -135,12 +135,12 @@ async def test_a_rule_that_errs_is_counted_with_examples_and_stops_nothing(clien
 
 
 async def test_who_is_on_shift_is_told_apart_from_who_could_at_all(client: RoutingApi) -> None:
-    await client.hear(case(1))
+    await client.apply(case(1))
     draft = await client.draft()
     (gap,) = (await client.trial(draft["draft_id"]))["result"]["unskilled"]
     assert (gap["queue"], gap["nobody"], gap["nobody_on_shift"]) == ("planning", False, True)
     async with client.engine.begin() as tx:
-        known = (await client.configurations.in_force(tx)).configuration.agents_by_id
+        known = (await client.configurations.active(tx)).configuration.agents_by_id
         await presence.set_presence(tx, known["elena"], Presence.BUSY, "test", utc_now())
     assert (await client.trial(draft["draft_id"]))["result"]["unskilled"] == []
 
@@ -148,7 +148,7 @@ async def test_who_is_on_shift_is_told_apart_from_who_could_at_all(client: Routi
 async def test_the_newest_of_a_period_are_tried_and_a_context_of_long_ago_has_defaults(
     client: RoutingApi,
 ) -> None:
-    await client.hear(*(case(n) for n in range(1, 6)))
+    await client.apply(*(case(n) for n in range(1, 6)))
     async with client.engine.begin() as tx:
         await tx.execute(
             text(
@@ -169,7 +169,7 @@ async def test_the_newest_of_a_period_are_tried_and_a_context_of_long_ago_has_de
 
 
 async def test_a_publication_cites_the_trial_of_its_own_text_only(client: RoutingApi) -> None:
-    await client.hear(case(1))
+    await client.apply(case(1))
     draft, other = await client.draft(PLANNING), await client.draft(PLANNING)
     path = f"/drafts/{draft['draft_id']}"
     trial = await client.trial(draft["draft_id"])
@@ -193,7 +193,7 @@ async def test_a_publication_cites_the_trial_of_its_own_text_only(client: Routin
 async def test_two_replicas_run_a_trial_once_and_one_whose_replica_died_is_begun_anew(
     client: RoutingApi,
 ) -> None:
-    await client.hear(*(case(n) for n in range(1, 20)))
+    await client.apply(*(case(n) for n in range(1, 20)))
     draft = await client.draft(PLANNING)
     path = f"/drafts/{draft['draft_id']}/trial"
     asked = (await client.ask("POST", path, json={})).json()
@@ -213,7 +213,7 @@ async def test_two_replicas_run_a_trial_once_and_one_whose_replica_died_is_begun
 
 
 async def test_a_trial_that_is_stopped_stays_stopped(client: RoutingApi) -> None:
-    await client.hear(case(1))
+    await client.apply(case(1))
     draft = await client.draft(PLANNING)
     asked = (await client.ask("POST", f"/drafts/{draft['draft_id']}/trial", json={})).json()
     path = f"/trials/{asked['trial_id']}"
@@ -227,10 +227,10 @@ async def test_pages_of_decisions_are_read_by_their_index_and_miss_none(
 ) -> None:
     monkeypatch.setattr(trials, "PAGE", 7)
     async with client.engine.begin() as tx:
-        force = await client.configurations.in_force(tx)
-        found = verdict(force.configuration, complete({}))
+        active = await client.configurations.active(tx)
+        found = verdict(active.configuration, complete({}))
         row = {
-            "version": force.version, "rule": found.rule, "reason": "", "context": {}, "trace": [], "outcome": found.outcome,
+            "version": active.version, "rule": found.rule, "reason": "", "context": {}, "trace": [], "outcome": found.outcome,
         }  # fmt: skip
         # Many of one moment: the place of a page's end is not the time alone.
         rows: list[dict[str, Any]] = [
@@ -245,7 +245,7 @@ async def test_pages_of_decisions_are_read_by_their_index_and_miss_none(
     async with client.engine.begin() as tx:
         await tx.execute(
             text(
-                "insert into decision select gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), version, rule, reason, "
+                "insert into decision (decision_id, work_item_id, case_id, version, rule, reason, context, trace, at, outcome) select gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), version, rule, reason, "
                 "context, trace, at - k * interval '1 minute', outcome from decision cross join generate_series(1, 200) k"
             )
         )
@@ -260,7 +260,7 @@ async def test_pages_of_decisions_are_read_by_their_index_and_miss_none(
 async def test_trials_are_forgotten_after_their_days_but_for_the_result_that_a_version_cites(
     client: RoutingApi,
 ) -> None:
-    await client.hear(case(1, "rates"))
+    await client.apply(case(1, "rates"))
     draft = await client.draft(("{ queue: rates, priority: 40,", "{ queue: rates, priority: 60,"))
     old, cited, new = [(await client.trial(draft["draft_id"]))["trial_id"] for _ in range(3)]
     given = {"why": "tried", "trial_id": cited}
@@ -280,9 +280,9 @@ async def test_trials_are_forgotten_after_their_days_but_for_the_result_that_a_v
 
 async def test_what_each_rule_in_force_did_is_counted_with_its_errors(client: RoutingApi) -> None:
     errs = "rules:\n  - name: Errs\n    when: interaction.topics[7] == 'x'\n    then: { queue: rates, priority: 1 }\n"
-    await client.hear(case(1, "rates"))
+    await client.apply(case(1, "rates"))
     await client.load(COUNCIL.replace("rules:\n", errs))
-    await client.hear(
+    await client.apply(
         case(2, "rates", tone="neutral"),
         case(3, "rates", tone="neutral"),
         case(4, "planning", tone="neutral"),

@@ -31,7 +31,7 @@ async def test_labels_of_all_rules_that_took_part_stay_on_the_work_and_are_told(
         {"go_on": True, "then": {"labels": ["permits"]}},
         {"then": {"queue": "planning", "labels": ["first"]}},
     )
-    await harness.hear(opened(1, harness.now))
+    await harness.apply(opened(1, harness.now))
     (work,) = await harness.rows("select labels, queue from work_item")
     assert (work.labels, work.queue) == (["permits", "first"], "planning")
     (told,) = await harness.rows("select value from outbox where headers like '%work.queued.v1%'")
@@ -45,11 +45,11 @@ async def test_a_preferred_agent_is_offered_it_first_and_others_when_they_are_aw
 ) -> None:
     harness = await at_work(new_database, {"then": {"queue": "planning", "prefer_agent": "farid"}})
     await harness.present("elena")
-    await harness.hear(opened(1, harness.now))
+    await harness.apply(opened(1, harness.now))
     await harness.assign()
     assert list(await harness.pending()) == ["elena"]
     await harness.present("farid")
-    await harness.hear(opened(2, harness.now))
+    await harness.apply(opened(2, harness.now))
     await harness.assign()
     assert {agent: len(offers) for agent, offers in (await harness.pending()).items()} == {
         "elena": 1,
@@ -64,7 +64,7 @@ async def test_who_has_preferred_skills_is_offered_it_although_others_hold_less(
     await harness.present("elena")
     await harness.present("farid")
     for number in (1, 2, 3, 4):
-        await harness.hear(opened(number, harness.now))
+        await harness.apply(opened(number, harness.now))
         await harness.assign()
     # Farid has the skill and takes three at a time; the fourth need not wait for him.
     assert {agent: len(offers) for agent, offers in (await harness.pending()).items()} == {

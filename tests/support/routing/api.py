@@ -31,7 +31,7 @@ COUNCIL = EXAMPLE.read_text()
 
 
 class RoutingApi:
-    """Routing with the example organisation in force."""
+    """Routing with the example organisation active."""
 
     def __init__(self, engine: AsyncEngine, http: httpx.AsyncClient, folder: Path) -> None:
         self.engine = engine
@@ -49,11 +49,11 @@ class RoutingApi:
         return await self._http.request(verb, path, headers=headers, **given)
 
     async def load(self, source: str = COUNCIL) -> None:
-        """Puts a file in force, as at a start."""
+        """Puts a file active, as at a start."""
         async with self.engine.begin() as tx:
             await self.configurations.load_file(tx, source, "council.yaml", utc_now())
 
-    async def hear(self, *events: Event) -> None:
+    async def apply(self, *events: Event) -> None:
         """Takes events as one batch."""
         now = utc_now()
         batch = [
@@ -61,7 +61,7 @@ class RoutingApi:
             for place, event in enumerate(events)
         ]
         async with self.engine.begin() as tx:
-            await cases.hear(tx, batch, self.configurations, now)
+            await cases.apply(tx, batch, self.configurations, now)
 
     async def rows(self, query: str, **given: Any) -> Sequence[Any]:
         """What the database holds."""
@@ -90,7 +90,7 @@ class RoutingApi:
 
 @asynccontextmanager
 async def opened_api(engine: AsyncEngine, folder: Path) -> AsyncGenerator[RoutingApi]:
-    """Routing's application on a database, the example in force."""
+    """Routing's application on a database, the example active."""
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(folder)))
     app = create_app(
         title="t", service="routing", description="t", engine=engine, access=access, package="routing"

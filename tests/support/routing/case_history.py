@@ -107,7 +107,7 @@ class Promises(AgentPool):
     async def hear_at(self, at: datetime, *events: CaseEvent | ReplySent) -> None:
         """Events that happened at an instant and are heard at once."""
         await self.pass_to(at)
-        await self.hear(*events)
+        await self.apply(*events)
 
     async def pass_to(self, at: datetime) -> None:
         """Time passes, and what is due by then fires."""
@@ -125,9 +125,9 @@ class Promises(AgentPool):
     async def hand_on(self, work: UUID, queue: str) -> None:
         """A supervisor hands work to another queue."""
         async with self.engine.begin() as tx:
-            force = await self.force(tx)
+            active = await self.active(tx)
             await handling.transfer(
-                tx, work, BOSS, force, queue=queue, agent=None, note=None, anyones=True, now=self.now
+                tx, work, BOSS, active, queue=queue, agent=None, note=None, anyones=True, now=self.now
             )
 
     @staticmethod

@@ -15,7 +15,7 @@ from antiphon.http.problems import Problem
 from antiphon.postgres.query import AnyRow, mapping
 from deploy.site import EXAMPLE
 from routing import store
-from routing.configuration.active import InForce
+from routing.configuration.active import ActiveVersion
 from routing.domain.work_item import WorkItem
 from routing.work import explain, handling, pulling
 from tests.support.routing.harness import Harness
@@ -36,7 +36,7 @@ def written(*changed: Changed) -> str:
 
 
 class _Plain(yaml.SafeDumper):
-    """What two sections share is written out in both: the organisation's file has no aliases."""
+    """What two sections rollout is written out in both: the organisation's file has no aliases."""
 
     @override
     def ignore_aliases(self, data: Any) -> bool:
@@ -74,15 +74,15 @@ class AgentPool(Harness):
             await self.configurations.load(tx, written(*changed), "council.yaml", "test", self.now)
         await self.fire()  # the review that follows
 
-    async def force(self, tx: AsyncConnection) -> InForce:
-        return await self.configurations.in_force(tx)
+    async def active(self, tx: AsyncConnection) -> ActiveVersion:
+        return await self.configurations.active(tx)
 
     async def take_next(self, who: str) -> UUID | int | None:
         """The item that they got, None when there is none for them, the status of a refusal."""
         try:
             async with self.engine.begin() as tx:
-                force = await self.force(tx)
-                work = await pulling.take_next(tx, force, force.configuration.agents_by_id[who], self.now)
+                active = await self.active(tx)
+                work = await pulling.take_next(tx, active, active.configuration.agents_by_id[who], self.now)
                 return work.work_item_id if work else None
         except Problem as problem:
             return self._refused(problem)
@@ -90,8 +90,8 @@ class AgentPool(Harness):
     async def pick(self, who: str, work: UUID) -> int:
         try:
             async with self.engine.begin() as tx:
-                force = await self.force(tx)
-                await pulling.pick(tx, force, force.configuration.agents_by_id[who], work, self.now)
+                active = await self.active(tx)
+                await pulling.pick(tx, active, active.configuration.agents_by_id[who], work, self.now)
         except Problem as problem:
             return self._refused(problem)
         return 200
@@ -99,9 +99,9 @@ class AgentPool(Harness):
     async def give(self, who: str, work: UUID) -> int:
         try:
             async with self.engine.begin() as tx:
-                force = await self.force(tx)
-                known = force.configuration.agents_by_id[who]
-                await handling.assign(tx, work, BOSS, force, known, "knows the case", self.now)
+                active = await self.active(tx)
+                known = active.configuration.agents_by_id[who]
+                await handling.assign(tx, work, BOSS, active, known, "knows the case", self.now)
         except Problem as problem:
             return self._refused(problem)
         return 200
@@ -109,10 +109,10 @@ class AgentPool(Harness):
     async def offer(self, who: str, work: UUID) -> None:
         """A supervisor hands the work to one agent, who is asked."""
         async with self.engine.begin() as tx:
-            force = await self.force(tx)
-            known = force.configuration.agents_by_id[who]
+            active = await self.active(tx)
+            known = active.configuration.agents_by_id[who]
             await handling.transfer(
-                tx, work, BOSS, force, queue=None, agent=known, note=None, anyones=True, now=self.now
+                tx, work, BOSS, active, queue=None, agent=known, note=None, anyones=True, now=self.now
             )
 
     async def take_back(self, work: UUID) -> int:
@@ -125,19 +125,19 @@ class AgentPool(Harness):
 
     async def move(self, work: UUID, to: str) -> None:
         async with self.engine.begin() as tx:
-            force = await self.force(tx)
+            active = await self.active(tx)
             await handling.transfer(
-                tx, work, BOSS, force, queue=to, agent=None, note=None, anyones=True, now=self.now
+                tx, work, BOSS, active, queue=to, agent=None, note=None, anyones=True, now=self.now
             )
 
     async def reprioritise(self, work: UUID, priority: int) -> None:
         async with self.engine.begin() as tx:
-            await handling.reprioritise(tx, work, BOSS, priority, None, await self.force(tx), self.now)
+            await handling.reprioritise(tx, work, BOSS, priority, None, await self.active(tx), self.now)
 
     async def complete(self, who: str, work: UUID) -> None:
         async with self.engine.begin() as tx:
-            by, force = Actor(kind="agent", id=who), await self.force(tx)
-            await handling.complete(tx, work, by, force, "a call settled it", anyones=False, now=self.now)
+            by, active = Actor(kind="agent", id=who), await self.active(tx)
+            await handling.complete(tx, work, by, active, "a call settled it", anyones=False, now=self.now)
 
     async def complete_if_theirs(self, who: str, work: UUID) -> None:
         try:
@@ -172,7 +172,7 @@ class AgentPool(Harness):
                 store.work_items.WORK.select().order_by(store.work_items.WORK.c.completed_at.desc()).limit(1)
             )
             row = (await tx.execute(newest.where(store.work_items.WORK.c.case_reference == reference))).one()
-            return await explain.explain(tx, WorkItem.of(mapping(row)), await self.force(tx), self.now)
+            return await explain.explain(tx, WorkItem.of(mapping(row)), await self.active(tx), self.now)
 
     async def analyse(self) -> None:
         """Plans are made by what there is now."""

@@ -4,6 +4,6 @@ from routing import store
 from tests.support.routing.harness import Harness
 
 
-async def settle(pool: Harness) -> None:
+async def add_up(pool: Harness) -> None:
     async with pool.engine.begin() as tx:
-        await store.counts.settle(tx)
+        await store.counts.add_up(tx)

@@ -39,16 +39,16 @@ class Harness:
             await self.configurations.load(tx, EXAMPLE.read_text(), "council.yaml", "test", self.now)
         await self.fire()  # the review that follows
 
-    async def hear(self, *events: Event, at_once: bool = False) -> None:
+    async def apply(self, *events: Event, at_once: bool = False) -> None:
         """`at_once`, new work is offered where nothing waits before it, as the service does; else a pass is to come."""
         async with self.engine.begin() as tx:
             batch = received(self.now, *events)
-            await cases.hear(tx, batch, self.configurations, self.now, offering=at_once)
+            await cases.apply(tx, batch, self.configurations, self.now, offering=at_once)
 
     async def present(self, agent: str, presence: str = Presence.AVAILABLE) -> None:
         async with self.engine.begin() as tx:
-            force = (await self.configurations.in_force(tx)).configuration
-            await presences.set_presence(tx, force.agents_by_id[agent], presence, "test", self.now, force)
+            active = (await self.configurations.active(tx)).configuration
+            await presences.set_presence(tx, active.agents_by_id[agent], presence, "test", self.now, active)
 
     async def assign(self) -> int:
         async with self.engine.begin() as tx:
@@ -72,8 +72,8 @@ class Harness:
 
     async def decline(self, offer: UUID, agent: str) -> None:
         async with self.engine.begin() as tx:
-            force = await self.configurations.in_force(tx)
-            await offers.decline(tx, offer, agent, force, "busy", self.now)
+            active = await self.configurations.active(tx)
+            await offers.decline(tx, offer, agent, active, "busy", self.now)
 
     async def rows(self, query: str, **given: Any) -> list[Any]:
         async with self.engine.connect() as connection:

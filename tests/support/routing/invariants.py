@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from antiphon.postgres.query import AnyRow, mapping
-from routing.configuration.active import InForce
+from routing.configuration.active import ActiveVersion
 from routing.domain.time import clockwork
 from routing.queues import opening
 from routing.sla.ledger import columns, entry_of
@@ -22,10 +22,10 @@ _TABLES = ("work_item", "offer", "agent", "wrap_up", "case_seen", "clock", "cloc
 
 
 class Moment(NamedTuple):
-    """All work, offers and agents at a moment, by the configuration in force."""
+    """All work, offers and agents at a moment, by the configuration active."""
 
     now: datetime
-    force: InForce
+    active: ActiveVersion
     open_queues: frozenset[str]
     works: Mapping[UUID, AnyRow]
     offers: Mapping[UUID, AnyRow]
@@ -51,11 +51,11 @@ class Moment(NamedTuple):
 
     def there(self, agent: str) -> bool:
         """Whether they say that they are there for work."""
-        return self.presence.get(agent) in self.force.configuration.routable
+        return self.presence.get(agent) in self.active.configuration.routable
 
     def may(self, agent: str, work: AnyRow) -> bool:
         """Whether they are of a queue that is asked and given out, and have the skills."""
-        known = self.force.configuration.agents_by_id.get(agent)
+        known = self.active.configuration.agents_by_id.get(agent)
         if known is None:
             return False
         asked = {work.queue, *work.also_queues} & self.open_queues
@@ -71,7 +71,7 @@ class Moment(NamedTuple):
 
     def capacity(self, agent: str) -> int:
         """Units that they can have."""
-        return self.force.configuration.agents_by_id[agent].capacity
+        return self.active.configuration.agents_by_id[agent].capacity
 
     def waiting(self) -> list[AnyRow]:
         """The most urgent first."""
@@ -92,15 +92,15 @@ async def look(pool: AgentPool) -> Moment:
         async def rows(query: str) -> Sequence[AnyRow]:
             return (await connection.execute(text(query))).all()
 
-        force = await pool.force(connection)
-        given_out = opening.given_out(opening.standings(force, pool.now))
+        active = await pool.active(connection)
+        given_out = opening.given_out(opening.openings(active, pool.now))
         works = {row.work_item_id: row for row in await rows("select * from work_item")}
         offers = {row.offer_id: row for row in await rows("select * from offer")}
         agents = await rows(
             "select a.agent_id, presence, until from agent a left join wrap_up using (agent_id)"
         )
     return Moment(
-        pool.now, force, given_out, works, offers, {a.agent_id: a.presence for a in agents},
+        pool.now, active, given_out, works, offers, {a.agent_id: a.presence for a in agents},
         {a.agent_id: a.until for a in agents if a.until is not None},
     )  # fmt: skip
 
@@ -126,7 +126,7 @@ async def assert_whole(pool: AgentPool, moment: Moment, awaiting: Iterable[UUID]
 
 async def _assert_counted(pool: AgentPool, moment: Moment) -> None:
     counted = await pool.rows(
-        "select queue, what, sum(count) as n from (select * from tally union all select * from tally_change) t "
+        "select queue, what, sum(count) as n from (select * from work_count union all select * from work_count_change) t "
         "where minute = 'epoch' group by 1, 2 having sum(count) <> 0"
     )
     stands = Counter((w.queue, w.state) for w in moment.works.values() if w.completed_at is None)

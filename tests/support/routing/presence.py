@@ -13,7 +13,8 @@ async def silence(pool: AgentPool, seconds: int, who: str) -> None:
     async with pool.engine.begin() as tx:
         given = {"s": timedelta(seconds=seconds), "a": who}
         await tx.execute(
-            text("update agent set heard_at = now() - cast(:s as interval) where agent_id = :a"), given
+            text("update agent set last_heartbeat_at = now() - cast(:s as interval) where agent_id = :a"),
+            given,
         )
     await pool.make_due("presence-lost")
 

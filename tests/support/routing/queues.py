@@ -15,7 +15,7 @@ from tests.support.routing.configured import (
 
 async def put_state(pool: AgentPool, name: str, state: QueueState, reason: str = "a fire drill") -> None:
     async with pool.engine.begin() as tx:
-        await opening.put_state(tx, await pool.force(tx), name, state, BOSS, reason, pool.now)
+        await opening.put_state(tx, await pool.active(tx), name, state, BOSS, reason, pool.now)
 
 
 def closed_now(pool: AgentPool, name: str = "planning", **more: Any) -> list[Any]:

@@ -121,10 +121,10 @@ class RandomDay:
             await pool.fire()
         raise AssertionError("timers are due again and again")
 
-    async def hear(self, case: CaseHistory, event: Event, *, awaits: bool, at_once: bool) -> None:
+    async def apply(self, case: CaseHistory, event: Event, *, awaits: bool, at_once: bool) -> None:
         """News of a case; `at_once`, its work is offered by who hears of it, and the rest by the pass that follows."""
         before = await look(self.pool) if at_once else None
-        await self.pool.hear(event, at_once=at_once)
+        await self.pool.apply(event, at_once=at_once)
         if before is not None:
             while await self.pool.assign():
                 pass
@@ -165,7 +165,7 @@ class RandomDay:
         if verb == "come" and len(known) < 14:
             case = CaseHistory(len(known) + 1, pool.now, DEPARTMENTS[n % len(DEPARTMENTS)])  # pyright: ignore[reportArgumentType]
             said = case.opened.interaction.model_copy(update={"channel": "phone" if m % 3 == 0 else "email"})
-            return await self.hear(
+            return await self.apply(
                 case, case.opened.model_copy(update={"interaction": said}), awaits=True, at_once=m % 4 < 2
             )
         if not known or verb == "come":
@@ -173,19 +173,19 @@ class RandomDay:
         case = known[n % len(known)]
         if verb == "hear again":
             was = await fingerprint(pool)
-            await pool.hear(self.heard[m % len(self.heard)])
+            await pool.apply(self.heard[m % len(self.heard)])
             assert await fingerprint(pool) == was
             return None
         told: dict[str, Callable[[], Event]] = {
             "speak": lambda: case.spoke(pool.now), "settle": case.wrote, "resolve": lambda: case.set("resolved"),
             "fail": lambda: case.failed(pool.now),
         }  # fmt: skip
-        return await self.hear(case, told[verb](), awaits=verb in {"speak", "fail"}, at_once=m % 4 < 2)
+        return await self.apply(case, told[verb](), awaits=verb in {"speak", "fail"}, at_once=m % 4 < 2)
 
     async def _next(self, before: Moment, who: str) -> None:
         if (
-            before.presence.get(who) not in before.force.configuration.routable
-            or who not in before.force.configuration.agents_by_id
+            before.presence.get(who) not in before.active.configuration.routable
+            or who not in before.active.configuration.agents_by_id
         ):
             return
         if before.capacity(who) <= before.load(who):
@@ -236,7 +236,7 @@ class RandomDay:
 
     async def _employed(self) -> set[str]:
         async with self.pool.engine.connect() as connection:
-            return set((await self.pool.force(connection)).configuration.agents_by_id)
+            return set((await self.pool.active(connection)).configuration.agents_by_id)
 
     async def accept(self, _: str, work: AnyRow) -> None:
         for offer in (await self.pool.pending()).get(work.agent_id or "", []):

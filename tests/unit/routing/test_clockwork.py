@@ -191,7 +191,7 @@ class Oracle:
             self.ran.append(self.running)
 
     def moment(self, until: int, percent: int = 100) -> int | None:
-        """The first second up to `until` in which it runs, with the time used up and these terms in force."""
+        """The first second up to `until` in which it runs, with the time used up and these terms active."""
         calendar, used = CALENDARS[self.calendar], 0.0
         wanted = self.within * percent / 100
         runs = [*self.ran, *([self.running] * (until + 1 - len(self.ran)))]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from routing.domain.matching.fitting import BUSY, Lack, Obstacle, Room, WhyNot, in_words
+from routing.domain.matching.fitting import BUSY, Lack, Obstacle, ProfileLoad, WhyNot, in_words
 
 AT = datetime(2026, 11, 2, 9, 30, 5, tzinfo=UTC)
 WORDS = {
@@ -14,12 +14,12 @@ WORDS = {
     Obstacle(WhyNot.OTHER_QUEUE): "not in this queue",
     Obstacle(WhyNot.SKILLS, lacks=(Lack("rates", 6), Lack("welsh", 1))): "lacks rates 6, welsh 1",
     Obstacle(
-        WhyNot.PROFILES, full=(Room("Written", 2, 2), Room("Post", 3, 1))
+        WhyNot.PROFILES, full=(ProfileLoad("Written", 2, 2), ProfileLoad("Post", 3, 1))
     ): 'has no room in "Written": 2 of 2, "Post": 3 of 1',
     Obstacle(WhyNot.CAPACITY): "no capacity",
     Obstacle(
         WhyNot.RAMP_UP, until=AT
-    ): "eases in until 09:30:05: offered little at a time after a long absence",
+    ): "ramps up until 09:30:05: offered little at a time after a long absence",
     Obstacle(WhyNot.REFUSED): "declined it, let it pass or lost it again: others are asked first",
 }
 

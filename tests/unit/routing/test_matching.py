@@ -9,7 +9,7 @@ from routing.domain.matching.fitting import (
     Candidate,
     Lack,
     Obstacle,
-    Room,
+    ProfileLoad,
     Waiting,
     WhyNot,
     lacking,
@@ -17,7 +17,7 @@ from routing.domain.matching.fitting import (
     urgency,
     why_not,
 )
-from routing.domain.matching.match import Floor, match
+from routing.domain.matching.match import AgentPool, match
 from routing.domain.matching.ordering import HEAD_START, LONGEST_WAIT, order_at
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -27,13 +27,13 @@ AGAIN = timedelta(seconds=60)
 def holding(agent: Candidate, item: Waiting) -> Candidate:
     """The agent once they have the item."""
     units = taken(item, agent)
-    rooms = {
-        profile: room._replace(used=room.used + 1) if profile in item.profiles else room
-        for profile, room in agent.rooms.items()
+    profile_loads = {
+        profile: load._replace(used=load.used + 1) if profile in item.profiles else load
+        for profile, load in agent.profile_loads.items()
     }
     return agent._replace(
-        free=agent.free - units, load=agent.load + units, light=agent.light + (not item.units),
-        offers=agent.offers - 1, rooms=rooms,
+        free=agent.free - units, load=agent.load + units, zero_unit=agent.zero_unit + (not item.units),
+        offers=agent.offers - 1, profile_loads=profile_loads,
     )  # fmt: skip
 
 
@@ -63,7 +63,9 @@ def test_due_soonest_first_with_a_head_start_for_priority_then_who_waited_longes
 
 
 def test_nobody_gets_more_than_they_have_free() -> None:
-    pairs = match([item(n) for n in range(5)], Floor([agent("a", free=2), agent("b", free=1)]), NOW, AGAIN)
+    pairs = match(
+        [item(n) for n in range(5)], AgentPool([agent("a", free=2), agent("b", free=1)]), NOW, AGAIN
+    )
     assert len(pairs) == 3
     assert [name for _, name in pairs].count("a") == 2
 
@@ -80,20 +82,23 @@ def test_the_least_loaded_then_the_best_then_the_longest_idle_is_chosen_and_the_
     None
 ):
     agents = [agent("busy", load=2), agent("good", skills={"x": 9}), agent("idle", skills={"x": 3}, idle=30)]
-    assert match([item(1, needs={"x": 1})], Floor(agents), NOW, AGAIN)[0][1] == "good"
+    assert match([item(1, needs={"x": 1})], AgentPool(agents), NOW, AGAIN)[0][1] == "good"
     assert (
-        match([item(1)], Floor([agent("late", idle=1), agent("early", idle=5)]), NOW, AGAIN)[0][1] == "early"
+        match([item(1)], AgentPool([agent("late", idle=1), agent("early", idle=5)]), NOW, AGAIN)[0][1]
+        == "early"
     )
-    assert match([item(1, preferred="busy")], Floor(agents), NOW, AGAIN)[0][1] == "busy"
+    assert match([item(1, preferred="busy")], AgentPool(agents), NOW, AGAIN)[0][1] == "busy"
 
 
 def test_who_declined_is_not_asked_while_another_can_and_only_after_a_pause_when_nobody_can() -> None:
     declined = {"a": NOW - timedelta(seconds=10)}
     both = [agent("a"), agent("b")]
-    assert match([item(1, refused=declined)], Floor(both), NOW, AGAIN) == [(UUID(int=1), "b")]
-    assert match([item(1, refused=declined)], Floor([agent("a"), agent("b", free=0)]), NOW, AGAIN) == []
-    assert match([item(1, refused=declined)], Floor([agent("a")]), NOW, AGAIN) == []
-    assert match([item(1, refused=declined)], Floor([agent("a")]), NOW + AGAIN, AGAIN) == [(UUID(int=1), "a")]
+    assert match([item(1, refused=declined)], AgentPool(both), NOW, AGAIN) == [(UUID(int=1), "b")]
+    assert match([item(1, refused=declined)], AgentPool([agent("a"), agent("b", free=0)]), NOW, AGAIN) == []
+    assert match([item(1, refused=declined)], AgentPool([agent("a")]), NOW, AGAIN) == []
+    assert match([item(1, refused=declined)], AgentPool([agent("a")]), NOW + AGAIN, AGAIN) == [
+        (UUID(int=1), "a")
+    ]
 
 
 agents_strategy = st.lists(
@@ -111,7 +116,7 @@ items_strategy = st.lists(
 def test_no_item_twice_no_agent_beyond_capacity_and_nobody_idle_beside_work_they_can_do(
     items: list[Waiting], agents: list[Candidate]
 ) -> None:
-    pairs = match(items, Floor(agents), NOW, AGAIN)
+    pairs = match(items, AgentPool(agents), NOW, AGAIN)
     given_out = dict(pairs)
     assert len(given_out) == len(pairs)
     taken = [name for _, name in pairs]
@@ -127,8 +132,8 @@ def test_who_has_the_preferred_skills_goes_before_the_least_loaded_and_who_lacks
 ):
     wanted = item(1)._replace(prefers={"phone": 3})
     able, idle = agent("able", load=2, skills={"phone": 3}), agent("idle", skills={"phone": 2})
-    assert match([wanted], Floor([idle, able]), NOW, AGAIN) == [(UUID(int=1), "able")]
-    assert match([wanted], Floor([idle, able._replace(free=0)]), NOW, AGAIN) == [(UUID(int=1), "idle")]
+    assert match([wanted], AgentPool([idle, able]), NOW, AGAIN) == [(UUID(int=1), "able")]
+    assert match([wanted], AgentPool([idle, able._replace(free=0)]), NOW, AGAIN) == [(UUID(int=1), "idle")]
 
 
 def _by_looking_at_everybody(
@@ -166,13 +171,14 @@ def _by_looking_at_everybody(
 
 def _holds(agent: Candidate, one: Waiting) -> tuple[int, int]:
     """What they hold of the item's sort, with units or without, and then of the other."""
-    return (agent.load, agent.light) if one.units else (agent.light, agent.load)
+    return (agent.load, agent.zero_unit) if one.units else (agent.zero_unit, agent.load)
 
 
 _NAMES = ["a", "b", "c", "d"]
 _SKILLS = st.dictionaries(st.sampled_from("xyz"), st.integers(1, 3), max_size=2)
 _ROOMS = st.dictionaries(
-    st.sampled_from(["high", "total"]), st.builds(Room, st.just("P"), st.integers(0, 3), st.integers(0, 3))
+    st.sampled_from(["high", "total"]),
+    st.builds(ProfileLoad, st.just("P"), st.integers(0, 3), st.integers(0, 3)),
 )
 _PROFILES = st.sampled_from([(), ("total",), ("high", "total")])
 _PEOPLE = st.lists(
@@ -190,9 +196,12 @@ def _with(
     return one._replace(prefers=prefers, units=units, hold_until=hold_until, profiles=profiles)
 
 
-def _limited(people: list[Candidate], rooms: list[dict[str, int]], light: list[int]) -> list[Candidate]:
+def _limited(
+    people: list[Candidate], profile_loads: list[dict[str, int]], zero_unit: list[int]
+) -> list[Candidate]:
     return [
-        one._replace(rooms=room, light=held) for one, room, held in zip(people, rooms, light, strict=False)
+        one._replace(profile_loads=room, zero_unit=held)
+        for one, room, held in zip(people, profile_loads, zero_unit, strict=False)
     ]
 
 
@@ -216,19 +225,19 @@ _WORK = st.lists(
 
 @given(_WORK, _LIMITED)
 def test_the_best_is_who_is_best_of_all(items: list[Waiting], agents: list[Candidate]) -> None:
-    floor, pairs = Floor(agents), list[tuple[UUID, str]]()
+    pool, pairs = AgentPool(agents), list[tuple[UUID, str]]()
     for one in sorted(items, key=urgency):
-        if (best := floor.best(one, NOW, AGAIN)) is not None:
-            floor.give(one, best)
+        if (best := pool.best(one, NOW, AGAIN)) is not None:
+            pool.give(one, best)
             pairs.append((one.work_item_id, best.agent_id))
     assert pairs == _by_looking_at_everybody(items, agents, NOW, AGAIN)
-    assert {item_id for item_id, _ in pairs} <= dict(match(items, Floor(agents), NOW, AGAIN)).keys()
+    assert {item_id for item_id, _ in pairs} <= dict(match(items, AgentPool(agents), NOW, AGAIN)).keys()
 
 
 def test_who_can_do_what_others_can_hands_it_on_and_takes_what_only_they_can_do() -> None:
     common, rare = item(1, waited=9), item(2, needs={"welsh": 5})
     both, one = agent("both", skills={"welsh": 7}, idle=9), agent("one")
-    assert match([common, rare], Floor([both, one]), NOW, AGAIN) == [
+    assert match([common, rare], AgentPool([both, one]), NOW, AGAIN) == [
         (UUID(int=1), "one"),
         (UUID(int=2), "both"),
     ]
@@ -239,7 +248,7 @@ def test_a_less_urgent_item_does_not_take_the_place_that_handing_on_would_free_f
 ):
     common, rare, late = item(1, waited=9), item(2, waited=5, needs={"welsh": 5}), item(3)
     both, one = agent("both", skills={"welsh": 7}, idle=9), agent("one")
-    assert dict(match([common, rare, late], Floor([both, one]), NOW, AGAIN)) == {
+    assert dict(match([common, rare, late], AgentPool([both, one]), NOW, AGAIN)) == {
         UUID(int=1): "one",
         UUID(int=2): "both",
     }
@@ -254,7 +263,7 @@ def test_work_is_not_moved_from_its_preferred_agent_nor_to_who_lacks_preferred_s
         item(1, waited=9)._replace(prefers={"welsh": 1}),
         item(1, waited=9, refused={"one": NOW}),
     ):
-        assert match([common, rare], Floor([both, one]), NOW, AGAIN) == [(UUID(int=1), "both")]
+        assert match([common, rare], AgentPool([both, one]), NOW, AGAIN) == [(UUID(int=1), "both")]
 
 
 def test_work_that_waits_for_its_preferred_agent_moves_nobody() -> None:
@@ -265,8 +274,8 @@ def test_work_that_waits_for_its_preferred_agent_moves_nobody() -> None:
         agent("busy", free=0, skills={"welsh": 9}),
     ]
     held = rare._replace(hold_until=NOW + AGAIN)
-    assert match([common, held], Floor(people), NOW, AGAIN) == [(UUID(int=1), "both")]
-    assert len(match([common, rare], Floor(people), NOW, AGAIN)) == 2
+    assert match([common, held], AgentPool(people), NOW, AGAIN) == [(UUID(int=1), "both")]
+    assert len(match([common, rare], AgentPool(people), NOW, AGAIN)) == 2
 
 
 def _most(items: list[Waiting], agents: list[Candidate]) -> set[UUID]:
@@ -301,14 +310,14 @@ _PLAIN = st.lists(
 def test_nobody_waits_beside_somebody_free_unless_someone_more_urgent_would(
     items: list[Waiting], agents: list[Candidate]
 ) -> None:
-    assert dict(match(items, Floor(agents), NOW, AGAIN)).keys() == _most(items, agents)
+    assert dict(match(items, AgentPool(agents), NOW, AGAIN)).keys() == _most(items, agents)
 
 
 @given(_WORK, _LIMITED)
 def test_nobody_is_given_more_than_they_have_room_for_and_an_item_that_nobody_has_fits_nobody(
     items: list[Waiting], agents: list[Candidate]
 ) -> None:
-    pairs = dict(match(items, Floor(agents), NOW, AGAIN))
+    pairs = dict(match(items, AgentPool(agents), NOW, AGAIN))
     by_id = {one.work_item_id: one for one in items}
     left = {one.agent_id: one for one in agents}
     for item_id, agent_id in pairs.items():
@@ -318,7 +327,10 @@ def test_nobody_is_given_more_than_they_have_room_for_and_an_item_that_nobody_ha
         after = left[one.agent_id]
         assert after.free >= min(one.free, 0)
         assert after.offers >= 0
-        assert all(room.used <= max(room.most, one.rooms[key].used) for key, room in after.rooms.items())
+        assert all(
+            load.used <= max(load.most, one.profile_loads[key].used)
+            for key, load in after.profile_loads.items()
+        )
     for one in items:
         if one.work_item_id not in pairs and not one.refused and one.hold_until is None:
             assert not any(why_not(one, after) is None for after in left.values())
@@ -328,18 +340,20 @@ def test_work_is_handed_on_to_who_has_room_in_its_profile() -> None:
     """What is left is urgent; who can do it is full of urgent work, and somebody else has room for some of that."""
     urgent = [item(n, waited=9 - n)._replace(profiles=("high",)) for n in (1, 2)]
     rare = item(3, needs={"welsh": 5})._replace(profiles=("high",))
-    both = agent("both", free=5, skills={"welsh": 7}, idle=9)._replace(rooms={"high": Room("High", 0, 1)})
-    one = agent("one", free=5)._replace(rooms={"high": Room("High", 0, 1)})
-    assert dict(match([urgent[0], rare], Floor([both, one]), NOW, AGAIN)) == {
+    both = agent("both", free=5, skills={"welsh": 7}, idle=9)._replace(
+        profile_loads={"high": ProfileLoad("High", 0, 1)}
+    )
+    one = agent("one", free=5)._replace(profile_loads={"high": ProfileLoad("High", 0, 1)})
+    assert dict(match([urgent[0], rare], AgentPool([both, one]), NOW, AGAIN)) == {
         UUID(int=1): "one",
         UUID(int=3): "both",
     }
-    assert match([*urgent, rare], Floor([both, one]), NOW, AGAIN) == [
+    assert match([*urgent, rare], AgentPool([both, one]), NOW, AGAIN) == [
         (UUID(int=1), "both"),
         (UUID(int=2), "one"),
     ]
     plain = item(4, waited=20)
-    assert match([plain, urgent[0], rare], Floor([both]), NOW, AGAIN) == [
+    assert match([plain, urgent[0], rare], AgentPool([both]), NOW, AGAIN) == [
         (UUID(int=4), "both"),
         (UUID(int=1), "both"),
     ]
@@ -350,8 +364,8 @@ def test_an_agent_whom_urgent_work_can_not_reach_takes_what_makes_room_for_it() 
     given_first = item(1, waited=9)
     urgent = item(2, needs={"welsh": 5})._replace(profiles=("high",))
     both = agent("both", skills={"welsh": 7}, idle=9)
-    other = agent("other", skills={"welsh": 7})._replace(rooms={"high": Room("High", 1, 1)})
-    assert dict(match([given_first, urgent], Floor([both, other]), NOW, AGAIN)) == {
+    other = agent("other", skills={"welsh": 7})._replace(profile_loads={"high": ProfileLoad("High", 1, 1)})
+    assert dict(match([given_first, urgent], AgentPool([both, other]), NOW, AGAIN)) == {
         UUID(int=1): "other",
         UUID(int=2): "both",
     }
@@ -359,13 +373,19 @@ def test_an_agent_whom_urgent_work_can_not_reach_takes_what_makes_room_for_it() 
 
 def test_work_of_no_units_is_spread_by_itself_and_finds_nobody_whose_profile_is_full() -> None:
     mails = [item(n, waited=9 - n)._replace(units=0, profiles=("written",)) for n in (1, 2, 3)]
-    full_up = agent("full", free=0, load=3)._replace(rooms={"written": Room("Written", 1, 2)}, light=1)
-    over = agent("over", free=-1, load=4)._replace(rooms={"written": Room("Written", 0, 3)})
-    assert [who for _, who in match(mails, Floor([full_up, over]), NOW, AGAIN)] == ["over", "full", "over"]
-    assert why_not(mails[0], full_up._replace(rooms={"written": Room("Written", 2, 2)})) == (
-        Obstacle(WhyNot.PROFILES, full=(Room("Written", 2, 2),))
+    full_up = agent("full", free=0, load=3)._replace(
+        profile_loads={"written": ProfileLoad("Written", 1, 2)}, zero_unit=1
     )
-    assert match(mails, Floor([over._replace(offers=0)]), NOW, AGAIN) == []
+    over = agent("over", free=-1, load=4)._replace(profile_loads={"written": ProfileLoad("Written", 0, 3)})
+    assert [who for _, who in match(mails, AgentPool([full_up, over]), NOW, AGAIN)] == [
+        "over",
+        "full",
+        "over",
+    ]
+    assert why_not(mails[0], full_up._replace(profile_loads={"written": ProfileLoad("Written", 2, 2)})) == (
+        Obstacle(WhyNot.PROFILES, full=(ProfileLoad("Written", 2, 2),))
+    )
+    assert match(mails, AgentPool([over._replace(offers=0)]), NOW, AGAIN) == []
 
 
 @given(_WORK, _LIMITED, st.randoms())
@@ -375,4 +395,4 @@ def test_the_decision_is_the_same_in_whatever_order_a_replica_reads_work_and_age
     others, people = list(items), list(agents)
     chance.shuffle(others)
     chance.shuffle(people)
-    assert match(others, Floor(people), NOW, AGAIN) == match(items, Floor(agents), NOW, AGAIN)
+    assert match(others, AgentPool(people), NOW, AGAIN) == match(items, AgentPool(agents), NOW, AGAIN)

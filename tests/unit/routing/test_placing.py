@@ -5,7 +5,7 @@ import pytest
 
 from antiphon.organisation.document import ConfigurationError
 from routing.domain.configuration.document import Configuration, read
-from routing.domain.queues.opening import OPEN, Standing
+from routing.domain.queues.opening import OPEN, Opening
 from routing.domain.queues.placing import Load, place
 from tests.support.routing.configured import Changed, Json, queue, written
 
@@ -13,9 +13,9 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NAMES = ("rates", "roads", "planning", "front-desk", "social-care")
 
 
-def closed(name: str, hours: int | None = None) -> Standing:
+def closed(name: str, hours: int | None = None) -> Opening:
     opens = NOON + timedelta(hours=hours) if hours else None
-    return Standing(open=False, takes=False, why=f"{name} is closed", opens_at=opens)
+    return Opening(open=False, takes=False, why=f"{name} is closed", opens_at=opens)
 
 
 def chain(**limits: Any) -> Configuration:
@@ -28,7 +28,7 @@ def chain(**limits: Any) -> Configuration:
     )  # fmt: skip
 
 
-PAUSED = Standing(open=False, takes=True, why="paused")
+PAUSED = Opening(open=False, takes=True, why="paused")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ PAUSED = Standing(open=False, takes=True, why="paused")
     ],
 )  # fmt: skip
 def test_12_overflow_goes_to_the_first_that_takes_it(
-    stands: dict[str, Standing], loads: dict[str, Load], override: str | None, queue_: str, why: list[str]
+    stands: dict[str, Opening], loads: dict[str, Load], override: str | None, queue_: str, why: list[str]
 ) -> None:
     found = place(chain(), dict.fromkeys(NAMES, OPEN) | stands, loads, "rates", override)
     assert found == (queue_, why)

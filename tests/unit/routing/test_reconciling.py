@@ -26,8 +26,8 @@ def piece(
     return made._replace(**given)
 
 
-def wrong(*work: Piece, awaits: bool | None = True, set_aside: str | None = None) -> list[str]:
-    return [one.kind for one in findings(Picture(CASE, awaits, set_aside, work), {"rates"}, {"amara"})]
+def wrong(*work: Piece, awaits: bool | None = True, dismissed: str | None = None) -> list[str]:
+    return [one.kind for one in findings(Picture(CASE, awaits, dismissed, work), {"rates"}, {"amara"})]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_case_that_awaits_and_has_one_open_item_that_is_whole_is_right(stands:
 def test_a_case_that_awaits_nothing_or_was_set_aside_needs_no_work() -> None:
     assert wrong(awaits=False) == []
     assert wrong(awaits=None) == []
-    assert wrong(set_aside="agent amara: a double") == []
+    assert wrong(dismissed="agent amara: a double") == []
     assert wrong() == [Wrong.NO_WORK]
 
 

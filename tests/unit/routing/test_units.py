@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from routing.domain.configuration.agent_policy import WHOLE, LastAgent
 from routing.domain.matching.fitting import Candidate, Obstacle, Waiting, WhyNot, taken, why_not
-from routing.domain.matching.match import Floor, match
+from routing.domain.matching.match import AgentPool, match
 from routing.work.pulling import suitable
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -44,8 +44,8 @@ def test_work_worth_more_than_an_agent_has_goes_to_them_when_they_are_empty() ->
 
 
 def test_what_takes_a_whole_agent_leaves_no_room_for_more() -> None:
-    assert match([item(1, WHOLE), item(2)], Floor([agent("a", 9)]), NOW, AGAIN) == [(UUID(int=1), "a")]
-    assert match([item(2, WHOLE), item(1)], Floor([agent("a", 9)]), NOW, AGAIN) == [(UUID(int=1), "a")]
+    assert match([item(1, WHOLE), item(2)], AgentPool([agent("a", 9)]), NOW, AGAIN) == [(UUID(int=1), "a")]
+    assert match([item(2, WHOLE), item(1)], AgentPool([agent("a", 9)]), NOW, AGAIN) == [(UUID(int=1), "a")]
 
 
 def test_work_is_kept_for_who_had_it_last_only_while_they_are_there_busy_and_the_limit_is_not_reached() -> (
@@ -53,11 +53,11 @@ def test_work_is_kept_for_who_had_it_last_only_while_they_are_there_busy_and_the
 ):
     kept = item(1, preferred="last", hold_until=SOON)
     other, busy = agent("other", 1), agent("last", 0, 1)
-    assert match([kept], Floor([other, busy]), NOW, AGAIN) == []
-    assert match([kept], Floor([other, busy]), SOON, AGAIN) == [(UUID(int=1), "other")]
-    assert match([kept], Floor([other]), NOW, AGAIN) == [(UUID(int=1), "other")]
-    assert match([kept], Floor([other, agent("last", 1)]), NOW, AGAIN) == [(UUID(int=1), "last")]
-    assert match([kept._replace(refused={"last": NOW})], Floor([other, busy]), NOW, AGAIN) == [
+    assert match([kept], AgentPool([other, busy]), NOW, AGAIN) == []
+    assert match([kept], AgentPool([other, busy]), SOON, AGAIN) == [(UUID(int=1), "other")]
+    assert match([kept], AgentPool([other]), NOW, AGAIN) == [(UUID(int=1), "other")]
+    assert match([kept], AgentPool([other, agent("last", 1)]), NOW, AGAIN) == [(UUID(int=1), "last")]
+    assert match([kept._replace(refused={"last": NOW})], AgentPool([other, busy]), NOW, AGAIN) == [
         (UUID(int=1), "other")
     ]
 
@@ -83,7 +83,7 @@ def test_units_never_exceed_capacity_and_nobody_with_room_is_left_idle(
 ) -> None:
     items = [item(number, size) for number, size in enumerate(sizes)]
     agents = [agent(f"a{n}", max(0, a - b), b) for n, (a, b) in enumerate(capacities)]
-    pairs = match(items, Floor(agents), NOW, AGAIN)
+    pairs = match(items, AgentPool(agents), NOW, AGAIN)
     by_id = {one.work_item_id: one for one in items}
     given_out = dict(pairs)
     for one in agents:

@@ -51,10 +51,10 @@ async def set_presence(
 ) -> None:  # fmt: skip
     """Whether work may be offered. Who logs off loses no work: it returns to its place at once.
 
-    Who was away for long eases in, where the configuration says so.
+    Who was away for long ramps up, where the configuration says so.
     """
     before = (await store.agents.lock(tx, [agent.id])).get(agent.id)
-    policy = configuration.agents_policy.ease_in if configuration else None
+    policy = configuration.agents_policy.ramp_up if configuration else None
     if configuration is not None and policy is not None and presence != Presence.OFFLINE:
         here = before is not None and before.presence in configuration.routable
         if not here and (before is None or now - before.since >= policy.away):
@@ -78,8 +78,10 @@ async def set_presences(
             "since": now,
             "idle_since": now,
             "missed": 0,
-            # A desktop that begins anew is only missed once it was heard again.
-            "heard_at": None if offline or agent.id not in before else before[agent.id].heard_at,
+            # A desktop that begins anew is only missed once it was beat again.
+            "last_heartbeat_at": None
+            if offline or agent.id not in before
+            else before[agent.id].last_heartbeat_at,
         }
         for agent in sorted(changed, key=lambda agent: agent.id)
     ]
@@ -96,11 +98,13 @@ async def lose(
     tx: AsyncConnection, subjects: Collection[UUID], configurations: Configurations, now: datetime
 ) -> None:
     """Agents whose desktops fell silent are offline; for the others the timer is set to when they would be."""
-    configuration = (await configurations.in_force(tx)).configuration
+    configuration = (await configurations.active(tx)).configuration
     watched = await store.agents.watched(tx, subjects)
     if not watched:
         return
-    found = await store.agents.heard(tx, list(watched), configuration.agents_policy.presence_lost_after)
+    found = await store.agents.silent_since(
+        tx, list(watched), configuration.agents_policy.presence_lost_after
+    )
     lost = [agent_id for agent_id, row in found.items() if row.lost]
     again: list[tuple[TimerKind, UUID, datetime]] = []
     for agent_id, subject in watched.items():

@@ -10,7 +10,7 @@ from routing.agents import presence
 from routing.api.views import (
     AgentOnly,
     AgentView,
-    Heard,
+    Heartbeat,
     NewPresence,
     Overseer,
     Routing,
@@ -30,13 +30,13 @@ def add(routes: APIRouter, at: Routing) -> None:
         """
         async with at.engine.begin() as tx:
             agent = await at.agent(tx, who)
-            configuration = (await at.force(tx)).configuration
+            configuration = (await at.active(tx)).configuration
             chosen = presence.choosable(configuration, given.presence)
             await presence.set_presence(tx, agent, chosen, "set by the agent", at.clock(), configuration)
             return await at.view(tx, agent)
 
     @routes.post("/agents/me/heartbeat", tags=["agents"])
-    async def heartbeat(who: AgentOnly) -> Heard:
+    async def heartbeat(who: AgentOnly) -> Heartbeat:
         """My desktop is there. Once it has begun to say so, I am offline when it falls silent for too long.
 
         It does not bring back who is offline: the answer says how I stand.
@@ -44,11 +44,11 @@ def add(routes: APIRouter, at: Routing) -> None:
         async with at.engine.begin() as tx:
             row = await store.agents.heartbeat(tx, who.subject)
             if row is not None:
-                return Heard(agent_id=row.agent_id, presence=row.presence, since=row.since)
+                return Heartbeat(agent_id=row.agent_id, presence=row.presence, since=row.since)
             agent = await at.agent(tx, who)
             row = await store.agents.agent(tx, agent.id)
             since = row.since if row else None
-            return Heard(agent_id=agent.id, presence=Presence.OFFLINE, since=since)
+            return Heartbeat(agent_id=agent.id, presence=Presence.OFFLINE, since=since)
 
     @routes.get("/agents/me", tags=["agents"])
     async def get_me(who: AgentOnly) -> AgentView:
@@ -62,7 +62,7 @@ def add(routes: APIRouter, at: Routing) -> None:
         """All agents, by name."""
         del who
         async with at.engine.connect() as connection:
-            configuration = (await at.force(connection)).configuration
+            configuration = (await at.active(connection)).configuration
             rows = await store.agents.agents(connection, configuration.days(at.clock()))
         known = sorted(configuration.agents_by_id.values(), key=lambda agent: agent.name)
         return Page(
@@ -73,7 +73,7 @@ def add(routes: APIRouter, at: Routing) -> None:
     async def set_presence(agent_id: str, given: NewPresence, who: Supervisor) -> AgentView:
         """A supervisor sets an agent's presence, e.g. logs them off."""
         async with at.engine.begin() as tx:
-            configuration = (await at.force(tx)).configuration
+            configuration = (await at.active(tx)).configuration
             agent = configuration.agents_by_id.get(agent_id)
             if agent is None:
                 raise not_found("agent")

@@ -1,4 +1,4 @@
-"""The configuration: checked as a whole, in force at once, or refused with every fault."""
+"""The configuration: checked as a whole, active at once, or refused with every fault."""
 
 import asyncio
 from typing import Annotated
@@ -50,11 +50,11 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
 
     @routes.get("/configuration", tags=["configuration"], responses=problems(404))
     async def get_configuration(who: Overseer, response: Response) -> ConfigurationView:
-        """The configuration in force, as it was written."""
+        """The configuration active, as it was written."""
         del who
         table = store.configurations.CONFIGURATION
         async with at.engine.connect() as connection:
-            whole = select(table).where(table.c.share.is_(None))
+            whole = select(table).where(table.c.rollout.is_(None))
             found = await connection.execute(whole.order_by(table.c.version.desc()).limit(1))
         row = found.one_or_none()
         if row is None:
@@ -72,7 +72,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         request: Request, who: Operations, if_match: Match = None,
         why: Annotated[Words | None, Query(min_length=1, max_length=2000)] = None,
     ) -> Loaded:  # fmt: skip
-        """Checks a configuration (YAML) and puts it in force at once; a faulty one changes nothing."""
+        """Checks a configuration (YAML) and puts it into effect at once; a faulty one changes nothing."""
         source = await _source(request)
         async with at.engine.begin() as tx:
             await store.configurations.lock_configuration(tx)
@@ -80,9 +80,9 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
             if if_match is None:
                 raise unmatched("the configuration")
             if latest is not None and if_match.strip('"') != str(latest.version):
-                raise Problem(412, "Precondition failed", f"Version {latest.version} is in force now.")
+                raise Problem(412, "Precondition failed", f"Version {latest.version} is active now.")
             await drafts.require_whole(tx)
-            if latest is not None and (await at.force(tx)).configuration.publishing.needs_approval:
+            if latest is not None and (await at.active(tx)).configuration.publishing.needs_approval:
                 raise Problem(
                     409, "Conflict", "A second person must approve: write a draft, and publish that."
                 )
@@ -131,14 +131,14 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
             int, Query(ge=1, le=rule_counts.MOST, description="So many decisions are looked at.")
         ] = 1000,
     ) -> rule_counts.RuleCounts:
-        """The rules in force, and what each did lately: how often it was true, decided, and erred."""
+        """The active rules, and what each did lately: how often it was true, decided, and erred."""
         del who
         async with at.engine.begin() as tx:
-            return await rule_counts.count(tx, await at.force(tx), last)
+            return await rule_counts.count(tx, await at.active(tx), last)
 
     @routes.get("/configuration/versions", tags=["configuration"], responses=problems(400))
     async def list_versions(who: Overseer, cursor: Cursor = None, limit: Limit = 50) -> Page[VersionLine]:
-        """Every version that was ever in force, the newest first: who, when and why."""
+        """Every version that was ever active, the newest first: who, when and why."""
         del who
         table = store.configurations.CONFIGURATION
         query = select(table).order_by(table.c.version.desc())
@@ -148,11 +148,11 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
                 raise pages.malformed()
             query = query.where(table.c.version < last)
         async with at.engine.connect() as connection:
-            in_force = await store.configurations.version(connection) or 0
+            active_version = await store.configurations.version(connection) or 0
             rows = (await connection.execute(query.limit(limit + 1))).all()
         more = rows[limit - 1] if len(rows) > limit else None
         return Page(
-            items=[version_line(row, in_force) for row in rows[:limit]],
+            items=[version_line(row, active_version) for row in rows[:limit]],
             next=pages.encode_cursor(more.version) if more else None,
         )
 
@@ -161,9 +161,9 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         """One version with its source."""
         del who
         async with at.engine.connect() as connection:
-            in_force = await store.configurations.version(connection) or 0
+            active_version = await store.configurations.version(connection) or 0
             row = await drafts.version(connection, version)
-        return VersionView(**version_line(row, in_force).model_dump(), source=row.source)
+        return VersionView(**version_line(row, active_version).model_dump(), source=row.source)
 
     @routes.get(
         "/configuration/versions/{version}/difference", tags=["configuration"], responses=problems(404, 409)
@@ -182,7 +182,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
 
     @routes.post("/configuration/back", tags=["configuration"], responses=problems(409, 412, 428))
     async def step_back(given: Back, who: Operations, if_match: Match = None) -> Published:
-        """Takes the version in force back: a new version says again what the one before it said."""
+        """Takes the active version back: a new version says again what the one before it said."""
         version = seen(if_match)
         try:
             async with at.engine.begin() as tx:
@@ -223,5 +223,5 @@ def faulty(error: ConfigurationError) -> Problem:
         {"detail": f.message, "pointer": f.path, "line": f.line, "column": f.column} for f in error.faults
     ]
     return Problem(
-        422, "Invalid input", "The configuration can't be used; the one in force stays.", errors=errors
+        422, "Invalid input", "The configuration can't be used; the active one stays.", errors=errors
     )

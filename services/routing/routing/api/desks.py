@@ -31,7 +31,7 @@ def add(routes: APIRouter, at: Routing) -> None:
         """Give me the next: the best waiting item that suits me is mine at once; 409 when I am offline or full."""
         async with at.engine.begin() as tx:
             agent = await at.agent(tx, who)
-            work = await pulling.take_next(tx, await at.force(tx), agent, at.clock())
+            work = await pulling.take_next(tx, await at.active(tx), agent, at.clock())
             return work_view(work) if work else Response(status_code=204)
 
     @routes.post("/work/{work_item_id}/pick", tags=["work"], responses=problems(403, 404, 409))
@@ -39,18 +39,18 @@ def add(routes: APIRouter, at: Routing) -> None:
         """This waiting item is mine at once, where its queue lets agents pick; who was first has it."""
         async with at.engine.begin() as tx:
             agent = await at.agent(tx, who)
-            return work_view(await pulling.pick(tx, await at.force(tx), agent, work_item_id, at.clock()))
+            return work_view(await pulling.pick(tx, await at.active(tx), agent, work_item_id, at.clock()))
 
     @routes.post("/work/{work_item_id}/assign", tags=["work"], responses=problems(400, 404, 409))
     async def assign(work_item_id: UUID, given: Assignment, who: Supervisor) -> WorkView:
         """The agent has the work at once, whatever they hold and can; 409 when they are offline."""
         async with at.engine.begin() as tx:
-            force = await at.force(tx)
-            agent = force.configuration.agents_by_id.get(given.agent_id)
+            active = await at.active(tx)
+            agent = active.configuration.agents_by_id.get(given.agent_id)
             if agent is None:
                 raise wrong("/agent_id", f"unknown agent {given.agent_id!r}")
             work = await handling.assign(
-                tx, work_item_id, who.actor(), force, agent, given.reason, at.clock()
+                tx, work_item_id, who.actor(), active, agent, given.reason, at.clock()
             )
             return work_view(work)
 
@@ -73,7 +73,7 @@ def add(routes: APIRouter, at: Routing) -> None:
                     who.actor(),
                     given.priority,
                     given.reason,
-                    await at.force(tx),
+                    await at.active(tx),
                     at.clock(),
                 )
             )

@@ -27,7 +27,7 @@ Parts = Annotated[
 
 
 class NewDraft(Body):
-    """A draft: of what is in force, or of a configuration given as YAML (`source`) or JSON (`configuration`)."""
+    """A draft: of what is active, or of a configuration given as YAML (`source`) or JSON (`configuration`)."""
 
     name: Title
     why: Reason
@@ -36,25 +36,25 @@ class NewDraft(Body):
 
 
 class SavedDraft(NewDraft):
-    """A draft as it is to be. `base_version` says that what changed up to that version, which is in force, is taken in."""
+    """A draft as it is to be. `base_version` says that what changed up to that version, which is active, is taken in."""
 
     base_version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
 
 
 class Publishing(Body):
-    """Why it comes into force, and the trial that says so; unless said otherwise at once, for all cases and for good."""
+    """Why it becomes active, and the trial that says so; unless said otherwise at once, for all cases and for good."""
 
     why: Reason
     trial_id: UUID | None = None
     begins_at: Moment | None = None
-    share: int = Field(100, ge=1, le=100, description="Percent of the cases that it decides about first.")
+    rollout: int = Field(100, ge=1, le=100, description="Percent of the cases that it decides about first.")
     widens_at: Moment | None = Field(None, description="When it decides about all, if it has a share first.")
-    ends_at: Moment | None = Field(None, description="When the version before is in force again.")
+    ends_at: Moment | None = Field(None, description="When the version before is active again.")
 
     def plan(self, now: datetime) -> Plan | None:
         """When and for whom; None when nothing is said. Raises Problem 422 when times are in no order."""
-        plan = Plan(self.begins_at, self.share, self.widens_at, self.ends_at)
-        if plan.widens_at is not None and plan.share == 100:
+        plan = Plan(self.begins_at, self.rollout, self.widens_at, self.ends_at)
+        if plan.widens_at is not None and plan.rollout == 100:
             raise wrong("/widens_at", "needs a share")
         order = [
             (name, at)
@@ -80,7 +80,7 @@ class Approval(Body):
 class Widening(Body):
     """For more of the cases, and why."""
 
-    share: int = Field(ge=2, le=100)
+    rollout: int = Field(ge=2, le=100)
     why: Reason
 
 
@@ -91,7 +91,7 @@ class Ending(Body):
 
 
 class Back(Body):
-    """Why the version in force is taken back."""
+    """Why the active version is taken back."""
 
     why: Reason
 
@@ -137,11 +137,11 @@ class DraftView(DraftLine):
 
 
 class VersionLine(BaseModel):
-    """A version of the configuration: the newest is published, or in force for a share; all others are superseded."""
+    """A version of the configuration: the newest is published, or active for a share; all others are superseded."""
 
     version: int
     state: Literal["published", "limited", "superseded"]
-    share: int | None = Field(description="Percent of the cases, where it never was in force for all.")
+    rollout: int | None = Field(description="Percent of the cases, where it never was active for all.")
     loaded_at: datetime
     loaded_by: str
     why: str | None
@@ -165,7 +165,7 @@ class Difference(BaseModel):
 
 
 class PublicationView(BaseModel):
-    """How a draft comes into force: who, when and why on each step."""
+    """How a draft becomes active: who, when and why on each step."""
 
     publication_id: UUID
     draft_id: UUID
@@ -180,7 +180,7 @@ class PublicationView(BaseModel):
     approved_by: str | None
     approved_why: str | None
     begins_at: datetime | None
-    share: int
+    rollout: int
     widens_at: datetime | None
     ends_at: datetime | None
     version: int | None
@@ -190,7 +190,7 @@ class PublicationView(BaseModel):
 
 
 class Published(BaseModel):
-    """The version that is in force now; without one, the publication says what is waited for."""
+    """The version that is active now; without one, the publication says what is waited for."""
 
     version: int | None
     restores: int | None = None
@@ -267,11 +267,11 @@ def draft_view(row: AnyRow) -> DraftView:
     return DraftView(**line.model_dump(), source=row.source, faults=faults)
 
 
-def version_line(row: AnyRow, in_force: int) -> VersionLine:
+def version_line(row: AnyRow, active_version: int) -> VersionLine:
     """A version as the door shows it, without its source."""
-    names = ("version", "loaded_at", "loaded_by", "why", "draft_id", "trial_id", "restores", "share")
-    state = "published" if row.version == in_force else "superseded"
-    if row.share is not None and row.over_at is None:
+    names = ("version", "loaded_at", "loaded_by", "why", "draft_id", "trial_id", "restores", "rollout")
+    state = "published" if row.version == active_version else "superseded"
+    if row.rollout is not None and row.over_at is None:
         state = "limited"
     return VersionLine(state=state, **{name: getattr(row, name) for name in names})
 

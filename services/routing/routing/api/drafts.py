@@ -34,7 +34,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
 
     @routes.post("/drafts", tags=["drafts"], status_code=201, responses=problems(404, 413))
     async def create_draft(given: NewDraft, who: Operations, response: Response) -> DraftView:
-        """A draft of what is in force, or of what is given. It may have faults: they are told with line and column."""
+        """A draft of what is active, or of what is given. It may have faults: they are told with line and column."""
         async with at.engine.begin() as tx:
             row = await drafts.create(tx, given.name, given.why, text_of(given), who.subject, at.clock())
         response.headers["ETag"] = f'"{row.revision}"'
@@ -72,7 +72,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
             changed["base_version"] = given.base_version
         async with at.engine.begin() as tx:
             if given.base_version is not None:
-                await drafts.require_in_force(tx, given.base_version)
+                await drafts.require_active(tx, given.base_version)
             row = await drafts.save(tx, draft_id, revision, who.subject, at.clock(), **changed)
         response.headers["ETag"] = f'"{row.revision}"'
         return draft_view(row)
@@ -89,29 +89,31 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
 
     @routes.get("/drafts/{draft_id}/difference", tags=["drafts"], responses=problems(404, 409))
     async def compare_draft(draft_id: UUID, who: Overseer) -> Difference:
-        """What changes, in words, when the draft comes into force in place of what is."""
+        """What changes, in words, when the draft becomes active in place of what is."""
         del who
         async with at.engine.connect() as connection:
             row = await drafts.draft(connection, draft_id)
-            in_force = await drafts.version(connection, await store.configurations.version(connection) or 0)
-        told = drafts.told(in_force.source, row.source)
-        return Difference(from_version=in_force.version, to=f"draft {row.name!r}", differences=told)
+            active_version = await drafts.version(
+                connection, await store.configurations.version(connection) or 0
+            )
+        told = drafts.told(active_version.source, row.source)
+        return Difference(from_version=active_version.version, to=f"draft {row.name!r}", differences=told)
 
     @routes.post("/drafts/{draft_id}/publish", tags=["drafts"], responses=problems(404, 409, 412, 428))
     async def publish_draft(
         draft_id: UUID, given: Publishing, who: Operations, if_match: Match = None
     ) -> Published:
-        """Puts the draft in force for every replica: at once, for all cases and for good, or as is said.
+        """Activates the draft for every replica: at once, for all cases and for good, or as is said.
 
-        409 when what it was made from is in force no longer; it waits when the organisation wants a second person to approve.
+        409 when what it was made from is active no longer; it waits when the organisation wants a second person to approve.
         """
         revision, plan = seen(if_match), given.plan(at.clock())
         try:
             async with at.engine.begin() as tx:
-                force = await at.force(tx)
-                if plan is not None or force.configuration.publishing.needs_approval:
+                active = await at.active(tx)
+                if plan is not None or active.configuration.publishing.needs_approval:
                     row = await publications.ask(
-                        tx, force, draft_id, revision, plan or AT_ONCE, given.why, given.trial_id, who.subject,
+                        tx, active, draft_id, revision, plan or AT_ONCE, given.why, given.trial_id, who.subject,
                         at.clock(),
                     )  # fmt: skip
                     shown = PublicationView.model_validate(row, from_attributes=True)

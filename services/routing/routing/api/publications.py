@@ -58,13 +58,13 @@ def add(routes: APIRouter, at: Routing) -> None:
         """Lets a version decide about more of the cases; 100 is all. Who was among the first stays."""
         async with at.engine.begin() as tx:
             row = await publications.widen(
-                tx, publication_id, given.share, given.why, who.subject, at.clock()
+                tx, publication_id, given.rollout, given.why, who.subject, at.clock()
             )
         return PublicationView.model_validate(row, from_attributes=True)
 
     @routes.post("/publications/{publication_id}/end", tags=["publications"], responses=problems(404, 409))
     async def end_publication(publication_id: UUID, given: Ending, who: Operations) -> PublicationView:
-        """Withdraws what is not in force yet; ends what is, and the version before is in force again."""
+        """Withdraws what is not active yet; ends what is, and the version before is active again."""
         try:
             async with at.engine.begin() as tx:
                 row = await publications.end(tx, publication_id, given.why, who.subject, at.clock())

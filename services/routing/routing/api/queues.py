@@ -28,8 +28,8 @@ def add(routes: APIRouter, at: Routing) -> None:
     async def set_state(queue: str, given: NewQueueState, who: Setter) -> QueueStateView:
         """Opens, pauses or closes a queue. Paused, it gives nothing out; closed, it takes nothing new either."""
         async with at.engine.begin() as tx:
-            force = await at.force(tx)
+            active = await at.active(tx)
             found = await opening.put_state(
-                tx, force, queue, given.state, who.actor(), given.reason, at.clock()
+                tx, active, queue, given.state, who.actor(), given.reason, at.clock()
             )
         return QueueStateView(queue=queue, **found._asdict())

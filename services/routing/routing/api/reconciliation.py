@@ -23,7 +23,7 @@ class FindingView(BaseModel):
     case_id: UUID
     work_item_id: UUID | None
     detail: str
-    mended: str | None = Field(description="What was done; null when nothing could be.")
+    repair: str | None = Field(description="What was done; null when nothing could be.")
     at: datetime
 
 
@@ -36,7 +36,7 @@ class Reconciliation(BaseModel):
     last_began_at: datetime | None
     last_ended_at: datetime | None
     found: dict[str, int] = Field(description="How many findings of each kind, ever.")
-    not_mended: int
+    not_repaired: int
     items: list[FindingView] = Field(description="Findings, the newest first.")
     next: str | None = Field(None, description="Give it as `cursor` for the next page; null on the last one.")
 
@@ -53,7 +53,7 @@ def add(routes: APIRouter, at: Routing) -> None:
         async with at.engine.connect() as connection:
             stands = await reconciliation.stands(connection)
             counted = await connection.execute(
-                select(f.kind, func.count().label("n"), func.count(f.mended).label("mended")).group_by(f.kind)
+                select(f.kind, func.count().label("n"), func.count(f.repair).label("repair")).group_by(f.kind)
             )
             kinds = counted.all()
             rows = (
@@ -67,7 +67,7 @@ def add(routes: APIRouter, at: Routing) -> None:
             last_began_at=stands.last_began_at if stands else None,
             last_ended_at=stands.last_ended_at if stands else None,
             found={row.kind: row.n for row in kinds},
-            not_mended=sum(row.n - row.mended for row in kinds),
+            not_repaired=sum(row.n - row.repair for row in kinds),
             items=listed.items,
             next=listed.next,
         )

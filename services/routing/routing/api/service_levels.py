@@ -125,7 +125,7 @@ def add(routes: APIRouter, at: Routing) -> None:
             raise wrong("/to", f"must be after `from`, by {LONGEST.days} days at most")
         asked = list(dict.fromkeys(by or []))
         async with at.engine.connect() as connection:
-            zone = (await at.force(connection)).configuration.organisation.time_zone
+            zone = (await at.active(connection)).configuration.organisation.time_zone
             rows = await attainment(connection, asked, since, until, period, zone)
         return Page(items=[_counted(row) for row in rows], next=None)
 

@@ -1,4 +1,4 @@
-"""Shadows: a draft beside what is in force, and where they differ."""
+"""Shadows: a draft beside what is active, and where they differ."""
 
 from datetime import datetime
 from functools import partial
@@ -30,7 +30,7 @@ class NewShadow(Body):
 
 
 class ShadowView(BaseModel):
-    """A draft that decides beside what is in force, and never acts."""
+    """A draft that decides beside what is active, and never acts."""
 
     shadow_id: UUID
     draft_id: UUID
@@ -71,7 +71,7 @@ def add(routes: APIRouter, at: Routing) -> None:
     async def begin_shadow(
         draft_id: UUID, given: NewShadow, who: Operations, response: Response
     ) -> ShadowView:
-        """Runs the draft, as it is written now, beside what is in force; it never acts."""
+        """Runs the draft, as it is written now, beside what is active; it never acts."""
         async with at.engine.begin() as tx:
             row = await drafts.draft(tx, draft_id)
             if row.state not in {DraftState.DRAFT, DraftState.PLANNED}:

@@ -19,7 +19,7 @@ from antiphon.http.problems import Problem
 from antiphon.postgres.query import AnyRow
 from antiphon.process.clock import Clock
 from routing import store
-from routing.configuration.active import Configurations, InForce
+from routing.configuration.active import ActiveVersion, Configurations
 from routing.domain import agent_load
 from routing.domain.configuration.agent import Agent
 from routing.domain.configuration.agent_policy import WHOLE
@@ -62,7 +62,7 @@ class AgentView(BaseModel):
     profiles: list[agent_load.ProfileUse] = Field(description="What they use of each capacity profile.")
 
 
-class Heard(BaseModel):
+class Heartbeat(BaseModel):
     """How the agent stands, whose desktop was just heard of."""
 
     agent_id: str
@@ -196,7 +196,7 @@ class ConfigurationView(BaseModel):
 
 
 class Loaded(BaseModel):
-    """The version in force."""
+    """The active version."""
 
     version: int
     new: bool
@@ -246,19 +246,19 @@ class Routing(NamedTuple):
     configurations: Configurations
     live: Live
 
-    async def force(self, tx: AsyncConnection) -> InForce:
-        """The configuration in force, as this transaction sees it."""
-        return await self.configurations.in_force(tx)
+    async def active(self, tx: AsyncConnection) -> ActiveVersion:
+        """The configuration active, as this transaction sees it."""
+        return await self.configurations.active(tx)
 
     async def view(self, tx: AsyncConnection, agent: Agent) -> AgentView:
         """How an agent stands now."""
-        configuration = (await self.force(tx)).configuration
+        configuration = (await self.active(tx)).configuration
         row = await store.agents.agent(tx, agent.id, configuration.days(self.clock()))
         return agent_view(configuration, agent, row)
 
     async def agent(self, tx: AsyncConnection, who: Identity) -> Agent:
         """The agent that the token names. Raises Problem 403 when the organisation has none of that id."""
-        agent = (await self.force(tx)).configuration.agents_by_id.get(who.subject)
+        agent = (await self.active(tx)).configuration.agents_by_id.get(who.subject)
         if agent is None:
             raise Problem(403, "Not allowed", f"{who.subject!r} is not an agent of this organisation.")
         return agent

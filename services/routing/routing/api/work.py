@@ -69,8 +69,10 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
     async def decline(offer_id: UUID, given: Decline, who: AgentOnly) -> WorkView:
         """I don't: it goes back to its place, and others are asked before I am again."""
         async with at.engine.begin() as tx:
-            force = await at.force(tx)
-            return work_view(await offers.decline(tx, offer_id, who.subject, force, given.reason, at.clock()))
+            active = await at.active(tx)
+            return work_view(
+                await offers.decline(tx, offer_id, who.subject, active, given.reason, at.clock())
+            )
 
     @routes.get("/work", tags=["work"], responses=problems(400))
     async def list_work(
@@ -99,7 +101,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
     async def get_work(work_item_id: UUID, who: Reader) -> WorkWhole:
         """One work item: which rule put it there, who could take it, and why it still waits."""
         async with at.engine.connect() as connection:
-            force = await at.force(connection)
+            active = await at.active(connection)
             work = await store.work_items.work_item(connection, work_item_id)
             if work is None:
                 raise not_found("work item")
@@ -107,7 +109,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
                 agent = await at.agent(connection, who)
                 if work.queues.isdisjoint(agent.queues) and work.agent_id != agent.id:
                     raise not_found("work item")
-            told = await explain.explain(connection, work, force, at.clock())
+            told = await explain.explain(connection, work, active, at.clock())
         return WorkWhole(**work_view(work).model_dump(), **told)
 
     @routes.post("/work/{work_item_id}/complete", tags=["work"], responses=problems(400, 404, 409))
@@ -120,7 +122,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
                     tx,
                     work_item_id,
                     who.actor(),
-                    await at.force(tx),
+                    await at.active(tx),
                     given.reason,
                     anyones=anyones,
                     now=at.clock(),
@@ -131,17 +133,17 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
     async def transfer(work_item_id: UUID, given: Transfer, who: Worker) -> WorkView:
         """Hands the work to another queue, or offers it to one agent; a supervisor anybody's, an agent their own."""
         async with at.engine.begin() as tx:
-            force = await at.force(tx)
-            agent = force.configuration.agents_by_id.get(given.agent_id or "")
+            active = await at.active(tx)
+            agent = active.configuration.agents_by_id.get(given.agent_id or "")
             if (given.queue is None) == (given.agent_id is None):
                 raise wrong("/queue", "give a queue or an agent_id")
-            if given.queue is not None and given.queue not in force.configuration.queues:
+            if given.queue is not None and given.queue not in active.configuration.queues:
                 raise wrong("/queue", f"unknown queue {given.queue!r}")
             if given.agent_id is not None and agent is None:
                 raise wrong("/agent_id", f"unknown agent {given.agent_id!r}")
             return work_view(
                 await handling.transfer(
-                    tx, work_item_id, who.actor(), force, queue=given.queue, agent=agent, note=given.note,
+                    tx, work_item_id, who.actor(), active, queue=given.queue, agent=agent, note=given.note,
                     anyones=who.has(Role.SUPERVISOR), now=at.clock(),
                 )
             )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The configuration in force: rows of the database, read in the transaction that decides, compiled once a version."""
+"""The configuration active: rows of the database, read in the transaction that decides, compiled once a version."""
 
 import hashlib
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from routing import store
 from routing.configuration import agent_changes
 from routing.domain.configuration.document import Configuration, read, shape
 from routing.domain.decisions.deciding import Verdict, verdict
-from routing.domain.decisions.rollout import shares
+from routing.domain.decisions.rollout import in_rollout
 from routing.domain.queues.opening import SetState
 from routing.domain.rules.conditions import Context
 from routing.domain.rules.queue_state import with_calendars
@@ -35,12 +35,12 @@ _LAST_FILE = text(
 )
 
 
-_STANDING = text(
+_ACTIVE = text(
     """
-    select (select max(version) from configuration where share is null) as version, l.version as limited, l.share,
+    select (select max(version) from configuration where rollout is null) as version, l.version as limited, l.rollout,
         (select shadow_id from shadow where ended_at is null and ends_at > now()) as shadow_id,
         (select jsonb_agg(to_jsonb(s)) from queue_state s) as queues
-    from (select) o left join configuration l on l.share is not null and l.over_at is null
+    from (select) o left join configuration l on l.rollout is not null and l.over_at is null
     """
 )
 _SOURCE = text("select source from configuration where version = :version")
@@ -48,9 +48,9 @@ _SHADOW = text("select source from shadow where shadow_id = :shadow_id")
 _OVER = text(
     f"""
     with over as (
-        update configuration set over_at = :now where share is not null and over_at is null returning version
+        update configuration set over_at = :now where rollout is not null and over_at is null returning version
     )
-    update publication set state = '{PublicationState.ENDED}', ended_at = :now, ended_by = :by, ended_why = 'another version came into force'
+    update publication set state = '{PublicationState.ENDED}', ended_at = :now, ended_by = :by, ended_why = 'another version became active'
     where version in (select version from over) and state = '{PublicationState.LIMITED}'
     """
 )
@@ -67,7 +67,7 @@ class VersionDetails(TypedDict, total=False):
     draft_id: UUID | None
     trial_id: UUID | None
     restores: int | None
-    share: int | None
+    rollout: int | None
 
 
 class Limited(NamedTuple):
@@ -75,11 +75,11 @@ class Limited(NamedTuple):
 
     version: int
     configuration: Configuration
-    share: int
+    rollout: int
 
 
 class Shadow(NamedTuple):
-    """A draft that decides beside what is in force, and never acts."""
+    """A draft that decides beside what is active, and never acts."""
 
     shadow_id: UUID
     configuration: Configuration
@@ -104,7 +104,7 @@ class Shadow(NamedTuple):
         )
 
 
-class InForce(NamedTuple):
+class ActiveVersion(NamedTuple):
     """A version of the configuration, ready to decide by; what decides about a share of the cases, and what in the shadow.
 
     `set_to` is how people set queues, by queue, as the transaction found it; those that nobody ever set are not named.
@@ -118,47 +118,45 @@ class InForce(NamedTuple):
     set_to: Mapping[str, SetState] = MappingProxyType({})
 
     def deciding(self, case_id: UUID) -> tuple[int, Configuration]:
-        """The version that decides about a case, always the same while these are in force."""
+        """The version that decides about a case, always the same while these are active."""
         limited = self.limited
-        if limited is not None and shares(limited.version, limited.share, case_id):
+        if limited is not None and in_rollout(limited.version, limited.rollout, case_id):
             return limited.version, limited.configuration
         return self.version, self.configuration
 
 
 class Configurations:
-    """Gives the version in force; a replica that sees a new one compiles it once."""
+    """Gives the active version; a replica that sees a new one compiles it once."""
 
     def __init__(self) -> None:
-        self._cached: InForce | None = None
+        self._cached: ActiveVersion | None = None
 
-    async def in_force(self, tx: AsyncConnection) -> InForce:
+    async def active(self, tx: AsyncConnection) -> ActiveVersion:
         """The newest version, and how queues are set, as this transaction sees it. Raises NoConfigurationError."""
-        (standing,) = await fetch(tx, _STANDING, {})
+        (found,) = await fetch(tx, _ACTIVE, {})
         set_to = {
             row["queue"]: SetState.of(
                 row["state"], datetime.fromisoformat(row["since"]), row["by"], row["reason"]
             )
-            for row in standing.queues or ()
+            for row in found.queues or ()
         }
-        if self._cached is None or self._cached.version != standing.version:
+        if self._cached is None or self._cached.version != found.version:
             row = await store.configurations.latest_configuration(tx)
             if row is None:
                 raise NoConfigurationError
             configuration = read(row.source, f"configuration {row.version}", checked=True)
             calendars = {name: calendar.build() for name, calendar in configuration.calendars.items()}
-            self._cached = InForce(row.version, configuration, calendars)
-            # Another may have come into force between the two statements: the next transaction looks again.
-            if row.version != standing.version:
+            self._cached = ActiveVersion(row.version, configuration, calendars)
+            # Another may have become active between the two statements: the next transaction looks again.
+            if row.version != found.version:
                 return self._cached._replace(set_to=set_to)
         known = self._cached.limited
-        if (known and (known.version, known.share)) != (
-            standing.limited and (standing.limited, standing.share)
-        ):
-            limited = await self._limited(tx, standing) if standing.limited else None
+        if (known and (known.version, known.rollout)) != (found.limited and (found.limited, found.rollout)):
+            limited = await self._limited(tx, found) if found.limited else None
             self._cached = self._cached._replace(limited=limited)
         shadow = self._cached.shadow
-        if (shadow and shadow.shadow_id) != standing.shadow_id:
-            self._cached = self._cached._replace(shadow=await self._shadow(tx, standing.shadow_id))
+        if (shadow and shadow.shadow_id) != found.shadow_id:
+            self._cached = self._cached._replace(shadow=await self._shadow(tx, found.shadow_id))
         return self._cached._replace(set_to=set_to)
 
     @staticmethod
@@ -170,22 +168,22 @@ class Configurations:
         calendars = {name: calendar.build() for name, calendar in configuration.calendars.items()}
         return Shadow(shadow_id, configuration, calendars)
 
-    async def _limited(self, tx: AsyncConnection, standing: AnyRow) -> Limited:
+    async def _limited(self, tx: AsyncConnection, found: AnyRow) -> Limited:
         known = self._cached.limited if self._cached else None
-        if known is not None and known.version == standing.limited:
-            return known._replace(share=standing.share)
-        (row,) = await fetch(tx, _SOURCE, {"version": standing.limited})
+        if known is not None and known.version == found.limited:
+            return known._replace(rollout=found.rollout)
+        (row,) = await fetch(tx, _SOURCE, {"version": found.limited})
         return Limited(
-            standing.limited,
-            read(row.source, f"configuration {standing.limited}", checked=True),
-            standing.share,
+            found.limited,
+            read(row.source, f"configuration {found.limited}", checked=True),
+            found.rollout,
         )
 
     @classmethod
     async def load_file(cls, tx: AsyncConnection, source: str, name: str, now: datetime) -> tuple[int, bool]:
         """`load` for the organisation's file at a start: only when it is not the file that was loaded last.
 
-        So what was published since stays in force, until somebody changes the file.
+        So what was published since stays active, until somebody changes the file.
         """
         await store.configurations.lock_configuration(tx)
         known = await tx.scalar(_LAST_FILE)
@@ -205,10 +203,10 @@ class Configurations:
         checked: bool = False,
         **told: Unpack[VersionDetails],
     ) -> tuple[int, bool]:
-        """Checks a source and makes it the version in force; the version, and whether it is new. `checked` as `read`.
+        """Checks a source and makes it the active version; the version, and whether it is new. `checked` as `read`.
 
         `told` are further columns of the version: why, draft_id, trial_id, restores, share. Raises ConfigurationError with
-        every fault; then nothing changes. The source in force already is not loaded again. What was in force for a share
+        every fault; then nothing changes. The source that is active already is not loaded again. What was active for a share
         is over.
         """
         configuration = read(source, name, checked=checked)
@@ -222,7 +220,7 @@ class Configurations:
             .returning(store.configurations.CONFIGURATION.c.version)
         )
         version: int = added.scalar_one()
-        if told.get("share") is None:
+        if told.get("rollout") is None:
             await tx.execute(_OVER, {"now": now, "by": by})
         await tell_published(tx, version, by, now, **told)
         await store.timers.review_at(tx, now)  # its timer before agents, as a review that is due takes them
@@ -237,13 +235,13 @@ class Configurations:
 async def tell_published(
     tx: AsyncConnection, version: int, by: str, now: datetime, **told: Unpack[VersionDetails]
 ) -> None:
-    """Tells that a version is in force, for all cases or for a share of them."""
+    """Tells that a version is active, for all cases or for a share of them."""
     event = ConfigurationPublished(
-        version=version, share=told.get("share") or 100, draft_id=told.get("draft_id"),
+        version=version, rollout=told.get("rollout") or 100, draft_id=told.get("draft_id"),
         restores=told.get("restores"), by=by, why=told.get("why"), at=now,
     )  # fmt: skip
     await outbox.publish(tx, [encode(event, source=ROUTING, time=now)])
-    shown = {"by": by, "share": event.share}
+    shown = {"by": by, "rollout": event.rollout}
     await record(tx, [Change("configuration", str(version), ["operations"], shown)])
 
 

@@ -1,6 +1,6 @@
 """Drafts of the configuration: made, saved, published, thrown away; and one step back from what was published.
 
-draft → (planned →) published → superseded, where the last two are versions: the newest is in force, all others are
+draft → (planned →) published → superseded, where the last two are versions: the newest is active, all others are
 superseded. What is planned (see `publications`) is a draft again when nothing comes of it.
 """
 
@@ -62,7 +62,7 @@ async def draft(tx: AsyncConnection, draft_id: UUID) -> AnyRow:
 async def create(
     tx: AsyncConnection, name: str, why: str, source: str | None, by: str, now: datetime
 ) -> AnyRow:
-    """A new draft, of `source` or of what is in force."""
+    """A new draft, of `source` or of what is active."""
     latest = await store.configurations.latest_configuration(tx)
     if latest is None:
         raise not_found("configuration")
@@ -117,12 +117,12 @@ def _refusal(row: AnyRow) -> Problem:
     return Problem(412, "Precondition failed", detail, revision=row.revision, changed_by=row.changed_by)
 
 
-async def require_in_force(tx: AsyncConnection, number: int) -> None:
-    """Holds what is in force until the end of the transaction. Raises Problem 409 when it is not `number`."""
+async def require_active(tx: AsyncConnection, number: int) -> None:
+    """Holds what is active until the end of the transaction. Raises Problem 409 when it is not `number`."""
     await store.configurations.lock_configuration(tx)
-    in_force = await store.configurations.version(tx)
-    if in_force != number:
-        raise Problem(409, "Conflict", f"Version {in_force} is in force.", in_force=in_force)
+    active_version = await store.configurations.version(tx)
+    if active_version != number:
+        raise Problem(409, "Conflict", f"Version {active_version} is active.", active_version=active_version)
 
 
 async def publish(
@@ -134,10 +134,10 @@ async def publish(
     by: str,
     now: datetime,
 ) -> int:
-    """Makes a draft the version in force, for every replica from the commit on. Returns the version.
+    """Makes a draft the active version, for every replica from the commit on. Returns the version.
 
     Raises Problem: 404, 412 when the draft was changed, 409 when it is one no more, when it was made from a version that
-    is no longer in force (with what changed since, in words), when it changes nothing, and when the trial is of another
+    is no longer in active (with what changed since, in words), when it changes nothing, and when the trial is of another
     text; ConfigurationError with every fault.
     """
     row = await freeze(tx, draft_id, revision, trial_id, by, now, state=DraftState.PUBLISHED)
@@ -165,9 +165,9 @@ async def freeze(
     now: datetime,
     state: DraftState,
 ) -> AnyRow:
-    """Takes a draft out of writing, to publish it; what is in force stays until the end of the transaction.
+    """Takes a draft out of writing, to publish it; what is active stays until the end of the transaction.
 
-    Raises Problem as `publish` does, and 409 while another version is in force for a share.
+    Raises Problem as `publish` does, and 409 while another version is active for a share.
     """
     await store.configurations.lock_configuration(tx)
     await require_whole(tx)
@@ -178,10 +178,10 @@ async def freeze(
         raise Problem(
             409,
             "Conflict",
-            f"The draft was made from version {row.base_version}, and version {latest.version} is in force: "
+            f"The draft was made from version {row.base_version}, and version {latest.version} is active: "
             "take in what changed since, then say so.",
             base_version=row.base_version,
-            in_force=latest.version,
+            active_version=latest.version,
             changed_since=told(base.source, latest.source),
         )
     await _cited(tx, row, trial_id)
@@ -191,13 +191,13 @@ async def freeze(
 
 
 async def require_whole(tx: AsyncConnection) -> None:
-    """Raises Problem 409 while a version is in force for a share of the cases."""
+    """Raises Problem 409 while a version is active for a share of the cases."""
     table = store.configurations.CONFIGURATION
-    limited = table.c.share.is_not(None) & table.c.over_at.is_(None)
-    row = (await tx.execute(select(table.c.version, table.c.share).where(limited))).one_or_none()
+    limited = table.c.rollout.is_not(None) & table.c.over_at.is_(None)
+    row = (await tx.execute(select(table.c.version, table.c.rollout).where(limited))).one_or_none()
     if row is not None:
-        told = f"Version {row.version} decides about {row.share} % of the cases: widen or end it first."
-        raise Problem(409, "Conflict", told, version=row.version, share=row.share)
+        told = f"Version {row.version} decides about {row.rollout} % of the cases: widen or end it first."
+        raise Problem(409, "Conflict", told, version=row.version, rollout=row.rollout)
 
 
 async def _cited(tx: AsyncConnection, row: AnyRow, trial_id: UUID | None) -> None:
@@ -214,19 +214,24 @@ async def _cited(tx: AsyncConnection, row: AnyRow, trial_id: UUID | None) -> Non
 
 
 async def back(tx: AsyncConnection, seen: int, why: str, by: str, now: datetime) -> tuple[int, int]:
-    """A new version with the source of the one before `seen`, which must be in force. Returns it and what it restores.
+    """A new version with the source of the one before `seen`, which must be active. Returns it and what it restores.
 
-    Raises Problem 412 when another is in force, 409 when there is none before, ConfigurationError when what was right
+    Raises Problem 412 when another is active, 409 when there is none before, ConfigurationError when what was right
     then no longer is.
     """
     await store.configurations.lock_configuration(tx)
-    in_force = await store.configurations.version(tx)
-    if in_force != seen:
-        raise Problem(412, "Precondition failed", f"Version {in_force} is in force now.", in_force=in_force)
+    active_version = await store.configurations.version(tx)
+    if active_version != seen:
+        raise Problem(
+            412,
+            "Precondition failed",
+            f"Version {active_version} is active now.",
+            active_version=active_version,
+        )
     table = store.configurations.CONFIGURATION
     before = await tx.execute(
         select(table)
-        .where(table.c.version < seen, table.c.share.is_(None))
+        .where(table.c.version < seen, table.c.rollout.is_(None))
         .order_by(table.c.version.desc())
         .limit(1)
     )

@@ -1,9 +1,9 @@
-"""Publications: how a draft comes into force when it does not at once, for all cases and for good.
+"""Publications: how a draft becomes active when it does not at once, for all cases and for good.
 
 waiting (for a second person) → planned (for its time) → limited (to a share of the cases) → published → ended, each step
-only where it was asked for. One that is not in force yet can be withdrawn; one that can't come into force when its time
+only where it was asked for. One that is not active yet can be withdrawn; one that can't become active when its time
 has come has failed, and says why. All replicas switch together: each decision reads in its own transaction what is in
-force, so what is decided after the commit of a step is decided by it.
+active, so what is decided after the commit of a step is decided by it.
 """
 
 from datetime import datetime
@@ -24,7 +24,7 @@ from antiphon.process import logs
 from antiphon.service_names import ROUTING
 from routing import store
 from routing.configuration import drafts
-from routing.configuration.active import Configurations, InForce, tell_published
+from routing.configuration.active import ActiveVersion, Configurations, tell_published
 from routing.domain.configuration.difference import differences
 from routing.domain.configuration.document import read
 from routing.domain.states import DraftState, PublicationState
@@ -38,7 +38,7 @@ class Plan(NamedTuple):
     """When it begins (None: at once), for what percent of the cases, when for all, and when it ends by itself."""
 
     begins_at: datetime | None
-    share: int
+    rollout: int
     widens_at: datetime | None
     ends_at: datetime | None
 
@@ -47,13 +47,13 @@ AT_ONCE = Plan(None, 100, None, None)
 
 
 async def ask(
-    tx: AsyncConnection, force: InForce, draft_id: UUID, revision: int, plan: Plan, why: str, trial_id: UUID | None,
+    tx: AsyncConnection, active: ActiveVersion, draft_id: UUID, revision: int, plan: Plan, why: str, trial_id: UUID | None,
     by: str, now: datetime,
 ) -> AnyRow:  # fmt: skip
     """A publication of a draft, begun if nothing is to be waited for. Raises Problem and ConfigurationError as `drafts.publish`."""
     row = await drafts.freeze(tx, draft_id, revision, trial_id, by, now, state=DraftState.PLANNED)
-    _require_only_rules(force, row.source, plan)
-    needs = force.configuration.publishing.needs_approval
+    _require_only_rules(active, row.source, plan)
+    needs = active.configuration.publishing.needs_approval
     later = plan.begins_at is not None and plan.begins_at > now
     values: dict[str, object] = {
         "publication_id": uuid4(),
@@ -77,19 +77,19 @@ async def ask(
     if needs or later:
         event = ConfigurationPlanned(
             publication_id=made.publication_id, draft_id=draft_id, needs_approval=needs, begins_at=plan.begins_at,
-            share=plan.share, ends_at=plan.ends_at, by=by, why=why, at=now,
+            rollout=plan.rollout, ends_at=plan.ends_at, by=by, why=why, at=now,
         )  # fmt: skip
         await outbox.publish(tx, [encode(event, source=ROUTING, time=now)])
     return await _go_on(tx, made, now)
 
 
-def _require_only_rules(force: InForce, source: str, plan: Plan) -> None:
+def _require_only_rules(active: ActiveVersion, source: str, plan: Plan) -> None:
     """A share of the cases can have rules of its own; queues and agents are there for all."""
     draft = read(source, "draft")
-    if plan.share < 100:
-        rest = differences(force.configuration.model_copy(update={"rules": draft.rules}), draft)
+    if plan.rollout < 100:
+        rest = differences(active.configuration.model_copy(update={"rules": draft.rules}), draft)
         if rest:
-            told = "Only rules can be in force for a share of the cases: publish the rest for all first."
+            told = "Only rules can be active for a share of the cases: publish the rest for all first."
             raise Problem(409, "Conflict", told, differences=rest)
 
 
@@ -107,25 +107,25 @@ async def _begin(tx: AsyncConnection, row: AnyRow, now: datetime) -> AnyRow:
     await drafts.require_whole(tx)
     latest = await store.configurations.latest_configuration(tx)
     if latest is None or latest.version != row.base_version:
-        told = f"It was made from version {row.base_version}, which is in force no more."
+        told = f"It was made from version {row.base_version}, which is active no more."
         raise Problem(409, "Conflict", told, base_version=row.base_version)
     version, _ = await Configurations.load(
         tx, row.source, "draft", row.asked_by, now, why=row.why, draft_id=row.draft_id, trial_id=row.trial_id,
-        share=row.share if row.share < 100 else None,
+        rollout=row.rollout if row.rollout < 100 else None,
     )  # fmt: skip
     await tx.execute(
         update(store.drafts.DRAFT)
         .where(store.drafts.DRAFT.c.draft_id == row.draft_id)
         .values(state=DraftState.PUBLISHED, version=version)
     )
-    if row.share < 100 and row.widens_at is not None:
+    if row.rollout < 100 and row.widens_at is not None:
         await _time(tx, TimerKind.PUBLICATION_WIDENS, row, row.widens_at)
     if row.ends_at is not None:
         await _time(tx, TimerKind.PUBLICATION_ENDS, row, row.ends_at)
     return await _changed(
         tx,
         row,
-        state=PublicationState.LIMITED if row.share < 100 else PublicationState.PUBLISHED,
+        state=PublicationState.LIMITED if row.rollout < 100 else PublicationState.PUBLISHED,
         version=version,
     )
 
@@ -146,35 +146,35 @@ async def approve(
 
 
 async def widen(
-    tx: AsyncConnection, publication_id: UUID, share: int, why: str, by: str, now: datetime
+    tx: AsyncConnection, publication_id: UUID, rollout: int, why: str, by: str, now: datetime
 ) -> AnyRow:
     """More of the cases, or all (100). Raises Problem: 404, 409 when it is not limited, or not to less."""
     row = await locked(tx, publication_id)
     if row.state != PublicationState.LIMITED:
-        raise Problem(409, "Conflict", f"It is not limited to a share: it is {row.state}.", state=row.state)
-    if share <= row.share:
-        raise Problem(409, "Conflict", f"It decides about {row.share} % already: end it to take it back.")
-    whole = share == 100
+        raise Problem(409, "Conflict", f"It is not limited to a rollout: it is {row.state}.", state=row.state)
+    if rollout <= row.rollout:
+        raise Problem(409, "Conflict", f"It decides about {row.rollout} % already: end it to take it back.")
+    whole = rollout == 100
     table = store.configurations.CONFIGURATION
     changed = await tx.execute(
         update(table)
         .where(table.c.version == row.version)
-        .values(share=None if whole else share)
+        .values(rollout=None if whole else rollout)
         .returning(table)
     )
     told = changed.one()
-    await tell_published(tx, told.version, by, now, why=why, share=told.share, draft_id=told.draft_id)
+    await tell_published(tx, told.version, by, now, why=why, rollout=told.rollout, draft_id=told.draft_id)
     if whole:
         await store.work_items.wake(tx)
     return await _changed(
-        tx, row, share=share, state=PublicationState.PUBLISHED if whole else PublicationState.LIMITED
+        tx, row, rollout=rollout, state=PublicationState.PUBLISHED if whole else PublicationState.LIMITED
     )
 
 
 async def end(tx: AsyncConnection, publication_id: UUID, why: str, by: str, now: datetime) -> AnyRow:
-    """Takes back what is not in force yet, or ends what is: the version before is in force again.
+    """Takes back what is not active yet, or ends what is: the version before is active again.
 
-    Raises Problem: 404, 409 when it is over, or another version is in force since; ConfigurationError when what was
+    Raises Problem: 404, 409 when it is over, or another version is active since; ConfigurationError when what was
     right before no longer is.
     """
     row = await locked(tx, publication_id)
@@ -188,7 +188,7 @@ async def end(tx: AsyncConnection, publication_id: UUID, why: str, by: str, now:
         await tx.execute(update(table).where(table.c.version == row.version).values(over_at=now))
     elif row.state == PublicationState.PUBLISHED:
         if await store.configurations.version(tx) != row.version:
-            raise Problem(409, "Conflict", "Another version is in force since: there is nothing to end.")
+            raise Problem(409, "Conflict", "Another version is active since: there is nothing to end.")
         base = await drafts.version(tx, row.base_version)
         await Configurations.load(
             tx, base.source, f"version {base.version}", by, now, checked=True, why=why, restores=base.version
@@ -228,7 +228,7 @@ async def fire(tx: AsyncConnection, kind: TimerKind, publication_id: UUID, now: 
 
 
 async def locked(tx: AsyncConnection, publication_id: UUID) -> AnyRow:
-    """A publication, while nothing else comes into force. Raises Problem 404."""
+    """A publication, while nothing else becomes active. Raises Problem 404."""
     await store.configurations.lock_configuration(tx)
     return await get(tx, publication_id)
 
@@ -247,7 +247,7 @@ async def _changed(tx: AsyncConnection, row: AnyRow, **values: object) -> AnyRow
     if values:
         changed = update(table).where(table.c.publication_id == row.publication_id).values(values)
         row = (await tx.execute(changed.returning(table))).one()
-    told = {"draft_id": str(row.draft_id), "state": row.state, "share": row.share}
+    told = {"draft_id": str(row.draft_id), "state": row.state, "rollout": row.rollout}
     await record(tx, [Change("publication", str(row.publication_id), ["operations"], told)])
     return row
 

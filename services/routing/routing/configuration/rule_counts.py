@@ -1,11 +1,11 @@
-"""What each rule of the version in force did lately: how often it was true, decided, and erred."""
+"""What each rule of the active version did lately: how often it was true, decided, and erred."""
 
 from pydantic import BaseModel, Field
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.postgres.query import AnyRow
-from routing.configuration.active import InForce
+from routing.configuration.active import ActiveVersion
 from routing.domain.rules.conditions import RuleResult
 
 MOST = 10_000
@@ -39,24 +39,24 @@ class RuleCount(BaseModel):
 
 
 class RuleCounts(BaseModel):
-    """The rules of the version in force, in order."""
+    """The rules of the active version, in order."""
 
     version: int
     decisions: int = Field(description="Of the newest that were looked at, those that this version made.")
     rules: list[RuleCount]
 
 
-async def count(tx: AsyncConnection, force: InForce, last: int) -> RuleCounts:
-    """What the rules in force did among the newest `last` decisions, at most MOST."""
+async def count(tx: AsyncConnection, active: ActiveVersion, last: int) -> RuleCounts:
+    """What the active rules did among the newest `last` decisions, at most MOST."""
     found: dict[str, AnyRow] = {
-        row.rule: row for row in await tx.execute(COUNTS, {"version": force.version, "last": last})
+        row.rule: row for row in await tx.execute(COUNTS, {"version": active.version, "last": last})
     }
     rules: list[RuleCount] = []
-    for rule in force.configuration.rules:
+    for rule in active.configuration.rules:
         row = found.get(rule.name)
         counted = {name: getattr(row, name) if row else 0 for name in ("matched", "decided", "errored")}
         last_error = row.last_error if row else None
         rules.append(RuleCount(rule=rule.name, when=rule.when.strip(), last_error=last_error, **counted))
     return RuleCounts(
-        version=force.version, decisions=max((row.asked for row in found.values()), default=0), rules=rules
+        version=active.version, decisions=max((row.asked for row in found.values()), default=0), rules=rules
     )

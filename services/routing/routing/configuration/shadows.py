@@ -1,4 +1,4 @@
-"""Shadows: a draft decides beside what is in force, on the same facts, and never acts; where they differ is reported.
+"""Shadows: a draft decides beside what is active, on the same facts, and never acts; where they differ is reported.
 
 One runs at a time, for a week at the most, so what it costs is that of deciding once more. What it said is kept with each
 decision, so the report is of what it said then, whatever becomes of the draft.
@@ -48,7 +48,7 @@ REPORT = text(
 
 
 async def begin(tx: AsyncConnection, draft: AnyRow, hours: int, why: str, by: str, now: datetime) -> AnyRow:
-    """Runs a draft, as it is written now, beside what is in force. Raises Problem 409 when another runs."""
+    """Runs a draft, as it is written now, beside what is active. Raises Problem 409 when another runs."""
     await store.configurations.lock_configuration(tx)
     await tx.execute(_END_EXPIRED, {"now": now})
     table = store.shadows.SHADOW
@@ -100,7 +100,7 @@ async def end(tx: AsyncConnection, shadow_id: UUID, by: str, now: datetime) -> A
 
 
 async def report(tx: AsyncConnection, shadow_id: UUID) -> dict[str, object]:
-    """Where it decides otherwise than what was in force, in the words of a trial."""
+    """Where it decides otherwise than what was active, in the words of a trial."""
     row = (await tx.execute(REPORT, {"shadow": str(shadow_id)})).one()
     return {**mapping(row), "elsewhere": sum(way["items"] for way in row.from_to)}
 

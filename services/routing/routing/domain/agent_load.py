@@ -12,7 +12,7 @@ from antiphon.postgres.query import AnyRow
 from routing.domain.configuration.agent import Agent
 from routing.domain.configuration.agent_policy import WHOLE
 from routing.domain.configuration.document import Configuration
-from routing.domain.matching.fitting import Room
+from routing.domain.matching.fitting import ProfileLoad
 
 
 class ProfileUse(BaseModel):
@@ -25,21 +25,23 @@ class ProfileUse(BaseModel):
 
 
 def profiles_used(configuration: Configuration, agent: Agent, row: AnyRow | None) -> list[ProfileUse]:
-    """`rooms`, as people are shown them."""
+    """`profile_loads`, as people are shown them."""
     return [
-        ProfileUse(profile=profile, **room._asdict())
-        for profile, room in rooms(configuration, agent, row).items()
+        ProfileUse(profile=profile, **load._asdict())
+        for profile, load in profile_loads(configuration, agent, row).items()
     ]
 
 
-def rooms(configuration: Configuration, agent: Agent, row: AnyRow | None) -> dict[str, Room]:
+def profile_loads(configuration: Configuration, agent: Agent, row: AnyRow | None) -> dict[str, ProfileLoad]:
     """What an agent uses of each capacity profile, from their row of `agents` or `available`."""
     profiles = configuration.capacity_profiles
     if not profiles:
         return {}
     held = [profile for one in (row.profiles if row else None) or () for profile in one]
     used = Counter([*held, *((row.done if row else None) or ())])
-    return {one.id: Room(one.name, used[one.id], agent.profiles.get(one.id, one.most)) for one in profiles}
+    return {
+        one.id: ProfileLoad(one.name, used[one.id], agent.profiles.get(one.id, one.most)) for one in profiles
+    }
 
 
 def shown_load(load: int, capacity: int) -> int:

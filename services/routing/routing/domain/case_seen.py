@@ -25,7 +25,7 @@ class Changes(TypedDict, total=False):
     awaiting_since: datetime | None
     answers: tuple[Answer, ...]
     awaits: bool
-    set_aside: str | None
+    dismissed: str | None
     reference: str | None
     customer_id: UUID | None
     asked_revision: int
@@ -35,7 +35,7 @@ class Changes(TypedDict, total=False):
 class CaseSeen:
     """A case as routing knows it. The fields are the columns of its row; revision 0 is that of one never heard of.
 
-    `set_aside` is why nobody is to work on it although it awaits an answer, as somebody wrote it; `answers` are those to what
+    `dismissed` is why nobody is to work on it although it awaits an answer, as somebody wrote it; `answers` are those to what
     was not heard of yet.
     """
 
@@ -46,7 +46,7 @@ class CaseSeen:
     awaiting_since: datetime | None
     answers: tuple[Answer, ...]
     awaits: bool
-    set_aside: str | None
+    dismissed: str | None
     reference: str | None
     customer_id: UUID | None
     asked_revision: int
@@ -71,7 +71,7 @@ class CaseSeen:
     @property
     def is_dismissed(self) -> bool:
         """Whether somebody decided that nobody is to work on it, and nobody was asked anew since."""
-        return self.set_aside is not None
+        return self.dismissed is not None
 
 
 _COLUMNS = tuple(field.name for field in dataclasses.fields(CaseSeen))

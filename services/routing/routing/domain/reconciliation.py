@@ -46,7 +46,7 @@ class Picture(NamedTuple):
 
     case_id: UUID
     awaits: bool | None
-    set_aside: str | None
+    dismissed: str | None
     work: Sequence[Piece]
 
 
@@ -70,7 +70,7 @@ def findings(case: Picture, queues: Collection[str], agents: Collection[str]) ->
         for piece in ranked[1:]
     ]
     if not ranked:
-        if case.awaits and case.set_aside is None:
+        if case.awaits and case.dismissed is None:
             found.append(
                 Finding(Wrong.NO_WORK, case.case_id, None, "awaits an answer, and nobody is to give it")
             )

@@ -28,20 +28,20 @@ from antiphon.contracts.replies import ReplySent
 from antiphon.contracts.work import Decision, WorkHeld, WorkQueued, WorkRedecided, WorkState
 from antiphon.kafka.consumer import Received
 from routing import store
-from routing.configuration.active import Configurations, InForce
+from routing.configuration.active import ActiveVersion, Configurations
 from routing.domain.case_seen import CaseSeen
 from routing.domain.decisions.deciding import Verdict, verdict, without_words
 from routing.domain.decisions.redeciding import Redecided, redecide
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.queues import escalation, placing
 from routing.domain.queues.escalation import EscalationKind
-from routing.domain.queues.opening import Standing
+from routing.domain.queues.opening import Opening
 from routing.domain.queues.placing import Load, Place
 from routing.domain.rules import conditions
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import Arrives, Meant, WorkItem
 from routing.queues import opening, rule_context
-from routing.sla.clocks import Heard, answer, follow
+from routing.sla.clocks import CaseChange, answer, follow
 from routing.sla.ledger import ClockLedger
 from routing.unit_of_work import SYSTEM, Row, UnitOfWork
 from routing.work import assignment
@@ -63,18 +63,18 @@ class _Decided(NamedTuple):
         )  # fmt: skip
 
 
-class _Heard:
+class _Effects:
     """A batch on its way into work items."""
 
-    def __init__(self, unit: UnitOfWork, force: InForce, seen: dict[UUID, CaseSeen]) -> None:
+    def __init__(self, unit: UnitOfWork, active: ActiveVersion, seen: dict[UUID, CaseSeen]) -> None:
         self.unit = unit
-        self.force = force
+        self.active = active
         self.seen = seen
         self.last: dict[UUID, WorkItem] = {}
-        self.ledger = ClockLedger(unit, force)
+        self.ledger = ClockLedger(unit, active)
         self.offers: dict[UUID, OfferRecord] = {}
-        self.standing: conditions.Context = {}
-        self.standings: Mapping[str, Standing] = {}
+        self.rule_context: conditions.Context = {}
+        self.openings: Mapping[str, Opening] = {}
         self.loads: dict[str, Load] = {}
         self._undecided: dict[UUID, Row] = {}
 
@@ -97,7 +97,7 @@ class _Heard:
             revision=case.revision,
             awaits=awaits,
             awaiting_since=case.awaiting_answer_since,
-            set_aside=seen.set_aside if dismissed else None,
+            dismissed=seen.dismissed if dismissed else None,
             reference=case.reference,
             customer_id=case.customer.customer_id,
             asked_revision=max(asked, seen.asked_revision),
@@ -112,7 +112,7 @@ class _Heard:
         elif awaits and work is not None and asks:
             newest, again = self._decide_again(event, work)
         verdict_of = decided.found if decided else None
-        follow(self.ledger, Heard(event, at, seen, newest, verdict_of, first=last is None))
+        follow(self.ledger, CaseChange(event, at, seen, newest, verdict_of, first=last is None))
         if newest is None:
             return
         if decided is not None:
@@ -122,14 +122,14 @@ class _Heard:
         self.last[case.case_id] = self.ledger.tell(newest)
 
     def _decide(self, case: CaseFacts, words: Sequence[InteractionFacts], work_item_id: UUID) -> _Decided:
-        """Asks the rules in force about all these words together. Nothing is kept yet."""
-        unit, force = self.unit, self.force
-        version, deciding = force.deciding(case.case_id)
+        """Asks the active rules about all these words together. Nothing is kept yet."""
+        unit, active = self.unit, self.active
+        version, deciding = active.deciding(case.case_id)
         context: conditions.Context = {}
         found = without_words(deciding)
         if words:
-            local = unit.now.astimezone(force.configuration.zone)
-            context = conditions.context_of(case, words, local) | self.standing
+            local = unit.now.astimezone(active.configuration.zone)
+            context = conditions.context_of(case, words, local) | self.rule_context
             found = verdict(deciding, context)
         decided = _Decided(found, uuid4(), version)
         self._undecided[decided.decision_id] = {
@@ -144,24 +144,28 @@ class _Heard:
             # What no rule was asked about can't be tried again.
             "outcome": found.outcome if words else None,
             "at": unit.now,
-            "shadow": force.shadow.says(context, found, unit.now) if force.shadow and words else None,
+            "shadow": active.shadow.says(context, found, unit.now) if active.shadow and words else None,
         }
         return decided
 
     def _queue(self, event: CaseEvent, last: WorkItem | None) -> tuple[WorkItem, _Decided]:
         """A work item, not placed yet: its clocks say when it is due."""
-        unit, force, case = self.unit, self.force, event.case
+        unit, active, case = self.unit, self.active, event.case
         words, item = _unanswered(event), uuid4()
         decided = self._decide(case, words, item)
         said = decided.found.priority
-        if last is not None and last.queue in force.configuration.queues and (_sent_back(event) or not words):
+        if (
+            last is not None
+            and last.queue in active.configuration.queues
+            and (_sent_back(event) or not words)
+        ):
             said = max(said, last.decided_priority)
             decided = decided._replace(found=self._back_to_its_team(decided.found, last))
         self._keep(decided)
         found = decided.found
         since = case.awaiting_answer_since or unit.now
         channel = words[-1].channel if words else last.channel if last else ""
-        policy = force.configuration.agents_policy.prefer_last_agent
+        policy = active.configuration.agents_policy.prefer_last_agent
         seen = self.seen[case.case_id]
         last_agent = policy.of(seen.last_agent, seen.last_at, unit.now)
         holds = policy.wait_at_most if last_agent and not found.prefer_agent else None
@@ -181,12 +185,12 @@ class _Heard:
             preferred=found.prefer_agent or last_agent,
             decision_id=decided.decision_id,
             changed_at=unit.now,
-            units=force.configuration.units(channel, found.queue),
-            profiles=force.configuration.profiles_of(channel, found.queue, found.priority),
+            units=active.configuration.units(channel, found.queue),
+            profiles=active.configuration.profiles_of(channel, found.queue, found.priority),
             hold_until=since + holds if holds else None,
             overflow=found.overflow,
             decided_priority=said,
-            **escalation.beginning(force.configuration, force.calendars, found.queue, since),
+            **escalation.beginning(active.configuration, active.calendars, found.queue, since),
         )
         if work.hold_until is not None and work.hold_until > unit.now:
             unit.timers.append((TimerKind.HOLD, work.work_item_id, work.hold_until))
@@ -201,7 +205,7 @@ class _Heard:
         kept = after or Redecided(
             False, last.priority, dict(last.skills), dict(last.prefer_skills), [*last.labels]
         )
-        queue = self.force.configuration.queues[last.queue]
+        queue = self.active.configuration.queues[last.queue]
         running = self.ledger.running(last.case_id)
         return found._replace(
             queue=last.queue, priority=kept.priority, skills=kept.skills, prefer_skills=kept.prefer_skills,
@@ -219,7 +223,7 @@ class _Heard:
         words = _unanswered(event)
         if not words:
             return work, None
-        configuration = self.force.configuration
+        configuration = self.active.configuration
         decided = self._decide(event.case, words, work.work_item_id)
         queue = configuration.queues.get(work.queue)
         passed = queue.steps[: work.step] if queue else ()
@@ -247,7 +251,7 @@ class _Heard:
     def _move(self, work: WorkItem, decided: _Decided, after: Redecided, to: Place) -> WorkItem:
         """Work that nobody has accepted goes to the queue of a rule of a higher priority. Its attempts are counted on."""
         self._keep(decided)
-        found, configuration, calendars = decided.found, self.force.configuration, self.force.calendars
+        found, configuration, calendars = decided.found, self.active.configuration, self.active.calendars
         offer = self.offers.pop(work.work_item_id, None)
         if offer is not None:
             self.unit.end_offer(offer, OfferResult.WITHDRAWN, f"the customer said more: {found.rule}")
@@ -273,7 +277,7 @@ class _Heard:
             preferred=found.prefer_agent or work.preferred,
         )  # fmt: skip
         if to.queue != found.queue:
-            self.unit.note(work, EscalationKind.OVERFLOW, arrived(to, self.force))
+            self.unit.note(work, EscalationKind.OVERFLOW, arrived(to, self.active))
         return work
 
     def _hasten(self, work: WorkItem, decided: _Decided, before: WorkItem) -> WorkItem:
@@ -286,7 +290,7 @@ class _Heard:
             policy = found.sla_policy if moved else held.clock.terms.policy
             self.ledger.tighten(held, work, policy, f"the customer said more: rule {found.rule!r}")
         work = self.ledger.tell(work)
-        names = {key: queue.name for key, queue in self.force.configuration.queues.items()}
+        names = {key: queue.name for key, queue in self.active.configuration.queues.items()}
         what = (
             f"the customer said more, and {found.rule!r} holds: priority {before.priority} is {work.priority}"
         )
@@ -308,7 +312,7 @@ class _Heard:
 
     def _find_place(self, found: Verdict) -> Place:
         """Where the verdict puts work: where it is meant to be, or where it flows over to. It counts there from now on."""
-        to = placing.place(self.force.configuration, self.standings, self.loads, found.queue, found.overflow)
+        to = placing.place(self.active.configuration, self.openings, self.loads, found.queue, found.overflow)
         waiting = self.loads.get(to.queue, placing.NOBODY)
         self.loads[to.queue] = waiting._replace(waiting=waiting.waiting + 1)
         return to
@@ -318,10 +322,10 @@ class _Heard:
         found = decided.found
         to = self._find_place(found)
         if to.queue != found.queue:
-            configuration, calendars = self.force.configuration, self.force.calendars
+            configuration, calendars = self.active.configuration, self.active.calendars
             came = escalation.arrival(work, configuration, calendars, to.queue, self.unit.now)
             work = work.replace(**came)
-            self.unit.note(work, EscalationKind.OVERFLOW, arrived(to, self.force))
+            self.unit.note(work, EscalationKind.OVERFLOW, arrived(to, self.active))
         work = work.replace(due_at=self.ledger.due(work.case_id))
         self.unit.add(work)
         self.unit.tell(WorkQueued(work=work.facts(), decision=decided.told(*to.why)))
@@ -329,9 +333,9 @@ class _Heard:
         return work
 
     def _hold(self, work: WorkItem, meant_for: str) -> None:
-        stands = self.standings[work.queue]
+        stands = self.openings[work.queue]
         if not stands.open:
-            meant, closed = self.force.configuration.queues[meant_for], not self.standings[meant_for].takes
+            meant, closed = self.active.configuration.queues[meant_for], not self.openings[meant_for].takes
             words = meant.outside_hours.acknowledge if closed else None
             self.unit.tell(
                 WorkHeld(
@@ -351,7 +355,7 @@ class _Heard:
         if work.agent_id and work.state == WorkState.ACCEPTED:
             seen = self.seen[case.case_id]
             self.seen[case.case_id] = seen.replace(last_agent=work.agent_id, last_at=self.unit.now)
-        queue = self.force.configuration.queues.get(work.queue)
+        queue = self.active.configuration.queues.get(work.queue)
         return self.unit.complete(work, by, reason, queue.wrap_up if queue else None)
 
     def answered(self, event: ReplySent) -> None:
@@ -407,7 +411,7 @@ def _sent_back(event: CaseEvent) -> bool:
     return isinstance(event, CaseStatusChanged) and event.trigger == StatusTrigger.REPLY_FAILED
 
 
-async def hear(
+async def apply(
     tx: AsyncConnection, batch: Sequence[Received], configurations: Configurations, now: datetime, *,
     offering: bool = False,
 ) -> None:  # fmt: skip
@@ -418,35 +422,35 @@ async def hear(
     )
     if not case_ids:
         return
-    force = await configurations.in_force(tx)
+    active = await configurations.active(tx)
     seen = await store.cases.lock_cases(tx, case_ids)
-    heard = _Heard(UnitOfWork(now), force, seen)
+    effects = _Effects(UnitOfWork(now), active, seen)
     # What was never heard of has neither work nor clocks.
-    heard_of = [case_id for case_id in case_ids if seen[case_id].revision]
-    opened = await store.work_items.open_work(tx, heard_of)
-    heard.last = await store.work_items.last_work(tx, heard_of, opened)
-    heard.ledger = ClockLedger(heard.unit, force, await store.clocks.running_clocks(tx, heard_of))
-    heard.offers = await store.offers.pending_offers(tx, [work.work_item_id for work in opened.values()])
+    seen_before = [case_id for case_id in case_ids if seen[case_id].revision]
+    opened = await store.work_items.open_work(tx, seen_before)
+    effects.last = await store.work_items.last_work(tx, seen_before, opened)
+    effects.ledger = ClockLedger(effects.unit, active, await store.clocks.running_clocks(tx, seen_before))
+    effects.offers = await store.offers.pending_offers(tx, [work.work_item_id for work in opened.values()])
     if _may_decide(batch, opened):
-        heard.standing = await rule_context.standing(tx, force, now)
-        heard.standings = opening.standings(force, now)
-        heard.loads = await opening.loads(tx, force, now)
+        effects.rule_context = await rule_context.read(tx, active, now)
+        effects.openings = opening.openings(active, now)
+        effects.loads = await opening.loads(tx, active, now)
     for received in batch:
-        heard.unit.traceparent = received.envelope.traceparent
+        effects.unit.traceparent = received.envelope.traceparent
         if isinstance(received.event, CaseEvent):
             # When it happened, as its service's clock tells; not in our future.
-            heard.case(received.event, min(received.envelope.time or now, now))
+            effects.case(received.event, min(received.envelope.time or now, now))
         elif isinstance(received.event, ReplySent):
-            heard.answered(received.event)
-    heard.ledger.close()
-    # What was written before all that is known of the case answers nothing that is yet to be heard.
-    heard.unit.seen = [
+            effects.answered(received.event)
+    effects.ledger.close()
+    # What was written before all that is known of the case answers nothing that is yet to be batch.
+    effects.unit.seen = [
         one.replace(answers=tuple(answer for answer in one.answers if (answer.revision or 1) > one.revision))
         if one.answers
         else one
-        for one in heard.seen.values()
+        for one in effects.seen.values()
     ]
-    if offering and heard.unit.new_work:
-        given_out = opening.given_out(heard.standings)
-        await assignment.offer_new(tx, heard.unit, force.configuration, given_out)
-    await heard.unit.write(tx)
+    if offering and effects.unit.new_work:
+        given_out = opening.given_out(effects.openings)
+        await assignment.offer_new(tx, effects.unit, active.configuration, given_out)
+    await effects.unit.write(tx)

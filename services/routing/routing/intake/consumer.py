@@ -28,6 +28,6 @@ def handler(configurations: Configurations) -> Handle:
     """
 
     async def handle(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
-        await cases.hear(tx, batch, configurations, now, offering=not tx.in_nested_transaction())
+        await cases.apply(tx, batch, configurations, now, offering=not tx.in_nested_transaction())
 
     return handle

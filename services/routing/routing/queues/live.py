@@ -1,6 +1,6 @@
 """How queues and agents stand now, for wallboards: kept counts, read once for everybody who looks.
 
-Every transaction that moves work notes by how much which count changes (`UnitOfWork`), and waits for nobody to do so; `tallies.settle`
+Every transaction that moves work notes by how much which count changes (`UnitOfWork`), and waits for nobody to do so; `counts.add_up`
 adds them up. A count is what was added up and what is noted since, so it is exact at any moment.
 """
 
@@ -21,7 +21,7 @@ from antiphon.contracts.work import WorkState
 from antiphon.postgres.query import AnyRow
 from antiphon.process.clock import Clock
 from routing import store
-from routing.configuration.active import Configurations, InForce
+from routing.configuration.active import ActiveVersion, Configurations
 from routing.domain import agent_load
 from routing.queues import opening, surges
 from routing.store.counts import Movement
@@ -95,20 +95,20 @@ class LiveState(BaseModel):
     labels: list[LabelLive] = Field(description="Labels with which far more work comes than is usual.")
 
 
-async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState:
+async def state(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> LiveState:
     """How everything stands: four statements, whose cost does not grow with what waits or with history."""
-    configured = force.configuration
+    configured = active.configuration
     counted = await store.counts.read(tx, now)
     heads = await store.counts.heads(tx, list(configured.queues))
-    stands = opening.standings(force, now)
+    stands = opening.openings(active, now)
     present = await store.agents.agents(tx, configured.days(now))
     going_on = await surges.open_surges(tx)
     surging = {row.queue: row for row in going_on if row.queue is not None}
     counts: Mapping[tuple[str, str], AnyRow] = {(row.queue, row.what): row for row in counted}
 
-    def standing(queue: str, what: WorkState) -> int:
+    def current(queue: str, what: WorkState) -> int:
         row = counts.get((queue, what))
-        return row.standing if row else 0
+        return row.current if row else 0
 
     def flow(queue: str, what: Movement) -> Flow:
         row = counts.get((queue, what))
@@ -124,13 +124,13 @@ async def state(tx: AsyncConnection, force: InForce, now: datetime) -> LiveState
         QueueLive(
             queue=key,
             name=queue.name,
-            state=force.set_to[key].state if key in force.set_to else QueueState.OPEN.value,
+            state=active.set_to[key].state if key in active.set_to else QueueState.OPEN.value,
             open=stands[key].open,
             not_open_because=stands[key].why,
             opens_at=stands[key].opens_at,
-            waiting=standing(key, WorkState.QUEUED),
-            offered=standing(key, WorkState.OFFERED),
-            accepted=standing(key, WorkState.ACCEPTED),
+            waiting=current(key, WorkState.QUEUED),
+            offered=current(key, WorkState.OFFERED),
+            accepted=current(key, WorkState.ACCEPTED),
             oldest_queued_at=heads[key].oldest_queued_at,
             next_due_at=heads[key].next_due_at,
             arrived=flow(key, Movement.ARRIVED),
@@ -177,8 +177,8 @@ class Live:
             if self._read is None or moment - self._read[0] >= AS_OFTEN_AS.total_seconds():
                 now = self._clock()
                 async with self._engine.begin() as tx:
-                    force = await self._configurations.in_force(tx)
-                    self._read = moment, await state(tx, force, now)
+                    active = await self._configurations.active(tx)
+                    self._read = moment, await state(tx, active, now)
             return self._read[1]
 
     async def stream(self) -> AsyncGenerator[bytes]:

@@ -15,42 +15,48 @@ from antiphon.http.problems import not_found
 from antiphon.kafka import outbox
 from antiphon.service_names import ROUTING
 from routing import store
-from routing.configuration.active import InForce
-from routing.domain.queues.opening import SetState, Standing, standing
+from routing.configuration.active import ActiveVersion
+from routing.domain.queues.opening import Opening, SetState, opening_of
 from routing.domain.queues.placing import Load
 from routing.store.counts import Movement
 
 
-def standings(force: InForce, now: datetime) -> dict[str, Standing]:
+def openings(active: ActiveVersion, now: datetime) -> dict[str, Opening]:
     """How every queue of the configuration stands."""
-    configuration, calendars, set_to = force.configuration, force.calendars, force.set_to
+    configuration, calendars, set_to = active.configuration, active.calendars, active.set_to
     return {
-        key: standing(key, configuration, calendars, set_to.get(key), now) for key in configuration.queues
+        key: opening_of(key, configuration, calendars, set_to.get(key), now) for key in configuration.queues
     }
 
 
-def given_out(found: Mapping[str, Standing]) -> frozenset[str]:
+def given_out(found: Mapping[str, Opening]) -> frozenset[str]:
     """The queues whose work is given out now."""
     return frozenset(key for key, stands in found.items() if stands.open)
 
 
-async def loads(tx: AsyncConnection, force: InForce, now: datetime) -> dict[str, Load]:
+async def loads(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> dict[str, Load]:
     """How many wait in each queue and how fast they go, from kept counts; nothing is read when no queue has a limit."""
-    if all(queue.limit is None for queue in force.configuration.queues.values()):
+    if all(queue.limit is None for queue in active.configuration.queues.values()):
         return {}
     counts = {(row.queue, row.what): row for row in await store.counts.read(tx, now)}
     found: dict[str, Load] = {}
-    for key in force.configuration.queues:
+    for key in active.configuration.queues:
         waiting, done = counts.get((key, WorkState.QUEUED)), counts.get((key, Movement.COMPLETED))
-        found[key] = Load(waiting.standing if waiting else 0, done.last_60 / 60 if done else 0.0)
+        found[key] = Load(waiting.current if waiting else 0, done.last_60 / 60 if done else 0.0)
     return found
 
 
 async def put_state(
-    tx: AsyncConnection, force: InForce, queue: str, state: QueueState, by: Actor, reason: str, now: datetime
+    tx: AsyncConnection,
+    active: ActiveVersion,
+    queue: str,
+    state: QueueState,
+    by: Actor,
+    reason: str,
+    now: datetime,
 ) -> SetState:
     """Opens, pauses or closes a queue; one that is so already stays as it was set. Raises Problem 404."""
-    if queue not in force.configuration.queues:
+    if queue not in active.configuration.queues:
         raise not_found("queue")
     await store.configurations.lock_configuration(tx)
     table = store.queue_states.QUEUE_STATE

@@ -10,20 +10,20 @@ from antiphon.contracts.agents import Presence
 from antiphon.contracts.queues import QueueState
 from antiphon.contracts.work import WorkState
 from antiphon.postgres.query import fetch
-from routing.configuration.active import InForce
+from routing.configuration.active import ActiveVersion
 from routing.domain.rules.conditions import Context
 from routing.domain.rules.queue_state import of_calendars, of_labels, of_queue
 
 # Whatever waits: counts are kept, and who waits longest is the first of an index.
-STANDING = text(
+QUERY = text(
     f"""
     select
         (
             select jsonb_object_agg(queue, waiting) from (
                 select queue, sum(count) as waiting from (
-                    select queue, count from tally where minute = 'epoch' and what = '{WorkState.QUEUED}'
+                    select queue, count from work_count where minute = 'epoch' and what = '{WorkState.QUEUED}'
                     union all
-                    select queue, count from tally_change where minute = 'epoch' and what = '{WorkState.QUEUED}'
+                    select queue, count from work_count_change where minute = 'epoch' and what = '{WorkState.QUEUED}'
                 ) t
                 group by queue
             ) q
@@ -42,22 +42,22 @@ STANDING = text(
 ).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
 
 
-async def standing(tx: AsyncConnection, force: InForce, now: datetime) -> Context:
+async def read(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> Context:
     """How queues and calendars stand, as a decision's context says it: what is not as usual. One statement."""
-    configured = force.configuration
-    (row,) = await fetch(tx, STANDING, {"queues": list(configured.queues)})
+    configured = active.configuration
+    (row,) = await fetch(tx, QUERY, {"queues": list(configured.queues)})
     waiting, oldest, present = row.waiting or {}, row.oldest or {}, frozenset(row.present)
-    found = of_calendars(name for name, calendar in force.calendars.items() if calendar.is_open(now))
+    found = of_calendars(name for name, calendar in active.calendars.items() if calendar.is_open(now))
     found |= of_labels(row.surging_labels)
     for queue in configured.queues:
         since, hours = oldest.get(queue), configured.queues[queue].hours
-        shut = queue in force.set_to and force.set_to[queue].state != QueueState.OPEN
+        shut = queue in active.set_to and active.set_to[queue].state != QueueState.OPEN
         found |= of_queue(
             queue,
             waiting=waiting.get(queue, 0),
             agents_present=sum(agent.id in present for agent in configured.members.get(queue, ())),
             oldest_seconds=max(0, int((now - datetime.fromisoformat(since)).total_seconds())) if since else 0,
             surging=queue in row.surging,
-            open=not shut and (hours is None or force.calendars[hours].is_open(now)),
+            open=not shut and (hours is None or active.calendars[hours].is_open(now)),
         )
     return found

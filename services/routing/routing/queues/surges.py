@@ -124,7 +124,7 @@ class _Of(NamedTuple):
 
 async def _judged(tx: AsyncConnection, now: datetime) -> dict[_Of, tuple[int, Usual]]:
     """By queue to which, and label with which, anybody came: how many just now, and how unusual that is."""
-    since = await store.counts.known_since(tx)
+    since = await store.counts.counted_since(tx)
     counted = spans(now, since) if since else []
     if not counted:
         return {}

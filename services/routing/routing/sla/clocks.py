@@ -22,7 +22,7 @@ from antiphon.contracts.replies import ReplySent
 from antiphon.contracts.work import SlaTarget
 from antiphon.postgres.query import fetch
 from routing import store
-from routing.configuration.active import Configurations, InForce
+from routing.configuration.active import ActiveVersion, Configurations
 from routing.domain.case_seen import Answer, CaseSeen
 from routing.domain.decisions.deciding import Verdict
 from routing.domain.timer import TimerKind
@@ -31,7 +31,7 @@ from routing.sla.ledger import ClockLedger
 from routing.unit_of_work import AGAIN_AFTER, UnitOfWork
 
 
-class Heard(NamedTuple):
+class CaseChange(NamedTuple):
     """News of a case: when it happened, what was seen of the case before, its newest work, and the verdict if that is new.
 
     `first`: the case never had work before.
@@ -46,31 +46,31 @@ class Heard(NamedTuple):
 
     @property
     def reason(self) -> str | None:
-        """Why the status changed, in words for people, if that is what was heard."""
+        """Why the status changed, in words for people, if that is what was change."""
         return self.event.reason if isinstance(self.event, CaseStatusChanged) else None
 
     @property
     def trigger(self) -> str | None:
-        """What changed the status, if that is what was heard."""
+        """What changed the status, if that is what was change."""
         return self.event.trigger if isinstance(self.event, CaseStatusChanged) else None
 
 
-def follow(ledger: ClockLedger, heard: Heard) -> None:
+def follow(ledger: ClockLedger, change: CaseChange) -> None:
     """Starts, pauses, resumes and ends the clocks of a case by what was heard of it."""
-    if heard.work is None:
+    if change.work is None:
         return  # nobody's work, and it never was
-    if heard.verdict is not None:
-        for held in ledger.running(heard.work.case_id):
-            ledger.recompute(held, heard.work, heard.verdict.sla_policy, f"rule {heard.verdict.rule!r}")
-    match heard.event.case.status:
+    if change.verdict is not None:
+        for held in ledger.running(change.work.case_id):
+            ledger.recompute(held, change.work, change.verdict.sla_policy, f"rule {change.verdict.rule!r}")
+    match change.event.case.status:
         case CaseStatus.RESOLVED | CaseStatus.CLOSED:
-            _settle(ledger, heard, heard.work)
+            _settle(ledger, change, change.work)
         case CaseStatus.PENDING:
-            _begin(ledger, heard, heard.work)
-            _pause(ledger, heard, heard.work)
+            _begin(ledger, change, change.work)
+            _pause(ledger, change, change.work)
         case _:
-            _resume(ledger, heard, heard.work)
-            _begin(ledger, heard, heard.work)
+            _resume(ledger, change, change.work)
+            _begin(ledger, change, change.work)
 
 
 def answer(ledger: ClockLedger, event: ReplySent, seen: CaseSeen, work: WorkItem | None) -> CaseSeen:
@@ -89,75 +89,77 @@ def answer(ledger: ClockLedger, event: ReplySent, seen: CaseSeen, work: WorkItem
     return seen
 
 
-def _begin(ledger: ClockLedger, heard: Heard, work: WorkItem) -> None:
+def _begin(ledger: ClockLedger, change: CaseChange, work: WorkItem) -> None:
     """A customer who begins to wait starts a response clock; a case that is not being resolved yet, that of its resolution."""
-    case = heard.event.case
+    case = change.event.case
     since = case.awaiting_answer_since
     if since is None:
         return
     running = ledger.running(work.case_id)
-    policy = heard.verdict.sla_policy if heard.verdict else running[0].clock.terms.policy if running else None
+    policy = (
+        change.verdict.sla_policy if change.verdict else running[0].clock.terms.policy if running else None
+    )
     if policy is None:
         return
-    waits = heard.seen.awaiting_since is not None or any(
+    waits = change.seen.awaiting_since is not None or any(
         held.is_response and held.started_at == since for held in running
     )
-    if heard.first or not waits:
-        target = SlaTarget.FIRST_RESPONSE if heard.first else SlaTarget.NEXT_RESPONSE
+    if change.first or not waits:
+        target = SlaTarget.FIRST_RESPONSE if change.first else SlaTarget.NEXT_RESPONSE
         ledger.start(work, target, policy, since, case.revision, "the customer awaits an answer")
     if not any(held.target == SlaTarget.RESOLUTION for held in running):
         ledger.start(work, SlaTarget.RESOLUTION, policy, since, case.revision, "the case is open")
-    _answered_before(ledger, heard, work)
+    _answered_before(ledger, change, work)
 
 
-def _answered_before(ledger: ClockLedger, heard: Heard, work: WorkItem) -> None:
+def _answered_before(ledger: ClockLedger, change: CaseChange, work: WorkItem) -> None:
     for held in ledger.running(work.case_id):
         later = [
             at
-            for written, at in heard.seen.answers
+            for written, at in change.seen.answers
             if (held.started_at <= at if written is None else held.case_revision < written)
         ]
         if held.is_response and later:
             ledger.meet(held, min(later), "an answer that was heard of before the case")
 
 
-def _pause(ledger: ClockLedger, heard: Heard, work: WorkItem) -> None:
+def _pause(ledger: ClockLedger, change: CaseChange, work: WorkItem) -> None:
     for held in ledger.running(work.case_id):
         # An answer that is on its way has not reached the customer: only when it has, it meets the target.
-        if held.is_response and heard.event.case.awaiting_answer_since is None:
+        if held.is_response and change.event.case.awaiting_answer_since is None:
             continue
-        ledger.pause(held, heard.at, f"the customer is awaited{_told(heard)}")
+        ledger.pause(held, change.at, f"the customer is awaited{_told(change)}")
 
 
-def _resume(ledger: ClockLedger, heard: Heard, work: WorkItem) -> None:
-    spoke = isinstance(heard.event, CaseInteractionAdded)
-    at = heard.event.interaction.accepted_at if isinstance(heard.event, CaseInteractionAdded) else heard.at
+def _resume(ledger: ClockLedger, change: CaseChange, work: WorkItem) -> None:
+    spoke = isinstance(change.event, CaseInteractionAdded)
+    at = change.event.interaction.accepted_at if isinstance(change.event, CaseInteractionAdded) else change.at
     for held in ledger.running(work.case_id):
         since = held.clock.paused_since
         if since is None:
             continue
-        if heard.trigger == StatusTrigger.REPLY_FAILED:
+        if change.trigger == StatusTrigger.REPLY_FAILED:
             # Nobody awaited the customer: the answer never reached them.
-            ledger.resume(held, since, heard.reason or "an answer could not be sent")
+            ledger.resume(held, since, change.reason or "an answer could not be sent")
         else:
-            ledger.resume(held, at, "the customer spoke" if spoke else f"the case is open{_told(heard)}")
+            ledger.resume(held, at, "the customer spoke" if spoke else f"the case is open{_told(change)}")
 
 
-def _settle(ledger: ClockLedger, heard: Heard, work: WorkItem) -> None:
-    case = heard.event.case
+def _settle(ledger: ClockLedger, change: CaseChange, work: WorkItem) -> None:
+    case = change.event.case
     for held in ledger.running(work.case_id):
         if not held.is_response:
             if case.status == CaseStatus.RESOLVED:
-                ledger.meet(held, heard.at, f"the case is resolved{_told(heard)}")
+                ledger.meet(held, change.at, f"the case is resolved{_told(change)}")
             else:
-                ledger.cancel(held, heard.at, f"the case is closed{_told(heard)}")
-        elif case.awaiting_answer_since is None and heard.trigger != StatusTrigger.REPLY_REQUESTED:
+                ledger.cancel(held, change.at, f"the case is closed{_told(change)}")
+        elif case.awaiting_answer_since is None and change.trigger != StatusTrigger.REPLY_REQUESTED:
             # Unless an answer is on its way: that stops the clock.
-            ledger.cancel(held, heard.at, f"the case is {case.status}{_told(heard)}")
+            ledger.cancel(held, change.at, f"the case is {case.status}{_told(change)}")
 
 
-def _told(heard: Heard) -> str:
-    return f": {heard.reason}" if heard.reason else ""
+def _told(change: CaseChange) -> str:
+    return f": {change.reason}" if change.reason else ""
 
 
 async def fire(
@@ -167,13 +169,13 @@ async def fire(
 
     One whose case is in somebody's hands this moment comes again: to wait for it could be to wait for each other.
     """
-    unit, force = UnitOfWork(now), await configurations.in_force(tx)
+    unit, active = UnitOfWork(now), await configurations.active(tx)
     rows = await fetch(tx, _DUE, {"ids": list(due)})
     works = await store.work_items.free_work(tx, sorted({row.case_id for row in rows}))
     free = [row for row in rows if row.case_id in works]
     again = now + AGAIN_AFTER
     unit.timers += [(TimerKind.SLA_CLOCK, row.clock_id, again) for row in rows if row.case_id not in works]
-    ledger = ClockLedger(unit, force, await store.clocks.running_clocks(tx, list(works)))
+    ledger = ClockLedger(unit, active, await store.clocks.running_clocks(tx, list(works)))
     for case_id in dict.fromkeys(row.case_id for row in free):
         work = works[case_id]
         ledger.keep_up(work)
@@ -201,9 +203,9 @@ async def catch_up(
         return 0
     (policy,) = changed
     rows = await fetch(tx, _OF_POLICY, {"policy": policy.policy, "after": policy.after, "limit": limit})
-    unit, force = UnitOfWork(now), await configurations.in_force(tx)
+    unit, active = UnitOfWork(now), await configurations.active(tx)
     works = await store.work_items.free_work(tx, sorted({row.case_id for row in rows}))
-    ledger = ClockLedger(unit, force, await store.clocks.running_clocks(tx, list(works)))
+    ledger = ClockLedger(unit, active, await store.clocks.running_clocks(tx, list(works)))
     for work in works.values():
         ledger.keep_up(work)
         ledger.tell(work)
@@ -228,7 +230,7 @@ _ALL_DONE = text("delete from policy_change where policy = :policy")
 
 
 async def reconsider(
-    tx: AsyncConnection, unit: UnitOfWork, force: InForce, works: Sequence[WorkItem], cause: str, *,
+    tx: AsyncConnection, unit: UnitOfWork, active: ActiveVersion, works: Sequence[WorkItem], cause: str, *,
     policies: Mapping[UUID, str] | None = None,
 ) -> None:  # fmt: skip
     """Recomputes the clocks of open work whose priority, queue or policy changed, and puts the new due times on the work.
@@ -237,7 +239,7 @@ async def reconsider(
     ones, by work item. Called before the unit of work is written.
     """
     by_case = {work.case_id: work for work in works}
-    ledger = ClockLedger(unit, force, await store.clocks.running_clocks(tx, list(by_case)))
+    ledger = ClockLedger(unit, active, await store.clocks.running_clocks(tx, list(by_case)))
     for case_id, work in by_case.items():
         for held in ledger.running(case_id):
             given = (policies or {}).get(work.work_item_id) or held.clock.terms.policy

@@ -23,7 +23,7 @@ from antiphon.contracts.work import (
 )
 from antiphon.http.changes import Change
 from antiphon.postgres.query import AnyRow, Columns, mapping
-from routing.configuration.active import InForce
+from routing.configuration.active import ActiveVersion
 from routing.domain.configuration import sla_policy
 from routing.domain.configuration.sla_policy import Consequence
 from routing.domain.queues.escalation import EscalationKind, arrival
@@ -101,9 +101,9 @@ class Held:
 class ClockLedger:
     """Clocks by case. What is done to them is collected in the unit of work; the caller has locked the case or its open work."""
 
-    def __init__(self, unit: UnitOfWork, force: InForce, rows: Iterable[AnyRow] = ()) -> None:
+    def __init__(self, unit: UnitOfWork, active: ActiveVersion, rows: Iterable[AnyRow] = ()) -> None:
         self.unit = unit
-        self.force = force
+        self.active = active
         self._of: dict[UUID, list[Held]] = {}
         for row in rows:
             held = Held.of(mapping(row))
@@ -114,9 +114,9 @@ class ClockLedger:
         return [held for held in self._of.get(case_id, ()) if not held.clock.ended]
 
     def terms(self, policy: str, target: SlaTarget, work: WorkItem) -> Terms | None:
-        """What a policy promises for the work, by the configuration in force."""
-        policies = self.force.configuration.sla_policies
-        return sla_policy.terms(policies, policy, target, work.channel, work.priority, self.force.version)
+        """What a policy promises for the work, by the configuration active."""
+        policies = self.active.configuration.sla_policies
+        return sla_policy.terms(policies, policy, target, work.channel, work.priority, self.active.version)
 
     def start(
         self, work: WorkItem, target: SlaTarget, policy: str, at: datetime, revision: int, cause: str
@@ -125,7 +125,7 @@ class ClockLedger:
         terms = self.terms(policy, target, work)
         if terms is None:
             return
-        clock, entries = clockwork.start(at, terms, self.force.calendars[terms.calendar], cause)
+        clock, entries = clockwork.start(at, terms, self.active.calendars[terms.calendar], cause)
         held = Held(
             uuid4(), work.case_id, work.work_item_id, target, at, revision, clock,
             new=True, touched=True, untold=entries,
@@ -138,7 +138,7 @@ class ClockLedger:
 
     def resume(self, held: Held, at: datetime, cause: str) -> None:
         """It goes on from an instant."""
-        calendar = self.force.calendars[held.clock.terms.calendar]
+        calendar = self.active.calendars[held.clock.terms.calendar]
         self._did(held, clockwork.resume(held.clock, at, calendar, cause))
 
     def meet(self, held: Held, at: datetime, cause: str) -> None:
@@ -151,7 +151,7 @@ class ClockLedger:
 
     def fire(self, held: Held, at: datetime) -> Sequence[Entry]:
         """What is due by an instant; the lines that it added."""
-        change = clockwork.fire(held.clock, at, self.force.calendars[held.clock.terms.calendar])
+        change = clockwork.fire(held.clock, at, self.active.calendars[held.clock.terms.calendar])
         self._did(held, change)
         return change[1]
 
@@ -161,7 +161,7 @@ class ClockLedger:
         if terms is None:
             self.cancel(held, self.unit.now, f"{cause}: the policy {policy} promises no {held.target}")
             return
-        calendar = self.force.calendars[terms.calendar]
+        calendar = self.active.calendars[terms.calendar]
         self._did(held, clockwork.recompute(held.clock, terms, calendar, self.unit.now, cause))
         held.clock = replace(held.clock, terms=terms)
 
@@ -171,22 +171,22 @@ class ClockLedger:
         if terms is None:
             return
         change = clockwork.recompute(
-            held.clock, terms, self.force.calendars[terms.calendar], self.unit.now, cause
+            held.clock, terms, self.active.calendars[terms.calendar], self.unit.now, cause
         )
         if change[0].due_at < held.clock.due_at:
             self._did(held, change)
             held.clock = replace(held.clock, terms=terms)
 
     def keep_up(self, work: WorkItem) -> None:
-        """Brings the clocks of a case to the configuration in force, before anything is counted by its calendars."""
+        """Brings the clocks of a case to the configuration active, before anything is counted by its calendars."""
         for held in self.running(work.case_id):
-            if held.clock.terms.version != self.force.version:
+            if held.clock.terms.version != self.active.version:
                 policy = self.policy(held.clock.terms.policy, work)
-                self.recompute(held, work, policy, f"configuration {self.force.version}")
+                self.recompute(held, work, policy, f"configuration {self.active.version}")
 
     def policy(self, name: str, work: WorkItem) -> str:
         """The policy of a name; when there is none any more, that of the work's queue."""
-        configuration = self.force.configuration
+        configuration = self.active.configuration
         if name in configuration.sla_policies:
             return name
         queue = configuration.queues.get(work.queue) or configuration.queues[configuration.fallback]
@@ -220,7 +220,7 @@ class ClockLedger:
         return work
 
     def _follows(self, held: Held, entry: Entry, work: WorkItem) -> WorkItem:
-        policy = self.force.configuration.sla_policies.get(entry.terms.policy)
+        policy = self.active.configuration.sla_policies.get(entry.terms.policy)
         then = Consequence() if policy is None else policy.of_alarm(breached=entry.kind is Kind.BREACHED)
         told = {
             "case": work.case_reference, "target": held.target, "percent": entry.percent, "due_at": entry.after,
@@ -236,13 +236,13 @@ class ClockLedger:
             work = self.unit.put(work, labels=[*work.labels, *labels])
         if then.queue is not None and then.queue != work.queue and work.state == WorkState.QUEUED:
             before = work.queue
-            came = arrival(work, self.force.configuration, self.force.calendars, then.queue, self.unit.now)
+            came = arrival(work, self.active.configuration, self.active.calendars, then.queue, self.unit.now)
             work = self.unit.put(work, **came, hold_until=None)
             self.unit.note(work, EscalationKind.OVERFLOW, why)
             self.unit.tell(WorkTransferred(work=work.facts(), by=SYSTEM, from_queue=before, note=why))
         if then.priority is not None and then.priority > work.priority:
             previous = work.priority
-            profiles = self.force.configuration.profiles_of(work.channel, work.queue, then.priority)
+            profiles = self.active.configuration.profiles_of(work.channel, work.queue, then.priority)
             work = self.unit.put(work, priority=then.priority, profiles=profiles)
             self.unit.tell(WorkReprioritised(work=work.facts(), by=SYSTEM, previous=previous, reason=why))
             for one in self.running(work.case_id):
@@ -256,7 +256,7 @@ class ClockLedger:
         for held in (one for some in self._of.values() for one in some if one.touched):
             (self.unit.new_clocks if held.new else self.unit.clocks).append(held.row())
             clock_id, clock = held.clock_id, held.clock
-            calendar = self.force.calendars.get(clock.terms.calendar)
+            calendar = self.active.calendars.get(clock.terms.calendar)
             moment = clockwork.next_at(clock, calendar) if calendar and not clock.ended else None
             if moment is not None:
                 self.unit.timers.append((TimerKind.SLA_CLOCK, clock_id, moment))

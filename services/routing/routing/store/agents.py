@@ -1,4 +1,4 @@
-"""Agents: who is there, what they hold, when they were last heard from. Lock agents before work, in the order of ids."""
+"""Agents: who is there, what they hold, when they were last beat from. Lock agents before work, in the order of ids."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ AGENT = Table(
     Column("presence", Text, nullable=False),
     Column("since", DateTime(timezone=True), nullable=False),
     Column("idle_since", DateTime(timezone=True), nullable=False),
-    Column("heard_at", DateTime(timezone=True)),
+    Column("last_heartbeat_at", DateTime(timezone=True)),
     Column("missed", Integer, nullable=False, server_default="0"),
     info=personal(
         none=["presence"],
@@ -66,9 +66,9 @@ _LOCK = text("select * from agent where agent_id = any(:ids) order by agent_id f
 
 # What they hold, and of profiles that count by the day what they completed since it began: from the work itself. Each is
 # read once, however many agents the planner believes there are.
-_STANDING = """
+_AGENT_STATE = """
     with held as materialized (
-        select agent_id, sum(units) as load, count(*) filter (where units = 0) as light,
+        select agent_id, sum(units) as load, count(*) filter (where units = 0) as zero_unit,
             jsonb_agg(profiles) filter (where profiles <> '[]') as profiles
         from work_item where state in ('offered', 'accepted') {holders} group by agent_id
     ), completed as materialized (
@@ -78,18 +78,18 @@ _STANDING = """
         group by w.completed_by
     )
     select a.agent_id, a.presence, a.since, a.idle_since, u.until as wrap_up_until,
-        e.until as ease_until, e.most as ease_most, e.per as ease_per, e.offered as ease_offered,
-        coalesce(h.load, 0) as load, coalesce(h.light, 0) as light, h.profiles, c.done
-    from agent a left join wrap_up u using (agent_id) left join ease_in e using (agent_id)
+        e.until as ramp_up_until, e.most as ramp_up_most, e.per as ramp_up_per, e.offered as ramp_up_offered,
+        coalesce(h.load, 0) as load, coalesce(h.zero_unit, 0) as zero_unit, h.profiles, c.done
+    from agent a left join wrap_up u using (agent_id) left join ramp_up e using (agent_id)
     left join held h using (agent_id) left join completed c using (agent_id)
 """
 
 
-_AGENTS = text(_STANDING.format(holders="", doers="and w.completed_by is not null"))
+_AGENTS = text(_AGENT_STATE.format(holders="", doers="and w.completed_by is not null"))
 
 
 _OF_THESE = (
-    _STANDING.format(holders="and agent_id = any(:ids)", doers="and w.completed_by = any(:ids)")
+    _AGENT_STATE.format(holders="and agent_id = any(:ids)", doers="and w.completed_by = any(:ids)")
     + "where a.agent_id = any(:ids)"
 )
 
@@ -132,13 +132,13 @@ _READY = text(
 # The timer is due at once: only who fires it knows the policy, and sets it again for when presence is lost.
 _HEARTBEAT = text(
     f"""
-    with heard as (
-        update agent set heard_at = clock_timestamp() where agent_id = :agent and presence <> 'offline' returning *
+    with beat as (
+        update agent set last_heartbeat_at = clock_timestamp() where agent_id = :agent and presence <> 'offline' returning *
     ), watched as (
         insert into timer (kind, subject, due_at)
-        select '{TimerKind.PRESENCE_LOST}', {_SUBJECT}, now() from heard on conflict do nothing
+        select '{TimerKind.PRESENCE_LOST}', {_SUBJECT}, now() from beat on conflict do nothing
     )
-    select agent_id, presence, since from heard
+    select agent_id, presence, since from beat
     """
 )
 
@@ -146,16 +146,16 @@ _HEARTBEAT = text(
 _WATCHED = text(
     f"""
     select agent_id, {_SUBJECT} as subject from agent
-    where {_SUBJECT} = any(:subjects) and heard_at is not null and presence <> 'offline'
+    where {_SUBJECT} = any(:subjects) and last_heartbeat_at is not null and presence <> 'offline'
     """
 ).bindparams(_SUBJECTS)
 
 
 _HEARD = text(
     """
-    select agent_id, heard_at + cast(:within as interval) as lost_at,
-        heard_at + cast(:within as interval) <= clock_timestamp() as lost, clock_timestamp() as at
-    from agent where agent_id = any(:ids) and presence <> 'offline' and heard_at is not null
+    select agent_id, last_heartbeat_at + cast(:within as interval) as lost_at,
+        last_heartbeat_at + cast(:within as interval) <= clock_timestamp() as lost, clock_timestamp() as at
+    from agent where agent_id = any(:ids) and presence <> 'offline' and last_heartbeat_at is not null
     order by agent_id for no key update skip locked
     """
 ).bindparams(_IDS)
@@ -183,9 +183,9 @@ async def loads(tx: AsyncConnection, ids: Collection[str]) -> dict[str, int]:
 
 
 async def agents(tx: AsyncConnection, days: Mapping[str, datetime] | None = None) -> dict[str, AnyRow]:
-    """Agents heard of: presence, since when, and the units of work they hold, counted from the work itself.
+    """Agents beat of: presence, since when, and the units of work they hold, counted from the work itself.
 
-    `days` are the profiles whose completed work counts, and since when: see `rooms`.
+    `days` are the profiles whose completed work counts, and since when: see `profile_loads`.
     """
     return {row.agent_id: row for row in await fetch(tx, _AGENTS, {"days": _since(days)})}
 
@@ -193,7 +193,7 @@ async def agents(tx: AsyncConnection, days: Mapping[str, datetime] | None = None
 async def agent(
     tx: AsyncConnection, agent_id: str, days: Mapping[str, datetime] | None = None
 ) -> AnyRow | None:
-    """`agents`, of one; None when they were never heard of."""
+    """`agents`, of one; None when they were never beat of."""
     return next(iter(await fetch(tx, _THESE, {"ids": [agent_id], "days": _since(days)})), None)
 
 
@@ -237,7 +237,7 @@ async def watched(tx: AsyncConnection, subjects: Collection[UUID]) -> dict[str, 
     return {row.agent_id: row.subject for row in await fetch(tx, _WATCHED, {"subjects": list(subjects)})}
 
 
-async def heard(tx: AsyncConnection, ids: Collection[str], within: timedelta) -> dict[str, AnyRow]:
+async def silent_since(tx: AsyncConnection, ids: Collection[str], within: timedelta) -> dict[str, AnyRow]:
     """Those of them whom nobody else holds, locked: whether presence is lost, else when it would be."""
     rows = await fetch(tx, _HEARD, {"ids": sorted(ids), "within": within})
     return {row.agent_id: row for row in rows}

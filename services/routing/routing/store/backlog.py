@@ -102,11 +102,11 @@ class Line(NamedTuple):
 
 
 class Needed(NamedTuple):
-    """What all work of a line needs of who takes it; `light` work takes no units of capacity."""
+    """What all work of a line needs of who takes it; `zero_unit` work takes no units of capacity."""
 
     skills: Mapping[str, int]
     profiles: tuple[str, ...]
-    light: bool
+    zero_unit: bool
 
 
 class Look(NamedTuple):

@@ -36,13 +36,13 @@ CASE_SEEN = Table(
     Column("awaiting_since", DateTime(timezone=True)),
     Column("answers", JSONB, nullable=False, server_default="[]"),
     Column("awaits", Boolean, nullable=False, server_default=text("false")),
-    Column("set_aside", Text),
+    Column("dismissed", Text),
     Column("asked_revision", Integer, nullable=False, server_default="0"),
     Column("reference", Text),
     Column("customer_id", Uuid),
     Index("case_seen_awaits_ix", "case_id", postgresql_where=text("awaits")),
     info=personal(
-        by={"case_id -> work_item.customer_id": ["set_aside"]},
+        by={"case_id -> work_item.customer_id": ["dismissed"]},
         none=["answers", "reference"],
         staff=["last_agent"],
     ),
@@ -74,7 +74,7 @@ _LOCK_CASE_OF = text(
 )
 
 
-_SET_ASIDE = text("update case_seen set set_aside = :why where case_id = :case_id")
+_DISMISS = text("update case_seen set dismissed = :why where case_id = :case_id")
 
 
 async def lock_cases(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, CaseSeen]:
@@ -92,6 +92,6 @@ async def lock_case_of(tx: AsyncConnection, work_item_id: UUID) -> None:
     await fetch(tx, _LOCK_CASE_OF, {"item": work_item_id})
 
 
-async def set_aside(tx: AsyncConnection, case_id: UUID, why: str) -> None:
+async def dismiss(tx: AsyncConnection, case_id: UUID, why: str) -> None:
     """The case may still await an answer, and has no work until it is heard of again: somebody decided so."""
-    await fetch(tx, _SET_ASIDE, {"case_id": case_id, "why": why})
+    await fetch(tx, _DISMISS, {"case_id": case_id, "why": why})

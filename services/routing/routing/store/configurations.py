@@ -17,7 +17,7 @@ from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow, fetch
 from routing.store.base import METADATA
 
-# One with a share is in force for so many percent of the cases, beside the newest without one, until it is over.
+# One with a rollout is active for so many percent of the cases, beside the newest without one, until it is over.
 CONFIGURATION = Table(
     "configuration",
     METADATA,
@@ -30,13 +30,13 @@ CONFIGURATION = Table(
     Column("draft_id", Uuid),
     Column("trial_id", Uuid),
     Column("restores", Integer),
-    Column("share", Integer),
+    Column("rollout", Integer),
     Column("over_at", DateTime(timezone=True)),
     Index(
-        "configuration_one_share_key",
+        "configuration_one_rollout_key",
         text("(true)"),
         unique=True,
-        postgresql_where=text("share is not null and over_at is null"),
+        postgresql_where=text("rollout is not null and over_at is null"),
     ),
     info=personal(
         none=["sha256", "why"],
@@ -45,11 +45,11 @@ CONFIGURATION = Table(
 )
 
 
-_VERSION = text("select max(version) as version from configuration where share is null")
+_VERSION = text("select max(version) as version from configuration where rollout is null")
 
 
 _LATEST = text(
-    "select version, sha256, source from configuration where share is null order by version desc limit 1"
+    "select version, sha256, source from configuration where rollout is null order by version desc limit 1"
 )
 
 
@@ -57,17 +57,17 @@ _LOCK_CONFIGURATION = text(f"select pg_advisory_xact_lock({0x636F6E66})")  # "co
 
 
 async def version(tx: AsyncConnection) -> int | None:
-    """The version of the configuration in force, for all cases or for those beside a share."""
+    """The version of the configuration active, for all cases or for those beside a share."""
     (row,) = await fetch(tx, _VERSION, {})
     found: int | None = row.version
     return found
 
 
 async def latest_configuration(tx: AsyncConnection) -> AnyRow | None:
-    """The configuration in force, for all cases or for those beside a share: version, sha256, source."""
+    """The configuration active, for all cases or for those beside a rollout: version, sha256, source."""
     return (await tx.execute(_LATEST)).one_or_none()
 
 
 async def lock_configuration(tx: AsyncConnection) -> None:
-    """Lets one transaction at a time decide what comes into force next; the others see what it did."""
+    """Lets one transaction at a time decide what becomes active next; the others see what it did."""
     await tx.execute(_LOCK_CONFIGURATION)

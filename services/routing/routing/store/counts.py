@@ -16,8 +16,8 @@ from antiphon.postgres.writes import Writes
 from routing.store.base import METADATA
 
 # How many work items of a queue stand where (`minute` is the epoch) or came and went in a minute.
-TALLY = Table(
-    "tally",
+WORK_COUNT = Table(
+    "work_count",
     METADATA,
     Column("minute", DateTime(timezone=True), primary_key=True),
     Column("queue", Text, primary_key=True),
@@ -27,8 +27,8 @@ TALLY = Table(
 )
 
 
-TALLY_CHANGE = Table(
-    "tally_change",
+WORK_COUNT_CHANGE = Table(
+    "work_count_change",
     METADATA,
     Column("minute", DateTime(timezone=True), nullable=False),
     Column("queue", Text, nullable=False),
@@ -41,7 +41,7 @@ TALLY_CHANGE = Table(
 KEPT_FOR = timedelta(days=35)
 
 
-STANDING = datetime(1970, 1, 1, tzinfo=UTC)
+CURRENT = datetime(1970, 1, 1, tzinfo=UTC)
 """In place of a minute: what stands, not what came or went."""
 
 
@@ -53,21 +53,21 @@ class Movement(StrEnum):
     LABELLED = "labelled"
 
 
-Tallies = Counter[tuple[datetime, str, WorkState | Movement]]
-"""By how much the count of a minute (or STANDING), a queue or label and a state or a movement changed."""
+CountChanges = Counter[tuple[datetime, str, WorkState | Movement]]
+"""By how much the count of a minute (or CURRENT), a queue or label and a state or a movement changed."""
 
 
-_TALLIES = text(
+_COUNTS = text(
     """
     select queue, what,
-        coalesce(sum(count) filter (where minute = 'epoch'), 0)::int as standing,
+        coalesce(sum(count) filter (where minute = 'epoch'), 0)::int as current,
         coalesce(sum(count) filter (where minute > :now - interval '5 minutes'), 0)::int as last_5,
         coalesce(sum(count) filter (where minute > :now - interval '30 minutes'), 0)::int as last_30,
         coalesce(sum(count) filter (where minute > 'epoch'), 0)::int as last_60
     from (
-        select * from tally where minute = 'epoch'
-        union all select * from tally where minute > :now - interval '60 minutes'
-        union all select * from tally_change where minute = 'epoch' or minute > :now - interval '60 minutes'
+        select * from work_count where minute = 'epoch'
+        union all select * from work_count where minute > :now - interval '60 minutes'
+        union all select * from work_count_change where minute = 'epoch' or minute > :now - interval '60 minutes'
     ) t
     group by queue, what
     """
@@ -84,22 +84,24 @@ HEADS = text(
 ).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
 
 
-_SETTLE = text(
+_ADD_UP = text(
     """
     with taken as (
-        delete from tally_change returning *
+        delete from work_count_change returning *
     )
-    insert into tally as t (minute, queue, what, count)
+    insert into work_count as t (minute, queue, what, count)
     select minute, queue, what, sum(count) from taken group by minute, queue, what order by minute, queue, what
     on conflict (minute, queue, what) do update set count = t.count + excluded.count
     """
 )
 
 
-_FORGET = text("delete from tally where minute > 'epoch' and minute < now() - cast(:kept_for as interval)")
+_FORGET = text(
+    "delete from work_count where minute > 'epoch' and minute < now() - cast(:kept_for as interval)"
+)
 
 
-_KNOWN_SINCE = text("select min(minute) as minute from tally where minute > 'epoch'")
+_COUNTED_SINCE = text("select min(minute) as minute from work_count where minute > 'epoch'")
 
 
 _TIMES = ARRAY(DateTime(timezone=True))
@@ -110,10 +112,10 @@ _ARRIVALS = text(
     select s.place::int, t.queue as name, t.what = '{Movement.LABELLED}' as labelled, sum(t.count)::int as arrived
     from unnest(:starts, :ends) with ordinality as s(since, until, place)
     cross join lateral (
-        select queue, what, count from tally
+        select queue, what, count from work_count
         where minute >= s.since and minute < s.until and what in ('{Movement.ARRIVED}', '{Movement.LABELLED}')
         union all
-        select queue, what, count from tally_change
+        select queue, what, count from work_count_change
         where minute >= s.since and minute < s.until and what in ('{Movement.ARRIVED}', '{Movement.LABELLED}')
     ) t
     group by s.place, t.queue, t.what
@@ -121,19 +123,19 @@ _ARRIVALS = text(
 ).bindparams(bindparam("starts", type_=_TIMES), bindparam("ends", type_=_TIMES))
 
 
-def put(writes: Writes, changed: Tallies) -> None:
+def put(writes: Writes, changed: CountChanges) -> None:
     """Notes by how much counts changed."""
     rows = [
         {"minute": minute, "queue": queue, "what": what, "count": count}
         for (minute, queue, what), count in changed.items()
         if count
     ]
-    writes.insert(TALLY_CHANGE, rows)
+    writes.insert(WORK_COUNT_CHANGE, rows)
 
 
 async def read(tx: AsyncConnection, now: datetime) -> Sequence[AnyRow]:
-    """By queue and `what` (`queued`, `offered`, `accepted`; `arrived`, `completed`): `standing`, and in minutes past."""
-    return await fetch(tx, _TALLIES, {"now": now})
+    """By queue and `what` (`queued`, `offered`, `accepted`; `arrived`, `completed`): `current`, and in minutes past."""
+    return await fetch(tx, _COUNTS, {"now": now})
 
 
 async def heads(tx: AsyncConnection, queues: Sequence[str]) -> dict[str, AnyRow]:
@@ -141,15 +143,15 @@ async def heads(tx: AsyncConnection, queues: Sequence[str]) -> dict[str, AnyRow]
     return {row.queue: row for row in await fetch(tx, HEADS, {"queues": list(queues)})}
 
 
-async def settle(tx: AsyncConnection) -> None:
+async def add_up(tx: AsyncConnection) -> None:
     """Adds up what was noted, and forgets minutes long past."""
-    await fetch(tx, _SETTLE, {})
+    await fetch(tx, _ADD_UP, {})
     await tx.execute(_FORGET, {"kept_for": KEPT_FOR})
 
 
-async def known_since(tx: AsyncConnection) -> datetime | None:
+async def counted_since(tx: AsyncConnection) -> datetime | None:
     """The first minute that anything is known of."""
-    (row,) = await fetch(tx, _KNOWN_SINCE, {})
+    (row,) = await fetch(tx, _COUNTED_SINCE, {})
     found: datetime | None = row.minute
     return found
 

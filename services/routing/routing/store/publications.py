@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from antiphon.postgres.personal_data import personal
 from routing.store.base import METADATA
 
-# How a draft comes into force when it does not at once, for all and for good.
+# How a draft becomes active when it does not at once, for all and for good.
 PUBLICATION = Table(
     "publication",
     METADATA,
@@ -35,7 +35,7 @@ PUBLICATION = Table(
     Column("approved_by", Text),
     Column("approved_why", Text),
     Column("begins_at", DateTime(timezone=True)),
-    Column("share", Integer, nullable=False),
+    Column("rollout", Integer, nullable=False),
     Column("widens_at", DateTime(timezone=True)),
     Column("ends_at", DateTime(timezone=True)),
     Column("version", Integer),

@@ -18,12 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow, as_json, recordset
 from antiphon.postgres.writes import Writes
-from routing.domain.configuration.agent_policy import EaseIn
+from routing.domain.configuration.agent_policy import RampUp
 from routing.store.base import METADATA, upsert
 
 # Who was away for long is offered at most so many items in a time, until then; when they were offered some.
-EASE_IN = Table(
-    "ease_in",
+RAMP_UP = Table(
+    "ramp_up",
     METADATA,
     Column("agent_id", Text, primary_key=True),
     Column("until", DateTime(timezone=True), nullable=False),
@@ -41,12 +41,12 @@ ANY = 1_000_000
 
 
 _NOTE = (
-    "update ease_in e set offered = e.offered || array_fill(cast(:{at} as timestamptz), array[r.most]) "
-    f"from {recordset([EASE_IN.c.agent_id, EASE_IN.c.most], '{rows}')} r where e.agent_id = r.agent_id"
+    "update ramp_up e set offered = e.offered || array_fill(cast(:{at} as timestamptz), array[r.most]) "
+    f"from {recordset([RAMP_UP.c.agent_id, RAMP_UP.c.most], '{rows}')} r where e.agent_id = r.agent_id"
 )
 
 
-async def begin(tx: AsyncConnection, policy: EaseIn, agent_ids: Sequence[str], now: datetime) -> None:
+async def begin(tx: AsyncConnection, policy: RampUp, agent_ids: Sequence[str], now: datetime) -> None:
     """These agents are back: what they are offered counts from now on."""
     rows = [
         {
@@ -58,11 +58,11 @@ async def begin(tx: AsyncConnection, policy: EaseIn, agent_ids: Sequence[str], n
         }
         for agent_id in sorted(agent_ids)
     ]
-    await upsert(tx, EASE_IN, rows)
+    await upsert(tx, RAMP_UP, rows)
 
 
 def note(writes: Writes, offered_to: Iterable[str], now: datetime) -> None:
-    """Offers that are made to these agents, one id an offer: they count for those who ease in."""
+    """Offers that are made to these agents, one id an offer: they count for those who ramp up."""
     made = Counter(offered_to)
     if made:
         rows = [{"agent_id": agent_id, "most": made[agent_id]} for agent_id in sorted(made)]
@@ -70,7 +70,7 @@ def note(writes: Writes, offered_to: Iterable[str], now: datetime) -> None:
 
 
 def left(row: AnyRow, now: datetime) -> int:
-    """How many offers an agent can be made now, by the columns `ease_*` of their row."""
-    if row.ease_until is None or row.ease_until <= now:
+    """How many offers an agent can be made now, by the columns `ramp_up_*` of their row."""
+    if row.ramp_up_until is None or row.ramp_up_until <= now:
         return ANY
-    return max(0, row.ease_most - sum(at > now - row.ease_per for at in row.ease_offered))
+    return max(0, row.ramp_up_most - sum(at > now - row.ramp_up_per for at in row.ramp_up_offered))

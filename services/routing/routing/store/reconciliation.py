@@ -36,11 +36,11 @@ FINDING = Table(
     Column("case_id", Uuid, nullable=False),
     Column("work_item_id", Uuid),
     Column("detail", Text, nullable=False),
-    Column("mended", Text),  # how; null: it could not be
+    Column("repair", Text),  # how; null: it could not be
     Column("at", DateTime(timezone=True), nullable=False),
     Index("finding_at_ix", text("at desc"), text("finding_id desc")),
     info=personal(
-        none=["kind", "mended"],
+        none=["kind", "repair"],
         staff=["detail"],
     ),
 )

@@ -14,7 +14,7 @@ from sqlalchemy import (
 from antiphon.postgres.personal_data import personal
 from routing.store.base import METADATA
 
-# A draft that decides beside what is in force, and never acts: one at a time, until `ends_at` at the latest.
+# A draft that decides beside what is active, and never acts: one at a time, until `ends_at` at the latest.
 SHADOW = Table(
     "shadow",
     METADATA,

@@ -29,7 +29,7 @@ from antiphon.postgres.query import AnyRow, fetch, mapping
 from routing.domain.work_item import WorkItem
 from routing.store.base import METADATA
 
-NEED = "cast(skills as text) || cast(profiles as text) || case when units = 0 then 'light' else '' end"
+NEED = "cast(skills as text) || cast(profiles as text) || case when units = 0 then 'zero-unit' else '' end"
 
 
 WORK = Table(

@@ -20,7 +20,7 @@ from routing.configuration.active import Configurations
 from routing.domain import agent_load
 from routing.domain.configuration.document import Configuration
 from routing.domain.matching.fitting import Candidate, Waiting
-from routing.domain.matching.match import Floor, match
+from routing.domain.matching.match import AgentPool, match
 from routing.domain.work_item import WorkItem
 from routing.queues import opening
 from routing.unit_of_work import UnitOfWork
@@ -38,7 +38,7 @@ def candidate(
 ) -> Candidate:
     """An agent as the matching sees them, with those of their queues whose work is `given_out` (None: all).
 
-    While they wrap up they are made no offers, while they ease in few; `now` is None when that is to be over.
+    While they wrap up they are made no offers, while they ramp up few; `now` is None when that is to be over.
     """
     agent = configuration.agents_by_id[row.agent_id]
     queues = [queue for queue in agent.queues if given_out is None or queue in given_out]
@@ -47,8 +47,8 @@ def candidate(
         wraps_up = row.wrap_up_until is not None and row.wrap_up_until > now
         offers = 0 if wraps_up else store.ramp_up.left(row, now)
     return Candidate(
-        agent.id, queues, agent.skills, agent.capacity - row.load, row.load, row.idle_since, offers, row.light,
-        agent_load.rooms(configuration, agent, row),
+        agent.id, queues, agent.skills, agent.capacity - row.load, row.load, row.idle_since, offers, row.zero_unit,
+        agent_load.profile_loads(configuration, agent, row),
     )  # fmt: skip
 
 
@@ -56,29 +56,31 @@ async def assign(
     tx: AsyncConnection, configurations: Configurations, again_after: timedelta, now: datetime
 ) -> int:
     """One pass: offers the most urgent waiting work to the best free agents. Returns how many offers were made."""
-    force = await configurations.in_force(tx)
-    stands = await store.work_items.begin_pass(tx, _ONE_PASS, list(force.configuration.queues))
+    active = await configurations.active(tx)
+    stands = await store.work_items.begin_pass(tx, _ONE_PASS, list(active.configuration.queues))
     if not stands.mine or not stands.waiting:
         return 0  # another replica is at it, and was woken too; or all is offered
-    given_out = opening.given_out(opening.standings(force, now))
+    given_out = opening.given_out(opening.openings(active, now))
     wanted = given_out if stands.widened else given_out.intersection(stands.waiting)
     members = [
-        agent.id for agent in force.configuration.agents_by_id.values() if not wanted.isdisjoint(agent.queues)
+        agent.id
+        for agent in active.configuration.agents_by_id.values()
+        if not wanted.isdisjoint(agent.queues)
     ]
-    days = force.configuration.days(now)
-    there = await store.agents.available(tx, members, force.configuration.routable, days)
-    everyone = [candidate(force.configuration, row, now, given_out) for row in there]
-    light = bool(force.configuration.light)
-    takers = (agent for agent in everyone if agent.offers > 0 and (light or agent.free > 0))
+    days = active.configuration.days(now)
+    there = await store.agents.available(tx, members, active.configuration.routable, days)
+    everyone = [candidate(active.configuration, row, now, given_out) for row in there]
+    zero_unit = bool(active.configuration.zero_unit)
+    takers = (agent for agent in everyone if agent.offers > 0 and (zero_unit or agent.free > 0))
     queues = sorted(wanted & {queue for agent in takers for queue in agent.queues})
     lines = await store.backlog.lines(tx, queues, widened=stands.widened)
     # Work whose queue there is no more is moved on elsewhere.
-    offered = {line: needed for line, needed in lines.items() if line.queue in force.configuration.queues}
-    floor = Floor(everyone)
-    found = await _look(tx, offered, floor, again_after, now)
+    offered = {line: needed for line, needed in lines.items() if line.queue in active.configuration.queues}
+    pool = AgentPool(everyone)
+    found = await _look(tx, offered, pool, again_after, now)
     if not found.items:
         return 0
-    pairs = match(found.items, floor, now, again_after)
+    pairs = match(found.items, pool, now, again_after)
     if not pairs:
         return 0
     # An agent may have left or taken work, work be taken or changed.
@@ -87,11 +89,11 @@ async def assign(
         item for item in found.items if item.work_item_id in locked and _same(locked[item.work_item_id], item)
     ]
     mine = sorted({agent_id for item, agent_id in pairs if item in locked})
-    still = await store.agents.available(tx, mine, force.configuration.routable, days)
-    certain = _certain(pairs, still, same, force.configuration, now)
+    still = await store.agents.available(tx, mine, active.configuration.routable, days)
+    certain = _certain(pairs, still, same, active.configuration, now)
     unit = UnitOfWork(now)
     for work_item_id, agent_id in certain:
-        _give(unit, locked[work_item_id], agent_id, force.configuration)
+        _give(unit, locked[work_item_id], agent_id, active.configuration)
     await unit.write(tx)
     if len(certain) < len(pairs) or (certain and found.until is not None):
         await store.work_items.wake(tx)  # there may be more for who is still free
@@ -115,10 +117,10 @@ async def offer_new(
     theirs = {queue for agent in members.values() for queue in agent.queues if queue in given_out}
     days = configuration.days(unit.now)
     there = await store.agents.available_for_new(tx, sorted(members), configuration.routable, days, theirs)
-    floor = Floor(candidate(configuration, row, unit.now, given_out) for row in there)
+    pool = AgentPool(candidate(configuration, row, unit.now, given_out) for row in there)
     items = [work.to_waiting() for work in fresh]
     # Nobody has refused it yet.
-    pairs = match(items, floor, unit.now, timedelta(0))
+    pairs = match(items, pool, unit.now, timedelta(0))
     if not pairs:
         return
     mine = await store.agents.lock_free(tx, {agent_id for _, agent_id in pairs})
@@ -139,24 +141,24 @@ def _give(unit: UnitOfWork, work: WorkItem, agent_id: str, configuration: Config
 async def _look(
     tx: AsyncConnection,
     lines: Mapping[store.backlog.Line, store.backlog.Needed],
-    floor: Floor,
+    pool: AgentPool,
     again_after: timedelta,
     now: datetime,
 ) -> store.backlog.Look:
     """The most urgent work that somebody who is free can take now."""
-    room = {line: room_for(floor, line, needed) for line, needed in lines.items()}
+    room = {line: capacity_for(pool, line, needed) for line, needed in lines.items()}
     wanted = {line: units for line, units in room.items() if units > 0}
     if not wanted:
         return store.backlog.Look([], None)
     page = max(_LEAST_PAGE, MOST // len(wanted))
     return await store.backlog.look(
-        tx, wanted, page, lambda item: floor.best(item, now, again_after) is not None
+        tx, wanted, page, lambda item: pool.best(item, now, again_after) is not None
     )
 
 
-def room_for(floor: Floor, line: store.backlog.Line, needed: store.backlog.Needed) -> int:
+def capacity_for(pool: AgentPool, line: store.backlog.Line, needed: store.backlog.Needed) -> int:
     """How much of a line's work those who can do it still can take."""
-    return floor.room(line.queues, needed.skills, needed.profiles, light=needed.light)
+    return pool.capacity_for(line.queues, needed.skills, needed.profiles, zero_unit=needed.zero_unit)
 
 
 def _certain(
@@ -165,14 +167,14 @@ def _certain(
 ) -> list[tuple[UUID, str]]:  # fmt: skip
     """The pairs of these items whose agents still have room, as they are `there` now that they are locked."""
     agents = {row.agent_id: candidate(configuration, row, now) for row in there}
-    floor = Floor(agents.values())
+    pool = AgentPool(agents.values())
     by_id = {item.work_item_id: item for item in items}
     certain: list[tuple[UUID, str]] = []
     for work_item_id, agent_id in pairs:
         agent, item = agents.get(agent_id), by_id.get(work_item_id)
-        if agent is not None and item is not None and floor.fits(item, agent):
+        if agent is not None and item is not None and pool.fits(item, agent):
             certain.append((work_item_id, agent_id))
-            floor.give(item, agent)
+            pool.give(item, agent)
     return certain
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.work import WorkEscalated, WorkState, WorkTransferred
 from antiphon.postgres.query import fetch
 from routing import store
-from routing.configuration.active import Configurations, InForce
+from routing.configuration.active import ActiveVersion, Configurations
 from routing.domain.offer import OfferRecord
 from routing.domain.queues import escalation as steps
 from routing.domain.queues.escalation import EscalationKind, Need
@@ -45,7 +45,7 @@ async def step(
 
     One that is in somebody's hands this moment comes again: to wait for it could be to wait for each other.
     """
-    force = await configurations.in_force(tx)
+    active = await configurations.active(tx)
     unit = UnitOfWork(now)
     raised: list[WorkItem] = []
     works = await store.work_items.work_items(tx, _WAITING, {"ids": list(ids)})
@@ -54,27 +54,27 @@ async def step(
         held = await fetch(tx, _HELD_BY_OTHERS, {"ids": sorted(left)})
         unit.timers += [(TimerKind.STEP, row.work_item_id, now + AGAIN_AFTER) for row in held]
     for work in works:
-        if plan(unit, work, force) is None:
-            after = _take(unit, work, force, now)
+        if plan(unit, work, active) is None:
+            after = _take(unit, work, active, now)
             if after.priority != work.priority:
                 raised.append(after)
     if raised:
-        await clocks.reconsider(tx, unit, force, raised, "a step of its queue made it more urgent")
+        await clocks.reconsider(tx, unit, active, raised, "a step of its queue made it more urgent")
     await unit.write(tx)
 
 
-def plan(unit: UnitOfWork, work: WorkItem, force: InForce) -> WorkItem | None:
+def plan(unit: UnitOfWork, work: WorkItem, active: ActiveVersion) -> WorkItem | None:
     """Says anew when the next step is due; None where its queue's steps are those by which that was said."""
-    configuration = force.configuration
+    configuration = active.configuration
     if work.queue not in configuration.queues or work.steps_of == configuration.marks[work.queue]:
         return None
     since = work.steps_from or work.queued_at
-    due = steps.due(configuration, force.calendars, work.queue, work.step, since)
+    due = steps.due(configuration, active.calendars, work.queue, work.step, since)
     return unit.put(work, next_step_at=due, steps_from=since, steps_of=configuration.marks[work.queue])
 
 
-def _take(unit: UnitOfWork, work: WorkItem, force: InForce, now: datetime) -> WorkItem:
-    configuration = force.configuration
+def _take(unit: UnitOfWork, work: WorkItem, active: ActiveVersion, now: datetime) -> WorkItem:
+    configuration = active.configuration
     due = work.next_step_at
     if due is not None and due > now + SLACK:
         unit.timers.append((TimerKind.STEP, work.work_item_id, due))
@@ -85,7 +85,7 @@ def _take(unit: UnitOfWork, work: WorkItem, force: InForce, now: datetime) -> Wo
         need = Need(work.skills, work.prefer_skills, work.also_queues, work.priority)
         number = work.step + 1
         since = work.steps_from or work.queued_at
-        due = steps.due(configuration, force.calendars, work.queue, number, since)
+        due = steps.due(configuration, active.calendars, work.queue, number, since)
         after = steps.taken(found, need)
         work = unit.put(
             work, step=number, next_step_at=due, skills=after.skills, prefer_skills=after.prefer_skills,
@@ -103,7 +103,7 @@ async def ask_others(
     unit: UnitOfWork,
     works: Iterable[WorkItem],
     ended: Iterable[OfferRecord],
-    force: InForce,
+    active: ActiveVersion,
 ) -> None:
     """Work that all who are there and could take it have refused comes to its next step now, instead of to them again.
 
@@ -118,7 +118,7 @@ async def ask_others(
     for offer in ended:
         if offer.work_item_id in refused:
             refused[offer.work_item_id].add(offer.agent_id)
-    configuration = force.configuration
+    configuration = active.configuration
     queues = {queue for work in stuck.values() for queue in work.queues}
     known = {a.id: a for a in configuration.agents_by_id.values() if not queues.isdisjoint(a.queues)}
     there = {
@@ -136,17 +136,19 @@ async def ask_others(
             unit.put(work, next_step_at=unit.now)
 
 
-def move(unit: UnitOfWork, work: WorkItem, force: InForce, place: Place, kind: EscalationKind) -> WorkItem:
+def move(
+    unit: UnitOfWork, work: WorkItem, active: ActiveVersion, place: Place, kind: EscalationKind
+) -> WorkItem:
     """Puts work that waits, or that somebody has, into another queue, which needs no skill that it knows nothing of."""
     before = work.queue
-    came = steps.arrival(work, force.configuration, force.calendars, place.queue, unit.now)
+    came = steps.arrival(work, active.configuration, active.calendars, place.queue, unit.now)
     work = unit.put(work, **came)
-    told = arrived(place, force)
+    told = arrived(place, active)
     unit.note(work, kind, told)
     unit.tell(WorkTransferred(work=work.facts(), by=SYSTEM, from_queue=before, note=told))
     return work
 
 
-def arrived(place: Place, force: InForce) -> str:
+def arrived(place: Place, active: ActiveVersion) -> str:
     """Why work waits where it does and not where it was meant to."""
-    return f"{'; '.join(place.why)}; so it waits in {force.configuration.queues[place.queue].name}"
+    return f"{'; '.join(place.why)}; so it waits in {active.configuration.queues[place.queue].name}"

@@ -13,12 +13,12 @@ from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
 from antiphon.postgres.query import AnyRow
 from routing import store
-from routing.configuration.active import InForce
+from routing.configuration.active import ActiveVersion
 from routing.domain.configuration.agent import Agent
 from routing.domain.matching.fitting import BUSY, Obstacle, Waiting, WhyNot, in_words, lacking, why_not
 from routing.domain.offer import REFUSALS
 from routing.domain.queues import escalation
-from routing.domain.queues.opening import Standing
+from routing.domain.queues.opening import Opening
 from routing.domain.rules.conditions import complete
 from routing.domain.work_item import WorkItem
 from routing.queues import opening
@@ -125,7 +125,9 @@ class Explained(TypedDict):
     coming: list[Coming]
 
 
-async def explain(connection: AsyncConnection, work: WorkItem, force: InForce, now: datetime) -> Explained:
+async def explain(
+    connection: AsyncConnection, work: WorkItem, active: ActiveVersion, now: datetime
+) -> Explained:
     """The parts of a work item's explanation, as of now."""
     d, o = store.decisions.DECISION, store.offers.OFFER
     decision = (await connection.execute(select(d).where(d.c.decision_id == work.decision_id))).one()
@@ -134,18 +136,18 @@ async def explain(connection: AsyncConnection, work: WorkItem, force: InForce, n
             select(o).where(o.c.work_item_id == work.work_item_id).order_by(o.c.offered_at)
         )
     ).all()
-    present = await store.agents.agents(connection, force.configuration.days(now))
+    present = await store.agents.agents(connection, active.configuration.days(now))
     refused = {offer.agent_id: offer.ended_at for offer in offers if offer.result in REFUSALS}
     item = work.to_waiting(refused)
-    everywhere = opening.standings(force, now)
+    everywhere = opening.openings(active, now)
     stands, given_out = everywhere.get(work.queue), opening.given_out(everywhere)
     e = store.escalations.ESCALATION
     passed = await connection.execute(
         select(e).where(e.c.work_item_id == work.work_item_id).order_by(e.c.escalation_id)
     )
     members = [
-        _Member(agent, _why(agent, item, force, present, given_out, now))
-        for agent in force.configuration.agents_by_id.values()
+        _Member(agent, _why(agent, item, active, present, given_out, now))
+        for agent in active.configuration.agents_by_id.values()
         if not work.queues.isdisjoint(agent.queues)
     ]
     because = (
@@ -160,7 +162,7 @@ async def explain(connection: AsyncConnection, work: WorkItem, force: InForce, n
         "waiting_because": because.words if because else None,
         "waiting_for": because.kind if because else None,
         "escalations": [Escalated.model_validate(row, from_attributes=True) for row in passed],
-        "coming": _coming(work, force, stands),
+        "coming": _coming(work, active, stands),
     }
 
 
@@ -170,26 +172,26 @@ def _decision(row: AnyRow) -> DecisionView:
 
 
 def _why(
-    agent: Agent, item: Waiting, force: InForce, present: dict[str, AnyRow], given_out: Collection[str], now: datetime
+    agent: Agent, item: Waiting, active: ActiveVersion, present: dict[str, AnyRow], given_out: Collection[str], now: datetime
 ) -> Obstacle | None:  # fmt: skip
     row = present.get(agent.id)
     presence = row.presence if row else Presence.OFFLINE.value
-    if row is None or presence not in force.configuration.routable:
+    if row is None or presence not in active.configuration.routable:
         return Obstacle(WhyNot.PRESENCE, presence=presence)
     if row.wrap_up_until is not None and row.wrap_up_until > now:
         return Obstacle(WhyNot.WRAP_UP, until=row.wrap_up_until)
     if item.queues.intersection(agent.queues).isdisjoint(given_out):
         return Obstacle(WhyNot.QUEUE_CLOSED)
-    stands = candidate(force.configuration, row, now)
+    stands = candidate(active.configuration, row, now)
     reason = why_not(item, stands)
     if reason is None and stands.offers < 1:
-        return Obstacle(WhyNot.RAMP_UP, until=row.ease_until)
+        return Obstacle(WhyNot.RAMP_UP, until=row.ramp_up_until)
     if reason is None and agent.id in item.refused:
         return Obstacle(WhyNot.REFUSED)
     return reason
 
 
-def _not_given_out(work: WorkItem, stands: Standing | None, given_out: frozenset[str]) -> Because | None:
+def _not_given_out(work: WorkItem, stands: Opening | None, given_out: frozenset[str]) -> Because | None:
     if work.state != WorkState.QUEUED or not given_out.isdisjoint(work.queues):
         return None
     if stands is None:
@@ -243,18 +245,18 @@ def _unoffered(item: Waiting, work: WorkItem, members: Sequence[_Member], now: d
     return Because("soon", f"it is about to be offered ({waited} s)")
 
 
-def _coming(work: WorkItem, force: InForce, stands: Standing | None) -> list[Coming]:
+def _coming(work: WorkItem, active: ActiveVersion, stands: Opening | None) -> list[Coming]:
     """What happens to work that waits if nobody takes it, the first first."""
     if not work.waits:
         return []
-    configuration = force.configuration
+    configuration = active.configuration
     found: list[Coming] = []
     steps = configuration.queues[work.queue].steps if work.queue in configuration.queues else []
     for number in range(work.step, len(steps)):
         at = work.next_step_at
         if number > work.step:
             since = work.steps_from or work.queued_at
-            at = escalation.due(configuration, force.calendars, work.queue, number, since)
+            at = escalation.due(configuration, active.calendars, work.queue, number, since)
         if at is not None:
             what = escalation.words(steps[number], configuration)
             found.append(Coming(at=at, kind="step", step=number + 1, what=what))

@@ -12,7 +12,7 @@ from antiphon.contracts.work import WorkAccepted, WorkOffered, WorkReprioritised
 from antiphon.http.problems import Problem, not_found
 from antiphon.postgres.query import mapping
 from routing import store
-from routing.configuration.active import InForce
+from routing.configuration.active import ActiveVersion
 from routing.domain.configuration.agent import Agent
 from routing.domain.configuration.queue import Queue
 from routing.domain.offer import OfferRecord, OfferResult
@@ -31,7 +31,7 @@ async def locked(tx: AsyncConnection, work_item_id: UUID) -> WorkItem:
 
 
 async def complete(
-    tx: AsyncConnection, work_item_id: UUID, by: Actor, force: InForce, reason: str, *,
+    tx: AsyncConnection, work_item_id: UUID, by: Actor, active: ActiveVersion, reason: str, *,
     anyones: bool, now: datetime,
 ) -> WorkItem:  # fmt: skip
     """Nothing more is to be done for now: it is set aside with that reason. Raises Problem 404, 409 when it is not theirs or over."""
@@ -43,15 +43,15 @@ async def complete(
         raise Problem(409, "Conflict", "The work is not yours.", agent_id=work.agent_id)
     unit = UnitOfWork(now)
     await withdraw(tx, unit, work, reason)
-    queue = force.configuration.queues.get(work.queue)
+    queue = active.configuration.queues.get(work.queue)
     work = unit.complete(work, by, reason, queue.wrap_up if queue else None)
     await unit.write(tx)
-    await store.cases.set_aside(tx, work.case_id, f"{by.kind} {by.id}: {reason}")
+    await store.cases.dismiss(tx, work.case_id, f"{by.kind} {by.id}: {reason}")
     return work
 
 
 async def transfer(
-    tx: AsyncConnection, work_item_id: UUID, by: Actor, force: InForce, *,
+    tx: AsyncConnection, work_item_id: UUID, by: Actor, active: ActiveVersion, *,
     queue: str | None, agent: Agent | None, note: str | None, anyones: bool, now: datetime,
 ) -> WorkItem:  # fmt: skip
     """Hands the work to another queue, whose policy counts from then on, or offers it to one agent.
@@ -68,19 +68,19 @@ async def transfer(
     before = work.queue
     changed: Changes = {"state": WorkState.QUEUED, "agent_id": None, "hold_until": None, "meant": None}
     if queue is not None:
-        came = arrival(work, force.configuration, force.calendars, queue, now)
+        came = arrival(work, active.configuration, active.calendars, queue, now)
         changed = {**changed, **came, "prefer_skills": {}}
-    elif before not in force.configuration.queues:
-        home = force.configuration.fallback
-        changed = {**changed, **arrival(work, force.configuration, force.calendars, home, now)}
+    elif before not in active.configuration.queues:
+        home = active.configuration.fallback
+        changed = {**changed, **arrival(work, active.configuration, active.calendars, home, now)}
     work = unit.put(work, **changed)
     unit.tell(WorkTransferred(work=work.facts(), by=by, from_queue=before, note=note))
     if queue is not None:
-        policies = {work_item_id: force.configuration.queues[queue].sla_policy}
-        await clocks.reconsider(tx, unit, force, [work], f"handed to {queue}", policies=policies)
+        policies = {work_item_id: active.configuration.queues[queue].sla_policy}
+        await clocks.reconsider(tx, unit, active, [work], f"handed to {queue}", policies=policies)
         work = unit.current(work)
     if agent is not None:
-        work = give(unit, work, agent, force.configuration.queues[work.queue])
+        work = give(unit, work, agent, active.configuration.queues[work.queue])
     await unit.write(tx)
     return work
 
@@ -96,30 +96,30 @@ def give(unit: UnitOfWork, work: WorkItem, agent: Agent, queue: Queue, *, at_onc
 
 
 async def assign(
-    tx: AsyncConnection, work_item_id: UUID, by: Actor, force: InForce, agent: Agent, reason: str | None, now: datetime
+    tx: AsyncConnection, work_item_id: UUID, by: Actor, active: ActiveVersion, agent: Agent, reason: str | None, now: datetime
 ) -> WorkItem:  # fmt: skip
     """A supervisor gives the work to an agent, who has it at once: whatever they hold, can or decline.
 
     Raises Problem: 404, 409 when it is over, is theirs already, or they are offline.
     """
-    standing = (await store.agents.lock(tx, [agent.id])).get(agent.id)
+    row = (await store.agents.lock(tx, [agent.id])).get(agent.id)
     work = await locked(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
         raise Problem(409, "Conflict", "The work is completed already.")
     if work.state == WorkState.ACCEPTED and work.agent_id == agent.id:
         raise Problem(409, "Conflict", f"{agent.name} has the work already.", agent_id=agent.id)
-    if standing is None or standing.presence == Presence.OFFLINE:
+    if row is None or row.presence == Presence.OFFLINE:
         raise Problem(409, "Conflict", f"{agent.name} is offline: nobody would see the work.")
     unit = UnitOfWork(now)
     await withdraw(tx, unit, work, "assigned by a supervisor")
     before = work.queue
-    queue = before if before in force.configuration.queues else force.configuration.fallback
+    queue = before if before in active.configuration.queues else active.configuration.fallback
     changed: Changes = {"state": WorkState.QUEUED, "agent_id": None, "hold_until": None}
     if queue != before:
-        changed = {**changed, **arrival(work, force.configuration, force.calendars, queue, now)}
+        changed = {**changed, **arrival(work, active.configuration, active.calendars, queue, now)}
     work = unit.put(work, **changed)
     unit.tell(WorkTransferred(work=work.facts(), by=by, from_queue=before, note=reason))
-    work = give(unit, work, agent, force.configuration.queues[work.queue], at_once=True)
+    work = give(unit, work, agent, active.configuration.queues[work.queue], at_once=True)
     await unit.write(tx)
     return work
 
@@ -157,7 +157,7 @@ async def reprioritise(
     by: Actor,
     priority: int,
     reason: str | None,
-    force: InForce,
+    active: ActiveVersion,
     now: datetime,
 ) -> WorkItem:
     """A supervisor makes the work more or less urgent; its clocks are recomputed. Raises Problem: 404, 409 when it is over."""
@@ -169,11 +169,11 @@ async def reprioritise(
         return work
     unit = UnitOfWork(now)
     before = work.profiles
-    profiles = force.configuration.profiles_of(work.channel, work.queue, priority)
+    profiles = active.configuration.profiles_of(work.channel, work.queue, priority)
     work = unit.put(work, priority=priority, profiles=profiles)
     unit.tell(WorkReprioritised(work=work.facts(), by=by, previous=previous, reason=reason))
     cause = f"priority {priority} by {by.name or by.id}"
-    await clocks.reconsider(tx, unit, force, [work], cause)
+    await clocks.reconsider(tx, unit, active, [work], cause)
     await unit.write(tx)
     work = unit.current(work)
     if not set(before) <= set(profiles):

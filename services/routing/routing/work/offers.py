@@ -12,7 +12,7 @@ from antiphon.http.problems import Problem, not_found
 from antiphon.postgres.query import mapping
 from routing import store
 from routing.agents import presence
-from routing.configuration.active import Configurations, InForce
+from routing.configuration.active import ActiveVersion, Configurations
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.work_item import WorkItem
 from routing.unit_of_work import UnitOfWork
@@ -56,7 +56,12 @@ async def accept(tx: AsyncConnection, offer_id: UUID, agent_id: str, now: dateti
 
 
 async def decline(
-    tx: AsyncConnection, offer_id: UUID, agent_id: str, force: InForce, reason: str | None, now: datetime
+    tx: AsyncConnection,
+    offer_id: UUID,
+    agent_id: str,
+    active: ActiveVersion,
+    reason: str | None,
+    now: datetime,
 ) -> WorkItem:
     """The work goes back to its place; this agent is not asked again while another can take it.
 
@@ -64,14 +69,14 @@ async def decline(
     """
     await store.agents.answered(tx, agent_id)
     work, offer = await _offered(tx, offer_id, agent_id, now)
-    queue = force.configuration.queues.get(work.queue)
-    if queue is not None and not force.configuration.may_decline(work.queue):
+    queue = active.configuration.queues.get(work.queue)
+    if queue is not None and not active.configuration.may_decline(work.queue):
         raise Problem(403, "Not allowed", f"Work of {queue.name} can't be declined: that is its policy.")
     unit = UnitOfWork(now)
     unit.end_offer(offer, OfferResult.DECLINED, reason)
     work = unit.put(work, state=WorkState.QUEUED, agent_id=None)
     unit.tell(WorkDeclined(work=work.facts(), offer=offer.facts(), reason=reason))
-    await escalation.ask_others(tx, unit, [work], [offer], force)
+    await escalation.ask_others(tx, unit, [work], [offer], active)
     await unit.write(tx)
     return unit.current(work)
 
@@ -80,7 +85,7 @@ async def expire(
     tx: AsyncConnection, ids: Sequence[UUID], configurations: Configurations, now: datetime
 ) -> None:
     """Offers that nobody answered: the work goes back to its place, who let too many pass in a row is offered no more."""
-    force = await configurations.in_force(tx)
+    active = await configurations.active(tx)
     asked = await tx.execute(
         text("select distinct agent_id from offer where offer_id = any(:ids) and result is null"),
         {"ids": list(ids)},
@@ -103,7 +108,7 @@ async def expire(
         work = works[item] = unit.put(works[item], state=WorkState.QUEUED, agent_id=None)
         unit.tell(WorkOfferTimedOut(work=work.facts(), offer=offer.facts()))
         ended.append(offer)
-    await escalation.ask_others(tx, unit, works.values(), ended, force)
+    await escalation.ask_others(tx, unit, works.values(), ended, active)
     await unit.write(tx)
     if ended:
-        await presence.missed(tx, [offer.agent_id for offer in ended], force.configuration, now)
+        await presence.missed(tx, [offer.agent_id for offer in ended], active.configuration, now)

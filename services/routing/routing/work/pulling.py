@@ -14,27 +14,27 @@ from antiphon.contracts.work import WorkState
 from antiphon.http.problems import Problem, not_found
 from antiphon.postgres.query import AnyRow
 from routing import store
-from routing.configuration.active import InForce
+from routing.configuration.active import ActiveVersion
 from routing.domain import agent_load
 from routing.domain.configuration.agent import Agent
 from routing.domain.matching.fitting import (
     Candidate,
-    Room,
+    ProfileLoad,
     Waiting,
     WhyNot,
     full,
+    full_profiles,
     in_words,
-    no_room_in,
     urgency,
     why_not,
 )
-from routing.domain.matching.match import Floor
+from routing.domain.matching.match import AgentPool
 from routing.domain.work_item import WorkItem
 from routing.queues import opening
 from routing.store.work_items import work_items
 from routing.unit_of_work import UnitOfWork
 from routing.work import handling
-from routing.work.assignment import candidate, room_for
+from routing.work.assignment import candidate, capacity_for
 
 LOOK = 20
 """Items of a line that are looked at for who asks for the next: what others take this moment is passed over."""
@@ -47,23 +47,25 @@ _TAKE_FREE = text(f"{_TAKE} skip locked").bindparams(*_GIVEN)
 _TAKE_WAITING = text(_TAKE).bindparams(*_GIVEN)
 
 
-async def take_next(tx: AsyncConnection, force: InForce, agent: Agent, now: datetime) -> WorkItem | None:
+async def take_next(
+    tx: AsyncConnection, active: ActiveVersion, agent: Agent, now: datetime
+) -> WorkItem | None:
     """Gives the agent the best waiting item that suits them, accepted; None when nothing does.
 
     Of many who ask at once nobody gets what another got. Raises Problem 409 when they are offline or have no room.
     """
     await store.agents.lock(tx, [agent.id])
-    me = await _standing(tx, force, agent, now)
-    if me.free < 1 and not force.configuration.light:
-        raise _no_room(me)
-    given_out = opening.given_out(opening.standings(force, now))
+    me = await _standing(tx, active, agent, now)
+    if me.free < 1 and not active.configuration.zero_unit:
+        raise _full(me)
+    given_out = opening.given_out(opening.openings(active, now))
     queues = [queue for queue in agent.queues if queue in given_out]
-    floor = Floor([me])
+    pool = AgentPool([me])
     lines = await store.backlog.lines(tx, queues)
-    known = force.configuration.queues
-    wanted = {n: LOOK for n, need in lines.items() if n.queue in known and room_for(floor, n, need) > 0}
-    if not wanted and ((rooms := _full_line(floor, lines, me)) or me.free < 1):
-        raise _no_room(me, rooms)
+    known = active.configuration.queues
+    wanted = {n: LOOK for n, need in lines.items() if n.queue in known and capacity_for(pool, n, need) > 0}
+    if not wanted and ((profile_loads := _full_line(pool, lines, me)) or me.free < 1):
+        raise _full(me, profile_loads)
     while wanted:
         found = await store.backlog.look(tx, wanted, LOOK, lambda item: _suits(item, me, now))
         ids = suitable(found.items, me, now)
@@ -73,12 +75,12 @@ async def take_next(tx: AsyncConnection, force: InForce, agent: Agent, now: date
         # What others hold this moment is passed over, unless it is all there is: they may let it go again.
         taken = await work_items(tx, _TAKE_FREE, given) or await work_items(tx, _TAKE_WAITING, given)
         if taken:
-            return await _given(tx, force, agent, taken[0], now)
+            return await _given(tx, active, agent, taken[0], now)
     return None
 
 
 async def pick(
-    tx: AsyncConnection, force: InForce, agent: Agent, work_item_id: UUID, now: datetime
+    tx: AsyncConnection, active: ActiveVersion, agent: Agent, work_item_id: UUID, now: datetime
 ) -> WorkItem:
     """Gives the agent the waiting item that they chose, accepted.
 
@@ -88,7 +90,7 @@ async def pick(
     work = await handling.locked(tx, work_item_id)
     if work.queues.isdisjoint(agent.queues):
         raise not_found("work item")
-    queue = force.configuration.queues.get(work.queue)
+    queue = active.configuration.queues.get(work.queue)
     if queue is None or not queue.may_pick:
         name = queue.name if queue else work.queue
         raise Problem(403, "Not allowed", f"Work of {name} is given out in its order, not picked.")
@@ -100,18 +102,18 @@ async def pick(
             state=work.state,
             agent_id=work.agent_id,
         )
-    stands = opening.standings(force, now)
+    stands = opening.openings(active, now)
     mine = work.queues.intersection(agent.queues)
     if mine.isdisjoint(opening.given_out(stands)):
         raise Problem(409, "Conflict", f"Its work is not given out now: {stands[min(mine)].why}.")
-    me = await _standing(tx, force, agent, now)
+    me = await _standing(tx, active, agent, now)
     item = work.to_waiting()
     why = why_not(item, me)
     if why is not None:
         if why.kind in {WhyNot.CAPACITY, WhyNot.PROFILES}:
-            raise _no_room(me, why.full)
+            raise _full(me, why.full)
         raise Problem(409, "Conflict", f"You can't take it: {in_words(why)}.")
-    return await _given(tx, force, agent, work, now)
+    return await _given(tx, active, agent, work, now)
 
 
 def suitable(items: Sequence[Waiting], me: Candidate, now: datetime) -> list[UUID]:
@@ -125,36 +127,36 @@ def _suits(item: Waiting, me: Candidate, now: datetime) -> bool:
     return not kept and why_not(item, me) is None
 
 
-async def _standing(tx: AsyncConnection, force: InForce, agent: Agent, now: datetime) -> Candidate:
-    there = set(force.configuration.presences_by_id) - {Presence.OFFLINE.value}
-    days = force.configuration.days(now)
+async def _standing(tx: AsyncConnection, active: ActiveVersion, agent: Agent, now: datetime) -> Candidate:
+    there = set(active.configuration.presences_by_id) - {Presence.OFFLINE.value}
+    days = active.configuration.days(now)
     found: Sequence[AnyRow] = await store.agents.available(tx, [agent.id], there, days)
     if not found:
         raise Problem(409, "Conflict", "You are offline: say that you are there first.")
-    return candidate(force.configuration, found[0], None)
+    return candidate(active.configuration, found[0], None)
 
 
 def _full_line(
-    floor: Floor, lines: Mapping[store.backlog.Line, store.backlog.Needed], me: Candidate
-) -> tuple[Room, ...]:
+    pool: AgentPool, lines: Mapping[store.backlog.Line, store.backlog.Needed], me: Candidate
+) -> tuple[ProfileLoad, ...]:
     """The profiles that are full for work that the agent can do otherwise."""
-    blocked = (full(need.profiles, me) for line, need in lines.items() if floor.can(line.queues, need.skills))
-    return next((rooms for rooms in blocked if rooms), ())
+    blocked = (full(need.profiles, me) for line, need in lines.items() if pool.can(line.queues, need.skills))
+    return next((profile_loads for profile_loads in blocked if profile_loads), ())
 
 
-def _no_room(me: Candidate, rooms: Sequence[Room] = ()) -> Problem:
-    if rooms:
-        return Problem(409, "Conflict", f"You have {no_room_in(rooms)}.")
+def _full(me: Candidate, profile_loads: Sequence[ProfileLoad] = ()) -> Problem:
+    if profile_loads:
+        return Problem(409, "Conflict", f"You have {full_profiles(profile_loads)}.")
     capacity = me.free + me.load
     held = agent_load.shown_load(me.load, capacity)
     return Problem(409, "Conflict", f"You have no room for it: you hold {held} of {capacity} units.")
 
 
 async def _given(
-    tx: AsyncConnection, force: InForce, agent: Agent, work: WorkItem, now: datetime
+    tx: AsyncConnection, active: ActiveVersion, agent: Agent, work: WorkItem, now: datetime
 ) -> WorkItem:
     unit = UnitOfWork(now)
-    work = handling.give(unit, work, agent, force.configuration.queues[work.queue], at_once=True)
+    work = handling.give(unit, work, agent, active.configuration.queues[work.queue], at_once=True)
     await unit.write(tx)
     # Who asks for more is ready for it.
     await store.agents.end_wrap_up(tx, [agent.id])

@@ -1,7 +1,7 @@
 """The reconciliation: goes round all cases that await an answer and all open work, a part at a time, and mends what is wrong.
 
 A round reads so many cases by index, in one statement and without locks. Only what looks wrong is locked, looked at again
-and, if it still is, mended, noted, and told: `work.reconciled`, a change for operations, and `GET /reconciliation`.
+and, if it still is, repair, noted, and told: `work.reconciled`, a change for operations, and `GET /reconciliation`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from antiphon.http.changes import Change
 from antiphon.postgres.query import AnyRow, fetch
 from antiphon.process import logs, metrics
 from routing import store
-from routing.configuration.active import Configurations, InForce
+from routing.configuration.active import ActiveVersion, Configurations
 from routing.domain.case_seen import CaseSeen
 from routing.domain.configuration.rule import PRIORITY
 from routing.domain.offer import OfferRecord, OfferResult
@@ -39,7 +39,7 @@ _BEFORE_ALL = UUID(int=0)
 
 _LOCK = text(f"select pg_try_advisory_xact_lock({_ONE_ROUND}) as mine")
 _SHOWN = f"""
-    select c.case_id, case when s.revision > 0 then s.awaits end as awaits, s.set_aside, w.work_item_id, w.state, w.queue, w.agent_id, a.presence,
+    select c.case_id, case when s.revision > 0 then s.awaits end as awaits, s.dismissed, w.work_item_id, w.state, w.queue, w.agent_id, a.presence,
         o.offer_id, o.agent_id as offered_to, o.expires_at, t.subject is not null as timed, array(
             select k.clock_id from clock k where k.case_id = c.case_id and k.met_at is null and k.cancelled_at is null
             and k.paused_since is null and k.breached_at is null
@@ -94,21 +94,21 @@ async def round_of(
     (row,) = await fetch(tx, _LOCK, {})
     if not row.mine:
         return 0, True  # another replica is at it
-    force = await configurations.in_force(tx)
+    active = await configurations.active(tx)
     place = await stands(tx) or Round(_BEFORE_ALL, now, 0)
     rows = await fetch(tx, WALK, {"after": place.after, "most": most})
     cases = pictures(rows)
-    wrong = [case.case_id for case in cases if _wrong(case, force)]
+    wrong = [case.case_id for case in cases if _wrong(case, active)]
     if apart:
-        # Locked all together and in order, as everybody does it; then each is mended on its own.
+        # Locked all together and in order, as everybody does it; then each is repair on its own.
         await store.cases.lock_cases(tx, wrong)
         await store.work_items.every_open_work(tx, wrong)
-        for case_id, error in await with_savepoints(tx, wrong, lambda one: _mend(tx, [one], force, now)):
+        for case_id, error in await with_savepoints(tx, wrong, lambda one: _repair(tx, [one], active, now)):
             reason = f"{type(error).__name__}: {error}"
             LOG.error("case could not be reconciled", case=str(case_id), reason=reason)
             metrics.TASK_FAILURES.labels("reconciliation").inc()
     elif wrong:
-        await _mend(tx, wrong, force, now)
+        await _repair(tx, wrong, active, now)
     ended = len(cases) < most
     checked = place.checked + len(cases)
     if ended:
@@ -124,7 +124,7 @@ def pictures(rows: Sequence[AnyRow]) -> list[Picture]:
     found: list[Picture] = []
     for row in rows:
         if not found or found[-1].case_id != row.case_id:
-            found.append(Picture(row.case_id, row.awaits, row.set_aside, []))
+            found.append(Picture(row.case_id, row.awaits, row.dismissed, []))
         if row.work_item_id is not None:
             piece = Piece(
                 row.work_item_id, row.state, row.queue, row.agent_id, row.presence, row.offer_id, row.offered_to, row.timed,
@@ -134,11 +134,13 @@ def pictures(rows: Sequence[AnyRow]) -> list[Picture]:
     return found
 
 
-def _wrong(case: Picture, force: InForce) -> list[Finding]:
-    return findings(case, force.configuration.queues, force.configuration.agents_by_id)
+def _wrong(case: Picture, active: ActiveVersion) -> list[Finding]:
+    return findings(case, active.configuration.queues, active.configuration.agents_by_id)
 
 
-async def _mend(tx: AsyncConnection, case_ids: Sequence[UUID], force: InForce, now: datetime) -> None:
+async def _repair(
+    tx: AsyncConnection, case_ids: Sequence[UUID], active: ActiveVersion, now: datetime
+) -> None:
     """Locks cases and their work, looks again, and mends what is still wrong."""
     seen = await store.cases.lock_cases(tx, case_ids)
     open_work = {work.work_item_id: work for work in await store.work_items.every_open_work(tx, case_ids)}
@@ -146,56 +148,56 @@ async def _mend(tx: AsyncConnection, case_ids: Sequence[UUID], force: InForce, n
         offer.offer_id: offer for offer in (await store.offers.pending_offers(tx, list(open_work))).values()
     }
     rows = await fetch(tx, _AGAIN, {"ids": list(case_ids)})
-    wrong = [finding for case in pictures(rows) for finding in _wrong(case, force)]
+    wrong = [finding for case in pictures(rows) for finding in _wrong(case, active)]
     lost = [finding.case_id for finding in wrong if finding.kind is Wrong.NO_WORK]
     last = await store.work_items.last_work(tx, lost)
-    mender = _Mender(UnitOfWork(now), force, seen, open_work, pending)
+    repairer = _Mender(UnitOfWork(now), active, seen, open_work, pending)
     noted: list[Row] = []
     for finding in wrong:
-        work, mended = mender.mend(finding, last.get(finding.case_id))
+        work, repair = repairer.repair(finding, last.get(finding.case_id))
         noted.append(
             {
                 "finding_id": uuid4(), "kind": finding.kind.value, "case_id": finding.case_id,
-                "work_item_id": work.work_item_id if work else None, "detail": finding.detail, "mended": mended, "at": now,
+                "work_item_id": work.work_item_id if work else None, "detail": finding.detail, "repair": repair, "at": now,
             }
         )  # fmt: skip
-        if work is not None and mended is not None:
+        if work is not None and repair is not None:
             told = WorkReconciled(
-                work=work.facts(), finding=finding.kind.value, detail=finding.detail, mended=mended
+                work=work.facts(), finding=finding.kind.value, detail=finding.detail, repair=repair
             )
-            mender.unit.tell(told)
-        change = {"finding": finding.kind.value, "detail": finding.detail, "mended": mended}
-        mender.unit.noted.append(
+            repairer.unit.tell(told)
+        change = {"finding": finding.kind.value, "detail": finding.detail, "repair": repair}
+        repairer.unit.noted.append(
             Change("finding", str(finding.case_id), ["operations", "supervisors"], change)
         )
-        LOG.warning("work stood wrong", finding=finding.kind.value, case=str(finding.case_id), mended=mended)
-    await mender.unit.write(tx)
-    await store.base.upsert(tx, store.cases.CASE_SEEN, [one.row() for one in mender.heard])
+        LOG.warning("work stood wrong", finding=finding.kind.value, case=str(finding.case_id), repair=repair)
+    await repairer.unit.write(tx)
+    await store.base.upsert(tx, store.cases.CASE_SEEN, [one.row() for one in repairer.heard])
     if noted:
         await tx.execute(insert(store.reconciliation.FINDING), noted)
 
 
 class _Mender:
-    """How each kind of finding is mended, in one unit of work."""
+    """How each kind of finding is repair, in one unit of work."""
 
     def __init__(
-        self, unit: UnitOfWork, force: InForce, seen: Mapping[UUID, CaseSeen], open_work: Mapping[UUID, WorkItem],
+        self, unit: UnitOfWork, active: ActiveVersion, seen: Mapping[UUID, CaseSeen], open_work: Mapping[UUID, WorkItem],
         pending: dict[UUID, OfferRecord],
     ) -> None:  # fmt: skip
         self.unit = unit
         self.heard: list[CaseSeen] = []
-        self._force = force
+        self._active = active
         self._seen = seen
         self._open = open_work
         self._pending = pending
 
-    def mend(self, finding: Finding, last: WorkItem | None) -> tuple[WorkItem | None, str | None]:
+    def repair(self, finding: Finding, last: WorkItem | None) -> tuple[WorkItem | None, str | None]:
         """The work item as it stands now, if there is one, and what was done; None: nothing could be."""
         if finding.piece is None:
             return self._queue_anew(finding.case_id, last)
         work = self.unit.current(self._open[finding.piece.work_item_id])
-        mended = self._put_right(finding, finding.piece, work)
-        return self.unit.current(work), mended
+        repair = self._put_right(finding, finding.piece, work)
+        return self.unit.current(work), repair
 
     def _put_right(self, finding: Finding, piece: Piece, work: WorkItem) -> str:
         if finding.kind is Wrong.CASE_UNKNOWN:
@@ -206,9 +208,9 @@ class _Mender:
             self.heard.append(known)
             return "the case is known from its work"
         if finding.kind is Wrong.QUEUE_UNKNOWN:
-            queue = self._force.configuration.fallback
+            queue = self._active.configuration.fallback
             escalation.move(
-                self.unit, work, self._force, Place(queue, [finding.detail]), EscalationKind.MOVED
+                self.unit, work, self._active, Place(queue, [finding.detail]), EscalationKind.MOVED
             )
             return f"moved to {queue}"
         if finding.kind in {Wrong.TIMER_MISSING, Wrong.CLOCK_UNHEEDED}:
@@ -236,7 +238,7 @@ class _Mender:
 
     def _queue_anew(self, case_id: UUID, last: WorkItem | None) -> tuple[WorkItem | None, str | None]:
         """Work as it was last; where it never was, as much of it as is known."""
-        configuration, calendars, now = self._force.configuration, self._force.calendars, self.unit.now
+        configuration, calendars, now = self._active.configuration, self._active.calendars, self.unit.now
         seen = self._seen[case_id]
         if last is not None:
             queue = last.queue if last.queue in configuration.queues else configuration.fallback

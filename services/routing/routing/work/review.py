@@ -2,7 +2,7 @@
 
 What waits or is in hand comes to the steps and capacity profiles that there are now.
 
-It runs when a configuration came into force, when people set a queue, and when the hours of a queue end.
+It runs when a configuration became active, when people set a queue, and when the hours of a queue end.
 """
 
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.work import WorkState
 from antiphon.postgres.query import as_json, fetch
 from routing import store
-from routing.configuration.active import Configurations, InForce
+from routing.configuration.active import ActiveVersion, Configurations
 from routing.domain.offer import OfferResult
 from routing.domain.queues.escalation import EscalationKind
 from routing.domain.queues.placing import Load, Place, place
@@ -78,21 +78,21 @@ async def review(tx: AsyncConnection, configurations: Configurations, now: datet
 
     A part locks work once, in the order of ids: what locks a second time holds what others who keep to it wait for.
     """
-    force = await configurations.in_force(tx)
+    active = await configurations.active(tx)
     for part in (_agents_gone, _queues_gone, _meant_elsewhere, _queues_closed, _planned_anew):
-        if moved := await part(tx, force, now):
+        if moved := await part(tx, active, now):
             break
     else:
-        moved = await _counted_anew(tx, force)
+        moved = await _counted_anew(tx, active)
     if moved:
         await store.timers.review_at(tx, now)
-    elif closing := _next_closing(force, now):
+    elif closing := _next_closing(active, now):
         await store.timers.review_at(tx, closing)
     return moved
 
 
-async def _agents_gone(tx: AsyncConnection, force: InForce, now: datetime) -> int:
-    given = {"agents": list(force.configuration.agents_by_id), "limit": AT_ONCE}
+async def _agents_gone(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:
+    given = {"agents": list(active.configuration.agents_by_id), "limit": AT_ONCE}
     gone = sorted({row.agent_id for row in await fetch(tx, _GONE, given)})
     if not gone:
         return 0
@@ -107,24 +107,24 @@ async def _agents_gone(tx: AsyncConnection, force: InForce, now: datetime) -> in
     return len(works)
 
 
-async def _queues_gone(tx: AsyncConnection, force: InForce, now: datetime) -> int:
-    configuration = force.configuration
+async def _queues_gone(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:
+    configuration = active.configuration
     given = {"queues": list(configuration.queues), "limit": AT_ONCE}
     works = await store.work_items.work_items(tx, _HOMELESS, given)
     unit = UnitOfWork(now)
     for work in works:
         why = f"there is no queue {work.queue!r} any more"
-        escalation.move(unit, work, force, Place(configuration.fallback, [why]), EscalationKind.MOVED)
+        escalation.move(unit, work, active, Place(configuration.fallback, [why]), EscalationKind.MOVED)
     await unit.write(tx)
     return len(works)
 
 
-async def _meant_elsewhere(tx: AsyncConnection, force: InForce, now: datetime) -> int:
+async def _meant_elsewhere(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:
     """Work that waits again, and that words which came while an agent had it have meant for another queue."""
     unit = UnitOfWork(now)
     works = await store.work_items.work_items(tx, _MEANT, {"limit": AT_ONCE})
     offers = await store.offers.pending_offers(tx, [work.work_item_id for work in works])
-    names = {key: queue.name for key, queue in force.configuration.queues.items()}
+    names = {key: queue.name for key, queue in active.configuration.queues.items()}
     for work in works:
         meant = work.meant
         if meant is None or meant.queue not in names or meant.queue == work.queue:
@@ -134,15 +134,15 @@ async def _meant_elsewhere(tx: AsyncConnection, force: InForce, now: datetime) -
             unit.end_offer(offer, OfferResult.WITHDRAWN, f"meant for {names[meant.queue]}")
         why = f"the customer said more while {names.get(work.queue, work.queue)} had it"
         ready = unit.put(work, state=WorkState.QUEUED, agent_id=None, meant=None, overflow=meant.overflow)
-        moved = escalation.move(unit, ready, force, Place(meant.queue, [why]), EscalationKind.REDECIDED)
+        moved = escalation.move(unit, ready, active, Place(meant.queue, [why]), EscalationKind.REDECIDED)
         unit.put(moved, skills=meant.skills, prefer_skills=meant.prefer_skills)
     await unit.write(tx)
     return len(works)
 
 
-async def _queues_closed(tx: AsyncConnection, force: InForce, now: datetime) -> int:
-    configuration = force.configuration
-    stands = opening.standings(force, now)
+async def _queues_closed(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:
+    configuration = active.configuration
+    stands = opening.openings(active, now)
     closed = [
         key
         for key, queue in configuration.queues.items()
@@ -150,7 +150,7 @@ async def _queues_closed(tx: AsyncConnection, force: InForce, now: datetime) -> 
     ]
     if not closed:
         return 0
-    loads = await opening.loads(tx, force, now)
+    loads = await opening.loads(tx, active, now)
     leaving = [key for key in closed if place(configuration, stands, loads, key, None).queue != key]
     # What a rule keeps here, or sends elsewhere, is looked at by itself.
     found = (
@@ -166,25 +166,25 @@ async def _queues_closed(tx: AsyncConnection, force: InForce, now: datetime) -> 
             moved += 1
             waiting = loads.get(to.queue, Load(0, 0.0))
             loads[to.queue] = waiting._replace(waiting=waiting.waiting + 1)
-            escalation.move(unit, work, force, to, EscalationKind.OVERFLOW)
+            escalation.move(unit, work, active, to, EscalationKind.OVERFLOW)
     await unit.write(tx)
     return moved
 
 
-async def _planned_anew(tx: AsyncConnection, force: InForce, now: datetime) -> int:
-    marks = force.configuration.marks
+async def _planned_anew(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:
+    marks = active.configuration.marks
     given = {"queues": list(marks), "marks": list(marks.values()), "limit": AT_ONCE}
     works = await store.work_items.work_items(tx, UNPLANNED, given)
     unit = UnitOfWork(now)
     for work in works:
-        escalation.plan(unit, work, force)
+        escalation.plan(unit, work, active)
     await unit.write(tx)
     return len(works)
 
 
-async def _counted_anew(tx: AsyncConnection, force: InForce) -> int:
+async def _counted_anew(tx: AsyncConnection, active: ActiveVersion) -> int:
     """Open work counts against the capacity profiles that there are now; what was completed, against those that there were."""
-    of = force.configuration.profiles_of
+    of = active.configuration.profiles_of
     given = [
         {
             "channel": kind.channel,
@@ -202,13 +202,13 @@ async def _counted_anew(tx: AsyncConnection, force: InForce) -> int:
     return len(await fetch(tx, _COUNT, {"kinds": as_json(given), "limit": AT_ONCE}))
 
 
-def _next_closing(force: InForce, now: datetime) -> datetime | None:
+def _next_closing(active: ActiveVersion, now: datetime) -> datetime | None:
     """When the next queue closes whose work goes elsewhere then."""
     moments: list[datetime] = []
-    for queue in force.configuration.queues.values():
+    for queue in active.configuration.queues.values():
         if queue.hours is None or queue.outside_hours.overflow is None:
             continue
-        calendar = force.calendars[queue.hours]
+        calendar = active.calendars[queue.hours]
         change = calendar.next_change(now)
         if change is not None and not calendar.is_open(now):
             change = calendar.next_change(change)

@@ -38,7 +38,7 @@ class LastAgent(Section):
         return None if too_long else last_agent
 
 
-class EaseIn(Section):
+class RampUp(Section):
     """Who was in no routable presence for `away` is offered so many items `per` a time at first, as long as it `lasts`."""
 
     away: Duration = Field(default=timedelta(hours=8), ge=timedelta(minutes=1), le=timedelta(days=365))
@@ -56,7 +56,7 @@ class AgentsPolicy(Section):
         default=timedelta(seconds=60), ge=timedelta(seconds=1), le=timedelta(days=1)
     )
     prefer_last_agent: LastAgent = LastAgent()
-    ease_in: EaseIn | None = None
+    ramp_up: RampUp | None = None
 
 
 def faults(document: Document, channel_units: Mapping[str, int]) -> Iterable[Fault]:

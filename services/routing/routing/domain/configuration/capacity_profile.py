@@ -71,10 +71,10 @@ def faults(
 
 
 def unlimited(
-    document: Document, profiles: Sequence[CapacityProfile], light: Iterable[tuple[str, str]]
+    document: Document, profiles: Sequence[CapacityProfile], zero_unit: Iterable[tuple[str, str]]
 ) -> Iterable[Fault]:
     """What takes no units, by section (`channel_units` or `queues`) and name, and is in no profile: all of it would go to one."""
-    for section, name in light:
+    for section, name in zero_unit:
         limited = (one.channels if section == "channel_units" else one.queues for one in profiles)
         if not any(named is None or name in named for named in limited):
             told = "takes nothing of an agent's capacity, so a capacity profile must limit it"

@@ -124,7 +124,7 @@ class Configuration(Organisation):
         return {profile: since for profile, since in found.items() if since is not None}
 
     @cached_property
-    def light(self) -> Sequence[tuple[str, str]]:
+    def zero_unit(self) -> Sequence[tuple[str, str]]:
         """What makes work take no units of capacity: section and name."""
         return [
             *(("channel_units", channel) for channel, units in self.channel_units.items() if units == 0),
@@ -141,7 +141,7 @@ def read(source: str, name: str = "organisation", *, checked: bool = False) -> C
     """The configuration in a YAML text. Raises ConfigurationError with everything that is wrong, each at its place.
 
     `checked`: it was, before it was kept. Then how long its conditions take is not measured again, since a slow moment
-    would refuse what is in force.
+    would refuse what is active.
     """
     document = Document(source, name)
     c = document.read(Configuration)
@@ -169,7 +169,7 @@ def read(source: str, name: str = "organisation", *, checked: bool = False) -> C
         *capacity_profile.faults(
             document, c.capacity_profiles, c.queues, [agent.profiles for agent in c.agents]
         ),
-        *capacity_profile.unlimited(document, c.capacity_profiles, c.light),
+        *capacity_profile.unlimited(document, c.capacity_profiles, c.zero_unit),
         *presence.faults(document, c.presences),
     ]
     if faults:

@@ -1,4 +1,4 @@
-"""Publishing: what it takes for a draft to come into force."""
+"""Publishing: what it takes for a draft to become active."""
 
 from antiphon.organisation.document import Section
 

@@ -34,7 +34,7 @@ class Waiting(NamedTuple):
         return frozenset({self.queue, *self.also_queues})
 
 
-class Room(NamedTuple):
+class ProfileLoad(NamedTuple):
     """How much of a capacity profile an agent uses, of how much; `name` is the profile's."""
 
     name: str
@@ -45,7 +45,7 @@ class Room(NamedTuple):
 class Candidate(NamedTuple):
     """An agent who is available: what they can do, how much they can still take and how many offers they may be made.
 
-    `light` is how many items of no units they hold, `rooms` what they use of each capacity profile.
+    `zero_unit` is how many items of no units they hold, `profile_loads` what they use of each capacity profile.
     """
 
     agent_id: str
@@ -55,8 +55,8 @@ class Candidate(NamedTuple):
     load: int
     idle_since: datetime
     offers: int = 1_000_000
-    light: int = 0
-    rooms: Mapping[str, Room] = {}
+    zero_unit: int = 0
+    profile_loads: Mapping[str, ProfileLoad] = {}
 
 
 def urgency(item: Waiting) -> tuple[datetime, datetime, UUID]:
@@ -108,7 +108,7 @@ class Obstacle:
     presence: str = ""
     until: datetime | None = None
     lacks: tuple[Lack, ...] = ()
-    full: tuple[Room, ...] = ()
+    full: tuple[ProfileLoad, ...] = ()
 
 
 def in_words(obstacle: Obstacle) -> str:  # noqa: PLR0911 - one kind a line
@@ -125,18 +125,18 @@ def in_words(obstacle: Obstacle) -> str:  # noqa: PLR0911 - one kind a line
         case WhyNot.SKILLS:
             return f"lacks {', '.join(f'{skill} {level}' for skill, level in obstacle.lacks)}"
         case WhyNot.PROFILES:
-            return f"has {no_room_in(obstacle.full)}"
+            return f"has {full_profiles(obstacle.full)}"
         case WhyNot.CAPACITY:
             return "no capacity"
         case WhyNot.RAMP_UP:
-            return f"eases in until {obstacle.until:%H:%M:%S}: offered little at a time after a long absence"
+            return f"ramps up until {obstacle.until:%H:%M:%S}: offered little at a time after a long absence"
         case WhyNot.REFUSED:
             return "declined it, let it pass or lost it again: others are asked first"
 
 
-def no_room_in(rooms: Iterable[Room]) -> str:
+def full_profiles(profile_loads: Iterable[ProfileLoad]) -> str:
     """Capacity profiles without room, with what is used of them, for people."""
-    told = [f'"{room.name}": {room.used} of {room.most}' for room in rooms]
+    told = [f'"{load.name}": {load.used} of {load.most}' for load in profile_loads]
     return f"no room in {', '.join(told)}"
 
 
@@ -152,10 +152,10 @@ def taken(item: Waiting, agent: Candidate) -> int:
     return max(1, min(item.units, agent.free + agent.load)) if item.units else 0
 
 
-def full(profiles: Iterable[str], agent: Candidate) -> tuple[Room, ...]:
+def full(profiles: Iterable[str], agent: Candidate) -> tuple[ProfileLoad, ...]:
     """Those of the profiles in which the agent has no room."""
-    rooms = (agent.rooms[profile] for profile in profiles if profile in agent.rooms)
-    return tuple(room for room in rooms if room.used >= room.most)
+    profile_loads = (agent.profile_loads[profile] for profile in profiles if profile in agent.profile_loads)
+    return tuple(load for load in profile_loads if load.used >= load.most)
 
 
 def why_not(item: Waiting, agent: Candidate) -> Obstacle | None:
@@ -164,7 +164,7 @@ def why_not(item: Waiting, agent: Candidate) -> Obstacle | None:
         return Obstacle(WhyNot.OTHER_QUEUE)
     if lacks := lacking(item, agent):
         return Obstacle(WhyNot.SKILLS, lacks=lacks)
-    if rooms := full(item.profiles, agent):
-        return Obstacle(WhyNot.PROFILES, full=rooms)
+    if profile_loads := full(item.profiles, agent):
+        return Obstacle(WhyNot.PROFILES, full=profile_loads)
     units = taken(item, agent)
     return Obstacle(WhyNot.CAPACITY) if units and agent.free < units else None

@@ -46,7 +46,7 @@ class _Seeker(NamedTuple):
         return False
 
 
-class Floor:
+class AgentPool:
     """Agents as work is given to them: how much each still can take, and who is the best for an item."""
 
     def __init__(self, agents: Iterable[Candidate]) -> None:
@@ -54,9 +54,9 @@ class Floor:
         self._free = {agent.agent_id: agent.free for agent in self._agents.values()}
         self._offers = {agent.agent_id: agent.offers for agent in self._agents.values()}
         self._load = {agent.agent_id: agent.load for agent in self._agents.values()}
-        self._light = {agent.agent_id: agent.light for agent in self._agents.values()}
-        self._rooms = {
-            agent.agent_id: {profile: room.most - room.used for profile, room in agent.rooms.items()}
+        self._zero_unit = {agent.agent_id: agent.zero_unit for agent in self._agents.values()}
+        self._profiles_free = {
+            agent.agent_id: {profile: load.most - load.used for profile, load in agent.profile_loads.items()}
             for agent in self._agents.values()
         }
         self._in_queue: dict[str, set[str]] = {}
@@ -70,18 +70,21 @@ class Floor:
         self._suited: dict[_Asked, dict[str, Candidate]] = {}
         self._ranked: dict[_Line, list[_Rank]] = {}
         self._given: dict[str, dict[UUID, Waiting]] = {}
-        self._roomy = True
+        self._any_free = True
         self._exhausted: set[tuple[str, _Kind]] = set()
 
-    def room(
-        self, queues: Collection[str], needs: Mapping[str, int], profiles: Sequence[str] = (), *, light: bool = False
+    def capacity_for(
+        self, queues: Collection[str], needs: Mapping[str, int], profiles: Sequence[str] = (), *, zero_unit: bool = False
     ) -> int:  # fmt: skip
-        """The units, or of `light` work the items, that those who can do such work still can take."""
+        """The units, or of `zero_unit` work the items, that those who can do such work still can take."""
         found = 0
         for agent_id in self._able(frozenset(queues), needs):
-            rooms = self._rooms[agent_id]
-            left = [self._offers[agent_id], *(rooms[profile] for profile in profiles if profile in rooms)]
-            found += max(0, min(left if light else (self._free[agent_id], *left)))
+            profile_loads = self._profiles_free[agent_id]
+            left = [
+                self._offers[agent_id],
+                *(profile_loads[profile] for profile in profiles if profile in profile_loads),
+            ]
+            found += max(0, min(left if zero_unit else (self._free[agent_id], *left)))
         return found
 
     def can(self, queues: Collection[str], needs: Mapping[str, int]) -> bool:
@@ -117,7 +120,7 @@ class Floor:
         return (
             (not units or self._free[agent.agent_id] >= units)
             and self._offers[agent.agent_id] > 0
-            and (not item.profiles or self._has_room(item.profiles, agent.agent_id))
+            and (not item.profiles or self._fits_profiles(item.profiles, agent.agent_id))
         )
 
     def give(self, item: Waiting, agent: Candidate) -> None:
@@ -147,11 +150,11 @@ class Floor:
 
     def _room_left(self) -> bool:
         """Whether anybody has units free; who moves work leaves as many as there were."""
-        if self._roomy:
-            self._roomy = any(
+        if self._any_free:
+            self._any_free = any(
                 free > 0 and self._offers[agent_id] > 0 for agent_id, free in self._free.items()
             )
-        return self._roomy
+        return self._any_free
 
     def _last(self, item: Waiting) -> Candidate | None:
         """The preferred agent, if they can do the work and did not decline it."""
@@ -176,11 +179,11 @@ class Floor:
 
     def _who_could_leave(self, agent: Candidate, seeker: _Seeker) -> Iterator[_Seeker]:
         """What was given to the agent and makes room for the item when another has it."""
-        item, rooms = seeker.item, self._rooms[agent.agent_id]
+        item, profile_loads = seeker.item, self._profiles_free[agent.agent_id]
         units = taken(item, agent)
         wanted = units - self._free[agent.agent_id] if units else 0
-        short = [profile for profile in item.profiles if rooms.get(profile, 1) < 1]
-        if any(rooms[profile] < 0 for profile in short):
+        short = [profile for profile in item.profiles if profile_loads.get(profile, 1) < 1]
+        if any(profile_loads[profile] < 0 for profile in short):
             return
         for other in self._given.get(agent.agent_id, {}).values():
             if other.preferred != agent.agent_id and taken(other, agent) >= wanted:  # noqa: SIM102 - hot
@@ -207,11 +210,11 @@ class Floor:
         self._offers[agent.agent_id] -= sign
         self._load[agent.agent_id] += units
         if not units:
-            self._light[agent.agent_id] += sign
-        rooms = self._rooms[agent.agent_id]
+            self._zero_unit[agent.agent_id] += sign
+        profile_loads = self._profiles_free[agent.agent_id]
         for profile in item.profiles:
-            if profile in rooms:
-                rooms[profile] -= sign
+            if profile in profile_loads:
+                profile_loads[profile] -= sign
 
     def _able(self, queues: frozenset[str], needs: Mapping[str, int]) -> Mapping[str, Candidate]:
         """The members of the queues who have the skills, by id and in its order, whether or not they have room."""
@@ -225,16 +228,16 @@ class Floor:
             self._suited[asked] = {agent_id: self._agents[agent_id] for agent_id in sorted(able)}
         return self._suited[asked]
 
-    def _has_room(self, profiles: Iterable[str], agent_id: str) -> bool:
-        rooms = self._rooms[agent_id]
-        return all(rooms.get(profile, 1) > 0 for profile in profiles)
+    def _fits_profiles(self, profiles: Iterable[str], agent_id: str) -> bool:
+        profile_loads = self._profiles_free[agent_id]
+        return all(profile_loads.get(profile, 1) > 0 for profile in profiles)
 
     def _rank(self, item: Waiting, agent: Candidate) -> _Rank:
         level = 0
         for skill in item.needs:
             level += agent.skills.get(skill, 0)
         one = agent.agent_id
-        own, rest = self._load[one], self._light[one]
+        own, rest = self._load[one], self._zero_unit[one]
         if not item.units:  # such work is spread by itself, and then by what else they hold
             own, rest = rest, own
         return *self._apart(item, agent), own, rest, -level, agent.idle_since, one, agent
@@ -251,13 +254,13 @@ class Floor:
         asked = (
             item.queue, (item.queues, tuple(item.needs.items())), tuple(item.prefers.items()), item.profiles, not item.units,
         )  # fmt: skip
-        free, offers, profiles, light = self._free, self._offers, item.profiles, not item.units
+        free, offers, profiles, zero_unit = self._free, self._offers, item.profiles, not item.units
         ranked = self._ranked.get(asked)
         if ranked is None:
-            ranked = [self._rank(item, a) for a in suited.values() if light or free[a.agent_id] > 0]
+            ranked = [self._rank(item, a) for a in suited.values() if zero_unit or free[a.agent_id] > 0]
             heapify(ranked)
             self._ranked[asked] = ranked
-        own, rest = (self._light, self._load) if light else (self._load, self._light)
+        own, rest = (self._zero_unit, self._load) if zero_unit else (self._load, self._zero_unit)
         passed: list[_Rank] = []
         found = None
         while ranked and found is None:
@@ -266,8 +269,8 @@ class Floor:
             one = agent.agent_id
             if (
                 offers[one] <= 0
-                or not (light or free[one] > 0)
-                or (profiles and not self._has_room(profiles, one))
+                or not (zero_unit or free[one] > 0)
+                or (profiles and not self._fits_profiles(profiles, one))
             ):
                 heappop(ranked)
             elif rank[2] != own[one] or rank[3] != rest[one]:  # they got work meanwhile
@@ -282,17 +285,17 @@ class Floor:
 
 
 def match(
-    items: Sequence[Waiting], floor: Floor, now: datetime, again_after: timedelta
+    items: Sequence[Waiting], pool: AgentPool, now: datetime, again_after: timedelta
 ) -> list[tuple[UUID, str]]:
     """Pairs of work item and agent, the most urgent item first, each with the best; nobody gets more than they have free."""
     pairs: dict[UUID, str] = {}
     for item in sorted(items, key=urgency):
-        agent = floor.best(item, now, again_after)
+        agent = pool.best(item, now, again_after)
         if agent is not None:
-            floor.give(item, agent)
+            pool.give(item, agent)
             pairs[item.work_item_id] = agent.agent_id
         else:
             # At once, not when all others have theirs: who is less urgent may take the only place that this frees.
-            for moved, agent in floor.hand_on(item, now):
+            for moved, agent in pool.hand_on(item, now):
                 pairs[moved.work_item_id] = agent.agent_id
     return list(pairs.items())

@@ -24,7 +24,7 @@ class SetState(NamedTuple):
         return cls(state, since, by.get("name") or by["id"] or "", reason)
 
 
-class Standing(NamedTuple):
+class Opening(NamedTuple):
     """How a queue stands: whether it is open, else why not, and when its hours begin again if that is what it waits for."""
 
     open: bool
@@ -33,21 +33,21 @@ class Standing(NamedTuple):
     opens_at: datetime | None = None
 
 
-OPEN = Standing(open=True, takes=True)
+OPEN = Opening(open=True, takes=True)
 
 
-def standing(
+def opening_of(
     key: str,
     configuration: Configuration,
     calendars: Mapping[str, BusinessCalendar],
     set_to: SetState | None,
     now: datetime,
-) -> Standing:
+) -> Opening:
     """How a queue of the configuration stands: as people set it, then by its hours."""
     queue = configuration.queues[key]
     if set_to is not None and set_to.state != QueueState.OPEN:
         why = f"{queue.name} is {set_to.state} by {set_to.by} since {set_to.since:%H:%M:%S}: {set_to.reason}"
-        return Standing(open=False, takes=set_to.state == QueueState.PAUSED, why=why)
+        return Opening(open=False, takes=set_to.state == QueueState.PAUSED, why=why)
     if queue.hours is None or calendars[queue.hours].is_open(now):
         return OPEN
     opens_at = calendars[queue.hours].next_change(now)
@@ -55,6 +55,6 @@ def standing(
     if opens_at is not None:
         zone = ZoneInfo(configuration.calendars[queue.hours].time_zone)
         until = f" until {opens_at.astimezone(zone):%A %d %B %H:%M} ({zone.key})"
-    return Standing(
+    return Opening(
         open=False, takes=False, why=f"{queue.name} is outside its hours{until}", opens_at=opens_at
     )

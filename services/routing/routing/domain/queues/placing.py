@@ -7,7 +7,7 @@ from typing import NamedTuple
 from routing.domain.configuration.document import Configuration
 from routing.domain.configuration.overflow import NEVER, Limit
 from routing.domain.configuration.section import shown
-from routing.domain.queues.opening import Standing
+from routing.domain.queues.opening import Opening
 
 
 class Load(NamedTuple):
@@ -34,7 +34,7 @@ class Place(NamedTuple):
 
 def place(
     configuration: Configuration,
-    standings: Mapping[str, Standing],
+    openings: Mapping[str, Opening],
     loads: Mapping[str, Load],
     queue: str,
     override: str | None,
@@ -49,15 +49,15 @@ def place(
     at: str | None = queue
     while at is not None and at in configuration.queues and at not in asked:
         asked.append(at)
-        stands, target = standings[at], configuration.queues[at]
+        stands, target = openings[at], configuration.queues[at]
         full = _full(target.name, target.limit, loads.get(at, NOBODY))
         if (stands.takes and full is None) or override == NEVER:
             return Place(at, why)
         why.append(full if stands.takes and full else stands.why or "")
         following = target.limit.overflow if stands.takes and target.limit else target.outside_hours.overflow
         at = override if override is not None and len(asked) == 1 else following
-    taking = next((one for one in asked if standings[one].takes), None)
-    opening = [(opens, place) for place, one in enumerate(asked) if (opens := standings[one].opens_at)]
+    taking = next((one for one in asked if openings[one].takes), None)
+    opening = [(opens, place) for place, one in enumerate(asked) if (opens := openings[one].opens_at)]
     chosen = taking or (asked[min(opening)[1]] if opening else queue)
     return Place(chosen, why if chosen != queue else [])
 

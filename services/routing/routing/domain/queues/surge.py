@@ -63,11 +63,11 @@ class Usual(NamedTuple):
         return self.chance >= ENDS
 
 
-def spans(now: datetime, known_since: datetime) -> list[Span]:
+def spans(now: datetime, counted_since: datetime) -> list[Span]:
     """What to count at `now`, as far back as is known; none before an hour is known, since nothing is usual yet."""
     until = now.replace(second=0, microsecond=0)
     earliest = until - SPAN * (SPANS_BEFORE + 1)
-    if known_since > earliest:
+    if counted_since > earliest:
         return []
     found = [Span(SpanKind.NOW, until - SPAN, until)]
     found += [
@@ -75,7 +75,7 @@ def spans(now: datetime, known_since: datetime) -> list[Span]:
     ]
     for n in range(1, DAYS + 1):
         ended = until - timedelta(days=n)
-        if ended - SPAN >= known_since:
+        if ended - SPAN >= counted_since:
             found.append(Span(SpanKind.DAY, ended - SPAN, ended))
     return found
 

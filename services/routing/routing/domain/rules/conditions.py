@@ -16,7 +16,15 @@ from cel_expr_python import cel
 from antiphon.contracts.cases import CaseFacts, InteractionFacts
 from antiphon.contracts.identified import Tone
 from antiphon.organisation.document import did_you_mean
-from routing.domain.rules.queue_state import HOW, NOT_CODE, Mention, RuleError, Written, is_standing, written
+from routing.domain.rules.queue_state import (
+    HOW,
+    NOT_CODE,
+    Mention,
+    RuleError,
+    Written,
+    is_queue_state,
+    written,
+)
 from routing.domain.time.calendar import WEEKDAYS
 
 Context = dict[str, Any]
@@ -150,13 +158,13 @@ class Condition:
     def measure(self) -> None:
         """Raises RuleError when it takes too long on a long text.
 
-        To be done before it is put in force, and not again: a clock says now this and now that of a condition near the limit.
+        To be done before it is activate, and not again: a clock says now this and now that of a condition near the limit.
         """
         for length, sample in _LONG_SAMPLES:
             activation = self._seeing(sample)
             began = time.thread_time()
             self.holds(activation)
-            # Of a shorter text a share, as far as a clock can tell.
+            # Of a shorter text a rollout, as far as a clock can tell.
             if time.thread_time() - began > max(MOST_SECONDS * length / LONGEST_TEXT, MOST_SECONDS / 10):
                 raise RuleError(f"takes too long on a text of {length} characters")
 
@@ -270,7 +278,7 @@ def complete(values: Mapping[str, Any]) -> Context:
 
     How queues and calendars stand stays as it was told. What is unanswered is the interaction alone, if nothing else is said.
     """
-    known: Context = {name: value for name, value in values.items() if is_standing(name)}
+    known: Context = {name: value for name, value in values.items() if is_queue_state(name)}
     for name, kind in VARIABLES.items():
         known[name] = _ABSENT[kind] if values.get(name) is None else values[name]
     if values.get(UNANSWERED) is None:

@@ -105,7 +105,7 @@ def usual(what: str, part: str) -> int | bool:
     return True if (what, part) == ("queues", "open") else PARTS[what][part]()
 
 
-def is_standing(name: str) -> bool:
+def is_queue_state(name: str) -> bool:
     """Whether a context's name is one of these."""
     return name.startswith(("queues[", "labels[", "calendar("))
 

@@ -1,4 +1,4 @@
-"""Which rules can ever decide: told before a rule set is in force, by a solver (Z3, the optional extra `checks`).
+"""Which rules can ever decide: told before a rule set is active, by a solver (Z3, the optional extra `checks`).
 
 A complaint is never false: that a rule can't match is proved for every item there can be, and that an item is caught by
 no rule is shown by one, on which the rules were tried. What the solver does not settle within its bounds is said to be
