@@ -5,7 +5,7 @@ PYTHON := $(STATE)/venv/bin/python
 MEMBERS := shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing
 UV_VERSION := 0.13.9
 .DEFAULT_GOAL := help
-.PHONY: help set-up run up down status logs token dead-letters check-rules test bench bench-routing faults fuzz stands lint format lock contracts personal-data cost clean
+.PHONY: help set-up run up down status logs token dead-letters check-rules test bench bench-routing faults fuzz stands lint format lock contracts personal-data settings cost clean
 
 help: ## Show this help
 	@echo "Antiphon: every customer's voice into one queue, every answer onto one record."
@@ -82,6 +82,9 @@ contracts: set-up ## Write the event schemas and the AsyncAPI document anew
 
 personal-data: set-up ## Write docs/personal-data.md anew: which columns hold what customers said, and how it is found
 	@$(PYTHON) -m deploy.personal_data
+
+settings: set-up ## Write docs/settings.md anew: every environment variable of every service
+	@$(PYTHON) -m deploy.settings_document
 
 lock: $(PYTHON) ## Resolve dependencies anew into requirements.lock and package-lock.json
 	@$(STATE)/uv/bin/uv lock --quiet --upgrade
