@@ -41,13 +41,13 @@ token: $(PYTHON) ## Print a token: make -s token ROLE=agent NAME=amara (agent, s
 dead-letters: $(PYTHON) ## List events that could not be handled or sent, with reasons; REPLAY=all, =routing:12 or =routing:parked:12 tries again
 	@$(PYTHON) -m deploy dead-letters $(if $(REPLAY),--replay $(REPLAY))
 
-check-rules: $(PYTHON) ## Tell what is wrong or odd in an organisation's file; FILE=deploy/example/council.yaml by default
+check-rules: $(PYTHON) ## Show what is wrong or odd in an organisation's file; FILE=deploy/example/council.yaml by default
 	@$(PYTHON) -m routing.check $(or $(FILE),deploy/example/council.yaml)
 
 test: set-up ## Run all tests, on a real PostgreSQL, Kafka, mail server and PDS
 	@$(PYTHON) -m pytest $(ARGS)
 
-bench: set-up ## Measure throughput, latency, growth, doors and memory on this machine; QUICK=1 in under ten minutes, ONLY=growth
+bench: set-up ## Measure throughput, latency, growth, entry points and memory on this machine; QUICK=1 in under ten minutes, ONLY=growth
 	@$(PYTHON) -m tests.load $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 bench-routing: set-up ## Measure the router's decisions alone; QUICK=1 a fifth of it, ONLY=name,name
@@ -73,7 +73,7 @@ lint: set-up ## Check format, style, types, import directions and generated file
 	@$(STATE)/venv/bin/basedpyright
 	@$(STATE)/venv/bin/lint-imports
 
-format: set-up ## Format the code and mend what can be mended
+format: set-up ## Format the code and fix what can be fixed
 	@$(STATE)/venv/bin/ruff format .
 	@$(STATE)/venv/bin/ruff check --fix .
 

@@ -14,7 +14,7 @@ from pydantic import AliasChoices, BaseModel, SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from antiphon.settings import ServiceSettings, Unit
+from antiphon.settings import Measure, ServiceSettings
 from deploy.site import PROJECT, SERVICES, Ports
 
 DOCUMENT = PROJECT / "docs" / "settings.md"
@@ -83,7 +83,7 @@ def _kind(field: FieldInfo) -> str:
 
 
 def _unit(field: FieldInfo) -> str | None:
-    return next((given.name for given in field.metadata if isinstance(given, Unit)), None)
+    return next((given.name for given in field.metadata if isinstance(given, Measure)), None)
 
 
 def _default(field: FieldInfo) -> str | None:

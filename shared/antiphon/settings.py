@@ -2,7 +2,7 @@
 
 What all services share is read from `ANTIPHON_*` (e.g. `ANTIPHON_KAFKA`); a service's own from its own prefix, e.g.
 `ROUTING_DATABASE_URL`: a subclass sets `env_prefix`. `docs/settings.md` is made of them: each has a description, and a number
-has its `Unit`.
+has its `Measure`.
 """
 
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 @dataclass(frozen=True)
-class Unit:
+class Measure:
     """What the number of a setting counts."""
 
     name: str
 
 
-Bytes = Annotated[int, Unit("bytes")]
-Port = Annotated[int, Unit("TCP port")]
+Bytes = Annotated[int, Measure("bytes")]
+Port = Annotated[int, Measure("TCP port")]
 ApiPort = Annotated[Port, Field(description="Port on which the service serves its API.")]
 
 

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from antiphon.settings import ApiPort, Bytes, Port, ServiceSettings, Unit
+from antiphon.settings import ApiPort, Bytes, Measure, Port, ServiceSettings
 
 Tls = Literal["none", "starttls", "implicit"]
-Processes = Annotated[int, Unit("processes")]
-Mails = Annotated[int, Unit("mails")]
+Processes = Annotated[int, Measure("processes")]
+Mails = Annotated[int, Measure("mails")]
 
 
 class ImapMailbox(BaseModel):

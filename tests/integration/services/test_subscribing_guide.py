@@ -52,8 +52,8 @@ async def routing(new_database: NewDatabase, broker: Kafka, tmp_path: Path) -> A
     """Routing, whose relay sends what it publishes to the broker."""
     engine = await new_database("routing")
     relay = asyncio.create_task(Relay("routing", engine, broker.bootstrap, utc_now).run())
-    async with opened_door(engine, tmp_path) as door:
-        yield door
+    async with opened_door(engine, tmp_path) as service:
+        yield service
     relay.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await relay
@@ -108,11 +108,11 @@ async def end_offsets(broker: Kafka) -> dict[int, int]:
         return {place.partition: end for place, end in (await consumer.end_offsets(PLACES)).items()}
 
 
-async def published(door: Door) -> None:
+async def published(service: Door) -> None:
     """Returns when the relay has sent everything."""
 
     async def is_empty() -> bool:
-        return not await door.rows("select 1 from outbox")
+        return not await service.rows("select 1 from outbox")
 
     await until(is_empty, what="the outbox is empty")
 
@@ -140,17 +140,17 @@ async def shown(program: Program) -> View:
     return {queue: (waiting, queued[queue]) for queue, waiting, _ in program.ask(block("sql"))}
 
 
-async def kept(door: Door) -> View:
+async def kept(service: Door) -> View:
     """What routing's own database says."""
-    rows = await door.rows(
+    rows = await service.rows(
         "select queue, count(*) filter (where state <> 'completed') as waiting, count(*) as queued from work_item group by queue"
     )
     return {row.queue: (row.waiting, row.queued) for row in rows if row.waiting}
 
 
-async def dues(door: Door) -> list[tuple[Any, ...]]:
+async def dues(service: Door) -> list[tuple[Any, ...]]:
     """The guide's answer, asked of routing's own database."""
-    rows = await door.rows(
+    rows = await service.rows(
         "select queue, count(*) as waiting, to_char(min(due_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as due_at "
         "from work_item where state <> 'completed' group by queue order by min(due_at), queue"
     )
@@ -163,11 +163,11 @@ def waiting_for_days(event: CaseOpened) -> CaseOpened:
     return event.model_copy(update={"case": event.case.model_copy(update={"awaiting_answer_since": since})})
 
 
-async def complete(door: Door, reference: str) -> None:
+async def complete(service: Door, reference: str) -> None:
     """A supervisor completes the work of a case."""
-    (row,) = await door.rows("select work_item_id from work_item where case_reference = :reference", reference=reference)  # fmt: skip
+    (row,) = await service.rows("select work_item_id from work_item where case_reference = :reference", reference=reference)  # fmt: skip
     path = f"/work/{row.work_item_id}/complete"
-    done = await door.ask(
+    done = await service.ask(
         "POST", path, role=Role.SUPERVISOR, name="sam", json={"reason": "a call settled it"}
     )
     assert done.status_code == 200, done.text
@@ -222,9 +222,9 @@ async def test_the_guides_program_stops_when_events_were_deleted_before_it_read_
     process = await program.start()
     try:
         async with asyncio.timeout(60):
-            _, said = await process.communicate()
+            _, errors = await process.communicate()
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
     assert process.returncode == 1
-    assert b"deleted before they were read" in said
+    assert b"deleted before they were read" in errors
