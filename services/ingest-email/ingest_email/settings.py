@@ -26,8 +26,8 @@ class ImapMailbox(BaseModel):
     port: Port = Field(description="Port of the IMAP server.")
     user: str = Field(description="User name at the IMAP server.")
     secret: SecretStr = Field(description="Password at the IMAP server.")
-    folder: str = Field("INBOX", description="Folder that is read.")
-    tls: Tls = Field("implicit", description="Encryption of the connection.")
+    folder: str = Field(default="INBOX", description="Folder that is read.")
+    tls: Tls = Field(default="implicit", description="Encryption of the connection.")
     account: str | None = Field(
         None, description="Our address to which its mail was sent, for mail that does not say it."
     )
