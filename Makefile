@@ -5,7 +5,7 @@ PYTHON := $(STATE)/venv/bin/python
 MEMBERS := shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing
 UV_VERSION := 0.13.9
 .DEFAULT_GOAL := help
-.PHONY: help set-up run up down status logs token dead-letters check-rules test bench bench-routing faults fuzz stands lint format lock contracts personal-data cost clean
+.PHONY: help set-up run up down status logs token dead-letters check-rules test bench bench-routing faults fuzz stands lint format lock contracts personal-data settings cost clean
 
 help: ## Show this help
 	@echo "Antiphon: every customer's voice into one queue, every answer onto one record."
@@ -41,13 +41,13 @@ token: $(PYTHON) ## Print a token: make -s token ROLE=agent NAME=amara (agent, s
 dead-letters: $(PYTHON) ## List events that could not be handled or sent, with reasons; REPLAY=all, =routing:12 or =routing:parked:12 tries again
 	@$(PYTHON) -m deploy dead-letters $(if $(REPLAY),--replay $(REPLAY))
 
-check-rules: $(PYTHON) ## Tell what is wrong or odd in an organisation's file; FILE=deploy/example/council.yaml by default
+check-rules: $(PYTHON) ## Show what is wrong or odd in an organisation's file; FILE=deploy/example/council.yaml by default
 	@$(PYTHON) -m routing.check $(or $(FILE),deploy/example/council.yaml)
 
 test: set-up ## Run all tests, on a real PostgreSQL, Kafka, mail server and PDS
 	@$(PYTHON) -m pytest $(ARGS)
 
-bench: set-up ## Measure throughput, latency, growth, doors and memory on this machine; QUICK=1 in under ten minutes, ONLY=growth
+bench: set-up ## Measure throughput, latency, growth, entry points and memory on this machine; QUICK=1 in under ten minutes, ONLY=growth
 	@$(PYTHON) -m tests.load $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 bench-routing: set-up ## Measure the router's decisions alone; QUICK=1 a fifth of it, ONLY=name,name
@@ -73,7 +73,7 @@ lint: set-up ## Check format, style, types, import directions and generated file
 	@$(STATE)/venv/bin/basedpyright
 	@$(STATE)/venv/bin/lint-imports
 
-format: set-up ## Format the code and mend what can be mended
+format: set-up ## Format the code and fix what can be fixed
 	@$(STATE)/venv/bin/ruff format .
 	@$(STATE)/venv/bin/ruff check --fix .
 
@@ -82,6 +82,9 @@ contracts: set-up ## Write the event schemas and the AsyncAPI document anew
 
 personal-data: set-up ## Write docs/personal-data.md anew: which columns hold what customers said, and how it is found
 	@$(PYTHON) -m deploy.personal_data
+
+settings: set-up ## Write docs/settings.md anew: every environment variable of every service
+	@$(PYTHON) -m deploy.settings_document
 
 lock: $(PYTHON) ## Resolve dependencies anew into requirements.lock and package-lock.json
 	@$(STATE)/uv/bin/uv lock --quiet --upgrade

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from antiphon.process.settings import Port
 
 PROJECT = Path(__file__).parent.parent
 EXAMPLE = PROJECT / "deploy" / "example" / "council.yaml"
@@ -17,20 +20,20 @@ class Ports(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PORT_", frozen=True)
 
-    smtp: int = 2525
-    ingest_email: int = 8101
-    ingest_social: int = 8102
-    ingest_direct: int = 8103
-    customer_profile: int = 8110
-    case_mgmt: int = 8120
-    routing: int = 8130
-    postgres: int = 15432
-    kafka: int = 19092
-    kafka_controller: int = 19093
-    world_smtp: int = 3025
-    world_imap: int = 3143
-    pds: int = 2583
-    plc: int = 2582
+    smtp: Port = Field(default=2525, description="ingest-email receives mail here.")
+    ingest_email: Port = Field(default=8101, description="API of ingest-email.")
+    ingest_social: Port = Field(default=8102, description="API of ingest-social.")
+    ingest_direct: Port = Field(default=8103, description="API of ingest-direct.")
+    customer_profile: Port = Field(default=8110, description="API of customer-profile.")
+    case_mgmt: Port = Field(default=8120, description="API of case-mgmt.")
+    routing: Port = Field(default=8130, description="API of routing.")
+    postgres: Port = Field(default=15432, description="PostgreSQL.")
+    kafka: Port = Field(default=19092, description="Kafka's broker.")
+    kafka_controller: Port = Field(default=19093, description="Kafka's controller.")
+    world_smtp: Port = Field(default=3025, description="SMTP of the customers' mail server.")
+    world_imap: Port = Field(default=3143, description="IMAP of the customers' mail server.")
+    pds: Port = Field(default=2583, description="Bluesky's PDS.")
+    plc: Port = Field(default=2582, description="Directory of Bluesky's accounts (PLC).")
 
     @classmethod
     def free(cls) -> Self:

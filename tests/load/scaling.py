@@ -179,7 +179,7 @@ def limits(costs: Costs) -> list[Limit]:
         Limit(f"one PostgreSQL of {most}: WAL", a["wal_mb_per_s"] * MB / costs.wal(most),
               "shards by customer and case, as the topics are keyed"),
         Limit(f"one customer, {top:.2%} of all that is said", a["hottest_use"] / costs.held_s(slowest) / top,
-              "none by machines: order per customer is one loop; a door of its own for a partner system"),
+              "none by machines: order per customer is one loop; an entry point of its own for a partner system"),
     ]  # fmt: skip
     return sorted(found, key=lambda limit: limit.per_second)
 
@@ -216,7 +216,7 @@ def loads(costs: Costs) -> str:
         ("interactions a working day", [rate * a_day for rate in rates]),
         ("agents at work", [rate * a["handling_s"] for rate in rates]),
         ("cores, planned, without live streams", cores),
-        ("of which doors", [rate * doors / a["cpu_use"] for rate in rates]),
+        ("of which entry points", [rate * doors / a["cpu_use"] for rate in rates]),
         ("cores, live streams, handing out", [streams_cpu(costs, rate) / a["cpu_use"] for rate in rates]),
         ("replicas that serve live streams", [streams_replicas(costs, rate) for rate in rates]),
         (

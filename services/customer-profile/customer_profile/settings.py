@@ -2,12 +2,12 @@
 
 from pydantic_settings import SettingsConfigDict
 
-from antiphon.process.settings import ServiceSettings
+from antiphon.process.settings import ApiPort, ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """What customer-profile is told at its start, from `CUSTOMER_PROFILE_*`."""
+    """What customer-profile reads when it starts, from `CUSTOMER_PROFILE_*`."""
 
     model_config = SettingsConfigDict(env_prefix="CUSTOMER_PROFILE_", extra="ignore", frozen=True)
 
-    http_port: int = 8110
+    http_port: ApiPort = 8110

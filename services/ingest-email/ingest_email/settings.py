@@ -1,15 +1,17 @@
-"""What ingest-email is told in its environment: `INGEST_EMAIL_*`."""
+"""Settings of ingest-email."""
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from antiphon.process.settings import ServiceSettings
+from antiphon.process.settings import ApiPort, Bytes, Measure, Port, ServiceSettings
 
 Tls = Literal["none", "starttls", "implicit"]
+Processes = Annotated[int, Measure("processes")]
+Mails = Annotated[int, Measure("mails")]
 
 
 class ImapMailbox(BaseModel):
@@ -17,55 +19,78 @@ class ImapMailbox(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(description="Names the mailbox in logs and keeps its cursor: never give it to another.")
-    host: str
-    port: int
-    user: str
-    secret: SecretStr
-    folder: str = "INBOX"
-    tls: Tls = "implicit"
+    name: str = Field(
+        description="Name of the mailbox in logs, and of its cursor in the database: never give it to another mailbox."
+    )
+    host: str = Field(description="Host of the IMAP server.")
+    port: Port = Field(description="Port of the IMAP server.")
+    user: str = Field(description="User name at the IMAP server.")
+    secret: SecretStr = Field(description="Password at the IMAP server.")
+    folder: str = Field(default="INBOX", description="Folder that is read.")
+    tls: Tls = Field(default="implicit", description="Encryption of the connection.")
     account: str | None = Field(
-        None, description="Our address that its mail was sent to, if the mail does not say."
+        None, description="Our address to which its mail was sent, for mail that does not say it."
     )
 
 
 class Settings(ServiceSettings):
-    """The settings of ingest-email."""
+    """What ingest-email reads when it starts, from `INGEST_EMAIL_*`."""
 
     model_config = SettingsConfigDict(env_prefix="INGEST_EMAIL_", extra="ignore", frozen=True)
 
-    http_port: int = 8101
-    smtp_host: str = "127.0.0.1"
-    smtp_port: int = 2525
-    smtp_certificate: Path | None = Field(None, description="PEM chain; with the key, STARTTLS is offered.")
-    smtp_key: Path | None = None
-    size_limit: int = Field(50 * 1024 * 1024, description="The largest mail that is taken, in bytes.")
-    read_workers: int = Field(2, ge=1, description="Processes that read mails, one mail at a time each.")
+    http_port: ApiPort = 8101
+    smtp_host: str = Field("127.0.0.1", description="Address on which the service receives mail by SMTP.")
+    smtp_port: Port = Field(2525, description="Port on which the service receives mail by SMTP.")
+    smtp_certificate: Path | None = Field(
+        None, description="Certificate chain (PEM). With `INGEST_EMAIL_SMTP_KEY` the service offers STARTTLS."
+    )
+    smtp_key: Path | None = Field(None, description="Private key of the certificate (PEM).")
+    size_limit: Bytes = Field(50 * 1024 * 1024, description="The service refuses a mail that is larger.")
+    read_workers: Processes = Field(
+        2, ge=1, description="Processes that read mails. Each reads one mail at a time."
+    )
     read_cpu_limit: timedelta = Field(
         timedelta(seconds=5),
         gt=timedelta(0),
-        description="CPU time for one mail: twice what one of `size_limit` takes. One that needs more is kept unread.",
+        description="CPU time to read one mail: twice what a mail of `INGEST_EMAIL_SIZE_LIMIT` takes. A mail that needs more is "
+        "kept unread.",
     )
-    read_memory_limit: int = Field(
+    read_memory_limit: Bytes = Field(
         1024 * 1024 * 1024,
         gt=0,
-        description="Bytes of data of such a process: about three times what a mail of `size_limit` takes.",
+        description="Memory of a process that reads mails: about three times what a mail of `INGEST_EMAIL_SIZE_LIMIT` takes.",
     )
     read_time_limit: timedelta = Field(
-        timedelta(minutes=1), gt=timedelta(0), description="How long one mail may take, CPU time or not."
+        timedelta(minutes=1),
+        gt=timedelta(0),
+        description="Time by the clock to read one mail. A mail that needs more is kept unread.",
     )
-    mailboxes: list[ImapMailbox] = Field([], description="JSON list of mailboxes that are read by IMAP.")
+    mailboxes: list[ImapMailbox] = Field([], description="Mailboxes that are read by IMAP.")
     idle_renewed_after: timedelta = Field(
-        timedelta(minutes=10), description="RFC 2177: well before 29 minutes."
+        timedelta(minutes=10),
+        description="The service renews IMAP's IDLE after this; a server may end it after 30 minutes (RFC 2177).",
     )
-    relay_host: str = "127.0.0.1"
-    relay_port: int = 25
-    relay_user: str | None = None
-    relay_secret: SecretStr | None = None
-    relay_tls: Tls = "none"
-    send_timeout: timedelta = Field(timedelta(minutes=2), description="The longest one attempt may take.")
-    sends_at_once: int = 20
-    sends_at_once_per_destination: int = 4
-    retry_first_after: timedelta = timedelta(minutes=1)
-    retry_at_most_every: timedelta = timedelta(hours=1)
-    give_up_after: timedelta = timedelta(days=3)
+    relay_host: str = Field("127.0.0.1", description="Host of the mail server that sends our replies.")
+    relay_port: Port = Field(25, description="Port of that mail server.")
+    relay_user: str | None = Field(
+        None, description="User name at that mail server. Without it the service does not log in."
+    )
+    relay_secret: SecretStr | None = Field(None, description="Password at that mail server.")
+    relay_tls: Tls = Field("none", description="Encryption of the connection to that mail server.")
+    send_timeout: timedelta = Field(
+        timedelta(minutes=2), description="The longest time that one attempt to send may take."
+    )
+    sends_at_once: Mails = Field(20, description="The most mails that are being sent at one time.")
+    sends_at_once_per_destination: Mails = Field(
+        4, description="The most mails that are being sent to one destination at one time."
+    )
+    retry_first_after: timedelta = Field(
+        timedelta(minutes=1),
+        description="Wait before the second attempt to send a reply; each wait after it is twice as long.",
+    )
+    retry_at_most_every: timedelta = Field(
+        timedelta(hours=1), description="The longest wait between two attempts."
+    )
+    give_up_after: timedelta = Field(
+        timedelta(days=3), description="A reply that could not be sent for so long has failed (`gave-up`)."
+    )

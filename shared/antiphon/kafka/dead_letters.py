@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from aiokafka import ConsumerRecord
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import MetaData, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -104,7 +104,9 @@ async def still_dead(tx: AsyncConnection, letter: int, reason: str) -> None:
 class _Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore")
 
-    database_url: SecretStr | None = None
+    database_url: SecretStr | None = Field(
+        None, description="Address of the service's database. Without it the service is skipped."
+    )
 
 
 def _url(service: str) -> str | None:

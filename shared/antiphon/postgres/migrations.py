@@ -9,7 +9,7 @@ import asyncio
 from alembic import command, op
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -95,7 +95,7 @@ def run_env(target: MetaData) -> None:
 class _Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore")
 
-    database_url: SecretStr
+    database_url: SecretStr = Field(description="Address of the service's database.")
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 Personal is what a customer said or sent, what identifies or reaches them, what was concluded about them, and what staff
 wrote freely about their case; also a digest of it, by which it is recognised. Not personal are states, kinds, numbers,
-our own ids, and the names of the organisation's own things: queues, rules, accounts. Names of staff are told apart.
+our own ids, and the names of the organisation's own things: queues, rules, accounts. Names of staff are declared apart.
 """
 
 from collections.abc import Mapping, Sequence
@@ -224,24 +224,24 @@ def _names(table: Table, chosen: frozenset[str]) -> str:
 _INTRODUCTION = """\
 # Where personal data are
 
-Written by `make personal-data` from the declarations beside the tables; [a test](../tests/contract/test_personal_data.py)
-fails for a column that may hold words and is not declared, and [another](../tests/ledgers/test_personal_data.py) looks for what customers
-said in every column of every database: where it is found, it is declared, and the path leads to them.
+`make personal-data` writes this page from the declarations beside the tables. [A test](../tests/contract/test_personal_data.py)
+fails for a column that may hold words and is not declared. [Another](../tests/ledgers/test_personal_data.py) searches every
+column of every database for what customers said: each such column is declared, and its path leads to the customer.
 
-Personal is what a customer said or sent, what identifies or reaches them, what was concluded about them, and what staff
-wrote freely about their case; also a digest of it, by which it is recognised. Not personal are states, kinds, numbers, our own
-ids, and the names of the organisation's own things: queues, rules, accounts. Columns of ids, numbers, times and truth
-values are not listed. Names of staff are listed apart: they are personal data of staff, and concern no customer.
+Personal is what a customer said or sent, what identifies or reaches them, and what was concluded about them. Personal is also what
+staff wrote freely about their case, and a digest of any of these. Not personal are states, kinds, numbers, our own ids, and
+the names of the organisation's own things: queues, rules, accounts. Columns of ids, numbers, times and truth values are not
+listed. Names of staff are listed apart: they are personal data of staff, and concern no customer.
 
 How rows are found from a customer:
 
 * Begin in `customer-profile`: `identifier` has the customer's addresses, `spoken` their interactions, cases and speaker keys.
 * A path begins with a column of the table. `case_id -> case_file.customer_id` is read backwards: the rows of `case_file` with the
   customer's `customer_id`, and of the table all rows with their `case_id`.
-* A path that ends at `interaction_id` or `request.answers` (of the JSON in `request`, `answers`) is begun with the customer's interactions.
-* `key` is the key of an event's record: on `interactions` the speaker's key, on `identified-interactions` and `customers` the
-  customer, on `cases`, `work` and `replies` the case, whose customer is in case-mgmt's `case_file`. Records on Kafka have
-  the same keys. What others put onto a topic may lack it: search dead letters too.
+* A path that ends at `interaction_id` or `request.answers` (`answers` in the JSON of `request`) begins with the customer's interactions.
+* `key` is the key of an event's record. On `interactions` it is the speaker's key, on `identified-interactions` and `customers` the
+  customer. On `cases`, `work` and `replies` it is the case, whose customer is in case-mgmt's `case_file`. Records on Kafka
+  have the same keys. What others write to a topic may lack the key: search dead letters too.
 * Content that concerns two customers, `customer_id or other_customer_id`, is found from both.
-* `search` is no path: the content could not be understood, or is about many customers. What identifies the customer is to be
-  looked for in the column itself."""
+* `search` is no path: the content could not be understood, or is about many customers. Search the column itself for what
+  identifies the customer."""

@@ -1,16 +1,30 @@
 """Settings of a service, read once from the environment. A secret has no default.
 
 What all services share is read from `ANTIPHON_*` (e.g. `ANTIPHON_KAFKA`); a service's own from its own prefix, e.g.
-`ROUTING_DATABASE_URL`: a subclass sets `env_prefix`.
+`ROUTING_DATABASE_URL`: a subclass sets `env_prefix`. `docs/settings.md` is made of them: each has a description, and a number
+has its `Measure`.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from socket import gethostname
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What the number of a setting counts."""
+
+    name: str
+
+
+Bytes = Annotated[int, Measure("bytes")]
+Port = Annotated[int, Measure("TCP port")]
+ApiPort = Annotated[Port, Field(description="Port on which the service serves its API.")]
 
 
 def shared(name: str) -> AliasChoices:
@@ -19,34 +33,49 @@ def shared(name: str) -> AliasChoices:
 
 
 class ServiceSettings(BaseSettings):
-    """What every service is told at its start."""
+    """What every service reads from its environment when it starts."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
-    database_url: SecretStr = Field(description="postgresql+asyncpg://user:password@host:port/database")
-    http_host: str = "127.0.0.1"
-    http_port: int
+    database_url: SecretStr = Field(
+        description="Address of the service's own database: `postgresql+asyncpg://user:password@host:port/database`."
+    )
+    http_host: str = Field(
+        "127.0.0.1", description="Address on which the service serves its API; `0.0.0.0` is every interface."
+    )
+    http_port: ApiPort
     kafka: str = Field(
-        "127.0.0.1:9092", validation_alias=shared("KAFKA"), description="host:port, comma-separated"
+        "127.0.0.1:9092",
+        validation_alias=shared("KAFKA"),
+        description="Brokers that the client asks first: `host:port`, separated by commas.",
     )
     replica: str = Field(
         default_factory=gethostname,
         validation_alias=shared("REPLICA"),
-        description="Names this process among those of its service, and the one that takes its place after it died.",
+        description="Name of this process among the replicas of its service. A process that is started again under the same "
+        "name gets the same Kafka partitions at once. Without it: the name of the host.",
     )
     organisation: Path = Field(
-        validation_alias=shared("ORGANISATION"), description="The organisation's YAML file."
+        validation_alias=shared("ORGANISATION"),
+        description="The organisation's YAML file: accounts, departments, rules, queues, agents.",
     )
-    log_format: Literal["json", "console"] = Field("json", validation_alias=shared("LOG_FORMAT"))
-    issuer: str = Field(validation_alias=shared("ISSUER"), description="`iss` that tokens must have.")
+    log_format: Literal["json", "console"] = Field(
+        "json",
+        validation_alias=shared("LOG_FORMAT"),
+        description="How log lines are written: one JSON object a line, or text for a person.",
+    )
+    issuer: str = Field(
+        validation_alias=shared("ISSUER"), description="`iss` that an access token must have."
+    )
     audience: str = Field(
-        "antiphon", validation_alias=shared("AUDIENCE"), description="`aud` that tokens must have."
+        "antiphon", validation_alias=shared("AUDIENCE"), description="`aud` that an access token must have."
     )
     jwks: str = Field(
-        validation_alias=shared("JWKS"), description="Path or http(s) URL of the issuer's JWK set."
+        validation_alias=shared("JWKS"),
+        description="JWK set with which the signatures of access tokens are checked: a path, or an http(s) address.",
     )
     change_log_kept_for: timedelta = Field(
         timedelta(hours=24),
         validation_alias=shared("CHANGE_LOG_KEPT_FOR"),
-        description="Live streams resume this far.",
+        description="How long a change stays in the log of changes: a desktop that was away for less resumes its live stream.",
     )

@@ -5,19 +5,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """What is told of Bluesky in the environment, from `INGEST_SOCIAL_BLUESKY_*`."""
+    """What the environment says of Bluesky, from `INGEST_SOCIAL_BLUESKY_*`."""
 
     model_config = SettingsConfigDict(env_prefix="INGEST_SOCIAL_BLUESKY_", extra="ignore", frozen=True)
 
-    service: str = Field(
-        description="Address of the PDS that our accounts live on; answers are posted there."
-    )
+    service: str = Field(description="Address of the PDS of our accounts. Answers are posted there.")
     stream: str | None = Field(
         None,
-        description="Address of the relay whose stream is read, e.g. the network's own; the PDS when it is not set, "
-        "whose stream has only what its own accounts say.",
+        description="Address of the Bluesky relay whose stream is read, e.g. the network's own. Without it the PDS's own stream is "
+        "read, which has only the posts of its own accounts.",
     )
-    passwords: dict[str, SecretStr] = Field(
-        description="JSON object: the password of each account, by its handle."
-    )
-    app: str = Field("https://bsky.app", description="Where people look at posts; for links only.")
+    passwords: dict[str, SecretStr] = Field(description="The password of each account, by its handle.")
+    app: str = Field("https://bsky.app", description="Address at which people read posts; used in links.")
