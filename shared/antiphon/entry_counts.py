@@ -1,4 +1,4 @@
-"""The tally of a door: every delivery is one row, so that received = interactions + duplicates + set aside."""
+"""Counts of an entry point: every delivery is one row, so received = interactions + duplicates + quarantined."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -13,7 +13,7 @@ from antiphon.postgres.writes import Writes, insert_rows
 
 
 class Outcome(StrEnum):
-    """What became of a delivery."""
+    """The outcome of a delivery."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
@@ -21,7 +21,7 @@ class Outcome(StrEnum):
 
 
 class EntryCounts(BaseModel):
-    """What came through the doors of a service. `received` is the sum of the others, always."""
+    """How many deliveries came in, by outcome. `received` is always the sum of the others."""
 
     received: int
     interactions: int

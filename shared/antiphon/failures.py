@@ -1,6 +1,6 @@
-"""Which failures pass by themselves, and which are no event's fault: a batch waits for the one, the process stops on the other.
+"""Kinds of failure. A batch waits for a transient failure; on a schema error the process stops, since every event would fail.
 
-What else fails all at once is done one by one. What Kafka refuses of an outgoing event, and for how long, is told apart here too.
+After any other failure of a batch, its events are retried one by one. What Kafka refuses for good is decided here too.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -30,7 +30,7 @@ _Part = TypeVar("_Part")
 # system error. Source: PostgreSQL documentation, appendix A.
 _TRANSIENT_CLASSES = {"08", "40", "53", "57", "58"}
 # Syntax errors and access rule violations: a table or column that the database lacks, a right that the role has not.
-_OURS = "42"
+_SCHEMA_CLASS = "42"
 
 
 class Refusal(StrEnum):
@@ -45,7 +45,7 @@ class Refusal(StrEnum):
 
 
 # Everything else that a produce request can end with is not about a record or a topic, so that a new connection, another
-# leader, a new producer or a person mends it for all events at once: no leader, too few replicas, a full disk, a sequence or
+# leader, a new producer or a person repairs it for all events at once: no leader, too few replicas, a full disk, a sequence or
 # epoch that is over, a cluster that we may not write to, a clock of ours that is wrong (InvalidTimestampError: records get
 # their time when they are sent). Source: the error codes of the Kafka protocol.
 _REFUSALS: dict[type[KafkaError], Refusal] = {
@@ -85,16 +85,16 @@ def is_transient(error: BaseException) -> bool:
 
 
 def is_schema_error(error: BaseException) -> bool:
-    """Whether the program and its database do not fit each other: every event would fail, so none is to blame."""
-    return _class_of(error) == _OURS
+    """Whether the program and its database do not fit each other, so that every event would fail."""
+    return _class_of(error) == _SCHEMA_CLASS
 
 
 async def with_savepoints(
     tx: AsyncConnection, parts: Iterable[_Part], do: Callable[[_Part], Awaitable[None]]
 ) -> list[tuple[_Part, Exception]]:
-    """Does each part on its own, where all at once failed: those that fail are undone, and come back with their errors.
+    """Does each part in a savepoint of its own, after all together failed. Returns the parts that failed, with their errors.
 
-    Raises what is passing, or ours.
+    Raises transient failures and schema errors.
     """
     failed: list[tuple[_Part, Exception]] = []
     for part in parts:

@@ -1,4 +1,4 @@
-"""Exact identifiers of people, normalised so that equal means the same. Nothing here raises on what customers write."""
+"""Exact identifiers of people, normalised so that the same identifier is always the same text. Nothing here raises on what customers write."""
 
 import re
 
@@ -20,8 +20,8 @@ _LONGEST_DOMAIN = 255
 def email(text: str) -> Identifier | None:
     """A mailbox address: `A` to `Z` in lower case, the domain in its ASCII form. None when it is not one, or is too long.
 
-    RFC 5321 lets a server tell `Jo` from `jo`; none of note does. Of other letters that is not so: `straße` and `strasse`
-    are two mailboxes, and what is said to one must not be answered to the other.
+    RFC 5321 lets a server distinguish `Jo` from `jo`; no well-known server does. Other letters differ: `straße` and `strasse`
+    are two mailboxes, and an answer to one must not reach the other.
     """
     if len(text) > 2 * LONGEST:
         return None
@@ -79,7 +79,7 @@ def partner(source: str, text: str) -> Identifier | None:
 
 
 def conversation(source: str, text: str) -> Identifier | None:
-    """A conversation at another system, of whoever speaks there, e.g. `chat%/4711`: never an id that a person is known by."""
+    """A conversation at another system, e.g. `chat%/4711`: it stands for the unnamed person who speaks there, and never names a known person."""
     return _of_source(source, "%", text)
 
 

@@ -1,4 +1,4 @@
-"""Runs a service: its HTTP door, its consumer, its relay and its tasks, from start to an orderly stop."""
+"""Runs a service from start to an orderly stop: its API, its consumers, its relay and its tasks."""
 
 import asyncio
 import contextlib
@@ -56,7 +56,7 @@ def start(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 async def begin(what: Callable[[], Awaitable[None]]) -> None:
-    """What must be done before anything else: again until it works, while the database is away. Raises other failures."""
+    """Does what must come first, again while the failure is transient. Raises other failures."""
     while True:
         try:
             return await what()
@@ -64,12 +64,12 @@ async def begin(what: Callable[[], Awaitable[None]]) -> None:
             if not is_transient(error):
                 raise
             LOG.warning("start waits", reason=repr(error))
-            gc.collect()  # nobody else does until `run`, and what is left then stays
+            gc.collect()  # the collector is off until `run`
             await asyncio.sleep(1)
 
 
 async def run(service: Service) -> None:
-    """Runs until SIGTERM or SIGINT, then stops in order: the door, the batch in hand, the tasks, the relay.
+    """Runs until SIGTERM or SIGINT, then stops in order: the API, the current batch, the tasks, the relay.
 
     Exits with status 1 and a traceback in the log when a part dies.
     """
@@ -100,7 +100,7 @@ async def run(service: Service) -> None:
     parts["trim"] = lambda: changes.trim(service.engine, service.settings.change_log_kept_for)
     running = {asyncio.create_task(_part(part), name=name): name for name, part in parts.items()}
     stopped = asyncio.create_task(_until(stop), name="stop")
-    # What is there now stays; a batch makes many values and no rings, so looking for rings is rarely worth it.
+    # What is loaded now stays. A batch makes many values but few reference cycles, so the collector runs rarely.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     gc.enable()
@@ -132,10 +132,10 @@ async def run(service: Service) -> None:
 
 
 def _unwaited(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """A failure that nobody waits for any more is no fault if it passes: a request went away while a connection was made."""
+    """A transient failure of a request that its client has left is no fault."""
     error = context.get("exception")
     if error is not None and is_transient(error):
-        LOG.warning("nobody waited for a failure", reason=repr(error))
+        LOG.warning("a request failed after its client had left", reason=repr(error))
     else:
         loop.default_exception_handler(context)
 

@@ -56,6 +56,6 @@ def consumers(
         ),
         Consumer(
             service=CASE_MGMT, topics=["work"], handles=(WorkEvent,), handle=handle,
-            engine=engine, kafka=kafka, clock=clock, replica=replica, at_leisure=WORK_EVERY,
+            engine=engine, kafka=kafka, clock=clock, replica=replica, min_batch_interval=WORK_EVERY,
         ),
     ]  # fmt: skip

@@ -36,6 +36,6 @@ def consumers(
         ),
         Consumer(
             service=CUSTOMER_PROFILE, topics=["cases"], handles=THREADED, handle=note_cases, engine=engine,
-            kafka=kafka, clock=clock, replica=replica, at_leisure=THREADED_EVERY,
+            kafka=kafka, clock=clock, replica=replica, min_batch_interval=THREADED_EVERY,
         ),
     ]  # fmt: skip

@@ -40,6 +40,6 @@ def consumers(engine: AsyncEngine, kafka: str, clock: Clock, replica: str) -> li
         ),
         Consumer(
             service=INGEST_DIRECT, topics=["cases"], handles=NEWS, handle=note_cases,
-            engine=engine, kafka=kafka, clock=clock, replica=replica, at_leisure=NEWS_EVERY,
+            engine=engine, kafka=kafka, clock=clock, replica=replica, min_batch_interval=NEWS_EVERY,
         ),
     ]  # fmt: skip

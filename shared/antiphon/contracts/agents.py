@@ -11,7 +11,7 @@ from antiphon.contracts.work import SkillNeed
 
 
 class Presence(StrEnum):
-    """How an agent can stand unless the organisation lists its own; `not-responding` and `offline` are always there."""
+    """Whether an agent is there. An organisation can list its own; `not-responding` and `offline` always exist."""
 
     AVAILABLE = "available"
     BUSY = "busy"
@@ -21,13 +21,15 @@ class Presence(StrEnum):
 
 
 class AgentFacts(Contract):
-    """An agent as it stands after the fact."""
+    """An agent after the change."""
 
-    agent_id: str
-    name: str
+    agent_id: str = Field(description="The subject of the agent's token.")
+    name: str = Field(description="What the agent is called.")
     presence: Annotated[str, known(Presence)]
-    skills: list[SkillNeed] = []
-    queues: list[str] = []
+    skills: list[SkillNeed] = Field(
+        default=[], description="The skills that the agent has, each with its level."
+    )
+    queues: list[str] = Field(default=[], description="The queues whose work the agent can be offered.")
     capacity: int = Field(description="Units of work at a time.")
     load: int = Field(description="Units taken by offers and accepted work.")
 
@@ -37,7 +39,7 @@ class AgentEvent(Event):
 
     topic: ClassVar[str] = "agents"
 
-    agent: AgentFacts
+    agent: AgentFacts = Field(description="The agent after the change.")
     at: Instant
 
     @property
@@ -57,7 +59,7 @@ class AgentPresenceChanged(AgentEvent):
     type: ClassVar[str] = "agent.presence-changed.v1"
 
     previous: Annotated[str, known(Presence)]
-    reason: str
+    reason: str = Field(description="Who or what changed it, for people to read.")
 
 
 class AgentSkillsChanged(AgentEvent):

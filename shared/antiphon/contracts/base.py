@@ -34,8 +34,14 @@ class Event(Contract):
 
 
 def known(values: type[StrEnum]) -> Any:
-    """Field metadata for an open enumeration: writers use `values`, readers accept any text."""
-    return Field(json_schema_extra={"x-known-values": [value.value for value in values]})
+    """Field metadata for an open enumeration: writers use `values`, readers accept any text.
+
+    The docstring of the enumeration describes the field.
+    """
+    return Field(
+        description=" ".join((values.__doc__ or "").split()),
+        json_schema_extra={"x-known-values": [value.value for value in values]},
+    )
 
 
 # Beyond these nobody means it, and a row with a year before 1 or after 9999 could be written but never read again.
@@ -60,8 +66,8 @@ class Actor(Contract):
     """Who did it: a person by the subject of their token, or a part of the system by its name."""
 
     kind: Annotated[str, known(ActorKind)]
-    id: str
-    name: str | None = None
+    id: str = Field(description="The subject of a person's token, or the name of a service.")
+    name: str | None = Field(default=None, description="What people call them, when it is known.")
 
 
 __all__ = ["Actor", "ActorKind", "Contract", "Event", "Instant", "known"]

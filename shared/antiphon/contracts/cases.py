@@ -1,4 +1,4 @@
-"""Topic `cases`: what became of a case, each time with the facts that routing rules may ask about."""
+"""Topic `cases`: each change of a case, with the facts that routing rules may ask about."""
 
 from enum import StrEnum
 from typing import Annotated, ClassVar
@@ -44,38 +44,46 @@ class StatusTrigger(StrEnum):
 class InteractionFacts(Contract):
     """An interaction as routing rules may ask about it."""
 
-    interaction_id: UUID
+    interaction_id: UUID = Field(description="The id of the interaction.")
     channel: Annotated[str, known(Channel)]
-    network: str | None = None
-    account: str
+    network: str | None = Field(default=None, description="The social network or partner, e.g. `bluesky`.")
+    account: str = Field(description="Which of our addresses or accounts the customer wrote to or called.")
     visibility: Annotated[str, known(Visibility)]
     speaker: str = Field(description="The speaker's address, `kind:value`.")
-    speaker_name: str | None = None
-    followers: int | None = None
-    subject: str | None = None
-    text: str
-    language: str | None = None
-    topics: list[str] = []
-    department: str | None = None
+    speaker_name: str | None = Field(default=None, description="How the speaker calls themselves.")
+    followers: int | None = Field(
+        default=None, description="How many followers the speaker has on the network."
+    )
+    subject: str | None = Field(default=None, description="The subject line, where the channel has one.")
+    text: str = Field(description="What is new in the message, as plain text.")
+    language: str | None = Field(default=None, description="BCP 47, when the channel states it.")
+    topics: list[str] = Field(
+        default=[], description="The topics of the organisation that the words mention."
+    )
+    department: str | None = Field(
+        default=None, description="The department of the first topic that has one."
+    )
     tone: Annotated[str, known(Tone)] = Tone.NEUTRAL
     automation: Annotated[str, known(Automation)] = Automation.NONE
-    attachments: int = 0
+    attachments: int = Field(default=0, description="How many files came with it.")
     occurred_at: Instant
     accepted_at: Instant
 
 
 class CaseFacts(Contract):
-    """A case as it stands after the fact."""
+    """A case after the change."""
 
-    case_id: UUID
+    case_id: UUID = Field(description="The id of the case.")
     reference: str = Field(description="What people call it, e.g. `C-1042`.")
     status: Annotated[str, known(CaseStatus)]
-    subject: str | None = None
-    department: str | None = None
-    customer: CustomerFacts
+    subject: str | None = Field(
+        default=None, description="What the case is about: the subject of its first interaction."
+    )
+    department: str | None = Field(default=None, description="The department to which the case belongs.")
+    customer: CustomerFacts = Field(description="The customer of the case.")
     opened_at: Instant
-    interactions: int
-    replies: int
+    interactions: int = Field(description="How many interactions are on the case.")
+    replies: int = Field(description="How many answers of people are on the case.")
     reopened: int = Field(default=0, description="How often a late reply reopened it.")
     awaiting_answer_since: Instant | None = Field(
         default=None,
@@ -98,7 +106,7 @@ class CaseEvent(Event):
 
     topic: ClassVar[str] = "cases"
 
-    case: CaseFacts
+    case: CaseFacts = Field(description="The case after the change.")
 
     @property
     @override
@@ -125,7 +133,7 @@ class CaseOpened(CaseEvent):
 
     type: ClassVar[str] = "case.opened.v1"
 
-    interaction: InteractionFacts
+    interaction: InteractionFacts = Field(description="The interaction that opened it.")
 
 
 class CaseInteractionAdded(CaseEvent):
@@ -133,7 +141,7 @@ class CaseInteractionAdded(CaseEvent):
 
     type: ClassVar[str] = "case.interaction-added.v1"
 
-    interaction: InteractionFacts
+    interaction: InteractionFacts = Field(description="The interaction that joined it.")
     threaded_by: Annotated[str, known(ThreadedBy)]
     unanswered: Unanswered = []
 
@@ -143,7 +151,7 @@ class CaseInteractionEdited(CaseEvent):
 
     type: ClassVar[str] = "case.interaction-edited.v1"
 
-    interaction: InteractionFacts
+    interaction: InteractionFacts = Field(description="The interaction with its new words.")
     unanswered: Unanswered = []
 
 
@@ -152,7 +160,7 @@ class CaseInteractionDeleted(CaseEvent):
 
     type: ClassVar[str] = "case.interaction-deleted.v1"
 
-    interaction_id: UUID
+    interaction_id: UUID = Field(description="The interaction that was taken back.")
 
 
 class CaseStatusChanged(CaseEvent):
@@ -161,7 +169,7 @@ class CaseStatusChanged(CaseEvent):
     type: ClassVar[str] = "case.status-changed.v1"
 
     previous: Annotated[str, known(CaseStatus)]
-    by: Actor
-    trigger: Annotated[str, known(StatusTrigger)] | None = None
-    reason: str = Field(description="In a person's words, or in ours: for people to read.")
+    by: Actor = Field(description="Who caused it.")
+    trigger: Annotated[str, known(StatusTrigger)] | None = Field(default=None, description="What moved it.")
+    reason: str = Field(description="Why, in words for people to read. Programs read `trigger`.")
     unanswered: Unanswered = []

@@ -16,8 +16,8 @@ class ConfigurationEvent(Event):
 
     topic: ClassVar[str] = "configuration"
 
-    by: str
-    why: str | None
+    by: str = Field(description="Who caused it.")
+    why: str | None = Field(description="Why, as they wrote it.")
     at: Instant
 
     @property
@@ -36,29 +36,31 @@ class ConfigurationPlanned(ConfigurationEvent):
 
     type: ClassVar[str] = "configuration.planned.v1"
 
-    publication_id: UUID
-    draft_id: UUID
-    needs_approval: bool
-    begins_at: Instant | None
+    publication_id: UUID = Field(description="The publication.")
+    draft_id: UUID = Field(description="The draft that is to become active.")
+    needs_approval: bool = Field(description="Whether it waits until a second person approves.")
+    begins_at: Instant | None = Field(description="When it becomes active; null: as soon as it may.")
     rollout: Rollout
-    ends_at: Instant | None
+    ends_at: Instant | None = Field(description="When the version before becomes active again; null: never.")
 
 
 class ConfigurationPublished(ConfigurationEvent):
-    """A version is active: for all cases, or for a share of them beside the version before it."""
+    """A version is active: for all cases, or for a percentage of them while the version before decides about the rest."""
 
     type: ClassVar[str] = "configuration.published.v1"
 
-    version: int
+    configuration_version: int = Field(description="The version that is active.")
     rollout: Rollout
-    draft_id: UUID | None = None
-    restores: int | None = Field(None, description="The version whose text it has: a step back.")
+    draft_id: UUID | None = Field(default=None, description="The draft that it was.")
+    restores: int | None = Field(
+        None, description="The earlier version whose text it has, when a person went back to that one."
+    )
 
 
 class ConfigurationEnded(ConfigurationEvent):
-    """What was planned or was active for a share or a time is over."""
+    """A publication is over: it was planned, or it was active for a percentage of the cases or for a time."""
 
     type: ClassVar[str] = "configuration.ended.v1"
 
-    publication_id: UUID
-    version: int | None = Field(description="The version that it was, if it ever was one.")
+    publication_id: UUID = Field(description="The publication that is over.")
+    configuration_version: int | None = Field(description="The version that it was, if it ever was one.")

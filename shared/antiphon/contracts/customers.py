@@ -19,12 +19,14 @@ class LinkedIdentifier(Identifier):
 
 
 class CustomerRecord(Contract):
-    """The customer as it stands after the fact."""
+    """The customer after the change."""
 
-    customer_id: UUID
-    name: str | None = None
-    labels: list[str] = []
-    identifiers: list[LinkedIdentifier] = []
+    customer_id: UUID = Field(description="The id of the customer.")
+    name: str | None = Field(default=None, description="What the customer is called, when it is known.")
+    labels: list[str] = Field(default=[], description="Words that people put on the customer.")
+    identifiers: list[LinkedIdentifier] = Field(
+        default=[], description="All identifiers that are linked to the customer."
+    )
     since: Instant
     revision: int = Field(description="Grows with every change of the customer.")
 
@@ -34,8 +36,8 @@ class CustomerEvent(Event):
 
     topic: ClassVar[str] = "customers"
 
-    customer: CustomerRecord
-    by: Actor
+    customer: CustomerRecord = Field(description="The customer after the change.")
+    by: Actor = Field(description="Who caused it.")
 
     @property
     @override

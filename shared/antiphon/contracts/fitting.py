@@ -70,17 +70,17 @@ _CONTENT_CUTS = (_without_html, _without_quoted, _without_signature)
 
 
 def _shortened(spoken: _Spoken) -> _Spoken:
-    """With as much of the beginning of the text as there is room for."""
+    """With as much of the beginning of the text as fits."""
     text = spoken.content.text
-    room = MAX_INTERACTION_BYTES - _bytes(_with_content(spoken, "text-cut", text=""))
+    space = MAX_INTERACTION_BYTES - _bytes(_with_content(spoken, "text-cut", text=""))
     length = (
-        bisect_right(range(len(text) + 1), room, key=lambda end: len(to_json(text[:end])) - len('""')) - 1
+        bisect_right(range(len(text) + 1), space, key=lambda end: len(to_json(text[:end])) - len('""')) - 1
     )
     return _with_content(spoken, "text-cut", text=text[: max(length, 0)])
 
 
 def _bounded(i: Interaction) -> Interaction:
-    """With all fields but the words within bounds that leave most of the room to them. Entry points stay within most already."""
+    """With all fields but the words within bounds that leave most of the space to the words. Entry points keep most of these bounds already."""
     defects = _within(i.defects, 20_000)
     cut = ["defects-cut"] if len(defects) < len(i.defects) else []
 

@@ -22,18 +22,22 @@ class Tone(StrEnum):
 class CustomerFacts(Contract):
     """The customer as later hops may ask about them."""
 
-    customer_id: UUID
-    name: str | None = None
-    identifiers: list[Identifier] = []
-    labels: list[str] = []
-    since: Instant = Field(description="When the customer was first heard of.")
+    customer_id: UUID = Field(description="The id of the customer.")
+    name: str | None = Field(default=None, description="What the customer is called, when it is known.")
+    identifiers: list[Identifier] = Field(
+        default=[], description="All identifiers that are linked to the customer."
+    )
+    labels: list[str] = Field(default=[], description="Words that people put on the customer.")
+    since: Instant = Field(description="When the customer first spoke to us.")
     interactions: int = Field(default=1, description="How often they have spoken, this time included.")
 
 
 class Reading(Contract):
     """What the words are about."""
 
-    topics: list[str] = []
+    topics: list[str] = Field(
+        default=[], description="The topics of the organisation that the words mention."
+    )
     department: str | None = Field(default=None, description="Of the first topic that has one.")
     tone: Annotated[str, known(Tone)] = Tone.NEUTRAL
 
@@ -41,9 +45,11 @@ class Reading(Contract):
 class IdentifierConflict(Contract):
     """An identifier that an interaction states of its speaker, but that is another customer's."""
 
-    identifier: Identifier
-    other_customer_id: UUID
-    other_customer_name: str | None = None
+    identifier: Identifier = Field(description="The identifier.")
+    other_customer_id: UUID = Field(description="The customer to whom it belongs.")
+    other_customer_name: str | None = Field(
+        default=None, description="What that customer is called, when it is known."
+    )
 
 
 class IdentifiedInteractionReceived(Event):
@@ -52,12 +58,13 @@ class IdentifiedInteractionReceived(Event):
     type: ClassVar[str] = "identified-interaction.received.v1"
     topic: ClassVar[str] = "identified-interactions"
 
-    interaction: Interaction
-    customer: CustomerFacts
-    reading: Reading
+    interaction: Interaction = Field(description="What was said.")
+    customer: CustomerFacts = Field(description="Who said it.")
+    reading: Reading = Field(description="What the words are about.")
     identified_by: str = Field(description="The identifier that decided, or `new` for a stranger.")
     conflicts: list[IdentifierConflict] = Field(
-        default=[], description="Stated with it, and somebody else's: it links nothing, a person decides."
+        default=[],
+        description="Identifiers that the message states but that belong to other customers. They link nothing; a person decides.",
     )
 
     @property
@@ -77,9 +84,9 @@ class IdentifiedInteractionEdited(Event):
     type: ClassVar[str] = "identified-interaction.edited.v1"
     topic: ClassVar[str] = "identified-interactions"
 
-    edit: InteractionEdited
-    customer: CustomerFacts
-    reading: Reading
+    edit: InteractionEdited = Field(description="The words as they are now.")
+    customer: CustomerFacts = Field(description="Who said them.")
+    reading: Reading = Field(description="What the new words are about.")
 
     @property
     @override
@@ -98,8 +105,8 @@ class IdentifiedInteractionDeleted(Event):
     type: ClassVar[str] = "identified-interaction.deleted.v1"
     topic: ClassVar[str] = "identified-interactions"
 
-    deletion: InteractionDeleted
-    customer: CustomerFacts
+    deletion: InteractionDeleted = Field(description="What was taken back, and when.")
+    customer: CustomerFacts = Field(description="Who took it back.")
 
     @property
     @override

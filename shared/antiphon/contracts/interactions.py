@@ -76,7 +76,11 @@ class Identifier(Contract):
     """An exact identifier of a person, normalised."""
 
     kind: Annotated[str, known(IdentifierKind)]
-    value: str = Field(min_length=1, max_length=500)
+    value: str = Field(
+        min_length=1,
+        max_length=500,
+        description="The identifier in its normal form, e.g. `jo@example.org` or `+61255501234`.",
+    )
 
     @property
     def key(self) -> str:
@@ -96,22 +100,24 @@ class Speaker(Contract):
     address: Identifier | None = Field(
         description="To which an answer on the channel goes: it decides who speaks. Null when there is none."
     )
-    name: str | None = None
+    name: str | None = Field(default=None, description="How the speaker calls themselves.")
     also: list[StatedIdentifier] = Field(
         default=[],
         description="Further identifiers, from the channel or stated by the customer or an agent: claims, which decide "
         "nothing, except what an agent states who noted a call, visit or letter.",
     )
-    followers: int | None = None
+    followers: int | None = Field(
+        default=None, description="How many followers the speaker has on the network."
+    )
 
 
 class Content(Contract):
     """The words. `text` holds only what is new: quotations and signatures are set apart."""
 
-    subject: str | None = None
-    text: str
-    quoted: str | None = None
-    signature: str | None = None
+    subject: str | None = Field(default=None, description="The subject line, where the channel has one.")
+    text: str = Field(description="What is new in the message, as plain text.")
+    quoted: str | None = Field(default=None, description="The quotation that stood below or above the text.")
+    signature: str | None = Field(default=None, description="The signature that stood below the text.")
     html: str | None = Field(default=None, description="Sanitised: no script, style, form or remote content.")
     language: str | None = Field(default=None, description="BCP 47, when the channel states it.")
 
@@ -119,10 +125,10 @@ class Content(Contract):
 class Attachment(Contract):
     """A file that came with it; its bytes are at the ingest service, by id."""
 
-    attachment_id: UUID
-    filename: str
-    media_type: str
-    size_bytes: int
+    attachment_id: UUID = Field(description="The id under which the ingest service serves the file.")
+    filename: str = Field(description="The name that the sender gave to the file.")
+    media_type: str = Field(description="The media type that the sender states, e.g. `image/png`.")
+    size_bytes: int = Field(description="The size of the file.")
     sha256: str = Field(description="Empty where the channel does not say it before the bytes are fetched.")
 
 
@@ -155,11 +161,11 @@ class Interaction(Contract):
         default=None, description="What it is on its network; null on other channels."
     )
     visibility: Annotated[str, known(Visibility)]
-    speaker: Speaker
-    content: Content
+    speaker: Speaker = Field(description="Who said it.")
+    content: Content = Field(description="What was said.")
     rating: int | None = Field(default=None, ge=1, le=5, description="Of a review: stars, 1 to 5.")
-    attachments: list[Attachment] = []
-    thread: Thread
+    attachments: list[Attachment] = Field(default=[], description="The files that came with it.")
+    thread: Thread = Field(description="The channel's own references.")
     recipient: Identifier | None = Field(
         default=None,
         description="Where an answer on this channel goes: of a mail the first Reply-To that is not ours, else its From; "
@@ -171,7 +177,7 @@ class Interaction(Contract):
         "is empty, unknown or ours.",
     )
     occurred_at: Instant = Field(description="The channel's time: timelines sort by it.")
-    accepted_at: Instant = Field(description="Our time at the door: service clocks start from it.")
+    accepted_at: Instant = Field(description="When we accepted it: SLA clocks start from it.")
     automation: Annotated[str, known(Automation)] = Automation.NONE
     defects: list[str] = Field(default=[], description="What was wrong with the message as it came.")
     link: str | None = Field(default=None, description="Where people can see it.")
@@ -193,7 +199,7 @@ class InteractionReceived(Event):
     type: ClassVar[str] = "interaction.received.v1"
     topic: ClassVar[str] = "interactions"
 
-    interaction: Interaction
+    interaction: Interaction = Field(description="The interaction.")
 
     @property
     @override
@@ -212,14 +218,14 @@ class InteractionEdited(Event):
     type: ClassVar[str] = "interaction.edited.v1"
     topic: ClassVar[str] = "interactions"
 
-    interaction_id: UUID
+    interaction_id: UUID = Field(description="The interaction whose words changed.")
     speaker_key: str = Field(description="As the key of the interaction that is edited.")
     channel: Annotated[str, known(Channel)]
-    network: str | None = None
+    network: str | None = Field(default=None, description="The social network or partner.")
     revision: str = Field(
         description="The channel's id of this version: the same revision twice is one edit."
     )
-    content: Content
+    content: Content = Field(description="The words as they are now.")
     occurred_at: Instant
     accepted_at: Instant
     defects: list[str] = Field(default=[], description="What was wrong with the new words as they came.")
@@ -241,10 +247,10 @@ class InteractionDeleted(Event):
     type: ClassVar[str] = "interaction.deleted.v1"
     topic: ClassVar[str] = "interactions"
 
-    interaction_id: UUID
+    interaction_id: UUID = Field(description="The interaction that its speaker took back.")
     speaker_key: str = Field(description="As the key of the interaction that is deleted.")
     channel: Annotated[str, known(Channel)]
-    network: str | None = None
+    network: str | None = Field(default=None, description="The social network or partner.")
     occurred_at: Instant
     accepted_at: Instant
 

@@ -21,7 +21,7 @@ class QueueState(StrEnum):
 class Surge(Contract):
     """Arrivals far above what is usual."""
 
-    surge_id: UUID
+    surge_id: UUID = Field(description="The id of the surge: its begin and end have the same.")
     began_at: Instant
     span_minutes: int = Field(description="Arrivals are counted over so many minutes.")
     arrived: int = Field(description="In the span: when it was noticed, or the most since.")
@@ -33,7 +33,7 @@ class QueueEvent(Event):
 
     topic: ClassVar[str] = "queues"
 
-    queue: str
+    queue: str = Field(description="The id of the queue.")
 
     @property
     @override
@@ -51,7 +51,7 @@ class QueueSurgeBegan(QueueEvent):
 
     type: ClassVar[str] = "queue.surge-began.v1"
 
-    surge: Surge
+    surge: Surge = Field(description="The surge.")
 
 
 class LabelEvent(Event):
@@ -77,7 +77,7 @@ class LabelSurgeBegan(LabelEvent):
 
     type: ClassVar[str] = "label.surge-began.v1"
 
-    surge: Surge
+    surge: Surge = Field(description="The surge.")
 
 
 class LabelSurgeEnded(LabelEvent):
@@ -85,7 +85,7 @@ class LabelSurgeEnded(LabelEvent):
 
     type: ClassVar[str] = "label.surge-ended.v1"
 
-    surge: Surge
+    surge: Surge = Field(description="The surge.")
     ended_at: Instant
 
 
@@ -94,7 +94,7 @@ class QueueSurgeEnded(QueueEvent):
 
     type: ClassVar[str] = "queue.surge-ended.v1"
 
-    surge: Surge
+    surge: Surge = Field(description="The surge.")
     ended_at: Instant
 
 
@@ -105,6 +105,6 @@ class QueueStateChanged(QueueEvent):
 
     state: Annotated[str, known(QueueState)]
     previous: Annotated[str, known(QueueState)]
-    by: Actor
-    reason: str
+    by: Actor = Field(description="Who set it.")
+    reason: str = Field(description="Why, as they wrote it.")
     at: Instant

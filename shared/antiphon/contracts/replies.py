@@ -16,10 +16,10 @@ class ReplyEvent(Event):
 
     topic: ClassVar[str] = "replies"
 
-    reply_id: UUID
-    case_id: UUID
+    reply_id: UUID = Field(description="The id of the reply: its request, sending and failure have the same.")
+    case_id: UUID = Field(description="The case on which it answers.")
     channel: Annotated[str, known(Channel)]
-    network: str | None = None
+    network: str | None = Field(default=None, description="The social network or partner, e.g. `bluesky`.")
     case_revision: int | None = Field(
         default=None,
         description="Of the case once the answer was written: it answers all that was said before.",
@@ -41,19 +41,21 @@ class ReplyRequested(ReplyEvent):
 
     type: ClassVar[str] = "reply.requested.v1"
 
-    case_reference: str
-    customer_id: UUID
+    case_reference: str = Field(description="What people call the case, e.g. `C-1042`.")
+    customer_id: UUID = Field(description="The customer who is answered.")
     answers: UUID = Field(description="The interaction that is answered.")
     recipient: Identifier | None = Field(
         default=None,
-        description="The one to whom it goes; it is sent to nobody else. Null: whoever brought the interaction in hands it "
-        "over, or the request is older than this field.",
+        description="The one to whom it goes; it is sent to nobody else. Null: the client that brought the interaction in "
+        "hands it over, or the request is older than this field.",
     )
     account: str = Field(description="Which of our addresses or accounts speaks.")
     visibility: Annotated[str, known(Visibility)]
-    subject_line: str | None = None
-    text: str
-    author: Actor
+    subject_line: str | None = Field(
+        default=None, description="The subject of a mail; null on other channels."
+    )
+    text: str = Field(description="The answer, as plain text.")
+    author: Actor = Field(description="Who wrote it.")
     case_token: str = Field(description="Signed; goes into the address that the customer answers to.")
     requested_at: Instant
     automation: Annotated[str, known(Automation)] = Field(
@@ -73,8 +75,8 @@ class ReplySent(ReplyEvent):
     native_ids: list[str] = Field(
         description="The channel's ids of what was sent: one, or a thread in order."
     )
-    author: Actor
-    link: str | None = None
+    author: Actor = Field(description="Who wrote it.")
+    link: str | None = Field(default=None, description="Where people can see it.")
     sent_at: Instant
 
 
@@ -92,6 +94,6 @@ class ReplyFailed(ReplyEvent):
     type: ClassVar[str] = "reply.failed.v1"
 
     outcome: Annotated[str, known(FailureOutcome)]
-    reason: str
-    attempts: int
+    reason: str = Field(description="Why, for people to read.")
+    attempts: int = Field(description="How many times it was tried.")
     failed_at: Instant

@@ -72,7 +72,7 @@ TOPICS: dict[str, Topic] = {
         Topic(
             "work",
             "case id",
-            "work was queued, offered, accepted, …; a service clock started, was met or breached",
+            "work was queued, offered, accepted, …; an SLA clock started, was met or breached",
             (
                 work.WorkQueued,
                 work.WorkOffered,
@@ -156,5 +156,5 @@ EVENTS: dict[str, type[Event]] = {event.type: event for topic in TOPICS.values()
 
 
 def dead_letter_topic(topic: str, service: str) -> str:
-    """Where `service` puts what it could not understand of `topic`."""
+    """The topic to which `service` publishes its dead letters of `topic`."""
     return f"{topic}-{service}-dlq"

@@ -20,7 +20,7 @@ class WorkState(StrEnum):
 
 
 class SlaTarget(StrEnum):
-    """What a service clock measures."""
+    """What an SLA clock measures."""
 
     FIRST_RESPONSE = "first-response"
     NEXT_RESPONSE = "next-response"
@@ -30,25 +30,27 @@ class SlaTarget(StrEnum):
 class SkillNeed(Contract):
     """A skill that the work asks for, at this level or above (1-10)."""
 
-    skill: str
-    level: int = Field(default=1, ge=1, le=10)
+    skill: str = Field(description="The id of the skill.")
+    level: int = Field(default=1, ge=1, le=10, description="The lowest level that is enough.")
 
 
 class WorkFacts(Contract):
-    """A work item as it stands after the fact."""
+    """A work item after the change."""
 
-    work_item_id: UUID
-    case_id: UUID
-    case_reference: str
-    customer_id: UUID
-    channel: str
+    work_item_id: UUID = Field(description="The id of the work item.")
+    case_id: UUID = Field(description="The case whose work it is.")
+    case_reference: str = Field(description="What people call the case, e.g. `C-1042`.")
+    customer_id: UUID = Field(description="The customer of the case.")
+    channel: str = Field(description="The channel on which the customer spoke.")
     state: Annotated[str, known(WorkState)]
-    queue: str
+    queue: str = Field(description="The queue in which it waits, or from which it was given out.")
     priority: int = Field(description="Higher first, among work that is due at the same time.")
-    skills: list[SkillNeed] = []
+    skills: list[SkillNeed] = Field(default=[], description="The skills that an agent must have for it.")
     queued_at: Instant = Field(description="When the customer began to wait; a requeue keeps it.")
-    due_at: Instant | None = None
-    agent_id: str | None = None
+    due_at: Instant | None = Field(
+        default=None, description="When its nearest running SLA clock is due; null when none runs."
+    )
+    agent_id: str | None = Field(default=None, description="The agent to whom it is offered, or who has it.")
     attempts: int = Field(default=0, description="Offers made so far.")
     labels: list[str] = Field(default=[], description="What the rules that took part say about it.")
     step: int = Field(default=0, description="How many steps of its queue it has passed while it waited.")
@@ -58,10 +60,10 @@ class WorkFacts(Contract):
 class Decision(Contract):
     """Why work went where it went."""
 
-    decision_id: UUID
-    rule: str
-    rule_set_version: int
-    reason: str
+    decision_id: UUID = Field(description="The id under which routing keeps the decision with its facts.")
+    rule: str = Field(description="The name of the rule that decided.")
+    configuration_version: int = Field(description="The version of the configuration that decided.")
+    reason: str = Field(description="The rule's reason, as operations wrote it.")
 
 
 class WorkEvent(Event):
@@ -69,7 +71,7 @@ class WorkEvent(Event):
 
     topic: ClassVar[str] = "work"
 
-    work: WorkFacts
+    work: WorkFacts = Field(description="The work item after the change.")
 
     @property
     @override
@@ -87,15 +89,15 @@ class WorkQueued(WorkEvent):
 
     type: ClassVar[str] = "work.queued.v1"
 
-    decision: Decision
+    decision: Decision = Field(description="Why it is in that queue.")
 
 
 class Offer(Contract):
     """A reservation of one work item for one agent."""
 
-    offer_id: UUID
-    agent_id: str
-    agent_name: str
+    offer_id: UUID = Field(description="The id of the offer.")
+    agent_id: str = Field(description="The agent to whom the work is offered.")
+    agent_name: str = Field(description="What that agent is called.")
     expires_at: Instant
 
 
@@ -104,7 +106,7 @@ class WorkOffered(WorkEvent):
 
     type: ClassVar[str] = "work.offered.v1"
 
-    offer: Offer
+    offer: Offer = Field(description="The offer.")
 
 
 class WorkAccepted(WorkEvent):
@@ -112,7 +114,7 @@ class WorkAccepted(WorkEvent):
 
     type: ClassVar[str] = "work.accepted.v1"
 
-    offer: Offer
+    offer: Offer = Field(description="The offer that the agent accepted.")
 
 
 class WorkDeclined(WorkEvent):
@@ -120,8 +122,8 @@ class WorkDeclined(WorkEvent):
 
     type: ClassVar[str] = "work.declined.v1"
 
-    offer: Offer
-    reason: str | None = None
+    offer: Offer = Field(description="The offer that the agent declined.")
+    reason: str | None = Field(default=None, description="The agent's reason, if they gave one.")
 
 
 class WorkOfferTimedOut(WorkEvent):
@@ -129,7 +131,7 @@ class WorkOfferTimedOut(WorkEvent):
 
     type: ClassVar[str] = "work.offer-timed-out.v1"
 
-    offer: Offer
+    offer: Offer = Field(description="The offer that expired.")
 
 
 class WorkRequeued(WorkEvent):
@@ -137,8 +139,10 @@ class WorkRequeued(WorkEvent):
 
     type: ClassVar[str] = "work.requeued.v1"
 
-    reason: str
-    previous_agent_id: str | None = None
+    reason: str = Field(description="Why, for people to read.")
+    previous_agent_id: str | None = Field(
+        default=None, description="The agent who had it or to whom it was offered."
+    )
 
 
 class WorkTransferred(WorkEvent):
@@ -146,15 +150,15 @@ class WorkTransferred(WorkEvent):
 
     type: ClassVar[str] = "work.transferred.v1"
 
-    by: Actor
-    from_queue: str
-    note: str | None = None
+    by: Actor = Field(description="Who moved it.")
+    from_queue: str = Field(description="The queue in which it was before.")
+    note: str | None = Field(default=None, description="What they want the next agent to know.")
 
 
 class WorkReconciled(WorkEvent):
-    """The reconciliation found work that stood wrong, and repair it: this is the work as it stands since.
+    """The reconciliation found wrong work and repaired it: this is the work after the repair.
 
-    Work that was put back, moved or completed for that has the event of that too; work that was queued anew has this one alone.
+    Work that was requeued, moved or completed for that has the event of that too. Work that was queued anew has only this one.
     """
 
     type: ClassVar[str] = "work.reconciled.v1"
@@ -162,7 +166,7 @@ class WorkReconciled(WorkEvent):
     finding: str = Field(
         description="What was wrong, e.g. `no-work`: an answer was awaited and nobody was to give it."
     )
-    detail: str
+    detail: str = Field(description="What was wrong, for people to read.")
     repair: str = Field(description="What was done.")
 
 
@@ -183,7 +187,7 @@ class WorkHeld(WorkEvent):
 
     type: ClassVar[str] = "work.held.v1"
 
-    reason: str
+    reason: str = Field(description="Why the queue gives nothing out, for people to read.")
     opens_at: Instant | None = Field(default=None, description="When its hours begin again.")
     acknowledge: str | None = Field(
         default=None,
@@ -199,9 +203,9 @@ class WorkReprioritised(WorkEvent):
 
     type: ClassVar[str] = "work.reprioritised.v1"
 
-    by: Actor
-    previous: int
-    reason: str | None = None
+    by: Actor = Field(description="Who changed the priority.")
+    previous: int = Field(description="The priority before.")
+    reason: str | None = Field(default=None, description="Why, if they gave a reason.")
 
 
 class WorkRedecided(WorkEvent):
@@ -213,9 +217,9 @@ class WorkRedecided(WorkEvent):
 
     type: ClassVar[str] = "work.redecided.v1"
 
-    decision: Decision
+    decision: Decision = Field(description="Why it is where it is now.")
     from_queue: str = Field(description="Where it was; the same queue as now when it did not move.")
-    previous_priority: int
+    previous_priority: int = Field(description="The priority before.")
 
 
 class WorkCompleted(WorkEvent):
@@ -223,24 +227,28 @@ class WorkCompleted(WorkEvent):
 
     type: ClassVar[str] = "work.completed.v1"
 
-    by: Actor
-    reason: str
+    by: Actor = Field(description="Who completed it.")
+    reason: str = Field(description="Why nothing more is to be done, for people to read.")
 
 
 class Clock(Contract):
-    """A service clock on a work item."""
+    """An SLA clock on a work item."""
 
-    clock_id: UUID
+    clock_id: UUID = Field(description="The id of the clock.")
     target: Annotated[str, known(SlaTarget)]
-    policy: str
-    calendar: str
+    policy: str = Field(description="The SLA policy that promises the target.")
+    calendar: str = Field(description="The business calendar whose open time counts.")
     started_at: Instant
     due_at: Instant = Field(description="While it is paused: when it would be due if it had gone on.")
     configuration_version: int | None = Field(
         default=None, description="Of the configuration by which policy and calendar were read."
     )
-    paused_since: Instant | None = None
-    breached_at: Instant | None = None
+    paused_since: Instant | None = Field(
+        default=None, description="Since when the clock is paused; null while it runs."
+    )
+    breached_at: Instant | None = Field(
+        default=None, description="When the target was missed; null when it was not."
+    )
 
 
 class SlaStarted(WorkEvent):
@@ -248,7 +256,7 @@ class SlaStarted(WorkEvent):
 
     type: ClassVar[str] = "sla.started.v1"
 
-    clock: Clock
+    clock: Clock = Field(description="The clock.")
 
 
 class SlaPaused(WorkEvent):
@@ -256,9 +264,9 @@ class SlaPaused(WorkEvent):
 
     type: ClassVar[str] = "sla.paused.v1"
 
-    clock: Clock
+    clock: Clock = Field(description="The clock.")
     paused_at: Instant
-    cause: str
+    cause: str = Field(description="Why, for people to read.")
 
 
 class SlaResumed(WorkEvent):
@@ -266,21 +274,21 @@ class SlaResumed(WorkEvent):
 
     type: ClassVar[str] = "sla.resumed.v1"
 
-    clock: Clock
+    clock: Clock = Field(description="The clock.")
     resumed_at: Instant
     previous_due_at: Instant
-    cause: str
+    cause: str = Field(description="Why, for people to read.")
 
 
 class SlaRecomputed(WorkEvent):
-    """Policy, priority, calendar or targets are others: the due time is counted anew from the start, without the pauses."""
+    """The policy, priority, calendar or targets changed: the due time is computed again from the start, without the pauses."""
 
     type: ClassVar[str] = "sla.recomputed.v1"
 
-    clock: Clock
+    clock: Clock = Field(description="The clock.")
     recomputed_at: Instant
     previous_due_at: Instant
-    cause: str
+    cause: str = Field(description="Why, for people to read.")
 
 
 class SlaWarned(WorkEvent):
@@ -288,19 +296,19 @@ class SlaWarned(WorkEvent):
 
     type: ClassVar[str] = "sla.warned.v1"
 
-    clock: Clock
+    clock: Clock = Field(description="The clock.")
     warned_at: Instant
     percent: int = Field(description="Of the time that was promised.")
 
 
 class SlaMet(WorkEvent):
-    """What was promised was done: a person's answer went out, or the case was resolved. `late`: after the clock ran out."""
+    """The target was met: a person's answer went out, or the case was resolved. `late`: after the clock ran out."""
 
     type: ClassVar[str] = "sla.met.v1"
 
-    clock: Clock
+    clock: Clock = Field(description="The clock.")
     met_at: Instant
-    late: bool = False
+    late: bool = Field(default=False, description="Whether the target was met only after it was due.")
 
 
 class SlaBreached(WorkEvent):
@@ -308,15 +316,15 @@ class SlaBreached(WorkEvent):
 
     type: ClassVar[str] = "sla.breached.v1"
 
-    clock: Clock
+    clock: Clock = Field(description="The clock.")
     breached_at: Instant
 
 
 class SlaCancelled(WorkEvent):
-    """The clock stopped without an answer: a person settled the case, or it was nobody's work after all."""
+    """The clock stopped without an answer: a person resolved or closed the case, or it needed no answer after all."""
 
     type: ClassVar[str] = "sla.cancelled.v1"
 
-    clock: Clock
+    clock: Clock = Field(description="The clock.")
     cancelled_at: Instant
-    reason: str
+    reason: str = Field(description="Why, for people to read.")

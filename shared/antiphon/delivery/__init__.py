@@ -1,1 +1,1 @@
-"""Delivery of replies: kept when they are asked for, attempted until the other side takes them or somebody must decide."""
+"""Delivery of replies: a service keeps each reply that is requested, and attempts to send it until the other side takes it or a person must decide."""

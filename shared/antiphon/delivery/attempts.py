@@ -18,7 +18,7 @@ class Ended(StrEnum):
 
 
 class State(StrEnum):
-    """Where a reply stands."""
+    """The state of a reply."""
 
     WAITING = "waiting"
     SENT = "sent"
@@ -51,7 +51,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Where the reply stands now: when it is attempted again if it waits, what is known of it if it failed."""
+    """The state of the reply after an attempt: when the next attempt is due if it waits, what is known if it failed."""
 
     state: State
     next_attempt_at: datetime | None = None

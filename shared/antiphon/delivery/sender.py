@@ -1,7 +1,7 @@
-"""Sends what waits, many at a time but few to one destination, so that a slow one holds up only its own.
+"""Sends replies that wait: many at a time, but few to one destination, so that a slow destination delays only its own replies.
 
-An attempt is noted before and after. What a process that dies leaves between the two is attempted again when its lease is
-over; or, where the other side does not recognise a repeat, given to a person.
+The sender records each attempt before it begins and after it ends. When a process dies between the two, the reply is attempted
+again after its lease; where the other side does not recognise a repeat, a person decides instead.
 """
 
 import asyncio

@@ -174,7 +174,7 @@ class Found(NamedTuple):
 
 
 def detail(words: str) -> str:
-    """What another side said, safe to be kept and shown."""
+    """What the other side answered, safe to keep and show."""
     return shorten(clean(words), LONGEST_DETAIL)
 
 
@@ -220,17 +220,17 @@ async def next_due(connection: AsyncConnection, busy: Sequence[str]) -> timedelt
 async def end_attempt(
     tx: AsyncConnection, one: Sending, result: Result, verdict: Verdict, now: datetime
 ) -> bool:
-    """Notes how an attempt ended and where the reply stands; False when a later attempt has the reply already."""
-    said = None if result.detail is None else detail(result.detail)
+    """Records how an attempt ended and the state of the reply; False when a later attempt has the reply already."""
+    words = None if result.detail is None else detail(result.detail)
     is_sent = verdict.state is State.SENT
     given = {
         "reply_id": one.reply_id,
         "attempts": one.attempt,
         "now": now,
         "outcome": result.ended,
-        "detail": said,
+        "detail": words,
         "state": verdict.state,
-        "reason": None if is_sent else said,
+        "reason": None if is_sent else words,
         "next_attempt_at": verdict.next_attempt_at,
         "native_ids": list(result.native_ids) if is_sent else [],
         "ended_at": None if verdict.state is State.WAITING else now,

@@ -22,7 +22,7 @@ class AttemptView(BaseModel):
 
 
 class OutgoingReply(BaseModel):
-    """Where a reply stands, with every attempt to send it."""
+    """The state of a reply, with every attempt to send it."""
 
     reply_id: UUID
     case_id: UUID

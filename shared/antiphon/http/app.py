@@ -1,4 +1,4 @@
-"""The HTTP door: one application with problem details, health, metrics and access, alike in every service."""
+"""The HTTP application of a service: problem details, health, metrics and access, the same in every service."""
 
 import re
 import time
@@ -45,7 +45,7 @@ def _storable(value: str) -> str:
 
 
 Words = Annotated[str, AfterValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]
-"""Text that a request brings and that can be kept."""
+"""Text of a request that the database can store."""
 
 
 def _written(value: object) -> object:
@@ -55,7 +55,7 @@ def _written(value: object) -> object:
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_written), Field(ge=EARLIEST, le=LATEST)]
-"""A time that a request brings, written as a date-time: a bare number is no time, and what can't be kept is none."""
+"""An instant of a request, as an RFC 3339 date-time between the years 1900 and 2999."""
 
 
 class Body(BaseModel):
@@ -104,9 +104,10 @@ def create_app(
     @app.get("/readyz", tags=["health"], responses=problems(503))
     async def readyz() -> dict[str, str]:
         """Whether the service can do its work: database, migrations, consumer."""
-        wrong = {name: told for name, check in app.state.checks.items() if (told := await check())}
-        if wrong:
-            raise Problem(503, "Not available", "; ".join(f"{name}: {told}" for name, told in wrong.items()))
+        failing = {name: reason for name, check in app.state.checks.items() if (reason := await check())}
+        if failing:
+            detail = "; ".join(f"{name}: {reason}" for name, reason in failing.items())
+            raise Problem(503, "Not available", detail)
         return {"status": "ready", "service": service}
 
     @app.get("/metrics", tags=["health"], response_class=Response)
@@ -133,7 +134,7 @@ def _database_check(engine: AsyncEngine, package: str) -> Check:
 
 
 class _Observed:
-    """Traces and counts requests, says what went wrong as problem details, and keeps browsers from guessing."""
+    """Traces and counts requests, answers failures with problem details, and forbids browsers to guess media types."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -171,18 +172,18 @@ class _Observed:
 
 
 def _answer_to(error: Exception, scope: Scope) -> JSONResponse:
-    told = {"method": scope["method"], "path": scope["path"]}
+    request = {"method": scope["method"], "path": scope["path"]}
     if is_transient(error):
-        LOG.warning("request refused for now", **told, reason=type(error).__name__)
+        LOG.warning("request refused for now", **request, reason=type(error).__name__)
         return Problem(503, TITLES[503], "Please try again in a moment.").response()
-    LOG.error("request failed", **told, exc_info=error)
+    LOG.error("request failed", **request, exc_info=error)
     if isinstance(error, Problem):
         return error.response()
     return Problem(500, "Unexpected error", "It is logged under the trace id.").response()
 
 
 class _BodyLimit:
-    """Refuses bodies that are too large: at once when their length is told, else where they pass the limit."""
+    """Refuses bodies that are too large: at once when the client states their length, else where they pass the limit."""
 
     def __init__(self, app: ASGIApp, larger: Mapping[str, int]) -> None:
         self._app = app
@@ -195,8 +196,8 @@ class _BodyLimit:
             return
         limit = self._larger.get(scope["path"], MAX_BODY_BYTES)
         detail = f"The body may have {limit} bytes."
-        told = Headers(scope=scope).get("content-length", "")
-        if told.isdecimal() and int(told) > limit:
+        length = Headers(scope=scope).get("content-length", "")
+        if length.isdecimal() and int(length) > limit:
             await Problem(413, TITLES[413], detail).response()(scope, receive, send)
             return
         taken = 0
@@ -230,7 +231,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 def _verbs(request: Request) -> set[str]:
-    """Every verb that a path takes: the router tells only those of its first route."""
+    """Every verb that a path takes; the router gives only those of its first route."""
     routes = (route for route in iter_route_contexts(request.app.routes) if route.methods)
     return {
         verb for route in routes if route.path_regex.match(request.url.path) for verb in route.methods or ()
@@ -285,11 +286,11 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
 def _document_errors(operation: dict[str, Any]) -> None:
     responses: dict[str, Any] = operation["responses"]
     if "422" in responses or operation.get("requestBody") or operation.get("parameters"):
-        responses.update({str(status): told for status, told in problems(422).items()})
+        responses.update({str(status): answer for status, answer in problems(422).items()})
     if operation.get("security"):
-        responses.update({str(status): told for status, told in problems(401, 403).items()})
+        responses.update({str(status): answer for status, answer in problems(401, 403).items()})
     if operation.get("requestBody"):
-        responses.update({str(status): told for status, told in problems(400, 413).items()})
+        responses.update({str(status): answer for status, answer in problems(400, 413).items()})
 
 
 def _document_roles(app: FastAPI, paths: dict[str, Any]) -> None:

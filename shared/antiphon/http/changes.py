@@ -1,4 +1,4 @@
-"""Live changes: a log in the transaction of what changed, followed by every replica, streamed to desktops.
+"""Live changes: each transaction logs what it changed, every replica follows the log, and streams it to desktops.
 
 Changes are ordered by (transaction id, number) and read only below the oldest transaction that still runs: so a
 change that commits late is never skipped (docs/adr/0003). The pair is the event id by which a desktop resumes.
@@ -24,7 +24,7 @@ from antiphon.process import logs
 
 LOG = logs.get(__name__)
 KEEP_ALIVE = timedelta(seconds=15)
-BEHIND = 1000  # changes that a reader may be behind before it is told to refetch
+BEHIND = 1000  # changes that a reader may be behind before it must refetch
 
 _TABLE = plumbing_tables(MetaData()).change_log
 _HORIZON = text("select cast(pg_snapshot_xmin(pg_current_snapshot()) as text)")
@@ -168,12 +168,12 @@ class ChangeFeed:
 
     def _hand_out(self, place: Place, change: Change) -> None:
         written: bytes | None = None
-        told: set[asyncio.Queue[_Handed]] = set()
+        served: set[asyncio.Queue[_Handed]] = set()
         for name in (*change.audience, _ALL):
             for reader, interest in list(self._readers.get(name, {}).items()):
-                if reader in told or not interest.shows(change):
+                if reader in served or not interest.shows(change):
                     continue
-                told.add(reader)
+                served.add(reader)
                 written = written or _written(change.kind, place, {"subject": change.subject, **change.data})
                 try:
                     reader.put_nowait((place, written))
@@ -198,9 +198,9 @@ class ChangeFeed:
         return oldest is not None and place < (int(oldest.xid), oldest.id)
 
     async def stream(self, last_event_id: str | None, interest: Interest) -> AsyncGenerator[bytes]:
-        """What `interest` shows, from `last_event_id` on or from now; `reset` asks the desktop to refetch.
+        """The changes that `interest` shows, from `last_event_id` on or from now. `reset` asks the desktop to refetch.
 
-        The first event says where the stream begins, so that a desktop that has seen nothing can resume too.
+        The first event names the place where the stream begins, so a desktop that has seen nothing yet can resume too.
         """
         reader: asyncio.Queue[_Handed] = asyncio.Queue(BEHIND)
         async with self._joining:
@@ -236,7 +236,7 @@ class ChangeFeed:
                 continue
             while not reader.empty():
                 handed.append(reader.get_nowait())
-            # What came with what was missed is not told twice.
+            # A change that the reader got from the log already is not sent twice.
             fresh = [one for one in handed if one is not None and one[0] > place]
             if fresh:
                 place = fresh[-1][0]

@@ -19,7 +19,7 @@ Row = TypeVar("Row")
 class Page(BaseModel, Generic[Item]):
     """Some items and where to go on."""
 
-    items: list[Item]
+    items: list[Item] = Field(description="The items of this page, in order.")
     next: str | None = Field(None, description="Give it as `cursor` for the next page; null on the last one.")
 
 

@@ -1,4 +1,4 @@
-"""Problem details: what every HTTP error answers. Source: RFC 9457; `errors` says what is wrong and where."""
+"""Problem details: the body of every HTTP error. Source: RFC 9457; `errors` lists what is wrong and where."""
 
 from typing import Any
 
@@ -25,26 +25,26 @@ TITLES = {
 class ErrorPlace(BaseModel):
     """One thing that is wrong, and where: in the body (`pointer`, RFC 6901), a parameter, or a header."""
 
-    detail: str | None = None
-    pointer: str | None = None
-    parameter: str | None = None
-    header: str | None = None
+    detail: str | None = Field(None, description="What is wrong.")
+    pointer: str | None = Field(None, description="Where in the body, as a JSON pointer (RFC 6901).")
+    parameter: str | None = Field(None, description="In which path or query parameter.")
+    header: str | None = Field(None, description="In which header.")
 
 
 class ProblemDetails(BaseModel):
     """The body of an error."""
 
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str | None = None
+    type: str = Field("about:blank", description="A URI that names the kind of error.")
+    title: str = Field(description="The kind of error, in a few words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str | None = Field(None, description="What happened this time, and what to do about it.")
     errors: list[ErrorPlace] | None = Field(None, description="What is wrong and where, one entry each.")
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's word
     """An error with its status, a title that is always the same for its kind, and what happened this time.
 
-    `type_` is the URI by which a program tells it from other errors of the same status.
+    `type_` is the URI by which a program distinguishes it from other errors of the same status.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's word
 
 
 def not_found(what: str) -> Problem:
-    """404 for a thing that is not there, or that the reader may not know of."""
+    """404 for a thing that does not exist, or that the reader may not see."""
     return Problem(404, "Not found", f"There is no such {what}.")
 
 

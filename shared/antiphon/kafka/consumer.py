@@ -1,9 +1,9 @@
-"""The consumer: what one poll brings is one batch, handled in one transaction with the progress it makes.
+"""The consumer handles what one poll brings as one batch, in one transaction with its progress.
 
-* The database's progress row decides where reading goes on; Kafka's own offsets only show the lag.
-* A passing failure holds the batch and tries it again. An event that can't be understood or handled is taken out of its
-  batch, kept as a dead letter with its reason, and the others take effect. Too many of those stop the process, and so
-  does at once what no event is to blame for: a table or column that the database lacks.
+* The progress row in the database says where to read on; Kafka's own offsets only show the lag.
+* After a transient failure the consumer waits and retries the batch. An event that it can't understand or handle becomes a
+  dead letter with its reason, and the other events of the batch take effect. Too many dead letters stop the process, and a
+  schema error (a table or column that the database lacks) stops it at once.
 """
 
 import asyncio
@@ -48,24 +48,24 @@ class Received(NamedTuple):
 
 
 class NonRetryableError(Exception):
-    """A handler can't handle this event, whenever it tries: the message is the dead letter's reason."""
+    """A handler can never handle this event; the message becomes the reason of the dead letter."""
 
 
 class TooManyDeadLettersError(Exception):
-    """So many events in a row can't be handled that the fault is more likely ours: stop and let a person look."""
+    """So many events became dead letters that the fault is more likely ours: the process stops so that a person looks."""
 
 
 Handle = Callable[[AsyncConnection, Sequence[Received], datetime], Awaitable[None]]
 
 
 class Consumer(ConsumerRebalanceListener):
-    """Reads `topics` for `service` and has `handle` take effect of the event types in `handles`; others are passed over.
+    """Reads `topics` for `service` and calls `handle` with the event types in `handles`; it skips others.
 
-    A consumer `at_leisure` waits so long after each batch: for news that nobody waits for, which then come in gulps and
-    cost little. Its topics are a group of their own, so that what is urgent does not wait with them.
+    With a `min_batch_interval` the consumer waits that long after each batch: low-priority events then come in large batches
+    and cost little. Its topics are a consumer group of their own, so that urgent events do not wait with them.
 
-    `handle` gets an open transaction, the events in order, and the time; it must be idempotent by natural keys and never
-    commits. `run` goes on until it is cancelled; `stop` lets the batch in hand finish.
+    `handle` gets an open transaction, the events in order, and the time. It must be idempotent by natural keys and never
+    commits. `run` goes on until it is cancelled; `stop` lets the current batch finish.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Consumer(ConsumerRebalanceListener):
         kafka: str,
         clock: Clock,
         replica: str | None = None,
-        at_leisure: timedelta = timedelta(0),
+        min_batch_interval: timedelta = timedelta(0),
         max_dead_letters_per_minute: int = 100,
     ) -> None:
         self._service = service
@@ -89,8 +89,8 @@ class Consumer(ConsumerRebalanceListener):
         self._engine = engine
         self._kafka = kafka
         self._clock = clock
-        self._at_leisure = at_leisure
-        self._group = ".".join((service, *self._topics)) if at_leisure else service
+        self._min_batch_interval = min_batch_interval
+        self._group = ".".join((service, *self._topics)) if min_batch_interval else service
         self._replica = replica
         self._failure: Exception | None = None
         self._committed: dict[TopicPartition, int] = {}
@@ -103,7 +103,7 @@ class Consumer(ConsumerRebalanceListener):
         self.polled_at: datetime | None = None
 
     async def run(self) -> None:
-        """Consumes until `stop` or cancellation. Raises what is neither passing nor an event's own fault."""
+        """Consumes until `stop` or cancellation. Raises failures that are neither transient nor caused by one event."""
         pause = timedelta(0)
         while not self._stopping.is_set():
             consumer = group_member.member(self._kafka, self._group, self._replica)
@@ -131,7 +131,7 @@ class Consumer(ConsumerRebalanceListener):
     async def on_partitions_revoked(  # pyright: ignore[reportIncompatibleMethodOverride] - aiokafka awaits it
         self, revoked: Iterable[TopicPartition]
     ) -> None:
-        """The batch in hand may still commit: whoever gets the partition next reads the row, not our memory."""
+        """The current batch may still commit: the next consumer of the partition reads the row, not our memory."""
         for partition in revoked:
             self._expected.pop(partition, None)
 
@@ -174,9 +174,9 @@ class Consumer(ConsumerRebalanceListener):
     async def _start_again(
         self, tx: AsyncConnection, consumer: AIOKafkaConsumer, found: dict[TopicPartition, int]
     ) -> dict[TopicPartition, int]:
-        """From the beginning, where the log is shorter than what was read of it: a broker lost some, or it is another.
+        """Starts partitions again from their beginning where the log ends before our progress: a broker lost records, or is another one.
 
-        What is read twice is absorbed; what was written in place of what was lost would be passed over.
+        Events that are read twice change nothing; events written in place of the lost ones would else be skipped.
         """
         ends = await consumer.end_offsets(list(found))
         lost = [partition for partition, offset in found.items() if offset > ends[partition]]
@@ -213,7 +213,7 @@ class Consumer(ConsumerRebalanceListener):
             if records:
                 self._warn_of_gaps(records)
                 await self._take(records)
-                await self._pause(self._at_leisure)
+                await self._pause(self._min_batch_interval)
             if self._housekept is None or self.polled_at - self._housekept >= HOUSEKEEPING:
                 self._housekept = self.polled_at
                 await self._replay()
@@ -236,7 +236,7 @@ class Consumer(ConsumerRebalanceListener):
             seen.add(partition)
 
     async def _take(self, records: Sequence[Record]) -> None:
-        """Has the batch take effect, however long the database is away; drops it when it was overtaken."""
+        """Handles the batch, however long the database is away; drops it when another consumer has overtaken it."""
         pause = timedelta(0)
         while not self._stopping.is_set():
             mine = [r for r in records if TopicPartition(r.topic, r.partition) in self._expected]
@@ -286,10 +286,14 @@ class Consumer(ConsumerRebalanceListener):
         except Exception as error:
             if is_transient(error) or is_schema_error(error):
                 raise
-            LOG.warning("batch is taken apart", events=len(events), reason=f"{type(error).__name__}: {error}")
+            LOG.warning(
+                "batch failed; its events are retried one by one",
+                events=len(events),
+                reason=f"{type(error).__name__}: {error}",
+            )
             async with self._engine.begin() as tx:
                 await progress.advance(tx, expected, reached)
-                dead = [*dead, *await self._one_by_one(tx, events, now)]
+                dead = [*dead, *await self._retry_each(tx, events, now)]
                 await dead_letters.keep(tx, dead, now)
         lost = {id(record) for record, _ in dead}
         handled = Counter(received.event.type for record, received in events if id(record) not in lost)
@@ -325,7 +329,7 @@ class Consumer(ConsumerRebalanceListener):
         with structlog.contextvars.bound_contextvars(event_id=batch[0].envelope.id, events=len(batch)):
             await self._handle(tx, batch, now)
 
-    async def _one_by_one(
+    async def _retry_each(
         self, tx: AsyncConnection, events: Sequence[tuple[Record, Received]], now: datetime
     ) -> list[tuple[Record, str]]:
         failed = await with_savepoints(tx, events, lambda event: self._effect(tx, [event], now))
@@ -348,7 +352,7 @@ class Consumer(ConsumerRebalanceListener):
                 for letter, record in await dead_letters.requested(tx, self._topics):
                     now = self._clock()
                     events, dead = self._understand([record])
-                    dead += await self._one_by_one(tx, events, now)
+                    dead += await self._retry_each(tx, events, now)
                     if dead:
                         await dead_letters.still_dead(tx, letter, dead[0][1])
                     else:

@@ -1,4 +1,4 @@
-"""Outgoing events: written in the transaction of what they tell, sent later by the relay."""
+"""The outbox: a service writes its events in the transaction of their effect, and the relay sends them later."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ _INSERT = """
 
 
 class EventTooLargeError(Exception):
-    """An outgoing event is larger than any broker need take: what causes it can't be handled, whenever it is tried."""
+    """An outgoing event is larger than a broker must accept, so what causes it can never be handled."""
 
     def __init__(self, event: Outgoing) -> None:
         super().__init__(
@@ -31,10 +31,10 @@ class EventTooLargeError(Exception):
 def put(writes: Writes, events: Sequence[Outgoing]) -> None:
     """Adds events to the outbox in their order.
 
-    The rows of the aggregates that they tell of must be locked by this transaction: then ids grow in commit order for
-    each aggregate, and the relay sends them in that order.
+    This transaction must hold the lock on the rows that the events are about. Then ids grow in commit order for each of them,
+    and the relay sends the events in that order.
 
-    Raises EventTooLargeError before anything is written: what was committed could never leave.
+    Raises EventTooLargeError before anything is written: Kafka would never take the event.
     """
     for event in events:
         if event.size > MAX_EVENT_BYTES:

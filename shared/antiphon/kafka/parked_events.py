@@ -1,4 +1,4 @@
-"""Parked events: outgoing events that Kafka refused for good, out of the outbox with the reason until a person sends them again."""
+"""Parked events: outgoing events that Kafka refused for good. They leave the outbox with the reason, until a person sends them again."""
 
 import json
 from collections.abc import Mapping

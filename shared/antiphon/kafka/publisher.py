@@ -1,9 +1,9 @@
-"""Sending records to Kafka: those of one partition in their order, each until Kafka has it or refuses it for good.
+"""The publisher sends records to Kafka: those of one partition in order, each until Kafka takes it or refuses it for good.
 
-Records of a partition go out in batches, the next when the one before is acknowledged: nothing overtakes what failed. A
-batch that is refused is sent again record by record, so that the refusal costs nobody else. A record that is refused for a
-reason that the client does not know is held, and so is its partition, until Kafka takes another one of its topic. The idempotent producer has
-counted the refused batch, the broker has not: after a refusal there is a new producer.
+It sends the records of a partition in batches, the next when Kafka has acknowledged the one before: no record overtakes one
+that failed. When Kafka refuses a batch, the publisher sends its records one by one, so that only the refused one stops. When the
+client does not know the reason of a refusal, the publisher holds the record and its partition until Kafka takes another record
+of the topic. After a refusal the publisher makes a new producer: the idempotent one has counted a batch that the broker has not.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ _Place: TypeAlias = tuple[str, int]
 
 
 class Pending(NamedTuple):
-    """A record that is to be sent, and the id by which what becomes of it is reported."""
+    """A record to send, and the id under which its outcome is reported."""
 
     id: int
     topic: str
@@ -50,7 +50,7 @@ class Pending(NamedTuple):
 
 @dataclass
 class Outcome:
-    """What became of records, by id. What is in neither was not sent: it stands behind a refusal, or its topic is not there."""
+    """The outcome of records, by id. A record in neither was not sent: it is behind a refused one, or its topic does not exist."""
 
     acknowledged: list[int] = field(default_factory=list[int])
     refused: dict[int, str] = field(default_factory=dict[int, str])
@@ -87,10 +87,10 @@ class _Producer(AIOKafkaProducer):
 
 
 class Publisher:
-    """Publishes records as `client`; `unclear` is what is known from publishers before this one. `start` comes first, `end` last; nothing is sent after `end`.
+    """Publishes records as `client`; `unclear` has the refusals that earlier publishers could not explain. Call `start` first and `end` last.
 
-    A topic that the cluster does not have is waited for: so long that it is not metadata which are stale, or a topic that
-    is only just being made. Its records are refused then.
+    The publisher waits for a topic that the cluster does not have, since metadata may be stale or the topic new. After
+    `unknown_topic_waits` it refuses the records of that topic.
     """
 
     def __init__(
@@ -117,14 +117,14 @@ class Publisher:
             await producer.end()
 
     def avoided(self) -> list[str]:
-        """Topics whose records need not be given now: they were looked for a moment ago, and are not there."""
+        """Topics that did not exist a moment ago: the caller need not pass their records now."""
         just = self._asked_at > 0 and asyncio.get_running_loop().time() - self._asked_at < ASK_AGAIN_S
         return list(self._unknown_since) if just else []
 
     async def publish(self, pending: Sequence[Pending], outcome: Outcome) -> None:
-        """Sends records, and notes in `outcome` what becomes of each as soon as it is known.
+        """Sends records, and reports each in `outcome` as soon as its own is known.
 
-        Raises KafkaError for what is not about one record or topic; what is noted by then holds.
+        Raises KafkaError for a failure that is not about one record or topic; what `outcome` has by then stays true.
         """
         producer = self._producer
         if producer is None:
@@ -194,7 +194,7 @@ class Publisher:
         self._unknown_since = {t: at for t, at in self._unknown_since.items() if t not in there} | since
 
     async def _apart(self, stopped: Sequence[_Stopped], outcome: Outcome) -> None:
-        """Tells which records of refused batches are to blame. What stands behind them is not sent."""
+        """Finds out which records of refused batches Kafka refuses. Records behind them are not sent."""
         alone: list[_Stopped] = []
         for where in stopped:
             if refusal(where.error) is Refusal.TOPIC:
@@ -210,9 +210,7 @@ class Publisher:
             await producer.start()
             ended = await asyncio.gather(
                 *(
-                    _PartitionSender(producer, where.place, outcome, self._unclear).with_savepoints(
-                        where.batch
-                    )
+                    _PartitionSender(producer, where.place, outcome, self._unclear).each_alone(where.batch)
                     for where in alone
                 ),
                 return_exceptions=True,
@@ -258,7 +256,7 @@ class _PartitionSender:
         while sent < len(pending):
             batch = self.producer.create_batch()
             end = sent
-            # The first always finds room.
+            # The first always fits.
             while end < len(pending) and _append(batch, pending[end]):
                 end += 1
             try:
@@ -270,7 +268,7 @@ class _PartitionSender:
             sent = end
         return None
 
-    async def with_savepoints(self, pending: Iterable[Pending]) -> None:
+    async def each_alone(self, pending: Iterable[Pending]) -> None:
         """Sends records each on its own, and notes which are refused even so.
 
         Raises KafkaError when some are refused without a known reason and none is taken: that is the broker's fault.

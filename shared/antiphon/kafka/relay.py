@@ -1,9 +1,9 @@
-"""The relay: sends a service's outbox to Kafka, in order, and deletes what Kafka acknowledged.
+"""The relay sends a service's outbox to Kafka, in order, and deletes what Kafka acknowledged.
 
-One relay per service leads: it holds an advisory lock on a connection of its own. Losing that connection ends its
-lead at once, also while it waits for Kafka. Rows are deleted by their ids, never by a high-water mark: a lower id may
-commit later. They go with the next look, since a statement and a commit of their own for each event would cost as much
-as sending it. What Kafka refuses for good is parked (`antiphon.kafka.parked_events`); what stands behind it goes on.
+One relay of each service leads: it holds an advisory lock on a connection of its own. When it loses that connection, its lead
+ends at once, also while it waits for Kafka. It deletes rows by their ids, never by a high-water mark: a lower id may
+commit later. The statement that reads the next rows also deletes the sent ones: a delete and a commit for each event would
+cost as much as sending it. The relay parks what Kafka refuses for good (`antiphon.kafka.parked_events`) and goes on with the rest.
 """
 
 import asyncio
@@ -75,7 +75,7 @@ MAX_DEAD_LETTERS = 20
 
 
 class Relay:
-    """Publishes the outbox of `service`; `run` goes on until it is cancelled.
+    """Publishes the outbox of `service`. `run` goes on until it is cancelled.
 
     Events of a topic that Kafka does not have are held for `unknown_topic_waits`, then parked.
     """
@@ -97,7 +97,7 @@ class Relay:
         self._unclear = UnclearRefusals()
 
     async def run(self) -> None:
-        """Leads when no other relay does, and publishes. Passing failures are waited out; others are raised."""
+        """Leads when no other relay does, and publishes. Waits while a failure is transient; raises others."""
         while True:
             try:
                 async with self._engine.connect() as connection:
@@ -132,22 +132,22 @@ class Relay:
         try:
             await _leading(connection, publisher.start())
             async with Listener(self._engine, *_CHANNELS) as woken:
-                heard, counted_at = set(_CHANNELS), 0.0
+                notified, counted_at = set(_CHANNELS), 0.0
                 while True:
-                    idle = not heard and not sent
+                    idle = not notified and not sent
                     # What is committed from here on notifies us again.
                     while await self._send_outbox(connection, publisher, sent):
                         pass
-                    if idle or "dead_letter" in heard:
+                    if idle or "dead_letter" in notified:
                         while await self._send_dead_letters(connection, publisher):
                             pass
                     now = asyncio.get_running_loop().time()
-                    if parked_events.CHANNEL in heard or (idle and now - counted_at >= COUNT_AGAIN_S):
+                    if parked_events.CHANNEL in notified or (idle and now - counted_at >= COUNT_AGAIN_S):
                         await parked_events.show_count(driver_of(connection))
                         counted_at = now
-                    heard = await woken.wait(timeout=DELETE_WITHIN_S if sent else LOOK_ANYWAY_S)
+                    notified = await woken.wait(timeout=DELETE_WITHIN_S if sent else LOOK_ANYWAY_S)
         finally:
-            # Whoever leads next sends what is not deleted: not before nothing more of it can leave from here.
+            # The next leader sends every row that is left, so this one stops sending before it gives up the lead.
             await publisher.end()
             if sent:
                 # They would be sent again; that is all, so a database that does not answer is not waited for.
@@ -243,11 +243,11 @@ def _original(row: AnyRow) -> list[tuple[str, bytes]]:
 
 
 def _origin(row: AnyRow) -> list[tuple[str, bytes]]:
-    told = {
+    origin = {
         "dlq_reason": row.reason,
         "dlq_topic": row.topic,
         "dlq_partition": str(row.partition),
         "dlq_offset": str(row.offset),
         "dlq_at": row.at.isoformat(),
     }
-    return [(name, value.encode()) for name, value in told.items()]
+    return [(name, value.encode()) for name, value in origin.items()]

@@ -1,4 +1,4 @@
-"""Refusals whose reason the client does not know: they are the record's fault where Kafka takes others, else the broker's."""
+"""Refusals whose reason the client does not know. They are the record's fault where Kafka takes other records, else the broker's."""
 
 import math
 from collections.abc import Iterable

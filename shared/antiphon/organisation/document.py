@@ -37,7 +37,7 @@ class ConfigurationError(Exception):
 
 
 class Section(BaseModel):
-    """A part of the file: what it does not know is refused."""
+    """A part of the file. Keys that it does not have are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,7 +61,7 @@ class Department(Section):
 
 
 class ToneWords(Section):
-    """Words that tell how something was said."""
+    """Words by which the tone of a message is recognised."""
 
     negative: list[str] = []
     positive: list[str] = []

@@ -1,4 +1,4 @@
-"""Waking up: PostgreSQL's NOTIFY as something a task can wait for."""
+"""A task waits for PostgreSQL's NOTIFY."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ class Listener:
         self._engine = engine
         self._channels = channels
         self._event = asyncio.Event()
-        self._heard: set[str] = set()
+        self._notified: set[str] = set()
         self._connection: AsyncConnection | None = None
 
     async def __aenter__(self) -> Self:
@@ -39,9 +39,9 @@ class Listener:
             await self._connection.close()
 
     def _wake(
-        self, _connection: object, _process: object = None, channel: str = "", _said: object = None
+        self, _connection: object, _process: object = None, channel: str = "", _payload: object = None
     ) -> None:
-        self._heard.add(channel)
+        self._notified.add(channel)
         self._event.set()
 
     def wake(self) -> None:
@@ -54,5 +54,5 @@ class Listener:
             async with asyncio.timeout(timeout):
                 await self._event.wait()
         self._event.clear()
-        heard, self._heard = self._heard, set()
-        return heard
+        notified, self._notified = self._notified, set()
+        return notified

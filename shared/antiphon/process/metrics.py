@@ -16,14 +16,14 @@ BATCH_SECONDS = Histogram(
 BATCH_EVENTS = Histogram(
     "antiphon_batch_events", "Events in one batch", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500)
 )
-# Events that were set aside because they could not be understood or handled.
-DEAD_LETTERS = Counter("antiphon_dead_letters_total", "Events set aside", ["topic"])
+# Events that could not be understood or handled.
+DEAD_LETTERS = Counter("antiphon_dead_letters_total", "Events that became dead letters", ["topic"])
 # Batches that were given up because another consumer had moved on: normal in a rebalance.
 BATCHES_FENCED = Counter(
     "antiphon_batches_fenced_total", "Batches dropped because the progress row had moved"
 )
 # Times a batch had to wait because the database or the broker was away.
-BATCHES_RETRIED = Counter("antiphon_batches_retried_total", "Batches tried again after a passing failure")
+BATCHES_RETRIED = Counter("antiphon_batches_retried_total", "Batches retried after a transient failure")
 # Records that retention removed before this service read them: these are lost to it.
 RECORDS_MISSED = Counter("antiphon_records_missed_total", "Records removed before they were read", ["topic"])
 # Age of the oldest event that waits to be published; 0 when none does.
@@ -38,5 +38,5 @@ EVENTS_PARKED = Counter(
 PARKED_EVENTS = Gauge("antiphon_parked_events", "Outgoing events that wait until a person sends them again")
 # Requests by route, method and status.
 REQUESTS = Counter("antiphon_http_requests_total", "HTTP requests", ["route", "method", "status"])
-# Times that something a service does by itself failed for a reason that does not pass; it is tried again, and goes on.
-TASK_FAILURES = Counter("antiphon_task_failures_total", "Failures of what a service does by itself", ["task"])
+# Times that a background task failed for a reason that is not transient. The service logs it and runs the task again.
+TASK_FAILURES = Counter("antiphon_task_failures_total", "Failures of background tasks", ["task"])

@@ -1,4 +1,4 @@
-"""W3C trace context: made at a door, carried through the outbox, found again in the logs.
+"""W3C trace context: an entry point makes it, events carry it, and the logs show it.
 
 Source: W3C Trace Context, header `traceparent`, version 00.
 """

@@ -237,7 +237,7 @@ async def tell_published(
 ) -> None:
     """Tells that a version is active, for all cases or for a share of them."""
     event = ConfigurationPublished(
-        version=version, rollout=told.get("rollout") or 100, draft_id=told.get("draft_id"),
+        configuration_version=version, rollout=told.get("rollout") or 100, draft_id=told.get("draft_id"),
         restores=told.get("restores"), by=by, why=told.get("why"), at=now,
     )  # fmt: skip
     await outbox.publish(tx, [encode(event, source=ROUTING, time=now)])

@@ -259,7 +259,9 @@ async def _again_a_draft(tx: AsyncConnection, row: AnyRow, by: str) -> None:
 
 
 async def _tell_ended(tx: AsyncConnection, row: AnyRow, by: str, why: str, now: datetime) -> None:
-    event = ConfigurationEnded(publication_id=row.publication_id, version=row.version, by=by, why=why, at=now)
+    event = ConfigurationEnded(
+        publication_id=row.publication_id, configuration_version=row.version, by=by, why=why, at=now
+    )
     await outbox.publish(tx, [encode(event, source=ROUTING, time=now)])
 
 

@@ -58,7 +58,7 @@ class _Decided(NamedTuple):
     def told(self, *more: str) -> Decision:
         """It as events tell it, with more reasons."""
         return Decision(
-            decision_id=self.decision_id, rule=self.found.rule, rule_set_version=self.version,
+            decision_id=self.decision_id, rule=self.found.rule, configuration_version=self.version,
             reason="; ".join([self.found.reason, *more]),
         )  # fmt: skip
 
