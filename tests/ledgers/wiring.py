@@ -39,7 +39,7 @@ from antiphon.postgres.query import driver_of
 from antiphon.process.clock import utc_now
 from antiphon.service_names import SERVICES
 from case_mgmt.domain import tokens
-from customer_profile.domain import WordReader
+from customer_profile.domain.reading import WordReader
 from deploy import keys
 from deploy.kafka import Kafka
 from deploy.postgres import Postgres

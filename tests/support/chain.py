@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import case_mgmt.actions
 import case_mgmt.api
-import customer_profile.actions
+import customer_profile.actions.interactions
 import customer_profile.api
 import ingest_direct.actions
 import ingest_direct.api
@@ -32,7 +33,7 @@ from antiphon.kafka.consumer import Received
 from antiphon.organisation import document
 from antiphon.process.clock import utc_now
 from case_mgmt.domain import tokens
-from customer_profile.domain import WordReader
+from customer_profile.domain.reading import WordReader
 from deploy import keys
 from deploy.site import EXAMPLE
 from tests.support.case_mgmt import SECRET
@@ -51,25 +52,24 @@ class Chain:
         self._moved: dict[AsyncEngine, int] = {}
         self._access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(secrets)))
         self._http = {
-            "ingest_direct": self._client(
+            "ingest_direct": self._client_of(
                 direct, "ingest_direct",
                 ingest_direct.api.router(direct, ChangeFeed(direct), utc_now, region="AU", max_attachment_bytes=1000),
             ),
-            "customer_profile": self._client(
-                profile, "customer_profile",
-                customer_profile.api.router(profile, ChangeFeed(profile), utc_now, region="AU"),
+            "customer_profile": _client(
+                customer_profile.api.application(profile, self._access, ChangeFeed(profile), utc_now, region="AU")
             ),
-            "case_mgmt": self._client(
+            "case_mgmt": self._client_of(
                 cases, "case_mgmt", case_mgmt.api.router(cases, ChangeFeed(cases), utc_now, token_secret=SECRET)
             ),
         }  # fmt: skip
 
-    def _client(self, engine: AsyncEngine, package: str, routes: Any) -> httpx.AsyncClient:
+    def _client_of(self, engine: AsyncEngine, package: str, routes: Any) -> httpx.AsyncClient:
         app = create_app(
             title="t", service=package, description="t", engine=engine, access=self._access, package=package
         )
         app.include_router(routes)
-        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+        return _client(app)
 
     async def close(self) -> None:
         for client in self._http.values():
@@ -110,7 +110,7 @@ class Chain:
     async def hear(self, *batch: Received) -> None:
         """What was said is identified, and then threaded."""
         async with self.profile.begin() as tx:
-            await customer_profile.actions.identify(
+            await customer_profile.actions.interactions.identify(
                 tx, [r for r in batch if isinstance(r.event, InteractionReceived)], WORDS, utc_now()
             )
         told = [
@@ -181,6 +181,10 @@ class Chain:
     async def rows(self, engine: AsyncEngine, query: str) -> Sequence[Any]:
         async with engine.connect() as connection:
             return list((await connection.execute(text(query))).all())
+
+
+def _client(app: FastAPI) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
 
 
 def whose(case: Json) -> str:

@@ -6,7 +6,7 @@ from antiphon.process.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """What customer-profile is told at its start, from `CUSTOMER_PROFILE_*`."""
+    """What customer-profile reads when it starts, from `CUSTOMER_PROFILE_*`."""
 
     model_config = SettingsConfigDict(env_prefix="CUSTOMER_PROFILE_", extra="ignore", frozen=True)
 

@@ -88,7 +88,7 @@ async def test_twenty_at_once_under_one_key_are_one_interaction(door: Door) -> N
     assert (counts["received"], counts["interactions"], counts["duplicates"]) == (20, 1, 19)
 
 
-async def test_a_call_that_has_more_bytes_than_an_event_may_have_is_taken_and_what_is_cut_is_named(
+async def test_a_call_too_large_for_an_event_is_accepted_and_its_defects_name_what_is_cut(
     door: Door,
 ) -> None:
     async with door.engine.begin() as tx:
@@ -114,7 +114,7 @@ async def test_a_call_that_has_more_bytes_than_an_event_may_have_is_taken_and_wh
     assert len(await door.rows("select 1 from attachment where interaction_id is not null")) == 50
 
 
-async def test_another_call_under_the_same_key_is_refused_and_under_anothers_key_is_not(door: Door) -> None:
+async def test_a_second_call_under_one_key_is_rejected_and_another_agents_key_is_free(door: Door) -> None:
     await door.note("call-1")
     assert (await door.note("call-1", CALL | {"text": "Other"})).status_code == 409
     assert (await door.note("call-1", who="amara")).status_code == 201
@@ -142,7 +142,7 @@ async def test_the_sources_own_id_is_recognised_under_another_key(door: Door) ->
         ({"subject": "x" * 999}, "/subject"),
     ],
 )
-async def test_what_cannot_be_used_is_told_with_its_place_and_leaves_nothing(
+async def test_invalid_input_is_answered_with_its_place_and_leaves_nothing(
     door: Door, change: dict[str, Any], pointer: str
 ) -> None:
     answer = await door.note("k", CALL | change)
@@ -152,7 +152,7 @@ async def test_what_cannot_be_used_is_told_with_its_place_and_leaves_nothing(
     assert await door.rows("select 1 from delivery") == []
 
 
-async def test_surrogates_and_rubbish_are_refused_not_failed(door: Door) -> None:
+async def test_malformed_bodies_are_answered_with_a_client_error(door: Door) -> None:
     for body in (b'{"channel":"phone","speaker":{},"text":"\\ud800"}', b"\xff\xfe", b"[" * 5000, b""):
         token = keys.token(door.secrets, role=Role.AGENT, name="b", now=utc_now())
         headers = {
@@ -164,7 +164,7 @@ async def test_surrogates_and_rubbish_are_refused_not_failed(door: Door) -> None
         assert 400 <= answer.status_code < 500, (body[:20], answer.text)
 
 
-async def test_a_system_sees_only_what_it_brought_and_people_at_a_desk_see_all(door: Door) -> None:
+async def test_a_system_sees_only_its_own_interactions_and_staff_see_all(door: Door) -> None:
     mine = (await door.note("a", role=Role.INTEGRATION, who="crm")).json()["interaction_id"]
     for who, role, status in (
         ("crm", Role.INTEGRATION, 200),
@@ -177,7 +177,7 @@ async def test_a_system_sees_only_what_it_brought_and_people_at_a_desk_see_all(d
     assert (await door.note("b", role=Role.MANAGER, who="m")).status_code == 403
 
 
-async def test_scans_are_kept_given_out_as_downloads_and_used_once(door: Door) -> None:
+async def test_an_attachment_is_served_as_a_download_and_used_once(door: Door) -> None:
     sent = {"file": ("../le<t>ter.html", b"<script>evil()</script>", "text/html")}
     kept = await door.ask("POST", "/attachments", files=sent)
     assert kept.status_code == 201
@@ -205,7 +205,7 @@ async def test_scans_are_kept_given_out_as_downloads_and_used_once(door: Door) -
         ("visit", {}, None),
     ],
 )
-async def test_an_answer_goes_back_by_the_channel_on_which_it_was_said(
+async def test_the_recipient_is_the_speakers_address_on_the_same_channel(
     door: Door, channel: str, speaker: dict[str, str], recipient: str | None
 ) -> None:
     call = CALL | {"channel": channel, "speaker": speaker}
@@ -217,7 +217,7 @@ async def test_an_answer_goes_back_by_the_channel_on_which_it_was_said(
     assert (f"{found['kind']}:{found['value']}" if found else None) == recipient
 
 
-async def test_an_answer_is_handed_over_once_and_told_once(door: Door) -> None:
+async def test_a_reply_is_handed_over_once_and_published_once(door: Door) -> None:
     interaction = (await door.note("a", role=Role.INTEGRATION, who="crm")).json()["interaction_id"]
     asked = ReplyRequested(
         reply_id=uuid4(), case_id=uuid4(), channel="phone", case_reference="C-1", customer_id=uuid4(), answers=interaction,

@@ -41,7 +41,7 @@ def speaker(channel: str, given: dict[str, str], *, by_agent: bool) -> Any:
         ("visit", True, "account_number"),
     ],
 )
-def test_the_address_is_where_an_answer_goes_and_the_rest_is_stated(
+def test_the_address_is_where_an_answer_goes_and_the_rest_are_claims(
     channel: str, by_agent: bool, decides: str | None
 ) -> None:
     found = speaker(channel, ALL, by_agent=by_agent)
@@ -62,7 +62,7 @@ def test_the_address_is_where_an_answer_goes_and_the_rest_is_stated(
         ("web", {}),
     ],
 )
-def test_without_the_channels_own_address_what_a_system_brings_has_none(
+def test_a_systems_interaction_without_the_channels_address_has_no_address(
     channel: str, given: dict[str, str]
 ) -> None:
     found = speaker(channel, given, by_agent=False)
@@ -70,7 +70,7 @@ def test_without_the_channels_own_address_what_a_system_brings_has_none(
     assert len(found.also) == len(given)
 
 
-def test_a_chat_without_an_id_of_the_speaker_is_of_who_speaks_in_that_conversation() -> None:
+def test_the_address_of_a_chat_without_a_partner_id_is_its_conversation() -> None:
     given = {"channel": "chat", "speaker": {"email": ALL["email"]}, "text": "Hello", "conversation": "7"}
     note = domain.NewInteraction.model_validate(given)
     found = domain.speaker(note, source="crm", by_agent=False, region="AU")
@@ -85,7 +85,7 @@ def test_a_chat_without_an_id_of_the_speaker_is_of_who_speaks_in_that_conversati
     assert known.key == KEYS["partner_id"]
 
 
-def test_a_conversation_is_a_field_of_its_own_and_no_source_can_name_anothers() -> None:
+def test_no_source_can_name_the_conversation_of_another_source() -> None:
     def named(source: str, conversation: str) -> str | None:
         given = {"channel": "chat", "speaker": {}, "text": "Hello", "conversation": conversation}
         built = domain.build(
@@ -99,7 +99,7 @@ def test_a_conversation_is_a_field_of_its_own_and_no_source_can_name_anothers() 
     assert len({named("bot:a", "7"), named("bot", "a:7"), named("bot%3Aa", "7")}) == 3
 
 
-def test_who_has_no_address_is_a_key_of_their_own() -> None:
+def test_each_interaction_without_an_address_has_a_speaker_key_of_its_own() -> None:
     note = domain.NewInteraction.model_validate(
         {"channel": "web", "speaker": {"account_number": "R-1"}, "text": "Hello"}
     )
@@ -126,7 +126,5 @@ def test_who_has_no_address_is_a_key_of_their_own() -> None:
         ({"integration", "supervisor", "operations"}, False),
     ],
 )
-def test_a_systems_token_notes_as_no_person_whatever_other_roles_it_has(
-    roles: set[str], is_person: bool
-) -> None:
+def test_a_token_with_the_role_integration_notes_for_no_person(roles: set[str], is_person: bool) -> None:
     assert (api.noting(Identity("crm", "CRM", frozenset(roles))) == "crm") is is_person
