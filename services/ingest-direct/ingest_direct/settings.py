@@ -8,7 +8,7 @@ from antiphon.process.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """What ingest-direct is told at its start, from `INGEST_DIRECT_*`."""
+    """What ingest-direct reads when it starts, from `INGEST_DIRECT_*`."""
 
     model_config = SettingsConfigDict(env_prefix="INGEST_DIRECT_", extra="ignore", frozen=True)
 

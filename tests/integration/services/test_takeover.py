@@ -1,4 +1,4 @@
-"""Nobody becomes another customer by what they state, and nobody's later words go to who stated their name."""
+"""Nobody becomes another customer by an identifier that they state, and nobody's later words go to them."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -61,19 +61,19 @@ async def test_a_system_stating_anothers_identifiers_makes_a_new_customer_and_a_
     assert whose(theirs) != whose(hers)
     ivy, mallory = await chain.customer(whose(hers)), await chain.customer(whose(theirs))
     assert identifiers(ivy) == identifiers(before)
-    (said,) = theirs["interactions"]
+    (entry,) = theirs["interactions"]
     known = {"phone:+61255501234", "account:R-20418", f"email:{IVY}"}
-    claimed = {f"{i['kind']}:{i['value']}" for i in said["interaction"]["speaker"]["also"]} & known
+    claimed = {f"{i['kind']}:{i['value']}" for i in entry["interaction"]["speaker"]["also"]} & known
     assert claimed
-    shown = {f"{c['identifier']['kind']}:{c['identifier']['value']}" for c in said["conflicts"]}
+    shown = {f"{c['identifier']['kind']}:{c['identifier']['value']}" for c in entry["conflicts"]}
     assert shown == claimed
-    assert {c["other_customer_id"] for c in said["conflicts"]} == {whose(hers)}
+    assert {c["other_customer_id"] for c in entry["conflicts"]} == {whose(hers)}
     for customer in (ivy, mallory):
         assert {c["identifier"] for c in customer["conflicts"]} == claimed
         for conflict in customer["conflicts"]:
             assert (conflict["customer_id"], conflict["customer_name"]) == (whose(theirs), "Mallory")
             assert conflict["other_customer_id"] == whose(hers)
-            assert conflict["source"] == f"interaction:{said['interaction']['interaction_id']}"
+            assert conflict["source"] == f"interaction:{entry['interaction']['interaction_id']}"
 
 
 async def test_after_a_form_with_anothers_number_mails_stay_with_their_own_customer(chain: Chain) -> None:
@@ -148,7 +148,7 @@ async def test_no_agents_note_links_again_what_a_supervisor_removed(chain: Chain
     again = await chain.note(channel, {**number, **ACCOUNT}, who=who)
     assert whose(again) == ivy
     assert key not in identifiers(await chain.customer(ivy))
-    # Their word that was not followed is still on the case.
+    # The case still shows the claim that was not followed.
     assert "+61491570156" in str(again["interactions"][-1]["interaction"]["speaker"])
     assert (await chain.link(ivy, "phone", number["phone"], role=Role.AGENT)).status_code == 409
     assert key not in identifiers(await chain.customer(ivy))
@@ -163,7 +163,7 @@ async def test_an_interaction_with_only_a_removed_identifier_makes_a_new_custome
     call = await chain.note("phone", PHONE)
     assert whose(call) != ivy
     assert identifiers(await chain.customer(whose(call))) == {"phone:+61255501234"}
-    # Now it is theirs: who notes both sees a conflict, and the order of the channel decides.
+    # Now the number is the caller's: a note with both identifiers is a conflict, and the channel's order decides.
     both = await chain.note("phone", {**PHONE, **ACCOUNT})
     assert whose(both) == whose(call)
     assert [c["other_customer_id"] for c in both["interactions"][-1]["conflicts"]] == [ivy]
