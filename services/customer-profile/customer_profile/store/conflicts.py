@@ -23,7 +23,7 @@ from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow
 from antiphon.postgres.writes import insert_rows
 from customer_profile.domain.identification import Conflict
-from customer_profile.store.metadata import METADATA
+from customer_profile.store.base import METADATA
 
 CONFLICT = Table(
     "identifier_conflict",

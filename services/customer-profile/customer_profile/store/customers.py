@@ -28,8 +28,8 @@ from antiphon.contracts.customers import CustomerRecord, LinkedIdentifier
 from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow, fetch
 from antiphon.postgres.writes import insert_rows
+from customer_profile.store.base import METADATA
 from customer_profile.store.identifiers import IDENTIFIER
-from customer_profile.store.metadata import METADATA
 
 CUSTOMER = Table(
     "customer",

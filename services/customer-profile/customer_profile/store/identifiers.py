@@ -28,7 +28,7 @@ from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import fetch
 from antiphon.postgres.writes import insert_rows, update_rows
 from customer_profile.domain.identification import Link
-from customer_profile.store.metadata import METADATA
+from customer_profile.store.base import METADATA
 
 # PostgreSQL checks the owner at the end of the transaction: identifiers are claimed before their customer is added.
 IDENTIFIER = Table(

@@ -16,7 +16,7 @@ from antiphon.http.pages import KeysetPage
 from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow, as_json, recordset
 from antiphon.postgres.writes import Writes, update_rows
-from customer_profile.store.metadata import METADATA
+from customer_profile.store.base import METADATA
 
 INTERACTION = Table(
     "interaction",
@@ -53,11 +53,11 @@ TIMELINE = KeysetPage(INTERACTION.c.occurred_at, INTERACTION.c.interaction_id)
 
 @dataclass(frozen=True)
 class Version:
-    """The words of an interaction until they were edited."""
+    """Words of an interaction that an edit replaced."""
 
     subject: str | None
     text: str
-    until: datetime
+    replaced_at: datetime
 
 
 class Edit(NamedTuple):
@@ -106,7 +106,7 @@ async def edit(tx: AsyncConnection, edits: Sequence[Edit]) -> None:
     await tx.execute(
         text(
             "update interaction i set earlier = i.earlier || jsonb_build_array(jsonb_build_object("
-            "'subject', i.subject, 'text', i.text, 'until', r.edited_at)) || r.earlier, subject = r.subject, text = r.text, "
+            "'subject', i.subject, 'text', i.text, 'replaced_at', r.edited_at)) || r.earlier, subject = r.subject, text = r.text, "
             "topics = r.topics, department = r.department, tone = r.tone, edited_at = r.edited_at "
             f"from {recordset(columns)} r where i.interaction_id = r.interaction_id "
             "and (i.edited_at is null or i.edited_at < r.edited_at)"

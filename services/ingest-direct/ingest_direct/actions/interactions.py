@@ -23,7 +23,7 @@ from ingest_direct import store
 from ingest_direct.actions.attachments import require_all
 from ingest_direct.actions.permissions import may_see, noted_by
 from ingest_direct.domain import interactions
-from ingest_direct.domain.interactions import DirectChannel, NewInteraction, UnusableInput
+from ingest_direct.domain.interactions import DirectChannel, InvalidFieldError, NewInteraction
 from ingest_direct.store.interactions import CaseState, Request
 
 DIRECT_CHANNELS = get_args(DirectChannel)
@@ -93,7 +93,7 @@ def _built(
                 now=now,
             )
         )
-    except UnusableInput as error:
+    except InvalidFieldError as error:
         place = {"pointer": error.pointer, "detail": str(error)}
         raise Problem(422, "Invalid input", "Some of what was sent can't be used.", errors=[place]) from error
 

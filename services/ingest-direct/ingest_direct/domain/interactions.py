@@ -112,8 +112,8 @@ class NewInteraction(Body):
         return self
 
 
-class UnusableInput(Exception):  # noqa: N818
-    """A field that can't be used: `pointer` is its place in the body, the message says why."""
+class InvalidFieldError(Exception):
+    """A field of a request is invalid: `pointer` is its place in the body, the message says why."""
 
     def __init__(self, pointer: str, message: str) -> None:
         super().__init__(message)
@@ -142,10 +142,10 @@ def build(
     region: str,
     now: datetime,
 ) -> Interaction:
-    """The interaction. Raises UnusableInput for an identifier that can't exist or a time in the future."""
+    """The interaction. Raises InvalidFieldError for an identifier that can't exist or a time in the future."""
     occurred_at = new.occurred_at or now
     if occurred_at > now + CLOCK_SKEW:
-        raise UnusableInput("/occurred_at", "lies in the future")
+        raise InvalidFieldError("/occurred_at", "lies in the future")
     who = speaker(new, source=source, by_staff=noted_by is not None, region=region)
     return Interaction(
         interaction_id=identity,
@@ -175,7 +175,7 @@ def conversation(new: NewInteraction, source: str) -> str | None:
 
 
 def speaker(new: NewInteraction, *, source: str, by_staff: bool, region: str) -> Speaker:
-    """Who spoke: the address, which the channel decides, and all other identifiers as claims. Raises UnusableInput.
+    """Who spoke: the address, which the channel decides, and all other identifiers as claims. Raises InvalidFieldError.
 
     `by_staff` says that a member of staff notes the interaction, not a system.
     """
@@ -190,7 +190,7 @@ def speaker(new: NewInteraction, *, source: str, by_staff: bool, region: str) ->
         if value is None:
             continue
         if identifier is None:
-            raise UnusableInput(f"/speaker/{field}", f"is not a valid {field.replace('_', ' ')}")
+            raise InvalidFieldError(f"/speaker/{field}", f"is not a valid {field.replace('_', ' ')}")
         by_kind[kind] = identifier
     order = ADDRESS_ORDER.get(new.channel) if by_staff else None
     kinds = order or ANSWERED_AT.get(new.channel, ())

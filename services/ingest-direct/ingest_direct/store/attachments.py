@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.interactions import Attachment
 from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow
-from ingest_direct.store.metadata import METADATA
+from ingest_direct.store.base import METADATA
 
 ATTACHMENT = Table(
     "attachment",

@@ -13,7 +13,7 @@ from antiphon.contracts.interactions import Interaction
 from antiphon.http.pages import KeysetPage
 from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow, as_json, recordset
-from ingest_direct.store.metadata import METADATA
+from ingest_direct.store.base import METADATA
 
 INTERACTION = Table(
     "interaction",

@@ -14,7 +14,7 @@ from antiphon.contracts.replies import ReplyRequested
 from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow, as_json, recordset
 from ingest_direct.domain.replies import Outcome, ReplyState
-from ingest_direct.store.metadata import METADATA
+from ingest_direct.store.base import METADATA
 
 REPLY = Table(
     "reply",
