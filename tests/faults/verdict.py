@@ -94,7 +94,7 @@ async def compare_words(flow: Flow, doors: Doors, marks: Marks, found: Found) ->
     since = marks.began - timedelta(minutes=1)
     spoken = await flow.ask(
         "customer-profile",
-        f"select {IN_TEXT.format('text')} as token, customer_id from spoken where accepted_at >= $1",
+        f"select {IN_TEXT.format('text')} as token, customer_id from interaction where accepted_at >= $1",
         since,
     )
     words.once("customer-profile", (row["token"] for row in spoken))

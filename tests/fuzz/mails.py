@@ -230,7 +230,7 @@ async def attack(run: Run) -> list[Tried]:
 
 async def _arrived(run: Run, post: Post, row: Tried, before: dict[str, int]) -> None:
     ids = list(post.kept)
-    for service, table in (("customer-profile", "spoken"), ("case-mgmt", "case_interaction")):
+    for service, table in (("customer-profile", "interaction"), ("case-mgmt", "case_interaction")):
         rows = await run.flow.ask(
             service, f"select interaction_id from {table} where interaction_id = any($1)", ids
         )

@@ -51,7 +51,7 @@ class Target(NamedTuple):
 TARGETS = (
     Target(
         "interactions", "interaction.received.v1", ("interaction", "content", "text"), "customer-profile",
-        "select 1 from spoken where interaction_id = $1", ("interaction", "interaction_id"),
+        "select 1 from interaction where interaction_id = $1", ("interaction", "interaction_id"),
     ),
     Target(
         "identified-interactions", "identified-interaction.received.v1", ("interaction", "content", "text"), "case-mgmt",

@@ -140,7 +140,7 @@ class Known(NamedTuple):
 async def ids_of(system: System, mark: str) -> Known:
     """Where to begin, as docs/personal-data.md says: the customer, their interactions, cases and speaker keys."""
     rows = await system.services["customer-profile"].look(
-        "select s.* from spoken s where s.customer_id in (select customer_id from spoken where text like :m)",
+        "select i.* from interaction i where i.customer_id in (select customer_id from interaction where text like :m)",
         m=f"%{mark}%",
     )
     names = ("customer_id", "interaction_id", "case_id", "speaker_key")
@@ -159,8 +159,8 @@ AT_LEAST = {
             "case_interaction.interaction", "channel_reference.reference", "dead_letter.value", "reply.requested",
         },
         "customer-profile": {
-            "customer.folded_name", "customer.name", "identifier.key", "identifier.value", "spoken.speaker_key",
-            "spoken.subject", "spoken.text",
+            "customer.folded_name", "customer.name", "identifier.key", "identifier.value", "interaction.speaker_key",
+            "interaction.subject", "interaction.text",
         },
         "ingest-email": {
             "attachment.content_id", "attachment.data", "attachment.filename", "mail.headers", "mail.interaction",
@@ -176,7 +176,7 @@ AT_LEAST = {
         "case-mgmt": {
             "case_conversation.conversation", "case_interaction.interaction", "channel_reference.reference",
         },
-        "customer-profile": {"identifier.key", "spoken.text"},
+        "customer-profile": {"identifier.key", "interaction.text"},
         "ingest-social": {
             "post.author", "post.conversation", "post.native_id", "post.record", "post.speaker_key", "post.text",
         },
@@ -184,7 +184,7 @@ AT_LEAST = {
     },
     "phone": {
         "case-mgmt": {"case_interaction.interaction"},
-        "customer-profile": {"customer.name", "identifier.value", "spoken.text"},
+        "customer-profile": {"customer.name", "identifier.value", "interaction.text"},
         "ingest-direct": {"interaction.interaction"},
         "routing": {"case_seen.dismissed", "decision.context"},
     },

@@ -11,7 +11,7 @@ from uuid import uuid4
 import asyncpg
 import yaml
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -39,7 +39,7 @@ from antiphon.postgres.query import driver_of
 from antiphon.process.clock import utc_now
 from antiphon.service_names import SERVICES
 from case_mgmt.domain import tokens
-from customer_profile.domain import WordReader
+from customer_profile.domain.reading import WordReader
 from deploy import keys
 from deploy.kafka import Kafka
 from deploy.postgres import Postgres
@@ -88,11 +88,11 @@ async def open_system(
             configurations,
             mail,
             {
-                "ingest-direct": await _api(
-                    stack, jwks, "ingest-direct", engines["ingest-direct"],
-                    ingest_direct.api.router(
-                        engines["ingest-direct"], ChangeFeed(engines["ingest-direct"]), utc_now, region="AU",
-                        max_attachment_bytes=1000,
+                "ingest-direct": await _client(
+                    stack,
+                    ingest_direct.api.application(
+                        engines["ingest-direct"], Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=jwks),
+                        ChangeFeed(engines["ingest-direct"]), utc_now, region="AU", max_attachment_bytes=1000,
                     ),
                 ),
                 "case-mgmt": await _api(
@@ -187,6 +187,10 @@ async def _api(
         package=service.replace("-", "_"),
     )
     app.include_router(routes)
+    return await _client(stack, app)
+
+
+async def _client(stack: AsyncExitStack, app: FastAPI) -> AsyncClient:
     return await stack.enter_async_context(AsyncClient(transport=ASGITransport(app), base_url="http://test"))
 
 

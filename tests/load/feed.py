@@ -10,7 +10,7 @@ from antiphon.postgres.engine import create_engine
 from antiphon.process import tracing
 from antiphon.process.clock import utc_now
 from deploy.stack import Stack
-from ingest_direct import domain
+from ingest_direct.domain import interactions
 from tests.load.traffic import Message, note_of
 
 AT_ONCE = 1000
@@ -29,8 +29,8 @@ async def feed(stack: Stack, run: str, messages: Sequence[Message]) -> None:
 
 def _event(run: str, message: Message) -> Outgoing:
     now = utc_now()
-    given = domain.NewInteraction.model_validate(note_of(run, message))
-    interaction = domain.build(
+    given = interactions.NewInteraction.model_validate(note_of(run, message))
+    interaction = interactions.build(
         given, identity=ids.interaction_id(given.channel, run, "key", message.token), source=f"load-{run}",
         noted_by=None if given.channel == Channel.WEB else f"notes-{run}", attachments=[], region="AU", now=now,
     )  # fmt: skip

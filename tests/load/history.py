@@ -24,7 +24,7 @@ NUMBERS_APART = 10_000_000
 TABLES = (
     Copied("customer-profile", "customer"),
     Copied("customer-profile", "identifier", {"key": "key || '-' || {k}", "value": "value || '-' || {k}"}),
-    Copied("customer-profile", "spoken"),
+    Copied("customer-profile", "interaction"),
     Copied(
         "case-mgmt", "case_file",
         {"number": f"number + {{k}}::bigint * {NUMBERS_APART}", "status": "'open'", "awaiting_answer_since": "null"},

@@ -1,6 +1,6 @@
-"""The way of a message from what brought it in to its case: the services' own code and databases, without Kafka.
+"""An interaction from the system that brings it to its case: the services' own code and databases, without Kafka.
 
-What a service would publish is read from its outbox and handed to the next one, in order.
+Events are read from the outbox of the service that publishes them, and handed to the next service, in order.
 """
 
 import json
@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import case_mgmt.actions
 import case_mgmt.api
-import customer_profile.actions
+import customer_profile.actions.interactions
 import customer_profile.api
-import ingest_direct.actions
+import ingest_direct.actions.replies
 import ingest_direct.api
 from antiphon.access.roles import Role
 from antiphon.access.tokens import Access
@@ -32,7 +33,7 @@ from antiphon.kafka.consumer import Received
 from antiphon.organisation import document
 from antiphon.process.clock import utc_now
 from case_mgmt.domain import tokens
-from customer_profile.domain import WordReader
+from customer_profile.domain.reading import WordReader
 from deploy import keys
 from deploy.site import EXAMPLE
 from tests.support.case_mgmt import SECRET
@@ -51,25 +52,25 @@ class Chain:
         self._moved: dict[AsyncEngine, int] = {}
         self._access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(secrets)))
         self._http = {
-            "ingest_direct": self._client(
-                direct, "ingest_direct",
-                ingest_direct.api.router(direct, ChangeFeed(direct), utc_now, region="AU", max_attachment_bytes=1000),
+            "ingest_direct": _client(
+                ingest_direct.api.application(
+                    direct, self._access, ChangeFeed(direct), utc_now, region="AU", max_attachment_bytes=1000
+                )
             ),
-            "customer_profile": self._client(
-                profile, "customer_profile",
-                customer_profile.api.router(profile, ChangeFeed(profile), utc_now, region="AU"),
+            "customer_profile": _client(
+                customer_profile.api.application(profile, self._access, ChangeFeed(profile), utc_now, region="AU")
             ),
-            "case_mgmt": self._client(
+            "case_mgmt": self._client_of(
                 cases, "case_mgmt", case_mgmt.api.router(cases, ChangeFeed(cases), utc_now, token_secret=SECRET)
             ),
         }  # fmt: skip
 
-    def _client(self, engine: AsyncEngine, package: str, routes: Any) -> httpx.AsyncClient:
+    def _client_of(self, engine: AsyncEngine, package: str, routes: Any) -> httpx.AsyncClient:
         app = create_app(
             title="t", service=package, description="t", engine=engine, access=self._access, package=package
         )
         app.include_router(routes)
-        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+        return _client(app)
 
     async def close(self) -> None:
         for client in self._http.values():
@@ -77,83 +78,83 @@ class Chain:
 
     async def ask(
         self, verb: str, package: str, path: str, *, role: Role = Role.AGENT, who: str = "bruno",
-        headers: dict[str, str] | None = None, **given: Any,
+        headers: dict[str, str] | None = None, **request: Any,
     ) -> httpx.Response:  # fmt: skip
         token = keys.token(self._secrets, role=role, name=who, now=utc_now())
         return await self._http[package].request(
-            verb, path, headers={"Authorization": f"Bearer {token}"} | (headers or {}), **given
+            verb, path, headers={"Authorization": f"Bearer {token}"} | (headers or {}), **request
         )
 
     async def bring(
         self, channel: str, speaker: Json, *, words: str = "Hello", role: Role = Role.INTEGRATION, who: str = "web-form"
     ) -> Json:  # fmt: skip
-        """Something is brought in directly; returns the case that it is on, whole."""
+        """A system or an agent brings an interaction; returns the case that it is on."""
         answer = await self.ask(
             "POST", "ingest_direct", "/interactions", role=role, who=who,
             headers={"Idempotency-Key": f"{channel}-{len(await self.rows(self.direct, 'select 1 from interaction'))}"},
             json={"channel": channel, "speaker": speaker, "text": words},
         )  # fmt: skip
         assert answer.status_code == 201, answer.text
-        await self.hear(*await self._published(self.direct))
+        await self.deliver(*await self._published(self.direct))
         return await self.case_of(answer.json()["interaction_id"])
 
     async def note(self, channel: str, speaker: Json, *, who: str = "bruno") -> Json:
-        """An agent notes something; returns the case that it is on, whole."""
+        """An agent notes an interaction; returns the case that it is on."""
         return await self.bring(channel, speaker, role=Role.AGENT, who=who)
 
     async def mail(self, address: str, words: str = "Hello") -> Json:
-        """A mail; returns the case that it is on, whole."""
-        said = spoken(f"email:{address}", text=words)
-        await self.hear(*received([said]))
-        return await self.case_of(str(said.interaction.interaction_id))
+        """A mail arrives; returns the case that it is on."""
+        event = spoken(f"email:{address}", text=words)
+        await self.deliver(*received([event]))
+        return await self.case_of(str(event.interaction.interaction_id))
 
-    async def hear(self, *batch: Received) -> None:
-        """What was said is identified, and then threaded."""
+    async def deliver(self, *batch: Received) -> None:
+        """customer-profile identifies interactions, and case-mgmt finds or opens their cases."""
         async with self.profile.begin() as tx:
-            await customer_profile.actions.identify(
+            await customer_profile.actions.interactions.identify(
                 tx, [r for r in batch if isinstance(r.event, InteractionReceived)], WORDS, utc_now()
             )
-        told = [
+        identified = [
             r
             for r in await self._published(self.profile)
             if isinstance(r.event, IdentifiedInteractionReceived)
         ]
         async with self.cases.begin() as tx:
             await case_mgmt.actions.take(
-                tx, told, number_in=partial(tokens.read, secrets=[SECRET]),
+                tx, identified, number_in=partial(tokens.read, secrets=[SECRET]),
                 token_of=partial(tokens.make, secret=SECRET), reopen_closed_within=timedelta(days=14), now=utc_now(),
             )  # fmt: skip
 
     async def answer(self, case: Json, words: str) -> str:
-        """An agent answers a case, and ingest-direct hears of it; returns the reply's id."""
+        """An agent answers a case, and ingest-direct receives the reply; returns the reply's id."""
         case_id, revision = case["case"]["case_id"], case["case"]["revision"]
         answer = await self.ask(
             "POST", "case_mgmt", f"/cases/{case_id}/replies", json={"text": words},
             headers={"If-Match": f'"{revision}"', "Idempotency-Key": f"answer-{case_id}-{revision}"},
         )  # fmt: skip
         assert answer.status_code == 201, answer.text
-        told = await self._published(self.cases)
+        events = await self._published(self.cases)
         async with self.direct.begin() as tx:
-            await ingest_direct.actions.take_replies(
-                tx, [r.event for r in told if isinstance(r.event, ReplyRequested)]
+            await ingest_direct.actions.replies.keep_requested(
+                tx, [r.event for r in events if isinstance(r.event, ReplyRequested)]
             )
         return str(answer.json()["reply_id"])
 
     async def _published(self, engine: AsyncEngine) -> list[Received]:
-        found = await self.rows(
+        rows = await self.rows(
             engine, f"select * from outbox where id > {self._moved.get(engine, 0)} order by id"
         )
-        if found:
-            self._moved[engine] = found[-1].id
+        if rows:
+            self._moved[engine] = rows[-1].id
         events: list[Received] = []
-        for row in found:
+        for row in rows:
             headers: dict[str, str] = json.loads(row.headers)
             envelope, event = decode([(n, v.encode()) for n, v in headers.items()], bytes(row.value))
             events.append(Received(event, envelope, row.topic, 0, row.id))
         return events
 
     async def case_of(self, interaction_id: str) -> Json:
-        """The case that an interaction is on, whole."""
+        """The case that an interaction is on."""
         (row,) = await self.rows(
             self.cases, f"select case_id from case_interaction where interaction_id = '{interaction_id}'"
         )
@@ -173,7 +174,7 @@ class Chain:
         )
 
     async def unlink(self, customer_id: str, key: str) -> None:
-        """A supervisor takes a link back."""
+        """A supervisor removes a link."""
         path = f"/customers/{customer_id}/identifiers/{key}"
         answer = await self.ask("DELETE", "customer_profile", path, role=Role.SUPERVISOR)
         assert answer.status_code == 200, answer.text
@@ -181,6 +182,10 @@ class Chain:
     async def rows(self, engine: AsyncEngine, query: str) -> Sequence[Any]:
         async with engine.connect() as connection:
             return list((await connection.execute(text(query))).all())
+
+
+def _client(app: FastAPI) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
 
 
 def whose(case: Json) -> str:

@@ -27,7 +27,7 @@ _OFFSETS = itertools.count(1000)
 def received(
     events: Sequence[Event], at: datetime | None = None, offset: int | None = None
 ) -> list[Received]:
-    """A batch as a handler gets it, later in the log than those before or at `offset`; the same event has the same id."""
+    """A batch as a handler gets it, after all earlier batches in the log, or at `offset`. Equal events have equal ids."""
     now = at or utc_now()
     return [
         Received(
@@ -44,9 +44,9 @@ def received(
 def spoken(address: str | None, *, also: Sequence[str] = (), text: str = "Hello", name: str | None = None,
            identity: UUID | None = None, channel: Channel = Channel.EMAIL, noted_by: str | None = None,
            **changes: Any) -> InteractionReceived:  # fmt: skip
-    """Somebody says something, or a person of the staff notes it; identifiers are `kind:value`."""
+    """An interaction that a customer makes, or that a member of staff notes. Identifiers are `kind:value`."""
     event = InteractionReceived.model_validate(generate.example("interaction.received.v1")["data"])
-    said = event.interaction
+    example = event.interaction
     interaction_id = identity or uuid4()
     speaker = Speaker(
         address=_identifier(address) if address else None,
@@ -63,27 +63,31 @@ def spoken(address: str | None, *, also: Sequence[str] = (), text: str = "Hello"
         "speaker": speaker,
         "recipient": speaker.address,
         "return_path": speaker.address,
-        "content": said.content.model_copy(update={"text": text, "subject": None}),
-        "thread": said.thread.model_copy(update={"native_id": f"<{interaction_id}@mail.example>", **changes}),
+        "content": example.content.model_copy(update={"text": text, "subject": None}),
+        "thread": example.thread.model_copy(
+            update={"native_id": f"<{interaction_id}@mail.example>", **changes}
+        ),
         "attachments": [],
     }
-    return event.model_copy(update={"interaction": said.model_copy(update=update)})
+    return event.model_copy(update={"interaction": example.model_copy(update=update)})
 
 
 def noted(address: str | None, *, channel: Channel = Channel.PHONE, **more: Any) -> InteractionReceived:
-    """A person of the staff notes a call, visit or letter."""
+    """An interaction on the phone, a visit or a letter that a member of staff notes."""
     return spoken(address, channel=channel, noted_by="bruno", **more)
 
 
 def identified(
     customer: UUID, *, department: str | None = "rates", **changes: Any
 ) -> IdentifiedInteractionReceived:
-    """A customer says something about a department's subject."""
-    said = spoken(f"email:{customer}@mail.example", **changes).interaction
-    known = [said.speaker.address] if said.speaker.address else []
+    """An interaction of a customer, about a topic of a department."""
+    interaction = spoken(f"email:{customer}@mail.example", **changes).interaction
+    address = interaction.speaker.address
     return IdentifiedInteractionReceived(
-        interaction=said,
-        customer=CustomerFacts(customer_id=customer, name="Jo", identifiers=known, since=utc_now()),
+        interaction=interaction,
+        customer=CustomerFacts(
+            customer_id=customer, name="Jo", identifiers=[address] if address else [], since=utc_now()
+        ),
         reading=Reading(department=department),
         identified_by="new",
     )

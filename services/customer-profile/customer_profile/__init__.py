@@ -1,1 +1,1 @@
-"""Who is speaking and what the words are about: one record per customer."""
+"""Identifies the customer of every interaction, reads its words, and keeps one record for each customer."""

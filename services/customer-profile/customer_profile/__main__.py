@@ -1,7 +1,6 @@
 """Wires customer-profile together and runs it."""
 
 from antiphon.access.tokens import Access
-from antiphon.http.app import create_app
 from antiphon.http.changes import ChangeFeed
 from antiphon.organisation import document
 from antiphon.postgres.engine import create_engine
@@ -9,28 +8,23 @@ from antiphon.process import clock, logs
 from antiphon.service import Service, run, start
 from antiphon.service_names import CUSTOMER_PROFILE
 from customer_profile import api, consumer
-from customer_profile.domain import WordReader
+from customer_profile.domain.reading import WordReader
 from customer_profile.settings import Settings
 
 
 async def main() -> None:
-    """Runs the service until it is told to stop."""
+    """Runs the service until it is stopped."""
     settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
     logs.configure(CUSTOMER_PROFILE, settings.log_format)
     council = document.load(settings.organisation)
     engine = create_engine(settings.database_url.get_secret_value())
     feed = ChangeFeed(engine)
-    app = create_app(
-        title="Antiphon customer-profile",
-        service=CUSTOMER_PROFILE,
-        description="One record per customer: who is speaking, by exact identifiers, and all that they said.",
-        engine=engine,
-        access=Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks),
-        package="customer_profile",
+    access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
+    app = api.application(engine, access, feed, clock.utc_now, region=council.organisation.region)
+    consumers = consumer.consumers(
+        engine, settings.kafka, WordReader(council), clock.utc_now, settings.replica
     )
-    app.include_router(api.router(engine, feed, clock.utc_now, region=council.organisation.region))
-    taking = consumer.consumers(engine, settings.kafka, WordReader(council), clock.utc_now, settings.replica)
-    await run(Service(CUSTOMER_PROFILE, settings, engine, app, taking, {"changes": feed.run}))
+    await run(Service(CUSTOMER_PROFILE, settings, engine, app, consumers, {"changes": feed.run}))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The Kafka doors: what was said, and which case it went to, which nobody waits for."""
+"""The Kafka consumers: interactions of every channel, and at low priority the cases that they are on."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,32 +10,32 @@ from antiphon.contracts.interactions import InteractionDeleted, InteractionEdite
 from antiphon.kafka.consumer import Consumer, Received
 from antiphon.process.clock import Clock
 from antiphon.service_names import CUSTOMER_PROFILE
-from customer_profile import actions
-from customer_profile.domain import WordReader
+from customer_profile.actions import interactions
+from customer_profile.domain.reading import WordReader
 
-SAID = (InteractionReceived, InteractionEdited, InteractionDeleted)
-THREADED = (CaseOpened, CaseInteractionAdded)
-THREADED_EVERY = timedelta(milliseconds=250)
+INTERACTION_EVENTS = (InteractionReceived, InteractionEdited, InteractionDeleted)
+CASE_EVENTS = (CaseOpened, CaseInteractionAdded)
+CASES_EVERY = timedelta(milliseconds=250)
 
 
 def consumers(
     engine: AsyncEngine, kafka: str, words: WordReader, clock: Clock, replica: str
 ) -> list[Consumer]:
-    """One for each door; a batch is one transaction."""
+    """One consumer a topic; a batch is one transaction."""
 
     async def identify(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
-        await actions.identify(tx, batch, words, now)
+        await interactions.identify(tx, batch, words, now)
 
-    async def note_cases(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
-        await actions.note_cases(tx, batch)
+    async def set_cases(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
+        await interactions.set_cases(tx, batch)
 
     return [
         Consumer(
-            service=CUSTOMER_PROFILE, topics=["interactions"], handles=SAID, handle=identify, engine=engine,
+            service=CUSTOMER_PROFILE, topics=["interactions"], handles=INTERACTION_EVENTS, handle=identify, engine=engine,
             kafka=kafka, clock=clock, replica=replica,
         ),
         Consumer(
-            service=CUSTOMER_PROFILE, topics=["cases"], handles=THREADED, handle=note_cases, engine=engine,
-            kafka=kafka, clock=clock, replica=replica, min_batch_interval=THREADED_EVERY,
+            service=CUSTOMER_PROFILE, topics=["cases"], handles=CASE_EVENTS, handle=set_cases, engine=engine,
+            kafka=kafka, clock=clock, replica=replica, min_batch_interval=CASES_EVERY,
         ),
     ]  # fmt: skip

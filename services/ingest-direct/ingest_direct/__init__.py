@@ -1,1 +1,1 @@
-"""Phone, letter, visit, web form, chat and partner interactions in by HTTP, answers handed back."""
+"""Takes calls, letters, visits, web forms, chats and partners' messages by HTTP, and hands replies back."""

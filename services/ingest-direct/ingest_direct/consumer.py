@@ -1,4 +1,4 @@
-"""The Kafka doors: answers to hand back, and what became of what was brought in, which nobody waits for."""
+"""The Kafka consumers: replies to hand over, and at low priority the cases that interactions are on."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,35 +11,39 @@ from antiphon.contracts.replies import ReplyRequested
 from antiphon.kafka.consumer import Consumer, Received
 from antiphon.process.clock import Clock
 from antiphon.service_names import INGEST_DIRECT
-from ingest_direct import actions
+from ingest_direct.actions import interactions, replies
 
-NEWS = (CaseOpened, CaseInteractionAdded, CaseStatusChanged)
-NEWS_EVERY = timedelta(milliseconds=250)
-_OTHERS = {Channel.EMAIL, Channel.SOCIAL}
-
-
-async def note_cases(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
-    """One batch in one transaction."""
-    await actions.note_cases(tx, [r.event for r in batch if isinstance(r.event, CaseEvent)])
+CASE_EVENTS = (CaseOpened, CaseInteractionAdded, CaseStatusChanged)
+CASES_EVERY = timedelta(milliseconds=250)
+# Their own services send replies on these.
+OTHER_CHANNELS = frozenset[str]({Channel.EMAIL, Channel.SOCIAL})
 
 
-async def take_replies(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
-    """One batch in one transaction."""
-    events = [received.event for received in batch]
-    asked = [event for event in events if isinstance(event, ReplyRequested) and event.channel not in _OTHERS]
-    if asked:
-        await actions.take_replies(tx, asked)
+async def set_cases(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
+    """Handles a batch of events of cases in one transaction."""
+    await interactions.set_cases(tx, [r.event for r in batch if isinstance(r.event, CaseEvent)])
+
+
+async def keep_replies(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
+    """Handles a batch of requested replies in one transaction."""
+    requests = [
+        r.event
+        for r in batch
+        if isinstance(r.event, ReplyRequested) and r.event.channel not in OTHER_CHANNELS
+    ]
+    if requests:
+        await replies.keep_requested(tx, requests)
 
 
 def consumers(engine: AsyncEngine, kafka: str, clock: Clock, replica: str) -> list[Consumer]:
-    """One for each door."""
+    """One consumer a topic; a batch is one transaction."""
     return [
         Consumer(
-            service=INGEST_DIRECT, topics=["replies"], handles=(ReplyRequested,), handle=take_replies,
+            service=INGEST_DIRECT, topics=["replies"], handles=(ReplyRequested,), handle=keep_replies,
             engine=engine, kafka=kafka, clock=clock, replica=replica,
         ),
         Consumer(
-            service=INGEST_DIRECT, topics=["cases"], handles=NEWS, handle=note_cases,
-            engine=engine, kafka=kafka, clock=clock, replica=replica, min_batch_interval=NEWS_EVERY,
+            service=INGEST_DIRECT, topics=["cases"], handles=CASE_EVENTS, handle=set_cases,
+            engine=engine, kafka=kafka, clock=clock, replica=replica, min_batch_interval=CASES_EVERY,
         ),
     ]  # fmt: skip

@@ -235,7 +235,7 @@ listed. Names of staff are listed apart: they are personal data of staff, and co
 
 How rows are found from a customer:
 
-* Begin in `customer-profile`: `identifier` has the customer's addresses, `spoken` their interactions, cases and speaker keys.
+* Begin in `customer-profile`: `identifier` has the customer's addresses, `interaction` their interactions, cases and speaker keys.
 * A path begins with a column of the table. `case_id -> case_file.customer_id` is read backwards: the rows of `case_file` with the
   customer's `customer_id`, and of the table all rows with their `case_id`.
 * A path that ends at `interaction_id` or `request.answers` (`answers` in the JSON of `request`) begins with the customer's interactions.

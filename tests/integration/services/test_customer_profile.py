@@ -1,4 +1,4 @@
-"""One customer for every speaker, on a real PostgreSQL and whatever happens at once."""
+"""Every interaction is from one customer, also when several transactions identify the same speaker at once."""
 
 import asyncio
 import random
@@ -17,8 +17,8 @@ from antiphon.contracts.interactions import InteractionDeleted, InteractionEdite
 from antiphon.kafka.consumer import NonRetryableError
 from antiphon.organisation import document
 from antiphon.process.clock import utc_now
-from customer_profile import actions
-from customer_profile.domain import WordReader
+from customer_profile.actions import customers, events, interactions
+from customer_profile.domain.reading import WordReader
 from deploy.site import EXAMPLE
 from tests.conftest import NewDatabase
 from tests.support.events import noted, received, spoken
@@ -33,9 +33,9 @@ async def engine(new_database: NewDatabase) -> AsyncEngine:
     return await new_database("customer_profile")
 
 
-async def hear(engine: AsyncEngine, *events: Event) -> None:
+async def identify(engine: AsyncEngine, *events: Event) -> None:
     async with engine.begin() as tx:
-        await actions.identify(tx, received(events), WORDS, utc_now())
+        await interactions.identify(tx, received(events), WORDS, utc_now())
 
 
 async def rows(engine: AsyncEngine, query: str) -> list[Any]:
@@ -54,68 +54,70 @@ async def test_many_first_messages_of_strangers_at_once_make_one_customer_each(e
     for _ in range(12):
         shuffle.shuffle(strangers)
         batches.append([spoken(stranger) for stranger in strangers])
-    await asyncio.gather(*(hear(engine, *batch) for batch in batches))
+    await asyncio.gather(*(identify(engine, *batch) for batch in batches))
     assert len(await owners(engine)) == 10
     assert len(await rows(engine, "select 1 from customer")) == 10
     counted = await rows(engine, "select interactions from customer")
     assert [row.interactions for row in counted] == [12] * 10
     per_customer = await rows(
-        engine, "select customer_id, count(distinct speaker_key) as n from spoken group by 1"
+        engine, "select customer_id, count(distinct speaker_key) as n from interaction group by 1"
     )
     assert all(row.n == 1 for row in per_customer)
 
 
-async def test_two_identifiers_claimed_crosswise_at_once_never_deadlock_and_lose_nothing(
+async def test_two_identifiers_claimed_in_opposite_order_at_once_never_deadlock(
     engine: AsyncEngine,
 ) -> None:
     for number in range(15):
         a, b = f"email:a{number}@mail.example", f"phone:+6125550{number:04}"
-        await asyncio.gather(hear(engine, noted(a, also=[b])), hear(engine, noted(b, also=[a])))
-    assert (await rows(engine, "select count(*) as n from spoken"))[0].n == 30
+        await asyncio.gather(identify(engine, noted(a, also=[b])), identify(engine, noted(b, also=[a])))
+    assert (await rows(engine, "select count(*) as n from interaction"))[0].n == 30
     unowned = await rows(
-        engine, "select 1 from spoken s left join customer c using (customer_id) where c is null"
+        engine, "select 1 from interaction i left join customer c using (customer_id) where c is null"
     )
     assert unowned == []
 
 
-async def test_what_a_person_notes_of_a_call_links_and_is_found_by_later(engine: AsyncEngine) -> None:
-    await hear(engine, noted("email:jo@mail.example", also=["account:R-1"], name="Jo Carver"))
-    await hear(engine, spoken("account:R-1"))
+async def test_an_agents_note_links_identifiers_by_which_the_customer_is_found_later(
+    engine: AsyncEngine,
+) -> None:
+    await identify(engine, noted("email:jo@mail.example", also=["account:R-1"], name="Jo Carver"))
+    await identify(engine, spoken("account:R-1"))
     assert len(set((await owners(engine)).values())) == 1
     (customer,) = await rows(engine, "select name, interactions from customer")
     assert tuple(customer) == ("Jo Carver", 2)
 
 
-async def test_a_stated_identifier_of_somebody_else_is_a_conflict_for_a_person(engine: AsyncEngine) -> None:
-    await hear(engine, spoken("email:jo@mail.example"), spoken("account:R-1"))
-    await hear(engine, spoken("email:jo@mail.example", also=["account:R-1"]))
-    found = await owners(engine)
-    assert found["email:jo@mail.example"] != found["account:R-1"]
+async def test_a_stated_identifier_of_another_customer_is_a_conflict(engine: AsyncEngine) -> None:
+    await identify(engine, spoken("email:jo@mail.example"), spoken("account:R-1"))
+    await identify(engine, spoken("email:jo@mail.example", also=["account:R-1"]))
+    owned = await owners(engine)
+    assert owned["email:jo@mail.example"] != owned["account:R-1"]
     (conflict,) = await rows(engine, "select * from identifier_conflict")
     assert (conflict.customer_id, conflict.other_customer_id) == (
-        found["email:jo@mail.example"],
-        found["account:R-1"],
+        owned["email:jo@mail.example"],
+        owned["account:R-1"],
     )
 
 
-async def test_a_speaker_without_any_identifier_is_a_customer_of_their_own(engine: AsyncEngine) -> None:
-    await hear(engine, spoken(None, name="A visitor"), spoken(None, name="A visitor"))
+async def test_each_interaction_without_an_identifier_is_from_a_new_customer(engine: AsyncEngine) -> None:
+    await identify(engine, spoken(None, name="A visitor"), spoken(None, name="A visitor"))
     assert len(await rows(engine, "select 1 from customer")) == 2
 
 
-async def test_a_redelivered_batch_changes_nothing_and_tells_nothing(engine: AsyncEngine) -> None:
+async def test_a_redelivered_batch_changes_nothing_and_publishes_nothing(engine: AsyncEngine) -> None:
     batch = [spoken("email:jo@mail.example", text=f"number {n}") for n in range(5)]
-    await hear(engine, *batch)
+    await identify(engine, *batch)
     before = await rows(engine, "select count(*) as n, max(id) as id from outbox")
-    await hear(engine, *batch)
+    await identify(engine, *batch)
     assert await rows(engine, "select count(*) as n, max(id) as id from outbox") == before
     assert (await rows(engine, "select interactions from customer"))[0].interactions == 5
 
 
-async def test_however_many_identifiers_a_customer_has_events_carry_those_known_longest(
+async def test_events_carry_at_most_fifty_identifiers_those_linked_first(
     engine: AsyncEngine,
 ) -> None:
-    await hear(engine, spoken("email:jo@mail.example"))
+    await identify(engine, spoken("email:jo@mail.example"))
     (customer,) = (await owners(engine)).values()
     async with engine.begin() as tx:
         await tx.execute(
@@ -126,62 +128,62 @@ async def test_however_many_identifiers_a_customer_has_events_carry_those_known_
             ),
             {"customer": customer},
         )
-    await hear(engine, spoken("email:jo@mail.example"))
+    await identify(engine, spoken("email:jo@mail.example"))
     async with engine.begin() as tx:
-        record = await actions.tell_updated(tx, customer, ["labels"], actions.SYSTEM, utc_now())
-    assert len(record.identifiers) == 101
-    told = await rows(
+        updated = await customers.publish_updated(tx, customer, ["labels"], events.SYSTEM, utc_now())
+    assert len(updated.record.identifiers) == 101
+    published = await rows(
         engine,
         "select topic, convert_from(value, 'utf8')::json -> 'customer' -> 'identifiers' as identifiers from outbox "
         "where id in (select max(id) from outbox group by topic)",
     )
-    assert {row.topic for row in told} == {"customers", "identified-interactions"}
-    for row in told:
+    assert {row.topic for row in published} == {"customers", "identified-interactions"}
+    for row in published:
         values = [identifier["value"] for identifier in row.identifiers]
-        assert len(values) == actions.MOST_IDENTIFIERS
+        assert len(values) == events.MOST_IDENTIFIERS
         assert {"jo@mail.example", "R-000", "R-048"} <= set(values)
 
 
-async def test_order_per_customer_is_kept_in_the_outbox(engine: AsyncEngine) -> None:
+async def test_the_outbox_keeps_the_order_of_each_customers_interactions(engine: AsyncEngine) -> None:
     batch = [spoken(f"email:{n % 3}@mail.example", text=f"{n:03}") for n in range(60)]
-    await hear(engine, *batch)
-    told = await rows(
+    await identify(engine, *batch)
+    published = await rows(
         engine,
-        "select key, convert_from(value, 'utf8')::json -> 'interaction' -> 'content' ->> 'text' as said from outbox "
+        "select key, convert_from(value, 'utf8')::json -> 'interaction' -> 'content' ->> 'text' as text from outbox "
         "where headers like '%identified-interaction.received%' order by id",
     )
     by_key: dict[str, list[str]] = {}
-    for row in told:
-        by_key.setdefault(row.key, []).append(row.said)
+    for row in published:
+        by_key.setdefault(row.key, []).append(row.text)
     assert len(by_key) == 3
-    assert all(said == sorted(said) and len(said) == 20 for said in by_key.values())
+    assert all(texts == sorted(texts) and len(texts) == 20 for texts in by_key.values())
 
 
-async def test_edits_keep_what_was_said_and_deletions_hide_it(engine: AsyncEngine) -> None:
-    said = spoken("did:did:plc:x", text="first")
-    identity = said.interaction.interaction_id
+async def test_edits_keep_the_earlier_words_and_deletions_are_recorded(engine: AsyncEngine) -> None:
+    first = spoken("did:did:plc:x", text="first")
+    identity = first.interaction.interaction_id
     edit = InteractionEdited.model_validate(generate.example("interaction.edited.v1")["data"])
     edit = edit.model_copy(update={"interaction_id": identity})
-    gone = InteractionDeleted.model_validate(generate.example("interaction.deleted.v1")["data"])
-    gone = gone.model_copy(update={"interaction_id": identity})
+    deletion = InteractionDeleted.model_validate(generate.example("interaction.deleted.v1")["data"])
+    deletion = deletion.model_copy(update={"interaction_id": identity})
     again = edit.model_copy(
         update={
             "content": edit.content.model_copy(update={"text": "third"}),
             "accepted_at": edit.accepted_at + timedelta(seconds=1),
         }
     )
-    await hear(engine, said, edit, again)
-    await hear(engine, gone)
-    (row,) = await rows(engine, "select * from spoken")
+    await identify(engine, first, edit, again)
+    await identify(engine, deletion)
+    (row,) = await rows(engine, "select * from interaction")
     assert row.text == "third"
     assert [version["text"] for version in row.earlier] == ["first", edit.content.text]
     assert row.deleted_at is not None
     with pytest.raises(NonRetryableError):
-        await hear(engine, edit.model_copy(update={"interaction_id": uuid4()}))
+        await identify(engine, edit.model_copy(update={"interaction_id": uuid4()}))
 
 
 @pytest.mark.parametrize(
-    ("said", "topics", "department", "tone"),
+    ("words", "topics", "department", "tone"),
     [
         ("My RATES are overdue!", ["rates-notice", "payment"], "rates", "neutral"),
         ("The pothole damaged my car, unacceptable", ["pothole"], "roads", "negative"),
@@ -191,14 +193,14 @@ async def test_edits_keep_what_was_said_and_deletions_hide_it(engine: AsyncEngin
         ("", [], None, "neutral"),
     ],
 )
-def test_words_tell_topics_department_and_tone(
-    said: str, topics: list[str], department: str | None, tone: str
+def test_words_decide_topics_department_and_tone(
+    words: str, topics: list[str], department: str | None, tone: str
 ) -> None:
-    reading = WORDS.read(spoken("email:a@b.c", text=said).interaction.content, "council@banksia.example")
+    reading = WORDS.read(spoken("email:a@b.c", text=words).interaction.content, "council@banksia.example")
     assert (sorted(reading.topics), reading.department, reading.tone) == (sorted(topics), department, tone)
 
 
-def test_without_words_the_account_tells_the_department() -> None:
+def test_without_topics_the_account_decides_the_department() -> None:
     assert (
         WORDS.read(spoken("email:a@b.c").interaction.content, "Rates@banksia.example").department == "rates"
     )
@@ -216,7 +218,7 @@ async def test_a_batch_of_500_takes_as_many_statements_as_one_of_5(engine: Async
     for size in (6, 498):  # odd halves: both batches have conflicts too
         events = batch(size)
         with counted(engine) as statements:
-            await hear(engine, *events)
+            await identify(engine, *events)
         counts.append(len(statements))
     assert counts[0] == counts[1]
     assert await rows(engine, "select 1 from identifier_conflict")
@@ -232,7 +234,7 @@ async def test_timelines_and_names_are_read_by_their_indexes(engine: AsyncEngine
         )
         await tx.execute(
             text(
-                "insert into spoken (interaction_id, customer_id, speaker_key, channel, account, visibility, text, topics, "
+                "insert into interaction (interaction_id, customer_id, speaker_key, channel, account, visibility, text, topics, "
                 "tone, automation, occurred_at, accepted_at) select gen_random_uuid(), customer_id, 'k', 'email', 'a', "
                 "'private', 't', '{}', 'neutral', 'none', now(), now() from customer"
             )
@@ -251,7 +253,7 @@ async def test_timelines_and_names_are_read_by_their_indexes(engine: AsyncEngine
         )
         await tx.execute(
             text(
-                "insert into identifier_conflict (key, customer_id, other_customer_id, source, at) "
+                "insert into identifier_conflict (key, customer_id, other_customer_id, source, detected_at) "
                 "select key, customer_id, gen_random_uuid(), source, linked_at from identifier"
             )
         )
@@ -259,36 +261,36 @@ async def test_timelines_and_names_are_read_by_their_indexes(engine: AsyncEngine
         await tx.execute(text("analyze identifier_conflict"))
         await tx.execute(text("analyze identifier"))
         await tx.execute(text("analyze customer"))
-        await tx.execute(text("analyze spoken"))
+        await tx.execute(text("analyze interaction"))
     for query, index in (
-        ("select * from spoken where customer_id = '0192f0c4-7a00-7000-8000-000000000001' order by occurred_at desc, interaction_id desc limit 51", "spoken_timeline_ix"),
+        ("select * from interaction where customer_id = '0192f0c4-7a00-7000-8000-000000000001' order by occurred_at desc, interaction_id desc limit 51", "interaction_timeline_ix"),
         ("select customer_id from customer where folded_name like 'name 77%' order by folded_name, customer_id limit 51", "customer_folded_name_ix"),
         ("select key from identifier where key = any(array['a', 'b'])", "identifier_pkey"),
         ("select key from identifier where customer_id = '0192f0c4-7a00-7000-8000-000000000001'", "identifier_customer_id_ix"),
         ("select customer_id from unlinked_identifier where key in (select unnest(array['a', 'b']))", "unlinked_identifier_key_ix"),
         ("select * from identifier_conflict c where c.id > 0 and c.customer_id = '0192f0c4-7a00-7000-8000-000000000001' order by c.id desc limit 20", "identifier_conflict_customer_id_ix"),
         ("select * from identifier_conflict c where c.id > 0 and c.other_customer_id = '0192f0c4-7a00-7000-8000-000000000001' order by c.id limit 51", "identifier_conflict_other_customer_id_ix"),
-        ("select customer_id from spoken where interaction_id = any(array['0192f0c4-7a00-7000-8000-000000000001']::uuid[])", "spoken_pkey"),
+        ("select customer_id from interaction where interaction_id = any(array['0192f0c4-7a00-7000-8000-000000000001']::uuid[])", "interaction_pkey"),
     ):  # fmt: skip
         plan = "\n".join(str(row[0]) for row in await rows(engine, f"explain {query}"))
         assert index in plan, plan
 
 
-async def test_who_loses_the_race_for_one_identifier_brings_the_others_to_the_winner(
+async def test_who_loses_the_race_for_one_identifier_links_its_others_to_the_winner(
     engine: AsyncEngine,
 ) -> None:
     for number in range(10):
         address, account = f"email:r{number}@mail.example", f"account:A-{number}"
         await lose(engine, won=spoken(address), lost=noted(address, also=[account]))
-        found = await owners(engine)
-        assert found[address] == found[account]
+        owned = await owners(engine)
+        assert owned[address] == owned[account]
     assert await rows(engine, "select 1 from customer where interactions <> 2") == []
     assert len(await rows(engine, "select 1 from customer")) == 10
     assert await rows(engine, "select 1 from identifier_conflict") == []
 
 
-async def test_a_link_that_was_removed_is_not_made_by_who_loses_a_race(engine: AsyncEngine) -> None:
-    await hear(engine, spoken("account:R-1"))
+async def test_who_loses_a_race_does_not_make_a_removed_link_again(engine: AsyncEngine) -> None:
+    await identify(engine, spoken("account:R-1"))
     winner = (await owners(engine))["account:R-1"]
     await remove(engine, "email:x@mail.example", winner)
     await lose(
@@ -300,10 +302,10 @@ async def test_a_link_that_was_removed_is_not_made_by_who_loses_a_race(engine: A
     assert [row.interactions for row in await rows(engine, "select interactions from customer")] == [3]
 
 
-async def test_who_loses_a_race_links_to_the_winner_what_only_another_may_not_have(
+async def test_who_loses_a_race_links_to_the_winner_what_was_removed_from_another(
     engine: AsyncEngine,
 ) -> None:
-    await hear(engine, spoken("account:R-1"), spoken("account:R-2"))
+    await identify(engine, spoken("account:R-1"), spoken("account:R-2"))
     before = await owners(engine)
     await remove(engine, "email:x@mail.example", before["account:R-1"])
     await lose(
@@ -321,10 +323,10 @@ async def test_who_loses_a_race_links_to_the_winner_what_only_another_may_not_ha
     )
 
 
-async def test_a_handle_is_no_conflict_unless_a_person_said_whose_it_is(engine: AsyncEngine) -> None:
+async def test_a_handle_is_a_conflict_only_when_a_person_linked_it(engine: AsyncEngine) -> None:
     handle = "handle:bluesky/jo.example"
-    await hear(engine, spoken("did:did:plc:jo", also=[handle]))
-    await hear(engine, spoken("did:did:plc:heir", also=[handle]))
+    await identify(engine, spoken("did:did:plc:jo", also=[handle]))
+    await identify(engine, spoken("did:did:plc:heir", also=[handle]))
     assert set(await owners(engine)) == {"did:did:plc:jo", "did:did:plc:heir"}
     assert await rows(engine, "select 1 from identifier_conflict") == []
     link = (
@@ -334,19 +336,19 @@ async def test_a_handle_is_no_conflict_unless_a_person_said_whose_it_is(engine: 
     )
     async with engine.begin() as tx:
         await tx.execute(text(link))
-    await hear(engine, spoken("did:did:plc:heir", also=[handle]))
-    found = await owners(engine)
-    assert found["did:did:plc:heir"] != found["did:did:plc:jo"] == found[handle]
+    await identify(engine, spoken("did:did:plc:heir", also=[handle]))
+    owned = await owners(engine)
+    assert owned["did:did:plc:heir"] != owned["did:did:plc:jo"] == owned[handle]
     (conflict,) = await rows(engine, "select * from identifier_conflict")
-    assert (conflict.customer_id, conflict.other_customer_id) == (found["did:did:plc:heir"], found[handle])
+    assert (conflict.customer_id, conflict.other_customer_id) == (owned["did:did:plc:heir"], owned[handle])
 
 
 async def lose(engine: AsyncEngine, *, won: InteractionReceived, lost: InteractionReceived) -> None:
-    """Both are heard at once; `lost` has decided when it finds that `won` was first with an identifier."""
+    """Identifies both at once: the transaction of `lost` has decided before it sees that `won` claimed an identifier."""
     first = await engine.connect()
     tx = await first.begin()
-    await actions.identify(first, received([won]), WORDS, utc_now())
-    losing = asyncio.create_task(hear(engine, lost))
+    await interactions.identify(first, received([won]), WORDS, utc_now())
+    losing = asyncio.create_task(identify(engine, lost))
     await _until_waiting(engine)
     await tx.commit()
     await first.close()
@@ -354,7 +356,7 @@ async def lose(engine: AsyncEngine, *, won: InteractionReceived, lost: Interacti
 
 
 async def remove(engine: AsyncEngine, key: str, customer_id: UUID) -> None:
-    """A supervisor took this link back some time ago."""
+    """A supervisor removed this link some time ago."""
     async with engine.begin() as tx:
         await tx.execute(
             text(

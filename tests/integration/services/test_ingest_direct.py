@@ -1,10 +1,11 @@
 """Calls, letters and visits: durable when answered, once under one key, seen by those who may."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -16,12 +17,13 @@ from antiphon.access.tokens import Access
 from antiphon.contracts.base import Actor
 from antiphon.contracts.interactions import Identifier
 from antiphon.contracts.replies import ReplyRequested
-from antiphon.http.app import create_app
 from antiphon.http.changes import ChangeFeed
 from antiphon.process.clock import utc_now
 from deploy import keys
-from ingest_direct import actions, api
+from ingest_direct import api, tasks
+from ingest_direct.actions import attachments, replies
 from tests.conftest import NewDatabase
+from tests.support.waiting import until
 
 CALL: dict[str, Any] = {
     "channel": "phone",
@@ -30,7 +32,7 @@ CALL: dict[str, Any] = {
 }
 
 
-class Door:
+class Client:
     """The service's API over its database."""
 
     def __init__(self, engine: AsyncEngine, http: httpx.AsyncClient, secrets: Path) -> None:
@@ -44,11 +46,11 @@ class Door:
         role: Role = Role.AGENT,
         who: str = "bruno",
         key: str | None = None,
-        **given: Any,
+        **request: Any,
     ) -> httpx.Response:
         token = keys.token(self.secrets, role=role, name=who, now=utc_now())
         headers = {"Authorization": f"Bearer {token}"} | ({"Idempotency-Key": key} if key else {})
-        return await self.http.request(verb, path, headers=headers, **given)
+        return await self.http.request(verb, path, headers=headers, **request)
 
     async def note(self, key: str, call: dict[str, Any] = CALL, **more: Any) -> httpx.Response:
         return await self.ask("POST", "/interactions", key=key, json=call, **more)
@@ -59,41 +61,31 @@ class Door:
 
 
 @pytest.fixture
-async def door(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Door]:
+async def client(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Client]:
     engine = await new_database("ingest_direct")
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(tmp_path)))
-    app = create_app(
-        title="t",
-        service="ingest-direct",
-        description="t",
-        engine=engine,
-        access=access,
-        package="ingest_direct",
-    )
-    app.include_router(
-        api.router(engine, ChangeFeed(engine), utc_now, region="AU", max_attachment_bytes=1000)
-    )
+    app = api.application(engine, access, ChangeFeed(engine), utc_now, region="AU", max_attachment_bytes=1000)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
-        yield Door(engine, http, tmp_path)
+        yield Client(engine, http, tmp_path)
 
 
-async def test_twenty_at_once_under_one_key_are_one_interaction(door: Door) -> None:
-    answers = await asyncio.gather(*(door.note("call-1") for _ in range(20)))
+async def test_twenty_at_once_under_one_key_are_one_interaction(client: Client) -> None:
+    answers = await asyncio.gather(*(client.note("call-1") for _ in range(20)))
     assert sorted(answer.status_code for answer in answers) == [200] * 19 + [201]
     assert len({answer.json()["interaction_id"] for answer in answers}) == 1
     assert all(a.headers.get("idempotency-replayed") == "true" for a in answers if a.status_code == 200)
-    assert len(await door.rows("select 1 from outbox")) == 1
-    counts = (await door.ask("GET", "/counts")).json()
+    assert len(await client.rows("select 1 from outbox")) == 1
+    counts = (await client.ask("GET", "/counts")).json()
     assert (counts["received"], counts["interactions"], counts["duplicates"]) == (20, 1, 19)
 
 
-async def test_a_call_that_has_more_bytes_than_an_event_may_have_is_taken_and_what_is_cut_is_named(
-    door: Door,
+async def test_a_call_too_large_for_an_event_is_accepted_and_its_defects_name_what_is_cut(
+    client: Client,
 ) -> None:
-    async with door.engine.begin() as tx:
+    async with client.engine.begin() as tx:
         files = [
-            await actions.keep_attachment(
+            await attachments.keep(
                 tx,
                 source="bruno",
                 filename="\x01" * 255,
@@ -104,26 +96,26 @@ async def test_a_call_that_has_more_bytes_than_an_event_may_have_is_taken_and_wh
             for _ in range(50)
         ]
     ids = [str(file.attachment_id) for file in files]
-    answer = await door.note("call-1", CALL | {"text": "\x01" * 100_000, "attachments": ids})
+    answer = await client.note("call-1", CALL | {"text": "\x01" * 100_000, "attachments": ids})
     assert answer.status_code == 201
-    (row,) = await door.rows("select convert_from(value, 'utf8')::json as data from outbox")
-    said = row.data["interaction"]
-    assert said["defects"] == ["attachments-cut", "text-cut"]
-    assert len(said["content"]["text"]) > 80_000
-    assert len(said["attachments"]) > 40
-    assert len(await door.rows("select 1 from attachment where interaction_id is not null")) == 50
+    (row,) = await client.rows("select convert_from(value, 'utf8')::json as data from outbox")
+    interaction = row.data["interaction"]
+    assert interaction["defects"] == ["attachments-cut", "text-cut"]
+    assert len(interaction["content"]["text"]) > 80_000
+    assert len(interaction["attachments"]) > 40
+    assert len(await client.rows("select 1 from attachment where interaction_id is not null")) == 50
 
 
-async def test_another_call_under_the_same_key_is_refused_and_under_anothers_key_is_not(door: Door) -> None:
-    await door.note("call-1")
-    assert (await door.note("call-1", CALL | {"text": "Other"})).status_code == 409
-    assert (await door.note("call-1", who="amara")).status_code == 201
+async def test_a_second_call_under_one_key_is_rejected_and_another_agents_key_is_free(client: Client) -> None:
+    await client.note("call-1")
+    assert (await client.note("call-1", CALL | {"text": "Other"})).status_code == 409
+    assert (await client.note("call-1", who="amara")).status_code == 201
 
 
-async def test_the_sources_own_id_is_recognised_under_another_key(door: Door) -> None:
+async def test_the_sources_own_id_is_recognised_under_another_key(client: Client) -> None:
     call = CALL | {"channel": "partner", "external_id": "crm-7"}
-    first = await door.note("a", call, role=Role.INTEGRATION, who="crm")
-    second = await door.note("b", call, role=Role.INTEGRATION, who="crm")
+    first = await client.note("a", call, role=Role.INTEGRATION, who="crm")
+    second = await client.note("b", call, role=Role.INTEGRATION, who="crm")
     assert (first.status_code, second.status_code) == (201, 200)
     assert first.json()["interaction_id"] == second.json()["interaction_id"]
 
@@ -142,55 +134,55 @@ async def test_the_sources_own_id_is_recognised_under_another_key(door: Door) ->
         ({"subject": "x" * 999}, "/subject"),
     ],
 )
-async def test_what_cannot_be_used_is_told_with_its_place_and_leaves_nothing(
-    door: Door, change: dict[str, Any], pointer: str
+async def test_invalid_input_is_answered_with_its_place_and_leaves_nothing(
+    client: Client, change: dict[str, Any], pointer: str
 ) -> None:
-    answer = await door.note("k", CALL | change)
+    answer = await client.note("k", CALL | change)
     assert answer.status_code == 422, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert pointer in {error["pointer"] for error in answer.json()["errors"]}
-    assert await door.rows("select 1 from delivery") == []
+    assert await client.rows("select 1 from delivery") == []
 
 
-async def test_surrogates_and_rubbish_are_refused_not_failed(door: Door) -> None:
+async def test_malformed_bodies_are_answered_with_a_client_error(client: Client) -> None:
     for body in (b'{"channel":"phone","speaker":{},"text":"\\ud800"}', b"\xff\xfe", b"[" * 5000, b""):
-        token = keys.token(door.secrets, role=Role.AGENT, name="b", now=utc_now())
+        token = keys.token(client.secrets, role=Role.AGENT, name="b", now=utc_now())
         headers = {
             "Authorization": f"Bearer {token}",
             "Idempotency-Key": "k",
             "Content-Type": "application/json",
         }
-        answer = await door.http.post("/interactions", content=body, headers=headers)
+        answer = await client.http.post("/interactions", content=body, headers=headers)
         assert 400 <= answer.status_code < 500, (body[:20], answer.text)
 
 
-async def test_a_system_sees_only_what_it_brought_and_people_at_a_desk_see_all(door: Door) -> None:
-    mine = (await door.note("a", role=Role.INTEGRATION, who="crm")).json()["interaction_id"]
+async def test_a_system_sees_only_its_own_interactions_and_staff_see_all(client: Client) -> None:
+    mine = (await client.note("a", role=Role.INTEGRATION, who="crm")).json()["interaction_id"]
     for who, role, status in (
         ("crm", Role.INTEGRATION, 200),
         ("other", Role.INTEGRATION, 404),
         ("bruno", Role.AGENT, 200),
     ):
-        assert (await door.ask("GET", f"/interactions/{mine}", role=role, who=who)).status_code == status
-    others = (await door.ask("GET", "/interactions", role=Role.INTEGRATION, who="other")).json()
+        assert (await client.ask("GET", f"/interactions/{mine}", role=role, who=who)).status_code == status
+    others = (await client.ask("GET", "/interactions", role=Role.INTEGRATION, who="other")).json()
     assert others["items"] == []
-    assert (await door.note("b", role=Role.MANAGER, who="m")).status_code == 403
+    assert (await client.note("b", role=Role.MANAGER, who="m")).status_code == 403
 
 
-async def test_scans_are_kept_given_out_as_downloads_and_used_once(door: Door) -> None:
+async def test_an_attachment_is_served_as_a_download_and_used_once(client: Client) -> None:
     sent = {"file": ("../le<t>ter.html", b"<script>evil()</script>", "text/html")}
-    kept = await door.ask("POST", "/attachments", files=sent)
+    kept = await client.ask("POST", "/attachments", files=sent)
     assert kept.status_code == 201
     scan = kept.json()["attachment_id"]
     letter = CALL | {"channel": "letter", "attachments": [scan]}
-    assert (await door.note("a", letter)).status_code == 201
-    assert (await door.note("b", letter)).status_code == 422
-    got = await door.ask("GET", f"/attachments/{scan}")
+    assert (await client.note("a", letter)).status_code == 201
+    assert (await client.note("b", letter)).status_code == 422
+    got = await client.ask("GET", f"/attachments/{scan}")
     assert got.content == b"<script>evil()</script>"
     assert got.headers["content-disposition"].startswith("attachment")
     assert got.headers["x-content-type-options"] == "nosniff"
     assert "sandbox" in got.headers["content-security-policy"]
-    assert (await door.ask("POST", "/attachments", files={"file": ("big", b"x" * 1001)})).status_code == 413
+    assert (await client.ask("POST", "/attachments", files={"file": ("big", b"x" * 1001)})).status_code == 413
 
 
 @pytest.mark.parametrize(
@@ -205,40 +197,114 @@ async def test_scans_are_kept_given_out_as_downloads_and_used_once(door: Door) -
         ("visit", {}, None),
     ],
 )
-async def test_an_answer_goes_back_by_the_channel_on_which_it_was_said(
-    door: Door, channel: str, speaker: dict[str, str], recipient: str | None
+async def test_the_recipient_is_the_speakers_address_on_the_same_channel(
+    client: Client, channel: str, speaker: dict[str, str], recipient: str | None
 ) -> None:
     call = CALL | {"channel": channel, "speaker": speaker}
-    noted = await door.note("a", call, role=Role.INTEGRATION, who="crm")
-    interaction = (await door.ask("GET", f"/interactions/{noted.json()['interaction_id']}")).json()[
+    noted = await client.note("a", call, role=Role.INTEGRATION, who="crm")
+    interaction = (await client.ask("GET", f"/interactions/{noted.json()['interaction_id']}")).json()[
         "interaction"
     ]
     found = interaction["recipient"]
     assert (f"{found['kind']}:{found['value']}" if found else None) == recipient
 
 
-async def test_an_answer_is_handed_over_once_and_told_once(door: Door) -> None:
-    interaction = (await door.note("a", role=Role.INTEGRATION, who="crm")).json()["interaction_id"]
-    asked = ReplyRequested(
-        reply_id=uuid4(), case_id=uuid4(), channel="phone", case_reference="C-1", customer_id=uuid4(), answers=interaction,
-        recipient=Identifier(kind="phone", value="+61255501234"), account="phone", visibility="private", text="Yes.", author=Actor(kind="agent", id="amara", name="Amara"),
-        case_token="t", requested_at=utc_now(),
-    )  # fmt: skip
-    foreign = asked.model_copy(update={"reply_id": uuid4(), "answers": uuid4()})
-    async with door.engine.begin() as tx:
-        await actions.take_replies(tx, [asked, asked, foreign])
-    waiting = (await door.ask("GET", "/replies", role=Role.INTEGRATION, who="crm")).json()["items"]
-    assert [reply["reply_id"] for reply in waiting] == [str(asked.reply_id)]
+async def test_a_reply_is_handed_over_once_and_published_once(client: Client) -> None:
+    interaction = (await client.note("a", role=Role.INTEGRATION, who="crm")).json()["interaction_id"]
+    request = reply(interaction, "phone", "Yes.")
+    foreign = request.model_copy(update={"reply_id": uuid4(), "answers": uuid4()})
+    async with client.engine.begin() as tx:
+        await replies.keep_requested(tx, [request, request, foreign])
+    waiting = (await client.ask("GET", "/replies", role=Role.INTEGRATION, who="crm")).json()["items"]
+    assert [reply["reply_id"] for reply in waiting] == [str(request.reply_id)]
     assert waiting[0]["recipient"] == {"kind": "phone", "value": "+61255501234"}
-    path = f"/replies/{asked.reply_id}"
+    path = f"/replies/{request.reply_id}"
     assert (
-        await door.ask("POST", f"{path}/sent", role=Role.INTEGRATION, who="other", json={})
+        await client.ask("POST", f"{path}/sent", role=Role.INTEGRATION, who="other", json={})
     ).status_code == 404
     for _ in range(2):
         assert (
-            await door.ask("POST", f"{path}/sent", role=Role.INTEGRATION, who="crm", json={})
+            await client.ask("POST", f"{path}/sent", role=Role.INTEGRATION, who="crm", json={})
         ).status_code == 200
-    assert (await door.ask("POST", f"{path}/failed", json={"reason": "late"})).status_code == 409
-    assert len(await door.rows("select 1 from outbox where headers like '%reply.sent%'")) == 1
-    became = (await door.ask("GET", f"/interactions/{interaction}")).json()
+    assert (await client.ask("POST", f"{path}/failed", json={"reason": "late"})).status_code == 409
+    assert len(await client.rows("select 1 from outbox where headers like '%reply.sent%'")) == 1
+    became = (await client.ask("GET", f"/interactions/{interaction}")).json()
     assert became["answered"] is True
+
+
+async def test_interactions_are_listed_newest_first_by_source_and_channel(client: Client) -> None:
+    for key, channel, who in (("a", "phone", "bruno"), ("b", "visit", "bruno"), ("c", "visit", "amara")):
+        assert (await client.note(key, CALL | {"channel": channel, "text": key}, who=who)).status_code == 201
+
+    async def listed(**params: str) -> list[str]:
+        return await pages(
+            client, "/interactions", params, lambda item: item["interaction"]["content"]["text"]
+        )
+
+    assert await listed() == ["c", "b", "a"]
+    assert await listed(channel="visit") == ["c", "b"]
+    assert await listed(mine="true") == ["b", "a"]
+    assert await listed(mine="true", channel="phone") == ["a"]
+
+
+async def test_replies_are_listed_oldest_first_by_state_and_channel(client: Client) -> None:
+    requests: list[ReplyRequested] = []
+    for n, channel in enumerate(("phone", "visit", "phone")):
+        noted = await client.note(str(n), CALL | {"channel": channel})
+        requests.append(reply(noted.json()["interaction_id"], channel, f"{n}"))
+    async with client.engine.begin() as tx:
+        await replies.keep_requested(tx, requests)
+    failed = await client.ask(
+        "POST", f"/replies/{requests[1].reply_id}/failed", json={"reason": "nobody there"}
+    )
+    assert (failed.json()["state"], failed.json()["reason"]) == ("failed", "nobody there")
+
+    async def listed(**params: str) -> list[str]:
+        return await pages(client, "/replies", params, lambda item: item["text"])
+
+    assert await listed() == ["0", "2"]
+    assert await listed(channel="phone") == ["0", "2"]
+    assert await listed(state="failed") == ["1"]
+    assert await listed(state="failed", channel="phone") == []
+    counts = (await client.ask("GET", "/counts")).json()
+    assert (counts["replies_waiting"], counts["replies_failed"], counts["replies_sent"]) == (2, 1, 0)
+
+
+async def test_an_attachment_that_no_interaction_uses_is_deleted(client: Client) -> None:
+    used, unused = [
+        (await client.ask("POST", "/attachments", files={"file": (name, b"x")})).json()["attachment_id"]
+        for name in ("used", "unused")
+    ]
+    assert (await client.note("a", CALL | {"attachments": [used]})).status_code == 201
+    deleting = asyncio.create_task(tasks.delete_unused_attachments(client.engine, timedelta(0)))
+
+    async def is_deleted() -> bool:
+        return (await client.ask("GET", f"/attachments/{unused}")).status_code == 404
+
+    await until(is_deleted, what="the unused attachment to be deleted")
+    deleting.cancel()
+    assert (await client.ask("GET", f"/attachments/{used}")).status_code == 200
+
+
+def reply(interaction_id: str, channel: str, words: str) -> ReplyRequested:
+    """A reply that case-mgmt requests."""
+    return ReplyRequested(
+        reply_id=uuid4(), case_id=uuid4(), channel=channel, case_reference="C-1", customer_id=uuid4(),
+        answers=UUID(interaction_id), recipient=Identifier(kind="phone", value="+61255501234"), account=channel,
+        visibility="private", text=words, author=Actor(kind="agent", id="amara", name="Amara"), case_token="t",
+        requested_at=utc_now(),
+    )  # fmt: skip
+
+
+async def pages(
+    client: Client, path: str, params: dict[str, str], read: Callable[[dict[str, Any]], str]
+) -> list[str]:
+    """What `read` gives of all items of a list, one item a page."""
+    values: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        answer = await client.ask("GET", path, params={**params, "limit": "1", "cursor": cursor})
+        assert answer.status_code == 200, answer.text
+        values += [read(item) for item in answer.json()["items"]]
+        cursor = answer.json()["next"]
+    return values

@@ -1,4 +1,4 @@
-"""Nobody becomes another customer by what they state, and nobody's later words go to who stated their name."""
+"""Nobody becomes another customer by an identifier that they state, and nobody's later words go to them."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -51,7 +51,7 @@ async def ivy_of(chain: Chain) -> Json:
         ("visit", {"email": IVY, **PHONE, **ACCOUNT}),
     ],
 )
-async def test_what_a_system_brings_with_anothers_identifiers_is_a_strangers_and_a_conflict_everywhere(
+async def test_a_system_stating_anothers_identifiers_makes_a_new_customer_and_a_conflict(
     chain: Chain, channel: str, given: Json
 ) -> None:
     hers = await ivy_of(chain)
@@ -61,22 +61,22 @@ async def test_what_a_system_brings_with_anothers_identifiers_is_a_strangers_and
     assert whose(theirs) != whose(hers)
     ivy, mallory = await chain.customer(whose(hers)), await chain.customer(whose(theirs))
     assert identifiers(ivy) == identifiers(before)
-    (said,) = theirs["interactions"]
+    (entry,) = theirs["interactions"]
     known = {"phone:+61255501234", "account:R-20418", f"email:{IVY}"}
-    claimed = {f"{i['kind']}:{i['value']}" for i in said["interaction"]["speaker"]["also"]} & known
+    claimed = {f"{i['kind']}:{i['value']}" for i in entry["interaction"]["speaker"]["also"]} & known
     assert claimed
-    shown = {f"{c['identifier']['kind']}:{c['identifier']['value']}" for c in said["conflicts"]}
+    shown = {f"{c['identifier']['kind']}:{c['identifier']['value']}" for c in entry["conflicts"]}
     assert shown == claimed
-    assert {c["other_customer_id"] for c in said["conflicts"]} == {whose(hers)}
+    assert {c["other_customer_id"] for c in entry["conflicts"]} == {whose(hers)}
     for customer in (ivy, mallory):
         assert {c["identifier"] for c in customer["conflicts"]} == claimed
         for conflict in customer["conflicts"]:
             assert (conflict["customer_id"], conflict["customer_name"]) == (whose(theirs), "Mallory")
             assert conflict["other_customer_id"] == whose(hers)
-            assert conflict["source"] == f"interaction:{said['interaction']['interaction_id']}"
+            assert conflict["source"] == f"interaction:{entry['interaction']['interaction_id']}"
 
 
-async def test_after_a_form_with_anothers_number_each_ones_mail_is_their_own(chain: Chain) -> None:
+async def test_after_a_form_with_anothers_number_mails_stay_with_their_own_customer(chain: Chain) -> None:
     hers = await ivy_of(chain)
     theirs = await chain.bring("web", {"email": MALLORY, **PHONE, **ACCOUNT})
     assert identifiers(await chain.customer(whose(theirs))) == {f"email:{MALLORY}"}
@@ -91,7 +91,7 @@ async def test_after_a_form_with_anothers_number_each_ones_mail_is_their_own(cha
 
 
 @pytest.mark.parametrize("channel", ["chat", "partner"])
-async def test_who_is_named_before_they_ever_write_is_their_own_customer_when_they_do(
+async def test_a_claimed_address_is_a_new_customer_when_its_owner_first_writes(
     chain: Chain, channel: str
 ) -> None:
     theirs = await chain.bring(channel, {"partner_id": "666", "email": "new@mail.example", **PHONE})
@@ -106,7 +106,7 @@ async def test_who_is_named_before_they_ever_write_is_their_own_customer_when_th
 
 
 @pytest.mark.parametrize("channel", ["phone", "visit", "letter"])
-async def test_what_an_agent_notes_of_a_call_visit_or_letter_is_found_by_and_linked(
+async def test_identifiers_that_an_agent_notes_find_the_customer_and_are_linked(
     chain: Chain, channel: str
 ) -> None:
     hers = await ivy_of(chain)
@@ -118,14 +118,14 @@ async def test_what_an_agent_notes_of_a_call_visit_or_letter_is_found_by_and_lin
     assert whose(await chain.mail("ivy@work.example")) == whose(hers)
 
 
-async def test_a_form_that_an_agent_types_in_decides_no_more_than_the_form(chain: Chain) -> None:
+async def test_a_form_that_an_agent_notes_links_its_address_only(chain: Chain) -> None:
     hers = await ivy_of(chain)
     theirs = await chain.note("web", {"email": MALLORY, **PHONE})
     assert whose(theirs) != whose(hers)
     assert identifiers(await chain.customer(whose(theirs))) == {f"email:{MALLORY}"}
 
 
-async def test_who_brings_a_form_without_an_address_gets_the_answer_to_it(chain: Chain) -> None:
+async def test_the_system_that_brought_a_form_without_an_address_gets_the_reply(chain: Chain) -> None:
     hers = await ivy_of(chain)
     form = await chain.bring("web", PHONE)
     assert len({whose(hers), whose(form), whose(await chain.bring("web", PHONE))}) == 3
@@ -136,9 +136,7 @@ async def test_who_brings_a_form_without_an_address_gets_the_answer_to_it(chain:
 
 
 @pytest.mark.parametrize("note", ["the same agent", "another agent", "another channel"])
-async def test_a_link_that_a_supervisor_took_back_does_not_come_back_by_the_same_note(
-    chain: Chain, note: str
-) -> None:
+async def test_no_agents_note_links_again_what_a_supervisor_removed(chain: Chain, note: str) -> None:
     hers = await ivy_of(chain)
     ivy = whose(hers)
     number = {"phone": "0491 570 156"}
@@ -150,7 +148,7 @@ async def test_a_link_that_a_supervisor_took_back_does_not_come_back_by_the_same
     again = await chain.note(channel, {**number, **ACCOUNT}, who=who)
     assert whose(again) == ivy
     assert key not in identifiers(await chain.customer(ivy))
-    # Their word that was not followed is still on the case.
+    # The case still shows the claim that was not followed.
     assert "+61491570156" in str(again["interactions"][-1]["interaction"]["speaker"])
     assert (await chain.link(ivy, "phone", number["phone"], role=Role.AGENT)).status_code == 409
     assert key not in identifiers(await chain.customer(ivy))
@@ -158,20 +156,20 @@ async def test_a_link_that_a_supervisor_took_back_does_not_come_back_by_the_same
     assert key in identifiers(await chain.customer(ivy))
 
 
-async def test_what_was_taken_back_and_is_all_that_is_known_makes_a_customer_of_its_own(chain: Chain) -> None:
+async def test_an_interaction_with_only_a_removed_identifier_makes_a_new_customer(chain: Chain) -> None:
     hers = await ivy_of(chain)
     ivy = whose(hers)
     await chain.unlink(ivy, "phone:+61255501234")
     call = await chain.note("phone", PHONE)
     assert whose(call) != ivy
     assert identifiers(await chain.customer(whose(call))) == {"phone:+61255501234"}
-    # Now it is theirs: who notes both sees a conflict, and the order of the channel decides.
+    # Now the number is the caller's: a note with both identifiers is a conflict, and the channel's order decides.
     both = await chain.note("phone", {**PHONE, **ACCOUNT})
     assert whose(both) == whose(call)
     assert [c["other_customer_id"] for c in both["interactions"][-1]["conflicts"]] == [ivy]
 
 
-async def test_after_an_address_was_taken_back_its_mails_are_a_new_customers(chain: Chain) -> None:
+async def test_mails_from_a_removed_address_are_from_one_new_customer(chain: Chain) -> None:
     hers = await ivy_of(chain)
     await chain.unlink(whose(hers), f"email:{IVY}")
     first, second = await chain.mail(IVY), await chain.mail(IVY)
@@ -179,7 +177,7 @@ async def test_after_an_address_was_taken_back_its_mails_are_a_new_customers(cha
     assert f"email:{IVY}" not in identifiers(await chain.customer(whose(hers)))
 
 
-async def test_conflicts_that_strangers_make_are_one_for_one_and_shown_within_bounds(chain: Chain) -> None:
+async def test_a_repeated_conflict_is_kept_once_and_the_newest_twenty_are_shown(chain: Chain) -> None:
     hers = await ivy_of(chain)
     theirs = await chain.bring("web", {"email": MALLORY, **PHONE})
     for _ in range(2):

@@ -1,14 +1,16 @@
-"""Who spoke, of what is brought in directly: the address is where an answer goes, the rest is stated by somebody."""
+"""Who spoke in an interaction that is brought directly: the address is where an answer goes, the rest are claims."""
 
-from typing import Any
 from uuid import UUID
 
 import pytest
 
 from antiphon import identifiers
 from antiphon.access.roles import Identity
+from antiphon.contracts.interactions import Speaker
 from antiphon.process.clock import utc_now
-from ingest_direct import api, domain
+from ingest_direct.actions.permissions import noted_by
+from ingest_direct.domain import interactions
+from ingest_direct.domain.interactions import NewInteraction
 
 ALL = {"phone": "(02) 5550 1234", "email": "Jo@Mail.example", "account_number": "r-1", "partner_id": "7"}
 KEYS = {
@@ -19,13 +21,13 @@ KEYS = {
 }
 
 
-def speaker(channel: str, given: dict[str, str], *, by_agent: bool) -> Any:
-    note = domain.NewInteraction.model_validate({"channel": channel, "speaker": given, "text": "Hello"})
-    return domain.speaker(note, source="crm", by_agent=by_agent, region="AU")
+def speaker(channel: str, stated: dict[str, str], *, by_staff: bool) -> Speaker:
+    note = NewInteraction.model_validate({"channel": channel, "speaker": stated, "text": "Hello"})
+    return interactions.speaker(note, source="crm", by_staff=by_staff, region="AU")
 
 
 @pytest.mark.parametrize(
-    ("channel", "by_agent", "decides"),
+    ("channel", "by_staff", "decides"),
     [
         ("web", False, "email"),
         ("web", True, "email"),
@@ -41,17 +43,17 @@ def speaker(channel: str, given: dict[str, str], *, by_agent: bool) -> Any:
         ("visit", True, "account_number"),
     ],
 )
-def test_the_address_is_where_an_answer_goes_and_the_rest_is_stated(
-    channel: str, by_agent: bool, decides: str | None
+def test_the_address_is_where_an_answer_goes_and_the_rest_are_claims(
+    channel: str, by_staff: bool, decides: str | None
 ) -> None:
-    found = speaker(channel, ALL, by_agent=by_agent)
-    assert (found.address and found.address.key) == (KEYS[decides] if decides else None)
-    assert {claim.key for claim in found.also} == {key for field, key in KEYS.items() if field != decides}
-    assert {claim.stated_by for claim in found.also} == {"agent" if by_agent else "customer"}
+    who = speaker(channel, ALL, by_staff=by_staff)
+    assert (who.address and who.address.key) == (KEYS[decides] if decides else None)
+    assert {claim.key for claim in who.also} == {key for field, key in KEYS.items() if field != decides}
+    assert {claim.stated_by for claim in who.also} == {"agent" if by_staff else "customer"}
 
 
 @pytest.mark.parametrize(
-    ("channel", "given"),
+    ("channel", "stated"),
     [
         ("web", {"phone": ALL["phone"], "account_number": "R-1", "partner_id": "7"}),
         ("chat", {"phone": ALL["phone"], "email": ALL["email"], "account_number": "R-1"}),
@@ -62,34 +64,34 @@ def test_the_address_is_where_an_answer_goes_and_the_rest_is_stated(
         ("web", {}),
     ],
 )
-def test_without_the_channels_own_address_what_a_system_brings_has_none(
-    channel: str, given: dict[str, str]
+def test_a_systems_interaction_without_the_channels_address_has_no_address(
+    channel: str, stated: dict[str, str]
 ) -> None:
-    found = speaker(channel, given, by_agent=False)
-    assert found.address is None
-    assert len(found.also) == len(given)
+    who = speaker(channel, stated, by_staff=False)
+    assert who.address is None
+    assert len(who.also) == len(stated)
 
 
-def test_a_chat_without_an_id_of_the_speaker_is_of_who_speaks_in_that_conversation() -> None:
-    given = {"channel": "chat", "speaker": {"email": ALL["email"]}, "text": "Hello", "conversation": "7"}
-    note = domain.NewInteraction.model_validate(given)
-    found = domain.speaker(note, source="crm", by_agent=False, region="AU")
-    assert found.address
-    assert found.address.key == "partner:crm%/7"
-    # Nobody is known by it as a person: no source can be named so, and no id of one.
-    assert identifiers.partner("crm%", "7") != found.address
-    assert [claim.key for claim in found.also] == [KEYS["email"]]
-    named = domain.NewInteraction.model_validate(given | {"speaker": {"partner_id": "7"}})
-    known = domain.speaker(named, source="crm", by_agent=False, region="AU").address
+def test_the_address_of_a_chat_without_a_partner_id_is_its_conversation() -> None:
+    body = {"channel": "chat", "speaker": {"email": ALL["email"]}, "text": "Hello", "conversation": "7"}
+    note = NewInteraction.model_validate(body)
+    who = interactions.speaker(note, source="crm", by_staff=False, region="AU")
+    assert who.address
+    assert who.address.key == "partner:crm%/7"
+    # It is no one's partner id: no source can have that name, and no id of a source either.
+    assert identifiers.partner("crm%", "7") != who.address
+    assert [claim.key for claim in who.also] == [KEYS["email"]]
+    named = NewInteraction.model_validate(body | {"speaker": {"partner_id": "7"}})
+    known = interactions.speaker(named, source="crm", by_staff=False, region="AU").address
     assert known
     assert known.key == KEYS["partner_id"]
 
 
-def test_a_conversation_is_a_field_of_its_own_and_no_source_can_name_anothers() -> None:
+def test_no_source_can_name_the_conversation_of_another_source() -> None:
     def named(source: str, conversation: str) -> str | None:
-        given = {"channel": "chat", "speaker": {}, "text": "Hello", "conversation": conversation}
-        built = domain.build(
-            domain.NewInteraction.model_validate(given), identity=UUID(int=1), source=source, noted_by=None,
+        body = {"channel": "chat", "speaker": {}, "text": "Hello", "conversation": conversation}
+        built = interactions.build(
+            NewInteraction.model_validate(body), identity=UUID(int=1), source=source, noted_by=None,
             attachments=[], region="AU", now=utc_now(),
         )  # fmt: skip
         assert built.thread.answers == []
@@ -99,14 +101,14 @@ def test_a_conversation_is_a_field_of_its_own_and_no_source_can_name_anothers() 
     assert len({named("bot:a", "7"), named("bot", "a:7"), named("bot%3Aa", "7")}) == 3
 
 
-def test_who_has_no_address_is_a_key_of_their_own() -> None:
-    note = domain.NewInteraction.model_validate(
+def test_each_interaction_without_an_address_has_a_speaker_key_of_its_own() -> None:
+    note = NewInteraction.model_validate(
         {"channel": "web", "speaker": {"account_number": "R-1"}, "text": "Hello"}
     )
     keys: list[str] = []
     for key in ("a", "b"):
-        identity = domain.interaction_id(note, "web-form", key)
-        built = domain.build(
+        identity = interactions.interaction_id(note, "web-form", key)
+        built = interactions.build(
             note, identity=identity, source="web-form", noted_by=None, attachments=[], region="AU",
             now=utc_now(),
         )  # fmt: skip
@@ -126,7 +128,5 @@ def test_who_has_no_address_is_a_key_of_their_own() -> None:
         ({"integration", "supervisor", "operations"}, False),
     ],
 )
-def test_a_systems_token_notes_as_no_person_whatever_other_roles_it_has(
-    roles: set[str], is_person: bool
-) -> None:
-    assert (api.noting(Identity("crm", "CRM", frozenset(roles))) == "crm") is is_person
+def test_a_token_with_the_role_integration_notes_for_no_person(roles: set[str], is_person: bool) -> None:
+    assert (noted_by(Identity("crm", "CRM", frozenset(roles))) == "crm") is is_person

@@ -31,7 +31,7 @@ from antiphon.contracts.interactions import (
     Thread,
 )
 from case_mgmt.domain.case import interaction_facts
-from customer_profile.actions import MOST_IDENTIFIERS
+from customer_profile.actions.events import MOST_IDENTIFIERS
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 ORDINARY = InteractionReceived.model_validate(generate.example("interaction.received.v1")["data"]).interaction

@@ -1,4 +1,4 @@
-"""The first tables.
+"""Creates the tables of customer-profile.
 
 Revision ID: 0001
 Revises:
@@ -8,16 +8,20 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from antiphon.postgres.migrations import create_plumbing_v1
+from antiphon.postgres.migrations import create_plumbing_v1, create_plumbing_v2
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
+# A quarter of each page stays free: these rows change soon after they are written, and the change stays in its page.
+CHANGES_SOON = {"fillfactor": 75}
+
 
 def upgrade() -> None:
     create_plumbing_v1()
+    create_plumbing_v2()
     op.create_table(
         "customer",
         sa.Column("customer_id", sa.Uuid(), nullable=False),
@@ -34,6 +38,7 @@ def upgrade() -> None:
         sa.Column("interactions", sa.Integer(), server_default="0", nullable=False),
         sa.Column("revision", sa.Integer(), server_default="1", nullable=False),
         sa.PrimaryKeyConstraint("customer_id", name=op.f("customer_pkey")),
+        postgresql_with=CHANGES_SOON,
     )
     op.create_index("customer_folded_name_ix", "customer", ["folded_name", "customer_id"], unique=False)
     op.create_table(
@@ -43,7 +48,7 @@ def upgrade() -> None:
         sa.Column("customer_id", sa.Uuid(), nullable=False),
         sa.Column("other_customer_id", sa.Uuid(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("detected_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("identifier_conflict_pkey")),
     )
     op.create_index(
@@ -52,8 +57,17 @@ def upgrade() -> None:
         ["key", "customer_id", "other_customer_id"],
         unique=True,
     )
+    op.create_index(
+        "identifier_conflict_customer_id_ix", "identifier_conflict", ["customer_id", "id"], unique=False
+    )
+    op.create_index(
+        "identifier_conflict_other_customer_id_ix",
+        "identifier_conflict",
+        ["other_customer_id", "id"],
+        unique=False,
+    )
     op.create_table(
-        "spoken",
+        "interaction",
         sa.Column("interaction_id", sa.Uuid(), nullable=False),
         sa.Column("customer_id", sa.Uuid(), nullable=False),
         sa.Column("speaker_key", sa.Text(), nullable=False),
@@ -74,11 +88,12 @@ def upgrade() -> None:
         sa.Column("case_id", sa.Uuid(), nullable=True),
         sa.Column("case_reference", sa.Text(), nullable=True),
         sa.Column("earlier", postgresql.JSONB(), server_default="[]", nullable=False),
-        sa.PrimaryKeyConstraint("interaction_id", name=op.f("spoken_pkey")),
+        sa.PrimaryKeyConstraint("interaction_id", name=op.f("interaction_pkey")),
+        postgresql_with=CHANGES_SOON,
     )
     op.create_index(
-        "spoken_timeline_ix",
-        "spoken",
+        "interaction_timeline_ix",
+        "interaction",
         ["customer_id", sa.literal_column("occurred_at desc"), sa.literal_column("interaction_id desc")],
         unique=False,
     )
@@ -97,6 +112,7 @@ def upgrade() -> None:
     op.create_index(
         "unlinked_identifier_customer_id_ix", "unlinked_identifier", ["customer_id"], unique=False
     )
+    op.create_index("unlinked_identifier_key_ix", "unlinked_identifier", ["key"], unique=False)
     op.create_table(
         "identifier",
         sa.Column("key", sa.Text(), nullable=False),

@@ -18,7 +18,7 @@ from antiphon.contracts.interactions import (
     StatedBy,
     StatedIdentifier,
 )
-from customer_profile.domain import MOST_CLAIMS, Conflict, Decision, decide
+from customer_profile.domain.identification import MOST_CLAIMS, Conflict, Decision, decide
 
 EXAMPLE = Interaction.model_validate(generate.example("interaction.received.v1")["data"]["interaction"])
 VICTIM, OTHER = UUID(int=1_000_001), UUID(int=1_000_002)
@@ -39,7 +39,7 @@ def identifier(key: str) -> Identifier:
     return Identifier(kind=kind, value=value)
 
 
-def said(
+def message(
     address: str | None,
     *also: tuple[str, StatedBy],
     channel: str = "email",
@@ -72,10 +72,10 @@ def linked(decision: Decision) -> dict[str, UUID]:
 @pytest.mark.parametrize("by", StatedBy)
 @pytest.mark.parametrize("channel", [c for c in Channel if c not in NOTES])
 @pytest.mark.parametrize("noted_by", [None, "bruno"])
-def test_what_is_stated_beside_an_address_neither_decides_nor_links_and_is_a_conflict(
+def test_a_claim_beside_an_address_neither_decides_nor_links_and_is_a_conflict(
     by: StatedBy, channel: str, noted_by: str | None
 ) -> None:
-    form = said(
+    form = message(
         "email:m@evil.example", ("account:R-1", by), ("phone:+1", by), channel=channel, noted_by=noted_by
     )
     decision = one(form, {"account:R-1": VICTIM})
@@ -88,19 +88,19 @@ def test_what_is_stated_beside_an_address_neither_decides_nor_links_and_is_a_con
 
 @pytest.mark.parametrize("channel", sorted(NOTES))
 @pytest.mark.parametrize("by", [StatedBy.CUSTOMER, StatedBy.CHANNEL, StatedBy.AGENT])
-def test_a_call_visit_or_letter_that_a_system_brings_is_no_persons_note(channel: str, by: StatedBy) -> None:
-    decision = one(said(None, ("account:R-1", by), channel=channel), {"account:R-1": VICTIM})
+def test_of_a_systems_call_visit_or_letter_no_claim_decides_or_links(channel: str, by: StatedBy) -> None:
+    decision = one(message(None, ("account:R-1", by), channel=channel), {"account:R-1": VICTIM})
     assert decision.customer_id != VICTIM
     assert linked(decision) == {}
     assert [c.other_customer_id for c in decision.conflicts] == [VICTIM]
 
 
 @pytest.mark.parametrize("channel", sorted(NOTES))
-def test_of_a_persons_note_the_first_known_decides_the_unknown_are_linked_others_conflict(
+def test_of_an_agents_note_the_first_known_identifier_decides_and_unknown_ones_link(
     channel: str,
 ) -> None:
     agent = StatedBy.AGENT
-    note = said(
+    note = message(
         "phone:+1", ("account:R-1", agent), ("email:o@mail.example", agent), channel=channel, noted_by="bruno"
     )
     decision = one(note, {"account:R-1": VICTIM, "email:o@mail.example": OTHER})
@@ -113,8 +113,8 @@ def test_of_a_persons_note_the_first_known_decides_the_unknown_are_linked_others
     ]
 
 
-def test_in_a_persons_note_too_what_no_person_states_is_a_claim() -> None:
-    note = said("phone:+1", ("account:R-1", StatedBy.CUSTOMER), channel="phone", noted_by="bruno")
+def test_in_an_agents_note_what_the_customer_states_is_a_claim() -> None:
+    note = message("phone:+1", ("account:R-1", StatedBy.CUSTOMER), channel="phone", noted_by="bruno")
     decision = one(note, {"account:R-1": VICTIM})
     assert decision.customer_id != VICTIM
     assert set(linked(decision)) == {"phone:+1"}
@@ -123,9 +123,9 @@ def test_in_a_persons_note_too_what_no_person_states_is_a_claim() -> None:
 @pytest.mark.parametrize("noted_by", [None, "bruno"])
 def test_a_handle_never_decides_and_never_links(noted_by: str | None) -> None:
     handle = "handle:bluesky/x.example"
-    post = said("did:did:plc:x", (handle, StatedBy.CHANNEL), channel="social", noted_by=noted_by)
+    post = message("did:did:plc:x", (handle, StatedBy.CHANNEL), channel="social", noted_by=noted_by)
     assert set(linked(one(post, {}))) == {"did:did:plc:x"}
-    as_address = one(said(handle, channel="phone", noted_by=noted_by), {handle: VICTIM})
+    as_address = one(message(handle, channel="phone", noted_by=noted_by), {handle: VICTIM})
     assert as_address.customer_id != VICTIM
     assert linked(as_address) == {}
     assert [c.other_customer_id for c in one(post, {handle: VICTIM}).conflicts] == [VICTIM]
@@ -134,27 +134,27 @@ def test_a_handle_never_decides_and_never_links(noted_by: str | None) -> None:
 def test_a_removed_link_is_not_made_again_by_any_statement() -> None:
     removed = {"phone:+1": {VICTIM}}
     agent = StatedBy.AGENT
-    note = said("phone:+1", ("account:R-1", agent), channel="phone", noted_by="somebody else")
+    note = message("phone:+1", ("account:R-1", agent), channel="phone", noted_by="somebody else")
     decision = one(note, {"account:R-1": VICTIM}, removed)
     assert (decision.customer_id, linked(decision)) == (VICTIM, {})
-    alone = one(said("phone:+1", channel="phone", noted_by="bruno"), {}, removed)
+    alone = one(message("phone:+1", channel="phone", noted_by="bruno"), {}, removed)
     assert linked(alone) == {"phone:+1": alone.customer_id}
     assert alone.customer_id != VICTIM
     elsewhere = one(note, {"account:R-1": OTHER}, removed)
     assert linked(elsewhere) == {"phone:+1": OTHER}
 
 
-def test_who_speaks_does_not_change_by_what_is_linked_later_in_the_batch() -> None:
-    first = said("phone:+1", ("account:R-1", StatedBy.AGENT), channel="phone", noted_by="bruno")
-    call = said("phone:+1", channel="phone")
+def test_a_link_later_in_the_batch_does_not_change_an_earlier_decision() -> None:
+    first = message("phone:+1", ("account:R-1", StatedBy.AGENT), channel="phone", noted_by="bruno")
+    call = message("phone:+1", channel="phone")
     decisions = decide([first, call], {"account:R-1": VICTIM}, {"phone:+1": {VICTIM}}, new_ids())
     assert [decision.customer_id for decision in decisions] == [VICTIM, UUID(int=1)]
 
 
-def test_of_very_many_claims_only_the_first_are_looked_at() -> None:
+def test_only_the_first_twenty_claims_are_compared() -> None:
     owners = {f"account:R-{n}": VICTIM for n in range(1000)}
     also = [(key, StatedBy.CUSTOMER) for key in owners]
-    decision = one(said("email:m@evil.example", *also, *also), owners)
+    decision = one(message("email:m@evil.example", *also, *also), owners)
     assert len(decision.conflicts) == MOST_CLAIMS
 
 
@@ -165,14 +165,14 @@ class Play(NamedTuple):
     removed: dict[str, set[UUID]]
 
 
-def _said(
+def _message(
     address: str | None, also: list[tuple[str, StatedBy]], channel: Channel, noted_by: str | None
 ) -> Interaction:
-    return said(address, *also, channel=channel, noted_by=noted_by)
+    return message(address, *also, channel=channel, noted_by=noted_by)
 
 
 MESSAGES = st.builds(
-    _said,
+    _message,
     st.sampled_from((None, *KEYS)),
     st.lists(st.tuples(st.sampled_from(KEYS), st.sampled_from(StatedBy)), max_size=4),
     st.sampled_from(Channel),
@@ -197,7 +197,7 @@ def played(play: Play) -> list[tuple[Interaction, Decision]]:
 
 
 @given(PLAYS)
-def test_an_identifier_is_linked_only_to_whose_address_it_was_or_by_a_persons_note(play: Play) -> None:
+def test_an_identifier_is_linked_only_as_the_address_or_by_an_agents_note(play: Play) -> None:
     for interaction, decision in played(play):
         address = interaction.speaker.address
         for key, customer in linked(decision).items():
@@ -232,5 +232,5 @@ def test_no_identifier_has_two_customers_and_a_known_address_always_decides(play
 
 @given(PLAYS)
 def test_how_messages_are_batched_changes_nothing(play: Play) -> None:
-    with_savepoints = Play([[message] for batch in play.batches for message in batch], play.removed)
-    assert played(play) == played(with_savepoints)
+    batches_of_one = Play([[message] for batch in play.batches for message in batch], play.removed)
+    assert played(play) == played(batches_of_one)

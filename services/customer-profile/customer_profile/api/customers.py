@@ -1,0 +1,168 @@
+"""Customers: who they are, by which identifiers, and with whom they are in conflict."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from antiphon.http import pages
+from antiphon.http.app import Body, Words
+from antiphon.http.pages import Page
+from antiphon.http.problems import Problem, problems
+from customer_profile import store
+from customer_profile.actions import customers
+from customer_profile.api import conflicts
+from customer_profile.api.conflicts import ConflictView
+from customer_profile.api.parameters import Api, Cursor, CustomerId, IfMatch, Limit, Reader, Short, Writer
+from customer_profile.domain.identifiers import normalised
+from customer_profile.store.customers import Customer
+
+# A stranger can cause a conflict with every form they send: how many are shown with a customer does not grow with them.
+CONFLICTS_SHOWN = 20
+
+_EXAMPLE: dict[str, JsonValue] = {
+    "customer_id": "0192f0c4-7a00-7000-8000-000000000001",
+    "name": "Ilse Novak",
+    "labels": ["pensioner"],
+    "identifiers": [
+        {
+            "kind": "email",
+            "value": "ilse@mail.example",
+            "stated_by": "channel",
+            "source": "interaction:8f4f3b1e-5c57-5d0c-9a0b-0f8d3f6f2a11",
+            "linked_at": "2026-03-02T09:14:03Z",
+        }
+    ],
+    "since": "2026-03-02T09:14:03Z",
+    "revision": 3,
+    "interactions": 2,
+}
+_EXAMPLE_WITH_CONFLICTS: dict[str, JsonValue] = {**_EXAMPLE, "conflicts": [conflicts.EXAMPLE]}
+_PAGE = {"content": {"application/json": {"example": {"items": [_EXAMPLE], "next": None}}}}
+
+
+class IdentifierView(BaseModel):
+    """An identifier of a customer, and where it came from."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    kind: str = Field(description="`email`, `phone`, `did`, `handle`, `account` or `partner`.")
+    value: str = Field(description="The identifier in its normalised spelling.")
+    stated_by: str = Field(description="Who stated it: `channel`, `customer` or `agent`.")
+    source: str = Field(description="The interaction or person, as `interaction:<id>` or `person:<id>`.")
+    linked_at: datetime = Field(description="When it was linked to the customer.")
+
+
+class CustomerView(BaseModel):
+    """A customer: who they are, and how many interactions are from them."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
+
+    customer_id: UUID = Field(description="The customer's id.")
+    name: str | None = Field(description="Their name; null when nobody has stated one.")
+    labels: list[str] = Field(description="Words that people put on the customer. Rules can ask about them.")
+    identifiers: list[IdentifierView] = Field(description="Their identifiers, the first linked first.")
+    since: datetime = Field(description="When they became a customer.")
+    revision: int = Field(description="Grows with every change of the customer; the ETag is made of it.")
+    interactions: int = Field(description="How many interactions are from them.")
+
+
+class CustomerWithConflicts(CustomerView):
+    """A customer, with identifiers that stand between them and others."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE_WITH_CONFLICTS})
+
+    conflicts: list[ConflictView] = Field(
+        description=f"The newest {CONFLICTS_SHOWN} in which they are one of the sides; all: `GET /conflicts?customer_id=`."
+    )
+
+
+class CustomerUpdate(Body):
+    """The fields to change. A field that is absent or null stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"name": "Ilse Novak", "labels": ["pensioner"]}})
+
+    name: Short | None = Field(None, description="The name. No channel overwrites it.")
+    labels: list[Short] | None = Field(
+        None, max_length=50, description="All labels, in place of those before."
+    )
+
+
+def customer_view(customer: Customer) -> CustomerView:
+    """The customer as the API shows them."""
+    return CustomerView.model_validate(_fields(customer))
+
+
+def _fields(customer: Customer) -> dict[str, object]:
+    record = dict(customer.record)
+    identifiers = [IdentifierView.model_validate(one) for one in customer.record.identifiers]
+    return {**record, "identifiers": identifiers, "interactions": customer.interactions}
+
+
+def add(routes: APIRouter, at: Api) -> None:
+    """Adds the routes."""
+
+    @routes.get("/customers", tags=["customers"], responses={200: _PAGE, **problems(400)})
+    async def list_customers(
+        who: Reader, cursor: Cursor = None, limit: Limit = 50,
+        identifier: Annotated[
+            Words | None, Query(max_length=600, description="Only who has this identifier, as `kind:value`.")
+        ] = None,
+        name: Annotated[
+            Words | None, Query(max_length=300, description="Only whose name begins so, in any case.")
+        ] = None,
+    ) -> Page[CustomerView]:  # fmt: skip
+        """Customers in the order of their names: all, one by identifier, or those whose name begins with a text."""
+        del who
+        key = _key(identifier, at.region) if identifier else None
+        after = _after(cursor) if cursor else None
+        async with at.engine.connect() as connection:
+            rows = await store.customers.page(connection, limit + 1, key=key, name=name, after=after)
+            found = await store.customers.read(connection, [row.customer_id for row in rows[:limit]])
+        more = rows[limit - 1] if len(rows) > limit else None
+        return Page(
+            items=[customer_view(found[row.customer_id]) for row in rows[:limit]],
+            next=pages.encode_cursor(more.folded_name, str(more.customer_id)) if more else None,
+        )
+
+    @routes.get("/customers/{customer_id}", tags=["customers"], responses=problems(404))
+    async def get_customer(customer_id: CustomerId, who: Reader, response: Response) -> CustomerWithConflicts:
+        """The customer with every identifier, where each came from, and the newest conflicts. The ETag is for changes."""
+        del who
+        async with at.engine.connect() as connection:
+            customer = await customers.get(connection, customer_id)
+            newest = await store.conflicts.page(connection, CONFLICTS_SHOWN, of=customer_id, newest=True)
+        response.headers["ETag"] = f'"{customer.record.revision}"'
+        return CustomerWithConflicts.model_validate(
+            {**_fields(customer), "conflicts": [ConflictView.model_validate(row) for row in newest]}
+        )
+
+    @routes.patch("/customers/{customer_id}", tags=["customers"], responses=problems(400, 404, 412, 428))
+    async def update_customer(
+        customer_id: CustomerId, update: CustomerUpdate, who: Writer, response: Response, if_match: IfMatch = None
+    ) -> CustomerView:  # fmt: skip
+        """Changes the name or the labels. No channel overwrites a name that a person set."""
+        values = update.model_dump(exclude_unset=True, exclude_none=True)
+        async with at.engine.begin() as tx:
+            customer = await customers.update(tx, customer_id, values, etag=if_match, who=who, now=at.clock())
+        response.headers["ETag"] = f'"{customer.record.revision}"'
+        return customer_view(customer)
+
+
+def _key(identifier: str, region: str) -> str:
+    kind, _, value = identifier.partition(":")
+    known = normalised(kind, value, region)
+    if known is None:
+        error = {
+            "detail": "must be `kind:value`, e.g. `email:ilse@mail.example`, with a valid value of a known kind",
+            "parameter": "identifier",
+        }
+        raise Problem(422, "Invalid input", "No customer can have this identifier.", errors=[error])
+    return known.key
+
+
+def _after(cursor: str) -> tuple[str, UUID]:
+    name, customer_id = pages.decode_cursor(cursor, (str, str))
+    return str(name), pages.uuid(customer_id)

@@ -1,0 +1,51 @@
+"""What the routes need, and the parameters that several of them have."""
+
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Header, Path, Query
+from pydantic import StringConstraints
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon.access.roles import STAFF, Identity, Role
+from antiphon.http.app import Words
+from antiphon.http.changes import ChangeFeed
+from antiphon.http.permissions import require
+from antiphon.process.clock import Clock
+
+Reader = Annotated[Identity, Depends(require(*STAFF))]
+Writer = Annotated[Identity, Depends(require(Role.AGENT, Role.SUPERVISOR))]
+Supervisor = Annotated[Identity, Depends(require(Role.SUPERVISOR))]
+StaffOrIntegration = Annotated[Identity, Depends(require(*STAFF, Role.INTEGRATION))]
+
+CustomerId = Annotated[UUID, Path(description="The customer's id.")]
+Cursor = Annotated[
+    str | None, Query(max_length=500, description="`next` of the page before; the first page without it.")
+]
+Limit = Annotated[int, Query(ge=1, le=200, description="The most items of the page.")]
+IfMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        max_length=50,
+        description='The ETag that you read, e.g. `"3"`. Without it the answer is 428; 412 when the customer has changed.',
+    ),
+]
+LastEventId = Annotated[
+    str | None,
+    Header(
+        max_length=100, description="The id of the last event that you received: the stream resumes there."
+    ),
+]
+Short = Annotated[Words, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
+
+
+@dataclass(frozen=True)
+class Api:
+    """What the routes need. `region` is the country of phone numbers in national form."""
+
+    engine: AsyncEngine
+    feed: ChangeFeed
+    clock: Clock
+    region: str

@@ -1,0 +1,1 @@
+"""What ingest-direct does. Each function works in the transaction that its caller opened."""

@@ -1,0 +1,53 @@
+"""What the routes need, and the parameters that several of them have."""
+
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Header, Path, Query
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon.access.roles import STAFF, Identity, Role
+from antiphon.http.changes import ChangeFeed
+from antiphon.http.permissions import require
+from antiphon.process.clock import Clock
+from ingest_direct.actions.permissions import STAFF_WHO_NOTE
+from ingest_direct.domain.interactions import DirectChannel
+
+Writer = Annotated[Identity, Depends(require(*STAFF_WHO_NOTE, Role.INTEGRATION))]
+Reader = Annotated[Identity, Depends(require(*STAFF, Role.INTEGRATION))]
+StaffOnly = Annotated[Identity, Depends(require(*STAFF))]
+Deliverer = Annotated[Identity, Depends(require(Role.AGENT, Role.SUPERVISOR, Role.INTEGRATION))]
+
+IdempotencyKey = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$", examples=["call-20260302-17"],
+        description="A key of your own for this interaction: a request with the same key again gets the first answer.",
+    ),
+]  # fmt: skip
+InteractionId = Annotated[UUID, Path(description="The interaction's id.")]
+AttachmentId = Annotated[UUID, Path(description="The id that the upload was answered with.")]
+ReplyId = Annotated[UUID, Path(description="The reply's id.")]
+ChannelFilter = Annotated[DirectChannel | None, Query(alias="channel", description="Only this channel.")]
+Cursor = Annotated[
+    str | None, Query(max_length=500, description="`next` of the page before; the first page without it.")
+]
+Limit = Annotated[int, Query(ge=1, le=200, description="The most items of the page.")]
+LastEventId = Annotated[
+    str | None,
+    Header(
+        max_length=100, description="The id of the last event that you received: the stream resumes there."
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Api:
+    """What the routes need. `region` is the country of phone numbers in national form."""
+
+    engine: AsyncEngine
+    feed: ChangeFeed
+    clock: Clock
+    region: str
+    max_attachment_bytes: int
