@@ -19,7 +19,7 @@ from antiphon.contracts.work import WorkHeld
 from antiphon.process.clock import utc_now
 from case_mgmt import store
 from case_mgmt.domain import tokens
-from tests.support.case_mgmt import SECRET, answer, hear, rows, take, the_case
+from tests.support.case_mgmt import SECRET, answer, apply, apply_in, rows, the_case
 from tests.support.events import identified
 from tests.support.waiting import until
 
@@ -56,9 +56,9 @@ async def test_the_words_go_out_as_an_answer_would_and_the_case_goes_on_to_await
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
     said = identified(uuid4())
-    await hear(engine, said)
+    await apply(engine, said)
     before = await the_case(engine)
-    await hear(engine, held(before, utc_now() + NIGHT))
+    await apply(engine, held(before, utc_now() + NIGHT))
     (reply,) = await asked(engine)
     assert (reply.answers, reply.channel) == (said.interaction.interaction_id, "email")
     assert (reply.text, reply.automation, reply.occasion) == (WORDS, "auto-reply", "Rates")
@@ -80,39 +80,39 @@ async def test_the_words_go_out_as_an_answer_would_and_the_case_goes_on_to_await
 
 
 async def test_the_same_news_again_in_whatever_batch_is_one_mail(engine: AsyncEngine) -> None:
-    await hear(engine, identified(uuid4()))
+    await apply(engine, identified(uuid4()))
     event = held(await the_case(engine), utc_now() + NIGHT)
-    await hear(engine, event, event)
-    await hear(engine, event)
+    await apply(engine, event, event)
+    await apply(engine, event)
     # Of the same night under another id, as of work that was set aside and opened again.
-    await hear(engine, held(await the_case(engine), event.opens_at))
+    await apply(engine, held(await the_case(engine), event.opens_at))
     assert len(await asked(engine)) == 1
     told = [
         entry.data.get("not_acknowledged_code")
         for entry in await entries(engine)
         if entry.kind == "work.held"
     ]
-    assert told == [None, "said-for-this-opening"]
+    assert told == [None, "sent-for-this-opening"]
 
 
 async def test_a_second_message_the_same_night_gets_none_and_one_on_another_evening_does(
     engine: AsyncEngine,
 ) -> None:
     customer, now = uuid4(), utc_now()
-    await hear(engine, identified(customer))
+    await apply(engine, identified(customer))
     case = await the_case(engine)
-    await hear(engine, held(case, now + NIGHT), now=now)
+    await apply(engine, held(case, now + NIGHT), now=now)
     again = identified(customer, text="Are you there?")
     later = again.interaction.model_copy(update={"accepted_at": now + timedelta(minutes=50)})
-    await hear(engine, again.model_copy(update={"interaction": later}))
-    await hear(engine, held(case, now + NIGHT + timedelta(hours=1)), now=now + timedelta(hours=1))
+    await apply(engine, again.model_copy(update={"interaction": later}))
+    await apply(engine, held(case, now + NIGHT + timedelta(hours=1)), now=now + timedelta(hours=1))
     assert len(await asked(engine)) == 1
     evening = now + timedelta(hours=25)
-    await hear(engine, held(case, evening + NIGHT), now=evening)
+    await apply(engine, held(case, evening + NIGHT), now=evening)
     assert len(await asked(engine)) == 2
     # The evening after the customer has said nothing new.
     evening += timedelta(hours=25)
-    await hear(engine, held(case, evening + NIGHT), now=evening)
+    await apply(engine, held(case, evening + NIGHT), now=evening)
     assert len(await asked(engine)) == 2
 
 
@@ -121,11 +121,11 @@ async def test_one_customer_is_told_three_times_a_day_at_most_whatever_cases_the
 ) -> None:
     customer = uuid4()
     for department in ("rates", "roads", "parks", "waste", "planning"):
-        await hear(engine, identified(customer, department=department))
+        await apply(engine, identified(customer, department=department))
     cases = await rows(engine, "select * from case_file order by number")
     for case in cases[:2]:
-        await hear(engine, held(case, utc_now() + NIGHT))
-    await hear(engine, *(held(case, utc_now() + NIGHT) for case in cases[2:]))
+        await apply(engine, held(case, utc_now() + NIGHT))
+    await apply(engine, *(held(case, utc_now() + NIGHT) for case in cases[2:]))
     assert len(await asked(engine)) == 3
 
 
@@ -139,9 +139,9 @@ def sent_by(return_path: str | None) -> IdentifiedInteractionReceived:
 
 
 async def test_set_words_go_to_the_envelope_sender_and_without_one_to_nobody(engine: AsyncEngine) -> None:
-    await hear(engine, sent_by("bounces@mailer.example"), sent_by(None))
+    await apply(engine, sent_by("bounces@mailer.example"), sent_by(None))
     for case in await rows(engine, "select * from case_file order by number"):
-        await hear(engine, held(case, utc_now() + NIGHT))
+        await apply(engine, held(case, utc_now() + NIGHT))
     (reply,) = await asked(engine)
     assert reply.recipient == Identifier(kind="email", value="bounces@mailer.example")
     entry = (await entries(engine))[-1].data
@@ -151,9 +151,9 @@ async def test_set_words_go_to_the_envelope_sender_and_without_one_to_nobody(eng
 async def test_one_address_gets_set_words_three_times_a_day_at_most_in_whatever_names_a_stranger_writes(
     engine: AsyncEngine,
 ) -> None:
-    await hear(engine, *(sent_by("victim@target.example") for _ in range(6)))
+    await apply(engine, *(sent_by("victim@target.example") for _ in range(6)))
     cases = await rows(engine, "select * from case_file order by number")
-    await hear(engine, *(held(case, utc_now() + NIGHT) for case in cases[:2]))
+    await apply(engine, *(held(case, utc_now() + NIGHT) for case in cases[:2]))
 
     async def waits(other: asyncio.Task[None]) -> bool:
         found = await rows(engine, "select 1 from pg_locks where locktype = 'advisory' and not granted")
@@ -161,8 +161,8 @@ async def test_one_address_gets_set_words_three_times_a_day_at_most_in_whatever_
 
     # Another replica gets the next ones before this one has committed.
     async with engine.begin() as tx:
-        await take(tx, held(cases[2], utc_now() + NIGHT))
-        other = asyncio.create_task(hear(engine, *(held(case, utc_now() + NIGHT) for case in cases[3:])))
+        await apply_in(tx, held(cases[2], utc_now() + NIGHT))
+        other = asyncio.create_task(apply(engine, *(held(case, utc_now() + NIGHT) for case in cases[3:])))
         await until(lambda: waits(other), what="the other replica to wait")
     await other
     assert len(await asked(engine)) == 3
@@ -171,13 +171,13 @@ async def test_one_address_gets_set_words_three_times_a_day_at_most_in_whatever_
         for entry in await entries(engine)
         if entry.kind == "work.held"
     ]
-    assert why == [None] * 3 + ["said-to-the-address"] * 3
+    assert why == [None] * 3 + ["address-limit"] * 3
 
 
 @pytest.mark.parametrize("automation", ["auto-reply", "bounce", "bulk", "loop"])
 async def test_what_no_person_wrote_is_not_acknowledged(engine: AsyncEngine, automation: str) -> None:
-    await hear(engine, spoken_on("email", automation))
-    await hear(engine, held(await the_case(engine), utc_now() + NIGHT))
+    await apply(engine, spoken_on("email", automation))
+    await apply(engine, held(await the_case(engine), utc_now() + NIGHT))
     assert await asked(engine) == []
 
 
@@ -185,8 +185,8 @@ async def test_what_no_person_wrote_is_not_acknowledged(engine: AsyncEngine, aut
 async def test_what_is_handed_over_at_a_desk_is_not_acknowledged_and_the_record_says_why(
     engine: AsyncEngine, channel: str
 ) -> None:
-    await hear(engine, spoken_on(channel))
-    await hear(engine, held(await the_case(engine), utc_now() + NIGHT))
+    await apply(engine, spoken_on(channel))
+    await apply(engine, held(await the_case(engine), utc_now() + NIGHT))
     assert await asked(engine) == []
     assert (await entries(engine))[-1].data["not_acknowledged_code"] == "answered-by-a-person"
 
@@ -203,12 +203,13 @@ async def test_what_is_asked_for_held_work_uses_the_indexes(engine: AsyncEngine)
         )
         await tx.execute(
             text(
-                "insert into case_interaction select gen_random_uuid(), gen_random_uuid(), '{}', '{}', '', now(), now() "
+                "insert into case_interaction (interaction_id, case_id, interaction, reading, threaded_by, occurred_at, accepted_at) "
+                "select gen_random_uuid(), gen_random_uuid(), '{}', '{}', '', now(), now() "
                 "from generate_series(1, 5000)"
             )
         )
         await tx.execute(text("analyze"))
-        for query in (store.ACKNOWLEDGED, store.SPOKEN_LAST):
+        for query in (store.acknowledgements.EARLIER, store.interactions.NEWEST_OF_PEOPLE):
             asked = query.text.replace(":ids", ids).replace(":customers", ids).replace(":since", at)
             asked = asked.replace(":recipients", "array['email:7']")
             plans.append("\n".join(row[0] for row in await tx.execute(text(f"explain {asked}"))))
@@ -220,8 +221,8 @@ async def test_what_is_asked_for_held_work_uses_the_indexes(engine: AsyncEngine)
 
 
 async def test_work_that_is_held_without_words_asks_for_nothing(engine: AsyncEngine) -> None:
-    await hear(engine, identified(uuid4()))
-    await hear(engine, held(await the_case(engine), utc_now() + NIGHT, words=None))
+    await apply(engine, identified(uuid4()))
+    await apply(engine, held(await the_case(engine), utc_now() + NIGHT, words=None))
     assert await asked(engine) == []
     assert "not_acknowledged" not in (await entries(engine))[-1].data
 
@@ -231,15 +232,15 @@ async def test_what_becomes_of_the_words_is_on_the_record_and_changes_nothing_el
     engine: AsyncEngine, outcome: str
 ) -> None:
     customer = uuid4()
-    await hear(engine, identified(customer))
-    await hear(engine, held(await the_case(engine), utc_now() + NIGHT))
+    await apply(engine, identified(customer))
+    await apply(engine, held(await the_case(engine), utc_now() + NIGHT))
     (reply,) = await asked(engine)
     before, published = await the_case(engine), len(await rows(engine, "select 1 from outbox"))
     about: dict[str, Any] = {"reply_id": reply.reply_id, "case_id": reply.case_id, "channel": "email"}
     end: Event = ReplySent(**about, native_ids=["<ours>"], author=reply.author, sent_at=utc_now())
     if outcome == "failed":
         end = ReplyFailed(**about, outcome="refused", reason="550", attempts=1, failed_at=utc_now())
-    await hear(engine, end)
+    await apply(engine, end)
     after = await the_case(engine)
     same = ("status", "awaiting_answer_since", "words_revision", "replies", "reopened")
     assert [getattr(after, name) for name in same] == [getattr(before, name) for name in same]
@@ -247,17 +248,17 @@ async def test_what_becomes_of_the_words_is_on_the_record_and_changes_nothing_el
     assert len(await rows(engine, "select 1 from outbox")) == published
     assert [row.state for row in await rows(engine, "select state from reply")] == [outcome]
     if outcome == "sent":  # and who answers it is on the case
-        await hear(engine, identified(customer, department="roads", answers=["<ours>"]))
+        await apply(engine, identified(customer, department="roads", answers=["<ours>"]))
         assert (await the_case(engine)).interactions == 2
 
 
 async def test_words_that_fail_after_the_answer_went_out_do_not_reopen_the_case(engine: AsyncEngine) -> None:
-    await hear(engine, identified(uuid4()))
+    await apply(engine, identified(uuid4()))
     case = await the_case(engine)
-    await hear(engine, held(case, utc_now() + NIGHT))
+    await apply(engine, held(case, utc_now() + NIGHT))
     (reply,) = await asked(engine)
     await answer(engine, case.case_id, case.revision)
     about: dict[str, Any] = {"reply_id": reply.reply_id, "case_id": reply.case_id, "channel": "email"}
-    await hear(engine, ReplyFailed(**about, outcome="gave-up", reason="", attempts=9, failed_at=utc_now()))
+    await apply(engine, ReplyFailed(**about, outcome="gave-up", reason="", attempts=9, failed_at=utc_now()))
     after = await the_case(engine)
     assert (after.status, after.awaiting_answer_since) == ("pending", None)

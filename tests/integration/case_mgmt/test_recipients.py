@@ -10,7 +10,7 @@ from antiphon.contracts.identified import IdentifiedInteractionReceived
 from antiphon.contracts.interactions import Identifier, Speaker
 from antiphon.contracts.replies import ReplyRequested
 from case_mgmt.domain.recipients import Refusal
-from tests.support.case_mgmt import hear, rows, the_case
+from tests.support.case_mgmt import apply, rows, the_case
 from tests.support.events import identified
 
 MALLORY = Identifier(kind="email", value="mallory@evil.example")
@@ -49,7 +49,7 @@ async def test_an_answer_to_a_forged_mail_is_refused_and_names_who_would_get_it(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
     ada = uuid4()
-    await hear(engine, identified(ada, text="My pension?"), to(identified(ada, text="And?"), MALLORY))
+    await apply(engine, identified(ada, text="My pension?"), to(identified(ada, text="And?"), MALLORY))
     case = await the_case(engine)  # it joins as the customer's own mail does
     shown = (await api.get(f"/cases/{case.case_id}")).json()["interactions"]
     by_recipient = {one["recipient"]["value"]: one["recipient_belongs_to_customer"] for one in shown}
@@ -75,7 +75,7 @@ async def test_an_answer_to_a_forged_mail_is_refused_and_names_who_would_get_it(
 async def test_once_confirmed_it_leaves_for_exactly_that_address_and_the_record_says_who_confirmed(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
-    await hear(engine, to(identified(uuid4()), MALLORY))
+    await apply(engine, to(identified(uuid4()), MALLORY))
     case = await the_case(engine)
     assert (await post(api, case.case_id)).status_code == 409
     # Under the same key: nothing was written under it.
@@ -102,11 +102,11 @@ async def test_the_customers_own_addresses_are_answered_without_confirmation(
     ada, home = uuid4(), Identifier(kind="email", value="home@mail.example")
     said = to(identified(ada), home)
     linked = said.customer.model_copy(update={"identifiers": [*said.customer.identifiers, home]})
-    await hear(engine, said.model_copy(update={"customer": linked}))
+    await apply(engine, said.model_copy(update={"customer": linked}))
     case = await the_case(engine)
     assert (await post(api, case.case_id)).status_code == 201
     thanks = identified(ada, text="Thank you")
-    await hear(engine, thanks)
+    await apply(engine, thanks)
     answers = str(thanks.interaction.interaction_id)
     made = await post(api, case.case_id, "k2", answers=answers)
     assert made.json()["recipient"]["value"] == f"{ada}@mail.example"
@@ -124,7 +124,7 @@ async def test_the_customers_own_addresses_are_answered_without_confirmation(
 async def test_a_mail_without_any_address_has_nobody_to_answer(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
-    await hear(engine, to(identified(uuid4()), None))
+    await apply(engine, to(identified(uuid4()), None))
     case = await the_case(engine)
     (shown,) = (await api.get(f"/cases/{case.case_id}")).json()["interactions"]
     assert (shown["recipient"], shown["recipient_belongs_to_customer"]) == (None, False)

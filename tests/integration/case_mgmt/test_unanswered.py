@@ -19,8 +19,8 @@ from antiphon.contracts.replies import ReplyFailed
 from antiphon.contracts.work import WorkAccepted
 from antiphon.process.clock import utc_now
 from case_mgmt import store
-from case_mgmt.domain.unanswered import MOST, MOST_BYTES
-from tests.support.case_mgmt import answer, hear, rows, the_case
+from case_mgmt.domain.unanswered import MOST_BYTES, MOST_INTERACTIONS
+from tests.support.case_mgmt import answer, apply, rows, the_case
 from tests.support.events import identified
 
 Json = dict[str, Any]
@@ -53,8 +53,8 @@ async def test_each_new_message_comes_with_those_before_it_that_nobody_answered_
     events = [
         said(customer, words, now + timedelta(seconds=n)) for n, words in enumerate(["one", "two", "three"])
     ]
-    await hear(engine, events[0])
-    await hear(engine, *events[1:])
+    await apply(engine, events[0])
+    await apply(engine, *events[1:])
     assert [texts(event) for event in await published(engine, "case.interaction-added.v1")] == [
         ["one"],
         ["one", "two"],
@@ -65,7 +65,7 @@ async def test_each_new_message_comes_with_those_before_it_that_nobody_answered_
 
 async def test_answered_words_and_what_no_person_wrote_are_not_among_them(engine: AsyncEngine) -> None:
     customer, now = uuid4(), utc_now()
-    await hear(engine, said(customer, "one", now))
+    await apply(engine, said(customer, "one", now))
     case = await the_case(engine)
     await answer(engine, case.case_id, 1)
     later = now + timedelta(seconds=9)
@@ -77,7 +77,7 @@ async def test_answered_words_and_what_no_person_wrote_are_not_among_them(engine
     machine = machine.model_copy(
         update={"interaction": machine.interaction.model_copy(update={"thread": thread})}
     )
-    await hear(
+    await apply(
         engine, machine, said(customer, "two", later), said(customer, "three", later + timedelta(seconds=1))
     )
     added = await published(engine, "case.interaction-added.v1")
@@ -88,10 +88,10 @@ async def test_answered_words_and_what_no_person_wrote_are_not_among_them(engine
 
 async def test_an_answer_that_failed_comes_with_the_words_that_it_had_answered(engine: AsyncEngine) -> None:
     customer, now = uuid4(), utc_now()
-    await hear(engine, said(customer, "gas leak", now), said(customer, "hurry", now + timedelta(seconds=1)))
+    await apply(engine, said(customer, "gas leak", now), said(customer, "hurry", now + timedelta(seconds=1)))
     case = await the_case(engine)
     reply, _ = await answer(engine, case.case_id, case.revision)
-    await hear(engine, await failed(engine, reply.reply_id, case.case_id))
+    await apply(engine, await failed(engine, reply.reply_id, case.case_id))
     event = (await published(engine, "case.status-changed.v1"))[-1]
     assert (event["trigger"], texts(event)) == ("reply-failed", ["gas leak", "hurry"])
     assert event["case"]["asked_revision"] == event["case"]["revision"]
@@ -101,11 +101,11 @@ async def test_an_answer_that_fails_after_the_customer_spoke_again_is_published_
     engine: AsyncEngine,
 ) -> None:
     customer, now = uuid4(), utc_now()
-    await hear(engine, said(customer, "gas leak", now))
+    await apply(engine, said(customer, "gas leak", now))
     case = await the_case(engine)
     reply, _ = await answer(engine, case.case_id, 1)
-    await hear(engine, said(customer, "hello?", now + timedelta(seconds=5)))
-    await hear(engine, await failed(engine, reply.reply_id, case.case_id))
+    await apply(engine, said(customer, "hello?", now + timedelta(seconds=5)))
+    await apply(engine, await failed(engine, reply.reply_id, case.case_id))
     event = (await published(engine, "case.status-changed.v1"))[-1]
     assert (event["previous"], event["case"]["status"], event["trigger"]) == ("open", "open", "reply-failed")
     assert texts(event) == ["gas leak", "hello?"]
@@ -116,28 +116,28 @@ async def test_what_another_answer_answered_does_not_wait_because_an_earlier_one
     engine: AsyncEngine,
 ) -> None:
     customer, now = uuid4(), utc_now()
-    await hear(engine, said(customer, "one", now))
+    await apply(engine, said(customer, "one", now))
     case = await the_case(engine)
     first, _ = await answer(engine, case.case_id, case.revision, key="a")
-    await hear(engine, said(customer, "gas leak", now + timedelta(seconds=5)))
+    await apply(engine, said(customer, "gas leak", now + timedelta(seconds=5)))
     case = await the_case(engine)
     await answer(engine, case.case_id, case.revision, key="b")
-    await hear(engine, await failed(engine, first.reply_id, case.case_id))
+    await apply(engine, await failed(engine, first.reply_id, case.case_id))
     event = (await published(engine, "case.status-changed.v1"))[-1]
     assert (event["trigger"], texts(event)) == ("reply-failed", ["one"])
-    await hear(engine, said(customer, "three", now + timedelta(seconds=9)))
+    await apply(engine, said(customer, "three", now + timedelta(seconds=9)))
     assert texts((await published(engine, "case.interaction-added.v1"))[-1]) == ["one"]
 
 
 async def test_two_answers_that_fail_at_once_bring_back_what_either_had_answered(engine: AsyncEngine) -> None:
     customer, now = uuid4(), utc_now()
-    await hear(engine, said(customer, "gas leak", now))
+    await apply(engine, said(customer, "gas leak", now))
     case = await the_case(engine)
     first, _ = await answer(engine, case.case_id, case.revision, key="a")
     case = await the_case(engine)
     second, _ = await answer(engine, case.case_id, case.revision, key="b")
     events = [await failed(engine, reply.reply_id, case.case_id) for reply in (first, second)]
-    await hear(engine, *events)
+    await apply(engine, *events)
     assert [texts(one) for one in (await published(engine, "case.status-changed.v1"))[-2:]] == [
         ["gas leak"]
     ] * 2
@@ -147,22 +147,22 @@ async def test_words_that_a_person_settled_without_an_answer_do_not_wait_because
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
     customer, now = uuid4(), utc_now()
-    await hear(engine, said(customer, "one", now))
+    await apply(engine, said(customer, "one", now))
     case = await the_case(engine)
     reply, _ = await answer(engine, case.case_id, case.revision)
-    await hear(engine, said(customer, "two", now + timedelta(seconds=5)))
+    await apply(engine, said(customer, "two", now + timedelta(seconds=5)))
     asked = {"status": "resolved", "reason": "by phone"}
     assert (await api.post(f"/cases/{case.case_id}/status", json=asked)).status_code == 200
-    await hear(engine, await failed(engine, reply.reply_id, case.case_id))
+    await apply(engine, await failed(engine, reply.reply_id, case.case_id))
     assert texts((await published(engine, "case.status-changed.v1"))[-1]) == ["one"]
 
 
 async def test_the_event_that_says_that_the_customer_spoke_carries_the_words(engine: AsyncEngine) -> None:
     customer, now = uuid4(), utc_now()
-    await hear(engine, said(customer, "one", now))
+    await apply(engine, said(customer, "one", now))
     case = await the_case(engine)
     await answer(engine, case.case_id, 1)
-    await hear(engine, said(customer, "two", now + timedelta(seconds=5)))
+    await apply(engine, said(customer, "two", now + timedelta(seconds=5)))
     event = (await published(engine, "case.status-changed.v1"))[-1]
     assert (event["trigger"], texts(event)) == ("customer-spoke", ["two"])
 
@@ -174,8 +174,8 @@ async def test_a_message_comes_with_the_words_of_the_case_that_it_joins_and_of_n
     for n, department in enumerate(("rates", "roads", "planning")):
         event = identified(customer, text=f"about {department}", department=department)
         interaction = event.interaction.model_copy(update={"accepted_at": now + timedelta(seconds=n)})
-        await hear(engine, event.model_copy(update={"interaction": interaction}))
-    await hear(engine, identified(customer, text="more", department="roads"))
+        await apply(engine, event.model_copy(update={"interaction": interaction}))
+    await apply(engine, identified(customer, text="more", department="roads"))
     (added,) = await published(engine, "case.interaction-added.v1")
     assert texts(added) == ["about roads"]
 
@@ -183,11 +183,11 @@ async def test_a_message_comes_with_the_words_of_the_case_that_it_joins_and_of_n
 async def test_a_person_who_opens_a_case_asks_and_an_accepted_offer_does_not(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
-    await hear(engine, said(uuid4(), "one", utc_now()))
+    await apply(engine, said(uuid4(), "one", utc_now()))
     case = await the_case(engine)
     accepted = WorkAccepted.model_validate(generate.example("work.accepted.v1")["data"])
     work = accepted.work.model_copy(update={"case_id": case.case_id})
-    await hear(engine, accepted.model_copy(update={"work": work}))
+    await apply(engine, accepted.model_copy(update={"work": work}))
     for status in ("pending", "open"):
         asked = {"status": status, "reason": "an answer could not be sent"}
         assert (await api.post(f"/cases/{case.case_id}/status", json=asked)).status_code == 200
@@ -202,7 +202,7 @@ async def test_edited_words_count_as_they_are_now_and_words_that_were_taken_back
 ) -> None:
     customer, now = uuid4(), utc_now()
     first, second = said(customer, "one", now), said(customer, "two", now + timedelta(seconds=1))
-    await hear(engine, first, second)
+    await apply(engine, first, second)
     edited = IdentifiedInteractionEdited.model_validate(
         generate.example("identified-interaction.edited.v1")["data"]
     )
@@ -215,7 +215,7 @@ async def test_edited_words_count_as_they_are_now_and_words_that_were_taken_back
     )
     deletion = gone.deletion.model_copy(update={"interaction_id": second.interaction.interaction_id})
     three = said(customer, "three", now + timedelta(seconds=3))
-    await hear(
+    await apply(
         engine, edited.model_copy(update={"edit": edit, "customer": first.customer}),
         gone.model_copy(update={"deletion": deletion, "customer": first.customer}), three,
     )  # fmt: skip
@@ -229,13 +229,17 @@ async def test_however_much_waits_an_event_carries_the_newest_of_it_and_its_size
     engine: AsyncEngine,
 ) -> None:
     customer, now = uuid4(), utc_now()
-    await hear(
-        engine, *(said(customer, f"{n} " + "ä" * 4000, now + timedelta(seconds=n)) for n in range(MOST + 20))
+    await apply(
+        engine,
+        *(
+            said(customer, f"{n} " + "ä" * 4000, now + timedelta(seconds=n))
+            for n in range(MOST_INTERACTIONS + 20)
+        ),
     )
-    await hear(engine, said(customer, "the last", now + timedelta(minutes=5)))
+    await apply(engine, said(customer, "the last", now + timedelta(minutes=5)))
     event = (await published(engine, "case.interaction-added.v1"))[-1]
     words = texts(event)
-    assert words[-1].startswith(f"{MOST + 19} ")
+    assert words[-1].startswith(f"{MOST_INTERACTIONS + 19} ")
     assert MOST_BYTES // 2 < sum(len(one.encode()) for one in words) <= MOST_BYTES
     assert len(json.dumps(event, ensure_ascii=False).encode()) < 2 * MOST_BYTES
 
@@ -245,15 +249,16 @@ async def test_what_waits_is_read_by_its_index_and_no_more_of_it_than_is_carried
     async with engine.begin() as tx:
         await tx.execute(
             text(
-                "insert into case_interaction select gen_random_uuid(), case when n % 2 = 0 then :case_id else gen_random_uuid() end, "
+                "insert into case_interaction (interaction_id, case_id, interaction, reading, threaded_by, occurred_at, accepted_at) "
+                "select gen_random_uuid(), case when n % 2 = 0 then :case_id else gen_random_uuid() end, "
                 "'{\"automation\": \"none\"}', '{}', '', now(), now() + n * interval '1 s' from generate_series(1, 6000) n"
             ).bindparams(case_id=case_id)
         )
         await tx.execute(text("analyze"))
-        asked = store.UNANSWERED.text.replace(":ids", f"array['{case_id}'::uuid]").replace(
+        asked = store.interactions.UNANSWERED.text.replace(":ids", f"array['{case_id}'::uuid]").replace(
             ":since", "array[now()]"
         )
         plan = "\n".join(row[0] for row in await tx.execute(text(f"explain (analyze, timing off) {asked}")))
     assert "case_interaction_accepted_ix" in plan
-    assert f"rows={MOST} loops=1" in plan
+    assert f"rows={MOST_INTERACTIONS} loops=1" in plan
     assert "rows=3000" not in plan

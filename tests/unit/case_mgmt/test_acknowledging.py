@@ -8,7 +8,7 @@ import pytest
 
 from antiphon.contracts.cases import CaseStatus
 from antiphon.contracts.interactions import Interaction, Speaker
-from case_mgmt.domain.acknowledging import Acknowledged, NotAcknowledged, in_words, why_not
+from case_mgmt.domain.acknowledgements import Acknowledgement, NotAcknowledged, in_words, why_not
 from tests.support.cases import MINE, NOW, OTHER, a_case, interaction
 
 CASE = a_case(1, status=CaseStatus.NEW)
@@ -23,12 +23,12 @@ def said(
     of: UUID = MINE,
     case: UUID = CASE.case_id,
     to: str | None = None,
-) -> Acknowledged:
-    return Acknowledged(case, of, NOW - ago, opens_at, to)
+) -> Acknowledgement:
+    return Acknowledgement(case, of, NOW - ago, opens_at, to)
 
 
 def why(
-    spoken: Interaction | None, *earlier: Acknowledged, opens_at: datetime | None = OPENS, **changes: Any
+    spoken: Interaction | None, *earlier: Acknowledgement, opens_at: datetime | None = OPENS, **changes: Any
 ) -> NotAcknowledged | None:
     return why_not(CASE.changed(NOW, **changes), spoken, opens_at, earlier, NOW)
 
@@ -50,7 +50,7 @@ def test_who_is_answered_by_a_person_does_not(channel: str) -> None:
 @pytest.mark.parametrize(
     ("reason", "spoken", "opens_at", "changes"),
     [
-        (NotAcknowledged.NO_WORDS_OF_A_PERSON, None, OPENS, {}),
+        (NotAcknowledged.NO_MESSAGE_OF_A_PERSON, None, OPENS, {}),
         (NotAcknowledged.QUEUE_OPENED, interaction(), NOW, {}),
         (NotAcknowledged.NO_ADDRESS, interaction(return_path=None), OPENS, {}),
         (
@@ -73,21 +73,21 @@ def test_words_that_make_no_sense_any_more_are_not_said(
     ("reason", "spoken_ago", "earlier"),
     [
         # A closure of days, in which an agent answered and the customer wrote again.
-        (NotAcknowledged.SAID_FOR_THIS_OPENING, HOUR, [said(30 * HOUR, opens_at=OPENS)]),
-        (NotAcknowledged.SAID_ON_THIS_CASE, HOUR, [said(23 * HOUR)]),
+        (NotAcknowledged.SENT_FOR_THIS_OPENING, HOUR, [said(30 * HOUR, opens_at=OPENS)]),
+        (NotAcknowledged.SENT_ON_THIS_CASE, HOUR, [said(23 * HOUR)]),
         (None, HOUR, [said(24 * HOUR)]),
         (None, HOUR, [said(30 * HOUR, opens_at=NOW - 20 * HOUR)]),
-        (NotAcknowledged.NOTHING_SAID_SINCE, 31 * HOUR, [said(30 * HOUR, opens_at=NOW - 20 * HOUR)]),
+        (NotAcknowledged.NO_MESSAGE_SINCE, 31 * HOUR, [said(30 * HOUR, opens_at=NOW - 20 * HOUR)]),
         (None, HOUR, [said(HOUR, case=UUID(int=7))] * 2),
         (
-            NotAcknowledged.SAID_TO_THE_CUSTOMER,
+            NotAcknowledged.CUSTOMER_LIMIT,
             HOUR,
             [said(HOUR, case=UUID(int=7))] * 3,
         ),
         (None, HOUR, [said(24 * HOUR, case=UUID(int=7))] * 3),
         (None, HOUR, [said(HOUR, case=UUID(int=7), of=OTHER)] * 3),
         (
-            NotAcknowledged.SAID_TO_THE_ADDRESS,
+            NotAcknowledged.ADDRESS_LIMIT,
             HOUR,
             [said(HOUR, case=UUID(int=7), of=OTHER, to="email:jo@mail.example")] * 3,
         ),
@@ -96,7 +96,7 @@ def test_words_that_make_no_sense_any_more_are_not_said(
     ],
 )
 def test_the_words_are_not_said_again_and_again(
-    reason: NotAcknowledged | None, spoken_ago: timedelta, earlier: list[Acknowledged]
+    reason: NotAcknowledged | None, spoken_ago: timedelta, earlier: list[Acknowledgement]
 ) -> None:
     assert why(interaction(accepted_at=NOW - spoken_ago), *earlier) == reason
 

@@ -9,9 +9,9 @@ from antiphon.contracts.cases import CaseStatus, ThreadedBy
 from antiphon.contracts.identified import Reading
 from antiphon.contracts.interactions import Automation, Interaction
 from case_mgmt.domain import tokens
-from case_mgmt.domain.case import Case, joined, opened
+from case_mgmt.domain.cases import Case, joined, opened
 from case_mgmt.domain.states import SETTERS, TRANSITIONS, Trigger, diagram, in_words
-from case_mgmt.domain.threading import Known, Threaded, thread
+from case_mgmt.domain.threading import CaseIndex, Threaded, thread
 from deploy.site import PROJECT
 from tests.support.cases import MINE, NOW, OTHER, RATES, a_case, customer, interaction
 
@@ -21,7 +21,7 @@ WORDLESS = Reading()
 
 def find(said: Interaction, reading: Reading, *cases: Case, references: dict[str, list[int]] | None = None,
          conversations: dict[str, list[int]] | None = None, customer_id: UUID = MINE) -> Threaded:  # fmt: skip
-    known = Known(
+    known = CaseIndex(
         {case.case_id: case for case in cases},
         {case.number: case.case_id for case in cases},
         {ref: [UUID(int=100 + n) for n in numbers] for ref, numbers in (references or {}).items()},

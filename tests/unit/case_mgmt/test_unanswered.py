@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from antiphon.contracts import generate
 from antiphon.contracts.identified import IdentifiedInteractionReceived, Reading
 from antiphon.contracts.interactions import Interaction
-from case_mgmt.domain.unanswered import MOST, MOST_BYTES, bounded
+from case_mgmt.domain.unanswered import MOST_BYTES, MOST_INTERACTIONS, bounded
 
 EVENT = IdentifiedInteractionReceived.model_validate(
     generate.example("identified-interaction.received.v1")["data"]
@@ -36,13 +36,13 @@ def said(texts: list[str]) -> list[tuple[Interaction, Reading]]:
     ]  # fmt: skip
 
 
-@given(st.lists(TEXTS, min_size=1, max_size=MOST + 10))
+@given(st.lists(TEXTS, min_size=1, max_size=MOST_INTERACTIONS + 10))
 def test_the_newest_words_are_carried_and_all_of_them_are_bounded(texts: list[str]) -> None:
     words = bounded(said(texts))
-    assert 1 <= len(words) <= MOST
+    assert 1 <= len(words) <= MOST_INTERACTIONS
     assert (
         sum(len(to_json(one.text)) + len(to_json(one.subject or "")) for one in words)
-        <= MOST_BYTES + MOST * 4
+        <= MOST_BYTES + MOST_INTERACTIONS * 4
     )
     assert texts[-1].endswith(words[-1].text)
     assert words[-1].text or not texts[-1]

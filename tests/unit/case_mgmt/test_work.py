@@ -19,12 +19,12 @@ from antiphon.contracts.work import (
     WorkQueued,
     WorkTransferred,
 )
-from case_mgmt.domain.work import Place, Work, followed
+from case_mgmt.domain.work import EventPosition, Work, updated
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 FIRST, SECOND = UUID(int=1), UUID(int=2)
 PLACES = st.builds(
-    Place,
+    EventPosition,
     st.integers(0, 3).map(lambda n: NOW + timedelta(seconds=n)),
     st.integers(0, 1),
     st.integers(0, 3),
@@ -47,7 +47,7 @@ def clock(kind: type[SlaBreached | SlaMet], target: str, state: str, item: UUID 
 def after(*events: WorkEvent) -> Work:
     copy: Work | None = None
     for number, one in enumerate(events):
-        copy = followed(copy, one, Place(NOW, 0, number))
+        copy = updated(copy, one, EventPosition(NOW, 0, number))
     assert copy is not None
     return copy
 
@@ -59,7 +59,7 @@ AGAIN = event(WorkQueued.type, "queued", SECOND)
 
 
 @pytest.mark.parametrize(
-    ("events", "state", "assignee", "name", "is_in_queue"),
+    ("events", "state", "agent_id", "name", "is_in_queue"),
     [
         ([QUEUED], "queued", None, None, True),
         ([QUEUED, ACCEPTED], "accepted", "amara", "Amara Osei", True),
@@ -78,15 +78,15 @@ AGAIN = event(WorkQueued.type, "queued", SECOND)
     ],
 )  # fmt: skip
 def test_a_case_shows_the_newest_item_as_its_newest_event_states_it(
-    events: list[WorkEvent], state: str, assignee: str | None, name: str | None, *, is_in_queue: bool
+    events: list[WorkEvent], state: str, agent_id: str | None, name: str | None, *, is_in_queue: bool
 ) -> None:
     copy = after(*events)
-    assert (copy.work_state, copy.assignee, copy.assignee_name) == (state, assignee, name)
+    assert (copy.work_state, copy.agent_id, copy.agent_name) == (state, agent_id, name)
     assert (copy.queue is not None, copy.due_at is not None) == (is_in_queue, is_in_queue)
-    assert copy.place == Place(NOW, 0, len(events) - 1)
+    assert copy.position == EventPosition(NOW, 0, len(events) - 1)
 
 
-def test_a_target_is_breached_until_it_is_met_whichever_item_it_was_of() -> None:
+def test_a_target_is_breached_until_it_is_met_whichever_item_it_wevent_at() -> None:
     breached = clock(SlaBreached, SlaTarget.RESOLUTION, "queued")
     late = clock(SlaBreached, SlaTarget.NEXT_RESPONSE, "completed")
     assert after(breached, COMPLETED, AGAIN, late).breached == ["next-response", "resolution"]
@@ -96,7 +96,7 @@ def test_a_target_is_breached_until_it_is_met_whichever_item_it_was_of() -> None
 
 @given(PLACES, PLACES, PLACES)
 def test_no_two_places_are_each_before_the_other_and_none_is_before_itself(
-    one: Place, two: Place, three: Place
+    one: EventPosition, two: EventPosition, three: EventPosition
 ) -> None:
     assert not one.is_before(one)
     assert not (one.is_before(two) and two.is_before(one))
@@ -105,6 +105,8 @@ def test_no_two_places_are_each_before_the_other_and_none_is_before_itself(
 
 
 @given(PLACES, PLACES)
-def test_what_follows_in_the_log_is_never_before_what_it_follows(one: Place, two: Place) -> None:
+def test_what_follows_in_the_log_is_never_before_what_it_follows(
+    one: EventPosition, two: EventPosition
+) -> None:
     if one.event_partition == two.event_partition and one.event_offset >= two.event_offset:
         assert not one.is_before(two)
