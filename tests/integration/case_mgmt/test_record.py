@@ -1,4 +1,4 @@
-"""The record holds what was said, each time it was said, and nothing twice, whoever else is at work."""
+"""The record has everything that was message, once, also when several consumers and agents work at the same time."""
 
 import asyncio
 from datetime import timedelta
@@ -27,27 +27,28 @@ from tests.support.events import identified
 from tests.support.waiting import until
 
 
-def edited(said: IdentifiedInteractionReceived, words: str) -> IdentifiedInteractionEdited:
+def edited(message: IdentifiedInteractionReceived, words: str) -> IdentifiedInteractionEdited:
     example = generate.example("identified-interaction.edited.v1")["data"]["edit"]
-    content = said.interaction.content.model_copy(update={"text": words})
-    told = {"interaction_id": said.interaction.interaction_id, "revision": words, "content": content}
-    edit = InteractionEdited.model_validate(example).model_copy(update=told)
-    return IdentifiedInteractionEdited(edit=edit, customer=said.customer, reading=Reading())
+    content = message.interaction.content.model_copy(update={"text": words})
+    changes = {"interaction_id": message.interaction.interaction_id, "revision": words, "content": content}
+    edit = InteractionEdited.model_validate(example).model_copy(update=changes)
+    return IdentifiedInteractionEdited(edit=edit, customer=message.customer, reading=Reading())
 
 
-def deleted(said: IdentifiedInteractionReceived) -> IdentifiedInteractionDeleted:
+def deleted(message: IdentifiedInteractionReceived) -> IdentifiedInteractionDeleted:
     example = generate.example("identified-interaction.deleted.v1")["data"]["deletion"]
-    told = {"interaction_id": said.interaction.interaction_id}
-    deletion = InteractionDeleted.model_validate(example).model_copy(update=told)
-    return IdentifiedInteractionDeleted(deletion=deletion, customer=said.customer)
+    deletion = InteractionDeleted.model_validate(example).model_copy(
+        update={"interaction_id": message.interaction.interaction_id}
+    )
+    return IdentifiedInteractionDeleted(deletion=deletion, customer=message.customer)
 
 
 @pytest.mark.parametrize("batches", ["together", "one by one"])
-async def test_every_version_of_words_that_were_edited_is_kept(
+async def test_every_version_of_an_edited_message_is_stored(
     engine: AsyncEngine, api: httpx.AsyncClient, batches: str
 ) -> None:
-    said = identified(uuid4(), text="first")
-    events: list[Event] = [said, edited(said, "second"), edited(said, "third")]
+    message = identified(uuid4(), text="first")
+    events: list[Event] = [message, edited(message, "second"), edited(message, "third")]
     for batch in [events] if batches == "together" else [[event] for event in events]:
         await apply(engine, *batch)
     (row,) = await rows(engine, "select * from case_interaction")
@@ -57,16 +58,16 @@ async def test_every_version_of_words_that_were_edited_is_kept(
     assert [version["content"]["text"] for version in shown["earlier"]] == ["first", "second"]
 
 
-async def test_what_was_cut_of_new_words_is_named_on_the_case(engine: AsyncEngine) -> None:
-    said = identified(uuid4(), text="first")
-    new = edited(said, "second")
+async def test_the_defects_of_an_edit_are_on_the_case(engine: AsyncEngine) -> None:
+    message = identified(uuid4(), text="first")
+    new = edited(message, "second")
     new = new.model_copy(update={"edit": new.edit.model_copy(update={"defects": ["text-cut"]})})
-    await apply(engine, said, new)
+    await apply(engine, message, new)
     (row,) = await rows(engine, "select interaction from case_interaction")
-    assert row.interaction["defects"] == [*said.interaction.defects, "text-cut"]
+    assert row.interaction["defects"] == [*message.interaction.defects, "text-cut"]
 
 
-async def test_what_continues_a_conversation_joins_its_case_within_a_batch_and_after_it(
+async def test_a_message_of_a_conversation_joins_its_case_within_and_after_a_batch(
     engine: AsyncEngine,
 ) -> None:
     jo = uuid4()
@@ -80,9 +81,7 @@ async def test_what_continues_a_conversation_joins_its_case_within_a_batch_and_a
 
 
 @pytest.mark.parametrize("named", ["bot:7", "conversation:bot:7"])
-async def test_a_mail_that_names_a_conversation_among_its_references_is_no_part_of_it(
-    engine: AsyncEngine, named: str
-) -> None:
+async def test_a_mail_does_not_join_a_conversation_by_a_reference(engine: AsyncEngine, named: str) -> None:
     jo, mallory = uuid4(), uuid4()
     await apply(engine, identified(mallory, answers=[named]))
     await apply(engine, identified(jo, conversation="bot:7", answers=[]))
@@ -97,16 +96,16 @@ async def test_a_mail_that_names_a_conversation_among_its_references_is_no_part_
     ] * 3
 
 
-async def test_two_consumers_that_hear_a_stranger_at_once_open_one_case(engine: AsyncEngine) -> None:
+async def test_two_consumers_with_messages_of_one_stranger_open_one_case(engine: AsyncEngine) -> None:
     customer = uuid4()
-    said = [identified(customer, text=str(n)) for n in range(8)]
-    await asyncio.gather(*(apply(engine, event) for event in said))
+    message = [identified(customer, text=str(n)) for n in range(8)]
+    await asyncio.gather(*(apply(engine, event) for event in message))
     assert (await the_case(engine)).interactions == 8
 
 
-async def test_two_consumers_that_hear_the_same_at_once_record_it_once(engine: AsyncEngine) -> None:
-    said = identified(uuid4())
-    await asyncio.gather(*(apply(engine, said) for _ in range(6)))
+async def test_two_consumers_with_the_same_message_record_it_once(engine: AsyncEngine) -> None:
+    message = identified(uuid4())
+    await asyncio.gather(*(apply(engine, message) for _ in range(6)))
     assert (await the_case(engine)).interactions == 1
     assert len(await rows(engine, "select 1 from outbox")) == 1
 
@@ -120,7 +119,7 @@ async def test_one_key_on_two_cases_at_once_is_one_reply_and_one_conflict(engine
             tx, first.case_id, ReplyDraft("Yes."), key="the same", seen_revision=1, who=AMARA, secret=SECRET, now=utc_now()
         )  # fmt: skip
         late = asyncio.create_task(answer(engine, second.case_id, 1, key="the same"))
-        await until(lambda: rows(engine, waiting), what="the second one's wait")
+        await until(lambda: rows(engine, waiting), what="the second request to wait")
     with pytest.raises(Problem) as lost:
         await late
     assert lost.value.status == 409
@@ -131,7 +130,7 @@ async def test_one_key_on_two_cases_at_once_is_one_reply_and_one_conflict(engine
     ]
 
 
-async def test_words_that_were_taken_back_are_not_answered(engine: AsyncEngine) -> None:
+async def test_a_deleted_message_is_not_answered(engine: AsyncEngine) -> None:
     customer = uuid4()
     first, second = identified(customer, text="first"), identified(customer, text="second")
     await apply(engine, first, second, deleted(second))
@@ -144,15 +143,15 @@ async def test_words_that_were_taken_back_are_not_answered(engine: AsyncEngine) 
     assert nothing_left.value.status == 409
 
 
-async def test_a_clock_that_stops_after_the_work_is_done_puts_the_case_in_no_queue(
+async def test_an_sla_event_after_completed_work_leaves_the_case_in_no_queue(
     engine: AsyncEngine,
 ) -> None:
     await apply(engine, identified(uuid4()))
     case_id = (await the_case(engine)).case_id
     for kind in (WorkCompleted, SlaMet):
         event = kind.model_validate(generate.example(kind.type)["data"])
-        told = {"case_id": case_id, "state": "completed"}
-        await apply(engine, event.model_copy(update={"work": event.work.model_copy(update=told)}))
+        work = event.work.model_copy(update={"case_id": case_id, "state": "completed"})
+        await apply(engine, event.model_copy(update={"work": work}))
     case = await the_case(engine)
     assert (case.queue, case.due_at, case.agent_id) == (None, None, None)
 
@@ -181,25 +180,25 @@ async def test_a_target_that_is_met_leaves_the_others_breached_and_the_case_due(
     ]
 
 
-async def test_who_answers_must_have_seen_that_a_person_settled_the_case(
+async def test_a_reply_must_have_seen_that_a_person_resolved_the_case(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
     await apply(engine, identified(uuid4()))
     case_id = (await the_case(engine)).case_id
-    settled = {"status": "resolved", "reason": "by phone"}
-    assert (await api.post(f"/cases/{case_id}/status", json=settled)).json()["status"] == "resolved"
+    resolved = {"status": "resolved", "reason": "by phone"}
+    assert (await api.post(f"/cases/{case_id}/status", json=resolved)).json()["status"] == "resolved"
     with pytest.raises(Problem) as stale:
         await answer(engine, case_id, 1)
     assert stale.value.status == 412
     assert stale.value.body["last"]["kind"] == "status-changed"
 
 
-async def test_an_edit_that_comes_late_is_kept_and_does_not_replace_newer_words(engine: AsyncEngine) -> None:
-    said = identified(uuid4(), text="first")
-    old, new = edited(said, "second"), edited(said, "third")
+async def test_a_late_edit_is_stored_and_does_not_replace_newer_content(engine: AsyncEngine) -> None:
+    message = identified(uuid4(), text="first")
+    old, new = edited(message, "second"), edited(message, "third")
     later = old.edit.accepted_at + timedelta(minutes=1)
     new = new.model_copy(update={"edit": new.edit.model_copy(update={"accepted_at": later})})
-    for event in (said, new, old):
+    for event in (message, new, old):
         await apply(engine, event)
     (row,) = await rows(engine, "select * from case_interaction")
     assert row.interaction["content"]["text"] == "third"

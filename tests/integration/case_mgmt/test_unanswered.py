@@ -1,4 +1,4 @@
-"""What events say of the words that await an answer, on a real PostgreSQL: routing asks its rules about them together."""
+"""The unanswered messages that events of cases carry, so that routing asks its rules about all of them together."""
 
 import json
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ from tests.support.events import identified
 Json = dict[str, Any]
 
 
-def said(customer: UUID, words: str, at: datetime, **changes: Any) -> IdentifiedInteractionReceived:
+def message(customer: UUID, words: str, at: datetime, **changes: Any) -> IdentifiedInteractionReceived:
     event = identified(customer, text=words, department=None)
     interaction = event.interaction.model_copy(update={"accepted_at": at, "occurred_at": at, **changes})
     return event.model_copy(update={"interaction": interaction})
@@ -46,12 +46,13 @@ async def failed(engine: AsyncEngine, reply_id: UUID, case_id: UUID) -> ReplyFai
     return event.model_copy(update={"reply_id": reply_id, "case_id": case_id, "failed_at": utc_now()})
 
 
-async def test_each_new_message_comes_with_those_before_it_that_nobody_answered_also_within_a_batch(
+async def test_a_new_message_is_published_with_the_unanswered_ones_before_it(
     engine: AsyncEngine,
 ) -> None:
     customer, now = uuid4(), utc_now()
     events = [
-        said(customer, words, now + timedelta(seconds=n)) for n, words in enumerate(["one", "two", "three"])
+        message(customer, words, now + timedelta(seconds=n))
+        for n, words in enumerate(["one", "two", "three"])
     ]
     await apply(engine, events[0])
     await apply(engine, *events[1:])
@@ -63,22 +64,25 @@ async def test_each_new_message_comes_with_those_before_it_that_nobody_answered_
     assert case.asked_revision == case.revision == 3
 
 
-async def test_answered_words_and_what_no_person_wrote_are_not_among_them(engine: AsyncEngine) -> None:
+async def test_answered_and_automatic_messages_are_not_unanswered(engine: AsyncEngine) -> None:
     customer, now = uuid4(), utc_now()
-    await apply(engine, said(customer, "one", now))
+    await apply(engine, message(customer, "one", now))
     case = await the_case(engine)
     await answer(engine, case.case_id, 1)
     later = now + timedelta(seconds=9)
     reference = (await rows(engine, "select interaction from case_interaction"))[0].interaction["thread"][
         "native_id"
     ]
-    machine = said(customer, "I am away", later, automation="auto-reply")
+    machine = message(customer, "I am away", later, automation="auto-reply")
     thread = machine.interaction.thread.model_copy(update={"answers": [reference]})
     machine = machine.model_copy(
         update={"interaction": machine.interaction.model_copy(update={"thread": thread})}
     )
     await apply(
-        engine, machine, said(customer, "two", later), said(customer, "three", later + timedelta(seconds=1))
+        engine,
+        machine,
+        message(customer, "two", later),
+        message(customer, "three", later + timedelta(seconds=1)),
     )
     added = await published(engine, "case.interaction-added.v1")
     assert [(one["interaction"]["text"], texts(one)) for one in added] == [
@@ -86,9 +90,13 @@ async def test_answered_words_and_what_no_person_wrote_are_not_among_them(engine
     ]  # fmt: skip
 
 
-async def test_an_answer_that_failed_comes_with_the_words_that_it_had_answered(engine: AsyncEngine) -> None:
+async def test_a_failed_reply_is_published_with_the_messages_that_it_had_answered(
+    engine: AsyncEngine,
+) -> None:
     customer, now = uuid4(), utc_now()
-    await apply(engine, said(customer, "gas leak", now), said(customer, "hurry", now + timedelta(seconds=1)))
+    await apply(
+        engine, message(customer, "gas leak", now), message(customer, "hurry", now + timedelta(seconds=1))
+    )
     case = await the_case(engine)
     reply, _ = await answer(engine, case.case_id, case.revision)
     await apply(engine, await failed(engine, reply.reply_id, case.case_id))
@@ -97,14 +105,14 @@ async def test_an_answer_that_failed_comes_with_the_words_that_it_had_answered(e
     assert event["case"]["asked_revision"] == event["case"]["revision"]
 
 
-async def test_an_answer_that_fails_after_the_customer_spoke_again_is_published_and_both_words_wait(
+async def test_a_reply_that_fails_after_a_new_message_leaves_both_messages_unanswered(
     engine: AsyncEngine,
 ) -> None:
     customer, now = uuid4(), utc_now()
-    await apply(engine, said(customer, "gas leak", now))
+    await apply(engine, message(customer, "gas leak", now))
     case = await the_case(engine)
     reply, _ = await answer(engine, case.case_id, 1)
-    await apply(engine, said(customer, "hello?", now + timedelta(seconds=5)))
+    await apply(engine, message(customer, "hello?", now + timedelta(seconds=5)))
     await apply(engine, await failed(engine, reply.reply_id, case.case_id))
     event = (await published(engine, "case.status-changed.v1"))[-1]
     assert (event["previous"], event["case"]["status"], event["trigger"]) == ("open", "open", "reply-failed")
@@ -112,26 +120,26 @@ async def test_an_answer_that_fails_after_the_customer_spoke_again_is_published_
     assert (await the_case(engine)).awaiting_answer_since == now
 
 
-async def test_what_another_answer_answered_does_not_wait_because_an_earlier_one_failed(
+async def test_a_failed_reply_leaves_what_another_reply_answered_as_answered(
     engine: AsyncEngine,
 ) -> None:
     customer, now = uuid4(), utc_now()
-    await apply(engine, said(customer, "one", now))
+    await apply(engine, message(customer, "one", now))
     case = await the_case(engine)
     first, _ = await answer(engine, case.case_id, case.revision, key="a")
-    await apply(engine, said(customer, "gas leak", now + timedelta(seconds=5)))
+    await apply(engine, message(customer, "gas leak", now + timedelta(seconds=5)))
     case = await the_case(engine)
     await answer(engine, case.case_id, case.revision, key="b")
     await apply(engine, await failed(engine, first.reply_id, case.case_id))
     event = (await published(engine, "case.status-changed.v1"))[-1]
     assert (event["trigger"], texts(event)) == ("reply-failed", ["one"])
-    await apply(engine, said(customer, "three", now + timedelta(seconds=9)))
+    await apply(engine, message(customer, "three", now + timedelta(seconds=9)))
     assert texts((await published(engine, "case.interaction-added.v1"))[-1]) == ["one"]
 
 
-async def test_two_answers_that_fail_at_once_bring_back_what_either_had_answered(engine: AsyncEngine) -> None:
+async def test_two_replies_that_fail_in_one_batch_make_their_messages_unanswered(engine: AsyncEngine) -> None:
     customer, now = uuid4(), utc_now()
-    await apply(engine, said(customer, "gas leak", now))
+    await apply(engine, message(customer, "gas leak", now))
     case = await the_case(engine)
     first, _ = await answer(engine, case.case_id, case.revision, key="a")
     case = await the_case(engine)
@@ -143,31 +151,31 @@ async def test_two_answers_that_fail_at_once_bring_back_what_either_had_answered
     ] * 2
 
 
-async def test_words_that_a_person_settled_without_an_answer_do_not_wait_because_an_answer_failed(
+async def test_a_failed_reply_leaves_what_a_person_resolved_without_a_reply_answered(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
     customer, now = uuid4(), utc_now()
-    await apply(engine, said(customer, "one", now))
+    await apply(engine, message(customer, "one", now))
     case = await the_case(engine)
     reply, _ = await answer(engine, case.case_id, case.revision)
-    await apply(engine, said(customer, "two", now + timedelta(seconds=5)))
+    await apply(engine, message(customer, "two", now + timedelta(seconds=5)))
     asked = {"status": "resolved", "reason": "by phone"}
     assert (await api.post(f"/cases/{case.case_id}/status", json=asked)).status_code == 200
     await apply(engine, await failed(engine, reply.reply_id, case.case_id))
     assert texts((await published(engine, "case.status-changed.v1"))[-1]) == ["one"]
 
 
-async def test_the_event_that_says_that_the_customer_spoke_carries_the_words(engine: AsyncEngine) -> None:
+async def test_the_event_of_a_reopened_case_carries_the_unanswered_messages(engine: AsyncEngine) -> None:
     customer, now = uuid4(), utc_now()
-    await apply(engine, said(customer, "one", now))
+    await apply(engine, message(customer, "one", now))
     case = await the_case(engine)
     await answer(engine, case.case_id, 1)
-    await apply(engine, said(customer, "two", now + timedelta(seconds=5)))
+    await apply(engine, message(customer, "two", now + timedelta(seconds=5)))
     event = (await published(engine, "case.status-changed.v1"))[-1]
     assert (event["trigger"], texts(event)) == ("customer-spoke", ["two"])
 
 
-async def test_a_message_comes_with_the_words_of_the_case_that_it_joins_and_of_no_other(
+async def test_a_message_is_published_with_the_unanswered_ones_of_its_case_only(
     engine: AsyncEngine,
 ) -> None:
     customer, now = uuid4(), utc_now()
@@ -180,10 +188,10 @@ async def test_a_message_comes_with_the_words_of_the_case_that_it_joins_and_of_n
     assert texts(added) == ["about roads"]
 
 
-async def test_a_person_who_opens_a_case_asks_and_an_accepted_offer_does_not(
+async def test_a_person_who_opens_a_case_asks_for_an_answer_and_an_acceptance_does_not(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
-    await apply(engine, said(uuid4(), "one", utc_now()))
+    await apply(engine, message(uuid4(), "one", utc_now()))
     case = await the_case(engine)
     accepted = WorkAccepted.model_validate(generate.example("work.accepted.v1")["data"])
     work = accepted.work.model_copy(update={"case_id": case.case_id})
@@ -197,11 +205,11 @@ async def test_a_person_who_opens_a_case_asks_and_an_accepted_offer_does_not(
     ]  # fmt: skip
 
 
-async def test_edited_words_count_as_they_are_now_and_words_that_were_taken_back_no_more(
+async def test_unanswered_messages_are_the_edited_ones_without_the_deleted_ones(
     engine: AsyncEngine,
 ) -> None:
     customer, now = uuid4(), utc_now()
-    first, second = said(customer, "one", now), said(customer, "two", now + timedelta(seconds=1))
+    first, second = message(customer, "one", now), message(customer, "two", now + timedelta(seconds=1))
     await apply(engine, first, second)
     edited = IdentifiedInteractionEdited.model_validate(
         generate.example("identified-interaction.edited.v1")["data"]
@@ -214,7 +222,7 @@ async def test_edited_words_count_as_they_are_now_and_words_that_were_taken_back
         generate.example("identified-interaction.deleted.v1")["data"]
     )
     deletion = gone.deletion.model_copy(update={"interaction_id": second.interaction.interaction_id})
-    three = said(customer, "three", now + timedelta(seconds=3))
+    three = message(customer, "three", now + timedelta(seconds=3))
     await apply(
         engine, edited.model_copy(update={"edit": edit, "customer": first.customer}),
         gone.model_copy(update={"deletion": deletion, "customer": first.customer}), three,
@@ -225,18 +233,18 @@ async def test_edited_words_count_as_they_are_now_and_words_that_were_taken_back
     assert texts((await published(engine, "case.interaction-added.v1"))[-1]) == ["one!"]
 
 
-async def test_however_much_waits_an_event_carries_the_newest_of_it_and_its_size_is_bounded(
+async def test_an_event_carries_the_newest_unanswered_messages_up_to_a_bound(
     engine: AsyncEngine,
 ) -> None:
     customer, now = uuid4(), utc_now()
     await apply(
         engine,
         *(
-            said(customer, f"{n} " + "ä" * 4000, now + timedelta(seconds=n))
+            message(customer, f"{n} " + "ä" * 4000, now + timedelta(seconds=n))
             for n in range(MOST_INTERACTIONS + 20)
         ),
     )
-    await apply(engine, said(customer, "the last", now + timedelta(minutes=5)))
+    await apply(engine, message(customer, "the last", now + timedelta(minutes=5)))
     event = (await published(engine, "case.interaction-added.v1"))[-1]
     words = texts(event)
     assert words[-1].startswith(f"{MOST_INTERACTIONS + 19} ")
@@ -244,7 +252,7 @@ async def test_however_much_waits_an_event_carries_the_newest_of_it_and_its_size
     assert len(json.dumps(event, ensure_ascii=False).encode()) < 2 * MOST_BYTES
 
 
-async def test_what_waits_is_read_by_its_index_and_no_more_of_it_than_is_carried(engine: AsyncEngine) -> None:
+async def test_unanswered_messages_are_read_by_index_up_to_the_bound(engine: AsyncEngine) -> None:
     case_id = uuid4()
     async with engine.begin() as tx:
         await tx.execute(

@@ -1,4 +1,4 @@
-"""What a case shows of routing's work: a copy that changes no case, never goes back, and is found by queue and agent."""
+"""A case's copy of routing's work: it changes no case, never goes back, and is found by queue and agent."""
 
 import asyncio
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ COPY = "work_state, queue, agent_id, agent_name, due_at, breached, event_at"
 
 
 def of(kind: type[Kind], case: Any, **changes: Any) -> Kind:
-    """The example of an event, of the work of a case."""
+    """The example of an event, about the work of a case."""
     event = kind.model_validate(generate.example(kind.type)["data"])
     ids = {"case_id": case.case_id, "customer_id": case.customer_id}
     return event.model_copy(update={"work": event.work.model_copy(update=ids | changes)})
@@ -46,19 +46,19 @@ async def copy(engine: AsyncEngine) -> list[Any]:
 
 
 async def audience(engine: AsyncEngine, case_id: UUID) -> set[str]:
-    """Whom the newest change concerns, besides those who look at this case or customer."""
+    """Whom the newest change concerns, besides readers of this case or customer."""
     (row,) = await rows(engine, "select audience, subject from change_log order by id desc limit 1")
     assert row.subject == str(case_id)
     return {name for name in row.audience if not name.startswith(("case:", "customer:"))}
 
 
-async def test_accept_read_and_answer_at_once_whatever_is_noted_labelled_or_shown_between(
+async def test_a_note_a_label_and_events_of_work_do_not_refuse_a_reply(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
     await apply(engine, identified(uuid4()))
     case = await the_case(engine)
     await apply(engine, of(WorkQueued, case))
-    # The agent accepts and reads the case before case-mgmt gets the event of it.
+    # The agent accepts the work and reads the case before case-mgmt gets the event of that.
     etag = (await api.get(f"/cases/{case.case_id}")).headers["etag"]
     await apply(engine, of(WorkAccepted, case))
     assert (await api.post(f"/cases/{case.case_id}/notes", json={"text": "She rang too"})).status_code == 201
@@ -72,7 +72,7 @@ async def test_accept_read_and_answer_at_once_whatever_is_noted_labelled_or_show
     assert answered.status_code == 201, answered.text
 
 
-async def test_what_routing_shows_is_no_change_of_the_case_and_is_announced(
+async def test_an_event_of_work_does_not_change_the_case_and_is_in_the_change_log(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
     await apply(engine, identified(uuid4()))
@@ -87,7 +87,7 @@ async def test_what_routing_shows_is_no_change_of_the_case_and_is_announced(
     assert len(await rows(engine, "select 1 from change_log")) == announced + 1
     shown = (await api.get(f"/cases/{case.case_id}")).json()["case"]
     assert (shown["queue"], shown["work_state"], shown["revision"]) == ("roads", "queued", 1)
-    # Who has it taken for the first time changes it: it is open.
+    # The first acceptance changes the case: it is open.
     await apply(engine, of(WorkAccepted, case))
     await apply(engine, of(WorkAccepted, case, queue="parks"))
     assert [(row.revision, row.status) for row in await rows(engine, "select * from case_file")] == [
@@ -114,7 +114,7 @@ def older(case: Any) -> Sequence[WorkEvent]:
 
 
 @pytest.mark.parametrize("number", range(4))
-async def test_an_older_event_of_work_that_comes_late_is_recorded_and_changes_nothing_newer(
+async def test_a_late_event_of_work_is_recorded_and_changes_nothing_newer(
     engine: AsyncEngine, number: int
 ) -> None:
     await apply(engine, identified(uuid4()))
@@ -138,7 +138,7 @@ async def test_an_older_event_of_work_that_comes_late_is_recorded_and_changes_no
         (-MINUTE, 3, "in a log that was set up anew"),
     ],
 )
-async def test_what_only_a_clock_or_only_an_offset_calls_older_is_taken(
+async def test_an_event_is_older_only_if_both_its_time_and_its_offset_are(
     engine: AsyncEngine, ago: timedelta, offset: int, what: str
 ) -> None:
     await apply(engine, identified(uuid4()))
@@ -148,15 +148,15 @@ async def test_what_only_a_clock_or_only_an_offset_calls_older_is_taken(
     assert [(row.work_state, row.agent_id) for row in await copy(engine)] == [("accepted", "amara")], what
 
 
-async def test_of_two_that_take_effect_at_once_the_older_one_does_not_win(engine: AsyncEngine) -> None:
+async def test_of_two_concurrent_events_of_work_the_newer_one_stays(engine: AsyncEngine) -> None:
     await apply(engine, identified(uuid4()))
     case, now = await the_case(engine), utc_now()
     await apply(engine, of(WorkQueued, case), at=now, offset=1)
     async with engine.begin() as tx:
         await apply_in(tx, of(SlaBreached, case), at=now + 2 * MINUTE, offset=3)
-        # A dead letter that is replayed meanwhile.
+        # Meanwhile a dead letter is replayed.
         late = asyncio.create_task(apply(engine, of(WorkCompleted, case), at=now + MINUTE, offset=2))
-        await until(lambda: _waits(engine), what="the other one's wait")
+        await until(lambda: _waits(engine), what="the late event to wait")
     await late
     (row,) = await copy(engine)
     assert (row.event_at, len(row.breached)) == (now + 2 * MINUTE, 1)
@@ -167,7 +167,7 @@ async def _waits(engine: AsyncEngine) -> bool:
     return bool(await rows(engine, query))
 
 
-async def test_a_note_written_while_an_agent_takes_the_work_concerns_that_agent(
+async def test_a_note_during_an_acceptance_notifies_the_agent_who_accepts(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
     await apply(engine, identified(uuid4()))
@@ -176,12 +176,12 @@ async def test_a_note_written_while_an_agent_takes_the_work_concerns_that_agent(
     async with engine.begin() as tx:
         await apply_in(tx, of(WorkAccepted, case))
         note = asyncio.create_task(api.post(f"/cases/{case.case_id}/notes", json={"text": "Careful"}))
-        await until(lambda: _waits(engine), what="the note's wait")
+        await until(lambda: _waits(engine), what="the note to wait")
     assert (await note).json()["agent_id"] == "amara"
     assert await audience(engine, case.case_id) == {"agent:amara", "queue:rates"}
 
 
-async def test_a_change_by_which_a_case_leaves_a_queue_or_an_agent_concerns_them_too(
+async def test_a_transfer_also_notifies_the_queue_and_the_agent_that_the_case_leaves(
     engine: AsyncEngine,
 ) -> None:
     await apply(engine, identified(uuid4()))
@@ -202,7 +202,7 @@ async def listed(api: httpx.AsyncClient, **asked: Any) -> list[str]:
         asked["cursor"] = page["next"]
 
 
-async def test_cases_are_listed_by_queue_and_agent_the_newest_change_of_the_case_first(
+async def test_lists_by_queue_and_agent_have_the_newest_change_first(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
     customers = [uuid4() for _ in range(6)]
@@ -214,7 +214,7 @@ async def test_cases_are_listed_by_queue_and_agent_the_newest_change_of_the_case
     await apply(engine, *(of(WorkAccepted, case, queue="rates") for case in cases[1:4]))
     await apply(engine, of(WorkAccepted, cases[4], queue="rates", agent_id="grace"))
     await apply(engine, of(WorkCompleted, cases[3], queue="rates", state="completed"))
-    # A customer says more on the first case, which is in nobody's hands.
+    # A customer writes again on the first case, which no agent has.
     await apply(engine, identified(customers[0]))
     everything = await listed(api)
     assert everything[0] == names[0]
@@ -228,7 +228,7 @@ async def test_cases_are_listed_by_queue_and_agent_the_newest_change_of_the_case
     assert await listed(api, agent_id="me", queue="roads") == []
 
 
-async def test_a_page_of_a_queue_or_an_agent_reads_as_many_rows_as_it_shows_however_many_wait(
+async def test_a_page_of_a_queue_or_an_agent_reads_only_the_rows_that_it_shows(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
     async with engine.begin() as tx:

@@ -1,4 +1,4 @@
-"""Cases on a real PostgreSQL: threaded once, answered knowingly, all of it on the record."""
+"""Cases on a real PostgreSQL: interactions are threaded once, agents reply to what they have read, all is on the record."""
 
 import asyncio
 from typing import Any
@@ -41,15 +41,17 @@ async def test_the_second_mail_of_a_stranger_joins_the_case_of_the_first_in_the_
     assert [row.type for row in types] == ["case.opened.v1", "case.interaction-added.v1", "case.opened.v1"]
 
 
-async def test_what_comes_again_changes_nothing(engine: AsyncEngine) -> None:
-    said = identified(uuid4())
-    await apply(engine, said)
+async def test_a_repeated_interaction_changes_nothing(engine: AsyncEngine) -> None:
+    message = identified(uuid4())
+    await apply(engine, message)
     before = (await rows(engine, "select max(id) from outbox"), await the_case(engine))
-    await apply(engine, said, said)
+    await apply(engine, message, message)
     assert (await rows(engine, "select max(id) from outbox"), await the_case(engine)) == before
 
 
-async def test_two_agents_who_answer_at_once_one_is_told_what_the_other_did(engine: AsyncEngine) -> None:
+async def test_of_two_agents_who_reply_at_once_one_gets_412_with_what_the_other_did(
+    engine: AsyncEngine,
+) -> None:
     await apply(engine, identified(uuid4()))
     case = await the_case(engine)
     results = await asyncio.gather(
@@ -64,7 +66,7 @@ async def test_two_agents_who_answer_at_once_one_is_told_what_the_other_did(engi
     assert (await the_case(engine)).status == "pending"
 
 
-async def test_a_reply_needs_to_have_seen_the_newest_words_but_not_the_newest_offer(
+async def test_a_reply_must_have_seen_the_newest_message_but_not_the_newest_offer(
     engine: AsyncEngine,
 ) -> None:
     customer = uuid4()
@@ -87,7 +89,7 @@ async def test_a_reply_needs_to_have_seen_the_newest_words_but_not_the_newest_of
     await answer(engine, case.case_id, 3)
 
 
-async def test_a_repeat_of_a_reply_is_the_first_answer_and_another_under_its_key_is_refused(
+async def test_a_repeated_request_returns_the_first_reply_and_another_reply_gets_409(
     engine: AsyncEngine,
 ) -> None:
     await apply(engine, identified(uuid4()))
@@ -101,7 +103,7 @@ async def test_a_repeat_of_a_reply_is_the_first_answer_and_another_under_its_key
     assert len(await rows(engine, "select 1 from outbox where headers like '%reply.requested%'")) == 1
 
 
-async def test_an_answer_that_fails_puts_the_case_back_and_one_that_arrives_is_threaded(
+async def test_a_failed_reply_opens_the_case_again_and_a_sent_one_is_a_reference(
     engine: AsyncEngine,
 ) -> None:
     customer = uuid4()
@@ -131,7 +133,7 @@ async def test_an_answer_that_fails_puts_the_case_back_and_one_that_arrives_is_t
         )
 
 
-async def test_a_forwarded_case_address_never_leads_into_anothers_case(engine: AsyncEngine) -> None:
+async def test_a_forwarded_case_token_does_not_lead_into_another_customers_case(engine: AsyncEngine) -> None:
     await apply(engine, identified(uuid4(), text="private words"))
     case = await the_case(engine)
     await apply(engine, identified(uuid4(), case_token=tokens.make(case.number, SECRET)))
@@ -142,12 +144,12 @@ async def test_a_forwarded_case_address_never_leads_into_anothers_case(engine: A
     assert "private words" not in str(interactions)
 
 
-async def test_a_deletion_before_anything_was_received_is_refused(engine: AsyncEngine) -> None:
-    gone = IdentifiedInteractionDeleted.model_validate(
+async def test_a_deletion_of_an_unknown_interaction_is_not_retried(engine: AsyncEngine) -> None:
+    deletion = IdentifiedInteractionDeleted.model_validate(
         generate.example("identified-interaction.deleted.v1")["data"]
     )
     with pytest.raises(NonRetryableError, match="on no case"):
-        await apply(engine, gone)
+        await apply(engine, deletion)
 
 
 async def test_a_batch_of_500_takes_as_many_statements_as_one_of_5(engine: AsyncEngine) -> None:

@@ -1,4 +1,4 @@
-"""How much of the unanswered words an event carries: bounded as JSON, the newest first, and never nothing."""
+"""How much of the unanswered messages an event carries: the newest ones, bounded as JSON, and at least one."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -20,7 +20,7 @@ CHUNKS = st.sampled_from(["x" * 700, '"\\\n' * 300, "ä" * 500, "字" * 400, "",
 TEXTS = st.lists(CHUNKS, max_size=300).map("".join)
 
 
-def said(texts: list[str]) -> list[tuple[Interaction, Reading]]:
+def messages(texts: list[str]) -> list[tuple[Interaction, Reading]]:
     content = EVENT.interaction.content
     return [
         (
@@ -37,8 +37,8 @@ def said(texts: list[str]) -> list[tuple[Interaction, Reading]]:
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=MOST_INTERACTIONS + 10))
-def test_the_newest_words_are_carried_and_all_of_them_are_bounded(texts: list[str]) -> None:
-    words = bounded(said(texts))
+def test_the_newest_messages_are_carried_and_their_size_is_bounded(texts: list[str]) -> None:
+    words = bounded(messages(texts))
     assert 1 <= len(words) <= MOST_INTERACTIONS
     assert (
         sum(len(to_json(one.text)) + len(to_json(one.subject or "")) for one in words)

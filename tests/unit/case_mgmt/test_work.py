@@ -1,4 +1,4 @@
-"""What a case's copy of routing's work becomes by an event."""
+"""What a case's copy of routing's work is after an event."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -23,7 +23,7 @@ from case_mgmt.domain.work import EventPosition, Work, updated
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 FIRST, SECOND = UUID(int=1), UUID(int=2)
-PLACES = st.builds(
+POSITIONS = st.builds(
     EventPosition,
     st.integers(0, 3).map(lambda n: NOW + timedelta(seconds=n)),
     st.integers(0, 1),
@@ -63,7 +63,7 @@ AGAIN = event(WorkQueued.type, "queued", SECOND)
     [
         ([QUEUED], "queued", None, None, True),
         ([QUEUED, ACCEPTED], "accepted", "amara", "Amara Osei", True),
-        # Whose name only the offer had.
+        # Only the event of the offer has the agent's name.
         ([ACCEPTED, event("work.reprioritised.v1", "accepted", agent="amara")], "accepted", "amara", "Amara Osei", True),
         ([ACCEPTED, event(WorkTransferred.type, "accepted", agent="grace")], "accepted", "grace", None, True),
         ([ACCEPTED, QUEUED], "queued", None, None, True),
@@ -72,12 +72,12 @@ AGAIN = event(WorkQueued.type, "queued", SECOND)
         # The clock of an item that ended is met while the next one waits.
         ([COMPLETED, AGAIN, clock(SlaMet, "resolution", "completed")], "queued", None, None, True),
         ([AGAIN, COMPLETED], "queued", None, None, True),
-        # An item whose end was never heard of gives way to the next one.
+        # An item without an event of its end gives way to the next one.
         ([ACCEPTED, AGAIN], "queued", None, None, True),
         ([AGAIN, event(WorkCompleted.type, "completed", SECOND)], "completed", None, None, False),
     ],
 )  # fmt: skip
-def test_a_case_shows_the_newest_item_as_its_newest_event_states_it(
+def test_the_copy_is_the_newest_work_item_as_its_newest_event_states_it(
     events: list[WorkEvent], state: str, agent_id: str | None, name: str | None, *, is_in_queue: bool
 ) -> None:
     copy = after(*events)
@@ -86,7 +86,7 @@ def test_a_case_shows_the_newest_item_as_its_newest_event_states_it(
     assert copy.position == EventPosition(NOW, 0, len(events) - 1)
 
 
-def test_a_target_is_breached_until_it_is_met_whichever_item_it_wevent_at() -> None:
+def test_a_target_is_breached_until_it_is_met_in_whichever_work_item() -> None:
     breached = clock(SlaBreached, SlaTarget.RESOLUTION, "queued")
     late = clock(SlaBreached, SlaTarget.NEXT_RESPONSE, "completed")
     assert after(breached, COMPLETED, AGAIN, late).breached == ["next-response", "resolution"]
@@ -94,8 +94,8 @@ def test_a_target_is_breached_until_it_is_met_whichever_item_it_wevent_at() -> N
     assert after(breached, COMPLETED, AGAIN, late, met).breached == ["next-response"]
 
 
-@given(PLACES, PLACES, PLACES)
-def test_no_two_places_are_each_before_the_other_and_none_is_before_itself(
+@given(POSITIONS, POSITIONS, POSITIONS)
+def test_event_positions_have_a_strict_order(
     one: EventPosition, two: EventPosition, three: EventPosition
 ) -> None:
     assert not one.is_before(one)
@@ -104,8 +104,8 @@ def test_no_two_places_are_each_before_the_other_and_none_is_before_itself(
         assert one.is_before(three) or not (one.is_before(two) and two.is_before(three))
 
 
-@given(PLACES, PLACES)
-def test_what_follows_in_the_log_is_never_before_what_it_follows(
+@given(POSITIONS, POSITIONS)
+def test_a_later_offset_of_a_partition_is_never_before_an_earlier_one(
     one: EventPosition, two: EventPosition
 ) -> None:
     if one.event_partition == two.event_partition and one.event_offset >= two.event_offset:

@@ -1,4 +1,4 @@
-"""Who gets a queue's set words while it is closed."""
+"""Which customers get a queue's acknowledgement while it is closed."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ OPENS = NOW + timedelta(hours=12)
 HOUR = timedelta(hours=1)
 
 
-def said(
+def earlier(
     ago: timedelta,
     *,
     opens_at: datetime | None = None,
@@ -28,13 +28,16 @@ def said(
 
 
 def why(
-    spoken: Interaction | None, *earlier: Acknowledgement, opens_at: datetime | None = OPENS, **changes: Any
+    newest: Interaction | None,
+    *acknowledgements: Acknowledgement,
+    opens_at: datetime | None = OPENS,
+    **changes: Any,
 ) -> NotAcknowledged | None:
-    return why_not(CASE.changed(NOW, **changes), spoken, opens_at, earlier, NOW)
+    return why_not(CASE.changed(NOW, **changes), newest, opens_at, acknowledgements, NOW)
 
 
 @pytest.mark.parametrize("channel", ["email", "social", "web", "chat", "partner"])
-def test_who_spoke_on_a_channel_that_is_sent_to_gets_the_words(channel: str) -> None:
+def test_a_message_on_a_channel_that_sends_replies_is_acknowledged(channel: str) -> None:
     spoken = interaction(channel=channel)
     assert why(spoken) is None
     assert why(spoken, opens_at=None) is None
@@ -43,7 +46,7 @@ def test_who_spoke_on_a_channel_that_is_sent_to_gets_the_words(channel: str) -> 
 
 
 @pytest.mark.parametrize("channel", ["phone", "letter", "visit", "carrier pigeon"])
-def test_who_is_answered_by_a_person_does_not(channel: str) -> None:
+def test_a_message_that_a_person_answers_is_not_acknowledged(channel: str) -> None:
     assert why(interaction(channel=channel)) == NotAcknowledged.ANSWERED_BY_A_PERSON
 
 
@@ -63,42 +66,42 @@ def test_who_is_answered_by_a_person_does_not(channel: str) -> None:
         (NotAcknowledged.NO_ANSWER_AWAITED, interaction(), OPENS, {"status": CaseStatus.PENDING}),
     ],
 )
-def test_words_that_make_no_sense_any_more_are_not_said(
+def test_an_acknowledgement_without_a_purpose_is_not_sent(
     reason: NotAcknowledged, spoken: Interaction | None, opens_at: datetime, changes: dict[str, Any]
 ) -> None:
     assert why(spoken, opens_at=opens_at, **changes) == reason
 
 
 @pytest.mark.parametrize(
-    ("reason", "spoken_ago", "earlier"),
+    ("reason", "spoken_ago", "acknowledgements"),
     [
-        # A closure of days, in which an agent answered and the customer wrote again.
-        (NotAcknowledged.SENT_FOR_THIS_OPENING, HOUR, [said(30 * HOUR, opens_at=OPENS)]),
-        (NotAcknowledged.SENT_ON_THIS_CASE, HOUR, [said(23 * HOUR)]),
-        (None, HOUR, [said(24 * HOUR)]),
-        (None, HOUR, [said(30 * HOUR, opens_at=NOW - 20 * HOUR)]),
-        (NotAcknowledged.NO_MESSAGE_SINCE, 31 * HOUR, [said(30 * HOUR, opens_at=NOW - 20 * HOUR)]),
-        (None, HOUR, [said(HOUR, case=UUID(int=7))] * 2),
+        # A queue is closed for days; an agent answered, and the customer wrote again.
+        (NotAcknowledged.SENT_FOR_THIS_OPENING, HOUR, [earlier(30 * HOUR, opens_at=OPENS)]),
+        (NotAcknowledged.SENT_ON_THIS_CASE, HOUR, [earlier(23 * HOUR)]),
+        (None, HOUR, [earlier(24 * HOUR)]),
+        (None, HOUR, [earlier(30 * HOUR, opens_at=NOW - 20 * HOUR)]),
+        (NotAcknowledged.NO_MESSAGE_SINCE, 31 * HOUR, [earlier(30 * HOUR, opens_at=NOW - 20 * HOUR)]),
+        (None, HOUR, [earlier(HOUR, case=UUID(int=7))] * 2),
         (
             NotAcknowledged.CUSTOMER_LIMIT,
             HOUR,
-            [said(HOUR, case=UUID(int=7))] * 3,
+            [earlier(HOUR, case=UUID(int=7))] * 3,
         ),
-        (None, HOUR, [said(24 * HOUR, case=UUID(int=7))] * 3),
-        (None, HOUR, [said(HOUR, case=UUID(int=7), of=OTHER)] * 3),
+        (None, HOUR, [earlier(24 * HOUR, case=UUID(int=7))] * 3),
+        (None, HOUR, [earlier(HOUR, case=UUID(int=7), of=OTHER)] * 3),
         (
             NotAcknowledged.ADDRESS_LIMIT,
             HOUR,
-            [said(HOUR, case=UUID(int=7), of=OTHER, to="email:jo@mail.example")] * 3,
+            [earlier(HOUR, case=UUID(int=7), of=OTHER, to="email:jo@mail.example")] * 3,
         ),
-        (None, HOUR, [said(24 * HOUR, case=UUID(int=7), of=OTHER, to="email:jo@mail.example")] * 3),
-        (None, HOUR, [said(HOUR, case=UUID(int=7), of=OTHER, to="email:other@mail.example")] * 3),
+        (None, HOUR, [earlier(24 * HOUR, case=UUID(int=7), of=OTHER, to="email:jo@mail.example")] * 3),
+        (None, HOUR, [earlier(HOUR, case=UUID(int=7), of=OTHER, to="email:other@mail.example")] * 3),
     ],
 )
-def test_the_words_are_not_said_again_and_again(
-    reason: NotAcknowledged | None, spoken_ago: timedelta, earlier: list[Acknowledgement]
+def test_acknowledgements_are_limited_by_opening_case_customer_and_address(
+    reason: NotAcknowledged | None, spoken_ago: timedelta, acknowledgements: list[Acknowledgement]
 ) -> None:
-    assert why(interaction(accepted_at=NOW - spoken_ago), *earlier) == reason
+    assert why(interaction(accepted_at=NOW - spoken_ago), *acknowledgements) == reason
 
 
 def test_every_reason_has_words_of_its_own() -> None:
