@@ -153,15 +153,13 @@ def edit(state: BatchState, event: IdentifiedInteractionEdited, key: str, trace:
     edit = event.edit
     case, before = _current_version(state, edit.interaction_id, "edit")
     version, former = _edited(before, event)
-    earlier = state.edited.get(edit.interaction_id)
-    former_contents = [*(earlier.earlier if earlier else ()), former]
-    if version is before:
-        # The edit comes late. Its content was replaced before all content that the batch replaces.
-        former_contents = [former, *(earlier.earlier if earlier else ())]
+    is_late = version is before
+    pending = state.edited.get(edit.interaction_id)
+    earlier = pending.earlier if pending else ()
     interaction, reading = version.interaction, version.reading
     state.versions[edit.interaction_id] = version
     state.edited[edit.interaction_id] = EditedInteraction(
-        edit.interaction_id, interaction, reading, former_contents
+        edit.interaction_id, interaction, reading, [former, *earlier] if is_late else [*earlier, former]
     )
     unanswered = state.unanswered.get(case.case_id, [])
     for place, (one, _) in enumerate(unanswered):
