@@ -31,7 +31,7 @@ TABLES = (
     ),
     Copied(
         "case-mgmt", "case_work",
-        {"queue": "null", "assignee": "null", "assignee_name": "null", "work_state": "'completed'", "due_at": "null"},
+        {"queue": "null", "agent_id": "null", "agent_name": "null", "work_state": "'completed'", "due_at": "null"},
     ),
     Copied("case-mgmt", "channel_reference", {"reference": "reference || '-' || {k}"}),
     Copied("case-mgmt", "case_interaction"),

@@ -1,22 +1,20 @@
-"""What tests of case-mgmt do to it: hear a batch, answer as an agent, look into the tables."""
+"""What tests of case-mgmt do to it: apply a batch, answer as an agent, read the tables."""
 
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from antiphon.access.roles import Identity
 from antiphon.contracts.base import Event
-from antiphon.postgres import revisions
 from antiphon.process.clock import utc_now
-from case_mgmt import actions
 from case_mgmt.domain import tokens
-from case_mgmt.replies import NewReply, request_reply
+from case_mgmt.domain.replies import Reply, ReplyDraft
+from case_mgmt.intake import batch as intake
+from case_mgmt.replies import request_reply
 from tests.support.events import received
 
 SECRET = "a secret of the tests"
@@ -24,39 +22,30 @@ AMARA = Identity("amara", "Amara", frozenset({"agent"}))
 GRACE = Identity("grace", "Grace", frozenset({"agent"}))
 
 
-async def hear(
+async def apply(
     engine: AsyncEngine,
     *events: Event,
     now: datetime | None = None,
     at: datetime | None = None,
     offset: int | None = None,
 ) -> None:
-    """One batch; `at` and `offset` say when its events were written and where they are in the log."""
+    """Applies one batch. `at` and `offset`: when its events were written, and where they are in the log."""
     async with engine.begin() as tx:
-        await take(tx, *events, now=now, at=at, offset=offset)
+        await apply_in(tx, *events, now=now, at=at, offset=offset)
 
 
-async def take(
+async def apply_in(
     tx: AsyncConnection,
     *events: Event,
     now: datetime | None = None,
     at: datetime | None = None,
     offset: int | None = None,
 ) -> None:
-    await actions.take(
-        tx, received(events, at, offset), number_in=partial(tokens.read, secrets=[SECRET]),
-        token_of=partial(tokens.make, secret=SECRET), reopen_closed_within=timedelta(days=14),
+    await intake.apply(
+        tx, received(events, at, offset), read_token=partial(tokens.read, secrets=[SECRET]),
+        make_token=partial(tokens.make, secret=SECRET), reopen_closed_within=timedelta(days=14),
         now=now or utc_now(),
     )  # fmt: skip
-
-
-def migrate(connection: Connection, revision: str) -> None:
-    """Brings the tables to an older revision, or to a newer one."""
-    config = Config()
-    config.set_main_option("script_location", str(revisions.scripts("case_mgmt")))
-    config.attributes["connection"] = connection
-    step = command.upgrade if revision == "head" else command.downgrade
-    step(config, revision)
 
 
 async def rows(engine: AsyncEngine, query: str) -> list[Any]:
@@ -72,15 +61,15 @@ async def the_case(engine: AsyncEngine) -> Any:
 async def answer(
     engine: AsyncEngine,
     case_id: UUID,
-    seen: int | None,
+    seen_revision: int | None,
     *,
     who: Identity = AMARA,
     key: str = "k",
-    said: str = "Yes.",
+    words: str = "Yes.",
     confirm: str | None = None,
-) -> tuple[Any, bool]:
-    given = NewReply(text=said, confirm_recipient=confirm)
+) -> tuple[Reply, bool]:
+    draft = ReplyDraft(words, confirm_recipient=confirm)
     async with engine.begin() as tx:
         return await request_reply(
-            tx, case_id, given, key=key, seen=seen, who=who, secret=SECRET, now=utc_now()
-        )  # fmt: skip
+            tx, case_id, draft, key=key, seen_revision=seen_revision, who=who, secret=SECRET, now=utc_now()
+        )

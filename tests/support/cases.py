@@ -8,7 +8,7 @@ from antiphon.contracts import generate
 from antiphon.contracts.cases import CaseStatus
 from antiphon.contracts.identified import CustomerFacts, Reading
 from antiphon.contracts.interactions import Interaction
-from case_mgmt.domain.case import Case, opened
+from case_mgmt.domain.cases import Case, opened
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 

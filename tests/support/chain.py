@@ -15,8 +15,8 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-import case_mgmt.actions
 import case_mgmt.api
+import case_mgmt.intake.batch
 import customer_profile.actions.interactions
 import customer_profile.api
 import ingest_direct.actions.replies
@@ -120,9 +120,9 @@ class Chain:
             if isinstance(r.event, IdentifiedInteractionReceived)
         ]
         async with self.cases.begin() as tx:
-            await case_mgmt.actions.take(
-                tx, identified, number_in=partial(tokens.read, secrets=[SECRET]),
-                token_of=partial(tokens.make, secret=SECRET), reopen_closed_within=timedelta(days=14), now=utc_now(),
+            await case_mgmt.intake.batch.apply(
+                tx, identified, read_token=partial(tokens.read, secrets=[SECRET]),
+                make_token=partial(tokens.make, secret=SECRET), reopen_closed_within=timedelta(days=14), now=utc_now(),
             )  # fmt: skip
 
     async def answer(self, case: Json, words: str) -> str:

@@ -3,7 +3,6 @@
 from functools import partial
 
 from antiphon.access.tokens import Access
-from antiphon.http.app import create_app
 from antiphon.http.changes import ChangeFeed
 from antiphon.postgres.engine import create_engine
 from antiphon.process import clock, logs
@@ -15,24 +14,17 @@ from case_mgmt.settings import Settings
 
 
 async def main() -> None:
-    """Runs the service until it is told to stop."""
+    """Runs the service until it gets a signal to stop."""
     settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
     logs.configure(CASE_MGMT, settings.log_format)
     secret = settings.case_token_secret.get_secret_value()
-    former = settings.case_token_previous_secret
-    secrets = [secret, *([former.get_secret_value()] if former else [])]
+    previous = settings.case_token_previous_secret
+    secrets = [secret, *([previous.get_secret_value()] if previous else [])]
     engine = create_engine(settings.database_url.get_secret_value())
     feed = ChangeFeed(engine)
-    app = create_app(
-        title="Antiphon case-mgmt",
-        service=CASE_MGMT,
-        description="Cases: what customers want settled, all that was said and done about it, and the answers.",
-        engine=engine,
-        access=Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks),
-        package="case_mgmt",
-    )
-    app.include_router(api.router(engine, feed, clock.utc_now, token_secret=secret))
-    taking = consumer.consumers(
+    access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
+    app = api.application(engine, access, feed, clock.utc_now, token_secret=secret)
+    consumers = consumer.consumers(
         engine,
         settings.kafka,
         partial(tokens.read, secrets=secrets),
@@ -41,7 +33,7 @@ async def main() -> None:
         clock.utc_now,
         settings.replica,
     )
-    await run(Service(CASE_MGMT, settings, engine, app, taking, {"changes": feed.run}))
+    await run(Service(CASE_MGMT, settings, engine, app, consumers, {"changes": feed.run}))
 
 
 if __name__ == "__main__":

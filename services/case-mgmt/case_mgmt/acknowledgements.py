@@ -1,4 +1,4 @@
-"""The words that a customer gets at once while a queue is closed: asked for like an answer, and not one."""
+"""The acknowledgement that a customer gets at once while a queue is closed. It is sent like a reply and answers nothing."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -14,62 +14,68 @@ from antiphon.contracts.interactions import Automation, Interaction
 from antiphon.contracts.work import WorkHeld
 from antiphon.postgres.writes import Writes
 from case_mgmt import store
-from case_mgmt.domain import reply
-from case_mgmt.domain.acknowledging import AGAIN_AFTER, Acknowledged, NotAcknowledged, why_not
-from case_mgmt.domain.case import Case
+from case_mgmt.case_unit import SYSTEM, CaseUnit
+from case_mgmt.domain import acknowledgements, replies
+from case_mgmt.domain.acknowledgements import Acknowledgement, NotAcknowledged
+from case_mgmt.domain.cases import Case
 from case_mgmt.domain.recipients import automatic_recipient_of
-from case_mgmt.domain.record import EntryKind, Reply
-from case_mgmt.unit import SYSTEM, Unit
+from case_mgmt.domain.record import EntryKind
+from case_mgmt.domain.replies import Reply
 
 
-def with_words(events: Sequence[Event]) -> list[WorkHeld]:
-    """Those of the events that hold words for the customer."""
+def with_text(events: Sequence[Event]) -> list[WorkHeld]:
+    """The events that carry an acknowledgement's text."""
     return [event for event in events if isinstance(event, WorkHeld) and event.acknowledge]
 
 
 @dataclass
 class Acknowledgements:
-    """What a batch knows of words that were said before, and what it adds to them."""
+    """The earlier acknowledgements that concern a batch, and those that the batch adds."""
 
-    spoken: dict[UUID, Interaction]
-    earlier: list[Acknowledged]
-    token_of: Callable[[int], str]
+    newest: dict[UUID, Interaction]
+    earlier: list[Acknowledgement]
+    make_token: Callable[[int], str]
     replies: list[Reply] = field(default_factory=list[Reply])
-    added: dict[UUID, Acknowledged] = field(default_factory=dict[UUID, Acknowledged])
+    added: dict[UUID, Acknowledgement] = field(default_factory=dict[UUID, Acknowledgement])
 
     def why_not(self, event: WorkHeld, case: Case, now: datetime) -> NotAcknowledged | None:
-        """Why nothing is to be said, or None if the words are."""
-        return why_not(case, self.spoken.get(case.case_id), event.opens_at, self.earlier, now)
+        """Why the customer gets no acknowledgement, or None if they get one."""
+        return acknowledgements.why_not(
+            case, self.newest.get(case.case_id), event.opens_at, self.earlier, now
+        )
 
-    def say(self, event: WorkHeld, case: Case, unit: Unit, key: str, trace: str | None) -> None:
-        """Asks for the words to be sent, and records it. The case goes on to await its answer."""
+    def request(self, event: WorkHeld, case: Case, unit: CaseUnit, key: str, trace: str | None) -> None:
+        """Requests that the acknowledgement is sent, and records that. The case still awaits its answer.
+
+        `key` is the natural key of the event.
+        """
         now, opens_at = unit.now, event.opens_at
-        queue, words = event.meant_for or event.work.queue, event.acknowledge or ""
-        # Of one case and one opening there is one reply, however often it is told.
-        per = opens_at.astimezone(UTC).isoformat() if opens_at else key
-        reply_id = ids.derived_id("acknowledgement", str(case.case_id), per)
-        spoken = self.spoken[case.case_id]
-        recipient = automatic_recipient_of(spoken)
-        address = recipient.key if recipient else None
-        asked = reply.asked(
+        queue, text = event.meant_for or event.work.queue, event.acknowledge or ""
+        # A case has one reply for an opening, however often routing reports that the work is held.
+        occasion = opens_at.astimezone(UTC).isoformat() if opens_at else key
+        reply_id = ids.derived_id("acknowledgement", str(case.case_id), occasion)
+        newest = self.newest[case.case_id]
+        recipient = automatic_recipient_of(newest)
+        requested = replies.request(
             case,
-            spoken,
+            newest,
             recipient,
             reply_id=reply_id,
-            text=words,
+            text=text,
             author=SYSTEM,
-            case_token=self.token_of(case.number),
+            case_token=self.make_token(case.number),
             now=now,
             automation=Automation.AUTO_REPLY,
             occasion=queue,
         )
-        digest = hashlib.sha256(words.encode()).hexdigest()
-        self.replies.append(reply.kept(asked, case, key=str(reply_id), digest=digest))
-        self.added[reply_id] = Acknowledged(case.case_id, case.customer_id, now, opens_at, address)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        self.replies.append(replies.requested_reply(requested, case, key=str(reply_id), digest=digest))
+        address = recipient.key if recipient else None
+        self.added[reply_id] = Acknowledgement(case.case_id, case.customer_id, now, opens_at, address)
         self.earlier.append(self.added[reply_id])
-        told = {
+        data = {
             "reply_id": str(reply_id),
-            "answers": str(asked.answers),
+            "answers": str(requested.answers),
             "automatic": True,
             "reason": queue,
         }
@@ -79,24 +85,30 @@ class Acknowledgements:
             EntryKind.ACKNOWLEDGEMENT_REQUESTED,
             now,
             SYSTEM,
-            told,
+            data,
         )
-        unit.tell(asked, trace)
+        unit.publish(requested, trace)
 
-    def put_down(self, writes: Writes) -> None:
-        """All of it."""
-        store.add_acknowledgements(writes, self.replies, self.added)
+    def add_to(self, writes: Writes) -> None:
+        """Adds everything to the writes of the transaction."""
+        store.replies.add_automatic(writes, self.replies)
+        store.acknowledgements.add(writes, self.added)
 
 
-async def look(
-    tx: AsyncConnection, held: Sequence[WorkHeld], token_of: Callable[[int], str], now: datetime
+async def load(
+    tx: AsyncConnection, held: Sequence[WorkHeld], make_token: Callable[[int], str], now: datetime
 ) -> Acknowledgements:
-    """What must be known to say the words of `held` or not to. Their customers are held already; their addresses are here."""
-    cases = list({event.work.case_id for event in held})
-    customers = list({event.work.customer_id for event in held})
-    spoken = await store.spoken_last(tx, cases)
-    found = [automatic_recipient_of(one) for one in spoken.values()]
-    recipients = list({one.key for one in found if one})
-    await store.hold_recipients(tx, recipients)
-    earlier = await store.acknowledged(tx, cases, customers, recipients, now - AGAIN_AFTER)
-    return Acknowledgements(spoken, earlier, token_of)
+    """Reads what decides whether the events `held` are acknowledged.
+
+    The caller has locked their customers. This function locks the addresses of their acknowledgements.
+    """
+    case_ids = list({event.work.case_id for event in held})
+    customer_ids = list({event.work.customer_id for event in held})
+    newest = await store.interactions.newest_of_people(tx, case_ids)
+    addresses = [automatic_recipient_of(interaction) for interaction in newest.values()]
+    recipients = list({address.key for address in addresses if address})
+    await store.locks.lock_recipients(tx, recipients)
+    earlier = await store.acknowledgements.earlier(
+        tx, case_ids, customer_ids, recipients, now - acknowledgements.PERIOD
+    )
+    return Acknowledgements(newest, earlier, make_token)

@@ -1,4 +1,4 @@
-"""The Kafka doors: what customers said and what became of the answers; and, at leisure, how the work stands."""
+"""The Kafka entry points: what customers said, what became of replies, and routing's work."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -15,47 +15,47 @@ from antiphon.contracts.work import WorkEvent
 from antiphon.kafka.consumer import Consumer, Received
 from antiphon.process.clock import Clock
 from antiphon.service_names import CASE_MGMT
-from case_mgmt import actions
+from case_mgmt.intake import batch as intake
 
-SAID = (
+HANDLED = (
     IdentifiedInteractionReceived,
     IdentifiedInteractionEdited,
     IdentifiedInteractionDeleted,
     ReplySent,
     ReplyFailed,
 )
-# Routing decides and shows at once; the case keeps a copy.
-WORK_EVERY = timedelta(milliseconds=100)
+# The pause after each batch of work. Routing itself answers at once; a case keeps only a copy.
+WORK_PAUSE = timedelta(milliseconds=100)
 
 
 def consumers(
     engine: AsyncEngine,
     kafka: str,
-    number_in: Callable[[str | None], int | None],
-    token_of: Callable[[int], str],
+    read_token: Callable[[str | None], int | None],
+    make_token: Callable[[int], str],
     reopen_closed_within: timedelta,
     clock: Clock,
     replica: str,
 ) -> list[Consumer]:
-    """One for each door; a batch is one transaction."""
+    """One consumer for words and replies, and one for work. Each handles a batch in one transaction."""
 
     async def handle(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
-        await actions.take(
+        await intake.apply(
             tx,
             batch,
-            number_in=number_in,
-            token_of=token_of,
+            read_token=read_token,
+            make_token=make_token,
             reopen_closed_within=reopen_closed_within,
             now=now,
         )
 
     return [
         Consumer(
-            service=CASE_MGMT, topics=["identified-interactions", "replies"], handles=SAID, handle=handle,
+            service=CASE_MGMT, topics=["identified-interactions", "replies"], handles=HANDLED, handle=handle,
             engine=engine, kafka=kafka, clock=clock, replica=replica,
         ),
         Consumer(
             service=CASE_MGMT, topics=["work"], handles=(WorkEvent,), handle=handle,
-            engine=engine, kafka=kafka, clock=clock, replica=replica, min_batch_interval=WORK_EVERY,
+            engine=engine, kafka=kafka, clock=clock, replica=replica, min_batch_interval=WORK_PAUSE,
         ),
     ]  # fmt: skip

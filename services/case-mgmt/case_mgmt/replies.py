@@ -1,230 +1,171 @@
-"""Answering a case: who may, what is checked, and what is written before anything is sent."""
+"""Answering a case: what is checked first, and what is written before anything is sent."""
 
-import hashlib
 from datetime import datetime
-from typing import Annotated, Literal
 from uuid import UUID, uuid4
 
-from pydantic import Field, StringConstraints
-from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.access.roles import Identity
 from antiphon.contracts.cases import StatusTrigger
 from antiphon.contracts.interactions import Automation, Identifier, Interaction
-from antiphon.http.app import Body, Words
-from antiphon.http.problems import MEDIA_TYPE, Problem, not_found
-from antiphon.postgres.query import AnyRow
+from antiphon.http.problems import Problem, not_found
 from antiphon.process import tracing
 from case_mgmt import store
-from case_mgmt.domain import tokens
-from case_mgmt.domain.case import Case
+from case_mgmt.case_unit import CaseUnit
+from case_mgmt.domain import replies, tokens
+from case_mgmt.domain.cases import Case
 from case_mgmt.domain.recipients import Refusal, recipient_of, refusal
 from case_mgmt.domain.record import EntryKind
-from case_mgmt.domain.reply import asked, kept
+from case_mgmt.domain.replies import Reply, ReplyDraft
 from case_mgmt.domain.states import SETTERS, Trigger, in_words
-from case_mgmt.unit import Unit
-
-CONFLICT: dict[str, object] = {
-    "description": "Conflict: the key was used for another reply, or the interaction can't be answered. "
-    f"`{Refusal.NOT_CONFIRMED}`: the recipient is to be repeated in `confirm_recipient`. "
-    f"`{Refusal.NO_RECIPIENT}`: there is none.",
-    "content": {
-        MEDIA_TYPE: {
-            "schema": {
-                "allOf": [{"$ref": "#/components/schemas/ProblemDetails"}],
-                "properties": {
-                    "recipient": {
-                        "anyOf": [{"$ref": "#/components/schemas/Identifier"}, {"type": "null"}],
-                        "description": "To whom the answer would go; only with the types that concern it.",
-                    }
-                },
-            }
-        }
-    },
-}
-
-# What an answer must have seen, beside what a person decided.
-_UNSEEN = (
-    EntryKind.INTERACTION,
-    EntryKind.REPLY_REQUESTED,
-    EntryKind.REPLY_FAILED,
-    EntryKind.INTERACTION_EDITED,
-    EntryKind.INTERACTION_DELETED,
-)
 
 
-class NewReply(Body):
-    """An answer to the customer, through the channel of the interaction that it answers."""
-
-    text: Annotated[Words, StringConstraints(min_length=1, max_length=50_000, strip_whitespace=True)]
-    answers: UUID | None = Field(
-        default=None, description="An interaction of this case; the newest of a person by default."
-    )
-    status: Literal["pending", "open", "resolved"] = Field(
-        default="pending", description="Of the case, once it is answered."
-    )
-    confirm_recipient: Annotated[Words, StringConstraints(min_length=1, max_length=500)] | None = Field(
-        default=None,
-        description="Needed when the recipient is not an address of the case's customer: `recipient.value`, exactly as the "
-        "interaction and the 409 show it.",
-    )
+async def read(connection: AsyncConnection, reply_id: UUID) -> Reply:
+    """A reply and what became of it. Raises Problem 404."""
+    by_id = await store.replies.by_id(connection, [reply_id])
+    if reply_id not in by_id:
+        raise not_found("reply")
+    return by_id[reply_id]
 
 
 async def request_reply(
     tx: AsyncConnection,
     case_id: UUID,
-    given: NewReply,
+    draft: ReplyDraft,
     *,
     key: str,
-    seen: int | None,
+    seen_revision: int | None,
     who: Identity,
     secret: str,
     now: datetime,
-) -> tuple[AnyRow, bool]:
-    """Writes the answer, the request to send it, the entry and the status, together.
+) -> tuple[Reply, bool]:
+    """Writes a reply, the event that requests to send it, its entry and the new status of the case, together.
 
-    Returns the reply and whether it is a repeat.
+    `key` is the idempotency key of the author. `seen_revision` is the revision of the case that the author saw. `secret`
+    signs the case token. Returns the reply, and whether this is a repeat of an earlier request.
 
-    Raises Problem: 404 no such case or interaction, 409 the key was used for another reply, the interaction can't be
-    answered or its recipient is to be confirmed, 428 without the revision that was seen, 412 when the case has changed since.
+    Raises Problem: 404 for an unknown case or interaction; 409 if the key was used for another reply, if the interaction
+    cannot be answered, or if its recipient must be confirmed; 412 if the case has changed since `seen_revision`; 428
+    without `seen_revision`.
     """
-    digest = hashlib.sha256(f"{case_id}{given.model_dump_json()}".encode()).hexdigest()
-    cases = await store.load(tx, [case_id])
+    digest = draft.digest(case_id)
+    cases = await store.cases.load(tx, [case_id])
     if case_id not in cases:
         raise not_found("case")
-    earlier = await _under(tx, who.subject, key)
+    earlier = await store.replies.by_key(tx, who.subject, key)
     if earlier is not None:
         if earlier.body_sha256 != digest:
-            raise _key_taken()
+            raise _key_was_used()
         return earlier, True
     case = cases[case_id]
-    await _require_seen(tx, case, seen)
-    interaction = await _answered(tx, case_id, given.answers)
-    recipient = _recipient(interaction, case, given.confirm_recipient)
-    reply_id = uuid4()
-    requested = asked(
+    await _require_seen(tx, case, seen_revision)
+    answers = await _answered(tx, case_id, draft.answers)
+    event = replies.request(
         case,
-        interaction,
-        recipient,
-        reply_id=reply_id,
-        text=given.text,
+        answers,
+        _recipient(answers, case, draft.confirm_recipient),
+        reply_id=uuid4(),
+        text=draft.text,
         author=who.actor(),
         case_token=tokens.make(case.number, secret),
         now=now,
         case_revision=case.revision + 1,
     )
-    if not await store.add_reply(
-        tx, kept(requested, case, key=key, digest=digest)
-    ):  # at this moment, on another case
-        raise _key_taken()
+    # Another request may use the key at this moment on another case.
+    if not await store.replies.add(tx, replies.requested_reply(event, case, key=key, digest=digest)):
+        raise _key_was_used()
     if case.awaiting_answer_since is not None:
-        await store.answer(tx, case_id, case.awaiting_answer_since, reply_id)
-    unit = Unit(cases, now)
+        await store.interactions.mark_answered(tx, case_id, case.awaiting_answer_since, event.reply_id)
     trace = tracing.current()
-    unit.tell(requested, trace)
-    told = {
-        "reply_id": str(reply_id),
-        "answers": str(interaction.interaction_id),
-        "recipient": recipient.model_dump() if recipient else None,
-        "recipient_confirmed": given.confirm_recipient is not None,
+    unit = CaseUnit(cases, now)
+    unit.publish(event, trace)
+    data = {
+        "reply_id": str(event.reply_id),
+        "answers": str(event.answers),
+        "recipient": event.recipient.model_dump() if event.recipient else None,
+        "recipient_confirmed": draft.confirm_recipient is not None,
     }
-    unit.record(case_id, f"reply:{reply_id}", EntryKind.REPLY_REQUESTED, now, who.actor(), told)
-    trigger = Trigger.REPLY_REQUESTED if given.status == "pending" else SETTERS[given.status]
+    unit.record(case_id, f"reply:{event.reply_id}", EntryKind.REPLY_REQUESTED, now, who.actor(), data)
+    trigger = Trigger.REPLY_REQUESTED if draft.status == "pending" else SETTERS[draft.status]
     after = case.moved(trigger, now, awaiting_answer_since=None, words_revision=case.revision + 1)
     reason = in_words(Trigger.REPLY_REQUESTED)
     unit.move(case, after, who.actor(), StatusTrigger.REPLY_REQUESTED, reason, trace)
     await unit.write(tx)
-    added = await _under(tx, who.subject, key)
+    added = await store.replies.by_key(tx, who.subject, key)
     if added is None:
-        raise LookupError(f"reply {reply_id} is not where it was put")
+        raise LookupError(f"reply {event.reply_id} was added and cannot be read")
     return added, False
 
 
-def _recipient(interaction: Interaction, case: Case, confirmed: str | None) -> Identifier | None:
-    """To whom the answer goes. Raises Problem 409 when there is nobody, or when a person has to confirm it first."""
-    recipient = recipient_of(interaction)
-    match refusal(interaction, case.customer, confirmed):
-        case Refusal.NO_RECIPIENT as why:
+def _recipient(answers: Interaction, case: Case, confirmed: str | None) -> Identifier | None:
+    """To whom the reply goes. Raises Problem 409 when there is no address, or when the author must confirm it first."""
+    recipient = recipient_of(answers)
+    match refusal(answers, case.customer, confirmed):
+        case Refusal.NO_RECIPIENT as reason:
             raise Problem(
                 409,
                 "No recipient",
-                "There is no address to which an answer could go.",
-                type_=why,
+                "The interaction has no address to which a reply could go. Answer another interaction of the case.",
+                type_=reason,
                 recipient=None,
             )
-        case Refusal.NOT_CONFIRMED as why:
+        case Refusal.NOT_CONFIRMED as reason:
+            address = recipient.value if recipient else "no address"
             detail = (
-                f"The answer would go to {recipient.value}, which is not an address of this customer: repeat it in confirm_recipient."
-                if recipient and confirmed is None
-                else f"The answer goes to {recipient.value if recipient else 'no address'}, not to what confirm_recipient names."
+                f"The reply would go to {address}, which is not an address of this customer: repeat it in confirm_recipient."
+                if confirmed is None
+                else f"The reply goes to {address}, which is not the address in confirm_recipient."
             )
             shown = recipient.model_dump() if recipient else None
-            raise Problem(409, "Recipient not confirmed", detail, type_=why, recipient=shown)
+            raise Problem(409, "Recipient not confirmed", detail, type_=reason, recipient=shown)
         case None:
             return recipient
 
 
-def _key_taken() -> Problem:
-    return Problem(409, "Conflict", "This idempotency key was used for another reply.")
-
-
-async def _under(tx: AsyncConnection, author: str, key: str) -> AnyRow | None:
-    table = store.REPLY
-    found = await tx.execute(select(table).where(table.c.author_id == author, table.c.idempotency_key == key))
-    return found.one_or_none()
-
-
-async def _require_seen(tx: AsyncConnection, case: Case, seen: int | None) -> None:
-    """Two people never answer the same thing unknowingly: who answers says which state of the case they saw.
-
-    What routing shows on the case (queue, assignee, due time) is no reason to refuse; words and what a person
-    decided are.
-    """
-    if seen is None:
-        raise Problem(428, "Precondition required", "Send If-Match with the ETag of the case that you saw.")
-    if case.words_revision <= seen <= case.revision:
-        return
-    since = await tx.execute(
-        text(
-            "select kind, actor, data from case_entry where case_id = :case_id and "
-            "(kind = any(:kinds) or (kind = :moved and data ->> 'trigger' is distinct from :taken)) "
-            # A status that changed with an answer was written together with it: the answer says more.
-            "order by recorded_at desc, kind = :moved, id desc limit 1"
-        ),
-        {
-            "case_id": case.case_id,
-            "kinds": [kind.value for kind in _UNSEEN],
-            "moved": EntryKind.STATUS_CHANGED.value,
-            "taken": StatusTrigger.WORK_ACCEPTED.value,
-        },
+def _key_was_used() -> Problem:
+    return Problem(
+        409, "Conflict", "This idempotency key was used for another reply. Send this reply with a new key."
     )
-    last = since.one_or_none()
+
+
+async def _require_seen(tx: AsyncConnection, case: Case, seen_revision: int | None) -> None:
+    """Two people never answer the same words unknowingly: the author states which revision of the case they saw.
+
+    A change of routing's work (queue, agent, due time) refuses no reply. New words and what a person decided do.
+    """
+    if seen_revision is None:
+        raise Problem(428, "Precondition required", "Send If-Match with the ETag of the case that you saw.")
+    if case.words_revision <= seen_revision <= case.revision:
+        return
+    newest = await store.record.newest_to_see(tx, case.case_id)
     raise Problem(
         412,
         "Precondition failed",
-        f"The case is at revision {case.revision} now; you saw {seen}.",
+        f"The case is at revision {case.revision}; you saw {seen_revision}. Read the case again.",
         revision=case.revision,
-        last={"kind": last.kind, "by": last.actor.get("id"), **last.data} if last else None,
+        last={"kind": newest.kind, "by": newest.actor.id, **newest.data} if newest else None,
     )
 
 
 async def _answered(tx: AsyncConnection, case_id: UUID, wanted: UUID | None) -> Interaction:
-    table = store.INTERACTION
-    query = select(table.c.interaction, table.c.deleted_at).where(table.c.case_id == case_id)
-    if wanted:
-        query = query.where(table.c.interaction_id == wanted)
-    else:
-        person = table.c.interaction["automation"].astext == Automation.NONE
-        query = query.where(person, table.c.deleted_at.is_(None))
-    row = (await tx.execute(query.order_by(table.c.accepted_at.desc()).limit(1))).one_or_none()
-    if row is None:
+    """The interaction that a reply answers: the one that its author names, or the newest of a person."""
+    found = (
+        await store.interactions.on_case(tx, case_id, wanted)
+        if wanted
+        else await store.interactions.newest_of_person(tx, case_id)
+    )
+    if found is None:
         if wanted:
             raise not_found("interaction on this case")
-        raise Problem(409, "Conflict", "There is nothing on this case that a person said.")
-    if row.deleted_at:
-        raise Problem(409, "Conflict", "The customer has taken these words back.")
-    interaction = Interaction.model_validate(row.interaction)
-    if interaction.automation != Automation.NONE:
-        raise Problem(409, "Conflict", f"An automatic message ({interaction.automation}) is never answered.")
-    return interaction
+        raise Problem(409, "Conflict", "No interaction on this case is of a person: nothing can be answered.")
+    if found.deleted_at:
+        raise Problem(
+            409, "Conflict", "The customer has deleted this interaction. Answer another one of the case."
+        )
+    if found.interaction.automation != Automation.NONE:
+        raise Problem(
+            409,
+            "Conflict",
+            f"A program wrote this interaction ({found.interaction.automation}): it is never answered.",
+        )
+    return found.interaction

@@ -6,10 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.roles import Role
 from antiphon.access.tokens import Access
-from antiphon.http.app import create_app
 from antiphon.http.changes import ChangeFeed
 from antiphon.process.clock import utc_now
-from case_mgmt.api import router
+from case_mgmt.api import application
 from deploy import keys
 from deploy.site import Site
 from tests.conftest import NewDatabase
@@ -26,10 +25,7 @@ async def api(engine: AsyncEngine, site: Site) -> AsyncIterator[httpx.AsyncClien
     """The API, asked by the agent amara."""
     token = keys.token(site.secrets, role=Role.AGENT, name="amara", now=utc_now())
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(site.secrets)))
-    app = create_app(
-        title="Cases", service="case-mgmt", description="", engine=engine, access=access, package="case_mgmt"
-    )
-    app.include_router(router(engine, ChangeFeed(engine), utc_now, token_secret=SECRET))
+    app = application(engine, access, ChangeFeed(engine), utc_now, token_secret=SECRET)
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://test", headers=headers

@@ -1,4 +1,4 @@
-"""An answer to a mail that a stranger wrote in a customer's name leaves for nobody whom no person confirmed."""
+"""A reply to a mail that a stranger wrote in a customer's name goes only to an address that its author confirmed."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,24 +10,24 @@ from antiphon.contracts.identified import IdentifiedInteractionReceived
 from antiphon.contracts.interactions import Identifier, Speaker
 from antiphon.contracts.replies import ReplyRequested
 from case_mgmt.domain.recipients import Refusal
-from tests.support.case_mgmt import hear, rows, the_case
+from tests.support.case_mgmt import apply, rows, the_case
 from tests.support.events import identified
 
 MALLORY = Identifier(kind="email", value="mallory@evil.example")
 
 
-def to(said: IdentifiedInteractionReceived, recipient: Identifier | None) -> IdentifiedInteractionReceived:
+def to(event: IdentifiedInteractionReceived, recipient: Identifier | None) -> IdentifiedInteractionReceived:
     update: dict[str, Any] = {"recipient": recipient}
     if recipient is None:
         update["speaker"] = Speaker(address=None)
-    return said.model_copy(update={"interaction": said.interaction.model_copy(update=update)})
+    return event.model_copy(update={"interaction": event.interaction.model_copy(update=update)})
 
 
-async def post(api: httpx.AsyncClient, case_id: UUID, key: str = "k", **given: str) -> httpx.Response:
+async def post(api: httpx.AsyncClient, case_id: UUID, key: str = "k", **fields: str) -> httpx.Response:
     revision = (await api.get(f"/cases/{case_id}")).headers["etag"]
     return await api.post(
         f"/cases/{case_id}/replies",
-        json={"text": "Your pension: 1234 a month", **given},
+        json={"text": "Your pension: 1234 a month", **fields},
         headers={"If-Match": revision, "Idempotency-Key": key},
     )
 
@@ -45,12 +45,12 @@ async def everything(engine: AsyncEngine) -> list[list[Any]]:
     return [await rows(engine, f"select * from {table} order by 1") for table in tables]
 
 
-async def test_an_answer_to_a_forged_mail_is_refused_and_names_who_would_get_it(
+async def test_a_reply_to_a_forged_mail_gets_409_with_its_recipient(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
     ada = uuid4()
-    await hear(engine, identified(ada, text="My pension?"), to(identified(ada, text="And?"), MALLORY))
-    case = await the_case(engine)  # it joins as the customer's own mail does
+    await apply(engine, identified(ada, text="My pension?"), to(identified(ada, text="And?"), MALLORY))
+    case = await the_case(engine)  # it joins like the customer's own mail
     shown = (await api.get(f"/cases/{case.case_id}")).json()["interactions"]
     by_recipient = {one["recipient"]["value"]: one["recipient_belongs_to_customer"] for one in shown}
     assert by_recipient == {f"{ada}@mail.example": True, "mallory@evil.example": False}
@@ -72,13 +72,13 @@ async def test_an_answer_to_a_forged_mail_is_refused_and_names_who_would_get_it(
     assert await everything(engine) == before
 
 
-async def test_once_confirmed_it_leaves_for_exactly_that_address_and_the_record_says_who_confirmed(
+async def test_a_confirmed_reply_goes_to_that_address_and_the_record_names_who_confirmed(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
-    await hear(engine, to(identified(uuid4()), MALLORY))
+    await apply(engine, to(identified(uuid4()), MALLORY))
     case = await the_case(engine)
     assert (await post(api, case.case_id)).status_code == 409
-    # Under the same key: nothing was written under it.
+    # With the same key: the refused request did not use it.
     made = await post(api, case.case_id, confirm_recipient="mallory@evil.example")
     assert made.status_code == 201
     assert made.json()["recipient"] == {"kind": "email", "value": "mallory@evil.example"}
@@ -96,21 +96,21 @@ async def test_once_confirmed_it_leaves_for_exactly_that_address_and_the_record_
     assert entry["data"]["recipient_confirmed"] is True
 
 
-async def test_the_customers_own_addresses_are_answered_without_confirmation(
+async def test_a_reply_to_the_customers_own_address_needs_no_confirmation(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
     ada, home = uuid4(), Identifier(kind="email", value="home@mail.example")
-    said = to(identified(ada), home)
-    linked = said.customer.model_copy(update={"identifiers": [*said.customer.identifiers, home]})
-    await hear(engine, said.model_copy(update={"customer": linked}))
+    event = to(identified(ada), home)
+    linked = event.customer.model_copy(update={"identifiers": [*event.customer.identifiers, home]})
+    await apply(engine, event.model_copy(update={"customer": linked}))
     case = await the_case(engine)
     assert (await post(api, case.case_id)).status_code == 201
     thanks = identified(ada, text="Thank you")
-    await hear(engine, thanks)
+    await apply(engine, thanks)
     answers = str(thanks.interaction.interaction_id)
     made = await post(api, case.case_id, "k2", answers=answers)
     assert made.json()["recipient"]["value"] == f"{ada}@mail.example"
-    # Harmless when it is true, and refused when it is not.
+    # A confirmation that is not needed must still name the recipient.
     for confirmed, status in ((f"{ada}@mail.example", 201), ("home@mail.example", 409)):
         answered = await post(api, case.case_id, confirmed, answers=answers, confirm_recipient=confirmed)
         assert answered.status_code == status
@@ -121,10 +121,10 @@ async def test_the_customers_own_addresses_are_answered_without_confirmation(
     assert [entry.data["recipient_confirmed"] for entry in entries] == [False, False, True]
 
 
-async def test_a_mail_without_any_address_has_nobody_to_answer(
+async def test_a_reply_to_a_mail_without_an_address_gets_409(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
-    await hear(engine, to(identified(uuid4()), None))
+    await apply(engine, to(identified(uuid4()), None))
     case = await the_case(engine)
     (shown,) = (await api.get(f"/cases/{case.case_id}")).json()["interactions"]
     assert (shown["recipient"], shown["recipient_belongs_to_customer"]) == (None, False)

@@ -1,4 +1,4 @@
-"""The record holds what was said, each time it was said, and nothing twice, whoever else is at work."""
+"""The record has everything that was message, once, also when several consumers and agents work at the same time."""
 
 import asyncio
 from datetime import timedelta
@@ -6,7 +6,6 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.contracts import generate
@@ -21,35 +20,37 @@ from antiphon.contracts.interactions import InteractionDeleted, InteractionEdite
 from antiphon.contracts.work import SlaBreached, SlaMet, WorkCompleted
 from antiphon.http.problems import Problem
 from antiphon.process.clock import utc_now
-from case_mgmt.replies import NewReply, request_reply
-from tests.support.case_mgmt import AMARA, SECRET, answer, hear, migrate, rows, the_case
+from case_mgmt.domain.replies import ReplyDraft
+from case_mgmt.replies import request_reply
+from tests.support.case_mgmt import AMARA, SECRET, answer, apply, rows, the_case
 from tests.support.events import identified
 from tests.support.waiting import until
 
 
-def edited(said: IdentifiedInteractionReceived, words: str) -> IdentifiedInteractionEdited:
+def edited(message: IdentifiedInteractionReceived, words: str) -> IdentifiedInteractionEdited:
     example = generate.example("identified-interaction.edited.v1")["data"]["edit"]
-    content = said.interaction.content.model_copy(update={"text": words})
-    told = {"interaction_id": said.interaction.interaction_id, "revision": words, "content": content}
-    edit = InteractionEdited.model_validate(example).model_copy(update=told)
-    return IdentifiedInteractionEdited(edit=edit, customer=said.customer, reading=Reading())
+    content = message.interaction.content.model_copy(update={"text": words})
+    changes = {"interaction_id": message.interaction.interaction_id, "revision": words, "content": content}
+    edit = InteractionEdited.model_validate(example).model_copy(update=changes)
+    return IdentifiedInteractionEdited(edit=edit, customer=message.customer, reading=Reading())
 
 
-def deleted(said: IdentifiedInteractionReceived) -> IdentifiedInteractionDeleted:
+def deleted(message: IdentifiedInteractionReceived) -> IdentifiedInteractionDeleted:
     example = generate.example("identified-interaction.deleted.v1")["data"]["deletion"]
-    told = {"interaction_id": said.interaction.interaction_id}
-    deletion = InteractionDeleted.model_validate(example).model_copy(update=told)
-    return IdentifiedInteractionDeleted(deletion=deletion, customer=said.customer)
+    deletion = InteractionDeleted.model_validate(example).model_copy(
+        update={"interaction_id": message.interaction.interaction_id}
+    )
+    return IdentifiedInteractionDeleted(deletion=deletion, customer=message.customer)
 
 
 @pytest.mark.parametrize("batches", ["together", "one by one"])
-async def test_every_version_of_words_that_were_edited_is_kept(
+async def test_every_version_of_an_edited_message_is_stored(
     engine: AsyncEngine, api: httpx.AsyncClient, batches: str
 ) -> None:
-    said = identified(uuid4(), text="first")
-    events: list[Event] = [said, edited(said, "second"), edited(said, "third")]
+    message = identified(uuid4(), text="first")
+    events: list[Event] = [message, edited(message, "second"), edited(message, "third")]
     for batch in [events] if batches == "together" else [[event] for event in events]:
-        await hear(engine, *batch)
+        await apply(engine, *batch)
     (row,) = await rows(engine, "select * from case_interaction")
     assert [version["content"]["text"] for version in row.earlier] == ["first", "second"]
     assert row.interaction["content"]["text"] == "third"
@@ -57,16 +58,16 @@ async def test_every_version_of_words_that_were_edited_is_kept(
     assert [version["content"]["text"] for version in shown["earlier"]] == ["first", "second"]
 
 
-async def test_what_was_cut_of_new_words_is_named_on_the_case(engine: AsyncEngine) -> None:
-    said = identified(uuid4(), text="first")
-    new = edited(said, "second")
+async def test_the_defects_of_an_edit_are_on_the_case(engine: AsyncEngine) -> None:
+    message = identified(uuid4(), text="first")
+    new = edited(message, "second")
     new = new.model_copy(update={"edit": new.edit.model_copy(update={"defects": ["text-cut"]})})
-    await hear(engine, said, new)
+    await apply(engine, message, new)
     (row,) = await rows(engine, "select interaction from case_interaction")
-    assert row.interaction["defects"] == [*said.interaction.defects, "text-cut"]
+    assert row.interaction["defects"] == [*message.interaction.defects, "text-cut"]
 
 
-async def test_what_continues_a_conversation_joins_its_case_within_a_batch_and_after_it(
+async def test_a_message_of_a_conversation_joins_its_case_within_and_after_a_batch(
     engine: AsyncEngine,
 ) -> None:
     jo = uuid4()
@@ -74,20 +75,18 @@ async def test_what_continues_a_conversation_joins_its_case_within_a_batch_and_a
         identified(jo, department=about, conversation="bot:7", answers=[])
         for about in ("rates", "roads", "parks")
     ]
-    await hear(engine, *lines[:2])
-    await hear(engine, lines[2])
+    await apply(engine, *lines[:2])
+    await apply(engine, lines[2])
     assert (await the_case(engine)).interactions == 3
 
 
 @pytest.mark.parametrize("named", ["bot:7", "conversation:bot:7"])
-async def test_a_mail_that_names_a_conversation_among_its_references_is_no_part_of_it(
-    engine: AsyncEngine, named: str
-) -> None:
+async def test_a_mail_does_not_join_a_conversation_by_a_reference(engine: AsyncEngine, named: str) -> None:
     jo, mallory = uuid4(), uuid4()
-    await hear(engine, identified(mallory, answers=[named]))
-    await hear(engine, identified(jo, conversation="bot:7", answers=[]))
-    await hear(engine, identified(mallory, answers=[named], department="roads"))
-    await hear(engine, identified(jo, conversation="bot:7", answers=[], department="parks"))
+    await apply(engine, identified(mallory, answers=[named]))
+    await apply(engine, identified(jo, conversation="bot:7", answers=[]))
+    await apply(engine, identified(mallory, answers=[named], department="roads"))
+    await apply(engine, identified(jo, conversation="bot:7", answers=[], department="parks"))
     found = await rows(
         engine, f"select interactions, related_case_id from case_file where customer_id = '{jo}'"
     )
@@ -97,52 +96,30 @@ async def test_a_mail_that_names_a_conversation_among_its_references_is_no_part_
     ] * 3
 
 
-async def test_conversations_that_were_kept_among_the_references_go_on_and_those_that_mails_named_do_not(
-    engine: AsyncEngine,
-) -> None:
-    jo, mallory = uuid4(), uuid4()
-    chat = identified(jo, answers=["conversation:bot:7"])
-    chat = chat.model_copy(
-        update={"interaction": chat.interaction.model_copy(update={"channel": "chat", "network": "bot"})}
-    )
-    await hear(engine, chat, identified(mallory, answers=["conversation:bot:7"]))
-
-    async with engine.begin() as tx:
-        await tx.run_sync(migrate, "0009")
-        await tx.execute(
-            text("insert into channel_reference select 'conversation:bot:7', case_id from case_file")
-        )
-        await tx.run_sync(migrate, "head")
-    await hear(engine, identified(jo, conversation="bot:7", answers=[], department="parks"))
-    found = await rows(engine, "select interactions, related_case_id from case_file order by number")
-    assert [tuple(row) for row in found] == [(2, None), (1, None)]
-    assert await rows(engine, "select 1 from channel_reference where reference like 'conversation%'") == []
-
-
-async def test_two_consumers_that_hear_a_stranger_at_once_open_one_case(engine: AsyncEngine) -> None:
+async def test_two_consumers_with_messages_of_one_stranger_open_one_case(engine: AsyncEngine) -> None:
     customer = uuid4()
-    said = [identified(customer, text=str(n)) for n in range(8)]
-    await asyncio.gather(*(hear(engine, event) for event in said))
+    message = [identified(customer, text=str(n)) for n in range(8)]
+    await asyncio.gather(*(apply(engine, event) for event in message))
     assert (await the_case(engine)).interactions == 8
 
 
-async def test_two_consumers_that_hear_the_same_at_once_record_it_once(engine: AsyncEngine) -> None:
-    said = identified(uuid4())
-    await asyncio.gather(*(hear(engine, said) for _ in range(6)))
+async def test_two_consumers_with_the_same_message_record_it_once(engine: AsyncEngine) -> None:
+    message = identified(uuid4())
+    await asyncio.gather(*(apply(engine, message) for _ in range(6)))
     assert (await the_case(engine)).interactions == 1
     assert len(await rows(engine, "select 1 from outbox")) == 1
 
 
 async def test_one_key_on_two_cases_at_once_is_one_reply_and_one_conflict(engine: AsyncEngine) -> None:
-    await hear(engine, *(identified(uuid4()) for _ in range(2)))
+    await apply(engine, *(identified(uuid4()) for _ in range(2)))
     first, second = await rows(engine, "select case_id from case_file")
     waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
     async with engine.begin() as tx:
         await request_reply(
-            tx, first.case_id, NewReply(text="Yes."), key="the same", seen=1, who=AMARA, secret=SECRET, now=utc_now()
+            tx, first.case_id, ReplyDraft("Yes."), key="the same", seen_revision=1, who=AMARA, secret=SECRET, now=utc_now()
         )  # fmt: skip
         late = asyncio.create_task(answer(engine, second.case_id, 1, key="the same"))
-        await until(lambda: rows(engine, waiting), what="the second one's wait")
+        await until(lambda: rows(engine, waiting), what="the second request to wait")
     with pytest.raises(Problem) as lost:
         await late
     assert lost.value.status == 409
@@ -153,34 +130,34 @@ async def test_one_key_on_two_cases_at_once_is_one_reply_and_one_conflict(engine
     ]
 
 
-async def test_words_that_were_taken_back_are_not_answered(engine: AsyncEngine) -> None:
+async def test_a_deleted_message_is_not_answered(engine: AsyncEngine) -> None:
     customer = uuid4()
     first, second = identified(customer, text="first"), identified(customer, text="second")
-    await hear(engine, first, second, deleted(second))
+    await apply(engine, first, second, deleted(second))
     case = await the_case(engine)
     reply, _ = await answer(engine, case.case_id, case.revision)
     assert reply.answers == first.interaction.interaction_id
-    await hear(engine, deleted(first))
+    await apply(engine, deleted(first))
     with pytest.raises(Problem) as nothing_left:
         await answer(engine, case.case_id, (await the_case(engine)).revision, key="another")
     assert nothing_left.value.status == 409
 
 
-async def test_a_clock_that_stops_after_the_work_is_done_puts_the_case_in_no_queue(
+async def test_an_sla_event_after_completed_work_leaves_the_case_in_no_queue(
     engine: AsyncEngine,
 ) -> None:
-    await hear(engine, identified(uuid4()))
+    await apply(engine, identified(uuid4()))
     case_id = (await the_case(engine)).case_id
     for kind in (WorkCompleted, SlaMet):
         event = kind.model_validate(generate.example(kind.type)["data"])
-        told = {"case_id": case_id, "state": "completed"}
-        await hear(engine, event.model_copy(update={"work": event.work.model_copy(update=told)}))
+        work = event.work.model_copy(update={"case_id": case_id, "state": "completed"})
+        await apply(engine, event.model_copy(update={"work": work}))
     case = await the_case(engine)
-    assert (case.queue, case.due_at, case.assignee) == (None, None, None)
+    assert (case.queue, case.due_at, case.agent_id) == (None, None, None)
 
 
 async def test_a_target_that_is_met_leaves_the_others_breached_and_the_case_due(engine: AsyncEngine) -> None:
-    await hear(engine, identified(uuid4()))
+    await apply(engine, identified(uuid4()))
     case_id = (await the_case(engine)).case_id
     seen: list[tuple[list[str], bool]] = []
     for kind, target in (
@@ -192,7 +169,7 @@ async def test_a_target_that_is_met_leaves_the_others_breached_and_the_case_due(
         event = kind.model_validate(generate.example(kind.type)["data"])
         work = event.work.model_copy(update={"case_id": case_id, "state": "accepted"})
         clock = event.clock.model_copy(update={"target": target})
-        await hear(engine, event.model_copy(update={"work": work, "clock": clock}))
+        await apply(engine, event.model_copy(update={"work": work, "clock": clock}))
         case = await the_case(engine)
         seen.append((case.breached, case.due_at == work.due_at))
     assert seen == [
@@ -203,41 +180,26 @@ async def test_a_target_that_is_met_leaves_the_others_breached_and_the_case_due(
     ]
 
 
-async def test_who_answers_must_have_seen_that_a_person_settled_the_case(
+async def test_a_reply_must_have_seen_that_a_person_resolved_the_case(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
-    await hear(engine, identified(uuid4()))
+    await apply(engine, identified(uuid4()))
     case_id = (await the_case(engine)).case_id
-    settled = {"status": "resolved", "reason": "by phone"}
-    assert (await api.post(f"/cases/{case_id}/status", json=settled)).json()["status"] == "resolved"
+    resolved = {"status": "resolved", "reason": "by phone"}
+    assert (await api.post(f"/cases/{case_id}/status", json=resolved)).json()["status"] == "resolved"
     with pytest.raises(Problem) as stale:
         await answer(engine, case_id, 1)
     assert stale.value.status == 412
     assert stale.value.body["last"]["kind"] == "status-changed"
 
 
-async def test_a_status_that_was_recorded_without_a_trigger_is_named_to_who_had_not_seen_it(
-    engine: AsyncEngine, api: httpx.AsyncClient
-) -> None:
-    await hear(engine, identified(uuid4()))
-    case_id = (await the_case(engine)).case_id
-    settled = {"status": "resolved", "reason": "by phone"}
-    await api.post(f"/cases/{case_id}/status", json=settled)
-    async with engine.begin() as tx:
-        # As entries are that were recorded before there were triggers.
-        await tx.execute(text("update case_entry set data = data - 'trigger' where kind = 'status-changed'"))
-    with pytest.raises(Problem) as stale:
-        await answer(engine, case_id, 1)
-    assert (stale.value.status, stale.value.body["last"]["status"]) == (412, "resolved")
-
-
-async def test_an_edit_that_comes_late_is_kept_and_does_not_replace_newer_words(engine: AsyncEngine) -> None:
-    said = identified(uuid4(), text="first")
-    old, new = edited(said, "second"), edited(said, "third")
+async def test_a_late_edit_is_stored_and_does_not_replace_newer_content(engine: AsyncEngine) -> None:
+    message = identified(uuid4(), text="first")
+    old, new = edited(message, "second"), edited(message, "third")
     later = old.edit.accepted_at + timedelta(minutes=1)
     new = new.model_copy(update={"edit": new.edit.model_copy(update={"accepted_at": later})})
-    for event in (said, new, old):
-        await hear(engine, event)
+    for event in (message, new, old):
+        await apply(engine, event)
     (row,) = await rows(engine, "select * from case_interaction")
     assert row.interaction["content"]["text"] == "third"
     assert [version["content"]["text"] for version in row.earlier] == ["first", "second"]

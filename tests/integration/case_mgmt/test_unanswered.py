@@ -1,4 +1,4 @@
-"""What events say of the words that await an answer, on a real PostgreSQL: routing asks its rules about them together."""
+"""The unanswered messages that events of cases carry, so that routing asks its rules about all of them together."""
 
 import json
 from datetime import datetime, timedelta
@@ -19,14 +19,14 @@ from antiphon.contracts.replies import ReplyFailed
 from antiphon.contracts.work import WorkAccepted
 from antiphon.process.clock import utc_now
 from case_mgmt import store
-from case_mgmt.domain.unanswered import MOST, MOST_BYTES
-from tests.support.case_mgmt import answer, hear, rows, the_case
+from case_mgmt.domain.unanswered import MOST_BYTES, MOST_INTERACTIONS
+from tests.support.case_mgmt import answer, apply, rows, the_case
 from tests.support.events import identified
 
 Json = dict[str, Any]
 
 
-def said(customer: UUID, words: str, at: datetime, **changes: Any) -> IdentifiedInteractionReceived:
+def message(customer: UUID, words: str, at: datetime, **changes: Any) -> IdentifiedInteractionReceived:
     event = identified(customer, text=words, department=None)
     interaction = event.interaction.model_copy(update={"accepted_at": at, "occurred_at": at, **changes})
     return event.model_copy(update={"interaction": interaction})
@@ -46,15 +46,16 @@ async def failed(engine: AsyncEngine, reply_id: UUID, case_id: UUID) -> ReplyFai
     return event.model_copy(update={"reply_id": reply_id, "case_id": case_id, "failed_at": utc_now()})
 
 
-async def test_each_new_message_comes_with_those_before_it_that_nobody_answered_also_within_a_batch(
+async def test_a_new_message_is_published_with_the_unanswered_ones_before_it(
     engine: AsyncEngine,
 ) -> None:
     customer, now = uuid4(), utc_now()
     events = [
-        said(customer, words, now + timedelta(seconds=n)) for n, words in enumerate(["one", "two", "three"])
+        message(customer, words, now + timedelta(seconds=n))
+        for n, words in enumerate(["one", "two", "three"])
     ]
-    await hear(engine, events[0])
-    await hear(engine, *events[1:])
+    await apply(engine, events[0])
+    await apply(engine, *events[1:])
     assert [texts(event) for event in await published(engine, "case.interaction-added.v1")] == [
         ["one"],
         ["one", "two"],
@@ -63,22 +64,25 @@ async def test_each_new_message_comes_with_those_before_it_that_nobody_answered_
     assert case.asked_revision == case.revision == 3
 
 
-async def test_answered_words_and_what_no_person_wrote_are_not_among_them(engine: AsyncEngine) -> None:
+async def test_answered_and_automatic_messages_are_not_unanswered(engine: AsyncEngine) -> None:
     customer, now = uuid4(), utc_now()
-    await hear(engine, said(customer, "one", now))
+    await apply(engine, message(customer, "one", now))
     case = await the_case(engine)
     await answer(engine, case.case_id, 1)
     later = now + timedelta(seconds=9)
     reference = (await rows(engine, "select interaction from case_interaction"))[0].interaction["thread"][
         "native_id"
     ]
-    machine = said(customer, "I am away", later, automation="auto-reply")
+    machine = message(customer, "I am away", later, automation="auto-reply")
     thread = machine.interaction.thread.model_copy(update={"answers": [reference]})
     machine = machine.model_copy(
         update={"interaction": machine.interaction.model_copy(update={"thread": thread})}
     )
-    await hear(
-        engine, machine, said(customer, "two", later), said(customer, "three", later + timedelta(seconds=1))
+    await apply(
+        engine,
+        machine,
+        message(customer, "two", later),
+        message(customer, "three", later + timedelta(seconds=1)),
     )
     added = await published(engine, "case.interaction-added.v1")
     assert [(one["interaction"]["text"], texts(one)) for one in added] == [
@@ -86,108 +90,112 @@ async def test_answered_words_and_what_no_person_wrote_are_not_among_them(engine
     ]  # fmt: skip
 
 
-async def test_an_answer_that_failed_comes_with_the_words_that_it_had_answered(engine: AsyncEngine) -> None:
+async def test_a_failed_reply_is_published_with_the_messages_that_it_had_answered(
+    engine: AsyncEngine,
+) -> None:
     customer, now = uuid4(), utc_now()
-    await hear(engine, said(customer, "gas leak", now), said(customer, "hurry", now + timedelta(seconds=1)))
+    await apply(
+        engine, message(customer, "gas leak", now), message(customer, "hurry", now + timedelta(seconds=1))
+    )
     case = await the_case(engine)
     reply, _ = await answer(engine, case.case_id, case.revision)
-    await hear(engine, await failed(engine, reply.reply_id, case.case_id))
+    await apply(engine, await failed(engine, reply.reply_id, case.case_id))
     event = (await published(engine, "case.status-changed.v1"))[-1]
     assert (event["trigger"], texts(event)) == ("reply-failed", ["gas leak", "hurry"])
     assert event["case"]["asked_revision"] == event["case"]["revision"]
 
 
-async def test_an_answer_that_fails_after_the_customer_spoke_again_is_published_and_both_words_wait(
+async def test_a_reply_that_fails_after_a_new_message_leaves_both_messages_unanswered(
     engine: AsyncEngine,
 ) -> None:
     customer, now = uuid4(), utc_now()
-    await hear(engine, said(customer, "gas leak", now))
+    await apply(engine, message(customer, "gas leak", now))
     case = await the_case(engine)
     reply, _ = await answer(engine, case.case_id, 1)
-    await hear(engine, said(customer, "hello?", now + timedelta(seconds=5)))
-    await hear(engine, await failed(engine, reply.reply_id, case.case_id))
+    await apply(engine, message(customer, "hello?", now + timedelta(seconds=5)))
+    await apply(engine, await failed(engine, reply.reply_id, case.case_id))
     event = (await published(engine, "case.status-changed.v1"))[-1]
     assert (event["previous"], event["case"]["status"], event["trigger"]) == ("open", "open", "reply-failed")
     assert texts(event) == ["gas leak", "hello?"]
     assert (await the_case(engine)).awaiting_answer_since == now
 
 
-async def test_what_another_answer_answered_does_not_wait_because_an_earlier_one_failed(
+async def test_a_failed_reply_leaves_what_another_reply_answered_as_answered(
     engine: AsyncEngine,
 ) -> None:
     customer, now = uuid4(), utc_now()
-    await hear(engine, said(customer, "one", now))
+    await apply(engine, message(customer, "one", now))
     case = await the_case(engine)
     first, _ = await answer(engine, case.case_id, case.revision, key="a")
-    await hear(engine, said(customer, "gas leak", now + timedelta(seconds=5)))
+    await apply(engine, message(customer, "gas leak", now + timedelta(seconds=5)))
     case = await the_case(engine)
     await answer(engine, case.case_id, case.revision, key="b")
-    await hear(engine, await failed(engine, first.reply_id, case.case_id))
+    await apply(engine, await failed(engine, first.reply_id, case.case_id))
     event = (await published(engine, "case.status-changed.v1"))[-1]
     assert (event["trigger"], texts(event)) == ("reply-failed", ["one"])
-    await hear(engine, said(customer, "three", now + timedelta(seconds=9)))
+    await apply(engine, message(customer, "three", now + timedelta(seconds=9)))
     assert texts((await published(engine, "case.interaction-added.v1"))[-1]) == ["one"]
 
 
-async def test_two_answers_that_fail_at_once_bring_back_what_either_had_answered(engine: AsyncEngine) -> None:
+async def test_two_replies_that_fail_in_one_batch_make_their_messages_unanswered(engine: AsyncEngine) -> None:
     customer, now = uuid4(), utc_now()
-    await hear(engine, said(customer, "gas leak", now))
+    await apply(engine, message(customer, "gas leak", now))
     case = await the_case(engine)
     first, _ = await answer(engine, case.case_id, case.revision, key="a")
     case = await the_case(engine)
     second, _ = await answer(engine, case.case_id, case.revision, key="b")
     events = [await failed(engine, reply.reply_id, case.case_id) for reply in (first, second)]
-    await hear(engine, *events)
+    await apply(engine, *events)
     assert [texts(one) for one in (await published(engine, "case.status-changed.v1"))[-2:]] == [
         ["gas leak"]
     ] * 2
 
 
-async def test_words_that_a_person_settled_without_an_answer_do_not_wait_because_an_answer_failed(
+async def test_a_failed_reply_leaves_what_a_person_resolved_without_a_reply_answered(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
     customer, now = uuid4(), utc_now()
-    await hear(engine, said(customer, "one", now))
+    await apply(engine, message(customer, "one", now))
     case = await the_case(engine)
     reply, _ = await answer(engine, case.case_id, case.revision)
-    await hear(engine, said(customer, "two", now + timedelta(seconds=5)))
+    await apply(engine, message(customer, "two", now + timedelta(seconds=5)))
     asked = {"status": "resolved", "reason": "by phone"}
     assert (await api.post(f"/cases/{case.case_id}/status", json=asked)).status_code == 200
-    await hear(engine, await failed(engine, reply.reply_id, case.case_id))
+    await apply(engine, await failed(engine, reply.reply_id, case.case_id))
     assert texts((await published(engine, "case.status-changed.v1"))[-1]) == ["one"]
 
 
-async def test_the_event_that_says_that_the_customer_spoke_carries_the_words(engine: AsyncEngine) -> None:
+async def test_the_event_of_a_reopened_case_carries_the_unanswered_messages(engine: AsyncEngine) -> None:
     customer, now = uuid4(), utc_now()
-    await hear(engine, said(customer, "one", now))
+    await apply(engine, message(customer, "one", now))
     case = await the_case(engine)
     await answer(engine, case.case_id, 1)
-    await hear(engine, said(customer, "two", now + timedelta(seconds=5)))
+    await apply(engine, message(customer, "two", now + timedelta(seconds=5)))
     event = (await published(engine, "case.status-changed.v1"))[-1]
     assert (event["trigger"], texts(event)) == ("customer-spoke", ["two"])
 
 
-async def test_a_message_comes_with_the_words_of_the_case_that_it_joins_and_of_no_other(
+async def test_a_message_is_published_with_the_unanswered_ones_of_its_case_only(
     engine: AsyncEngine,
 ) -> None:
     customer, now = uuid4(), utc_now()
     for n, department in enumerate(("rates", "roads", "planning")):
         event = identified(customer, text=f"about {department}", department=department)
         interaction = event.interaction.model_copy(update={"accepted_at": now + timedelta(seconds=n)})
-        await hear(engine, event.model_copy(update={"interaction": interaction}))
-    await hear(engine, identified(customer, text="more", department="roads"))
+        await apply(engine, event.model_copy(update={"interaction": interaction}))
+    await apply(engine, identified(customer, text="more", department="roads"))
     (added,) = await published(engine, "case.interaction-added.v1")
     assert texts(added) == ["about roads"]
 
 
-async def test_a_person_who_opens_a_case_asks_and_an_accepted_offer_does_not(
+async def test_a_person_who_opens_a_case_asks_for_an_answer_and_an_acceptance_does_not(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:
-    await hear(engine, said(uuid4(), "one", utc_now()))
+    await apply(engine, message(uuid4(), "one", utc_now()))
     case = await the_case(engine)
     accepted = WorkAccepted.model_validate(generate.example("work.accepted.v1")["data"])
     work = accepted.work.model_copy(update={"case_id": case.case_id})
-    await hear(engine, accepted.model_copy(update={"work": work}))
+    await apply(engine, accepted.model_copy(update={"work": work}))
     for status in ("pending", "open"):
         asked = {"status": status, "reason": "an answer could not be sent"}
         assert (await api.post(f"/cases/{case.case_id}/status", json=asked)).status_code == 200
@@ -197,12 +205,12 @@ async def test_a_person_who_opens_a_case_asks_and_an_accepted_offer_does_not(
     ]  # fmt: skip
 
 
-async def test_edited_words_count_as_they_are_now_and_words_that_were_taken_back_no_more(
+async def test_unanswered_messages_are_the_edited_ones_without_the_deleted_ones(
     engine: AsyncEngine,
 ) -> None:
     customer, now = uuid4(), utc_now()
-    first, second = said(customer, "one", now), said(customer, "two", now + timedelta(seconds=1))
-    await hear(engine, first, second)
+    first, second = message(customer, "one", now), message(customer, "two", now + timedelta(seconds=1))
+    await apply(engine, first, second)
     edited = IdentifiedInteractionEdited.model_validate(
         generate.example("identified-interaction.edited.v1")["data"]
     )
@@ -214,8 +222,8 @@ async def test_edited_words_count_as_they_are_now_and_words_that_were_taken_back
         generate.example("identified-interaction.deleted.v1")["data"]
     )
     deletion = gone.deletion.model_copy(update={"interaction_id": second.interaction.interaction_id})
-    three = said(customer, "three", now + timedelta(seconds=3))
-    await hear(
+    three = message(customer, "three", now + timedelta(seconds=3))
+    await apply(
         engine, edited.model_copy(update={"edit": edit, "customer": first.customer}),
         gone.model_copy(update={"deletion": deletion, "customer": first.customer}), three,
     )  # fmt: skip
@@ -225,35 +233,40 @@ async def test_edited_words_count_as_they_are_now_and_words_that_were_taken_back
     assert texts((await published(engine, "case.interaction-added.v1"))[-1]) == ["one!"]
 
 
-async def test_however_much_waits_an_event_carries_the_newest_of_it_and_its_size_is_bounded(
+async def test_an_event_carries_the_newest_unanswered_messages_up_to_a_bound(
     engine: AsyncEngine,
 ) -> None:
     customer, now = uuid4(), utc_now()
-    await hear(
-        engine, *(said(customer, f"{n} " + "ä" * 4000, now + timedelta(seconds=n)) for n in range(MOST + 20))
+    await apply(
+        engine,
+        *(
+            message(customer, f"{n} " + "ä" * 4000, now + timedelta(seconds=n))
+            for n in range(MOST_INTERACTIONS + 20)
+        ),
     )
-    await hear(engine, said(customer, "the last", now + timedelta(minutes=5)))
+    await apply(engine, message(customer, "the last", now + timedelta(minutes=5)))
     event = (await published(engine, "case.interaction-added.v1"))[-1]
     words = texts(event)
-    assert words[-1].startswith(f"{MOST + 19} ")
+    assert words[-1].startswith(f"{MOST_INTERACTIONS + 19} ")
     assert MOST_BYTES // 2 < sum(len(one.encode()) for one in words) <= MOST_BYTES
     assert len(json.dumps(event, ensure_ascii=False).encode()) < 2 * MOST_BYTES
 
 
-async def test_what_waits_is_read_by_its_index_and_no_more_of_it_than_is_carried(engine: AsyncEngine) -> None:
+async def test_unanswered_messages_are_read_by_index_up_to_the_bound(engine: AsyncEngine) -> None:
     case_id = uuid4()
     async with engine.begin() as tx:
         await tx.execute(
             text(
-                "insert into case_interaction select gen_random_uuid(), case when n % 2 = 0 then :case_id else gen_random_uuid() end, "
+                "insert into case_interaction (interaction_id, case_id, interaction, reading, threaded_by, occurred_at, accepted_at) "
+                "select gen_random_uuid(), case when n % 2 = 0 then :case_id else gen_random_uuid() end, "
                 "'{\"automation\": \"none\"}', '{}', '', now(), now() + n * interval '1 s' from generate_series(1, 6000) n"
             ).bindparams(case_id=case_id)
         )
         await tx.execute(text("analyze"))
-        asked = store.UNANSWERED.text.replace(":ids", f"array['{case_id}'::uuid]").replace(
+        asked = store.interactions.UNANSWERED.text.replace(":ids", f"array['{case_id}'::uuid]").replace(
             ":since", "array[now()]"
         )
         plan = "\n".join(row[0] for row in await tx.execute(text(f"explain (analyze, timing off) {asked}")))
     assert "case_interaction_accepted_ix" in plan
-    assert f"rows={MOST} loops=1" in plan
+    assert f"rows={MOST_INTERACTIONS} loops=1" in plan
     assert "rows=3000" not in plan

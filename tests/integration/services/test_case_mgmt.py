@@ -1,4 +1,4 @@
-"""Cases on a real PostgreSQL: threaded once, answered knowingly, all of it on the record."""
+"""Cases on a real PostgreSQL: interactions are threaded once, agents reply to what they have read, all is on the record."""
 
 import asyncio
 from typing import Any
@@ -17,7 +17,7 @@ from antiphon.kafka.consumer import NonRetryableError
 from antiphon.process.clock import utc_now
 from case_mgmt.domain import tokens
 from tests.conftest import NewDatabase
-from tests.support.case_mgmt import AMARA, GRACE, SECRET, answer, hear, rows, the_case
+from tests.support.case_mgmt import AMARA, GRACE, SECRET, answer, apply, rows, the_case
 from tests.support.events import identified
 from tests.support.statements import counted
 
@@ -31,7 +31,7 @@ async def test_the_second_mail_of_a_stranger_joins_the_case_of_the_first_in_the_
     engine: AsyncEngine,
 ) -> None:
     customer = uuid4()
-    await hear(
+    await apply(
         engine, identified(customer, text="one"), identified(customer, text="two"), identified(uuid4())
     )
     cases = await rows(engine, "select * from case_file order by number")
@@ -41,16 +41,18 @@ async def test_the_second_mail_of_a_stranger_joins_the_case_of_the_first_in_the_
     assert [row.type for row in types] == ["case.opened.v1", "case.interaction-added.v1", "case.opened.v1"]
 
 
-async def test_what_comes_again_changes_nothing(engine: AsyncEngine) -> None:
-    said = identified(uuid4())
-    await hear(engine, said)
+async def test_a_repeated_interaction_changes_nothing(engine: AsyncEngine) -> None:
+    message = identified(uuid4())
+    await apply(engine, message)
     before = (await rows(engine, "select max(id) from outbox"), await the_case(engine))
-    await hear(engine, said, said)
+    await apply(engine, message, message)
     assert (await rows(engine, "select max(id) from outbox"), await the_case(engine)) == before
 
 
-async def test_two_agents_who_answer_at_once_one_is_told_what_the_other_did(engine: AsyncEngine) -> None:
-    await hear(engine, identified(uuid4()))
+async def test_of_two_agents_who_reply_at_once_one_gets_412_with_what_the_other_did(
+    engine: AsyncEngine,
+) -> None:
+    await apply(engine, identified(uuid4()))
     case = await the_case(engine)
     results = await asyncio.gather(
         answer(engine, case.case_id, 1, who=AMARA),
@@ -64,11 +66,11 @@ async def test_two_agents_who_answer_at_once_one_is_told_what_the_other_did(engi
     assert (await the_case(engine)).status == "pending"
 
 
-async def test_a_reply_needs_to_have_seen_the_newest_words_but_not_the_newest_offer(
+async def test_a_reply_must_have_seen_the_newest_message_but_not_the_newest_offer(
     engine: AsyncEngine,
 ) -> None:
     customer = uuid4()
-    await hear(engine, identified(customer))
+    await apply(engine, identified(customer))
     case = await the_case(engine)
     with pytest.raises(Problem) as unseen:
         await answer(engine, case.case_id, None)
@@ -77,62 +79,64 @@ async def test_a_reply_needs_to_have_seen_the_newest_words_but_not_the_newest_of
     accepted = accepted.model_copy(
         update={"work": accepted.work.model_copy(update={"case_id": case.case_id})}
     )
-    await hear(engine, accepted)
+    await apply(engine, accepted)
     after = await the_case(engine)
-    assert (after.revision, after.status, after.assignee) == (2, "open", "amara")
-    await hear(engine, identified(customer, text="One more thing"))
+    assert (after.revision, after.status, after.agent_id) == (2, "open", "amara")
+    await apply(engine, identified(customer, text="One more thing"))
     with pytest.raises(Problem) as stale:
         await answer(engine, case.case_id, 2)
     assert stale.value.status == 412
     await answer(engine, case.case_id, 3)
 
 
-async def test_a_repeat_of_a_reply_is_the_first_answer_and_another_under_its_key_is_refused(
+async def test_a_repeated_request_returns_the_first_reply_and_another_reply_gets_409(
     engine: AsyncEngine,
 ) -> None:
-    await hear(engine, identified(uuid4()))
+    await apply(engine, identified(uuid4()))
     case = await the_case(engine)
     first, _ = await answer(engine, case.case_id, 1)
     again, repeated = await answer(engine, case.case_id, 1)
     assert (again.reply_id, repeated) == (first.reply_id, True)
     with pytest.raises(Problem) as other:
-        await answer(engine, case.case_id, 1, said="No.")
+        await answer(engine, case.case_id, 1, words="No.")
     assert other.value.status == 409
     assert len(await rows(engine, "select 1 from outbox where headers like '%reply.requested%'")) == 1
 
 
-async def test_an_answer_that_fails_puts_the_case_back_and_one_that_arrives_is_threaded(
+async def test_a_failed_reply_opens_the_case_again_and_a_sent_one_is_a_reference(
     engine: AsyncEngine,
 ) -> None:
     customer = uuid4()
-    await hear(engine, identified(customer))
+    await apply(engine, identified(customer))
     case = await the_case(engine)
     reply, _ = await answer(engine, case.case_id, 1)
     assert (await the_case(engine)).awaiting_answer_since is None
     about: dict[str, Any] = {"reply_id": reply.reply_id, "case_id": case.case_id, "channel": "email"}
-    await hear(engine, ReplyFailed(**about, outcome="refused", reason="550", attempts=1, failed_at=utc_now()))
+    await apply(
+        engine, ReplyFailed(**about, outcome="refused", reason="550", attempts=1, failed_at=utc_now())
+    )
     failed = await the_case(engine)
     assert (failed.status, failed.awaiting_answer_since) == ("open", case.awaiting_answer_since)
     second, _ = await answer(engine, case.case_id, failed.revision, key="k2")
     about["reply_id"] = second.reply_id
     author = AMARA.actor()
-    await hear(
+    await apply(
         engine, ReplySent(**about, native_ids=["<reply-x@banksia.example>"], author=author, sent_at=utc_now())
     )
     assert (await the_case(engine)).replies == 1
-    await hear(engine, identified(customer, department="roads", answers=["<reply-x@banksia.example>"]))
+    await apply(engine, identified(customer, department="roads", answers=["<reply-x@banksia.example>"]))
     assert (await the_case(engine)).status == "open"
     about["reply_id"] = uuid4()
     with pytest.raises(NonRetryableError):
-        await hear(
+        await apply(
             engine, ReplyFailed(**about, outcome="refused", reason="", attempts=1, failed_at=utc_now())
         )
 
 
-async def test_a_forwarded_case_address_never_leads_into_anothers_case(engine: AsyncEngine) -> None:
-    await hear(engine, identified(uuid4(), text="private words"))
+async def test_a_forwarded_case_token_does_not_lead_into_another_customers_case(engine: AsyncEngine) -> None:
+    await apply(engine, identified(uuid4(), text="private words"))
     case = await the_case(engine)
-    await hear(engine, identified(uuid4(), case_token=tokens.make(case.number, SECRET)))
+    await apply(engine, identified(uuid4(), case_token=tokens.make(case.number, SECRET)))
     theirs = (await rows(engine, "select * from case_file order by number"))[1]
     assert theirs.related_case_id == case.case_id
     interactions = await rows(engine, f"select * from case_interaction where case_id = '{theirs.case_id}'")
@@ -140,12 +144,12 @@ async def test_a_forwarded_case_address_never_leads_into_anothers_case(engine: A
     assert "private words" not in str(interactions)
 
 
-async def test_a_deletion_before_anything_was_received_is_refused(engine: AsyncEngine) -> None:
-    gone = IdentifiedInteractionDeleted.model_validate(
+async def test_a_deletion_of_an_unknown_interaction_is_not_retried(engine: AsyncEngine) -> None:
+    deletion = IdentifiedInteractionDeleted.model_validate(
         generate.example("identified-interaction.deleted.v1")["data"]
     )
     with pytest.raises(NonRetryableError, match="on no case"):
-        await hear(engine, gone)
+        await apply(engine, deletion)
 
 
 async def test_a_batch_of_500_takes_as_many_statements_as_one_of_5(engine: AsyncEngine) -> None:
@@ -153,7 +157,7 @@ async def test_a_batch_of_500_takes_as_many_statements_as_one_of_5(engine: Async
     for size in (5, 500):
         events = [identified(uuid4(), answers=["<x@y>"]) for _ in range(size)]
         with counted(engine) as statements:
-            await hear(engine, *events)
+            await apply(engine, *events)
         counts.append(len(statements))
     assert counts[0] == counts[1]
     assert len(await rows(engine, "select 1 from case_file")) == 505
@@ -161,7 +165,7 @@ async def test_a_batch_of_500_takes_as_many_statements_as_one_of_5(engine: Async
 
 async def test_hot_queries_use_their_indexes(engine: AsyncEngine) -> None:
     for _ in range(4):
-        await hear(engine, *(identified(uuid4()) for _ in range(500)))
+        await apply(engine, *(identified(uuid4()) for _ in range(500)))
     async with engine.begin() as tx:
         await tx.execute(text("analyze"))
     for query, index in (

@@ -9,9 +9,9 @@ from antiphon.contracts.cases import CaseStatus, ThreadedBy
 from antiphon.contracts.identified import Reading
 from antiphon.contracts.interactions import Automation, Interaction
 from case_mgmt.domain import tokens
-from case_mgmt.domain.case import Case, joined, opened
+from case_mgmt.domain.cases import Case, joined, opened
 from case_mgmt.domain.states import SETTERS, TRANSITIONS, Trigger, diagram, in_words
-from case_mgmt.domain.threading import Known, Threaded, thread
+from case_mgmt.domain.threading import CaseIndex, Threaded, thread
 from deploy.site import PROJECT
 from tests.support.cases import MINE, NOW, OTHER, RATES, a_case, customer, interaction
 
@@ -19,9 +19,9 @@ ROADS = Reading(topics=["pothole"], department="roads")
 WORDLESS = Reading()
 
 
-def find(said: Interaction, reading: Reading, *cases: Case, references: dict[str, list[int]] | None = None,
+def find(message: Interaction, reading: Reading, *cases: Case, references: dict[str, list[int]] | None = None,
          conversations: dict[str, list[int]] | None = None, customer_id: UUID = MINE) -> Threaded:  # fmt: skip
-    known = Known(
+    index = CaseIndex(
         {case.case_id: case for case in cases},
         {case.number: case.case_id for case in cases},
         {ref: [UUID(int=100 + n) for n in numbers] for ref, numbers in (references or {}).items()},
@@ -29,10 +29,10 @@ def find(said: Interaction, reading: Reading, *cases: Case, references: dict[str
         {whose: [case.case_id for case in cases if case.customer_id == whose] for whose in (MINE, OTHER)},
     )
     return thread(
-        said,
+        message,
         reading,
         customer_id,
-        known,
+        index,
         lambda token: tokens.read(token, ["secret"]),
         NOW,
         timedelta(days=14),
@@ -67,20 +67,22 @@ CASES: list[tuple[str, Threaded, Threaded]] = [
 
 
 @pytest.mark.parametrize(("found", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_threading(found: Threaded, expected: Threaded) -> None:
+def test_an_interaction_is_threaded_by_token_reference_or_open_case(
+    found: Threaded, expected: Threaded
+) -> None:
     assert found == expected
 
 
 def test_a_late_reply_reopens_and_an_automatic_one_changes_nothing() -> None:
-    settled = a_case(7, status=CaseStatus.RESOLVED).changed(NOW, awaiting_answer_since=None)
-    reopened = joined(settled, interaction(), customer(), RATES, NOW)
+    resolved = a_case(7, status=CaseStatus.RESOLVED).changed(NOW, awaiting_answer_since=None)
+    reopened = joined(resolved, interaction(), customer(), RATES, NOW)
     assert (reopened.status, reopened.reopened, reopened.awaiting_answer_since) == (CaseStatus.OPEN, 1, NOW)
-    away = joined(settled, interaction(automation=Automation.AUTO_REPLY), customer(), RATES, NOW)
+    away = joined(resolved, interaction(automation=Automation.AUTO_REPLY), customer(), RATES, NOW)
     assert (away.status, away.reopened, away.awaiting_answer_since) == (CaseStatus.RESOLVED, 0, None)
-    assert away.interactions == settled.interactions + 1
+    assert away.interactions == resolved.interactions + 1
 
 
-def test_what_no_person_wrote_opens_a_case_that_nobody_works_on() -> None:
+def test_an_automatic_message_opens_a_closed_case() -> None:
     case = opened(uuid4(), 1, interaction(automation=Automation.BULK), customer(), RATES, None, NOW)
     assert (case.status, case.awaiting_answer_since) == (CaseStatus.CLOSED, None)
 
@@ -110,7 +112,7 @@ def test_the_diagram_in_the_docs_is_drawn_from_the_table() -> None:
 
 
 @given(st.integers(1, 10**17), st.text(max_size=40))
-def test_only_tokens_of_ours_are_read(number: int, other: str) -> None:
+def test_only_a_token_of_this_service_has_a_case_number(number: int, other: str) -> None:
     token = tokens.make(number, "secret")
     assert tokens.read(token, ["new", "secret"]) == number
     assert tokens.read(token, ["new"]) is None
@@ -118,7 +120,7 @@ def test_only_tokens_of_ours_are_read(number: int, other: str) -> None:
 
 
 @given(st.integers(1, 10**6), st.integers(0, 23), st.sampled_from("0123456789abcdef"))
-def test_a_token_with_one_letter_changed_is_not_ours(number: int, place: int, letter: str) -> None:
+def test_a_token_with_one_letter_changed_is_rejected(number: int, place: int, letter: str) -> None:
     token = tokens.make(number, "secret")
     at = len(token) - 24 + place
     forged = token[:at] + letter + token[at + 1 :]

@@ -1,4 +1,4 @@
-"""To whom an answer goes, and when a person has to confirm it."""
+"""To whom a reply goes, and when its author has to confirm that."""
 
 import pytest
 
@@ -23,7 +23,7 @@ POST = Identifier(kind="did", value="did:plc:ada")
 CUSTOMER = CustomerFacts(customer_id=MINE, since=NOW, identifiers=[ADA, HOME, POST])
 
 
-def said(
+def message(
     recipient: Identifier | None, channel: str = "email", speaker: Identifier | None = ADA
 ) -> Interaction:
     return interaction(channel=channel, recipient=recipient, speaker=Speaker(address=speaker))
@@ -32,31 +32,31 @@ def said(
 @pytest.mark.parametrize(
     ("answered", "confirmed", "why"),
     [
-        (said(ADA), None, None),
-        (said(HOME), None, None),
-        (said(ADA), "ada@mail.example", None),
-        (said(ADA), "mallory@evil.example", Refusal.NOT_CONFIRMED),
-        (said(ADA), "home@mail.example", Refusal.NOT_CONFIRMED),
-        (said(MALLORY), None, Refusal.NOT_CONFIRMED),
-        (said(MALLORY), "mallory@evil.example", None),
-        (said(MALLORY), "Mallory@evil.example", Refusal.NOT_CONFIRMED),
-        (said(MALLORY), "ada@mail.example", Refusal.NOT_CONFIRMED),
+        (message(ADA), None, None),
+        (message(HOME), None, None),
+        (message(ADA), "ada@mail.example", None),
+        (message(ADA), "mallory@evil.example", Refusal.NOT_CONFIRMED),
+        (message(ADA), "home@mail.example", Refusal.NOT_CONFIRMED),
+        (message(MALLORY), None, Refusal.NOT_CONFIRMED),
+        (message(MALLORY), "mallory@evil.example", None),
+        (message(MALLORY), "Mallory@evil.example", Refusal.NOT_CONFIRMED),
+        (message(MALLORY), "ada@mail.example", Refusal.NOT_CONFIRMED),
         # The same value of another kind is another address.
-        (said(Identifier(kind="partner", value="ada@mail.example")), None, Refusal.NOT_CONFIRMED),
-        (said(None), None, None),  # older than recipients
-        (said(None, speaker=MALLORY), None, Refusal.NOT_CONFIRMED),
-        (said(None, speaker=None), None, Refusal.NO_RECIPIENT),
-        (said(None, speaker=None), "ada@mail.example", Refusal.NO_RECIPIENT),
-        (said(POST, "social", POST), None, None),
-        (said(None, "social", None), None, Refusal.NO_RECIPIENT),
-        (said(None, "carrier pigeon", None), None, Refusal.NO_RECIPIENT),
-        (said(None, "visit", None), None, None),
-        (said(None, "web", None), None, None),
-        (said(None, "web", None), "ada@mail.example", Refusal.NOT_CONFIRMED),
-        (said(MALLORY, "web", ADA), None, Refusal.NOT_CONFIRMED),
+        (message(Identifier(kind="partner", value="ada@mail.example")), None, Refusal.NOT_CONFIRMED),
+        (message(None), None, None),  # an interaction without the field
+        (message(None, speaker=MALLORY), None, Refusal.NOT_CONFIRMED),
+        (message(None, speaker=None), None, Refusal.NO_RECIPIENT),
+        (message(None, speaker=None), "ada@mail.example", Refusal.NO_RECIPIENT),
+        (message(POST, "social", POST), None, None),
+        (message(None, "social", None), None, Refusal.NO_RECIPIENT),
+        (message(None, "carrier pigeon", None), None, Refusal.NO_RECIPIENT),
+        (message(None, "visit", None), None, None),
+        (message(None, "web", None), None, None),
+        (message(None, "web", None), "ada@mail.example", Refusal.NOT_CONFIRMED),
+        (message(MALLORY, "web", ADA), None, Refusal.NOT_CONFIRMED),
     ],
 )  # fmt: skip
-def test_an_answer_leaves_for_an_address_of_the_customer_or_for_one_that_is_confirmed(
+def test_a_reply_goes_to_an_address_of_the_customer_or_to_a_confirmed_one(
     answered: Interaction, confirmed: str | None, why: Refusal | None
 ) -> None:
     assert refusal(answered, CUSTOMER, confirmed) == why
@@ -66,11 +66,11 @@ def test_a_customer_without_identifiers_has_no_address() -> None:
     nobody = CustomerFacts(customer_id=MINE, since=NOW)
     assert not belongs_to(ADA, nobody)
     assert not belongs_to(None, CUSTOMER)
-    assert refusal(said(ADA, speaker=None), nobody, None) == Refusal.NOT_CONFIRMED
+    assert refusal(message(ADA, speaker=None), nobody, None) == Refusal.NOT_CONFIRMED
 
 
-def test_words_that_nobody_wrote_go_to_the_return_path_of_a_mail_and_else_where_an_answer_goes() -> None:
-    forged = said(MALLORY).model_copy(update={"return_path": HOME})
+def test_an_automatic_message_goes_to_the_return_path_of_a_mail() -> None:
+    forged = message(MALLORY).model_copy(update={"return_path": HOME})
     assert (recipient_of(forged), automatic_recipient_of(forged)) == (MALLORY, HOME)
-    assert automatic_recipient_of(said(MALLORY).model_copy(update={"return_path": None})) is None
-    assert automatic_recipient_of(said(POST, "social", POST)) == POST
+    assert automatic_recipient_of(message(MALLORY).model_copy(update={"return_path": None})) is None
+    assert automatic_recipient_of(message(POST, "social", POST)) == POST

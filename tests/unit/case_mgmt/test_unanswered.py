@@ -1,4 +1,4 @@
-"""How much of the unanswered words an event carries: bounded as JSON, the newest first, and never nothing."""
+"""How much of the unanswered messages an event carries: the newest ones, bounded as JSON, and at least one."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from antiphon.contracts import generate
 from antiphon.contracts.identified import IdentifiedInteractionReceived, Reading
 from antiphon.contracts.interactions import Interaction
-from case_mgmt.domain.unanswered import MOST, MOST_BYTES, bounded
+from case_mgmt.domain.unanswered import MOST_BYTES, MOST_INTERACTIONS, bounded
 
 EVENT = IdentifiedInteractionReceived.model_validate(
     generate.example("identified-interaction.received.v1")["data"]
@@ -20,7 +20,7 @@ CHUNKS = st.sampled_from(["x" * 700, '"\\\n' * 300, "ä" * 500, "字" * 400, "",
 TEXTS = st.lists(CHUNKS, max_size=300).map("".join)
 
 
-def said(texts: list[str]) -> list[tuple[Interaction, Reading]]:
+def messages(texts: list[str]) -> list[tuple[Interaction, Reading]]:
     content = EVENT.interaction.content
     return [
         (
@@ -36,13 +36,13 @@ def said(texts: list[str]) -> list[tuple[Interaction, Reading]]:
     ]  # fmt: skip
 
 
-@given(st.lists(TEXTS, min_size=1, max_size=MOST + 10))
-def test_the_newest_words_are_carried_and_all_of_them_are_bounded(texts: list[str]) -> None:
-    words = bounded(said(texts))
-    assert 1 <= len(words) <= MOST
+@given(st.lists(TEXTS, min_size=1, max_size=MOST_INTERACTIONS + 10))
+def test_the_newest_messages_are_carried_and_their_size_is_bounded(texts: list[str]) -> None:
+    words = bounded(messages(texts))
+    assert 1 <= len(words) <= MOST_INTERACTIONS
     assert (
         sum(len(to_json(one.text)) + len(to_json(one.subject or "")) for one in words)
-        <= MOST_BYTES + MOST * 4
+        <= MOST_BYTES + MOST_INTERACTIONS * 4
     )
     assert texts[-1].endswith(words[-1].text)
     assert words[-1].text or not texts[-1]

@@ -1,4 +1,4 @@
-"""What a case's copy of routing's work becomes by an event."""
+"""What a case's copy of routing's work is after an event."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -19,12 +19,12 @@ from antiphon.contracts.work import (
     WorkQueued,
     WorkTransferred,
 )
-from case_mgmt.domain.work import Place, Work, followed
+from case_mgmt.domain.work import EventPosition, Work, updated
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 FIRST, SECOND = UUID(int=1), UUID(int=2)
-PLACES = st.builds(
-    Place,
+POSITIONS = st.builds(
+    EventPosition,
     st.integers(0, 3).map(lambda n: NOW + timedelta(seconds=n)),
     st.integers(0, 1),
     st.integers(0, 3),
@@ -47,7 +47,7 @@ def clock(kind: type[SlaBreached | SlaMet], target: str, state: str, item: UUID 
 def after(*events: WorkEvent) -> Work:
     copy: Work | None = None
     for number, one in enumerate(events):
-        copy = followed(copy, one, Place(NOW, 0, number))
+        copy = updated(copy, one, EventPosition(NOW, 0, number))
     assert copy is not None
     return copy
 
@@ -59,11 +59,11 @@ AGAIN = event(WorkQueued.type, "queued", SECOND)
 
 
 @pytest.mark.parametrize(
-    ("events", "state", "assignee", "name", "is_in_queue"),
+    ("events", "state", "agent_id", "name", "is_in_queue"),
     [
         ([QUEUED], "queued", None, None, True),
         ([QUEUED, ACCEPTED], "accepted", "amara", "Amara Osei", True),
-        # Whose name only the offer had.
+        # Only the event of the offer has the agent's name.
         ([ACCEPTED, event("work.reprioritised.v1", "accepted", agent="amara")], "accepted", "amara", "Amara Osei", True),
         ([ACCEPTED, event(WorkTransferred.type, "accepted", agent="grace")], "accepted", "grace", None, True),
         ([ACCEPTED, QUEUED], "queued", None, None, True),
@@ -72,21 +72,21 @@ AGAIN = event(WorkQueued.type, "queued", SECOND)
         # The clock of an item that ended is met while the next one waits.
         ([COMPLETED, AGAIN, clock(SlaMet, "resolution", "completed")], "queued", None, None, True),
         ([AGAIN, COMPLETED], "queued", None, None, True),
-        # An item whose end was never heard of gives way to the next one.
+        # An item without an event of its end gives way to the next one.
         ([ACCEPTED, AGAIN], "queued", None, None, True),
         ([AGAIN, event(WorkCompleted.type, "completed", SECOND)], "completed", None, None, False),
     ],
 )  # fmt: skip
-def test_a_case_shows_the_newest_item_as_its_newest_event_states_it(
-    events: list[WorkEvent], state: str, assignee: str | None, name: str | None, *, is_in_queue: bool
+def test_the_copy_is_the_newest_work_item_as_its_newest_event_states_it(
+    events: list[WorkEvent], state: str, agent_id: str | None, name: str | None, *, is_in_queue: bool
 ) -> None:
     copy = after(*events)
-    assert (copy.work_state, copy.assignee, copy.assignee_name) == (state, assignee, name)
+    assert (copy.work_state, copy.agent_id, copy.agent_name) == (state, agent_id, name)
     assert (copy.queue is not None, copy.due_at is not None) == (is_in_queue, is_in_queue)
-    assert copy.place == Place(NOW, 0, len(events) - 1)
+    assert copy.position == EventPosition(NOW, 0, len(events) - 1)
 
 
-def test_a_target_is_breached_until_it_is_met_whichever_item_it_was_of() -> None:
+def test_a_target_is_breached_until_it_is_met_in_whichever_work_item() -> None:
     breached = clock(SlaBreached, SlaTarget.RESOLUTION, "queued")
     late = clock(SlaBreached, SlaTarget.NEXT_RESPONSE, "completed")
     assert after(breached, COMPLETED, AGAIN, late).breached == ["next-response", "resolution"]
@@ -94,9 +94,9 @@ def test_a_target_is_breached_until_it_is_met_whichever_item_it_was_of() -> None
     assert after(breached, COMPLETED, AGAIN, late, met).breached == ["next-response"]
 
 
-@given(PLACES, PLACES, PLACES)
-def test_no_two_places_are_each_before_the_other_and_none_is_before_itself(
-    one: Place, two: Place, three: Place
+@given(POSITIONS, POSITIONS, POSITIONS)
+def test_event_positions_have_a_strict_order(
+    one: EventPosition, two: EventPosition, three: EventPosition
 ) -> None:
     assert not one.is_before(one)
     assert not (one.is_before(two) and two.is_before(one))
@@ -104,7 +104,9 @@ def test_no_two_places_are_each_before_the_other_and_none_is_before_itself(
         assert one.is_before(three) or not (one.is_before(two) and two.is_before(three))
 
 
-@given(PLACES, PLACES)
-def test_what_follows_in_the_log_is_never_before_what_it_follows(one: Place, two: Place) -> None:
+@given(POSITIONS, POSITIONS)
+def test_a_later_offset_of_a_partition_is_never_before_an_earlier_one(
+    one: EventPosition, two: EventPosition
+) -> None:
     if one.event_partition == two.event_partition and one.event_offset >= two.event_offset:
         assert not one.is_before(two)

@@ -30,7 +30,7 @@ from antiphon.contracts.interactions import (
     StatedIdentifier,
     Thread,
 )
-from case_mgmt.domain.case import interaction_facts
+from case_mgmt.domain.cases import interaction_facts
 from customer_profile.actions.events import MOST_IDENTIFIERS
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)

@@ -1,1 +1,1 @@
-"""Pure: what a case is, how it moves, and which case an interaction belongs to."""
+"""Pure: what a case is, how its status changes, and which case an interaction belongs to."""

@@ -1,11 +1,11 @@
-"""To whom an answer goes, and whether somebody must confirm that first. Pure."""
+"""To whom a reply goes, and whether its author must confirm that first."""
 
 from enum import StrEnum
 
 from antiphon.contracts.identified import CustomerFacts
 from antiphon.contracts.interactions import Channel, Identifier, Interaction
 
-# Whoever brought the interaction in hands over the answer, also to one who gave no address.
+# On these channels a person or a system hands the reply over, so that the speaker needs no address.
 _HANDED_OVER = (
     Channel.PHONE,
     Channel.LETTER,
@@ -17,37 +17,38 @@ _HANDED_OVER = (
 
 
 class Refusal(StrEnum):
-    """Why an answer does not leave yet; the value is the `type` of the problem that the API answers with."""
+    """Why a reply is not sent yet. The value is the `type` of the problem that the API answers with."""
 
     NO_RECIPIENT = "urn:antiphon:problem:no-recipient"
     NOT_CONFIRMED = "urn:antiphon:problem:recipient-not-confirmed"
 
 
 def recipient_of(interaction: Interaction) -> Identifier | None:
-    """To whom an answer goes. One that is older than the field is answered to its speaker's address."""
+    """To whom a reply goes. An interaction without the field `recipient` is answered to its speaker's address."""
     return interaction.recipient or interaction.speaker.address
 
 
 def automatic_recipient_of(interaction: Interaction) -> Identifier | None:
-    """To whom words go that nobody wrote for it: of a mail the envelope sender or nobody (RFC 3834, 4)."""
+    """To whom an automatic message goes: for a mail the envelope sender or nobody (RFC 3834, section 4)."""
     return interaction.return_path if interaction.channel == Channel.EMAIL else recipient_of(interaction)
 
 
 def is_handed_over(interaction: Interaction) -> bool:
-    """Whether a person or system hands the answer over, so that it needs no address."""
+    """Whether a person or system hands the reply over, so that it needs no address."""
     return interaction.channel in _HANDED_OVER
 
 
 def belongs_to(recipient: Identifier | None, customer: CustomerFacts) -> bool:
-    """Whether it is one of the customer's identifiers."""
-    return recipient is not None and recipient.key in {known.key for known in customer.identifiers}
+    """Whether `recipient` is one of the customer's identifiers."""
+    return recipient is not None and recipient.key in {identifier.key for identifier in customer.identifiers}
 
 
 def refusal(interaction: Interaction, customer: CustomerFacts, confirmed: str | None) -> Refusal | None:
-    """Why an answer to `interaction` may not leave, None if it may. `confirmed` is the recipient's value as a person repeats it.
+    """Why a reply to `interaction` may not be sent, or None if it may.
 
-    Who writes in a customer's name may name a recipient of their own: one that is not the customer's is confirmed by a person.
-    What a person confirms must be true, also where nothing needs to be confirmed.
+    `confirmed` is the recipient's address as the author of the reply repeats it. A stranger who writes in a customer's
+    name can name an address of their own: the author must confirm an address that is not the customer's. A
+    confirmation must name the recipient, also where none is needed.
     """
     recipient = recipient_of(interaction)
     if recipient is None and not is_handed_over(interaction):

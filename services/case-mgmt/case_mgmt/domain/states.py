@@ -1,4 +1,4 @@
-"""The states of a case and what moves it between them: one table."""
+"""The statuses of a case and what moves it from one to another: one table."""
 
 from enum import StrEnum
 
@@ -8,7 +8,7 @@ S = CaseStatus
 
 
 class Trigger(StrEnum):
-    """What can move a case."""
+    """What can change the status of a case."""
 
     CUSTOMER_SPOKE = "customer-spoke"
     WORK_ACCEPTED = "work-accepted"
@@ -33,7 +33,7 @@ _WORDS = {
     T.SET_CLOSED: "set to closed",
 }
 
-# A pair that is not here leaves the case as it is; the SET triggers that are not here are refused.
+# A trigger that has no entry for a status leaves the status as it is. A person cannot use a SET trigger without an entry.
 TRANSITIONS: dict[tuple[CaseStatus, Trigger], CaseStatus] = {
     (S.NEW, T.WORK_ACCEPTED): S.OPEN,
     (S.NEW, T.REPLY_REQUESTED): S.PENDING,
@@ -59,6 +59,7 @@ TRANSITIONS: dict[tuple[CaseStatus, Trigger], CaseStatus] = {
     (S.CLOSED, T.SET_OPEN): S.OPEN,
 }
 
+# The trigger by which a person sets each status.
 SETTERS: dict[str, Trigger] = {
     S.OPEN: T.SET_OPEN,
     S.PENDING: T.SET_PENDING,
@@ -66,16 +67,16 @@ SETTERS: dict[str, Trigger] = {
     S.CLOSED: T.SET_CLOSED,
 }
 
-UNSETTLED = (S.NEW, S.OPEN, S.PENDING)
+UNRESOLVED = (S.NEW, S.OPEN, S.PENDING)
 
 
 def in_words(trigger: Trigger) -> str:
-    """What moved a case, for people to read."""
+    """What changed the status of a case, for people to read."""
     return _WORDS[trigger]
 
 
 def diagram() -> str:
-    """The table as a Mermaid state diagram; `docs/case-states.md` is made of it."""
+    """The table as a Mermaid state diagram, which `docs/case-states.md` contains."""
     lines = [
         f"    {before} --> {after}: {in_words(trigger)}" for (before, trigger), after in TRANSITIONS.items()
     ]

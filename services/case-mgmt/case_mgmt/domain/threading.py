@@ -1,12 +1,12 @@
 """Which case an interaction belongs to: decided from facts that the store fetched, in this order.
 
-1. the signed case token of the address it was sent to;
-2. the channel's references: what it answers is on a case, or what was said before in its conversation;
-3. the customer's unsettled case on that subject's department;
+1. the signed case token of the address to which it was sent;
+2. the channel's references: what it answers is on a case, or its conversation is;
+3. the customer's unresolved case of the same department;
 4. none: it opens a case.
 
-Token and reference are followed only into a case of the same customer (docs/adr/0004); otherwise the interaction opens
-a case of its own that names the other as related.
+Token and reference lead only into a case of the same customer (docs/adr/0004). Otherwise the interaction opens a new case,
+which names the other as related.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,20 +17,20 @@ from uuid import UUID
 from antiphon.contracts.cases import CaseStatus, ThreadedBy
 from antiphon.contracts.identified import Reading
 from antiphon.contracts.interactions import Automation, Interaction
-from case_mgmt.domain.case import Case
-from case_mgmt.domain.states import UNSETTLED
+from case_mgmt.domain.cases import Case
+from case_mgmt.domain.states import UNRESOLVED
 
 
 class Threaded(NamedTuple):
-    """The case found, or None to open one; how; and the case that it referred to but must not join."""
+    """The case of an interaction, or None to open one; how it was found; and the case that it names but must not join."""
 
     case_id: UUID | None
     by: ThreadedBy
     related: UUID | None = None
 
 
-class Known(NamedTuple):
-    """What the store knows that may decide: cases by id, number, reference of the channel, conversation and customer."""
+class CaseIndex(NamedTuple):
+    """The cases among which one is chosen, and their ids by number, reference, conversation and customer."""
 
     cases: Mapping[UUID, Case]
     by_number: Mapping[int, UUID]
@@ -43,49 +43,57 @@ def thread(
     interaction: Interaction,
     reading: Reading,
     customer_id: UUID,
-    known: Known,
-    number_in: Callable[[str | None], int | None],
+    index: CaseIndex,
+    read_token: Callable[[str | None], int | None],
     now: datetime,
     reopen_closed_within: timedelta,
 ) -> Threaded:
-    """Finds the case of an interaction. `number_in` reads a case token that is ours."""
+    """Finds the case of an interaction. `read_token` returns the case number of a token that this service made, else None."""
 
     def may_join(case: Case) -> bool:
-        too_late = case.status == CaseStatus.CLOSED and case.changed_at < now - reopen_closed_within
-        return case.customer_id == customer_id and (not too_late or interaction.automation != Automation.NONE)
+        is_too_late = case.status == CaseStatus.CLOSED and case.changed_at < now - reopen_closed_within
+        return case.customer_id == customer_id and (
+            not is_too_late or interaction.automation != Automation.NONE
+        )
 
     related: UUID | None = None
-    number = number_in(interaction.thread.case_token)
-    pointed = [known.by_number[number]] if number is not None and number in known.by_number else []
+    number = read_token(interaction.thread.case_token)
+    by_token = [index.by_number[number]] if number is not None and number in index.by_number else []
     for by, candidates in (
-        (ThreadedBy.CASE_TOKEN, pointed),
-        (ThreadedBy.REFERENCE, _referred(interaction.thread.answers, known.by_reference)),
+        (ThreadedBy.CASE_TOKEN, by_token),
+        (ThreadedBy.REFERENCE, _referenced(interaction.thread.answers, index.by_reference)),
         (
             ThreadedBy.REFERENCE,
-            _newest(known.by_conversation.get(interaction.thread.conversation or "", ()), known),
+            _newest_first(index.by_conversation.get(interaction.thread.conversation or "", ()), index),
         ),
     ):
         for case_id in candidates:
-            if may_join(known.cases[case_id]):
+            if may_join(index.cases[case_id]):
                 return Threaded(case_id, by)
             related = related or case_id
-    # What no person wrote follows references only: an automatic mail says nothing about a subject.
+    # An automatic message follows references only: it says nothing about a subject.
     if interaction.automation == Automation.NONE and related is None:
-        own = (known.cases[case_id] for case_id in known.by_customer.get(customer_id, ()))
-        unsettled = [case for case in own if case.status in UNSETTLED]
-        same = [c for c in unsettled if c.department == reading.department and reading.department is not None]
-        # Words without a subject, of a customer with one case: they are about that.
-        found = same or (unsettled if reading.department is None and len(unsettled) == 1 else [])
-        if found:
-            return Threaded(max(found, key=lambda c: (c.changed_at, c.number)).case_id, ThreadedBy.OPEN_CASE)
+        own = (index.cases[case_id] for case_id in index.by_customer.get(customer_id, ()))
+        unresolved = [case for case in own if case.status in UNRESOLVED]
+        of_department = [
+            case
+            for case in unresolved
+            if case.department == reading.department and reading.department is not None
+        ]
+        # A message without a known subject is about the customer's case if they have exactly one.
+        is_about_the_only_one = reading.department is None and len(unresolved) == 1
+        candidates = of_department or (unresolved if is_about_the_only_one else [])
+        if candidates:
+            newest = max(candidates, key=lambda case: (case.changed_at, case.number))
+            return Threaded(newest.case_id, ThreadedBy.OPEN_CASE)
     return Threaded(None, ThreadedBy.NEW_CASE, related)
 
 
-def _newest(case_ids: Sequence[UUID], known: Known) -> list[UUID]:
+def _newest_first(case_ids: Sequence[UUID], index: CaseIndex) -> list[UUID]:
     return sorted(
-        case_ids, key=lambda each: (known.cases[each].changed_at, known.cases[each].number), reverse=True
+        case_ids, key=lambda each: (index.cases[each].changed_at, index.cases[each].number), reverse=True
     )
 
 
-def _referred(answers: Iterable[str], by_reference: Mapping[str, Sequence[UUID]]) -> list[UUID]:
+def _referenced(answers: Iterable[str], by_reference: Mapping[str, Sequence[UUID]]) -> list[UUID]:
     return list(dict.fromkeys(case_id for answer in answers for case_id in by_reference.get(answer, ())))

@@ -1,6 +1,6 @@
-"""Case tokens: `c-1042-<mac>`, part of the address that a customer answers to; they can't be guessed.
+"""Case tokens: `c-1042-<mac>`, part of the address to which a customer answers. Nobody can guess one.
 
-The MAC is HMAC-SHA256 cut to 96 bits, in hexadecimal, since mail servers may fold the case of an address.
+The MAC is HMAC-SHA256 cut to 96 bits. It is written in hexadecimal, because mail servers may change the case of letters.
 Source: RFC 2104; NIST SP 800-107 on truncation.
 """
 
@@ -18,7 +18,7 @@ def make(number: int, secret: str) -> str:
 
 
 def read(token: str | None, secrets: Sequence[str]) -> int | None:
-    """The number of the case that a token was made for, by any of `secrets`; None when it was not made by us."""
+    """The number of the case for which a token was made with one of `secrets`; None for any other text."""
     match = _FORM.fullmatch((token or "").strip().lower())
     if match is None:
         return None

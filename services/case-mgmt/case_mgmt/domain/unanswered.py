@@ -1,4 +1,4 @@
-"""The customer's words on a case that nobody has answered: what routing rules are asked about, all together."""
+"""What a customer said on a case and nobody has answered. Routing asks its rules about all of it together."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,44 +7,44 @@ from pydantic_core import to_json
 from antiphon.contracts.cases import InteractionFacts
 from antiphon.contracts.identified import Reading
 from antiphon.contracts.interactions import Interaction
-from case_mgmt.domain.case import interaction_facts
+from case_mgmt.domain.cases import interaction_facts
 
-MOST = 50
-# Of subjects and texts together, as JSON: an event with them and one whole interaction stays below its bound.
+MOST_INTERACTIONS = 50
+# Of subjects and texts together, as JSON: an event with them and one whole interaction fits into a Kafka record.
 MOST_BYTES = 100_000
 
 
-def bounded(said: Iterable[tuple[Interaction, Reading]]) -> list[InteractionFacts]:
-    """The facts of these words, given and returned oldest first: the newest 50, and of their text the newest 100,000 bytes.
+def bounded(unanswered: Iterable[tuple[Interaction, Reading]]) -> list[InteractionFacts]:
+    """The facts of the newest 50 interactions, with the newest 100,000 bytes of their text. Both lists are oldest first.
 
-    The interaction at which the bytes run out keeps the end of its text; those before it are left out.
+    The interaction at which the bytes run out keeps the end of its text. Those before it are left out.
     """
-    kept: list[InteractionFacts] = []
-    room = MOST_BYTES
-    for interaction, reading in reversed(list(said)[-MOST:]):
-        facts = interaction_facts(interaction, reading)
-        size = _size(facts.subject or "") + _size(facts.text)
-        if size > room:
-            if room < MOST_BYTES // 100 and kept:
+    facts: list[InteractionFacts] = []
+    space = MOST_BYTES
+    for interaction, reading in reversed(list(unanswered)[-MOST_INTERACTIONS:]):
+        one = interaction_facts(interaction, reading)
+        size = _size(one.subject or "") + _size(one.text)
+        if size > space:
+            if space < MOST_BYTES // 100 and facts:
                 break
-            facts = facts.model_copy(update={"subject": None, "text": _end_of(facts.text, room)})
-        kept.insert(0, facts)
-        room -= min(size, room)
-    return kept
+            one = one.model_copy(update={"subject": None, "text": _end_of(one.text, space)})
+        facts.insert(0, one)
+        space -= min(size, space)
+    return facts
 
 
 def _size(text: str) -> int:
     return len(to_json(text))
 
 
-def _end_of(text: str, room: int) -> str:
-    """As much of its end as fits: half of it where signs that JSON writes as two make it too long."""
-    end = text.encode()[-room:].decode(errors="ignore")
-    while _size(end) > room:
+def _end_of(text: str, space: int) -> str:
+    """As much of the end of `text` as fits. JSON writes some characters as two or more: then half of it, and so on."""
+    end = text.encode()[-space:].decode(errors="ignore")
+    while _size(end) > space:
         end = end[len(end) // 2 + 1 :]
     return end
 
 
 def without(facts: Sequence[InteractionFacts], interaction: Interaction) -> list[InteractionFacts]:
-    """All of them but this interaction."""
+    """All of `facts` except those of `interaction`."""
     return [one for one in facts if one.interaction_id != interaction.interaction_id]

@@ -1,4 +1,4 @@
-"""What a case shows of routing's work on it: a copy, which older news never changes."""
+"""A case's copy of routing's work on it. An older event never replaces a newer one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,71 +19,64 @@ from antiphon.contracts.work import (
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where an event of work stands among the others of its case: in the log, and by routing's clock."""
+class EventPosition:
+    """Where an event of work is among the others of its case: its time by routing's clock, and its place in the log."""
 
-    as_of: datetime
+    event_at: datetime
     event_partition: int
     event_offset: int
 
-    def is_before(self, other: "Place") -> bool:
-        """Whether this one is older: by its time and, within one partition, by its offset too.
+    def is_before(self, other: "EventPosition") -> bool:
+        """Whether this position is older: by its time and, within one partition, by its offset too.
 
-        Replicas whose clocks differ write times that go back, and a log that was set up anew has offsets that do: one of
-        the two alone proves nothing.
+        One of the two alone proves nothing. Replicas whose clocks differ write times that go back, and a log that was
+        created anew begins its offsets anew.
         """
-        same_log = self.event_partition == other.event_partition
-        return self.as_of < other.as_of and (not same_log or self.event_offset < other.event_offset)
+        is_same_log = self.event_partition == other.event_partition
+        return self.event_at < other.event_at and (not is_same_log or self.event_offset < other.event_offset)
 
 
 @dataclass(frozen=True)
 class Work:
-    """The newest work item of a case as its events state it, and the place of the newest of them.
-
-    `work_item_id` is unknown where the copy is older than the field.
-    """
+    """The newest work item of a case as its events state it, and the position of the newest of them."""
 
     case_id: UUID
-    work_item_id: UUID | None
+    work_item_id: UUID
     work_state: str
     queue: str | None
-    assignee: str | None
-    assignee_name: str | None
+    agent_id: str | None
+    agent_name: str | None
     due_at: datetime | None
-    breached: Sequence[str]  # the targets whose promise is broken and not made good
-    place: Place
+    breached: Sequence[str]  # the SLA targets that were missed and are not met since
+    position: EventPosition
 
 
-def followed(before: Work | None, event: WorkEvent, place: Place) -> Work:
-    """The copy once an event is applied that is not before it. Of an item that ended before this one, only its clocks count."""
+def updated(before: Work | None, event: WorkEvent, position: EventPosition) -> Work:
+    """The copy after an event that is not older than it. An item that ended before this one only changes SLA targets."""
     work = event.work
     breached = _breached(before.breached if before else (), event)
-    accepted, done = work.state == WorkState.ACCEPTED, work.state == WorkState.COMPLETED
+    is_accepted, is_completed = work.state == WorkState.ACCEPTED, work.state == WorkState.COMPLETED
     if (
         before
-        and done
+        and is_completed
         and before.work_state != WorkState.COMPLETED
-        and _is_another(before, work.work_item_id)
+        and before.work_item_id != work.work_item_id
     ):
-        return replace(before, breached=breached, place=place)
-    kept = before.assignee_name if before and before.assignee == work.agent_id else None
+        return replace(before, breached=breached, position=position)
+    former_name = before.agent_name if before and before.agent_id == work.agent_id else None
     offer = _offer(event)
-    name = offer.agent_name if offer is not None and offer.agent_id == work.agent_id else kept
+    name = offer.agent_name if offer is not None and offer.agent_id == work.agent_id else former_name
     return Work(
         case_id=work.case_id,
         work_item_id=work.work_item_id,
         work_state=work.state,
-        queue=None if done else work.queue,
-        assignee=work.agent_id if accepted else None,
-        assignee_name=name if accepted else None,
-        due_at=None if done else work.due_at,
+        queue=None if is_completed else work.queue,
+        agent_id=work.agent_id if is_accepted else None,
+        agent_name=name if is_accepted else None,
+        due_at=None if is_completed else work.due_at,
         breached=breached,
-        place=place,
+        position=position,
     )
-
-
-def _is_another(before: Work, work_item_id: UUID) -> bool:
-    return before.work_item_id is not None and before.work_item_id != work_item_id
 
 
 def _offer(event: WorkEvent) -> Offer | None:
@@ -95,7 +88,7 @@ def _offer(event: WorkEvent) -> Offer | None:
 
 
 def _breached(before: Sequence[str], event: WorkEvent) -> Sequence[str]:
-    """The targets of a case that are breached: each until it is met, however late."""
+    """The targets of a case that are breached. A target is, until it is met, however late."""
     match event:
         case SlaBreached():
             return sorted({*before, event.clock.target})

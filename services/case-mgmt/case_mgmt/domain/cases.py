@@ -1,9 +1,11 @@
-"""A case as a value that events are folded into. Every change makes the next revision."""
+"""A case as a value. Every change makes the next revision."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 from uuid import UUID
+
+from typing_extensions import Unpack
 
 from antiphon.contracts.cases import CaseFacts, CaseStatus, InteractionFacts
 from antiphon.contracts.identified import CustomerFacts, Reading
@@ -11,9 +13,23 @@ from antiphon.contracts.interactions import Automation, Interaction
 from case_mgmt.domain.states import TRANSITIONS, Trigger
 
 
+class CaseChanges(TypedDict, total=False):
+    """The fields of a case that a change may set."""
+
+    status: str
+    department: str | None
+    customer: CustomerFacts
+    interactions: int
+    replies: int
+    reopened: int
+    awaiting_answer_since: datetime | None
+    words_revision: int
+    asked_revision: int
+
+
 @dataclass(frozen=True)
 class Case:
-    """What the customer wants settled, as it stands. The fields are the columns of its row."""
+    """What a customer wants. The fields are the columns of its row."""
 
     case_id: UUID
     number: int
@@ -35,11 +51,11 @@ class Case:
 
     @property
     def reference(self) -> str:
-        """What people call it."""
+        """What people call the case, e.g. `C-1042`."""
         return f"C-{self.number}"
 
     def facts(self) -> CaseFacts:
-        """The case as events tell it."""
+        """The case as events carry it."""
         return CaseFacts(
             case_id=self.case_id,
             reference=self.reference,
@@ -57,12 +73,15 @@ class Case:
             asked_revision=self.asked_revision,
         )
 
-    def moved(self, trigger: Trigger, now: datetime, **changes: Any) -> "Case":
-        """The next revision: moved by the table, with other fields changed. A move that is not there is none."""
-        status = TRANSITIONS.get((CaseStatus(self.status), trigger), self.status)
-        return self.changed(now, status=status, **changes)
+    def moved(self, trigger: Trigger, now: datetime, **changes: Unpack[CaseChanges]) -> "Case":
+        """The next revision with these fields changed and the status that TRANSITIONS gives for `trigger`.
 
-    def changed(self, now: datetime, **changes: Any) -> "Case":
+        The status stays where TRANSITIONS has no entry.
+        """
+        changes["status"] = TRANSITIONS.get((CaseStatus(self.status), trigger), self.status)
+        return self.changed(now, **changes)
+
+    def changed(self, now: datetime, **changes: Unpack[CaseChanges]) -> "Case":
         """The next revision with these fields changed."""
         return replace(self, revision=self.revision + 1, changed_at=now, **changes)
 
@@ -76,7 +95,10 @@ def opened(
     related: UUID | None,
     now: datetime,
 ) -> Case:
-    """The case that an interaction opens. What no person wrote opens it closed: on the record, nobody's work."""
+    """The case that an interaction opens.
+
+    A message that no person wrote opens a closed case: it is on the record and becomes nobody's work.
+    """
     person = interaction.automation == Automation.NONE
     return Case(
         case_id=case_id,
@@ -100,25 +122,23 @@ def opened(
 def joined(
     case: Case, interaction: Interaction, customer: CustomerFacts, reading: Reading, now: datetime
 ) -> Case:
-    """The case with one more interaction. What no person wrote changes nothing else."""
-    known = {
+    """The case with one more interaction. A message that no person wrote only adds to the record."""
+    common: CaseChanges = {
         "customer": customer,
         "interactions": case.interactions + 1,
         "words_revision": case.revision + 1,
     }
     if interaction.automation != Automation.NONE:
-        return case.changed(now, **known)
+        return case.changed(now, **common)
     since = case.awaiting_answer_since
-    late = case.status in {CaseStatus.RESOLVED, CaseStatus.CLOSED}
-    return case.moved(
-        Trigger.CUSTOMER_SPOKE,
-        now,
-        department=case.department or reading.department,
-        awaiting_answer_since=min(since, interaction.accepted_at) if since else interaction.accepted_at,
-        reopened=case.reopened + late,
-        asked_revision=case.revision + 1,
-        **known,
+    is_reopened = case.status in {CaseStatus.RESOLVED, CaseStatus.CLOSED}
+    common["department"] = case.department or reading.department
+    common["awaiting_answer_since"] = (
+        min(since, interaction.accepted_at) if since else interaction.accepted_at
     )
+    common["reopened"] = case.reopened + is_reopened
+    common["asked_revision"] = case.revision + 1
+    return case.moved(Trigger.CUSTOMER_SPOKE, now, **common)
 
 
 def interaction_facts(interaction: Interaction, reading: Reading) -> InteractionFacts:

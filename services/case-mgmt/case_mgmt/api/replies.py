@@ -1,0 +1,187 @@
+"""Replies to customers."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from antiphon.contracts.base import Actor
+from antiphon.contracts.interactions import Identifier
+from antiphon.http.app import Body, Words
+from antiphon.http.problems import MEDIA_TYPE, Problem, problems
+from case_mgmt import replies
+from case_mgmt.api import examples
+from case_mgmt.api.parameters import Api, CaseId, IdempotencyKey, IfMatch, Reader, Writer
+from case_mgmt.domain.recipients import Refusal
+from case_mgmt.domain.replies import Reply, ReplyDraft, ReplyState
+
+_CONFLICT: dict[str, object] = {
+    "description": "Conflict: the key was used for another reply, or the interaction can't be answered. "
+    f"`{Refusal.NOT_CONFIRMED}`: repeat the recipient in `confirm_recipient`. "
+    f"`{Refusal.NO_RECIPIENT}`: the interaction has no address to which a reply could go.",
+    "content": {
+        MEDIA_TYPE: {
+            "schema": {
+                "allOf": [{"$ref": "#/components/schemas/ProblemDetails"}],
+                "properties": {
+                    "recipient": {
+                        "anyOf": [{"$ref": "#/components/schemas/Identifier"}, {"type": "null"}],
+                        "description": "To whom the reply would go. Present with these two types only.",
+                    }
+                },
+            }
+        }
+    },
+}
+
+
+class NewReply(Body):
+    """A reply to the customer, sent through the channel of the interaction that it answers."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "text": "Dear Jo, the Valuer General set new land values this July.",
+                    "answers": examples.INTERACTION_ID,
+                    "status": "pending",
+                }
+            ]
+        }
+    )
+
+    text: Annotated[Words, StringConstraints(min_length=1, max_length=50_000, strip_whitespace=True)] = Field(
+        description="The text of the reply, without markup."
+    )
+    answers: UUID | None = Field(
+        default=None,
+        description="The interaction of this case that the reply answers; by default the newest of a person.",
+    )
+    status: Literal["pending", "open", "resolved"] = Field(
+        default="pending", description="The status of the case after the reply."
+    )
+    confirm_recipient: Annotated[Words, StringConstraints(min_length=1, max_length=500)] | None = Field(
+        default=None,
+        description="Required when the recipient is not an address of the case's customer: `recipient.value`, exactly as "
+        "the interaction and the 409 show it.",
+    )
+
+    def draft(self) -> ReplyDraft:
+        """The reply as the service handles it."""
+        return ReplyDraft(self.text, self.answers, self.status, self.confirm_recipient)
+
+
+class ReplyView(BaseModel):
+    """A reply and what became of it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.REPLY]})
+
+    reply_id: UUID = Field(description="The id of the reply.")
+    case_id: UUID = Field(description="The case that the reply is on.")
+    answers: UUID = Field(description="The interaction that the reply answers.")
+    channel: str = Field(description="The channel that sends the reply.")
+    recipient: Identifier | None = Field(
+        description="To whom the reply goes, and to nobody else; null when a person or system hands it over."
+    )
+    text: str = Field(description="The text of the reply.")
+    author: Actor = Field(description="Who wrote the reply.")
+    state: ReplyState = Field(description="Whether the reply was sent.")
+    requested_at: datetime = Field(description="When the reply was written.")
+    finished_at: datetime | None = Field(
+        description="When the reply was sent or failed; null while neither is known."
+    )
+    reason: str | None = Field(description="Why the reply failed; null otherwise.")
+    automation: str = Field(
+        description="`none`, or `auto-reply` for an acknowledgement, which nobody wrote for this case."
+    )
+    occasion: str | None = Field(
+        description="The closed queue for which an acknowledgement was sent; null for other replies."
+    )
+
+
+def reply_view(reply: Reply) -> ReplyView:
+    """A reply as the API shows it."""
+    requested = reply.requested
+    return ReplyView(
+        reply_id=reply.reply_id,
+        case_id=reply.case_id,
+        answers=reply.answers,
+        channel=requested.channel,
+        recipient=requested.recipient,
+        text=requested.text,
+        author=requested.author,
+        state=reply.state,
+        requested_at=reply.requested_at,
+        finished_at=reply.finished_at,
+        reason=reply.reason,
+        automation=requested.automation,
+        occasion=requested.occasion,
+    )
+
+
+def add(routes: APIRouter, at: Api) -> None:
+    """Adds the routes."""
+
+    @routes.post(
+        "/cases/{case_id}/replies",
+        status_code=201,
+        tags=["replies"],
+        operation_id="send_reply",
+        responses={
+            200: {"model": ReplyView, "description": "A repeat of a request: the reply of the first one."},
+            **problems(400, 404, 412, 428),
+            409: _CONFLICT,
+        },
+    )
+    async def send_reply(
+        case_id: CaseId,
+        reply: NewReply,
+        who: Writer,
+        key: IdempotencyKey,
+        response: Response,
+        if_match: IfMatch = None,
+    ) -> ReplyView:
+        """Answers the customer through the channel on which they spoke.
+
+        The reply is stored before this call returns, and is sent afterwards. `GET /replies/{reply_id}` shows what became
+        of it.
+        """
+        async with at.engine.begin() as tx:
+            requested, is_repeat = await replies.request_reply(
+                tx,
+                case_id,
+                reply.draft(),
+                key=key,
+                seen_revision=_revision(if_match),
+                who=who,
+                secret=at.token_secret,
+                now=at.clock(),
+            )
+        if is_repeat:
+            response.status_code = 200
+            response.headers["Idempotency-Replayed"] = "true"
+        return reply_view(requested)
+
+    @routes.get("/replies/{reply_id}", tags=["replies"], operation_id="get_reply", responses=problems(404))
+    async def get_reply(
+        reply_id: Annotated[UUID, Path(description="The id of the reply.")], who: Reader
+    ) -> ReplyView:
+        """Returns a reply and what became of it."""
+        del who
+        async with at.engine.connect() as connection:
+            return reply_view(await replies.read(connection, reply_id))
+
+    _ = (send_reply, get_reply)
+
+
+def _revision(if_match: str | None) -> int | None:
+    """The revision in an ETag of a case; None without one. Raises Problem 422."""
+    if if_match is None:
+        return None
+    digits = if_match.removeprefix("W/").strip('"')
+    if not digits.isdecimal() or len(digits) > 9:
+        error = {"header": "If-Match", "detail": 'is not the ETag of a case, e.g. "3"'}
+        raise Problem(422, "Invalid input", "Some of what was sent can't be used.", errors=[error])
+    return int(digits)

@@ -1,0 +1,1 @@
+"""What the events of a batch do to cases: interactions, outcomes of replies, and routing's work."""
