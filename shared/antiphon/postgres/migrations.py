@@ -9,6 +9,7 @@ import asyncio
 from alembic import command, op
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import Connection, MetaData, text
@@ -63,15 +64,30 @@ async def current(connection: AsyncConnection) -> str | None:
     return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
 
 
+class UnknownRevisionError(Exception):
+    """The database is at a revision that this version of the service does not have."""
+
+
 def _upgrade(connection: Connection, package: str, target: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(scripts(package)))
     config.attributes["connection"] = connection
+    at = MigrationContext.configure(connection).get_current_revision()
+    if at is not None and at not in {
+        script.revision for script in ScriptDirectory.from_config(config).walk_revisions()
+    }:
+        raise UnknownRevisionError(
+            f"The database of {package} is at revision {at}, which this version does not have: another version made it. "
+            "Start that version, or give this one an empty database (on a machine for development: `make clean`)."
+        )
     command.upgrade(config, target)
 
 
 async def upgrade(url: str, package: str, target: str = "head") -> None:
-    """Brings the database at `url` to `target`; a second process waits for the first and then finds nothing to do."""
+    """Brings the database at `url` to `target`; a second process waits for the first and then finds nothing to do.
+
+    Raises UnknownRevisionError for a database that another version made.
+    """
     engine = create_engine(url, pool_size=1)
     try:
         async with engine.begin() as connection:

@@ -121,3 +121,15 @@ async def test_posts_and_the_cursor_are_given_to_the_account_that_answered(postg
         cursor = (await connection.execute(text("select account, position from stream_cursor"))).one()
     await engine.dispose()
     assert (tuple(post), tuple(cursor)) == (("us", "did:jo", "public"), ("us", "7"))
+
+
+async def test_a_database_of_another_version_is_refused_with_what_to_do(postgres: Postgres) -> None:
+    await asyncio.to_thread(postgres.create_database, "of_another_version")
+    url = postgres.url("of_another_version")
+    await migrations.upgrade(url, "case_mgmt")
+    engine = create_engine(url)
+    async with engine.begin() as tx:
+        await tx.execute(text("update alembic_version set version_num = '0028'"))
+    await engine.dispose()
+    with pytest.raises(migrations.UnknownRevisionError, match=r"at revision 0028, .* `make clean`"):
+        await migrations.upgrade(url, "case_mgmt")

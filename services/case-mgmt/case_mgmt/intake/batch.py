@@ -26,7 +26,7 @@ from case_mgmt.domain.interactions import CurrentVersion
 from case_mgmt.domain.replies import FailedReply, Reply
 from case_mgmt.domain.threading import thread
 from case_mgmt.domain.work import Work
-from case_mgmt.intake import interactions, replies, work
+from case_mgmt.intake import interactions, reply_outcomes, work
 from case_mgmt.intake.state import BatchIndex, BatchState, ThreadingRules
 from case_mgmt.store.threading import BatchFacts
 
@@ -111,7 +111,7 @@ def _apply_one(state: BatchState, received: Received) -> None:
         case IdentifiedInteractionDeleted() as event:
             interactions.delete(state, event, key, trace)
         case ReplySent() | ReplyFailed() as event:
-            replies.finish(state, event, key, trace)
+            reply_outcomes.finish(state, event, key, trace)
         case WorkEvent() as event:
             work.copy(state, event, received, key)
         case _:
