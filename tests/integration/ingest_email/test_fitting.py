@@ -7,8 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from antiphon.contracts.fitting import MAX_INTERACTION_BYTES
 from antiphon.contracts.interactions import InteractionReceived
 from ingest_email import actions, store
-from ingest_email.domain import mail
 from ingest_email.domain.accounts import OurMail
+from ingest_email.domain.mail import Envelope
+from ingest_email.domain.parser import read_mail
 from tests.support.mail import events, now
 
 HEAD = (
@@ -31,7 +32,7 @@ def with_files(count: int) -> bytes:
 
 
 async def kept(engine: AsyncEngine, ours: OurMail, raw: bytes) -> InteractionReceived:
-    read = mail.read_mail(raw, mail.Envelope(), now(), ours)
+    read = read_mail(raw, Envelope(), now(), ours)
     async with engine.begin() as tx:
         await actions.keep_mail(tx, raw, read, actions.Via.SMTP)
     async with engine.connect() as connection:

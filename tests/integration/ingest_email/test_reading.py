@@ -18,7 +18,8 @@ from antiphon.contracts.interactions import Automation, InteractionReceived
 from antiphon.entry_counts import EntryCounts
 from ingest_email import smtp, store
 from ingest_email.domain.accounts import OurMail
-from ingest_email.domain.mail import Envelope, read_mail
+from ingest_email.domain.mail import Envelope
+from ingest_email.domain.parser import read_mail
 from ingest_email.reading.pool import NotReadError, Readers
 from ingest_email.settings import Settings
 from tests.fuzz.growing import GROWING

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ingest_email.domain.accounts import Account, OurMail
-from ingest_email.domain.mail import Envelope, ReadMail, read_mail
+from ingest_email.domain.mail import Envelope, ReadMail
+from ingest_email.domain.parser import read_mail
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 OURS = OurMail(

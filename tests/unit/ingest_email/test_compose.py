@@ -17,7 +17,8 @@ from ingest_email.domain.compose import (
     compose,
     trimmed_references,
 )
-from ingest_email.domain.mail import Envelope, read_mail
+from ingest_email.domain.mail import Envelope
+from ingest_email.domain.parser import read_mail
 from tests.unit.ingest_email.samples import NOW, OURS
 
 REQUEST = ReplyRequested(

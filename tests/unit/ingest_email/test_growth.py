@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from ingest_email.domain.mail import read_mail
 from ingest_email.domain.mailboxes import LONGEST
+from ingest_email.domain.parser import read_mail
 from tests.fuzz.growing import GROWING
 from tests.unit.ingest_email.samples import NOW, OURS, TO_US
 

@@ -10,7 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from antiphon.contracts.interactions import Automation, InteractionReceived
-from ingest_email.domain.mail import Envelope, read_mail
+from ingest_email.domain.mail import Envelope
+from ingest_email.domain.parser import read_mail
 from tests.unit.ingest_email.samples import NOW, OURS, TO_US, corpus, given
 
 

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest_email.domain.mail import Envelope, read_mail, unreadable
+from ingest_email.domain.mail import Envelope, unreadable
+from ingest_email.domain.parser import read_mail
 from ingest_email.reading import protocol
 from tests.fuzz.growing import GROWING
 from tests.unit.ingest_email.samples import NOW, OURS, TO_US, corpus

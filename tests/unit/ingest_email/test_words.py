@@ -1,6 +1,6 @@
 import pytest
 
-from ingest_email.domain.mail import read_mail
+from ingest_email.domain.parser import read_mail
 from ingest_email.domain.words import split
 from tests.unit.ingest_email.samples import NOW, OURS, TO_US, corpus
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from ingest_email.domain.mail import read_mail
+from ingest_email.domain.parser import read_mail
 from ingest_email.reading import protocol
 from ingest_email.reading.protocol import Answer, Request, Start
 
