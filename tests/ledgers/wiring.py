@@ -52,10 +52,10 @@ from ingest_email.reading.pool import Readers
 from ingest_email.settings import Settings as MailSettings
 from ingest_social.bluesky.network import Bluesky
 from routing.configuration.active import Configurations
-from tests.integration.ingest_email.conftest import port_of
 from tests.ledgers.system import STILL_LEADING, Service, Subscription, System
 from tests.ledgers.wire import Wire
 from tests.support.bluesky import PASSWORD, World
+from tests.support.mail import port_of
 
 SECRET = "a secret of the tests"
 # Who is there: for planning, for posts, for rates. Nobody is there for roads.

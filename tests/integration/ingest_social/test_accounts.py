@@ -94,7 +94,7 @@ async def test_an_answer_of_an_account_that_is_no_longer_ours_is_refused(world: 
     assert "no longer ours" in failed.reason
 
 
-async def test_speaker_kind_visibility_conversation_and_rating_are_those_that_the_network_says(
+async def test_the_network_states_speaker_kind_visibility_conversation_and_rating(
     world: World,
 ) -> None:
     await world.network.connect_account()
@@ -166,13 +166,13 @@ async def test_a_file_whose_digest_the_network_does_not_say_is_fetched_and_gets_
     assert (kept.state, bytes(kept.data), kept.sha256) == ("kept", data, hashlib.sha256(data).hexdigest())
 
 
-def test_an_account_on_a_network_that_there_is_not_is_told_at_the_start() -> None:
+def test_an_unknown_network_stops_the_start_with_its_name() -> None:
     account = SocialAccount(network="nowhere", handle="council", name="Council")
     with pytest.raises(AccountError, match="no network 'nowhere'"):
         create_networks([account], utc_now)
 
 
-def test_an_account_without_a_password_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_account_without_a_password_stops_the_start_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INGEST_SOCIAL_BLUESKY_SERVICE", "http://pds.example")
     monkeypatch.setenv("INGEST_SOCIAL_BLUESKY_PASSWORDS", '{"council.test": "secret"}')
     accounts = [

@@ -43,7 +43,7 @@ async def ended_attempts(world: World, at_least: int = 0) -> list[Any]:
     return found if len(found) >= at_least else []
 
 
-async def test_an_answer_is_threaded_split_when_long_and_not_posted_again_after_an_unknown_outcome(
+async def test_a_long_reply_is_a_thread_and_is_not_posted_twice_after_an_unknown_outcome(
     world: World,
 ) -> None:
     jo = await world.somebody()
@@ -179,7 +179,7 @@ async def losing_answers(url: str) -> AsyncGenerator[str]:
         server.close()
 
 
-async def test_an_answer_that_may_be_out_is_posted_once_and_given_to_a_person_where_no_repeat_is_recognised(
+async def test_where_no_repeat_is_recognised_an_unknown_outcome_is_given_to_a_person(
     world: World,
 ) -> None:
     jo = await world.somebody()

@@ -66,7 +66,7 @@ async def test_mentions_replies_and_quotes_of_us_are_taken_and_noise_is_not(worl
     assert told["Finally"]["thread"]["answers"] == [announcement]
 
 
-async def test_edits_and_deletions_are_followed_and_what_was_said_is_kept(world: World) -> None:
+async def test_edits_and_deletions_are_followed_and_earlier_versions_are_kept(world: World) -> None:
     jo = await world.somebody()
     uri = await world.mention(jo, "frist")
     async with world.following():
@@ -249,7 +249,7 @@ async def test_a_mention_without_facet_and_one_that_comes_by_an_edit_are_taken(w
     assert await world.events("interaction.edited") == []
 
 
-async def test_said_edited_and_taken_back_while_nobody_listened_is_told_in_order(world: World) -> None:
+async def test_a_post_edited_and_deleted_during_an_outage_is_published_in_order(world: World) -> None:
     jo = await world.somebody()
     uri = await world.mention(jo, "one")
     about = {"repo": jo.did, "collection": "app.bsky.feed.post", "rkey": post_key(uri)}
@@ -270,7 +270,7 @@ async def test_said_edited_and_taken_back_while_nobody_listened_is_told_in_order
     assert [former["record"]["text"] for former in post.earlier] == [f"@{world.handle} one", "two"]
 
 
-async def test_a_deleted_account_takes_its_posts_back(world: World) -> None:
+async def test_the_posts_of_a_deleted_account_are_deleted(world: World) -> None:
     jo = await world.somebody()
     await world.mention(jo, "remember me")
     async with world.following():
@@ -335,7 +335,7 @@ async def test_a_batch_of_posts_costs_a_fixed_number_of_statements(world: World)
     assert await statements(500) == await statements(1) < 10
 
 
-async def test_a_post_that_has_more_bytes_than_an_event_may_have_is_taken_kept_and_cut_in_its_event(
+async def test_a_post_larger_than_an_event_is_stored_whole_and_cut_in_its_event(
     world: World,
 ) -> None:
     speaker = Speaker(address=Identifier(kind="did", value="jo"))

@@ -49,7 +49,7 @@ def kept_after(outcome: Outcome) -> list[Kept]:
     return list(posts.values())
 
 
-def test_a_post_said_edited_and_taken_back_in_one_batch_is_told_in_order() -> None:
+def test_a_post_published_edited_and_deleted_in_one_batch_makes_steps_in_order() -> None:
     outcome = follow([], [said("p", 1), edited("p", 2, "b"), edited("p", 3, "c"), gone("p", 4)])
     assert story(outcome) == ["new p a", "edit p b", "edit p c", "gone p"]
 
@@ -63,17 +63,17 @@ def test_an_edit_that_no_longer_mentions_us_is_still_an_edit_of_what_we_have() -
     assert story(follow([], [said("p", 1), edited("p", 2, "b", ours=False)])) == ["new p a", "edit p b"]
 
 
-def test_words_put_back_as_they_were_are_an_edit() -> None:
+def test_an_edit_back_to_the_first_text_is_an_edit() -> None:
     outcome = follow([], [said("p", 1, "a"), edited("p", 2, "b"), edited("p", 3, "a")])
     assert story(outcome) == ["new p a", "edit p b", "edit p a"]
 
 
-def test_an_author_who_is_gone_takes_back_every_post_once() -> None:
+def test_a_deleted_author_deletes_every_post_once() -> None:
     outcome = follow([], [said("p", 1), said("q", 2), gone("q", 3), gone(None, None)])
     assert story(outcome) == ["new p a", "new q a", "gone q", "gone p"]
 
 
-def test_what_is_found_by_looking_is_news_only_by_its_words() -> None:
+def test_a_post_found_by_catching_up_is_new_only_if_its_text_is() -> None:
     had = kept_after(follow([], [said("p", 5)]))
     assert follow(had, [said("p", None)]).repeats == ["p"]
     assert story(follow(had, [said("p", None, "b")])) == ["edit p b"]

@@ -33,7 +33,7 @@ def mention() -> dict[str, Any]:
 
 
 @given(st.binary(max_size=300))
-def test_bytes_that_are_no_frame_are_set_aside_whole(raw: bytes) -> None:
+def test_bytes_that_are_no_frame_are_unreadable_and_kept_whole(raw: bytes) -> None:
     read = frames.read(raw, US, NOW)
     assert all(isinstance(change, Unreadable) and change.raw == raw for change in read.changes)
 
@@ -108,7 +108,7 @@ def test_an_image_is_known_by_its_digest_before_it_is_fetched() -> None:
     assert len(file.sha256 or "") == 64
 
 
-def test_an_account_that_is_deleted_takes_its_posts_back_and_one_that_rests_does_not() -> None:
+def test_a_deleted_account_deletes_its_posts_and_a_deactivated_one_does_not() -> None:
     gone = frames.read(frame("#account", did="did:plc:jo", active=False, status="deleted"), US, NOW)
     (change,) = gone.changes
     assert isinstance(change, TakenBack)
@@ -124,7 +124,7 @@ def test_what_a_frame_does_not_show_is_looked_up(kind: str) -> None:
     assert frames.read(frame(kind, **told | {"repo": US.did, "did": US.did}), US, NOW).look_up is None
 
 
-def test_a_commit_whose_blocks_are_broken_is_set_aside_and_its_number_kept() -> None:
+def test_a_commit_with_broken_blocks_is_unreadable_and_its_number_counts() -> None:
     op = {"action": "create", "path": "app.bsky.feed.post/3mdabcdefgh2a", "cid": b"x"}
     broken = frames.read(frame("#commit", repo="did:plc:jo", rev="3a", ops=[op], blocks=b"\x00"), US, NOW)
     (change,) = broken.changes
@@ -132,7 +132,7 @@ def test_a_commit_whose_blocks_are_broken_is_set_aside_and_its_number_kept() -> 
     assert broken.seq == 7
 
 
-def test_errors_of_the_stream_are_told() -> None:
+def test_errors_of_the_stream_are_reported() -> None:
     raw = libipld.encode_dag_cbor({"op": -1}) + libipld.encode_dag_cbor({"error": "FutureCursor"})
     assert frames.read(raw, US, NOW).info == "FutureCursor"
     raw = libipld.encode_dag_cbor({"op": 1, "t": "#info"}) + libipld.encode_dag_cbor(
@@ -141,7 +141,7 @@ def test_errors_of_the_stream_are_told() -> None:
     assert frames.read(raw, US, NOW).info == "OutdatedCursor"
 
 
-def test_an_update_is_told_even_when_it_does_not_concern_us() -> None:
+def test_an_update_is_a_change_even_when_it_does_not_concern_us() -> None:
     (change,) = frames.of_record(ORIGIN, {"text": "x"}, US, update=True)
     assert isinstance(change, Edited)
     assert not change.concerns_us

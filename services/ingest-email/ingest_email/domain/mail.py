@@ -1,6 +1,6 @@
-"""What a mail is once it was read, and what it is when it can't be. Nothing here reads the bytes.
+"""A mail as it was read, or as it is when it can't be read. Nothing here parses bytes.
 
-The service's own process imports this module and leaves the parsers of `parser` to the workers.
+The main process imports this module; only the workers import `parser`, whose libraries need more memory.
 """
 
 import hashlib
@@ -20,9 +20,9 @@ UNREADABLE = "mail-unreadable"
 
 
 class Envelope(NamedTuple):
-    """What the entry point knows beside the bytes. `sender` is None where it can't know, empty for `<>`.
+    """What the entry point knows beside the bytes. `sender` is None where it can't know it, and empty for `<>`.
 
-    `peer` is the IP address that connected, `helo` what it called itself.
+    `peer` is the IP address of the sending server, `helo` the name by which it introduced itself.
     """
 
     sender: str | None = None
@@ -32,7 +32,7 @@ class Envelope(NamedTuple):
 
 
 class ReadMail(NamedTuple):
-    """A mail that was read: its interaction, and what only this service keeps."""
+    """A mail that was read: its interaction, and what only this service stores."""
 
     interaction: Interaction
     envelope: Envelope
@@ -45,13 +45,13 @@ class ReadMail(NamedTuple):
 
 
 def unreadable(raw: bytes, envelope: Envelope, accepted_at: datetime, ours: OurMail) -> ReadMail:
-    """A mail that can't be read: no words, and of its sender and account what the entry point knows. Looks at no byte.
+    """A mail that can't be read: it has no text, and the sender and account that the entry point knows.
 
-    Its id is that of the bytes. A person has to look at it, so it is nobody's automatic mail.
+    Its id is derived from the bytes, which are not parsed. A person has to look at it, so it does not count as automatic.
     """
     sha256 = hashlib.sha256(raw).hexdigest()
     interaction_id = ids.interaction_id(CHANNEL, UNREADABLE, sha256)
-    # Nobody speaks in it; who answers sees where the answer would go, and says that it may.
+    # It has no speaker. The agent who answers sees where the answer goes, and confirms it.
     sent_by = correspondents(Headers([]), envelope.sender or "", ours).return_path
     account = ours.first_account(envelope.recipients)
     interaction = Interaction(

@@ -1,4 +1,4 @@
-"""The bytes of a mail → the interaction that they are. Total: any bytes are some interaction."""
+"""Reads a mail: its bytes become an interaction. Any bytes become one."""
 
 import hashlib
 import re
@@ -25,14 +25,14 @@ from ingest_email.domain.headers import Headers, sent_at
 from ingest_email.domain.mail import CHANNEL, Envelope, ReadMail, unreadable
 from ingest_email.domain.parts import Body, media_type, read_body
 
-# What goes into an event; the raw bytes keep the rest.
+# Limits of what goes into an event. The raw bytes have all.
 LONGEST_TEXT = 200_000
 MOST_REFERENCES = 100
 MOST_HEADERS = 300
 
 
 def read_mail(raw: bytes, envelope: Envelope, accepted_at: datetime, ours: OurMail) -> ReadMail:
-    """The interaction that `raw` is. What can't be understood shows as a defect; raises MemoryError only."""
+    """Reads a mail. What can't be read becomes a defect; raises MemoryError only."""
     try:
         message, headers, defects = _parsed(raw)
         if not _is_read_alike(raw, headers, "From"):
@@ -41,39 +41,39 @@ def read_mail(raw: bytes, envelope: Envelope, accepted_at: datetime, ours: OurMa
         return _read(raw, envelope, accepted_at, ours, message, headers, defects, interaction_id)
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 - the promise of this function; the raw bytes are kept and the defect is named
+    except Exception:  # noqa: BLE001 - as promised; the raw bytes are stored, and a defect names the failure
         return unreadable(raw, envelope, accepted_at, ours)
 
 
 def _parsed(raw: bytes) -> tuple[Message, Headers, list[str]]:
     try:
         message = mime.parse(raw)
-        defects = _told(message)
+        defects = _defects(message)
         if "missing-header-body-separator" in defects:
-            # A line among the headers that is none ends them for the parser; people still sent them.
-            message = mime.parse(_mended(raw))
+            # The parser ends the headers at a line that is no header. The ones below it are headers, too.
+            message = mime.parse(_repaired(raw))
         return message, Headers.of(message), defects
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 - the parser raises on some mails of the world
+    except Exception:  # noqa: BLE001 - the parser raises on some mails
         head, body = _halves(raw)
         message = Message()
         message.set_payload(charsets.decode(body, None).text.encode("utf-8", "replace").decode("utf-8"))
-        found = re.findall(rb"(?m)^([!-9;-~]{1,100}):[ \t]?((?:[^\n]*)(?:\n[ \t][^\n]*)*)", head[:500_000])
-        items = [(name.decode("ascii"), charsets.decode(value, None).text) for name, value in found]
+        fields = re.findall(rb"(?m)^([!-9;-~]{1,100}):[ \t]?((?:[^\n]*)(?:\n[ \t][^\n]*)*)", head[:500_000])
+        items = [(name.decode("ascii"), charsets.decode(value, None).text) for name, value in fields]
         return message, Headers(items), ["mime-broken"]
 
 
 def _is_read_alike(raw: bytes, headers: Headers, name: str) -> bool:
-    """Whether what checked the sender has read the same in this header, whatever kind of program it is."""
-    found = heads.readings(raw, name)
-    return found is not None and all(
-        Headers([(name, value) for value in values]).all(name) == headers.all(name) for values in found
+    """Whether every program reads the same in this header: the one that checked the sender has read it."""
+    readings = heads.readings(raw, name)
+    return readings is not None and all(
+        Headers([(name, value) for value in values]).all(name) == headers.all(name) for values in readings
     )
 
 
-def _mended(raw: bytes) -> bytes:
-    """`raw` without the lines among its headers that are none, and without spaces before the colons."""
+def _repaired(raw: bytes) -> bytes:
+    """`raw` without the lines among its headers that are no headers, and without spaces before the colons."""
     head, body = _halves(raw)
     kept = [
         re.sub(rb"^([!-9;-~]+)[ \t]+:", rb"\1:", line)
@@ -83,8 +83,8 @@ def _mended(raw: bytes) -> bytes:
     return b"\n".join(kept) + b"\n\n" + body if len(kept) > 1 else raw
 
 
-def _told(message: Message) -> list[str]:
-    """The parser's own complaints, as words with dashes."""
+def _defects(message: Message) -> list[str]:
+    """The defects that the parser found, e.g. `missing-header-body-separator`."""
     names = [type(defect).__name__.removesuffix("Defect") for defect in message.defects]
     return [re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower() for name in names]
 
@@ -98,10 +98,10 @@ def _halves(raw: bytes) -> tuple[bytes, bytes]:
 
 
 def _identity(raw: bytes, headers: Headers) -> UUID:
-    """See ADR 5: equal for the same mail through any door, unequal for two mails with one Message-ID."""
+    """The same for one mail through any entry point, different for two mails with one Message-ID: see ADR 5."""
     body = b"\n".join(line.rstrip() for line in _halves(raw)[1].split(b"\n")).rstrip()
-    told = [headers.raw(name) for name in ("Message-ID", "From", "Date", "Subject")]
-    return ids.interaction_id(CHANNEL, *told, hashlib.sha256(body).hexdigest())
+    identifying = [headers.raw(name) for name in ("Message-ID", "From", "Date", "Subject")]
+    return ids.interaction_id(CHANNEL, *identifying, hashlib.sha256(body).hexdigest())
 
 
 def _read(
@@ -173,7 +173,7 @@ def _read(
         interaction,
         envelope,
         message_ids[0] if message_ids else None,
-        tuple(found.address for found in who.reply_to)[:5],
+        tuple(mailbox.address for mailbox in who.reply_to)[:5],
         tuple([*headers.message_ids("References"), *headers.message_ids("In-Reply-To")][-MOST_REFERENCES:]),
         tuple((shorten(name, 100), shorten(value, 2000)) for name, value in headers.items[:MOST_HEADERS]),
         tuple(body.files),
@@ -209,7 +209,7 @@ def _language(headers: Headers) -> str | None:
 
 
 def _answers(headers: Headers) -> list[str]:
-    """What it answers, nearest first."""
+    """The Message-IDs of the mails that it answers, the nearest first."""
     return [*headers.message_ids("In-Reply-To"), *reversed(headers.message_ids("References"))]
 
 

@@ -1,7 +1,5 @@
-"""What ingest-email does: one verb, one function, one transaction that the caller opened. Nothing here commits."""
+"""Mails come in. Each function works in the transaction that its caller opened; nothing here commits."""
 
-from collections.abc import Sequence
-from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,47 +8,45 @@ from antiphon import entry_counts, ids
 from antiphon.contracts.envelope import encode
 from antiphon.contracts.fitting import fitted
 from antiphon.contracts.interactions import Interaction, InteractionReceived
-from antiphon.contracts.replies import ReplyRequested
 from antiphon.delivery import actions as delivery
-from antiphon.delivery.store import Asked
 from antiphon.entry_counts import Outcome
 from antiphon.kafka import outbox
-from antiphon.postgres.query import AnyRow
 from antiphon.postgres.writes import Writes
 from antiphon.process import tracing
 from antiphon.service_names import INGEST_EMAIL
 from antiphon.text import clean, shorten
-from ingest_email import store
-from ingest_email.domain.accounts import OurMail
-from ingest_email.domain.compose import Answered, Composed, NotSent, compose
 from ingest_email.domain.mail import ReadMail
+from ingest_email.store import attachments, mails, replies
 
 
 class Via(StrEnum):
-    """Which door a mail came through."""
+    """The entry point through which a mail came."""
 
     SMTP = "smtp"
     IMAP = "imap"
 
 
 async def keep_mail(tx: AsyncConnection, raw: bytes, read: ReadMail, via: str) -> Outcome:
-    """Keeps a mail with its files, tells of it, and counts the delivery. The same mail again is only counted."""
+    """Stores a mail with its files, publishes its interaction, and counts the delivery.
+
+    A mail that is stored already is only counted, as a duplicate. A mail that reports that a reply of ours came back for
+    good also fails that reply.
+    """
     interaction = fitted(read.interaction)
-    is_new = await store.add_mail(tx, _mail_row(raw, read, interaction))
+    is_new = await mails.add_mail(tx, _mail_row(raw, read, interaction))
     outcome = Outcome.ACCEPTED if is_new else Outcome.DUPLICATE
     writes = Writes()
     if is_new:
-        await store.add_attachments(tx, _attachment_rows(read))
+        await attachments.add_attachments(tx, _attachment_rows(read))
         event = InteractionReceived(interaction=interaction)
-        event_id = ids.event_id(event.type, str(interaction.interaction_id))
-        told = encode(
+        record = encode(
             event,
             source=INGEST_EMAIL,
             time=interaction.accepted_at,
             traceparent=tracing.current(),
-            event_id=event_id,
+            event_id=ids.event_id(event.type, str(interaction.interaction_id)),
         )
-        outbox.put(writes, [told])
+        outbox.put(writes, [record])
         await _report_bounce(tx, read)
     entry_counts.put(
         writes,
@@ -79,20 +75,20 @@ def _mail_row(raw: bytes, read: ReadMail, interaction: Interaction) -> dict[str,
         "raw_sha256": interaction.raw_sha256,
         "size_bytes": len(raw),
         "received_at": interaction.accepted_at,
-        "mail_from": _kept(read.envelope.sender),
-        "peer": _kept(read.envelope.peer),
-        "helo": _kept(read.envelope.helo),
+        "mail_from": _storable(read.envelope.sender),
+        "peer": _storable(read.envelope.peer),
+        "helo": _storable(read.envelope.helo),
     }
 
 
-def _kept(text: str | None) -> str | None:
+def _storable(text: str | None) -> str | None:
     return None if text is None else shorten(clean(text), 500)
 
 
 def _attachment_rows(read: ReadMail) -> list[dict[str, object]]:
     return [
         {
-            "attachment_id": told.attachment_id,
+            "attachment_id": attachment.attachment_id,
             "interaction_id": read.interaction.interaction_id,
             "filename": file.filename,
             "media_type": file.media_type,
@@ -100,56 +96,22 @@ def _attachment_rows(read: ReadMail) -> list[dict[str, object]]:
             "sha256": file.sha256,
             "data": file.data,
         }
-        for told, file in zip(read.interaction.attachments, read.files, strict=True)
+        for attachment, file in zip(read.interaction.attachments, read.files, strict=True)
     ]
 
 
 async def _report_bounce(tx: AsyncConnection, read: ReadMail) -> None:
-    """A reply of ours that came back for good has failed, though it was sent."""
     bounce = read.bounce
     if bounce is None or bounce.original is None or not bounce.is_permanent:
         return
-    reply_id = await store.reply_of(tx, bounce.original)
+    reply_id = await replies.find_reply(tx, bounce.original)
     if reply_id is not None:
         now = read.interaction.accepted_at
         await delivery.report_returned(tx, reply_id, bounce.reason, source=INGEST_EMAIL, now=now)
 
 
-async def set_aside(tx: AsyncConnection, reason: str, via: str) -> None:
-    """Counts a mail that stays where it is, with the reason."""
+async def quarantine_mail(tx: AsyncConnection, reason: str, via: str) -> None:
+    """Counts a mail that the service leaves in its mailbox, with the reason."""
     await entry_counts.insert(
         tx, [{"interaction_id": None, "outcome": Outcome.QUARANTINED, "reason": reason, "via": via}]
     )
-
-
-async def take_replies(
-    tx: AsyncConnection, requests: Sequence[ReplyRequested], ours: OurMail, now: datetime
-) -> None:
-    """Composes what was asked for and lets it wait to be sent; what must not be sent has failed at once."""
-    answered = await store.answered_mails(tx, [request.answers for request in requests])
-    made = {
-        request.reply_id: compose(request, _answered(answered.get(request.answers)), ours, now)
-        for request in requests
-    }
-    writes = Writes()
-    asked = [_asked(request, made[request.reply_id]) for request in requests]
-    new = await delivery.take(tx, writes, asked, source=INGEST_EMAIL, now=now)
-    store.put_outgoing_mails(
-        writes, {reply_id: mail for reply_id in new if isinstance(mail := made[reply_id], Composed)}
-    )
-    await writes.send(tx)
-
-
-def _asked(request: ReplyRequested, made: Composed | NotSent) -> Asked:
-    if isinstance(made, NotSent):
-        return Asked(request, destination="", refused=made.reason)
-    return Asked(request, destination=made.recipient.rpartition("@")[2].lower())
-
-
-def _answered(row: AnyRow | None) -> Answered | None:
-    if row is None:
-        return None
-    return Answered(
-        row.message_id, row.sender, row.sender_name, row.return_path, row.subject, tuple(row.mail_references),
-        row.automation, row.words, datetime.fromisoformat(row.written_at),
-    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Mails to read, and who reads them."""
+"""Mails for unit tests, and the organisation that receives them."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ OURS = OurMail(
     ),
 )
 TO_US = Envelope("jo@mail.example", ("council@banksia.example",))
-CORPORA = Path(__file__).parents[4] / "shared" / "corpora"
+CORPORA = Path(__file__).parents[3] / "shared" / "corpora"
 
 
 def corpus(name: str) -> Path:
@@ -30,7 +30,7 @@ def corpus(name: str) -> Path:
 
 def given(body: str = "Hello.", *, envelope: Envelope = TO_US, **headers: str) -> ReadMail:
     """A plain mail of Jo's with these headers (`_` for `-`); an empty value leaves a header out."""
-    told = {
+    fields = {
         "From": "Jo Harris <jo@mail.example>",
         "To": "council@banksia.example",
         "Subject": "Pothole",
@@ -38,5 +38,5 @@ def given(body: str = "Hello.", *, envelope: Envelope = TO_US, **headers: str) -
         "Message_ID": "<one@mail.example>",
         **headers,
     }
-    head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in told.items() if value)
+    head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items() if value)
     return read_mail(f"{head}\r\n{body}".encode(), envelope, NOW, OURS)
