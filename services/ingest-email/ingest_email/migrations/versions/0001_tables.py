@@ -1,10 +1,11 @@
-"""Mails, attachments, deliveries, IMAP cursors, and what is sent."""
+"""Creates the tables of ingest-email."""
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from antiphon.postgres.migrations import create_plumbing_v1
+from antiphon.delivery.migration import create_delivery_v1
+from antiphon.postgres.migrations import create_plumbing_v1, create_plumbing_v2
 
 revision = "0001"
 down_revision = None
@@ -12,6 +13,8 @@ down_revision = None
 
 def upgrade() -> None:
     create_plumbing_v1()
+    create_plumbing_v2()
+    create_delivery_v1()
     op.create_table(
         "delivery",
         sa.Column("id", sa.BigInteger, sa.Identity(), nullable=False),
@@ -42,9 +45,12 @@ def upgrade() -> None:
         sa.Column("raw_sha256", sa.Text, nullable=False),
         sa.Column("size_bytes", sa.Integer, nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("mail_from", sa.Text),
+        sa.Column("peer", sa.Text),
+        sa.Column("helo", sa.Text),
         sa.PrimaryKeyConstraint("interaction_id", name="mail_pkey"),
     )
-    # Mails are compressed by their own encodings at best; trying costs more than it saves.
+    # The encodings of a mail compress its bytes at best: trying again costs more than it saves.
     op.execute("alter table mail alter column raw set storage external")
     op.create_index("mail_received_at_ix", "mail", ["received_at", "interaction_id"])
     op.create_index(
@@ -79,39 +85,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("mailbox", name="imap_cursor_pkey"),
     )
     op.create_table(
-        "sending",
+        "outgoing_mail",
         sa.Column("reply_id", sa.Uuid, nullable=False),
-        sa.Column("case_id", sa.Uuid, nullable=False),
-        sa.Column("request", JSONB, nullable=False),
         sa.Column("message_id", sa.Text, nullable=False),
-        sa.Column("envelope_from", sa.Text),
-        sa.Column("recipient", sa.Text),
-        sa.Column("destination", sa.Text, nullable=False),
-        sa.Column("raw", sa.LargeBinary),
-        sa.Column("state", sa.Text, nullable=False),
-        sa.Column("reason", sa.Text),
-        sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
-        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("ended_at", sa.DateTime(timezone=True)),
-        sa.PrimaryKeyConstraint("reply_id", name="sending_pkey"),
+        sa.Column("envelope_from", sa.Text, nullable=False),
+        sa.Column("recipient", sa.Text, nullable=False),
+        sa.Column("raw", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("reply_id", name="outgoing_mail_pkey"),
+        sa.ForeignKeyConstraint(
+            ["reply_id"], ["outgoing_reply.reply_id"], name="outgoing_mail_reply_id_fkey"
+        ),
     )
-    op.create_index(
-        "sending_due_ix", "sending", ["next_attempt_at"], postgresql_where=sa.text("state = 'waiting'")
-    )
-    op.create_index("sending_message_id_key", "sending", ["message_id"], unique=True)
-    op.create_index("sending_state_ix", "sending", ["state"])
-    op.execute(
-        "create trigger sending_notify after insert on sending for each statement execute function notify_of_insert()"
-    )
-    op.create_table(
-        "attempt",
-        sa.Column("reply_id", sa.Uuid, nullable=False),
-        sa.Column("number", sa.Integer, nullable=False),
-        sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("ended_at", sa.DateTime(timezone=True)),
-        sa.Column("outcome", sa.Text),
-        sa.Column("told", sa.Text),
-        sa.PrimaryKeyConstraint("reply_id", "number", name="attempt_pkey"),
-        sa.ForeignKeyConstraint(["reply_id"], ["sending.reply_id"], name="attempt_reply_id_fkey"),
-    )
+    op.create_index("outgoing_mail_message_id_key", "outgoing_mail", ["message_id"], unique=True)
