@@ -209,9 +209,8 @@ def _subscriptions(
             ingest_email.consumer.create_consumer(engines["ingest-email"], kafka, ours, utc_now, "1")
         ],
         "ingest-social": [
-            alone(
-                "ingest-social", ingest_social.consumer.TOPICS, ingest_social.consumer.HANDLES,
-                partial(ingest_social.consumer.handle, networks=[Bluesky.name]),
+            ingest_social.consumer.create_consumer(
+                engines["ingest-social"], kafka, [Bluesky.name], utc_now, "1"
             )
         ],
         "ingest-direct": ingest_direct.consumer.consumers(engines["ingest-direct"], kafka, utc_now, "1"),

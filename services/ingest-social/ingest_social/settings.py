@@ -9,12 +9,21 @@ from antiphon.process.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """What ingest-social is told at its start, from `INGEST_SOCIAL_*`."""
+    """The settings of ingest-social, from `INGEST_SOCIAL_*`; those of every service come with them."""
 
     model_config = SettingsConfigDict(env_prefix="INGEST_SOCIAL_", extra="ignore", frozen=True)
 
     http_port: int = 8102
-    retry_first_after: timedelta = timedelta(seconds=5)
-    retry_at_most_every: timedelta = timedelta(minutes=30)
-    give_up_after: timedelta = timedelta(hours=24)
-    file_limit_bytes: int = Field(100 * 1024 * 1024, description="Larger files of posts are not fetched.")
+    retry_first_after: timedelta = Field(
+        timedelta(seconds=5), description="The pause after the first failed attempt; it doubles with each."
+    )
+    retry_at_most_every: timedelta = Field(
+        timedelta(minutes=30), description="The longest pause between two attempts."
+    )
+    give_up_after: timedelta = Field(
+        timedelta(hours=24),
+        description="How long after its request a reply is attempted, and how long after its post a file is fetched.",
+    )
+    file_limit_bytes: int = Field(
+        100 * 1024 * 1024, description="The size of the largest file of a post that is fetched, in bytes."
+    )

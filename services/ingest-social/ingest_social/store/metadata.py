@@ -1,0 +1,11 @@
+"""What the tables belong to, with the tables that every ingest service has."""
+
+from antiphon.delivery.store import delivery_tables
+from antiphon.entry_counts import delivery_table
+from antiphon.postgres.engine import metadata
+from antiphon.postgres.plumbing import plumbing_tables
+
+METADATA = metadata()
+PLUMBING = plumbing_tables(METADATA)
+DELIVERY = delivery_table(METADATA)
+OUTGOING = delivery_tables(METADATA)
