@@ -81,7 +81,8 @@ async def test_counts_agree(api: httpx.AsyncClient, smtp_port: int, mail_site: S
         await deliver(smtp_port, mail(number))
     answer = await api.get("/counts", headers=bearer(mail_site, Role.INTEGRATION))
     assert answer.json() == {
-        "received": 3, "interactions": 2, "duplicates": 1, "quarantined": 0, "sent": 0, "failed": 0, "waiting": 0,
+        "received": 3, "interactions": 2, "duplicates": 1, "quarantined": 0,
+        "replies_waiting": 0, "replies_sent": 0, "replies_failed": 0,
     }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from ingest_email.imap import Reader
 from ingest_email.reading.pool import Readers
 from ingest_email.settings import ImapMailbox, Settings
 from ingest_email.store import cursors, mails
-from ingest_email.store.metadata import DELIVERY
+from ingest_email.store.base import DELIVERY
 from tests.fuzz.growing import GROWING
 from tests.support.mail import COUNCIL, counts, deliver, mail, now, until
 

@@ -11,17 +11,16 @@ from ingest_email.api import attachments, counts, mails, replies
 from ingest_email.api.parameters import Api
 
 
-def router(engine: AsyncEngine) -> APIRouter:
-    """The routes; the operation id of each is the name of its function."""
+def router(at: Api) -> APIRouter:
+    """The routes. The operation id of each is the name of its function."""
     routes = APIRouter(route_class=Guarded, generate_unique_id_function=lambda route: route.name)
-    at = Api(engine)
     for resource in (mails, attachments, replies, counts):
         resource.add(routes, at)
     return routes
 
 
 def application(engine: AsyncEngine, access: Access) -> FastAPI:
-    """The routes in an application with health checks, metrics and access control."""
+    """The whole HTTP application."""
     app = create_app(
         title="Antiphon: email",
         service=INGEST_EMAIL,
@@ -30,5 +29,5 @@ def application(engine: AsyncEngine, access: Access) -> FastAPI:
         access=access,
         package="ingest_email",
     )
-    app.include_router(router(engine))
+    app.include_router(router(Api(engine)))
     return app

@@ -15,14 +15,15 @@ class Counts(entry_counts.EntryCounts):
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
-                "received": 12, "interactions": 9, "duplicates": 2, "quarantined": 1, "sent": 4, "failed": 1, "waiting": 0,
+                "received": 12, "interactions": 9, "duplicates": 2, "quarantined": 1,
+                "replies_waiting": 0, "replies_sent": 4, "replies_failed": 1,
             }
         }
     )  # fmt: skip
 
-    sent: int = Field(description="Replies that the mail relay took.")
-    failed: int = Field(description="Replies that did not reach the customer, or must not be sent.")
-    waiting: int = Field(description="Replies that are still to be sent.")
+    replies_waiting: int = Field(description="Replies that are still to be sent.")
+    replies_sent: int = Field(description="Replies that the mail relay took.")
+    replies_failed: int = Field(description="Replies that did not reach the customer, or must not be sent.")
 
 
 def add(routes: APIRouter, at: Api) -> None:
@@ -36,7 +37,7 @@ def add(routes: APIRouter, at: Api) -> None:
             replies = await delivery.counts(connection)
         return Counts(
             **entered.model_dump(),
-            sent=replies[State.SENT],
-            failed=replies[State.FAILED],
-            waiting=replies[State.WAITING],
+            replies_waiting=replies[State.WAITING],
+            replies_sent=replies[State.SENT],
+            replies_failed=replies[State.FAILED],
         )

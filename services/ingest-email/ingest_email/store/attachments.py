@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow
-from ingest_email.store.metadata import METADATA
+from ingest_email.store.base import METADATA
 
 ATTACHMENT = Table(
     "attachment",

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.postgres.personal_data import personal
 from antiphon.postgres.writes import Writes
 from ingest_email.domain.compose import Composed
-from ingest_email.store.metadata import METADATA, OUTGOING
+from ingest_email.store.base import METADATA, OUTGOING
 
 # What is handed over for a reply: the same bytes at every attempt.
 OUTGOING_MAIL = Table(

@@ -15,17 +15,16 @@ from ingest_social.api.parameters import Api, Followed
 __all__ = ["Followed", "application", "router"]
 
 
-def router(engine: AsyncEngine, followed: Callable[[], Sequence[Followed]]) -> APIRouter:
-    """The routes; the operation id of each is the name of its function. `followed` lists the accounts as of now."""
+def router(at: Api) -> APIRouter:
+    """The routes. The operation id of each is the name of its function."""
     routes = APIRouter(route_class=Guarded, generate_unique_id_function=lambda route: route.name)
-    at = Api(engine, followed)
     for resource in (posts, attachments, replies, streams, counts):
         resource.add(routes, at)
     return routes
 
 
 def application(engine: AsyncEngine, access: Access, followed: Callable[[], Sequence[Followed]]) -> FastAPI:
-    """The routes in an application with health checks, metrics and access control."""
+    """The whole HTTP application. `followed` lists our accounts as of now."""
     app = create_app(
         title="Antiphon: social networks",
         service=INGEST_SOCIAL,
@@ -34,5 +33,5 @@ def application(engine: AsyncEngine, access: Access, followed: Callable[[], Sequ
         access=access,
         package="ingest_social",
     )
-    app.include_router(router(engine, followed))
+    app.include_router(router(Api(engine, followed)))
     return app

@@ -16,12 +16,14 @@ class Counts(entry_counts.EntryCounts):
         json_schema_extra={
             "example": {
                 "received": 12, "interactions": 9, "duplicates": 2, "quarantined": 1,
-                "replies": {"waiting": 0, "sent": 4, "failed": 1},
+                "replies_waiting": 0, "replies_sent": 4, "replies_failed": 1,
             }
         }
     )  # fmt: skip
 
-    replies: dict[State, int] = Field(description="The number of replies in each state.")
+    replies_waiting: int = Field(description="Replies that are still to be posted.")
+    replies_sent: int = Field(description="Replies that the network took.")
+    replies_failed: int = Field(description="Replies that did not reach the customer, or must not be sent.")
 
 
 def add(routes: APIRouter, at: Api) -> None:
@@ -33,4 +35,9 @@ def add(routes: APIRouter, at: Api) -> None:
         async with at.engine.connect() as connection:
             entered = await entry_counts.read(connection)
             replies = await delivery.counts(connection)
-        return Counts(**entered.model_dump(), replies=replies)
+        return Counts(
+            **entered.model_dump(),
+            replies_waiting=replies[State.WAITING],
+            replies_sent=replies[State.SENT],
+            replies_failed=replies[State.FAILED],
+        )

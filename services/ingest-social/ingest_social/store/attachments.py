@@ -25,7 +25,7 @@ from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow
 from antiphon.postgres.writes import insert_rows
 from ingest_social.domain.attachments import AttachmentState, FetchResult
-from ingest_social.store.metadata import METADATA
+from ingest_social.store.base import METADATA
 from ingest_social.store.posts import POST
 
 # New files are notified on this channel.

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow
-from ingest_social.store.metadata import METADATA
+from ingest_social.store.base import METADATA
 
 STREAM_CURSOR = Table(
     "stream_cursor",

@@ -14,7 +14,7 @@ from antiphon.http.pages import KeysetPage
 from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow, as_json, recordset
 from antiphon.postgres.writes import insert_rows
-from ingest_social.store.metadata import METADATA
+from ingest_social.store.base import METADATA
 
 POST = Table(
     "post",

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.postgres.personal_data import SEARCH, personal
 from antiphon.postgres.writes import insert_rows
-from ingest_social.store.metadata import METADATA
+from ingest_social.store.base import METADATA
 
 QUARANTINED = Table(
     "quarantined",

@@ -1,4 +1,4 @@
-"""What the tables belong to, with the tables that every ingest service has."""
+"""The metadata that all tables of ingest-social are in, with the tables that other services have, too."""
 
 from antiphon.delivery.store import delivery_tables
 from antiphon.entry_counts import delivery_table
