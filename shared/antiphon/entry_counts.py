@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, MetaData, Table, Text, Uuid, func, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,10 +23,12 @@ class Outcome(StrEnum):
 class EntryCounts(BaseModel):
     """How many deliveries came in, by outcome. `received` is always the sum of the others."""
 
-    received: int
-    interactions: int
-    duplicates: int
-    quarantined: int
+    received: int = Field(description="All deliveries.")
+    interactions: int = Field(description="Deliveries that became an interaction.")
+    duplicates: int = Field(description="Deliveries of an interaction that the service had already.")
+    quarantined: int = Field(
+        description="Deliveries that the service could not read or take; each has a reason."
+    )
 
 
 def delivery_table(of: MetaData) -> Table:

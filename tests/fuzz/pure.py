@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from deploy.site import PROJECT
 from ingest_email.domain.accounts import Account, OurMail
-from ingest_email.domain.mail import Envelope, read_mail
+from ingest_email.domain.mail import Envelope
+from ingest_email.domain.parser import read_mail
 from ingest_social.bluesky import frames
 from ingest_social.bluesky.records import Us
 from tests.fuzz import seeds

@@ -52,10 +52,10 @@ from ingest_email.reading.pool import Readers
 from ingest_email.settings import Settings as MailSettings
 from ingest_social.bluesky.network import Bluesky
 from routing.configuration.active import Configurations
-from tests.integration.ingest_email.conftest import port_of
 from tests.ledgers.system import STILL_LEADING, Service, Subscription, System
 from tests.ledgers.wire import Wire
 from tests.support.bluesky import PASSWORD, World
+from tests.support.mail import port_of
 
 SECRET = "a secret of the tests"
 # Who is there: for planning, for posts, for rates. Nobody is there for roads.
@@ -213,9 +213,8 @@ def _subscriptions(
             ingest_email.consumer.create_consumer(engines["ingest-email"], kafka, ours, utc_now, "1")
         ],
         "ingest-social": [
-            alone(
-                "ingest-social", ingest_social.consumer.TOPICS, ingest_social.consumer.HANDLES,
-                partial(ingest_social.consumer.handle, networks=[Bluesky.name]),
+            ingest_social.consumer.create_consumer(
+                engines["ingest-social"], kafka, [Bluesky.name], utc_now, "1"
             )
         ],
         "ingest-direct": ingest_direct.consumer.consumers(engines["ingest-direct"], kafka, utc_now, "1"),

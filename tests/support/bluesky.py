@@ -1,4 +1,4 @@
-"""A PDS that others made, a council on it, and people who post."""
+"""A real PDS, an account of the council on it, and people who post."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -16,16 +16,16 @@ from antiphon.process.clock import utc_now
 from deploy.morning import bluesky as person
 from deploy.world import Pds
 from ingest_social.bluesky.network import Bluesky
+from ingest_social.follower import Follower
 from ingest_social.network import Network
 from ingest_social.settings import Settings
-from ingest_social.tasks import Follower
 from tests.support.waiting import until
 
 PASSWORD = "a password of the tests"
 
 
 class World:
-    """One council account of this test's own, people who post, and the service's database."""
+    """An account of the council for one test, people who post, and the database of the service."""
 
     def __init__(self, engine: AsyncEngine, pds: Pds, http: httpx.AsyncClient, handle: str, did: str) -> None:
         self.engine, self.pds, self.http, self.handle, self.did = engine, pds, http, handle, did
@@ -39,9 +39,9 @@ class World:
         return await person.sign_in(self.http, self.pds.url, f"p{uuid4().hex[:10]}.test", PASSWORD)
 
     async def mention(self, who: person.Account, words: str) -> str:
-        said = f"@{self.handle} {words}"
+        posted = f"@{self.handle} {words}"
         return await person.post(
-            self.http, self.pds.url, who, said, person.mention(said, self.handle, self.did), utc_now()
+            self.http, self.pds.url, who, posted, person.mention(posted, self.handle, self.did), utc_now()
         )
 
     async def call(self, who: person.Account, method: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class World:
 
     @asynccontextmanager
     async def following(self, *also: Network) -> AsyncGenerator[None]:
-        # A session lock is held by the follower of an account, so each runs alone, as replicas do.
+        # The follower of an account holds a session lock, so each follower needs a connection of its own, as a replica has.
         tasks = [
             asyncio.create_task(Follower(self.engine, network, utc_now).run())
             for network in (self.network, *also)

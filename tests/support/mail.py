@@ -1,4 +1,4 @@
-"""What the tests of ingest-email do again and again."""
+"""What several tests of ingest-email need: mails, servers, counts and events."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ COUNCIL = "council@banksia.example"
 
 
 def mail(number: int = 1, body: str = "The pothole is back.", **headers: str) -> bytes:
-    told = {
+    fields = {
         "From": "Jo Harris <jo@mail.example>",
         "To": COUNCIL,
         "Subject": "Pothole",
@@ -32,7 +32,9 @@ def mail(number: int = 1, body: str = "The pothole is back.", **headers: str) ->
         "Message-ID": f"<{number}@mail.example>",
         **{name.replace("_", "-"): value for name, value in headers.items()},
     }
-    return "".join(f"{name}: {value}\r\n" for name, value in told.items()).encode() + b"\r\n" + body.encode()
+    return (
+        "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode() + b"\r\n" + body.encode()
+    )
 
 
 def free_port() -> int:
@@ -42,30 +44,36 @@ def free_port() -> int:
         return port
 
 
+def port_of(server: asyncio.Server) -> int:
+    listening: socket.socket = server.sockets[0]
+    port: int = listening.getsockname()[1]
+    return port
+
+
 def bearer(site: Site, role: Role) -> dict[str, str]:
     return {"Authorization": f"Bearer {keys.token(site.secrets, role=role, name='chloe', now=now())}"}
 
 
 async def deliver(port: int, raw: bytes, *to: str, sender: str = "jo@mail.example") -> str:
     async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port) as client:
-        _, told = await client.sendmail(sender, list(to) or [COUNCIL], raw)
-        return told
+        _, answer = await client.sendmail(sender, list(to) or [COUNCIL], raw)
+        return answer
 
 
 async def until(holds: Callable[[], Awaitable[bool]], within: timedelta = timedelta(seconds=20)) -> None:
-    """Returns when it holds. Raises TimeoutError."""
+    """Waits until the condition holds. Raises TimeoutError."""
     async with asyncio.timeout(within.total_seconds()):
         while not await holds():  # noqa: ASYNC110 - the condition is in another process
             await asyncio.sleep(0.02)
 
 
-async def tally(engine: AsyncEngine) -> EntryCounts:
+async def counts(engine: AsyncEngine) -> EntryCounts:
     async with engine.connect() as connection:
         return await read(connection)
 
 
 async def events(engine: AsyncEngine) -> list[Event]:
-    """What waits in the outbox, in order."""
+    """The events in the outbox, in order."""
     async with engine.connect() as connection:
         rows: list[Any] = list(
             await connection.execute(text("select headers, value from outbox order by id"))

@@ -1,1 +1,1 @@
-"""Mail in by SMTP and IMAP, answers out by SMTP."""
+"""Mails come in by SMTP and IMAP; replies go out by SMTP."""

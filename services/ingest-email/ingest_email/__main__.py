@@ -1,4 +1,4 @@
-"""Wires ingest-email: SMTP and IMAP doors, the sender, the consumer, the API."""
+"""Wires ingest-email: the SMTP server, the IMAP readers, the sender, the consumer and the API."""
 
 from antiphon import service
 from antiphon.access.tokens import Access
@@ -9,7 +9,7 @@ from antiphon.process.clock import utc_now
 from antiphon.service import Service, Task, start
 from antiphon.service_names import INGEST_EMAIL
 from ingest_email import smtp
-from ingest_email.api import create_api
+from ingest_email.api import application
 from ingest_email.consumer import create_consumer
 from ingest_email.domain import accounts
 from ingest_email.imap import Reader
@@ -19,7 +19,7 @@ from ingest_email.settings import Settings
 
 
 async def main() -> None:
-    """Runs the service until it is told to stop."""
+    """Runs the service until it receives SIGTERM or SIGINT."""
     settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
     logs.configure(INGEST_EMAIL, settings.log_format)
     ours = accounts.of_organisation(document.load(settings.organisation))
@@ -37,7 +37,7 @@ async def main() -> None:
                 INGEST_EMAIL,
                 settings,
                 engine,
-                create_api(engine, access),
+                application(engine, access),
                 [create_consumer(engine, settings.kafka, ours, utc_now, settings.replica)],
                 tasks,
             )

@@ -1,4 +1,4 @@
-"""The Kafka door: answers that leave by mail."""
+"""Consumes `replies`: replies that leave by mail."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,12 +11,12 @@ from antiphon.kafka.consumer import Consumer, Received
 from antiphon.postgres import query
 from antiphon.process.clock import Clock
 from antiphon.service_names import INGEST_EMAIL
-from ingest_email import actions
+from ingest_email import replies
 from ingest_email.domain.accounts import OurMail
 
 
 def create_consumer(engine: AsyncEngine, kafka: str, ours: OurMail, clock: Clock, replica: str) -> Consumer:
-    """The consumer of `replies` that takes what leaves by mail."""
+    """The consumer of `replies` that takes the replies of the e-mail channel."""
 
     async def handle(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
         requests = [
@@ -25,7 +25,7 @@ def create_consumer(engine: AsyncEngine, kafka: str, ours: OurMail, clock: Clock
             if isinstance(received.event, ReplyRequested) and received.event.channel == Channel.EMAIL
         ]
         if requests:
-            await actions.take_replies(tx, requests, ours, await query.now(tx))
+            await replies.take_replies(tx, requests, ours, await query.now(tx))
 
     return Consumer(
         service=INGEST_EMAIL,

@@ -1,7 +1,7 @@
-"""The IMAP door: one mailbox, read in the order of its UIDs; the flag Seen is set only on what is durable.
+"""The IMAP reader: reads one mailbox in the order of its UIDs, and sets the flag Seen only on mails that are stored.
 
-The library blocks, so all its calls run in one thread of this mailbox's own. How far it was read is a row that moves in
-the transaction that keeps the mail. Sources: RFC 9051 (IMAP), RFC 2177 (IDLE).
+The library blocks, so each mailbox has a thread for its calls. The cursor of the mailbox is a row that moves in the
+transaction that stores the mail. Sources: RFC 9051 (IMAP), RFC 2177 (IDLE).
 """
 
 import asyncio
@@ -18,15 +18,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from antiphon.failures import is_transient
 from antiphon.process import logs, tracing
 from antiphon.process.clock import Clock
-from ingest_email import actions, store
-from ingest_email.domain import mail
+from ingest_email import intake
+from ingest_email.domain.mail import Envelope
 from ingest_email.reading.pool import Readers
 from ingest_email.settings import ImapMailbox, Settings
+from ingest_email.store import cursors
 
 LOG = logs.get(__name__)
 TIMEOUT_S = 60
-# How long the thread waits before it looks whether it is still wanted.
-IDLE_LOOK_S = 2
+# How long one call waits for a change; between two calls the reader can be cancelled.
+IDLE_CHECK_S = 2
 LONGEST_PAUSE = timedelta(minutes=2)
 FIRST_PAUSE = timedelta(milliseconds=500)
 _P = ParamSpec("_P")
@@ -47,7 +48,7 @@ class Reader:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"imap-{mailbox.name}")
 
     async def run(self) -> None:
-        """Follows the mailbox; connects again after a failure, after growing pauses."""
+        """Follows the mailbox; after a failure connects again, after a pause that doubles."""
         pause = FIRST_PAUSE
         try:
             while True:
@@ -55,11 +56,15 @@ class Reader:
                 try:
                     await self._follow()
                 except (IMAPClientError, OSError, TimeoutError) as error:
-                    LOG.warning("mailbox away", mailbox=self._mailbox.name, reason=type(error).__name__)
+                    LOG.warning(
+                        "mailbox can't be reached", mailbox=self._mailbox.name, reason=type(error).__name__
+                    )
                 except Exception as error:
                     if not is_transient(error):
                         raise
-                    LOG.warning("mailbox waits", mailbox=self._mailbox.name, reason=type(error).__name__)
+                    LOG.warning(
+                        "mailbox not read for now", mailbox=self._mailbox.name, reason=type(error).__name__
+                    )
                 pause = (
                     FIRST_PAUSE if self._clock() - began > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
                 )
@@ -82,11 +87,11 @@ class Reader:
             last = await self._begin(client, uidvalidity)
             while True:
                 before, last = last, await self._read_new(client, uidvalidity, last)
-                # What came while mails were read was announced in answers to our commands, and is not announced again.
+                # The server announces a mail once: those that came while others were read, in answers to our commands.
                 if last == before:
                     await self._idle(client)
         finally:
-            # Ends a call that the thread may still be in.
+            # Ends a call that the thread may still be making.
             client.shutdown()
 
     def _connect(self) -> IMAPClient:
@@ -100,12 +105,12 @@ class Reader:
         return client
 
     async def _begin(self, client: IMAPClient, uidvalidity: int) -> int:
-        """Where reading goes on; marks what was kept before but could not be marked then."""
+        """The UID after which reading goes on. Sets Seen on stored mails on which it could not be set before."""
         async with self._engine.connect() as connection:
-            row = await store.cursor(connection, self._mailbox.name)
+            row = await cursors.find_cursor(connection, self._mailbox.name)
         if row is None or row.uidvalidity != uidvalidity:
-            # The server numbers anew: all is read again, and what was kept is recognised.
-            LOG.info("mailbox is read from its beginning", mailbox=self._mailbox.name)
+            # The UIDs are other ones: all mails are read again, and those that are stored are recognised.
+            LOG.info("mailbox read from its beginning", mailbox=self._mailbox.name)
             return 0
         if row.last_uid:
             unmarked = await self._search(client, f"UNSEEN UNFLAGGED UID 1:{row.last_uid}")
@@ -116,8 +121,8 @@ class Reader:
 
     async def _read_new(self, client: IMAPClient, uidvalidity: int, last: int) -> int:
         # `n:*` names the last mail even when its UID is below n.
-        found = sorted(uid for uid in await self._search(client, f"UID {last + 1}:*") if uid > last)
-        for uid in found:
+        uids = sorted(uid for uid in await self._search(client, f"UID {last + 1}:*") if uid > last)
+        for uid in uids:
             tracing.enter(tracing.new())
             await self._take(client, uidvalidity, uid)
             last = uid
@@ -126,42 +131,48 @@ class Reader:
     async def _take(self, client: IMAPClient, uidvalidity: int, uid: int) -> None:
         sizes = await self._call(client.fetch, [uid], ["RFC822.SIZE"])
         if uid not in sizes:
-            return  # removed meanwhile
+            return  # somebody removed it
         size = int(str(sizes[uid][b"RFC822.SIZE"]))
-        via = f"{actions.Via.IMAP}:{self._mailbox.name}"
+        via = f"{intake.Via.IMAP}:{self._mailbox.name}"
         now: datetime = self._clock()
         if size > self._settings.size_limit:
-            reason = f"{size} bytes are more than {self._settings.size_limit}; UID {uid} of {uidvalidity} is kept flagged"
+            reason = (
+                f"{size} bytes are more than {self._settings.size_limit}: "
+                f"UID {uid} of {uidvalidity} stays in the mailbox, flagged"
+            )
             async with self._engine.begin() as tx:
-                await actions.set_aside(tx, reason, via)
-                await store.move_cursor(tx, self._mailbox.name, uidvalidity, uid, now)
+                await intake.quarantine_mail(tx, reason, via)
+                await cursors.move_cursor(tx, self._mailbox.name, uidvalidity, uid, now)
             await self._call(client.add_flags, [uid], [b"\\Flagged"], True)
-            LOG.warning("mail set aside", mailbox=self._mailbox.name, uid=uid, bytes=size)
+            LOG.warning("mail quarantined", mailbox=self._mailbox.name, uid=uid, bytes=size)
             return
         fetched = await self._call(client.fetch, [uid], ["BODY.PEEK[]"])
         raw = fetched.get(uid, {}).get(b"BODY[]")
         if not isinstance(raw, bytes):
             return
-        told = mail.Envelope(None, (self._mailbox.account,) if self._mailbox.account else ())
-        read = await self._readers.read(raw, told)
+        envelope = Envelope(None, (self._mailbox.account,) if self._mailbox.account else ())
+        read = await self._readers.read(raw, envelope)
         async with self._engine.begin() as tx:
-            outcome = await actions.keep_mail(tx, raw, read, via)
-            await store.move_cursor(tx, self._mailbox.name, uidvalidity, uid, now)
+            outcome = await intake.keep_mail(tx, raw, read, via)
+            await cursors.move_cursor(tx, self._mailbox.name, uidvalidity, uid, now)
         await self._call(client.add_flags, [uid], [b"\\Seen"], True)
         LOG.info(
-            "mail kept", interaction_id=str(read.interaction.interaction_id), outcome=outcome, bytes=len(raw)
+            "mail stored",
+            interaction_id=str(read.interaction.interaction_id),
+            outcome=outcome,
+            bytes=len(raw),
         )
 
     async def _idle(self, client: IMAPClient) -> None:
-        """Returns when something changed in the mailbox, or when IDLE is to be renewed."""
+        """Waits until the mailbox changes, or until IDLE is to be renewed."""
         loop = asyncio.get_running_loop()
         await self._call(client.idle)
         until = self._clock() + self._settings.idle_renewed_after
         while self._clock() < until:
-            asked = loop.time()
-            if await self._call(client.idle_check, IDLE_LOOK_S):
+            began = loop.time()
+            if await self._call(client.idle_check, IDLE_CHECK_S):
                 break
-            if loop.time() - asked < IDLE_LOOK_S / 2:
-                # The library takes the end of the connection for silence.
+            if loop.time() - began < IDLE_CHECK_S / 2:
+                # The library returns at once, without an error, when the connection has ended.
                 raise ConnectionResetError
         await self._call(client.idle_done)

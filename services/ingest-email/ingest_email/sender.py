@@ -1,4 +1,4 @@
-"""Hands mails to the relay."""
+"""Sends replies: hands their mails to the mail relay."""
 
 import asyncio
 import contextlib
@@ -11,16 +11,16 @@ from antiphon.delivery.attempts import Ended, Result, Schedule
 from antiphon.delivery.sender import Limits, Sender
 from antiphon.delivery.store import Sending
 from antiphon.service_names import INGEST_EMAIL
-from ingest_email import store
 from ingest_email.domain.compose import Composed
 from ingest_email.settings import Settings
+from ingest_email.store import replies
 
-# What a relay says about us, not about the mail: RFC 4954.
-_OUR_FAULT = {530, 534, 535, 538}
+# Refusals of our login, not of the mail: RFC 4954.
+_LOGIN_REFUSED = {530, 534, 535, 538}
 
 
 def create_sender(settings: Settings, engine: AsyncEngine) -> Sender[Composed]:
-    """Sends replies by mail. A mail with an unknown outcome is sent again under its Message-ID."""
+    """The sender of replies by mail. A mail with an unknown outcome is sent again under its Message-ID."""
     return Sender(
         INGEST_EMAIL,
         engine,
@@ -33,11 +33,11 @@ def create_sender(settings: Settings, engine: AsyncEngine) -> Sender[Composed]:
 
 
 async def _load(tx: AsyncConnection, one: Sending) -> Composed:
-    return await store.outgoing_mail(tx, one.reply_id)
+    return await replies.find_outgoing_mail(tx, one.reply_id)
 
 
 async def attempt(settings: Settings, mail: Composed) -> Result:
-    """Hands one mail to the relay. Never raises what the network or the relay does."""
+    """Hands one mail to the relay. A failure of the network or the relay is a result, never an error."""
     handed_over = False
     client = aiosmtplib.SMTP(
         hostname=settings.relay_host,
@@ -60,10 +60,10 @@ async def attempt(settings: Settings, mail: Composed) -> Result:
             await client.quit(timeout=5)
         return Result(Ended.ACCEPTED, f"{answer.code} {answer.message}", [mail.message_id])
     except aiosmtplib.SMTPResponseException as error:
-        is_final = 500 <= error.code < 600 and error.code not in _OUR_FAULT
-        is_schema_error = isinstance(error, aiosmtplib.SMTPConnectResponseError | aiosmtplib.SMTPHeloError)
+        is_final = 500 <= error.code < 600 and error.code not in _LOGIN_REFUSED
+        is_before_mail = isinstance(error, aiosmtplib.SMTPConnectResponseError | aiosmtplib.SMTPHeloError)
         return Result(
-            Ended.REFUSED if is_final and not is_schema_error else Ended.LATER,
+            Ended.REFUSED if is_final and not is_before_mail else Ended.LATER,
             f"{error.code} {error.message}",
         )
     except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:

@@ -1,4 +1,4 @@
-"""The SMTP door: says 250 when a mail is durable, 451 when it can't be, 550 to addresses that are not ours.
+"""The SMTP server: answers 250 once a mail is stored, 451 while it can't be stored, 550 for an address that is not ours.
 
 Sources: RFC 5321, RFC 3207 (STARTTLS), RFC 6531 (SMTPUTF8).
 """
@@ -14,19 +14,19 @@ from typing_extensions import override
 
 from antiphon.failures import is_transient
 from antiphon.process import logs, tracing
-from ingest_email import actions
+from ingest_email import intake
 from ingest_email.domain import mail
 from ingest_email.domain.accounts import OurMail
 from ingest_email.reading.pool import Readers
 from ingest_email.settings import Settings
 
 LOG = logs.get(__name__)
-LATER = "451 4.3.0 Can't be kept now, please try again later"
-MOST_RECIPIENTS = 100
+TRY_LATER = "451 4.3.0 The mail can't be stored now, please try again later"
+MAX_RECIPIENTS = 100
 
 
-class Door:
-    """What aiosmtpd asks for each command."""
+class Handler:
+    """Answers the commands that aiosmtpd hands over."""
 
     def __init__(self, engine: AsyncEngine, ours: OurMail, readers: Readers) -> None:
         self._engine = engine
@@ -36,48 +36,47 @@ class Door:
     async def handle_RCPT(  # noqa: N802 - the library's name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        """Takes our own addresses, with or without a plus part."""
+        """Accepts our own addresses, with or without a plus part."""
         if self._ours.account_of(address) is None:
             return "550 5.1.1 This address is not ours"
-        if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
+        if len(envelope.rcpt_tos) >= MAX_RECIPIENTS:
             return "452 4.5.3 Too many recipients"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Keeps the mail in one transaction, then says so."""
+        """Stores the mail in one transaction, then answers 250."""
         tracing.enter(tracing.new())
         raw = envelope.original_content or b""
-        given = _envelope(envelope, session)
         try:
-            read = await self._readers.read(raw, given)
+            read = await self._readers.read(raw, _envelope(envelope, session))
             async with self._engine.begin() as tx:
-                outcome = await actions.keep_mail(tx, raw, read, actions.Via.SMTP)
-        except Exception as error:  # whatever it is, the sender keeps the mail and tries again
+                outcome = await intake.keep_mail(tx, raw, read, intake.Via.SMTP)
+        except Exception as error:  # whatever it is, the sending server keeps the mail and tries again
             if is_transient(error):
-                LOG.warning("mail refused for now", reason=type(error).__name__)
+                LOG.warning("mail deferred", reason=type(error).__name__)
             else:
-                LOG.exception("mail could not be kept")
-            return LATER
+                LOG.exception("mail could not be stored")
+            return TRY_LATER
         interaction_id = read.interaction.interaction_id
-        LOG.info("mail kept", interaction_id=str(interaction_id), outcome=outcome, bytes=len(raw))
+        LOG.info("mail stored", interaction_id=str(interaction_id), outcome=outcome, bytes=len(raw))
         return f"250 2.0.0 Kept as {interaction_id}"
 
     async def handle_exception(self, error: Exception) -> str:
-        """A fault of ours never costs a mail: the sender tries again."""
+        """A fault of ours never loses a mail: the sending server tries again."""
         LOG.error("SMTP session failed", exc_info=error)
-        return LATER
+        return TRY_LATER
 
 
 def _envelope(envelope: Envelope, session: Session) -> mail.Envelope:
-    # The library hands over an empty return path as `<>`.
+    # The library hands over an empty envelope sender as `<>`.
     sender = (envelope.mail_from or "").removeprefix("<>")
     peer = str(session.peer[0]) if session.peer else None
     return mail.Envelope(sender, tuple(envelope.rcpt_tos), peer=peer, helo=session.host_name)
 
 
 class _Session(SMTP):
-    """One connection. Lines may be as long as a mail: what the world sends is not refused for its line ends."""
+    """One connection. A line may be as long as a mail: no mail is refused for its line ends."""
 
     @override
     async def push(self, status: Any) -> None:
@@ -96,14 +95,14 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
 
 
 async def listen(settings: Settings, engine: AsyncEngine, ours: OurMail, readers: Readers) -> asyncio.Server:
-    """Opens the door in this event loop. Raises OSError when the port is taken."""
+    """Starts the server in this event loop. Raises OSError when another program has the port."""
     loop = asyncio.get_running_loop()
-    door = Door(engine, ours, readers)
+    handler = Handler(engine, ours, readers)
     tls = _tls(settings)
     kind = type("Session", (_Session,), {"line_length_limit": settings.size_limit + 1024 * 1024})
     return await loop.create_server(
         lambda: kind(
-            door,
+            handler,
             data_size_limit=settings.size_limit,
             enable_SMTPUTF8=True,
             hostname=ours.domain,
@@ -118,7 +117,7 @@ async def listen(settings: Settings, engine: AsyncEngine, ours: OurMail, readers
 
 
 async def serve(settings: Settings, engine: AsyncEngine, ours: OurMail, readers: Readers) -> None:
-    """Keeps the door open until it is cancelled."""
+    """Serves until it is cancelled."""
     server = await listen(settings, engine, ours, readers)
     async with server:
         await server.serve_forever()

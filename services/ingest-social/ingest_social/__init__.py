@@ -1,1 +1,1 @@
-"""Posts of public networks in, threaded answers out; the AT protocol first."""
+"""Posts of social networks come in; replies go out there, in threads."""

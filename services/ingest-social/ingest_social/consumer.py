@@ -1,26 +1,40 @@
-"""The Kafka door: answers to send."""
+"""Consumes `replies`: replies that leave on a social network."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from antiphon.contracts.interactions import Channel
 from antiphon.contracts.replies import ReplyRequested
-from antiphon.kafka.consumer import Received
+from antiphon.kafka.consumer import Consumer, Received
 from antiphon.postgres import query
-from ingest_social import actions
+from antiphon.process.clock import Clock
+from antiphon.service_names import INGEST_SOCIAL
+from ingest_social import replies
 
-TOPICS = ("replies",)
-HANDLES = (ReplyRequested,)
 
+def create_consumer(
+    engine: AsyncEngine, kafka: str, networks: Collection[str], clock: Clock, replica: str
+) -> Consumer:
+    """The consumer of `replies` that takes those of the social channel. On `networks` we have an account."""
 
-async def handle(
-    tx: AsyncConnection, batch: Sequence[Received], _now: datetime, *, networks: Collection[str]
-) -> None:
-    """One batch in one transaction. `networks` are those that we have an account on."""
-    asked = [
-        r.event for r in batch if isinstance(r.event, ReplyRequested) and r.event.channel == Channel.SOCIAL
-    ]
-    if asked:
-        await actions.take_replies(tx, asked, networks, await query.now(tx))
+    async def handle(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
+        requests = [
+            received.event
+            for received in batch
+            if isinstance(received.event, ReplyRequested) and received.event.channel == Channel.SOCIAL
+        ]
+        if requests:
+            await replies.take_replies(tx, requests, networks, await query.now(tx))
+
+    return Consumer(
+        service=INGEST_SOCIAL,
+        topics=["replies"],
+        handles=(ReplyRequested,),
+        handle=handle,
+        engine=engine,
+        kafka=kafka,
+        clock=clock,
+        replica=replica,
+    )

@@ -1,6 +1,6 @@
-"""What a social network is to this service: changes in from a durable cursor, answers out. One folder a network.
+"""What a social network is to this service: changes come in after a durable cursor, replies go out. One folder a network.
 
-Whatever differs between networks is said by the folder: nothing outside it knows a network's ids, words or limits.
+Everything that differs between networks is in the folder: no other module knows a network's ids, terms or limits.
 """
 
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from antiphon.contracts.interactions import InteractionKind, Speaker, Visibility
 
 @dataclass(frozen=True)
 class File:
-    """A file of a post: `native_id` names its bytes; `sha256` where the network says it before they are fetched."""
+    """A file of a post. `native_id` names its bytes; `sha256` is None where the network does not state it beforehand."""
 
     native_id: str
     name: str
@@ -24,11 +24,11 @@ class File:
 
 
 @dataclass(frozen=True)
-class Said:
-    """Somebody posted something that concerns us. `record` is what the network sent, kept whole.
+class Post:
+    """A post in one version; as a change, a new post that concerns us. `record` is what the network sent, whole.
 
-    `revision` names this version's content. `order` grows with each change of an author's posts; None when the network
-    does not say it. `author` and `conversation` are the network's ids. `rating` is of a review: 1 to 5 stars.
+    `revision` names the content of this version. `order` grows with each change of an author's posts; None when the network
+    does not state it. `author` and `conversation` are the network's ids. `rating` is the stars of a review, 1 to 5.
     """
 
     native_id: str
@@ -50,15 +50,15 @@ class Said:
 
 @dataclass(frozen=True)
 class Edited:
-    """A post has new words; whether it is one of ours the store knows. `said` tells it if it concerns us now."""
+    """A post has a new version. The store knows whether we have the post; `concerns_us` is about the new version."""
 
-    said: Said
+    post: Post
     concerns_us: bool
 
 
 @dataclass(frozen=True)
-class TakenBack:
-    """A post is gone; or, without `native_id`, everything of an author is."""
+class Deleted:
+    """A post was deleted; without `native_id`, every post of the author."""
 
     native_id: str | None
     author: str
@@ -68,20 +68,20 @@ class TakenBack:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Something that could not be read: kept whole, with the reason."""
+    """Something that the network sent and that can't be read: whole, with the reason."""
 
     raw: bytes
     reason: str
 
 
-Change = Said | Edited | TakenBack | Unreadable
+Change = Post | Edited | Deleted | Unreadable
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Changes up to `cursor`, the last of which happened `at`; `missed` when something since our cursor is not in it.
+    """Changes up to `cursor`; the last one happened `at`. `missed` when changes since our cursor are not in it.
 
-    Without a cursor they were found by looking, and do not say up to where.
+    A batch without a cursor comes from catching up, and does not move ours.
     """
 
     changes: list[Change]
@@ -92,7 +92,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Outgoing:
-    """An answer to post. `key` is the same at every attempt, so that a repeat is recognised."""
+    """A reply to post. `key` is the same at every attempt, so that a network can recognise a repeat."""
 
     key: str
     text: str
@@ -102,70 +102,70 @@ class Outgoing:
 
 
 class AccountError(Exception):
-    """An account of ours can't speak as it is configured: the message says what lacks."""
+    """An account of ours can't be used as it is configured. The message says what is missing."""
 
 
-class PostRefusedError(Exception):
-    """The network will not do this, whenever it is tried: the message says why."""
+class RefusedError(Exception):
+    """The network refuses this, and would refuse a repeat. The message says why."""
 
 
-class PassingError(Exception):
-    """The network can't be reached or asks to wait: try again, after `wait_s` if it says so."""
+class TransientError(Exception):
+    """The network can't be reached, or asks to wait. The caller tries again, after `wait_s` seconds if it is set."""
 
     def __init__(self, message: str, wait_s: float | None = None) -> None:
         super().__init__(message)
         self.wait_s = wait_s
 
 
-class UnknownOutcomeError(PassingError):
-    """The network may have done it: the answer was lost."""
+class UnknownOutcomeError(TransientError):
+    """The response was lost, so the network may have done it."""
 
 
 class Network(Protocol):
-    """A network on which one account of ours speaks."""
+    """One account of ours on a network."""
 
     name: str
     recognises_repeats: bool
-    """Whether an answer that was posted already is recognised by its key. Elsewhere an unknown outcome goes to a person."""
+    """Whether a reply that was posted already is recognised by its key. If not, a person decides on an unknown outcome."""
 
     @property
     def account(self) -> str:
-        """Our id on the network; empty until `connect_account` came back."""
+        """Our id on the network; empty until `connect_account` has returned."""
         ...
 
     async def connect_account(self) -> None:
-        """Signs in and learns `account`. Raises PassingError."""
+        """Signs in and sets `account`. Raises TransientError."""
         ...
 
     def follow(self, cursor: str | None) -> AsyncIterator[Batch]:
-        """Changes after `cursor`, or all that there still are; for ever.
+        """The changes after `cursor`, or all that the network still has; it goes on for ever.
 
-        The first batch, once connected, is empty and has the same cursor. Raises PassingError when the connection is lost.
+        The first batch, once connected, is empty and has the same cursor. Raises TransientError when the connection is lost.
         """
         ...
 
     def catch_up(self, since: datetime) -> AsyncIterator[Batch]:
-        """What can still be found of the time since, when the stream no longer has it. Repeats are harmless."""
+        """What the network still has of the time since `since`, when its stream no longer has it. It may repeat changes."""
         ...
 
     async def speaker(self, author: str) -> Speaker:
-        """Who an author is, as far as it can be found out in a moment; never raises for what can't be.
+        """Who an author is. What the network does not state within a few seconds is left out; nothing is raised for it.
 
-        The address is the same at all times: it says where what they say, edit and take back belongs.
+        The address of an author never changes: it is the key of the events of their posts, edits and deletions.
         """
         ...
 
-    async def post(self, answer: Outgoing) -> list[str]:
-        """Posts an answer, as a thread if it is long; native ids in order.
+    async def send(self, reply: Outgoing) -> list[str]:
+        """Posts a reply, as a thread if it is long. Returns the native ids in order.
 
-        Raises PostRefusedError, PassingError, and UnknownOutcomeError when it may have been posted.
+        Raises RefusedError, TransientError, and UnknownOutcomeError when it may have been posted.
         """
         ...
 
     async def fetch(self, author: str, native_id: str, limit: int) -> bytes:
-        """The bytes of a file, at most `limit`. Raises PostRefusedError, PassingError."""
+        """The bytes of a file, at most `limit`. Raises RefusedError, TransientError."""
         ...
 
     def link(self, native_id: str) -> str | None:
-        """Where people can see a post."""
+        """The address at which people can see a post; None when there is none."""
         ...

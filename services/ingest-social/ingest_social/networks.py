@@ -1,4 +1,4 @@
-"""The networks that there are. One is added by its folder and a line here."""
+"""The networks of this service. A new one needs its folder and a line here."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -11,11 +11,13 @@ _NETWORKS: Mapping[str, Callable[[str, Clock], Network]] = {bluesky.Bluesky.name
 
 
 def create_networks(accounts: Sequence[SocialAccount], clock: Clock) -> list[Network]:
-    """One for each account of ours. Raises AccountError for a network that there is not, or a password that lacks."""
+    """One for each account of ours. Raises AccountError for an unknown network, or for a missing password."""
     created: list[Network] = []
     for account in accounts:
         create = _NETWORKS.get(account.network)
         if create is None:
-            raise AccountError(f"{account.handle}: there is no network {account.network!r}")
+            raise AccountError(
+                f"{account.handle}: unknown network {account.network!r}; this service knows {', '.join(_NETWORKS)}"
+            )
         created.append(create(account.handle, clock))
     return created

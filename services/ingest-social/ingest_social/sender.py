@@ -1,4 +1,4 @@
-"""Posts answers, one after another on each network."""
+"""Sends replies: posts them, one after another on each network."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -10,15 +10,15 @@ from antiphon.delivery.attempts import Ended, Result, Schedule
 from antiphon.delivery.sender import Limits, Sender
 from antiphon.delivery.store import Sending
 from antiphon.service_names import INGEST_SOCIAL
-from ingest_social import store
-from ingest_social.network import Network, Outgoing, PassingError, PostRefusedError, UnknownOutcomeError
+from ingest_social.network import Network, Outgoing, RefusedError, TransientError, UnknownOutcomeError
 from ingest_social.settings import Settings
+from ingest_social.store import posts
 
-LONGEST = timedelta(minutes=2)
+LONGEST_ATTEMPT = timedelta(minutes=2)
 
 
-class Answer(NamedTuple):
-    """What is posted, by which account; `networks` are those where the account may be."""
+class Reply(NamedTuple):
+    """A reply to post, and the account that posts it. `networks` are the connections of which one may be the account's."""
 
     networks: Sequence[Network]
     account: str
@@ -26,59 +26,60 @@ class Answer(NamedTuple):
 
 
 def schedule(settings: Settings) -> Schedule:
-    """When what failed in passing is tried again."""
+    """When a reply or a file is attempted again after a transient failure."""
     return Schedule(settings.retry_first_after, settings.retry_at_most_every, settings.give_up_after)
 
 
-def create_sender(engine: AsyncEngine, networks: Sequence[Network], settings: Settings) -> Sender[Answer]:
-    """Sends answers on `networks`, each by the account that took what is answered."""
+def create_sender(engine: AsyncEngine, networks: Sequence[Network], settings: Settings) -> Sender[Reply]:
+    """The sender of replies on `networks`. The account that received a post also answers it."""
 
-    async def load(tx: AsyncConnection, one: Sending) -> Answer:
-        post = await store.answered_post(tx, one.request.answers)
+    async def load(tx: AsyncConnection, one: Sending) -> Reply:
+        post = await posts.find_answered_post(tx, one.request.answers)
         outgoing = Outgoing(
             str(one.reply_id), one.request.text, post.native_id, post.record, one.requested_at
         )
-        return Answer([one for one in networks if one.name == post.network], post.account, outgoing)
+        accounts = [network for network in networks if network.name == post.network]
+        return Reply(accounts, post.account, outgoing)
 
     return Sender(
         INGEST_SOCIAL,
         engine,
         load,
-        post,
+        send,
         schedule(settings),
-        Limits(at_once=max(len(networks), 1), at_once_per_destination=1, longest=LONGEST),
-        recognises_repeats=lambda answer: any(one.recognises_repeats for one in answer.networks),
+        Limits(at_once=max(len(networks), 1), at_once_per_destination=1, longest=LONGEST_ATTEMPT),
+        recognises_repeats=lambda reply: any(network.recognises_repeats for network in reply.networks),
     )
 
 
-async def post(answer: Answer) -> Result:
-    """Posts one answer. Never raises what a network does."""
+async def send(reply: Reply) -> Result:
+    """Posts one reply. A failure of the network is a result, never an error."""
     try:
-        network = await _speaking(answer)
-        native_ids = await network.post(answer.outgoing)
-    except PostRefusedError as error:
+        network = await _network_of(reply)
+        native_ids = await network.send(reply.outgoing)
+    except RefusedError as error:
         return Result(Ended.REFUSED, str(error))
     except UnknownOutcomeError as error:
         return Result(Ended.UNKNOWN, str(error), wait=_wait(error))
-    except PassingError as error:
+    except TransientError as error:
         return Result(Ended.LATER, str(error), wait=_wait(error))
     return Result(Ended.ACCEPTED, native_ids=native_ids, link=network.link(native_ids[0]))
 
 
-async def _speaking(answer: Answer) -> Network:
-    """Where the account is. Raises PassingError while it may be one that can't be connected, else PostRefusedError."""
-    lost: PassingError | None = None
-    for network in answer.networks:
+async def _network_of(reply: Reply) -> Network:
+    """The connection of the account. Raises TransientError when it may be one that can't be connected now, else RefusedError."""
+    lost: TransientError | None = None
+    for network in reply.networks:
         try:
             if not network.account:
                 await network.connect_account()
-        except PassingError as error:
+        except TransientError as error:
             lost = error
         else:
-            if network.account == answer.account:
+            if network.account == reply.account:
                 return network
-    raise lost or PostRefusedError("the account that was spoken to is no longer ours")
+    raise lost or RefusedError("the account that received the post is no longer ours")
 
 
-def _wait(error: PassingError) -> timedelta:
+def _wait(error: TransientError) -> timedelta:
     return timedelta(seconds=error.wait_s or 0)

@@ -13,7 +13,6 @@ from alembic.script import ScriptDirectory
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import Connection, MetaData, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.postgres.engine import create_engine, metadata
 from antiphon.postgres.plumbing import plumbing_tables
@@ -29,8 +28,7 @@ def create_plumbing_v1() -> None:
     """
     tables = metadata()
     plumbing = plumbing_tables(tables)
-    first = [plumbing.consumer_progress, plumbing.outbox, plumbing.dead_letter, plumbing.change_log]
-    tables.create_all(op.get_bind(), tables=first, checkfirst=False)
+    tables.create_all(op.get_bind(), tables=list(plumbing), checkfirst=False)
     op.execute(
         """
         create function notify_of_insert() returns trigger language plpgsql as $$
@@ -46,22 +44,6 @@ def create_plumbing_v1() -> None:
         "create trigger dead_letter_replay_notify after update of replay_requested_at on dead_letter "
         "for each statement execute function notify_of_insert()"
     )
-
-
-def create_plumbing_v2() -> None:
-    """Adds the table of outgoing events that Kafka refused for good. Called by a revision of each service."""
-    tables = metadata()
-    tables.create_all(op.get_bind(), tables=[plumbing_tables(tables).parked_event], checkfirst=False)
-
-
-def drop_plumbing_v2() -> None:
-    """Undoes `create_plumbing_v2`, with what is parked."""
-    op.drop_table("parked_event")
-
-
-async def current(connection: AsyncConnection) -> str | None:
-    """The revision that the database is at."""
-    return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
 
 
 class UnknownRevisionError(Exception):

@@ -1,5 +1,4 @@
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -17,12 +16,12 @@ from deploy import keys
 from deploy.postgres import Postgres
 from deploy.site import EXAMPLE, Site
 from ingest_email import smtp, store
-from ingest_email.api import create_api
+from ingest_email.api import application
 from ingest_email.domain import accounts
 from ingest_email.domain.accounts import OurMail
 from ingest_email.reading.pool import Readers
 from ingest_email.settings import Settings
-from tests.support.mail import bearer, free_port, now
+from tests.support.mail import bearer, free_port, now, port_of
 
 
 @pytest.fixture(scope="session")
@@ -76,10 +75,10 @@ async def readers(settings: Settings, ours: OurMail) -> AsyncIterator[Readers]:
 
 
 @pytest.fixture
-async def door(
+async def smtp_port(
     settings: Settings, engine: AsyncEngine, ours: OurMail, readers: Readers
 ) -> AsyncIterator[int]:
-    """The port of an open SMTP door."""
+    """The port on which an SMTP server of the service listens."""
     server = await smtp.listen(settings, engine, ours, readers)
     yield port_of(server)
     server.close()
@@ -88,17 +87,11 @@ async def door(
 @pytest.fixture
 async def api(settings: Settings, engine: AsyncEngine, mail_site: Site) -> AsyncIterator[httpx.AsyncClient]:
     access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
-    transport = httpx.ASGITransport(create_api(engine, access))
+    transport = httpx.ASGITransport(application(engine, access))
     async with httpx.AsyncClient(
         transport=transport, base_url="http://test", headers=bearer(mail_site, Role.AGENT)
     ) as client:
         yield client
-
-
-def port_of(server: asyncio.Server) -> int:
-    listening: socket.socket = server.sockets[0]
-    port: int = listening.getsockname()[1]
-    return port
 
 
 @pytest.fixture(scope="session")

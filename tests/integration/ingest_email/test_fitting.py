@@ -1,4 +1,4 @@
-"""A mail is kept whole, however much of it there is; its event is never larger than an event may be."""
+"""A mail of any size is stored whole, and its event is never larger than an event may be."""
 
 import pytest
 from sqlalchemy import select, text
@@ -6,9 +6,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.contracts.fitting import MAX_INTERACTION_BYTES
 from antiphon.contracts.interactions import InteractionReceived
-from ingest_email import actions, store
-from ingest_email.domain import mail
+from ingest_email import intake
 from ingest_email.domain.accounts import OurMail
+from ingest_email.domain.mail import Envelope
+from ingest_email.domain.parser import read_mail
+from ingest_email.store import mails
 from tests.support.mail import events, now
 
 HEAD = (
@@ -31,11 +33,11 @@ def with_files(count: int) -> bytes:
 
 
 async def kept(engine: AsyncEngine, ours: OurMail, raw: bytes) -> InteractionReceived:
-    read = mail.read_mail(raw, mail.Envelope(), now(), ours)
+    read = read_mail(raw, Envelope(), now(), ours)
     async with engine.begin() as tx:
-        await actions.keep_mail(tx, raw, read, actions.Via.SMTP)
+        await intake.keep_mail(tx, raw, read, intake.Via.SMTP)
     async with engine.connect() as connection:
-        row = (await connection.execute(select(store.MAIL))).one()
+        row = (await connection.execute(select(mails.MAIL))).one()
     assert row.raw == raw
     (event,) = await events(engine)
     assert isinstance(event, InteractionReceived)
@@ -45,7 +47,7 @@ async def kept(engine: AsyncEngine, ours: OurMail, raw: bytes) -> InteractionRec
 
 
 @pytest.mark.parametrize("character", ["\N{PILE OF POO}", "\x01"])
-async def test_a_text_that_has_more_bytes_than_an_event_may_have_is_cut_and_the_mail_is_whole(
+async def test_a_text_larger_than_an_event_is_cut_in_the_event_and_the_mail_stays_whole(
     engine: AsyncEngine, ours: OurMail, character: str
 ) -> None:
     event = await kept(engine, ours, f"{HEAD}{PLAIN}{character * 200_000}".encode())
@@ -54,7 +56,7 @@ async def test_a_text_that_has_more_bytes_than_an_event_may_have_is_cut_and_the_
     assert len(event.interaction.content.text) > 100_000
 
 
-async def test_files_that_no_event_has_room_for_are_kept_all_the_same(
+async def test_files_that_do_not_fit_into_an_event_are_stored_all_the_same(
     engine: AsyncEngine, ours: OurMail
 ) -> None:
     event = await kept(engine, ours, with_files(400))

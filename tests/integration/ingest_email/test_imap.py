@@ -14,13 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from antiphon.entry_counts import EntryCounts
 from deploy.site import Ports, Site
 from deploy.world import MailServer, jars
-from ingest_email import store
 from ingest_email.domain.accounts import OurMail
 from ingest_email.imap import Reader
 from ingest_email.reading.pool import Readers
 from ingest_email.settings import ImapMailbox, Settings
+from ingest_email.store import cursors, mails
+from ingest_email.store.base import DELIVERY
 from tests.fuzz.growing import GROWING
-from tests.support.mail import COUNCIL, deliver, mail, now, tally, until
+from tests.support.mail import COUNCIL, counts, deliver, mail, now, until
 
 
 @dataclass
@@ -83,7 +84,7 @@ async def reading(
 
 async def counted(engine: AsyncEngine, expected: EntryCounts) -> None:
     async def agrees() -> bool:
-        return await tally(engine) == expected
+        return await counts(engine) == expected
 
     await until(agrees)
 
@@ -106,9 +107,9 @@ async def test_a_mailbox_is_read_and_followed(
         await counted(engine, EntryCounts(received=3, interactions=3, duplicates=0, quarantined=0))
         await marked(world, {uid: {b"\\Seen"} for uid in (1, 2, 3)})
     async with engine.connect() as connection:
-        assert await connection.scalar(select(store.IMAP_CURSOR.c.last_uid)) == 3
-        raws = (await connection.scalars(select(store.MAIL.c.raw))).all()
-        kept = (await connection.execute(select(store.MAIL.c.interaction, store.MAIL.c.mail_from))).all()
+        assert await connection.scalar(select(cursors.IMAP_CURSOR.c.last_uid)) == 3
+        raws = (await connection.scalars(select(mails.MAIL.c.raw))).all()
+        kept = (await connection.execute(select(mails.MAIL.c.interaction, mails.MAIL.c.mail_from))).all()
     assert all(b"The pothole is back." in raw for raw in raws)
     # What the delivering server wrote above the mail; SMTP said nothing here.
     assert {(row.interaction["return_path"]["value"], row.mail_from) for row in kept} == {
@@ -146,27 +147,27 @@ async def test_a_mail_kept_but_not_marked_is_marked_and_not_read_again(
         client.remove_flags([1], [b"\\Seen"])
     async with reading(world, settings, engine, readers):
         await marked(world, {1: {b"\\Seen"}})
-    assert (await tally(engine)).received == 1
+    assert (await counts(engine)).received == 1
 
 
-async def test_when_the_server_numbers_anew_what_was_kept_is_recognised(
+async def test_when_uidvalidity_changes_the_stored_mails_are_duplicates(
     world: World, settings: Settings, engine: AsyncEngine, readers: Readers
 ) -> None:
     await deliver(world.server.smtp_port, mail(1))
     async with engine.begin() as tx:
-        await store.move_cursor(tx, "council", 4711, 99, now())
+        await cursors.move_cursor(tx, "council", 4711, 99, now())
     async with reading(world, settings, engine, readers):
         await counted(engine, EntryCounts(received=1, interactions=1, duplicates=0, quarantined=0))
     async with engine.begin() as tx:
-        await store.move_cursor(tx, "council", 4711, 99, now())
+        await cursors.move_cursor(tx, "council", 4711, 99, now())
     async with reading(world, settings, engine, readers):
         await counted(engine, EntryCounts(received=2, interactions=1, duplicates=1, quarantined=0))
 
 
 async def test_the_same_mail_by_smtp_and_imap_is_one_interaction(
-    world: World, door: int, settings: Settings, engine: AsyncEngine, readers: Readers
+    world: World, smtp_port: int, settings: Settings, engine: AsyncEngine, readers: Readers
 ) -> None:
-    await deliver(door, mail(1))
+    await deliver(smtp_port, mail(1))
     await deliver(world.server.smtp_port, mail(1))
     async with reading(world, settings, engine, readers):
         await counted(engine, EntryCounts(received=2, interactions=1, duplicates=1, quarantined=0))
@@ -181,8 +182,8 @@ async def test_a_mail_that_is_too_large_stays_flagged_and_the_next_is_read(
         await counted(engine, EntryCounts(received=2, interactions=1, duplicates=0, quarantined=1))
         await marked(world, {1: {b"\\Flagged"}, 2: {b"\\Seen"}})
     async with engine.connect() as connection:
-        reasons = (await connection.scalars(select(store.DELIVERY.c.reason))).all()
-    assert any(reason and "more than 200000; UID 1 of" in reason for reason in reasons)
+        reasons = (await connection.scalars(select(DELIVERY.c.reason))).all()
+    assert any(reason and "more than 200000: UID 1 of" in reason for reason in reasons)
 
 
 async def test_a_server_that_comes_back_is_read_again(
@@ -212,6 +213,6 @@ async def test_a_mail_that_no_worker_can_read_is_kept_and_marked_and_the_next_is
     (unread,) = [one for one in shown if "mail-unreadable" in one["defects"]]
     raw = (await api.get(f"/mails/{unread['interaction_id']}/raw")).content
     assert raw.count(b"\n") > 3_000_000
-    assert (await tally(engine)).received == 2
+    assert (await counts(engine)).received == 2
     async with engine.connect() as connection:
-        assert await connection.scalar(select(store.IMAP_CURSOR.c.last_uid)) == 2
+        assert await connection.scalar(select(cursors.IMAP_CURSOR.c.last_uid)) == 2

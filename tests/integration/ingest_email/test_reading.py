@@ -1,4 +1,4 @@
-"""Mails are read by workers: what one can't bear is kept all the same, and stops nothing."""
+"""Workers read mails: a mail that ends its worker is stored all the same, and the next one is read."""
 
 import asyncio
 import os
@@ -16,14 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.contracts.interactions import Automation, InteractionReceived
 from antiphon.entry_counts import EntryCounts
-from ingest_email import smtp, store
+from ingest_email import smtp
 from ingest_email.domain.accounts import OurMail
-from ingest_email.domain.mail import Envelope, read_mail
+from ingest_email.domain.mail import Envelope
+from ingest_email.domain.parser import read_mail
 from ingest_email.reading.pool import NotReadError, Readers
 from ingest_email.settings import Settings
+from ingest_email.store import mails
 from tests.fuzz.growing import GROWING
-from tests.integration.ingest_email.conftest import port_of
-from tests.support.mail import COUNCIL, deliver, events, mail, now, tally, until
+from tests.support.mail import COUNCIL, counts, deliver, events, mail, now, port_of, until
 
 TO_US = Envelope("jo@mail.example", (COUNCIL,))
 # Read in a second or more, whatever the machine.
@@ -73,10 +74,10 @@ SMALL = {"size_limit": 10_000_000, "read_memory_limit": 64 * 1024 * 1024}
 
 
 @pytest.fixture
-async def tight_door(
+async def tight_smtp_port(
     settings: Settings, engine: AsyncEngine, ours: OurMail, request: pytest.FixtureRequest
 ) -> AsyncIterator[int]:
-    """The port of a door whose workers may use little: ordinary mails need less."""
+    """The port of an SMTP server whose workers may use little, but enough for ordinary mails."""
     tight = settings.model_copy(update=getattr(request, "param", TIGHT))
     async with Readers(tight, ours, now) as readers:
         server = await smtp.listen(tight, engine, ours, readers)
@@ -85,10 +86,10 @@ async def tight_door(
 
 
 async def test_after_a_small_mail_that_would_grow_a_thousandfold_all_others_are_kept(
-    door: int, engine: AsyncEngine
+    smtp_port: int, engine: AsyncEngine
 ) -> None:
-    assert (await deliver(door, BOMB)).startswith("2.0.0 Kept as")
-    await asyncio.gather(*(deliver(door, mail(number)) for number in range(100)))
+    assert (await deliver(smtp_port, BOMB)).startswith("2.0.0 Kept as")
+    await asyncio.gather(*(deliver(smtp_port, mail(number)) for number in range(100)))
     received = await events(engine)
     assert len(received) == 101
     for event in received:
@@ -98,16 +99,16 @@ async def test_after_a_small_mail_that_would_grow_a_thousandfold_all_others_are_
 
 
 @pytest.mark.parametrize(
-    ("tight_door", "raw"),
+    ("tight_smtp_port", "raw"),
     [(TIGHT, SLOW), (SMALL, LARGE)],
-    indirect=["tight_door"],
+    indirect=["tight_smtp_port"],
     ids=["CPU time", "memory"],
 )
 async def test_a_mail_that_needs_too_much_is_kept_unread_and_the_next_is_read(
-    tight_door: int, engine: AsyncEngine, api: httpx.AsyncClient, raw: bytes
+    tight_smtp_port: int, engine: AsyncEngine, api: httpx.AsyncClient, raw: bytes
 ) -> None:
-    assert (await deliver(tight_door, raw)).startswith("2.0.0 Kept as")
-    await deliver(tight_door, mail(2))
+    assert (await deliver(tight_smtp_port, raw)).startswith("2.0.0 Kept as")
+    await deliver(tight_smtp_port, mail(2))
     first, second = await events(engine)
     assert isinstance(first, InteractionReceived)
     assert isinstance(second, InteractionReceived)
@@ -127,11 +128,11 @@ async def test_a_mail_that_needs_too_much_is_kept_unread_and_the_next_is_read(
 
 
 async def test_an_unreadable_mail_that_comes_again_is_the_same_interaction(
-    tight_door: int, engine: AsyncEngine
+    tight_smtp_port: int, engine: AsyncEngine
 ) -> None:
-    await deliver(tight_door, SLOW)
-    await deliver(tight_door, SLOW)
-    assert await tally(engine) == EntryCounts(received=2, interactions=1, duplicates=1, quarantined=0)
+    await deliver(tight_smtp_port, SLOW)
+    await deliver(tight_smtp_port, SLOW)
+    assert await counts(engine) == EntryCounts(received=2, interactions=1, duplicates=1, quarantined=0)
 
 
 async def test_while_one_mail_takes_long_the_others_are_read(settings: Settings, ours: OurMail) -> None:
@@ -181,7 +182,7 @@ async def test_a_mail_whose_workers_are_killed_twice_is_unreadable(settings: Set
         assert (await reading).interaction.defects == ["mail-unreadable"]
 
 
-async def test_what_stops_a_service_in_order_does_not_end_a_mail_in_hand(
+async def test_sigterm_and_sigint_end_no_worker_in_the_middle_of_a_mail(
     settings: Settings, ours: OurMail
 ) -> None:
     async with Readers(settings, ours, now) as readers:
@@ -194,7 +195,7 @@ async def test_what_stops_a_service_in_order_does_not_end_a_mail_in_hand(
         assert {process.pid for process in workers()} == pids
 
 
-async def test_a_worker_that_does_nothing_is_replaced(settings: Settings, ours: OurMail) -> None:
+async def test_a_worker_that_hangs_is_replaced(settings: Settings, ours: OurMail) -> None:
     brief = settings.model_copy(update={"read_time_limit": timedelta(milliseconds=300), "read_workers": 1})
     async with Readers(brief, ours, now) as readers:
         await all_ready(readers, 1)
@@ -204,9 +205,7 @@ async def test_a_worker_that_does_nothing_is_replaced(settings: Settings, ours: 
         assert stuck.pid not in {process.pid for process in workers()}
 
 
-async def test_a_reader_that_hangs_up_leaves_the_workers_as_they_were(
-    settings: Settings, ours: OurMail
-) -> None:
+async def test_a_sender_that_hangs_up_leaves_the_workers_running(settings: Settings, ours: OurMail) -> None:
     async with Readers(settings, ours, now) as readers:
         await all_ready(readers)
         pids = {process.pid for process in workers()}
@@ -224,7 +223,7 @@ async def test_a_reader_that_hangs_up_leaves_the_workers_as_they_were(
 async def test_while_no_worker_starts_the_sender_is_asked_to_come_again(
     settings: Settings, engine: AsyncEngine, ours: OurMail
 ) -> None:
-    # A worker that has no room for a mail ends before it is ready.
+    # A worker that has too little memory for any mail ends before it is ready.
     none = settings.model_copy(update={"read_memory_limit": 1})
     async with Readers(none, ours, now) as readers:
         server = await smtp.listen(none, engine, ours, readers)
@@ -234,7 +233,7 @@ async def test_while_no_worker_starts_the_sender_is_asked_to_come_again(
         server.close()
         with pytest.raises(NotReadError):
             await readers.read(mail(1), TO_US)
-    assert (await tally(engine)).received == 0
+    assert (await counts(engine)).received == 0
 
 
 async def test_when_the_service_stops_a_mail_in_hand_is_not_read_and_no_worker_stays(
@@ -292,12 +291,12 @@ async def test_a_worker_knows_nothing_of_the_services_environment(settings: Sett
         assert all(process.environ() == {} for process in workers())
 
 
-async def test_the_kept_row_of_an_unreadable_mail_names_what_the_envelope_says(
-    tight_door: int, engine: AsyncEngine
+async def test_an_unreadable_mail_has_the_account_and_case_token_of_its_envelope(
+    tight_smtp_port: int, engine: AsyncEngine
 ) -> None:
-    await deliver(tight_door, SLOW, "rates+c-1042-abc@banksia.example", sender="")
+    await deliver(tight_smtp_port, SLOW, "rates+c-1042-abc@banksia.example", sender="")
     async with engine.connect() as connection:
-        row = (await connection.execute(select(store.MAIL.c.account, store.MAIL.c.sender))).one()
+        row = (await connection.execute(select(mails.MAIL.c.account, mails.MAIL.c.sender))).one()
     assert tuple(row) == ("rates@banksia.example", None)
     (event,) = await events(engine)
     assert isinstance(event, InteractionReceived)

@@ -15,12 +15,11 @@ from antiphon.contracts.interactions import Identifier, Interaction, Interaction
 from antiphon.contracts.replies import ReplyFailed, ReplyRequested, ReplySent
 from antiphon.delivery import store, views
 from antiphon.delivery.views import OutgoingReply
-from ingest_email import actions
+from ingest_email import replies
 from ingest_email.domain.accounts import OurMail
 from ingest_email.sender import create_sender
 from ingest_email.settings import Settings
-from tests.integration.ingest_email.conftest import port_of
-from tests.support.mail import deliver, events, mail, now, until
+from tests.support.mail import deliver, events, mail, now, port_of, until
 from tests.support.statements import counted
 
 Act = Callable[[SMTP, Envelope], Awaitable[str]]
@@ -51,7 +50,7 @@ async def hang(_server: SMTP, _envelope: Envelope) -> str:
 
 @dataclass
 class OtherSide:
-    """A real mail server whose answers to DATA are told in advance, by the recipient's domain; the last one stays."""
+    """A real mail server. Its answers to DATA are given in advance for each domain; the last one is repeated."""
 
     acts: dict[str, list[Act]]
     taken: list[bytes] = field(default_factory=list[bytes])
@@ -70,11 +69,11 @@ async def sending(
 ) -> AsyncGenerator[None]:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: SMTP(other, hostname="other", loop=loop), "127.0.0.1", 0)
-    told = {
+    changes = {
         "relay_port": port_of(server), "retry_first_after": timedelta(milliseconds=50),
         "retry_at_most_every": timedelta(milliseconds=50), **changed,
     }  # fmt: skip
-    task = asyncio.create_task(create_sender(settings.model_copy(update=told), engine).run())
+    task = asyncio.create_task(create_sender(settings.model_copy(update=changes), engine).run())
     try:
         yield
     finally:
@@ -84,11 +83,11 @@ async def sending(
 
 
 async def ask(
-    engine: AsyncEngine, ours: OurMail, door: int, *, sender: str = "jo@mail.example", **headers: str
+    engine: AsyncEngine, ours: OurMail, smtp_port: int, *, sender: str = "jo@mail.example", **headers: str
 ) -> ReplyRequested:
     """A mail comes in and somebody answers it."""
     number = uuid4().int
-    await deliver(door, mail(number, From=f"Jo <{sender}>", **headers))
+    await deliver(smtp_port, mail(number, From=f"Jo <{sender}>", **headers))
     received = [event for event in await events(engine) if isinstance(event, InteractionReceived)][-1]
     request = asked_of(received.interaction)
     await take(engine, ours, request)
@@ -115,7 +114,7 @@ def asked_of(interaction: Interaction) -> ReplyRequested:
 
 async def take(engine: AsyncEngine, ours: OurMail, *requests: ReplyRequested) -> None:
     async with engine.begin() as tx:
-        await actions.take_replies(tx, requests, ours, now())
+        await replies.take_replies(tx, requests, ours, now())
 
 
 async def reply(engine: AsyncEngine, reply_id: UUID) -> tuple[OutgoingReply, list[str | None]]:
@@ -125,51 +124,51 @@ async def reply(engine: AsyncEngine, reply_id: UUID) -> tuple[OutgoingReply, lis
     return found, [attempt.outcome for attempt in found.attempts]
 
 
-async def settled(engine: AsyncEngine, request: ReplyRequested) -> tuple[OutgoingReply, list[str | None]]:
-    async def is_settled() -> bool:
+async def ended(engine: AsyncEngine, request: ReplyRequested) -> tuple[OutgoingReply, list[str | None]]:
+    async def has_ended() -> bool:
         return (await reply(engine, request.reply_id))[0].state != "waiting"
 
-    await until(is_settled)
+    await until(has_ended)
     return await reply(engine, request.reply_id)
 
 
-async def test_an_answer_reaches_the_other_side_threaded_and_is_told(
-    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int
+async def test_a_reply_reaches_the_customer_threaded_and_is_published_as_sent(
+    settings: Settings, engine: AsyncEngine, ours: OurMail, smtp_port: int
 ) -> None:
     other = OtherSide({"mail.example": [accept]})
     async with sending(settings, engine, other):
-        request = await ask(engine, ours, door)
-        row, attempts = await settled(engine, request)
+        request = await ask(engine, ours, smtp_port)
+        row, attempts = await ended(engine, request)
     assert (row.state, attempts) == ("sent", ["accepted"])
     (raw,) = other.taken
-    told = message_from_bytes(raw, policy=policy.default)
-    assert told["Message-ID"] == f"<reply-{request.reply_id}@banksia.example>"
-    assert told["Reply-To"].addresses[0].addr_spec == "council+c-1-sig@banksia.example"
+    sent_mail = message_from_bytes(raw, policy=policy.default)
+    assert sent_mail["Message-ID"] == f"<reply-{request.reply_id}@banksia.example>"
+    assert sent_mail["Reply-To"].addresses[0].addr_spec == "council+c-1-sig@banksia.example"
     sent = (await events(engine))[-1]
     assert isinstance(sent, ReplySent)
-    assert sent.native_ids == [told["Message-ID"]]
+    assert sent.native_ids == [sent_mail["Message-ID"]]
     assert sent.author.id == "chloe"
 
 
 async def test_an_answer_leaves_for_the_recipient_of_its_request_and_for_nobody_else(
-    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int
+    settings: Settings, engine: AsyncEngine, ours: OurMail, smtp_port: int
 ) -> None:
     other = OtherSide({"mail.example": [accept], "evil.example": [accept]})
     async with sending(settings, engine, other):
-        forged = await ask(engine, ours, door, Reply_To="mallory@evil.example, more@evil.example")
-        await settled(engine, forged)
+        forged = await ask(engine, ours, smtp_port, Reply_To="mallory@evil.example, more@evil.example")
+        await ended(engine, forged)
         to_jo = forged.model_copy(
             update={"reply_id": uuid4(), "recipient": Identifier(kind="email", value="jo@mail.example")}
         )
         older = forged.model_copy(update={"reply_id": uuid4(), "recipient": None})
         for request in (to_jo, older):
             await take(engine, ours, request)
-            await settled(engine, request)
+            await ended(engine, request)
     assert other.recipients == ["mallory@evil.example", "jo@mail.example", "jo@mail.example"]
 
 
-async def test_set_words_leave_for_the_envelope_sender_and_carry_nothing_that_a_stranger_wrote(
-    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int
+async def test_an_automatic_reply_goes_to_the_envelope_sender_without_a_strangers_words(
+    settings: Settings, engine: AsyncEngine, ours: OurMail, smtp_port: int
 ) -> None:
     other = OtherSide({"evil.example": [accept], "mail.example": [accept], "target.example": [accept]})
     evil = {
@@ -177,8 +176,8 @@ async def test_set_words_leave_for_the_envelope_sender_and_carry_nothing_that_a_
         "Reply-To": "victim@target.example",
         "Subject": "Locked, verify at https://evil.example/login",
     }
-    await deliver(door, mail(1, **evil), sender="spammer@evil.example")
-    await deliver(door, mail(2, **evil), sender="")
+    await deliver(smtp_port, mail(1, **evil), sender="spammer@evil.example")
+    await deliver(smtp_port, mail(2, **evil), sender="")
     first, second = [
         event.interaction for event in await events(engine) if isinstance(event, InteractionReceived)
     ]
@@ -191,7 +190,7 @@ async def test_set_words_leave_for_the_envelope_sender_and_carry_nothing_that_a_
         ):
             request = asked_of(interaction).model_copy(update={"automation": "auto-reply", "recipient": to})
             await take(engine, ours, request)
-            await settled(engine, request)
+            await ended(engine, request)
     assert other.recipients == ["spammer@evil.example"]
     (raw,) = other.taken
     assert b"https" not in raw
@@ -199,34 +198,34 @@ async def test_set_words_leave_for_the_envelope_sender_and_carry_nothing_that_a_
 
 
 @pytest.mark.parametrize(("act", "outcome"), [(defer, "later"), (drop, "unknown"), (hang, "unknown")])
-async def test_what_may_pass_is_tried_again_with_the_same_bytes(
-    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int, act: Act, outcome: str
+async def test_a_transient_failure_is_attempted_again_with_the_same_bytes(
+    settings: Settings, engine: AsyncEngine, ours: OurMail, smtp_port: int, act: Act, outcome: str
 ) -> None:
     other = OtherSide({"mail.example": [act, act, accept]})
     async with sending(settings, engine, other, send_timeout=timedelta(milliseconds=500)):
-        row, attempts = await settled(engine, await ask(engine, ours, door))
+        row, attempts = await ended(engine, await ask(engine, ours, smtp_port))
     assert (row.state, attempts) == ("sent", [outcome, outcome, "accepted"])
     assert len(other.taken) == 3
     assert len(set(other.taken)) == 1
 
 
-async def test_a_refusal_for_good_is_told_with_the_other_sides_words(
-    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int
+async def test_a_permanent_refusal_fails_the_reply_with_the_reason_of_the_server(
+    settings: Settings, engine: AsyncEngine, ours: OurMail, smtp_port: int
 ) -> None:
     async with sending(settings, engine, OtherSide({"mail.example": [refuse]})):
-        row, attempts = await settled(engine, await ask(engine, ours, door))
+        row, attempts = await ended(engine, await ask(engine, ours, smtp_port))
     assert (row.state, attempts) == ("failed", ["refused"])
     failed = (await events(engine))[-1]
     assert isinstance(failed, ReplyFailed)
     assert (failed.outcome, failed.reason, failed.attempts) == ("refused", "550 5.1.1 no such user", 1)
 
 
-async def test_what_never_passes_is_given_up_in_the_end(
-    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int
+async def test_a_failure_that_lasts_is_given_up_in_the_end(
+    settings: Settings, engine: AsyncEngine, ours: OurMail, smtp_port: int
 ) -> None:
     other = OtherSide({"mail.example": [defer]})
     async with sending(settings, engine, other, give_up_after=timedelta(milliseconds=400)):
-        row, attempts = await settled(engine, await ask(engine, ours, door))
+        row, attempts = await ended(engine, await ask(engine, ours, smtp_port))
     assert row.state == "failed"
     assert len(attempts) > 1
     failed = (await events(engine))[-1]
@@ -235,9 +234,9 @@ async def test_what_never_passes_is_given_up_in_the_end(
 
 
 async def test_a_relay_that_is_away_is_waited_for(
-    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int
+    settings: Settings, engine: AsyncEngine, ours: OurMail, smtp_port: int
 ) -> None:
-    request = await ask(engine, ours, door)
+    request = await ask(engine, ours, smtp_port)
     nobody = settings.model_copy(
         update={"relay_port": 1, "retry_first_after": timedelta(0), "retry_at_most_every": timedelta(0)}
     )
@@ -252,40 +251,40 @@ async def test_a_relay_that_is_away_is_waited_for(
 
 
 async def test_a_slow_server_holds_up_only_its_own_mail(
-    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int
+    settings: Settings, engine: AsyncEngine, ours: OurMail, smtp_port: int
 ) -> None:
     other = OtherSide({"slow.example": [hang], "mail.example": [accept]})
     for _ in range(10):
-        await ask(engine, ours, door, sender="jo@slow.example")
+        await ask(engine, ours, smtp_port, sender="jo@slow.example")
     async with sending(settings, engine, other, sends_at_once=6, sends_at_once_per_destination=2):
-        row, _ = await settled(engine, await ask(engine, ours, door))
+        row, _ = await ended(engine, await ask(engine, ours, smtp_port))
     assert row.state == "sent"
 
 
 async def test_an_attempt_that_was_cut_off_is_made_again_when_its_lease_is_over(
-    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int
+    settings: Settings, engine: AsyncEngine, ours: OurMail, smtp_port: int
 ) -> None:
-    request = await ask(engine, ours, door)
+    request = await ask(engine, ours, smtp_port)
     async with engine.begin() as tx:
         cut = await store.claim(tx, timedelta(milliseconds=200), [])
     assert cut is not None
     async with engine.begin() as tx:
         assert await store.claim(tx, timedelta(0), []) is None
     async with sending(settings, engine, OtherSide({"mail.example": [accept]})):
-        row, attempts = await settled(engine, request)
+        row, attempts = await ended(engine, request)
     assert (row.state, attempts) == ("sent", [None, "accepted"])
 
 
 async def test_the_same_request_twice_is_sent_once(
-    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int
+    settings: Settings, engine: AsyncEngine, ours: OurMail, smtp_port: int
 ) -> None:
     other = OtherSide({"mail.example": [accept]})
-    request = await ask(engine, ours, door)
+    request = await ask(engine, ours, smtp_port)
     await take(engine, ours, request, request)
     async with sending(settings, engine, other):
-        await settled(engine, request)
+        await ended(engine, request)
         await take(engine, ours, request)
-        await settled(engine, await ask(engine, ours, door))
+        await ended(engine, await ask(engine, ours, smtp_port))
     assert len(other.taken) == 2
     assert [type(event) for event in await events(engine)].count(ReplySent) == 2
 
@@ -295,9 +294,9 @@ async def test_the_same_request_twice_is_sent_once(
     [{"Auto_Submitted": "auto-replied"}, {"List_Id": "<x.example>"}, {"sender": "rates@banksia.example"}],
 )
 async def test_what_a_machine_wrote_and_our_own_addresses_are_never_answered(
-    engine: AsyncEngine, ours: OurMail, door: int, headers: dict[str, str]
+    engine: AsyncEngine, ours: OurMail, smtp_port: int, headers: dict[str, str]
 ) -> None:
-    request = await ask(engine, ours, door, **headers)
+    request = await ask(engine, ours, smtp_port, **headers)
     row, attempts = await reply(engine, request.reply_id)
     assert (row.state, attempts) == ("failed", [])
     failed = (await events(engine))[-1]
@@ -306,20 +305,20 @@ async def test_what_a_machine_wrote_and_our_own_addresses_are_never_answered(
 
 
 async def test_an_answer_to_a_mail_that_nobody_knows_fails_at_once(
-    engine: AsyncEngine, ours: OurMail, door: int
+    engine: AsyncEngine, ours: OurMail, smtp_port: int
 ) -> None:
-    request = await ask(engine, ours, door)
+    request = await ask(engine, ours, smtp_port)
     stray = request.model_copy(update={"reply_id": uuid4(), "answers": uuid4()})
     await take(engine, ours, stray)
     assert (await reply(engine, stray.reply_id))[0].state == "failed"
 
 
-async def test_a_permanent_bounce_of_a_sent_answer_is_told_once(
-    settings: Settings, engine: AsyncEngine, ours: OurMail, door: int
+async def test_a_permanent_bounce_of_a_sent_reply_is_published_once(
+    settings: Settings, engine: AsyncEngine, ours: OurMail, smtp_port: int
 ) -> None:
     async with sending(settings, engine, OtherSide({"mail.example": [accept]})):
-        request = await ask(engine, ours, door)
-        await settled(engine, request)
+        request = await ask(engine, ours, smtp_port)
+        await ended(engine, request)
     body = (
         "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n"
         f"--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: <reply-{request.reply_id}@banksia.example>\r\n\r\n--b--\r\n"
@@ -327,21 +326,21 @@ async def test_a_permanent_bounce_of_a_sent_answer_is_told_once(
     report = 'multipart/report; report-type=delivery-status; boundary="b"'
     for number in (7, 8):
         bounce = mail(number, body, From="mailer-daemon@mail.example", Content_Type=report)
-        await deliver(door, bounce, "council+c-1-sig@banksia.example", sender="")
-    told = await events(engine)
-    failed = [event for event in told if isinstance(event, ReplyFailed)]
+        await deliver(smtp_port, bounce, "council+c-1-sig@banksia.example", sender="")
+    published = await events(engine)
+    failed = [event for event in published if isinstance(event, ReplyFailed)]
     assert [(event.reply_id, event.outcome, event.reason) for event in failed] == [
         (request.reply_id, "refused", "5.1.1")
     ]
-    received = [event for event in told if isinstance(event, InteractionReceived)][-1]
+    received = [event for event in published if isinstance(event, InteractionReceived)][-1]
     assert received.interaction.automation == "bounce"
     assert received.interaction.thread.case_token == "c-1-sig"
 
 
 async def test_a_batch_of_answers_costs_a_fixed_number_of_statements(
-    engine: AsyncEngine, ours: OurMail, door: int
+    engine: AsyncEngine, ours: OurMail, smtp_port: int
 ) -> None:
-    request = await ask(engine, ours, door)
+    request = await ask(engine, ours, smtp_port)
     batch = [request.model_copy(update={"reply_id": uuid4()}) for _ in range(250)]
     batch += [request.model_copy(update={"reply_id": uuid4(), "answers": uuid4()}) for _ in range(250)]
     with counted(engine) as statements:

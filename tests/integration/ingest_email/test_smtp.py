@@ -17,25 +17,25 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from antiphon.contracts.interactions import InteractionReceived
 from antiphon.entry_counts import EntryCounts
 from deploy.postgres import Postgres
-from ingest_email import smtp, store
+from ingest_email import smtp
 from ingest_email.domain.accounts import OurMail
 from ingest_email.reading.pool import Readers
 from ingest_email.settings import Settings
-from tests.integration.ingest_email.conftest import port_of
-from tests.support.mail import COUNCIL, deliver, events, mail, now, tally, until
+from ingest_email.store import mails
+from tests.support.mail import COUNCIL, counts, deliver, events, mail, now, port_of, until
 
 
 async def test_every_mail_of_the_corpus_is_taken_and_its_bytes_are_kept(
-    door: int, engine: AsyncEngine, corpus: list[Path]
+    smtp_port: int, engine: AsyncEngine, corpus: list[Path]
 ) -> None:
     raws = [path.read_bytes() for path in corpus]
     for raw in raws:
-        assert (await deliver(door, raw)).startswith("2.0.0 Kept as")
-    counted = await tally(engine)
+        assert (await deliver(smtp_port, raw)).startswith("2.0.0 Kept as")
+    counted = await counts(engine)
     assert counted.received == len(raws) > 100
     assert counted.quarantined == 0
     async with engine.connect() as connection:
-        kept = (await connection.execute(select(store.MAIL.c.raw, store.MAIL.c.raw_sha256))).all()
+        kept = (await connection.execute(select(mails.MAIL.c.raw, mails.MAIL.c.raw_sha256))).all()
     assert len(kept) == counted.interactions == len(await events(engine))
     sent = {raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").rstrip(b"\n") for raw in raws}
     for row in kept:
@@ -44,19 +44,21 @@ async def test_every_mail_of_the_corpus_is_taken_and_its_bytes_are_kept(
 
 
 async def test_the_same_mail_again_and_at_the_same_moment_is_one_interaction(
-    door: int, engine: AsyncEngine
+    smtp_port: int, engine: AsyncEngine
 ) -> None:
-    await deliver(door, mail(1))
-    await deliver(door, mail(1), "rates@banksia.example")
-    await deliver(door, b"Received: again\r\n" + mail(1))
-    assert await tally(engine) == EntryCounts(received=3, interactions=1, duplicates=2, quarantined=0)
-    await asyncio.gather(*(deliver(door, mail(2)) for _ in range(8)))
-    assert await tally(engine) == EntryCounts(received=11, interactions=2, duplicates=9, quarantined=0)
+    await deliver(smtp_port, mail(1))
+    await deliver(smtp_port, mail(1), "rates@banksia.example")
+    await deliver(smtp_port, b"Received: again\r\n" + mail(1))
+    assert await counts(engine) == EntryCounts(received=3, interactions=1, duplicates=2, quarantined=0)
+    await asyncio.gather(*(deliver(smtp_port, mail(2)) for _ in range(8)))
+    assert await counts(engine) == EntryCounts(received=11, interactions=2, duplicates=9, quarantined=0)
     assert len(await events(engine)) == 2
 
 
-async def test_a_mail_to_several_of_our_addresses_is_one_interaction(door: int, engine: AsyncEngine) -> None:
-    await deliver(door, mail(), COUNCIL, "rates@banksia.example", "council+c-1-x@banksia.example")
+async def test_a_mail_to_several_of_our_addresses_is_one_interaction(
+    smtp_port: int, engine: AsyncEngine
+) -> None:
+    await deliver(smtp_port, mail(), COUNCIL, "rates@banksia.example", "council+c-1-x@banksia.example")
     (event,) = await events(engine)
     assert isinstance(event, InteractionReceived)
     assert event.interaction.account == "rates@banksia.example"
@@ -64,26 +66,26 @@ async def test_a_mail_to_several_of_our_addresses_is_one_interaction(door: int, 
     assert event.key == "email:jo@mail.example"
 
 
-async def test_an_address_that_is_not_ours_is_refused(door: int, engine: AsyncEngine) -> None:
+async def test_an_address_that_is_not_ours_is_refused(smtp_port: int, engine: AsyncEngine) -> None:
     with pytest.raises(aiosmtplib.SMTPRecipientsRefused) as refused:
-        await deliver(door, mail(), "mayor@banksia.example")
+        await deliver(smtp_port, mail(), "mayor@banksia.example")
     assert refused.value.recipients[0].code == 550
-    assert (await tally(engine)).received == 0
+    assert (await counts(engine)).received == 0
 
 
 @pytest.mark.parametrize("body", ["x" * 300_000, "x\r\n" * 100_000, "x" * 3_000_000])
-async def test_a_mail_that_is_too_large_is_refused(door: int, engine: AsyncEngine, body: str) -> None:
+async def test_a_mail_that_is_too_large_is_refused(smtp_port: int, engine: AsyncEngine, body: str) -> None:
     with pytest.raises(aiosmtplib.SMTPResponseException) as declared:
-        await deliver(door, mail(body=body))
+        await deliver(smtp_port, mail(body=body))
     assert declared.value.code == 552
-    async with aiosmtplib.SMTP(hostname="127.0.0.1", port=door) as client:
+    async with aiosmtplib.SMTP(hostname="127.0.0.1", port=smtp_port) as client:
         await client.mail("jo@mail.example")
         await client.rcpt(COUNCIL)
         with pytest.raises(aiosmtplib.SMTPDataError) as undeclared:
             await client.data(mail(body=body))
         assert undeclared.value.code == 552
         await client.sendmail("jo@mail.example", [COUNCIL], mail())
-    assert (await tally(engine)).received == 1
+    assert (await counts(engine)).received == 1
 
 
 @pytest.mark.parametrize(
@@ -98,26 +100,28 @@ async def test_a_mail_that_is_too_large_is_refused(door: int, engine: AsyncEngin
     ],
     ids=["long-line", "8bit", "dots", "bare-lf", "empty", "binary"],
 )
-async def test_what_is_odd_is_taken_as_it_is(door: int, engine: AsyncEngine, raw: bytes) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", door)
+async def test_an_unusual_mail_is_stored_byte_for_byte(
+    smtp_port: int, engine: AsyncEngine, raw: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", smtp_port)
     stuffed = b"\r\n".join(b"." + line if line.startswith(b".") else line for line in raw.split(b"\r\n"))
     for command in (b"EHLO x\r\n", b"MAIL FROM:<>\r\n", f"RCPT TO:<{COUNCIL}>\r\n".encode(), b"DATA\r\n"):
         writer.write(command)
         while (await reader.readline())[3:4] == b"-":
             pass
     writer.write(stuffed + b"\r\n.\r\n")
-    told = b""
-    while not told.startswith((b"250 2.0.0", b"4", b"5")):
-        told = await reader.readline()
-    assert told.startswith(b"250 2.0.0 Kept as"), told
+    answer = b""
+    while not answer.startswith((b"250 2.0.0", b"4", b"5")):
+        answer = await reader.readline()
+    assert answer.startswith(b"250 2.0.0 Kept as"), answer
     writer.close()
     await writer.wait_closed()
     async with engine.connect() as connection:
-        assert await connection.scalar(select(store.MAIL.c.raw)) == raw + b"\r\n"
+        assert await connection.scalar(select(mails.MAIL.c.raw)) == raw + b"\r\n"
 
 
-async def test_an_address_beyond_ascii_may_write(door: int, engine: AsyncEngine) -> None:
-    async with aiosmtplib.SMTP(hostname="127.0.0.1", port=door) as client:
+async def test_a_sender_whose_address_is_not_ascii_is_accepted(smtp_port: int, engine: AsyncEngine) -> None:
+    async with aiosmtplib.SMTP(hostname="127.0.0.1", port=smtp_port) as client:
         await client.mail("jö@mail.example", options=["SMTPUTF8"], encoding="utf-8")
         await client.rcpt(COUNCIL)
         await client.data(b"From: j\xc3\xb6@mail.example\r\n\r\nHello")
@@ -125,34 +129,34 @@ async def test_an_address_beyond_ascii_may_write(door: int, engine: AsyncEngine)
     assert event.key == "email:jö@mail.example"
 
 
-async def test_what_smtp_said_beside_the_mail_is_kept_with_it(door: int, engine: AsyncEngine) -> None:
-    async with aiosmtplib.SMTP(hostname="127.0.0.1", port=door, local_hostname="evil.example") as client:
+async def test_the_smtp_envelope_is_stored_with_the_mail(smtp_port: int, engine: AsyncEngine) -> None:
+    async with aiosmtplib.SMTP(hostname="127.0.0.1", port=smtp_port, local_hostname="evil.example") as client:
         await client.sendmail("Bounces@evil.example", [COUNCIL], mail(1))
-    await deliver(door, mail(2), sender="")
+    await deliver(smtp_port, mail(2), sender="")
     (first, second) = [event for event in await events(engine) if isinstance(event, InteractionReceived)]
     assert first.interaction.return_path is not None
     assert first.interaction.return_path.key == "email:bounces@evil.example"
     assert (second.interaction.return_path, second.interaction.automation) == (None, "bounce")
     async with engine.connect() as connection:
         kept = (
-            await connection.execute(select(store.MAIL.c.mail_from, store.MAIL.c.peer, store.MAIL.c.helo))
+            await connection.execute(select(mails.MAIL.c.mail_from, mails.MAIL.c.peer, mails.MAIL.c.helo))
         ).all()
     assert {tuple(row)[:2] for row in kept} == {("Bounces@evil.example", "127.0.0.1"), ("", "127.0.0.1")}
     assert "evil.example" in {row.helo for row in kept}
 
 
 async def test_while_the_database_is_away_the_sender_is_asked_to_come_again(
-    door: int, engine: AsyncEngine, mail_postgres: Postgres
+    smtp_port: int, engine: AsyncEngine, mail_postgres: Postgres
 ) -> None:
     await asyncio.to_thread(mail_postgres.stop)
     try:
         with pytest.raises(aiosmtplib.SMTPDataError) as refused:
-            await deliver(door, mail())
+            await deliver(smtp_port, mail())
         assert refused.value.code == 451
     finally:
         await asyncio.to_thread(mail_postgres.start)
-    await deliver(door, mail())
-    assert (await tally(engine)).interactions == 1
+    await deliver(smtp_port, mail())
+    assert (await counts(engine)).interactions == 1
 
 
 async def test_starttls_is_offered_when_there_is_a_certificate(
@@ -171,7 +175,7 @@ async def test_starttls_is_offered_when_there_is_a_certificate(
     server.close()
 
     async def is_kept() -> bool:
-        return (await tally(engine)).interactions == 1
+        return (await counts(engine)).interactions == 1
 
     await until(is_kept)
 

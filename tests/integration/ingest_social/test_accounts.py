@@ -1,4 +1,4 @@
-"""Several accounts of ours, and what a network says of itself."""
+"""Several accounts of ours, and what differs between networks."""
 
 import asyncio
 import hashlib
@@ -12,12 +12,13 @@ from antiphon.contracts.interactions import Identifier, InteractionKind, Speaker
 from antiphon.organisation.document import SocialAccount
 from antiphon.process.clock import utc_now
 from deploy.morning import bluesky as person
-from ingest_social import actions
+from ingest_social import replies
 from ingest_social.bluesky.network import Bluesky
-from ingest_social.network import AccountError, Edited, File, Said, TakenBack
+from ingest_social.fetcher import fetch_one
+from ingest_social.intake.changes import take_changes
+from ingest_social.network import AccountError, Deleted, Edited, File, Post
 from ingest_social.networks import create_networks
 from ingest_social.sender import create_sender
-from ingest_social.tasks import fetch_one
 from tests.support.bluesky import PASSWORD, World, request
 from tests.support.waiting import until
 
@@ -49,11 +50,11 @@ async def test_what_is_said_to_two_accounts_is_taken_and_answered_by_each(world:
     assert {post.account for post in posts} == {world.did, other.network.account}
     assert {post.native_id for post in posts} == {uri}
     assert len({post.interaction_id for post in posts}) == 2
-    told = {event.data["interaction"]["account"] for event in await world.events("interaction.received")}
-    assert told == {world.did, other.network.account}
+    published = {event.data["interaction"]["account"] for event in await world.events("interaction.received")}
+    assert published == {world.did, other.network.account}
     async with world.engine.begin() as tx:
         asked = [request(post.interaction_id, f"We, {post.account}, come on Monday.") for post in posts]
-        await actions.take_replies(tx, asked, {"bluesky"}, utc_now())
+        await replies.take_replies(tx, asked, {"bluesky"}, utc_now())
     sender = asyncio.create_task(
         create_sender(world.engine, [world.network, other.network], world.settings).run()
     )
@@ -82,7 +83,7 @@ async def test_an_answer_of_an_account_that_is_no_longer_ours_is_refused(world: 
     async with world.following():
         (post,) = await world.posts(1)
     async with world.engine.begin() as tx:
-        await actions.take_replies(tx, [request(post.interaction_id, "Soon.")], {"bluesky"}, utc_now())
+        await replies.take_replies(tx, [request(post.interaction_id, "Soon.")], {"bluesky"}, utc_now())
     sender = asyncio.create_task(create_sender(world.engine, [other.network], world.settings).run())
     try:
         await until(lambda: world.events("reply.failed"), what="the refusal")
@@ -94,46 +95,46 @@ async def test_an_answer_of_an_account_that_is_no_longer_ours_is_refused(world: 
     assert "no longer ours" in failed.reason
 
 
-async def test_speaker_kind_visibility_conversation_and_rating_are_those_that_the_network_says(
+async def test_the_network_states_speaker_kind_visibility_conversation_and_rating(
     world: World,
 ) -> None:
     await world.network.connect_account()
-    said = Said(
+    post = Post(
         "review-1", "1", "1", "4711", "Slow.", [], "en", utc_now(), {}, InteractionKind.REVIEW, Visibility.PRIVATE,
         conversation="place-7", rating=2,
     )  # fmt: skip
     speaker = Speaker(address=Identifier(kind="handle", value="town-square/jo"))
-    again = Said(
+    again = Post(
         "review-1", "2", "2", "4711", "Better.", [], "en", utc_now(), {}, InteractionKind.REVIEW, Visibility.PRIVATE,
         conversation="place-7", rating=5,
     )  # fmt: skip
-    gone = TakenBack("review-1", "4711", "3", utc_now())
-    for changes in ([said], [Edited(again, concerns_us=True)], [gone]):
+    deletion = Deleted("review-1", "4711", "3", utc_now())
+    for changes in ([post], [Edited(again, concerns_us=True)], [deletion]):
         async with world.engine.begin() as tx:
-            await actions.take(tx, world.network, changes, {"4711": speaker}, utc_now())
+            await take_changes(tx, world.network, changes, {"4711": speaker}, utc_now())
     (received,) = await world.events("interaction.received")
-    told = received.data["interaction"]
-    assert (told["kind"], told["visibility"], told["rating"]) == ("review", "private", 2)
-    assert told["thread"]["conversation"] == "place-7"
-    assert told["recipient"] == {"kind": "handle", "value": "town-square/jo"}
+    interaction = received.data["interaction"]
+    assert (interaction["kind"], interaction["visibility"], interaction["rating"]) == ("review", "private", 2)
+    assert interaction["thread"]["conversation"] == "place-7"
+    assert interaction["recipient"] == {"kind": "handle", "value": "town-square/jo"}
     (edited,) = await world.events("interaction.edited")
     (deleted,) = await world.events("interaction.deleted")
     assert edited.data["speaker_key"] == deleted.data["speaker_key"] == "handle:town-square/jo"
-    (post,) = await world.rows("select kind, visibility, conversation, rating from post")
-    assert tuple(post) == ("review", "private", "place-7", 5)
+    (row,) = await world.rows("select kind, visibility, conversation, rating from post")
+    assert tuple(row) == ("review", "private", "place-7", 5)
 
 
 async def test_the_words_of_who_has_no_address_are_followed_under_their_own_key(world: World) -> None:
     await world.network.connect_account()
-    said = Said(
+    post = Post(
         "c1", "1", "1", "?", "Hm.", [], None, utc_now(), {}, InteractionKind.COMMENT, Visibility.PUBLIC
     )
-    for changes in ([said], [TakenBack("c1", "?", "2", utc_now())]):
+    for changes in ([post], [Deleted("c1", "?", "2", utc_now())]):
         async with world.engine.begin() as tx:
-            await actions.take(tx, world.network, changes, {"?": Speaker(address=None)}, utc_now())
+            await take_changes(tx, world.network, changes, {"?": Speaker(address=None)}, utc_now())
     keys = await world.rows("select key from outbox order by id")
-    (post,) = await world.rows("select interaction_id from post")
-    assert [row.key for row in keys] == [f"anonymous:{post.interaction_id}"] * 2
+    (row,) = await world.rows("select interaction_id from post")
+    assert [outgoing.key for outgoing in keys] == [f"anonymous:{row.interaction_id}"] * 2
 
 
 async def test_a_file_whose_digest_the_network_does_not_say_is_fetched_and_gets_one(world: World) -> None:
@@ -153,12 +154,12 @@ async def test_a_file_whose_digest_the_network_does_not_say_is_fetched_and_gets_
     )  # fmt: skip
     await world.network.connect_account()
     file = File(blob["ref"]["$link"], "image-1.gif", "image/gif", len(data), None)
-    said = Said(
+    post = Post(
         made["uri"], "1", "1", jo.did, "look", [], None, utc_now(), {}, InteractionKind.MENTION, Visibility.PUBLIC,
         files=[file],
     )  # fmt: skip
     async with world.engine.begin() as tx:
-        await actions.take(tx, world.network, [said], {jo.did: Speaker(address=None)}, utc_now())
+        await take_changes(tx, world.network, [post], {jo.did: Speaker(address=None)}, utc_now())
     (received,) = await world.events("interaction.received")
     assert received.data["interaction"]["attachments"][0]["sha256"] == ""
     assert await fetch_one(world.engine, world.network, world.settings)
@@ -166,13 +167,13 @@ async def test_a_file_whose_digest_the_network_does_not_say_is_fetched_and_gets_
     assert (kept.state, bytes(kept.data), kept.sha256) == ("kept", data, hashlib.sha256(data).hexdigest())
 
 
-def test_an_account_on_a_network_that_there_is_not_is_told_at_the_start() -> None:
+def test_an_unknown_network_stops_the_start_with_its_name() -> None:
     account = SocialAccount(network="nowhere", handle="council", name="Council")
-    with pytest.raises(AccountError, match="no network 'nowhere'"):
+    with pytest.raises(AccountError, match="unknown network 'nowhere'"):
         create_networks([account], utc_now)
 
 
-def test_an_account_without_a_password_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_account_without_a_password_stops_the_start_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INGEST_SOCIAL_BLUESKY_SERVICE", "http://pds.example")
     monkeypatch.setenv("INGEST_SOCIAL_BLUESKY_PASSWORDS", '{"council.test": "secret"}')
     accounts = [

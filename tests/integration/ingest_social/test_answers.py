@@ -1,4 +1,4 @@
-"""What we answer on Bluesky."""
+"""Replies on Bluesky."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from antiphon.contracts.interactions import Identifier
 from antiphon.process.clock import utc_now
-from ingest_social import actions
+from ingest_social import replies
 from ingest_social.bluesky.network import Bluesky
 from ingest_social.network import Network
 from ingest_social.sender import create_sender
@@ -43,7 +43,7 @@ async def ended_attempts(world: World, at_least: int = 0) -> list[Any]:
     return found if len(found) >= at_least else []
 
 
-async def test_an_answer_is_threaded_split_when_long_and_not_posted_again_after_an_unknown_outcome(
+async def test_a_long_reply_is_a_thread_and_is_not_posted_twice_after_an_unknown_outcome(
     world: World,
 ) -> None:
     jo = await world.somebody()
@@ -52,11 +52,11 @@ async def test_an_answer_is_threaded_split_when_long_and_not_posted_again_after_
         (post,) = await world.posts(1)
     short, long = request(post.interaction_id, "On Monday."), request(post.interaction_id, "word " * 150)
     async with world.engine.begin() as tx:
-        await actions.take_replies(tx, [short, long], ["bluesky"], utc_now())
-        await actions.take_replies(tx, [short, long], ["bluesky"], utc_now())
+        await replies.take_replies(tx, [short, long], ["bluesky"], utc_now())
+        await replies.take_replies(tx, [short, long], ["bluesky"], utc_now())
     async with sending(world):
         await finished(world, "sent", 2)
-    # The process died after the network took them and before that was recorded: they are tried again.
+    # As if the process had died after the network took them and before it recorded that: they are attempted again.
     async with world.engine.begin() as tx:
         await tx.execute(text("update outgoing_reply set state = 'waiting', next_attempt_at = now()"))
     async with sending(world):
@@ -84,7 +84,7 @@ async def test_an_answer_to_a_post_that_is_gone_is_reported_not_posted(world: Wo
         {"repo": jo.did, "collection": "app.bsky.feed.post", "rkey": post_key(uri)},
     )  # fmt: skip
     async with world.engine.begin() as tx:
-        await actions.take_replies(tx, [request(post.interaction_id, "Too late")], ["bluesky"], utc_now())
+        await replies.take_replies(tx, [request(post.interaction_id, "Too late")], ["bluesky"], utc_now())
     async with sending(world):
         (failed,) = await finished(world, "failed", 1)
     assert "deleted" in failed.reason
@@ -96,9 +96,12 @@ async def test_an_answer_to_a_post_that_nobody_knows_fails_at_once_and_once(worl
     stray = request(uuid4(), "Hello?")
     for _ in range(2):
         async with world.engine.begin() as tx:
-            await actions.take_replies(tx, [stray], ["bluesky"], utc_now())
+            await replies.take_replies(tx, [stray], ["bluesky"], utc_now())
     (event,) = await world.events("reply.failed")
-    assert (event.data["outcome"], event.data["reason"]) == ("refused", "there is no such post")
+    assert (event.data["outcome"], event.data["reason"]) == (
+        "refused",
+        "this service does not have the post that is answered",
+    )
 
 
 async def test_an_answer_leaves_for_the_author_of_the_post_and_for_nobody_else(world: World) -> None:
@@ -113,7 +116,7 @@ async def test_an_answer_leaves_for_the_author_of_the_post_and_for_nobody_else(w
     other = Identifier(kind="did", value="did:plc:mallory")
     to_other = request(post.interaction_id, "On Tuesday.").model_copy(update={"recipient": other})
     async with world.engine.begin() as tx:
-        await actions.take_replies(tx, [to_jo, to_other], ["bluesky"], utc_now())
+        await replies.take_replies(tx, [to_jo, to_other], ["bluesky"], utc_now())
     async with sending(world):
         (done,) = await finished(world, "sent", 1)
     assert done.reply_id == to_jo.reply_id
@@ -127,7 +130,7 @@ async def test_a_network_that_is_away_is_tried_again_and_each_attempt_is_noted(w
     async with world.following():
         (post,) = await world.posts(1)
     async with world.engine.begin() as tx:
-        await actions.take_replies(tx, [request(post.interaction_id, "Soon.")], ["bluesky"], utc_now())
+        await replies.take_replies(tx, [request(post.interaction_id, "Soon.")], ["bluesky"], utc_now())
     away = Bluesky("http://127.0.0.1:1", world.handle, PASSWORD, "https://bsky.example", utc_now)
     wrong = Bluesky(world.pds.url, world.handle, "not the password", "https://bsky.example", utc_now)
     for network in (away, wrong):
@@ -148,14 +151,14 @@ async def test_a_network_that_is_away_is_tried_again_and_each_attempt_is_noted(w
 
 
 class Forgetful(Bluesky):
-    """The same network, as one that does not know what it took already."""
+    """The same network, but it does not recognise a repeat."""
 
     recognises_repeats = False
 
 
 @asynccontextmanager
 async def losing_answers(url: str) -> AsyncGenerator[str]:
-    """The address of a way to `url` on which the connection breaks after a post was handed over."""
+    """The address of a proxy to `url` that breaks the connection after it has passed on a post."""
     there = urlsplit(url)
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -179,7 +182,7 @@ async def losing_answers(url: str) -> AsyncGenerator[str]:
         server.close()
 
 
-async def test_an_answer_that_may_be_out_is_posted_once_and_given_to_a_person_where_no_repeat_is_recognised(
+async def test_where_no_repeat_is_recognised_an_unknown_outcome_is_given_to_a_person(
     world: World,
 ) -> None:
     jo = await world.somebody()
@@ -187,7 +190,7 @@ async def test_an_answer_that_may_be_out_is_posted_once_and_given_to_a_person_wh
     async with world.following():
         (post,) = await world.posts(1)
     async with world.engine.begin() as tx:
-        await actions.take_replies(tx, [request(post.interaction_id, "Soon.")], ["bluesky"], utc_now())
+        await replies.take_replies(tx, [request(post.interaction_id, "Soon.")], ["bluesky"], utc_now())
     async with losing_answers(world.pds.url) as way:
         network = Forgetful(way, world.handle, PASSWORD, "https://bsky.example", utc_now)
         async with sending(world, network):
@@ -211,7 +214,7 @@ async def test_links_and_people_in_an_answer_can_be_followed(world: World) -> No
         (post,) = await world.posts(1)
     words = f"Grüße @{jo.handle}, see https://banksia.example/a and @nobody.test."
     async with world.engine.begin() as tx:
-        await actions.take_replies(tx, [request(post.interaction_id, words)], ["bluesky"], utc_now())
+        await replies.take_replies(tx, [request(post.interaction_id, words)], ["bluesky"], utc_now())
     async with sending(world):
         (done,) = await finished(world, "sent", 1)
     found = await world.http.get(

@@ -1,4 +1,4 @@
-"""What is said to us on Bluesky: taken, followed, and kept."""
+"""Posts on Bluesky that concern us: received, followed and stored."""
 
 import base64
 import hashlib
@@ -13,14 +13,14 @@ from sqlalchemy import text
 from antiphon.access.roles import Role
 from antiphon.access.tokens import Access
 from antiphon.contracts.interactions import Identifier, InteractionKind, Speaker, Visibility
-from antiphon.http.app import create_app
 from antiphon.process.clock import utc_now
 from deploy import keys
 from deploy.morning import bluesky as person
 from deploy.site import Site
-from ingest_social import actions, api
-from ingest_social.network import Edited, Said
-from ingest_social.tasks import fetch_one
+from ingest_social.api import Followed, application
+from ingest_social.fetcher import fetch_one
+from ingest_social.intake.changes import take_changes
+from ingest_social.network import Edited, Post
 from tests.support.bluesky import PASSWORD, World, post_key
 from tests.support.statements import counted
 from tests.support.waiting import until
@@ -50,23 +50,23 @@ async def test_mentions_replies_and_quotes_of_us_are_taken_and_noise_is_not(worl
     async with world.following():
         posts = await world.posts(3)
     assert {post.text for post in posts} == {f"@{world.handle} hello", "At what time?", "Finally"}
-    told = {
+    published = {
         event.data["interaction"]["content"]["text"]: event.data["interaction"]
         for event in await world.events("received")
     }
-    said = told[f"@{world.handle} hello"]
-    assert said["speaker"]["address"] == {"kind": "did", "value": jo.did}
-    assert said["speaker"]["also"][0]["value"] == f"bluesky/{jo.handle}"
-    assert (said["visibility"], said["thread"]["native_id"], said["content"]["language"]) == (
+    mentioned = published[f"@{world.handle} hello"]
+    assert mentioned["speaker"]["address"] == {"kind": "did", "value": jo.did}
+    assert mentioned["speaker"]["also"][0]["value"] == f"bluesky/{jo.handle}"
+    assert (mentioned["visibility"], mentioned["thread"]["native_id"], mentioned["content"]["language"]) == (
         "public",
         mention,
         "en",
     )
-    assert told["At what time?"]["thread"]["answers"] == [announcement]
-    assert told["Finally"]["thread"]["answers"] == [announcement]
+    assert published["At what time?"]["thread"]["answers"] == [announcement]
+    assert published["Finally"]["thread"]["answers"] == [announcement]
 
 
-async def test_edits_and_deletions_are_followed_and_what_was_said_is_kept(world: World) -> None:
+async def test_edits_and_deletions_are_followed_and_earlier_versions_are_kept(world: World) -> None:
     jo = await world.somebody()
     uri = await world.mention(jo, "frist")
     async with world.following():
@@ -92,7 +92,7 @@ async def test_after_an_outage_nothing_is_missing_nothing_is_twice_and_order_is_
     async with world.following():
         await world.mention(people[0], "before")
         await world.posts(1)
-    said = {who.did: [f"{number:02}" for number in range(12)] for who in people}
+    expected = {who.did: [f"{number:02}" for number in range(12)] for who in people}
     for number in range(12):
         for who in people:
             await world.mention(who, f"{number:02}")
@@ -112,13 +112,13 @@ async def test_after_an_outage_nothing_is_missing_nothing_is_twice_and_order_is_
         order.setdefault(interaction["speaker"]["address"]["value"], []).append(
             interaction["content"]["text"][-2:]
         )
-    assert [words[-12:] for words in order.values()] == list(said.values())
+    assert [words[-12:] for words in order.values()] == list(expected.values())
     counts = await world.rows("select outcome, count(*) as n from delivery group by 1")
     assert {row.outcome: row.n for row in counts} == {"accepted": 37, "duplicate": 37}
 
 
-def said(words: str, order: str) -> Said:
-    return Said(
+def version(words: str, order: str) -> Post:
+    return Post(
         "at://jo/1", f"cid {order}", order, "jo", words, [], None, utc_now(), {"text": "words"}, InteractionKind.MENTION,
         Visibility.PUBLIC,
     )  # fmt: skip
@@ -130,17 +130,9 @@ PICTURE = base64.b64decode(
 
 
 @asynccontextmanager
-async def desk(world: World, site: Site, role: Role) -> AsyncGenerator[httpx.AsyncClient]:
+async def client(world: World, site: Site, role: Role) -> AsyncGenerator[httpx.AsyncClient]:
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(site.secrets)))
-    app = create_app(
-        title="t",
-        service="ingest-social",
-        description="d",
-        engine=world.engine,
-        access=access,
-        package="ingest_social",
-    )
-    app.include_router(api.router(world.engine, lambda: [api.Followed("bluesky", world.did, connected=True)]))
+    app = application(world.engine, access, lambda: [Followed("bluesky", world.did, connected=True)])
     token = keys.token(site.secrets, role=role, name="grace", now=utc_now())
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),
@@ -174,9 +166,9 @@ async def test_a_picture_is_named_at_once_fetched_and_handed_out_until_it_is_tak
     async with world.following():
         await world.posts(1)
     (event,) = await world.events("interaction.received")
-    (told,) = event.data["interaction"]["attachments"]
-    assert told["sha256"] == hashlib.sha256(PICTURE).hexdigest()
-    assert (told["filename"], told["media_type"], told["size_bytes"]) == (
+    (attachment,) = event.data["interaction"]["attachments"]
+    assert attachment["sha256"] == hashlib.sha256(PICTURE).hexdigest()
+    assert (attachment["filename"], attachment["media_type"], attachment["size_bytes"]) == (
         "image-1.png",
         "image/png",
         len(PICTURE),
@@ -185,7 +177,7 @@ async def test_a_picture_is_named_at_once_fetched_and_handed_out_until_it_is_tak
         pass
     (kept,) = await world.rows("select state, data, description from attachment")
     assert (kept.state, bytes(kept.data), kept.description) == ("kept", PICTURE, "A hole")
-    async with desk(world, site, Role.AGENT) as http:
+    async with client(world, site, Role.AGENT) as http:
         (listed,) = (await http.get("/posts")).json()["items"]
         shown = (await http.get(f"/posts/{listed['interaction_id']}")).json()
         address = f"/attachments/{shown['files'][0]['attachment_id']}"
@@ -203,7 +195,7 @@ async def test_a_picture_is_named_at_once_fetched_and_handed_out_until_it_is_tak
         assert (stream["account"], stream["connected"]) == (world.did, True)
         assert int(stream["position"]) > 0
         assert stream["behind_s"] >= 0
-    async with desk(world, site, Role.INTEGRATION) as http:
+    async with client(world, site, Role.INTEGRATION) as http:
         assert (await http.get(address)).status_code == 403
         assert (await http.get("/counts")).json()["interactions"] == 1
 
@@ -249,7 +241,7 @@ async def test_a_mention_without_facet_and_one_that_comes_by_an_edit_are_taken(w
     assert await world.events("interaction.edited") == []
 
 
-async def test_said_edited_and_taken_back_while_nobody_listened_is_told_in_order(world: World) -> None:
+async def test_a_post_edited_and_deleted_during_an_outage_is_published_in_order(world: World) -> None:
     jo = await world.somebody()
     uri = await world.mention(jo, "one")
     about = {"repo": jo.did, "collection": "app.bsky.feed.post", "rkey": post_key(uri)}
@@ -270,7 +262,7 @@ async def test_said_edited_and_taken_back_while_nobody_listened_is_told_in_order
     assert [former["record"]["text"] for former in post.earlier] == [f"@{world.handle} one", "two"]
 
 
-async def test_a_deleted_account_takes_its_posts_back(world: World) -> None:
+async def test_the_posts_of_a_deleted_account_are_deleted(world: World) -> None:
     jo = await world.somebody()
     await world.mention(jo, "remember me")
     async with world.following():
@@ -292,7 +284,7 @@ async def test_a_stream_whose_numbers_began_anew_is_read_from_its_beginning(worl
     async with world.engine.begin() as tx:
         await tx.execute(
             text(
-                f"insert into stream_cursor (network, account, position, at) "
+                f"insert into stream_cursor (network, account, position, updated_at) "
                 f"values ('bluesky', '{world.did}', '99999999', now())"
             )
         )
@@ -316,7 +308,7 @@ async def test_what_the_stream_no_longer_has_is_found_by_looking(world: World) -
         change.native_id
         async for batch in world.network.catch_up(since)
         for change in batch.changes
-        if isinstance(change, Said)
+        if isinstance(change, Post)
     ]
     assert found == uris
 
@@ -326,25 +318,25 @@ async def test_a_batch_of_posts_costs_a_fixed_number_of_statements(world: World)
     speaker = Speaker(address=Identifier(kind="did", value="did:plc:jo"))
 
     async def statements(count: int) -> int:
-        changes = [replace(said("words", "3a"), native_id=f"at://{uuid4()}") for _ in range(count)]
+        changes = [replace(version("words", "3a"), native_id=f"at://{uuid4()}") for _ in range(count)]
         with counted(world.engine) as seen:
             async with world.engine.begin() as tx:
-                await actions.take(tx, world.network, changes, {"jo": speaker}, utc_now())
+                await take_changes(tx, world.network, changes, {"jo": speaker}, utc_now())
         return len(seen)
 
     assert await statements(500) == await statements(1) < 10
 
 
-async def test_a_post_that_has_more_bytes_than_an_event_may_have_is_taken_kept_and_cut_in_its_event(
+async def test_a_post_larger_than_an_event_is_stored_whole_and_cut_in_its_event(
     world: World,
 ) -> None:
     speaker = Speaker(address=Identifier(kind="did", value="jo"))
     await world.network.connect_account()
-    first = said("\x01" * 300_000, "3a")
-    second = said("\N{PILE OF POO}" * 300_000, "3b")
+    first = version("\x01" * 300_000, "3a")
+    second = version("\N{PILE OF POO}" * 300_000, "3b")
     async with world.engine.begin() as tx:
         changes = [first, Edited(second, concerns_us=True)]
-        await actions.take(tx, world.network, changes, {"jo": speaker}, utc_now())
+        await take_changes(tx, world.network, changes, {"jo": speaker}, utc_now())
     (post,) = await world.rows("select text from post")
     assert post.text == second.text
     (received,) = await world.events("interaction.received")

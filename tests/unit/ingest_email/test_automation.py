@@ -2,7 +2,7 @@ import pytest
 
 from antiphon.contracts.interactions import Automation
 from ingest_email.domain.mail import Envelope
-from tests.unit.ingest_email.samples import TO_US, given
+from tests.support.mail_samples import TO_US, given
 
 US = ("council@banksia.example",)
 
@@ -45,11 +45,11 @@ US = ("council@banksia.example",)
         ({"Message_ID": "<reply-0b9d3d3c-5a7e-5c55-9d43-0a4a4f1d6a10@banksia.example>"}, Automation.LOOP),
     ],
 )
-def test_who_wrote_it_is_recognised(headers: dict[str, str], automation: Automation) -> None:
+def test_the_kind_of_writer_is_recognised(headers: dict[str, str], automation: Automation) -> None:
     assert given(envelope=TO_US, **headers).interaction.automation == automation
 
 
-def test_an_empty_return_path_is_a_bounce() -> None:
+def test_a_mail_with_an_empty_envelope_sender_is_a_bounce() -> None:
     assert given(envelope=Envelope("", US)).interaction.automation == Automation.BOUNCE
 
 

@@ -17,8 +17,9 @@ from ingest_email.domain.compose import (
     compose,
     trimmed_references,
 )
-from ingest_email.domain.mail import Envelope, read_mail
-from tests.unit.ingest_email.samples import NOW, OURS
+from ingest_email.domain.mail import Envelope
+from ingest_email.domain.parser import read_mail
+from tests.support.mail_samples import NOW, OURS
 
 REQUEST = ReplyRequested(
     reply_id=UUID(int=1),
@@ -80,7 +81,7 @@ def test_an_answer_is_threaded_and_comes_back_to_its_case() -> None:
     assert composed.recipient == "jo@mail.example"
 
 
-def test_set_words_say_that_they_are_automatic_are_threaded_and_carry_nothing_of_what_was_written() -> None:
+def test_an_automatic_reply_is_marked_and_threaded_and_repeats_no_words_of_the_mail() -> None:
     composed = made(
         AUTOMATIC, ANSWERED._replace(subject="Win at https://evil.example", sender_name="Pay here")
     )
@@ -94,7 +95,7 @@ def test_set_words_say_that_they_are_automatic_are_threaded_and_carry_nothing_of
 
 
 @pytest.mark.parametrize("stripped", [(), ("X-Antiphon-Reply", "Message-ID")])
-def test_set_words_that_come_back_to_us_or_to_another_such_system_are_never_answered(
+def test_an_automatic_reply_that_comes_back_to_a_system_like_ours_is_never_answered(
     stripped: tuple[str, ...],
 ) -> None:
     mail = message_from_bytes(made(AUTOMATIC).raw)
@@ -106,7 +107,7 @@ def test_set_words_that_come_back_to_us_or_to_another_such_system_are_never_answ
 
 
 @pytest.mark.parametrize(
-    ("subject", "told"),
+    ("subject", "sent"),
     [
         ("Pothole", "Re: Pothole"),
         ("Re: Pothole", "Re: Pothole"),
@@ -116,9 +117,9 @@ def test_set_words_that_come_back_to_us_or_to_another_such_system_are_never_answ
         ("x\r\nBcc: spy@evil.example", "Re: x Bcc: spy@evil.example"),
     ],
 )
-def test_the_subject_says_re_once_and_nothing_else(subject: str | None, told: str) -> None:
+def test_the_subject_says_re_once_and_nothing_else(subject: str | None, sent: str) -> None:
     mail = message_from_bytes(made(answered=ANSWERED._replace(subject=subject)).raw, policy=policy.default)
-    assert mail["Subject"] == told
+    assert mail["Subject"] == sent
     assert mail["Bcc"] is None
 
 
@@ -132,7 +133,7 @@ class Refusal:
 @pytest.mark.parametrize(
     "refusal",
     [
-        Refusal(None, "not known"),
+        Refusal(None, "does not have"),
         Refusal(ANSWERED._replace(automation="bounce"), "bounce"),
         Refusal(ANSWERED._replace(automation="auto-reply"), "auto-reply"),
         Refusal(ANSWERED, "our own", to("council@banksia.example")),
@@ -158,7 +159,7 @@ def test_some_mails_are_never_answered(refusal: Refusal) -> None:
     assert refusal.reason in composed.reason
 
 
-def test_an_answer_goes_to_the_recipient_that_is_named_and_is_called_by_nobody_elses_name() -> None:
+def test_a_reply_goes_to_the_named_recipient_and_shows_no_other_persons_name() -> None:
     composed = made(to("home@mail.example"))
     assert composed.recipient == "home@mail.example"
     mail = message_from_bytes(composed.raw, policy=policy.default)
@@ -190,7 +191,7 @@ def test_long_references_keep_the_first_and_the_last() -> None:
 def test_nothing_that_people_wrote_becomes_a_header(
     text: str, subject: str, name: str, token: str, message_id: str, words: str
 ) -> None:
-    answered = ANSWERED._replace(subject=subject, sender_name=name, message_id=message_id, words=words)
+    answered = ANSWERED._replace(subject=subject, sender_name=name, message_id=message_id, text=words)
     raw = made(REQUEST.model_copy(update={"text": text, "case_token": token}), answered).raw
     allowed = {
         "mime-version", "content-type", "content-transfer-encoding", "from", "to", "reply-to", "subject", "date",

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from ingest_email.domain.headers import LONGEST_VALUE, MOST_HEADERS
 from ingest_email.domain.heads import LONGEST as LONGEST_HEAD
-from ingest_email.domain.mail import Envelope, ReadMail, read_mail
+from ingest_email.domain.mail import Envelope, ReadMail
 from ingest_email.domain.mailboxes import LONGEST, read
-from tests.unit.ingest_email.samples import NOW, OURS, TO_US, given
+from ingest_email.domain.parser import read_mail
+from tests.support.mail_samples import NOW, OURS, TO_US, given
 
 MALLORY = "mallory@evil.example"
 MAILS = Path(__file__).parent / "mails"

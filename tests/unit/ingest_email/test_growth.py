@@ -1,4 +1,4 @@
-"""What reading a mail costs, by its size: whoever wrote it, four times the bytes are not much more than four times the work."""
+"""The cost of reading a mail grows with its size and not faster, also of a hostile mail."""
 
 import os
 import resource
@@ -6,13 +6,13 @@ import time
 
 import pytest
 
-from ingest_email.domain.mail import read_mail
 from ingest_email.domain.mailboxes import LONGEST
+from ingest_email.domain.parser import read_mail
 from tests.fuzz.growing import GROWING
-from tests.unit.ingest_email.samples import NOW, OURS, TO_US
+from tests.support.mail_samples import NOW, OURS, TO_US
 
 SIZE = 64 * 1024
-# Below this the clock and the machine say more than the work.
+# Shorter times are mostly the noise of the clock and the machine.
 LEAST_S = 0.02
 MOST_TIMES = 6
 MOST_LOOKS = 3
@@ -29,7 +29,7 @@ def cpu(raw: bytes) -> float:
 @pytest.mark.parametrize("name", GROWING)
 def test_four_times_the_mail_costs_at_most_six_times_the_work(name: str) -> None:
     small, large = GROWING[name](SIZE), GROWING[name](4 * SIZE)
-    # Another look when the first says no: what else the machine does is measured too.
+    # Measured again when the first time is too long: other work on the machine is measured too.
     looks = [cpu(large) / max(cpu(small), LEAST_S)]
     while min(looks) > MOST_TIMES and len(looks) < MOST_LOOKS:
         looks.append(cpu(large) / max(cpu(small), LEAST_S))
@@ -63,12 +63,12 @@ def test_no_mail_of_a_quarter_of_a_megabyte_takes_much_memory(name: str) -> None
     raw = GROWING[name](4 * SIZE)
     child = os.fork()
     if child == 0:
-        # A process of its own, that can be told how much it may take: beyond it, it ends by an error or a signal.
+        # A process of its own can have a limit of memory: above it, the process ends by an error or a signal.
         taken = int(open("/proc/self/statm").read().split()[5]) * resource.getpagesize()  # noqa: PTH123, SIM115
         resource.setrlimit(resource.RLIMIT_DATA, (taken + MOST_BYTES, taken + MOST_BYTES))
         try:
             read_mail(raw, TO_US, NOW, OURS)
-        except BaseException:  # noqa: BLE001 - whatever it is, the parent must learn of it
+        except BaseException:  # noqa: BLE001 - the parent must learn of any failure
             os._exit(1)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

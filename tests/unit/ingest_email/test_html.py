@@ -167,7 +167,7 @@ PIECES = [
 
 @settings(max_examples=500, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=60))
-def test_a_parser_never_makes_more_formatting_than_was_reckoned(pieces: list[str]) -> None:
+def test_a_parser_never_makes_more_formatting_than_the_bound(pieces: list[str]) -> None:
     source = "".join(pieces)
     tags = len(re.findall(r"</?[a-z]", source))
     written = len(re.findall(r"<(?:b|i|font)\b", source))

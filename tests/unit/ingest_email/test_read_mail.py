@@ -10,8 +10,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from antiphon.contracts.interactions import Automation, InteractionReceived
-from ingest_email.domain.mail import Envelope, read_mail
-from tests.unit.ingest_email.samples import NOW, OURS, TO_US, corpus, given
+from ingest_email.domain.mail import Envelope
+from ingest_email.domain.parser import read_mail
+from tests.support.mail_samples import NOW, OURS, TO_US, corpus, given
 
 
 def test_a_mail_becomes_an_interaction() -> None:
@@ -46,7 +47,7 @@ def test_a_mail_becomes_an_interaction() -> None:
         ("Mon, 23 Nov 2036 10:00:00 +0000", "date-impossible"),
     ],
 )
-def test_without_a_usable_date_the_time_at_the_door_counts(date: str, defect: str) -> None:
+def test_without_a_usable_date_the_time_of_receipt_counts(date: str, defect: str) -> None:
     interaction = given(Date=date).interaction
     assert interaction.occurred_at == NOW
     assert defect in interaction.defects
@@ -78,13 +79,13 @@ def test_a_mail_without_message_id_has_one_made_from_the_interaction() -> None:
         ("text/html", b'<meta charset="shift_jis"><p>' + "穴".encode("cp932"), "穴"),
     ],
 )
-def test_text_is_read_whatever_its_charset_is_said_to_be(content_type: str, body: bytes, text: str) -> None:
+def test_text_is_read_whatever_charset_it_declares(content_type: str, body: bytes, text: str) -> None:
     raw = b"From: jo@mail.example\r\nContent-Type: " + content_type.encode() + b"\r\n\r\n" + body
     assert read_mail(raw, TO_US, NOW, OURS).interaction.content.text == text
 
 
 @pytest.mark.parametrize(
-    ("subject", "told"),
+    ("subject", "decoded"),
     [
         ("=?utf-8?q?L=C3=B6cher?=", "Löcher"),
         ("=?utf-8?B?TMO2?= =?utf-8?B?Y2hlcg==?=", "Löcher"),
@@ -95,11 +96,11 @@ def test_text_is_read_whatever_its_charset_is_said_to_be(content_type: str, body
         ("one\r\n two", "one two"),
     ],
 )
-def test_subjects_are_decoded(subject: str, told: str) -> None:
-    assert given(Subject=subject).interaction.content.subject == told
+def test_subjects_are_decoded(subject: str, decoded: str) -> None:
+    assert given(Subject=subject).interaction.content.subject == decoded
 
 
-def test_the_same_mail_through_another_door_is_the_same_interaction() -> None:
+def test_the_same_mail_through_another_entry_point_is_the_same_interaction() -> None:
     raw = b"From: jo@mail.example\r\nMessage-ID: <1@x.example>\r\nSubject: a\r\n b\r\n\r\nHello.  \r\n\r\n"
     other = (
         b"Received: by there\nDelivered-To: rates@banksia.example\n"
@@ -148,8 +149,8 @@ def test_files_are_kept_with_harmless_names() -> None:
     )
     read = read_mail(raw, TO_US, NOW, OURS)
     assert read.interaction.content.text == "See the file."
-    told = [(file.filename, file.media_type) for file in read.interaction.attachments]
-    assert told == [
+    attachments = [(file.filename, file.media_type) for file in read.interaction.attachments]
+    assert attachments == [
         ("passwd.pdf", "application/pdf"),
         ("attachment-2.eml", "message/rfc822"),
         ("attachment-3.png", "image/png"),

@@ -2,16 +2,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest_email.domain.mail import Envelope, read_mail, unreadable
+from ingest_email.domain.mail import Envelope, unreadable
+from ingest_email.domain.parser import read_mail
 from ingest_email.reading import protocol
 from tests.fuzz.growing import GROWING
-from tests.unit.ingest_email.samples import NOW, OURS, TO_US, corpus
+from tests.support.mail_samples import NOW, OURS, TO_US, corpus
 
 
 def back(raw: bytes) -> None:
     read = read_mail(raw, TO_US, NOW, OURS)
-    told, data = protocol.answer(read, is_last=False)
-    assert protocol.read_of(protocol.ANSWER.validate_json(told), b"".join(data)) == read
+    message, data = protocol.answer(read, is_last=False)
+    assert protocol.read_of(protocol.ANSWER.validate_json(message), b"".join(data)) == read
 
 
 @settings(max_examples=200, deadline=None)
@@ -33,17 +34,17 @@ def test_every_mail_of_the_corpus_arrives_as_it_was_read() -> None:
 
 @given(st.none() | st.text(), st.lists(st.text(), max_size=3))
 def test_a_request_can_be_made_for_any_envelope(sender: str | None, recipients: list[str]) -> None:
-    told = protocol.REQUEST.validate_json(protocol.request(Envelope(sender, ("\udc80", *recipients)), NOW))
-    assert told.accepted_at == NOW
-    assert (told.envelope.sender is None) == (sender is None)
-    assert len(told.envelope.recipients) == len(recipients) + 1
+    request = protocol.REQUEST.validate_json(protocol.request(Envelope(sender, ("\udc80", *recipients)), NOW))
+    assert request.accepted_at == NOW
+    assert (request.envelope.sender is None) == (sender is None)
+    assert len(request.envelope.recipients) == len(recipients) + 1
 
 
 def test_an_answer_whose_files_do_not_fit_is_refused() -> None:
     read = read_mail(b"Content-Type: application/pdf\r\n\r\nx", TO_US, NOW, OURS)
-    told, _ = protocol.answer(read, is_last=False)
+    message, _ = protocol.answer(read, is_last=False)
     with pytest.raises(ValueError, match="0 bytes"):
-        protocol.read_of(protocol.ANSWER.validate_json(told), b"")
+        protocol.read_of(protocol.ANSWER.validate_json(message), b"")
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200))

@@ -1,8 +1,8 @@
 import pytest
 
-from ingest_email.domain.mail import read_mail
+from ingest_email.domain.parser import read_mail
 from ingest_email.domain.words import split
-from tests.unit.ingest_email.samples import NOW, OURS, TO_US, corpus
+from tests.support.mail_samples import NOW, OURS, TO_US, corpus
 
 QUOTED = [
     "On Mon, 23 Nov 2026 at 09:00, City <council@banksia.example> wrote:\n> Dear Jo",
@@ -24,7 +24,7 @@ QUOTED = [
 
 
 @pytest.mark.parametrize("quoted", QUOTED)
-def test_what_is_quoted_is_set_apart(quoted: str) -> None:
+def test_quoted_lines_are_separated_from_new_ones(quoted: str) -> None:
     parts = split(f"It is still there.\n\n{quoted}")
     assert parts.new == "It is still there."
     assert parts.quoted == quoted
@@ -46,7 +46,7 @@ def test_what_is_quoted_is_set_apart(quoted: str) -> None:
         "Cordialement,\nJo",
     ],
 )
-def test_a_signature_is_set_apart(signature: str) -> None:
+def test_a_signature_is_separated_from_new_lines(signature: str) -> None:
     parts = split(f"It is still there.\n\n{signature}\n")
     assert parts.new == "It is still there."
     assert parts.signature == "\n".join(line.rstrip() for line in signature.split("\n"))

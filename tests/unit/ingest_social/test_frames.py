@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ingest_social.bluesky import frames, records
 from ingest_social.bluesky.records import Origin, Us
-from ingest_social.network import Edited, Said, TakenBack, Unreadable
+from ingest_social.network import Deleted, Edited, Post, Unreadable
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 US = Us("did:plc:us", "cityofbanksia.test")
@@ -24,8 +24,8 @@ ANYTHING: st.SearchStrategy[Any] = st.recursive(
 
 
 def frame(kind: str, **body: Any) -> bytes:
-    told = {"seq": 7, "time": "2026-11-23T08:59:00Z", **body}
-    return libipld.encode_dag_cbor({"op": 1, "t": kind}) + libipld.encode_dag_cbor(told)
+    fields = {"seq": 7, "time": "2026-11-23T08:59:00Z", **body}
+    return libipld.encode_dag_cbor({"op": 1, "t": kind}) + libipld.encode_dag_cbor(fields)
 
 
 def mention() -> dict[str, Any]:
@@ -33,7 +33,7 @@ def mention() -> dict[str, Any]:
 
 
 @given(st.binary(max_size=300))
-def test_bytes_that_are_no_frame_are_set_aside_whole(raw: bytes) -> None:
+def test_bytes_that_are_no_frame_are_unreadable_and_kept_whole(raw: bytes) -> None:
     read = frames.read(raw, US, NOW)
     assert all(isinstance(change, Unreadable) and change.raw == raw for change in read.changes)
 
@@ -43,8 +43,8 @@ def test_bytes_that_are_no_frame_are_set_aside_whole(raw: bytes) -> None:
 @given(st.dictionaries(st.sampled_from(["text", "facets", "reply", "embed", "langs", "createdAt"]), ANYTHING))
 def test_a_record_may_hold_anything(record: dict[str, Any]) -> None:
     assert records.concerns(record, US) in {True, False}
-    said = records.said(ORIGIN, record)
-    assert abs(said.occurred_at - NOW) <= records.SANE_PAST
+    post = records.post(ORIGIN, record)
+    assert abs(post.occurred_at - NOW) <= records.LONGEST_PAST
 
 
 @pytest.mark.parametrize(
@@ -92,13 +92,13 @@ def test_what_it_answers_is_nearest_first() -> None:
 def test_a_time_that_cannot_be_true_is_replaced_and_noted(
     written: str | None, taken: datetime, is_right: bool
 ) -> None:
-    said = records.said(ORIGIN, {"text": "x", "createdAt": written})
-    assert (said.occurred_at, said.defects == []) == (taken, is_right)
+    post = records.post(ORIGIN, {"text": "x", "createdAt": written})
+    assert (post.occurred_at, post.defects == []) == (taken, is_right)
 
 
 def test_an_image_is_known_by_its_digest_before_it_is_fetched() -> None:
     blob = {"$type": "blob", "ref": {"$link": PICTURE}, "mimeType": "image/png", "size": 123}
-    (file,) = records.said(ORIGIN, {"embed": {"images": [{"image": blob, "alt": "A hole"}]}}).files
+    (file,) = records.post(ORIGIN, {"embed": {"images": [{"image": blob, "alt": "A hole"}]}}).files
     assert (file.native_id, file.name, file.size_bytes, file.description) == (
         PICTURE,
         "image-1.png",
@@ -108,23 +108,25 @@ def test_an_image_is_known_by_its_digest_before_it_is_fetched() -> None:
     assert len(file.sha256 or "") == 64
 
 
-def test_an_account_that_is_deleted_takes_its_posts_back_and_one_that_rests_does_not() -> None:
-    gone = frames.read(frame("#account", did="did:plc:jo", active=False, status="deleted"), US, NOW)
-    (change,) = gone.changes
-    assert isinstance(change, TakenBack)
+def test_a_deleted_account_deletes_its_posts_and_a_deactivated_one_does_not() -> None:
+    deleted = frames.read(frame("#account", did="did:plc:jo", active=False, status="deleted"), US, NOW)
+    (change,) = deleted.changes
+    assert isinstance(change, Deleted)
     assert (change.native_id, change.author) == (None, "did:plc:jo")
-    rests = frames.read(frame("#account", did="did:plc:jo", active=False, status="deactivated"), US, NOW)
-    assert (rests.seq, rests.changes) == (7, [])
+    deactivated = frames.read(
+        frame("#account", did="did:plc:jo", active=False, status="deactivated"), US, NOW
+    )
+    assert (deactivated.seq, deactivated.changes) == (7, [])
 
 
 @pytest.mark.parametrize("kind", ["#sync", "#commit"])
 def test_what_a_frame_does_not_show_is_looked_up(kind: str) -> None:
-    told = {"repo": "did:plc:jo", "did": "did:plc:jo", "tooBig": True, "ops": [], "blocks": b"", "rev": "3a"}
-    assert frames.read(frame(kind, **told), US, NOW).look_up == "did:plc:jo"
-    assert frames.read(frame(kind, **told | {"repo": US.did, "did": US.did}), US, NOW).look_up is None
+    body = {"repo": "did:plc:jo", "did": "did:plc:jo", "tooBig": True, "ops": [], "blocks": b"", "rev": "3a"}
+    assert frames.read(frame(kind, **body), US, NOW).look_up == "did:plc:jo"
+    assert frames.read(frame(kind, **body | {"repo": US.did, "did": US.did}), US, NOW).look_up is None
 
 
-def test_a_commit_whose_blocks_are_broken_is_set_aside_and_its_number_kept() -> None:
+def test_a_commit_with_broken_blocks_is_unreadable_and_its_number_counts() -> None:
     op = {"action": "create", "path": "app.bsky.feed.post/3mdabcdefgh2a", "cid": b"x"}
     broken = frames.read(frame("#commit", repo="did:plc:jo", rev="3a", ops=[op], blocks=b"\x00"), US, NOW)
     (change,) = broken.changes
@@ -132,7 +134,7 @@ def test_a_commit_whose_blocks_are_broken_is_set_aside_and_its_number_kept() -> 
     assert broken.seq == 7
 
 
-def test_errors_of_the_stream_are_told() -> None:
+def test_errors_of_the_stream_are_reported() -> None:
     raw = libipld.encode_dag_cbor({"op": -1}) + libipld.encode_dag_cbor({"error": "FutureCursor"})
     assert frames.read(raw, US, NOW).info == "FutureCursor"
     raw = libipld.encode_dag_cbor({"op": 1, "t": "#info"}) + libipld.encode_dag_cbor(
@@ -141,13 +143,13 @@ def test_errors_of_the_stream_are_told() -> None:
     assert frames.read(raw, US, NOW).info == "OutdatedCursor"
 
 
-def test_an_update_is_told_even_when_it_does_not_concern_us() -> None:
+def test_an_update_is_a_change_even_when_it_does_not_concern_us() -> None:
     (change,) = frames.of_record(ORIGIN, {"text": "x"}, US, update=True)
     assert isinstance(change, Edited)
     assert not change.concerns_us
     assert frames.of_record(ORIGIN, {"text": "x"}, US, update=False) == []
-    (said,) = frames.of_record(ORIGIN, {"text": "x", "facets": [mention()]}, US, update=False)
-    assert isinstance(said, Said)
+    (post,) = frames.of_record(ORIGIN, {"text": "x", "facets": [mention()]}, US, update=False)
+    assert isinstance(post, Post)
 
 
 PARENT, ROOT = (
@@ -169,5 +171,5 @@ PARENT, ROOT = (
 def test_a_post_says_what_it_is_and_on_which_thread(
     record: dict[str, Any], kind: str, conversation: str
 ) -> None:
-    said = records.said(ORIGIN, record)
-    assert (said.kind, said.visibility, said.conversation) == (kind, "public", conversation)
+    post = records.post(ORIGIN, record)
+    assert (post.kind, post.visibility, post.conversation) == (kind, "public", conversation)

@@ -1,1 +1,1 @@
-"""Pure decisions of the mail channel: bytes in, values out, time passed in."""
+"""Pure decisions of the e-mail channel: bytes in, values out; the time is an argument."""

@@ -1,4 +1,4 @@
-"""Our own mail addresses: which mail is ours, and which case an address names."""
+"""Our own mail addresses: which address is ours, and which case token it carries."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ TOKEN_PREFIX = "c-"  # noqa: S105 - marks the case tokens among plus-addresses
 
 
 class Account(NamedTuple):
-    """One address of ours."""
+    """One of our addresses."""
 
     address: str
     name: str
@@ -18,25 +18,27 @@ class Account(NamedTuple):
 
 
 class OurMail(NamedTuple):
-    """The organisation as the mail channel knows it: the domain of its Message-IDs and its addresses."""
+    """What the e-mail channel knows of the organisation: its addresses, and the domain of its Message-IDs."""
 
     domain: str
     accounts: tuple[Account, ...]
 
     def account_of(self, address: str) -> Account | None:
-        """The account that `address`, perhaps with a plus part, belongs to. None when it is not ours."""
+        """The account of `address`, which may have a plus part. None when the address is not ours."""
         plain = without_plus(address)
         return next(
             (account for account in self.accounts if plain and folded(account.address) == plain), None
         )
 
     def first_account(self, addresses: Iterable[str]) -> Account | None:
-        """The account that was written to: one of a department before one of all."""
-        found = [account for address in addresses if (account := self.account_of(address))]
-        return next((account for account in found if account.department), found[0] if found else None)
+        """The first account of a department among `addresses`, else the first account. None when none is ours."""
+        accounts = [account for address in addresses if (account := self.account_of(address))]
+        return next(
+            (account for account in accounts if account.department), accounts[0] if accounts else None
+        )
 
     def case_token(self, addresses: Sequence[str]) -> str | None:
-        """What stands after `+c-` in the first case address of ours, unchecked."""
+        """The case token in the first of our addresses that has one. Its signature is not checked."""
         for address in addresses:
             local = address.strip().rpartition("@")[0]
             token = local.partition("+")[2]
@@ -46,24 +48,24 @@ class OurMail(NamedTuple):
 
 
 def of_organisation(organisation: Organisation) -> OurMail:
-    """The mail addresses that the organisation's file names."""
+    """The mail addresses in the organisation's file."""
     return OurMail(
-        organisation.organisation.domain, tuple(_account(given) for given in organisation.channels.email)
+        organisation.organisation.domain, tuple(_account(account) for account in organisation.channels.email)
     )
 
 
-def _account(given: EmailAccount) -> Account:
-    return Account(given.address, given.name, given.department)
+def _account(account: EmailAccount) -> Account:
+    return Account(account.address, account.name, account.department)
 
 
 def folded(address: str) -> str | None:
-    """An address as it compares. None when it is not one."""
-    found = identifiers.email(address)
-    return found.value if found else None
+    """An address in the form in which addresses are compared. None when it is no address."""
+    identifier = identifiers.email(address)
+    return identifier.value if identifier else None
 
 
 def without_plus(address: str) -> str | None:
-    """An address as it compares, without what follows `+` in its local part."""
+    """As `folded`, without the plus part."""
     value = folded(address)
     if value is None:
         return None

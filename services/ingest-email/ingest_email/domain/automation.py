@@ -1,4 +1,4 @@
-"""Whether a person wrote a mail.
+"""Decides whether a person wrote a mail, or which kind of program.
 
 Sources: RFC 3834 (Auto-Submitted), RFC 2919 (List-Id), RFC 3464 (delivery status), and what programs really send.
 """
@@ -17,7 +17,7 @@ _BOUNCE_SUBJECT = re.compile(
     r"|returned mail|failure notice|delivery report)",
     re.IGNORECASE,
 )
-# Exchange's own words before the subject of what a rule or an absence sends.
+# Exchange writes these before the subject of a mail that a rule or an absence sends.
 _AUTO_SUBJECT = re.compile(
     r"(?:automatic reply|auto(?:matic)?[ -]?reply|automatische antwort|réponse automatique|respuesta automática"
     r"|risposta automatica|automatisch antwoord|autosvar|automatiskt svar)\s?:",
@@ -33,7 +33,7 @@ _LIST_HEADERS = ("List-Id", "List-Unsubscribe", "List-Post", "Mailing-List", "X-
 def recognise(
     headers: Headers, *, sender: str | None, null_sender: bool, report: str | None, ours: OurMail
 ) -> Automation:
-    """What kind of writer sent it. `report` is the report-type of a multipart/report."""
+    """The kind of writer. `report` is the report-type of a multipart/report; None when the mail is no report."""
     if report == "disposition-notification":
         return Automation.AUTO_REPLY
     if _is_bounce(headers, sender, report, null_sender=null_sender):
@@ -43,7 +43,7 @@ def recognise(
     if _is_auto_reply(headers):
         return Automation.AUTO_REPLY
     if null_sender or report is not None:
-        # RFC 5321, 4.5.5: nobody who waits for an answer sends with an empty return path.
+        # RFC 5321, 4.5.5: a sender that wants an answer does not send with an empty envelope sender.
         return Automation.BOUNCE
     return Automation.BULK if _is_bulk(headers) else Automation.NONE
 

@@ -1,4 +1,7 @@
-"""What a bounce says: of which mail, and whether for good. Sources: RFC 3464 (delivery status), RFC 3463 (codes)."""
+"""Reads a bounce: which mail came back, and whether for good.
+
+Sources: RFC 3464 (delivery status), RFC 3463 (codes).
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,7 +19,7 @@ _MESSAGE_ID = re.compile(rb"(?im)^message-id:\s*(<[^<>\s]{1,500}>)")
 
 
 class Bounce(NamedTuple):
-    """A mail of ours that did not arrive."""
+    """A mail that did not arrive: its Message-ID if the bounce states one, and why."""
 
     original: str | None
     is_permanent: bool
@@ -24,7 +27,7 @@ class Bounce(NamedTuple):
 
 
 def read_bounce(message: Message, headers: Headers, raw: bytes, text: str) -> Bounce:
-    """What a mail that was recognised as a bounce reports. Never raises."""
+    """What a bounce reports. Never raises."""
     try:
         reports = [
             Headers.of(block)
@@ -46,11 +49,11 @@ def _of_type(message: Message, *kinds: str) -> Iterator[Message]:
 
 
 def _original(headers: Headers, raw: bytes) -> str | None:
-    """The Message-ID of the mail that came back: quoted in the bounce, or answered by it."""
+    """The Message-ID of the mail that came back: the last one that the bounce quotes, else the one that it answers."""
     own = headers.raw("Message-ID").encode("utf-8", "replace")
     last = None
-    for found in _MESSAGE_ID.finditer(raw):
-        last = found[1] if found[1] != own else last
+    for match in _MESSAGE_ID.finditer(raw):
+        last = match[1] if match[1] != own else last
     if last is not None:
         return last.decode("utf-8", "replace")
     answered = headers.message_ids("In-Reply-To") or headers.message_ids("References")[-1:]
@@ -62,14 +65,14 @@ def _is_permanent(reports: Sequence[Headers], text: str) -> bool:
     statuses = [match[1] for report in reports if (match := _STATUS.search(report.raw("Status")))]
     if actions or statuses:
         return "failed" in actions and "4" not in statuses if actions else "5" in statuses
-    found = _STATUS.search(text)
-    return found[1] == "5" if found else bool(_CODE.search(text))
+    status = _STATUS.search(text)
+    return status[1] == "5" if status else bool(_CODE.search(text))
 
 
 def _reason(reports: Sequence[Headers], text: str) -> str:
     for report in reports:
-        told = [report.raw("Status"), report.text("Diagnostic-Code")]
-        if report.raw("Action").lower() == "failed" and any(told):
-            return shorten(" ".join(filter(None, told)), 500)
-    told = next((line.strip() for line in text.split("\n") if _STATUS.search(line) or _CODE.search(line)), "")
-    return shorten(told or "the mail came back", 500)
+        details = [report.raw("Status"), report.text("Diagnostic-Code")]
+        if report.raw("Action").lower() == "failed" and any(details):
+            return shorten(" ".join(filter(None, details)), 500)
+    lines = (line.strip() for line in text.split("\n") if _STATUS.search(line) or _CODE.search(line))
+    return shorten(next(lines, "") or "the mail came back", 500)

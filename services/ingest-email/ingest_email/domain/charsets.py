@@ -1,4 +1,4 @@
-"""Bytes as text, whatever charset they claim to be in. Nothing here raises."""
+"""Decodes bytes to text, whatever charset they claim to be in. Nothing here raises."""
 
 import codecs
 import encodings
@@ -7,7 +7,7 @@ import re
 from encodings.aliases import aliases
 from typing import NamedTuple
 
-# What mail programs write, as what they mean: supersets where the world uses them. Source: WHATWG Encoding.
+# The charsets that mail programs mean by the names that they write; often a superset. Source: WHATWG Encoding.
 _MEANT = {
     "ascii": "cp1252",
     "us-ascii": "cp1252",
@@ -34,7 +34,7 @@ _MEANT = {
 }
 # Python codecs that are not charsets of mail.
 _NOT_CHARSETS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"}
-# Python keeps every name that it was ever asked for, so that strangers' names would fill the memory.
+# Python caches every name that it is asked for: names that strangers make up would fill the memory.
 _KNOWN = frozenset(
     {*aliases, *aliases.values(), *(module.name for module in pkgutil.iter_modules(encodings.__path__))}
 )
@@ -61,7 +61,7 @@ def decode(data: bytes, declared: str | None) -> Decoded:
     if codec is None:
         return Decoded(_guess(data), "charset-unknown")
     if codec in _NARROW and _HIGH.search(data) and (text := _strict(data, "utf-8")) is not None:
-        # Bytes that happen to be valid UTF-8 are UTF-8: in Western charsets they would be nonsense.
+        # Bytes that are valid UTF-8 are UTF-8: as text in a Western charset they would be nonsense.
         return Decoded(text, "charset-wrong")
     text = _strict(data, codec)
     if text is not None:
@@ -78,7 +78,7 @@ def _codec(name: str) -> str | None:
         info = codecs.lookup(name)
     except (LookupError, ValueError, TypeError):
         return None
-    if not info._is_text_encoding or info.name.replace("_", "-") in _NOT_CHARSETS:  # pyright: ignore[reportPrivateUsage] # noqa: SLF001 - the only way to tell
+    if not info._is_text_encoding or info.name.replace("_", "-") in _NOT_CHARSETS:  # pyright: ignore[reportPrivateUsage] # noqa: SLF001 - Python has no public way to ask
         return None
     return info.name
 

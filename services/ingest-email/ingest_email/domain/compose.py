@@ -1,4 +1,4 @@
-"""An answer as the mail that leaves: decided and composed before it is sent, so that every attempt sends the same bytes."""
+"""Composes the mail in which a reply leaves, before the first attempt: so every attempt sends the same bytes."""
 
 import re
 from collections.abc import Sequence
@@ -20,16 +20,16 @@ from ingest_email.domain.mailboxes import is_address
 
 LONGEST_QUOTE = 20_000
 AUTOMATIC_SUBJECT = "We have received your message"
-# Relays refuse header lines far below RFC 5322's sum; the first ids and the last tie a thread together.
+# Relays refuse long headers, though RFC 5322 allows them. Programs thread by the first id and the last ones.
 LONGEST_REFERENCES = 1_500
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{3,500}>")
-# A token needs no other characters; no other may change what the address is.
+# A case token has no other characters, and another one could change the address.
 _NOT_IN_LOCAL = re.compile(r"[^A-Za-z0-9._~-]")
 _PREFIX = re.compile(r"^\s*(?:(?:re|aw|sv|antw|odp|rif|ynt|vs)(?:\[\d+\])?\s?:\s*)+", re.IGNORECASE)
 
 
 class Answered(NamedTuple):
-    """The mail that is answered, as it was kept."""
+    """The mail that is answered, as it is stored."""
 
     message_id: str | None
     sender: str | None
@@ -38,12 +38,12 @@ class Answered(NamedTuple):
     subject: str | None
     references: tuple[str, ...]
     automation: str
-    words: str
+    text: str
     written_at: datetime
 
 
 class Composed(NamedTuple):
-    """A mail that is ready to leave."""
+    """A mail that is ready to be sent."""
 
     message_id: str
     envelope_from: str
@@ -52,33 +52,33 @@ class Composed(NamedTuple):
 
 
 class NotSent(NamedTuple):
-    """An answer that must not leave, and why."""
+    """A reply that must not be sent, and why."""
 
     reason: str
 
 
 def message_id_of(reply_id: UUID, domain: str) -> str:
-    """The Message-ID of a reply: always the same, so that the other side recognises a repeat."""
+    """The Message-ID of a reply. It is the same at every attempt, so that the recipient's program recognises a repeat."""
     return f"<reply-{reply_id}@{domain}>"
 
 
 def compose(
     request: ReplyRequested, answered: Answered | None, ours: OurMail, now: datetime
 ) -> Composed | NotSent:
-    """The mail that answers `answered`, to the request's recipient and nobody else, or why there must be none.
+    """The mail that answers `answered`, to the recipient of the request and nobody else; or why it must not be sent.
 
-    A request without a recipient is older than the field: it goes to From, and never to Reply-To. Words that nobody wrote
-    go to the envelope sender or nowhere (RFC 3834, 4).
+    A request without a recipient is older than that field. Its reply goes to From, never to Reply-To. An automatic reply goes
+    to the envelope sender, or is not sent (RFC 3834, 4).
     """
     if answered is None:
-        return NotSent("the mail that is answered is not known here")
+        return NotSent("this service does not have the mail that is answered")
     if answered.automation != Automation.NONE:
-        return NotSent(f"what a machine wrote is not answered: {answered.automation}")
+        return NotSent(f"a program wrote the mail ({answered.automation}), and only people are answered")
     recipient = _recipient(request, answered)
     if recipient is None:
-        return NotSent("there is no mail address to which it may go")
+        return NotSent("there is no mail address to which the reply may go")
     if ours.account_of(recipient):
-        return NotSent("it would go to an address of our own")
+        return NotSent("the reply would go to one of our own addresses")
     account = ours.account_of(request.account) or ours.accounts[0]
     case_address = _case_address(account, request.case_token)
     mail: Message[Any, Any] = Message()
@@ -93,14 +93,14 @@ def compose(
 
 def _recipient(request: ReplyRequested, answered: Answered) -> str | None:
     if request.recipient is None:
-        named = None if _is_automatic(request) else answered.sender
+        recipient = None if _is_automatic(request) else answered.sender
     else:
-        named = request.recipient.value if request.recipient.kind == IdentifierKind.EMAIL else None
-    if named is None or not is_address(named):
+        recipient = request.recipient.value if request.recipient.kind == IdentifierKind.EMAIL else None
+    if recipient is None or not is_address(recipient):
         return None
-    if _is_automatic(request) and folded(named) != folded(answered.return_path or ""):
+    if _is_automatic(request) and folded(recipient) != folded(answered.return_path or ""):
         return None
-    return named
+    return recipient
 
 
 def _is_automatic(request: ReplyRequested) -> bool:
@@ -117,12 +117,12 @@ def _headers(
     now: datetime,
 ) -> list[tuple[str, str | Header]]:
     is_automatic = _is_automatic(request)
-    # A stranger chose the name and the subject, and, of words that nobody wrote, perhaps also who gets them.
+    # A stranger chose the name and the subject, and may have chosen who gets an automatic reply: it repeats neither.
     is_sender = not is_automatic and recipient == answered.sender
     name = _one_line(answered.sender_name or "") if is_sender else ""
     subject = AUTOMATIC_SUBJECT if is_automatic else _subject(request.subject_line or answered.subject or "")
     automatic: list[tuple[str, str | Header]] = [
-        # RFC 3834, 5; the other is what Exchange looks at before it answers with an absence.
+        # RFC 3834, 5. Exchange looks at the second one before it sends an absence notice.
         ("Auto-Submitted", "auto-replied"),
         ("X-Auto-Response-Suppress", "OOF, AutoReply"),
     ]
@@ -130,7 +130,7 @@ def _headers(
         ("From", formataddr((account.name, account.address))),
         ("To", formataddr((name, recipient)) if recipient.isascii() else recipient),
         ("Reply-To", formataddr((account.name, case_address))),
-        ("Subject", _worded(subject)),
+        ("Subject", _encoded(subject)),
         ("Date", format_datetime(now)),
         ("Message-ID", message_id_of(request.reply_id, ours.domain)),
         (MARKER, str(request.reply_id)),
@@ -147,15 +147,15 @@ def _headers(
 
 
 def trimmed_references(ids: Sequence[str]) -> list[str]:
-    """The ids that fit, each once: the first, and as many of the last as there is room for."""
-    usable = [found for found in dict.fromkeys(ids) if _MESSAGE_ID.fullmatch(found)]
-    room = LONGEST_REFERENCES - sum(len(found) + 1 for found in usable[:1])
+    """The ids for References, each once: the first, and as many of the last as fit."""
+    usable = [one for one in dict.fromkeys(ids) if _MESSAGE_ID.fullmatch(one)]
+    left = LONGEST_REFERENCES - sum(len(one) + 1 for one in usable[:1])
     last: list[str] = []
-    for found in reversed(usable[1:]):
-        room -= len(found) + 1
-        if room < 0:
+    for one in reversed(usable[1:]):
+        left -= len(one) + 1
+        if left < 0:
             break
-        last.insert(0, found)
+        last.insert(0, one)
     return [*usable[:1], *last]
 
 
@@ -171,9 +171,9 @@ def _subject(subject: str) -> str:
 
 def _body(request: ReplyRequested, answered: Answered) -> str:
     if _is_automatic(request):
-        # Who writes in another's name must not have us carry their words to them.
+        # A stranger who writes in the name of another must not be able to have us send them text of his choice.
         return f"{clean(request.text).strip()}\n"
-    quoted = shorten(clean(answered.words), LONGEST_QUOTE)
+    quoted = shorten(clean(answered.text), LONGEST_QUOTE)
     who = _one_line(answered.sender_name or answered.sender or "you")
     when = format_datetime(answered.written_at)
     below = "".join(f"> {line}".rstrip() + "\n" for line in quoted.strip().split("\n"))
@@ -181,11 +181,11 @@ def _body(request: ReplyRequested, answered: Answered) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Nothing that a customer or colleague wrote may begin a header of its own."""
+    """`text` on one line: nothing that a customer or a colleague wrote may begin another header."""
     return re.sub(r"[\x00-\x1f\x7f\u2028\u2029]+", " ", clean(text)).strip()
 
 
-def _worded(text: str) -> str | Header:
+def _encoded(text: str) -> str | Header:
     return text if text.isascii() else Header(text, "utf-8", header_name="Subject")
 
 

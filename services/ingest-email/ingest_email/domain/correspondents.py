@@ -1,6 +1,6 @@
-"""Who speaks in a mail, and who may be answered: only From makes a speaker, and everything else only a recipient.
+"""Who speaks in a mail, and where its answer goes. Only From names a speaker; Reply-To and others name a recipient.
 
-Sources: RFC 5322, 3.6.2 (From, Reply-To) and 3.6.7 (Return-Path); RFC 3834, 4 (where automatic answers go).
+Sources: RFC 5322, 3.6.2 (From, Reply-To) and 3.6.7 (Return-Path); RFC 3834, 4 (where automatic replies go).
 """
 
 from collections.abc import Sequence
@@ -9,14 +9,16 @@ from typing import NamedTuple
 from antiphon import identifiers
 from antiphon.contracts.interactions import Identifier
 from antiphon.text import clean
-from ingest_email.domain import mailboxes
 from ingest_email.domain.accounts import OurMail, folded
 from ingest_email.domain.headers import Headers
-from ingest_email.domain.mailboxes import Mailbox, MailboxList
+from ingest_email.domain.mailboxes import Mailbox, MailboxList, is_address
 
 
 class Correspondents(NamedTuple):
-    """`speaker` is the one mailbox of From, `authors` all of them; `recipient` is answered, `return_path` by automatons."""
+    """`speaker` is the one mailbox of From; `authors` are all of them.
+
+    A person's answer goes to `recipient`, an automatic reply to `return_path`.
+    """
 
     speaker: Mailbox | None
     authors: tuple[Mailbox, ...]
@@ -27,15 +29,15 @@ class Correspondents(NamedTuple):
 
 
 def correspondents(headers: Headers, envelope_sender: str | None, ours: OurMail) -> Correspondents:
-    """Reads them. `envelope_sender` is None where only the Return-Path of the delivering server may tell it."""
+    """Reads them. Where `envelope_sender` is None, the Return-Path of the delivering server stands for it."""
     written = headers.mailbox_lists("From")
     authors = _in(written)
     speaker, defects = _speaker(written, authors)
     reply_to = _in(headers.mailbox_lists("Reply-To"))
-    wished = _others(reply_to, ours)
-    if len(wished) > 1:
+    wanted = _others(reply_to, ours)
+    if len(wanted) > 1:
         defects = [*defects, "reply-to-several"]
-    recipient = next(iter([*wished, *_others(authors, ours)]), None)
+    recipient = next(iter([*wanted, *_others(authors, ours)]), None)
     return_path = _return_path(headers) if envelope_sender is None else _address(envelope_sender)
     if return_path and ours.account_of(return_path.value):
         return_path = None
@@ -43,11 +45,11 @@ def correspondents(headers: Headers, envelope_sender: str | None, ours: OurMail)
 
 
 def _in(lists: Sequence[MailboxList]) -> tuple[Mailbox, ...]:
-    return tuple(found for one in lists for found in one.mailboxes)
+    return tuple(mailbox for one in lists for mailbox in one.mailboxes)
 
 
 def _speaker(written: Sequence[MailboxList], authors: Sequence[Mailbox]) -> tuple[Mailbox | None, list[str]]:
-    """The one who wrote. Several are none: nothing says which of them the sender's own server vouched for."""
+    """The one author. Of several none is the speaker: nobody knows for which of them the sender's server vouched."""
     if not written:
         return None, ["from-missing"]
     if not authors or not all(one.is_well_formed for one in written):
@@ -57,15 +59,15 @@ def _speaker(written: Sequence[MailboxList], authors: Sequence[Mailbox]) -> tupl
     return authors[0], []
 
 
-def _others(found: Sequence[Mailbox], ours: OurMail) -> list[Identifier]:
+def _others(mailboxes: Sequence[Mailbox], ours: OurMail) -> list[Identifier]:
     """Their addresses, each once, without our own."""
-    given = dict.fromkeys(one.address for one in found)
-    addresses = [_address(address) for address in given if not ours.account_of(address)]
+    written = dict.fromkeys(mailbox.address for mailbox in mailboxes)
+    addresses = [_address(address) for address in written if not ours.account_of(address)]
     return list({address.key: address for address in addresses if address}.values())
 
 
 def _return_path(headers: Headers) -> Identifier | None:
-    """The topmost: the server that delivered the mail put it there."""
+    """The topmost Return-Path: the server that delivered the mail wrote it."""
     for one in headers.mailbox_lists("Return-Path")[:1]:
         if one.is_well_formed and len(one.mailboxes) == 1:
             return _address(one.mailboxes[0].address)
@@ -73,5 +75,5 @@ def _return_path(headers: Headers) -> Identifier | None:
 
 
 def _address(text: str) -> Identifier | None:
-    given = clean(text)
-    return identifiers.email(given) if mailboxes.is_address(given) else None
+    address = clean(text)
+    return identifiers.email(address) if is_address(address) else None

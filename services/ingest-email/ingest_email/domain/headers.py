@@ -1,7 +1,7 @@
-"""Headers of a parsed mail as text, addresses and times. Nothing here raises, whatever stands in them.
+"""Headers of a parsed mail as text, addresses and times. Nothing here raises, whatever is in them.
 
-Python's header objects raise on some mails of the world, so headers are read from the parser's raw values.
-Sources: RFC 5322 (format), RFC 2047 (encoded words), RFC 2231 is left to the parser.
+Python's header objects raise on some mails, so headers are read from the parser's raw values.
+Sources: RFC 5322 (format), RFC 2047 (encoded words); the parser reads RFC 2231.
 """
 
 import base64
@@ -16,14 +16,14 @@ from email.utils import parsedate_to_datetime
 from antiphon.text import clean, shorten
 from ingest_email.domain import charsets, mailboxes, mime
 
-# Of one value, for what makes something of it.
+# Characters of one value that are searched for Message-IDs, and that count towards LONGEST_ADDRESSES.
 LONGEST = 20_000
 LONGEST_NAME = 200
-# Of one value in all, and of all values of the names that addresses are looked for in.
+# Characters of one value that are read, and of all values that are searched for our addresses.
 LONGEST_VALUE = 32_768
 LONGEST_ADDRESSES = 65_536
 MOST_HEADERS = 1_000
-# Of one name; there is to be one.
+# Headers of one name that are read as address lists. A mail should have one.
 MOST_LISTS = 3
 _WORD = re.compile(r"=\?([^?*\s]{1,60})(?:\*[^?\s]{0,60})?\?([bBqQ])\?([^?]*)\?=")
 _BRACKETED = re.compile(r"<\s*([^<>\s@]{1,200}@[^<>\s@]{1,200})\s*>")
@@ -33,10 +33,10 @@ _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 
 
 class Headers:
-    """The headers of one mail, in order, as far as they are read.
+    """The headers of one mail, in order, up to the limits.
 
-    `is_whole` is false when the parser has left some out. `cut` are the names, in lower case, of which something was cut,
-    `doubtful` those that other programs may find elsewhere in the mail.
+    `is_whole` is false when the parser left some out. `cut` has the names, in lower case, of headers that were cut or left
+    out. `doubtful` has those that other programs may find elsewhere in the mail.
     """
 
     def __init__(self, items: Sequence[tuple[str, str]], *, is_whole: bool = True) -> None:
@@ -62,66 +62,68 @@ class Headers:
             items = [(str(name), str(value)) for name, value in message.raw_items()]
             left_out = any(isinstance(defect, mime.TooManyHeadersDefect) for defect in message.defects)
             return cls(items, is_whole=not left_out)
-        except Exception:  # noqa: BLE001 - a mail without readable headers is still a mail
+        except Exception:  # noqa: BLE001 - a mail whose headers can't be read is still a mail
             return cls([])
 
     def all(self, name: str) -> list[str]:
-        """Every value of a header, unfolded, encoded words as they stand."""
+        """Every value of a header on one line; encoded words are not decoded."""
         return self._by_name.get(name.lower(), [])
 
     def raw(self, name: str) -> str:
-        """The first value of a header that has one, encoded words as they stand; empty when there is none."""
+        """The first value that is not empty, as in `all`; empty when there is none."""
         return next((value for value in self.all(name) if value), "")
 
     def has(self, name: str) -> bool:
-        """Whether the header is there, even if empty."""
+        """Whether the mail has this header, even an empty one."""
         return name.lower() in self._by_name
 
     def text(self, name: str) -> str:
-        """The first value of a header for people: encoded words decoded."""
+        """The first value for people to read: encoded words are decoded."""
         return decoded(self.raw(name))
 
     def mailbox_lists(self, name: str) -> list[mailboxes.MailboxList]:
-        """What each header of this name that is not empty lists, names decoded. Who speaks or is answered is read here.
+        """The mailboxes in each header of this name that is not empty; names are decoded. They decide who speaks or is answered.
 
-        None is well-formed where something of these headers was cut, or others may find other ones: they may say otherwise.
+        When one of these headers was cut, or other programs may read other ones, no list is well-formed.
         """
         values = [value for value in self.all(name) if value]
         read = [mailboxes.read(value) for value in values[:MOST_LISTS]]
         whole = self.is_whole and name.lower() not in self.cut | self.doubtful and len(values) <= MOST_LISTS
         return [
             mailboxes.MailboxList(
-                tuple(_named(found) for found in one.mailboxes), is_well_formed=one.is_well_formed and whole
+                tuple(_named(mailbox) for mailbox in one.mailboxes),
+                is_well_formed=one.is_well_formed and whole,
             )
             for one in read
         ]
 
     def addresses(self, *names: str) -> list[str]:
-        """The addresses in the headers of these names, in order, as far as their first 64 KiB; else what looks like some.
+        """The addresses in the first 64 KiB of these headers, in order. Where a header has none, what looks like addresses.
 
-        To be compared with our own addresses, never to be written to.
+        For comparing with our own addresses only: the service never writes to one of them.
         """
-        found: list[str] = []
+        addresses: list[str] = []
         left = LONGEST_ADDRESSES
         for value in (value for name in names for value in self.all(name)):
             if left <= 0:
                 break
-            given = value[:left]
-            found += [
-                one.address
-                for one in mailboxes.read(given, most=None).mailboxes or _looking_like_addresses(given)
+            searched = value[:left]
+            addresses += [
+                mailbox.address
+                for mailbox in mailboxes.read(searched, most=None).mailboxes
+                or _looking_like_addresses(searched)
             ]
             left -= min(len(value), LONGEST)
-        return found
+        return addresses
 
     def message_ids(self, name: str) -> list[str]:
         """The Message-IDs in a header, with brackets, in order, each once."""
-        found = [f"<{match}>" for value in self.all(name) for match in _MESSAGE_ID.findall(value[:LONGEST])]
-        return list(dict.fromkeys(found))
+        ids = [f"<{match}>" for value in self.all(name) for match in _MESSAGE_ID.findall(value[:LONGEST])]
+        return list(dict.fromkeys(ids))
 
 
 def _unfolded(value: str) -> str:
-    # The parser keeps bytes beyond ASCII as lone surrogates.
+    # The parser gives bytes that are not ASCII as lone surrogates.
     data = (
         value.encode("utf-8", "surrogateescape") if _is_escaped(value) else value.encode("utf-8", "replace")
     )
@@ -137,7 +139,7 @@ def _is_escaped(value: str) -> bool:
 
 
 def decoded(value: str) -> str:
-    """`value` with its encoded words decoded; what cannot be decoded stays as it stands."""
+    """`value` with its encoded words decoded. One that can't be decoded stays as it is."""
     out: list[str] = []
     pending: tuple[str, list[bytes]] | None = None
     place = 0
@@ -147,7 +149,7 @@ def decoded(value: str) -> str:
         charset = match[1].lower()
         adjacent = pending is not None and not between.strip()
         if pending is not None and adjacent and pending[0] == charset and data is not None:
-            # A character may be split over two encoded words.
+            # A program may split a character between two encoded words.
             pending[1].append(data)
         else:
             if pending is not None:
@@ -176,25 +178,25 @@ def _word_bytes(encoding: str, text: str) -> bytes | None:
         return None
 
 
-def _named(found: mailboxes.Mailbox) -> mailboxes.Mailbox:
-    return found._replace(name=shorten(decoded(found.name or ""), LONGEST_NAME) or None)
+def _named(mailbox: mailboxes.Mailbox) -> mailboxes.Mailbox:
+    return mailbox._replace(name=shorten(decoded(mailbox.name or ""), LONGEST_NAME) or None)
 
 
 def _looking_like_addresses(value: str) -> list[mailboxes.Mailbox]:
     plain = decoded(value[: mailboxes.LONGEST])
-    found = _BRACKETED.findall(plain) or _BARE.findall(plain)
-    return [mailboxes.Mailbox(None, address) for address in found if mailboxes.is_address(address)]
+    candidates = _BRACKETED.findall(plain) or _BARE.findall(plain)
+    return [mailboxes.Mailbox(None, address) for address in candidates if mailboxes.is_address(address)]
 
 
 def sent_at(headers: Headers, accepted_at: datetime) -> tuple[datetime, str | None]:
-    """When the mail says it was written, in UTC; `accepted_at` and a defect when that can't be true."""
+    """The time in Date, in UTC. When it is missing or can't be true: `accepted_at` and the defect."""
     value = headers.raw("Date")
     if not value:
         return accepted_at, "date-missing"
     try:
         time = parsedate_to_datetime(value[:200])
         time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except Exception:  # noqa: BLE001 - ValueError, TypeError, OverflowError, IndexError: all mean "no date"
+    except Exception:  # noqa: BLE001 - ValueError, TypeError, OverflowError, IndexError: each means that it is no date
         return accepted_at, "date-broken"
     if not _EARLIEST <= time <= accepted_at + timedelta(days=1):
         return accepted_at, "date-impossible"

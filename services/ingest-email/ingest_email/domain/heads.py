@@ -1,25 +1,25 @@
-"""The values of a header field as other programs read them: what they find elsewhere than we do is not to be relied on.
+"""The values of a header field as other programs read them. Where they read another value, ours is not reliable.
 
-A program that keeps to the letter ends the header block at a line that is no field, and takes a CR alone, or an LF alone
-among CRLFs, for a character of a value. Others skip such lines. Source: RFC 5322, 2.1, 2.2 and 3.6.8.
+A strict program ends the header block at a line that is no field, and reads a CR alone, or an LF alone among CRLFs, as a
+character of a value. A tolerant one skips such lines. Source: RFC 5322, 2.1, 2.2 and 3.6.8.
 """
 
 import re
 from collections.abc import Iterator
 
-# What is looked at: far more than the headers that any program writes.
+# Bytes that are read: far more than the headers of any program.
 LONGEST = 1024 * 1024
 _END = re.compile(rb"\n\r?\n")
 _LF_ALONE = re.compile(rb"(?<!\r)\n")
 _NO_FIELD = re.compile(rb"^(?![!-9;-~]+:|[ \t])|\A[ \t]", re.MULTILINE)
-# The line of an mbox file before a mail: no field, which every program knows.
+# The line before a mail in an mbox file. It is no field, and every program skips it.
 _MBOX = re.compile(rb"\AFrom (?![ \t]*:)[^\n]*\n")
 
 
 def readings(raw: bytes, name: str) -> list[list[str]] | None:
-    """All values of the field `name`, as each way of reading finds them; folded, with lone surrogates for bytes beyond ASCII.
+    """All values of the field `name`, once for each way of reading; folded, with lone surrogates for bytes that are not ASCII.
 
-    None where the header block is longer than what is looked at.
+    None when the header block is longer than `LONGEST`.
     """
     field = re.compile(
         rb"^" + re.escape(name.encode()) + rb"[ \t]*:([^\n]*+(?:\n[ \t][^\n]*+)*+)",
@@ -37,7 +37,7 @@ def readings(raw: bytes, name: str) -> list[list[str]] | None:
 
 
 def _heads(text: bytes, end: int) -> Iterator[bytes]:
-    """The header block of `text`, which ends at `end` where LF ends a line; and what it is where only CRLF does."""
+    """The header block of `text` up to `end`, where LF ends a line; then the block where only CRLF ends one."""
     yield _head(text[:end].replace(b"\r\n", b"\n"))
     if b"\r\n" in text[:end] and _LF_ALONE.search(text[:end]):
         yield _head(_LF_ALONE.sub(b"\r", text).replace(b"\r\n", b"\n"))

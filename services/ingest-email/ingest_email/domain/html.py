@@ -1,4 +1,4 @@
-"""A customer's HTML: made harmless for a desktop, and read as text. Nothing here raises."""
+"""A customer's HTML: sanitised for the agent desktop, and read as text. Nothing here raises but MemoryError."""
 
 import html as entities
 import re
@@ -13,26 +13,26 @@ from inscriptis.model.config import ParserConfig
 from antiphon.text import clean
 
 LONGEST = 400_000
-# Of what is left of it, in bytes of UTF-8: it goes into events.
+# Bytes of UTF-8 of the sanitised HTML: it goes into events.
 LONGEST_SAFE = 200_000
-# Beyond this nesting the parser's time grows with the square; no person writes it.
+# With deeper nesting the parser's time grows with the square. No person writes it.
 DEEPEST = 3_000
-# Bounds from above on what the parser does, which no way of writing evades: steps down its stack (half a second),
-# copies of formatting that stays open (about 100 MiB), and entities (each copies the text before it).
+# Upper bounds on what the parser does, for any input: steps down its stack (half a second), copies of formatting elements
+# that stay open (about 100 MiB), and entities (each copies the text before it).
 MOST_STEPS = 100_000_000
 MOST_COPIES = 300_000
 MOST_ENTITIES = 30_000
-# Characters of a text whose tables are laid out in columns.
+# Characters of a text in which tables are laid out in columns.
 LONGEST_LAYOUT = 30_000_000
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
 _IMPLIED = {"p", "li", "td", "tr", "th", "dd", "dt", "option"}
-# What a parser makes anew in the next block when it was not closed in this one: WHATWG HTML, 13.2.4.3. Links are
-# left out: one at a time stays open, but for tricks with nine blocks in each.
+# Formatting elements: the parser opens them again in the next block when they are open at the end of this one (WHATWG HTML,
+# 13.2.4.3). Links are not among them: one at a time stays open, apart from tricks with nine blocks in each.
 _FORMATTING = re.compile(
     r"<(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?![^\s/>])([^<>]*+)(>?)", re.IGNORECASE
 )
-# One that is closed before any other tag, so never made anew; what is left of those around it may be closed so, too.
+# An element that is closed before any other tag, so never opened again. Without it the element around may be one, too.
 _PAIR = re.compile(
     r"<(b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?![^\s/>])([^<>]*+)>[^<]*+</\1(?![^\s>])[^<>]*+>",
     re.IGNORECASE,
@@ -41,7 +41,7 @@ MOST_PAIRS_DEEP = 8
 _FORMATTING_END = re.compile(
     r"</(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?![^\s/>])[^<>]*+>", re.IGNORECASE
 )
-# Attributes that are whole: no quote is open at their end.
+# Complete attributes: no quote is open at their end.
 _WHOLE = re.compile(
     r"""(?:[ \t\n\f/]++|(?:=[^ \t\n\f/>=]*+|[^ \t\n\f/>=]++)(?:[ \t\n\f]*+=[ \t\n\f]*+(?:"[^"]*+"|'[^']*+'|[^ \t\n\f>"'][^ \t\n\f>]*+)?+)?+)*+"""
 )
@@ -73,7 +73,7 @@ _CONFIG = ParserConfig(css=CSS_PROFILES["strict"], display_links=False, display_
 
 
 class Rendered(NamedTuple):
-    """HTML made harmless (None when it can't be), as text, and what was wrong with it."""
+    """Sanitised HTML (None when it can't be shown), the text of it, and its defect."""
 
     html: str | None
     text: str
@@ -92,7 +92,7 @@ def render(source: str) -> Rendered:
         safe = None if bounded is None else sanitised(bounded)
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 - whatever defeats the sanitiser is not shown
+    except Exception:  # noqa: BLE001 - HTML on which the sanitiser fails is not shown
         return Rendered(None, stripped(source), "html-broken")
     if safe is None or len(safe) > LONGEST:
         return Rendered(None, stripped(source), "html-too-large")
@@ -102,7 +102,7 @@ def render(source: str) -> Rendered:
 
 
 def _bounded(source: str) -> str | None:
-    """`source`, if need be without its formatting, if a parser makes little of it; else None."""
+    """`source`, or `source` without formatting elements, if it is within the bounds; else None."""
     tags, starts = len(_ANY_BEGIN.findall(source)), len(_START_BEGIN.findall(source))
     if tags * starts > MOST_STEPS or source.count("&") > MOST_ENTITIES:
         return None
@@ -113,7 +113,7 @@ def _bounded(source: str) -> str | None:
 
 
 def open_at_most(source: str) -> int:
-    """How many formatting elements can be open at once: of equal ones a parser keeps three."""
+    """How many formatting elements can be open at once; of equal ones a parser keeps three."""
     for _ in range(MOST_PAIRS_DEEP):
         source, removed = _PAIR.subn(lambda match: "" if _WHOLE.fullmatch(match[2]) else match[0], source)
         if not removed:
@@ -124,13 +124,13 @@ def open_at_most(source: str) -> int:
         if match[2] and _WHOLE.fullmatch(match[1]):
             number[match[0]] += 1
         else:
-            # It goes on behind what was matched, so that nobody knows what it is equal to.
+            # The tag goes on behind the match, so it may differ from one that looks equal.
             others += 1
     return sum(min(3, times) for times in number.values()) + others
 
 
 def sanitised(source: str) -> str:
-    """The HTML with only harmless elements; images only from the mail itself; links open without their opener."""
+    """The HTML with harmless elements only. Images are from the mail itself; a page that a link opens gets no `opener`."""
     safe = nh3.clean(
         source,
         tags=_TAGS,
@@ -154,7 +154,7 @@ def _filter(tag: str, attribute: str, value: str) -> str | None:
 
 
 def _depth(source: str) -> int:
-    """How deep it nests, if its tags are in pairs: an end closes only what was begun."""
+    """How deep the tags nest; an end tag without its start tag closes nothing."""
     is_open: Counter[str] = Counter()
     deepest = depth = 0
     for match in _TAG.finditer(source):
@@ -176,14 +176,14 @@ def _as_text(safe: str) -> str:
         text = get_text(f"<html><body>{safe}</body></html>", _CONFIG)
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 - its recursion has a limit; the plain way has none
+    except Exception:  # noqa: BLE001 - its recursion has a limit, and `stripped` has none
         return plain
     text = tidied(clean(text).replace("\xa0", " "))
     return text or plain
 
 
 def _layout_at_most(safe: str) -> int:
-    """How many characters its tables can take when each cell is as wide as the widest and as high as its row."""
+    """The most characters that its tables can take: each cell as wide as the widest one, and as high as its row."""
     if "<table" not in safe:
         return 0
     lines = _NEW_LINE.split(safe)
@@ -192,12 +192,12 @@ def _layout_at_most(safe: str) -> int:
 
 
 def stripped(source: str) -> str:
-    """The text of HTML without any understanding of it: tags removed, entities read."""
-    without = re.sub(r"(?is)<(script|style)\b.*?(?:</\1|\Z)", " ", source[: LONGEST * 2])
-    broken = re.sub(r"(?i)<(?:br|/p|/div|/tr|/li|/h[1-6])\b", "\n<", without)
+    """The text of HTML by the simplest means: tags are removed, entities decoded."""
+    without_code = re.sub(r"(?is)<(script|style)\b.*?(?:</\1|\Z)", " ", source[: LONGEST * 2])
+    broken = re.sub(r"(?i)<(?:br|/p|/div|/tr|/li|/h[1-6])\b", "\n<", without_code)
     return tidied(clean(entities.unescape(_ANY_TAG.sub("", broken))).replace("\xa0", " "))
 
 
 def tidied(text: str) -> str:
-    """Text without spaces at line ends and without more than one empty line."""
+    """Text without spaces at line ends, and with at most one empty line in a row."""
     return re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in text.split("\n"))).strip()

@@ -1,42 +1,28 @@
-"""Bytes as they came through a door → the interaction that they are. Total: any bytes are some interaction."""
+"""A mail as it was read, or as it is when it can't be read. Nothing here parses bytes.
+
+The main process imports this module; only the workers import `parser`, whose libraries need more memory.
+"""
 
 import hashlib
-import re
 from datetime import datetime
-from email.message import Message
 from typing import NamedTuple
-from uuid import UUID
 
-from antiphon import identifiers, ids
-from antiphon.contracts.interactions import (
-    Attachment,
-    Automation,
-    Content,
-    Interaction,
-    Speaker,
-    Thread,
-    Visibility,
-)
-from antiphon.text import shorten
-from ingest_email.domain import automation, charsets, heads, html, mime, words
+from antiphon import ids
+from antiphon.contracts.interactions import Automation, Content, Interaction, Speaker, Thread, Visibility
 from ingest_email.domain.accounts import OurMail
-from ingest_email.domain.bounce import Bounce, read_bounce
+from ingest_email.domain.bounce import Bounce
 from ingest_email.domain.correspondents import correspondents
-from ingest_email.domain.headers import Headers, sent_at
-from ingest_email.domain.parts import Body, File, media_type, read_body
+from ingest_email.domain.headers import Headers
+from ingest_email.domain.parts import File
 
 CHANNEL = "email"
-# What goes into an event; the raw bytes keep the rest.
-LONGEST_TEXT = 200_000
-MOST_REFERENCES = 100
-MOST_HEADERS = 300
 UNREADABLE = "mail-unreadable"
 
 
 class Envelope(NamedTuple):
-    """What the entry point knows beside the bytes. `sender` is None where it can't know, empty for `<>`.
+    """What the entry point knows beside the bytes. `sender` is None where it can't know it, and empty for `<>`.
 
-    `peer` is the IP address that connected, `helo` what it called itself.
+    `peer` is the IP address of the sending server, `helo` the name by which it introduced itself.
     """
 
     sender: str | None = None
@@ -46,7 +32,7 @@ class Envelope(NamedTuple):
 
 
 class ReadMail(NamedTuple):
-    """A mail that was read: its interaction, and what only this service keeps."""
+    """A mail that was read: its interaction, and what only this service stores."""
 
     interaction: Interaction
     envelope: Envelope
@@ -58,28 +44,14 @@ class ReadMail(NamedTuple):
     bounce: Bounce | None
 
 
-def read_mail(raw: bytes, envelope: Envelope, accepted_at: datetime, ours: OurMail) -> ReadMail:
-    """The interaction that `raw` is. What can't be understood shows as a defect; raises MemoryError only."""
-    try:
-        message, headers, defects = _parsed(raw)
-        if not _is_read_alike(raw, headers, "From"):
-            headers.doubtful.add("from")
-        interaction_id = _identity(raw, headers)
-        return _read(raw, envelope, accepted_at, ours, message, headers, defects, interaction_id)
-    except MemoryError:
-        raise
-    except Exception:  # noqa: BLE001 - the promise of this function; the raw bytes are kept and the defect is named
-        return unreadable(raw, envelope, accepted_at, ours)
-
-
 def unreadable(raw: bytes, envelope: Envelope, accepted_at: datetime, ours: OurMail) -> ReadMail:
-    """A mail that can't be read: no words, and of its sender and account what the entry point knows. Looks at no byte.
+    """A mail that can't be read: it has no text, and the sender and account that the entry point knows.
 
-    Its id is that of the bytes. A person has to look at it, so it is nobody's automatic mail.
+    Its id is derived from the bytes, which are not parsed. A person has to look at it, so it does not count as automatic.
     """
     sha256 = hashlib.sha256(raw).hexdigest()
     interaction_id = ids.interaction_id(CHANNEL, UNREADABLE, sha256)
-    # Nobody speaks in it; who answers sees where the answer would go, and says that it may.
+    # It has no speaker. The agent who answers sees where the answer goes, and confirms it.
     sent_by = correspondents(Headers([]), envelope.sender or "", ours).return_path
     account = ours.first_account(envelope.recipients)
     interaction = Interaction(
@@ -103,181 +75,3 @@ def unreadable(raw: bytes, envelope: Envelope, accepted_at: datetime, ours: OurM
         raw_sha256=sha256,
     )
     return ReadMail(interaction, envelope, None, (), (), (), (), None)
-
-
-def _parsed(raw: bytes) -> tuple[Message, Headers, list[str]]:
-    try:
-        message = mime.parse(raw)
-        defects = _told(message)
-        if "missing-header-body-separator" in defects:
-            # A line among the headers that is none ends them for the parser; people still sent them.
-            message = mime.parse(_mended(raw))
-        return message, Headers.of(message), defects
-    except MemoryError:
-        raise
-    except Exception:  # noqa: BLE001 - the parser raises on some mails of the world
-        head, body = _halves(raw)
-        message = Message()
-        message.set_payload(charsets.decode(body, None).text.encode("utf-8", "replace").decode("utf-8"))
-        found = re.findall(rb"(?m)^([!-9;-~]{1,100}):[ \t]?((?:[^\n]*)(?:\n[ \t][^\n]*)*)", head[:500_000])
-        items = [(name.decode("ascii"), charsets.decode(value, None).text) for name, value in found]
-        return message, Headers(items), ["mime-broken"]
-
-
-def _is_read_alike(raw: bytes, headers: Headers, name: str) -> bool:
-    """Whether what checked the sender has read the same in this header, whatever kind of program it is."""
-    found = heads.readings(raw, name)
-    return found is not None and all(
-        Headers([(name, value) for value in values]).all(name) == headers.all(name) for values in found
-    )
-
-
-def _mended(raw: bytes) -> bytes:
-    """`raw` without the lines among its headers that are none, and without spaces before the colons."""
-    head, body = _halves(raw)
-    kept = [
-        re.sub(rb"^([!-9;-~]+)[ \t]+:", rb"\1:", line)
-        for line in head.split(b"\n")
-        if re.match(rb"[!-9;-~]+[ \t]*:|[ \t]+\S", line)
-    ]
-    return b"\n".join(kept) + b"\n\n" + body if len(kept) > 1 else raw
-
-
-def _told(message: Message) -> list[str]:
-    """The parser's own complaints, as words with dashes."""
-    names = [type(defect).__name__.removesuffix("Defect") for defect in message.defects]
-    return [re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower() for name in names]
-
-
-def _halves(raw: bytes) -> tuple[bytes, bytes]:
-    text = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    if text.startswith(b"\n"):
-        return b"", text[1:]
-    head, _, body = text.partition(b"\n\n")
-    return head, body
-
-
-def _identity(raw: bytes, headers: Headers) -> UUID:
-    """See ADR 5: equal for the same mail through any door, unequal for two mails with one Message-ID."""
-    body = b"\n".join(line.rstrip() for line in _halves(raw)[1].split(b"\n")).rstrip()
-    told = [headers.raw(name) for name in ("Message-ID", "From", "Date", "Subject")]
-    return ids.interaction_id(CHANNEL, *told, hashlib.sha256(body).hexdigest())
-
-
-def _read(
-    raw: bytes,
-    envelope: Envelope,
-    accepted_at: datetime,
-    ours: OurMail,
-    message: Message,
-    headers: Headers,
-    defects: list[str],
-    interaction_id: UUID,
-) -> ReadMail:
-    body = read_body(message)
-    content, content_defects = _content(body, headers)
-    who = correspondents(headers, envelope.sender, ours)
-    occurred_at, date_defect = sent_at(headers, accepted_at)
-    message_ids = headers.message_ids("Message-ID")
-    recipients = [
-        *envelope.recipients,
-        *headers.addresses("Delivered-To", "X-Original-To", "To", "Cc"),
-    ]
-    account = ours.first_account(envelope.recipients) or ours.first_account(recipients)
-    writer = automation.recognise(
-        headers,
-        sender=who.authors[0].address if who.authors else None,
-        null_sender=envelope.sender == "" or headers.raw("Return-Path") == "<>",
-        report=_report_type(message),
-        ours=ours,
-    )
-    bounce = read_bounce(message, headers, raw, content.text) if writer is Automation.BOUNCE else None
-    answers = [*([bounce.original] if bounce and bounce.original else []), *_answers(headers)]
-    defects = [*defects, *body.defects, *content_defects, *who.defects]
-    defects += [date_defect] if date_defect else []
-    defects += [] if message_ids else ["message-id-missing"]
-    interaction = Interaction(
-        interaction_id=interaction_id,
-        channel=CHANNEL,
-        account=account.address if account else ours.accounts[0].address,
-        visibility=Visibility.PRIVATE,
-        speaker=Speaker(
-            address=identifiers.email(who.speaker.address) if who.speaker else None,
-            name=who.speaker.name if who.speaker else None,
-        ),
-        content=content,
-        attachments=[
-            Attachment(
-                attachment_id=ids.derived_id("attachment", str(interaction_id), str(place), file.sha256),
-                filename=file.filename,
-                media_type=file.media_type,
-                size_bytes=len(file.data),
-                sha256=file.sha256,
-            )
-            for place, file in enumerate(body.files)
-        ],
-        thread=Thread(
-            native_id=message_ids[0] if message_ids else f"<{interaction_id}@no-message-id.invalid>",
-            answers=list(dict.fromkeys(answers))[:MOST_REFERENCES],
-            case_token=ours.case_token(recipients),
-        ),
-        recipient=who.recipient,
-        return_path=who.return_path,
-        occurred_at=occurred_at,
-        accepted_at=accepted_at,
-        automation=writer,
-        defects=list(dict.fromkeys(defects)),
-        raw_sha256=hashlib.sha256(raw).hexdigest(),
-    )
-    return ReadMail(
-        interaction,
-        envelope,
-        message_ids[0] if message_ids else None,
-        tuple(found.address for found in who.reply_to)[:5],
-        tuple([*headers.message_ids("References"), *headers.message_ids("In-Reply-To")][-MOST_REFERENCES:]),
-        tuple((shorten(name, 100), shorten(value, 2000)) for name, value in headers.items[:MOST_HEADERS]),
-        tuple(body.files),
-        bounce,
-    )
-
-
-def _content(body: Body, headers: Headers) -> tuple[Content, list[str]]:
-    defects: list[str] = []
-    plain = "\n".join(text for text in body.plain if text.strip())
-    rendered = html.render("\n".join(body.html)) if any(text.strip() for text in body.html) else None
-    if rendered and rendered.defect:
-        defects.append(rendered.defect)
-    text = plain if plain.strip() or rendered is None else rendered.text
-    if len(text) > LONGEST_TEXT:
-        defects.append("text-cut")
-        text = text[:LONGEST_TEXT]
-    parts = words.split(text)
-    content = Content(
-        subject=shorten(headers.text("Subject"), 1000) or None,
-        text=parts.new,
-        quoted=parts.quoted,
-        signature=parts.signature,
-        html=rendered.html if rendered else None,
-        language=_language(headers),
-    )
-    return content, defects
-
-
-def _language(headers: Headers) -> str | None:
-    first = headers.raw("Content-Language").partition(",")[0].strip()
-    return first if re.fullmatch(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}", first) else None
-
-
-def _answers(headers: Headers) -> list[str]:
-    """What it answers, nearest first."""
-    return [*headers.message_ids("In-Reply-To"), *reversed(headers.message_ids("References"))]
-
-
-def _report_type(message: Message) -> str | None:
-    if media_type(message) != "multipart/report":
-        return None
-    try:
-        value = message.get_param("report-type")
-    except Exception:  # noqa: BLE001 - the parameter may be anything
-        value = None
-    return str(value or "").lower()

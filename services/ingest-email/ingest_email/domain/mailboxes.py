@@ -1,8 +1,8 @@
-"""Address lists of header fields, read by their structure and not by what looks like an address in them.
+"""Reads address lists of header fields by their structure, not by what looks like an address.
 
-In `name <address>` the address is what stands in the angle brackets, whatever the name holds. Encoded words have no
-structure (RFC 2047, 5): what is an address only once they are decoded is a name. One pass, so that no value costs more
-than its length. Source: RFC 5322, 3.2 and 3.4.
+In `name <address>` the address is what is in the angle brackets, whatever the name contains. Encoded words have no
+structure (RFC 2047, 5): text that is an address only after decoding is a name. The reader makes one pass, so its time is
+linear in the length. Source: RFC 5322, 3.2 and 3.4.
 """
 
 import re
@@ -14,7 +14,7 @@ from antiphon import identifiers
 from antiphon.contracts.interactions import Identifier
 
 LONGEST = 20_000
-# Of what may be addresses: whoever lists more authors or wishes for more answers is no person. Each costs a look at its domain.
+# Parts that may hold an address. No person lists more, and each one takes the time to read its domain.
 MOST = 100
 LONGEST_ADDRESS = 500
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
@@ -25,16 +25,16 @@ _ADDRESS = re.compile(rf'(?:{_ATOM}|"[^\s"\\@<>]+")@{_ATOM}')
 
 
 class Mailbox(NamedTuple):
-    """A name and an address as a header gives them."""
+    """A name and an address as a header has them."""
 
     name: str | None
     address: str
 
 
 class MailboxList(NamedTuple):
-    """The mailboxes of one value, those of groups among them, in order.
+    """The mailboxes of one value in order, those in groups too.
 
-    `is_well_formed` is false when something in it is neither a mailbox nor the name of one, or may be either of two.
+    `is_well_formed` is false when a part of the value is neither a mailbox nor the name of one, or can be read in two ways.
     """
 
     mailboxes: tuple[Mailbox, ...]
@@ -42,35 +42,35 @@ class MailboxList(NamedTuple):
 
 
 def read(value: str, *, most: int | None = MOST) -> MailboxList:
-    """The mailboxes in the unfolded value of a header field. Encoded words in names stay as they are.
+    """The mailboxes in the value of a header field, on one line. Encoded words in names are not decoded.
 
-    Behind `most` parts that may hold an address nothing is read, and the list is not well-formed.
+    After `most` parts that may hold an address the reader stops, and the list is not well-formed.
     """
-    found: list[Mailbox] = []
+    mailboxes: list[Mailbox] = []
     is_well_formed = len(value) <= LONGEST
-    # `Harris, Jo <jo@mail.example>`: people forget to quote a comma.
+    # In `Harris, Jo <jo@mail.example>` somebody forgot to quote the comma.
     before: list[str] = []
-    looked_at = 0
+    candidates = 0
     for part in _parts(value[:LONGEST]):
-        looked_at += part.may_hold_address
-        if most is not None and looked_at > most:
+        candidates += part.may_hold_address
+        if most is not None and candidates > most:
             is_well_formed = False
             break
         mailbox = part.mailbox()
         if mailbox is not None:
             name = ", ".join([*before, *([mailbox.name] if mailbox.name else [])])
-            found.append(Mailbox(name or None, mailbox.address))
+            mailboxes.append(Mailbox(name or None, mailbox.address))
             before = []
         elif part.may_hold_address:
             is_well_formed = False
             before = []
         elif part.name:
             before.append(part.name)
-    return MailboxList(tuple(found), is_well_formed and not before)
+    return MailboxList(tuple(mailboxes), is_well_formed and not before)
 
 
 def is_address(text: str) -> bool:
-    """Whether `text` is one mailbox address and nothing else, in a form that every program reads alike."""
+    """Whether `text` is one mailbox address and nothing else, in a form that every program reads in the same way."""
     return _address(text) is not None
 
 
@@ -82,7 +82,7 @@ def _address(text: str) -> Identifier | None:
 
 @dataclass
 class _Part:
-    """What stands between two commas; `texts` is what follows the last angle brackets, if there are any."""
+    """The part between two commas. `texts` is what follows the last angle brackets, or all when there are none."""
 
     texts: list[str] = field(default_factory=list[str])
     names: list[str] = field(default_factory=list[str])
@@ -91,7 +91,7 @@ class _Part:
     is_group_name: bool = False
 
     def close_angle(self, content: str) -> None:
-        """Adds what stands in angle brackets: the texts before it were a name."""
+        """Adds the content of angle brackets. The texts before it were a name."""
         if self.angles:
             self.names.append(f"<{self.angles[-1]}>")
         self.names += self.texts
@@ -100,25 +100,26 @@ class _Part:
 
     @property
     def name(self) -> str:
-        """The words that are no address, without their quotes."""
+        """The text that is no address, without its quotes."""
         return "".join(_unquoted(text) for text in (self.names if self.angles else self.texts)).strip()
 
     @property
     def may_hold_address(self) -> bool:
-        """Whether somebody may have meant an address by something in it."""
+        """Whether some program may read an address in it."""
         return bool(self.angles) or "@" in "".join(self.texts)
 
     def mailbox(self) -> Mailbox | None:
-        """The mailbox that it is; None when it is none, or may be either of two."""
+        """The mailbox that it is. None when it is no mailbox, or can be read in two ways."""
         rest = "".join(self.texts).strip()
         if self.is_group_name:
             return None
         if not self.angles:
-            # The old form has the name in a comment: jo@mail.example (Jo Harris).
+            # An old form has the name in a comment: jo@mail.example (Jo Harris).
             return Mailbox(" ".join(self.comments).strip() or None, rest) if is_address(rest) else None
         last = self.angles[-1]
         address = None if rest or len(self.angles) > MOST else _address(last)
-        # Of two addresses in brackets programs take the first or the last: what checked the sender may have checked the other.
+        # Of two addresses in brackets some programs read the first, others the last. The one that checked the sender may
+        # have checked the one that we do not read.
         others = set(self.angles) - {last}
         if address is None or any(_address(other) not in (None, address) for other in others):
             return None
@@ -127,7 +128,7 @@ class _Part:
 
 def _parts(value: str) -> Iterator[_Part]:
     part, place = _Part(), 0
-    # A quote or comment that is not closed is a character like others; no later one is closed then, either.
+    # A quote or bracket that is not closed is an ordinary character. Then no later one is closed, either.
     quotes, comments = True, True
     while place < len(value):
         sign, end = value[place], place + 1
@@ -135,7 +136,7 @@ def _parts(value: str) -> Iterator[_Part]:
             yield part
             part = _Part()
         elif sign == ":" and not part.angles:
-            # What stood before it is the name of a group; programs that know none take it for an address where it looks like one.
+            # The text before a colon is the name of a group. A program that knows no groups may read an address in it.
             if part.may_hold_address:
                 part.is_group_name = True
                 yield part
@@ -160,7 +161,7 @@ def _parts(value: str) -> Iterator[_Part]:
 
 
 def _comment_end(value: str, start: int) -> int | None:
-    """Where the comment that begins at `start` ends, comments within it included. None when it does not end."""
+    """The end of the comment that begins at `start`, with the comments inside it. None when it does not end."""
     depth, place = 0, start
     while place < len(value):
         sign = value[place]

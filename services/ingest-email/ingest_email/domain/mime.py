@@ -1,6 +1,6 @@
-"""Bytes as a tree of parts, by Python's parser, within bounds: what it does is linear in the bytes, whoever wrote them.
+"""Parses bytes to a tree of parts, with Python's parser and within limits, so that its time is linear in the bytes.
 
-What is beyond a bound stays in the raw bytes. Sources: RFC 2045-2049 (MIME), RFC 2183, RFC 2231 (parameters).
+What is past a limit is only in the raw bytes. Sources: RFC 2045-2049 (MIME), RFC 2183, RFC 2231 (parameters).
 """
 
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from email.policy import Policy
 
 from typing_extensions import override
 
-# Far more than any program writes: no more than this is parsed, and the rest of the mail is left.
+# Far more parts than any program writes. The rest of the mail is not parsed.
 MOST_PARSED = 2_000
-# Each multipart around a line costs a look at it. A chain of mails forwarded as files has two levels a mail.
+# The parser compares each line with the boundary of each level around it. A mail that is forwarded as a file adds two levels.
 DEEPEST = 30
-# Per part. A mail that went through many servers has some hundred.
+# Of one part. A mail that passed many servers has about a hundred.
 MOST_HEADERS = 1_000
-# The parser reads parameters in time that grows with their length and the number of semicolons, multiplied.
+# The time to read parameters grows with their length multiplied by the number of semicolons.
 LONGEST_PARAMETERS = 8_192
 MOST_SEMICOLONS = 100
 _PARAMETERS = {"content-type", "content-disposition"}
@@ -25,15 +25,15 @@ _CHUNK = 64 * 1024
 
 
 class TooDeepDefect(errors.MessageDefect):
-    """The part holds parts that are too deep to be parsed: it is one file."""
+    """Some parts are too deep to be parsed: the part around them is one file."""
 
 
 class TooManyPartsDefect(errors.MessageDefect):
-    """There are more parts than are parsed."""
+    """The mail has more parts than are parsed."""
 
 
 class HeaderTooLongDefect(errors.MessageDefect):
-    """The parameters of a header were cut."""
+    """A header with parameters was cut."""
 
 
 class TooManyHeadersDefect(errors.MessageDefect):
@@ -42,7 +42,7 @@ class TooManyHeadersDefect(errors.MessageDefect):
 
 @dataclass
 class _Seen:
-    """What was met while one mail is parsed."""
+    """The limits that one mail has met, and the number of its parts so far."""
 
     parts: int = 0
     deepest: bool = False
@@ -51,7 +51,7 @@ class _Seen:
 
 
 class Part(Message):
-    """A part of a mail that keeps the parser within bounds."""
+    """A part of a mail that keeps the parser within the limits."""
 
     def __init__(self, policy: Policy, seen: _Seen) -> None:
         super().__init__(policy)
@@ -68,7 +68,7 @@ class Part(Message):
 
     @override
     def set_raw(self, name: str, value: str) -> None:
-        """Called by the parser for each header, before it looks at any."""
+        """The parser calls it for each header, before it reads any."""
         self._number_of_headers += 1
         if self._number_of_headers > MOST_HEADERS:
             self._seen.headers = True
@@ -81,7 +81,7 @@ class Part(Message):
 
     @override
     def get_content_type(self) -> str:
-        """As it is said; a part that is too deep to hold others is a file, whatever it says."""
+        """The declared type; a part that is too deep to hold others is a file, whatever it declares."""
         kind = super().get_content_type()
         if self.depth >= DEEPEST and kind.startswith(("multipart/", "message/")):
             self._seen.deepest = True
@@ -90,7 +90,7 @@ class Part(Message):
 
 
 def parse(raw: bytes) -> Message:
-    """The parts of `raw`; what was beyond a bound is among the defects of the root. Raises what Python's parser raises."""
+    """The parts of `raw`. The defects of the root name each limit that was met. Raises what Python's parser raises."""
     seen = _Seen()
     parser = BytesFeedParser(lambda: Part(policy.compat32, seen))
     for begin in range(0, len(raw), _CHUNK):
@@ -109,13 +109,13 @@ def parse(raw: bytes) -> Message:
 
 
 def children(part: Message) -> list[Message]:
-    """The parts inside a part; none when it holds bytes. Does not decode these, as `get_payload` does."""
+    """The parts inside a part; none when it holds bytes. It does not decode the bytes, as `get_payload` does."""
     payload = part.get_payload() if part.is_multipart() else []
     return [child for child in payload if isinstance(child, Message)] if isinstance(payload, list) else []
 
 
 def _bounded(value: str) -> str:
-    """A header with parameters, cut so that reading them is cheap; itself when it is short enough."""
+    """A header with parameters, cut to the limits; the same string when it is within them."""
     if len(value) <= LONGEST_PARAMETERS and value.count(";") <= MOST_SEMICOLONS:
         return value
     return ";".join(value[:LONGEST_PARAMETERS].split(";", MOST_SEMICOLONS + 1)[: MOST_SEMICOLONS + 1])

@@ -1,4 +1,4 @@
-"""The parts of a mail: its words as text and HTML, and its files. Nothing here raises.
+"""Reads the parts of a mail: its text, its HTML and its files. Nothing here raises but MemoryError.
 
 Sources: RFC 2045-2049 (MIME), RFC 2183 (Content-Disposition).
 """
@@ -22,7 +22,7 @@ from ingest_email.domain.mime import children
 MOST_PARTS = 500
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,80}/[a-z0-9][a-z0-9!#$&^_.+-]{0,80}")
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([a-zA-Z0-9_-]{1,40})", re.IGNORECASE)
-# Control characters, and those that turn the direction of text: `gpj.exe` must not look like `exe.jpg`.
+# Control characters, and those that change the direction of text: `gpj.exe` must not look like `exe.jpg`.
 _NOT_IN_NAMES = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff<>:\"|?*]"
 )
@@ -40,7 +40,7 @@ class File(NamedTuple):
 
 @dataclass
 class Body:
-    """What the parts of a mail hold."""
+    """The content of the parts of a mail."""
 
     plain: list[str] = field(default_factory=list[str])
     html: list[str] = field(default_factory=list[str])
@@ -49,7 +49,7 @@ class Body:
 
 
 def read_body(message: Message) -> Body:
-    """The words and files of a parsed mail."""
+    """The text, HTML and files of a parsed mail."""
     body = Body()
     for number, part in enumerate(_leaves(message)):
         if number >= MOST_PARTS:
@@ -59,13 +59,13 @@ def read_body(message: Message) -> Body:
             _take(body, part, is_root=part is message)
         except MemoryError:
             raise
-        except Exception:  # noqa: BLE001 - a part that can't be read must not hide the others
+        except Exception:  # noqa: BLE001 - the other parts can still be read
             body.defects.append("part-unreadable")
     return body
 
 
 def _leaves(message: Message) -> Iterator[Message]:
-    """The parts that hold content, in order. A mail inside the mail is one part: its parts are its own."""
+    """The parts that hold content, in order. A mail inside the mail is one part."""
     waiting = [message]
     while waiting:
         part = waiting.pop()
@@ -78,15 +78,15 @@ def _leaves(message: Message) -> Iterator[Message]:
 def _take(body: Body, part: Message, *, is_root: bool) -> None:
     _make_readable(part)
     kind = media_type(part)
-    name = _given_name(part)
+    name = _declared_name(part)
     disposition = _disposition(part)
-    is_words = kind in {"text/plain", "text/html"} and (is_root or (disposition != "attachment" and not name))
+    is_text = kind in {"text/plain", "text/html"} and (is_root or (disposition != "attachment" and not name))
     if kind.startswith("multipart/") and not part.is_multipart():
         body.defects.append("multipart-without-parts")
-        is_words = True
+        is_text = True
     data = _bytes(part, body)
-    if is_words:
-        text = _words(part, data, body, html=kind == "text/html")
+    if is_text:
+        text = _text(part, data, body, html=kind == "text/html")
         (body.html if kind == "text/html" else body.plain).append(text)
         return
     body.files.append(
@@ -100,7 +100,7 @@ def _take(body: Body, part: Message, *, is_root: bool) -> None:
     )
 
 
-def _words(part: Message, data: bytes, body: Body, *, html: bool) -> str:
+def _text(part: Message, data: bytes, body: Body, *, html: bool) -> str:
     declared = _charset(part)
     if html and not declared and (meta := _META_CHARSET.search(data[:4096])):
         declared = meta[1].decode("ascii", "replace")
@@ -111,7 +111,7 @@ def _words(part: Message, data: bytes, body: Body, *, html: bool) -> str:
 
 
 def media_type(part: Message) -> str:
-    """The part's media type; what can't be one is `application/octet-stream`."""
+    """The media type of the part; `application/octet-stream` for what is no media type."""
     try:
         kind = part.get_content_type().lower()
     except Exception:  # noqa: BLE001 - see module
@@ -135,8 +135,8 @@ def _disposition(part: Message) -> str | None:
 
 
 def _make_readable(part: Message) -> None:
-    """Bytes beyond ASCII in parameters as the text that they are; the parser only marks them as unknown."""
-    # The first of a name is the one that counts.
+    """Decodes bytes that are not ASCII in parameters. The parser only marks them as unknown."""
+    # Of several headers of one name the first counts.
     first = {name.lower(): str(value) for name, value in reversed(list(part.raw_items()))}
     for name in ("content-type", "content-disposition"):
         text = first.get(name, "")
@@ -145,7 +145,7 @@ def _make_readable(part: Message) -> None:
             part.replace_header(name, charsets.decode(raw, None).text)
 
 
-def _given_name(part: Message) -> str | None:
+def _declared_name(part: Message) -> str | None:
     try:
         value = part.get_filename()
     except Exception:  # noqa: BLE001 - see module
@@ -181,14 +181,14 @@ def _serialised(message: Message) -> bytes:
         BytesGenerator(out, mangle_from_=False, policy=policy.compat32.clone(linesep="\r\n")).flatten(message)
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 - the generator raises on some broken inner mails
+    except Exception:  # noqa: BLE001 - the generator raises on some broken mails
         return str(message.get_payload()).encode("utf-8", "replace")
     return out.getvalue()
 
 
-def filename(given: str | None, kind: str, number: int) -> str:
-    """A name that is safe to save under: no folders, no control characters, of bearable length, never empty."""
-    name = re.split(r"[/\\]", given or "")[-1]
+def filename(declared: str | None, kind: str, number: int) -> str:
+    """A name under which it is safe to save a file: no folder, no control character, at most 150 characters, never empty."""
+    name = re.split(r"[/\\]", declared or "")[-1]
     name = _NOT_IN_NAMES.sub("", name).strip(" .")
     if not name:
         guessed = ".eml" if kind == "message/rfc822" else mimetypes.guess_extension(kind)

@@ -1,9 +1,9 @@
 # ruff: noqa: RUF001 - people write in Cyrillic too
-"""The new words of a mail, apart from what it quotes and from its signature.
+"""Separates what is new in a mail from what it quotes and from its signature.
 
-Works line by line in linear time: patterns over a whole text can be made to run for minutes by a hostile mail, and
-programs that cut at the first dash lose a customer's list. In doubt words stay: what is quoted wrongly is a nuisance,
-what is lost is a complaint unheard.
+It works line by line in linear time: a hostile mail can make a pattern over the whole text run for minutes, and a program
+that cuts at the first dash loses a customer's list. In doubt a line counts as new: a quotation too much is a nuisance, but a
+line too few is a complaint that nobody reads.
 """
 
 import re
@@ -15,7 +15,7 @@ LONGEST_LINE = 400
 _SIGNATURE_LINES = 12
 _CLOSING_LINES = 6
 
-# "On Monday, Jo wrote:" as mail programs say it; the line may be wrapped.
+# "On Monday, Jo wrote:" in the forms that mail programs write; the line may be wrapped.
 _WROTE = re.compile(
     r"(?:wrote|writes|schrieb(?: [^:]{1,120})?|a écrit|escribió|escreveu|ha scritto|schreef(?: [^:]{1,120})?|skrev"
     r"(?: [^:]{1,120})?|kirjoitti|napsal(?:\(a\))?|napisał(?:\(a\))?|пишет|написал\(?а?\)?|写道|님이 작성)\s?[:：]$",
@@ -69,7 +69,7 @@ _CLOSING = re.compile(
 
 
 class Split(NamedTuple):
-    """A text in three: what is new, what is quoted, and the signature."""
+    """A text in three parts: what is new, what is quoted, and the signature."""
 
     new: str
     quoted: str | None
@@ -77,14 +77,14 @@ class Split(NamedTuple):
 
 
 def split(text: str) -> Split:
-    """The parts of `text`; when nothing new would be left, all of it is new."""
+    """The parts of `text`. When nothing new would be left, all of it is new."""
     lines = text.split("\n")
     is_quote = _quoted(lines)
     fresh = [line for line, quote in zip(lines, is_quote, strict=True) if not quote]
     cut = _signature_begin(fresh)
     new, signature = _joined(fresh[:cut]), _joined(fresh[cut:])
     if not new:
-        # A mail that is nothing but a signature, or a forward without a word.
+        # The mail is only a signature, or forwards another without a comment.
         new, signature = _joined(fresh), ""
     if not new:
         return Split(text.strip(), None, None)
@@ -110,14 +110,14 @@ def _quoted(lines: Sequence[str]) -> list[bool]:
             marks[at] = True
         after = following[place + length]
         if after is None or not marks[after]:
-            # What follows is not marked line by line: all the rest is the old mail.
+            # The lines that follow have no quote signs: all the rest is the old mail.
             return marks[:place] + [True] * (len(lines) - place)
         place += length
     return marks
 
 
 def _next_words(lines: Sequence[str]) -> list[int | None]:
-    """For each place, the first line at or after it that is not empty."""
+    """For each line, the next one that is not empty; itself when it is not."""
     following: list[int | None] = [None] * (len(lines) + 1)
     for place in range(len(lines) - 1, -1, -1):
         following[place] = place if lines[place].strip() else following[place + 1]
@@ -125,7 +125,7 @@ def _next_words(lines: Sequence[str]) -> list[int | None]:
 
 
 def _introduction(lines: Sequence[str], place: int) -> int:
-    """How many lines from `place` introduce a quotation; 0 when they do not."""
+    """How many lines from `place` introduce a quotation; 0 when none does."""
     line = lines[place].strip()
     if not line or len(line) > LONGEST_LINE:
         return 0
@@ -144,30 +144,30 @@ def _header_block(lines: Sequence[str], place: int) -> bool:
     if _FIELD.match(lines[place].strip() + " ") is None:
         return False
     near = [line.strip()[:LONGEST_LINE] + " " for line in lines[place : place + 7]]
-    fields = [found for line in near if (found := _FIELD.match(line))]
-    # Most programs begin with the sender; without that, more must speak for it.
-    return len(fields) >= (3 if fields[0][1] else 4) and any(found[1] for found in fields)
+    fields = [match for line in near if (match := _FIELD.match(line))]
+    # Most programs begin with the sender. A block that does not must have more fields.
+    return len(fields) >= (3 if fields[0][1] else 4) and any(match[1] for match in fields)
 
 
 def _attribution(lines: Sequence[str], place: int) -> int:
     if not _WROTE_BEGIN.match(lines[place].strip()):
         return 0
-    told = ""
+    attribution = ""
     for length in range(1, 5):
         if place + length > len(lines):
             return 0
         line = lines[place + length - 1].strip()
         if not line or len(line) > LONGEST_LINE:
             return 0
-        told = f"{told} {line}".strip()
-        if told.endswith((":", "：")) and _WROTE.search(told):
-            return length if _DATED.search(told) else 0
+        attribution = f"{attribution} {line}".strip()
+        if attribution.endswith((":", "：")) and _WROTE.search(attribution):
+            return length if _DATED.search(attribution) else 0
     return 0
 
 
 def _signature_begin(lines: Sequence[str]) -> int:
-    """Where the signature begins in lines without quotations; their number when there is none."""
-    # How many lines before each place hold words.
+    """The line at which the signature begins, in lines without quotations; their number when there is none."""
+    # How many lines before each one are not empty.
     before = [0, *accumulate(bool(line.strip()) for line in lines)]
     end = len(lines)
     is_short = True

@@ -1,1 +1,1 @@
-"""Reads mails in processes of their own, so that none costs more than it may, whatever its bytes do to a parser."""
+"""Reads mails in worker processes, so that no mail uses more CPU time or memory than its limits."""

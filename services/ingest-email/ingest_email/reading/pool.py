@@ -1,6 +1,7 @@
-"""Hands mails to workers and says what became of each. A mail that a worker can't bear is unreadable: tried once, kept.
+"""Hands mails to worker processes and returns what they read.
 
-That is told apart from a worker that something else ended: then the mail is read again by another, once.
+A mail that ends its worker by what it needs (CPU time, memory, a crash) is unreadable, and no other worker reads it. A worker
+that something else ended leaves a mail that another worker reads, once.
 """
 
 import asyncio
@@ -23,27 +24,27 @@ from ingest_email.reading.protocol import Start
 from ingest_email.settings import Settings
 
 LOG = logs.get(__name__)
-# Mails that are larger leave one worker to the others.
+# While larger mails are read, one worker is left for smaller ones.
 LARGE = 1024 * 1024
-LONGEST_START_S = 60
+START_TIMEOUT_S = 60
 _CHUNK = 256 * 1024
-# Signals that a process gets for what it does itself: an allocation that native code can't bear to lose, its stack.
+# Signals that a process gets for a fault of its own, e.g. native code whose allocation fails, or a stack that overflows.
 _OWN_FAULTS = {signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE}
 _WORKER = "ingest_email.reading.worker"
 
 
 class Ending(StrEnum):
-    """Why a worker did not read a mail."""
+    """Why a worker did not return a mail."""
 
     CPU = "cpu"
     MEMORY = "memory"
     CRASH = "crash"
-    # It went on for too long without using its CPU time, or something else ended it.
+    # It took too long without using its CPU time, or something else ended it.
     OTHER = "other"
 
 
 class NotReadError(OSError):
-    """No mail can be read now: a worker does not start, or the service stops. The same may be asked again later."""
+    """No mail can be read now: a worker does not start, or the service stops. The caller may try again later."""
 
 
 class _Worker:
@@ -58,38 +59,38 @@ class _Worker:
     @classmethod
     async def start(cls, start: Start) -> Self:
         """A worker that is ready. Raises NotReadError."""
-        # It needs no environment, and this one's holds secrets.
+        # A worker needs no environment variables, and those of the service hold secrets.
         program = (sys.executable, "-m", _WORKER)
         pipe = asyncio.subprocess.PIPE
         worker = cls(await asyncio.create_subprocess_exec(*program, stdin=pipe, stdout=pipe, env={}))
         try:
-            async with asyncio.timeout(LONGEST_START_S):
+            async with asyncio.timeout(START_TIMEOUT_S):
                 await worker._send(protocol.START.dump_json(start), b"")
                 await worker._output.readexactly(len(protocol.READY))
         except (OSError, EOFError) as error:
-            raise NotReadError(f"a worker does not start: {await worker.end()}") from error
+            raise NotReadError(f"a worker ended at its start, with status {await worker.end()}") from error
         except BaseException:
             await worker.end()
             raise
         return worker
 
-    async def ask(self, told: bytes, raw: bytes) -> tuple[bytes, bytes]:
-        """What it answers. Raises OSError or EOFError when it ends meanwhile."""
-        await self._send(told, raw)
+    async def ask(self, request: bytes, raw: bytes) -> tuple[bytes, bytes]:
+        """The JSON of its answer and the bytes that follow. Raises OSError or EOFError when the worker ends meanwhile."""
+        await self._send(request, raw)
         lengths = await self._output.readexactly(protocol.LENGTHS.size)
         json_size, data_size = protocol.LENGTHS.unpack(lengths)
         return await self._output.readexactly(json_size), await self._output.readexactly(data_size)
 
-    async def _send(self, told: bytes, raw: bytes) -> None:
-        self._input.write(protocol.LENGTHS.pack(len(told), len(raw)) + told)
+    async def _send(self, message: bytes, raw: bytes) -> None:
+        self._input.write(protocol.LENGTHS.pack(len(message), len(raw)) + message)
         view = memoryview(raw)
-        # Piece by piece: what the pipe does not take at once is copied.
+        # In chunks, because asyncio copies what the pipe does not take at once.
         for begin in range(0, len(raw), _CHUNK):
             self._input.write(view[begin : begin + _CHUNK])
             await self._input.drain()
 
     async def end(self) -> int:
-        """Ends it, if it has not ended, and says how it ended: see `subprocess.Popen.returncode`."""
+        """Ends the worker if it still runs. Returns its status as `subprocess.Popen.returncode` does."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         self._input.close()
@@ -103,9 +104,9 @@ class Readers:
         self._ours = ours
         self._clock = clock
         self._start = Start(ours, settings.read_cpu_limit.total_seconds(), settings.read_memory_limit)
-        self._longest_s = settings.read_time_limit.total_seconds()
+        self._timeout_s = settings.read_time_limit.total_seconds()
         self._number = settings.read_workers
-        # None stands for a worker that is to be started. The last one back is asked first: its memory is warm.
+        # None stands for a worker that is to be started. The worker that was used last comes first: its memory is warm.
         self._idle: asyncio.LifoQueue[_Worker | None] = asyncio.LifoQueue()
         self._alive: set[_Worker] = set()
         self._large = asyncio.Semaphore(max(1, self._number - 1))
@@ -126,12 +127,12 @@ class Readers:
 
     @property
     def idle(self) -> int:
-        """How many places wait for a mail; a worker that is starting does not."""
+        """How many workers wait for a mail. One that is starting is not counted."""
         return self._idle.qsize()
 
     async def read(self, raw: bytes, envelope: Envelope) -> ReadMail:
-        """The interaction that `raw` is. Raises NotReadError when nobody can say now."""
-        # A task of its own: a sender that hangs up must not leave a worker in the middle of an answer.
+        """Reads a mail. Raises NotReadError when no worker can read it now."""
+        # A task of its own: a sender that hangs up must not cancel the reading and leave half an answer in the pipe.
         task = self._spawn(self._read(raw, envelope))
         try:
             return await asyncio.shield(task)
@@ -142,23 +143,23 @@ class Readers:
 
     async def _read(self, raw: bytes, envelope: Envelope) -> ReadMail:
         now = self._clock()
-        told = protocol.request(envelope, now)
-        async with AsyncExitStack() as lane:
+        request = protocol.request(envelope, now)
+        async with AsyncExitStack() as turn:
             if len(raw) > LARGE:
-                await lane.enter_async_context(self._large)
-            found = await self._ask(told, raw)
-            if found is Ending.OTHER:
-                LOG.warning("a worker ended in the middle of a mail, which is read again", bytes=len(raw))
-                found = await self._ask(told, raw)
-        if isinstance(found, Ending):
-            read = mail.unreadable(raw, envelope, now, self._ours)
-            interaction_id = str(read.interaction.interaction_id)
-            LOG.warning("mail unreadable", interaction_id=interaction_id, ending=found, bytes=len(raw))
+                await turn.enter_async_context(self._large)
+            read = await self._ask(request, raw)
+            if read is Ending.OTHER:
+                LOG.warning("worker ended while it read a mail; another worker reads it", bytes=len(raw))
+                read = await self._ask(request, raw)
+        if not isinstance(read, Ending):
             return read
-        return found
+        unreadable = mail.unreadable(raw, envelope, now, self._ours)
+        interaction_id = str(unreadable.interaction.interaction_id)
+        LOG.warning("mail unreadable", interaction_id=interaction_id, ending=read, bytes=len(raw))
+        return unreadable
 
-    async def _ask(self, told: bytes, raw: bytes) -> ReadMail | Ending:
-        """Has one worker read a mail. Raises NotReadError when none starts."""
+    async def _ask(self, request: bytes, raw: bytes) -> ReadMail | Ending:
+        """Has one worker read a mail. Raises NotReadError when no worker starts."""
         worker = await self._idle.get()
         if worker is None:
             try:
@@ -167,9 +168,9 @@ class Readers:
                 self._idle.put_nowait(None)
                 raise
         try:
-            async with asyncio.timeout(self._longest_s):
-                answered, data = await worker.ask(told, raw)
-            answer = protocol.ANSWER.validate_json(answered)
+            async with asyncio.timeout(self._timeout_s):
+                message, data = await worker.ask(request, raw)
+            answer = protocol.ANSWER.validate_json(message)
             read = protocol.read_of(answer, data)
         except (OSError, EOFError, ValueError):
             ending = _ending(await self._end(worker))
@@ -183,13 +184,13 @@ class Readers:
         return read or Ending.MEMORY
 
     async def _renew(self) -> None:
-        """Puts a new worker in the place of one that ended."""
+        """Starts a worker in the place of one that ended."""
         worker = None
         try:
             worker = await self._begin()
         except OSError as error:
-            # Who wants the place next tries again, and says so to the mail's sender.
-            LOG.warning("a worker does not start", reason=str(error))
+            # The next mail tries to start it again, and raises NotReadError if that fails too.
+            LOG.warning("worker does not start", reason=str(error))
         finally:
             self._idle.put_nowait(worker)
 

@@ -1,7 +1,7 @@
-"""What goes through the pipes between the service and a worker: JSON and bytes, so that neither runs what the other sends.
+"""The messages between the service and a worker. They are JSON and bytes, so neither side can run what the other sends.
 
-A frame is two lengths, the JSON and the bytes. The first frame is a `Start`, answered by one byte; each further one is
-a `Request` with the mail, answered by an `Answer` with the mail's files.
+A frame is two lengths, the JSON and the bytes. The service first sends a `Start`, and the worker answers one byte. Then the
+service sends `Request`s, each with the bytes of a mail, and the worker answers each with an `Answer` and the bytes of its files.
 """
 
 import struct
@@ -20,7 +20,7 @@ READY = b"\x01"
 
 
 class Start(NamedTuple):
-    """What a worker is told once."""
+    """What a worker needs to know once."""
 
     ours: OurMail
     cpu_seconds: float
@@ -28,18 +28,18 @@ class Start(NamedTuple):
 
 
 class Request(NamedTuple):
-    """A mail to read; its bytes follow."""
+    """A mail to read. Its bytes follow."""
 
     envelope: Envelope
     accepted_at: datetime
 
 
 class Answer(NamedTuple):
-    """What became of it: `read` is None when memory ran out. The bytes of its files follow, as long as `sizes`."""
+    """The mail as it was read; None when memory ran out. The bytes of its files follow, as long as `sizes`."""
 
     read: ReadMail | None
     sizes: tuple[int, ...] = ()
-    # The worker has grown so much that it ends now.
+    # The worker uses so much memory that it ends now.
     is_last: bool = False
 
 
@@ -50,11 +50,11 @@ ANSWER = TypeAdapter(Answer)
 
 def request(envelope: Envelope, accepted_at: datetime) -> bytes:
     """The JSON of a request."""
-    given = Envelope(
+    cleaned = Envelope(
         _clean(envelope.sender), tuple(clean(address) for address in envelope.recipients),
         peer=_clean(envelope.peer), helo=_clean(envelope.helo),
     )  # fmt: skip
-    return REQUEST.dump_json(Request(given, accepted_at))
+    return REQUEST.dump_json(Request(cleaned, accepted_at))
 
 
 def _clean(text: str | None) -> str | None:
@@ -69,15 +69,15 @@ def answer(read: ReadMail, *, is_last: bool) -> tuple[bytes, Sequence[bytes]]:
     return ANSWER.dump_json(Answer(read._replace(files=files), sizes, is_last)), data
 
 
-def read_of(told: Answer, data: bytes) -> ReadMail | None:
-    """The mail of an answer, with its files. Raises ValueError when sizes and bytes do not fit."""
-    if told.read is None:
+def read_of(answer: Answer, data: bytes) -> ReadMail | None:
+    """The mail of an answer, with its files. Raises ValueError when sizes and bytes do not agree."""
+    if answer.read is None:
         return None
-    if len(told.sizes) != len(told.read.files) or sum(told.sizes) != len(data):
-        raise ValueError(f"{len(data)} bytes are not {told.sizes}")
+    if len(answer.sizes) != len(answer.read.files) or sum(answer.sizes) != len(data):
+        raise ValueError(f"a worker sent {len(data)} bytes for files of {answer.sizes}")
     files = []
     place = 0
-    for file, size in zip(told.read.files, told.sizes, strict=True):
+    for file, size in zip(answer.read.files, answer.sizes, strict=True):
         files.append(file._replace(data=data[place : place + size]))
         place += size
-    return told.read._replace(files=tuple(files))
+    return answer.read._replace(files=tuple(files))

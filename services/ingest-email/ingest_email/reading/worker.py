@@ -1,7 +1,8 @@
-"""The program that reads mails: `python -m ingest_email.reading.worker`, started by the pool, ended by the end of its input.
+"""The worker, a program that reads mails: `python -m ingest_email.reading.worker`. The pool starts it.
 
-What it may use is the kernel's business, so that no code of a parser can refuse: a timer of CPU time for each mail that
-ends the process by SIGPROF, and a limit on its data. Source: setitimer(2), getrlimit(2), prctl(2).
+The kernel limits what it uses, so no code of a parser can evade the limits: a timer ends the process by SIGPROF when a mail
+has used its CPU time, and its data can't grow past a size. The worker ends when its input does.
+Source: setitimer(2), getrlimit(2), prctl(2).
 """
 
 import ctypes
@@ -13,12 +14,12 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from ingest_email.domain.mail import read_mail
+from ingest_email.domain.parser import read_mail
 from ingest_email.reading import protocol
 from ingest_email.reading.protocol import Answer, Request, Start
 
 _PR_SET_PDEATHSIG = 1
-_LEAST_ROOM = 16 * 1024 * 1024
+_LEAST_FREE = 16 * 1024 * 1024
 
 
 def main() -> None:
@@ -32,53 +33,53 @@ def main() -> None:
     gc.freeze()
     sink.write(protocol.READY)
     sink.flush()
-    while (asked := _frame(source)) is not None:
-        told, raw = asked
-        if not _serve(sink, start, protocol.REQUEST.validate_json(told), raw):
+    while (frame := _frame(source)) is not None:
+        message, raw = frame
+        if not _serve(sink, start, protocol.REQUEST.validate_json(message), raw):
             return
 
 
 def _pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Input and output of the process, where nothing else can write."""
+    """Input and output of the process. Nothing else writes to the output: what prints goes to stderr."""
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return sys.stdin.buffer, sink
 
 
 def _limit(start: Start) -> None:
-    # What ends the service in an orderly way must not end the mail in hand; the pool ends its workers.
+    # A terminal or a supervisor sends these to the workers too. They must not end a mail in hand: the pool ends its workers.
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_DATA, (start.memory_bytes, start.memory_bytes))
-    # Raises, so that the worker is never ready, when the limit leaves no room for any mail.
-    bytearray(_LEAST_ROOM)
-    # From here on native code that ends itself would write into the service's log.
+    # Raises when the limit leaves too little memory for any mail: the worker is then never ready.
+    bytearray(_LEAST_FREE)
+    # Native code writes to stderr when it aborts, which would be in the middle of the service's log.
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
 
 
 def _resident() -> int:
-    """Bytes of memory that the process has now. Source: proc_pid_statm(5)."""
+    """The resident memory of the process in bytes. Source: proc_pid_statm(5)."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def _serve(sink: BinaryIO, start: Start, request: Request, raw: bytes) -> bool:
-    """Answers one request. False when the worker has to end then."""
+    """Answers one request. False when the worker must end after it."""
     signal.setitimer(signal.ITIMER_PROF, start.cpu_seconds)
     try:
         read = read_mail(raw, request.envelope, request.accepted_at, start.ours)
         has_grown = _resident() > start.memory_bytes / 2
-        told, data = protocol.answer(read, is_last=has_grown)
+        message, data = protocol.answer(read, is_last=has_grown)
     except MemoryError:
         has_grown = True
-        told, data = protocol.ANSWER.dump_json(Answer(None, is_last=True)), ()
+        message, data = protocol.ANSWER.dump_json(Answer(None, is_last=True)), ()
     signal.setitimer(signal.ITIMER_PROF, 0)
-    sink.write(protocol.LENGTHS.pack(len(told), sum(map(len, data))))
-    sink.write(told)
+    sink.write(protocol.LENGTHS.pack(len(message), sum(map(len, data))))
+    sink.write(message)
     sink.writelines(data)
     sink.flush()
     return not has_grown
@@ -90,8 +91,8 @@ def _frame(source: BinaryIO) -> tuple[bytes, bytes] | None:
     if len(lengths) < protocol.LENGTHS.size:
         return None
     json_size, data_size = protocol.LENGTHS.unpack(lengths)
-    told, data = source.read(json_size), source.read(data_size)
-    return (told, data) if len(told) == json_size and len(data) == data_size else None
+    message, data = source.read(json_size), source.read(data_size)
+    return (message, data) if len(message) == json_size and len(data) == data_size else None
 
 
 if __name__ == "__main__":

@@ -5,10 +5,10 @@ from typing import Any
 import httpx
 
 from antiphon.process.clock import Clock
-from ingest_social.network import PassingError, PostRefusedError, UnknownOutcomeError
+from ingest_social.network import RefusedError, TransientError, UnknownOutcomeError
 
-_SESSION_OVER = {"ExpiredToken", "InvalidToken", "AuthenticationRequired", "AuthMissing"}
-_NOT_THERE = {
+_SESSION_ENDED = {"ExpiredToken", "InvalidToken", "AuthenticationRequired", "AuthMissing"}
+_MISSING = {
     "RecordNotFound",
     "RepoNotFound",
     "BlobNotFound",
@@ -20,18 +20,18 @@ _NOT_THERE = {
 _NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
-class XrpcRefusedError(PostRefusedError):
-    """The server refuses the request: `name` is the error's name in the lexicon."""
+class XrpcRefusedError(RefusedError):
+    """The server refuses the request. `name` is the error's name in the lexicon."""
 
     def __init__(self, method: str, status: int, name: str, message: str) -> None:
         super().__init__(f"{method}: {name}: {message}"[:500])
         self.status = status
         self.name = name
-        self.not_there = name in _NOT_THERE or "Could not locate" in message
+        self.is_missing = name in _MISSING or "Could not locate" in message
 
 
 class Client:
-    """Calls one server; `did` is ours once `sign_in` came back. Secrets are in no message of its errors."""
+    """Calls one server. `did` is ours once `sign_in` has returned. No message of its errors has a secret."""
 
     def __init__(self, service: str, handle: str, password: str, clock: Clock) -> None:
         self._handle = handle
@@ -47,93 +47,94 @@ class Client:
         await self._http.aclose()
 
     async def sign_in(self) -> None:
-        """Renews the session, or opens one. Raises PassingError, also for a wrong password: a person can mend it."""
+        """Renews the session, or opens one. Raises TransientError, also for a wrong password: a person can correct it."""
         if self._refresh is not None:
             refresh, self._refresh = self._refresh, None
             try:
                 self._keep(await self.call("POST", "com.atproto.server.refreshSession", token=refresh))
-            except PostRefusedError:
+            except RefusedError:
                 pass
             else:
                 return
-        given = {"identifier": self._handle, "password": self._password}
+        credentials = {"identifier": self._handle, "password": self._password}
         try:
-            self._keep(await self.call("POST", "com.atproto.server.createSession", json=given))
-        except (PostRefusedError, UnknownOutcomeError) as error:
-            raise PassingError(f"{self._handle} can't sign in: {error}") from error
+            self._keep(await self.call("POST", "com.atproto.server.createSession", json=credentials))
+        except (RefusedError, UnknownOutcomeError) as error:
+            raise TransientError(f"{self._handle} can't sign in: {error}") from error
 
     def _keep(self, session: dict[str, Any]) -> None:
         self._access, self._refresh = str(session["accessJwt"]), str(session["refreshJwt"])
         self.did = str(session["did"])
 
     async def authorised(self, method: str, body: dict[str, Any]) -> dict[str, Any]:
-        """A procedure in our name; a session that is over is renewed. Raises PostRefusedError, PassingError."""
+        """Calls a procedure as our account; renews a session that has ended. Raises RefusedError, TransientError."""
         for _ in range(2):
             if self._access is None:
                 await self.sign_in()
             try:
                 return await self.call("POST", method, json=body, token=self._access)
             except XrpcRefusedError as error:
-                if error.name not in _SESSION_OVER and error.status != 401:
+                if error.name not in _SESSION_ENDED and error.status != 401:
                     raise
                 self._access = None
-        raise PassingError("the session is over as soon as it begins")
+        raise TransientError("the server ends each session at its first call")
 
     async def call(
         self, verb: str, method: str, *, params: dict[str, Any] | None = None, json: dict[str, Any] | None = None,
         token: str | None = None,
     ) -> dict[str, Any]:  # fmt: skip
-        """One request. Raises PostRefusedError for what will be refused again, else PassingError.
+        """Makes one request. Raises RefusedError when a repeat would be refused too, else TransientError.
 
-        UnknownOutcomeError says that a procedure may have been done.
+        Raises UnknownOutcomeError when the server may have run a procedure.
         """
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
-            answer = await self._http.request(verb, f"/{method}", params=params, json=json, headers=headers)
+            response = await self._http.request(verb, f"/{method}", params=params, json=json, headers=headers)
         except _NOT_CONNECTED as error:
-            raise PassingError(f"{method}: {type(error).__name__}") from error
+            raise TransientError(f"{method}: {type(error).__name__}") from error
         except httpx.HTTPError as error:
-            lost = UnknownOutcomeError if verb == "POST" else PassingError
+            lost = UnknownOutcomeError if verb == "POST" else TransientError
             raise lost(f"{method}: {type(error).__name__}") from error
-        self._judge(method, answer)
+        self._check(method, response)
         try:
-            found: dict[str, Any] = answer.json()
+            result: dict[str, Any] = response.json()
         except ValueError as error:
-            raise PassingError(f"{method}: the answer is not JSON") from error
-        return found
+            raise TransientError(f"{method}: the response is not JSON") from error
+        return result
 
     async def download(self, method: str, params: dict[str, Any], limit: int) -> bytes:
-        """The bytes of a query, at most `limit`. Raises PostRefusedError, PassingError."""
+        """The bytes of a query, at most `limit`. Raises RefusedError, TransientError."""
         data = bytearray()
         try:
-            async with self._http.stream("GET", f"/{method}", params=params) as answer:
-                if answer.is_error:
-                    await answer.aread()
-                self._judge(method, answer)
-                async for chunk in answer.aiter_bytes():
+            async with self._http.stream("GET", f"/{method}", params=params) as response:
+                if response.is_error:
+                    await response.aread()
+                self._check(method, response)
+                async for chunk in response.aiter_bytes():
                     data += chunk
                     if len(data) > limit:
-                        raise PostRefusedError(f"{method}: more than {limit} bytes")
+                        raise RefusedError(f"{method}: more than {limit} bytes")
         except httpx.HTTPError as error:
-            raise PassingError(f"{method}: {type(error).__name__}") from error
+            raise TransientError(f"{method}: {type(error).__name__}") from error
         return bytes(data)
 
-    def _judge(self, method: str, answer: httpx.Response) -> None:
-        if answer.status_code == 429 or answer.status_code >= 500:
-            is_lost = answer.request.method == "POST" and answer.status_code >= 500
-            failed = UnknownOutcomeError if is_lost else PassingError
-            raise failed(f"{method}: status {answer.status_code}", self._wait(answer))
-        if not answer.is_success:
+    def _check(self, method: str, response: httpx.Response) -> None:
+        status = response.status_code
+        if status == 429 or status >= 500:
+            is_unknown = response.request.method == "POST" and status >= 500
+            failed = UnknownOutcomeError if is_unknown else TransientError
+            raise failed(f"{method}: status {status}", self._wait(response))
+        if not response.is_success:
             try:
-                told = answer.json()
-                name, message = str(told.get("error", "")), str(told.get("message", ""))
+                error = response.json()
+                name, message = str(error.get("error", "")), str(error.get("message", ""))
             except (ValueError, AttributeError):
-                name, message = f"status {answer.status_code}", ""
-            raise XrpcRefusedError(method, answer.status_code, name, message)
+                name, message = f"status {status}", ""
+            raise XrpcRefusedError(method, status, name, message)
 
-    def _wait(self, answer: httpx.Response) -> float | None:
+    def _wait(self, response: httpx.Response) -> float | None:
         """Seconds that the server asks to wait: `retry-after`, or until `ratelimit-reset` (a Unix time)."""
-        after, reset = answer.headers.get("retry-after", ""), answer.headers.get("ratelimit-reset", "")
+        after, reset = response.headers.get("retry-after", ""), response.headers.get("ratelimit-reset", "")
         if after.isdecimal():
             return float(after)
         return max(float(reset) - self._clock().timestamp(), 0) if reset.isdecimal() else None

@@ -1,4 +1,4 @@
-"""Pure: frames of `com.atproto.sync.subscribeRepos` as changes that concern our account."""
+"""Reads frames of `com.atproto.sync.subscribeRepos`: the changes that concern our account. Pure."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -7,16 +7,16 @@ import libipld
 
 from ingest_social.bluesky import records
 from ingest_social.bluesky.records import POST, Origin, Us
-from ingest_social.network import Change, Edited, TakenBack, Unreadable
+from ingest_social.network import Change, Deleted, Edited, Unreadable
 
-_GONE = {"deleted", "takendown"}
+_DELETED = {"deleted", "takendown"}
 
 
-class Read(NamedTuple):
-    """A frame: its number in the stream (None when it has none), its time, what changed, what the stream says of itself.
+class Frame(NamedTuple):
+    """What a frame states. `seq` is its number in the stream; None when it has none. `info` is a message of the stream itself.
 
-    `look_up` is an author whose posts may have changed in a way that the frame does not show; `reached` is what the
-    author's repository had come to.
+    `look_up` is an author whose posts may have changed in a way that the frame does not show. `renamed` is an author whose
+    handle may have changed. `reached` is an author and the revision that their repository has now.
     """
 
     seq: int | None
@@ -28,36 +28,36 @@ class Read(NamedTuple):
     reached: tuple[str, str] | None = None
 
 
-def read(frame: bytes, us: Us, now: datetime) -> Read:
-    """A frame as changes. What can't be read is Unreadable; nothing is raised."""
+def read(frame: bytes, us: Us, now: datetime) -> Frame:
+    """Reads a frame. One that can't be read is an Unreadable change; nothing is raised."""
     try:
         header, body = libipld.decode_dag_cbor_multi(frame)
         return _read(header, body, us, now)
-    except Exception as error:  # noqa: BLE001 - hostile bytes fail in many ways; the frame is kept whole
-        return Read(None, None, [Unreadable(frame, f"{type(error).__name__}: {error}")])
+    except Exception as error:  # noqa: BLE001 - hostile bytes fail in many ways, and the frame is kept whole
+        return Frame(None, None, [Unreadable(frame, f"{type(error).__name__}: {error}")])
 
 
-def _read(header: dict[str, Any], body: dict[str, Any], us: Us, now: datetime) -> Read:
+def _read(header: dict[str, Any], body: dict[str, Any], us: Us, now: datetime) -> Frame:
     if header["op"] == -1:
-        return Read(None, None, [], info=str(body.get("error", "error")))
+        return Frame(None, None, [], info=str(body.get("error", "error")))
     kind = header["t"]
     if kind == "#info":
-        return Read(None, None, [], info=str(body.get("name")))
+        return Frame(None, None, [], info=str(body.get("name")))
     seq = int(body["seq"])
     at = records.time(body.get("time")) or now
     who = str(body["repo"] if kind == "#commit" else body.get("did"))
     if who == us.did:
-        return Read(seq, at, [])
-    # What a commit that is too big, or a repository that was put in order, changed is not in the frame.
+        return Frame(seq, at, [])
+    # The frame of a commit that is too big, or of a repository that was repaired, does not have the changes.
     look_up = who if kind == "#sync" or (kind == "#commit" and body.get("tooBig")) else None
     renamed = who if kind == "#identity" else None
     changes: list[Change] = []
     if kind == "#commit" and not look_up:
         changes = _commit(body, us, at)
-    if kind == "#account" and body.get("active") is False and body.get("status") in _GONE:
-        changes = [TakenBack(None, who, None, at)]
+    if kind == "#account" and body.get("active") is False and body.get("status") in _DELETED:
+        changes = [Deleted(None, who, None, at)]
     reached = (who, str(body.get("rev"))) if kind in {"#commit", "#sync"} else None
-    return Read(seq, at, changes, look_up=look_up, renamed=renamed, reached=reached)
+    return Frame(seq, at, changes, look_up=look_up, renamed=renamed, reached=reached)
 
 
 def _commit(body: dict[str, Any], us: Us, at: datetime) -> list[Change]:
@@ -69,20 +69,20 @@ def _commit(body: dict[str, Any], us: Us, at: datetime) -> list[Change]:
     for op in posts:
         uri = f"at://{author}/{op['path']}"
         if op["action"] == "delete":
-            changes.append(TakenBack(uri, author, order, at))
+            changes.append(Deleted(uri, author, order, at))
             continue
         try:
             record = libipld.decode_car(raw)[1][op["cid"]]
             origin = Origin(uri, records.name_of(op["cid"]), author, order, at)
             changes += of_record(origin, record, us, update=op["action"] == "update")
-        except Exception as error:  # noqa: BLE001 - one bad record must not take the others of its commit along
+        except Exception as error:  # noqa: BLE001 - the other records of the commit can still be read
             changes.append(Unreadable(raw, f"{uri}: {type(error).__name__}: {error}"))
     return changes
 
 
 def of_record(origin: Origin, record: dict[str, Any], us: Us, *, update: bool) -> list[Change]:
-    """A post as a change, if it concerns us; an update is told anyway, since it may be of a post that we have."""
+    """A post as a change, if it concerns us. An update is always a change, since we may have the post."""
     concerns = records.concerns(record, us)
     if update:
-        return [Edited(records.said(origin, record), concerns)]
-    return [records.said(origin, record)] if concerns else []
+        return [Edited(records.post(origin, record), concerns)]
+    return [records.post(origin, record)] if concerns else []

@@ -1,4 +1,4 @@
-"""Bluesky as a network: the event stream of a PDS or relay over a websocket, answers by the XRPC API of our PDS."""
+"""Bluesky as a network: changes by the websocket stream of a PDS or relay, replies by the XRPC API of our PDS."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,32 +22,34 @@ from ingest_social.network import (
     Batch,
     Change,
     Outgoing,
-    PassingError,
-    PostRefusedError,
+    RefusedError,
+    TransientError,
     Unreadable,
 )
 
 LOG = logs.get(__name__)
 MAX_FRAMES = 200
-QUIET_S = 0.05
-MOMENT_S = 5
-NAMES_KEPT_FOR = timedelta(hours=1)
-KEPT = 10_000
+# A batch of frames ends when no other frame comes for so long.
+PAUSE_S = 0.05
+SPEAKER_TIMEOUT_S = 5
+SPEAKERS_CACHED_FOR = timedelta(hours=1)
+MAX_CACHED = 10_000
+# Clocks differ: posts are also looked up from the time before.
 LOOK_BACK = timedelta(hours=1)
 Value = TypeVar("Value")
 
 
-def _keep(kept: dict[str, Value], key: str, value: Value) -> None:
-    while len(kept) >= KEPT:
-        del kept[next(iter(kept))]
-    kept[key] = value
+def _cache(cache: dict[str, Value], key: str, value: Value) -> None:
+    while len(cache) >= MAX_CACHED:
+        del cache[next(iter(cache))]
+    cache[key] = value
 
 
 async def _arrived(socket: ClientConnection) -> tuple[list[bytes], WebSocketException | None]:
-    """The next frames, at most 200; and what ended the connection after them, whose reason may be in the last one."""
+    """The next frames, at most 200, and what ended the connection after them. The last frame may state its reason."""
     received = [await socket.recv(decode=False)]
     try:
-        async with asyncio.timeout(QUIET_S):
+        async with asyncio.timeout(PAUSE_S):
             while len(received) < MAX_FRAMES:
                 received.append(await socket.recv(decode=False))
     except TimeoutError:
@@ -58,18 +60,18 @@ async def _arrived(socket: ClientConnection) -> tuple[list[bytes], WebSocketExce
 
 
 def create(handle: str, clock: Clock) -> "Bluesky":
-    """Our account of this handle. Raises AccountError when its password is not told."""
+    """Our account of this handle. Raises AccountError when the settings have no password for it."""
     settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
     password = settings.passwords.get(handle)
     if password is None:
-        raise AccountError(f"INGEST_SOCIAL_BLUESKY_PASSWORDS has none of {handle}")
+        raise AccountError(f"INGEST_SOCIAL_BLUESKY_PASSWORDS has no password for {handle}: add it")
     return Bluesky(
         settings.service, handle, password.get_secret_value(), settings.app, clock, settings.stream
     )
 
 
 class Bluesky:
-    """One account of ours. Posts of ours are at its PDS (`service`); what others say comes from `stream`."""
+    """One account of ours. Our posts are on its PDS (`service`); the posts of others come from `stream`."""
 
     name = "bluesky"
     recognises_repeats = True
@@ -87,7 +89,7 @@ class Bluesky:
 
     @property
     def account(self) -> str:
-        """Our DID; empty until `connect_account` came back."""
+        """Our DID; empty until `connect_account` has returned."""
         return self._client.did
 
     @property
@@ -95,15 +97,15 @@ class Bluesky:
         return Us(self.account, self._handle)
 
     async def connect_account(self) -> None:
-        """Signs in. Raises PassingError."""
+        """Signs in. Raises TransientError."""
         await self._client.sign_in()
 
     async def close(self) -> None:
-        """Ends the connections to the PDS."""
+        """Closes the connections to the PDS."""
         await self._client.close()
 
     async def follow(self, cursor: str | None) -> AsyncIterator[Batch]:
-        """Frames in small batches: as many as have come, at most 200. The cursor is the number of a frame."""
+        """Frames in small batches: those that have come, at most 200. The cursor is the number of a frame."""
         place = int(cursor or 0)
         url = f"{self._stream}/xrpc/com.atproto.sync.subscribeRepos?cursor={place}"
         try:
@@ -116,59 +118,59 @@ class Bluesky:
                     if lost is not None:
                         raise lost
         except (OSError, WebSocketException, TimeoutError) as error:
-            raise PassingError(f"{type(error).__name__}: {error}") from error
+            raise TransientError(f"{type(error).__name__}: {error}") from error
 
     async def _batch(self, received: list[bytes], place: int) -> tuple[int, Batch]:
-        """What frames say, and the number of the last one."""
+        """The changes in frames, and the number of the last one."""
         changes: list[Change] = []
         missed = False
         at: datetime | None = None
-        for frame in received:
-            read = frames.read(frame, self._us, self._clock())
-            changes += read.changes
-            missed = missed or read.info == "OutdatedCursor"
-            if read.info == "FutureCursor":
-                # The stream's numbers began anew, e.g. a restored PDS: begin anew too.
+        for raw in received:
+            frame = frames.read(raw, self._us, self._clock())
+            changes += frame.changes
+            missed = missed or frame.info == "OutdatedCursor"
+            if frame.info == "FutureCursor":
+                # The numbers of the stream began again, e.g. after the PDS was restored: read it from the beginning.
                 return 0, Batch(changes, "0", missed=True)
-            if read.info is not None and not missed:
-                raise PassingError(f"the stream says {read.info}")
-            if read.renamed:
-                self._speakers.pop(read.renamed, None)
-            # A repository that came to what we saw it come to has nothing new; each new one says so once.
-            known = read.reached is not None and self._reached.get(read.reached[0]) == read.reached[1]
-            if read.reached:
-                self._reached.pop(read.reached[0], None)
-                _keep(self._reached, *read.reached)
-            if read.look_up and not known:
-                changes += await self._look_up(read.look_up, (read.at or self._clock()) - LOOK_BACK)
-            place = read.seq or place
-            at = read.at or at
+            if frame.info is not None and not missed:
+                raise TransientError(f"the stream reports {frame.info}")
+            if frame.renamed:
+                self._speakers.pop(frame.renamed, None)
+            # A repository whose revision we have seen already has nothing new. The stream may state it twice.
+            is_known = frame.reached is not None and self._reached.get(frame.reached[0]) == frame.reached[1]
+            if frame.reached:
+                self._reached.pop(frame.reached[0], None)
+                _cache(self._reached, *frame.reached)
+            if frame.look_up and not is_known:
+                changes += await self._look_up(frame.look_up, (frame.at or self._clock()) - LOOK_BACK)
+            place = frame.seq or place
+            at = frame.at or at
         return place, Batch(changes, str(place), at, missed)
 
     async def _look_up(self, did: str, since: datetime) -> list[Change]:
         try:
             return await self._posts_since(did, since)
-        except PostRefusedError as error:
-            if isinstance(error, XrpcRefusedError) and error.not_there:
+        except RefusedError as error:
+            if isinstance(error, XrpcRefusedError) and error.is_missing:
                 return []
-            return [Unreadable(did.encode(), f"posts of {did} could not be looked up: {error}")]
+            return [Unreadable(did.encode(), f"the posts of {did} can't be looked up: {error}")]
 
     async def catch_up(self, since: datetime) -> AsyncIterator[Batch]:
         """Posts since then, in their newest version, of every repository that our PDS has.
 
-        Not found: posts that were deleted in that time or before, versions between two edits, edits of posts older than
-        `since`, and posts of people on other servers, whose repositories only a relay knows.
+        It does not find deletions, versions between two edits, edits of posts older than `since`, and posts of people on
+        other servers, whose repositories only a relay has.
         """
         at: str | None = None
         while True:
             params: dict[str, Any] = {"limit": 500} | ({"cursor": at} if at else {})
-            found = await self._client.call("GET", "com.atproto.sync.listRepos", params=params)
-            for repo in found["repos"]:
+            page = await self._client.call("GET", "com.atproto.sync.listRepos", params=params)
+            for repo in page["repos"]:
                 if repo["did"] != self.account and (
                     changes := await self._look_up(repo["did"], since - LOOK_BACK)
                 ):
                     yield Batch(changes)
-            at = found.get("cursor")
+            at = page.get("cursor")
             if not at:
                 return
 
@@ -178,32 +180,32 @@ class Bluesky:
         at: str | None = None
         while True:
             params = {"repo": did, "collection": POST, "limit": 100} | ({"cursor": at} if at else {})
-            found = await self._client.call("GET", "com.atproto.repo.listRecords", params=params)
-            for record in found["records"]:
+            page = await self._client.call("GET", "com.atproto.repo.listRecords", params=params)
+            for record in page["records"]:
                 origin = Origin(record["uri"], record["cid"], did, str(latest["rev"]), self._clock())
                 changes += frames.of_record(origin, record["value"], self._us, update=False)
-            at = found.get("cursor")
-            # One wrong clock among a hundred must not end the search.
-            stamps = [records.time(record["value"].get("createdAt")) for record in found["records"]]
+            at = page.get("cursor")
+            # One wrong createdAt among a hundred must not end the search.
+            stamps = [records.time(record["value"].get("createdAt")) for record in page["records"]]
             if not at or not any(stamp is None or stamp >= since for stamp in stamps):
                 return changes[::-1]
 
     async def speaker(self, author: str) -> Speaker:
-        """DID, handle (if it is proven) and display name; kept for an hour. What can't be found in 5 s is left out."""
-        kept = self._speakers.get(author)
-        if kept is not None and self._clock() - kept[0] < NAMES_KEPT_FOR:
-            return kept[1]
+        """DID, handle (if it is proven) and display name, cached for an hour. What takes more than 5 s is left out."""
+        cached = self._speakers.get(author)
+        if cached is not None and self._clock() - cached[0] < SPEAKERS_CACHED_FOR:
+            return cached[1]
         address = identifiers.did(author) or Identifier(kind=IdentifierKind.DID, value=clean(author)[:500])
         try:
-            async with asyncio.timeout(MOMENT_S):
+            async with asyncio.timeout(SPEAKER_TIMEOUT_S):
                 described, name = await asyncio.gather(
                     self._client.call("GET", "com.atproto.repo.describeRepo", params={"repo": author}),
                     self._display_name(author),
                 )
-        except (PassingError, PostRefusedError, TimeoutError) as error:
-            LOG.info("speaker is unknown for now", author=author, reason=str(error) or type(error).__name__)
-            return kept[1] if kept else Speaker(address=address)
-        # Anybody can claim any handle; only a proven one says who it is.
+        except (TransientError, RefusedError, TimeoutError) as error:
+            LOG.info("speaker unknown for now", author=author, reason=str(error) or type(error).__name__)
+            return cached[1] if cached else Speaker(address=address)
+        # Anybody can claim any handle; only a proven one identifies its owner.
         proven = described.get("handleIsCorrect") is True
         handle = identifiers.handle(self.name, str(described.get("handle", ""))) if proven else None
         also = (
@@ -213,32 +215,32 @@ class Bluesky:
         )
         shown = name or (f"@{handle.value.partition('/')[2]}" if handle else None)
         speaker = Speaker(address=address, name=shown, also=also)
-        _keep(self._speakers, author, (self._clock(), speaker))
+        _cache(self._speakers, author, (self._clock(), speaker))
         return speaker
 
     async def _display_name(self, author: str) -> str | None:
         try:
             profile = await self._record(author, "app.bsky.actor.profile", "self")
-        except PostRefusedError:
+        except RefusedError:
             return None
         value = (profile or {}).get("value")
         shown = value.get("displayName") if isinstance(value, dict) else None
         return clean(shown).strip()[:200] or None if isinstance(shown, str) else None
 
-    async def post(self, answer: Outgoing) -> list[str]:
-        """Each part answers the one before; a part that is there from an earlier attempt is not posted again."""
+    async def send(self, reply: Outgoing) -> list[str]:
+        """Posts each part as an answer to the part before. A part that an earlier attempt posted is not posted again."""
         if not self.account:
             await self.connect_account()
         posted: list[dict[str, str]] = []
-        parts = texts.split(answer.text)
+        parts = texts.split(reply.text)
         root: dict[str, str] | None = None
         for number, text in enumerate(parts):
-            key = texts.record_key(answer.key, number, answer.requested_at)
+            key = texts.record_key(reply.key, number, reply.requested_at)
             there = await self._record(self.account, POST, key)
             if there is not None and there["value"].get("text") != text:
-                raise PostRefusedError(f"another post has the record key {key}")
+                raise RefusedError(f"another post has the record key {key}")
             if root is None:
-                root, parent = await self._thread(answer, there)
+                root, parent = await self._thread(reply, there)
             else:
                 parent = posted[-1]
             if there is None:
@@ -252,51 +254,51 @@ class Bluesky:
                 body = {"repo": self.account, "collection": POST, "rkey": key, "record": record}
                 try:
                     there = await self._client.authorised("com.atproto.repo.createRecord", body)
-                except PostRefusedError as error:
+                except RefusedError as error:
                     if not posted:
                         raise
-                    raise PostRefusedError(
+                    raise RefusedError(
                         f"only {len(posted)} of {len(parts)} parts were posted: {error}"
                     ) from error
             posted.append({"uri": str(there["uri"]), "cid": str(there["cid"])})
         return [reference["uri"] for reference in posted]
 
     async def _thread(
-        self, answer: Outgoing, first: dict[str, Any] | None
+        self, outgoing: Outgoing, first: dict[str, Any] | None
     ) -> tuple[dict[str, str], dict[str, str]]:
-        """Root and parent of the first part: as it was posted, or as the post that is answered stands now."""
+        """Root and parent of the first part: those that it was posted with, or those that the answered post gives now."""
         if first is not None:
             reply = first["value"]["reply"]
             return reply["root"], reply["parent"]
-        did, _, key = answer.parent.removeprefix("at://").partition(f"/{POST}/")
-        found = await self._record(did, POST, key)
-        if found is None:
-            raise PostRefusedError("the post that is answered was deleted")
-        parent = {"uri": answer.parent, "cid": str(found["cid"])}
-        reply = answer.parent_record.get("reply")
+        did, _, key = outgoing.parent.removeprefix("at://").partition(f"/{POST}/")
+        post = await self._record(did, POST, key)
+        if post is None:
+            raise RefusedError("the post that is answered was deleted")
+        parent = {"uri": outgoing.parent, "cid": str(post["cid"])}
+        reply = outgoing.parent_record.get("reply")
         root = reply.get("root") if isinstance(reply, dict) else None
         return (root if isinstance(root, dict) else parent), parent
 
     async def _dids(self, text: str) -> dict[str, str]:
-        """DIDs of the handles in a text; one that belongs to nobody stays mere text."""
-        found: dict[str, str] = {}
+        """The DIDs of the handles in a text, without handles that belong to nobody."""
+        dids: dict[str, str] = {}
         for handle in texts.handles(text):
             try:
                 answer = await self._client.call(
                     "GET", "com.atproto.identity.resolveHandle", params={"handle": handle}
                 )
-            except PostRefusedError:
+            except RefusedError:
                 continue
-            found[handle] = str(answer["did"])
-        return found
+            dids[handle] = str(answer["did"])
+        return dids
 
     async def fetch(self, author: str, native_id: str, limit: int) -> bytes:
-        """The bytes of an image or video, at most `limit`. Raises PostRefusedError, PassingError."""
+        """The bytes of an image or video, at most `limit`. Raises RefusedError, TransientError."""
         params = {"did": author, "cid": native_id}
         return await self._client.download("com.atproto.sync.getBlob", params, limit)
 
     def link(self, native_id: str) -> str | None:
-        """Where people see a post on the web."""
+        """The address of a post on the website."""
         did, _, key = native_id.removeprefix("at://").partition(f"/{POST}/")
         return f"{self._app}/profile/{did}/post/{key}" if key else None
 
@@ -305,6 +307,6 @@ class Bluesky:
         try:
             return await self._client.call("GET", "com.atproto.repo.getRecord", params=params)
         except XrpcRefusedError as error:
-            if error.not_there:
+            if error.is_missing:
                 return None
             raise

@@ -1,4 +1,4 @@
-"""Pure: `app.bsky.feed.post` records as what somebody said. Tolerant: a record may hold anything anywhere.
+"""Reads `app.bsky.feed.post` records as posts. Pure, and tolerant: a record may hold anything anywhere.
 
 Source: lexicons app.bsky.feed.post, app.bsky.richtext.facet, app.bsky.embed.*.
 """
@@ -12,25 +12,25 @@ import regex
 
 from antiphon.contracts.interactions import InteractionKind, Visibility
 from antiphon.text import clean, shorten
-from ingest_social.network import File, Said
+from ingest_social.network import File, Post
 
 POST = "app.bsky.feed.post"
-SANE_PAST = timedelta(days=400)
-SANE_FUTURE = timedelta(minutes=10)
+LONGEST_PAST = timedelta(days=400)
+LONGEST_FUTURE = timedelta(minutes=10)
 MAX_FILES = 10
-BAD_TIME = "createdAt is missing or can't be true: the time of the commit stands for it"
+BAD_TIME = "createdAt is missing or can't be true: the time of the commit is used"
 _RAW_SHA256 = b"\x01\x55\x12\x20"  # CIDv1, raw bytes, SHA-256 of 32 bytes
 
 
 class Us(NamedTuple):
-    """Our account: its DID, and the handle that people write."""
+    """Our account: its DID, and the handle by which people mention it."""
 
     did: str
     handle: str
 
 
 class Origin(NamedTuple):
-    """Where a record stands: its at:// URI, CID, author, the revision of its commit if known, and the commit's time."""
+    """Where a record comes from: its at:// URI, CID, author, the revision of its commit if known, and the commit's time."""
 
     uri: str
     cid: str
@@ -39,25 +39,25 @@ class Origin(NamedTuple):
     at: datetime
 
 
-def said(origin: Origin, record: dict[str, Any]) -> Said:
-    """The record as what was said. Text that is not text is empty; what was wrong is among the defects."""
+def post(origin: Origin, record: dict[str, Any]) -> Post:
+    """The record as a post. A text that is no text becomes empty, and a defect names what was wrong."""
     defects: list[str] = []
     at = time(record.get("createdAt"))
-    if at is None or not origin.at - SANE_PAST <= at <= origin.at + SANE_FUTURE:
+    if at is None or not origin.at - LONGEST_PAST <= at <= origin.at + LONGEST_FUTURE:
         defects.append(BAD_TIME)
         at = origin.at
-    words = record.get("text")
-    if not isinstance(words, str):
+    text = record.get("text")
+    if not isinstance(text, str):
         defects.append("the post has no text")
-        words = ""
+        text = ""
     langs = record.get("langs")
     language = langs[0] if isinstance(langs, list) and langs and isinstance(langs[0], str) else None
-    return Said(
+    return Post(
         native_id=origin.uri,
         revision=origin.cid,
         order=origin.order,
         author=origin.author,
-        text=clean(words),
+        text=clean(text),
         answers=answers(record),
         language=clean(language)[:35] if language else None,
         occurred_at=at,
@@ -71,14 +71,14 @@ def said(origin: Origin, record: dict[str, Any]) -> Said:
 
 
 def concerns(record: dict[str, Any], us: Us) -> bool:
-    """Whether a post answers, quotes or mentions us, by facet or by `@handle` in its words."""
+    """Whether a post answers, quotes or mentions us, by a facet or by `@handle` in its text."""
     if any(uri.startswith(f"at://{us.did}/") for uri in answers(record)):
         return True
     if any(feature.get("did") == us.did for feature in _features(record)):
         return True
-    words = record.get("text")
+    text = record.get("text")
     pattern = rf"(?<![\w.@-])@{regex.escape(us.handle)}(?![\w-]|\.\w)"
-    return isinstance(words, str) and regex.search(pattern, words, regex.IGNORECASE) is not None
+    return isinstance(text, str) and regex.search(pattern, text, regex.IGNORECASE) is not None
 
 
 def _features(record: dict[str, Any]) -> list[dict[str, Any]]:
@@ -91,7 +91,7 @@ def _features(record: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _kind(record: dict[str, Any]) -> InteractionKind:
-    """What concerns us and neither answers nor quotes mentions us."""
+    """A post that concerns us and neither answers nor quotes mentions us."""
     if _uri(_map(record.get("reply")).get("parent")):
         return InteractionKind.REPLY
     return InteractionKind.QUOTE if answers(record) else InteractionKind.MENTION
@@ -107,20 +107,20 @@ def _uri(reference: object) -> str | None:
 
 
 def answers(record: dict[str, Any]) -> list[str]:
-    """at:// URIs that it answers or quotes, nearest first."""
+    """The at:// URIs that it answers or quotes, the nearest first."""
     reply = _map(record.get("reply"))
     embedded = _map(_map(record.get("embed")).get("record"))
     # recordWithMedia wraps the quoted record once more
-    found = [reply.get("parent"), reply.get("root"), embedded, embedded.get("record")]
-    return list(dict.fromkeys(uri for uri in map(_uri, found) if uri))
+    references = [reply.get("parent"), reply.get("root"), embedded, embedded.get("record")]
+    return list(dict.fromkeys(uri for uri in map(_uri, references) if uri))
 
 
 def files(record: dict[str, Any]) -> list[File]:
-    """Images and video of a post. The SHA-256 is in the CID of the blob."""
+    """The images and the video of a post. The CID of a blob contains its SHA-256."""
     embed = _map(record.get("embed"))
     media = _map(embed.get("media")) or embed
     holders = [*_maps(media.get("images")), media]
-    found: list[File] = []
+    attached: list[File] = []
     for holder in holders:
         blob = _map(holder.get("image")) or _map(holder.get("video"))
         cid = _cid(blob.get("ref"))
@@ -129,16 +129,16 @@ def files(record: dict[str, Any]) -> list[File]:
         if cid is None or digest is None or not isinstance(size, int) or not isinstance(kind, str):
             continue
         kind = shorten(clean(kind), 100)
-        name = f"{'video' if 'video' in holder else 'image'}-{len(found) + 1}{mimetypes.guess_extension(kind) or ''}"
+        name = f"{'video' if 'video' in holder else 'image'}-{len(attached) + 1}{mimetypes.guess_extension(kind) or ''}"
         alt = holder.get("alt")
-        found.append(
+        attached.append(
             File(cid, name, kind, max(size, 0), digest, clean(alt) if isinstance(alt, str) and alt else None)
         )
-    return found[:MAX_FILES]
+    return attached[:MAX_FILES]
 
 
 def _cid(reference: object) -> str | None:
-    """A link in its text form: as the stream has it (bytes) or as JSON has it (`$link`)."""
+    """The text form of a link, which is bytes in the stream and `$link` in JSON."""
     if isinstance(reference, bytes):
         return name_of(reference)
     link = _map(reference).get("$link")
@@ -146,7 +146,7 @@ def _cid(reference: object) -> str | None:
 
 
 def sha256_of(cid: str) -> str | None:
-    """The SHA-256 in a CID of raw bytes; None when it is of another kind."""
+    """The SHA-256 in a CID of raw bytes; None for a CID of another kind."""
     try:
         raw: bytes = libipld.decode_multibase(cid)[1]
     except Exception:  # noqa: BLE001 - whatever it is, it is not such a CID
@@ -155,12 +155,12 @@ def sha256_of(cid: str) -> str | None:
 
 
 def name_of(cid: object) -> str:
-    """A CID in its text form. Raises when it is none."""
+    """The text form of a CID. Raises when it is no CID."""
     return str(libipld.encode_cid(cid)) if isinstance(cid, bytes) else str(cid)
 
 
 def time(value: object) -> datetime | None:
-    """A time as records have it, in UTC; None when it is none."""
+    """A time in a record, in UTC; None when it is no time."""
     if not isinstance(value, str):
         return None
     try:
@@ -171,7 +171,7 @@ def time(value: object) -> datetime | None:
 
 
 def plain(value: Any) -> Any:
-    """An IPLD value as JSON: links as `$link`, other bytes as hexadecimal `$bytes`, text kept safe."""
+    """An IPLD value as JSON: links as `$link`, other bytes as hexadecimal `$bytes`, text that PostgreSQL can store."""
     if isinstance(value, dict):
         return {clean(str(key)): plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Pure: a long answer as posts of at most 300 graphemes, their links and mentions, and the keys of their records.
+"""Splits a long reply into posts of at most 300 graphemes, finds their links and mentions, and makes their keys. Pure.
 
 Source: lexicons app.bsky.feed.post and app.bsky.richtext.facet; atproto.com/specs/tid.
 """
@@ -25,14 +25,14 @@ Fits = Callable[[str], bool]
 
 
 def graphemes(text: str) -> list[str]:
-    """What a reader sees as characters: an emoji of several code points is one."""
+    """The characters that a reader sees: an emoji of several code points is one."""
     return _GRAPHEME.findall(text)
 
 
 def split(text: str) -> list[str]:
-    """`text` as one post, or as several that are numbered `(1/3)`: cut between words, or inside a word that is too long.
+    """`text` as one post, or as several that are numbered `(1/3)`. It is cut between words, or inside a word that is too long.
 
-    No grapheme is cut, unless it is alone too large for a post; the words of all parts are the words of the text.
+    A grapheme is cut only when it alone is too large for a post. Together the parts have all words of the text.
     """
     text = text.strip()
     if _fitting(0)(text):
@@ -80,22 +80,22 @@ def _short(word: str, fits: Fits) -> list[str]:
 
 
 def handles(text: str) -> list[str]:
-    """Handles that are mentioned in `text`, each once, in lower case."""
+    """The handles that `text` mentions, each once, in lower case."""
     return list(dict.fromkeys(match.group(1).lower() for match in _HANDLE.finditer(text)))
 
 
 def facets(text: str, dids: Mapping[str, str]) -> list[dict[str, Any]]:
-    """What makes addresses links and `@handle` a mention of the DID it belongs to; offsets count UTF-8 bytes."""
-    found = [
+    """The facets that make addresses links, and `@handle` a mention of its DID. Offsets count UTF-8 bytes."""
+    marked = [
         _facet(text, match, {"$type": "app.bsky.richtext.facet#link", "uri": match.group()})
         for match in _LINK.finditer(text)
     ]
-    found += [
+    marked += [
         _facet(text, match, {"$type": "app.bsky.richtext.facet#mention", "did": did})
         for match in _HANDLE.finditer(text)
         if (did := dids.get(match.group(1).lower()))
     ]
-    return found
+    return marked
 
 
 def _facet(text: str, match: regex.Match[str], feature: dict[str, Any]) -> dict[str, Any]:
@@ -107,9 +107,9 @@ def _facet(text: str, match: regex.Match[str], feature: dict[str, Any]) -> dict[
 
 
 def record_key(key: str, part: int, at: datetime) -> str:
-    """The record key of a part: a TID (53 bits of microseconds, then 10 that tell writers apart), the same each time.
+    """The record key of a part, the same each time. It is a TID: 53 bits of microseconds, then 10 bits for the writer.
 
-    Within the second after `at` the place comes from `key`, so that answers of one moment get keys of their own.
+    The microseconds are within the second after `at`, at a place that depends on `key`: replies of one moment get different keys.
     """
     digest = hashlib.sha256(key.encode()).digest()
     micros = int(at.timestamp() * 1_000_000) + int.from_bytes(digest[2:6], "big") % _SPREAD + part

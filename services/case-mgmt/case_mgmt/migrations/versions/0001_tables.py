@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from antiphon.postgres.migrations import create_plumbing_v1, create_plumbing_v2
+from antiphon.postgres.migrations import create_plumbing_v1
 
 revision = "0001"
 down_revision = None
@@ -21,7 +21,6 @@ FREE_SPACE = {"fillfactor": "75"}
 
 def upgrade() -> None:
     create_plumbing_v1()
-    create_plumbing_v2()
     op.execute("create sequence case_number start 1001")
     create_cases()
     create_threading()

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from antiphon.postgres.migrations import create_plumbing_v1, create_plumbing_v2
+from antiphon.postgres.migrations import create_plumbing_v1
 
 revision = "0001"
 down_revision = None
@@ -21,7 +21,6 @@ CHANGES_SOON = {"fillfactor": 75}
 
 def upgrade() -> None:
     create_plumbing_v1()
-    create_plumbing_v2()
     op.create_table(
         "customer",
         sa.Column("customer_id", sa.Uuid(), nullable=False),

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from antiphon.postgres.migrations import create_plumbing_v1, create_plumbing_v2
+from antiphon.postgres.migrations import create_plumbing_v1
 
 revision = "0001"
 down_revision = None
@@ -14,7 +14,6 @@ depends_on = None
 
 def upgrade() -> None:
     create_plumbing_v1()
-    create_plumbing_v2()
     op.create_table(
         "agent",
         sa.Column("agent_id", sa.Text(), nullable=False),

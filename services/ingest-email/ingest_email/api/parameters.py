@@ -1,0 +1,34 @@
+"""What the routes of ingest-email share: who may call them, their parameters, and what they need."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Path, Query
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon.access.roles import STAFF, Role
+from antiphon.http.permissions import require
+
+READER = Depends(require(*STAFF))
+COUNTER = Depends(require(*STAFF, Role.INTEGRATION))
+InteractionId = Annotated[UUID, Path(description="The id of the interaction that the mail is.")]
+AttachmentId = Annotated[UUID, Path(description="The id of the file, as the interaction lists it.")]
+ReplyId = Annotated[UUID, Path(description="The id of the reply, as case-mgmt gave it.")]
+Cursor = Annotated[
+    str | None,
+    Query(max_length=500, description="The `next` of the page before; leave it out for the first page."),
+]
+Limit = Annotated[int, Query(ge=1, le=200, description="The most items of a page.")]
+
+
+@dataclass(frozen=True)
+class Api:
+    """What the routes need."""
+
+    engine: AsyncEngine
+
+
+def example(value: object) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route whose success answers JSON like `value`."""
+    return {200: {"content": {"application/json": {"example": value}}}}

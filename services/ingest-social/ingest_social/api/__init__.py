@@ -1,0 +1,37 @@
+"""The HTTP API of ingest-social: posts as they came, their files, replies on networks, streams and counts."""
+
+from collections.abc import Callable, Sequence
+
+from fastapi import APIRouter, FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from antiphon.access.tokens import Access
+from antiphon.http.app import create_app
+from antiphon.http.permissions import Guarded
+from antiphon.service_names import INGEST_SOCIAL
+from ingest_social.api import attachments, counts, posts, replies, streams
+from ingest_social.api.parameters import Api, Followed
+
+__all__ = ["Followed", "application", "router"]
+
+
+def router(at: Api) -> APIRouter:
+    """The routes. The operation id of each is the name of its function."""
+    routes = APIRouter(route_class=Guarded, generate_unique_id_function=lambda route: route.name)
+    for resource in (posts, attachments, replies, streams, counts):
+        resource.add(routes, at)
+    return routes
+
+
+def application(engine: AsyncEngine, access: Access, followed: Callable[[], Sequence[Followed]]) -> FastAPI:
+    """The whole HTTP application. `followed` lists our accounts as of now."""
+    app = create_app(
+        title="Antiphon: social networks",
+        service=INGEST_SOCIAL,
+        description="Posts of social networks that concern us, their files, and the replies that leave there.",
+        engine=engine,
+        access=access,
+        package="ingest_social",
+    )
+    app.include_router(router(Api(engine, followed)))
+    return app

@@ -1,0 +1,28 @@
+"""Files of posts."""
+
+from fastapi import APIRouter, Response
+
+from antiphon.http.problems import not_found, problems
+from ingest_social.api.downloads import documented, download
+from ingest_social.api.parameters import READER, Api, AttachmentId
+from ingest_social.store import attachments
+
+
+def add(routes: APIRouter, at: Api) -> None:
+    """Adds the routes."""
+
+    @routes.get(
+        "/attachments/{attachment_id}",
+        tags=["attachments"],
+        dependencies=[READER],
+        response_class=Response,
+        responses=problems(404)
+        | documented("application/octet-stream", "The bytes of the file.", "GIF89a …"),
+    )
+    async def download_attachment(attachment_id: AttachmentId) -> Response:
+        """Downloads a file of a post, once it is kept. The view of the post states its media type."""
+        async with at.engine.connect() as connection:
+            row = await attachments.find_attachment(connection, attachment_id)
+        if row is None:
+            raise not_found("attachment")
+        return download(row.data, "application/octet-stream", row.filename)

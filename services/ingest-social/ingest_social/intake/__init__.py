@@ -1,0 +1,1 @@
+"""Changes on networks come in: posts, edits and deletions. Nothing here commits."""
