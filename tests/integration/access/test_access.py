@@ -122,7 +122,7 @@ def app(tmp_path: Path) -> FastAPI:
         (lambda: token(roles=None), 403),
     ],
 )
-async def test_who_gets_in(app: FastAPI, made: Any, status: int) -> None:
+async def test_only_valid_tokens_with_an_allowed_role_get_in(app: FastAPI, made: Any, status: int) -> None:
     answer = await ask(app, made())
     assert answer.status_code == status, answer.text
     if status != 200:
@@ -144,7 +144,9 @@ async def test_who_gets_in(app: FastAPI, made: Any, status: int) -> None:
         (token, '["a"]', 200),
     ],
 )
-async def test_who_is_asked_before_the_body_is_read(app: FastAPI, made: Any, body: str, status: int) -> None:
+async def test_the_token_is_checked_before_the_body_is_read(
+    app: FastAPI, made: Any, body: str, status: int
+) -> None:
     read = False
 
     async def sent() -> AsyncIterator[bytes]:
@@ -159,19 +161,19 @@ async def test_who_is_asked_before_the_body_is_read(app: FastAPI, made: Any, bod
     assert read == (status not in {401, 403})
 
 
-def test_the_document_says_which_roles_may_call_a_route(app: FastAPI) -> None:
+def test_the_openapi_document_names_the_roles_that_may_call_a_route(app: FastAPI) -> None:
     paths = app.openapi()["paths"]
     assert paths["/mine"]["get"]["x-roles"] == ["agent", "integration"]
     assert "x-roles" not in paths["/livez"]["get"]
 
 
-async def test_a_verb_that_is_not_there_is_told_which_are(app: FastAPI) -> None:
+async def test_an_unknown_method_is_answered_with_the_allowed_ones(app: FastAPI) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
         answer = await http.delete("/words")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, POST")
 
 
-def test_a_live_stream_is_in_the_document(app: FastAPI) -> None:
+def test_a_live_stream_is_in_the_openapi_document(app: FastAPI) -> None:
     answers = app.openapi()["paths"]["/changes"]["get"]["responses"]
     assert "text/event-stream" in answers["200"]["content"]
 
@@ -181,7 +183,9 @@ def test_a_live_stream_is_in_the_document(app: FastAPI) -> None:
     [("2026-11-24T09:00:00Z", 200), ("2026-11-24T09:00:00+11:00", 200), ("0.5", 422), ("1790000000", 422), ("2026-11-24T09:00:00", 422),
      ("0001-01-01T00:00:00+14:00", 422), ("9999-12-31T23:59:59-14:00", 422)],
 )  # fmt: skip
-async def test_a_time_is_a_written_one(app: FastAPI, since: str, status: int) -> None:
+async def test_a_time_parameter_must_be_iso_8601_with_an_offset(
+    app: FastAPI, since: str, status: int
+) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
         answer = await http.get("/words", params={"since": since})
     assert answer.status_code == status, answer.text
@@ -212,7 +216,7 @@ async def test_a_body_that_is_too_large_is_not_read_to_its_end(
     assert (sent == 0) if told else (limit < sent * 100_000 <= limit + 100_000)
 
 
-async def test_new_keys_in_the_file_are_seen_and_old_ones_forgotten(tmp_path: Path) -> None:
+async def test_new_keys_in_the_file_are_accepted_and_removed_ones_are_not(tmp_path: Path) -> None:
     path = tmp_path / "jwks.json"
     path.write_text(json.dumps(KeySet([OTHER]).as_dict(private=False)))
     app = app_for(ISSUER, str(path))
@@ -237,7 +241,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process.stop()
 
 
-async def test_tokens_of_a_real_provider_are_accepted_for_us_and_for_nobody_else(provider: str) -> None:
+async def test_tokens_of_a_real_provider_are_accepted_for_our_audience_only(provider: str) -> None:
     app = app_for(provider, f"{provider}/jwks")
     async with httpx.AsyncClient() as http:
 

@@ -35,7 +35,7 @@ async def presence_of(pool: AgentPool, who: str) -> str:
     return str(row.presence)
 
 
-async def test_a_desktop_that_falls_silent_loses_presence_and_the_work_returns_to_its_place(
+async def test_an_agent_whose_heartbeats_stop_goes_offline_and_their_work_is_queued_again(
     pool: AgentPool,
 ) -> None:
     await pool.apply(opened(1, pool.now, waited=5), opened(2, pool.now, waited=4))
@@ -60,7 +60,9 @@ async def test_a_desktop_that_falls_silent_loses_presence_and_the_work_returns_t
     assert await pool.rows("select 1 from timer where kind = 'presence-lost'") == []
 
 
-async def test_who_sends_no_heartbeat_is_never_lost_and_a_heartbeat_is_one_statement(pool: AgentPool) -> None:
+async def test_an_agent_without_heartbeats_stays_present_and_a_heartbeat_is_one_statement(
+    pool: AgentPool,
+) -> None:
     await pool.present("elena")
     assert await pool.rows("select 1 from timer") == []
     with counted(pool.engine) as statements:
@@ -75,7 +77,7 @@ async def test_who_sends_no_heartbeat_is_never_lost_and_a_heartbeat_is_one_state
     assert await pool.rows("select 1 from timer") == []
 
 
-async def test_two_hundred_desktops_lost_at_once_take_as_many_statements_as_two(pool: AgentPool) -> None:
+async def test_two_hundred_agents_lost_at_once_take_as_many_statements_as_two(pool: AgentPool) -> None:
     names = [f"a{n}" for n in range(202)]
     more = [{"id": name, "name": name, "queues": ["planning"], "skills": {"planning": 5}} for name in names]
     await pool.organise(lambda organisation: organisation["agents"].extend(more))
@@ -100,7 +102,7 @@ async def test_two_hundred_desktops_lost_at_once_take_as_many_statements_as_two(
     assert counts[0] == counts[1]
 
 
-async def test_two_missed_offers_in_a_row_make_an_agent_unavailable_and_supervisors_hear_of_it(
+async def test_two_missed_offers_in_a_row_make_an_agent_unavailable_and_warn_supervisors(
     pool: AgentPool,
 ) -> None:
     await pool.apply(opened(1, pool.now), opened(2, pool.now))
@@ -134,7 +136,7 @@ async def test_one_missed_offer_is_enough_where_the_policy_says_so(pool: AgentPo
     assert await presence_of(pool, "elena") == "not-responding"
 
 
-async def test_a_call_takes_an_empty_agent_whole_and_mails_take_their_units(pool: AgentPool) -> None:
+async def test_a_call_takes_all_capacity_of_an_idle_agent_and_mails_take_their_units(pool: AgentPool) -> None:
     units = section("channel_units", {"phone": "all", "email": 2})
     await pool.organise(units, agent("elena", capacity=5))
     call = opened(1, pool.now)
@@ -197,7 +199,7 @@ async def test_work_is_offered_in_the_routable_presences_that_the_organisation_l
     )
 
 
-async def test_after_completing_an_agent_wraps_up_until_the_time_passes_or_they_say_that_they_are_ready(
+async def test_an_agent_wraps_up_after_completing_until_the_time_is_over_or_they_are_ready(
     pool: AgentPool,
 ) -> None:
     await pool.organise(queue("planning", wrap_up="30s"), agent("elena", capacity=1))
@@ -253,7 +255,9 @@ async def test_work_waits_for_its_last_agent_who_is_busy_but_not_beyond_the_limi
 
 
 @pytest.mark.parametrize("gone", [Presence.OFFLINE, Presence.AWAY])
-async def test_work_does_not_wait_for_a_last_agent_who_is_not_there(pool: AgentPool, gone: Presence) -> None:
+async def test_work_does_not_wait_for_a_last_agent_who_is_away_or_offline(
+    pool: AgentPool, gone: Presence
+) -> None:
     await pool.organise(section("agents_policy", {"prefer_last_agent": {"wait_at_most": "10m"}}))
     await pool.present("elena")
     case = opened(1, pool.now)
@@ -268,7 +272,7 @@ async def test_work_does_not_wait_for_a_last_agent_who_is_not_there(pool: AgentP
     assert await pool.assign() == 1
 
 
-async def test_a_configuration_that_changes_agents_tells_which_and_only_those(pool: AgentPool) -> None:
+async def test_a_new_configuration_publishes_events_of_the_changed_agents_only(pool: AgentPool) -> None:
     assert await pool.told("agent.skills-changed.v1") == await pool.told("agent.capacity-changed.v1") == 0
     await pool.organise(agent("elena", skills={"planning": 3}), agent("farid", capacity=9))
     rows = await pool.rows(
@@ -295,14 +299,14 @@ async def test_a_configuration_that_changes_agents_tells_which_and_only_those(po
         ("agents_policy", {"prefer_last_agent": {"for": "3 days"}}, "must be a duration"),
     ],
 )
-def test_what_agents_may_do_is_checked_with_its_place(name: str, given: object, told: str) -> None:
+def test_faults_in_agent_settings_are_reported_with_their_line(name: str, given: object, told: str) -> None:
     with pytest.raises(ConfigurationError) as wrong:
         read(written(section(name, given)))
     fault = next(fault for fault in wrong.value.faults if told in fault.message)
     assert fault.line > 1
 
 
-async def test_the_guides_limits_do_what_the_guide_says(pool: AgentPool) -> None:
+async def test_the_capacity_profiles_of_the_agents_guide_do_what_it_says(pool: AgentPool) -> None:
     guide = (PROJECT / "docs/guides/agents.md").read_text()
     shown = yaml.safe_load(guide.split("```yaml\n")[2].split("```")[0])
 
@@ -340,7 +344,7 @@ async def test_the_guides_limits_do_what_the_guide_says(pool: AgentPool) -> None
         ({"until": "midnight"}, "'released' or 'day-end'"),
     ],
 )
-def test_capacity_profiles_are_checked_with_their_place(changed: dict[str, Any], told: str) -> None:
+def test_faults_in_capacity_profiles_are_reported_with_their_line(changed: dict[str, Any], told: str) -> None:
     given = [
         {"id": "total", "name": "All", "most": 5},
         {"id": "other", "name": "Other", "most": 1, **changed},
@@ -351,7 +355,7 @@ def test_capacity_profiles_are_checked_with_their_place(changed: dict[str, Any],
     assert fault.line > 1
 
 
-def test_unknown_profiles_of_agents_and_work_that_nothing_limits_are_faults() -> None:
+def test_unknown_profiles_of_agents_and_zero_unit_work_without_a_limit_are_faults() -> None:
     profile = section("capacity_profiles", [{"id": "high", "name": "H", "channels": ["phone"], "most": 1}])
     with pytest.raises(ConfigurationError) as wrong:
         read(written(profile, agent("elena", profiles={"hihg": 1}), section("channel_units", {"email": 0})))
@@ -361,7 +365,7 @@ def test_unknown_profiles_of_agents_and_work_that_nothing_limits_are_faults() ->
     }
 
 
-async def test_the_guides_example_can_be_loaded_and_means_what_the_guide_says(pool: AgentPool) -> None:
+async def test_the_example_of_the_agents_guide_loads_and_means_what_it_says(pool: AgentPool) -> None:
     guide = (PROJECT / "docs/guides/agents.md").read_text()
     shown = yaml.safe_load(guide.split("```yaml\n")[1].split("```")[0])
 

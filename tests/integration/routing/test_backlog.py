@@ -42,7 +42,7 @@ async def test_work_with_a_rare_skill_is_offered_however_much_waits_before_it(po
     assert (await pool.works())["C-1"].state == OFFERED
 
 
-async def test_an_agent_who_asks_gets_what_suits_them_however_much_waits_before_it(pool: AgentPool) -> None:
+async def test_an_agent_who_pulls_gets_suitable_work_however_much_waits_before_it(pool: AgentPool) -> None:
     await wait(pool, [Kind("planning", {"planning": 10})], 5_000, before=3600)
     await pool.apply(opened(1, pool.now))
     await pool.present("elena", Presence.AWAY)
@@ -50,7 +50,7 @@ async def test_an_agent_who_asks_gets_what_suits_them_however_much_waits_before_
     assert await pool.take_next("elena") is None
 
 
-async def test_what_all_who_are_free_declined_does_not_hide_what_waits_behind_it(pool: AgentPool) -> None:
+async def test_work_that_all_free_agents_declined_does_not_hide_the_work_behind_it(pool: AgentPool) -> None:
     await pool.organise(agent("elena", capacity=1), agent("farid", capacity=1))
     first = 3 * 1000 + 7  # more than a page
     await wait(pool, [Kind("planning", {})], first, before=3600)
@@ -95,7 +95,7 @@ async def test_of_several_lines_the_most_urgent_goes_first_also_beyond_a_page(po
     assert [row.skills for row in rows] == [{"s0": 1}] * 100
 
 
-async def test_work_that_others_may_take_too_is_offered_to_them_in_its_order(pool: AgentPool) -> None:
+async def test_work_with_added_queues_is_offered_to_their_agents_in_its_order(pool: AgentPool) -> None:
     await wait(pool, [Kind("planning", {"planning": 10})], 3_000, before=3600)
     await pool.apply(opened(1, pool.now, waited=20), opened(2, pool.now, department="rates", waited=30))
     async with pool.engine.begin() as tx:
@@ -129,7 +129,7 @@ async def test_the_order_follows_priority_and_a_transfer(pool: AgentPool) -> Non
     assert moved.need != works["C-1"].need
 
 
-async def test_a_look_reads_lines_and_their_heads_by_the_index(pool: AgentPool) -> None:
+async def test_an_assignment_reads_lines_and_their_heads_by_index(pool: AgentPool) -> None:
     await wait(
         pool, [Kind(one, {"planning": n}) for one in ("rates", "roads", "planning") for n in (1, 5)], 20_000
     )
@@ -201,7 +201,7 @@ async def _cost(pool: AgentPool, verb: Callable[[AsyncConnection], Awaitable[Non
             return Cost(made, (await tx.scalar(ROWS_READ) or 0) - before)
 
 
-async def test_with_100_000_waiting_a_decision_an_offer_and_a_pull_cost_at_most_twice_what_they_do_with_1_000(
+async def test_with_100_000_items_waiting_each_action_costs_at_most_twice_that_with_1_000(
     pool: AgentPool,
 ) -> None:
     await pool.organise(_large)
@@ -243,7 +243,7 @@ async def test_with_100_000_waiting_a_decision_an_offer_and_a_pull_cost_at_most_
         assert cost.rows <= 2 * few[name].rows, (name, costs)
 
 
-async def test_a_line_whose_profile_nobody_free_has_room_in_is_not_read(pool: AgentPool) -> None:
+async def test_a_line_whose_capacity_profile_is_full_for_all_free_agents_is_not_read(pool: AgentPool) -> None:
     """However much waits in it, and whether or not it takes units of capacity."""
     limits = [{"id": "high", "name": "High", "priority_from": 80, "most": 1}]
     await pool.organise(

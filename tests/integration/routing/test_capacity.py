@@ -73,7 +73,7 @@ async def item(pool: AgentPool, number: int) -> UUID:
     return found
 
 
-async def test_09_who_holds_as_many_mails_as_they_may_is_offered_a_chat_and_no_fourth_mail(
+async def test_09_an_agent_with_three_of_three_mails_is_offered_a_chat_and_no_fourth_mail(
     pool: AgentPool,
 ) -> None:
     written_work = {"id": "written", "name": "Written work", "channels": ["email", "letter"], "most": 3}
@@ -98,7 +98,7 @@ async def test_09_who_holds_as_many_mails_as_they_may_is_offered_a_chat_and_no_f
     assert await held(pool) == ["C-1", "C-3", "C-4", "C-5", "C-6"]
 
 
-async def test_09_a_call_that_takes_a_whole_agent_finds_who_holds_mails_only_and_mails_are_spread(
+async def test_09_a_whole_agent_call_goes_to_agents_with_mails_only_and_mails_are_spread(
     pool: AgentPool,
 ) -> None:
     units = section("channel_units", {"phone": "all", "email": 0})
@@ -112,7 +112,7 @@ async def test_09_a_call_that_takes_a_whole_agent_finds_who_holds_mails_only_and
     assert len(await held(pool, "farid")) == len(await held(pool)) == 4
 
 
-async def test_09_who_wraps_up_or_is_away_is_offered_no_mail_either(pool: AgentPool) -> None:
+async def test_09_an_agent_who_wraps_up_or_is_away_is_offered_no_zero_unit_mail(pool: AgentPool) -> None:
     units = section("channel_units", {"email": 0})
     await pool.organise(plain, queue("planning", wrap_up="30s"), units, profiles(total(9)))
     await pool.apply(case(pool, 1))
@@ -127,7 +127,7 @@ async def test_09_who_wraps_up_or_is_away_is_offered_no_mail_either(pool: AgentP
     assert await pool.assign() == 1
 
 
-async def test_10_the_third_urgent_item_is_not_offered_and_a_limit_of_ones_own_goes_before_the_profiles(
+async def test_10_an_agent_at_a_limit_is_offered_no_more_and_their_own_limit_overrides_it(
     pool: AgentPool,
 ) -> None:
     await pool.organise(plain, agent("elena", capacity=9), profiles(high(2), total(5)))
@@ -199,7 +199,7 @@ HERS = (_resolve, _complete)
 
 
 @pytest.mark.parametrize("end", [*NOT_HERS, *HERS], ids=lambda end: end.__name__.strip("_"))
-async def test_10_room_returns_whatever_became_of_the_work(pool: AgentPool, end: Any) -> None:
+async def test_10_capacity_returns_however_the_work_ends(pool: AgentPool, end: Any) -> None:
     await pool.organise(plain, agent("elena", capacity=9), profiles(high(2), total(5)))
     await _two_urgent_and_a_third_that_waits(pool)
     await end(pool, 1)
@@ -207,7 +207,7 @@ async def test_10_room_returns_whatever_became_of_the_work(pool: AgentPool, end:
 
 
 @pytest.mark.parametrize("end", [*NOT_HERS, *HERS], ids=lambda end: end.__name__.strip("_"))
-async def test_10_what_she_completed_counts_until_the_day_ends_in_its_zone_and_what_she_did_not_does_not(
+async def test_10_only_completed_work_counts_until_the_day_ends_in_its_time_zone(
     pool: AgentPool, end: Any
 ) -> None:
     day = {"until": "day-end", "time_zone": "Australia/Sydney"}
@@ -236,7 +236,7 @@ async def _is_offered_the_third(pool: AgentPool) -> bool:
     return "C-3" in await held(pool)
 
 
-async def test_10_a_supervisor_may_give_more_and_pick_and_next_may_not_take_more(pool: AgentPool) -> None:
+async def test_10_a_supervisor_may_assign_beyond_a_limit_and_pick_and_next_may_not(pool: AgentPool) -> None:
     await pool.organise(
         plain, queue("planning", may_pick=True), agent("elena", capacity=9), profiles(high(2))
     )
@@ -254,7 +254,7 @@ async def test_10_a_supervisor_may_give_more_and_pick_and_next_may_not_take_more
     assert await pool.take_next("elena") == await item(pool, 9)
 
 
-async def test_10_who_has_work_that_is_no_longer_urgent_has_room_again_and_work_that_became_so_finds_none(
+async def test_10_a_changed_priority_changes_the_limits_that_the_work_counts_towards(
     pool: AgentPool,
 ) -> None:
     await pool.organise(plain, agent("elena", capacity=9), profiles(high(2)))
@@ -268,7 +268,7 @@ async def test_10_who_has_work_that_is_no_longer_urgent_has_room_again_and_work_
     assert await pool.assign() == 1
 
 
-async def test_10_profiles_of_a_new_configuration_hold_for_what_waits_and_for_what_is_in_hand(
+async def test_10_profiles_of_a_new_configuration_apply_to_waiting_and_accepted_work(
     pool: AgentPool,
 ) -> None:
     await pool.organise(plain, agent("elena", capacity=9))
@@ -289,7 +289,7 @@ async def test_10_profiles_of_a_new_configuration_hold_for_what_waits_and_for_wh
     assert await pool.assign() == 1
 
 
-async def test_what_an_agent_completed_in_a_day_is_read_by_an_index_and_a_review_reads_open_work_only(
+async def test_the_completed_work_of_a_day_and_the_open_work_of_a_review_use_indexes(
     pool: AgentPool,
 ) -> None:
     available = (
@@ -309,7 +309,7 @@ async def test_what_an_agent_completed_in_a_day_is_read_by_an_index_and_a_review
     assert "work_item_one_open_per_case_key" in plans[1]
 
 
-async def test_11_a_last_agent_who_is_full_in_a_profile_is_waited_for_until_the_limit_and_then_anybody_will_do(
+async def test_11_work_waits_for_a_last_agent_at_a_limit_then_goes_to_any_agent(
     pool: AgentPool,
 ) -> None:
     policy = section("agents_policy", {"prefer_last_agent": {"wait_at_most": "10m"}})
@@ -337,7 +337,7 @@ async def test_11_a_last_agent_who_is_full_in_a_profile_is_waited_for_until_the_
         ("of another queue", (agent("elena", queues=["rates"]),)),
     ],
 )
-async def test_11_a_last_agent_who_is_gone_or_can_not_do_it_any_more_is_not_waited_for(
+async def test_11_work_does_not_wait_for_a_last_agent_who_is_offline_or_unqualified(
     pool: AgentPool, name: str, changed: tuple[Changed, ...]
 ) -> None:
     def skilled(organisation: dict[str, Any]) -> None:
@@ -354,7 +354,9 @@ async def test_11_a_last_agent_who_is_gone_or_can_not_do_it_any_more_is_not_wait
     assert await held(pool, "farid") == ["C-1"]
 
 
-async def test_11_who_answered_too_long_ago_is_not_waited_for_nor_preferred(pool: AgentPool) -> None:
+async def test_11_an_agent_who_answered_too_long_ago_is_neither_preferred_nor_awaited(
+    pool: AgentPool,
+) -> None:
     policy = section("agents_policy", {"prefer_last_agent": {"for": "3d", "wait_at_most": "10m"}})
     await pool.organise(plain, policy)
     await _answered_by_elena(pool)

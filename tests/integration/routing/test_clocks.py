@@ -25,7 +25,7 @@ async def pool(new_database: NewDatabase) -> Promises:
     return made
 
 
-async def test_16_lunch_weekend_holiday_and_clock_change_as_the_work_shows_it(pool: Promises) -> None:
+async def test_16_a_due_time_skips_lunch_weekend_and_holiday_across_a_clock_change(pool: Promises) -> None:
     office = {
         day: ["09:00-12:00", "13:00-18:00"]
         for day in ("monday", "tuesday", "wednesday", "thursday", "friday")
@@ -44,7 +44,7 @@ async def test_16_lunch_weekend_holiday_and_clock_change_as_the_work_shows_it(po
     assert (await pool.works())["C-1"].due_at == due
 
 
-async def test_the_three_targets_each_start_and_end_by_what_they_promise(pool: Promises) -> None:
+async def test_each_of_the_three_targets_starts_and_ends_by_its_own_events(pool: Promises) -> None:
     case = CaseHistory(1, MONDAY)
     await pool.apply(case.opened)
     await pool.hear_at(MONDAY + hours(1), case.wrote())
@@ -64,7 +64,7 @@ async def test_the_three_targets_each_start_and_end_by_what_they_promise(pool: P
     assert await pool.ledger("resolution") == ["applied", "paused", "resumed", "met"]
 
 
-async def test_17_three_days_of_awaiting_the_customer_then_resolved_directly_are_not_counted(
+async def test_17_three_days_of_awaiting_the_customer_before_resolving_are_not_counted(
     pool: Promises,
 ) -> None:
     case = CaseHistory(1, MONDAY)
@@ -76,7 +76,7 @@ async def test_17_three_days_of_awaiting_the_customer_then_resolved_directly_are
     assert "sla.breached.v1" not in await pool.published("sla.")
 
 
-async def test_18_urgent_and_back_recomputes_keeps_the_history_and_breaches_once(pool: Promises) -> None:
+async def test_18_a_priority_raised_and_lowered_keeps_the_ledger_and_breaches_once(pool: Promises) -> None:
     urgent = [{"priority": 80, "first_response": within(2)}]
     await pool.organise(promising(first_response=within(10), targets=urgent, warn_at=["75%", "90%"]))
     case = CaseHistory(1, MONDAY)
@@ -124,7 +124,7 @@ async def test_19_only_a_persons_public_answer_meets_a_response_target(
     assert ((await pool.clock("first-response")).breached_at is None) == met
 
 
-async def test_19_an_internal_note_meets_nothing(pool: Promises) -> None:
+async def test_19_an_internal_note_meets_no_target(pool: Promises) -> None:
     # case-mgmt writes a note as the next revision of the case; no answer is requested, so none is sent.
     case = CaseHistory(1, MONDAY)
     await pool.apply(case.opened)
@@ -133,7 +133,7 @@ async def test_19_an_internal_note_meets_nothing(pool: Promises) -> None:
     assert await pool.ledger("first-response") == ["applied", "breached"]
 
 
-async def test_a_pause_and_the_end_of_the_time_at_the_same_instant_are_no_breach(pool: Promises) -> None:
+async def test_a_pause_at_the_instant_of_the_due_time_is_no_breach(pool: Promises) -> None:
     case = CaseHistory(1, MONDAY)
     await pool.apply(case.opened)
     pool.now = MONDAY + hours(4)
@@ -146,7 +146,7 @@ async def test_a_pause_and_the_end_of_the_time_at_the_same_instant_are_no_breach
     assert (await pool.clock("first-response")).breached_at == MONDAY + hours(10)
 
 
-async def test_an_answer_that_could_not_be_sent_never_stopped_anything(pool: Promises) -> None:
+async def test_an_answer_that_could_not_be_sent_stops_no_clock(pool: Promises) -> None:
     case = CaseHistory(1, MONDAY)
     await pool.apply(case.opened)
     await pool.hear_at(MONDAY + hours(1), case.wrote())
@@ -157,7 +157,7 @@ async def test_an_answer_that_could_not_be_sent_never_stopped_anything(pool: Pro
     assert (await pool.works())["C-1"].due_at == MONDAY + hours(4)
 
 
-async def test_an_answer_written_before_the_customer_spoke_again_does_not_answer_that(
+async def test_an_answer_written_before_a_newer_message_does_not_answer_that_message(
     pool: Promises,
 ) -> None:
     case = CaseHistory(1, MONDAY)
@@ -173,7 +173,7 @@ async def test_an_answer_written_before_the_customer_spoke_again_does_not_answer
     assert (await pool.clock("next-response")).met_at == MONDAY + hours(3)
 
 
-async def test_answers_heard_before_their_case_meet_what_they_answered(pool: Promises) -> None:
+async def test_answers_that_arrive_before_their_case_meet_the_targets_they_answer(pool: Promises) -> None:
     case = CaseHistory(1, MONDAY)
     wrote, early = case.wrote(), case.sent(MONDAY + hours(1))
     again = case.spoke(MONDAY + hours(2))
@@ -185,7 +185,7 @@ async def test_answers_heard_before_their_case_meet_what_they_answered(pool: Pro
     assert (await pool.rows("select answers from case_seen"))[0].answers == []
 
 
-async def test_an_answer_in_time_that_is_heard_of_late_clears_the_breach(pool: Promises) -> None:
+async def test_an_answer_in_time_whose_event_arrives_late_clears_the_breach(pool: Promises) -> None:
     case = CaseHistory(1, MONDAY)
     await pool.apply(case.opened)
     await pool.pass_to(MONDAY + hours(6))
@@ -194,7 +194,7 @@ async def test_an_answer_in_time_that_is_heard_of_late_clears_the_breach(pool: P
     assert (await pool.clock("first-response")).breached_at is None
 
 
-async def test_words_of_a_resolved_case_get_the_whole_promise_anew(pool: Promises) -> None:
+async def test_a_message_on_a_resolved_case_starts_the_targets_anew(pool: Promises) -> None:
     # zammad 2082: a case that was reopened escalated at once.
     case = CaseHistory(1, MONDAY)
     await pool.apply(case.opened)
@@ -250,7 +250,7 @@ async def test_a_rule_that_changes_the_policy_keeps_the_pauses(pool: Promises) -
     assert (resolution.policy, resolution.due_at) == ("longer", MONDAY + hours(58))
 
 
-async def test_work_that_is_handed_to_another_queue_is_promised_what_that_queue_promises(
+async def test_work_transferred_to_another_queue_gets_the_targets_of_that_queue(
     pool: Promises,
 ) -> None:
     def change(organisation: dict[str, Any]) -> None:
@@ -267,7 +267,7 @@ async def test_work_that_is_handed_to_another_queue_is_promised_what_that_queue_
     assert resolution.cancelled_at == MONDAY + hours(1)
 
 
-async def test_whose_row_is_in_other_hands_comes_again(pool: Promises) -> None:
+async def test_a_clock_whose_work_another_transaction_locks_fires_later(pool: Promises) -> None:
     case = CaseHistory(1, MONDAY)
     await pool.apply(case.opened)
     async with pool.engine.begin() as tx:
@@ -279,7 +279,7 @@ async def test_whose_row_is_in_other_hands_comes_again(pool: Promises) -> None:
     assert await pool.ledger("first-response") == ["applied", "breached"]
 
 
-async def test_events_tell_every_line_of_the_ledger(pool: Promises) -> None:
+async def test_each_ledger_entry_is_published_as_an_event(pool: Promises) -> None:
     await pool.organise(promising(next_response=within(2), resolution=within(24), warn_at=["50%"]))
     case = CaseHistory(1, MONDAY)
     await pool.apply(case.opened)

@@ -39,7 +39,7 @@ async def check(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Chec
         yield request
 
 
-async def test_a_check_tells_faults_or_else_what_is_odd_about_the_rules(check: Check) -> None:
+async def test_a_check_reports_faults_or_else_warnings_about_the_rules(check: Check) -> None:
     council = EXAMPLE.read_text()
     fine = await check(council, Role.OPERATIONS)
     assert (fine.status_code, fine.json()["warnings"]) == (200, [])

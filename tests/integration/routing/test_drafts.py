@@ -29,7 +29,7 @@ async def publish(client: RoutingApi, draft: dict[str, str], why: str = "rates d
     return version
 
 
-async def test_a_draft_comes_into_force_for_the_next_decision_which_names_it(client: RoutingApi) -> None:
+async def test_a_published_draft_makes_the_next_decision_which_names_its_version(client: RoutingApi) -> None:
     before = (await client.ask("GET", "/configuration")).json()["version"]
     await client.apply(case(1, "rates"))
     draft = await client.draft(RATES)
@@ -87,7 +87,7 @@ async def test_a_faulty_draft_is_kept_with_its_faults_and_never_published(client
     assert (kept["state"], kept["revision"]) == ("draft", 1)
 
 
-async def test_what_is_no_yaml_is_kept_too_and_can_only_not_be_compared(client: RoutingApi) -> None:
+async def test_a_draft_that_is_no_yaml_is_kept_and_has_no_difference(client: RoutingApi) -> None:
     made = await client.ask("POST", "/drafts", json={"name": "x", "why": "y", "source": "rules: [\n"})
     assert made.status_code == 201
     (fault,) = made.json()["faults"]
@@ -117,7 +117,7 @@ async def test_a_draft_as_json_is_the_same_model_and_its_faults_have_lines_too(c
         assert answer.status_code in {201, 400, 422}, answer.text
 
 
-async def test_a_draft_of_what_is_no_longer_in_force_is_not_published_silently(client: RoutingApi) -> None:
+async def test_a_draft_of_a_superseded_version_is_refused_with_the_changes_since(client: RoutingApi) -> None:
     mine, theirs = await client.draft(RATES, name="mine"), await client.draft(ROADS, name="theirs")
     version = await publish(client, theirs)
     path = f"/drafts/{mine['draft_id']}"
@@ -136,7 +136,7 @@ async def test_a_draft_of_what_is_no_longer_in_force_is_not_published_silently(c
     assert await publish(client, {**mine, "etag": saved.headers["ETag"]}) == version + 1
 
 
-async def test_of_two_drafts_that_are_published_at_once_one_comes_into_force(client: RoutingApi) -> None:
+async def test_of_two_drafts_that_are_published_at_once_one_becomes_active(client: RoutingApi) -> None:
     made = [await client.draft(RATES, name="a"), await client.draft(ROADS, name="b")]
     answers = await asyncio.gather(
         *(
@@ -166,7 +166,7 @@ async def test_a_draft_that_changes_nothing_and_one_that_was_published_are_refus
     assert gone.json()["state"] == "discarded"
 
 
-async def test_one_step_back_is_a_new_version_and_history_stays(client: RoutingApi) -> None:
+async def test_a_rollback_is_a_new_version_and_keeps_the_history(client: RoutingApi) -> None:
     first = (await client.ask("GET", "/configuration")).json()["version"]
     alone = await client.ask("POST", "/configuration/back", tag=f'"{first}"', json={"why": "x"})
     assert alone.status_code == 409
@@ -192,7 +192,7 @@ async def test_one_step_back_is_a_new_version_and_history_stays(client: RoutingA
     assert told.json()["differences"] == ["rule 'Rates': priority 40 → 60"]
 
 
-async def test_a_restart_with_the_same_file_keeps_what_was_published_and_a_new_file_replaces_it(
+async def test_a_restart_keeps_the_published_version_and_a_changed_file_replaces_it(
     client: RoutingApi,
 ) -> None:
     version = await publish(client, await client.draft(RATES))
@@ -204,7 +204,7 @@ async def test_a_restart_with_the_same_file_keeps_what_was_published_and_a_new_f
 
 
 @pytest.mark.parametrize("role", [Role.AGENT, Role.SUPERVISOR, Role.MANAGER, Role.INTEGRATION])
-async def test_only_operations_change_what_is_in_force(client: RoutingApi, role: Role) -> None:
+async def test_only_operations_change_the_active_version(client: RoutingApi, role: Role) -> None:
     draft = await client.draft(RATES)
     path = f"/drafts/{draft['draft_id']}"
     for verb, where in (

@@ -113,7 +113,7 @@ class Day:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_the_counts_are_those_of_a_scan_after_anything_that_happens(pool: Harness, seed: int) -> None:
+async def test_the_counts_equal_a_scan_after_any_events(pool: Harness, seed: int) -> None:
     await Day(pool, seed).pass_by()
     found = await shown(pool)
     truth = await scanned(pool)
@@ -134,7 +134,7 @@ async def test_the_counts_are_those_of_a_scan_after_anything_that_happens(pool: 
     }
 
 
-async def test_a_queue_shows_who_waits_longest_what_is_due_next_and_what_came_when(pool: Harness) -> None:
+async def test_a_queue_shows_its_longest_wait_its_next_due_time_and_its_arrivals(pool: Harness) -> None:
     await pool.apply(opened(1, pool.now, waited=30), opened(2, pool.now, waited=10))
     pool.now += timedelta(minutes=20)
     await pool.apply(opened(3, pool.now))
@@ -151,7 +151,7 @@ async def test_a_queue_shows_who_waits_longest_what_is_due_next_and_what_came_wh
     assert planning.waiting == 3
 
 
-async def test_the_live_state_takes_four_statements_and_scans_nothing_that_waits(pool: Harness) -> None:
+async def test_the_live_state_takes_five_statements_and_scans_no_waiting_work(pool: Harness) -> None:
     await pool.apply(*(opened(n, pool.now) for n in range(300)))
     await shown(pool)  # the configuration is read
     with counted(pool.engine) as statements:
@@ -168,7 +168,7 @@ async def test_the_live_state_takes_four_statements_and_scans_nothing_that_waits
     assert "work_item_waiting_ix" in plan
 
 
-async def test_a_wallboard_hears_the_state_at_once_and_whenever_it_is_another(pool: Harness) -> None:
+async def test_a_wallboard_gets_the_state_at_once_and_after_each_change(pool: Harness) -> None:
     board = Live(pool.engine, pool.configurations, lambda: pool.now)
     stream = board.stream()
     events: list[LiveState] = []

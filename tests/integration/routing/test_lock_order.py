@@ -42,7 +42,7 @@ async def _waiting(pool: AgentPool, count: int) -> None:
     await until(so_many, what=f"{count} transactions wait for a lock")
 
 
-async def test_a_heartbeat_and_offers_that_run_out_never_wait_for_each_other(pool: AgentPool) -> None:
+async def test_a_heartbeat_and_expiring_offers_never_deadlock(pool: AgentPool) -> None:
     """What fires waits for Elena; Farid's desktop is heard of meanwhile, whose timers are due as well."""
     async with pool.engine.begin() as tx:
         await tx.execute(text("select 1 from agent where agent_id = 'elena' for no key update"))
@@ -59,7 +59,7 @@ async def test_a_heartbeat_and_offers_that_run_out_never_wait_for_each_other(poo
     assert len(presences) == 2
 
 
-async def test_a_step_that_is_due_does_not_wait_for_who_decides_about_its_work(pool: AgentPool) -> None:
+async def test_a_due_step_does_not_wait_for_a_transaction_that_locks_its_work(pool: AgentPool) -> None:
     """Who decides about work sets its timers last: the step comes again when they have."""
     (work, *_) = (await pool.works()).values()
     given = {"s": work.work_item_id}

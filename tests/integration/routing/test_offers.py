@@ -41,7 +41,7 @@ async def test_two_replicas_assign_at_once_and_no_item_is_offered_twice(harness:
     assert all(row.n == 1 for row in rows)
 
 
-async def test_04_two_hundred_waiting_overnight_go_oldest_first_up_to_capacity(harness: Harness) -> None:
+async def test_04_two_hundred_items_after_a_night_go_oldest_first_up_to_capacity(harness: Harness) -> None:
     cases = [opened(n, harness.now, waited=n) for n in range(1, 201)]
     await harness.apply(*cases[100:], *cases[:100])
     assert await harness.assign() == 0
@@ -65,7 +65,7 @@ async def test_04_two_hundred_waiting_overnight_go_oldest_first_up_to_capacity(h
     assert len(waited) == 200
 
 
-async def test_05_an_offer_that_nobody_answers_ends_once_and_the_next_agent_is_tried(
+async def test_05_an_unanswered_offer_expires_once_and_another_agent_is_asked(
     harness: Harness,
 ) -> None:
     await harness.apply(opened(1, harness.now, waited=7))
@@ -87,7 +87,7 @@ async def test_05_an_offer_that_nobody_answers_ends_once_and_the_next_agent_is_t
     assert len(timed_out) == 1
 
 
-async def test_06_who_declines_is_not_asked_again_while_another_can_then_only_after_a_pause(
+async def test_06_an_agent_who_declines_is_asked_again_after_all_others_and_a_pause(
     harness: Harness,
 ) -> None:
     await harness.apply(opened(1, harness.now))
@@ -105,7 +105,7 @@ async def test_06_who_declines_is_not_asked_again_while_another_can_then_only_af
     assert await harness.assign() == 1
 
 
-async def test_an_agent_who_logs_off_loses_no_work(harness: Harness) -> None:
+async def test_the_work_of_an_agent_who_goes_offline_is_queued_again_at_its_place(harness: Harness) -> None:
     await harness.apply(*(opened(n, harness.now, waited=n) for n in (1, 2)))
     await harness.present("elena")
     await harness.assign()
@@ -121,7 +121,9 @@ async def test_an_agent_who_logs_off_loses_no_work(harness: Harness) -> None:
     assert await harness.assign() == 2
 
 
-async def test_24_a_clock_that_ran_out_while_nobody_ran_breaches_late_but_once(harness: Harness) -> None:
+async def test_24_a_clock_that_ran_out_while_routing_was_down_breaches_late_but_once(
+    harness: Harness,
+) -> None:
     await harness.apply(opened(1, harness.now))
     (clock,) = await harness.rows("select * from clock where target = 'first-response'")
     harness.now = clock.due_at + timedelta(hours=1)
@@ -146,7 +148,7 @@ async def test_19_only_a_persons_answer_meets_the_target(harness: Harness, kind:
     assert (not await harness.rows("select 1 from timer where kind = 'sla-clock'")) == met
 
 
-async def test_a_case_settled_without_an_answer_stops_its_clock_and_says_so(harness: Harness) -> None:
+async def test_a_case_resolved_without_an_answer_cancels_its_clock_with_an_event(harness: Harness) -> None:
     case = opened(1, harness.now)
     await harness.apply(case)
     await harness.apply(settled(case, "resolved", "a double", "set-by-person"))
@@ -156,7 +158,7 @@ async def test_a_case_settled_without_an_answer_stops_its_clock_and_says_so(harn
     assert not await harness.rows("select 1 from timer where kind <> 'review'")
 
 
-async def test_the_same_news_again_and_older_news_change_nothing(harness: Harness) -> None:
+async def test_repeated_and_older_events_change_nothing(harness: Harness) -> None:
     case = opened(1, harness.now)
     await harness.apply(case, case)
     await harness.apply(settled(case))
@@ -165,7 +167,7 @@ async def test_the_same_news_again_and_older_news_change_nothing(harness: Harnes
     assert len(await harness.rows("select 1 from outbox where headers like '%work.queued.v1%'")) == 1
 
 
-async def test_an_answer_that_is_heard_before_its_case_stops_the_clock(harness: Harness) -> None:
+async def test_an_answer_that_arrives_before_its_case_meets_the_target(harness: Harness) -> None:
     case = opened(1, harness.now)
     await harness.apply(answered(case, harness.now))
     await harness.apply(case, settled(case))

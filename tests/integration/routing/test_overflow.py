@@ -23,7 +23,7 @@ async def pool(new_database: NewDatabase) -> AgentPool:
     return made
 
 
-async def test_12_what_comes_to_a_closed_queue_flows_over_and_the_decision_says_why(pool: AgentPool) -> None:
+async def test_12_work_for_a_closed_queue_overflows_and_its_explanation_says_why(pool: AgentPool) -> None:
     await pool.organise(*closed_now(pool, outside_hours={"overflow": "front-desk"}))
     await pool.apply(opened(1, pool.now))
     found = await work(pool)
@@ -41,7 +41,7 @@ async def test_12_what_comes_to_a_closed_queue_flows_over_and_the_decision_says_
     assert await pool.told("work.held.v1") == 0
 
 
-async def test_12_what_comes_to_a_full_queue_flows_over_and_within_one_batch_too(pool: AgentPool) -> None:
+async def test_12_work_for_a_full_queue_overflows_within_one_batch_too(pool: AgentPool) -> None:
     await pool.organise(queue("planning", limit={"waiting": 2, "overflow": "front-desk"}))
     await pool.apply(*(opened(n, pool.now) for n in (1, 2, 3)))
     await pool.apply(opened(4, pool.now))
@@ -51,7 +51,7 @@ async def test_12_what_comes_to_a_full_queue_flows_over_and_within_one_batch_too
     ].what == "Planning is full: 2 wait; so it waits in Front desk"
 
 
-async def test_12_what_a_rule_says_never_overflows_stays(pool: AgentPool) -> None:
+async def test_12_work_that_a_rule_says_never_overflows_stays(pool: AgentPool) -> None:
     await pool.organise(
         *closed_now(pool, outside_hours={"overflow": "front-desk"}),
         rule_says("Planning", overflow="never"),
@@ -68,7 +68,7 @@ async def test_12_what_a_rule_says_never_overflows_stays(pool: AgentPool) -> Non
     assert (await work(pool, "C-2")).queue == "social-care"
 
 
-async def test_work_that_is_held_outside_hours_is_told_with_words_for_the_customer(pool: AgentPool) -> None:
+async def test_work_held_outside_hours_is_published_with_the_text_for_the_customer(pool: AgentPool) -> None:
     await pool.organise(*closed_now(pool, outside_hours={"acknowledge": "We open at eight."}))
     await pool.apply(opened(1, pool.now), opened(2, pool.now, department="rates"))
     (held,) = await pool.rows(
@@ -80,7 +80,7 @@ async def test_work_that_is_held_outside_hours_is_told_with_words_for_the_custom
 
 
 @pytest.mark.parametrize("by_hand", [True, False])
-async def test_what_waits_in_a_queue_when_it_closes_flows_over(pool: AgentPool, by_hand: bool) -> None:
+async def test_waiting_work_overflows_when_its_queue_closes(pool: AgentPool, by_hand: bool) -> None:
     outside = {"overflow": "front-desk"}
     if by_hand:
         await pool.organise(queue("planning", outside_hours=outside))
@@ -112,7 +112,7 @@ def without_planning(organisation: Json) -> None:
         one["queues"] = [name for name in one["queues"] if name != "planning"]
 
 
-async def test_work_of_a_queue_that_is_gone_is_moved_to_the_fallback_with_its_reason(pool: AgentPool) -> None:
+async def test_work_of_a_removed_queue_moves_to_the_fallback_queue_with_its_reason(pool: AgentPool) -> None:
     await pool.apply(*(opened(n, pool.now) for n in (1, 2, 3)))
     await pool.present("farid")
     assert await pool.assign() == 3
@@ -132,7 +132,7 @@ async def test_work_of_a_queue_that_is_gone_is_moved_to_the_fallback_with_its_re
         )
 
 
-async def test_work_of_an_agent_who_is_gone_returns_to_its_place(pool: AgentPool) -> None:
+async def test_the_work_of_a_removed_agent_is_queued_again_at_its_place(pool: AgentPool) -> None:
     await pool.apply(*(opened(n, pool.now) for n in (1, 2)))
     await pool.present("elena")
     await pool.assign()
@@ -155,7 +155,7 @@ async def test_work_of_an_agent_who_is_gone_returns_to_its_place(pool: AgentPool
     assert await pool.assign() == 2
 
 
-async def test_complaint_rocketchat_fallback_departments_never_turn_in_a_circle(pool: AgentPool) -> None:
+async def test_work_whose_whole_overflow_chain_is_closed_waits_in_its_first_queue(pool: AgentPool) -> None:
     """See tests/unit/routing/test_placing.py for what is refused; here both are closed, and the work is still to be seen."""
     await pool.organise(
         queue("planning", outside_hours={"overflow": "roads"}),

@@ -70,7 +70,7 @@ async def kinds(client: RoutingApi) -> list[str]:
     return [name for row in rows for name in names if f"configuration.{name}.v1" in row.headers]
 
 
-async def test_a_share_of_the_cases_is_decided_by_the_new_version_and_each_case_stays_on_its_side(
+async def test_a_rollout_decides_its_part_of_the_cases_and_a_case_keeps_its_version(
     client: RoutingApi,
 ) -> None:
     told = await publish(client, await client.draft(RATES), rollout=30)
@@ -109,12 +109,14 @@ async def test_a_share_of_the_cases_is_decided_by_the_new_version_and_each_case_
 
 
 @given(st.uuids(), st.integers(1, 1000), st.integers(1, 99))
-def test_who_is_among_the_first_still_is_when_the_share_grows(one: UUID, version: int, rollout: int) -> None:
+def test_a_case_in_a_rollout_stays_in_it_when_the_rollout_grows(
+    one: UUID, version: int, rollout: int
+) -> None:
     assert in_rollout(version, 100, one)
     assert not in_rollout(version, rollout, one) or in_rollout(version, rollout + 1, one)
 
 
-async def test_a_share_that_is_ended_leaves_all_cases_to_the_version_before(client: RoutingApi) -> None:
+async def test_an_ended_rollout_leaves_all_cases_to_the_previous_version(client: RoutingApi) -> None:
     told = await publish(client, await client.draft(RATES), rollout=99)
     await publish(client, await client.draft(RATES, name="another"), status=409)
     refused = await client.ask("PUT", "/configuration", tag=str(told["version"] - 1), content=COUNCIL + "\n")
@@ -129,14 +131,14 @@ async def test_a_share_that_is_ended_leaves_all_cases_to_the_version_before(clie
     assert [line["state"] for line in lines] == ["superseded", "published"]
 
 
-async def test_only_rules_can_be_in_force_for_a_share(client: RoutingApi) -> None:
+async def test_only_changes_of_rules_can_be_rolled_out_to_a_part_of_the_cases(client: RoutingApi) -> None:
     draft = await client.draft(("offer_timeout: 20s", "offer_timeout: 25s"), RATES)
     refused = await publish(client, draft, rollout=50, status=409)
     assert refused["differences"] == ["queue 'social-care': offer timeout 20s → 25s"]
     assert (await client.ask("GET", f"/drafts/{draft['draft_id']}")).json()["state"] == "draft"
 
 
-async def test_a_version_begins_at_its_time_widens_at_its_time_and_ends_by_itself(client: RoutingApi) -> None:
+async def test_a_planned_version_begins_widens_and_ends_at_its_times(client: RoutingApi) -> None:
     begins = utc_now() + timedelta(hours=1)
     plan: Json = {
         "begins_at": begins.isoformat(),
@@ -171,7 +173,7 @@ async def test_a_version_begins_at_its_time_widens_at_its_time_and_ends_by_itsel
     assert (await client.ask("GET", "/publications")).json()["items"][0]["version"] == before + 1
 
 
-async def test_what_waits_for_its_time_can_be_withdrawn_and_is_a_draft_again(client: RoutingApi) -> None:
+async def test_a_planned_publication_can_be_withdrawn_and_is_a_draft_again(client: RoutingApi) -> None:
     draft = await client.draft(RATES)
     told = await publish(client, draft, begins_at=(utc_now() + timedelta(hours=1)).isoformat())
     await say(client, told["publication"], "end", why="not yet")
@@ -181,7 +183,7 @@ async def test_what_waits_for_its_time_can_be_withdrawn_and_is_a_draft_again(cli
     assert (await publish(client, draft | {"etag": again.headers["ETag"]}))["version"]
 
 
-async def test_what_can_not_begin_when_its_time_has_come_has_failed_and_says_why(client: RoutingApi) -> None:
+async def test_a_planned_publication_that_cannot_begin_fails_with_its_reason(client: RoutingApi) -> None:
     draft = await client.draft(RATES)
     told = await publish(client, draft, begins_at=(utc_now() + timedelta(hours=1)).isoformat())
     version = (await publish(client, await client.draft(("priority: 30", "priority: 31"))))["version"]
@@ -193,7 +195,7 @@ async def test_what_can_not_begin_when_its_time_has_come_has_failed_and_says_why
     assert (await client.ask("GET", f"/drafts/{draft['draft_id']}")).json()["state"] == "draft"
 
 
-async def test_where_a_second_person_must_approve_nobody_publishes_their_own(client: RoutingApi) -> None:
+async def test_where_approval_is_required_no_editor_approves_their_own_draft(client: RoutingApi) -> None:
     await client.load(APPROVAL)
     before = (await client.ask("GET", "/configuration")).json()["version"]
     source = APPROVAL.replace(*RATES).replace("needs_approval: true", "needs_approval: false")
@@ -232,6 +234,8 @@ async def test_where_a_second_person_must_approve_nobody_publishes_their_own(cli
         ({"rollout": 0}, "/rollout"),
     ],
 )
-async def test_times_that_are_in_no_order_are_refused(client: RoutingApi, plan: Json, pointer: str) -> None:
+async def test_a_plan_with_impossible_times_or_rollout_is_refused(
+    client: RoutingApi, plan: Json, pointer: str
+) -> None:
     refused = await publish(client, await client.draft(RATES), status=422, **plan)
     assert refused["errors"][0]["pointer"].endswith(pointer)

@@ -34,7 +34,7 @@ def _twenty(organisation: dict[str, Any]) -> None:
     ]
 
 
-async def test_twenty_agents_ask_for_the_next_at_once_and_no_item_goes_to_two(pool: AgentPool) -> None:
+async def test_twenty_agents_pull_at_once_and_no_item_goes_to_two(pool: AgentPool) -> None:
     await pool.organise(_twenty)
     await pool.apply(*(opened(n, pool.now, waited=n) for n in range(1, 31)))
     for n in range(20):
@@ -51,7 +51,7 @@ async def test_twenty_agents_ask_for_the_next_at_once_and_no_item_goes_to_two(po
     assert await pool.told("work.offered.v1") == await pool.told("work.accepted.v1") == 30
 
 
-async def test_one_agent_who_asks_many_times_at_once_never_holds_more_than_their_capacity(
+async def test_an_agent_who_pulls_many_times_at_once_never_exceeds_their_capacity(
     pool: AgentPool,
 ) -> None:
     await pool.apply(*(opened(n, pool.now) for n in range(1, 11)))
@@ -64,7 +64,7 @@ async def test_one_agent_who_asks_many_times_at_once_never_holds_more_than_their
     assert pool.refused[-1] == (409, "You have no room for it: you hold 2 of 2 units.")
 
 
-async def test_the_next_is_the_best_that_suits_and_the_rest_is_not_for_me(pool: AgentPool) -> None:
+async def test_a_pull_gives_the_most_urgent_work_that_the_agent_may_take(pool: AgentPool) -> None:
     await pool.apply(
         opened(1, pool.now, department="rates", waited=90), opened(2, pool.now, waited=5), opened(3, pool.now, waited=50)
     )  # fmt: skip
@@ -80,7 +80,7 @@ async def test_the_next_is_the_best_that_suits_and_the_rest_is_not_for_me(pool: 
     assert await pool.take_next("farid") is None
 
 
-async def test_asking_for_the_next_takes_as_many_statements_whatever_waits(pool: AgentPool) -> None:
+async def test_a_pull_takes_as_many_statements_whatever_waits(pool: AgentPool) -> None:
     await pool.apply(opened(1, pool.now))
     await pool.present("farid")
     counts: list[int] = []
@@ -92,7 +92,7 @@ async def test_asking_for_the_next_takes_as_many_statements_whatever_waits(pool:
     assert counts[0] == counts[1] == counts[2]
 
 
-async def test_who_picks_first_has_it_and_only_where_the_queue_allows_it(pool: AgentPool) -> None:
+async def test_the_first_agent_to_pick_has_the_work_where_the_queue_allows_it(pool: AgentPool) -> None:
     await pool.apply(opened(1, pool.now), opened(2, pool.now, department="rates"), opened(3, pool.now))
     for who in ("elena", "farid", "amara"):
         await pool.present(who)
@@ -107,7 +107,7 @@ async def test_who_picks_first_has_it_and_only_where_the_queue_allows_it(pool: A
     assert await pool.pick("elena", rates) == 404
 
 
-async def test_offers_of_a_queue_whose_policy_forbids_it_are_not_declined(pool: AgentPool) -> None:
+async def test_an_offer_cannot_be_declined_where_the_queue_forbids_it(pool: AgentPool) -> None:
     await pool.apply(opened(1, pool.now, department="rates"))
     await pool.present("amara")
     await pool.assign()
@@ -118,7 +118,9 @@ async def test_offers_of_a_queue_whose_policy_forbids_it_are_not_declined(pool: 
     assert (await pool.works())["C-1"].state == OFFERED
 
 
-async def test_who_accepts_by_themselves_has_the_work_with_both_facts_told(pool: AgentPool) -> None:
+async def test_work_of_an_agent_with_auto_accept_is_published_as_offered_and_accepted(
+    pool: AgentPool,
+) -> None:
     await pool.organise(agent("elena", auto_accept=True), queue("rates", auto_accept=True))
     await pool.apply(*(opened(n, pool.now) for n in (1, 2, 3)), opened(4, pool.now, department="rates"))
     for who in ("elena", "amara"):
@@ -131,7 +133,7 @@ async def test_who_accepts_by_themselves_has_the_work_with_both_facts_told(pool:
     assert await pool.rows("select 1 from timer where kind = 'offer-expiry'") == []
 
 
-async def test_work_is_never_given_to_who_has_just_left(pool: AgentPool) -> None:
+async def test_work_is_never_given_to_an_agent_who_has_just_gone_offline(pool: AgentPool) -> None:
     await pool.organise(agent("elena", auto_accept=True))
     await pool.apply(*(opened(n, pool.now) for n in range(1, 9)))
     for _ in range(10):
@@ -140,7 +142,9 @@ async def test_work_is_never_given_to_who_has_just_left(pool: AgentPool) -> None
         assert await pool.rows("select 1 from work_item where agent_id is not null") == []
 
 
-async def test_a_supervisor_assigns_over_capacity_takes_back_and_it_goes_to_another(pool: AgentPool) -> None:
+async def test_a_supervisor_assigns_beyond_capacity_and_work_taken_back_goes_to_another(
+    pool: AgentPool,
+) -> None:
     await pool.apply(*(opened(n, pool.now, waited=9 - n) for n in (1, 2, 3)))
     works = await pool.works()
     third = works["C-3"].work_item_id
@@ -165,7 +169,7 @@ async def test_a_supervisor_assigns_over_capacity_takes_back_and_it_goes_to_anot
     assert past[0].reason == "taken back by Sam Okafor: too much on one desk"
 
 
-async def test_an_offer_that_is_taken_back_is_over_whatever_another_replicas_clock_said_before(
+async def test_a_taken_back_offer_is_over_although_another_replicas_clock_is_ahead(
     pool: AgentPool,
 ) -> None:
     await pool.apply(opened(1, pool.now))
@@ -180,7 +184,7 @@ async def test_an_offer_that_is_taken_back_is_over_whatever_another_replicas_clo
     assert await pool.pending() == {}
 
 
-async def test_work_taken_back_is_not_thrust_on_the_same_agent_at_once(pool: AgentPool) -> None:
+async def test_work_taken_back_is_not_offered_to_the_same_agent_at_once(pool: AgentPool) -> None:
     await pool.apply(opened(1, pool.now))
     await pool.present("elena")
     await pool.assign()

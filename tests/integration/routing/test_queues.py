@@ -95,7 +95,7 @@ async def test_13_work_of_social_care_is_offered_to_its_members_only(pool: Agent
     assert list(await pool.pending()) == ["grace"]
 
 
-async def test_a_paused_queue_gives_nothing_out_and_says_who_paused_it_and_why(pool: AgentPool) -> None:
+async def test_a_paused_queue_offers_no_work_and_says_who_paused_it_and_why(pool: AgentPool) -> None:
     await pool.organise(queue("planning", may_pick=True))
     await pool.apply(opened(1, pool.now))
     await put_state(pool, "planning", QueueState.PAUSED)
@@ -117,7 +117,7 @@ async def test_a_paused_queue_gives_nothing_out_and_says_who_paused_it_and_why(p
     assert await pool.assign() == 1
 
 
-async def test_a_supervisor_may_give_out_what_a_paused_queue_does_not(pool: AgentPool) -> None:
+async def test_a_supervisor_may_assign_the_work_of_a_paused_queue(pool: AgentPool) -> None:
     await pool.apply(opened(1, pool.now))
     await put_state(pool, "planning", QueueState.PAUSED)
     await pool.present("elena")
@@ -151,7 +151,7 @@ async def test_agents_of_several_queues_get_the_work_of_those_that_are_open(pool
     assert (await pool.works())["C-1"].state == QUEUED
 
 
-async def test_work_of_a_queue_that_there_is_no_more_can_be_given_and_handed_on(pool: AgentPool) -> None:
+async def test_work_of_a_removed_queue_can_be_assigned_and_transferred(pool: AgentPool) -> None:
     await pool.apply(opened(1, pool.now), opened(2, pool.now))
     await pool.present("grace")
 
@@ -174,7 +174,7 @@ async def test_work_of_a_queue_that_there_is_no_more_can_be_given_and_handed_on(
     assert (works["C-2"].queue, works["C-2"].agent_id) == ("front-desk", "grace")
 
 
-async def test_supervisors_and_operations_set_how_a_queue_stands_once_and_it_is_told(
+async def test_a_queue_state_that_is_set_twice_is_published_once(
     client: RoutingApi,
 ) -> None:
     asked = {"state": "paused", "reason": "training"}
@@ -205,7 +205,7 @@ async def test_supervisors_and_operations_set_how_a_queue_stands_once_and_it_is_
         ("/queues/planning/state", Role.MANAGER, {"state": "open", "reason": "x"}, 403),
     ],
 )
-async def test_what_can_not_be_set_is_refused(
+async def test_a_queue_state_that_is_invalid_or_forbidden_is_refused(
     client: RoutingApi, path: str, role: Role, body: Json, status: int
 ) -> None:
     assert (await client.ask("PUT", path, role=role, json=body)).status_code == status
@@ -228,7 +228,7 @@ async def test_what_can_not_be_set_is_refused(
         (section("queues", {}), "at least 1 item"),
     ],
 )
-def test_what_a_queue_says_is_checked_with_its_place(change: Any, told: str) -> None:
+def test_faults_in_queue_settings_are_reported_with_their_line(change: Any, told: str) -> None:
     with pytest.raises(ConfigurationError) as wrong:
         read(written(change))
     fault = next(fault for fault in wrong.value.faults if told in fault.message)

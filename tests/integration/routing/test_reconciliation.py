@@ -59,7 +59,7 @@ async def one_held(pool: AgentPool) -> None:
     await pool.accept_all()
 
 
-async def test_a_case_whose_work_was_completed_behind_our_back_has_work_again_as_it_was(
+async def test_a_case_whose_work_was_completed_by_sql_has_the_same_work_again(
     pool: AgentPool,
 ) -> None:
     await pool.apply(opened(1, pool.now, waited=5))
@@ -74,7 +74,7 @@ async def test_a_case_whose_work_was_completed_behind_our_back_has_work_again_as
     assert await pool.assign() == 1
 
 
-async def test_a_case_whose_work_is_gone_altogether_is_queued_with_what_is_known_of_it(
+async def test_a_case_whose_work_was_deleted_is_queued_with_the_facts_that_remain(
     pool: AgentPool,
 ) -> None:
     case = opened(1, pool.now)
@@ -86,7 +86,7 @@ async def test_a_case_whose_work_is_gone_altogether_is_queued_with_what_is_known
     assert (await pool.works())["C-1"].completed_at is not None
 
 
-async def test_what_nothing_is_known_of_is_told_and_stays_told(pool: AgentPool) -> None:
+async def test_a_case_without_facts_is_reported_and_not_repaired(pool: AgentPool) -> None:
     await pool.apply(opened(1, pool.now))
     assert await go_round(pool) == []
     async with pool.engine.begin() as tx:
@@ -97,7 +97,7 @@ async def test_what_nothing_is_known_of_is_told_and_stays_told(pool: AgentPool) 
     assert await pool.told("work.reconciled.v1") == 0
 
 
-async def test_work_that_somebody_set_aside_with_a_reason_is_not_made_anew(pool: AgentPool) -> None:
+async def test_dismissed_work_is_not_queued_again_until_somebody_asks_again(pool: AgentPool) -> None:
     await one_held(pool)
     await pool.complete("elena", (await pool.works())["C-1"].work_item_id)
     assert await go_round(pool) == []
@@ -113,7 +113,7 @@ async def test_work_that_somebody_set_aside_with_a_reason_is_not_made_anew(pool:
     assert len(await pool.rows("select 1 from work_item where state = 'queued'")) == 1
 
 
-async def test_a_second_open_item_of_a_case_is_completed_and_the_one_in_hand_stays(pool: AgentPool) -> None:
+async def test_a_second_open_item_of_a_case_is_completed_and_the_accepted_one_stays(pool: AgentPool) -> None:
     await one_held(pool)
     columns = [row.name for row in await pool.rows(
         "select column_name as name from information_schema.columns where table_name = 'work_item' "
@@ -130,7 +130,7 @@ async def test_a_second_open_item_of_a_case_is_completed_and_the_one_in_hand_sta
     assert [(row.state, row.agent_id) for row in rows] == [(ACCEPTED, "elena"), ("completed", None)]
 
 
-async def test_work_on_a_case_that_awaits_nothing_is_completed_and_its_offer_withdrawn(
+async def test_work_on_a_case_that_awaits_no_answer_is_completed_and_its_offer_withdrawn(
     pool: AgentPool,
 ) -> None:
     await pool.apply(opened(1, pool.now))
@@ -158,7 +158,7 @@ async def test_work_on_a_case_that_awaits_nothing_is_completed_and_its_offer_wit
         ("delete from case_seen", "case-unknown", "the case is known from its work", OFFERED),
     ],
 )
-async def test_work_that_stands_wrong_is_put_right(
+async def test_inconsistent_work_is_repaired(
     pool: AgentPool, statement: str, kind: str, repair: str, state: str
 ) -> None:
     await pool.apply(opened(1, pool.now))
@@ -173,7 +173,7 @@ async def test_work_that_stands_wrong_is_put_right(
     assert await pool.rows("select 1 from change_log where kind = 'finding' and 'operations' = any(audience)")
 
 
-async def test_a_case_that_was_forgotten_is_known_again_and_goes_on(pool: AgentPool) -> None:
+async def test_a_deleted_case_row_is_restored_from_its_work(pool: AgentPool) -> None:
     case = opened(1, pool.now)
     await pool.apply(case)
     await broken(pool, "delete from case_seen")
@@ -181,13 +181,15 @@ async def test_a_case_that_was_forgotten_is_known_again_and_goes_on(pool: AgentP
     assert (await pool.works())["C-1"].completed_at is not None
 
 
-async def test_work_accepted_by_who_is_offline_returns_to_its_place(pool: AgentPool) -> None:
+async def test_accepted_work_of_an_offline_agent_is_queued_again_at_its_place(pool: AgentPool) -> None:
     await one_held(pool)
     (found,) = await broken(pool, "update agent set presence = 'offline'")
     assert (found.kind, (await pool.works())["C-1"].state) == ("agent-gone", QUEUED)
 
 
-async def test_it_goes_on_where_it_was_and_each_case_is_looked_at_once_a_way(pool: AgentPool) -> None:
+async def test_a_batch_continues_where_the_last_ended_and_a_round_checks_each_case_once(
+    pool: AgentPool,
+) -> None:
     await pool.apply(*(opened(n, pool.now) for n in range(1, 24)))
     await pool.apply(settled(opened(1, pool.now)))
     looked: list[int] = []
@@ -199,7 +201,7 @@ async def test_it_goes_on_where_it_was_and_each_case_is_looked_at_once_a_way(poo
     assert (row.last_checked, row.last_ended_at, row.checked) == (22, pool.now, 0)
 
 
-async def test_a_part_of_the_way_takes_four_statements_and_reads_what_it_looks_at_whatever_there_is(
+async def test_a_batch_takes_five_statements_and_reads_only_the_cases_that_it_checks(
     pool: AgentPool,
 ) -> None:
     reads: list[int] = []
@@ -233,7 +235,7 @@ async def test_a_part_of_the_way_takes_four_statements_and_reads_what_it_looks_a
     assert reads[1] < 1_000
 
 
-async def test_running_clocks_that_no_timer_wakes_are_woken_and_set_to_what_comes_next(
+async def test_running_clocks_without_a_timer_get_their_timers_back(
     pool: AgentPool,
 ) -> None:
     await pool.apply(opened(1, pool.now))
@@ -247,7 +249,7 @@ async def test_running_clocks_that_no_timer_wakes_are_woken_and_set_to_what_come
     assert await pool.rows(timers) == before
 
 
-async def test_of_two_replicas_one_goes_round_and_a_finding_is_mended_once(pool: AgentPool) -> None:
+async def test_of_two_replicas_one_reconciles_and_a_finding_is_repaired_once(pool: AgentPool) -> None:
     await pool.apply(opened(1, pool.now))
     async with pool.engine.begin() as tx:
         await tx.execute(text("update work_item set state = 'completed', completed_at = now()"))
@@ -257,7 +259,7 @@ async def test_of_two_replicas_one_goes_round_and_a_finding_is_mended_once(pool:
     assert len(await go_round(pool)) == 1
 
 
-async def test_operations_are_shown_what_was_found_and_how_far_it_has_come(client: RoutingApi) -> None:
+async def test_operations_see_the_findings_and_the_progress_of_the_round(client: RoutingApi) -> None:
     before = (await client.ask("GET", "/reconciliation")).json()
     assert (before["began_at"], before["found"], before["items"]) == (None, {}, [])
     pool = AgentPool(client.engine)
@@ -276,7 +278,7 @@ async def test_operations_are_shown_what_was_found_and_how_far_it_has_come(clien
     assert (await client.ask("GET", "/reconciliation?cursor=x")).status_code == 400
 
 
-async def test_a_look_costs_the_same_while_the_planner_believes_that_nothing_is_open(pool: AgentPool) -> None:
+async def test_a_batch_reads_as_little_when_statistics_say_that_no_case_is_open(pool: AgentPool) -> None:
     await pool.analyse()
     await pool.apply(*(opened(n, pool.now) for n in range(1, 301)))
     async with pool.engine.connect() as connection:

@@ -31,7 +31,7 @@ async def pool(new_database: NewDatabase) -> Promises:
     return made
 
 
-async def test_a_breach_labels_raises_overflows_and_tells_people(pool: Promises) -> None:
+async def test_a_breach_adds_labels_raises_priority_moves_work_and_notifies_people(pool: Promises) -> None:
     # chatwoot 6889: a breach could not drive anything.
     breach = {
         "labels": ["overdue"],
@@ -56,7 +56,7 @@ async def test_a_breach_labels_raises_overflows_and_tells_people(pool: Promises)
     assert ("work.transferred.v1" in events, "work.reprioritised.v1" in events) == (True, True)
 
 
-async def test_work_that_somebody_has_stays_with_them_at_a_breach(pool: Promises) -> None:
+async def test_accepted_work_stays_with_its_agent_at_a_breach(pool: Promises) -> None:
     await pool.organise(promising(on_breach={"queue": "front-desk", "notify": ["agent"]}))
     await pool.apply(CaseHistory(1, MONDAY).opened)
     await pool.present("elena")
@@ -68,7 +68,7 @@ async def test_work_that_somebody_has_stays_with_them_at_a_breach(pool: Promises
     assert "agent:elena" in told.audience
 
 
-async def test_a_policy_and_a_calendar_that_change_recompute_what_runs_with_before_and_after(
+async def test_a_changed_policy_or_calendar_recomputes_running_clocks_in_their_ledgers(
     pool: Promises,
 ) -> None:
     # zammad 534: a calendar was edited, and what ran stayed as it was.
@@ -107,7 +107,7 @@ async def _catch_up(pool: Promises, limit: int) -> int:
         return await clocks.catch_up(tx, pool.configurations, pool.now, limit)
 
 
-async def test_a_new_configuration_that_promises_the_same_touches_no_clock(pool: Promises) -> None:
+async def test_a_new_configuration_with_the_same_targets_changes_no_clock(pool: Promises) -> None:
     await pool.apply(CaseHistory(1, MONDAY).opened)
     await pool.organise(
         promising(),
@@ -128,7 +128,7 @@ async def test_a_new_configuration_that_promises_the_same_touches_no_clock(pool:
     assert await pool.ledger("first-response") == ["applied"]
 
 
-async def test_firing_what_is_due_reads_what_is_due_however_many_run(pool: Promises) -> None:
+async def test_firing_timers_reads_only_due_ones_however_many_clocks_run(pool: Promises) -> None:
     read: list[int] = []
     for running in (1_000, 60_000):
         await _run(pool, running)
@@ -202,7 +202,7 @@ async def http(pool: Promises, tmp_path: Path) -> AsyncIterator[httpx.AsyncClien
         yield client
 
 
-async def test_how_many_promises_were_kept_by_queue_channel_policy_and_period(
+async def test_attainment_is_counted_by_queue_channel_policy_and_period(
     pool: Promises, http: httpx.AsyncClient
 ) -> None:
     late, kept, rates = CaseHistory(1, MONDAY), CaseHistory(2, MONDAY), CaseHistory(3, MONDAY, "rates")

@@ -31,7 +31,7 @@ async def begin(client: RoutingApi, draft_id: str, status: int = 201) -> str:
     return answer.headers.get("Location", "")
 
 
-async def test_a_draft_in_the_shadow_is_kept_with_each_decision_and_reported_and_never_acts(
+async def test_a_shadow_is_kept_with_each_decision_is_reported_and_never_acts(
     client: RoutingApi,
 ) -> None:
     await client.apply(case(1, "rates"))
@@ -67,7 +67,7 @@ async def test_a_draft_in_the_shadow_is_kept_with_each_decision_and_reported_and
     assert explained["decision"]["shadow"]["differs"] == ["queue", "priority"]
 
 
-async def test_one_draft_at_a_time_is_in_the_shadow_until_it_is_ended_or_its_time_is_over(
+async def test_one_shadow_runs_at_a_time_until_it_is_ended_or_its_time_is_over(
     client: RoutingApi,
 ) -> None:
     draft = await client.draft(RATES)
@@ -90,7 +90,7 @@ async def test_one_draft_at_a_time_is_in_the_shadow_until_it_is_ended_or_its_tim
     await begin(client, faulty["draft_id"], status=422)
 
 
-async def test_without_a_shadow_deciding_costs_no_statement_more_and_a_report_reads_its_own_decisions(
+async def test_a_shadow_costs_no_statement_and_its_report_reads_its_decisions_by_index(
     client: RoutingApi,
 ) -> None:
     await client.apply(case(1, "rates"))

@@ -48,7 +48,7 @@ async def pass_time(pool: AgentPool, **passed: float) -> int:
 RELAX = [{"after": "60s", "lower": {"lang-de": 3}}, {"after": "120s", "needs": {}}]
 
 
-async def test_07_skills_are_relaxed_in_time_and_a_restart_does_not_set_the_clock_back(
+async def test_07_skills_are_relaxed_at_their_time_and_a_restart_does_not_delay_them(
     pool: AgentPool,
 ) -> None:
     relaxed = (
@@ -90,7 +90,7 @@ async def test_07_skills_are_relaxed_in_time_and_a_restart_does_not_set_the_cloc
     assert (passed.kind, passed.step, passed.at) == ("step", 1, restarted.now)
 
 
-async def test_07_after_the_last_step_anybody_of_the_queue_will_do(pool: AgentPool) -> None:
+async def test_07_after_the_last_step_any_agent_of_the_queue_may_have_the_work(pool: AgentPool) -> None:
     await pool.organise(planning_needs(lang_de=4), queue("planning", steps=RELAX), agent("farid", skills={}))
     await pool.apply(opened(1, pool.now))
     await pool.present("farid")
@@ -101,7 +101,7 @@ async def test_07_after_the_last_step_anybody_of_the_queue_will_do(pool: AgentPo
     assert await timers(pool) == []
 
 
-async def test_steps_that_were_due_while_nothing_ran_are_all_taken_once(pool: AgentPool) -> None:
+async def test_steps_that_were_due_while_routing_was_down_are_each_taken_once(pool: AgentPool) -> None:
     await pool.organise(planning_needs(lang_de=4), queue("planning", steps=RELAX))
     await pool.apply(opened(1, pool.now))
     await pass_time(pool, hours=1)
@@ -110,7 +110,7 @@ async def test_steps_that_were_due_while_nothing_ran_are_all_taken_once(pool: Ag
     assert await pool.told("work.escalated.v1") == 2
 
 
-async def test_a_step_asks_another_team_too_and_the_own_one_first(pool: AgentPool) -> None:
+async def test_a_step_adds_another_queue_and_agents_of_the_own_queue_go_first(pool: AgentPool) -> None:
     await pool.organise(
         queue("planning", steps=[{"after": "5m", "add_queue": "roads", "needs": {}, "raise_priority": 30}]),
     )
@@ -129,7 +129,7 @@ async def test_a_step_asks_another_team_too_and_the_own_one_first(pool: AgentPoo
     assert (await work(pool, "C-2")).agent_id == "elena"
 
 
-async def test_the_team_that_was_added_gets_the_work_while_the_own_one_is_closed(pool: AgentPool) -> None:
+async def test_an_added_queue_gets_the_work_while_the_own_queue_is_closed(pool: AgentPool) -> None:
     await pool.organise(queue("planning", steps=[{"after": "5m", "add_queue": "roads", "needs": {}}]))
     await pool.apply(opened(1, pool.now))
     await put_state(pool, "planning", QueueState.CLOSED)
@@ -143,7 +143,7 @@ async def test_the_team_that_was_added_gets_the_work_while_the_own_one_is_closed
     assert await pool.assign() == 1
 
 
-async def test_who_has_the_work_takes_no_steps_and_when_it_comes_back_it_takes_those_that_passed(
+async def test_accepted_work_takes_no_steps_and_catches_up_when_it_is_queued_again(
     pool: AgentPool,
 ) -> None:
     await pool.organise(planning_needs(planning=3), queue("planning", steps=[{"after": "5m", "needs": {}}]))
@@ -158,7 +158,7 @@ async def test_who_has_the_work_takes_no_steps_and_when_it_comes_back_it_takes_t
     assert ((await work(pool)).state, (await work(pool)).step) == (QUEUED, 1)
 
 
-async def test_completed_work_leaves_no_step_behind(pool: AgentPool) -> None:
+async def test_completed_work_leaves_no_timer_of_a_step(pool: AgentPool) -> None:
     await pool.organise(queue("planning", steps=RELAX[1:]))
     case = opened(1, pool.now)
     await pool.apply(case)
@@ -167,7 +167,7 @@ async def test_completed_work_leaves_no_step_behind(pool: AgentPool) -> None:
     assert await timers(pool) == []
 
 
-async def test_handed_on_work_begins_with_the_steps_of_the_queue_that_it_comes_to(pool: AgentPool) -> None:
+async def test_transferred_work_begins_with_the_steps_of_its_new_queue(pool: AgentPool) -> None:
     await pool.organise(
         queue("planning", steps=[{"after": "5m", "add_queue": "roads"}]),
         queue("rates", steps=[{"after": "9m", "add_queue": "roads"}]),
@@ -184,7 +184,7 @@ async def test_handed_on_work_begins_with_the_steps_of_the_queue_that_it_comes_t
     assert await timers(pool) == [pool.now + timedelta(minutes=9)]
 
 
-async def test_06_work_that_all_have_refused_comes_to_its_next_step_and_not_to_them_again(
+async def test_06_work_that_all_agents_declined_takes_its_next_step_at_once(
     pool: AgentPool,
 ) -> None:
     await pool.organise(queue("planning", steps=[{"after": "1h", "add_queue": "roads", "needs": {}}]))
@@ -205,7 +205,7 @@ async def test_06_work_that_all_have_refused_comes_to_its_next_step_and_not_to_t
     assert (await work(pool)).agent_id == "dev"
 
 
-async def test_06_an_offer_that_the_only_one_let_pass_brings_the_next_step_forward(pool: AgentPool) -> None:
+async def test_06_an_expired_offer_to_the_only_agent_brings_the_next_step_forward(pool: AgentPool) -> None:
     await pool.organise(queue("planning", steps=[{"after": "1h", "add_queue": "roads", "needs": {}}]))
     await pool.apply(opened(1, pool.now))
     await pool.present("elena")
@@ -215,7 +215,7 @@ async def test_06_an_offer_that_the_only_one_let_pass_brings_the_next_step_forwa
     assert (await work(pool)).state == QUEUED
 
 
-async def test_steps_that_a_new_configuration_gives_or_takes_hold_for_what_waits_already(
+async def test_steps_of_a_new_configuration_apply_to_work_that_waits_already(
     pool: AgentPool,
 ) -> None:
     await pool.apply(*(opened(n, pool.now) for n in range(1, 8)))
@@ -232,7 +232,7 @@ async def test_steps_that_a_new_configuration_gives_or_takes_hold_for_what_waits
     assert await timers(pool) == []
 
 
-async def test_still_waiting_why_is_one_of_a_few(pool: AgentPool) -> None:
+async def test_waiting_work_names_absent_agents_the_next_pass_or_its_queue_as_reason(pool: AgentPool) -> None:
     await pool.apply(opened(1, pool.now))
     await pool.present("farid", Presence.AWAY)
     told = await pool.why("C-1")
@@ -246,7 +246,7 @@ async def test_still_waiting_why_is_one_of_a_few(pool: AgentPool) -> None:
     assert (await pool.why("C-1"))["waiting_for"] == "queue"
 
 
-async def test_an_agent_in_a_presence_that_the_organisation_took_off_its_list_is_not_available(
+async def test_an_agent_in_a_presence_that_was_removed_from_the_list_is_not_available(
     pool: AgentPool,
 ) -> None:
     kinds = [
@@ -264,7 +264,9 @@ async def test_an_agent_in_a_presence_that_the_organisation_took_off_its_list_is
     )
 
 
-async def test_still_waiting_why_names_skill_capacity_refusal_and_a_pending_offer(pool: AgentPool) -> None:
+async def test_waiting_work_names_skill_capacity_refusal_or_a_pending_offer_as_reason(
+    pool: AgentPool,
+) -> None:
     await pool.organise(agent("elena", capacity=1), planning_needs(planning=6))
     await pool.apply(opened(1, pool.now, waited=9), opened(2, pool.now))
     await pool.present("farid")
@@ -278,7 +280,7 @@ async def test_still_waiting_why_names_skill_capacity_refusal_and_a_pending_offe
     assert (await pool.why("C-1"))["waiting_for"] == "refused"
 
 
-async def test_complaint_rocketchat_18041_what_came_while_all_were_offline_is_offered_by_steps_too(
+async def test_work_that_came_while_all_agents_were_offline_takes_steps_too(
     pool: AgentPool,
 ) -> None:
     await pool.organise(

@@ -29,7 +29,7 @@ async def told(pool: Harness) -> list[str]:
     return ["began" if "surge-began" in row.headers else "ended" for row in rows]
 
 
-async def test_a_flood_of_calls_begins_a_surge_that_everybody_sees_and_that_ends(pool: Harness) -> None:
+async def test_a_surge_begins_with_a_flood_is_shown_live_and_ends_after_it(pool: Harness) -> None:
     number = 0
     pool.now = pool.now.replace(second=30, microsecond=0)
 
@@ -66,7 +66,7 @@ async def test_a_flood_of_calls_begins_a_surge_that_everybody_sees_and_that_ends
     assert await look(pool) == 0
 
 
-async def test_nothing_is_a_surge_before_an_hour_is_known(pool: Harness) -> None:
+async def test_no_surge_begins_before_an_hour_of_arrivals_is_counted(pool: Harness) -> None:
     await pool.apply(*(opened(n, pool.now, "roads") for n in range(300)))
     pool.now += timedelta(minutes=2)
     assert await look(pool) == 0
@@ -74,7 +74,7 @@ async def test_nothing_is_a_surge_before_an_hour_is_known(pool: Harness) -> None
     assert await look(pool) == 0
 
 
-async def test_a_flood_with_one_label_over_several_queues_is_told_and_rules_can_ask_for_it(
+async def test_a_surge_of_one_label_over_several_queues_is_published_and_seen_by_rules(
     new_database: NewDatabase,
 ) -> None:
     pool = AgentPool(await new_database("routing"))

@@ -40,7 +40,7 @@ async def do(pool: AgentPool, *statements: str) -> None:
             await tx.execute(text(statement))
 
 
-async def test_a_timer_that_fails_is_put_off_and_the_others_fire(pool: AgentPool) -> None:
+async def test_a_timer_that_fails_is_rescheduled_and_the_others_fire(pool: AgentPool) -> None:
     await pool.apply(*(opened(number, pool.now) for number in (1, 2)))
     await pool.present("elena")
     assert await pool.assign() == 2
@@ -70,7 +70,7 @@ async def _none_pending(pool: AgentPool) -> bool:
     return await _pending(pool) == 0
 
 
-async def test_a_case_that_breaks_the_reconciliation_is_told_and_the_way_goes_on(
+async def test_a_case_that_breaks_the_reconciliation_is_counted_and_the_round_goes_on(
     pool: AgentPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks, "RECONCILE_EVERY_S", 0.01)
@@ -89,9 +89,7 @@ async def test_a_case_that_breaks_the_reconciliation_is_told_and_the_way_goes_on
     assert failures("reconciliation") == before + 1
 
 
-async def test_an_assignment_that_fails_is_made_again(
-    pool: AgentPool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_failed_assignment_is_retried(pool: AgentPool, monkeypatch: pytest.MonkeyPatch) -> None:
     await pool.apply(opened(1, pool.now))
     await pool.present("elena")
     whole, came = assignment.assign, list[datetime]()
@@ -111,7 +109,7 @@ async def _offered(pool: AgentPool) -> bool:
     return bool(await pool.pending())
 
 
-async def test_a_reconciliation_that_fails_for_no_case_s_fault_is_tried_again(
+async def test_a_reconciliation_that_fails_without_a_case_to_blame_is_retried(
     pool: AgentPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[bool] = []

@@ -46,7 +46,7 @@ async def items(client: RoutingApi, trial_id: str, **params: Any) -> list[dict[s
     return found
 
 
-async def test_a_draft_is_tried_on_what_was_decided_and_every_changed_item_is_told_with_both_traces(
+async def test_a_trial_lists_each_decision_that_the_draft_changes_with_both_traces(
     client: RoutingApi,
 ) -> None:
     departments = ["planning", "planning", "rates", "roads", "planning", None]
@@ -80,7 +80,7 @@ async def test_a_draft_is_tried_on_what_was_decided_and_every_changed_item_is_to
     assert await client.rows("select * from work_item order by work_item_id") == before
 
 
-async def test_the_version_in_force_tried_on_its_own_decisions_changes_nothing(client: RoutingApi) -> None:
+async def test_a_trial_of_the_active_version_changes_nothing(client: RoutingApi) -> None:
     said = [("social", "negative"), ("email", "neutral"), ("social", "neutral")]
     await client.apply(
         *(
@@ -94,7 +94,7 @@ async def test_the_version_in_force_tried_on_its_own_decisions_changes_nothing(c
     assert all(line["before"] == line["after"] for line in (*found["load"], *found["rules"]))
 
 
-async def test_an_answer_that_came_in_time_would_have_been_late_by_the_draft(client: RoutingApi) -> None:
+async def test_a_trial_counts_answers_that_the_draft_would_have_made_late(client: RoutingApi) -> None:
     cases = [case(n) for n in range(1, 5)]
     await client.apply(*cases)
     # All began to wait at one open moment; they were answered after 5 and 20 minutes, 5 hours, and not at all.
@@ -120,7 +120,9 @@ async def test_an_answer_that_came_in_time_would_have_been_late_by_the_draft(cli
     }
 
 
-async def test_a_rule_that_errs_is_counted_with_examples_and_stops_nothing(client: RoutingApi) -> None:
+async def test_a_rule_that_fails_is_counted_with_examples_and_does_not_end_the_trial(
+    client: RoutingApi,
+) -> None:
     await client.apply(*(case(n, "rates") for n in range(1, 8)))
     draft = await client.draft(
         (
@@ -134,7 +136,7 @@ async def test_a_rule_that_errs_is_counted_with_examples_and_stops_nothing(clien
     assert found["changed"] == 0
 
 
-async def test_who_is_on_shift_is_told_apart_from_who_could_at_all(client: RoutingApi) -> None:
+async def test_a_trial_distinguishes_no_skilled_agent_from_none_on_shift(client: RoutingApi) -> None:
     await client.apply(case(1))
     draft = await client.draft()
     (gap,) = (await client.trial(draft["draft_id"]))["result"]["unskilled"]
@@ -145,7 +147,7 @@ async def test_who_is_on_shift_is_told_apart_from_who_could_at_all(client: Routi
     assert (await client.trial(draft["draft_id"]))["result"]["unskilled"] == []
 
 
-async def test_the_newest_of_a_period_are_tried_and_a_context_of_long_ago_has_defaults(
+async def test_a_trial_takes_the_newest_of_a_period_and_completes_old_rule_contexts(
     client: RoutingApi,
 ) -> None:
     await client.apply(*(case(n) for n in range(1, 6)))
@@ -190,7 +192,7 @@ async def test_a_publication_cites_the_trial_of_its_own_text_only(client: Routin
     assert [line["trial_id"] for line in listed] == [again["trial_id"], trial["trial_id"]]
 
 
-async def test_two_replicas_run_a_trial_once_and_one_whose_replica_died_is_begun_anew(
+async def test_two_replicas_run_a_trial_once_and_restart_one_whose_replica_died(
     client: RoutingApi,
 ) -> None:
     await client.apply(*(case(n) for n in range(1, 20)))
@@ -257,7 +259,7 @@ async def test_pages_of_decisions_are_read_by_their_index_and_miss_none(
     assert "Seq Scan on decision" not in told
 
 
-async def test_trials_are_forgotten_after_their_days_but_for_the_result_that_a_version_cites(
+async def test_old_trials_are_deleted_except_the_result_that_a_version_cites(
     client: RoutingApi,
 ) -> None:
     await client.apply(case(1, "rates"))
@@ -278,7 +280,7 @@ async def test_trials_are_forgotten_after_their_days_but_for_the_result_that_a_v
     assert items == {new}
 
 
-async def test_what_each_rule_in_force_did_is_counted_with_its_errors(client: RoutingApi) -> None:
+async def test_matches_and_errors_of_each_active_rule_are_counted(client: RoutingApi) -> None:
     errs = "rules:\n  - name: Errs\n    when: interaction.topics[7] == 'x'\n    then: { queue: rates, priority: 1 }\n"
     await client.apply(case(1, "rates"))
     await client.load(COUNCIL.replace("rules:\n", errs))
@@ -297,7 +299,7 @@ async def test_what_each_rule_in_force_did_is_counted_with_its_errors(client: Ro
     assert (rules["Everything else"]["matched"], rules["Everything else"]["decided"]) == (3, 0)
 
 
-async def test_a_draft_is_told_which_of_its_rules_never_match(client: RoutingApi) -> None:
+async def test_warnings_of_a_draft_name_a_rule_that_always_matches(client: RoutingApi) -> None:
     twice = "rules:\n  - name: First\n    when: 'true'\n    then: { queue: rates, priority: 1 }\n"
     draft = await client.draft(("rules:\n", twice))
     told = (await client.ask("GET", f"/drafts/{draft['draft_id']}/warnings")).json()

@@ -80,7 +80,7 @@ async def _write(engine: AsyncEngine, name: str) -> None:
         await changes.record(tx, [change(name)])
 
 
-async def test_a_place_that_is_too_old_or_none_of_ours_gets_reset(new_database: NewDatabase) -> None:
+async def test_an_event_id_that_is_too_old_or_unknown_gets_a_reset(new_database: NewDatabase) -> None:
     engine = await new_database("routing")
     feed = ChangeFeed(engine)
     await _write(engine, "kept")
@@ -89,7 +89,9 @@ async def test_a_place_that_is_too_old_or_none_of_ours_gets_reset(new_database: 
             assert [event.kind for event in read(await anext(stream))] == ["reset"]
 
 
-async def test_a_stream_shows_what_concerns_it_alone_live_and_resumed(new_database: NewDatabase) -> None:
+async def test_a_stream_has_only_the_changes_of_its_interest_live_and_resumed(
+    new_database: NewDatabase,
+) -> None:
     engine = await new_database("routing")
     feed = ChangeFeed(engine)
     running = asyncio.create_task(feed.run())
@@ -123,7 +125,7 @@ async def test_a_stream_shows_what_concerns_it_alone_live_and_resumed(new_databa
     assert feed.open_streams == 0
 
 
-async def test_trimming_forgets_only_what_is_old(new_database: NewDatabase) -> None:
+async def test_trimming_deletes_only_old_changes(new_database: NewDatabase) -> None:
     engine = await new_database("routing")
     await _write(engine, "old")
     async with engine.begin() as tx:

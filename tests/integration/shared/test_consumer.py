@@ -60,7 +60,7 @@ async def test_the_outbox_arrives_in_order_and_is_empty_afterwards(
     assert await scalar(engine, "select count(*) from outbox") == 0
 
 
-async def test_a_batch_of_500_takes_the_same_statements_as_one_of_5(
+async def test_a_batch_takes_two_statements_whatever_its_size(
     engine: AsyncEngine, kafka: Kafka, topic: str
 ) -> None:
     batches: list[int] = []
@@ -84,9 +84,7 @@ async def test_a_batch_of_500_takes_the_same_statements_as_one_of_5(
     assert max(batches) > 100
 
 
-async def test_a_second_delivery_of_what_took_effect_changes_nothing(
-    engine: AsyncEngine, kafka: Kafka, topic: str
-) -> None:
+async def test_a_redelivered_batch_changes_nothing(engine: AsyncEngine, kafka: Kafka, topic: str) -> None:
     await put(engine, topic, ["a", "b"])
     async with relaying(engine, kafka), consuming(engine, kafka, topic):
         await arrived(engine, ["a", "b"])
@@ -138,7 +136,7 @@ async def test_two_consumers_share_the_partitions_and_each_event_takes_effect_on
         await until(all_there, within=60, what="every event once")
 
 
-async def test_poison_is_set_aside_with_its_reason_the_others_take_effect_and_replay_works(
+async def test_a_poison_event_is_dead_lettered_others_take_effect_and_a_replay_works(
     engine: AsyncEngine, kafka: Kafka, topic: str
 ) -> None:
     async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
@@ -180,7 +178,7 @@ async def test_poison_is_set_aside_with_its_reason_the_others_take_effect_and_re
     assert await scalar(engine, "select max(attempts) from dead_letter where replayed_at is null") == 2
 
 
-async def test_too_many_dead_letters_stop_the_process_loudly(
+async def test_too_many_dead_letters_end_the_process_with_an_error(
     engine: AsyncEngine, kafka: Kafka, topic: str
 ) -> None:
     await put(engine, topic, [POISON] * 20)
@@ -189,7 +187,7 @@ async def test_too_many_dead_letters_stop_the_process_loudly(
             await until(lambda: scalar(engine, "select count(*) = 20 from dead_letter"))
 
 
-async def test_a_column_that_the_database_lacks_stops_the_process_and_no_event_is_to_blame(
+async def test_a_missing_column_ends_the_process_and_dead_letters_no_event(
     engine: AsyncEngine, kafka: Kafka, topic: str
 ) -> None:
     asked = asyncio.Event()
@@ -207,7 +205,7 @@ async def test_a_column_that_the_database_lacks_stops_the_process_and_no_event_i
         await arrived(engine, ["Ada", "Grace"])
 
 
-async def test_a_lost_database_connection_in_the_middle_of_a_batch_is_tried_again(
+async def test_a_batch_that_loses_its_database_connection_is_retried(
     engine: AsyncEngine, kafka: Kafka, topic: str
 ) -> None:
     cut: list[int] = []
@@ -227,7 +225,7 @@ async def test_a_lost_database_connection_in_the_middle_of_a_batch_is_tried_agai
     assert cut
 
 
-async def test_what_a_relay_sent_and_did_not_delete_is_sent_again_under_the_same_id(
+async def test_an_event_that_was_sent_but_not_deleted_is_sent_again_under_the_same_id(
     engine: AsyncEngine, kafka: Kafka, topic: str
 ) -> None:
     ids: list[str] = []

@@ -110,7 +110,7 @@ async def accept(_one: Sending) -> Result:
     return Result(Ended.ACCEPTED, native_ids=["there/1"], link="https://there.example/1")
 
 
-async def test_an_attempt_that_was_cut_off_is_made_again_where_a_repeat_is_recognised(
+async def test_a_cut_off_attempt_is_made_again_where_a_repeat_is_recognised(
     engine: AsyncEngine,
 ) -> None:
     (reply_id,) = await ask(engine)
@@ -122,7 +122,7 @@ async def test_an_attempt_that_was_cut_off_is_made_again_where_a_repeat_is_recog
     assert await kinds(engine) == ["reply.sent.v1"]
 
 
-async def test_an_attempt_that_was_cut_off_is_given_to_a_person_where_a_repeat_is_not_recognised(
+async def test_a_cut_off_attempt_goes_to_a_person_where_a_repeat_is_not_recognised(
     engine: AsyncEngine,
 ) -> None:
     (reply_id,) = await ask(engine)
@@ -150,7 +150,7 @@ async def test_an_attempt_that_was_cut_off_is_given_to_a_person_where_a_repeat_i
     ("recognises_repeats", "state", "outcomes"),
     [(True, "sent", ["unknown", "accepted"]), (False, "failed", ["unknown"])],
 )
-async def test_a_send_that_breaks_has_an_unknown_outcome_and_holds_up_no_other(
+async def test_a_send_that_raises_has_an_unknown_outcome_and_delays_no_other(
     engine: AsyncEngine, *, recognises_repeats: bool, state: str, outcomes: list[str]
 ) -> None:
     async def break_once(one: Sending) -> Result:
@@ -166,7 +166,7 @@ async def test_a_send_that_breaks_has_an_unknown_outcome_and_holds_up_no_other(
     assert (found.state, [attempt.outcome for attempt in found.attempts]) == (state, outcomes)
 
 
-async def test_a_reply_that_comes_due_leaves_while_another_destination_is_busy(engine: AsyncEngine) -> None:
+async def test_a_due_reply_is_sent_while_another_destination_is_busy(engine: AsyncEngine) -> None:
     async def hang_or_defer(one: Sending) -> Result:
         if one.destination == "busy":
             await asyncio.Event().wait()
@@ -178,7 +178,7 @@ async def test_a_reply_that_comes_due_leaves_while_another_destination_is_busy(e
         assert (await ended(engine, deferred)).state == "sent"
 
 
-async def test_what_is_under_way_when_the_process_stops_is_ended(engine: AsyncEngine) -> None:
+async def test_an_attempt_that_is_under_way_ends_before_the_process_stops(engine: AsyncEngine) -> None:
     begun = asyncio.Event()
 
     async def slowly(one: Sending) -> Result:
@@ -192,7 +192,7 @@ async def test_what_is_under_way_when_the_process_stops_is_ended(engine: AsyncEn
     assert (await shown(engine, reply_id)).state == "sent"
 
 
-async def test_the_end_of_an_attempt_is_noted_when_the_database_lets_it(engine: AsyncEngine) -> None:
+async def test_the_end_of_an_attempt_is_recorded_once_the_database_allows_it(engine: AsyncEngine) -> None:
     (reply_id,) = await ask(engine)
     async with engine.begin() as tx:
         name = await tx.scalar(text("select current_database()"))
@@ -246,7 +246,7 @@ def judged(one: Sending, result: Result) -> Verdict:
     )  # fmt: skip
 
 
-async def test_a_batch_of_requests_is_taken_once_and_costs_a_fixed_number_of_statements(
+async def test_a_batch_of_requests_takes_two_statements_whatever_its_size(
     engine: AsyncEngine,
 ) -> None:
     async def statements(count: int) -> int:

@@ -140,7 +140,7 @@ def numbered(start: int, end: int) -> list[bytes]:
 TOO_LARGE = b"x" * (MAX_MESSAGE_BYTES + 1)
 
 
-async def test_an_event_that_is_too_large_is_parked_and_all_around_it_arrives_once_and_in_order(
+async def test_a_too_large_event_is_parked_and_all_others_arrive_once_and_in_order(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     small = numbered(0, 999)
@@ -158,7 +158,7 @@ async def test_an_event_that_is_too_large_is_parked_and_all_around_it_arrives_on
     assert REGISTRY.get_sample_value("antiphon_events_parked_total", {"topic": stream}) == counted + 1
 
 
-async def test_a_thousand_refused_events_at_the_head_hold_up_nothing_behind_them(
+async def test_a_thousand_refused_events_at_the_head_do_not_block_those_behind(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     await configure(kafka, stream, max_message_bytes=2000)
@@ -170,7 +170,7 @@ async def test_a_thousand_refused_events_at_the_head_hold_up_nothing_behind_them
     assert numbered(0, 10) in (await read(kafka, stream)).values()
 
 
-async def test_of_a_batch_that_is_refused_only_the_record_to_blame_is_parked(
+async def test_of_a_refused_batch_only_the_record_to_blame_is_parked(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     await configure(kafka, stream, max_message_bytes=2000)
@@ -182,7 +182,7 @@ async def test_of_a_batch_that_is_refused_only_the_record_to_blame_is_parked(
     assert numbered(0, 3000) in (await read(kafka, stream)).values()
 
 
-async def test_what_no_segment_of_the_log_can_hold_is_parked(
+async def test_an_event_that_no_segment_of_the_log_can_hold_is_parked(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     await configure(kafka, stream, max_message_bytes=8 * 2**20, segment_bytes=2**20)
@@ -193,7 +193,7 @@ async def test_what_no_segment_of_the_log_can_hold_is_parked(
     assert [b"before", b"behind"] in (await read(kafka, stream)).values()
 
 
-async def test_events_onto_a_topic_that_refuses_them_are_parked_and_other_topics_go_on(
+async def test_events_that_a_topic_refuses_are_parked_and_other_topics_go_on(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     group = AIOKafkaConsumer(stream, bootstrap_servers=kafka.bootstrap, group_id="makes the internal topic")
@@ -210,7 +210,7 @@ async def test_events_onto_a_topic_that_refuses_them_are_parked_and_other_topics
 
 
 @pytest.mark.parametrize("name", ["no-such-topic", "no topic at all!"])
-async def test_events_of_a_topic_that_is_not_there_wait_without_holding_up_others(
+async def test_events_of_a_missing_topic_wait_without_blocking_others(
     database: AsyncEngine, kafka: Kafka, stream: str, name: str
 ) -> None:
     await put(database, name, numbered(0, 1500))
@@ -223,7 +223,7 @@ async def test_events_of_a_topic_that_is_not_there_wait_without_holding_up_other
     assert numbered(0, 5) in (await read(kafka, stream)).values()
 
 
-async def test_events_of_a_topic_that_is_made_meanwhile_leave_in_their_order(
+async def test_events_of_a_topic_that_is_created_later_are_sent_in_order(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     late = f"{stream}-late"
@@ -237,7 +237,7 @@ async def test_events_of_a_topic_that_is_made_meanwhile_leave_in_their_order(
     assert await scalar(database, PARKED) == 0
 
 
-async def test_events_of_a_topic_that_stays_away_are_parked(
+async def test_events_of_a_topic_that_stays_missing_are_parked(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     await put(database, "no-such-topic", numbered(0, 3))
@@ -248,7 +248,7 @@ async def test_events_of_a_topic_that_stays_away_are_parked(
     assert numbered(0, 3) in (await read(kafka, stream)).values()
 
 
-async def test_a_dead_letter_whose_record_is_refused_stays_a_row_and_holds_up_nothing(
+async def test_a_dead_letter_whose_record_is_refused_stays_a_row_and_blocks_nothing(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     def letter(topic: str, offset: int, value: bytes) -> tuple[Record, str]:
@@ -275,7 +275,7 @@ async def test_a_dead_letter_whose_record_is_refused_stays_a_row_and_holds_up_no
     assert "the topic is not there" in reasons[b"of no topic"]
 
 
-async def test_a_parked_event_that_is_sent_again_arrives_once_its_topic_takes_it(
+async def test_a_replayed_parked_event_arrives_when_its_topic_accepts_it(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     await configure(kafka, stream, max_message_bytes=2000)
@@ -300,7 +300,7 @@ async def test_a_parked_event_that_is_sent_again_arrives_once_its_topic_takes_it
     assert [b"small", *reversed(big)] in (await read(kafka, stream)).values()
 
 
-async def test_the_number_of_parked_events_outlives_a_restart_and_follows_what_people_do_with_them(
+async def test_the_number_of_parked_events_survives_a_restart_and_follows_replays(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     await configure(kafka, stream, max_message_bytes=2000)
@@ -321,7 +321,7 @@ async def test_the_number_of_parked_events_outlives_a_restart_and_follows_what_p
     assert [b"x" * 3000] in (await read(kafka, stream)).values()
 
 
-async def test_only_the_relay_that_leads_shows_parked_events(
+async def test_only_the_leading_relay_reports_parked_events(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     await configure(kafka, stream, max_message_bytes=2000)
@@ -335,7 +335,7 @@ async def test_only_the_relay_that_leads_shows_parked_events(
             await until(showing(1), what="who leads to show it")
 
 
-async def test_the_outbox_refuses_an_event_beyond_the_bound_and_takes_one_at_it(
+async def test_the_outbox_refuses_an_event_above_the_size_limit_and_takes_one_at_it(
     database: AsyncEngine,
 ) -> None:
     (record,) = outgoing("customers", customers(["Ada"]))
@@ -349,7 +349,7 @@ async def test_the_outbox_refuses_an_event_beyond_the_bound_and_takes_one_at_it(
     assert await scalar(database, "select count(*) from outbox") == 1
 
 
-async def test_an_event_at_the_bound_with_all_that_a_record_adds_is_taken_by_the_broker(
+async def test_the_broker_takes_an_event_at_the_size_limit_with_key_and_headers(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     (record,) = outgoing(stream, customers(["Ada"]))
@@ -381,7 +381,7 @@ async def publish(kafka: Kafka, unclear: UnclearRefusals, *pending: Pending) -> 
     return outcome
 
 
-async def test_a_record_refused_without_a_known_reason_waits_until_kafka_takes_another_of_its_topic(
+async def test_a_record_refused_without_a_reason_waits_until_its_topic_takes_another(
     kafka: Kafka, stream: str
 ) -> None:
     await configure(kafka, stream, cleanup_policy="compact")
@@ -394,7 +394,7 @@ async def test_a_record_refused_without_a_known_reason_waits_until_kafka_takes_a
     assert await publish(kafka, unclear, *keyless, other) == Outcome([3], dict.fromkeys([1, 2], NOT_KNOWN))
 
 
-async def test_a_record_behind_that_kafka_takes_shows_which_before_it_are_to_blame(
+async def test_a_later_record_that_kafka_takes_shows_which_earlier_ones_are_to_blame(
     kafka: Kafka, stream: str
 ) -> None:
     await configure(kafka, stream, cleanup_policy="compact")
@@ -454,7 +454,7 @@ def guarded(tmp_path: Path) -> Iterator[Guarded]:
         yield broker
 
 
-async def test_events_onto_topics_that_we_may_not_write_to_or_see_are_parked_and_others_leave(
+async def test_events_of_topics_without_permission_are_parked_and_others_are_sent(
     database: AsyncEngine, guarded: Guarded
 ) -> None:
     await put(database, "customers", [b"before the right was withdrawn"])
@@ -473,7 +473,7 @@ async def test_events_onto_topics_that_we_may_not_write_to_or_see_are_parked_and
     assert numbered(0, 200) in (await read(guarded, "work")).values()
 
 
-async def test_a_cluster_that_we_may_not_write_to_at_all_is_waited_for_and_nothing_is_parked(
+async def test_a_cluster_that_forbids_all_writes_is_waited_for_and_nothing_is_parked(
     database: AsyncEngine, guarded: Guarded
 ) -> None:
     await asyncio.to_thread(guarded.deny_all_writing)
@@ -499,7 +499,7 @@ def own_broker(tmp_path: Path) -> Iterator[Kafka]:
         broker.stop()
 
 
-async def test_a_broker_that_is_away_or_has_no_topics_yet_is_waited_for_and_nothing_is_parked(
+async def test_a_broker_that_is_down_or_has_no_topics_is_waited_for_and_nothing_is_parked(
     database: AsyncEngine, own_broker: Kafka
 ) -> None:
     await put(database, "work", numbered(0, 10))
@@ -513,7 +513,7 @@ async def test_a_broker_that_is_away_or_has_no_topics_yet_is_waited_for_and_noth
     assert numbered(0, 10) in (await read(own_broker, "work")).values()
 
 
-async def test_a_relay_that_loses_its_lead_while_kafka_is_away_sends_nothing_of_it_any_more(
+async def test_a_relay_that_loses_its_lead_while_kafka_is_down_sends_no_event_twice(
     database: AsyncEngine, own_broker: Kafka
 ) -> None:
     await asyncio.to_thread(own_broker.start)

@@ -36,7 +36,7 @@ class DriverError(Exception):
         ("", False),
     ],
 )
-def test_postgresqls_errors_pass_by_their_class(sqlstate: str, passes: bool) -> None:
+def test_the_class_of_a_sqlstate_decides_whether_an_error_is_transient(sqlstate: str, passes: bool) -> None:
     assert is_transient(DBAPIError("select 1", {}, DriverError(sqlstate))) is passes
 
 
@@ -58,7 +58,7 @@ def test_postgresqls_errors_pass_by_their_class(sqlstate: str, passes: bool) -> 
     ],
     ids=repr,
 )
-def test_what_is_away_is_waited_for(error: Exception) -> None:
+def test_a_server_that_is_down_is_a_transient_failure(error: Exception) -> None:
     assert is_transient(error)
 
 
@@ -73,7 +73,7 @@ def test_what_is_away_is_waited_for(error: Exception) -> None:
     ],
     ids=repr,
 )
-def test_a_bug_is_not_waited_for(error: Exception) -> None:
+def test_a_bug_is_not_transient(error: Exception) -> None:
     assert not is_transient(error)
 
 
@@ -89,7 +89,7 @@ def test_a_bug_is_not_waited_for(error: Exception) -> None:
         (errors.TopicAuthorizationFailedError, Refusal.TOPIC),
     ],
 )
-def test_what_kafka_refuses_of_an_event_for_good_does_not_pass(
+def test_a_refusal_of_one_record_or_topic_is_not_transient(
     error: type[errors.KafkaError], refused: Refusal
 ) -> None:
     assert refusal(error()) is refused
@@ -119,13 +119,13 @@ def test_what_kafka_refuses_of_an_event_for_good_does_not_pass(
         errors.KafkaTimeoutError,
     ],
 )
-def test_what_kafka_refuses_of_all_events_at_once_parks_none_and_is_waited_for(
+def test_a_refusal_of_all_events_at_once_is_transient_and_parks_none(
     error: type[errors.KafkaError],
 ) -> None:
     assert refusal(error()) is None
     assert is_transient(error())
 
 
-def test_a_refusal_whose_reason_the_client_does_not_know_may_pass() -> None:
+def test_a_refusal_without_a_known_reason_is_unclear_and_transient() -> None:
     assert refusal(errors.UnknownError()) is Refusal.UNCLEAR
     assert is_transient(errors.UnknownError())

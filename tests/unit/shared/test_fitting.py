@@ -116,7 +116,7 @@ CASE = CaseFacts(
 
 @given(interactions)
 @example(ORDINARY.model_copy(update={"content": Content(text=CONTROL * 200_000, html="<p>" * 7_000_000)}))
-def test_whatever_is_said_fits_into_its_event_and_into_those_that_are_made_of_it(said: Interaction) -> None:
+def test_any_interaction_fits_into_its_event_and_the_events_made_of_it(said: Interaction) -> None:
     fit = fitted(said)
     assert len(fit.model_dump_json().encode()) <= MAX_INTERACTION_BYTES
     identified = IdentifiedInteractionReceived(
@@ -135,7 +135,7 @@ def test_whatever_is_said_fits_into_its_event_and_into_those_that_are_made_of_it
 
 
 @given(contents)
-def test_new_words_fit_as_well(content: Content) -> None:
+def test_any_edit_fits_into_its_event_and_the_events_made_of_it(content: Content) -> None:
     edited = EDITED.model_copy(update={"content": content})
     fit = fitted_edit(edited)
     told = IdentifiedInteractionEdited(edit=fit, customer=CUSTOMER, reading=READING)
@@ -162,7 +162,7 @@ def test_new_words_fit_as_well(content: Content) -> None:
         ),
     ],
 )
-def test_what_is_least_missed_is_cut_first_and_named(
+def test_the_least_important_content_is_cut_first_and_named_in_defects(
     content: dict[str, str], defects: list[str], kept: dict[str, str | None]
 ) -> None:
     said = ORDINARY.model_copy(update={"content": Content.model_validate(content)})
@@ -172,7 +172,7 @@ def test_what_is_least_missed_is_cut_first_and_named(
 
 
 @pytest.mark.parametrize("character", ["a", CONTROL, EMOJI, "\N{CJK UNIFIED IDEOGRAPH-65E5}", '"'])
-def test_of_a_text_that_is_too_long_as_much_is_kept_as_there_is_room_for(character: str) -> None:
+def test_a_text_that_is_too_long_is_cut_to_the_largest_size_that_fits(character: str) -> None:
     said = ORDINARY.model_copy(update={"content": Content(text=character * 800_000), "attachments": []})
     fit = fitted(said)
     assert fit.defects[-1] == "text-cut"
@@ -181,6 +181,6 @@ def test_of_a_text_that_is_too_long_as_much_is_kept_as_there_is_room_for(charact
     assert 0 <= spare < 6
 
 
-def test_a_text_of_the_longest_that_mail_brings_is_whole_in_every_script_but_the_rarest() -> None:
+def test_the_longest_text_of_a_mail_fits_whole_with_three_bytes_a_character() -> None:
     said = ORDINARY.model_copy(update={"content": Content(text="\N{CJK UNIFIED IDEOGRAPH-65E5}" * 200_000)})
     assert fitted(said) is said

@@ -41,7 +41,7 @@ def test_two_sources_never_name_the_same_partner(a: str, b: str, x: str, y: str)
     assert (identifiers.partner(a, x) == identifiers.partner(b, y)) is ((a, x) == (b, y))
 
 
-def test_what_is_too_long_for_an_identifier_is_no_partner() -> None:
+def test_a_partner_identifier_that_is_too_long_is_none() -> None:
     assert identifiers.partner("s" * 200, "x" * 299) is not None
     assert identifiers.partner("s" * 201, "x" * 299) is None
     assert identifiers.partner("s", "x" * 301) is None
@@ -75,7 +75,7 @@ def test_reading_an_identifier_never_raises_and_its_value_reads_as_itself(text: 
         ("@mail.example", None),
     ],
 )
-def test_mailbox_addresses(given_text: str, key: str | None) -> None:
+def test_a_mailbox_address_has_a_normalised_key_or_is_none(given_text: str, key: str | None) -> None:
     found = identifiers.email(given_text)
     assert (found.key if found else None) == key
 
@@ -108,20 +108,20 @@ def test_an_address_of_any_length_and_script_is_read_or_is_none(
 @pytest.mark.parametrize(
     "written", ["(02) 5550 1234", "02 5550 1234", "+61 2 5550 1234", "0061255501234", "tel:+61-2-5550-1234"]
 )
-def test_one_phone_number_however_it_is_written(written: str) -> None:
+def test_a_phone_number_has_one_key_however_it_is_written(written: str) -> None:
     found = identifiers.phone(written.replace("0061", "+61"), "AU")
     assert found is not None
     assert found.key == "phone:+61255501234"
 
 
 @given(st.lists(st.text() | st.integers(-(2**53), 2**53) | st.none(), max_size=4))
-def test_a_cursor_gives_back_the_place_it_was_made_of(place: list[str | int | None]) -> None:
+def test_a_cursor_decodes_to_the_values_that_it_was_made_of(place: list[str | int | None]) -> None:
     kinds = [type(part) for part in place]
     assert pages.decode_cursor(pages.encode_cursor(*place), kinds) == place
 
 
 @given(st.text(max_size=60))
-def test_what_is_no_cursor_is_a_problem_not_a_fault(text: str) -> None:
+def test_an_invalid_cursor_is_a_problem_with_status_400(text: str) -> None:
     with pytest.raises(Problem) as refused:
         pages.decode_cursor(text, (str, str, int, int, int))
     assert refused.value.status == 400
@@ -134,7 +134,7 @@ def test_derived_ids_are_equal_exactly_when_their_parts_are(one: list[str], othe
 
 
 @given(st.text())
-def test_a_trace_goes_on_from_a_sound_parent_and_begins_anew_from_any_other(text: str) -> None:
+def test_a_trace_continues_from_a_valid_parent_and_begins_anew_from_any_other(text: str) -> None:
     parent = tracing.new()
     assert tracing.trace_id(tracing.child(parent)) == tracing.trace_id(parent)
     assert tracing.child(parent) != parent
@@ -154,7 +154,7 @@ def test_rows_become_json_that_postgresql_reads() -> None:
         as_json([{"x": object()}])
 
 
-def test_every_fault_of_a_file_is_told_with_its_line() -> None:
+def test_every_fault_of_a_document_is_reported_with_its_line() -> None:
     source = EXAMPLE.read_text().replace("region: AU", "region: Australia").replace("domain: ", "domian: ")
     with pytest.raises(ConfigurationError) as refused:
         Document(source, "council.yaml").read(Organisation)
@@ -167,7 +167,7 @@ def test_every_fault_of_a_file_is_told_with_its_line() -> None:
 @pytest.mark.parametrize(
     "source", ["a: [1", "- just\n- a list", "", "a: !!python/object:os.system {}", "\t- x"]
 )
-def test_what_is_no_mapping_is_refused_with_a_place(source: str) -> None:
+def test_a_document_that_is_no_mapping_is_refused_with_its_place(source: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         Document(source, "x.yaml")
     assert str(refused.value).startswith("x.yaml:")

@@ -118,7 +118,7 @@ async def redecided(pool: AgentPool) -> list[Json]:
     return [json.loads(bytes(row.value)) for row in rows]
 
 
-async def test_danger_in_a_second_message_goes_to_the_hazard_line_and_its_offer_elsewhere_is_withdrawn(
+async def test_danger_in_a_second_message_moves_the_work_and_withdraws_its_offer(
     pool: AgentPool,
 ) -> None:
     case = Speaking(pool)
@@ -149,7 +149,7 @@ async def test_danger_in_a_second_message_goes_to_the_hazard_line_and_its_offer_
     assert event["decision"]["rule"] == "Danger"
 
 
-async def test_danger_that_came_first_is_not_lost_by_harmless_words_after_it(pool: AgentPool) -> None:
+async def test_danger_in_the_first_message_still_counts_after_a_harmless_one(pool: AgentPool) -> None:
     case = Speaking(pool, text=LEAK)
     await pool.apply(case.opened, case.spoke("And when do you open?"))
     work = await the_work(pool)
@@ -157,14 +157,14 @@ async def test_danger_that_came_first_is_not_lost_by_harmless_words_after_it(poo
     assert await redecided(pool) == []
 
 
-async def test_words_that_are_edited_into_danger_are_decided_again(pool: AgentPool) -> None:
+async def test_a_message_that_is_edited_into_danger_is_decided_again(pool: AgentPool) -> None:
     case = Speaking(pool)
     await pool.apply(case.opened)
     await pool.apply(case.edited(LEAK))
     assert (await the_work(pool)).queue == "hazards"
 
 
-async def test_accepted_work_stays_with_its_agent_is_as_urgent_and_their_desktop_gets_the_change(
+async def test_accepted_work_stays_with_its_agent_whose_desktop_gets_the_new_priority(
     pool: AgentPool,
 ) -> None:
     case = Speaking(pool)
@@ -188,7 +188,7 @@ async def test_accepted_work_stays_with_its_agent_is_as_urgent_and_their_desktop
 
 
 @pytest.mark.parametrize("lost", ["offline", "taken back"])
-async def test_work_that_danger_found_accepted_goes_to_the_hazard_line_when_it_waits_again(
+async def test_accepted_work_moves_to_the_queue_of_a_later_message_when_it_waits_again(
     pool: AgentPool, lost: str
 ) -> None:
     case = Speaking(pool)
@@ -214,7 +214,7 @@ async def test_work_that_danger_found_accepted_goes_to_the_hazard_line_when_it_w
     assert (work.queue, work.priority) == ("front-desk", 20)
 
 
-async def test_an_answer_that_fails_sends_work_to_the_queue_that_words_had_meant_it_for(
+async def test_a_failed_answer_sends_the_work_to_the_queue_of_a_later_message(
     pool: AgentPool,
 ) -> None:
     case = Speaking(pool)
@@ -229,7 +229,7 @@ async def test_an_answer_that_fails_sends_work_to_the_queue_that_words_had_meant
     assert (work.queue, work.priority) == ("hazards", 95)
 
 
-async def test_in_the_same_queue_the_offer_stays_and_what_a_person_set_is_not_lowered(
+async def test_in_the_same_queue_the_offer_stays_and_a_persons_priority_is_not_lowered(
     pool: AgentPool,
 ) -> None:
     case = Speaking(pool, department="roads", text="A hole in the road")
@@ -263,7 +263,7 @@ async def test_a_rule_that_always_holds_does_not_take_work_from_where_a_person_p
     assert len(await pool.rows("select 1 from decision")) == len(decisions)
 
 
-async def test_a_longer_promise_never_replaces_a_shorter_one(pool: AgentPool) -> None:
+async def test_a_later_due_time_never_replaces_an_earlier_one(pool: AgentPool) -> None:
     slow = {"name": "s", "first_response": within(9)}
     await pool.organise(
         promising(first_response=within(1)),
@@ -278,7 +278,9 @@ async def test_a_longer_promise_never_replaces_a_shorter_one(pool: AgentPool) ->
     assert (work.queue, work.due_at) == ("hazards", before.due_at)
 
 
-async def test_an_answer_that_failed_is_decided_on_the_words_that_it_had_answered(pool: AgentPool) -> None:
+async def test_after_a_failed_answer_rules_decide_on_the_messages_that_it_had_answered(
+    pool: AgentPool,
+) -> None:
     case = Speaking(pool, text=LEAK)
     await pool.apply(case.opened)
     await pool.apply(case.answered())
@@ -289,7 +291,7 @@ async def test_an_answer_that_failed_is_decided_on_the_words_that_it_had_answere
     assert [(row.rule, row.context["interaction.text"]) for row in decisions] == [("Danger", LEAK)] * 2
 
 
-async def test_an_answer_that_failed_puts_the_case_back_to_the_team_to_which_a_person_had_handed_it(
+async def test_after_a_failed_answer_the_case_returns_to_the_team_that_a_person_chose(
     pool: AgentPool,
 ) -> None:
     case = Speaking(pool)
@@ -304,7 +306,7 @@ async def test_an_answer_that_failed_puts_the_case_back_to_the_team_to_which_a_p
     assert (await pool.why("C-1"))["decision"].reason.startswith("back to Planning, its team")
 
 
-async def test_an_answer_that_fails_while_newer_words_wait_brings_back_the_urgency_of_the_older(
+async def test_a_failed_answer_restores_the_urgency_of_the_older_of_two_messages(
     pool: AgentPool,
 ) -> None:
     case = Speaking(pool, text=LEAK)
@@ -316,7 +318,7 @@ async def test_an_answer_that_fails_while_newer_words_wait_brings_back_the_urgen
     assert (await the_work(pool)).queue == "hazards"
 
 
-async def test_no_rule_is_asked_about_words_that_are_not_known(pool: AgentPool) -> None:
+async def test_no_rule_is_asked_when_the_event_carries_no_message(pool: AgentPool) -> None:
     case = Speaking(pool)
     case.words = []
     await pool.apply(case.status("open", StatusTrigger.SET_BY_PERSON, asks=True, words=True))
@@ -327,7 +329,7 @@ async def test_no_rule_is_asked_about_words_that_are_not_known(pool: AgentPool) 
 
 
 @pytest.mark.parametrize("again", [1, 2])
-async def test_work_that_a_person_completed_does_not_come_back_by_the_echo_of_its_acceptance(
+async def test_completed_work_does_not_come_back_by_a_late_event_of_its_acceptance(
     pool: AgentPool, again: int
 ) -> None:
     case = Speaking(pool)
@@ -346,7 +348,7 @@ async def test_work_that_a_person_completed_does_not_come_back_by_the_echo_of_it
     assert (await the_work(pool)).state == QUEUED
 
 
-async def test_an_echo_that_comes_after_newer_words_changes_nothing(pool: AgentPool) -> None:
+async def test_a_late_event_of_an_acceptance_after_a_newer_message_changes_nothing(pool: AgentPool) -> None:
     case = Speaking(pool)
     await pool.apply(case.opened)
     work = await the_work(pool)
@@ -362,7 +364,7 @@ async def test_an_echo_that_comes_after_newer_words_changes_nothing(pool: AgentP
     assert await pool.rows("select 1 from work_item where state <> 'completed'") == []
 
 
-async def test_words_that_were_under_way_when_a_person_completed_the_work_are_work_again(
+async def test_a_message_that_was_under_way_when_its_work_was_completed_is_work_again(
     pool: AgentPool,
 ) -> None:
     case = Speaking(pool)
@@ -377,7 +379,7 @@ async def test_words_that_were_under_way_when_a_person_completed_the_work_are_wo
     assert (work.queue, work.state) == ("hazards", WorkState.QUEUED)
 
 
-async def test_work_flows_over_on_its_way_to_a_queue_that_is_closed(pool: AgentPool) -> None:
+async def test_work_on_its_way_to_a_closed_queue_overflows(pool: AgentPool) -> None:
     hours = {"name": "Never", "time_zone": "UTC", "hours": {"monday": ["00:00-00:01"]}}
     await pool.organise(
         lambda organisation: organisation["calendars"].update(rarely=hours),

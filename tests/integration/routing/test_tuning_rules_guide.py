@@ -20,7 +20,7 @@ async def client(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Rou
         yield made
 
 
-async def test_the_guides_examples_do_what_it_says(client: RoutingApi) -> None:
+async def test_the_examples_of_the_guide_do_what_it_says(client: RoutingApi) -> None:
     topics = {3: ["objection"], 4: ["tree"], 5: ["objection"], 7: ["objection"]}
     departments = {1: "rates", 2: "roads", 6: "rates"}
     await client.apply(
@@ -40,5 +40,5 @@ async def test_the_guides_examples_do_what_it_says(client: RoutingApi) -> None:
     ("shown", "found"),
     [({"a": 1}, {"a": 2}), ({"a": 1}, {}), ([1], [1, 2]), ([1, 2], [1]), ([1, "…"], [2, 1]), ({"a": {"b": []}}, {"a": {"b": [1]}})],
 )  # fmt: skip
-def test_an_answer_that_is_not_the_guides_is_found(shown: Any, found: Any) -> None:
+def test_an_answer_that_differs_from_the_guide_is_found(shown: Any, found: Any) -> None:
     assert matches(shown, found)

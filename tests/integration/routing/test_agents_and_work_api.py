@@ -49,7 +49,7 @@ async def ask(pool: AgentPool, tmp_path: Path) -> AsyncIterator[Ask]:
         yield request
 
 
-async def test_an_agent_asks_for_the_next_until_nothing_waits_and_picks_where_they_may(
+async def test_an_agent_pulls_until_nothing_waits_and_picks_where_the_queue_allows_it(
     pool: AgentPool, ask: Ask
 ) -> None:
     await pool.apply(
@@ -97,7 +97,7 @@ async def test_a_supervisor_assigns_reprioritises_and_takes_back(pool: AgentPool
     assert (refused.status_code, refused.json()["detail"]) == (409, "Nobody has the work: it is queued.")
 
 
-async def test_presence_is_one_of_the_list_and_a_heartbeat_says_how_one_stands(
+async def test_a_presence_must_be_in_the_list_and_a_heartbeat_returns_the_presence(
     pool: AgentPool, ask: Ask
 ) -> None:
     assert (await ask("elena", "POST", "/agents/me/heartbeat")).json()["presence"] == "offline"
@@ -114,7 +114,7 @@ async def test_presence_is_one_of_the_list_and_a_heartbeat_says_how_one_stands(
     assert (await ask("nobody", "POST", "/agents/me/heartbeat")).status_code == 403
 
 
-async def test_what_takes_a_whole_agent_and_wrapping_up_are_shown(pool: AgentPool, ask: Ask) -> None:
+async def test_whole_agent_work_and_the_end_of_wrap_up_are_shown(pool: AgentPool, ask: Ask) -> None:
     await pool.organise(
         section("channel_units", {"email": "all"}),
         queue("planning", wrap_up="2m"),
@@ -136,7 +136,9 @@ async def test_what_takes_a_whole_agent_and_wrapping_up_are_shown(pool: AgentPoo
     assert (await ask("elena", "GET", "/agents/me")).json()["wrap_up_until"] is None
 
 
-async def test_an_offer_that_may_not_be_declined_is_refused_with_words(pool: AgentPool, ask: Ask) -> None:
+async def test_declining_is_refused_with_a_reason_where_the_queue_forbids_it(
+    pool: AgentPool, ask: Ask
+) -> None:
     await pool.apply(opened(1, pool.now, department="rates"))
     await pool.present("amara")
     await pool.assign()
@@ -146,7 +148,7 @@ async def test_an_offer_that_may_not_be_declined_is_refused_with_words(pool: Age
     assert refused.json()["detail"] == "Work of Rates can't be declined: that is its policy."
 
 
-async def test_routes_let_in_whom_the_table_says(ask: Ask) -> None:
+async def test_each_route_allows_the_roles_of_the_table(ask: Ask) -> None:
     document = (await ask("sam", "GET", "/openapi.json")).json()
     found = {
         f"{verb.upper()} {path}": set(route["x-roles"])

@@ -26,7 +26,7 @@ async def client(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Rou
         yield made
 
 
-async def test_23_a_draft_is_tried_on_seven_days_published_atomically_and_rolled_back_within_a_minute(
+async def test_23_a_draft_is_tried_on_a_week_published_atomically_and_rolled_back_at_once(
     client: RoutingApi,
 ) -> None:
     live = (await client.ask("GET", "/configuration")).json()["version"]

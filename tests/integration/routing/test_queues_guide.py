@@ -32,7 +32,7 @@ def configuration() -> Configuration:
     return read(shown())
 
 
-def test_the_guides_queues_can_be_loaded_and_mean_what_it_says(configuration: Configuration) -> None:
+def test_the_queues_of_the_guide_load_and_mean_what_it_says(configuration: Configuration) -> None:
     team = {agent.id for agent in configuration.agents_by_id.values() if "social-care" in agent.queues}
     assert team == {"grace", "hugo"}
     assert configuration.fallback == "front-desk"
@@ -40,7 +40,7 @@ def test_the_guides_queues_can_be_loaded_and_mean_what_it_says(configuration: Co
     assert len(configuration.queues["social-care"].steps) == 3
 
 
-def test_social_care_of_the_example_organisation_is_its_own_in_all_that_a_queue_can_set() -> None:
+def test_social_care_of_the_example_differs_in_every_setting_of_a_queue() -> None:
     found = read(EXAMPLE.read_text())
     own, others = found.queues["social-care"], [q for key, q in found.queues.items() if key != "social-care"]
     for setting in ("sla_policy", "members", "hours", "steps"):
@@ -49,7 +49,7 @@ def test_social_care_of_the_example_organisation_is_its_own_in_all_that_a_queue_
     assert team == {"grace", "hugo"}
 
 
-async def test_the_guides_requests_do_what_it_says(new_database: NewDatabase, tmp_path: Path) -> None:
+async def test_the_requests_of_the_guide_do_what_it_says(new_database: NewDatabase, tmp_path: Path) -> None:
     async with opened_api(await new_database("routing"), tmp_path) as client:
         await client.load(shown())
         reader = Reader(client)

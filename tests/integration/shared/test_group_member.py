@@ -21,7 +21,7 @@ def broker(tmp_path: Path) -> Iterator[Kafka]:
         yield made
 
 
-async def test_a_member_whose_broker_was_killed_leaves_without_an_error_and_without_a_trace(
+async def test_a_member_whose_broker_was_killed_leaves_without_error_or_leftover_task(
     broker: Kafka,
 ) -> None:
     await asyncio.to_thread(broker.create_topics, "words")

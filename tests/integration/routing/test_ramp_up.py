@@ -32,7 +32,7 @@ async def work_through(pool: AgentPool) -> int:
     return made
 
 
-async def test_who_is_back_is_offered_so_many_in_a_time_until_the_time_of_easing_in_is_over(
+async def test_a_returning_agent_gets_a_limited_rate_of_offers_until_the_ramp_up_ends(
     pool: AgentPool,
 ) -> None:
     await pool.present("elena")
@@ -43,7 +43,7 @@ async def test_who_is_back_is_offered_so_many_in_a_time_until_the_time_of_easing
     assert offered == [2, 0, 2, 0, 2, 0, 2, 0, 2, 0, 2, 0, 28]
 
 
-async def test_why_it_waits_says_that_they_ease_in_and_they_may_ask_for_more(pool: AgentPool) -> None:
+async def test_waiting_work_names_the_ramp_up_and_the_agent_may_still_pull(pool: AgentPool) -> None:
     await pool.present("elena")
     await work_through(pool)
     until = pool.now + 30 * MINUTE
@@ -52,7 +52,7 @@ async def test_why_it_waits_says_that_they_ease_in_and_they_may_ask_for_more(poo
     assert await pool.take_next("elena") is not None
 
 
-async def test_a_short_absence_neither_begins_nor_ends_easing_in(pool: AgentPool) -> None:
+async def test_a_short_absence_neither_begins_nor_ends_a_ramp_up(pool: AgentPool) -> None:
     await pool.present("elena")
     assert await work_through(pool) == 2
     pool.now += MINUTE
@@ -68,7 +68,7 @@ async def test_a_short_absence_neither_begins_nor_ends_easing_in(pool: AgentPool
     assert await work_through(pool) == 5
 
 
-async def test_others_are_offered_what_who_eases_in_is_not(pool: AgentPool) -> None:
+async def test_other_agents_are_offered_the_work_that_a_ramp_up_withholds(pool: AgentPool) -> None:
     await pool.present("farid")
     await work_through(pool)
     pool.now += timedelta(hours=1)
@@ -79,14 +79,14 @@ async def test_others_are_offered_what_who_eases_in_is_not(pool: AgentPool) -> N
     assert OFFERED not in {row.state for row in (await pool.works()).values()}
 
 
-async def test_who_says_first_that_they_are_away_eases_in_all_the_same(pool: AgentPool) -> None:
+async def test_an_agent_who_returns_as_away_first_ramps_up_too(pool: AgentPool) -> None:
     await pool.present("elena", Presence.AWAY)
     pool.now += MINUTE
     await pool.present("elena")
     assert await work_through(pool) == 2
 
 
-async def test_without_the_policy_who_is_back_is_offered_all_they_have_room_for(pool: AgentPool) -> None:
+async def test_without_the_policy_a_returning_agent_is_offered_up_to_their_capacity(pool: AgentPool) -> None:
     await pool.organise(agent("elena", capacity=50))
     await pool.present("elena")
     assert await work_through(pool) == 40
@@ -100,7 +100,7 @@ async def test_without_the_policy_who_is_back_is_offered_all_they_have_room_for(
         ({"of": 1}, "Extra inputs"),
     ],
 )
-def test_a_policy_of_easing_in_that_cannot_be_is_told(given: object, told: str) -> None:
+def test_a_faulty_ramp_up_policy_is_reported(given: object, told: str) -> None:
     with pytest.raises(ConfigurationError) as wrong:
         read(written(section("agents_policy", {"ramp_up": given})))
     assert any(told in fault.message or "ramp_up" in fault.message for fault in wrong.value.faults)

@@ -43,7 +43,7 @@ def event_of(case: CaseHistory, step: str, pool: Promises) -> Any:
     return made.get(step, lambda: case.set(step))()
 
 
-async def test_whatever_happens_to_a_case_its_clocks_are_what_their_ledgers_say(
+async def test_after_any_case_history_each_clock_equals_its_ledger(
     new_database: NewDatabase,
 ) -> None:
     pool = Promises(await new_database("routing"))

@@ -27,7 +27,7 @@ step = st.tuples(
 steps = st.lists(step, min_size=20, max_size=50)
 
 
-async def test_whatever_happens_no_work_is_lost_or_doubled_and_each_goes_to_who_can_take_it_in_order(
+async def test_in_any_sequence_no_work_is_lost_doubled_or_offered_out_of_order(
     new_database: NewDatabase,
 ) -> None:
     pool = Promises(await new_database("routing"))
@@ -135,7 +135,7 @@ async def _one(pool: AgentPool, dice: random.Random, coming: Iterator[CaseOpened
 
 
 @pytest.mark.parametrize(("seed", "waiting"), [(1, ITEMS), (2, 0)])
-async def test_whatever_people_do_at_once_work_is_whole(
+async def test_under_concurrent_actions_no_work_is_lost_or_doubled(
     new_database: NewDatabase, seed: int, waiting: int
 ) -> None:
     pool = AgentPool(await new_database("routing"))

@@ -23,7 +23,7 @@ async def at_work(new_database: NewDatabase, *rules: dict[str, Any]) -> Harness:
     return harness
 
 
-async def test_labels_of_all_rules_that_took_part_stay_on_the_work_and_are_told(
+async def test_labels_of_all_matching_rules_stay_on_the_work_and_are_published(
     new_database: NewDatabase,
 ) -> None:
     harness = await at_work(
@@ -40,7 +40,7 @@ async def test_labels_of_all_rules_that_took_part_stay_on_the_work_and_are_told(
     assert (decision.rule, decision.reason) == ("r1", "first rule that holds: true; also 'r0', which went on")
 
 
-async def test_a_preferred_agent_is_offered_it_first_and_others_when_they_are_away(
+async def test_a_preferred_agent_is_offered_work_first_and_others_when_they_are_away(
     new_database: NewDatabase,
 ) -> None:
     harness = await at_work(new_database, {"then": {"queue": "planning", "prefer_agent": "farid"}})
@@ -57,7 +57,7 @@ async def test_a_preferred_agent_is_offered_it_first_and_others_when_they_are_aw
     }
 
 
-async def test_who_has_preferred_skills_is_offered_it_although_others_hold_less(
+async def test_an_agent_with_preferred_skills_is_offered_work_although_others_hold_less(
     new_database: NewDatabase,
 ) -> None:
     harness = await at_work(new_database, {"then": {"queue": "planning", "prefer_skills": {"phone": 5}}})

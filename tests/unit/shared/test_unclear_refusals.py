@@ -20,7 +20,7 @@ from antiphon.kafka.unclear_refusals import UnclearRefusal, UnclearRefusals, is_
         (1.0, 2.0, 2.1, True),
     ],
 )
-def test_a_record_is_to_blame_when_kafka_took_another_after_its_refusal_and_refuses_it_again(
+def test_a_record_is_to_blame_when_it_is_refused_again_after_kafka_took_another(
     first_at: float, taken_at: float, sent_at: float, blamed: bool
 ) -> None:
     assert is_to_blame(UnclearRefusal(first_at, sent_at), taken_at) is blamed
@@ -37,7 +37,7 @@ def test_while_kafka_takes_nothing_of_a_topic_no_record_of_it_is_to_blame() -> N
     assert unclear.is_to_blame(("work", 1), 100.1, 100.2)
 
 
-def test_a_record_that_kafka_took_in_the_end_begins_anew_when_it_is_refused() -> None:
+def test_a_record_that_kafka_took_at_last_begins_anew_when_it_is_refused() -> None:
     unclear = UnclearRefusals()
     assert not unclear.is_to_blame(("work", 1), 1.0, 1.1)
     assert ("work", 1) in unclear

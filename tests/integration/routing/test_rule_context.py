@@ -33,7 +33,7 @@ async def pool(new_database: NewDatabase) -> AgentPool:
     return made
 
 
-async def test_a_rule_sends_work_elsewhere_when_a_queue_is_full_and_the_decision_keeps_what_it_saw(
+async def test_a_rule_asks_about_queues_and_the_decision_keeps_its_context(
     pool: AgentPool,
 ) -> None:
     await pool.present("amara", Presence.BUSY)
@@ -66,7 +66,7 @@ async def _zone(pool: AgentPool) -> ZoneInfo:
         return (await pool.active(tx)).configuration.zone
 
 
-async def test_how_things_stand_is_read_once_a_batch_and_only_when_something_is_decided(
+async def test_queue_facts_are_read_once_a_batch_and_only_when_a_rule_decides(
     pool: AgentPool,
 ) -> None:
     cases = [opened(n, pool.now, "rates") for n in range(1, 31)]
@@ -80,7 +80,7 @@ async def test_how_things_stand_is_read_once_a_batch_and_only_when_something_is_
     assert not any("from surge" in s for s in statements)
 
 
-async def test_work_that_is_decided_anew_in_a_batch_that_ends_the_old_sees_how_things_stand(
+async def test_work_that_is_ended_and_decided_anew_in_one_batch_sees_queue_facts(
     pool: AgentPool,
 ) -> None:
     event = opened(1, pool.now, "rates")
@@ -94,7 +94,7 @@ async def test_work_that_is_decided_anew_in_a_batch_that_ends_the_old_sees_how_t
     assert rows[1].context['queues["rates"].waiting'] == 1
 
 
-async def test_how_things_stand_is_read_without_a_scan_of_what_waits(pool: AgentPool) -> None:
+async def test_queue_facts_are_read_without_a_scan_of_waiting_work(pool: AgentPool) -> None:
     async with pool.engine.begin() as tx:
         await tx.execute(
             text(
