@@ -1,4 +1,4 @@
-"""New work is offered by who hears of it, where nothing waits before it."""
+"""New work is offered in the transaction that queues it, where no other work waits before it."""
 
 import asyncio
 from collections.abc import Collection
@@ -12,14 +12,15 @@ from antiphon.contracts.queues import QueueState
 from routing import store
 from routing.intake import consumer
 from tests.conftest import NewDatabase
-from tests.support.routing.configured import OFFERED, QUEUED, AgentPool, agent, queue
-from tests.support.routing.harness import opened, received, settled
+from tests.support.routing.agent_pool import OFFERED, QUEUED, AgentPool
+from tests.support.routing.harness import opened, received, status_changed
+from tests.support.routing.organisation import agent, queue
 from tests.support.routing.queues import put_state
 
 
 @pytest.fixture
 async def pool(new_database: NewDatabase) -> AgentPool:
-    """Elena alone works in planning, and takes three at once."""
+    """Elena is the only agent present in planning, with a capacity of three."""
     made = AgentPool(await new_database("routing"))
     await made.organise(agent("elena", capacity=3))
     await made.present("elena")
@@ -35,11 +36,11 @@ async def test_new_work_is_offered_in_its_batch_when_an_agent_is_free(pool: Agen
     await pool.apply(opened(1, pool.now), opened(2, pool.now), at_once=True)
     assert await _states(pool) == [(OFFERED, "elena")] * 2
     assert len((await pool.pending())["elena"]) == 2
-    told = await pool.rows(
+    events = await pool.rows(
         "select headers::jsonb->>'ce_type' as type from outbox where topic = 'work' and headers like '%work.%' order by id"
     )
-    # Each is told as queued, with its decision, before it is told as offered.
-    assert [row.type for row in told] == ["work.queued.v1"] * 2 + ["work.offered.v1"] * 2
+    # Each item is published as queued, with its decision, before it is published as offered.
+    assert [row.type for row in events] == ["work.queued.v1"] * 2 + ["work.offered.v1"] * 2
     assert await pool.assign() == 0
 
 
@@ -58,7 +59,7 @@ async def test_work_that_waits_already_goes_first(pool: AgentPool) -> None:
 
 async def test_work_that_is_completed_in_its_batch_is_not_offered(pool: AgentPool) -> None:
     event = opened(1, pool.now)
-    await pool.apply(event, settled(event), at_once=True)
+    await pool.apply(event, status_changed(event), at_once=True)
     assert await _states(pool) == [("completed", None)]
     assert await pool.pending() == {}
 
@@ -96,32 +97,32 @@ async def test_an_agent_who_begins_to_wrap_up_in_the_same_batch_is_offered_nothi
     first = opened(1, pool.now)
     await pool.apply(first, at_once=True)
     await pool.accept_all()
-    await pool.apply(settled(first), opened(2, pool.now), at_once=True)
+    await pool.apply(status_changed(first), opened(2, pool.now), at_once=True)
     assert await _states(pool) == [("completed", "elena"), (QUEUED, None)]
     assert await pool.assign() == 0
 
 
-@pytest.mark.parametrize("meanwhile", ["works", "leaves", "older"])
+@pytest.mark.parametrize("change", ["works", "leaves", "older"])
 async def test_changes_made_before_the_agent_is_locked_count(
-    pool: AgentPool, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+    pool: AgentPool, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     await pool.organise(agent("elena", capacity=1))
     lock = store.agents.lock_free
-    happens = {
+    changes = {
         "works": lambda: pool.apply(opened(7, pool.now), at_once=True),
         "leaves": lambda: pool.present("elena", Presence.OFFLINE),
         "older": lambda: pool.apply(opened(7, pool.now, waited=9)),
     }
 
-    async def late(tx: AsyncConnection, ids: Collection[str]) -> list[str]:
+    async def change_then_lock(tx: AsyncConnection, ids: Collection[str]) -> list[str]:
         monkeypatch.setattr(store.agents, "lock_free", lock)
-        await happens[meanwhile]()
+        await changes[change]()
         return await lock(tx, ids)
 
-    monkeypatch.setattr(store.agents, "lock_free", late)
+    monkeypatch.setattr(store.agents, "lock_free", change_then_lock)
     await pool.apply(opened(1, pool.now), at_once=True)
     assert (await _states(pool))[0] == (QUEUED, None)
-    assert await pool.assign() == (meanwhile == "older")
+    assert await pool.assign() == (change == "older")
 
 
 async def test_concurrent_batches_never_offer_more_than_the_capacity_of_an_agent(pool: AgentPool) -> None:

@@ -1,4 +1,4 @@
-"""An agent back from a long absence gets work at a limited rate, not the whole backlog."""
+"""An agent who returns after a long absence is offered work at a limited rate (`ramp_up`)."""
 
 from datetime import timedelta
 
@@ -8,8 +8,9 @@ from antiphon.contracts.agents import Presence
 from antiphon.organisation.document import ConfigurationError
 from routing.domain.configuration.document import read
 from tests.conftest import NewDatabase
-from tests.support.routing.configured import OFFERED, AgentPool, agent, section, written
+from tests.support.routing.agent_pool import OFFERED, AgentPool
 from tests.support.routing.harness import opened
+from tests.support.routing.organisation import agent, organisation_yaml, section
 
 MINUTE = timedelta(minutes=1)
 POLICY = section("agents_policy", {"ramp_up": {"away": "8h", "offers": 2, "per": "5m", "lasts": "30m"}})
@@ -24,12 +25,12 @@ async def pool(new_database: NewDatabase) -> AgentPool:
 
 
 async def work_through(pool: AgentPool) -> int:
-    """What is offered now, also to who has accepted what they were offered before."""
-    made = 0
-    while some := await pool.assign():
-        made += some
+    """Runs passes until one makes no offer; agents accept all offers. Returns the number of offers."""
+    total = 0
+    while offers := await pool.assign():
+        total += offers
         await pool.accept_all()
-    return made
+    return total
 
 
 async def test_a_returning_agent_gets_a_limited_rate_of_offers_until_the_ramp_up_ends(
@@ -93,14 +94,14 @@ async def test_without_the_policy_a_returning_agent_is_offered_up_to_their_capac
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("ramp_up", "message"),
     [
         ({"away": "soon"}, "must be a duration"),
         ({"offers": 0}, "greater than or equal to 1"),
         ({"of": 1}, "Extra inputs"),
     ],
 )
-def test_a_faulty_ramp_up_policy_is_reported(given: object, told: str) -> None:
-    with pytest.raises(ConfigurationError) as wrong:
-        read(written(section("agents_policy", {"ramp_up": given})))
-    assert any(told in fault.message or "ramp_up" in fault.message for fault in wrong.value.faults)
+def test_a_faulty_ramp_up_policy_is_reported(ramp_up: object, message: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        read(organisation_yaml(section("agents_policy", {"ramp_up": ramp_up})))
+    assert any(message in fault.message or "ramp_up" in fault.message for fault in refused.value.faults)

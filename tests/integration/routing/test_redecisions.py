@@ -1,4 +1,4 @@
-"""More words on a case whose work is open, on a real PostgreSQL: the urgency of what was said is not lost."""
+"""Later messages of a case with open work: the rules decide again, and no urgency is lost."""
 
 import json
 from datetime import timedelta
@@ -20,23 +20,24 @@ from antiphon.contracts.cases import (
 from antiphon.contracts.work import WorkState
 from routing.domain.queues.escalation import EscalationKind
 from tests.conftest import NewDatabase
-from tests.support.routing.case_history import promising, within
-from tests.support.routing.configured import ACCEPTED, OFFERED, QUEUED, AgentPool, Json, queue, section
+from tests.support.routing.agent_pool import ACCEPTED, OFFERED, QUEUED, AgentPool
+from tests.support.routing.case_history import sla_policies, within
 from tests.support.routing.harness import opened
+from tests.support.routing.organisation import Json, queue, section
 
 LEAK = "There is a gas leak here, come at once!"
 SYSTEM = Actor(kind="system", id="case-mgmt")
 
 
-class Speaking:
-    """A case whose customer speaks again and again, as case-mgmt publishes it."""
+class CaseWithMessages:
+    """A case with all its messages. Each method changes the case and returns the event that case-mgmt publishes."""
 
     def __init__(
         self, pool: AgentPool, number: int = 1, department: str | None = None, text: str = "When do you open?"
     ) -> None:
         event = opened(number, pool.now)
         case = event.case.model_copy(update={"department": department, "revision": 1, "asked_revision": 1})
-        said = event.interaction.model_copy(
+        message = event.interaction.model_copy(
             update={
                 "text": text, "subject": None, "topics": [], "tone": "neutral", "accepted_at": pool.now,
                 "interaction_id": uuid4(),
@@ -44,61 +45,72 @@ class Speaking:
         )  # fmt: skip
         self.pool = pool
         self.opened: CaseOpened = event.model_copy(
-            update={"case": case.model_copy(update={"awaiting_answer_since": pool.now}), "interaction": said}
+            update={
+                "case": case.model_copy(update={"awaiting_answer_since": pool.now}),
+                "interaction": message,
+            }
         )
         self.case = self.opened.case
-        self.words: list[InteractionFacts] = [said]
+        self.messages: list[InteractionFacts] = [message]
 
-    def spoke(self, text: str, **changed: Any) -> CaseInteractionAdded:
-        """The customer says something more."""
-        before = [*self.words]
+    def interaction_added(self, text: str, **facts: Any) -> CaseInteractionAdded:
+        """The customer writes again."""
+        before = [*self.messages]
         at = self.pool.now + timedelta(seconds=len(before))
-        said = before[0].model_copy(
-            update={"text": text, "interaction_id": uuid4(), "accepted_at": at, **changed}
+        message = before[0].model_copy(
+            update={"text": text, "interaction_id": uuid4(), "accepted_at": at, **facts}
         )
-        self.words.append(said)
+        self.messages.append(message)
         status = "new" if self.case.status == "new" else "open"
-        self._moved(asks=True, status=status, awaiting_answer_since=self.case.awaiting_answer_since or at)
+        self._update(asks=True, status=status, awaiting_answer_since=self.case.awaiting_answer_since or at)
         return CaseInteractionAdded(
-            case=self.case, interaction=said, threaded_by="open-case", unanswered=before
+            case=self.case, interaction=message, threaded_by="open-case", unanswered=before
         )
 
-    def edited(self, text: str) -> CaseInteractionEdited:
-        """The customer changes their first words."""
-        self.words[0] = self.words[0].model_copy(update={"text": text})
-        self._moved(asks=True)
-        return CaseInteractionEdited(case=self.case, interaction=self.words[0], unanswered=self.words[1:])
+    def interaction_edited(self, text: str) -> CaseInteractionEdited:
+        """The customer edits their first message."""
+        self.messages[0] = self.messages[0].model_copy(update={"text": text})
+        self._update(asks=True)
+        return CaseInteractionEdited(
+            case=self.case, interaction=self.messages[0], unanswered=self.messages[1:]
+        )
 
-    def status(
-        self, status: str, trigger: StatusTrigger, *, asks: bool = False, words: bool = False, **changed: Any
+    def status_changed(
+        self,
+        status: str,
+        trigger: StatusTrigger,
+        *,
+        asks: bool = False,
+        with_messages: bool = False,
+        **changes: Any,
     ) -> CaseStatusChanged:
-        """The case moves."""
+        """The status changes; `with_messages`: the event carries all messages as unanswered."""
         previous = self.case.status
-        self._moved(asks=asks, status=status, **changed)
+        self._update(asks=asks, status=status, **changes)
         return CaseStatusChanged(
             case=self.case, previous=previous, by=SYSTEM, trigger=trigger, reason="for people",
-            unanswered=self.words if words else [],
+            unanswered=self.messages if with_messages else [],
         )  # fmt: skip
 
-    def answered(self) -> CaseStatusChanged:
-        """An agent wrote an answer."""
-        return self.status("pending", StatusTrigger.REPLY_REQUESTED, awaiting_answer_since=None)
+    def reply_requested(self) -> CaseStatusChanged:
+        """An agent writes an answer."""
+        return self.status_changed("pending", StatusTrigger.REPLY_REQUESTED, awaiting_answer_since=None)
 
-    def bounced(self) -> CaseStatusChanged:
-        """The answer could not be sent."""
-        since = self.words[0].accepted_at
-        return self.status(
-            "open", StatusTrigger.REPLY_FAILED, asks=True, words=True, awaiting_answer_since=since
+    def reply_failed(self) -> CaseStatusChanged:
+        """The channel could not send the answer."""
+        since = self.messages[0].accepted_at
+        return self.status_changed(
+            "open", StatusTrigger.REPLY_FAILED, asks=True, with_messages=True, awaiting_answer_since=since
         )
 
-    def accept_echo(self) -> CaseStatusChanged:
-        """Case-mgmt read that an agent took the work."""
-        return self.status("open", StatusTrigger.WORK_ACCEPTED)
+    def work_accepted(self) -> CaseStatusChanged:
+        """The event that follows in case-mgmt when an agent has accepted the work."""
+        return self.status_changed("open", StatusTrigger.WORK_ACCEPTED)
 
-    def _moved(self, *, asks: bool, **changed: Any) -> None:
+    def _update(self, *, asks: bool, **changes: Any) -> None:
         revision = self.case.revision + 1
         asked = {"asked_revision": revision} if asks else {}
-        self.case = self.case.model_copy(update={"revision": revision, **asked, **changed})
+        self.case = self.case.model_copy(update={"revision": revision, **asked, **changes})
 
 
 @pytest.fixture
@@ -108,12 +120,12 @@ async def pool(new_database: NewDatabase) -> AgentPool:
     return made
 
 
-async def the_work(pool: AgentPool) -> Any:
+async def open_work(pool: AgentPool) -> Any:
     (row,) = await pool.rows("select * from work_item where state <> 'completed'")
     return row
 
 
-async def redecided(pool: AgentPool) -> list[Json]:
+async def redecided_events(pool: AgentPool) -> list[Json]:
     rows = await pool.rows("select value from outbox where headers like '%work.redecided.v1%' order by id")
     return [json.loads(bytes(row.value)) for row in rows]
 
@@ -121,14 +133,14 @@ async def redecided(pool: AgentPool) -> list[Json]:
 async def test_danger_in_a_second_message_moves_the_work_and_withdraws_its_offer(
     pool: AgentPool,
 ) -> None:
-    case = Speaking(pool)
+    case = CaseWithMessages(pool)
     await pool.present("hugo")
     await pool.apply(case.opened)
     await pool.assign()
-    before = await the_work(pool)
+    before = await open_work(pool)
     assert (before.queue, before.priority, before.state) == ("front-desk", 30, OFFERED)
-    await pool.apply(case.spoke(LEAK))
-    work = await the_work(pool)
+    await pool.apply(case.interaction_added(LEAK))
+    work = await open_work(pool)
     assert (work.queue, work.priority, work.state, work.agent_id) == ("hazards", 95, QUEUED, None)
     assert (work.work_item_id, work.attempts, work.queued_at) == (before.work_item_id, 1, before.queued_at)
     assert work.due_at < before.due_at
@@ -137,10 +149,10 @@ async def test_danger_in_a_second_message_moves_the_work_and_withdraws_its_offer
     assert (why["decision"].rule, why["decision"].context["case.unanswered_text"]) == (
         "Danger", f"When do you open?\n\n{LEAK}",
     )  # fmt: skip
-    assert [(one.kind, "Front desk to Hazard line" in one.what) for one in why["escalations"]] == [
+    assert [(step.kind, "Front desk to Hazard line" in step.what) for step in why["escalations"]] == [
         (EscalationKind.REDECIDED, True)
     ]
-    (event,) = await redecided(pool)
+    (event,) = await redecided_events(pool)
     assert (event["from_queue"], event["previous_priority"], event["work"]["queue"]) == (
         "front-desk",
         30,
@@ -150,35 +162,35 @@ async def test_danger_in_a_second_message_moves_the_work_and_withdraws_its_offer
 
 
 async def test_danger_in_the_first_message_still_counts_after_a_harmless_one(pool: AgentPool) -> None:
-    case = Speaking(pool, text=LEAK)
-    await pool.apply(case.opened, case.spoke("And when do you open?"))
-    work = await the_work(pool)
+    case = CaseWithMessages(pool, text=LEAK)
+    await pool.apply(case.opened, case.interaction_added("And when do you open?"))
+    work = await open_work(pool)
     assert (work.queue, work.priority) == ("hazards", 95)
-    assert await redecided(pool) == []
+    assert await redecided_events(pool) == []
 
 
 async def test_a_message_that_is_edited_into_danger_is_decided_again(pool: AgentPool) -> None:
-    case = Speaking(pool)
+    case = CaseWithMessages(pool)
     await pool.apply(case.opened)
-    await pool.apply(case.edited(LEAK))
-    assert (await the_work(pool)).queue == "hazards"
+    await pool.apply(case.interaction_edited(LEAK))
+    assert (await open_work(pool)).queue == "hazards"
 
 
 async def test_accepted_work_stays_with_its_agent_whose_desktop_gets_the_new_priority(
     pool: AgentPool,
 ) -> None:
-    case = Speaking(pool)
+    case = CaseWithMessages(pool)
     await pool.present("hugo")
     await pool.apply(case.opened)
     await pool.assign()
     await pool.accept_all()
     (last,) = await pool.rows("select coalesce(max(id), 0) as id from change_log")
-    await pool.apply(case.spoke(LEAK))
-    work = await the_work(pool)
+    await pool.apply(case.interaction_added(LEAK))
+    work = await open_work(pool)
     assert (work.queue, work.priority, work.state, work.agent_id) == ("front-desk", 95, ACCEPTED, "hugo")
     changes = await pool.rows("select kind, audience from change_log where id > :id", id=last.id)
     assert any(row.kind == "work" and "agent:hugo" in row.audience for row in changes)
-    (event,) = await redecided(pool)
+    (event,) = await redecided_events(pool)
     assert (event["work"]["agent_id"], event["work"]["priority"], event["from_queue"]) == (
         "hugo",
         95,
@@ -187,78 +199,78 @@ async def test_accepted_work_stays_with_its_agent_whose_desktop_gets_the_new_pri
     assert "stays with who accepted it" in (await pool.why("C-1"))["escalations"][0].what
 
 
-@pytest.mark.parametrize("lost", ["offline", "taken back"])
+@pytest.mark.parametrize("how", ["offline", "taken back"])
 async def test_accepted_work_moves_to_the_queue_of_a_later_message_when_it_waits_again(
-    pool: AgentPool, lost: str
+    pool: AgentPool, how: str
 ) -> None:
-    case = Speaking(pool)
+    case = CaseWithMessages(pool)
     await pool.present("hugo")
     await pool.apply(case.opened)
     await pool.assign()
     await pool.accept_all()
-    await pool.apply(case.spoke(LEAK))
-    if lost == "offline":
+    await pool.apply(case.interaction_added(LEAK))
+    if how == "offline":
         await pool.present("hugo", Presence.OFFLINE)
     else:
-        await pool.take_back((await the_work(pool)).work_item_id)
+        await pool.take_back((await open_work(pool)).work_item_id)
     await pool.present("dev")
     await pool.assign()
     await pool.make_due("review")
-    work = await the_work(pool)
+    work = await open_work(pool)
     assert (work.queue, work.priority, work.state, work.meant) == ("hazards", 95, QUEUED, None)
-    # A person who sends it elsewhere is not overruled by words that they have read.
-    await pool.move(work.work_item_id, "front-desk")
+    # A later message does not overrule a person who transferred the work after they read the case.
+    await pool.transfer(work.work_item_id, "front-desk")
     await pool.reprioritise(work.work_item_id, 20)
-    await pool.apply(case.spoke("Thank you"))
-    work = await the_work(pool)
+    await pool.apply(case.interaction_added("Thank you"))
+    work = await open_work(pool)
     assert (work.queue, work.priority) == ("front-desk", 20)
 
 
 async def test_a_failed_answer_sends_the_work_to_the_queue_of_a_later_message(
     pool: AgentPool,
 ) -> None:
-    case = Speaking(pool)
+    case = CaseWithMessages(pool)
     await pool.present("hugo")
     await pool.apply(case.opened)
     await pool.assign()
     await pool.accept_all()
-    await pool.apply(case.spoke(LEAK))
-    await pool.apply(case.answered())
-    await pool.apply(case.bounced())
-    work = await the_work(pool)
+    await pool.apply(case.interaction_added(LEAK))
+    await pool.apply(case.reply_requested())
+    await pool.apply(case.reply_failed())
+    work = await open_work(pool)
     assert (work.queue, work.priority) == ("hazards", 95)
 
 
 async def test_in_the_same_queue_the_offer_stays_and_a_persons_priority_is_not_lowered(
     pool: AgentPool,
 ) -> None:
-    case = Speaking(pool, department="roads", text="A hole in the road")
+    case = CaseWithMessages(pool, department="roads", text="A hole in the road")
     await pool.present("chloe")
     await pool.apply(case.opened)
     await pool.assign()
-    before = await the_work(pool)
-    await pool.apply(case.spoke("This is unacceptable", tone="negative"))
-    work = await the_work(pool)
+    before = await open_work(pool)
+    await pool.apply(case.interaction_added("This is unacceptable", tone="negative"))
+    work = await open_work(pool)
     assert (before.priority, work.priority, work.skills) == (40, 60, {"roads": 3})
     assert (work.state, work.attempts, work.agent_id) == (OFFERED, 1, "chloe")
     assert len(await pool.pending()) == 1
     await pool.reprioritise(work.work_item_id, 77)
-    await pool.apply(case.spoke("Furious!", tone="negative"))
-    assert (await the_work(pool)).priority == 77
+    await pool.apply(case.interaction_added("Furious!", tone="negative"))
+    assert (await open_work(pool)).priority == 77
 
 
 async def test_a_rule_that_always_holds_does_not_take_work_from_where_a_person_put_it(
     pool: AgentPool,
 ) -> None:
-    case = Speaking(pool)
+    case = CaseWithMessages(pool)
     await pool.apply(case.opened)
-    work = await the_work(pool)
-    await pool.move(work.work_item_id, "planning")
+    work = await open_work(pool)
+    await pool.transfer(work.work_item_id, "planning")
     await pool.reprioritise(work.work_item_id, 10)
     decisions = await pool.rows("select 1 from decision")
     for n in range(5):
-        await pool.apply(case.spoke(f"Hello? {n}"))
-    work = await the_work(pool)
+        await pool.apply(case.interaction_added(f"Hello? {n}"))
+    work = await open_work(pool)
     assert (work.queue, work.priority) == ("planning", 10)
     assert len(await pool.rows("select 1 from decision")) == len(decisions)
 
@@ -266,26 +278,26 @@ async def test_a_rule_that_always_holds_does_not_take_work_from_where_a_person_p
 async def test_a_later_due_time_never_replaces_an_earlier_one(pool: AgentPool) -> None:
     slow = {"name": "s", "first_response": within(9)}
     await pool.organise(
-        promising(first_response=within(1)),
+        sla_policies(first_response=within(1)),
         lambda organisation: organisation["sla_policies"].update(slow=slow),
         queue("hazards", sla_policy="slow"),
     )
-    case = Speaking(pool)
+    case = CaseWithMessages(pool)
     await pool.apply(case.opened)
-    before = await the_work(pool)
-    await pool.apply(case.spoke(LEAK))
-    work = await the_work(pool)
+    before = await open_work(pool)
+    await pool.apply(case.interaction_added(LEAK))
+    work = await open_work(pool)
     assert (work.queue, work.due_at) == ("hazards", before.due_at)
 
 
 async def test_after_a_failed_answer_rules_decide_on_the_messages_that_it_had_answered(
     pool: AgentPool,
 ) -> None:
-    case = Speaking(pool, text=LEAK)
+    case = CaseWithMessages(pool, text=LEAK)
     await pool.apply(case.opened)
-    await pool.apply(case.answered())
-    await pool.apply(case.bounced())
-    work = await the_work(pool)
+    await pool.apply(case.reply_requested())
+    await pool.apply(case.reply_failed())
+    work = await open_work(pool)
     assert (work.queue, work.priority) == ("hazards", 95)
     decisions = await pool.rows("select context, rule from decision")
     assert [(row.rule, row.context["interaction.text"]) for row in decisions] == [("Danger", LEAK)] * 2
@@ -294,14 +306,14 @@ async def test_after_a_failed_answer_rules_decide_on_the_messages_that_it_had_an
 async def test_after_a_failed_answer_the_case_returns_to_the_team_that_a_person_chose(
     pool: AgentPool,
 ) -> None:
-    case = Speaking(pool)
+    case = CaseWithMessages(pool)
     await pool.apply(case.opened)
-    work = await the_work(pool)
-    await pool.move(work.work_item_id, "planning")
+    work = await open_work(pool)
+    await pool.transfer(work.work_item_id, "planning")
     await pool.reprioritise(work.work_item_id, 66)
-    await pool.apply(case.answered())
-    await pool.apply(case.bounced())
-    work = await the_work(pool)
+    await pool.apply(case.reply_requested())
+    await pool.apply(case.reply_failed())
+    work = await open_work(pool)
     assert (work.queue, work.priority, work.state) == ("planning", 66, QUEUED)
     assert (await pool.why("C-1"))["decision"].reason.startswith("back to Planning, its team")
 
@@ -309,73 +321,73 @@ async def test_after_a_failed_answer_the_case_returns_to_the_team_that_a_person_
 async def test_a_failed_answer_restores_the_urgency_of_the_older_of_two_messages(
     pool: AgentPool,
 ) -> None:
-    case = Speaking(pool, text=LEAK)
+    case = CaseWithMessages(pool, text=LEAK)
     await pool.apply(case.opened)
-    await pool.apply(case.answered())
-    await pool.apply(case.spoke("When do you open?").model_copy(update={"unanswered": []}))
-    assert (await the_work(pool)).queue == "front-desk"
-    await pool.apply(case.bounced())
-    assert (await the_work(pool)).queue == "hazards"
+    await pool.apply(case.reply_requested())
+    await pool.apply(case.interaction_added("When do you open?").model_copy(update={"unanswered": []}))
+    assert (await open_work(pool)).queue == "front-desk"
+    await pool.apply(case.reply_failed())
+    assert (await open_work(pool)).queue == "hazards"
 
 
 async def test_no_rule_is_asked_when_the_event_carries_no_message(pool: AgentPool) -> None:
-    case = Speaking(pool)
-    case.words = []
-    await pool.apply(case.status("open", StatusTrigger.SET_BY_PERSON, asks=True, words=True))
-    work = await the_work(pool)
+    case = CaseWithMessages(pool)
+    case.messages = []
+    await pool.apply(case.status_changed("open", StatusTrigger.SET_BY_PERSON, asks=True, with_messages=True))
+    work = await open_work(pool)
     (decision,) = await pool.rows("select rule, outcome, trace from decision")
     assert (work.queue, decision.rule, decision.outcome, decision.trace) == ("rates", "(no words)", None, [])
     assert (await pool.why("C-1"))["decision"].context == {}
 
 
-@pytest.mark.parametrize("again", [1, 2])
+@pytest.mark.parametrize("times", [1, 2])
 async def test_completed_work_does_not_come_back_by_a_late_event_of_its_acceptance(
-    pool: AgentPool, again: int
+    pool: AgentPool, times: int
 ) -> None:
-    case = Speaking(pool)
+    case = CaseWithMessages(pool)
     await pool.present("hugo")
     await pool.apply(case.opened)
     await pool.assign()
     await pool.accept_all()
-    work = await the_work(pool)
+    work = await open_work(pool)
     await pool.complete("hugo", work.work_item_id)
-    echo = case.accept_echo()
-    for _ in range(again):
-        await pool.apply(echo)
+    accepted = case.work_accepted()
+    for _ in range(times):
+        await pool.apply(accepted)
     assert await pool.rows("select 1 from work_item where state <> 'completed'") == []
-    # What the customer says after that is new: it is work again.
-    await pool.apply(case.spoke("One more thing"))
-    assert (await the_work(pool)).state == QUEUED
+    # A later message of the customer is work again.
+    await pool.apply(case.interaction_added("One more thing"))
+    assert (await open_work(pool)).state == QUEUED
 
 
 async def test_a_late_event_of_an_acceptance_after_a_newer_message_changes_nothing(pool: AgentPool) -> None:
-    case = Speaking(pool)
+    case = CaseWithMessages(pool)
     await pool.apply(case.opened)
-    work = await the_work(pool)
+    work = await open_work(pool)
     await pool.present("bruno")
-    await pool.give("bruno", work.work_item_id)
-    echo, more = case.accept_echo(), case.spoke("One more thing")
+    await pool.assign_to("bruno", work.work_item_id)
+    accepted, message = case.work_accepted(), case.interaction_added("One more thing")
     await pool.complete("bruno", work.work_item_id)
-    await pool.apply(more)
-    queued = await the_work(pool)
-    await pool.give("bruno", queued.work_item_id)
+    await pool.apply(message)
+    queued = await open_work(pool)
+    await pool.assign_to("bruno", queued.work_item_id)
     await pool.complete("bruno", queued.work_item_id)
-    await pool.apply(echo)
+    await pool.apply(accepted)
     assert await pool.rows("select 1 from work_item where state <> 'completed'") == []
 
 
 async def test_a_message_that_was_under_way_when_its_work_was_completed_is_work_again(
     pool: AgentPool,
 ) -> None:
-    case = Speaking(pool)
+    case = CaseWithMessages(pool)
     await pool.present("hugo")
     await pool.apply(case.opened)
     await pool.assign()
     await pool.accept_all()
-    echo, more = case.accept_echo(), case.spoke(LEAK)
-    await pool.complete("hugo", (await the_work(pool)).work_item_id)
-    await pool.apply(echo, more)
-    work = await the_work(pool)
+    accepted, message = case.work_accepted(), case.interaction_added(LEAK)
+    await pool.complete("hugo", (await open_work(pool)).work_item_id)
+    await pool.apply(accepted, message)
+    work = await open_work(pool)
     assert (work.queue, work.state) == ("hazards", WorkState.QUEUED)
 
 
@@ -386,8 +398,8 @@ async def test_work_on_its_way_to_a_closed_queue_overflows(pool: AgentPool) -> N
         queue("hazards", hours="rarely", outside_hours={"overflow": "roads"}),
         section("fallback_queue", "front-desk"),
     )
-    case = Speaking(pool)
+    case = CaseWithMessages(pool)
     await pool.apply(case.opened)
-    await pool.apply(case.spoke(LEAK))
-    work = await the_work(pool)
+    await pool.apply(case.interaction_added(LEAK))
+    work = await open_work(pool)
     assert (work.queue, work.priority) == ("roads", 95)

@@ -1,4 +1,4 @@
-"""Work that waits, on a real PostgreSQL: steps that it comes to, and what is said of why it waits."""
+"""Steps of a queue that waiting work takes, and the reasons that are given why work waits."""
 
 from datetime import timedelta
 
@@ -10,8 +10,9 @@ from antiphon.contracts.queues import QueueState
 from routing.domain.timer import TimerKind
 from routing.work import handling
 from tests.conftest import NewDatabase
-from tests.support.routing.configured import BOSS, QUEUED, AgentPool, Changed, Json, agent, queue, section
-from tests.support.routing.harness import opened, settled
+from tests.support.routing.agent_pool import QUEUED, SUPERVISOR, AgentPool
+from tests.support.routing.harness import opened, status_changed
+from tests.support.routing.organisation import Change, Json, agent, queue, section
 from tests.support.routing.queues import put_state
 from tests.support.routing.work import timers, work
 
@@ -25,8 +26,8 @@ async def pool(new_database: NewDatabase) -> AgentPool:
     return made
 
 
-def planning_needs(**skills: int) -> Changed:
-    """Work of planning needs these skills."""
+def planning_needs(**skills: int) -> Change:
+    """Work of planning needs these skills at these levels."""
 
     def change(organisation: Json) -> None:
         organisation["skills"] |= SKILLS
@@ -36,12 +37,12 @@ def planning_needs(**skills: int) -> Changed:
     return change
 
 
-async def pass_time(pool: AgentPool, **passed: float) -> int:
-    """Time goes on, and the steps that are due by then are taken: how many timers fired."""
-    pool.now += timedelta(**passed)
-    behind = "update timer set due_at = now() - interval '1 s' where kind = 'step' and due_at <= :now"
+async def pass_time(pool: AgentPool, **duration: float) -> int:
+    """Advances the time, and takes the steps that are due by then. Returns how many timers fired."""
+    pool.now += timedelta(**duration)
+    due = "update timer set due_at = now() - interval '1 s' where kind = 'step' and due_at <= :now"
     async with pool.engine.begin() as tx:
-        await tx.execute(text(behind), {"now": pool.now})
+        await tx.execute(text(due), {"now": pool.now})
     return await pool.fire()
 
 
@@ -62,9 +63,9 @@ async def test_07_skills_are_relaxed_at_their_time_and_a_restart_does_not_delay_
     await pool.present("elena")
     assert await pool.assign() == 0
     began = (await work(pool)).queued_at
-    told = await pool.why("C-1")
-    assert told["waiting_for"] == "skill"
-    assert [(c.step, c.at, c.what) for c in told["coming"] if c.kind == "step"] == [
+    why = await pool.why("C-1")
+    assert why["waiting_for"] == "skill"
+    assert [(c.step, c.at, c.what) for c in why["coming"] if c.kind == "step"] == [
         (1, began + timedelta(seconds=60), "after 1m: lang-de 3 will do"),
         (2, began + timedelta(seconds=120), "after 2m: no skill is needed"),
     ]
@@ -86,8 +87,8 @@ async def test_07_skills_are_relaxed_at_their_time_and_a_restart_does_not_delay_
         "select convert_from(value, 'utf8') as v from outbox where headers like '%work.escalated%'"
     )
     assert '"what":"after 1m: lang-de 3 will do"' in event.v
-    (passed,) = (await restarted.why("C-1"))["escalations"]
-    assert (passed.kind, passed.step, passed.at) == ("step", 1, restarted.now)
+    (step,) = (await restarted.why("C-1"))["escalations"]
+    assert (step.kind, step.step, step.at) == ("step", 1, restarted.now)
 
 
 async def test_07_after_the_last_step_any_agent_of_the_queue_may_have_the_work(pool: AgentPool) -> None:
@@ -107,7 +108,7 @@ async def test_steps_that_were_due_while_routing_was_down_are_each_taken_once(po
     await pass_time(pool, hours=1)
     await pass_time(pool, hours=1)
     assert ((await work(pool)).step, (await work(pool)).skills) == (2, {})
-    assert await pool.told("work.escalated.v1") == 2
+    assert await pool.count_events("work.escalated.v1") == 2
 
 
 async def test_a_step_adds_another_queue_and_agents_of_the_own_queue_go_first(pool: AgentPool) -> None:
@@ -163,7 +164,7 @@ async def test_completed_work_leaves_no_timer_of_a_step(pool: AgentPool) -> None
     case = opened(1, pool.now)
     await pool.apply(case)
     assert len(await timers(pool)) == 1
-    await pool.apply(settled(case))
+    await pool.apply(status_changed(case))
     assert await timers(pool) == []
 
 
@@ -177,10 +178,10 @@ async def test_transferred_work_begins_with_the_steps_of_its_new_queue(pool: Age
     async with pool.engine.begin() as tx:
         active = await pool.active(tx)
         await handling.transfer(
-            tx, (await work(pool)).work_item_id, BOSS, active, queue="rates", agent=None, note=None, anyones=True, now=pool.now,
+            tx, (await work(pool)).work_item_id, SUPERVISOR, active, queue="rates", agent=None, note=None, anyones=True, now=pool.now,
         )  # fmt: skip
-    found = await work(pool)
-    assert (found.step, found.also_queues) == (0, [])
+    item = await work(pool)
+    assert (item.step, item.also_queues) == (0, [])
     assert await timers(pool) == [pool.now + timedelta(minutes=9)]
 
 
@@ -235,8 +236,8 @@ async def test_steps_of_a_new_configuration_apply_to_work_that_waits_already(
 async def test_waiting_work_names_absent_agents_the_next_pass_or_its_queue_as_reason(pool: AgentPool) -> None:
     await pool.apply(opened(1, pool.now))
     await pool.present("farid", Presence.AWAY)
-    told = await pool.why("C-1")
-    assert (told["waiting_for"], told["waiting_because"]) == (
+    why = await pool.why("C-1")
+    assert (why["waiting_for"], why["waiting_because"]) == (
         "nobody",
         "nobody of the queue is available (away, offline)",
     )
@@ -257,8 +258,8 @@ async def test_an_agent_in_a_presence_that_was_removed_from_the_list_is_not_avai
     await pool.present("farid", "in-training")
     await pool.apply(opened(1, pool.now))
     await pool.organise(section("presences", kinds[:1]))
-    told = await pool.why("C-1")
-    assert (told["waiting_for"], told["waiting_because"]) == (
+    why = await pool.why("C-1")
+    assert (why["waiting_for"], why["waiting_because"]) == (
         "nobody",
         "nobody of the queue is available (in-training, offline)",
     )
@@ -283,6 +284,7 @@ async def test_waiting_work_names_skill_capacity_refusal_or_a_pending_offer_as_r
 async def test_work_that_came_while_all_agents_were_offline_takes_steps_too(
     pool: AgentPool,
 ) -> None:
+    # Rocket.Chat issue 18041: chats that came while all agents were offline.
     await pool.organise(
         queue("planning", steps=[{"after": "1h", "needs": {}}]), agent("farid", skills={}, capacity=100)
     )
