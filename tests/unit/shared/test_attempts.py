@@ -1,3 +1,5 @@
+"""What follows from the result of an attempt to send a reply."""
+
 from datetime import UTC, datetime, timedelta
 
 import pytest

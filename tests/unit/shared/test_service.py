@@ -1,4 +1,4 @@
-"""What a service makes of failures that nobody waits for."""
+"""How a service handles failures that no task awaits."""
 
 import asyncio
 import gc

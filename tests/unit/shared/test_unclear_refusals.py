@@ -1,4 +1,4 @@
-"""Of refusals without a known reason: which are a record's own fault, and which the broker's."""
+"""Refusals without a known reason: whether the record or the broker is to blame."""
 
 import math
 
@@ -10,11 +10,11 @@ from antiphon.kafka.unclear_refusals import UnclearRefusal, UnclearRefusals, is_
 @pytest.mark.parametrize(
     ("first_at", "taken_at", "sent_at", "blamed"),
     [
-        (1.0, -math.inf, 0.9, False),  # Kafka has taken nothing yet
-        (1.0, -math.inf, 9.0, False),  # nor since
-        (1.0, 0.5, 9.0, False),  # what it took left before the first refusal
+        (1.0, -math.inf, 0.9, False),  # Kafka has taken no other record yet
+        (1.0, -math.inf, 9.0, False),  # and none since
+        (1.0, 0.5, 9.0, False),  # the record that it took was sent before the first refusal
         (1.0, 1.0, 9.0, False),
-        (1.0, 2.0, 0.9, False),  # it took another, and this one has not been sent since
+        (1.0, 2.0, 0.9, False),  # Kafka took another, and this one has not been sent since
         (1.0, 2.0, 1.5, False),
         (1.0, 2.0, 2.0, False),
         (1.0, 2.0, 2.1, True),
