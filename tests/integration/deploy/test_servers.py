@@ -1,4 +1,4 @@
-"""What the services stand on, started as `make run` starts it, used for real, killed and started again."""
+"""The servers below the services, as `make run` starts them: used, killed and started again."""
 
 import asyncio
 import json
@@ -23,20 +23,20 @@ from deploy.stack import Stack
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    ground = Stack(Site(tmp_path_factory.mktemp("site"), Ports.free()))
+    servers = Stack(Site(tmp_path_factory.mktemp("site"), Ports.free()))
     try:
-        ground.start_ground()
-        yield ground
+        servers.start_ground()
+        yield servers
     finally:
-        ground.stop()
+        servers.stop()
 
 
 def test_committed_rows_survive_a_kill_of_postgresql(stack: Stack) -> None:
-    stack.postgres.sql("postgres", "create table kept (word text)")
+    stack.postgres.sql("postgres", "create table kept (value text)")
     stack.postgres.sql("postgres", "insert into kept values ('here')")
     stack.postgres.process.kill()
     stack.postgres.start()
-    assert stack.postgres.sql("postgres", "select word from kept") == "here"
+    assert stack.postgres.sql("postgres", "select value from kept") == "here"
 
 
 @pytest.mark.parametrize("mode", [0o700, 0o755])
@@ -62,9 +62,9 @@ def test_a_service_reaches_its_own_database_and_no_other(stack: Stack) -> None:
 
 
 def test_the_error_of_a_refused_statement_does_not_contain_the_statement(stack: Stack) -> None:
-    with pytest.raises(StartError, match="does not exist") as told:
+    with pytest.raises(StartError, match="does not exist") as refused:
         stack.postgres.sql("postgres", "alter role nobody password 'hush'")
-    assert "hush" not in str(told.value)
+    assert "hush" not in str(refused.value)
 
 
 def test_acknowledged_records_survive_a_kill_of_kafka(stack: Stack) -> None:
@@ -111,9 +111,9 @@ def test_an_account_of_the_pds_keeps_its_identity_through_a_kill(stack: Stack) -
 
 
 def test_secrets_are_readable_by_their_owner_only(stack: Stack) -> None:
-    kept = stack.site.secrets
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o700
-    private = [path for path in kept.rglob("*") if path.is_file() and path.name != "jwks.json"]
+    secrets = stack.site.secrets
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
+    private = [path for path in secrets.rglob("*") if path.is_file() and path.name != "jwks.json"]
     assert private
     assert {stat.S_IMODE(path.stat().st_mode) for path in private} == {0o600}
 
@@ -126,9 +126,9 @@ def test_a_taken_port_is_named_with_the_setting_that_moves_it(stack: Stack) -> N
 
 def test_a_server_that_died_is_started_again(stack: Stack) -> None:
     stack.mail.process.kill()
-    heard: list[str] = []
-    assert stack.restart_dead(heard.append) == ["mail-server"]
-    assert heard[0].startswith("mail-server died (signal 9)")
+    messages: list[str] = []
+    assert stack.restart_dead(messages.append) == ["mail-server"]
+    assert messages[0].startswith("mail-server died (signal 9)")
     assert stack.mail.process.pid is not None
 
 
@@ -147,8 +147,8 @@ def test_only_a_killed_supervisors_own_processes_are_ended(
     created = sleeper.created_at()
     assert created is not None
     site = Site(tmp_path)
-    notes = {"sleeper": {"pid": sleeper.pid, "started": created + off_by_s}}
-    (tmp_path / "processes.json").write_text(json.dumps(notes))
+    recorded = {"sleeper": {"pid": sleeper.pid, "started": created + off_by_s}}
+    (tmp_path / "processes.json").write_text(json.dumps(recorded))
     assert leftovers.end(site, lambda _: None) == ended
     assert (sleeper.pid is None) == bool(ended)
 
