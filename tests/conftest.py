@@ -1,4 +1,4 @@
-"""The real parts that tests stand on: one PostgreSQL and one Kafka a session, a database a test."""
+"""Real servers for tests: one PostgreSQL and one Kafka a session, one database a test."""
 
 import asyncio
 import itertools
@@ -18,41 +18,41 @@ from deploy.site import Ports, Site
 from deploy.world import Pds, jars
 
 _SERIAL = itertools.count(1)
-# How long an example takes says how busy the machine is. What was green is green again, until something changes:
-# who looks for what no run has tried yet says `make test ARGS=--hypothesis-profile=search`.
+# No deadline: the time of an example depends on the load of the machine. Examples are the same in each run, so that a test that
+# passed passes again; `make test ARGS=--hypothesis-profile=search` tries new ones.
 settings.register_profile("search", deadline=None)
 settings.register_profile("antiphon", settings.get_profile("search"), derandomize=True)
 settings.load_profile("antiphon")
 
 
-class _Apart(LoadFileScheduling):
-    """Two tests run at once, on servers of their own: a file stays together, and so does all that needs the whole system."""
+class _FileScheduling(LoadFileScheduling):
+    """Gives each worker whole files, and all end-to-end tests to one worker. Each worker has servers of its own."""
 
     def _split_scope(self, nodeid: str) -> str:
         return "e2e" if nodeid.startswith("tests/e2e/") else super()._split_scope(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
-    """How tests are shared out among those who run them."""
-    return _Apart(config, log)
+    """How pytest-xdist distributes tests to its workers."""
+    return _FileScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """Where this session's servers live."""
-    return Site(tmp_path_factory.mktemp("ground"), Ports.free(), durable=False)
+    """The directory and the ports of this session's servers."""
+    return Site(tmp_path_factory.mktemp("servers"), Ports.free(), durable=False)
 
 
 @pytest.fixture(scope="session")
 def postgres(site: Site) -> Iterator[Postgres]:
-    """A real PostgreSQL; without fsync, since no test here is about a power cut."""
+    """A real PostgreSQL, without fsync: no test here is about a power cut."""
     with Postgres(site.directory / "postgres", site.ports.postgres, durable=False) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def kafka(site: Site) -> Iterator[Kafka]:
-    """A real Kafka with all topics."""
+    """A real Kafka with all topics of the contracts."""
     broker = Kafka(site.directory / "kafka", site.ports.kafka, site.ports.kafka_controller, jars(site))
     with broker:
         broker.create_topics()
@@ -70,16 +70,16 @@ def pds(site: Site) -> Iterator[Pds]:
 
 @pytest.fixture(scope="session")
 def template(postgres: Postgres) -> Callable[[str], str]:
-    """The name of a migrated database of a package, made once and cloned by `new_database`."""
-    made: dict[str, str] = {}
+    """Returns the name of a migrated database of a package; migrates it at the first call. `new_database` clones it."""
+    names: dict[str, str] = {}
 
     def name_of(package: str) -> str:
-        if package not in made:
+        if package not in names:
             name = f"template_{package}"
             postgres.create_database(name)
             asyncio.run(migrations.upgrade(postgres.url(name), package))
-            made[package] = name
-        return made[package]
+            names[package] = name
+        return names[package]
 
     return name_of
 
@@ -89,7 +89,7 @@ NewDatabase = Callable[[str], Awaitable[AsyncEngine]]
 
 @pytest.fixture
 async def new_database(postgres: Postgres, template: Callable[[str], str]) -> AsyncIterator[NewDatabase]:
-    """Makes an engine on a fresh database with the tables of a package, for this test alone."""
+    """Returns an engine on a new database with the tables of a package, which is dropped after the test."""
     engines: list[tuple[AsyncEngine, str]] = []
 
     async def make(package: str) -> AsyncEngine:

@@ -1,4 +1,4 @@
-"""A consumer and a relay of a service that only counts, on the real Kafka and PostgreSQL."""
+"""A consumer and a relay whose only effect is a table of names, on the real Kafka and PostgreSQL."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -24,7 +24,7 @@ POISON = "poison"
 
 
 async def take(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
-    """The effect of the tests: each name once more in a table, in the order of arrival."""
+    """Inserts the name of each customer, in the order of arrival. Raises NonRetryableError for a poison name."""
     names = [r.event.customer.name for r in batch if isinstance(r.event, CustomerCreated)]
     if POISON in names:
         raise NonRetryableError("it is poison")
@@ -35,10 +35,11 @@ async def take(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -
 
 
 def customers(names: Sequence[str]) -> list[CustomerCreated]:
+    """An event for each name, with the same customer id."""
     data = generate.example("customer.created.v1")["data"]
-    made = CustomerCreated.model_validate(data)
+    example = CustomerCreated.model_validate(data)
     return [
-        made.model_copy(update={"customer": made.customer.model_copy(update={"name": name})})
+        example.model_copy(update={"customer": example.customer.model_copy(update={"name": name})})
         for name in names
     ]
 
@@ -74,11 +75,13 @@ async def relaying(engine: AsyncEngine, kafka: Kafka) -> AsyncGenerator[None]:
 
 
 async def put(engine: AsyncEngine, topic: str, names: Sequence[str]) -> None:
+    """Adds an event for each name to the outbox."""
     async with engine.begin() as tx:
         await outbox.publish(tx, outgoing(topic, customers(names)))
 
 
 async def effects(engine: AsyncEngine) -> list[str]:
+    """The names that took effect, in order."""
     async with engine.connect() as connection:
         return [row.name for row in await connection.execute(text("select name from effect order by id"))]
 
@@ -89,7 +92,9 @@ async def scalar(engine: AsyncEngine, query: str) -> Any:
 
 
 async def arrived(engine: AsyncEngine, expected: Sequence[str]) -> None:
-    async def ask() -> bool:
+    """Waits until exactly these names took effect, in this order."""
+
+    async def is_complete() -> bool:
         return await effects(engine) == list(expected)
 
-    await until(ask, what=f"{len(expected)} effects in order")
+    await until(is_complete, what=f"{len(expected)} effects in order")

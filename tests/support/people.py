@@ -1,4 +1,4 @@
-"""What people and systems do to a running stack, by its doors alone."""
+"""What people and systems do to a running stack, through its entry points alone."""
 
 import smtplib
 from email.message import EmailMessage
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 
 class People:
-    """Acts on a stack. Each test uses customers of its own, so tests do not see each other's cases."""
+    """Actions on a stack. Each test uses customers of its own, so that tests do not see each other's cases."""
 
     def __init__(self, stack: Stack, http: httpx.AsyncClient) -> None:
         self.stack = stack
@@ -42,8 +42,8 @@ class People:
     async def see(self, service: str, path: str) -> Json:
         answer = await self.ask(Role.SUPERVISOR, "looker", "GET", service, path)
         answer.raise_for_status()
-        found: Json = answer.json()
-        return found
+        body: Json = answer.json()
+        return body
 
     async def presence(self, agent: str, presence: str) -> None:
         answer = await self.ask(
@@ -62,7 +62,7 @@ class People:
         return await self.ask(Role.AGENT, agent, "POST", "routing", f"/offers/{offer['offer_id']}/accept")
 
     async def take(self, agent: str) -> Json:
-        """The agent's next offer, accepted: the work item."""
+        """Waits for an offer to the agent and accepts it; returns the work item."""
         offers = await until(lambda: self.offers(agent), what=f"an offer to {agent}")
         accepted = await self.accept(agent, offers[0])
         accepted.raise_for_status()
@@ -85,7 +85,7 @@ class People:
         name: str = "Jo",
         by: str = "bruno",
     ) -> httpx.Response:
-        """A phone call, noted by an employee."""
+        """An agent notes a phone call."""
         return await self.ask(
             Role.AGENT, by, "POST", "ingest-direct", "/interactions",
             json={"channel": "phone", "speaker": {"name": name, **({"phone": phone} if phone else {})}, "text": text},
@@ -112,16 +112,16 @@ class People:
     async def customer(self, identifier: str) -> Json:
         """The customer with this identifier, once there is one."""
 
-        async def found() -> list[Json]:
+        async def matches() -> list[Json]:
             items: list[Json] = (await self.see("customer-profile", f"/customers?identifier={identifier}"))[
                 "items"
             ]
             return items
 
-        return (await until(found, what=f"a customer {identifier}"))[0]
+        return (await until(matches, what=f"a customer {identifier}"))[0]
 
     async def timeline(self, identifier: str, at_least: int = 1) -> list[Json]:
-        """What a customer said, once it is at least so much and all of it is on cases."""
+        """The customer's interactions, once there are at least so many and all of them are on cases."""
         customer = await self.customer(identifier)
 
         async def enough() -> list[Json]:
@@ -135,16 +135,16 @@ class People:
         return await self.see("case-mgmt", f"/cases/{case_id}")
 
     async def agree(self, within: float = 60) -> dict[str, Json]:
-        """The counts of all services, once they agree."""
+        """Waits until the counts of all services agree; returns them."""
 
         async def ask() -> dict[str, Json]:
-            found = counts(self.stack.site)
-            return {} if disagreements(found) else found
+            current = counts(self.stack.site)
+            return {} if disagreements(current) else current
 
         return await until(ask, within, f"agreement of the counts ({disagreements(counts(self.stack.site))})")
 
     async def ask_raw(self, interaction_id: str) -> bytes:
-        """The bytes of a mail as they came."""
+        """The bytes of a mail as it was received."""
         answer = await self.ask(
             Role.SUPERVISOR, "looker", "GET", "ingest-email", f"/mails/{interaction_id}/raw"
         )
@@ -152,11 +152,11 @@ class People:
         return answer.content
 
     def answer_to(self, mailbox: str, message_id: str) -> EmailMessage | None:
-        """The headers of the answer to `message_id` in a mailbox, which needs no password here."""
+        """The headers of the answer to `message_id` in a mailbox, None when there is none. The password is the address."""
         with IMAPClient("127.0.0.1", self.stack.mail.imap_port, ssl=False) as client:
             try:
                 client.login(mailbox, mailbox)
-            except LoginError:  # nothing came for it yet, so it is not there
+            except LoginError:  # the server creates a mailbox with its first mail
                 return None
             client.select_folder("INBOX", readonly=True)
             for data in client.fetch(client.search(), ["BODY.PEEK[HEADER]"]).values():

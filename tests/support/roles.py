@@ -1,7 +1,7 @@
-"""Who may call what: every route of every service and its roles, stated once more by hand.
+"""The roles that may call each route of each service, written by hand.
 
-The code says it too, and from it each OpenAPI document (`x-roles`); a test holds the two together. So a new route, or a
-role that a route gained by accident, fails until a person has written here that it is meant.
+A test compares them with the OpenAPI documents (`x-roles`), which are generated from the code. It fails for a new route, or
+a role that a route gained by accident, until a person adds it here.
 """
 
 from antiphon.access.roles import STAFF, Role

@@ -1,4 +1,4 @@
-"""Which statements go to a database: those that SQLAlchemy executes, and those that are handed to the driver."""
+"""The statements that go to a database, by SQLAlchemy or directly by the driver."""
 
 import contextlib
 from collections.abc import Generator
@@ -7,29 +7,29 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-# A transaction's frame, and what the driver asks once about a type that it has not met.
-_NOT_OURS = ("begin", "commit", "rollback", "with recursive typeinfo_tree", "select current_setting('jit')")
+# The frame of a transaction, and the driver's own queries about a type that is new to it.
+_IGNORED = ("begin", "commit", "rollback", "with recursive typeinfo_tree", "select current_setting('jit')")
 
 
 @contextlib.contextmanager
 def counted(engine: AsyncEngine) -> Generator[list[str]]:
-    """The statements of transactions that begin and end while entered, in their order."""
+    """Collects the statements of transactions that begin and end in the block, in their order."""
     statements: list[str] = []
 
-    def executed(*given: Any) -> None:
-        statements.append(given[2])
+    def on_execute(*arguments: Any) -> None:
+        statements.append(arguments[2])
 
-    def handed(query: Any) -> None:
-        if not " ".join(query.query.lower().split()).startswith(_NOT_OURS):
+    def on_driver_query(query: Any) -> None:
+        if not " ".join(query.query.lower().split()).startswith(_IGNORED):
             statements.append(query.query)
 
-    def out(connection: Any, _record: object, _proxy: object) -> None:
-        connection.driver_connection.add_query_logger(handed)
+    def on_checkout(connection: Any, _record: object, _proxy: object) -> None:
+        connection.driver_connection.add_query_logger(on_driver_query)
 
-    def back(connection: Any, _record: object) -> None:
-        connection.driver_connection.remove_query_logger(handed)
+    def on_checkin(connection: Any, _record: object) -> None:
+        connection.driver_connection.remove_query_logger(on_driver_query)
 
-    hooks = (("before_cursor_execute", executed), ("checkout", out), ("checkin", back))
+    hooks = (("before_cursor_execute", on_execute), ("checkout", on_checkout), ("checkin", on_checkin))
     for name, hook in hooks:
         event.listen(engine.sync_engine, name, hook)
     try:

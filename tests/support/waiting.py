@@ -1,4 +1,4 @@
-"""Waiting for a condition instead of for a time."""
+"""Waits for a condition instead of for a time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ Value = TypeVar("Value")
 async def until(
     ask: Callable[[], Awaitable[Value]], within: float = 30, what: str = "the condition"
 ) -> Value:
-    """What `ask` answers once it is truthy. Fails after `within` seconds with what was answered last."""
+    """Calls `ask` until its answer is truthy, and returns that. Fails after `within` seconds with the last answer."""
     answer: Value | None = None
     try:
         async with asyncio.timeout(within):
@@ -20,4 +20,4 @@ async def until(
                     return answer
                 await asyncio.sleep(0.05)
     except TimeoutError:
-        raise AssertionError(f"{what} did not come about within {within} s; last: {answer!r}") from None
+        raise AssertionError(f"waited {within} s for {what} in vain; last answer: {answer!r}") from None

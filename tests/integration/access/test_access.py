@@ -1,4 +1,4 @@
-"""Who gets in: tokens of our issuer for us, in time, with the role; nobody else. The last test asks a real provider."""
+"""Access: a token must be of our issuer, for our audience, valid, and with an allowed role. The last test asks a real provider."""
 
 import json
 import time
@@ -41,12 +41,12 @@ def app_for(issuer: str, jwks: str) -> FastAPI:
     ) -> dict[str, Any]:
         return {"subject": who.subject, "roles": sorted(who.roles)}
 
-    @app.post("/words")
+    @app.post("/texts")
     @app.post("/files")
-    async def words(given: list[str]) -> int:
-        return len(given)
+    async def count(texts: list[str]) -> int:
+        return len(texts)
 
-    @app.get("/words")
+    @app.get("/texts")
     async def since(since: Moment) -> str:
         return since.isoformat()
 
@@ -56,12 +56,12 @@ def app_for(issuer: str, jwks: str) -> FastAPI:
 
     routes = APIRouter(route_class=Guarded)
 
-    @routes.post("/told")
-    async def told(given: list[str], who: Annotated[Identity, Depends(require(Role.AGENT))]) -> str:
-        return who.subject * len(given)
+    @routes.post("/guarded")
+    async def guarded(texts: list[str], who: Annotated[Identity, Depends(require(Role.AGENT))]) -> str:
+        return who.subject * len(texts)
 
     app.include_router(routes)
-    _ = mine, words, since, changes, told
+    _ = mine, count, since, changes, guarded
     return app
 
 
@@ -72,9 +72,7 @@ async def ask(app: FastAPI, token: str | None) -> httpx.Response:
 
 
 def token(key: Any = KEY, alg: str = "ES256", **changes: Any) -> str:
-    now = (
-        int(time.monotonic()) + 10**10
-    )  # far ahead of any clock, so that "in time" is not a matter of this one
+    now = int(time.monotonic()) + 10**10  # far ahead of any clock, so that it never expires
     claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "amara", "roles": ["agent"], "exp": now} | changes
     header = {"alg": alg, "kid": key.kid or "k"}
     return jwt.encode(header, {k: v for k, v in claims.items() if v is not None}, key, algorithms=[alg])
@@ -98,7 +96,7 @@ def app(tmp_path: Path) -> FastAPI:
 
 
 @pytest.mark.parametrize(
-    ("made", "status"),
+    ("make_token", "status"),
     [
         (token, 200),
         (lambda: token(roles=["integration", "manager"]), 200),
@@ -108,7 +106,7 @@ def app(tmp_path: Path) -> FastAPI:
         (lambda: "rubbish", 401),
         (unsigned, 401),
         (lambda: token(OTHER), 401),
-        (lambda: token(OctKey.import_key("public words as a key of thirty-two"), "HS256"), 401),
+        (lambda: token(OctKey.import_key("a public text as a key of 32 bytes"), "HS256"), 401),
         (lambda: token(exp=1), 401),
         (lambda: token(exp=None), 401),
         (lambda: token(iss="https://other.example"), 401),
@@ -122,8 +120,10 @@ def app(tmp_path: Path) -> FastAPI:
         (lambda: token(roles=None), 403),
     ],
 )
-async def test_who_gets_in(app: FastAPI, made: Any, status: int) -> None:
-    answer = await ask(app, made())
+async def test_only_valid_tokens_with_an_allowed_role_get_in(
+    app: FastAPI, make_token: Any, status: int
+) -> None:
+    answer = await ask(app, make_token())
     assert answer.status_code == status, answer.text
     if status != 200:
         assert answer.headers["content-type"] == "application/problem+json"
@@ -133,7 +133,7 @@ async def test_who_gets_in(app: FastAPI, made: Any, status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "body", "status"),
+    ("make_token", "body", "status"),
     [
         (lambda: None, "{", 401),
         (lambda: "rubbish", "{", 401),
@@ -144,34 +144,38 @@ async def test_who_gets_in(app: FastAPI, made: Any, status: int) -> None:
         (token, '["a"]', 200),
     ],
 )
-async def test_who_is_asked_before_the_body_is_read(app: FastAPI, made: Any, body: str, status: int) -> None:
+async def test_the_token_is_checked_before_the_body_is_read(
+    app: FastAPI, make_token: Any, body: str, status: int
+) -> None:
     read = False
 
-    async def sent() -> AsyncIterator[bytes]:
+    async def stream() -> AsyncIterator[bytes]:
         nonlocal read
         read = True
         yield body.encode()
 
-    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {made()}"} if made() else {})
+    headers = {"Content-Type": "application/json"} | (
+        {"Authorization": f"Bearer {make_token()}"} if make_token() else {}
+    )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
-        answer = await http.post("/told", content=sent(), headers=headers)
+        answer = await http.post("/guarded", content=stream(), headers=headers)
     assert answer.status_code == status, answer.text
     assert read == (status not in {401, 403})
 
 
-def test_the_document_says_which_roles_may_call_a_route(app: FastAPI) -> None:
+def test_the_openapi_document_names_the_roles_that_may_call_a_route(app: FastAPI) -> None:
     paths = app.openapi()["paths"]
     assert paths["/mine"]["get"]["x-roles"] == ["agent", "integration"]
     assert "x-roles" not in paths["/livez"]["get"]
 
 
-async def test_a_verb_that_is_not_there_is_told_which_are(app: FastAPI) -> None:
+async def test_an_unknown_method_is_answered_with_the_allowed_ones(app: FastAPI) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
-        answer = await http.delete("/words")
+        answer = await http.delete("/texts")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, POST")
 
 
-def test_a_live_stream_is_in_the_document(app: FastAPI) -> None:
+def test_a_live_stream_is_in_the_openapi_document(app: FastAPI) -> None:
     answers = app.openapi()["paths"]["/changes"]["get"]["responses"]
     assert "text/event-stream" in answers["200"]["content"]
 
@@ -181,16 +185,18 @@ def test_a_live_stream_is_in_the_document(app: FastAPI) -> None:
     [("2026-11-24T09:00:00Z", 200), ("2026-11-24T09:00:00+11:00", 200), ("0.5", 422), ("1790000000", 422), ("2026-11-24T09:00:00", 422),
      ("0001-01-01T00:00:00+14:00", 422), ("9999-12-31T23:59:59-14:00", 422)],
 )  # fmt: skip
-async def test_a_time_is_a_written_one(app: FastAPI, since: str, status: int) -> None:
+async def test_a_time_parameter_must_be_iso_8601_with_an_offset(
+    app: FastAPI, since: str, status: int
+) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
-        answer = await http.get("/words", params={"since": since})
+        answer = await http.get("/texts", params={"since": since})
     assert answer.status_code == status, answer.text
 
 
-@pytest.mark.parametrize(("path", "limit"), [("/words", MAX_BODY_BYTES), ("/files", 2 * MAX_BODY_BYTES)])
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize(("path", "limit"), [("/texts", MAX_BODY_BYTES), ("/files", 2 * MAX_BODY_BYTES)])
+@pytest.mark.parametrize("with_length", [True, False])
 async def test_a_body_that_is_too_large_is_not_read_to_its_end(
-    app: FastAPI, told: bool, path: str, limit: int
+    app: FastAPI, with_length: bool, path: str, limit: int
 ) -> None:
     sent = 0
 
@@ -200,7 +206,7 @@ async def test_a_body_that_is_too_large_is_not_read_to_its_end(
             sent += 1
             yield b" " * 100_000
 
-    headers = {"Content-Type": "application/json"} | ({"Content-Length": "100000000"} if told else {})
+    headers = {"Content-Type": "application/json"} | ({"Content-Length": "100000000"} if with_length else {})
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
         fits = await http.post(
             path, content=b'["a"]'.ljust(limit), headers=headers | {"Content-Length": str(limit)}
@@ -209,10 +215,10 @@ async def test_a_body_that_is_too_large_is_not_read_to_its_end(
     assert fits.status_code == 200, fits.text
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/problem+json"
-    assert (sent == 0) if told else (limit < sent * 100_000 <= limit + 100_000)
+    assert (sent == 0) if with_length else (limit < sent * 100_000 <= limit + 100_000)
 
 
-async def test_new_keys_in_the_file_are_seen_and_old_ones_forgotten(tmp_path: Path) -> None:
+async def test_new_keys_in_the_file_are_accepted_and_removed_ones_are_not(tmp_path: Path) -> None:
     path = tmp_path / "jwks.json"
     path.write_text(json.dumps(KeySet([OTHER]).as_dict(private=False)))
     app = app_for(ISSUER, str(path))
@@ -237,7 +243,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process.stop()
 
 
-async def test_tokens_of_a_real_provider_are_accepted_for_us_and_for_nobody_else(provider: str) -> None:
+async def test_tokens_of_a_real_provider_are_accepted_for_our_audience_only(provider: str) -> None:
     app = app_for(provider, f"{provider}/jwks")
     async with httpx.AsyncClient() as http:
 

@@ -1,4 +1,4 @@
-"""Who is there, how much they can take, and what their silence means."""
+"""Presence, heartbeats, capacity units, wrap-up and the last agent of a customer."""
 
 from datetime import timedelta
 from typing import Any
@@ -17,9 +17,10 @@ from routing.domain import agent_load
 from routing.domain.configuration.agent_policy import WHOLE
 from routing.domain.configuration.document import read
 from tests.conftest import NewDatabase
-from tests.support.routing.configured import ACCEPTED, QUEUED, AgentPool, agent, queue, section, written
-from tests.support.routing.harness import AGAIN, opened, settled
-from tests.support.routing.presence import heartbeat, silence
+from tests.support.routing.agent_pool import ACCEPTED, QUEUED, AgentPool
+from tests.support.routing.harness import AGAIN_AFTER, opened, status_changed
+from tests.support.routing.organisation import agent, organisation_yaml, queue, section
+from tests.support.routing.presence import heartbeat, miss_heartbeats
 from tests.support.statements import counted
 
 
@@ -35,7 +36,7 @@ async def presence_of(pool: AgentPool, who: str) -> str:
     return str(row.presence)
 
 
-async def test_a_desktop_that_falls_silent_loses_presence_and_the_work_returns_to_its_place(
+async def test_an_agent_whose_heartbeats_stop_goes_offline_and_their_work_is_queued_again(
     pool: AgentPool,
 ) -> None:
     await pool.apply(opened(1, pool.now, waited=5), opened(2, pool.now, waited=4))
@@ -46,21 +47,23 @@ async def test_a_desktop_that_falls_silent_loses_presence_and_the_work_returns_t
     await pool.accept_all()
     before = await pool.works()
     await pool.make_due("presence-lost")
-    await silence(pool, 59, "elena")
+    await miss_heartbeats(pool, 59, "elena")
     assert await presence_of(pool, "elena") == "available"
-    await silence(pool, 61, "elena")
+    await miss_heartbeats(pool, 61, "elena")
     assert (await presence_of(pool, "elena"), await presence_of(pool, "farid")) == ("offline", "available")
     after = await pool.works()
-    hers = {key for key, row in before.items() if row.agent_id == "elena"}
-    assert hers
-    assert {key for key, row in after.items() if row.state == QUEUED} == hers
+    keys = {key for key, row in before.items() if row.agent_id == "elena"}
+    assert keys
+    assert {key for key, row in after.items() if row.state == QUEUED} == keys
     assert all(after[key].queued_at == before[key].queued_at for key in after)
     assert await pool.rows("select 1 from outbox where convert_from(value, 'utf8') like '%presence lost%'")
     assert await heartbeat(pool, "elena") is None
     assert await pool.rows("select 1 from timer where kind = 'presence-lost'") == []
 
 
-async def test_who_sends_no_heartbeat_is_never_lost_and_a_heartbeat_is_one_statement(pool: AgentPool) -> None:
+async def test_an_agent_without_heartbeats_stays_present_and_a_heartbeat_is_one_statement(
+    pool: AgentPool,
+) -> None:
     await pool.present("elena")
     assert await pool.rows("select 1 from timer") == []
     with counted(pool.engine) as statements:
@@ -75,14 +78,14 @@ async def test_who_sends_no_heartbeat_is_never_lost_and_a_heartbeat_is_one_state
     assert await pool.rows("select 1 from timer") == []
 
 
-async def test_two_hundred_desktops_lost_at_once_take_as_many_statements_as_two(pool: AgentPool) -> None:
+async def test_two_hundred_agents_lost_at_once_take_as_many_statements_as_two(pool: AgentPool) -> None:
     names = [f"a{n}" for n in range(202)]
     more = [{"id": name, "name": name, "queues": ["planning"], "skills": {"planning": 5}} for name in names]
     await pool.organise(lambda organisation: organisation["agents"].extend(more))
     await pool.apply(*(opened(n, pool.now) for n in range(1, 200)))
     counts: list[int] = []
-    for some in (names[:2], names[2:]):
-        for name in some:
+    for agents in (names[:2], names[2:]):
+        for name in agents:
             await pool.present(name)
             await heartbeat(pool, name)
         await pool.assign()
@@ -100,7 +103,7 @@ async def test_two_hundred_desktops_lost_at_once_take_as_many_statements_as_two(
     assert counts[0] == counts[1]
 
 
-async def test_two_missed_offers_in_a_row_make_an_agent_unavailable_and_supervisors_hear_of_it(
+async def test_two_missed_offers_in_a_row_make_an_agent_unavailable_and_warn_supervisors(
     pool: AgentPool,
 ) -> None:
     await pool.apply(opened(1, pool.now), opened(2, pool.now))
@@ -108,21 +111,21 @@ async def test_two_missed_offers_in_a_row_make_an_agent_unavailable_and_supervis
     await pool.organise(agent("elena", capacity=1))
     await pool.assign()
     await pool.make_due("offer-expiry")
-    pool.now += AGAIN
+    pool.now += AGAIN_AFTER
     await pool.assign()
-    await pool.accept_all()  # who answers is counted anew
+    await pool.accept_all()  # an answer resets the count
     (row,) = await pool.rows("select missed from agent")
     assert row.missed == 0
     await pool.complete(
         "elena", next(w.work_item_id for w in (await pool.works()).values() if w.state == ACCEPTED)
     )
-    for place, stands in enumerate(["available", "not-responding"]):
-        pool.now += place * AGAIN
+    for number, expected in enumerate(["available", "not-responding"]):
+        pool.now += number * AGAIN_AFTER
         assert await pool.assign() == 1
         await pool.make_due("offer-expiry")
-        assert await presence_of(pool, "elena") == stands
-    (told,) = await pool.rows("select audience, data from change_log where kind = 'agent-unavailable'")
-    assert (told.audience, told.data) == (["supervisors"], {"missed_offers": 2})
+        assert await presence_of(pool, "elena") == expected
+    (change,) = await pool.rows("select audience, data from change_log where kind = 'agent-unavailable'")
+    assert (change.audience, change.data) == (["supervisors"], {"missed_offers": 2})
 
 
 async def test_one_missed_offer_is_enough_where_the_policy_says_so(pool: AgentPool) -> None:
@@ -134,7 +137,7 @@ async def test_one_missed_offer_is_enough_where_the_policy_says_so(pool: AgentPo
     assert await presence_of(pool, "elena") == "not-responding"
 
 
-async def test_a_call_takes_an_empty_agent_whole_and_mails_take_their_units(pool: AgentPool) -> None:
+async def test_a_call_takes_all_capacity_of_an_idle_agent_and_mails_take_their_units(pool: AgentPool) -> None:
     units = section("channel_units", {"phone": "all", "email": 2})
     await pool.organise(units, agent("elena", capacity=5))
     call = opened(1, pool.now)
@@ -148,7 +151,7 @@ async def test_a_call_takes_an_empty_agent_whole_and_mails_take_their_units(pool
     for row in (await pool.works()).values():
         if row.state == ACCEPTED:
             await pool.complete("elena", row.work_item_id)
-    assert await pool.give("elena", (await pool.works())["C-4"].work_item_id) == 200
+    assert await pool.assign_to("elena", (await pool.works())["C-4"].work_item_id) == 200
     assert await pool.assign() == 0
     assert (await pool.why("C-1"))["waiting_because"] == "nobody can take it now: no capacity; offline"
     await pool.complete("elena", (await pool.works())["C-4"].work_item_id)
@@ -180,16 +183,16 @@ async def test_work_is_offered_in_the_routable_presences_that_the_organisation_l
     async with pool.engine.begin() as tx:
         await presence.set_presence(tx, elena, "back-office", "test", pool.now)
     assert await pool.assign() == 1
-    for wrong, status, told in (
+    for unknown, status, detail in (
         ("trainning", 422, None),
         ("busy", 422, None),
         ("not-responding", 403, "Not responding is not for people to choose."),
         ("on-leave", 403, "On leave is not for people to choose."),
     ):
         with pytest.raises(Problem) as refused:
-            presence.choosable(configuration, wrong)
+            presence.choosable(configuration, unknown)
         assert refused.value.status == status
-        assert told is None or str(refused.value) == told
+        assert detail is None or str(refused.value) == detail
     with pytest.raises(Problem) as refused:
         presence.choosable(configuration, "trainning")
     assert (
@@ -197,7 +200,7 @@ async def test_work_is_offered_in_the_routable_presences_that_the_organisation_l
     )
 
 
-async def test_after_completing_an_agent_wraps_up_until_the_time_passes_or_they_say_that_they_are_ready(
+async def test_an_agent_wraps_up_after_completing_until_the_time_is_over_or_they_are_ready(
     pool: AgentPool,
 ) -> None:
     await pool.organise(queue("planning", wrap_up="30s"), agent("elena", capacity=1))
@@ -206,11 +209,11 @@ async def test_after_completing_an_agent_wraps_up_until_the_time_passes_or_they_
     await pool.present("elena")
     await pool.assign()
     await pool.accept_all()
-    await pool.apply(settled(first))
+    await pool.apply(status_changed(first))
     assert await pool.assign() == 0
     until = pool.now + timedelta(seconds=30)
-    told = f"nobody can take it now: offline; wraps up until {until:%H:%M:%S}"
-    assert (await pool.why("C-2"))["waiting_because"] == told
+    reason = f"nobody can take it now: offline; wraps up until {until:%H:%M:%S}"
+    assert (await pool.why("C-2"))["waiting_because"] == reason
     pool.now = until
     assert await pool.make_due("wrap-up") == 1
     assert await pool.assign() == 1
@@ -230,7 +233,7 @@ async def test_work_waits_for_its_last_agent_who_is_busy_but_not_beyond_the_limi
     await pool.apply(case)
     await pool.assign()
     await pool.accept_all()
-    await pool.apply(settled(case))
+    await pool.apply(status_changed(case))
     await pool.apply(opened(2, pool.now))
     await pool.assign()
     await pool.present("farid")
@@ -252,24 +255,30 @@ async def test_work_waits_for_its_last_agent_who_is_busy_but_not_beyond_the_limi
     assert waits.agent_id == "farid"
 
 
-@pytest.mark.parametrize("gone", [Presence.OFFLINE, Presence.AWAY])
-async def test_work_does_not_wait_for_a_last_agent_who_is_not_there(pool: AgentPool, gone: Presence) -> None:
+@pytest.mark.parametrize("absence", [Presence.OFFLINE, Presence.AWAY])
+async def test_work_does_not_wait_for_a_last_agent_who_is_away_or_offline(
+    pool: AgentPool, absence: Presence
+) -> None:
     await pool.organise(section("agents_policy", {"prefer_last_agent": {"wait_at_most": "10m"}}))
     await pool.present("elena")
     case = opened(1, pool.now)
     await pool.apply(case)
     await pool.assign()
     await pool.accept_all()
-    await pool.apply(settled(case))
-    await pool.present("elena", gone)
+    await pool.apply(status_changed(case))
+    await pool.present("elena", absence)
     await pool.present("farid")
     back = case.case.model_copy(update={"revision": 9, "awaiting_answer_since": pool.now})
     await pool.apply(case.model_copy(update={"case": back}))
     assert await pool.assign() == 1
 
 
-async def test_a_configuration_that_changes_agents_tells_which_and_only_those(pool: AgentPool) -> None:
-    assert await pool.told("agent.skills-changed.v1") == await pool.told("agent.capacity-changed.v1") == 0
+async def test_a_new_configuration_publishes_events_of_the_changed_agents_only(pool: AgentPool) -> None:
+    assert (
+        await pool.count_events("agent.skills-changed.v1")
+        == await pool.count_events("agent.capacity-changed.v1")
+        == 0
+    )
     await pool.organise(agent("elena", skills={"planning": 3}), agent("farid", capacity=9))
     rows = await pool.rows(
         "select key, headers, convert_from(value, 'utf8') as value from outbox where topic = 'agents' order by id"
@@ -281,7 +290,7 @@ async def test_a_configuration_that_changes_agents_tells_which_and_only_those(po
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "told"),
+    ("name", "content", "message"),
     [
         ("channel_units", {"fone": 1}, "unknown channel 'fone', did you mean 'phone'?"),
         ("channel_units", {"phone": "most"}, "must be a number of units from 0 to 100, or `all`"),
@@ -295,23 +304,25 @@ async def test_a_configuration_that_changes_agents_tells_which_and_only_those(po
         ("agents_policy", {"prefer_last_agent": {"for": "3 days"}}, "must be a duration"),
     ],
 )
-def test_what_agents_may_do_is_checked_with_its_place(name: str, given: object, told: str) -> None:
-    with pytest.raises(ConfigurationError) as wrong:
-        read(written(section(name, given)))
-    fault = next(fault for fault in wrong.value.faults if told in fault.message)
+def test_faults_in_agent_settings_are_reported_with_their_line(
+    name: str, content: object, message: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        read(organisation_yaml(section(name, content)))
+    fault = next(fault for fault in refused.value.faults if message in fault.message)
     assert fault.line > 1
 
 
-async def test_the_guides_limits_do_what_the_guide_says(pool: AgentPool) -> None:
+async def test_the_capacity_profiles_of_the_agents_guide_do_what_it_says(pool: AgentPool) -> None:
     guide = (PROJECT / "docs/guides/agents.md").read_text()
-    shown = yaml.safe_load(guide.split("```yaml\n")[2].split("```")[0])
+    example = yaml.safe_load(guide.split("```yaml\n")[2].split("```")[0])
 
-    def follow(organisation: dict[str, Any]) -> None:
-        elena = {**shown["agents"][0], "skills": {"planning": 9}}
-        others = [one for one in organisation["agents"] if one["id"] != "elena"]
-        organisation |= shown | {"agents": [elena, *others]}
+    def apply_guide(organisation: dict[str, Any]) -> None:
+        elena = {**example["agents"][0], "skills": {"planning": 9}}
+        others = [each for each in organisation["agents"] if each["id"] != "elena"]
+        organisation |= example | {"agents": [elena, *others]}
 
-    await pool.organise(follow)
+    await pool.organise(apply_guide)
     await pool.present("elena")
     await pool.apply(*(opened(n, pool.now, waited=9 - n) for n in (1, 2, 3, 4)))
     assert await pool.assign() == 3
@@ -323,13 +334,13 @@ async def test_the_guides_limits_do_what_the_guide_says(pool: AgentPool) -> None
         configuration = (await pool.active(tx)).configuration
         row = (await store.agents.agents(tx, configuration.days(pool.now)))["elena"]
     used = agent_load.profiles_used(configuration, configuration.agents_by_id["elena"], row)
-    assert [(one.profile, one.used, one.most) for one in used] == [
+    assert [(profile.profile, profile.used, profile.most) for profile in used] == [
         ("written", 3, 3), ("high", 0, 4), ("total", 4, 5),
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changes", "message"),
     [
         ({"channels": ["emial"]}, "unknown channel 'emial', did you mean 'email'?"),
         ({"queues": ["planing"]}, "unknown queue 'planing', did you mean 'planning'?"),
@@ -340,40 +351,46 @@ async def test_the_guides_limits_do_what_the_guide_says(pool: AgentPool) -> None
         ({"until": "midnight"}, "'released' or 'day-end'"),
     ],
 )
-def test_capacity_profiles_are_checked_with_their_place(changed: dict[str, Any], told: str) -> None:
-    given = [
+def test_faults_in_capacity_profiles_are_reported_with_their_line(
+    changes: dict[str, Any], message: str
+) -> None:
+    profiles = [
         {"id": "total", "name": "All", "most": 5},
-        {"id": "other", "name": "Other", "most": 1, **changed},
+        {"id": "other", "name": "Other", "most": 1, **changes},
     ]
-    with pytest.raises(ConfigurationError) as wrong:
-        read(written(section("capacity_profiles", given)))
-    fault = next(fault for fault in wrong.value.faults if told in fault.message)
+    with pytest.raises(ConfigurationError) as refused:
+        read(organisation_yaml(section("capacity_profiles", profiles)))
+    fault = next(fault for fault in refused.value.faults if message in fault.message)
     assert fault.line > 1
 
 
-def test_unknown_profiles_of_agents_and_work_that_nothing_limits_are_faults() -> None:
+def test_unknown_profiles_of_agents_and_zero_unit_work_without_a_limit_are_faults() -> None:
     profile = section("capacity_profiles", [{"id": "high", "name": "H", "channels": ["phone"], "most": 1}])
-    with pytest.raises(ConfigurationError) as wrong:
-        read(written(profile, agent("elena", profiles={"hihg": 1}), section("channel_units", {"email": 0})))
-    assert {fault.message for fault in wrong.value.faults} == {
+    with pytest.raises(ConfigurationError) as refused:
+        read(
+            organisation_yaml(
+                profile, agent("elena", profiles={"hihg": 1}), section("channel_units", {"email": 0})
+            )
+        )
+    assert {fault.message for fault in refused.value.faults} == {
         "takes nothing of an agent's capacity, so a capacity profile must limit it",
         "unknown capacity profile 'hihg', did you mean 'high'?",
     }
 
 
-async def test_the_guides_example_can_be_loaded_and_means_what_the_guide_says(pool: AgentPool) -> None:
+async def test_the_example_of_the_agents_guide_loads_and_means_what_it_says(pool: AgentPool) -> None:
     guide = (PROJECT / "docs/guides/agents.md").read_text()
-    shown = yaml.safe_load(guide.split("```yaml\n")[1].split("```")[0])
+    example = yaml.safe_load(guide.split("```yaml\n")[1].split("```")[0])
 
-    def follow(organisation: dict[str, Any]) -> None:
-        planning = shown["queues"]["planning"]
-        others = [one for one in organisation["agents"] if one["id"] != "elena"]
-        organisation |= shown | {
+    def apply_guide(organisation: dict[str, Any]) -> None:
+        planning = example["queues"]["planning"]
+        others = [each for each in organisation["agents"] if each["id"] != "elena"]
+        organisation |= example | {
             "queues": organisation["queues"] | {"planning": planning},
-            "agents": [*shown["agents"], *others],
+            "agents": [*example["agents"], *others],
         }
 
-    await pool.organise(follow)
+    await pool.organise(apply_guide)
     async with pool.engine.begin() as tx:
         configuration = (await pool.active(tx)).configuration
     assert configuration.routable == {"available", "back-office"}
@@ -383,7 +400,7 @@ async def test_the_guides_example_can_be_loaded_and_means_what_the_guide_says(po
         1,
     )
     assert (configuration.may_decline("planning"), configuration.may_decline("rates")) == (False, True)
-    usual = read(written())
-    assert usual.routable == {"available"}
-    assert set(usual.presences_by_id) == {"available", "busy", "away", "not-responding", "offline"}
-    assert usual.units("phone") == 1
+    default = read(organisation_yaml())
+    assert default.routable == {"available"}
+    assert set(default.presences_by_id) == {"available", "busy", "away", "not-responding", "offline"}
+    assert default.units("phone") == 1

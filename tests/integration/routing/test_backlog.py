@@ -1,4 +1,4 @@
-"""However much waits and however deep an item is, it is seen, and what a look costs follows who is free."""
+"""Work is found however much waits before it, and an assignment reads rows in proportion to the free agents."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -19,9 +19,10 @@ from routing import store
 from routing.intake import cases
 from routing.work import assignment, pulling
 from tests.conftest import NewDatabase
-from tests.support.routing.backlog import ROWS_READ, Kind, wait
-from tests.support.routing.configured import ACCEPTED, OFFERED, AgentPool, agent, queue, section
-from tests.support.routing.harness import AGAIN, opened, received
+from tests.support.routing.agent_pool import ACCEPTED, OFFERED, AgentPool
+from tests.support.routing.backlog import ROWS_READ, Kind, add_waiting
+from tests.support.routing.harness import AGAIN_AFTER, opened, received
+from tests.support.routing.organisation import agent, queue, section
 from tests.support.statements import counted
 
 SKILLS, QUEUES, RULES, AGENTS = 100, 20, 200, 1000
@@ -35,25 +36,25 @@ async def pool(new_database: NewDatabase) -> AgentPool:
 
 
 async def test_work_with_a_rare_skill_is_offered_however_much_waits_before_it(pool: AgentPool) -> None:
-    await wait(pool, [Kind("planning", {"planning": 10})], 5_000, before=3600)
+    await add_waiting(pool, [Kind("planning", {"planning": 10})], 5_000, before=3600)
     await pool.apply(opened(1, pool.now))
     await pool.present("elena")
     assert await pool.assign() == 1
     assert (await pool.works())["C-1"].state == OFFERED
 
 
-async def test_an_agent_who_asks_gets_what_suits_them_however_much_waits_before_it(pool: AgentPool) -> None:
-    await wait(pool, [Kind("planning", {"planning": 10})], 5_000, before=3600)
+async def test_an_agent_who_pulls_gets_suitable_work_however_much_waits_before_it(pool: AgentPool) -> None:
+    await add_waiting(pool, [Kind("planning", {"planning": 10})], 5_000, before=3600)
     await pool.apply(opened(1, pool.now))
     await pool.present("elena", Presence.AWAY)
     assert await pool.take_next("elena") == (await pool.works())["C-1"].work_item_id
     assert await pool.take_next("elena") is None
 
 
-async def test_what_all_who_are_free_declined_does_not_hide_what_waits_behind_it(pool: AgentPool) -> None:
+async def test_work_that_all_free_agents_declined_does_not_hide_the_work_behind_it(pool: AgentPool) -> None:
     await pool.organise(agent("elena", capacity=1), agent("farid", capacity=1))
-    first = 3 * 1000 + 7  # more than a page
-    await wait(pool, [Kind("planning", {})], first, before=3600)
+    declined = 3 * 1000 + 7  # more than a page
+    await add_waiting(pool, [Kind("planning", {})], declined, before=3600)
     await pool.apply(opened(1, pool.now))
     await pool.present("elena")
     await pool.present("farid")
@@ -67,7 +68,7 @@ async def test_what_all_who_are_free_declined_does_not_hide_what_waits_behind_it
             ),
             {"now": pool.now},
         )
-        # Farid, who declined none, is busy: what Elena declined waits for him.
+        # Farid declined none and is busy: the work that Elena declined waits for him.
         await tx.execute(
             text(
                 "update work_item set state = 'accepted', agent_id = 'farid' where work_item_id = "
@@ -79,15 +80,15 @@ async def test_what_all_who_are_free_declined_does_not_hide_what_waits_behind_it
 
 
 async def test_of_several_lines_the_most_urgent_goes_first_also_beyond_a_page(pool: AgentPool) -> None:
-    """A free agent who can take more than a page of each line gets the most urgent of all."""
+    """An agent who can take more than a page of each line gets the most urgent work of all lines."""
     lines = 60
     await pool.organise(
         lambda organisation: organisation["skills"].update({f"s{n}": f"Skill {n}" for n in range(lines)}),
         agent("elena", capacity=100, skills={f"s{n}": 5 for n in range(lines)}),
     )
-    # One line has all that is most urgent; the others hold what can wait.
-    await wait(pool, [Kind("planning", {f"s{n}": 1}) for n in range(1, lines)], 2_000)
-    await wait(pool, [Kind("planning", {"s0": 1})], 300, before=7200)
+    # One line has all the most urgent work.
+    await add_waiting(pool, [Kind("planning", {f"s{n}": 1}) for n in range(1, lines)], 2_000)
+    await add_waiting(pool, [Kind("planning", {"s0": 1})], 300, before=7200)
     await pool.present("elena")
     while await pool.assign():
         pass
@@ -95,8 +96,8 @@ async def test_of_several_lines_the_most_urgent_goes_first_also_beyond_a_page(po
     assert [row.skills for row in rows] == [{"s0": 1}] * 100
 
 
-async def test_work_that_others_may_take_too_is_offered_to_them_in_its_order(pool: AgentPool) -> None:
-    await wait(pool, [Kind("planning", {"planning": 10})], 3_000, before=3600)
+async def test_work_with_added_queues_is_offered_to_their_agents_in_its_order(pool: AgentPool) -> None:
+    await add_waiting(pool, [Kind("planning", {"planning": 10})], 3_000, before=3600)
     await pool.apply(opened(1, pool.now, waited=20), opened(2, pool.now, department="rates", waited=30))
     async with pool.engine.begin() as tx:
         await tx.execute(
@@ -119,19 +120,21 @@ async def test_the_order_follows_priority_and_a_transfer(pool: AgentPool) -> Non
     await pool.apply(opened(1, pool.now, waited=30), opened(2, pool.now))
     works = await pool.works()
     assert works["C-1"].order_at == works["C-1"].due_at - timedelta(minutes=80)
-    await pool.reprioritise(works["C-2"].work_item_id, 89)  # from 90 on another target holds
+    await pool.reprioritise(works["C-2"].work_item_id, 89)  # from 90 on another target applies
     after = await pool.works()
     assert after["C-2"].order_at == works["C-2"].order_at - timedelta(minutes=98)
     assert after["C-2"].need == works["C-2"].need
-    await pool.move(works["C-1"].work_item_id, "rates")
+    await pool.transfer(works["C-1"].work_item_id, "rates")
     moved = (await pool.works())["C-1"]
     assert moved.order_at == moved.queued_at + timedelta(minutes=30)
     assert moved.need != works["C-1"].need
 
 
-async def test_a_look_reads_lines_and_their_heads_by_the_index(pool: AgentPool) -> None:
-    await wait(
-        pool, [Kind(one, {"planning": n}) for one in ("rates", "roads", "planning") for n in (1, 5)], 20_000
+async def test_an_assignment_reads_lines_and_their_heads_by_index(pool: AgentPool) -> None:
+    await add_waiting(
+        pool,
+        [Kind(queue_name, {"planning": n}) for queue_name in ("rates", "roads", "planning") for n in (1, 5)],
+        20_000,
     )
     async with pool.engine.begin() as tx:
         await tx.execute(
@@ -142,12 +145,12 @@ async def test_a_look_reads_lines_and_their_heads_by_the_index(pool: AgentPool) 
         )
     await pool.analyse()
     async with pool.engine.connect() as connection:
-        asked = store.backlog.LINES.text.replace(":queues", "array['rates', 'roads']")
-        walk = await _plan(connection, asked)
+        query = store.backlog.LINES.text.replace(":queues", "array['rates', 'roads']")
+        walk = await _plan(connection, query)
         others = await _plan(connection, store.backlog.WIDENED.text.replace(":queues", "array['rates']"))
         (line, *_) = await store.backlog.lines(connection, ["rates"])
-        given = [{"line": 0, **line._asdict(), "most": 20, **store.backlog.BEFORE_ALL}]
-        read = await _plan(connection, store.backlog.READ.text, lines=as_json(given))
+        starts = [{"line": 0, **line._asdict(), "most": 20, **store.backlog.BEFORE_ALL}]
+        read = await _plan(connection, store.backlog.READ.text, lines=as_json(starts))
     assert all("Seq Scan on work_item" not in plan for plan in (walk, others, read))
     assert "work_item_line_ix" in walk
     assert "work_item_widened_ix" in others
@@ -156,16 +159,16 @@ async def test_a_look_reads_lines_and_their_heads_by_the_index(pool: AgentPool) 
     assert "offer_work_item_id_ix" in read
 
 
-async def _plan(connection: AsyncConnection, asked: str, **given: object) -> str:
-    rows = await connection.execute(text(f"explain {asked}"), given)
+async def _plan(connection: AsyncConnection, query: str, **parameters: object) -> str:
+    rows = await connection.execute(text(f"explain {query}"), parameters)
     return "\n".join(str(row[0]) for row in rows)
 
 
 def _large(organisation: dict[str, Any]) -> None:
-    """A hundred skills, two hundred rules, a thousand agents."""
+    """An organisation of a hundred skills, two hundred rules and a thousand agents."""
     names = list(organisation["queues"])
-    one = organisation["queues"][names[0]]
-    organisation["queues"] |= {f"q{n}": {**one, "name": f"Queue {n}"} for n in range(QUEUES)}
+    settings = organisation["queues"][names[0]]
+    organisation["queues"] |= {f"q{n}": {**settings, "name": f"Queue {n}"} for n in range(QUEUES)}
     organisation["skills"] |= {f"s{n}": f"Skill {n}" for n in range(SKILLS)}
     organisation["agents"] = [
         {
@@ -185,23 +188,23 @@ def _large(organisation: dict[str, Any]) -> None:
 
 
 class Cost(NamedTuple):
-    """What a transaction did."""
+    """The statements of an action, and the rows that they read."""
 
     statements: int
     rows: int
 
 
-async def _cost(pool: AgentPool, verb: Callable[[AsyncConnection], Awaitable[None]]) -> Cost:
-    """The statements of what is done in a transaction, and the rows that they read."""
+async def _cost(pool: AgentPool, action: Callable[[AsyncConnection], Awaitable[None]]) -> Cost:
+    """The cost of an action in a transaction of its own."""
     with counted(pool.engine) as statements:
         async with pool.engine.begin() as tx:
             before, began = await tx.scalar(ROWS_READ) or 0, len(statements)
-            await verb(tx)
+            await action(tx)
             made = len(statements) - began
             return Cost(made, (await tx.scalar(ROWS_READ) or 0) - before)
 
 
-async def test_with_100_000_waiting_a_decision_an_offer_and_a_pull_cost_at_most_twice_what_they_do_with_1_000(
+async def test_with_100_000_items_waiting_each_action_costs_at_most_twice_that_with_1_000(
     pool: AgentPool,
 ) -> None:
     await pool.organise(_large)
@@ -223,19 +226,21 @@ async def test_with_100_000_waiting_a_decision_an_offer_and_a_pull_cost_at_most_
 
     costs: list[dict[str, Cost]] = []
     for waiting in (1_000, 99_000):
-        await wait(pool, kinds, waiting, before=10 * len(costs))
+        await add_waiting(pool, kinds, waiting, before=10 * len(costs))
         first, second = [row["work_item_id"] for row in held[len(costs) * 2 : len(costs) * 2 + 2]]
-        who, other = (f"a{n}" for n in (len(costs) * 2, len(costs) * 2 + 1))
+        first_agent, second_agent = (f"a{n}" for n in (len(costs) * 2, len(costs) * 2 + 1))
         case = received(pool.now, opened(10 + len(costs), pool.now))
-        found = {"decision": await _cost(pool, partial(_hear, pool, case))}
-        await pool.complete(who, first)
-        found["offer"] = await _cost(pool, partial(_assign, pool))
+        cost = {"decision": await _cost(pool, partial(_apply, pool, case))}
+        await pool.complete(first_agent, first)
+        cost["offer"] = await _cost(pool, partial(_assign, pool))
         assert (
-            await pool.rows("select state from work_item where agent_id = :a and state <> 'completed'", a=who)
+            await pool.rows(
+                "select state from work_item where agent_id = :a and state <> 'completed'", a=first_agent
+            )
         )[0].state == OFFERED
-        await pool.complete(other, second)
-        found["pull"] = await _cost(pool, partial(_pull, pool, other))
-        costs.append(found)
+        await pool.complete(second_agent, second)
+        cost["pull"] = await _cost(pool, partial(_pull, pool, second_agent))
+        costs.append(cost)
     few, many = costs
     assert all(cost.rows > 0 for cost in few.values())
     for name, cost in many.items():
@@ -243,8 +248,8 @@ async def test_with_100_000_waiting_a_decision_an_offer_and_a_pull_cost_at_most_
         assert cost.rows <= 2 * few[name].rows, (name, costs)
 
 
-async def test_a_line_whose_profile_nobody_free_has_room_in_is_not_read(pool: AgentPool) -> None:
-    """However much waits in it, and whether or not it takes units of capacity."""
+async def test_a_line_whose_capacity_profile_is_full_for_all_free_agents_is_not_read(pool: AgentPool) -> None:
+    """However much waits in the line, and whether or not the work takes units."""
     limits = [{"id": "high", "name": "High", "priority_from": 80, "most": 1}]
     await pool.organise(
         agent("elena", capacity=3), section("capacity_profiles", limits), lambda o: o["rules"].clear() or o["rules"].append(
@@ -255,8 +260,8 @@ async def test_a_line_whose_profile_nobody_free_has_room_in_is_not_read(pool: Ag
     await pool.apply(opened(1, pool.now))
     assert await pool.assign() == 1
     costs: list[Cost] = []
-    for more in (1_000, 9_000):
-        await wait(pool, [Kind("planning", {}, 80)], more, before=10 * len(costs))
+    for count in (1_000, 9_000):
+        await add_waiting(pool, [Kind("planning", {}, 80)], count, before=10 * len(costs))
         async with pool.engine.begin() as tx:
             await tx.execute(
                 text("update work_item set profiles = '[\"high\"]', units = (hashtext(case_reference) & 1)")
@@ -269,15 +274,15 @@ async def test_a_line_whose_profile_nobody_free_has_room_in_is_not_read(pool: Ag
 
 
 async def _find_nothing(pool: AgentPool, tx: AsyncConnection) -> None:
-    assert await assignment.assign(tx, pool.configurations, AGAIN, pool.now) == 0
+    assert await assignment.assign(tx, pool.configurations, AGAIN_AFTER, pool.now) == 0
 
 
-async def _hear(pool: AgentPool, case: list[Received], tx: AsyncConnection) -> None:
+async def _apply(pool: AgentPool, case: list[Received], tx: AsyncConnection) -> None:
     await cases.apply(tx, case, pool.configurations, pool.now)
 
 
 async def _assign(pool: AgentPool, tx: AsyncConnection) -> None:
-    assert await assignment.assign(tx, pool.configurations, AGAIN, pool.now) == 1
+    assert await assignment.assign(tx, pool.configurations, AGAIN_AFTER, pool.now) == 1
 
 
 async def _pull(pool: AgentPool, who: str, tx: AsyncConnection) -> None:

@@ -1,4 +1,4 @@
-"""Capacity profiles: how much of which work an agent has at once and in a day, counted from the work itself."""
+"""Capacity profiles limit how much work of a kind an agent holds at once or completes in a day."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,15 +13,16 @@ from antiphon.contracts.cases import CaseOpened
 from routing import store
 from routing.work import handling, review
 from tests.conftest import NewDatabase
-from tests.support.routing.configured import BOSS, AgentPool, Changed, agent, queue, section
-from tests.support.routing.harness import opened, settled
+from tests.support.routing.agent_pool import SUPERVISOR, AgentPool
+from tests.support.routing.harness import opened, status_changed
+from tests.support.routing.organisation import Change, agent, queue, section
 
 SYDNEY = ZoneInfo("Australia/Sydney")
 HIGH, LOW = 80, 40
 
 
 def plain(organisation: dict[str, Any]) -> None:
-    """Work of planning needs no skill; it comes with the priority that its subject says, and Elena is alone."""
+    """All work goes to planning and needs no skill; the subject decides its priority."""
     organisation["rules"] = [
         {
             "name": "Urgent", "when": 'interaction.subject == "urgent"',
@@ -31,28 +32,28 @@ def plain(organisation: dict[str, Any]) -> None:
     ]  # fmt: skip
 
 
-def profiles(*given: dict[str, Any]) -> Changed:
-    return section("capacity_profiles", list(given))
+def profiles(*content: dict[str, Any]) -> Change:
+    return section("capacity_profiles", list(content))
 
 
-def total(most: int, **given: Any) -> dict[str, Any]:
-    return {"id": "total", "name": "All work", "most": most, **given}
+def total(most: int, **settings: Any) -> dict[str, Any]:
+    return {"id": "total", "name": "All work", "most": most, **settings}
 
 
-def high(most: int, **given: Any) -> dict[str, Any]:
-    return {"id": "high", "name": "Urgent work", "priority_from": HIGH, "most": most, **given}
+def high(most: int, **settings: Any) -> dict[str, Any]:
+    return {"id": "high", "name": "Urgent work", "priority_from": HIGH, "most": most, **settings}
 
 
 def case(pool: AgentPool, number: int, channel: str = "email", *, urgent: bool = False) -> CaseOpened:
     event = opened(number, pool.now, waited=60 - number)
-    said = {"channel": channel, "subject": "urgent" if urgent else "a question"}
-    return event.model_copy(update={"interaction": event.interaction.model_copy(update=said)})
+    changes = {"channel": channel, "subject": "urgent" if urgent else "a question"}
+    return event.model_copy(update={"interaction": event.interaction.model_copy(update=changes)})
 
 
 @pytest.fixture
 async def pool(new_database: NewDatabase) -> AgentPool:
     made = AgentPool(await new_database("routing"))
-    # Past: what is to fire by the database's clock does.
+    # In the past, so that timers are due by the clock of the database.
     made.now = datetime(2026, 11, 24, 9, tzinfo=SYDNEY)
     await made.organise(plain)
     await made.present("elena")
@@ -69,11 +70,11 @@ async def held(pool: AgentPool, who: str = "elena") -> list[str]:
 
 
 async def item(pool: AgentPool, number: int) -> UUID:
-    found: UUID = (await pool.works())[f"C-{number}"].work_item_id
-    return found
+    work_item_id: UUID = (await pool.works())[f"C-{number}"].work_item_id
+    return work_item_id
 
 
-async def test_09_who_holds_as_many_mails_as_they_may_is_offered_a_chat_and_no_fourth_mail(
+async def test_09_an_agent_with_three_of_three_mails_is_offered_a_chat_and_no_fourth_mail(
     pool: AgentPool,
 ) -> None:
     written_work = {"id": "written", "name": "Written work", "channels": ["email", "letter"], "most": 3}
@@ -90,15 +91,15 @@ async def test_09_who_holds_as_many_mails_as_they_may_is_offered_a_chat_and_no_f
     assert await pool.take_next("elena") == 409
     assert pool.refused[-1][1] == 'You have no room in "Written work": 3 of 3.'
     await pool.apply(case(pool, 5, "chat"), case(pool, 6, "web"), case(pool, 7, "web"))
-    assert await pool.assign() == 2  # the units of her capacity
+    assert await pool.assign() == 2  # she has 2 units
     assert await held(pool) == ["C-1", "C-2", "C-3", "C-5", "C-6"]
     await pool.accept_all()
     await pool.complete("elena", await item(pool, 2))
-    assert await pool.assign() == 1  # though she has no units left
+    assert await pool.assign() == 1  # a mail takes no units
     assert await held(pool) == ["C-1", "C-3", "C-4", "C-5", "C-6"]
 
 
-async def test_09_a_call_that_takes_a_whole_agent_finds_who_holds_mails_only_and_mails_are_spread(
+async def test_09_a_whole_agent_call_goes_to_agents_with_mails_only_and_mails_are_spread(
     pool: AgentPool,
 ) -> None:
     units = section("channel_units", {"phone": "all", "email": 0})
@@ -112,7 +113,7 @@ async def test_09_a_call_that_takes_a_whole_agent_finds_who_holds_mails_only_and
     assert len(await held(pool, "farid")) == len(await held(pool)) == 4
 
 
-async def test_09_who_wraps_up_or_is_away_is_offered_no_mail_either(pool: AgentPool) -> None:
+async def test_09_an_agent_who_wraps_up_or_is_away_is_offered_no_zero_unit_mail(pool: AgentPool) -> None:
     units = section("channel_units", {"email": 0})
     await pool.organise(plain, queue("planning", wrap_up="30s"), units, profiles(total(9)))
     await pool.apply(case(pool, 1))
@@ -127,7 +128,7 @@ async def test_09_who_wraps_up_or_is_away_is_offered_no_mail_either(pool: AgentP
     assert await pool.assign() == 1
 
 
-async def test_10_the_third_urgent_item_is_not_offered_and_a_limit_of_ones_own_goes_before_the_profiles(
+async def test_10_an_agent_at_a_limit_is_offered_no_more_and_their_own_limit_overrides_it(
     pool: AgentPool,
 ) -> None:
     await pool.organise(plain, agent("elena", capacity=9), profiles(high(2), total(5)))
@@ -146,7 +147,7 @@ async def test_10_the_third_urgent_item_is_not_offered_and_a_limit_of_ones_own_g
 
 
 async def _reassign(pool: AgentPool, number: int) -> None:
-    assert await pool.give("farid", await item(pool, number)) == 200
+    assert await pool.assign_to("farid", await item(pool, number)) == 200
 
 
 async def _take_back(pool: AgentPool, number: int) -> None:
@@ -154,27 +155,27 @@ async def _take_back(pool: AgentPool, number: int) -> None:
 
 
 async def _transfer(pool: AgentPool, number: int) -> None:
-    await pool.move(await item(pool, number), "rates")
+    await pool.transfer(await item(pool, number), "rates")
 
 
 async def _decline(pool: AgentPool, number: int) -> None:
-    """It is offered to her once more, and she declines."""
+    """It is offered to Elena again, and she declines."""
     await pool.take_back(await item(pool, number))
     async with pool.engine.begin() as tx:
         active = await pool.active(tx)
         elena = active.configuration.agents_by_id["elena"]
         work = await item(pool, number)
         await handling.transfer(
-            tx, work, BOSS, active, queue=None, agent=elena, note=None, anyones=True, now=pool.now
+            tx, work, SUPERVISOR, active, queue=None, agent=elena, note=None, anyones=True, now=pool.now
         )
     ((offer,),) = (await pool.pending()).values()
     await pool.decline(offer, "elena")
 
 
 async def _cancel(pool: AgentPool, number: int) -> None:
-    """Somebody else closes the case."""
-    closed = settled(case(pool, number, urgent=True), "closed", "a duplicate")
-    await pool.apply(closed.model_copy(update={"by": BOSS}))
+    """A supervisor closes the case."""
+    closed = status_changed(case(pool, number, urgent=True), "closed", "a duplicate")
+    await pool.apply(closed.model_copy(update={"by": SUPERVISOR}))
 
 
 async def _delete(pool: AgentPool, number: int) -> None:
@@ -186,47 +187,47 @@ async def _delete(pool: AgentPool, number: int) -> None:
 
 
 async def _resolve(pool: AgentPool, number: int) -> None:
-    """She answers, and the case is resolved."""
-    await pool.apply(settled(case(pool, number, urgent=True), "resolved"))
+    """Elena answers, and the case is resolved."""
+    await pool.apply(status_changed(case(pool, number, urgent=True), "resolved"))
 
 
 async def _complete(pool: AgentPool, number: int) -> None:
     await pool.complete("elena", await item(pool, number))
 
 
-NOT_HERS = (_reassign, _take_back, _transfer, _decline, _cancel, _delete)
-HERS = (_resolve, _complete)
+NOT_COMPLETED = (_reassign, _take_back, _transfer, _decline, _cancel, _delete)
+COMPLETED = (_resolve, _complete)
 
 
-@pytest.mark.parametrize("end", [*NOT_HERS, *HERS], ids=lambda end: end.__name__.strip("_"))
-async def test_10_room_returns_whatever_became_of_the_work(pool: AgentPool, end: Any) -> None:
+@pytest.mark.parametrize("end", [*NOT_COMPLETED, *COMPLETED], ids=lambda end: end.__name__.strip("_"))
+async def test_10_capacity_returns_however_the_work_ends(pool: AgentPool, end: Any) -> None:
     await pool.organise(plain, agent("elena", capacity=9), profiles(high(2), total(5)))
-    await _two_urgent_and_a_third_that_waits(pool)
+    await _elena_has_two_urgent_items_and_a_third_waits(pool)
     await end(pool, 1)
     assert await _is_offered_the_third(pool)
 
 
-@pytest.mark.parametrize("end", [*NOT_HERS, *HERS], ids=lambda end: end.__name__.strip("_"))
-async def test_10_what_she_completed_counts_until_the_day_ends_in_its_zone_and_what_she_did_not_does_not(
+@pytest.mark.parametrize("end", [*NOT_COMPLETED, *COMPLETED], ids=lambda end: end.__name__.strip("_"))
+async def test_10_only_completed_work_counts_until_the_day_ends_in_its_time_zone(
     pool: AgentPool, end: Any
 ) -> None:
     day = {"until": "day-end", "time_zone": "Australia/Sydney"}
     await pool.organise(plain, agent("elena", capacity=9), profiles(high(2, **day), total(5, **day)))
-    await _two_urgent_and_a_third_that_waits(pool)
+    await _elena_has_two_urgent_items_and_a_third_waits(pool)
     await end(pool, 1)
-    assert await _is_offered_the_third(pool) == (end in NOT_HERS)
-    if end in HERS:
+    assert await _is_offered_the_third(pool) == (end in NOT_COMPLETED)
+    if end in COMPLETED:
         pool.now = datetime(2026, 11, 24, 23, 59, 59, tzinfo=SYDNEY)
         assert not await _is_offered_the_third(pool)
         pool.now = datetime(2026, 11, 25, tzinfo=SYDNEY)
         assert await _is_offered_the_third(pool)
 
 
-async def _two_urgent_and_a_third_that_waits(pool: AgentPool) -> None:
+async def _elena_has_two_urgent_items_and_a_third_waits(pool: AgentPool) -> None:
     await pool.apply(*(case(pool, n, urgent=True) for n in (1, 2)))
     assert await pool.assign() == 2
     await pool.accept_all()
-    await pool.present("farid", Presence.AWAY)  # a supervisor can give him work, the assignment not
+    await pool.present("farid", Presence.AWAY)  # a supervisor may assign work to him, a pass does not
     await pool.apply(case(pool, 3, urgent=True))
     assert await pool.assign() == 0
 
@@ -236,29 +237,29 @@ async def _is_offered_the_third(pool: AgentPool) -> bool:
     return "C-3" in await held(pool)
 
 
-async def test_10_a_supervisor_may_give_more_and_pick_and_next_may_not_take_more(pool: AgentPool) -> None:
+async def test_10_a_supervisor_may_assign_beyond_a_limit_and_pick_and_next_may_not(pool: AgentPool) -> None:
     await pool.organise(
         plain, queue("planning", may_pick=True), agent("elena", capacity=9), profiles(high(2))
     )
     await pool.apply(*(case(pool, n, urgent=True) for n in range(1, 5)))
     assert [await pool.take_next("elena") for _ in range(2)] == [await item(pool, 1), await item(pool, 2)]
-    told = (409, 'You have no room in "Urgent work": 2 of 2.')
+    refusal = (409, 'You have no room in "Urgent work": 2 of 2.')
     assert await pool.take_next("elena") == 409
-    assert pool.refused[-1] == told
+    assert pool.refused[-1] == refusal
     assert await pool.pick("elena", await item(pool, 3)) == 409
-    assert pool.refused[-1] == told
-    assert await pool.give("elena", await item(pool, 3)) == 200
+    assert pool.refused[-1] == refusal
+    assert await pool.assign_to("elena", await item(pool, 3)) == 200
     await pool.complete("elena", await item(pool, 1))
     assert await pool.assign() == 0
     await pool.apply(case(pool, 9))
     assert await pool.take_next("elena") == await item(pool, 9)
 
 
-async def test_10_who_has_work_that_is_no_longer_urgent_has_room_again_and_work_that_became_so_finds_none(
+async def test_10_a_changed_priority_changes_the_limits_that_the_work_counts_towards(
     pool: AgentPool,
 ) -> None:
     await pool.organise(plain, agent("elena", capacity=9), profiles(high(2)))
-    await _two_urgent_and_a_third_that_waits(pool)
+    await _elena_has_two_urgent_items_and_a_third_waits(pool)
     await pool.reprioritise(await item(pool, 1), LOW)
     assert await _is_offered_the_third(pool)
     await pool.apply(case(pool, 4))
@@ -268,7 +269,7 @@ async def test_10_who_has_work_that_is_no_longer_urgent_has_room_again_and_work_
     assert await pool.assign() == 1
 
 
-async def test_10_profiles_of_a_new_configuration_hold_for_what_waits_and_for_what_is_in_hand(
+async def test_10_profiles_of_a_new_configuration_apply_to_waiting_and_accepted_work(
     pool: AgentPool,
 ) -> None:
     await pool.organise(plain, agent("elena", capacity=9))
@@ -289,7 +290,7 @@ async def test_10_profiles_of_a_new_configuration_hold_for_what_waits_and_for_wh
     assert await pool.assign() == 1
 
 
-async def test_what_an_agent_completed_in_a_day_is_read_by_an_index_and_a_review_reads_open_work_only(
+async def test_the_completed_work_of_a_day_and_the_open_work_of_a_review_use_indexes(
     pool: AgentPool,
 ) -> None:
     available = (
@@ -301,23 +302,23 @@ async def test_what_an_agent_completed_in_a_day_is_read_by_an_index_and_a_review
     async with pool.engine.begin() as tx:
         await tx.execute(text("set local enable_seqscan = off"))
         plans = [
-            "\n".join(str(row[0]) for row in await tx.execute(text(f"explain {asked}")))
-            for asked in (available.replace(":days", days), str(review.KINDS.text))
+            "\n".join(str(row[0]) for row in await tx.execute(text(f"explain {query}")))
+            for query in (available.replace(":days", days), str(review.KINDS.text))
         ]
     assert "work_item_done_ix" in plans[0]
     assert "work_item_held_ix" in plans[0]
     assert "work_item_one_open_per_case_key" in plans[1]
 
 
-async def test_11_a_last_agent_who_is_full_in_a_profile_is_waited_for_until_the_limit_and_then_anybody_will_do(
+async def test_11_work_waits_for_a_last_agent_at_a_limit_then_goes_to_any_agent(
     pool: AgentPool,
 ) -> None:
     policy = section("agents_policy", {"prefer_last_agent": {"wait_at_most": "10m"}})
     await pool.organise(plain, policy, profiles(total(1)))
     await _answered_by_elena(pool)
     await pool.apply(case(pool, 2))
-    assert await pool.assign() == 1  # she is full
-    await _written_again(pool)
+    assert await pool.assign() == 1  # she is at the limit
+    await _customer_writes_again(pool)
     assert await pool.assign() == 0
     until = pool.now + timedelta(minutes=10)
     assert (await pool.why("C-1"))["waiting_because"] == (
@@ -330,36 +331,38 @@ async def test_11_a_last_agent_who_is_full_in_a_profile_is_waited_for_until_the_
 
 
 @pytest.mark.parametrize(
-    ("name", "changed"),
+    ("name", "changes"),
     [
         ("offline", ()),
         ("without the skill", (agent("elena", skills={}),)),
         ("of another queue", (agent("elena", queues=["rates"]),)),
     ],
 )
-async def test_11_a_last_agent_who_is_gone_or_can_not_do_it_any_more_is_not_waited_for(
-    pool: AgentPool, name: str, changed: tuple[Changed, ...]
+async def test_11_work_does_not_wait_for_a_last_agent_who_is_offline_or_unqualified(
+    pool: AgentPool, name: str, changes: tuple[Change, ...]
 ) -> None:
-    def skilled(organisation: dict[str, Any]) -> None:
+    def require_skill(organisation: dict[str, Any]) -> None:
         organisation["rules"][-1]["then"]["skills"] = {"planning": 5}
 
     policy = section("agents_policy", {"prefer_last_agent": {"wait_at_most": "10m"}})
-    await pool.organise(plain, skilled, policy)
+    await pool.organise(plain, require_skill, policy)
     await _answered_by_elena(pool)
     if name == "offline":
         await pool.present("elena", Presence.OFFLINE)
-    await pool.organise(plain, skilled, policy, *changed)
-    await _written_again(pool)
+    await pool.organise(plain, require_skill, policy, *changes)
+    await _customer_writes_again(pool)
     assert await pool.assign() == 1
     assert await held(pool, "farid") == ["C-1"]
 
 
-async def test_11_who_answered_too_long_ago_is_not_waited_for_nor_preferred(pool: AgentPool) -> None:
+async def test_11_an_agent_who_answered_too_long_ago_is_neither_preferred_nor_awaited(
+    pool: AgentPool,
+) -> None:
     policy = section("agents_policy", {"prefer_last_agent": {"for": "3d", "wait_at_most": "10m"}})
     await pool.organise(plain, policy)
     await _answered_by_elena(pool)
     pool.now += timedelta(days=3, seconds=1)
-    await _written_again(pool)
+    await _customer_writes_again(pool)
     assert await pool.assign() == 1
     assert (await pool.works())["C-1"].preferred is None
 
@@ -368,14 +371,14 @@ async def _answered_by_elena(pool: AgentPool) -> None:
     await pool.apply(case(pool, 1))
     assert await pool.assign() == 1
     await pool.accept_all()
-    await pool.apply(settled(case(pool, 1)))
+    await pool.apply(status_changed(case(pool, 1)))
 
 
-async def _written_again(pool: AgentPool) -> None:
-    """The customer writes again; by then Farid is there too."""
+async def _customer_writes_again(pool: AgentPool) -> None:
+    """The customer writes again, and Farid is available too."""
     await pool.present("farid")
-    first = case(pool, 1)
-    back = first.case.model_copy(update={"revision": 9, "awaiting_answer_since": pool.now})
-    await pool.apply(first.model_copy(update={"case": back}))
+    opened_case = case(pool, 1)
+    reopened = opened_case.case.model_copy(update={"revision": 9, "awaiting_answer_since": pool.now})
+    await pool.apply(opened_case.model_copy(update={"case": reopened}))
     async with pool.engine.begin() as tx:
         await tx.execute(text("delete from work_item where case_reference = 'C-1' and state = 'completed'"))

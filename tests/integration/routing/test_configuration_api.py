@@ -1,4 +1,4 @@
-"""A configuration over HTTP: what is odd about its rules is told with its place, and nothing is in the way of it."""
+"""Checking a configuration by HTTP: faults refuse it, warnings about its rules have their place and do not."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -39,17 +39,20 @@ async def check(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Chec
         yield request
 
 
-async def test_a_check_tells_faults_or_else_what_is_odd_about_the_rules(check: Check) -> None:
+async def test_a_check_reports_faults_or_else_warnings_about_the_rules(check: Check) -> None:
     council = EXAMPLE.read_text()
-    fine = await check(council, Role.OPERATIONS)
-    assert (fine.status_code, fine.json()["warnings"]) == (200, [])
-    odd = council.replace('when: "true"', "when: case.replies > 3 && case.replies < 2")
-    answer = await check(odd, Role.OPERATIONS)
+    valid = await check(council, Role.OPERATIONS)
+    assert (valid.status_code, valid.json()["warnings"]) == (200, [])
+    contradictory = council.replace('when: "true"', "when: case.replies > 3 && case.replies < 2")
+    answer = await check(contradictory, Role.OPERATIONS)
     assert answer.status_code == 200
-    told = [(w["rule"], w["kind"]) for w in answer.json()["warnings"]]
-    assert told == [("Everything else", "contradiction"), (None, "no-rule-catches")]
+    warnings = [(w["rule"], w["kind"]) for w in answer.json()["warnings"]]
+    assert warnings == [("Everything else", "contradiction"), (None, "no-rule-catches")]
     place = answer.json()["warnings"][0]
-    assert odd.split("\n")[place["line"] - 1][place["column"] - 1 :] == "case.replies > 3 && case.replies < 2"
+    assert (
+        contradictory.split("\n")[place["line"] - 1][place["column"] - 1 :]
+        == "case.replies > 3 && case.replies < 2"
+    )
     faulty = await check(council.replace("queue: front-desk,", "queue: front-dask,"), Role.OPERATIONS)
     assert faulty.status_code == 422
     assert (await check(council, Role.AGENT)).status_code == 403

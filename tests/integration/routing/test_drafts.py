@@ -1,4 +1,4 @@
-"""A configuration's life: written by several people, checked, published once, taken back; nothing is rewritten."""
+"""Drafts: several people edit one, it is checked, published once and rolled back; published versions never change."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,24 +21,24 @@ async def client(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Rou
         yield made
 
 
-async def publish(client: RoutingApi, draft: dict[str, str], why: str = "rates day", **given: str) -> int:
+async def publish(client: RoutingApi, draft: dict[str, str], why: str = "rates day", **options: str) -> int:
     path = f"/drafts/{draft['draft_id']}/publish"
-    answer = await client.ask("POST", path, tag=draft["etag"], json={"why": why, **given})
+    answer = await client.ask("POST", path, tag=draft["etag"], json={"why": why, **options})
     assert answer.status_code == 200, answer.text
     version: int = answer.json()["version"]
     return version
 
 
-async def test_a_draft_comes_into_force_for_the_next_decision_which_names_it(client: RoutingApi) -> None:
+async def test_a_published_draft_makes_the_next_decision_which_names_its_version(client: RoutingApi) -> None:
     before = (await client.ask("GET", "/configuration")).json()["version"]
     await client.apply(case(1, "rates"))
     draft = await client.draft(RATES)
     version = await publish(client, draft)
     await client.apply(case(2, "rates"))
-    decided = await client.rows(
+    decisions = await client.rows(
         "select d.version, w.priority from decision d join work_item w using (work_item_id) order by w.case_id"
     )
-    assert [tuple(row) for row in decided] == [(before, 40), (version, 60)]
+    assert [tuple(row) for row in decisions] == [(before, 40), (version, 60)]
     lines = (await client.ask("GET", "/configuration/versions")).json()["items"]
     assert [(line["version"], line["state"]) for line in lines] == [
         (version, "published"),
@@ -64,11 +64,11 @@ async def test_two_people_who_save_one_draft_do_not_overwrite_each_other(client:
     )
     assert sorted(answer.status_code for answer in answers) == [200, 412, 412]
     (saved,) = [answer for answer in answers if answer.status_code == 200]
-    now = await client.ask("GET", path)
-    assert (now.json()["why"], now.headers["ETag"]) == (saved.json()["why"], saved.headers["ETag"])
-    (late, _) = [answer for answer in answers if answer.status_code == 412]
-    assert late.json()["changed_by"] == now.json()["changed_by"]
-    again = await client.ask("PUT", path, tag=now.headers["ETag"], json={**body, "why": "after reading"})
+    current = await client.ask("GET", path)
+    assert (current.json()["why"], current.headers["ETag"]) == (saved.json()["why"], saved.headers["ETag"])
+    (refused, _) = [answer for answer in answers if answer.status_code == 412]
+    assert refused.json()["changed_by"] == current.json()["changed_by"]
+    again = await client.ask("PUT", path, tag=current.headers["ETag"], json={**body, "why": "after reading"})
     assert again.status_code == 200
 
 
@@ -83,11 +83,11 @@ async def test_a_faulty_draft_is_kept_with_its_faults_and_never_published(client
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["line"] == line
     assert (await client.ask("POST", f"{path}/trial", json={})).status_code == 422
-    kept = (await client.ask("GET", path)).json()
-    assert (kept["state"], kept["revision"]) == ("draft", 1)
+    stored = (await client.ask("GET", path)).json()
+    assert (stored["state"], stored["revision"]) == ("draft", 1)
 
 
-async def test_what_is_no_yaml_is_kept_too_and_can_only_not_be_compared(client: RoutingApi) -> None:
+async def test_a_draft_that_is_no_yaml_is_kept_and_has_no_difference(client: RoutingApi) -> None:
     made = await client.ask("POST", "/drafts", json={"name": "x", "why": "y", "source": "rules: [\n"})
     assert made.status_code == 201
     (fault,) = made.json()["faults"]
@@ -96,28 +96,28 @@ async def test_what_is_no_yaml_is_kept_too_and_can_only_not_be_compared(client: 
 
 
 async def test_a_draft_as_json_is_the_same_model_and_its_faults_have_lines_too(client: RoutingApi) -> None:
-    parts = yaml.load(COUNCIL, yaml.BaseLoader)  # noqa: S506 - texts only, as JSON has them
+    parts = yaml.load(COUNCIL, yaml.BaseLoader)  # noqa: S506 - every value is a text
     made = await client.ask(
         "POST", "/drafts", json={"name": "By program", "why": "a test", "configuration": parts}
     )
     assert made.json()["faults"] == []
-    told = (await client.ask("GET", f"/drafts/{made.json()['draft_id']}/difference")).json()
-    assert told["differences"] == []
+    difference = (await client.ask("GET", f"/drafts/{made.json()['draft_id']}/difference")).json()
+    assert difference["differences"] == []
     parts["rules"][2]["then"]["queue"] = "rats"
     path, tag = f"/drafts/{made.json()['draft_id']}", made.headers["ETag"]
-    given = {"name": "By program", "why": "a test", "configuration": parts}
-    saved = (await client.ask("PUT", path, tag=tag, json=given)).json()
+    body = {"name": "By program", "why": "a test", "configuration": parts}
+    saved = (await client.ask("PUT", path, tag=tag, json=body)).json()
     (fault,) = saved["faults"]
     assert saved["source"].split("\n")[fault["line"] - 1].strip().startswith('"queue": "rats"')
-    both = await client.ask("POST", "/drafts", json=given | {"source": COUNCIL})
+    both = await client.ask("POST", "/drafts", json=body | {"source": COUNCIL})
     assert both.status_code == 422
-    for odd in ('{"a":' * 900 + "1" + "}" * 900, '{"a": "\\ud800"}', '{"a": "\\u0000"}'):
-        body = f'{{"name": "x", "why": "y", "configuration": {odd}}}'
-        answer = await client.ask("POST", "/drafts", content=body)
+    for configuration in ('{"a":' * 900 + "1" + "}" * 900, '{"a": "\\ud800"}', '{"a": "\\u0000"}'):
+        content = f'{{"name": "x", "why": "y", "configuration": {configuration}}}'
+        answer = await client.ask("POST", "/drafts", content=content)
         assert answer.status_code in {201, 400, 422}, answer.text
 
 
-async def test_a_draft_of_what_is_no_longer_in_force_is_not_published_silently(client: RoutingApi) -> None:
+async def test_a_draft_of_a_superseded_version_is_refused_with_the_changes_since(client: RoutingApi) -> None:
     mine, theirs = await client.draft(RATES, name="mine"), await client.draft(ROADS, name="theirs")
     version = await publish(client, theirs)
     path = f"/drafts/{mine['draft_id']}"
@@ -129,19 +129,19 @@ async def test_a_draft_of_what_is_no_longer_in_force_is_not_published_silently(c
     assert undone == ["rule 'Rates': priority 40 → 60", "rule 'Roads': priority 45 → 40"]
     both = COUNCIL.replace(*RATES).replace(*ROADS)
     body = {"name": "mine", "why": "both", "source": both, "base_version": version}
-    wrong = await client.ask("PUT", path, tag=mine["etag"], json=body | {"base_version": version - 1})
-    assert wrong.status_code == 409
+    conflict = await client.ask("PUT", path, tag=mine["etag"], json=body | {"base_version": version - 1})
+    assert conflict.status_code == 409
     saved = await client.ask("PUT", path, tag=mine["etag"], json=body)
     assert saved.status_code == 200
     assert await publish(client, {**mine, "etag": saved.headers["ETag"]}) == version + 1
 
 
-async def test_of_two_drafts_that_are_published_at_once_one_comes_into_force(client: RoutingApi) -> None:
-    made = [await client.draft(RATES, name="a"), await client.draft(ROADS, name="b")]
+async def test_of_two_drafts_that_are_published_at_once_one_becomes_active(client: RoutingApi) -> None:
+    drafts = [await client.draft(RATES, name="a"), await client.draft(ROADS, name="b")]
     answers = await asyncio.gather(
         *(
             client.ask("POST", f"/drafts/{d['draft_id']}/publish", tag=d["etag"], json={"why": d["name"]})
-            for d in made
+            for d in drafts
         )
     )
     assert sorted(answer.status_code for answer in answers) == [200, 409]
@@ -152,24 +152,24 @@ async def test_a_draft_that_changes_nothing_and_one_that_was_published_are_refus
     client: RoutingApi,
 ) -> None:
     same, draft = await client.draft(), await client.draft(RATES)
-    nothing = await client.ask(
+    unchanged = await client.ask(
         "POST", f"/drafts/{same['draft_id']}/publish", tag=same["etag"], json={"why": "x"}
     )
-    assert nothing.status_code == 409
+    assert unchanged.status_code == 409
     await publish(client, draft)
     path = f"/drafts/{draft['draft_id']}"
     tag = (await client.ask("GET", path)).headers["ETag"]
     body = {"name": "x", "why": "y", "source": COUNCIL}
     assert (await client.ask("PUT", path, tag=tag, json=body)).status_code == 409
     assert (await client.ask("DELETE", path, tag=tag)).status_code == 409
-    gone = await client.ask("DELETE", f"/drafts/{same['draft_id']}", tag=same["etag"])
-    assert gone.json()["state"] == "discarded"
+    discarded = await client.ask("DELETE", f"/drafts/{same['draft_id']}", tag=same["etag"])
+    assert discarded.json()["state"] == "discarded"
 
 
-async def test_one_step_back_is_a_new_version_and_history_stays(client: RoutingApi) -> None:
+async def test_a_rollback_is_a_new_version_and_keeps_the_history(client: RoutingApi) -> None:
     first = (await client.ask("GET", "/configuration")).json()["version"]
-    alone = await client.ask("POST", "/configuration/back", tag=f'"{first}"', json={"why": "x"})
-    assert alone.status_code == 409
+    refused = await client.ask("POST", "/configuration/back", tag=f'"{first}"', json={"why": "x"})
+    assert refused.status_code == 409
     second = await publish(client, await client.draft(RATES))
     why = {"why": "rates waited too long"}
     assert (await client.ask("POST", "/configuration/back", json=why)).status_code == 428
@@ -178,8 +178,8 @@ async def test_one_step_back_is_a_new_version_and_history_stays(client: RoutingA
         *(client.ask("POST", "/configuration/back", tag=f'"{second}"', json=why) for _ in range(3))
     )
     assert sorted(answer.status_code for answer in answers) == [200, 412, 412]
-    now = (await client.ask("GET", "/configuration")).json()
-    assert (now["version"], now["source"]) == (second + 1, COUNCIL)
+    active = (await client.ask("GET", "/configuration")).json()
+    assert (active["version"], active["source"]) == (second + 1, COUNCIL)
     lines = (await client.ask("GET", "/configuration/versions", params={"limit": 2})).json()
     assert [(line["version"], line["restores"]) for line in lines["items"]] == [
         (second + 1, first),
@@ -188,28 +188,28 @@ async def test_one_step_back_is_a_new_version_and_history_stays(client: RoutingA
     assert lines["items"][0]["why"] == why["why"]
     rest = await client.ask("GET", "/configuration/versions", params={"cursor": lines["next"]})
     assert [line["version"] for line in rest.json()["items"]] == [first]
-    told = await client.ask("GET", f"/configuration/versions/{first}/difference", params={"to": second})
-    assert told.json()["differences"] == ["rule 'Rates': priority 40 → 60"]
+    difference = await client.ask("GET", f"/configuration/versions/{first}/difference", params={"to": second})
+    assert difference.json()["differences"] == ["rule 'Rates': priority 40 → 60"]
 
 
-async def test_a_restart_with_the_same_file_keeps_what_was_published_and_a_new_file_replaces_it(
+async def test_a_restart_keeps_the_published_version_and_a_changed_file_replaces_it(
     client: RoutingApi,
 ) -> None:
     version = await publish(client, await client.draft(RATES))
     await client.load()
     assert (await client.ask("GET", "/configuration")).json()["version"] == version
     await client.load(COUNCIL.replace(*ROADS))
-    now = (await client.ask("GET", "/configuration")).json()
-    assert (now["version"], now["loaded_by"]) == (version + 1, "organisation file")
+    active = (await client.ask("GET", "/configuration")).json()
+    assert (active["version"], active["loaded_by"]) == (version + 1, "organisation file")
 
 
 @pytest.mark.parametrize("role", [Role.AGENT, Role.SUPERVISOR, Role.MANAGER, Role.INTEGRATION])
-async def test_only_operations_change_what_is_in_force(client: RoutingApi, role: Role) -> None:
+async def test_only_operations_change_the_active_version(client: RoutingApi, role: Role) -> None:
     draft = await client.draft(RATES)
     path = f"/drafts/{draft['draft_id']}"
-    for verb, where in (
+    for verb, route in (
         ("POST", "/drafts"), ("PUT", path), ("DELETE", path), ("POST", f"{path}/publish"), ("POST", f"{path}/trial"),
         ("POST", "/configuration/back"),
     ):  # fmt: skip
-        answer = await client.ask(verb, where, role=role, tag=draft["etag"], json={"why": "x"})
+        answer = await client.ask(verb, route, role=role, tag=draft["etag"], json={"why": "x"})
         assert answer.status_code == 403

@@ -1,4 +1,4 @@
-"""The live state says what a count of every row would say, whatever happened, and costs the same however much waits."""
+"""The live state equals a count of all rows after any events, and costs as many statements however much waits."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ from routing.queues.live import Live, LiveState
 from routing.work import handling
 from tests.conftest import NewDatabase
 from tests.support.routing.counts import add_up
-from tests.support.routing.harness import Harness, opened, settled
+from tests.support.routing.harness import Harness, opened, status_changed
 from tests.support.statements import counted
 
 DEPARTMENTS = ("planning", "rates", "roads", "nothing of ours")
@@ -45,8 +45,8 @@ async def scanned(pool: Harness) -> dict[tuple[str, str], int]:
     return {(row.queue, row.state): row.n for row in rows}
 
 
-class Day:
-    """Anything that may happen to work, by chance."""
+class RandomActions:
+    """Random actions of customers, agents and supervisors."""
 
     def __init__(self, pool: Harness, seed: int) -> None:
         self.pool = pool
@@ -55,16 +55,16 @@ class Day:
         self.number = 0
 
     async def cases_open(self) -> None:
-        fresh: list[CaseOpened] = []
+        events: list[CaseOpened] = []
         for _ in range(self.chance.randrange(1, 5)):
             self.number += 1
-            fresh.append(opened(self.number, self.pool.now, self.chance.choice(DEPARTMENTS)))
-        self.cases += fresh
-        await self.pool.apply(*fresh)
+            events.append(opened(self.number, self.pool.now, self.chance.choice(DEPARTMENTS)))
+        self.cases += events
+        await self.pool.apply(*events)
 
-    async def case_is_settled(self) -> None:
+    async def answer_is_written(self) -> None:
         if self.cases:
-            await self.pool.apply(settled(self.cases.pop(self.chance.randrange(len(self.cases)))))
+            await self.pool.apply(status_changed(self.cases.pop(self.chance.randrange(len(self.cases)))))
 
     async def agent_comes_or_goes(self) -> None:
         presences = [Presence.AVAILABLE, Presence.AVAILABLE, Presence.OFFLINE]
@@ -80,7 +80,7 @@ class Day:
                     offers[0], agent
                 )
 
-    async def work_is_handed_on(self) -> None:
+    async def work_is_transferred(self) -> None:
         pool = self.pool
         rows = await pool.rows(
             "select work_item_id from work_item where state <> 'completed' order by work_item_id"
@@ -95,38 +95,38 @@ class Day:
                 anyones=True, now=pool.now,
             )  # fmt: skip
 
-    async def pass_by(self) -> None:
-        happenings = [
+    async def run(self) -> None:
+        actions = [
             self.cases_open,
             self.cases_open,
-            self.case_is_settled,
+            self.answer_is_written,
             self.agent_comes_or_goes,
             self.work_is_offered,
             self.offers_are_answered,
-            self.work_is_handed_on,
+            self.work_is_transferred,
         ]
         for _ in range(60):
-            await self.chance.choice(happenings)()
+            await self.chance.choice(actions)()
             if self.chance.random() < 0.2:
                 await add_up(self.pool)
             self.pool.now += timedelta(seconds=self.chance.randrange(20))
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_the_counts_are_those_of_a_scan_after_anything_that_happens(pool: Harness, seed: int) -> None:
-    await Day(pool, seed).pass_by()
-    found = await shown(pool)
-    truth = await scanned(pool)
-    for queue in found.queues:
+async def test_the_counts_equal_a_scan_after_any_events(pool: Harness, seed: int) -> None:
+    await RandomActions(pool, seed).run()
+    state = await shown(pool)
+    counted_rows = await scanned(pool)
+    for queue in state.queues:
         key = queue.queue
         states = (queue.waiting, queue.offered, queue.accepted, queue.completed.last_60_minutes)
         assert states == tuple(
-            truth.get((key, s), 0) for s in ("queued", "offered", "accepted", "completed")
+            counted_rows.get((key, s), 0) for s in ("queued", "offered", "accepted", "completed")
         ), key
-    assert sum(queue.arrived.last_60_minutes for queue in found.queues) >= sum(truth.values())
-    everybody = Counter(agent.presence for agent in found.agents)
-    assert sum(everybody.values()) == 8
-    assert {agent.agent_id: agent.load for agent in found.agents if agent.load} == {
+    assert sum(queue.arrived.last_60_minutes for queue in state.queues) >= sum(counted_rows.values())
+    presences = Counter(agent.presence for agent in state.agents)
+    assert sum(presences.values()) == 8
+    assert {agent.agent_id: agent.load for agent in state.agents if agent.load} == {
         row.agent_id: row.n
         for row in await pool.rows(
             "select agent_id, count(*) n from work_item where state in ('offered', 'accepted') group by 1"
@@ -134,7 +134,7 @@ async def test_the_counts_are_those_of_a_scan_after_anything_that_happens(pool: 
     }
 
 
-async def test_a_queue_shows_who_waits_longest_what_is_due_next_and_what_came_when(pool: Harness) -> None:
+async def test_a_queue_shows_its_longest_wait_its_next_due_time_and_its_arrivals(pool: Harness) -> None:
     await pool.apply(opened(1, pool.now, waited=30), opened(2, pool.now, waited=10))
     pool.now += timedelta(minutes=20)
     await pool.apply(opened(3, pool.now))
@@ -151,31 +151,31 @@ async def test_a_queue_shows_who_waits_longest_what_is_due_next_and_what_came_wh
     assert planning.waiting == 3
 
 
-async def test_the_live_state_takes_four_statements_and_scans_nothing_that_waits(pool: Harness) -> None:
+async def test_the_live_state_takes_five_statements_and_scans_no_waiting_work(pool: Harness) -> None:
     await pool.apply(*(opened(n, pool.now) for n in range(300)))
-    await shown(pool)  # the configuration is read
+    await shown(pool)  # this one reads the configuration
     with counted(pool.engine) as statements:
         await shown(pool)
-    assert len(statements) == 5  # and the active version
+    assert len(statements) == 5  # one of them reads the active version
     await add_up(pool)
     assert len(await pool.rows("select 1 from work_count_change")) == 0
     assert len(await pool.rows("select 1 from work_count")) == 2
     async with pool.engine.connect() as connection:
-        await connection.execute(text("set enable_seqscan = off"))  # of 300 rows it would read all
-        asked = store.counts.HEADS.text.replace(":queues", "array['planning']")
-        plan = "\n".join(str(row[0]) for row in await connection.execute(text(f"explain {asked}")))
+        await connection.execute(text("set enable_seqscan = off"))  # the planner scans a table of 300 rows
+        query = store.counts.HEADS.text.replace(":queues", "array['planning']")
+        plan = "\n".join(str(row[0]) for row in await connection.execute(text(f"explain {query}")))
     assert "work_item_oldest_ix" in plan
     assert "work_item_waiting_ix" in plan
 
 
-async def test_a_wallboard_hears_the_state_at_once_and_whenever_it_is_another(pool: Harness) -> None:
+async def test_a_wallboard_gets_the_state_at_once_and_after_each_change(pool: Harness) -> None:
     board = Live(pool.engine, pool.configurations, lambda: pool.now)
     stream = board.stream()
     events: list[LiveState] = []
 
     async def listen() -> None:
-        async for written in stream:
-            name, data = written.decode().removesuffix("\n\n").split("\n")
+        async for chunk in stream:
+            name, data = chunk.decode().removesuffix("\n\n").split("\n")
             assert name == "event: live"
             events.append(LiveState.model_validate(json.loads(data.removeprefix("data: "))))
             if len(events) == 1:

@@ -1,4 +1,4 @@
-"""Who waits for whom: locks are taken in one order, so two transactions never wait for each other."""
+"""Transactions take locks in one order, so that two never wait for each other."""
 
 import asyncio
 
@@ -7,8 +7,9 @@ from sqlalchemy import text
 
 from antiphon.contracts.agents import Presence
 from tests.conftest import NewDatabase
-from tests.support.routing.configured import AgentPool, agent
+from tests.support.routing.agent_pool import AgentPool
 from tests.support.routing.harness import opened
+from tests.support.routing.organisation import agent
 from tests.support.routing.presence import heartbeat
 from tests.support.waiting import until
 
@@ -20,7 +21,7 @@ _DUE = text(
 
 @pytest.fixture
 async def pool(new_database: NewDatabase) -> AgentPool:
-    """Elena and Farid have an offer each, both desktops are heard of, and all their timers are due."""
+    """Elena and Farid have an offer each, both send heartbeats, and all their timers are due."""
     made = AgentPool(await new_database("routing"))
     await made.organise(agent("elena", capacity=1), agent("farid", capacity=1))
     await made.apply(opened(1, made.now), opened(2, made.now))
@@ -34,45 +35,45 @@ async def pool(new_database: NewDatabase) -> AgentPool:
     return made
 
 
-async def _waiting(pool: AgentPool, count: int) -> None:
-    async def so_many() -> bool:
+async def _wait_for_waiting(pool: AgentPool, count: int) -> None:
+    async def enough_wait() -> bool:
         (row,) = await pool.rows(_WAITING)
         return row.n >= count
 
-    await until(so_many, what=f"{count} transactions wait for a lock")
+    await until(enough_wait, what=f"{count} transactions wait for a lock")
 
 
-async def test_a_heartbeat_and_offers_that_run_out_never_wait_for_each_other(pool: AgentPool) -> None:
-    """What fires waits for Elena; Farid's desktop is heard of meanwhile, whose timers are due as well."""
+async def test_a_heartbeat_and_expiring_offers_never_deadlock(pool: AgentPool) -> None:
+    """The timers that fire wait for the lock on Elena while a heartbeat of Farid arrives, whose timers are due too."""
     async with pool.engine.begin() as tx:
         await tx.execute(text("select 1 from agent where agent_id = 'elena' for no key update"))
         firing = [asyncio.create_task(pool.fire()) for _ in range(2)]
-        await _waiting(pool, 1)
-        heard = asyncio.create_task(heartbeat(pool, "farid"))
-        await asyncio.wait({heard}, timeout=2)
-    assert await heard == "available"
+        await _wait_for_waiting(pool, 1)
+        beat = asyncio.create_task(heartbeat(pool, "farid"))
+        await asyncio.wait({beat}, timeout=2)
+    assert await beat == "available"
     fired = await asyncio.gather(*firing)
     while any(fired):
         fired = [await pool.fire()]
     assert await pool.pending() == {}
-    presences = await pool.rows("select agent_id from agent where presence = :p", p=Presence.AVAILABLE)
-    assert len(presences) == 2
+    available = await pool.rows("select agent_id from agent where presence = :p", p=Presence.AVAILABLE)
+    assert len(available) == 2
 
 
-async def test_a_step_that_is_due_does_not_wait_for_who_decides_about_its_work(pool: AgentPool) -> None:
-    """Who decides about work sets its timers last: the step comes again when they have."""
+async def test_a_due_step_does_not_wait_for_a_transaction_that_locks_its_work(pool: AgentPool) -> None:
+    """A transaction that decides about work sets its timers last; the step fires again after that."""
     (work, *_) = (await pool.works()).values()
-    given = {"s": work.work_item_id}
+    parameters = {"s": work.work_item_id}
     due = text("insert into timer (kind, subject, due_at) values ('step', :s, now() - interval '1 h')")
     later = text("insert into timer (kind, subject, due_at) values ('step', :s, now() + interval '1 h') "
                  "on conflict (kind, subject) do update set due_at = excluded.due_at")  # fmt: skip
     async with pool.engine.begin() as tx:
         await tx.execute(text("delete from timer"))
-        await tx.execute(due, given)
+        await tx.execute(due, parameters)
     async with pool.engine.begin() as tx:
-        await tx.execute(text("select 1 from work_item where work_item_id = :s for update"), given)
+        await tx.execute(text("select 1 from work_item where work_item_id = :s for update"), parameters)
         async with asyncio.timeout(20):
             assert await pool.fire() > 0
-        await tx.execute(later, given)
+        await tx.execute(later, parameters)
     (timer,) = await pool.rows("select kind, due_at > now() as waits from timer")
     assert (timer.kind, timer.waits) == ("step", True)

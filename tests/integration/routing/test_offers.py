@@ -1,4 +1,4 @@
-"""Offers and assignments on a real PostgreSQL: nobody twice, nobody beyond capacity, nothing lost."""
+"""Offers and their ends, on a real PostgreSQL: no item has two offers, and no agent exceeds their capacity."""
 
 import asyncio
 from datetime import timedelta
@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from antiphon.contracts.agents import Presence
 from tests.conftest import NewDatabase
-from tests.support.routing.harness import AGAIN, Harness, answered, opened, settled
+from tests.support.routing.harness import AGAIN_AFTER, Harness, opened, reply_sent, status_changed
 from tests.support.statements import counted
 
 
@@ -41,12 +41,12 @@ async def test_two_replicas_assign_at_once_and_no_item_is_offered_twice(harness:
     assert all(row.n == 1 for row in rows)
 
 
-async def test_04_two_hundred_waiting_overnight_go_oldest_first_up_to_capacity(harness: Harness) -> None:
+async def test_04_two_hundred_items_after_a_night_go_oldest_first_up_to_capacity(harness: Harness) -> None:
     cases = [opened(n, harness.now, waited=n) for n in range(1, 201)]
     await harness.apply(*cases[100:], *cases[:100])
     assert await harness.assign() == 0
     await harness.present("farid")
-    taken: list[UUID] = []
+    accepted: list[UUID] = []
     for _ in range(200):
         await harness.assign()
         for offer in (await harness.pending()).get("farid", []):
@@ -58,36 +58,36 @@ async def test_04_two_hundred_waiting_overnight_go_oldest_first_up_to_capacity(h
         if not held:
             break
         done = next(case for case in cases if case.case.case_id == held[0].case_id)
-        taken.append(held[0].case_id)
-        await harness.apply(settled(done))
-    waited = [case_id.int for case_id in taken]
+        accepted.append(held[0].case_id)
+        await harness.apply(status_changed(done))
+    waited = [case_id.int for case_id in accepted]
     assert sorted(waited, reverse=True) == waited
     assert len(waited) == 200
 
 
-async def test_05_an_offer_that_nobody_answers_ends_once_and_the_next_agent_is_tried(
+async def test_05_an_unanswered_offer_expires_once_and_another_agent_is_asked(
     harness: Harness,
 ) -> None:
     await harness.apply(opened(1, harness.now, waited=7))
     await harness.present("elena")
     await harness.present("farid")
     await harness.assign()
-    (silent,) = await harness.pending()
+    (asked,) = await harness.pending()
     (work,) = await harness.rows("select * from work_item")
     await _make_due(harness, "offer-expiry")
     assert sorted(await asyncio.gather(harness.fire(), harness.fire(), harness.fire())) == [0, 0, 1]
     (after,) = await harness.rows("select * from work_item")
     assert (after.state, after.queued_at, after.attempts) == ("queued", work.queued_at, 1)
-    (agent,) = await harness.rows("select presence, missed from agent where agent_id = :a", a=silent)
+    (agent,) = await harness.rows("select presence, missed from agent where agent_id = :a", a=asked)
     assert (agent.presence, agent.missed) == ("available", 1)
     await harness.assign()
     (other,) = await harness.pending()
-    assert other != silent
+    assert other != asked
     timed_out = await harness.rows("select 1 from outbox where headers like '%work.offer-timed-out.v1%'")
     assert len(timed_out) == 1
 
 
-async def test_06_who_declines_is_not_asked_again_while_another_can_then_only_after_a_pause(
+async def test_06_an_agent_who_declines_is_asked_again_after_all_others_and_a_pause(
     harness: Harness,
 ) -> None:
     await harness.apply(opened(1, harness.now))
@@ -101,11 +101,11 @@ async def test_06_who_declines_is_not_asked_again_while_another_can_then_only_af
         declined.append(agent)
     assert sorted(declined) == ["elena", "farid"]
     assert await harness.assign() == 0
-    harness.now += AGAIN
+    harness.now += AGAIN_AFTER
     assert await harness.assign() == 1
 
 
-async def test_an_agent_who_logs_off_loses_no_work(harness: Harness) -> None:
+async def test_the_work_of_an_agent_who_goes_offline_is_queued_again_at_its_place(harness: Harness) -> None:
     await harness.apply(*(opened(n, harness.now, waited=n) for n in (1, 2)))
     await harness.present("elena")
     await harness.assign()
@@ -121,7 +121,9 @@ async def test_an_agent_who_logs_off_loses_no_work(harness: Harness) -> None:
     assert await harness.assign() == 2
 
 
-async def test_24_a_clock_that_ran_out_while_nobody_ran_breaches_late_but_once(harness: Harness) -> None:
+async def test_24_a_clock_that_ran_out_while_routing_was_down_breaches_late_but_once(
+    harness: Harness,
+) -> None:
     await harness.apply(opened(1, harness.now))
     (clock,) = await harness.rows("select * from clock where target = 'first-response'")
     harness.now = clock.due_at + timedelta(hours=1)
@@ -129,7 +131,7 @@ async def test_24_a_clock_that_ran_out_while_nobody_ran_breaches_late_but_once(h
     assert sorted(await asyncio.gather(harness.fire(), harness.fire())) == [
         0,
         2,
-    ]  # the clock of the resolution comes again: it has days left
+    ]  # the clock of the resolution is set again: it has days left
     (clock,) = await harness.rows("select * from clock where target = 'first-response'")
     assert clock.breached_at == clock.due_at
     assert len(await harness.rows("select 1 from outbox where headers like '%sla.breached.v1%'")) == 1
@@ -140,42 +142,42 @@ async def test_24_a_clock_that_ran_out_while_nobody_ran_breaches_late_but_once(h
 )
 async def test_19_only_a_persons_answer_meets_the_target(harness: Harness, kind: str, met: bool) -> None:
     case = opened(1, harness.now)
-    await harness.apply(case, settled(case), answered(case, harness.now, kind))
+    await harness.apply(case, status_changed(case), reply_sent(case, harness.now, kind))
     (clock,) = await harness.rows("select * from clock where target = 'first-response'")
     assert (clock.met_at is not None) == met
     assert (not await harness.rows("select 1 from timer where kind = 'sla-clock'")) == met
 
 
-async def test_a_case_settled_without_an_answer_stops_its_clock_and_says_so(harness: Harness) -> None:
+async def test_a_case_resolved_without_an_answer_cancels_its_clock_with_an_event(harness: Harness) -> None:
     case = opened(1, harness.now)
     await harness.apply(case)
-    await harness.apply(settled(case, "resolved", "a double", "set-by-person"))
+    await harness.apply(status_changed(case, "resolved", "a duplicate", "set-by-person"))
     (clock,) = await harness.rows("select * from clock where target = 'first-response'")
     assert clock.cancelled_at is not None
     assert await harness.rows("select 1 from outbox where headers like '%sla.cancelled.v1%'")
     assert not await harness.rows("select 1 from timer where kind <> 'review'")
 
 
-async def test_the_same_news_again_and_older_news_change_nothing(harness: Harness) -> None:
+async def test_repeated_and_older_events_change_nothing(harness: Harness) -> None:
     case = opened(1, harness.now)
     await harness.apply(case, case)
-    await harness.apply(settled(case))
+    await harness.apply(status_changed(case))
     await harness.apply(case)
     assert [row.state for row in await harness.rows("select state from work_item")] == ["completed"]
     assert len(await harness.rows("select 1 from outbox where headers like '%work.queued.v1%'")) == 1
 
 
-async def test_an_answer_that_is_heard_before_its_case_stops_the_clock(harness: Harness) -> None:
+async def test_an_answer_that_arrives_before_its_case_meets_the_target(harness: Harness) -> None:
     case = opened(1, harness.now)
-    await harness.apply(answered(case, harness.now))
-    await harness.apply(case, settled(case))
+    await harness.apply(reply_sent(case, harness.now))
+    await harness.apply(case, status_changed(case))
     (clock,) = await harness.rows("select * from clock where target = 'first-response'")
     assert clock.met_at == harness.now
     assert await harness.rows("select 1 from timer where kind <> 'review'") == []
 
 
 async def test_a_batch_of_500_takes_as_many_statements_as_one_of_5(harness: Harness) -> None:
-    await harness.apply(opened(5000, harness.now))  # the first to need the configuration reads it
+    await harness.apply(opened(5000, harness.now))  # this batch reads the configuration
     counts: list[int] = []
     for start, size in ((1, 5), (1000, 500)):
         with counted(harness.engine) as statements:

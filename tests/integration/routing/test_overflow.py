@@ -1,4 +1,4 @@
-"""Work that can't stay where it was meant to, on a real PostgreSQL: closed and full queues, queues and agents that are gone."""
+"""Overflow, on a real PostgreSQL: work of closed, full and removed queues and of removed agents."""
 
 from datetime import timedelta
 
@@ -10,10 +10,11 @@ from antiphon.process.clock import utc_now
 from routing.domain.timer import TimerKind
 from routing.work import review
 from tests.conftest import NewDatabase
-from tests.support.routing.configured import ACCEPTED, OFFERED, QUEUED, AgentPool, Json, queue, section
+from tests.support.routing.agent_pool import ACCEPTED, OFFERED, QUEUED, AgentPool
 from tests.support.routing.harness import opened
+from tests.support.routing.organisation import Json, queue, rule_then, section
 from tests.support.routing.queues import closed_now, put_state
-from tests.support.routing.work import rule_says, timers, work
+from tests.support.routing.work import timers, work
 
 
 @pytest.fixture
@@ -23,25 +24,25 @@ async def pool(new_database: NewDatabase) -> AgentPool:
     return made
 
 
-async def test_12_what_comes_to_a_closed_queue_flows_over_and_the_decision_says_why(pool: AgentPool) -> None:
+async def test_12_work_for_a_closed_queue_overflows_and_its_explanation_says_why(pool: AgentPool) -> None:
     await pool.organise(*closed_now(pool, outside_hours={"overflow": "front-desk"}))
     await pool.apply(opened(1, pool.now))
-    found = await work(pool)
-    assert (found.queue, found.skills, found.prefer_skills) == ("front-desk", {}, {"planning": 3})
-    told = await pool.why("C-1")
-    (passed,) = told["escalations"]
-    assert passed.kind == "overflow"
-    assert passed.what.startswith("Planning is outside its hours until ")
-    assert passed.what.endswith("; so it waits in Front desk")
-    assert told["decision"].rule == "Planning"
+    item = await work(pool)
+    assert (item.queue, item.skills, item.prefer_skills) == ("front-desk", {}, {"planning": 3})
+    why = await pool.why("C-1")
+    (overflow,) = why["escalations"]
+    assert overflow.kind == "overflow"
+    assert overflow.what.startswith("Planning is outside its hours until ")
+    assert overflow.what.endswith("; so it waits in Front desk")
+    assert why["decision"].rule == "Planning"
     (queued,) = await pool.rows(
         "select convert_from(value, 'utf8') as v from outbox where headers like '%work.queued%'"
     )
     assert "Planning is outside its hours" in queued.v
-    assert await pool.told("work.held.v1") == 0
+    assert await pool.count_events("work.held.v1") == 0
 
 
-async def test_12_what_comes_to_a_full_queue_flows_over_and_within_one_batch_too(pool: AgentPool) -> None:
+async def test_12_work_for_a_full_queue_overflows_within_one_batch_too(pool: AgentPool) -> None:
     await pool.organise(queue("planning", limit={"waiting": 2, "overflow": "front-desk"}))
     await pool.apply(*(opened(n, pool.now) for n in (1, 2, 3)))
     await pool.apply(opened(4, pool.now))
@@ -51,10 +52,10 @@ async def test_12_what_comes_to_a_full_queue_flows_over_and_within_one_batch_too
     ].what == "Planning is full: 2 wait; so it waits in Front desk"
 
 
-async def test_12_what_a_rule_says_never_overflows_stays(pool: AgentPool) -> None:
+async def test_12_work_that_a_rule_says_never_overflows_stays(pool: AgentPool) -> None:
     await pool.organise(
         *closed_now(pool, outside_hours={"overflow": "front-desk"}),
-        rule_says("Planning", overflow="never"),
+        rule_then("Planning", overflow="never"),
     )
     await pool.apply(opened(1, pool.now))
     assert (await work(pool)).queue == "planning"
@@ -62,13 +63,13 @@ async def test_12_what_a_rule_says_never_overflows_stays(pool: AgentPool) -> Non
     assert (await work(pool)).queue == "planning"
     await pool.organise(
         *closed_now(pool, outside_hours={"overflow": "front-desk"}),
-        rule_says("Planning", overflow="social-care"),
+        rule_then("Planning", overflow="social-care"),
     )
     await pool.apply(opened(2, pool.now))
     assert (await work(pool, "C-2")).queue == "social-care"
 
 
-async def test_work_that_is_held_outside_hours_is_told_with_words_for_the_customer(pool: AgentPool) -> None:
+async def test_work_held_outside_hours_is_published_with_the_text_for_the_customer(pool: AgentPool) -> None:
     await pool.organise(*closed_now(pool, outside_hours={"acknowledge": "We open at eight."}))
     await pool.apply(opened(1, pool.now), opened(2, pool.now, department="rates"))
     (held,) = await pool.rows(
@@ -80,14 +81,14 @@ async def test_work_that_is_held_outside_hours_is_told_with_words_for_the_custom
 
 
 @pytest.mark.parametrize("by_hand", [True, False])
-async def test_what_waits_in_a_queue_when_it_closes_flows_over(pool: AgentPool, by_hand: bool) -> None:
-    outside = {"overflow": "front-desk"}
+async def test_waiting_work_overflows_when_its_queue_closes(pool: AgentPool, by_hand: bool) -> None:
+    settings = {"overflow": "front-desk"}
     if by_hand:
-        await pool.organise(queue("planning", outside_hours=outside))
+        await pool.organise(queue("planning", outside_hours=settings))
         await pool.apply(*(opened(n, pool.now) for n in (1, 2)))
         await put_state(pool, "planning", QueueState.CLOSED, "burst pipe")
     else:
-        await pool.organise(_open_until_midnight, queue("planning", hours="until", outside_hours=outside))
+        await pool.organise(_open_until_midnight, queue("planning", hours="until", outside_hours=settings))
         await pool.apply(*(opened(n, pool.now) for n in (1, 2)))
         await pool.make_due(TimerKind.REVIEW)
         (closes,) = await timers(pool, TimerKind.REVIEW)
@@ -96,7 +97,7 @@ async def test_what_waits_in_a_queue_when_it_closes_flows_over(pool: AgentPool, 
         pool.now = closes
     await pool.make_due(TimerKind.REVIEW)
     assert {row.queue for row in (await pool.works()).values()} == {"front-desk"}
-    assert await pool.told("work.transferred.v1") == 2
+    assert await pool.count_events("work.transferred.v1") == 2
 
 
 def _open_until_midnight(organisation: Json) -> None:
@@ -108,11 +109,11 @@ def _open_until_midnight(organisation: Json) -> None:
 def without_planning(organisation: Json) -> None:
     del organisation["queues"]["planning"]
     organisation["rules"] = [r for r in organisation["rules"] if r["then"]["queue"] != "planning"]
-    for one in organisation["agents"]:
-        one["queues"] = [name for name in one["queues"] if name != "planning"]
+    for agent in organisation["agents"]:
+        agent["queues"] = [name for name in agent["queues"] if name != "planning"]
 
 
-async def test_work_of_a_queue_that_is_gone_is_moved_to_the_fallback_with_its_reason(pool: AgentPool) -> None:
+async def test_work_of_a_removed_queue_moves_to_the_fallback_queue_with_its_reason(pool: AgentPool) -> None:
     await pool.apply(*(opened(n, pool.now) for n in (1, 2, 3)))
     await pool.present("farid")
     assert await pool.assign() == 3
@@ -132,17 +133,17 @@ async def test_work_of_a_queue_that_is_gone_is_moved_to_the_fallback_with_its_re
         )
 
 
-async def test_work_of_an_agent_who_is_gone_returns_to_its_place(pool: AgentPool) -> None:
+async def test_the_work_of_a_removed_agent_is_queued_again_at_its_place(pool: AgentPool) -> None:
     await pool.apply(*(opened(n, pool.now) for n in (1, 2)))
     await pool.present("elena")
     await pool.assign()
     (first, _) = (await pool.pending())["elena"]
     assert await pool.accept(first, "elena") == 200
 
-    def gone(organisation: Json) -> None:
-        organisation["agents"] = [one for one in organisation["agents"] if one["id"] != "elena"]
+    def without_elena(organisation: Json) -> None:
+        organisation["agents"] = [agent for agent in organisation["agents"] if agent["id"] != "elena"]
 
-    await pool.organise(gone)
+    await pool.organise(without_elena)
     await pool.make_due(TimerKind.REVIEW)
     works = await pool.works()
     assert {(row.state, row.agent_id) for row in works.values()} == {(QUEUED, None)}
@@ -155,8 +156,8 @@ async def test_work_of_an_agent_who_is_gone_returns_to_its_place(pool: AgentPool
     assert await pool.assign() == 2
 
 
-async def test_complaint_rocketchat_fallback_departments_never_turn_in_a_circle(pool: AgentPool) -> None:
-    """See tests/unit/routing/test_placing.py for what is refused; here both are closed, and the work is still to be seen."""
+async def test_work_whose_whole_overflow_chain_is_closed_waits_in_its_first_queue(pool: AgentPool) -> None:
+    """As with the fallback departments of Rocket.Chat; a configuration with an overflow cycle is refused when it is read."""
     await pool.organise(
         queue("planning", outside_hours={"overflow": "roads"}),
         queue("roads", outside_hours={"overflow": "rates"}),
@@ -164,8 +165,8 @@ async def test_complaint_rocketchat_fallback_departments_never_turn_in_a_circle(
     for name in ("planning", "roads", "rates"):
         await put_state(pool, name, QueueState.CLOSED)
     await pool.apply(opened(1, pool.now))
-    told = await pool.why("C-1")
-    assert ((await work(pool)).queue, told["waiting_for"]) == ("planning", "queue")
+    why = await pool.why("C-1")
+    assert ((await work(pool)).queue, why["waiting_for"]) == ("planning", "queue")
 
 
 async def test_a_review_reads_open_work_only(pool: AgentPool) -> None:

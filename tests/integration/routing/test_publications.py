@@ -1,4 +1,4 @@
-"""A draft becomes active at a time, for a share of the cases, for a while, or when a second person says so."""
+"""A draft becomes active at a time, for a part of the cases, for a period, or after a second person approves."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -18,7 +18,7 @@ from routing.domain.decisions.rollout import in_rollout
 from routing.domain.timer import TimerKind
 from tests.conftest import NewDatabase
 from tests.support.routing.api import COUNCIL, RoutingApi, case, opened_api
-from tests.support.routing.harness import settled
+from tests.support.routing.harness import status_changed
 
 RATES = "{ queue: rates, priority: 40,", "{ queue: rates, priority: 60,"
 APPROVAL = COUNCIL + "\npublishing: { needs_approval: true }\n"
@@ -38,17 +38,17 @@ async def publish(client: RoutingApi, draft: Json, status: int = 200, **plan: An
     return answer.json()
 
 
-async def say(
-    client: RoutingApi, publication: Json, verb: str, status: int = 200, name: str = "olga", **given: Any
+async def act(
+    client: RoutingApi, publication: Json, verb: str, status: int = 200, name: str = "olga", **body: Any
 ) -> Json:
     path = f"/publications/{publication['publication_id']}/{verb}"
-    answer = await client.ask("POST", path, name=name, json=given)
+    answer = await client.ask("POST", path, name=name, json=body)
     assert answer.status_code == status, answer.text
     return answer.json()
 
 
 async def fire(client: RoutingApi, kind: str) -> None:
-    """Timers of a kind are due, and each of two replicas looks."""
+    """Makes the timers of a kind due; two replicas fire what is due."""
     async with client.engine.begin() as tx:
         await tx.execute(text("update timer set due_at = now() where kind = :k"), {"k": kind})
     for _ in range(2):
@@ -56,87 +56,92 @@ async def fire(client: RoutingApi, kind: str) -> None:
             await timers.fire(tx, client.configurations, utc_now())
 
 
-async def decided(client: RoutingApi) -> dict[int, tuple[int, int]]:
-    """By case the version that decided last, and the priority that it gave."""
+async def latest_decisions(client: RoutingApi) -> dict[int, tuple[int, int]]:
+    """By case the version of its latest decision and the priority of its work."""
     rows = await client.rows(
         "select d.case_id, d.version, w.priority from decision d join work_item w using (work_item_id) order by d.at"
     )
     return {row.case_id.int: (row.version, row.priority) for row in rows}
 
 
-async def kinds(client: RoutingApi) -> list[str]:
+async def configuration_events(client: RoutingApi) -> list[str]:
+    """The kinds of the configuration events in the outbox, in order."""
     rows = await client.rows("select headers from outbox where topic = 'configuration' order by id")
     names = ("planned", "published", "ended")
     return [name for row in rows for name in names if f"configuration.{name}.v1" in row.headers]
 
 
-async def test_a_share_of_the_cases_is_decided_by_the_new_version_and_each_case_stays_on_its_side(
+async def test_a_rollout_decides_its_part_of_the_cases_and_a_case_keeps_its_version(
     client: RoutingApi,
 ) -> None:
-    told = await publish(client, await client.draft(RATES), rollout=30)
-    version, publication = told["version"], told["publication"]
+    published = await publish(client, await client.draft(RATES), rollout=30)
+    version, publication = published["version"], published["publication"]
     assert (publication["state"], publication["rollout"], publication["asked_by"]) == ("limited", 30, "olga")
     cases = [case(n, "rates") for n in range(1, 101)]
     await client.apply(*cases[:50])
-    other = client.configurations
+    first_replica = client.configurations
     client.configurations = Configurations()  # a second replica
     await client.apply(*cases[50:])
-    first = await decided(client)
-    new = {n for n, (by, _) in first.items() if by == version}
-    assert new == {n for n in first if in_rollout(version, 30, UUID(int=n))}
+    before = await latest_decisions(client)
+    new = {n for n, (decided_by, _) in before.items() if decided_by == version}
+    assert new == {n for n in before if in_rollout(version, 30, UUID(int=n))}
     assert 15 <= len(new) <= 45
-    assert {priority for n, (_, priority) in first.items() if n in new} == {60}
-    assert {first[n] for n in first.keys() - new} == {(version - 1, 40)}
-    again = [
+    assert {priority for n, (_, priority) in before.items() if n in new} == {60}
+    assert {before[n] for n in before.keys() - new} == {(version - 1, 40)}
+    asked_again = [
         c.model_copy(update={"case": c.case.model_copy(update={"revision": c.case.revision + 2})})
         for c in cases
     ]
-    await client.apply(*(settled(c) for c in cases))
-    await client.apply(*again)
-    assert {n: by for n, (by, _) in (await decided(client)).items()} == {
-        n: by for n, (by, _) in first.items()
+    await client.apply(*(status_changed(c) for c in cases))
+    await client.apply(*asked_again)
+    assert {n: by for n, (by, _) in (await latest_decisions(client)).items()} == {
+        n: by for n, (by, _) in before.items()
     }
     assert (await client.ask("GET", "/configuration")).json()["version"] == version - 1
     lines = (await client.ask("GET", "/configuration/versions")).json()["items"]
     assert [(line["state"], line["rollout"]) for line in lines] == [("limited", 30), ("published", None)]
-    await say(client, publication, "widen", rollout=20, why="less", status=409)
-    assert (await say(client, publication, "widen", rollout=60, why="it works"))["state"] == "limited"
-    assert (await say(client, publication, "widen", rollout=100, why="it works"))["state"] == "published"
-    client.configurations = other
+    await act(client, publication, "widen", rollout=20, why="less", status=409)
+    assert (await act(client, publication, "widen", rollout=60, why="it works"))["state"] == "limited"
+    assert (await act(client, publication, "widen", rollout=100, why="it works"))["state"] == "published"
+    client.configurations = first_replica
     await client.apply(*(case(n, "rates") for n in range(201, 206)))
-    assert {(await decided(client))[n] for n in range(201, 206)} == {(version, 60)}
-    assert (await kinds(client))[-3:] == ["published"] * 3
+    assert {(await latest_decisions(client))[n] for n in range(201, 206)} == {(version, 60)}
+    assert (await configuration_events(client))[-3:] == ["published"] * 3
 
 
 @given(st.uuids(), st.integers(1, 1000), st.integers(1, 99))
-def test_who_is_among_the_first_still_is_when_the_share_grows(one: UUID, version: int, rollout: int) -> None:
-    assert in_rollout(version, 100, one)
-    assert not in_rollout(version, rollout, one) or in_rollout(version, rollout + 1, one)
+def test_a_case_in_a_rollout_stays_in_it_when_the_rollout_grows(
+    case_id: UUID, version: int, rollout: int
+) -> None:
+    assert in_rollout(version, 100, case_id)
+    assert not in_rollout(version, rollout, case_id) or in_rollout(version, rollout + 1, case_id)
 
 
-async def test_a_share_that_is_ended_leaves_all_cases_to_the_version_before(client: RoutingApi) -> None:
-    told = await publish(client, await client.draft(RATES), rollout=99)
+async def test_an_ended_rollout_leaves_all_cases_to_the_previous_version(client: RoutingApi) -> None:
+    published = await publish(client, await client.draft(RATES), rollout=99)
     await publish(client, await client.draft(RATES, name="another"), status=409)
-    refused = await client.ask("PUT", "/configuration", tag=str(told["version"] - 1), content=COUNCIL + "\n")
+    refused = await client.ask(
+        "PUT", "/configuration", tag=str(published["version"] - 1), content=COUNCIL + "\n"
+    )
     assert refused.status_code == 409
-    ended = await say(client, told["publication"], "end", why="complaints")
+    ended = await act(client, published["publication"], "end", why="complaints")
     assert (ended["state"], ended["ended_by"], ended["ended_why"]) == ("ended", "olga", "complaints")
     await client.apply(*(case(n, "rates") for n in range(1, 21)))
-    assert set((await decided(client)).values()) == {(told["version"] - 1, 40)}
-    await say(client, told["publication"], "end", why="again", status=409)
-    assert (await kinds(client))[-2:] == ["published", "ended"]
+    assert set((await latest_decisions(client)).values()) == {(published["version"] - 1, 40)}
+    await act(client, published["publication"], "end", why="again", status=409)
+    assert (await configuration_events(client))[-2:] == ["published", "ended"]
     lines = (await client.ask("GET", "/configuration/versions")).json()["items"]
     assert [line["state"] for line in lines] == ["superseded", "published"]
 
 
-async def test_only_rules_can_be_in_force_for_a_share(client: RoutingApi) -> None:
+async def test_only_changes_of_rules_can_be_rolled_out_to_a_part_of_the_cases(client: RoutingApi) -> None:
     draft = await client.draft(("offer_timeout: 20s", "offer_timeout: 25s"), RATES)
     refused = await publish(client, draft, rollout=50, status=409)
     assert refused["differences"] == ["queue 'social-care': offer timeout 20s → 25s"]
     assert (await client.ask("GET", f"/drafts/{draft['draft_id']}")).json()["state"] == "draft"
 
 
-async def test_a_version_begins_at_its_time_widens_at_its_time_and_ends_by_itself(client: RoutingApi) -> None:
+async def test_a_planned_version_begins_widens_and_ends_at_its_times(client: RoutingApi) -> None:
     begins = utc_now() + timedelta(hours=1)
     plan: Json = {
         "begins_at": begins.isoformat(),
@@ -145,14 +150,14 @@ async def test_a_version_begins_at_its_time_widens_at_its_time_and_ends_by_itsel
         "ends_at": (begins + timedelta(hours=2)).isoformat(),
     }
     draft = await client.draft(RATES)
-    told = await publish(client, draft, **plan)
-    assert (told["version"], told["publication"]["state"]) == (None, "planned")
+    published = await publish(client, draft, **plan)
+    assert (published["version"], published["publication"]["state"]) == (None, "planned")
     before = (await client.ask("GET", "/configuration")).json()["version"]
-    path = f"/publications/{told['publication']['publication_id']}"
+    path = f"/publications/{published['publication']['publication_id']}"
 
     async def state() -> tuple[str, int]:
-        found = (await client.ask("GET", path)).json()
-        return found["state"], found["rollout"]
+        publication = (await client.ask("GET", path)).json()
+        return publication["state"], publication["rollout"]
 
     assert (await client.ask("GET", f"/drafts/{draft['draft_id']}")).json()["state"] == "planned"
     await fire(client, TimerKind.PUBLICATION_BEGINS)
@@ -164,36 +169,42 @@ async def test_a_version_begins_at_its_time_widens_at_its_time_and_ends_by_itsel
     await fire(client, TimerKind.PUBLICATION_ENDS)
     assert await state() == ("ended", 100)
     await client.apply(case(2, "rates"))
-    assert list((await decided(client)).values()) == [(before + 1, 60), (before + 2, 40)]
+    assert list((await latest_decisions(client)).values()) == [(before + 1, 60), (before + 2, 40)]
     newest = (await client.ask("GET", "/configuration/versions")).json()["items"][0]
     assert (newest["restores"], newest["why"]) == (before, "the time for it is over")
-    assert (await kinds(client))[-5:] == ["planned", "published", "published", "published", "ended"]
+    assert (await configuration_events(client))[-5:] == [
+        "planned",
+        "published",
+        "published",
+        "published",
+        "ended",
+    ]
     assert (await client.ask("GET", "/publications")).json()["items"][0]["version"] == before + 1
 
 
-async def test_what_waits_for_its_time_can_be_withdrawn_and_is_a_draft_again(client: RoutingApi) -> None:
+async def test_a_planned_publication_can_be_withdrawn_and_is_a_draft_again(client: RoutingApi) -> None:
     draft = await client.draft(RATES)
-    told = await publish(client, draft, begins_at=(utc_now() + timedelta(hours=1)).isoformat())
-    await say(client, told["publication"], "end", why="not yet")
+    published = await publish(client, draft, begins_at=(utc_now() + timedelta(hours=1)).isoformat())
+    await act(client, published["publication"], "end", why="not yet")
     await fire(client, TimerKind.PUBLICATION_BEGINS)
-    again = await client.ask("GET", f"/drafts/{draft['draft_id']}")
-    assert again.json()["state"] == "draft"
-    assert (await publish(client, draft | {"etag": again.headers["ETag"]}))["version"]
+    withdrawn = await client.ask("GET", f"/drafts/{draft['draft_id']}")
+    assert withdrawn.json()["state"] == "draft"
+    assert (await publish(client, draft | {"etag": withdrawn.headers["ETag"]}))["version"]
 
 
-async def test_what_can_not_begin_when_its_time_has_come_has_failed_and_says_why(client: RoutingApi) -> None:
+async def test_a_planned_publication_that_cannot_begin_fails_with_its_reason(client: RoutingApi) -> None:
     draft = await client.draft(RATES)
-    told = await publish(client, draft, begins_at=(utc_now() + timedelta(hours=1)).isoformat())
+    published = await publish(client, draft, begins_at=(utc_now() + timedelta(hours=1)).isoformat())
     version = (await publish(client, await client.draft(("priority: 30", "priority: 31"))))["version"]
     await fire(client, TimerKind.PUBLICATION_BEGINS)
-    found = (await client.ask("GET", f"/publications/{told['publication']['publication_id']}")).json()
-    assert (found["state"], found["ended_by"]) == ("failed", "routing")
-    assert "active no more" in found["ended_why"]
+    failed = (await client.ask("GET", f"/publications/{published['publication']['publication_id']}")).json()
+    assert (failed["state"], failed["ended_by"]) == ("failed", "routing")
+    assert "active no more" in failed["ended_why"]
     assert (await client.ask("GET", "/configuration")).json()["version"] == version
     assert (await client.ask("GET", f"/drafts/{draft['draft_id']}")).json()["state"] == "draft"
 
 
-async def test_where_a_second_person_must_approve_nobody_publishes_their_own(client: RoutingApi) -> None:
+async def test_where_approval_is_required_no_editor_approves_their_own_draft(client: RoutingApi) -> None:
     await client.load(APPROVAL)
     before = (await client.ask("GET", "/configuration")).json()["version"]
     source = APPROVAL.replace(*RATES).replace("needs_approval: true", "needs_approval: false")
@@ -204,23 +215,23 @@ async def test_where_a_second_person_must_approve_nobody_publishes_their_own(cli
         path = f"/drafts/{draft['draft_id']}"
         saved = await client.ask("PUT", path, name=name, tag=draft["etag"], json=body)
         draft |= {"etag": saved.headers["ETag"], "revision": saved.json()["revision"]}
-    told = await publish(client, draft)
-    assert (told["version"], told["publication"]["state"]) == (None, "waiting")
-    assert told["publication"]["needs_approval"] is True
+    published = await publish(client, draft)
+    assert (published["version"], published["publication"]["state"]) == (None, "waiting")
+    assert published["publication"]["needs_approval"] is True
     for name in ("olga", "pat", "rosa", "sven"):
-        await say(client, told["publication"], "approve", name=name, status=403)
+        await act(client, published["publication"], "approve", name=name, status=403)
     refused = await client.ask("PUT", "/configuration", tag=str(before), content=source)
     assert refused.status_code == 409
     assert (await client.ask("GET", "/configuration")).json()["version"] == before
-    approved = await say(client, told["publication"], "approve", name="quinn", why="read it")
+    approved = await act(client, published["publication"], "approve", name="quinn", why="read it")
     assert (approved["state"], approved["approved_by"], approved["approved_why"]) == (
         "published",
         "quinn",
         "read it",
     )
     assert (await client.ask("GET", "/configuration")).json()["version"] == approved["version"] == before + 1
-    await say(client, told["publication"], "approve", name="quinn", status=409)
-    assert (await kinds(client))[-2:] == ["planned", "published"]
+    await act(client, published["publication"], "approve", name="quinn", status=409)
+    assert (await configuration_events(client))[-2:] == ["planned", "published"]
 
 
 @pytest.mark.parametrize(
@@ -232,6 +243,8 @@ async def test_where_a_second_person_must_approve_nobody_publishes_their_own(cli
         ({"rollout": 0}, "/rollout"),
     ],
 )
-async def test_times_that_are_in_no_order_are_refused(client: RoutingApi, plan: Json, pointer: str) -> None:
+async def test_a_plan_with_impossible_times_or_rollout_is_refused(
+    client: RoutingApi, plan: Json, pointer: str
+) -> None:
     refused = await publish(client, await client.draft(RATES), status=422, **plan)
     assert refused["errors"][0]["pointer"].endswith(pointer)

@@ -1,4 +1,4 @@
-"""Queues on a real PostgreSQL: who works for them, when their work is given out, and what is said when it is not."""
+"""Queues on a real PostgreSQL: their members, their hours and states, and the reasons why their work waits."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -14,19 +14,10 @@ from routing.domain.configuration.document import read
 from routing.queues import live
 from routing.work import handling
 from tests.conftest import NewDatabase
+from tests.support.routing.agent_pool import ACCEPTED, QUEUED, SUPERVISOR, AgentPool
 from tests.support.routing.api import RoutingApi, case, opened_api
-from tests.support.routing.configured import (
-    ACCEPTED,
-    BOSS,
-    QUEUED,
-    AgentPool,
-    Json,
-    agent,
-    queue,
-    section,
-    written,
-)
 from tests.support.routing.harness import opened
+from tests.support.routing.organisation import Json, agent, organisation_yaml, queue, section
 from tests.support.routing.queues import closed_now, put_state
 
 SKILLS = {"tone": "Finds the right tone", "network": "Knows the networks", "planning": "Planning"}
@@ -58,12 +49,11 @@ async def test_members_are_those_named_and_all_who_have_the_skills_at_their_leve
         queue("planning", members={"agents": ["dev"], "skills": [{"tone": 3, "network": 1}, {"tone": 6}]}),
     )
     async with pool.engine.begin() as tx:
-        known = (await pool.active(tx)).configuration.agents_by_id
-    found = {one.id for one in known.values() if "planning" in one.queues}
-    assert found == {"elena", "farid", "dev", "amara", "chloe", "grace", "hugo"}
-    # The skills that make a member are not those that the work needs.
-    unskilled = opened(1, pool.now)
-    await pool.apply(unskilled)
+        agents = (await pool.active(tx)).configuration.agents_by_id
+    members = {each.id for each in agents.values() if "planning" in each.queues}
+    assert members == {"elena", "farid", "dev", "amara", "chloe", "grace", "hugo"}
+    # Membership by skills does not give the skills that the work needs.
+    await pool.apply(opened(1, pool.now))
     await pool.present("amara")
     assert await pool.assign() == 0
     await pool.organise(
@@ -87,15 +77,15 @@ async def test_13_work_of_social_care_is_offered_to_its_members_only(pool: Agent
     for outsider in ("amara", "bruno", "hugo"):
         await pool.present(outsider)
     assert await pool.assign() == 0
-    told = await pool.why("C-1")
-    assert [one.agent_id for one in told["candidates"]] == ["grace"]
+    why = await pool.why("C-1")
+    assert [candidate.agent_id for candidate in why["candidates"]] == ["grace"]
     assert await pool.pick("hugo", (await pool.works())["C-1"].work_item_id) == 404
     await pool.present("grace")
     assert await pool.assign() == 1
     assert list(await pool.pending()) == ["grace"]
 
 
-async def test_a_paused_queue_gives_nothing_out_and_says_who_paused_it_and_why(pool: AgentPool) -> None:
+async def test_a_paused_queue_offers_no_work_and_says_who_paused_it_and_why(pool: AgentPool) -> None:
     await pool.organise(queue("planning", may_pick=True))
     await pool.apply(opened(1, pool.now))
     await put_state(pool, "planning", QueueState.PAUSED)
@@ -109,19 +99,19 @@ async def test_a_paused_queue_gives_nothing_out_and_says_who_paused_it_and_why(p
     why = f"Planning is paused by Sam Okafor since {pool.now:%H:%M:%S}: a fire drill"
     assert (await pool.why("C-1"))["waiting_because"] == why
     async with pool.engine.begin() as tx:
-        shown = await live.state(tx, await pool.active(tx), pool.now)
-    stands = {one.queue: (one.state, one.open, one.not_open_because) for one in shown.queues}
-    assert stands["planning"] == ("paused", False, why)
-    assert stands["rates"] == ("open", True, None)
+        live_state = await live.state(tx, await pool.active(tx), pool.now)
+    states = {each.queue: (each.state, each.open, each.not_open_because) for each in live_state.queues}
+    assert states["planning"] == ("paused", False, why)
+    assert states["rates"] == ("open", True, None)
     await put_state(pool, "planning", QueueState.OPEN)
     assert await pool.assign() == 1
 
 
-async def test_a_supervisor_may_give_out_what_a_paused_queue_does_not(pool: AgentPool) -> None:
+async def test_a_supervisor_may_assign_the_work_of_a_paused_queue(pool: AgentPool) -> None:
     await pool.apply(opened(1, pool.now))
     await put_state(pool, "planning", QueueState.PAUSED)
     await pool.present("elena")
-    assert await pool.give("elena", (await pool.works())["C-1"].work_item_id) == 200
+    assert await pool.assign_to("elena", (await pool.works())["C-1"].work_item_id) == 200
 
 
 async def test_outside_its_hours_a_queue_holds_its_work_until_they_begin(pool: AgentPool) -> None:
@@ -134,8 +124,8 @@ async def test_outside_its_hours_a_queue_holds_its_work_until_they_begin(pool: A
         f"Planning is outside its hours until {opens:%A %d %B %H:%M} (UTC)"
     )
     async with pool.engine.begin() as tx:
-        shown = await live.state(tx, await pool.active(tx), pool.now)
-    assert next(one.opens_at for one in shown.queues if one.queue == "planning") == opens
+        live_state = await live.state(tx, await pool.active(tx), pool.now)
+    assert next(each.opens_at for each in live_state.queues if each.queue == "planning") == opens
     pool.now = opens - timedelta(seconds=1)
     assert await pool.assign() == 0
     pool.now = opens
@@ -151,22 +141,22 @@ async def test_agents_of_several_queues_get_the_work_of_those_that_are_open(pool
     assert (await pool.works())["C-1"].state == QUEUED
 
 
-async def test_work_of_a_queue_that_there_is_no_more_can_be_given_and_handed_on(pool: AgentPool) -> None:
+async def test_work_of_a_removed_queue_can_be_assigned_and_transferred(pool: AgentPool) -> None:
     await pool.apply(opened(1, pool.now), opened(2, pool.now))
     await pool.present("grace")
 
-    def gone(organisation: Json) -> None:
+    def without_planning(organisation: Json) -> None:
         del organisation["queues"]["planning"]
-        organisation["agents"] = [one for one in organisation["agents"] if "planning" not in one["queues"]]
+        organisation["agents"] = [each for each in organisation["agents"] if "planning" not in each["queues"]]
         organisation["rules"] = [r for r in organisation["rules"] if r["then"]["queue"] != "planning"]
 
-    await pool.organise(gone, section("fallback_queue", "front-desk"))
+    await pool.organise(without_planning, section("fallback_queue", "front-desk"))
     works = await pool.works()
-    assert await pool.give("grace", works["C-1"].work_item_id) == 200
+    assert await pool.assign_to("grace", works["C-1"].work_item_id) == 200
     async with pool.engine.begin() as tx:
         active = await pool.active(tx)
         await handling.transfer(
-            tx, works["C-2"].work_item_id, BOSS, active, queue=None,
+            tx, works["C-2"].work_item_id, SUPERVISOR, active, queue=None,
             agent=active.configuration.agents_by_id["grace"], note=None, anyones=True, now=pool.now,
         )  # fmt: skip
     works = await pool.works()
@@ -174,15 +164,15 @@ async def test_work_of_a_queue_that_there_is_no_more_can_be_given_and_handed_on(
     assert (works["C-2"].queue, works["C-2"].agent_id) == ("front-desk", "grace")
 
 
-async def test_supervisors_and_operations_set_how_a_queue_stands_once_and_it_is_told(
+async def test_a_queue_state_that_is_set_twice_is_published_once(
     client: RoutingApi,
 ) -> None:
-    asked = {"state": "paused", "reason": "training"}
+    body = {"state": "paused", "reason": "training"}
     path = "/queues/planning/state"
-    first = await client.ask("PUT", path, role=Role.SUPERVISOR, name="sam", json=asked)
+    first = await client.ask("PUT", path, role=Role.SUPERVISOR, name="sam", json=body)
     assert first.status_code == 200, first.text
-    assert first.json() | {"since": ""} == asked | {"queue": "planning", "since": "", "by": "sam"}
-    again = await client.ask("PUT", path, json=asked | {"reason": "again"})
+    assert first.json() | {"since": ""} == body | {"queue": "planning", "since": "", "by": "sam"}
+    again = await client.ask("PUT", path, json=body | {"reason": "again"})
     assert again.json() == first.json()
     (event,) = await client.rows(
         "select convert_from(value, 'utf8') as v from outbox where headers like '%queue.state%'"
@@ -205,14 +195,14 @@ async def test_supervisors_and_operations_set_how_a_queue_stands_once_and_it_is_
         ("/queues/planning/state", Role.MANAGER, {"state": "open", "reason": "x"}, 403),
     ],
 )
-async def test_what_can_not_be_set_is_refused(
+async def test_a_queue_state_that_is_invalid_or_forbidden_is_refused(
     client: RoutingApi, path: str, role: Role, body: Json, status: int
 ) -> None:
     assert (await client.ask("PUT", path, role=role, json=body)).status_code == status
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (queue("planning", hours="offise"), "unknown calendar 'offise', did you mean 'office'?"),
         (queue("planning", members={"agents": ["elen"]}), "unknown agent 'elen', did you mean 'elena'?"),
@@ -228,8 +218,8 @@ async def test_what_can_not_be_set_is_refused(
         (section("queues", {}), "at least 1 item"),
     ],
 )
-def test_what_a_queue_says_is_checked_with_its_place(change: Any, told: str) -> None:
-    with pytest.raises(ConfigurationError) as wrong:
-        read(written(change))
-    fault = next(fault for fault in wrong.value.faults if told in fault.message)
+def test_faults_in_queue_settings_are_reported_with_their_line(change: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        read(organisation_yaml(change))
+    fault = next(fault for fault in refused.value.faults if message in fault.message)
     assert fault.line > 1

@@ -1,4 +1,4 @@
-"""What follows from warnings and breaches, what a new configuration does to running clocks, and how many promises were kept."""
+"""Effects of warnings and breaches, running clocks under a new configuration, and SLA attainment."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -18,21 +18,30 @@ from deploy import keys
 from routing import api, tasks
 from routing.sla import clocks
 from tests.conftest import NewDatabase
-from tests.support.routing.case_history import ALWAYS, MONDAY, CaseHistory, Promises, hours, promising, within
-from tests.support.routing.configured import section
-from tests.support.routing.running import at_it, until
+from tests.support.routing.case_history import (
+    ALWAYS,
+    MONDAY,
+    CaseHistory,
+    TimedPool,
+    hours,
+    sla_policies,
+    within,
+)
+from tests.support.routing.organisation import section
+from tests.support.routing.running import running
+from tests.support.waiting import until
 
 
 @pytest.fixture
-async def pool(new_database: NewDatabase) -> Promises:
-    made = Promises(await new_database("routing"))
+async def pool(new_database: NewDatabase) -> TimedPool:
+    made = TimedPool(await new_database("routing"))
     made.now = MONDAY
-    await made.organise(promising())
+    await made.organise(sla_policies())
     return made
 
 
-async def test_a_breach_labels_raises_overflows_and_tells_people(pool: Promises) -> None:
-    # chatwoot 6889: a breach could not drive anything.
+async def test_a_breach_adds_labels_raises_priority_moves_work_and_notifies_people(pool: TimedPool) -> None:
+    # Chatwoot issue 6889: a breach had no effect.
     breach = {
         "labels": ["overdue"],
         "priority": 95,
@@ -40,40 +49,40 @@ async def test_a_breach_labels_raises_overflows_and_tells_people(pool: Promises)
         "notify": ["supervisors", "hugo"],
     }
     warning = {"labels": ["due soon"], "notify": ["agent"]}
-    await pool.organise(promising(warn_at=["75%"], on_warning=warning, on_breach=breach))
+    await pool.organise(sla_policies(warn_at=["75%"], on_warning=warning, on_breach=breach))
     await pool.apply(CaseHistory(1, MONDAY).opened)
-    await pool.pass_to(MONDAY + hours(3.5))
+    await pool.advance_to(MONDAY + hours(3.5))
     work = (await pool.works())["C-1"]
     assert (work.labels, work.queue) == (["due soon"], "planning")
-    await pool.pass_to(MONDAY + hours(4))
+    await pool.advance_to(MONDAY + hours(4))
     work = (await pool.works())["C-1"]
     assert (work.labels, work.priority, work.queue) == (["due soon", "overdue"], 95, "front-desk")
-    (told,) = await pool.rows("select audience, data from change_log where kind = 'sla-breached'")
-    assert {"supervisors", "agent:hugo"} <= set(told.audience)
-    assert told.data["target"] == "first-response"
+    (change,) = await pool.rows("select audience, data from change_log where kind = 'sla-breached'")
+    assert {"supervisors", "agent:hugo"} <= set(change.audience)
+    assert change.data["target"] == "first-response"
     assert len(await pool.rows("select 1 from change_log where kind = 'sla-warned'")) == 1
     events = await pool.published("work.")
     assert ("work.transferred.v1" in events, "work.reprioritised.v1" in events) == (True, True)
 
 
-async def test_work_that_somebody_has_stays_with_them_at_a_breach(pool: Promises) -> None:
-    await pool.organise(promising(on_breach={"queue": "front-desk", "notify": ["agent"]}))
+async def test_accepted_work_stays_with_its_agent_at_a_breach(pool: TimedPool) -> None:
+    await pool.organise(sla_policies(on_breach={"queue": "front-desk", "notify": ["agent"]}))
     await pool.apply(CaseHistory(1, MONDAY).opened)
     await pool.present("elena")
     await pool.take_next("elena")
-    await pool.pass_to(MONDAY + hours(4))
+    await pool.advance_to(MONDAY + hours(4))
     work = (await pool.works())["C-1"]
     assert (work.queue, work.agent_id) == ("planning", "elena")
-    (told,) = await pool.rows("select audience from change_log where kind = 'sla-breached'")
-    assert "agent:elena" in told.audience
+    (change,) = await pool.rows("select audience from change_log where kind = 'sla-breached'")
+    assert "agent:elena" in change.audience
 
 
-async def test_a_policy_and_a_calendar_that_change_recompute_what_runs_with_before_and_after(
-    pool: Promises,
+async def test_a_changed_policy_or_calendar_recomputes_running_clocks_in_their_ledgers(
+    pool: TimedPool,
 ) -> None:
-    # zammad 534: a calendar was edited, and what ran stayed as it was.
+    # Zammad issue 534: an edited calendar did not change running targets.
     await pool.apply(*(CaseHistory(n, MONDAY).opened for n in range(1, 8)))
-    await pool.organise(promising(first_response=within(6)))
+    await pool.organise(sla_policies(first_response=within(6)))
     pool.now = MONDAY + hours(1)
     assert sum([await _catch_up(pool, 3) for _ in range(5)]) == 7
     assert {row.due_at for row in await pool.clocks()} == {MONDAY + hours(6)}
@@ -83,34 +92,34 @@ async def test_a_policy_and_a_calendar_that_change_recompute_what_runs_with_befo
         "hours": {day: ["09:00-12:00"] for day in ("monday", "tuesday")},
     }
     await pool.organise(
-        promising(first_response=within(6)), section("calendars", {"always": mornings, "office": ALWAYS})
+        sla_policies(first_response=within(6)), section("calendars", {"always": mornings, "office": ALWAYS})
     )
 
     async def done() -> bool:
         return not await pool.rows("select 1 from policy_change")
 
-    async with at_it(tasks.recompute_forever(pool.engine, pool.configurations, lambda: pool.now)):
+    async with running(tasks.recompute_forever(pool.engine, pool.configurations, lambda: pool.now)):
         await until(done)
     assert {row.due_at for row in await pool.clocks()} == {MONDAY + timedelta(days=1, hours=3)}
-    lines = await pool.rows(
+    entries = await pool.rows(
         "select due_before, due_after, cause, configuration_version as v from clock_entry where kind = 'recomputed' "
         "and clock_id = (select min(clock_id::text)::uuid from clock) order by place"
     )
-    assert [(row.due_before, row.due_after, row.cause) for row in lines] == [
-        (MONDAY + hours(4), MONDAY + hours(6), f"configuration {lines[0].v}"),
-        (MONDAY + hours(6), MONDAY + timedelta(days=1, hours=3), f"configuration {lines[1].v}"),
+    assert [(row.due_before, row.due_after, row.cause) for row in entries] == [
+        (MONDAY + hours(4), MONDAY + hours(6), f"configuration {entries[0].v}"),
+        (MONDAY + hours(6), MONDAY + timedelta(days=1, hours=3), f"configuration {entries[1].v}"),
     ]
 
 
-async def _catch_up(pool: Promises, limit: int) -> int:
+async def _catch_up(pool: TimedPool, limit: int) -> int:
     async with pool.engine.begin() as tx:
         return await clocks.catch_up(tx, pool.configurations, pool.now, limit)
 
 
-async def test_a_new_configuration_that_promises_the_same_touches_no_clock(pool: Promises) -> None:
+async def test_a_new_configuration_with_the_same_targets_changes_no_clock(pool: TimedPool) -> None:
     await pool.apply(CaseHistory(1, MONDAY).opened)
     await pool.organise(
-        promising(),
+        sla_policies(),
         section(
             "skills",
             {
@@ -128,14 +137,14 @@ async def test_a_new_configuration_that_promises_the_same_touches_no_clock(pool:
     assert await pool.ledger("first-response") == ["applied"]
 
 
-async def test_firing_what_is_due_reads_what_is_due_however_many_run(pool: Promises) -> None:
-    read: list[int] = []
-    for running in (1_000, 60_000):
-        await _run(pool, running)
-        case = CaseHistory(900_000 + running, MONDAY)
+async def test_firing_timers_reads_only_due_ones_however_many_clocks_run(pool: TimedPool) -> None:
+    blocks: list[int] = []
+    for count in (1_000, 60_000):
+        await _insert_running_clocks(pool, count)
+        case = CaseHistory(900_000 + count, MONDAY)
         pool.now = MONDAY
         await pool.apply(case.opened)
-        await _analyzed(pool)
+        await _analyze_timers(pool)
         async with pool.engine.connect() as connection:
             plan = text(
                 "explain (analyze, buffers, format json) delete from timer t using (select kind, subject from timer "
@@ -148,14 +157,14 @@ async def test_firing_what_is_due_reads_what_is_due_however_many_run(pool: Promi
                 ),
                 {"c": case.case.case_id},
             )
-            found: Any = (await connection.execute(plan)).scalar_one()
-            assert found[0]["Plan"]["Actual Rows"] == 1
-            read.append(found[0]["Plan"]["Shared Hit Blocks"] + found[0]["Plan"]["Shared Read Blocks"])
-    assert read[1] <= read[0] + 12, read
+            result: Any = (await connection.execute(plan)).scalar_one()
+            assert result[0]["Plan"]["Actual Rows"] == 1
+            blocks.append(result[0]["Plan"]["Shared Hit Blocks"] + result[0]["Plan"]["Shared Read Blocks"])
+    assert blocks[1] <= blocks[0] + 12, blocks
 
 
-async def _run(pool: Promises, number: int) -> None:
-    """So many clocks that run, beside one that is heard of."""
+async def _insert_running_clocks(pool: TimedPool, number: int) -> None:
+    """Applies one case, and copies its clock so many times, with timers."""
     await pool.apply(CaseHistory(number, MONDAY).opened)
     async with pool.engine.begin() as tx:
         names = [
@@ -180,14 +189,14 @@ async def _run(pool: Promises, number: int) -> None:
         )
 
 
-async def _analyzed(pool: Promises) -> None:
+async def _analyze_timers(pool: TimedPool) -> None:
     async with pool.engine.connect() as connection:
-        free = await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await free.execute(text("vacuum analyze timer"))
+        autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await autocommit.execute(text("vacuum analyze timer"))
 
 
 @pytest.fixture
-async def http(pool: Promises, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+async def http(pool: TimedPool, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(tmp_path)))
     app = create_app(
         title="t", service="routing", description="t", engine=pool.engine, access=access, package="routing"
@@ -202,39 +211,39 @@ async def http(pool: Promises, tmp_path: Path) -> AsyncIterator[httpx.AsyncClien
         yield client
 
 
-async def test_how_many_promises_were_kept_by_queue_channel_policy_and_period(
-    pool: Promises, http: httpx.AsyncClient
+async def test_attainment_is_counted_by_queue_channel_policy_and_period(
+    pool: TimedPool, http: httpx.AsyncClient
 ) -> None:
     late, kept, rates = CaseHistory(1, MONDAY), CaseHistory(2, MONDAY), CaseHistory(3, MONDAY, "rates")
     await pool.apply(late.opened, kept.opened, rates.opened)
-    await pool.hear_at(MONDAY + hours(1), kept.wrote(), kept.sent(pool.now + hours(1)))
-    await pool.hear_at(MONDAY + hours(2), rates.set("closed", "spam"))
-    await pool.hear_at(MONDAY + hours(30), late.wrote(), late.sent(MONDAY + hours(30)))
-    asked = {"from": MONDAY.isoformat(), "to": (MONDAY + hours(48)).isoformat()}
-    found = await http.get(
-        "/sla/attainment", params={**asked, "by": ["queue", "channel", "policy"], "period": "month"}
+    await pool.apply_at(MONDAY + hours(1), kept.reply_requested(), kept.reply_sent(pool.now + hours(1)))
+    await pool.apply_at(MONDAY + hours(2), rates.status_changed("closed", "spam"))
+    await pool.apply_at(MONDAY + hours(30), late.reply_requested(), late.reply_sent(MONDAY + hours(30)))
+    period = {"from": MONDAY.isoformat(), "to": (MONDAY + hours(48)).isoformat()}
+    answer = await http.get(
+        "/sla/attainment", params={**period, "by": ["queue", "channel", "policy"], "period": "month"}
     )
-    assert found.status_code == 200, found.text
+    assert answer.status_code == 200, answer.text
     shown = [
         (row["queue"], row["kept"], row["missed"], row["cancelled"], row["attained"])
-        for row in found.json()["items"]
+        for row in answer.json()["items"]
     ]
     assert shown == [("planning", 1, 1, 0, 0.5), ("rates", 0, 0, 1, None)]
-    assert found.json()["items"][0]["policy"] == "standard"
-    (whole,) = (await http.get("/sla/attainment", params=asked)).json()["items"]
+    assert answer.json()["items"][0]["policy"] == "standard"
+    (whole,) = (await http.get("/sla/attainment", params=period)).json()["items"]
     assert (whole["kept"], whole["missed"], whole["queue"]) == (1, 1, None)
-    backwards = await http.get("/sla/attainment", params={"from": asked["to"], "to": asked["from"]})
+    backwards = await http.get("/sla/attainment", params={"from": period["to"], "to": period["from"]})
     assert backwards.status_code == 422
 
 
-async def test_a_cases_clocks_are_shown_with_their_ledgers(pool: Promises, http: httpx.AsyncClient) -> None:
+async def test_a_cases_clocks_are_shown_with_their_ledgers(pool: TimedPool, http: httpx.AsyncClient) -> None:
     case = CaseHistory(1, MONDAY)
     await pool.apply(case.opened)
-    await pool.hear_at(MONDAY + hours(1), case.set("pending", "a call"))
-    found = await http.get(f"/cases/{case.case.case_id}/clocks")
-    assert found.status_code == 200, found.text
-    (clock,) = found.json()["items"]
-    assert [line["kind"] for line in clock["ledger"]] == ["applied", "paused"]
+    await pool.apply_at(MONDAY + hours(1), case.status_changed("pending", "a call"))
+    answer = await http.get(f"/cases/{case.case.case_id}/clocks")
+    assert answer.status_code == 200, answer.text
+    (clock,) = answer.json()["items"]
+    assert [entry["kind"] for entry in clock["ledger"]] == ["applied", "paused"]
     assert clock["ledger"][1]["cause"] == "the customer is awaited: a call"
     assert (clock["paused_since"] is not None, clock["ledger"][0]["within_s"]) == (True, 14400.0)
     assert (await http.get("/cases/00000000-0000-0000-0000-00000000abcd/clocks")).status_code == 404

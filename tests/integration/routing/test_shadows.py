@@ -1,4 +1,4 @@
-"""A draft in the shadow decides on the same facts, is kept with each decision, reported, and never acts."""
+"""A shadow: a draft that decides beside the active version, is kept with each decision and reported, and never acts."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -25,26 +25,26 @@ async def client(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Rou
         yield made
 
 
-async def begin(client: RoutingApi, draft_id: str, status: int = 201) -> str:
+async def begin_shadow(client: RoutingApi, draft_id: str, status: int = 201) -> str:
     answer = await client.ask("POST", f"/drafts/{draft_id}/shadow", json={"why": "to see", "hours": 2})
     assert answer.status_code == status, answer.text
     return answer.headers.get("Location", "")
 
 
-async def test_a_draft_in_the_shadow_is_kept_with_each_decision_and_reported_and_never_acts(
+async def test_a_shadow_is_kept_with_each_decision_is_reported_and_never_acts(
     client: RoutingApi,
 ) -> None:
     await client.apply(case(1, "rates"))
-    path = await begin(client, (await client.draft(RATES, ERRS))["draft_id"])
+    path = await begin_shadow(client, (await client.draft(RATES, ERRS))["draft_id"])
     await client.apply(case(2, "rates"), case(3, "roads", tone="neutral"))
     client.configurations = Configurations()  # another replica
     await client.apply(case(4, "rates"))
     rows = await client.rows("select queue, priority from work_item order by case_id")
     assert [tuple(row) for row in rows] == [("rates", 40), ("rates", 40), ("roads", 40), ("rates", 40)]
-    kept = await client.rows("select shadow from decision order by case_id")
-    assert kept[0].shadow is None
-    assert kept[1].shadow["outcome"]["queue"] == "front-desk"
-    assert (kept[2].shadow["differs"], "trace" in kept[2].shadow) == ([], False)
+    decisions = await client.rows("select shadow from decision order by case_id")
+    assert decisions[0].shadow is None
+    assert decisions[1].shadow["outcome"]["queue"] == "front-desk"
+    assert (decisions[2].shadow["differs"], "trace" in decisions[2].shadow) == ([], False)
     report = (await client.ask("GET", path)).json()
     result = report["result"]
     assert (report["why"], report["began_by"], report["ended_at"]) == ("to see", "olga", None)
@@ -67,42 +67,44 @@ async def test_a_draft_in_the_shadow_is_kept_with_each_decision_and_reported_and
     assert explained["decision"]["shadow"]["differs"] == ["queue", "priority"]
 
 
-async def test_one_draft_at_a_time_is_in_the_shadow_until_it_is_ended_or_its_time_is_over(
+async def test_one_shadow_runs_at_a_time_until_it_is_ended_or_its_time_is_over(
     client: RoutingApi,
 ) -> None:
     draft = await client.draft(RATES)
-    path = await begin(client, draft["draft_id"])
-    await begin(client, draft["draft_id"], status=409)
+    path = await begin_shadow(client, draft["draft_id"])
+    await begin_shadow(client, draft["draft_id"], status=409)
     ended = (await client.ask("DELETE", path)).json()
     assert ended["ended_by"] == "olga"
     assert (await client.ask("DELETE", path)).status_code == 409
     await client.apply(case(1, "rates"))
-    path = await begin(client, draft["draft_id"])
+    path = await begin_shadow(client, draft["draft_id"])
     await client.apply(case(2, "rates"))
     async with client.engine.begin() as tx:
         await tx.execute(text("update shadow set ends_at = now() where ended_at is null"))
     await client.apply(case(3, "rates"))
-    kept = await client.rows("select shadow is not null as kept from decision order by case_id")
-    assert [row.kept for row in kept] == [False, True, False]
-    assert await begin(client, draft["draft_id"]) != path
+    decisions = await client.rows("select shadow is not null as kept from decision order by case_id")
+    assert [row.kept for row in decisions] == [False, True, False]
+    assert await begin_shadow(client, draft["draft_id"]) != path
     assert len((await client.ask("GET", "/shadows")).json()["items"]) == 3
     faulty = await client.draft(("queue: rates, priority", "queue: rats, priority"))
-    await begin(client, faulty["draft_id"], status=422)
+    await begin_shadow(client, faulty["draft_id"], status=422)
 
 
-async def test_without_a_shadow_deciding_costs_no_statement_more_and_a_report_reads_its_own_decisions(
+async def test_a_shadow_costs_no_statement_and_its_report_reads_its_decisions_by_index(
     client: RoutingApi,
 ) -> None:
     await client.apply(case(1, "rates"))
-    with counted(client.engine) as without:
+    with counted(client.engine) as without_shadow:
         await client.apply(case(2, "rates"))
-    path = await begin(client, (await client.draft(RATES))["draft_id"])
-    await client.apply(case(3, "rates"))  # it is read once
-    with counted(client.engine) as beside:
+    path = await begin_shadow(client, (await client.draft(RATES))["draft_id"])
+    await client.apply(case(3, "rates"))  # this batch reads the draft
+    with counted(client.engine) as with_shadow:
         await client.apply(case(4, "rates"))
-    assert len(beside) == len(without)
+    assert len(with_shadow) == len(without_shadow)
     async with client.engine.begin() as tx:
         await tx.execute(text("set local enable_seqscan = off"))
-        asked = {"shadow": path.rsplit("/", 1)[1]}
-        plan = "\n".join(row[0] for row in await tx.execute(text("explain " + shadows.REPORT.text), asked))
+        parameters = {"shadow": path.rsplit("/", 1)[1]}
+        plan = "\n".join(
+            row[0] for row in await tx.execute(text("explain " + shadows.REPORT.text), parameters)
+        )
     assert "decision_shadow_ix" in plan

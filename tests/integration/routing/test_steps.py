@@ -1,4 +1,4 @@
-"""Work that waits, on a real PostgreSQL: steps that it comes to, and what is said of why it waits."""
+"""Steps of a queue that waiting work takes, and the reasons that are given why work waits."""
 
 from datetime import timedelta
 
@@ -10,8 +10,9 @@ from antiphon.contracts.queues import QueueState
 from routing.domain.timer import TimerKind
 from routing.work import handling
 from tests.conftest import NewDatabase
-from tests.support.routing.configured import BOSS, QUEUED, AgentPool, Changed, Json, agent, queue, section
-from tests.support.routing.harness import opened, settled
+from tests.support.routing.agent_pool import QUEUED, SUPERVISOR, AgentPool
+from tests.support.routing.harness import opened, status_changed
+from tests.support.routing.organisation import Change, Json, agent, queue, section
 from tests.support.routing.queues import put_state
 from tests.support.routing.work import timers, work
 
@@ -25,8 +26,8 @@ async def pool(new_database: NewDatabase) -> AgentPool:
     return made
 
 
-def planning_needs(**skills: int) -> Changed:
-    """Work of planning needs these skills."""
+def planning_needs(**skills: int) -> Change:
+    """Work of planning needs these skills at these levels."""
 
     def change(organisation: Json) -> None:
         organisation["skills"] |= SKILLS
@@ -36,19 +37,19 @@ def planning_needs(**skills: int) -> Changed:
     return change
 
 
-async def pass_time(pool: AgentPool, **passed: float) -> int:
-    """Time goes on, and the steps that are due by then are taken: how many timers fired."""
-    pool.now += timedelta(**passed)
-    behind = "update timer set due_at = now() - interval '1 s' where kind = 'step' and due_at <= :now"
+async def pass_time(pool: AgentPool, **duration: float) -> int:
+    """Advances the time, and takes the steps that are due by then. Returns how many timers fired."""
+    pool.now += timedelta(**duration)
+    due = "update timer set due_at = now() - interval '1 s' where kind = 'step' and due_at <= :now"
     async with pool.engine.begin() as tx:
-        await tx.execute(text(behind), {"now": pool.now})
+        await tx.execute(text(due), {"now": pool.now})
     return await pool.fire()
 
 
 RELAX = [{"after": "60s", "lower": {"lang-de": 3}}, {"after": "120s", "needs": {}}]
 
 
-async def test_07_skills_are_relaxed_in_time_and_a_restart_does_not_set_the_clock_back(
+async def test_07_skills_are_relaxed_at_their_time_and_a_restart_does_not_delay_them(
     pool: AgentPool,
 ) -> None:
     relaxed = (
@@ -62,9 +63,9 @@ async def test_07_skills_are_relaxed_in_time_and_a_restart_does_not_set_the_cloc
     await pool.present("elena")
     assert await pool.assign() == 0
     began = (await work(pool)).queued_at
-    told = await pool.why("C-1")
-    assert told["waiting_for"] == "skill"
-    assert [(c.step, c.at, c.what) for c in told["coming"] if c.kind == "step"] == [
+    why = await pool.why("C-1")
+    assert why["waiting_for"] == "skill"
+    assert [(c.step, c.at, c.what) for c in why["coming"] if c.kind == "step"] == [
         (1, began + timedelta(seconds=60), "after 1m: lang-de 3 will do"),
         (2, began + timedelta(seconds=120), "after 2m: no skill is needed"),
     ]
@@ -86,11 +87,11 @@ async def test_07_skills_are_relaxed_in_time_and_a_restart_does_not_set_the_cloc
         "select convert_from(value, 'utf8') as v from outbox where headers like '%work.escalated%'"
     )
     assert '"what":"after 1m: lang-de 3 will do"' in event.v
-    (passed,) = (await restarted.why("C-1"))["escalations"]
-    assert (passed.kind, passed.step, passed.at) == ("step", 1, restarted.now)
+    (step,) = (await restarted.why("C-1"))["escalations"]
+    assert (step.kind, step.step, step.at) == ("step", 1, restarted.now)
 
 
-async def test_07_after_the_last_step_anybody_of_the_queue_will_do(pool: AgentPool) -> None:
+async def test_07_after_the_last_step_any_agent_of_the_queue_may_have_the_work(pool: AgentPool) -> None:
     await pool.organise(planning_needs(lang_de=4), queue("planning", steps=RELAX), agent("farid", skills={}))
     await pool.apply(opened(1, pool.now))
     await pool.present("farid")
@@ -101,16 +102,16 @@ async def test_07_after_the_last_step_anybody_of_the_queue_will_do(pool: AgentPo
     assert await timers(pool) == []
 
 
-async def test_steps_that_were_due_while_nothing_ran_are_all_taken_once(pool: AgentPool) -> None:
+async def test_steps_that_were_due_while_routing_was_down_are_each_taken_once(pool: AgentPool) -> None:
     await pool.organise(planning_needs(lang_de=4), queue("planning", steps=RELAX))
     await pool.apply(opened(1, pool.now))
     await pass_time(pool, hours=1)
     await pass_time(pool, hours=1)
     assert ((await work(pool)).step, (await work(pool)).skills) == (2, {})
-    assert await pool.told("work.escalated.v1") == 2
+    assert await pool.count_events("work.escalated.v1") == 2
 
 
-async def test_a_step_asks_another_team_too_and_the_own_one_first(pool: AgentPool) -> None:
+async def test_a_step_adds_another_queue_and_agents_of_the_own_queue_go_first(pool: AgentPool) -> None:
     await pool.organise(
         queue("planning", steps=[{"after": "5m", "add_queue": "roads", "needs": {}, "raise_priority": 30}]),
     )
@@ -129,7 +130,7 @@ async def test_a_step_asks_another_team_too_and_the_own_one_first(pool: AgentPoo
     assert (await work(pool, "C-2")).agent_id == "elena"
 
 
-async def test_the_team_that_was_added_gets_the_work_while_the_own_one_is_closed(pool: AgentPool) -> None:
+async def test_an_added_queue_gets_the_work_while_the_own_queue_is_closed(pool: AgentPool) -> None:
     await pool.organise(queue("planning", steps=[{"after": "5m", "add_queue": "roads", "needs": {}}]))
     await pool.apply(opened(1, pool.now))
     await put_state(pool, "planning", QueueState.CLOSED)
@@ -143,7 +144,7 @@ async def test_the_team_that_was_added_gets_the_work_while_the_own_one_is_closed
     assert await pool.assign() == 1
 
 
-async def test_who_has_the_work_takes_no_steps_and_when_it_comes_back_it_takes_those_that_passed(
+async def test_accepted_work_takes_no_steps_and_catches_up_when_it_is_queued_again(
     pool: AgentPool,
 ) -> None:
     await pool.organise(planning_needs(planning=3), queue("planning", steps=[{"after": "5m", "needs": {}}]))
@@ -158,16 +159,16 @@ async def test_who_has_the_work_takes_no_steps_and_when_it_comes_back_it_takes_t
     assert ((await work(pool)).state, (await work(pool)).step) == (QUEUED, 1)
 
 
-async def test_completed_work_leaves_no_step_behind(pool: AgentPool) -> None:
+async def test_completed_work_leaves_no_timer_of_a_step(pool: AgentPool) -> None:
     await pool.organise(queue("planning", steps=RELAX[1:]))
     case = opened(1, pool.now)
     await pool.apply(case)
     assert len(await timers(pool)) == 1
-    await pool.apply(settled(case))
+    await pool.apply(status_changed(case))
     assert await timers(pool) == []
 
 
-async def test_handed_on_work_begins_with_the_steps_of_the_queue_that_it_comes_to(pool: AgentPool) -> None:
+async def test_transferred_work_begins_with_the_steps_of_its_new_queue(pool: AgentPool) -> None:
     await pool.organise(
         queue("planning", steps=[{"after": "5m", "add_queue": "roads"}]),
         queue("rates", steps=[{"after": "9m", "add_queue": "roads"}]),
@@ -177,14 +178,14 @@ async def test_handed_on_work_begins_with_the_steps_of_the_queue_that_it_comes_t
     async with pool.engine.begin() as tx:
         active = await pool.active(tx)
         await handling.transfer(
-            tx, (await work(pool)).work_item_id, BOSS, active, queue="rates", agent=None, note=None, anyones=True, now=pool.now,
+            tx, (await work(pool)).work_item_id, SUPERVISOR, active, queue="rates", agent=None, note=None, anyones=True, now=pool.now,
         )  # fmt: skip
-    found = await work(pool)
-    assert (found.step, found.also_queues) == (0, [])
+    item = await work(pool)
+    assert (item.step, item.also_queues) == (0, [])
     assert await timers(pool) == [pool.now + timedelta(minutes=9)]
 
 
-async def test_06_work_that_all_have_refused_comes_to_its_next_step_and_not_to_them_again(
+async def test_06_work_that_all_agents_declined_takes_its_next_step_at_once(
     pool: AgentPool,
 ) -> None:
     await pool.organise(queue("planning", steps=[{"after": "1h", "add_queue": "roads", "needs": {}}]))
@@ -205,7 +206,7 @@ async def test_06_work_that_all_have_refused_comes_to_its_next_step_and_not_to_t
     assert (await work(pool)).agent_id == "dev"
 
 
-async def test_06_an_offer_that_the_only_one_let_pass_brings_the_next_step_forward(pool: AgentPool) -> None:
+async def test_06_an_expired_offer_to_the_only_agent_brings_the_next_step_forward(pool: AgentPool) -> None:
     await pool.organise(queue("planning", steps=[{"after": "1h", "add_queue": "roads", "needs": {}}]))
     await pool.apply(opened(1, pool.now))
     await pool.present("elena")
@@ -215,7 +216,7 @@ async def test_06_an_offer_that_the_only_one_let_pass_brings_the_next_step_forwa
     assert (await work(pool)).state == QUEUED
 
 
-async def test_steps_that_a_new_configuration_gives_or_takes_hold_for_what_waits_already(
+async def test_steps_of_a_new_configuration_apply_to_work_that_waits_already(
     pool: AgentPool,
 ) -> None:
     await pool.apply(*(opened(n, pool.now) for n in range(1, 8)))
@@ -232,11 +233,11 @@ async def test_steps_that_a_new_configuration_gives_or_takes_hold_for_what_waits
     assert await timers(pool) == []
 
 
-async def test_still_waiting_why_is_one_of_a_few(pool: AgentPool) -> None:
+async def test_waiting_work_names_absent_agents_the_next_pass_or_its_queue_as_reason(pool: AgentPool) -> None:
     await pool.apply(opened(1, pool.now))
     await pool.present("farid", Presence.AWAY)
-    told = await pool.why("C-1")
-    assert (told["waiting_for"], told["waiting_because"]) == (
+    why = await pool.why("C-1")
+    assert (why["waiting_for"], why["waiting_because"]) == (
         "nobody",
         "nobody of the queue is available (away, offline)",
     )
@@ -246,7 +247,7 @@ async def test_still_waiting_why_is_one_of_a_few(pool: AgentPool) -> None:
     assert (await pool.why("C-1"))["waiting_for"] == "queue"
 
 
-async def test_an_agent_in_a_presence_that_the_organisation_took_off_its_list_is_not_available(
+async def test_an_agent_in_a_presence_that_was_removed_from_the_list_is_not_available(
     pool: AgentPool,
 ) -> None:
     kinds = [
@@ -257,14 +258,16 @@ async def test_an_agent_in_a_presence_that_the_organisation_took_off_its_list_is
     await pool.present("farid", "in-training")
     await pool.apply(opened(1, pool.now))
     await pool.organise(section("presences", kinds[:1]))
-    told = await pool.why("C-1")
-    assert (told["waiting_for"], told["waiting_because"]) == (
+    why = await pool.why("C-1")
+    assert (why["waiting_for"], why["waiting_because"]) == (
         "nobody",
         "nobody of the queue is available (in-training, offline)",
     )
 
 
-async def test_still_waiting_why_names_skill_capacity_refusal_and_a_pending_offer(pool: AgentPool) -> None:
+async def test_waiting_work_names_skill_capacity_refusal_or_a_pending_offer_as_reason(
+    pool: AgentPool,
+) -> None:
     await pool.organise(agent("elena", capacity=1), planning_needs(planning=6))
     await pool.apply(opened(1, pool.now, waited=9), opened(2, pool.now))
     await pool.present("farid")
@@ -278,9 +281,10 @@ async def test_still_waiting_why_names_skill_capacity_refusal_and_a_pending_offe
     assert (await pool.why("C-1"))["waiting_for"] == "refused"
 
 
-async def test_complaint_rocketchat_18041_what_came_while_all_were_offline_is_offered_by_steps_too(
+async def test_work_that_came_while_all_agents_were_offline_takes_steps_too(
     pool: AgentPool,
 ) -> None:
+    # Rocket.Chat issue 18041: chats that came while all agents were offline.
     await pool.organise(
         queue("planning", steps=[{"after": "1h", "needs": {}}]), agent("farid", skills={}, capacity=100)
     )

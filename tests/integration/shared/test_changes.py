@@ -1,4 +1,4 @@
-"""Live changes: nothing skipped, nothing twice, resumed where it was left."""
+"""Live changes: a stream skips and repeats none, and resumes after the last event id."""
 
 import asyncio
 import json
@@ -25,13 +25,13 @@ class Seen(NamedTuple):
 
 
 def read(chunk: bytes) -> list[Seen]:
-    """The events of a chunk, comments left out."""
-    found: list[Seen] = []
+    """The events of a chunk, without comments."""
+    events: list[Seen] = []
     for block in chunk.decode().split("\n\n"):
         fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
         if fields:
-            found.append(Seen(fields["event"], fields["id"], json.loads(fields["data"])))
-    return found
+            events.append(Seen(fields["event"], fields["id"], json.loads(fields["data"])))
+    return events
 
 
 async def collect(
@@ -41,14 +41,14 @@ async def collect(
         async for chunk in stream:
             for event in read(chunk):
                 if event.kind == "begin":
-                    seen_begin.set()
+                    has_begun.set()
                 else:
                     seen.append(event)
             if len(seen) >= wanted:
                 return
 
 
-seen_begin = asyncio.Event()
+has_begun = asyncio.Event()
 
 
 async def test_a_change_that_commits_late_is_seen_and_resuming_repeats_none(
@@ -57,18 +57,18 @@ async def test_a_change_that_commits_late_is_seen_and_resuming_repeats_none(
     engine = await new_database("routing")
     feed = ChangeFeed(engine)
     running = asyncio.create_task(feed.run())
-    seen_begin.clear()
+    has_begun.clear()
     seen: list[Seen] = []
     reading = asyncio.create_task(collect(feed, None, 41, seen))
-    await asyncio.wait_for(seen_begin.wait(), 10)
-    # The first to take its number is the last to commit.
+    await asyncio.wait_for(has_begun.wait(), 10)
+    # The first transaction that takes an id is the last to commit.
     async with engine.begin() as slow:
         await changes.record(slow, [change("slow")])
         await asyncio.gather(*(_write(engine, f"q{number}") for number in range(40)))
     await asyncio.wait_for(reading, 20)
     subjects = [event.data["subject"] for event in seen]
     assert sorted(subjects) == sorted(["slow", *(f"q{number}" for number in range(40))])
-    # A desktop that saw the first twenty resumes there.
+    # A desktop that saw the first 20 resumes there.
     again: list[Seen] = []
     await asyncio.wait_for(collect(feed, seen[19].id, 21, again), 10)
     assert [event.id for event in again] == [event.id for event in seen[20:]]
@@ -80,22 +80,30 @@ async def _write(engine: AsyncEngine, name: str) -> None:
         await changes.record(tx, [change(name)])
 
 
-async def test_a_place_that_is_too_old_or_none_of_ours_gets_reset(new_database: NewDatabase) -> None:
+async def test_an_event_id_that_is_too_old_or_unknown_gets_a_reset(new_database: NewDatabase) -> None:
     engine = await new_database("routing")
     feed = ChangeFeed(engine)
     await _write(engine, "kept")
-    for last in ("1-1", "nonsense", f"{2**62}-1"):  # the last is another server's: this one was restored
+    for last in (
+        "1-1",
+        "nonsense",
+        f"{2**62}-1",
+    ):  # the last id is of a server that is ahead, as before a restore
         async with aclosing(feed.stream(last, EVERYTHING)) as stream:
             assert [event.kind for event in read(await anext(stream))] == ["reset"]
 
 
-async def test_a_stream_shows_what_concerns_it_alone_live_and_resumed(new_database: NewDatabase) -> None:
+async def test_a_stream_has_only_the_changes_of_its_interest_live_and_resumed(
+    new_database: NewDatabase,
+) -> None:
     engine = await new_database("routing")
     feed = ChangeFeed(engine)
     running = asyncio.create_task(feed.run())
     mine, both = Interest(frozenset({"who:a", "who:b"})), Interest(every=frozenset({"who:a", "what:x"}))
     seen: dict[Interest, list[Seen]] = {mine: [], both: []}
-    readers = [asyncio.create_task(collect(feed, None, 2, found, who)) for who, found in seen.items()]
+    readers = [
+        asyncio.create_task(collect(feed, None, 2, events, interest)) for interest, events in seen.items()
+    ]
 
     async def both_follow() -> bool:
         return feed.open_streams == 2
@@ -123,7 +131,7 @@ async def test_a_stream_shows_what_concerns_it_alone_live_and_resumed(new_databa
     assert feed.open_streams == 0
 
 
-async def test_trimming_forgets_only_what_is_old(new_database: NewDatabase) -> None:
+async def test_trimming_deletes_only_old_changes(new_database: NewDatabase) -> None:
     engine = await new_database("routing")
     await _write(engine, "old")
     async with engine.begin() as tx:

@@ -1,4 +1,4 @@
-"""The consumer and the relay on a real Kafka and PostgreSQL: once each, in order, whatever happens in between."""
+"""The consumer and the relay on a real Kafka and PostgreSQL: each event takes effect once and in order, whatever fails."""
 
 import asyncio
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ async def test_the_outbox_arrives_in_order_and_is_empty_afterwards(
     assert await scalar(engine, "select count(*) from outbox") == 0
 
 
-async def test_a_batch_of_500_takes_the_same_statements_as_one_of_5(
+async def test_a_batch_takes_two_statements_whatever_its_size(
     engine: AsyncEngine, kafka: Kafka, topic: str
 ) -> None:
     batches: list[int] = []
@@ -84,13 +84,11 @@ async def test_a_batch_of_500_takes_the_same_statements_as_one_of_5(
     assert max(batches) > 100
 
 
-async def test_a_second_delivery_of_what_took_effect_changes_nothing(
-    engine: AsyncEngine, kafka: Kafka, topic: str
-) -> None:
+async def test_a_redelivered_batch_changes_nothing(engine: AsyncEngine, kafka: Kafka, topic: str) -> None:
     await put(engine, topic, ["a", "b"])
     async with relaying(engine, kafka), consuming(engine, kafka, topic):
         await arrived(engine, ["a", "b"])
-    # A consumer that still believes it is at the beginning finds the row moved.
+    # A consumer that is still at the beginning finds that the progress row has moved.
     from antiphon.kafka import progress  # noqa: PLC0415 - only here
 
     async with engine.begin() as tx:
@@ -125,20 +123,20 @@ async def test_two_consumers_share_the_partitions_and_each_event_takes_effect_on
         for start in range(0, 300, 50):
             async with engine.begin() as tx:
                 await outbox.publish(tx, outgoing(topic, events[start : start + 50]))
-        async with consuming(engine, kafka, topic):  # a rebalance in the middle, and another when it leaves
+        async with consuming(engine, kafka, topic):  # a rebalance now, and another when it leaves
             for start in range(300, 500, 50):
                 async with engine.begin() as tx:
                     await outbox.publish(tx, outgoing(topic, events[start : start + 50]))
         async with engine.begin() as tx:
             await outbox.publish(tx, outgoing(topic, events[500:]))
 
-        async def all_there() -> bool:
+        async def all_arrived() -> bool:
             return sorted(await effects(engine)) == sorted(names)
 
-        await until(all_there, within=60, what="every event once")
+        await until(all_arrived, within=60, what="every event once")
 
 
-async def test_poison_is_set_aside_with_its_reason_the_others_take_effect_and_replay_works(
+async def test_a_poison_event_is_dead_lettered_others_take_effect_and_a_replay_works(
     engine: AsyncEngine, kafka: Kafka, topic: str
 ) -> None:
     async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
@@ -170,17 +168,17 @@ async def test_poison_is_set_aside_with_its_reason_the_others_take_effect_and_re
     async with consuming(engine, kafka, topic, handle=cured):
         await arrived(engine, ["a", "b", "cured customer.created.v1"])
 
-        async def judged() -> bool:
+        async def all_replayed() -> bool:
             return await scalar(
                 engine, "select count(*) = 0 from dead_letter where replay_requested_at is not null"
             )
 
-        await until(judged)
+        await until(all_replayed)
     assert await scalar(engine, "select count(*) from dead_letter where replayed_at is not null") == 1
     assert await scalar(engine, "select max(attempts) from dead_letter where replayed_at is null") == 2
 
 
-async def test_too_many_dead_letters_stop_the_process_loudly(
+async def test_too_many_dead_letters_end_the_process_with_an_error(
     engine: AsyncEngine, kafka: Kafka, topic: str
 ) -> None:
     await put(engine, topic, [POISON] * 20)
@@ -189,57 +187,57 @@ async def test_too_many_dead_letters_stop_the_process_loudly(
             await until(lambda: scalar(engine, "select count(*) = 20 from dead_letter"))
 
 
-async def test_a_column_that_the_database_lacks_stops_the_process_and_no_event_is_to_blame(
+async def test_a_missing_column_ends_the_process_and_dead_letters_no_event(
     engine: AsyncEngine, kafka: Kafka, topic: str
 ) -> None:
-    asked = asyncio.Event()
+    queried = asyncio.Event()
 
-    async def ask_for_more(tx: AsyncConnection, _batch: Sequence[Received], _now: datetime) -> None:
-        asked.set()
+    async def query_missing_column(tx: AsyncConnection, _batch: Sequence[Received], _now: datetime) -> None:
+        queried.set()
         await fetch(tx, text("select colour from effect"), {})
 
     await put(engine, topic, ["Ada", "Grace"])
     with pytest.raises(asyncpg.UndefinedColumnError):
-        async with relaying(engine, kafka), consuming(engine, kafka, topic, handle=ask_for_more):
-            await asyncio.wait_for(asked.wait(), 30)
+        async with relaying(engine, kafka), consuming(engine, kafka, topic, handle=query_missing_column):
+            await asyncio.wait_for(queried.wait(), 30)
     assert await scalar(engine, "select count(*) from dead_letter") == 0
     async with relaying(engine, kafka), consuming(engine, kafka, topic):
         await arrived(engine, ["Ada", "Grace"])
 
 
-async def test_a_lost_database_connection_in_the_middle_of_a_batch_is_tried_again(
+async def test_a_batch_that_loses_its_database_connection_is_retried(
     engine: AsyncEngine, kafka: Kafka, topic: str
 ) -> None:
-    cut: list[int] = []
+    cuts: list[int] = []
 
-    async def cutting(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
+    async def cut_once(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
         await take(tx, batch, now)
-        if not cut:
-            cut.append(1)
+        if not cuts:
+            cuts.append(1)
             async with engine.connect() as other:
                 pid = await tx.scalar(text("select pg_backend_pid()"))
                 await other.execute(text("select pg_terminate_backend(:pid)"), {"pid": pid})
             await tx.execute(text("select 1"))
 
     await put(engine, topic, ["a", "b"])
-    async with relaying(engine, kafka), consuming(engine, kafka, topic, handle=cutting):
+    async with relaying(engine, kafka), consuming(engine, kafka, topic, handle=cut_once):
         await arrived(engine, ["a", "b"])
-    assert cut
+    assert cuts
 
 
-async def test_what_a_relay_sent_and_did_not_delete_is_sent_again_under_the_same_id(
+async def test_an_event_that_was_sent_but_not_deleted_is_sent_again_under_the_same_id(
     engine: AsyncEngine, kafka: Kafka, topic: str
 ) -> None:
     ids: list[str] = []
 
-    async def noting(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
+    async def note_ids(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
         ids.extend(received.envelope.id for received in batch)
         await take(tx, batch, now)
 
     (record,) = outgoing(topic, customers(["a"]))
     envelope, _ = decode([(k, v.encode()) for k, v in record.headers.items()], record.value)
-    async with consuming(engine, kafka, topic, handle=noting):
-        for _ in range(2):  # acknowledged by Kafka, but the process died before the row was deleted
+    async with consuming(engine, kafka, topic, handle=note_ids):
+        for _ in range(2):  # as if the process died after Kafka acknowledged and before it deleted the row
             async with engine.begin() as tx:
                 await outbox.publish(tx, [record])
             async with relaying(engine, kafka):

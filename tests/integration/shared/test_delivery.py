@@ -1,4 +1,4 @@
-"""The sender of replies, on a real database; the other side is played by the test."""
+"""The sender of replies on a real database; the test plays the other side."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -48,20 +48,20 @@ async def ask(
     return [request.reply_id for request in requests]
 
 
-async def take(engine: AsyncEngine, *asked: Asked) -> set[UUID]:
+async def take(engine: AsyncEngine, *requests: Asked) -> set[UUID]:
     async with engine.begin() as tx:
         writes = Writes()
-        new = await actions.take(tx, writes, asked, source="test", now=utc_now())
+        new = await actions.take(tx, writes, requests, source="test", now=utc_now())
         await writes.send(tx)
         return new
 
 
 @asynccontextmanager
-async def sending(
+async def running_sender(
     engine: AsyncEngine, send: Send, *, recognises_repeats: bool = True
 ) -> AsyncGenerator[None]:
-    async def load(_tx: AsyncConnection, one: Sending) -> Sending:
-        return one
+    async def load(_tx: AsyncConnection, sending: Sending) -> Sending:
+        return sending
 
     sender = Sender(
         "test", engine, load, send, Schedule(MOMENT, MOMENT, timedelta(days=1)), Limits(4, 1, timedelta(minutes=1)),
@@ -77,19 +77,19 @@ async def sending(
 
 async def shown(engine: AsyncEngine, reply_id: UUID) -> OutgoingReply:
     async with engine.connect() as connection:
-        found = await views.show(connection, reply_id)
-    assert found is not None
-    return found
+        reply = await views.show(connection, reply_id)
+    assert reply is not None
+    return reply
 
 
 async def ended(engine: AsyncEngine, reply_id: UUID) -> OutgoingReply:
     async def is_ended() -> OutgoingReply | None:
-        found = await shown(engine, reply_id)
-        return found if found.ended_at else None
+        reply = await shown(engine, reply_id)
+        return reply if reply.ended_at else None
 
-    found = await until(is_ended, what="an end")
-    assert found is not None
-    return found
+    reply = await until(is_ended, what="the end of the reply")
+    assert reply is not None
+    return reply
 
 
 async def kinds(engine: AsyncEngine) -> list[str]:
@@ -101,44 +101,44 @@ async def kinds(engine: AsyncEngine) -> list[str]:
 
 
 async def cut_off(engine: AsyncEngine) -> None:
-    """An attempt of a process that died."""
+    """Claims a reply as a process that then dies."""
     async with engine.begin() as tx:
         assert await store.claim(tx, timedelta(0), []) is not None
 
 
-async def accept(_one: Sending) -> Result:
+async def accept(_sending: Sending) -> Result:
     return Result(Ended.ACCEPTED, native_ids=["there/1"], link="https://there.example/1")
 
 
-async def test_an_attempt_that_was_cut_off_is_made_again_where_a_repeat_is_recognised(
+async def test_a_cut_off_attempt_is_made_again_where_a_repeat_is_recognised(
     engine: AsyncEngine,
 ) -> None:
     (reply_id,) = await ask(engine)
     await cut_off(engine)
-    async with sending(engine, accept):
-        found = await ended(engine, reply_id)
-    assert (found.state, found.native_ids) == ("sent", ["there/1"])
-    assert [attempt.outcome for attempt in found.attempts] == [None, "accepted"]
+    async with running_sender(engine, accept):
+        reply = await ended(engine, reply_id)
+    assert (reply.state, reply.native_ids) == ("sent", ["there/1"])
+    assert [attempt.outcome for attempt in reply.attempts] == [None, "accepted"]
     assert await kinds(engine) == ["reply.sent.v1"]
 
 
-async def test_an_attempt_that_was_cut_off_is_given_to_a_person_where_a_repeat_is_not_recognised(
+async def test_a_cut_off_attempt_goes_to_a_person_where_a_repeat_is_not_recognised(
     engine: AsyncEngine,
 ) -> None:
     (reply_id,) = await ask(engine)
     await cut_off(engine)
     sent: list[Sending] = []
 
-    async def note(one: Sending) -> Result:
-        sent.append(one)
-        return await accept(one)
+    async def record(sending: Sending) -> Result:
+        sent.append(sending)
+        return await accept(sending)
 
-    async with sending(engine, note, recognises_repeats=False):
-        found = await ended(engine, reply_id)
+    async with running_sender(engine, record, recognises_repeats=False):
+        reply = await ended(engine, reply_id)
         (other,) = await ask(engine)
         assert (await ended(engine, other)).state == "sent"
-    assert (found.state, found.reason) == ("failed", "attempt 1 was cut off")
-    assert [one.reply_id for one in sent] == [other]
+    assert (reply.state, reply.reason) == ("failed", "attempt 1 was cut off")
+    assert [sending.reply_id for sending in sent] == [other]
     async with engine.connect() as connection:
         outcome = await connection.scalar(
             text("select convert_from(value, 'utf8')::json ->> 'outcome' from outbox order by id limit 1")
@@ -150,49 +150,49 @@ async def test_an_attempt_that_was_cut_off_is_given_to_a_person_where_a_repeat_i
     ("recognises_repeats", "state", "outcomes"),
     [(True, "sent", ["unknown", "accepted"]), (False, "failed", ["unknown"])],
 )
-async def test_a_send_that_breaks_has_an_unknown_outcome_and_holds_up_no_other(
+async def test_a_send_that_raises_has_an_unknown_outcome_and_delays_no_other(
     engine: AsyncEngine, *, recognises_repeats: bool, state: str, outcomes: list[str]
 ) -> None:
-    async def break_once(one: Sending) -> Result:
-        if one.destination == "broken" and one.attempt == 1:
+    async def break_once(sending: Sending) -> Result:
+        if sending.destination == "broken" and sending.attempt == 1:
             raise ZeroDivisionError
-        return await accept(one)
+        return await accept(sending)
 
     (broken,) = await ask(engine, to="broken")
     (other,) = await ask(engine)
-    async with sending(engine, break_once, recognises_repeats=recognises_repeats):
+    async with running_sender(engine, break_once, recognises_repeats=recognises_repeats):
         assert (await ended(engine, other)).state == "sent"
-        found = await ended(engine, broken)
-    assert (found.state, [attempt.outcome for attempt in found.attempts]) == (state, outcomes)
+        reply = await ended(engine, broken)
+    assert (reply.state, [attempt.outcome for attempt in reply.attempts]) == (state, outcomes)
 
 
-async def test_a_reply_that_comes_due_leaves_while_another_destination_is_busy(engine: AsyncEngine) -> None:
-    async def hang_or_defer(one: Sending) -> Result:
-        if one.destination == "busy":
+async def test_a_due_reply_is_sent_while_another_destination_is_busy(engine: AsyncEngine) -> None:
+    async def hang_or_defer(sending: Sending) -> Result:
+        if sending.destination == "busy":
             await asyncio.Event().wait()
-        return Result(Ended.LATER) if one.attempt == 1 else await accept(one)
+        return Result(Ended.LATER) if sending.attempt == 1 else await accept(sending)
 
     await ask(engine, to="busy", count=3)
-    async with sending(engine, hang_or_defer):
+    async with running_sender(engine, hang_or_defer):
         (deferred,) = await ask(engine)
         assert (await ended(engine, deferred)).state == "sent"
 
 
-async def test_what_is_under_way_when_the_process_stops_is_ended(engine: AsyncEngine) -> None:
+async def test_an_attempt_that_is_under_way_ends_before_the_process_stops(engine: AsyncEngine) -> None:
     begun = asyncio.Event()
 
-    async def slowly(one: Sending) -> Result:
+    async def slowly(sending: Sending) -> Result:
         begun.set()
         await asyncio.sleep(0)
-        return await accept(one)
+        return await accept(sending)
 
     (reply_id,) = await ask(engine)
-    async with sending(engine, slowly, recognises_repeats=False):
+    async with running_sender(engine, slowly, recognises_repeats=False):
         await begun.wait()
     assert (await shown(engine, reply_id)).state == "sent"
 
 
-async def test_the_end_of_an_attempt_is_noted_when_the_database_lets_it(engine: AsyncEngine) -> None:
+async def test_the_end_of_an_attempt_is_recorded_once_the_database_allows_it(engine: AsyncEngine) -> None:
     (reply_id,) = await ask(engine)
     async with engine.begin() as tx:
         name = await tx.scalar(text("select current_database()"))
@@ -211,16 +211,16 @@ async def test_the_end_of_an_attempt_is_noted_when_the_database_lets_it(engine: 
     async with engine.connect() as holder, engine.connect() as connection:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
 
-        async def lock(one: Sending) -> Result:
+        async def lock(sending: Sending) -> Result:
             await holder.execute(text("lock table reply_attempt"))
-            return await accept(one)
+            return await accept(sending)
 
-        async with sending(impatient, lock, recognises_repeats=False):
-            await until(tried_twice, what="a second try")
+        async with running_sender(impatient, lock, recognises_repeats=False):
+            await until(tried_twice, what="a second attempt to write")
             await holder.rollback()
-            found = await ended(engine, reply_id)
+            reply = await ended(engine, reply_id)
     await impatient.dispose()
-    assert (found.state, len(found.attempts)) == ("sent", 1)
+    assert (reply.state, len(reply.attempts)) == ("sent", 1)
 
 
 async def test_an_attempt_that_a_later_one_overtook_changes_nothing(engine: AsyncEngine) -> None:
@@ -239,14 +239,14 @@ async def test_an_attempt_that_a_later_one_overtook_changes_nothing(engine: Asyn
     assert await kinds(engine) == []
 
 
-def judged(one: Sending, result: Result) -> Verdict:
+def judged(sending: Sending, result: Result) -> Verdict:
     return judge(
-        result, attempts=one.attempt, requested_at=one.requested_at, now=utc_now(),
+        result, attempts=sending.attempt, requested_at=sending.requested_at, now=utc_now(),
         schedule=Schedule(MOMENT, MOMENT, timedelta(days=1)), recognises_repeats=True,
     )  # fmt: skip
 
 
-async def test_a_batch_of_requests_is_taken_once_and_costs_a_fixed_number_of_statements(
+async def test_a_batch_of_requests_takes_two_statements_whatever_its_size(
     engine: AsyncEngine,
 ) -> None:
     async def statements(count: int) -> int:

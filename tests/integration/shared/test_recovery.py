@@ -1,4 +1,4 @@
-"""What goes on after somebody else was at work: another relay, another consumer, a late commit, Kafka's retention."""
+"""Relays and consumers continue after another replica, a late commit, Kafka's retention, or a start before the database is up."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
@@ -51,7 +51,7 @@ async def reading(kafka: Kafka, topic: str) -> AsyncGenerator[AIOKafkaConsumer]:
         yield consumer
 
 
-async def test_of_two_relays_one_leads_and_the_other_goes_on_when_it_ends(
+async def test_of_two_relays_one_leads_and_the_other_takes_over_when_it_ends(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     first = asyncio.create_task(Relay("tests", database, kafka.bootstrap, utc_now).run())
@@ -67,7 +67,7 @@ async def test_of_two_relays_one_leads_and_the_other_goes_on_when_it_ends(
         assert await scalar(database, LEADERS) == 1
 
 
-async def test_a_lower_id_that_commits_later_is_sent_all_the_same(
+async def test_an_outbox_row_with_a_lower_id_that_commits_later_is_sent_too(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     async with relaying(database, kafka), consuming(database, kafka, stream):
@@ -78,10 +78,10 @@ async def test_a_lower_id_that_commits_later_is_sent_all_the_same(
         await arrived(database, ["later id", "early id, late commit"])
 
 
-async def test_records_that_were_removed_before_they_were_read_are_counted_and_the_rest_takes_effect(
+async def test_records_removed_before_they_were_read_are_counted_and_the_rest_is_read(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
-    await put(database, stream, ["gone 1", "gone 2", "kept"])
+    await put(database, stream, ["removed 1", "removed 2", "kept"])
     async with relaying(database, kafka):
         await until(lambda: scalar(database, SENT), what="the outbox to be sent")
     async with reading(kafka, stream) as reader:
@@ -105,21 +105,21 @@ async def test_records_that_were_removed_before_they_were_read_are_counted_and_t
     assert await effects(database) == ["kept"]
 
 
-async def test_a_consumer_that_was_overtaken_changes_nothing_and_goes_on_at_the_row(
+async def test_an_overtaken_consumer_changes_nothing_and_continues_at_its_progress_row(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
-    fenced = metrics.BATCHES_FENCED.collect()
+    before = metrics.BATCHES_FENCED.collect()
     async with consuming(database, kafka, stream):
         places = "select count(*) = 6 from consumer_progress where topic = '{}'"
         await until(lambda: scalar(database, places.format(stream)), what="the partitions")
-        async with database.begin() as tx:  # another consumer has handled two, which this one still expects
+        async with database.begin() as tx:  # as another consumer that has handled two events
             await tx.execute(
                 text("update consumer_progress set next_offset = 2 where topic = :topic"), {"topic": stream}
             )
         await put(database, stream, ["theirs", "theirs too", "ours"])
         async with relaying(database, kafka):
             await arrived(database, ["ours"])
-    assert _total(metrics.BATCHES_FENCED.collect()) > _total(fenced)
+    assert _total(metrics.BATCHES_FENCED.collect()) > _total(before)
 
 
 def _total(families: Iterable[Metric]) -> float:
@@ -128,7 +128,7 @@ def _total(families: Iterable[Metric]) -> float:
     )
 
 
-async def test_a_log_that_is_shorter_than_what_was_read_of_it_is_read_again(
+async def test_a_log_that_ends_before_the_progress_row_is_read_from_its_beginning(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     async with database.begin() as tx:

@@ -1,4 +1,4 @@
-"""What Kafka refuses for good is parked and holds up nothing; what passes is waited for; what is parked can be sent again."""
+"""The relay parks what Kafka refuses for good without blocking other events, waits out transient failures, and replays parked events."""
 
 import asyncio
 import contextlib
@@ -71,7 +71,7 @@ async def relaying(
 
 
 async def put(engine: AsyncEngine, topic: str, values: Sequence[bytes], key: str = "one key") -> None:
-    """Rows in the outbox past the function that would refuse them, as an older version left them there."""
+    """Inserts rows into the outbox without the checks of `publish`, as an older version may have left them."""
     async with engine.begin() as tx:
         await tx.execute(
             text("insert into outbox (topic, key, value, headers) values (:topic, :key, :value, :headers)"),
@@ -80,25 +80,25 @@ async def put(engine: AsyncEngine, topic: str, values: Sequence[bytes], key: str
 
 
 async def read(kafka: Kafka, topic: str) -> dict[int, list[bytes]]:
-    """What is in each partition of a topic, whole."""
+    """All values of a topic, by partition."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka.bootstrap, group_id=None, max_partition_fetch_bytes=2**26
     )
     async with consumer:
-        places = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
-        consumer.assign(places)
-        await consumer.seek_to_beginning(*places)
-        ends = await consumer.end_offsets(places)
-        found: dict[int, list[bytes]] = {place.partition: [] for place in places}
-        for place in places:
-            while await consumer.position(place) < ends[place]:
-                got = await consumer.getmany(place, timeout_ms=1000)
-                found[place.partition] += [r.value or b"" for records in got.values() for r in records]
-        return found
+        partitions = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        ends = await consumer.end_offsets(partitions)
+        values: dict[int, list[bytes]] = {partition.partition: [] for partition in partitions}
+        for partition in partitions:
+            while await consumer.position(partition) < ends[partition]:
+                batch = await consumer.getmany(partition, timeout_ms=1000)
+                values[partition.partition] += [r.value or b"" for records in batch.values() for r in records]
+        return values
 
 
 async def configure(kafka: Kafka, topic: str, **settings: Any) -> None:
-    """Gives a topic limits of its own."""
+    """Changes the configuration of a topic."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
     try:
@@ -113,24 +113,24 @@ async def parked(engine: AsyncEngine) -> list[Any]:
         return list(await connection.execute(text("select * from parked_event order by id")))
 
 
-async def command(engine: AsyncEngine, *given: str) -> str:
-    """What `make dead-letters` runs, for this database alone."""
+async def command(engine: AsyncEngine, *arguments: str) -> str:
+    """Runs the program of `make dead-letters` for this database alone; returns its output."""
     url = engine.url.render_as_string(hide_password=False)
     done = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-m", "antiphon.kafka.dead_letters", *given],
+        subprocess.run, [sys.executable, "-m", "antiphon.kafka.dead_letters", *arguments],
         env={"ROUTING_DATABASE_URL": url}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def showing(number: int) -> Callable[[], Awaitable[bool]]:
-    """Whether so many events are shown as parked."""
+def reporting(number: int) -> Callable[[], Awaitable[bool]]:
+    """A condition: the metric reports so many parked events."""
 
-    async def shows() -> bool:
+    async def is_reported() -> bool:
         return REGISTRY.get_sample_value("antiphon_parked_events") == number
 
-    return shows
+    return is_reported
 
 
 def numbered(start: int, end: int) -> list[bytes]:
@@ -140,25 +140,25 @@ def numbered(start: int, end: int) -> list[bytes]:
 TOO_LARGE = b"x" * (MAX_MESSAGE_BYTES + 1)
 
 
-async def test_an_event_that_is_too_large_is_parked_and_all_around_it_arrives_once_and_in_order(
+async def test_a_too_large_event_is_parked_and_all_others_arrive_once_and_in_order(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     small = numbered(0, 999)
     await put(database, stream, [*small[:500], TOO_LARGE, *small[500:]])
     await put(database, stream, numbered(2000, 2010), key="another key")
-    counted = REGISTRY.get_sample_value("antiphon_events_parked_total", {"topic": stream}) or 0
+    before = REGISTRY.get_sample_value("antiphon_events_parked_total", {"topic": stream}) or 0
     async with relaying(database, kafka):
         await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
     (row,) = await parked(database)
     assert (row.topic, row.key, row.value, row.reason) == (
         stream, "one key", TOO_LARGE, "Kafka refused it: MESSAGE_SIZE_TOO_LARGE",
     )  # fmt: skip
-    found = await read(kafka, stream)
-    assert sorted(found.values()) == sorted([small, numbered(2000, 2010), *[[]] * (PARTITIONS - 2)])
-    assert REGISTRY.get_sample_value("antiphon_events_parked_total", {"topic": stream}) == counted + 1
+    values = await read(kafka, stream)
+    assert sorted(values.values()) == sorted([small, numbered(2000, 2010), *[[]] * (PARTITIONS - 2)])
+    assert REGISTRY.get_sample_value("antiphon_events_parked_total", {"topic": stream}) == before + 1
 
 
-async def test_a_thousand_refused_events_at_the_head_hold_up_nothing_behind_them(
+async def test_a_thousand_refused_events_at_the_head_do_not_block_those_behind(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     await configure(kafka, stream, max_message_bytes=2000)
@@ -170,19 +170,21 @@ async def test_a_thousand_refused_events_at_the_head_hold_up_nothing_behind_them
     assert numbered(0, 10) in (await read(kafka, stream)).values()
 
 
-async def test_of_a_batch_that_is_refused_only_the_record_to_blame_is_parked(
+async def test_of_a_refused_batch_only_the_record_to_blame_is_parked(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     await configure(kafka, stream, max_message_bytes=2000)
-    culprit = b"x" * 3000
-    await put(database, stream, [*numbered(0, 5), culprit, *numbered(5, 10), culprit, *numbered(10, 3000)])
+    too_large = b"x" * 3000
+    await put(
+        database, stream, [*numbered(0, 5), too_large, *numbered(5, 10), too_large, *numbered(10, 3000)]
+    )
     async with relaying(database, kafka):
         await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
-    assert [row.value for row in await parked(database)] == [culprit, culprit]
+    assert [row.value for row in await parked(database)] == [too_large, too_large]
     assert numbered(0, 3000) in (await read(kafka, stream)).values()
 
 
-async def test_what_no_segment_of_the_log_can_hold_is_parked(
+async def test_an_event_that_no_segment_of_the_log_can_hold_is_parked(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     await configure(kafka, stream, max_message_bytes=8 * 2**20, segment_bytes=2**20)
@@ -193,7 +195,7 @@ async def test_what_no_segment_of_the_log_can_hold_is_parked(
     assert [b"before", b"behind"] in (await read(kafka, stream)).values()
 
 
-async def test_events_onto_a_topic_that_refuses_them_are_parked_and_other_topics_go_on(
+async def test_events_that_a_topic_refuses_are_parked_and_other_topics_go_on(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     group = AIOKafkaConsumer(stream, bootstrap_servers=kafka.bootstrap, group_id="makes the internal topic")
@@ -210,7 +212,7 @@ async def test_events_onto_a_topic_that_refuses_them_are_parked_and_other_topics
 
 
 @pytest.mark.parametrize("name", ["no-such-topic", "no topic at all!"])
-async def test_events_of_a_topic_that_is_not_there_wait_without_holding_up_others(
+async def test_events_of_a_missing_topic_wait_without_blocking_others(
     database: AsyncEngine, kafka: Kafka, stream: str, name: str
 ) -> None:
     await put(database, name, numbered(0, 1500))
@@ -223,7 +225,7 @@ async def test_events_of_a_topic_that_is_not_there_wait_without_holding_up_other
     assert numbered(0, 5) in (await read(kafka, stream)).values()
 
 
-async def test_events_of_a_topic_that_is_made_meanwhile_leave_in_their_order(
+async def test_events_of_a_topic_that_is_created_later_are_sent_in_order(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     late = f"{stream}-late"
@@ -237,7 +239,7 @@ async def test_events_of_a_topic_that_is_made_meanwhile_leave_in_their_order(
     assert await scalar(database, PARKED) == 0
 
 
-async def test_events_of_a_topic_that_stays_away_are_parked(
+async def test_events_of_a_topic_that_stays_missing_are_parked(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     await put(database, "no-such-topic", numbered(0, 3))
@@ -248,7 +250,7 @@ async def test_events_of_a_topic_that_stays_away_are_parked(
     assert numbered(0, 3) in (await read(kafka, stream)).values()
 
 
-async def test_a_dead_letter_whose_record_is_refused_stays_a_row_and_holds_up_nothing(
+async def test_a_dead_letter_whose_record_is_refused_stays_a_row_and_blocks_nothing(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     def letter(topic: str, offset: int, value: bytes) -> tuple[Record, str]:
@@ -275,7 +277,7 @@ async def test_a_dead_letter_whose_record_is_refused_stays_a_row_and_holds_up_no
     assert "the topic is not there" in reasons[b"of no topic"]
 
 
-async def test_a_parked_event_that_is_sent_again_arrives_once_its_topic_takes_it(
+async def test_a_replayed_parked_event_arrives_when_its_topic_accepts_it(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     await configure(kafka, stream, max_message_bytes=2000)
@@ -300,56 +302,56 @@ async def test_a_parked_event_that_is_sent_again_arrives_once_its_topic_takes_it
     assert [b"small", *reversed(big)] in (await read(kafka, stream)).values()
 
 
-async def test_the_number_of_parked_events_outlives_a_restart_and_follows_what_people_do_with_them(
+async def test_the_number_of_parked_events_survives_a_restart_and_follows_replays(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     await configure(kafka, stream, max_message_bytes=2000)
     await put(database, stream, [b"x" * 3000] * 2)
     async with relaying(database, kafka):
-        await until(showing(2), what="both to be shown as parked")
+        await until(reporting(2), what="both to be reported as parked")
     metrics.PARKED_EVENTS.set(0)  # as in a process that has just started
     async with relaying(database, kafka):
-        await until(showing(2), what="both to be shown after a restart")
+        await until(reporting(2), what="both to be reported after a restart")
         first, _ = [row.id for row in await parked(database)]
         async with database.begin() as tx:
             await tx.execute(text(f"delete from parked_event where id = {first}"))
-        await until(showing(1), what="a deletion to be seen")
+        await until(reporting(1), what="a deletion to be reported")
         await configure(kafka, stream, max_message_bytes=10_000)
         await command(database, "replay", "all")
-        await until(showing(0), what="none to be shown once it is sent again")
+        await until(reporting(0), what="none to be reported after the replay")
         await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
     assert [b"x" * 3000] in (await read(kafka, stream)).values()
 
 
-async def test_only_the_relay_that_leads_shows_parked_events(
+async def test_only_the_leading_relay_reports_parked_events(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     await configure(kafka, stream, max_message_bytes=2000)
     await put(database, stream, [b"x" * 3000])
     async with database.connect() as connection:
         await connection.scalar(text(f"select pg_advisory_lock({LEAD})"))
-        metrics.PARKED_EVENTS.set(1)  # of a lead that it lost
+        metrics.PARKED_EVENTS.set(1)  # as after a lead that it has lost
         async with relaying(database, kafka):
-            await until(showing(0), what="who does not lead to show none")
+            await until(reporting(0), what="the relay that does not lead to report none")
             await connection.scalar(text(f"select pg_advisory_unlock({LEAD})"))
-            await until(showing(1), what="who leads to show it")
+            await until(reporting(1), what="the leading relay to report it")
 
 
-async def test_the_outbox_refuses_an_event_beyond_the_bound_and_takes_one_at_it(
+async def test_the_outbox_refuses_an_event_above_the_size_limit_and_takes_one_at_it(
     database: AsyncEngine,
 ) -> None:
     (record,) = outgoing("customers", customers(["Ada"]))
-    room = MAX_EVENT_BYTES - record.size
-    at_bound = record._replace(value=record.value + b" " * room)
+    space = MAX_EVENT_BYTES - record.size
+    at_limit = record._replace(value=record.value + b" " * space)
     async with database.begin() as tx:
-        await outbox.publish(tx, [at_bound])
+        await outbox.publish(tx, [at_limit])
     with pytest.raises(outbox.EventTooLargeError, match=CustomerCreated.type):
         async with database.begin() as tx:
-            await outbox.publish(tx, [record, at_bound._replace(value=at_bound.value + b" ")])
+            await outbox.publish(tx, [record, at_limit._replace(value=at_limit.value + b" ")])
     assert await scalar(database, "select count(*) from outbox") == 1
 
 
-async def test_an_event_at_the_bound_with_all_that_a_record_adds_is_taken_by_the_broker(
+async def test_the_broker_takes_an_event_at_the_size_limit_with_key_and_headers(
     database: AsyncEngine, kafka: Kafka, stream: str
 ) -> None:
     (record,) = outgoing(stream, customers(["Ada"]))
@@ -363,13 +365,13 @@ async def test_an_event_at_the_bound_with_all_that_a_record_adds_is_taken_by_the
     assert [record.value] in (await read(kafka, stream)).values()
 
 
-# Of a topic that keeps the newest record of each key, a broker refuses records without one, by an error that the client does
-# not know: the same as when something of the broker itself is broken.
-NOT_KNOWN = "Kafka refused it: UNKNOWN"
+# A topic that keeps the newest record of each key refuses records without a key. The client does not know that error, and raises
+# the same one as for a failure of the broker itself.
+UNKNOWN_REASON = "Kafka refused it: UNKNOWN"
 
 
 async def publish(kafka: Kafka, unclear: UnclearRefusals, *pending: Pending) -> Outcome:
-    """What becomes of records; what is not about one of them is left out."""
+    """The outcome of publishing these records; an unknown error of the whole batch is ignored."""
     publisher = Publisher(kafka.bootstrap, "tests", unclear=unclear, unknown_topic_waits=AT_ONCE)
     outcome = Outcome()
     await publisher.start()
@@ -381,7 +383,7 @@ async def publish(kafka: Kafka, unclear: UnclearRefusals, *pending: Pending) -> 
     return outcome
 
 
-async def test_a_record_refused_without_a_known_reason_waits_until_kafka_takes_another_of_its_topic(
+async def test_a_record_refused_without_a_reason_waits_until_its_topic_takes_another(
     kafka: Kafka, stream: str
 ) -> None:
     await configure(kafka, stream, cleanup_policy="compact")
@@ -389,12 +391,14 @@ async def test_a_record_refused_without_a_known_reason_waits_until_kafka_takes_a
     unclear = UnclearRefusals()
     for _ in range(2):
         assert await publish(kafka, unclear, *keyless) == Outcome()
-    # Without a key they go where an empty one goes: that of this one is another.
+    # Records without a key go to the partition of the empty key; this key has another partition.
     other = Pending(3, stream, b"one key", b"elsewhere", [])
-    assert await publish(kafka, unclear, *keyless, other) == Outcome([3], dict.fromkeys([1, 2], NOT_KNOWN))
+    assert await publish(kafka, unclear, *keyless, other) == Outcome(
+        [3], dict.fromkeys([1, 2], UNKNOWN_REASON)
+    )
 
 
-async def test_a_record_behind_that_kafka_takes_shows_which_before_it_are_to_blame(
+async def test_a_later_record_that_kafka_takes_shows_which_earlier_ones_are_to_blame(
     kafka: Kafka, stream: str
 ) -> None:
     await configure(kafka, stream, cleanup_policy="compact")
@@ -404,12 +408,12 @@ async def test_a_record_behind_that_kafka_takes_shows_which_before_it_are_to_bla
         for number, value in enumerate(values)
     ]
     outcome = await publish(kafka, UnclearRefusals(), *pending)
-    assert outcome == Outcome([2, 4], dict.fromkeys([0, 1, 3], NOT_KNOWN))
+    assert outcome == Outcome([2, 4], dict.fromkeys([0, 1, 3], UNKNOWN_REASON))
     assert [b"good", b"good too"] in (await read(kafka, stream)).values()
 
 
-class Guarded(Kafka):
-    """A broker that keeps to access control lists: what none is about is allowed."""
+class KafkaWithAcls(Kafka):
+    """A broker with access control lists. It allows what no entry is about."""
 
     @override
     def _write_configuration(self) -> None:
@@ -418,11 +422,11 @@ class Guarded(Kafka):
             file.write("authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n")
             file.write("allow.everyone.if.no.acl.found=true\n")
 
-    def deny(self, *given: str) -> None:
-        self._acl("--add", "--deny-principal", "User:ANONYMOUS", *given)
+    def deny(self, *arguments: str) -> None:
+        self._acl("--add", "--deny-principal", "User:ANONYMOUS", *arguments)
 
     def deny_all_writing(self) -> None:
-        # With one entry about the cluster, what none is about is not allowed any more: the broker needs it for itself.
+        # Once the cluster has an entry, the broker denies what no entry allows; it needs these rights itself.
         self._acl("--add", "--allow-principal", "User:ANONYMOUS", "--operation", "All", "--cluster")
         self.deny("--operation", "IdempotentWrite", "--cluster")
 
@@ -437,31 +441,36 @@ class Guarded(Kafka):
             "--cluster",
         )
 
-    def _acl(self, *given: str) -> None:
+    def _acl(self, *arguments: str) -> None:
         tool = ["java", "-cp", f"{self._jars}/*", "org.apache.kafka.tools.AclCommand"]
         done = subprocess.run(
-            [*tool, "--bootstrap-server", self.bootstrap, *given], capture_output=True, text=True, check=False
+            [*tool, "--bootstrap-server", self.bootstrap, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture
-def guarded(tmp_path: Path) -> Iterator[Guarded]:
+def kafka_with_acls(tmp_path: Path) -> Iterator[KafkaWithAcls]:
     site = Site(tmp_path, Ports.free(), durable=False)
-    broker = Guarded(site.directory / "kafka", site.ports.kafka, site.ports.kafka_controller, jars(site))
+    broker = KafkaWithAcls(
+        site.directory / "kafka", site.ports.kafka, site.ports.kafka_controller, jars(site)
+    )
     with broker:
         broker.create_topics()
         yield broker
 
 
-async def test_events_onto_topics_that_we_may_not_write_to_or_see_are_parked_and_others_leave(
-    database: AsyncEngine, guarded: Guarded
+async def test_events_of_topics_without_permission_are_parked_and_others_are_sent(
+    database: AsyncEngine, kafka_with_acls: KafkaWithAcls
 ) -> None:
-    await put(database, "customers", [b"before the right was withdrawn"])
-    async with relaying(database, guarded, waits=AT_ONCE):
+    await put(database, "customers", [b"before the permission was withdrawn"])
+    async with relaying(database, kafka_with_acls, waits=AT_ONCE):
         await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
-        await asyncio.to_thread(guarded.deny, "--operation", "Write", "--topic", "customers")
-        await asyncio.to_thread(guarded.deny, "--operation", "All", "--topic", "agents")
+        await asyncio.to_thread(kafka_with_acls.deny, "--operation", "Write", "--topic", "customers")
+        await asyncio.to_thread(kafka_with_acls.deny, "--operation", "All", "--topic", "agents")
         for topic in ("customers", "agents", "work"):
             await put(database, topic, numbered(0, 200))
         await until(lambda: scalar(database, EMPTY), what="the outbox to be empty")
@@ -470,27 +479,27 @@ async def test_events_onto_topics_that_we_may_not_write_to_or_see_are_parked_and
         ("agents", "Kafka refused it: TOPIC_AUTHORIZATION_FAILED"),
     }
     assert await scalar(database, PARKED) == 400
-    assert numbered(0, 200) in (await read(guarded, "work")).values()
+    assert numbered(0, 200) in (await read(kafka_with_acls, "work")).values()
 
 
-async def test_a_cluster_that_we_may_not_write_to_at_all_is_waited_for_and_nothing_is_parked(
-    database: AsyncEngine, guarded: Guarded
+async def test_a_cluster_that_forbids_all_writes_is_waited_for_and_nothing_is_parked(
+    database: AsyncEngine, kafka_with_acls: KafkaWithAcls
 ) -> None:
-    await asyncio.to_thread(guarded.deny_all_writing)
+    await asyncio.to_thread(kafka_with_acls.deny_all_writing)
     await put(database, "work", numbered(0, 10))
     before = await scalar(database, SESSIONS)
     led = f"select exists ({LEADER}) or ({SESSIONS}) >= {before} + 3"
-    async with relaying(database, guarded, waits=AT_ONCE):
+    async with relaying(database, kafka_with_acls, waits=AT_ONCE):
         await until(lambda: scalar(database, led), what="a leader")
-        await asyncio.to_thread(guarded.allow_again)
+        await asyncio.to_thread(kafka_with_acls.allow_again)
         await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
     assert await scalar(database, PARKED) == 0
-    assert numbered(0, 10) in (await read(guarded, "work")).values()
+    assert numbered(0, 10) in (await read(kafka_with_acls, "work")).values()
 
 
 @pytest.fixture
 def own_broker(tmp_path: Path) -> Iterator[Kafka]:
-    """A broker that a test may take away; it does not run yet."""
+    """A broker of this test alone, not yet started."""
     site = Site(tmp_path, Ports.free(), durable=False)
     broker = Kafka(site.directory / "kafka", site.ports.kafka, site.ports.kafka_controller, jars(site))
     try:
@@ -499,7 +508,7 @@ def own_broker(tmp_path: Path) -> Iterator[Kafka]:
         broker.stop()
 
 
-async def test_a_broker_that_is_away_or_has_no_topics_yet_is_waited_for_and_nothing_is_parked(
+async def test_a_broker_that_is_down_or_has_no_topics_is_waited_for_and_nothing_is_parked(
     database: AsyncEngine, own_broker: Kafka
 ) -> None:
     await put(database, "work", numbered(0, 10))
@@ -513,7 +522,7 @@ async def test_a_broker_that_is_away_or_has_no_topics_yet_is_waited_for_and_noth
     assert numbered(0, 10) in (await read(own_broker, "work")).values()
 
 
-async def test_a_relay_that_loses_its_lead_while_kafka_is_away_sends_nothing_of_it_any_more(
+async def test_a_relay_that_loses_its_lead_while_kafka_is_down_sends_no_event_twice(
     database: AsyncEngine, own_broker: Kafka
 ) -> None:
     await asyncio.to_thread(own_broker.start)
@@ -529,7 +538,7 @@ async def test_a_relay_that_loses_its_lead_while_kafka_is_away_sends_nothing_of_
         )
         before = await scalar(database, SESSIONS)
         await scalar(database, f"select pg_terminate_backend({pid})")
-        # A lead without Kafka ends as soon as it began: too soon to be seen in the locks, but each is a session of its own.
+        # Without Kafka a lead ends at once, too soon to be seen in the locks; but each lead is a session of its own.
         await until(lambda: scalar(database, f"select ({SESSIONS}) >= {before} + 2"), 60, "two more leads")
         await asyncio.to_thread(own_broker.start)
         await until(lambda: scalar(database, EMPTY), what="the outbox to be sent")
@@ -537,5 +546,5 @@ async def test_a_relay_that_loses_its_lead_while_kafka_is_away_sends_nothing_of_
         own_broker.process.kill()
         await put(database, "work", [b"third"])
         task.cancel()
-        # It ends although what it has taken can't be delivered.
+        # The relay ends although it can't deliver the event that it has read.
         await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 30)

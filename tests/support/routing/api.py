@@ -1,4 +1,4 @@
-"""Routing behind its HTTP client, on a real PostgreSQL; cases are heard and trials run when a test says so."""
+"""Routing behind its HTTP API, on a real PostgreSQL. Events are applied and trials run when a test says so."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -31,7 +31,7 @@ COUNCIL = EXAMPLE.read_text()
 
 
 class RoutingApi:
-    """Routing with the example organisation active."""
+    """A client of routing's API, with the example organisation active."""
 
     def __init__(self, engine: AsyncEngine, http: httpx.AsyncClient, folder: Path) -> None:
         self.engine = engine
@@ -41,20 +41,20 @@ class RoutingApi:
 
     async def ask(
         self, verb: str, path: str, *, role: Role = Role.OPERATIONS, name: str = "olga", tag: str | None = None,
-        **given: Any,
+        **options: Any,
     ) -> httpx.Response:  # fmt: skip
-        """A request as somebody; `tag` goes into If-Match."""
+        """A request with a token of this role and name; `tag` is sent as If-Match."""
         token = keys.token(self._folder, role=role, name=name, now=utc_now())
         headers = {"Authorization": f"Bearer {token}"} | ({} if tag is None else {"If-Match": tag})
-        return await self._http.request(verb, path, headers=headers, **given)
+        return await self._http.request(verb, path, headers=headers, **options)
 
     async def load(self, source: str = COUNCIL) -> None:
-        """Puts a file active, as at a start."""
+        """Activates an organisation's file, as a start does."""
         async with self.engine.begin() as tx:
             await self.configurations.load_file(tx, source, "council.yaml", utc_now())
 
     async def apply(self, *events: Event) -> None:
-        """Takes events as one batch."""
+        """Applies events as one batch."""
         now = utc_now()
         batch = [
             Received(event, Envelope(str(uuid4()), "/test", event.type, None, now, None), "cases", 0, place)
@@ -63,13 +63,13 @@ class RoutingApi:
         async with self.engine.begin() as tx:
             await cases.apply(tx, batch, self.configurations, now)
 
-    async def rows(self, query: str, **given: Any) -> Sequence[Any]:
-        """What the database holds."""
+    async def rows(self, query: str, **parameters: Any) -> Sequence[Any]:
+        """The rows of a query."""
         async with self.engine.connect() as connection:
-            return (await connection.execute(text(query), given)).all()
+            return (await connection.execute(text(query), parameters)).all()
 
     async def draft(self, *changes: tuple[str, str], name: str = "A change") -> dict[str, Any]:
-        """A draft of the example with texts replaced; with its `etag`."""
+        """Creates a draft of the example organisation with texts replaced; returns it with its `etag`."""
         source = COUNCIL
         for old, new in changes:
             assert old in source
@@ -78,19 +78,19 @@ class RoutingApi:
         assert made.status_code == 201, made.text
         return made.json() | {"etag": made.headers["ETag"]}
 
-    async def trial(self, draft_id: str, **given: Any) -> dict[str, Any]:
-        """A trial of the draft, run to its end."""
-        asked = await self.ask("POST", f"/drafts/{draft_id}/trial", json=given)
-        assert asked.status_code == 202, asked.text
+    async def trial(self, draft_id: str, **options: Any) -> dict[str, Any]:
+        """Runs a trial of the draft to its end; returns it."""
+        requested = await self.ask("POST", f"/drafts/{draft_id}/trial", json=options)
+        assert requested.status_code == 202, requested.text
         assert await trials.run_next(self.engine, utc_now)
-        done = (await self.ask("GET", asked.headers["Location"])).json()
+        done = (await self.ask("GET", requested.headers["Location"])).json()
         assert done["state"] == "done", done
         return done
 
 
 @asynccontextmanager
 async def opened_api(engine: AsyncEngine, folder: Path) -> AsyncGenerator[RoutingApi]:
-    """Routing's application on a database, the example active."""
+    """Routing's API on a database, with the example organisation active."""
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(folder)))
     app = create_app(
         title="t", service="routing", description="t", engine=engine, access=access, package="routing"
@@ -104,11 +104,11 @@ async def opened_api(engine: AsyncEngine, folder: Path) -> AsyncGenerator[Routin
 
 
 def case(number: int, department: str | None = "planning", **interaction: Any) -> CaseOpened:
-    """A case that was opened by what a customer said."""
+    """The event of a case that a customer's message opened; `interaction` changes the facts of the message."""
     event = CaseOpened.model_validate(generate.example("case.opened.v1")["data"])
-    facts = event.case.model_copy(
+    case_facts = event.case.model_copy(
         update={"case_id": UUID(int=number), "reference": f"C-{number}", "department": department,
                 "awaiting_answer_since": utc_now()}
     )  # fmt: skip
-    said = event.interaction.model_copy(update=interaction)
-    return event.model_copy(update={"case": facts, "interaction": said})
+    message = event.interaction.model_copy(update=interaction)
+    return event.model_copy(update={"case": case_facts, "interaction": message})

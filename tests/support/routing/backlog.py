@@ -1,23 +1,23 @@
-"""Much waiting work of many kinds, and how many rows a pass reads."""
+"""Large backlogs of waiting work of several kinds, and the number of rows that a transaction reads."""
 
 from typing import NamedTuple
 
 from sqlalchemy import text
 
 from antiphon.postgres.query import as_json
-from tests.support.routing.configured import AgentPool
+from tests.support.routing.agent_pool import AgentPool
 
 
 class Kind(NamedTuple):
-    """Work as a rule makes it."""
+    """What a rule sets on work."""
 
     queue: str
     skills: dict[str, int]
     priority: int = 50
 
 
-async def wait(pool: AgentPool, kinds: list[Kind], count: int, before: int = 0) -> None:
-    """So many items wait, of each kind in turn, an item a second; `before`: seconds before the others."""
+async def add_waiting(pool: AgentPool, kinds: list[Kind], count: int, before: int = 0) -> None:
+    """Inserts `count` waiting items, of each kind in turn, queued a second apart; the last `before` seconds ago."""
     rows = [
         {"n": n, "queue": k.queue, "skills": k.skills, "priority": k.priority} for n, k in enumerate(kinds)
     ]
@@ -46,6 +46,7 @@ async def wait(pool: AgentPool, kinds: list[Kind], count: int, before: int = 0) 
     await pool.analyse()
 
 
+# Rows that the current transaction has read of all tables.
 ROWS_READ = text(
     "select coalesce(sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)), 0)::int from pg_stat_xact_user_tables"
 )

@@ -1,4 +1,4 @@
-"""The blocks of a guide, tried as its reader would."""
+"""Runs the code blocks of a guide, as its reader would."""
 
 import json
 import re
@@ -14,14 +14,15 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 class Reader:
-    """Somebody who does what the guide says."""
+    """Edits the example organisation, sends the requests and checks the answers that a guide shows."""
 
     def __init__(self, client: RoutingApi) -> None:
         self.client = client
-        self.known: dict[str, str] = {"source": COUNCIL}
+        self.variables: dict[str, str] = {"source": COUNCIL}
         self.answer: httpx.Response | None = None
 
-    async def do(self, kind: str, content: str) -> None:
+    async def run(self, kind: str, content: str) -> None:
+        """Runs a block of a kind: `diff` edits the source, `http` sends a request, any other is the last answer."""
         if kind == "diff":
             self._edit(content)
         elif kind == "http":
@@ -29,62 +30,67 @@ class Reader:
         else:
             assert self.answer is not None
             assert self.answer.is_success, self.answer.text
-            told = matches(json.loads(content), self.answer.json())
-            assert not told, f"{told}\n{self.answer.text}"
+            difference = find_difference(json.loads(content), self.answer.json())
+            assert not difference, f"{difference}\n{self.answer.text}"
 
     def _edit(self, content: str) -> None:
         lines = content.rstrip("\n").split("\n")
         old = "\n".join(line[1:] for line in lines if not line.startswith("+"))
         new = "\n".join(line[1:] for line in lines if not line.startswith("-"))
-        assert self.known["source"].count(old) == 1
-        self.known["source"] = self.known["source"].replace(old, new)
+        assert self.variables["source"].count(old) == 1
+        self.variables["source"] = self.variables["source"].replace(old, new)
 
     async def _ask(self, content: str) -> None:
         head, _, body = content.partition("\n\n")
         first, *headers = head.strip().split("\n")
         verb, path = first.split()
         tag = next((line.removeprefix("If-Match: ") for line in headers), None)
-        given = json.loads(body, object_hook=self._filled) if body else None
+        options = {"json": json.loads(body, object_hook=self._fill_values)} if body else {}
         self.answer = await self.client.ask(
-            verb, self._put_in(path), tag=None if tag is None else self._put_in(tag),
-            **({} if given is None else {"json": given}),
+            verb, self._fill(path), tag=None if tag is None else self._fill(tag), **options
         )  # fmt: skip
         if etag := self.answer.headers.get("ETag"):
-            self.known["etag"] = etag
+            self.variables["etag"] = etag
         if path.endswith("/trial"):
             assert await trials.run_next(self.client.engine, utc_now)
-        found = self.answer.json()
-        found |= found.get("publication") or {}
-        named = ("draft_id", "trial_id", "shadow_id", "publication_id")
-        self.known |= {name: found[name] for name in named if found.get(name)}
+        answer = self.answer.json()
+        answer |= answer.get("publication") or {}
+        ids = ("draft_id", "trial_id", "shadow_id", "publication_id")
+        self.variables |= {name: answer[name] for name in ids if answer.get(name)}
 
-    def _filled(self, values: dict[str, Any]) -> dict[str, Any]:
+    def _fill_values(self, values: dict[str, Any]) -> dict[str, Any]:
         return {
-            name: self._put_in(value) if isinstance(value, str) else value for name, value in values.items()
+            name: self._fill(value) if isinstance(value, str) else value for name, value in values.items()
         }
 
-    def _put_in(self, text: str) -> str:
-        return re.sub(r"\{(\w+)\}", lambda found: self.known[found[1]], text)
+    def _fill(self, text: str) -> str:
+        return re.sub(r"\{(\w+)\}", lambda variable: self.variables[variable[1]], text)
 
 
 ANYTHING = "…"
 
 
-def matches(expected: Any, found: Any, at: str = "") -> str | None:
-    """Where the answer is not what the guide shows; what the guide leaves out may be there."""
+def find_difference(expected: Any, actual: Any, path: str = "") -> str | None:
+    """The first place where an answer is not what the guide shows, or None. The answer may have more fields."""
     if expected == ANYTHING:
         return None
     if isinstance(expected, dict):
-        if not isinstance(found, dict):
-            return f"{at}: {found!r}"
+        if not isinstance(actual, dict):
+            return f"{path}: {actual!r}"
         return next(
-            (wrong for key in expected if (wrong := matches(expected[key], found.get(key, "(absent)"), f"{at}/{key}"))), None
+            (difference for key in expected if (difference := find_difference(expected[key], actual.get(key, "(absent)"), f"{path}/{key}"))), None
         )  # fmt: skip
     if isinstance(expected, list):
-        more = expected[-1:] == [ANYTHING]
-        shown = expected[:-1] if more else expected
-        if not isinstance(found, list) or len(found) < len(shown) or (len(found) > len(shown) and not more):
-            return f"{at}: {found!r}"
-        pairs = enumerate(zip(shown, found, strict=False))
-        return next((wrong for n, (a, b) in pairs if (wrong := matches(a, b, f"{at}/{n}"))), None)
-    return None if expected == found else f"{at}: {found!r} is not {expected!r}"
+        may_have_more = expected[-1:] == [ANYTHING]
+        shown = expected[:-1] if may_have_more else expected
+        if (
+            not isinstance(actual, list)
+            or len(actual) < len(shown)
+            or (len(actual) > len(shown) and not may_have_more)
+        ):
+            return f"{path}: {actual!r}"
+        pairs = enumerate(zip(shown, actual, strict=False))
+        return next(
+            (difference for n, (a, b) in pairs if (difference := find_difference(a, b, f"{path}/{n}"))), None
+        )
+    return None if expected == actual else f"{path}: {actual!r} is not {expected!r}"

@@ -1,4 +1,4 @@
-"""What holds of all work at every moment, and of who was given work by whom: looked up in the database, thought out again here."""
+"""What holds of all work, offers, agents and clocks at every moment: read from the database, and computed a second time here."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,8 +13,8 @@ from routing.configuration.active import ActiveVersion
 from routing.domain.time import clockwork
 from routing.queues import opening
 from routing.sla.ledger import columns, entry_of
-from tests.support.routing.case_history import as_kept
-from tests.support.routing.configured import ACCEPTED, OFFERED, QUEUED, AgentPool
+from tests.support.routing.agent_pool import ACCEPTED, OFFERED, QUEUED, AgentPool
+from tests.support.routing.case_history import from_column
 
 REFUSED = {"declined", "timed-out", "taken-back"}
 _TABLES = ("work_item", "offer", "agent", "wrap_up", "case_seen", "clock", "clock_entry", "timer", "decision",
@@ -22,7 +22,7 @@ _TABLES = ("work_item", "offer", "agent", "wrap_up", "case_seen", "clock", "cloc
 
 
 class Moment(NamedTuple):
-    """All work, offers and agents at a moment, by the configuration active."""
+    """All work, offers and agents at a moment, and the active configuration."""
 
     now: datetime
     active: ActiveVersion
@@ -33,60 +33,60 @@ class Moment(NamedTuple):
     wraps_up: Mapping[str, datetime]
 
     def held(self, agent: str) -> list[AnyRow]:
-        """What an agent has, or is offered."""
+        """The open work that an agent has accepted or is offered."""
         return [work for work in self.works.values() if work.agent_id == agent and work.completed_at is None]
 
     def load(self, agent: str) -> int:
-        """Its units."""
+        """The units of the work that an agent holds."""
         return sum(work.units for work in self.held(agent))
 
     def refused(self, item: UUID) -> set[str]:
-        """Who was asked and did not take it, or had it taken back."""
+        """The agents who did not take the item, or from whom it was taken back."""
         return {o.agent_id for o in self.offers.values() if o.work_item_id == item and o.result in REFUSED}
 
-    def can(self, agent: str, work: AnyRow) -> bool:
-        """Whether they are there for work, may have it, and it does not wait for another."""
-        kept = work.hold_until is not None and work.hold_until > self.now and work.preferred != agent
-        return self.there(agent) and self.may(agent, work) and not kept
+    def can_take(self, agent: str, work: AnyRow) -> bool:
+        """Whether the agent is present and qualified, and the work is not held for another agent."""
+        is_held = work.hold_until is not None and work.hold_until > self.now and work.preferred != agent
+        return self.is_present(agent) and self.is_qualified(agent, work) and not is_held
 
-    def there(self, agent: str) -> bool:
-        """Whether they say that they are there for work."""
+    def is_present(self, agent: str) -> bool:
+        """Whether the agent is in a presence in which work is offered."""
         return self.presence.get(agent) in self.active.configuration.routable
 
-    def may(self, agent: str, work: AnyRow) -> bool:
-        """Whether they are of a queue that is asked and given out, and have the skills."""
-        known = self.active.configuration.agents_by_id.get(agent)
-        if known is None:
+    def is_qualified(self, agent: str, work: AnyRow) -> bool:
+        """Whether the agent is a member of an open queue of the work, and has the skills."""
+        member = self.active.configuration.agents_by_id.get(agent)
+        if member is None:
             return False
-        asked = {work.queue, *work.also_queues} & self.open_queues
-        return not asked.isdisjoint(known.queues) and all(
-            known.skills.get(skill, 0) >= level for skill, level in work.skills.items()
+        queues = {work.queue, *work.also_queues} & self.open_queues
+        return not queues.isdisjoint(member.queues) and all(
+            member.skills.get(skill, 0) >= level for skill, level in work.skills.items()
         )
 
-    def room(self, agent: str) -> int:
-        """Units that they still can take; none while they wrap up."""
+    def free_units(self, agent: str) -> int:
+        """Units that the agent can still take; 0 while they wrap up."""
         if self.wraps_up.get(agent, self.now) > self.now:
             return 0
         return self.capacity(agent) - self.load(agent)
 
     def capacity(self, agent: str) -> int:
-        """Units that they can have."""
+        """Units that the agent can hold."""
         return self.active.configuration.agents_by_id[agent].capacity
 
     def waiting(self) -> list[AnyRow]:
-        """The most urgent first."""
+        """The waiting work, the most urgent first."""
         return sorted((w for w in self.works.values() if w.state == QUEUED), key=urgency)
 
 
 def urgency(work: AnyRow) -> tuple[datetime, datetime, UUID]:
-    """What is ordered by, worked out from what the order is made of."""
+    """The sort key of waiting work, computed from the columns that it depends on."""
     latest = work.queued_at + work.longest_wait
     due = latest if work.due_at is None else max(work.queued_at, min(work.due_at, latest))
     return due - work.priority * work.head_start, work.queued_at, work.work_item_id
 
 
-async def look(pool: AgentPool) -> Moment:
-    """As it is now."""
+async def read_moment(pool: AgentPool) -> Moment:
+    """Reads the moment from the database."""
     async with pool.engine.connect() as connection:
 
         async def rows(query: str) -> Sequence[AnyRow]:
@@ -105,8 +105,8 @@ async def look(pool: AgentPool) -> Moment:
     )  # fmt: skip
 
 
-async def assert_whole(pool: AgentPool, moment: Moment, awaiting: Iterable[UUID]) -> None:
-    """Each case that awaits an answer has one open item and no other has any; who has it is there, and nobody else has it."""
+async def assert_consistent(pool: AgentPool, moment: Moment, awaiting: Iterable[UUID]) -> None:
+    """Asserts that each awaiting case has one open item and no other case has any, and that its agent is present and the only one."""
     unfinished = Counter(work.case_id for work in moment.works.values() if work.completed_at is None)
     assert unfinished == Counter(awaiting)
     pending = {offer.work_item_id: offer for offer in moment.offers.values() if offer.result is None}
@@ -129,91 +129,90 @@ async def _assert_counted(pool: AgentPool, moment: Moment) -> None:
         "select queue, what, sum(count) as n from (select * from work_count union all select * from work_count_change) t "
         "where minute = 'epoch' group by 1, 2 having sum(count) <> 0"
     )
-    stands = Counter((w.queue, w.state) for w in moment.works.values() if w.completed_at is None)
-    assert {(row.queue, row.what): row.n for row in counted} == stands
+    expected = Counter((w.queue, w.state) for w in moment.works.values() if w.completed_at is None)
+    assert {(row.queue, row.what): row.n for row in counted} == expected
 
 
-def assert_fairly_given(before: Moment, after: Moment) -> None:
-    """What a pass gave: to who could take it and has room; and the most urgent that they can take, none beside it left over."""
-    fresh = [offer for key, offer in after.offers.items() if key not in before.offers]
-    for offer in fresh:
-        assert_may_have(after, offer.agent_id, after.works[offer.work_item_id])
-    given: dict[str, list[AnyRow]] = {}
-    for offer in fresh:
-        given.setdefault(offer.agent_id, []).append(after.works[offer.work_item_id])
+def assert_offered_in_order(before: Moment, after: Moment) -> None:
+    """Asserts that a pass offered work to agents who could take it, the most urgent first, and left none that an agent could take."""
+    new_offers = [offer for key, offer in after.offers.items() if key not in before.offers]
+    for offer in new_offers:
+        assert_allowed(after, offer.agent_id, after.works[offer.work_item_id])
+    offered: dict[str, list[AnyRow]] = {}
+    for offer in new_offers:
+        offered.setdefault(offer.agent_id, []).append(after.works[offer.work_item_id])
     for work in after.waiting():
         refused = after.refused(work.work_item_id)
         for agent in after.presence:
-            if agent in refused or not after.can(agent, work):
+            if agent in refused or not after.can_take(agent, work):
                 continue
-            less = [other for other in given.get(agent, ()) if urgency(work) < urgency(other)]
-            room = after.room(agent) + sum(min(w.units, after.capacity(agent)) for w in less)
-            assert room < min(work.units, after.capacity(agent)), (
+            less_urgent = [other for other in offered.get(agent, ()) if urgency(work) < urgency(other)]
+            free = after.free_units(agent) + sum(min(w.units, after.capacity(agent)) for w in less_urgent)
+            assert free < min(work.units, after.capacity(agent)), (
                 work,
                 agent,
-                less,
+                less_urgent,
                 "should have been offered",
             )
 
 
-def assert_may_have(moment: Moment, agent: str, work: AnyRow) -> None:
-    """They can do it, and have room for it; what is worth more than all they have is all they have."""
-    assert moment.there(agent), (agent, moment.presence)
-    assert moment.may(agent, work), (agent, work)
+def assert_allowed(moment: Moment, agent: str, work: AnyRow) -> None:
+    """Asserts that the agent is present and qualified, and holds no more than their capacity, or one item that is larger."""
+    assert moment.is_present(agent), (agent, moment.presence)
+    assert moment.is_qualified(agent, work), (agent, work)
     assert moment.load(agent) <= moment.capacity(agent) or len(moment.held(agent)) == 1, (
         agent,
         moment.held(agent),
     )
 
 
-def next_for(moment: Moment, agent: str) -> UUID | None:
-    """What who asks for the next is given: the most urgent that they can take, what they refused after all else."""
-    room = moment.capacity(agent) - moment.load(agent)
+def expected_pull(moment: Moment, agent: str) -> UUID | None:
+    """The item that a pull gives the agent: the most urgent that they can take, items that they refused last."""
+    free = moment.capacity(agent) - moment.load(agent)
     fits = [
         work
         for work in moment.waiting()
-        if moment.can(agent, work) and room >= min(work.units, moment.capacity(agent))
+        if moment.can_take(agent, work) and free >= min(work.units, moment.capacity(agent))
     ]
     fits.sort(key=lambda work: agent in moment.refused(work.work_item_id))
     return fits[0].work_item_id if fits else None
 
 
 async def assert_clocks(pool: AgentPool, checked: dict[UUID, int]) -> None:
-    """Each clock is what its ledger says, and due when it is by hand. Those with as many lines as were `checked` are left."""
-    lines: dict[UUID, list[AnyRow]] = {}
-    for line in await pool.rows("select * from clock_entry order by clock_id, place"):
-        lines.setdefault(line.clock_id, []).append(line)
+    """Asserts that each clock equals its ledger, and its due time the one computed here. `checked`: the entries seen so far, by clock."""
+    entries: dict[UUID, list[AnyRow]] = {}
+    for entry in await pool.rows("select * from clock_entry order by clock_id, place"):
+        entries.setdefault(entry.clock_id, []).append(entry)
     for row in await pool.rows("select * from clock"):
-        ledger = lines[row.clock_id]
+        ledger = entries[row.clock_id]
         if checked.get(row.clock_id) == len(ledger):
             continue
         checked[row.clock_id] = len(ledger)
-        folded = columns(clockwork.fold(entry_of(mapping(line)) for line in ledger))
-        assert folded == {name: as_kept(getattr(row, name)) for name in folded}
-        assert row.due_at == due_by_hand(row)
+        folded = columns(clockwork.fold(entry_of(mapping(entry)) for entry in ledger))
+        assert folded == {name: from_column(getattr(row, name)) for name in folded}
+        assert row.due_at == expected_due(row)
     paused = "paused_since is null and met_at is null and cancelled_at is null"
-    wrong = await pool.rows(
+    wrong_due = await pool.rows(
         "select w.case_reference, w.due_at, c.due from work_item w left join "
         f"(select case_id, min(due_at) as due from clock where {paused} group by 1) c using (case_id) "
         "where w.state <> 'completed' and w.due_at is distinct from c.due"
     )
-    assert wrong == []
+    assert wrong_due == []
 
 
-def due_by_hand(row: Any) -> datetime:
-    """When a clock of a calendar that never closes is due: what its finished runs left, after the last began."""
+def expected_due(row: Any) -> datetime:
+    """When a clock of the calendar `always` is due: the time that its finished runs left, after the start of the last run."""
     runs = [(datetime.fromisoformat(a), datetime.fromisoformat(b) if b else None) for a, b in row.runs]
     left: timedelta = row.within
-    for begins, ends in runs[:-1]:
-        assert ends is not None
-        worked = ends - begins
-        if worked > left:
-            return begins + left
-        left -= worked
+    for start, end in runs[:-1]:
+        assert end is not None
+        if end - start > left:
+            return start + left
+        left -= end - start
     return runs[-1][0] + left
 
 
 async def fingerprint(pool: AgentPool) -> Sequence[Any]:
-    """What the database holds, so that two are equal when nothing changed."""
-    one = "select '{0}' as what, count(*) as n, md5(string_agg(t::text, ' ' order by t::text)) as whole from {0} t"
-    return await pool.rows(" union all ".join(one.format(table) for table in _TABLES))
+    """Row count and hash of each table: equal exactly when nothing changed."""
+    query = "select '{0}' as what, count(*) as n, md5(string_agg(t::text, ' ' order by t::text)) as whole from {0} t"
+    return await pool.rows(" union all ".join(query.format(table) for table in _TABLES))

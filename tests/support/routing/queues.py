@@ -1,25 +1,22 @@
-"""Queues that are closed or given a state."""
+"""Queues that are closed by their hours, and queue states that a supervisor sets."""
 
 from datetime import timedelta
 from typing import Any
 
 from antiphon.contracts.queues import QueueState
 from routing.queues import opening
-from tests.support.routing.configured import (
-    BOSS,
-    AgentPool,
-    Json,
-    queue,
-)
+from tests.support.routing.agent_pool import SUPERVISOR, AgentPool
+from tests.support.routing.organisation import Change, Json, queue
 
 
 async def put_state(pool: AgentPool, name: str, state: QueueState, reason: str = "a fire drill") -> None:
+    """A supervisor sets the state of a queue."""
     async with pool.engine.begin() as tx:
-        await opening.put_state(tx, await pool.active(tx), name, state, BOSS, reason, pool.now)
+        await opening.put_state(tx, await pool.active(tx), name, state, SUPERVISOR, reason, pool.now)
 
 
-def closed_now(pool: AgentPool, name: str = "planning", **more: Any) -> list[Any]:
-    """A queue whose hours begin in an hour or two, whatever the time is."""
+def closed_now(pool: AgentPool, name: str = "planning", **settings: Any) -> list[Change]:
+    """Changes of the organisation: the queue's hours begin in one to two hours."""
     day = (pool.now + timedelta(hours=2)).strftime("%A").lower()
     opens = (pool.now + timedelta(hours=2)).strftime("%H:00")
 
@@ -28,4 +25,4 @@ def closed_now(pool: AgentPool, name: str = "planning", **more: Any) -> list[Any
             "name": "Later", "time_zone": "UTC", "hours": {day: [f"{opens}-24:00"]},
         }  # fmt: skip
 
-    return [change, queue(name, hours="later", **more)]
+    return [change, queue(name, hours="later", **settings)]

@@ -1,4 +1,4 @@
-"""Anything that happens on a pool, verb by verb, and the cases that await an answer as the test itself knows it."""
+"""Random actions of customers, agents and supervisors on a pool, beside a record of the cases that await an answer."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,24 +15,25 @@ from antiphon.contracts.queues import QueueState
 from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.sla import clocks
-from tests.support.routing.case_history import MONDAY, CaseHistory, Promises, promising, within
-from tests.support.routing.configured import ACCEPTED, QUEUED, Changed, agent, queue, section
+from tests.support.routing.agent_pool import ACCEPTED, QUEUED
+from tests.support.routing.case_history import MONDAY, CaseHistory, TimedPool, sla_policies, within
 from tests.support.routing.invariants import (
     Moment,
-    assert_fairly_given,
-    assert_may_have,
+    assert_allowed,
+    assert_offered_in_order,
+    expected_pull,
     fingerprint,
-    look,
-    next_for,
+    read_moment,
 )
-from tests.support.routing.presence import heartbeat, silence
+from tests.support.routing.organisation import Change, agent, queue, section
+from tests.support.routing.presence import heartbeat, miss_heartbeats
 from tests.support.routing.queues import put_state
 
-PEOPLE = ("elena", "farid", "bruno", "dev")
+AGENTS = ("elena", "farid", "bruno", "dev")
 QUEUES = ("planning", "front-desk", "rates", "roads")
 DEPARTMENTS = ("planning", "planning", "rates", None)
-ORGANISED: tuple[Changed, ...] = (
-    promising(next_response=within(2), resolution=within(30), warn_at=["50%"], on_warning={"priority": 60},
+ORGANISED: tuple[Change, ...] = (
+    sla_policies(next_response=within(2), resolution=within(30), warn_at=["50%"], on_warning={"priority": 60},
               on_breach={"labels": ["overdue"], "priority": 95}, targets=[{"priority": 80, "first_response": within(1)}]),
     section("channel_units", {"phone": 2}),
     section("agents_policy", {"prefer_last_agent": {"for": "2h", "wait_at_most": "5m"}}),
@@ -46,18 +47,18 @@ ORGANISED: tuple[Changed, ...] = (
     agent("dev", capacity=2, queues=["rates", "planning"], skills={"planning": 2, "rates": 6}),
 )  # fmt: skip
 VERBS = (
-    "come", "come", "speak", "settle", "resolve", "fail", "hear again", "present", "present", "leave", "beat", "fall silent",
-    "assign", "accept", "accept", "decline", "complete", "next", "pick", "give", "hand on", "hand to",
-    "take back", "reprioritise", "reprioritise", "wait", "wait", "wait long", "skills", "queues", "capacity", "close", "reopen", "let go",
+    "open case", "open case", "write again", "answer", "resolve", "fail", "repeat event", "present", "present", "leave", "heartbeat", "lose heartbeat",
+    "assign", "accept", "accept", "decline", "complete", "next", "pick", "assign to", "transfer", "offer to",
+    "take back", "reprioritise", "reprioritise", "wait", "wait", "wait long", "skills", "queues", "capacity", "close", "reopen", "remove agent",
 )  # fmt: skip
 
 
-class Crashed(Exception):  # noqa: N818
+class CrashError(Exception):
     """The process died before it could commit."""
 
 
-class Dying:
-    """An engine whose transactions end before they are committed."""
+class CrashingEngine:
+    """An engine whose transactions are rolled back instead of committed."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -66,25 +67,25 @@ class Dying:
     async def begin(self) -> AsyncGenerator[AsyncConnection]:
         async with self._engine.begin() as tx:
             yield tx
-            raise Crashed
+            raise CrashError
 
     def connect(self) -> AsyncConnection:
         return self._engine.connect()
 
 
 class RandomDay:
-    """A pool on which anything happens, and the cases that await an answer as this side knows it."""
+    """Actions on a pool, each a verb and two numbers, and the cases that await an answer after them."""
 
-    def __init__(self, pool: Promises) -> None:
+    def __init__(self, pool: TimedPool) -> None:
         self.pool = pool
         self.cases: dict[UUID, CaseHistory] = {}
         self.awaits: set[UUID] = set()
-        self.heard: list[Event] = []
-        self.changed: dict[str, Changed] = {}
+        self.applied: list[Event] = []
+        self.changes: dict[str, Change] = {}
         self.checked: dict[UUID, int] = {}
 
     async def begin(self) -> None:
-        """An empty house, whoever was there before."""
+        """Deletes all rows but the configuration, and begins with four available agents and six cases."""
         pool = self.pool
         async with pool.engine.begin() as tx:
             all_tables = [table for table in store.base.METADATA.tables if table != "configuration"]
@@ -92,22 +93,22 @@ class RandomDay:
             await tx.execute(text(f"with {emptied} select 1"))
         pool.now = MONDAY
         await self.organise()
-        for who in PEOPLE:
+        for who in AGENTS:
             await pool.present(who)
         for n in range(6):
-            await self.do("come", n, n)
+            await self.do("open case", n, n)
             await self.wait(1)
 
     async def organise(self) -> None:
-        """Configured as it was at first, but for what was changed since."""
-        await self.pool.organise(*ORGANISED, *self.changed.values())
+        """Activates the first configuration with the changes made since, and brings the clocks up to date."""
+        await self.pool.organise(*ORGANISED, *self.changes.values())
         await self.wait(0)
         async with self.pool.engine.begin() as tx:
             while await clocks.catch_up(tx, self.pool.configurations, self.pool.now):
                 pass
 
     async def wait(self, minutes: int) -> None:
-        """Time passes from one timer to the next, and each fires when it is due."""
+        """Advances the time from one timer to the next; each fires when it is due."""
         pool, until = self.pool, self.pool.now + timedelta(minutes=minutes)
         for _ in range(200):
             (row,) = await pool.rows("select min(due_at) as at from timer where kind <> 'presence-lost'")
@@ -122,35 +123,35 @@ class RandomDay:
         raise AssertionError("timers are due again and again")
 
     async def apply(self, case: CaseHistory, event: Event, *, awaits: bool, at_once: bool) -> None:
-        """News of a case; `at_once`, its work is offered by who hears of it, and the rest by the pass that follows."""
-        before = await look(self.pool) if at_once else None
+        """Applies an event of a case. With `at_once` its work is offered in the same transaction, the rest by passes that follow."""
+        before = await read_moment(self.pool) if at_once else None
         await self.pool.apply(event, at_once=at_once)
         if before is not None:
             while await self.pool.assign():
                 pass
-            assert_fairly_given(before, await look(self.pool))
-        self.heard.append(event)
+            assert_offered_in_order(before, await read_moment(self.pool))
+        self.applied.append(event)
         self.cases[case.case.case_id] = case
         (self.awaits.add if awaits else self.awaits.discard)(case.case.case_id)
 
     async def do(self, verb: str, n: int, m: int) -> None:
-        """One thing that happens; nothing when it can't now."""
-        pool, before = self.pool, await look(self.pool)
-        who = PEOPLE[n % len(PEOPLE)]
+        """Does one action; nothing when it is not possible now."""
+        pool, before = self.pool, await read_moment(self.pool)
+        who = AGENTS[n % len(AGENTS)]
         unfinished = sorted(
             (w for w in before.works.values() if w.completed_at is None), key=lambda w: w.case_reference
         )
         work = unfinished[m % len(unfinished)] if unfinished else None
-        if verb in _OF_CASES:
-            return await self._news(verb, n, m)
-        if verb in _OF_PEOPLE:
-            return await _OF_PEOPLE[verb](self, who, m)
-        if verb in _OF_WORK and work is not None:
-            return await _OF_WORK[verb](self, who, work)
+        if verb in _CASE_VERBS:
+            return await self._case_event(verb, n, m)
+        if verb in _AGENT_VERBS:
+            return await _AGENT_VERBS[verb](self, who, m)
+        if verb in _WORK_VERBS and work is not None:
+            return await _WORK_VERBS[verb](self, who, work)
         if verb == "assign":
-            while await pool.assign():  # as it is woken again, or looks anyway
+            while await pool.assign():  # until a pass makes no offer
                 pass
-            assert_fairly_given(before, await look(pool))
+            assert_offered_in_order(before, await read_moment(pool))
         elif verb == "next":
             await self._next(before, who)
         elif verb in {"wait", "wait long"}:
@@ -160,27 +161,34 @@ class RandomDay:
             await self.wait(0)
         return None
 
-    async def _news(self, verb: str, n: int, m: int) -> None:
-        pool, known = self.pool, list(self.cases.values())
-        if verb == "come" and len(known) < 14:
-            case = CaseHistory(len(known) + 1, pool.now, DEPARTMENTS[n % len(DEPARTMENTS)])  # pyright: ignore[reportArgumentType]
-            said = case.opened.interaction.model_copy(update={"channel": "phone" if m % 3 == 0 else "email"})
-            return await self.apply(
-                case, case.opened.model_copy(update={"interaction": said}), awaits=True, at_once=m % 4 < 2
+    async def _case_event(self, verb: str, n: int, m: int) -> None:
+        pool, cases = self.pool, list(self.cases.values())
+        if verb == "open case" and len(cases) < 14:
+            case = CaseHistory(len(cases) + 1, pool.now, DEPARTMENTS[n % len(DEPARTMENTS)])  # pyright: ignore[reportArgumentType]
+            interaction = case.opened.interaction.model_copy(
+                update={"channel": "phone" if m % 3 == 0 else "email"}
             )
-        if not known or verb == "come":
+            return await self.apply(
+                case,
+                case.opened.model_copy(update={"interaction": interaction}),
+                awaits=True,
+                at_once=m % 4 < 2,
+            )
+        if not cases or verb == "open case":
             return None
-        case = known[n % len(known)]
-        if verb == "hear again":
-            was = await fingerprint(pool)
-            await pool.apply(self.heard[m % len(self.heard)])
-            assert await fingerprint(pool) == was
+        case = cases[n % len(cases)]
+        if verb == "repeat event":
+            before = await fingerprint(pool)
+            await pool.apply(self.applied[m % len(self.applied)])
+            assert await fingerprint(pool) == before
             return None
-        told: dict[str, Callable[[], Event]] = {
-            "speak": lambda: case.spoke(pool.now), "settle": case.wrote, "resolve": lambda: case.set("resolved"),
-            "fail": lambda: case.failed(pool.now),
+        events: dict[str, Callable[[], Event]] = {
+            "write again": lambda: case.interaction_added(pool.now), "answer": case.reply_requested, "resolve": lambda: case.status_changed("resolved"),
+            "fail": lambda: case.reply_failed(pool.now),
         }  # fmt: skip
-        return await self.apply(case, told[verb](), awaits=verb in {"speak", "fail"}, at_once=m % 4 < 2)
+        return await self.apply(
+            case, events[verb](), awaits=verb in {"write again", "fail"}, at_once=m % 4 < 2
+        )
 
     async def _next(self, before: Moment, who: str) -> None:
         if (
@@ -191,12 +199,12 @@ class RandomDay:
         if before.capacity(who) <= before.load(who):
             assert await self.pool.take_next(who) == 409
             return
-        expected = next_for(before, who)
+        expected = expected_pull(before, who)
         assert await self.pool.take_next(who) == expected
         if expected is not None:
-            after = await look(self.pool)
+            after = await read_moment(self.pool)
             assert (after.works[expected].state, after.works[expected].agent_id) == (ACCEPTED, who)
-            assert_may_have(after, who, after.works[expected])
+            assert_allowed(after, who, after.works[expected])
 
     async def present(self, who: str, m: int) -> None:
         if who in (await self._employed()):
@@ -206,32 +214,36 @@ class RandomDay:
         if who in (await self._employed()):
             await self.pool.present(who, Presence.OFFLINE)
 
-    async def beat(self, who: str, _: int) -> None:
+    async def send_heartbeat(self, who: str, _: int) -> None:
         await heartbeat(self.pool, who)
 
-    async def fall_silent(self, who: str, _: int) -> None:
-        await silence(self.pool, 61, who)
+    async def lose_heartbeat(self, who: str, _: int) -> None:
+        await miss_heartbeats(self.pool, 61, who)
 
     async def skills(self, who: str, m: int) -> None:
-        self.changed[f"skills {who}"] = _if_there(who, skills={"planning": 1 + m % 9, "rates": 1 + m * 3 % 9})
+        self.changes[f"skills {who}"] = _if_employed(
+            who, skills={"planning": 1 + m % 9, "rates": 1 + m * 3 % 9}
+        )
         await self.organise()
 
     async def queues(self, who: str, m: int) -> None:
-        mine = [name for place, name in enumerate(QUEUES) if (m + 1) >> place & 1] or ["planning"]
-        self.changed[f"queues {who}"] = _if_there(who, queues=mine)
+        queues = [name for place, name in enumerate(QUEUES) if (m + 1) >> place & 1] or ["planning"]
+        self.changes[f"queues {who}"] = _if_employed(who, queues=queues)
         await self.organise()
 
     async def capacity(self, who: str, m: int) -> None:
-        self.changed[f"capacity {who}"] = _if_there(who, capacity=1 + m % 4)
+        self.changes[f"capacity {who}"] = _if_employed(who, capacity=1 + m % 4)
         await self.organise()
 
-    async def let_go(self, who: str, m: int) -> None:
-        key = f"~let go {who}"
-        if m % 2 and key in self.changed:
-            del self.changed[key]
+    async def remove_agent(self, who: str, m: int) -> None:
+        key = f"~remove {who}"
+        if m % 2 and key in self.changes:
+            del self.changes[key]
         else:
-            self.changed[key] = _without(who)
-        self.changed = dict(sorted(self.changed.items()))  # who is gone is changed no more
+            self.changes[key] = _without(who)
+        self.changes = dict(
+            sorted(self.changes.items())
+        )  # the removal of an agent comes after the changes of agents
         await self.organise()
 
     async def _employed(self) -> set[str]:
@@ -253,55 +265,55 @@ class RandomDay:
 
     async def pick(self, who: str, work: AnyRow) -> None:
         if who in (await self._employed()) and await self.pool.pick(who, work.work_item_id) == 200:
-            after = await look(self.pool)
+            after = await read_moment(self.pool)
             assert work.state == QUEUED
             assert after.works[work.work_item_id].agent_id == who
-            # Neither whom it waits for nor being away from the desk keeps who asks for it by name.
-            assert after.may(who, after.works[work.work_item_id])
+            # An agent may pick work that is held for another, and in any presence.
+            assert after.is_qualified(who, after.works[work.work_item_id])
             assert after.load(who) <= after.capacity(who) or len(after.held(who)) == 1
 
-    async def give(self, who: str, work: AnyRow) -> None:
+    async def assign_to(self, who: str, work: AnyRow) -> None:
         if who in (await self._employed()):
-            await self.pool.give(who, work.work_item_id)
+            await self.pool.assign_to(who, work.work_item_id)
 
-    async def hand_on(self, who: str, work: AnyRow) -> None:
-        await self.pool.hand_on(work.work_item_id, QUEUES[PEOPLE.index(who)])
+    async def transfer(self, who: str, work: AnyRow) -> None:
+        await self.pool.transfer(work.work_item_id, QUEUES[AGENTS.index(who)])
 
-    async def hand_to(self, who: str, work: AnyRow) -> None:
-        """Offered to one agent by a supervisor, whatever they hold; who is away from their harness would not see it."""
-        there = (await look(self.pool)).presence.get(who, "offline") != "offline"
-        if there and who in (await self._employed()):
-            await self.pool.offer(who, work.work_item_id)
+    async def offer_to(self, who: str, work: AnyRow) -> None:
+        """A supervisor offers the work to an agent who is not offline, whatever the agent holds."""
+        is_online = (await read_moment(self.pool)).presence.get(who, "offline") != "offline"
+        if is_online and who in (await self._employed()):
+            await self.pool.offer_to(who, work.work_item_id)
 
     async def take_back(self, _: str, work: AnyRow) -> None:
         await self.pool.take_back(work.work_item_id)
 
     async def reprioritise(self, who: str, work: AnyRow) -> None:
-        await self.pool.reprioritise(work.work_item_id, (PEOPLE.index(who) * 30 + work.attempts * 7) % 101)
+        await self.pool.reprioritise(work.work_item_id, (AGENTS.index(who) * 30 + work.attempts * 7) % 101)
 
 
-def _if_there(who: str, **given: Any) -> Changed:
+def _if_employed(who: str, **settings: Any) -> Change:
     def change(organisation: dict[str, Any]) -> None:
-        for one in organisation["agents"]:
-            if one["id"] == who:
-                one.update(given)
+        for each in organisation["agents"]:
+            if each["id"] == who:
+                each.update(settings)
 
     return change
 
 
-def _without(who: str) -> Changed:
+def _without(who: str) -> Change:
     def change(organisation: dict[str, Any]) -> None:
-        organisation["agents"] = [one for one in organisation["agents"] if one["id"] != who]
+        organisation["agents"] = [each for each in organisation["agents"] if each["id"] != who]
 
     return change
 
 
-_OF_CASES = {"come", "speak", "settle", "resolve", "fail", "hear again"}
-_OF_PEOPLE: dict[str, Callable[[RandomDay, str, int], Awaitable[None]]] = {
-    "present": RandomDay.present, "leave": RandomDay.leave, "beat": RandomDay.beat, "fall silent": RandomDay.fall_silent,
-    "skills": RandomDay.skills, "queues": RandomDay.queues, "capacity": RandomDay.capacity, "let go": RandomDay.let_go,
+_CASE_VERBS = {"open case", "write again", "answer", "resolve", "fail", "repeat event"}
+_AGENT_VERBS: dict[str, Callable[[RandomDay, str, int], Awaitable[None]]] = {
+    "present": RandomDay.present, "leave": RandomDay.leave, "heartbeat": RandomDay.send_heartbeat, "lose heartbeat": RandomDay.lose_heartbeat,
+    "skills": RandomDay.skills, "queues": RandomDay.queues, "capacity": RandomDay.capacity, "remove agent": RandomDay.remove_agent,
 }  # fmt: skip
-_OF_WORK: dict[str, Callable[[RandomDay, str, AnyRow], Awaitable[None]]] = {
-    "accept": RandomDay.accept, "decline": RandomDay.decline, "complete": RandomDay.complete, "pick": RandomDay.pick, "give": RandomDay.give,
-    "hand on": RandomDay.hand_on, "hand to": RandomDay.hand_to, "take back": RandomDay.take_back, "reprioritise": RandomDay.reprioritise,
+_WORK_VERBS: dict[str, Callable[[RandomDay, str, AnyRow], Awaitable[None]]] = {
+    "accept": RandomDay.accept, "decline": RandomDay.decline, "complete": RandomDay.complete, "pick": RandomDay.pick, "assign to": RandomDay.assign_to,
+    "transfer": RandomDay.transfer, "offer to": RandomDay.offer_to, "take back": RandomDay.take_back, "reprioritise": RandomDay.reprioritise,
 }  # fmt: skip

@@ -7,7 +7,7 @@ from antiphon.organisation.document import ConfigurationError
 from routing.domain.configuration.document import Configuration, read
 from routing.domain.queues.opening import OPEN, Opening
 from routing.domain.queues.placing import Load, place
-from tests.support.routing.configured import Changed, Json, queue, written
+from tests.support.routing.organisation import Change, Json, organisation_yaml, queue
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NAMES = ("rates", "roads", "planning", "front-desk", "social-care")
@@ -21,7 +21,7 @@ def closed(name: str, hours: int | None = None) -> Opening:
 def chain(**limits: Any) -> Configuration:
     """Rates overflows to Roads, that to Planning, when they are closed or full."""
     return read(
-        written(
+        organisation_yaml(
             queue("rates", outside_hours={"overflow": "roads"}, limit={"waiting": 3, "overflow": "roads"} | limits),
             queue("roads", outside_hours={"overflow": "planning"}, limit={"wait": "30m", "overflow": "planning"}),
         )
@@ -91,10 +91,10 @@ CIRCLE = "work would flow in a circle: "
     ],
 )  # fmt: skip
 def test_12_work_that_would_flow_in_a_circle_is_refused_when_it_is_written(
-    changes: list[Changed], told: list[tuple[str, str]]
+    changes: list[Change], told: list[tuple[str, str]]
 ) -> None:
     try:
-        read(written(*changes))
+        read(organisation_yaml(*changes))
         found = []
     except ConfigurationError as error:
         found = [(fault.path, fault.message) for fault in error.faults]
@@ -106,4 +106,4 @@ def test_a_rule_that_names_an_unknown_queue_for_overflow_is_refused() -> None:
         organisation["rules"][0]["then"]["overflow"] = "nevr"
 
     with pytest.raises(ConfigurationError, match="unknown queue 'nevr'"):
-        read(written(change))
+        read(organisation_yaml(change))

@@ -11,7 +11,7 @@ from routing.domain.configuration.step import Step
 from routing.domain.queues import escalation
 from routing.domain.queues.escalation import Need
 from routing.domain.time.calendar import BusinessCalendar
-from tests.support.routing.configured import Json, agent, queue, section, written
+from tests.support.routing.organisation import Json, agent, organisation_yaml, queue, section
 
 SKILLS = {"german": "Speaks German", "product": "Knows the product", "tone": "Finds the tone"}
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -35,7 +35,7 @@ def with_skills(organisation: Json) -> None:
 
 
 def configured(*given_steps: Json, **more: Any) -> Configuration:
-    return read(written(with_skills, queue("planning", steps=list(given_steps), **more)))
+    return read(organisation_yaml(with_skills, queue("planning", steps=list(given_steps), **more)))
 
 
 @given(steps, needs)
@@ -127,7 +127,7 @@ def test_steps_are_checked_with_their_place(given_steps: list[Json], told: str) 
 
 def test_units_are_those_of_the_queue_then_those_of_the_channel() -> None:
     found = read(
-        written(
+        organisation_yaml(
             queue("social-care", units=2),
             section("channel_units", {"social": 1, "phone": "all"}),
             agent("grace", capacity=4),

@@ -1,3 +1,5 @@
+"""What follows from the result of an attempt to send a reply."""
+
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -28,7 +30,7 @@ def verdict(
 
 
 @pytest.mark.parametrize("recognises_repeats", [True, False])
-def test_what_the_other_side_took_is_sent_and_what_it_refused_has_failed(*, recognises_repeats: bool) -> None:
+def test_an_accepted_reply_is_sent_and_a_refused_one_has_failed(*, recognises_repeats: bool) -> None:
     taken = verdict(Ended.ACCEPTED, recognises_repeats=recognises_repeats)
     assert taken == Verdict(State.SENT)
     refused = verdict(Ended.REFUSED, recognises_repeats=recognises_repeats)
@@ -43,7 +45,7 @@ def test_the_pause_between_attempts_doubles_up_to_its_limit(
     assert verdict(ended, attempts) == Verdict(State.WAITING, NOW + minutes * MINUTE)
 
 
-def test_a_reply_that_may_have_left_is_given_to_a_person_where_a_repeat_is_not_recognised() -> None:
+def test_a_reply_that_may_be_out_goes_to_a_person_where_a_repeat_is_not_recognised() -> None:
     lost = verdict(Ended.UNKNOWN, recognises_repeats=False)
     assert (lost.state, lost.next_attempt_at, lost.failure) == (State.FAILED, None, "unknown")
     assert verdict(Ended.LATER, recognises_repeats=False).state is State.WAITING

@@ -1,4 +1,4 @@
-"""Which failures are waited out, and which are somebody's to mend."""
+"""Which failures are transient, so that the service waits and retries, and which need a repair."""
 
 import asyncpg
 import pytest
@@ -11,7 +11,7 @@ from antiphon.failures import Refusal, is_transient, refusal
 
 
 class DriverError(Exception):
-    """What a driver raises: with PostgreSQL's SQLSTATE."""
+    """An error of a driver, with the SQLSTATE of PostgreSQL."""
 
     def __init__(self, sqlstate: str) -> None:
         super().__init__(sqlstate)
@@ -19,25 +19,27 @@ class DriverError(Exception):
 
 
 @pytest.mark.parametrize(
-    ("sqlstate", "passes"),
+    ("sqlstate", "transient"),
     [
-        ("08006", True),  # the connection is gone
+        ("08006", True),  # the connection is lost
         ("40001", True),  # serialisation
         ("40P01", True),  # deadlock
         ("53100", True),  # the disk is full
         ("53300", True),  # too many connections
         ("57014", True),  # cancelled
-        ("57P01", True),  # the server stops
-        ("58030", True),  # the disk fails
+        ("57P01", True),  # the server shuts down
+        ("58030", True),  # an I/O error
         ("22001", False),  # too long a value
         ("23505", False),  # a duplicate
         ("42P01", False),  # no such table
-        ("XX000", False),  # a fault of PostgreSQL's
+        ("XX000", False),  # an internal error of PostgreSQL
         ("", False),
     ],
 )
-def test_postgresqls_errors_pass_by_their_class(sqlstate: str, passes: bool) -> None:
-    assert is_transient(DBAPIError("select 1", {}, DriverError(sqlstate))) is passes
+def test_the_class_of_a_sqlstate_decides_whether_an_error_is_transient(
+    sqlstate: str, transient: bool
+) -> None:
+    assert is_transient(DBAPIError("select 1", {}, DriverError(sqlstate))) is transient
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,7 @@ def test_postgresqls_errors_pass_by_their_class(sqlstate: str, passes: bool) -> 
     ],
     ids=repr,
 )
-def test_what_is_away_is_waited_for(error: Exception) -> None:
+def test_a_server_that_is_down_is_a_transient_failure(error: Exception) -> None:
     assert is_transient(error)
 
 
@@ -73,7 +75,7 @@ def test_what_is_away_is_waited_for(error: Exception) -> None:
     ],
     ids=repr,
 )
-def test_a_bug_is_not_waited_for(error: Exception) -> None:
+def test_a_bug_is_not_transient(error: Exception) -> None:
     assert not is_transient(error)
 
 
@@ -89,7 +91,7 @@ def test_a_bug_is_not_waited_for(error: Exception) -> None:
         (errors.TopicAuthorizationFailedError, Refusal.TOPIC),
     ],
 )
-def test_what_kafka_refuses_of_an_event_for_good_does_not_pass(
+def test_a_refusal_of_one_record_or_topic_is_not_transient(
     error: type[errors.KafkaError], refused: Refusal
 ) -> None:
     assert refusal(error()) is refused
@@ -109,7 +111,7 @@ def test_what_kafka_refuses_of_an_event_for_good_does_not_pass(
         errors.UnknownTopicOrPartitionError,  # metadata may be stale; the publisher counts how long
         errors.KafkaStorageError,
         errors.BrokerNotAvailableError,
-        errors.InvalidTimestampError,  # a record's time is that of sending it: our clock is wrong
+        errors.InvalidTimestampError,  # a record has the time of its sending, so the fault is our clock's
         errors.ProducerFenced,
         errors.OutOfOrderSequenceNumber,
         errors.UnknownProducerId,
@@ -119,13 +121,13 @@ def test_what_kafka_refuses_of_an_event_for_good_does_not_pass(
         errors.KafkaTimeoutError,
     ],
 )
-def test_what_kafka_refuses_of_all_events_at_once_parks_none_and_is_waited_for(
+def test_a_refusal_of_all_events_at_once_is_transient_and_parks_none(
     error: type[errors.KafkaError],
 ) -> None:
     assert refusal(error()) is None
     assert is_transient(error())
 
 
-def test_a_refusal_whose_reason_the_client_does_not_know_may_pass() -> None:
+def test_a_refusal_without_a_known_reason_is_unclear_and_transient() -> None:
     assert refusal(errors.UnknownError()) is Refusal.UNCLEAR
     assert is_transient(errors.UnknownError())

@@ -1,4 +1,4 @@
-"""Whatever is said fits into an event, and into every event that later services make of it."""
+"""Any interaction fits into its event, and into every event that later services make of it."""
 
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -43,10 +43,10 @@ _Item = TypeVar("_Item")
 
 
 def texts(most: int) -> st.SearchStrategy[str]:
-    """Any characters, control characters and such of four bytes among them, as long as they may be."""
+    """Texts of up to `most` characters, also of control characters and of four-byte characters."""
 
-    def grow(words: str, length: int) -> str:
-        return (words * (length // len(words) + 1))[:length]
+    def grow(text: str, length: int) -> str:
+        return (text * (length // len(text) + 1))[:length]
 
     some = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
     same = st.sampled_from([CONTROL, EMOJI, '"', "\\", "\n", "\x7f"])
@@ -54,7 +54,7 @@ def texts(most: int) -> st.SearchStrategy[str]:
 
 
 def lists(items: st.SearchStrategy[_Item], most: int) -> st.SearchStrategy[list[_Item]]:
-    """A few of them, or one very often."""
+    """Up to three items, or one item up to `most` times."""
 
     def repeat(item: _Item, count: int) -> list[_Item]:
         return [item] * count
@@ -116,8 +116,8 @@ CASE = CaseFacts(
 
 @given(interactions)
 @example(ORDINARY.model_copy(update={"content": Content(text=CONTROL * 200_000, html="<p>" * 7_000_000)}))
-def test_whatever_is_said_fits_into_its_event_and_into_those_that_are_made_of_it(said: Interaction) -> None:
-    fit = fitted(said)
+def test_any_interaction_fits_into_its_event_and_the_events_made_of_it(interaction: Interaction) -> None:
+    fit = fitted(interaction)
     assert len(fit.model_dump_json().encode()) <= MAX_INTERACTION_BYTES
     identified = IdentifiedInteractionReceived(
         interaction=fit, customer=CUSTOMER, reading=READING, identified_by="partner:" + CONTROL * 500
@@ -126,22 +126,25 @@ def test_whatever_is_said_fits_into_its_event_and_into_those_that_are_made_of_it
         case=CASE, interaction=interaction_facts(fit, READING), threaded_by="reference"
     )
     assert max(size(InteractionReceived(interaction=fit)), size(identified), size(added)) <= MAX_EVENT_BYTES
-    assert (fit.interaction_id, fit.speaker.address) == (said.interaction_id, said.speaker.address)
-    if len(said.model_dump_json().encode()) <= MAX_INTERACTION_BYTES:
-        assert fit is said
+    assert (fit.interaction_id, fit.speaker.address) == (
+        interaction.interaction_id,
+        interaction.speaker.address,
+    )
+    if len(interaction.model_dump_json().encode()) <= MAX_INTERACTION_BYTES:
+        assert fit is interaction
     else:
         assert len(fit.defects) > 0
         assert any(defect.endswith("-cut") for defect in fit.defects)
 
 
 @given(contents)
-def test_new_words_fit_as_well(content: Content) -> None:
+def test_any_edit_fits_into_its_event_and_the_events_made_of_it(content: Content) -> None:
     edited = EDITED.model_copy(update={"content": content})
     fit = fitted_edit(edited)
-    told = IdentifiedInteractionEdited(edit=fit, customer=CUSTOMER, reading=READING)
+    identified = IdentifiedInteractionEdited(edit=fit, customer=CUSTOMER, reading=READING)
     facts = interaction_facts(ORDINARY.model_copy(update={"content": fit.content}), READING)
     on_case = CaseInteractionEdited(case=CASE, interaction=facts)
-    assert max(size(fit), size(told), size(on_case)) <= MAX_EVENT_BYTES
+    assert max(size(fit), size(identified), size(on_case)) <= MAX_EVENT_BYTES
     if len(edited.model_dump_json().encode()) <= MAX_INTERACTION_BYTES:
         assert fit is edited
 
@@ -162,25 +165,29 @@ def test_new_words_fit_as_well(content: Content) -> None:
         ),
     ],
 )
-def test_what_is_least_missed_is_cut_first_and_named(
+def test_the_least_important_content_is_cut_first_and_named_in_defects(
     content: dict[str, str], defects: list[str], kept: dict[str, str | None]
 ) -> None:
-    said = ORDINARY.model_copy(update={"content": Content.model_validate(content)})
-    fit = fitted(said)
+    interaction = ORDINARY.model_copy(update={"content": Content.model_validate(content)})
+    fit = fitted(interaction)
     assert fit.defects == [*ORDINARY.defects, *defects]
     assert fit.content.model_dump(include=set(kept)) == kept
 
 
 @pytest.mark.parametrize("character", ["a", CONTROL, EMOJI, "\N{CJK UNIFIED IDEOGRAPH-65E5}", '"'])
-def test_of_a_text_that_is_too_long_as_much_is_kept_as_there_is_room_for(character: str) -> None:
-    said = ORDINARY.model_copy(update={"content": Content(text=character * 800_000), "attachments": []})
-    fit = fitted(said)
+def test_a_text_that_is_too_long_is_cut_to_the_largest_size_that_fits(character: str) -> None:
+    interaction = ORDINARY.model_copy(
+        update={"content": Content(text=character * 800_000), "attachments": []}
+    )
+    fit = fitted(interaction)
     assert fit.defects[-1] == "text-cut"
     assert fit.content.text == character * len(fit.content.text)
     spare = MAX_INTERACTION_BYTES - len(fit.model_dump_json().encode())
     assert 0 <= spare < 6
 
 
-def test_a_text_of_the_longest_that_mail_brings_is_whole_in_every_script_but_the_rarest() -> None:
-    said = ORDINARY.model_copy(update={"content": Content(text="\N{CJK UNIFIED IDEOGRAPH-65E5}" * 200_000)})
-    assert fitted(said) is said
+def test_the_longest_text_of_a_mail_fits_whole_with_three_bytes_a_character() -> None:
+    interaction = ORDINARY.model_copy(
+        update={"content": Content(text="\N{CJK UNIFIED IDEOGRAPH-65E5}" * 200_000)}
+    )
+    assert fitted(interaction) is interaction

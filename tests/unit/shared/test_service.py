@@ -1,4 +1,4 @@
-"""What a service makes of failures that nobody waits for."""
+"""How a service handles failures that no task awaits."""
 
 import asyncio
 import gc
@@ -12,7 +12,7 @@ from antiphon.service import _unwaited  # pyright: ignore[reportPrivateUsage]
 @pytest.mark.parametrize(
     ("error", "is_fault"), [(ConnectionError("lost"), False), (ValueError("a bug"), True)], ids=repr
 )
-async def test_a_failure_that_nobody_waits_for_is_a_fault_unless_it_passes(
+async def test_a_failure_that_no_task_awaits_is_a_fault_unless_it_is_transient(
     error: Exception, is_fault: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""A member of a consumer group whose broker is killed leaves cleanly, whatever it was doing then."""
+"""A member of a consumer group leaves cleanly when its broker is killed, whatever the member does then."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,26 +14,26 @@ from deploy.world import jars
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Kafka]:
-    """A broker to be killed."""
+    """A broker that the test kills."""
     site = Site(tmp_path, Ports.free(), durable=False)
-    made = Kafka(site.directory / "kafka", site.ports.kafka, site.ports.kafka_controller, jars(site))
-    with made:
-        yield made
+    server = Kafka(site.directory / "kafka", site.ports.kafka, site.ports.kafka_controller, jars(site))
+    with server:
+        yield server
 
 
-async def test_a_member_whose_broker_was_killed_leaves_without_an_error_and_without_a_trace(
+async def test_a_member_whose_broker_was_killed_leaves_without_error_or_leftover_task(
     broker: Kafka,
 ) -> None:
-    await asyncio.to_thread(broker.create_topics, "words")
+    await asyncio.to_thread(broker.create_topics, "messages")
     before = asyncio.all_tasks()
     members = [group_member.member(broker.bootstrap, f"readers-{number}", None) for number in range(5)]
     for member in members:
-        member.subscribe(["words"])
+        member.subscribe(["messages"])
         await member.start()
         await member.getmany(timeout_ms=2000)
     broker.process.kill()
     for member in members:
-        await asyncio.sleep(0.13)  # its fetches fail and wait to try again, each member at another moment
+        await asyncio.sleep(0.13)  # its fetches fail and wait to be retried, each member at another moment
         await group_member.leave(member)
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before

@@ -1,4 +1,4 @@
-"""The examples of docs/guides/tuning-rules.md, run one after the other as they stand."""
+"""The examples of docs/guides/tuning-rules.md, run in their order."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from deploy.site import PROJECT
 from tests.conftest import NewDatabase
 from tests.support.routing.api import RoutingApi, case, opened_api
-from tests.support.routing.guides import BLOCK, Reader, matches
+from tests.support.routing.guides import BLOCK, Reader, find_difference
 
 GUIDE = PROJECT / "docs" / "guides" / "tuning-rules.md"
 
@@ -20,7 +20,7 @@ async def client(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Rou
         yield made
 
 
-async def test_the_guides_examples_do_what_it_says(client: RoutingApi) -> None:
+async def test_the_examples_of_the_guide_do_what_it_says(client: RoutingApi) -> None:
     topics = {3: ["objection"], 4: ["tree"], 5: ["objection"], 7: ["objection"]}
     departments = {1: "rates", 2: "roads", 6: "rates"}
     await client.apply(
@@ -33,12 +33,12 @@ async def test_the_guides_examples_do_what_it_says(client: RoutingApi) -> None:
     blocks = BLOCK.findall(GUIDE.read_text())
     assert len(blocks) > 20
     for kind, content in blocks:
-        await reader.do(kind, content)
+        await reader.run(kind, content)
 
 
 @pytest.mark.parametrize(
-    ("shown", "found"),
+    ("shown", "answer"),
     [({"a": 1}, {"a": 2}), ({"a": 1}, {}), ([1], [1, 2]), ([1, 2], [1]), ([1, "…"], [2, 1]), ({"a": {"b": []}}, {"a": {"b": [1]}})],
 )  # fmt: skip
-def test_an_answer_that_is_not_the_guides_is_found(shown: Any, found: Any) -> None:
-    assert matches(shown, found)
+def test_an_answer_that_differs_from_the_guide_is_found(shown: Any, answer: Any) -> None:
+    assert find_difference(shown, answer)

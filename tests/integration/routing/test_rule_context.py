@@ -1,4 +1,4 @@
-"""Each decision is made on how queues and calendars stand, which is read once for a batch and kept with the decision."""
+"""Rules ask about queues and calendars: these facts are read once a batch and kept with each decision."""
 
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -10,8 +10,9 @@ from antiphon.contracts.agents import Presence
 from antiphon.contracts.queues import QueueState
 from routing.queues import rule_context
 from tests.conftest import NewDatabase
-from tests.support.routing.configured import AgentPool, Changed, Json
-from tests.support.routing.harness import opened, settled
+from tests.support.routing.agent_pool import AgentPool
+from tests.support.routing.harness import opened, status_changed
+from tests.support.routing.organisation import Change, Json
 from tests.support.routing.queues import put_state
 from tests.support.statements import counted
 
@@ -22,18 +23,18 @@ BUSY = {
 }
 
 
-def first(rule: Json) -> Changed:
+def add_first(rule: Json) -> Change:
     return lambda organisation: organisation["rules"].insert(0, rule)
 
 
 @pytest.fixture
 async def pool(new_database: NewDatabase) -> AgentPool:
     made = AgentPool(await new_database("routing"))
-    await made.organise(first(BUSY))
+    await made.organise(add_first(BUSY))
     return made
 
 
-async def test_a_rule_sends_work_elsewhere_when_a_queue_is_full_and_the_decision_keeps_what_it_saw(
+async def test_a_rule_asks_about_queues_and_the_decision_keeps_its_context(
     pool: AgentPool,
 ) -> None:
     await pool.present("amara", Presence.BUSY)
@@ -46,12 +47,12 @@ async def test_a_rule_sends_work_elsewhere_when_a_queue_is_full_and_the_decision
         "select context, rule from decision join work_item w using (work_item_id) order by w.case_reference"
     )
     assert [row.rule for row in rows] == ["Rates", "Rates", "Rates are busy", "Rates are busy", "Rates"]
-    seen = [{name: value for name, value in row.context.items() if '["rates"]' in name} for row in rows]
-    assert seen[0] == {'queues["rates"].agents_present': 1}
-    assert seen[2] == seen[3]  # as it stood when the batch began
-    assert seen[2]['queues["rates"].waiting'] == 2
-    assert 120 <= seen[2]['queues["rates"].oldest_seconds'] < 130
-    assert seen[4]['queues["rates"].agents_present'] == 2
+    contexts = [{name: value for name, value in row.context.items() if '["rates"]' in name} for row in rows]
+    assert contexts[0] == {'queues["rates"].agents_present': 1}
+    assert contexts[2] == contexts[3]  # as it was when the batch began
+    assert contexts[2]['queues["rates"].waiting'] == 2
+    assert 120 <= contexts[2]['queues["rates"].oldest_seconds'] < 130
+    assert contexts[4]['queues["rates"].agents_present'] == 2
     assert rows[4].context['queues["front-desk"].waiting'] == 2
     assert rows[4].context['queues["roads"].open'] is False
     assert 'queues["roads"].open' not in rows[3].context
@@ -66,7 +67,7 @@ async def _zone(pool: AgentPool) -> ZoneInfo:
         return (await pool.active(tx)).configuration.zone
 
 
-async def test_how_things_stand_is_read_once_a_batch_and_only_when_something_is_decided(
+async def test_queue_facts_are_read_once_a_batch_and_only_when_a_rule_decides(
     pool: AgentPool,
 ) -> None:
     cases = [opened(n, pool.now, "rates") for n in range(1, 31)]
@@ -76,11 +77,11 @@ async def test_how_things_stand_is_read_once_a_batch_and_only_when_something_is_
         assert sum("work_count_change" in s and "select" in s and "surge" in s for s in statements) == 1
         del cases[:size]
     with counted(pool.engine) as statements:
-        await pool.apply(settled(opened(1, pool.now, "rates")))
+        await pool.apply(status_changed(opened(1, pool.now, "rates")))
     assert not any("from surge" in s for s in statements)
 
 
-async def test_work_that_is_decided_anew_in_a_batch_that_ends_the_old_sees_how_things_stand(
+async def test_work_that_is_ended_and_decided_anew_in_one_batch_sees_queue_facts(
     pool: AgentPool,
 ) -> None:
     event = opened(1, pool.now, "rates")
@@ -89,12 +90,12 @@ async def test_work_that_is_decided_anew_in_a_batch_that_ends_the_old_sees_how_t
         update={"case": event.case.model_copy(update={"revision": event.case.revision + 2})}
     )
     pool.now += timedelta(seconds=1)
-    await pool.apply(settled(event), again)
+    await pool.apply(status_changed(event), again)
     rows = await pool.rows("select context from decision order by at")
     assert rows[1].context['queues["rates"].waiting'] == 1
 
 
-async def test_how_things_stand_is_read_without_a_scan_of_what_waits(pool: AgentPool) -> None:
+async def test_queue_facts_are_read_without_a_scan_of_waiting_work(pool: AgentPool) -> None:
     async with pool.engine.begin() as tx:
         await tx.execute(
             text(
@@ -105,7 +106,7 @@ async def test_how_things_stand_is_read_without_a_scan_of_what_waits(pool: Agent
             )
         )
         await tx.execute(text("analyze work_item"))
-        asked = rule_context.QUERY.text.replace(":queues", "array['rates', 'roads']")
-        plan = "\n".join(row[0] for row in await tx.execute(text("explain " + asked)))
+        query = rule_context.QUERY.text.replace(":queues", "array['rates', 'roads']")
+        plan = "\n".join(row[0] for row in await tx.execute(text("explain " + query)))
     assert "work_item_oldest_ix" in plan
     assert "Seq Scan on work_item" not in plan

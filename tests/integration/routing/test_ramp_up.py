@@ -1,4 +1,4 @@
-"""An agent back from a long absence gets work at a limited rate, not the whole backlog."""
+"""An agent who returns after a long absence is offered work at a limited rate (`ramp_up`)."""
 
 from datetime import timedelta
 
@@ -8,8 +8,9 @@ from antiphon.contracts.agents import Presence
 from antiphon.organisation.document import ConfigurationError
 from routing.domain.configuration.document import read
 from tests.conftest import NewDatabase
-from tests.support.routing.configured import OFFERED, AgentPool, agent, section, written
+from tests.support.routing.agent_pool import OFFERED, AgentPool
 from tests.support.routing.harness import opened
+from tests.support.routing.organisation import agent, organisation_yaml, section
 
 MINUTE = timedelta(minutes=1)
 POLICY = section("agents_policy", {"ramp_up": {"away": "8h", "offers": 2, "per": "5m", "lasts": "30m"}})
@@ -24,15 +25,15 @@ async def pool(new_database: NewDatabase) -> AgentPool:
 
 
 async def work_through(pool: AgentPool) -> int:
-    """What is offered now, also to who has accepted what they were offered before."""
-    made = 0
-    while some := await pool.assign():
-        made += some
+    """Runs passes until one makes no offer; agents accept all offers. Returns the number of offers."""
+    total = 0
+    while offers := await pool.assign():
+        total += offers
         await pool.accept_all()
-    return made
+    return total
 
 
-async def test_who_is_back_is_offered_so_many_in_a_time_until_the_time_of_easing_in_is_over(
+async def test_a_returning_agent_gets_a_limited_rate_of_offers_until_the_ramp_up_ends(
     pool: AgentPool,
 ) -> None:
     await pool.present("elena")
@@ -43,7 +44,7 @@ async def test_who_is_back_is_offered_so_many_in_a_time_until_the_time_of_easing
     assert offered == [2, 0, 2, 0, 2, 0, 2, 0, 2, 0, 2, 0, 28]
 
 
-async def test_why_it_waits_says_that_they_ease_in_and_they_may_ask_for_more(pool: AgentPool) -> None:
+async def test_waiting_work_names_the_ramp_up_and_the_agent_may_still_pull(pool: AgentPool) -> None:
     await pool.present("elena")
     await work_through(pool)
     until = pool.now + 30 * MINUTE
@@ -52,7 +53,7 @@ async def test_why_it_waits_says_that_they_ease_in_and_they_may_ask_for_more(poo
     assert await pool.take_next("elena") is not None
 
 
-async def test_a_short_absence_neither_begins_nor_ends_easing_in(pool: AgentPool) -> None:
+async def test_a_short_absence_neither_begins_nor_ends_a_ramp_up(pool: AgentPool) -> None:
     await pool.present("elena")
     assert await work_through(pool) == 2
     pool.now += MINUTE
@@ -68,7 +69,7 @@ async def test_a_short_absence_neither_begins_nor_ends_easing_in(pool: AgentPool
     assert await work_through(pool) == 5
 
 
-async def test_others_are_offered_what_who_eases_in_is_not(pool: AgentPool) -> None:
+async def test_other_agents_are_offered_the_work_that_a_ramp_up_withholds(pool: AgentPool) -> None:
     await pool.present("farid")
     await work_through(pool)
     pool.now += timedelta(hours=1)
@@ -79,28 +80,28 @@ async def test_others_are_offered_what_who_eases_in_is_not(pool: AgentPool) -> N
     assert OFFERED not in {row.state for row in (await pool.works()).values()}
 
 
-async def test_who_says_first_that_they_are_away_eases_in_all_the_same(pool: AgentPool) -> None:
+async def test_an_agent_who_returns_as_away_first_ramps_up_too(pool: AgentPool) -> None:
     await pool.present("elena", Presence.AWAY)
     pool.now += MINUTE
     await pool.present("elena")
     assert await work_through(pool) == 2
 
 
-async def test_without_the_policy_who_is_back_is_offered_all_they_have_room_for(pool: AgentPool) -> None:
+async def test_without_the_policy_a_returning_agent_is_offered_up_to_their_capacity(pool: AgentPool) -> None:
     await pool.organise(agent("elena", capacity=50))
     await pool.present("elena")
     assert await work_through(pool) == 40
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("ramp_up", "message"),
     [
         ({"away": "soon"}, "must be a duration"),
         ({"offers": 0}, "greater than or equal to 1"),
         ({"of": 1}, "Extra inputs"),
     ],
 )
-def test_a_policy_of_easing_in_that_cannot_be_is_told(given: object, told: str) -> None:
-    with pytest.raises(ConfigurationError) as wrong:
-        read(written(section("agents_policy", {"ramp_up": given})))
-    assert any(told in fault.message or "ramp_up" in fault.message for fault in wrong.value.faults)
+def test_a_faulty_ramp_up_policy_is_reported(ramp_up: object, message: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        read(organisation_yaml(section("agents_policy", {"ramp_up": ramp_up})))
+    assert any(message in fault.message or "ramp_up" in fault.message for fault in refused.value.faults)

@@ -1,4 +1,4 @@
-"""New work is offered by who hears of it, where nothing waits before it."""
+"""New work is offered in the transaction that queues it, where no other work waits before it."""
 
 import asyncio
 from collections.abc import Collection
@@ -12,14 +12,15 @@ from antiphon.contracts.queues import QueueState
 from routing import store
 from routing.intake import consumer
 from tests.conftest import NewDatabase
-from tests.support.routing.configured import OFFERED, QUEUED, AgentPool, agent, queue
-from tests.support.routing.harness import opened, received, settled
+from tests.support.routing.agent_pool import OFFERED, QUEUED, AgentPool
+from tests.support.routing.harness import opened, received, status_changed
+from tests.support.routing.organisation import agent, queue
 from tests.support.routing.queues import put_state
 
 
 @pytest.fixture
 async def pool(new_database: NewDatabase) -> AgentPool:
-    """Elena alone works in planning, and takes three at once."""
+    """Elena is the only agent present in planning, with a capacity of three."""
     made = AgentPool(await new_database("routing"))
     await made.organise(agent("elena", capacity=3))
     await made.present("elena")
@@ -31,45 +32,45 @@ async def _states(pool: AgentPool) -> list[tuple[str, str | None]]:
     return [(row.state, row.agent_id) for row in rows]
 
 
-async def test_work_that_finds_somebody_free_is_offered_by_who_hears_of_it(pool: AgentPool) -> None:
+async def test_new_work_is_offered_in_its_batch_when_an_agent_is_free(pool: AgentPool) -> None:
     await pool.apply(opened(1, pool.now), opened(2, pool.now), at_once=True)
     assert await _states(pool) == [(OFFERED, "elena")] * 2
     assert len((await pool.pending())["elena"]) == 2
-    told = await pool.rows(
+    events = await pool.rows(
         "select headers::jsonb->>'ce_type' as type from outbox where topic = 'work' and headers like '%work.%' order by id"
     )
-    # Each is told as queued, with its decision, before it is told as offered.
-    assert [row.type for row in told] == ["work.queued.v1"] * 2 + ["work.offered.v1"] * 2
+    # Each item is published as queued, with its decision, before it is published as offered.
+    assert [row.type for row in events] == ["work.queued.v1"] * 2 + ["work.offered.v1"] * 2
     assert await pool.assign() == 0
 
 
-async def test_no_more_is_offered_than_there_is_room_for_and_the_most_urgent(pool: AgentPool) -> None:
+async def test_the_most_urgent_work_is_offered_up_to_the_capacity_of_the_agent(pool: AgentPool) -> None:
     await pool.apply(*(opened(n, pool.now, waited=n) for n in range(1, 6)), at_once=True)
     assert await _states(pool) == [(QUEUED, None)] * 2 + [(OFFERED, "elena")] * 3
     assert await pool.assign() == 0
 
 
-async def test_what_waits_already_goes_first(pool: AgentPool) -> None:
+async def test_work_that_waits_already_goes_first(pool: AgentPool) -> None:
     await pool.apply(opened(1, pool.now, waited=5))
     await pool.apply(opened(2, pool.now), at_once=True)
     assert await _states(pool) == [(QUEUED, None)] * 2
     assert await pool.assign() == 2
 
 
-async def test_work_that_is_over_within_the_batch_is_not_offered(pool: AgentPool) -> None:
+async def test_work_that_is_completed_in_its_batch_is_not_offered(pool: AgentPool) -> None:
     event = opened(1, pool.now)
-    await pool.apply(event, settled(event), at_once=True)
+    await pool.apply(event, status_changed(event), at_once=True)
     assert await _states(pool) == [("completed", None)]
     assert await pool.pending() == {}
 
 
-async def test_work_of_a_queue_that_is_paused_waits(pool: AgentPool) -> None:
+async def test_work_of_a_paused_queue_waits(pool: AgentPool) -> None:
     await put_state(pool, "planning", QueueState.PAUSED)
     await pool.apply(opened(1, pool.now), at_once=True)
     assert await _states(pool) == [(QUEUED, None)]
 
 
-async def test_an_agent_whom_another_transaction_holds_is_not_waited_for(pool: AgentPool) -> None:
+async def test_an_agent_whose_row_another_transaction_locks_is_skipped(pool: AgentPool) -> None:
     async with pool.engine.begin() as other:
         await other.execute(text("select 1 from agent for update"))
         async with asyncio.timeout(10):
@@ -78,53 +79,53 @@ async def test_an_agent_whom_another_transaction_holds_is_not_waited_for(pool: A
     assert await pool.assign() == 1
 
 
-async def test_nobody_who_is_not_there_is_offered_work(pool: AgentPool) -> None:
+async def test_an_offline_agent_is_offered_no_work(pool: AgentPool) -> None:
     await pool.present("elena", Presence.OFFLINE)
     await pool.apply(opened(1, pool.now), at_once=True)
     assert await _states(pool) == [(QUEUED, None)]
 
 
-async def test_what_waits_in_another_queue_of_the_same_people_goes_first(pool: AgentPool) -> None:
+async def test_work_that_waits_in_another_queue_of_the_same_agents_goes_first(pool: AgentPool) -> None:
     await pool.organise(agent("elena", queues=["planning", "rates"], skills={"planning": 3, "rates": 3}))
     await pool.apply(opened(1, pool.now, "rates"))
     await pool.apply(opened(2, pool.now), at_once=True)
     assert await _states(pool) == [(QUEUED, None)] * 2
 
 
-async def test_who_wraps_up_from_the_same_news_is_offered_nothing(pool: AgentPool) -> None:
+async def test_an_agent_who_begins_to_wrap_up_in_the_same_batch_is_offered_nothing(pool: AgentPool) -> None:
     await pool.organise(queue("planning", wrap_up="30s"))
     first = opened(1, pool.now)
     await pool.apply(first, at_once=True)
     await pool.accept_all()
-    await pool.apply(settled(first), opened(2, pool.now), at_once=True)
+    await pool.apply(status_changed(first), opened(2, pool.now), at_once=True)
     assert await _states(pool) == [("completed", "elena"), (QUEUED, None)]
     assert await pool.assign() == 0
 
 
-@pytest.mark.parametrize("meanwhile", ["works", "leaves", "older"])
-async def test_what_happens_before_the_agent_is_locked_counts(
-    pool: AgentPool, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+@pytest.mark.parametrize("change", ["works", "leaves", "older"])
+async def test_changes_made_before_the_agent_is_locked_count(
+    pool: AgentPool, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     await pool.organise(agent("elena", capacity=1))
     lock = store.agents.lock_free
-    happens = {
+    changes = {
         "works": lambda: pool.apply(opened(7, pool.now), at_once=True),
         "leaves": lambda: pool.present("elena", Presence.OFFLINE),
         "older": lambda: pool.apply(opened(7, pool.now, waited=9)),
     }
 
-    async def late(tx: AsyncConnection, ids: Collection[str]) -> list[str]:
+    async def change_then_lock(tx: AsyncConnection, ids: Collection[str]) -> list[str]:
         monkeypatch.setattr(store.agents, "lock_free", lock)
-        await happens[meanwhile]()
+        await changes[change]()
         return await lock(tx, ids)
 
-    monkeypatch.setattr(store.agents, "lock_free", late)
+    monkeypatch.setattr(store.agents, "lock_free", change_then_lock)
     await pool.apply(opened(1, pool.now), at_once=True)
     assert (await _states(pool))[0] == (QUEUED, None)
-    assert await pool.assign() == (meanwhile == "older")
+    assert await pool.assign() == (change == "older")
 
 
-async def test_of_many_who_hear_at_once_none_gives_more_than_an_agent_can_take(pool: AgentPool) -> None:
+async def test_concurrent_batches_never_offer_more_than_the_capacity_of_an_agent(pool: AgentPool) -> None:
     await asyncio.gather(*(pool.apply(opened(n, pool.now), at_once=True) for n in range(1, 9)))
     states = await _states(pool)
     assert 1 <= states.count((OFFERED, "elena")) <= 3
@@ -133,7 +134,7 @@ async def test_of_many_who_hear_at_once_none_gives_more_than_an_agent_can_take(p
     assert sorted(await _states(pool)) == [(OFFERED, "elena")] * 3 + [(QUEUED, None)] * 5
 
 
-async def test_a_batch_that_is_taken_apart_leaves_its_work_to_the_assignment(pool: AgentPool) -> None:
+async def test_a_batch_that_is_retried_one_by_one_leaves_its_work_to_the_assignment(pool: AgentPool) -> None:
     handle = consumer.handler(pool.configurations)
     async with pool.engine.begin() as tx, tx.begin_nested():
         await handle(tx, received(pool.now, opened(1, pool.now)), pool.now)
@@ -143,7 +144,7 @@ async def test_a_batch_that_is_taken_apart_leaves_its_work_to_the_assignment(poo
     assert await pool.assign() == 1
 
 
-async def test_an_agent_who_accepts_by_themselves_has_it_at_once(pool: AgentPool) -> None:
+async def test_an_agent_with_auto_accept_has_new_work_at_once(pool: AgentPool) -> None:
     await pool.organise(agent("elena", auto_accept=True, capacity=3), queue("planning", offer_timeout="1h"))
     await pool.apply(opened(1, pool.now), at_once=True)
     assert await _states(pool) == [("accepted", "elena")]

@@ -1,4 +1,4 @@
-"""What the services stand on, started as `make run` starts it, used for real, killed and started again."""
+"""The servers below the services, as `make run` starts them: used, killed and started again."""
 
 import asyncio
 import json
@@ -23,24 +23,24 @@ from deploy.stack import Stack
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    ground = Stack(Site(tmp_path_factory.mktemp("site"), Ports.free()))
+    servers = Stack(Site(tmp_path_factory.mktemp("site"), Ports.free()))
     try:
-        ground.start_ground()
-        yield ground
+        servers.start_ground()
+        yield servers
     finally:
-        ground.stop()
+        servers.stop()
 
 
-def test_what_postgresql_committed_outlives_a_kill(stack: Stack) -> None:
-    stack.postgres.sql("postgres", "create table kept (word text)")
+def test_committed_rows_survive_a_kill_of_postgresql(stack: Stack) -> None:
+    stack.postgres.sql("postgres", "create table kept (value text)")
     stack.postgres.sql("postgres", "insert into kept values ('here')")
     stack.postgres.process.kill()
     stack.postgres.start()
-    assert stack.postgres.sql("postgres", "select word from kept") == "here"
+    assert stack.postgres.sql("postgres", "select value from kept") == "here"
 
 
 @pytest.mark.parametrize("mode", [0o700, 0o755])
-def test_postgresql_starts_below_a_folder_that_is_closed_to_its_user_or_open(mode: int) -> None:
+def test_postgresql_starts_below_a_folder_that_its_user_may_or_may_not_enter(mode: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(mode)
         with Postgres(Path(folder) / "site" / "postgres", Ports.free().postgres, durable=False) as server:
@@ -61,13 +61,13 @@ def test_a_service_reaches_its_own_database_and_no_other(stack: Stack) -> None:
         asyncio.run(connect("case_mgmt"))
 
 
-def test_a_refused_statement_is_told_without_the_statement(stack: Stack) -> None:
-    with pytest.raises(StartError, match="does not exist") as told:
+def test_the_error_of_a_refused_statement_does_not_contain_the_statement(stack: Stack) -> None:
+    with pytest.raises(StartError, match="does not exist") as refused:
         stack.postgres.sql("postgres", "alter role nobody password 'hush'")
-    assert "hush" not in str(told.value)
+    assert "hush" not in str(refused.value)
 
 
-def test_what_kafka_acknowledged_outlives_a_kill(stack: Stack) -> None:
+def test_acknowledged_records_survive_a_kill_of_kafka(stack: Stack) -> None:
     async def produce() -> None:
         async with AIOKafkaProducer(bootstrap_servers=stack.kafka.bootstrap, acks="all") as producer:
             await producer.send_and_wait("cases", b"said", key=b"one", partition=0)
@@ -85,7 +85,7 @@ def test_what_kafka_acknowledged_outlives_a_kill(stack: Stack) -> None:
     assert asyncio.run(consume()) == b"said"
 
 
-def test_every_topic_of_the_contracts_is_there_with_its_readers_dead_letters(stack: Stack) -> None:
+def test_each_topic_of_the_contracts_exists_with_the_dead_letter_topics_of_readers(stack: Stack) -> None:
     async def topics() -> set[str]:
         async with AIOKafkaConsumer(bootstrap_servers=stack.kafka.bootstrap) as reader:
             return set(await reader.topics())
@@ -94,7 +94,7 @@ def test_every_topic_of_the_contracts_is_there_with_its_readers_dead_letters(sta
     assert "cases-routing-dlq" in all_topics()
 
 
-def test_the_worlds_mail_server_delivers_into_a_customers_mailbox(stack: Stack) -> None:
+def test_the_mail_server_delivers_into_a_customers_mailbox(stack: Stack) -> None:
     with smtplib.SMTP("127.0.0.1", stack.mail.smtp_port) as smtp:
         smtp.sendmail("council@banksia.example", "jo@mail.example", "Subject: an answer\r\n\r\nYes.")
     with IMAPClient("127.0.0.1", stack.mail.imap_port, ssl=False) as imap:
@@ -110,10 +110,10 @@ def test_an_account_of_the_pds_keeps_its_identity_through_a_kill(stack: Stack) -
     assert stack.pds.account("someone.test", "her-password") == before
 
 
-def test_secrets_are_their_owners_alone(stack: Stack) -> None:
-    kept = stack.site.secrets
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o700
-    private = [path for path in kept.rglob("*") if path.is_file() and path.name != "jwks.json"]
+def test_secrets_are_readable_by_their_owner_only(stack: Stack) -> None:
+    secrets = stack.site.secrets
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
+    private = [path for path in secrets.rglob("*") if path.is_file() and path.name != "jwks.json"]
     assert private
     assert {stat.S_IMODE(path.stat().st_mode) for path in private} == {0o600}
 
@@ -124,11 +124,11 @@ def test_a_taken_port_is_named_with_the_setting_that_moves_it(stack: Stack) -> N
     assert stack.postgres.process.pid is not None
 
 
-def test_what_died_is_started_again(stack: Stack) -> None:
+def test_a_server_that_died_is_started_again(stack: Stack) -> None:
     stack.mail.process.kill()
-    heard: list[str] = []
-    assert stack.restart_dead(heard.append) == ["mail-server"]
-    assert heard[0].startswith("mail-server died (signal 9)")
+    messages: list[str] = []
+    assert stack.restart_dead(messages.append) == ["mail-server"]
+    assert messages[0].startswith("mail-server died (signal 9)")
     assert stack.mail.process.pid is not None
 
 
@@ -147,13 +147,13 @@ def test_only_a_killed_supervisors_own_processes_are_ended(
     created = sleeper.created_at()
     assert created is not None
     site = Site(tmp_path)
-    notes = {"sleeper": {"pid": sleeper.pid, "started": created + off_by_s}}
-    (tmp_path / "processes.json").write_text(json.dumps(notes))
+    recorded = {"sleeper": {"pid": sleeper.pid, "started": created + off_by_s}}
+    (tmp_path / "processes.json").write_text(json.dumps(recorded))
     assert leftovers.end(site, lambda _: None) == ended
     assert (sleeper.pid is None) == bool(ended)
 
 
-def test_a_program_that_ends_at_once_is_told_with_its_last_words(tmp_path: Path) -> None:
+def test_a_program_that_ends_at_once_is_reported_with_its_last_output(tmp_path: Path) -> None:
     process = Process("broken", ["sh", "-c", "echo no such thing; exit 3"], tmp_path / "broken.log")
     with pytest.raises(StartError, match=r"broken ended with status 3: no such thing"):
         process.start(lambda: False, within=10)

@@ -1,4 +1,4 @@
-"""Of refusals without a known reason: which are a record's own fault, and which the broker's."""
+"""Refusals without a known reason: whether the record or the broker is to blame."""
 
 import math
 
@@ -10,17 +10,17 @@ from antiphon.kafka.unclear_refusals import UnclearRefusal, UnclearRefusals, is_
 @pytest.mark.parametrize(
     ("first_at", "taken_at", "sent_at", "blamed"),
     [
-        (1.0, -math.inf, 0.9, False),  # Kafka has taken nothing yet
-        (1.0, -math.inf, 9.0, False),  # nor since
-        (1.0, 0.5, 9.0, False),  # what it took left before the first refusal
+        (1.0, -math.inf, 0.9, False),  # Kafka has taken no other record yet
+        (1.0, -math.inf, 9.0, False),  # and none since
+        (1.0, 0.5, 9.0, False),  # the record that it took was sent before the first refusal
         (1.0, 1.0, 9.0, False),
-        (1.0, 2.0, 0.9, False),  # it took another, and this one has not been sent since
+        (1.0, 2.0, 0.9, False),  # Kafka took another, and this one has not been sent since
         (1.0, 2.0, 1.5, False),
         (1.0, 2.0, 2.0, False),
         (1.0, 2.0, 2.1, True),
     ],
 )
-def test_a_record_is_to_blame_when_kafka_took_another_after_its_refusal_and_refuses_it_again(
+def test_a_record_is_to_blame_when_it_is_refused_again_after_kafka_took_another(
     first_at: float, taken_at: float, sent_at: float, blamed: bool
 ) -> None:
     assert is_to_blame(UnclearRefusal(first_at, sent_at), taken_at) is blamed
@@ -37,7 +37,7 @@ def test_while_kafka_takes_nothing_of_a_topic_no_record_of_it_is_to_blame() -> N
     assert unclear.is_to_blame(("work", 1), 100.1, 100.2)
 
 
-def test_a_record_that_kafka_took_in_the_end_begins_anew_when_it_is_refused() -> None:
+def test_a_record_that_kafka_took_at_last_begins_anew_when_it_is_refused() -> None:
     unclear = UnclearRefusals()
     assert not unclear.is_to_blame(("work", 1), 1.0, 1.1)
     assert ("work", 1) in unclear

@@ -1,0 +1,25 @@
+"""Reading the organisation's file: its faults and their places."""
+
+import pytest
+
+from antiphon.organisation.document import ConfigurationError, Document, Organisation
+from deploy.site import EXAMPLE
+
+
+def test_every_fault_of_a_document_is_reported_with_its_line() -> None:
+    source = EXAMPLE.read_text().replace("region: AU", "region: Australia").replace("domain: ", "domian: ")
+    with pytest.raises(ConfigurationError) as refused:
+        Document(source, "council.yaml").read(Organisation)
+    lines = source.split("\n")
+    reported = {fault.line for fault in refused.value.faults}
+    assert next(n for n, line in enumerate(lines, 1) if "region:" in line) in reported
+    assert next(n for n, line in enumerate(lines, 1) if "domian:" in line) in reported
+
+
+@pytest.mark.parametrize(
+    "source", ["a: [1", "- just\n- a list", "", "a: !!python/object:os.system {}", "\t- x"]
+)
+def test_a_document_that_is_no_mapping_is_refused_with_its_place(source: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        Document(source, "x.yaml")
+    assert str(refused.value).startswith("x.yaml:")
