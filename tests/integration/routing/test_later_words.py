@@ -134,9 +134,9 @@ async def test_danger_in_a_second_message_goes_to_the_hazard_line_and_its_offer_
     assert work.due_at < before.due_at
     assert [row.result for row in await pool.rows("select result from offer")] == ["withdrawn"]
     why = await pool.why("C-1")
-    assert (why["decision"].rule, why["decision"].context["case.unanswered_text"]) == (
-        "Danger", f"When do you open?\n\n{LEAK}",
-    )  # fmt: skip
+    decision = await pool.decision("C-1")
+    unanswered = decision.context["case.unanswered_text"]
+    assert (decision.rule, unanswered) == ("Danger", f"When do you open?\n\n{LEAK}")
     assert [(one.kind, "Front desk to Hazard line" in one.what) for one in why["escalations"]] == [
         (EscalationKind.REDECIDED, True)
     ]
@@ -301,7 +301,7 @@ async def test_an_answer_that_failed_puts_the_case_back_to_the_team_to_which_a_p
     await pool.apply(case.bounced())
     work = await the_work(pool)
     assert (work.queue, work.priority, work.state) == ("planning", 66, QUEUED)
-    assert (await pool.why("C-1"))["decision"].reason.startswith("back to Planning, its team")
+    assert (await pool.decision("C-1")).reason.startswith("back to Planning, its team")
 
 
 async def test_an_answer_that_fails_while_newer_words_wait_brings_back_the_urgency_of_the_older(
@@ -323,7 +323,7 @@ async def test_no_rule_is_asked_about_words_that_are_not_known(pool: AgentPool) 
     work = await the_work(pool)
     (decision,) = await pool.rows("select rule, outcome, trace from decision")
     assert (work.queue, decision.rule, decision.outcome, decision.trace) == ("rates", "(no words)", None, [])
-    assert (await pool.why("C-1"))["decision"].context == {}
+    assert (await pool.decision("C-1")).context == {}
 
 
 @pytest.mark.parametrize("again", [1, 2])

@@ -33,7 +33,7 @@ async def test_12_what_comes_to_a_closed_queue_flows_over_and_the_decision_says_
     assert passed.kind == "overflow"
     assert passed.what.startswith("Planning is outside its hours until ")
     assert passed.what.endswith("; so it waits in Front desk")
-    assert told["decision"].rule == "Planning"
+    assert (await pool.decision("C-1")).rule == "Planning"
     (queued,) = await pool.rows(
         "select convert_from(value, 'utf8') as v from outbox where headers like '%work.queued%'"
     )

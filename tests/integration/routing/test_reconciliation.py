@@ -86,6 +86,23 @@ async def test_a_case_whose_work_is_gone_altogether_is_queued_with_what_is_known
     assert (await pool.works())["C-1"].completed_at is not None
 
 
+async def test_work_that_the_reconciliation_made_is_explained_without_a_decision(client: RoutingApi) -> None:
+    pool = AgentPool(client.engine)
+    await pool.apply(opened(1, pool.now))
+
+    async def explained() -> Any:
+        work = (await pool.works())["C-1"]
+        return (await client.ask("GET", f"/work/{work.work_item_id}", role=Role.SUPERVISOR)).json()
+
+    by_rules = await explained()
+    assert (by_rules["decided_by"], by_rules["decision"]["rule"]) == ("rules", "Planning")
+    assert by_rules["decided_because"] == by_rules["decision"]["reason"]
+    await broken(pool, "delete from work_item", "delete from decision")
+    remade = await explained()
+    assert (remade["decided_by"], remade["decision"]) == ("reconciliation", None)
+    assert remade["decided_because"].startswith("The reconciliation found that the case awaited an answer")
+
+
 async def test_what_nothing_is_known_of_is_told_and_stays_told(pool: AgentPool) -> None:
     await pool.apply(opened(1, pool.now))
     assert await go_round(pool) == []

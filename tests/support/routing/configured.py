@@ -174,6 +174,12 @@ class AgentPool(Harness):
             row = (await tx.execute(newest.where(store.work_items.WORK.c.case_reference == reference))).one()
             return await explain.explain(tx, WorkItem.of(mapping(row)), await self.active(tx), self.now)
 
+    async def decision(self, reference: str) -> explain.DecisionView:
+        """What the rules decided about that work item."""
+        decision = (await self.why(reference))["decision"]
+        assert decision is not None
+        return decision
+
     async def analyse(self) -> None:
         """Plans are made by what there is now."""
         async with self.engine.connect() as connection:

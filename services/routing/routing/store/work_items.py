@@ -50,7 +50,7 @@ WORK = Table(
     Column("agent_id", Text),
     Column("preferred", Text),
     Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("decision_id", Uuid, nullable=False),
+    Column("decision_id", Uuid),
     Column("changed_at", DateTime(timezone=True), nullable=False),
     Column("completed_at", DateTime(timezone=True)),
     Column("labels", ARRAY(Text), nullable=False, server_default="{}"),

@@ -80,6 +80,12 @@ class PastOffer(BaseModel):
     reason: str | None
 
 
+DecidedBy = Literal["rules", "reconciliation"]
+_WITHOUT_RULES = (
+    "The reconciliation found that the case awaited an answer and had no work item. "
+    "It queued this one in the fallback queue, and asked no rule."
+)
+
 WaitingFor = Literal[
     "hours", "queue", "nobody", "skill", "capacity", "refused", "last-agent", "offer", "soon"
 ]
@@ -116,7 +122,9 @@ class Coming(BaseModel):
 class Explained(TypedDict):
     """The parts of a work item's explanation."""
 
-    decision: DecisionView
+    decided_by: DecidedBy
+    decided_because: str
+    decision: DecisionView | None
     candidates: list[CandidateView]
     offers: list[PastOffer]
     waiting_because: str | None
@@ -129,8 +137,8 @@ async def explain(
     connection: AsyncConnection, work: WorkItem, active: ActiveVersion, now: datetime
 ) -> Explained:
     """The parts of a work item's explanation, as of now."""
-    d, o = store.decisions.DECISION, store.offers.OFFER
-    decision = (await connection.execute(select(d).where(d.c.decision_id == work.decision_id))).one()
+    decision = await _decision(connection, work)
+    o = store.offers.OFFER
     offers = (
         await connection.execute(
             select(o).where(o.c.work_item_id == work.work_item_id).order_by(o.c.offered_at)
@@ -156,7 +164,9 @@ async def explain(
         or _waiting(item, work, members, offers, now)
     )
     return {
-        "decision": _decision(decision),
+        "decided_by": "rules" if decision else "reconciliation",
+        "decided_because": decision.reason if decision else _WITHOUT_RULES,
+        "decision": decision,
         "candidates": [one.view() for one in members],
         "offers": [PastOffer.model_validate(offer, from_attributes=True) for offer in offers],
         "waiting_because": because.words if because else None,
@@ -166,7 +176,11 @@ async def explain(
     }
 
 
-def _decision(row: AnyRow) -> DecisionView:
+async def _decision(connection: AsyncConnection, work: WorkItem) -> DecisionView | None:
+    if work.decision_id is None:
+        return None
+    d = store.decisions.DECISION
+    row = (await connection.execute(select(d).where(d.c.decision_id == work.decision_id))).one()
     found = DecisionView.model_validate(row, from_attributes=True)
     return found.model_copy(update={"context": complete(found.context)}) if found.context else found
 

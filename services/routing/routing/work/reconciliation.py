@@ -251,7 +251,7 @@ class _Mender:
             work = WorkItem(
                 work_item_id=uuid4(), case_id=case_id, case_reference=seen.reference, customer_id=seen.customer_id,
                 channel="", subject=None, queue=queue, priority=PRIORITY, skills={}, prefer_skills={}, labels=[],
-                queued_at=now, decision_id=uuid4(), changed_at=now, units=1,
+                queued_at=now, decision_id=None, changed_at=now, units=1,
                 profiles=configuration.profiles_of("", queue, PRIORITY), overflow=None,
                 **beginning(configuration, calendars, queue, now),
             )  # fmt: skip

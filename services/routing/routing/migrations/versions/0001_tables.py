@@ -417,7 +417,7 @@ def upgrade() -> None:
         sa.Column("agent_id", sa.Text()),
         sa.Column("preferred", sa.Text()),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("decision_id", sa.Uuid(), nullable=False),
+        sa.Column("decision_id", sa.Uuid()),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("completed_at", sa.DateTime(timezone=True)),
         sa.Column("labels", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
