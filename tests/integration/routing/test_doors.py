@@ -107,7 +107,7 @@ async def test_presence_is_one_of_the_list_and_a_heartbeat_says_how_one_stands(
     silent = await ask("elena", "PUT", "/agents/me/presence", json={"presence": "not-responding"})
     assert (silent.status_code, silent.json()["detail"]) == (
         403,
-        "Not responding is not for people to choose.",
+        "Not responding can't be chosen by people.",
     )
     await ask("elena", "PUT", "/agents/me/presence", json={"presence": "available"})
     assert (await ask("elena", "POST", "/agents/me/heartbeat")).json()["presence"] == "available"

@@ -170,7 +170,7 @@ async def test_complaint_rocketchat_fallback_departments_never_turn_in_a_circle(
 
 async def test_a_review_reads_open_work_only(pool: AgentPool) -> None:
     unplanned = str(review.UNPLANNED.text).replace(":limit", "200")
-    for name in ("queues", "marks"):
+    for name in ("queues", "steps_hashes"):
         unplanned = unplanned.replace(f":{name}", "'{planning}'::text[]")
     async with pool.engine.begin() as tx:
         await tx.execute(text("set local enable_seqscan = off"))

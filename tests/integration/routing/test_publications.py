@@ -188,7 +188,7 @@ async def test_what_can_not_begin_when_its_time_has_come_has_failed_and_says_why
     await fire(client, TimerKind.PUBLICATION_BEGINS)
     found = (await client.ask("GET", f"/publications/{told['publication']['publication_id']}")).json()
     assert (found["state"], found["ended_by"]) == ("failed", "routing")
-    assert "active no more" in found["ended_why"]
+    assert "no longer active" in found["ended_why"]
     assert (await client.ask("GET", "/configuration")).json()["version"] == version
     assert (await client.ask("GET", f"/drafts/{draft['draft_id']}")).json()["state"] == "draft"
 

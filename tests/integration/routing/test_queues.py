@@ -109,7 +109,7 @@ async def test_a_paused_queue_gives_nothing_out_and_says_who_paused_it_and_why(p
     why = f"Planning is paused by Sam Okafor since {pool.now:%H:%M:%S}: a fire drill"
     assert (await pool.why("C-1"))["waiting_because"] == why
     async with pool.engine.begin() as tx:
-        shown = await live.state(tx, await pool.active(tx), pool.now)
+        shown = await live.read_state(tx, await pool.active(tx), pool.now)
     stands = {one.queue: (one.state, one.open, one.not_open_because) for one in shown.queues}
     assert stands["planning"] == ("paused", False, why)
     assert stands["rates"] == ("open", True, None)
@@ -134,7 +134,7 @@ async def test_outside_its_hours_a_queue_holds_its_work_until_they_begin(pool: A
         f"Planning is outside its hours until {opens:%A %d %B %H:%M} (UTC)"
     )
     async with pool.engine.begin() as tx:
-        shown = await live.state(tx, await pool.active(tx), pool.now)
+        shown = await live.read_state(tx, await pool.active(tx), pool.now)
     assert next(one.opens_at for one in shown.queues if one.queue == "planning") == opens
     pool.now = opens - timedelta(seconds=1)
     assert await pool.assign() == 0

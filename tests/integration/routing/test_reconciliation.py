@@ -36,7 +36,7 @@ async def go_round(pool: AgentPool, most: int = 500) -> list[Any]:
     ended = False
     while not ended:
         async with pool.engine.begin() as tx:
-            _, ended = await reconciliation.round_of(tx, pool.configurations, pool.now, most)
+            _, ended = await reconciliation.run_part(tx, pool.configurations, pool.now, most)
     return await pool.rows("select * from finding order by at, kind")
 
 
@@ -210,7 +210,7 @@ async def test_it_goes_on_where_it_was_and_each_case_is_looked_at_once_a_way(poo
     looked: list[int] = []
     for _ in range(3):
         async with pool.engine.begin() as tx:
-            looked.append((await reconciliation.round_of(tx, pool.configurations, pool.now, 10))[0])
+            looked.append((await reconciliation.run_part(tx, pool.configurations, pool.now, 10))[0])
     assert looked == [10, 10, 2]
     (row,) = await pool.rows("select * from reconciliation")
     assert (row.last_checked, row.last_ended_at, row.checked) == (22, pool.now, 0)
@@ -237,12 +237,12 @@ async def test_a_part_of_the_way_takes_four_statements_and_reads_what_it_looks_a
             )
         await pool.analyse()
         async with pool.engine.begin() as tx:
-            await reconciliation.round_of(tx, pool.configurations, pool.now, 100)
+            await reconciliation.run_part(tx, pool.configurations, pool.now, 100)
         with counted(pool.engine) as statements:
             async with pool.engine.begin() as tx:
                 before = await tx.scalar(ROWS_READ) or 0
                 made = len(statements)
-                assert await reconciliation.round_of(tx, pool.configurations, pool.now, 100) == (100, False)
+                assert await reconciliation.run_part(tx, pool.configurations, pool.now, 100) == (100, False)
                 assert len(statements) - made <= 5
                 reads.append((await tx.scalar(ROWS_READ) or 0) - before)
     assert await pool.rows("select 1 from finding") == []
@@ -269,8 +269,8 @@ async def test_of_two_replicas_one_goes_round_and_a_finding_is_mended_once(pool:
     async with pool.engine.begin() as tx:
         await tx.execute(text("update work_item set state = 'completed', completed_at = now()"))
     async with pool.engine.begin() as one, pool.engine.begin() as other:
-        assert await reconciliation.round_of(one, pool.configurations, pool.now) == (1, True)
-        assert await reconciliation.round_of(other, pool.configurations, pool.now) == (0, True)
+        assert await reconciliation.run_part(one, pool.configurations, pool.now) == (1, True)
+        assert await reconciliation.run_part(other, pool.configurations, pool.now) == (0, True)
     assert len(await go_round(pool)) == 1
 
 

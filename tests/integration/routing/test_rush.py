@@ -67,7 +67,7 @@ async def _play(pool: Promises, found: Sequence[tuple[str, int, int, bool]]) -> 
             await assert_whole(pool, await look(pool), play.awaits)
     await _assert_told(pool)
     async with pool.engine.begin() as tx:
-        await reconciliation.round_of(tx, pool.configurations, pool.now)
+        await reconciliation.run_part(tx, pool.configurations, pool.now)
     assert await pool.rows("select kind, detail from finding") == []
 
 

@@ -21,7 +21,7 @@ async def pool(new_database: NewDatabase) -> Harness:
 
 async def look(pool: Harness) -> int:
     async with pool.engine.begin() as tx:
-        return await surges.look(tx, pool.now)
+        return await surges.detect(tx, pool.now)
 
 
 async def told(pool: Harness) -> list[str]:
@@ -49,7 +49,7 @@ async def test_a_flood_of_calls_begins_a_surge_that_everybody_sees_and_that_ends
     assert await told(pool) == ["began"]
     async with pool.engine.begin() as tx:
         active = await pool.configurations.active(tx)
-        shown = {queue.queue: queue.surge for queue in (await live.state(tx, active, pool.now)).queues}
+        shown = {queue.queue: queue.surge for queue in (await live.read_state(tx, active, pool.now)).queues}
     assert shown["planning"] is None
     surge = shown["roads"]
     assert surge is not None
@@ -116,7 +116,7 @@ async def test_a_flood_with_one_label_over_several_queues_is_told_and_rules_can_
     told = await pool.rows("select headers from outbox where topic = 'queues'")
     assert sum("label.surge-began.v1" in row.headers for row in told) == 1
     async with pool.engine.begin() as tx:
-        shown = await live.state(tx, await pool.active(tx), pool.now)
+        shown = await live.read_state(tx, await pool.active(tx), pool.now)
     assert [label.label for label in shown.labels] == ["light"]
     await minute(1)
     (last,) = await pool.rows("select rule, context from decision order by at desc limit 1")

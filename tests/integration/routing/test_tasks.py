@@ -51,7 +51,7 @@ async def test_a_timer_that_fails_is_put_off_and_the_others_fire(pool: AgentPool
     async def put_off() -> bool:
         return await _pending(pool) == 1 and failures("timers") == before + 1
 
-    async with at_it(tasks.fire_forever(pool.engine, pool.configurations, utc_now)):
+    async with at_it(tasks.fire_timers_forever(pool.engine, pool.configurations, utc_now)):
         await until(put_off)
         (left,) = await pool.rows(
             "select w.case_reference, t.due_at > now() + interval '30 s' as later from offer o join work_item w using "
@@ -117,15 +117,15 @@ async def test_a_reconciliation_that_fails_for_no_case_s_fault_is_tried_again(
     tried: list[bool] = []
 
     async def broken(
-        _tx: AsyncConnection, _configurations: Configurations, _now: datetime, *, apart: bool
+        _tx: AsyncConnection, _configurations: Configurations, _now: datetime, *, individually: bool
     ) -> tuple[int, bool]:
-        tried.append(apart)
+        tried.append(individually)
         raise ValueError("what nobody thought of")
 
     async def three_times() -> bool:
         return len(tried) >= 3
 
-    monkeypatch.setattr(reconciliation, "round_of", broken)
+    monkeypatch.setattr(reconciliation, "run_part", broken)
     monkeypatch.setattr(tasks, "RECONCILE_EVERY_S", 0.01)
     async with at_it(tasks.reconcile_forever(pool.engine, pool.configurations, utc_now)):
         await until(three_times)
@@ -136,12 +136,12 @@ async def test_a_database_that_lacks_a_table_ends_routing(
     pool: AgentPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def lacking(
-        tx: AsyncConnection, _configurations: Configurations, _now: datetime, *, apart: bool
+        tx: AsyncConnection, _configurations: Configurations, _now: datetime, *, individually: bool
     ) -> tuple[int, bool]:
         await tx.execute(text("select 1 from nothing_of_that_name"))
-        return 0, not apart
+        return 0, not individually
 
-    monkeypatch.setattr(reconciliation, "round_of", lacking)
+    monkeypatch.setattr(reconciliation, "run_part", lacking)
     with pytest.raises(ProgrammingError):
         async with asyncio.timeout(10):
             await tasks.reconcile_forever(pool.engine, pool.configurations, utc_now)

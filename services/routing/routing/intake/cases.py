@@ -45,7 +45,7 @@ from routing.sla.clocks import CaseChange, answer, follow
 from routing.sla.ledger import ClockLedger
 from routing.unit_of_work import SYSTEM, Row, UnitOfWork
 from routing.work import assignment
-from routing.work.escalation import arrived
+from routing.work.escalation import arrival_note
 
 
 class _Decided(NamedTuple):
@@ -124,7 +124,7 @@ class _Effects:
     def _decide(self, case: CaseFacts, words: Sequence[InteractionFacts], work_item_id: UUID) -> _Decided:
         """Asks the active rules about all these words together. Nothing is kept yet."""
         unit, active = self.unit, self.active
-        version, deciding = active.deciding(case.case_id)
+        version, deciding = active.version_for(case.case_id)
         context: conditions.Context = {}
         found = without_words(deciding)
         if words:
@@ -144,7 +144,7 @@ class _Effects:
             # What no rule was asked about can't be tried again.
             "outcome": found.outcome if words else None,
             "at": unit.now,
-            "shadow": active.shadow.says(context, found, unit.now) if active.shadow and words else None,
+            "shadow": active.shadow.decide(context, found, unit.now) if active.shadow and words else None,
         }
         return decided
 
@@ -277,7 +277,7 @@ class _Effects:
             preferred=found.prefer_agent or work.preferred,
         )  # fmt: skip
         if to.queue != found.queue:
-            self.unit.note(work, EscalationKind.OVERFLOW, arrived(to, self.active))
+            self.unit.note_escalation(work, EscalationKind.OVERFLOW, arrival_note(to, self.active))
         return work
 
     def _hasten(self, work: WorkItem, decided: _Decided, before: WorkItem) -> WorkItem:
@@ -298,14 +298,14 @@ class _Effects:
             what += f"; from {names.get(before.queue, before.queue)} to {names[work.queue]}"
         elif work.state == WorkState.ACCEPTED and found.queue != work.queue:
             what += f"; meant for {names[found.queue]}, and it stays with who accepted it"
-        self.unit.note(work, EscalationKind.REDECIDED, what)
+        self.unit.note_escalation(work, EscalationKind.REDECIDED, what)
         event = WorkRedecided(
             work=work.facts(),
             decision=decided.told(),
             from_queue=before.queue,
             previous_priority=before.priority,
         )
-        self.unit.tell(event)
+        self.unit.publish(event)
         if moved:
             self._hold(work, found.queue)
         return work
@@ -325,10 +325,10 @@ class _Effects:
             configuration, calendars = self.active.configuration, self.active.calendars
             came = escalation.arrival(work, configuration, calendars, to.queue, self.unit.now)
             work = work.replace(**came)
-            self.unit.note(work, EscalationKind.OVERFLOW, arrived(to, self.active))
+            self.unit.note_escalation(work, EscalationKind.OVERFLOW, arrival_note(to, self.active))
         work = work.replace(due_at=self.ledger.due(work.case_id))
         self.unit.add(work)
-        self.unit.tell(WorkQueued(work=work.facts(), decision=decided.told(*to.why)))
+        self.unit.publish(WorkQueued(work=work.facts(), decision=decided.told(*to.why)))
         self._hold(work, found.queue)
         return work
 
@@ -337,7 +337,7 @@ class _Effects:
         if not stands.open:
             meant, closed = self.active.configuration.queues[meant_for], not self.openings[meant_for].takes
             words = meant.outside_hours.acknowledge if closed else None
-            self.unit.tell(
+            self.unit.publish(
                 WorkHeld(
                     work=work.facts(), reason=stands.why or "", opens_at=stands.opens_at, acknowledge=words,
                     meant_for=meant.name if words else None,
@@ -451,6 +451,6 @@ async def apply(
         for one in effects.seen.values()
     ]
     if offering and effects.unit.new_work:
-        given_out = opening.given_out(effects.openings)
-        await assignment.offer_new(tx, effects.unit, active.configuration, given_out)
+        open_queues = opening.open_queues(effects.openings)
+        await assignment.offer_new(tx, effects.unit, active.configuration, open_queues)
     await effects.unit.write(tx)

@@ -115,7 +115,7 @@ def upgrade() -> None:
         sa.Column("trial_id", sa.Uuid()),
         sa.Column("restores", sa.Integer()),
         sa.Column("rollout", sa.Integer()),
-        sa.Column("over_at", sa.DateTime(timezone=True)),
+        sa.Column("rollout_ended_at", sa.DateTime(timezone=True)),
         sa.PrimaryKeyConstraint("version", name="configuration_pkey"),
     )
     op.create_index(
@@ -123,7 +123,7 @@ def upgrade() -> None:
         "configuration",
         [sa.literal_column("(true)")],
         unique=True,
-        postgresql_where=sa.text("rollout is not null and over_at is null"),
+        postgresql_where=sa.text("rollout is not null and rollout_ended_at is null"),
     )
     op.create_table(
         "decision",
