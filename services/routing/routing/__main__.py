@@ -17,7 +17,7 @@ from routing.settings import Settings
 
 
 async def main() -> None:
-    """Runs the service until it is told to stop."""
+    """Runs the service until a signal stops it."""
     settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
     logs.configure(ROUTING, settings.log_format)
     engine = create_engine(settings.database_url.get_secret_value())
@@ -33,13 +33,13 @@ async def main() -> None:
     app = create_app(
         title="Antiphon routing",
         service=ROUTING,
-        description="Rules put work into queues; clocks run; agents who are there are offered what is due first.",
+        description="Rules put work into queues, SLA clocks run, and available agents are offered what is due first.",
         engine=engine,
         access=Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks),
         package="routing",
     )
     app.include_router(api.router(engine, feed, clock.utc_now, configurations))
-    taking = Consumer(
+    cases = Consumer(
         service=ROUTING,
         topics=consumer.TOPICS,
         handles=consumer.HANDLES,
@@ -55,7 +55,7 @@ async def main() -> None:
             settings,
             engine,
             app,
-            [taking],
+            [cases],
             {
                 "changes": feed.run,
                 "assignment": partial(
@@ -63,10 +63,10 @@ async def main() -> None:
                 ),
                 "recomputing": partial(tasks.recompute_forever, engine, configurations, clock.utc_now),
                 "reconciliation": partial(tasks.reconcile_forever, engine, configurations, clock.utc_now),
-                "surges": partial(tasks.watch_forever, engine, clock.utc_now),
+                "surges": partial(tasks.detect_surges_forever, engine, clock.utc_now),
                 "counts": partial(tasks.add_up_counts_forever, engine),
-                "timers": partial(tasks.fire_forever, engine, configurations, clock.utc_now),
-                "trials": partial(tasks.try_forever, engine, clock.utc_now, settings.trials_kept_for),
+                "timers": partial(tasks.fire_timers_forever, engine, configurations, clock.utc_now),
+                "trials": partial(tasks.run_trials_forever, engine, clock.utc_now, settings.trials_kept_for),
             },
         )
     )

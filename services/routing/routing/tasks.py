@@ -1,4 +1,4 @@
-"""What routing does by itself: assigns work when something changed, and fires timers when they are due."""
+"""The tasks that routing runs without a message or request, such as assigning work and firing timers."""
 
 import asyncio
 from datetime import timedelta
@@ -17,39 +17,39 @@ from routing.sla import clocks
 from routing.work import assignment, reconciliation
 
 LOG = logs.get(__name__)
-SETTLE_EVERY_S = 5.0
+ADD_UP_EVERY_S = 5.0
 FORGET_EVERY = timedelta(hours=1)
-RECONCILE_EVERY_S, ROUND_DONE_S = 1.0, 30.0
-LOOK_ANYWAY_S = 1.0  # a notification can be missed; and a refusal's pause ends without one
+RECONCILE_EVERY_S, NEXT_ROUND_AFTER_S = 1.0, 30.0
+POLL_EVERY_S = 1.0  # a notification can be missed, and the pause after a refusal ends without one
 
 
-def _go_on(task: str, error: Exception) -> None:
-    """An error in what the service does by itself is told, and it is tried again: it does not end the service.
+def _report(task: str, error: Exception) -> None:
+    """Logs and counts an error of a task, which then tries again: it does not end the service.
 
-    Raises what would fail in all the rest too.
+    Raises schema errors, since these would fail everywhere else too.
     """
     if is_schema_error(error):
         raise error
     if is_transient(error):
-        LOG.warning("task waits", task=task, reason=repr(error))
+        LOG.warning("task tries again soon", task=task, reason=repr(error))
     else:
         LOG.error("task failed", task=task, exc_info=error)
         metrics.TASK_FAILURES.labels(task).inc()
 
 
-def _taken_apart(task: str, error: Exception, *, apart: bool) -> bool:
-    """Whether what failed all together is tried one by one next: not when it was, or when no row can be to blame."""
-    if apart or is_transient(error) or is_schema_error(error):
-        _go_on(task, error)
+def _retry_individually(task: str, error: Exception, *, individually: bool) -> bool:
+    """Whether a task that failed handles its rows individually next time; not if it did, or if no row can be the cause."""
+    if individually or is_transient(error) or is_schema_error(error):
+        _report(task, error)
         return False
-    LOG.warning("task is taken apart", task=task, reason=f"{type(error).__name__}: {error}")
+    LOG.warning("task retries its rows individually", task=task, reason=f"{type(error).__name__}: {error}")
     return True
 
 
 async def assign_forever(
     engine: AsyncEngine, configurations: Configurations, again_after: timedelta, clock: Clock
 ) -> None:
-    """Runs assignment passes until cancelled: when woken, and once a second."""
+    """Runs assignment passes until cancelled: when notified, and once a second."""
     while True:
         try:
             async with Listener(engine, store.work_items.ASSIGN) as woken:
@@ -58,81 +58,83 @@ async def assign_forever(
                         made = await assignment.assign(tx, configurations, again_after, clock())
                     if made:
                         LOG.info("offers made", offers=made)
-                    await woken.wait(timeout=LOOK_ANYWAY_S)
-        except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
-            _go_on("assignment", error)
+                    await woken.wait(timeout=POLL_EVERY_S)
+        except Exception as error:  # noqa: BLE001 - `_report` raises what may not be hidden
+            _report("assignment", error)
             await asyncio.sleep(1)
 
 
-async def fire_forever(engine: AsyncEngine, configurations: Configurations, clock: Clock) -> None:
-    """Fires due timers until cancelled, one by one while all together fail; sleeps until the next is due, at most a second."""
-    apart = False
+async def fire_timers_forever(engine: AsyncEngine, configurations: Configurations, clock: Clock) -> None:
+    """Fires due timers until cancelled; sleeps until the next is due, a second at most. After a failure: individually."""
+    individually = False
     while True:
         try:
             async with engine.begin() as tx:
-                fired = await timers.fire(tx, configurations, clock(), apart=apart)
+                fired = await timers.fire(tx, configurations, clock(), individually=individually)
             if not fired:
-                apart = False
+                individually = False
                 async with engine.connect() as connection:
                     due = await store.timers.next_due(connection)
-                await asyncio.sleep(min(max(due, 0.01), LOOK_ANYWAY_S) if due is not None else LOOK_ANYWAY_S)
-        except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
-            apart = _taken_apart("timers", error, apart=apart)
+                await asyncio.sleep(min(max(due, 0.01), POLL_EVERY_S) if due is not None else POLL_EVERY_S)
+        except Exception as error:  # noqa: BLE001 - `_report` raises what may not be hidden
+            individually = _retry_individually("timers", error, individually=individually)
             await asyncio.sleep(1)
 
 
 async def recompute_forever(engine: AsyncEngine, configurations: Configurations, clock: Clock) -> None:
-    """Recomputes clocks that a new configuration changed, until cancelled; looks once a second."""
+    """Recomputes clocks that a new configuration changes, until cancelled; checks once a second."""
     while True:
         recomputed = 0
         try:
             async with engine.begin() as tx:
                 recomputed = await clocks.catch_up(tx, configurations, clock())
-        except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
-            _go_on("recomputing", error)
-        await asyncio.sleep(0 if recomputed else LOOK_ANYWAY_S)
+        except Exception as error:  # noqa: BLE001 - `_report` raises what may not be hidden
+            _report("recomputing", error)
+        await asyncio.sleep(0 if recomputed else POLL_EVERY_S)
 
 
 async def add_up_counts_forever(engine: AsyncEngine) -> None:
-    """Adds up the notes that counts are kept by, until cancelled."""
+    """Adds up the changes of kept counts, until cancelled."""
     while True:
         try:
             async with engine.begin() as tx:
                 await store.counts.add_up(tx)
-        except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
-            _go_on("counts", error)
-        await asyncio.sleep(SETTLE_EVERY_S)
+        except Exception as error:  # noqa: BLE001 - `_report` raises what may not be hidden
+            _report("counts", error)
+        await asyncio.sleep(ADD_UP_EVERY_S)
 
 
 async def reconcile_forever(engine: AsyncEngine, configurations: Configurations, clock: Clock) -> None:
-    """Goes round all cases and open work, a part at a time, until cancelled; not while a start has other things to do."""
-    pause, apart = RECONCILE_EVERY_S, False
+    """Reconciles all cases and open work, a part at a time, until cancelled. It begins a second after the start."""
+    pause, individually = RECONCILE_EVERY_S, False
     while True:
         await asyncio.sleep(pause)
         ended = False
         try:
             async with engine.begin() as tx:
-                _, ended = await reconciliation.round_of(tx, configurations, clock(), apart=apart)
-            apart = False
-        except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
-            apart = _taken_apart("reconciliation", error, apart=apart)
-        pause = ROUND_DONE_S if ended else RECONCILE_EVERY_S
+                _, ended = await reconciliation.run_part(
+                    tx, configurations, clock(), individually=individually
+                )
+            individually = False
+        except Exception as error:  # noqa: BLE001 - `_report` raises what may not be hidden
+            individually = _retry_individually("reconciliation", error, individually=individually)
+        pause = NEXT_ROUND_AFTER_S if ended else RECONCILE_EVERY_S
 
 
-async def watch_forever(engine: AsyncEngine, clock: Clock) -> None:
-    """Looks for surges whenever a minute is over, until cancelled."""
+async def detect_surges_forever(engine: AsyncEngine, clock: Clock) -> None:
+    """Detects surges at the end of each minute, until cancelled."""
     while True:
         now = clock()
         await asyncio.sleep(60 - now.second - now.microsecond / 1e6)
         try:
             async with engine.begin() as tx:
-                await surges.look(tx, clock())
-        except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
-            _go_on("surges", error)
+                await surges.detect(tx, clock())
+        except Exception as error:  # noqa: BLE001 - `_report` raises what may not be hidden
+            _report("surges", error)
 
 
-async def try_forever(engine: AsyncEngine, clock: Clock, kept_for: timedelta) -> None:
-    """Runs trials that wait, one after the other, until cancelled; looks once a second. Old ones are forgotten hourly."""
+async def run_trials_forever(engine: AsyncEngine, clock: Clock, kept_for: timedelta) -> None:
+    """Runs waiting trials one after the other until cancelled; checks once a second. Deletes old trials hourly."""
     forget_at = clock()
     while True:
         try:
@@ -141,7 +143,7 @@ async def try_forever(engine: AsyncEngine, clock: Clock, kept_for: timedelta) ->
                     await trials.forget(tx, kept_for)
                 forget_at = clock() + FORGET_EVERY
             if not await trials.run_next(engine, clock):
-                await asyncio.sleep(LOOK_ANYWAY_S)
-        except Exception as error:  # noqa: BLE001 - `_go_on` raises what may not be hidden
-            _go_on("trials", error)
+                await asyncio.sleep(POLL_EVERY_S)
+        except Exception as error:  # noqa: BLE001 - `_report` raises what may not be hidden
+            _report("trials", error)
             await asyncio.sleep(1)

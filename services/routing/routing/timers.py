@@ -1,4 +1,4 @@
-"""Timers: what is due happens, once, however late."""
+"""Timers: fires what is due, once, however late."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from routing.sla import clocks
 from routing.work import escalation, offers, review
 
 LOG = logs.get(__name__)
-PUT_OFF = timedelta(minutes=1)
+RETRY_AFTER = timedelta(minutes=1)
 
 
 async def fire(
@@ -28,24 +28,26 @@ async def fire(
     now: datetime,
     limit: int = 500,
     *,
-    apart: bool = False,
+    individually: bool = False,
 ) -> int:
-    """Fires what is due of one kind: offers nobody answered, clocks that ran out, presences that were lost, pauses that passed, steps, reviews. Each once, however late. Returns how many; while there are some, others may be due.
+    """Fires due timers of one kind, each once, however late. Returns how many; above 0, more may be due.
 
-    `apart`: one alone, because all together failed, and each in a transaction of its own, since together they lock in order.
-    One that fails is told, and tried again in a minute.
+    `individually`: fires one timer, after several together failed; a timer that fails is logged and fires again in a minute.
+    Only one per transaction: several that run one after the other would not take their locks in order.
     """
-    due = await store.timers.take_due(tx, 1 if apart else limit)
+    due = await store.timers.take_due(tx, 1 if individually else limit)
     if not due:
         return 0
-    if not apart:
+    if not individually:
         await _fire(tx, due, configurations, now)
         return len(due)
     for timer, error in await with_savepoints(tx, due, lambda timer: _fire(tx, [timer], configurations, now)):
         reason = f"{type(error).__name__}: {error}"
-        LOG.error("timer put off", kind=timer.kind, subject=str(timer.subject), reason=reason)
+        LOG.error(
+            "timer failed and was rescheduled", kind=timer.kind, subject=str(timer.subject), reason=reason
+        )
         metrics.TASK_FAILURES.labels("timers").inc()
-        again = await query.now(tx) + PUT_OFF
+        again = await query.now(tx) + RETRY_AFTER
         await store.base.upsert(
             tx, store.timers.TIMER, [{"kind": timer.kind, "subject": timer.subject, "due_at": again}]
         )
@@ -63,12 +65,12 @@ async def _fire(
         case TimerKind.SLA_CLOCK:
             await clocks.fire(tx, {timer.subject: timer.due_at for timer in due}, configurations, now)
         case TimerKind.PRESENCE_LOST:
-            await presence.lose(tx, subjects, configurations, now)
+            await presence.expire_silent(tx, subjects, configurations, now)
         case TimerKind.PUBLICATION_BEGINS | TimerKind.PUBLICATION_WIDENS | TimerKind.PUBLICATION_ENDS:
             for publication in subjects:
                 await publications.fire(tx, kind, publication, now)
         case TimerKind.STEP:
-            await escalation.step(tx, subjects, configurations, now)
+            await escalation.take_due_steps(tx, subjects, configurations, now)
         case TimerKind.REVIEW:
             await review.review(tx, configurations, now)
         case TimerKind.WRAP_UP | TimerKind.HOLD:

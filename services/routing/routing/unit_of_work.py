@@ -1,4 +1,4 @@
-"""Work in hand: what a transaction is going to write about work items, their offers and clocks, and tell in order."""
+"""The unit of work: what a transaction is going to write about work items, offers and clocks, and publish, in order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,20 +29,20 @@ from routing.domain.work_item import Changes, WorkItem
 from routing.store.counts import CURRENT, CountChanges, Movement
 
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id=ROUTING)
-# When a timer comes again whose work is in somebody's hands this moment.
+# After this time a timer fires again whose work another transaction holds.
 AGAIN_AFTER = timedelta(milliseconds=100)
 
 Row = Mapping[str, object]
-"""A row that is going to be written."""
+"""A row to write."""
 
 
 class StaleWorkError(Exception):
-    """A work item was to be changed by a value of it that is not the current one: that would undo changes."""
+    """A caller changes a value of a work item that is not the current one: that would undo other changes."""
 
 
 @dataclass
 class UnitOfWork:
-    """Collects changes; `write` puts them down in a constant number of statements."""
+    """Collects changes; `write` writes them in a constant number of statements."""
 
     now: datetime
     traceparent: str | None = None
@@ -57,25 +57,25 @@ class UnitOfWork:
     timers: list[tuple[TimerKind, UUID, datetime]] = field(
         default_factory=list[tuple[TimerKind, UUID, datetime]]
     )
-    dropped: list[tuple[TimerKind, UUID]] = field(default_factory=list[tuple[TimerKind, UUID]])
+    dropped_timers: list[tuple[TimerKind, UUID]] = field(default_factory=list[tuple[TimerKind, UUID]])
     seen: list[CaseSeen] = field(default_factory=list[CaseSeen])
     wrap_ups: dict[str, datetime] = field(default_factory=dict[str, datetime])
     outgoing: list[Outgoing] = field(default_factory=list[Outgoing])
     escalations: list[Row] = field(default_factory=list[Row])
-    noted: list[Change] = field(default_factory=list[Change])
+    change_log: list[Change] = field(default_factory=list[Change])
     counts: CountChanges = field(default_factory=CountChanges)
 
-    def tell(self, event: Event) -> None:
-        """An event to publish."""
+    def publish(self, event: Event) -> None:
+        """Adds an event to those that `write` puts into the outbox."""
         self.outgoing.append(encode(event, source=ROUTING, time=self.now, traceparent=self.traceparent))
 
     def current(self, work: WorkItem) -> WorkItem:
-        """The work item as this transaction leaves it: as it was put last, else as it is given."""
+        """The newest value of a work item in this unit of work; the argument itself when it was not changed."""
         item = work.work_item_id
         return self.new_work.get(item) or self.work.get(item) or work
 
     def add(self, work: WorkItem) -> None:
-        """A new work item."""
+        """Adds a new work item."""
         self.new_work[work.work_item_id] = work
         self._keep_step(work, None)
         self._count(None, (work.queue, work.state))
@@ -84,7 +84,7 @@ class UnitOfWork:
         self._show(work)
 
     def put(self, work: WorkItem, **changed: Unpack[Changes]) -> WorkItem:
-        """The work item with these changes. Raises StaleWorkError when it was put already, and another value is current."""
+        """Changes a work item; returns its new value. Raises StaleWorkError when `work` is not its current value."""
         if self.current(work) is not work:
             raise StaleWorkError(work.work_item_id)
         item, changed["changed_at"] = work.work_item_id, self.now
@@ -97,28 +97,30 @@ class UnitOfWork:
 
     def _show(self, work: WorkItem) -> None:
         audience = [f"queue:{work.queue}"] + ([f"agent:{work.agent_id}"] if work.agent_id else [])
-        told = {"case_reference": work.case_reference, "state": work.state.value, "queue": work.queue}
-        self.noted.append(Change("work", str(work.work_item_id), audience, told))
+        detail = {"case_reference": work.case_reference, "state": work.state.value, "queue": work.queue}
+        self.change_log.append(Change("work", str(work.work_item_id), audience, detail))
 
     def _keep_step(self, work: WorkItem, before: datetime | None) -> None:
-        """Only work that waits comes to its next step: when it waits again, the clock has gone on."""
+        """Keeps the timer of the next step, which only work that waits has. Time with an agent counts towards the step."""
         due = work.next_step_at if work.waits else None
         if due is not None and due != before:
             self.timers.append((TimerKind.STEP, work.work_item_id, due))
         elif due is None and before is not None:
             self.timers = [timer for timer in self.timers if timer[:2] != (TimerKind.STEP, work.work_item_id)]
-            self.dropped.append((TimerKind.STEP, work.work_item_id))
+            self.dropped_timers.append((TimerKind.STEP, work.work_item_id))
 
-    def note(self, work: WorkItem, kind: EscalationKind, what: str, step: int | None = None) -> None:
-        """What happened to work that waited long or could not stay: kept with it."""
-        told = {
+    def note_escalation(
+        self, work: WorkItem, kind: EscalationKind, what: str, step: int | None = None
+    ) -> None:
+        """Records what happened to work that waited long or could not stay in its queue."""
+        escalation = {
             "work_item_id": work.work_item_id,
             "kind": kind,
             "step": step,
             "what": what,
             "at": self.now,
         }
-        self.escalations.append(told)
+        self.escalations.append(escalation)
 
     def _count(self, before: tuple[str, WorkState] | None, after: tuple[str, WorkState]) -> None:
         minute = self.now.replace(second=0, microsecond=0)
@@ -148,12 +150,12 @@ class UnitOfWork:
         self.new_offers[offer.offer_id] = offer
         self.timers.append((TimerKind.OFFER_EXPIRY, offer.offer_id, expires_at))
         work = self.put(work, state=WorkState.OFFERED, agent_id=agent_id, attempts=work.attempts + 1)
-        told = {"offer_id": str(offer.offer_id), "case_reference": work.case_reference}
-        self.noted.append(Change("offer", str(offer.offer_id), [f"agent:{agent_id}"], told))
+        detail = {"offer_id": str(offer.offer_id), "case_reference": work.case_reference}
+        self.change_log.append(Change("offer", str(offer.offer_id), [f"agent:{agent_id}"], detail))
         return work, offer
 
     def accept_at_once(self, work: WorkItem, offer: OfferRecord) -> WorkItem:
-        """The offer that was just made is accepted: nobody needs to answer it."""
+        """Accepts an offer of this unit of work for the agent, who does not answer it."""
         self.new_offers[offer.offer_id] = offer.ended(OfferResult.ACCEPTED, self.now)
         self.timers.remove((TimerKind.OFFER_EXPIRY, offer.offer_id, offer.expires_at))
         work = self.put(work, state=WorkState.ACCEPTED)
@@ -161,50 +163,52 @@ class UnitOfWork:
         return work
 
     def end_offer(self, offer: OfferRecord, result: OfferResult, reason: str | None = None) -> None:
-        """The offer was answered, expired or withdrawn."""
+        """Ends an offer with its result, and drops its timer."""
         ended = {"offer_id": offer.offer_id, "result": result, "ended_at": self.now, "reason": reason}
         self.ended_offers.append(ended)
-        self.dropped.append((TimerKind.OFFER_EXPIRY, offer.offer_id))
+        self.dropped_timers.append((TimerKind.OFFER_EXPIRY, offer.offer_id))
         self._show_ended(offer, result)
 
     def _show_ended(self, offer: OfferRecord, result: OfferResult) -> None:
-        told = {"offer_id": str(offer.offer_id), "result": result}
-        self.noted.append(Change("offer-ended", str(offer.offer_id), [f"agent:{offer.agent_id}"], told))
+        detail = {"offer_id": str(offer.offer_id), "result": result}
+        self.change_log.append(
+            Change("offer-ended", str(offer.offer_id), [f"agent:{offer.agent_id}"], detail)
+        )
 
     def requeue(self, work: WorkItem, reason: str, **changed: Unpack[Changes]) -> WorkItem:
-        """Back to its place: it keeps the time at which the customer began to wait.
+        """Returns the work to its place in the queue: it keeps the time at which the customer began to wait.
 
-        Where later words have meant it for another queue, the review puts it there at once.
+        Where later messages meant it for another queue, the review moves it there at once.
         """
         previous = work.agent_id
         work = self.put(work, **{**changed, "state": WorkState.QUEUED, "agent_id": None})
         if work.meant is not None:
             self.timers.append((TimerKind.REVIEW, store.timers.NO_SUBJECT, self.now))
-        self.tell(WorkRequeued(work=work.facts(), reason=reason, previous_agent_id=previous))
+        self.publish(WorkRequeued(work=work.facts(), reason=reason, previous_agent_id=previous))
         return work
 
     def complete(self, work: WorkItem, by: Actor, reason: str, wrap_up: timedelta | None = None) -> WorkItem:
-        """Nothing more is to be done for now; who had it may take `wrap_up` before they are offered more."""
+        """Completes the work; the agent who had accepted it is offered no more for as long as `wrap_up`."""
         if wrap_up and work.state == WorkState.ACCEPTED and work.agent_id is not None:
             until = self.now + wrap_up
             self.wrap_ups[work.agent_id] = max(until, self.wrap_ups.get(work.agent_id, until))
             self.timers.append((TimerKind.WRAP_UP, work.work_item_id, until))
-        # What others complete, or nobody had, counts against nobody's day.
-        theirs = by.kind == ActorKind.AGENT and by.id == work.agent_id
-        completed_by = by.id if theirs else None
+        # Only work that an agent completes themselves counts against the profiles of their day.
+        is_theirs = by.kind == ActorKind.AGENT and by.id == work.agent_id
+        completed_by = by.id if is_theirs else None
         work = self.put(work, state=WorkState.COMPLETED, completed_at=self.now, completed_by=completed_by)
-        self.tell(WorkCompleted(work=work.facts(), by=by, reason=reason))
+        self.publish(WorkCompleted(work=work.facts(), by=by, reason=reason))
         return work
 
     async def write(self, tx: AsyncConnection) -> None:
-        """Writes all of it in one or two statements. The rows of the work items are locked by the caller."""
-        # What ends makes room for what begins: one open work item a case, one pending offer a work item.
+        """Writes everything in one or two statements. The caller holds the locks on the work items."""
+        # Ends go first: unique indexes allow one open work item per case, and one pending offer per work item.
         writes = Writes()
         writes.update(store.work_items.WORK, [work.row() for work in self.work.values()])
         writes.update(store.offers.OFFER, self.ended_offers)
         writes.update(store.clocks.CLOCK, self.clocks)
-        store.timers.drop_timers(writes, self.dropped)
-        ends = self.ended_offers or self.clocks or self.dropped
+        store.timers.drop_timers(writes, self.dropped_timers)
+        ends = self.ended_offers or self.clocks or self.dropped_timers
         if ends or (self.work and self.new_work):
             await writes.send(tx)
         writes.update(store.cases.CASE_SEEN, [seen.row() for seen in self.seen])
@@ -219,9 +223,9 @@ class UnitOfWork:
         store.timers.set_timers(writes, self.timers)
         store.counts.put(writes, self.counts)
         outbox.put(writes, self.outgoing)
-        changes.put(writes, self.noted)
+        changes.put(writes, self.change_log)
         states = {work.state for work in (*self.work.values(), *self.new_work.values())}
-        # There is work to offer, or an agent has room again.
+        # Queued work can be offered; completed work leaves its agent capacity for more.
         await writes.send(
             tx,
             notify=None

@@ -174,7 +174,7 @@ async def test_work_is_offered_in_the_routable_presences_that_the_organisation_l
     async with pool.engine.begin() as tx:
         configuration = (await pool.active(tx)).configuration
         elena = configuration.agents_by_id["elena"]
-        chosen = presence.choosable(configuration, "training")
+        chosen = presence.require_settable(configuration, "training")
         await presence.set_presence(tx, elena, chosen, "test", pool.now)
     assert await pool.assign() == 0
     assert (await pool.why("C-1"))[
@@ -186,15 +186,15 @@ async def test_work_is_offered_in_the_routable_presences_that_the_organisation_l
     for unknown, status, detail in (
         ("trainning", 422, None),
         ("busy", 422, None),
-        ("not-responding", 403, "Not responding is not for people to choose."),
-        ("on-leave", 403, "On leave is not for people to choose."),
+        ("not-responding", 403, "Not responding can't be chosen by people."),
+        ("on-leave", 403, "On leave can't be chosen by people."),
     ):
         with pytest.raises(Problem) as refused:
-            presence.choosable(configuration, unknown)
+            presence.require_settable(configuration, unknown)
         assert refused.value.status == status
         assert detail is None or str(refused.value) == detail
     with pytest.raises(Problem) as refused:
-        presence.choosable(configuration, "trainning")
+        presence.require_settable(configuration, "trainning")
     assert (
         refused.value.body["errors"][0]["detail"] == "unknown presence 'trainning', did you mean 'training'?"
     )

@@ -112,7 +112,7 @@ async def test_a_presence_must_be_in_the_list_and_a_heartbeat_returns_the_presen
     refused = await ask("elena", "PUT", "/agents/me/presence", json={"presence": "not-responding"})
     assert (refused.status_code, refused.json()["detail"]) == (
         403,
-        "Not responding is not for people to choose.",
+        "Not responding can't be chosen by people.",
     )
     await ask("elena", "PUT", "/agents/me/presence", json={"presence": "available"})
     assert (await ask("elena", "POST", "/agents/me/heartbeat")).json()["presence"] == "available"

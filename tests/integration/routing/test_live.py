@@ -37,7 +37,7 @@ async def pool(new_database: NewDatabase) -> Harness:
 async def shown(pool: Harness) -> LiveState:
     async with pool.engine.begin() as tx:
         active = await pool.configurations.active(tx)
-        return await live.state(tx, active, pool.now)
+        return await live.read_state(tx, active, pool.now)
 
 
 async def scanned(pool: Harness) -> dict[tuple[str, str], int]:

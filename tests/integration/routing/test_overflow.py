@@ -34,7 +34,7 @@ async def test_12_work_for_a_closed_queue_overflows_and_its_explanation_says_why
     assert overflow.kind == "overflow"
     assert overflow.what.startswith("Planning is outside its hours until ")
     assert overflow.what.endswith("; so it waits in Front desk")
-    assert why["decision"].rule == "Planning"
+    assert (await pool.decision("C-1")).rule == "Planning"
     (queued,) = await pool.rows(
         "select convert_from(value, 'utf8') as v from outbox where headers like '%work.queued%'"
     )
@@ -171,7 +171,7 @@ async def test_work_whose_whole_overflow_chain_is_closed_waits_in_its_first_queu
 
 async def test_a_review_reads_open_work_only(pool: AgentPool) -> None:
     unplanned = str(review.UNPLANNED.text).replace(":limit", "200")
-    for name in ("queues", "marks"):
+    for name in ("queues", "steps_hashes"):
         unplanned = unplanned.replace(f":{name}", "'{planning}'::text[]")
     async with pool.engine.begin() as tx:
         await tx.execute(text("set local enable_seqscan = off"))

@@ -199,7 +199,7 @@ async def test_a_planned_publication_that_cannot_begin_fails_with_its_reason(cli
     await fire(client, TimerKind.PUBLICATION_BEGINS)
     failed = (await client.ask("GET", f"/publications/{published['publication']['publication_id']}")).json()
     assert (failed["state"], failed["ended_by"]) == ("failed", "routing")
-    assert "active no more" in failed["ended_why"]
+    assert "no longer active" in failed["ended_why"]
     assert (await client.ask("GET", "/configuration")).json()["version"] == version
     assert (await client.ask("GET", f"/drafts/{draft['draft_id']}")).json()["state"] == "draft"
 

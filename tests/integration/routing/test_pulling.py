@@ -62,7 +62,7 @@ async def test_an_agent_who_pulls_many_times_at_once_never_exceeds_their_capacit
     (row,) = await pool.rows("select count(*) as n from work_item where agent_id = 'elena'")
     assert row.n == 2
     assert await pool.take_next("elena") == 409
-    assert pool.refused[-1] == (409, "You have no room for it: you hold 2 of 2 units.")
+    assert pool.refused[-1] == (409, "You have no free capacity for it: you hold 2 of 2 units.")
 
 
 async def test_a_pull_gives_the_most_urgent_work_that_the_agent_may_take(pool: AgentPool) -> None:
@@ -70,7 +70,7 @@ async def test_a_pull_gives_the_most_urgent_work_that_the_agent_may_take(pool: A
         opened(1, pool.now, department="rates", waited=90), opened(2, pool.now, waited=5), opened(3, pool.now, waited=50)
     )  # fmt: skip
     assert await pool.take_next("elena") == 409
-    assert pool.refused[-1][1] == "You are offline: say that you are there first."
+    assert pool.refused[-1][1] == "You are offline: set your presence first."
     await pool.present("elena", Presence.AWAY)
     await pool.take_next("elena")
     works = await pool.works()

@@ -36,7 +36,7 @@ async def reconcile(pool: AgentPool, most: int = 500) -> list[Any]:
     ended = False
     while not ended:
         async with pool.engine.begin() as tx:
-            _, ended = await reconciliation.round_of(tx, pool.configurations, pool.now, most)
+            _, ended = await reconciliation.run_part(tx, pool.configurations, pool.now, most)
     return await pool.rows("select * from finding order by at, kind")
 
 
@@ -197,7 +197,7 @@ async def test_a_batch_continues_where_the_last_ended_and_a_round_checks_each_ca
     checked: list[int] = []
     for _ in range(3):
         async with pool.engine.begin() as tx:
-            checked.append((await reconciliation.round_of(tx, pool.configurations, pool.now, 10))[0])
+            checked.append((await reconciliation.run_part(tx, pool.configurations, pool.now, 10))[0])
     assert checked == [10, 10, 2]
     (row,) = await pool.rows("select * from reconciliation")
     assert (row.last_checked, row.last_ended_at, row.checked) == (22, pool.now, 0)
@@ -224,12 +224,12 @@ async def test_a_batch_takes_five_statements_and_reads_only_the_cases_that_it_ch
             )
         await pool.analyse()
         async with pool.engine.begin() as tx:
-            await reconciliation.round_of(tx, pool.configurations, pool.now, 100)
+            await reconciliation.run_part(tx, pool.configurations, pool.now, 100)
         with counted(pool.engine) as statements:
             async with pool.engine.begin() as tx:
                 before = await tx.scalar(ROWS_READ) or 0
                 before_batch = len(statements)
-                assert await reconciliation.round_of(tx, pool.configurations, pool.now, 100) == (100, False)
+                assert await reconciliation.run_part(tx, pool.configurations, pool.now, 100) == (100, False)
                 assert len(statements) - before_batch <= 5
                 reads.append((await tx.scalar(ROWS_READ) or 0) - before)
     assert await pool.rows("select 1 from finding") == []
@@ -256,9 +256,26 @@ async def test_of_two_replicas_one_reconciles_and_a_finding_is_repaired_once(poo
     async with pool.engine.begin() as tx:
         await tx.execute(text("update work_item set state = 'completed', completed_at = now()"))
     async with pool.engine.begin() as first, pool.engine.begin() as second:
-        assert await reconciliation.round_of(first, pool.configurations, pool.now) == (1, True)
-        assert await reconciliation.round_of(second, pool.configurations, pool.now) == (0, True)
+        assert await reconciliation.run_part(first, pool.configurations, pool.now) == (1, True)
+        assert await reconciliation.run_part(second, pool.configurations, pool.now) == (0, True)
     assert len(await reconcile(pool)) == 1
+
+
+async def test_work_that_the_reconciliation_made_is_explained_without_a_decision(client: RoutingApi) -> None:
+    pool = AgentPool(client.engine)
+    await pool.apply(opened(1, pool.now))
+
+    async def explained() -> Any:
+        work = (await pool.works())["C-1"]
+        return (await client.ask("GET", f"/work/{work.work_item_id}", role=Role.SUPERVISOR)).json()
+
+    by_rules = await explained()
+    assert (by_rules["decided_by"], by_rules["decision"]["rule"]) == ("rules", "Planning")
+    assert by_rules["decided_because"] == by_rules["decision"]["reason"]
+    await findings_after(pool, "delete from work_item", "delete from decision")
+    remade = await explained()
+    assert (remade["decided_by"], remade["decision"]) == ("reconciliation", None)
+    assert remade["decided_because"].startswith("The reconciliation found that the case awaited an answer")
 
 
 async def test_operations_see_the_findings_and_the_progress_of_the_round(client: RoutingApi) -> None:

@@ -146,9 +146,9 @@ async def test_danger_in_a_second_message_moves_the_work_and_withdraws_its_offer
     assert work.due_at < before.due_at
     assert [row.result for row in await pool.rows("select result from offer")] == ["withdrawn"]
     why = await pool.why("C-1")
-    assert (why["decision"].rule, why["decision"].context["case.unanswered_text"]) == (
-        "Danger", f"When do you open?\n\n{LEAK}",
-    )  # fmt: skip
+    decision = await pool.decision("C-1")
+    unanswered = decision.context["case.unanswered_text"]
+    assert (decision.rule, unanswered) == ("Danger", f"When do you open?\n\n{LEAK}")
     assert [(step.kind, "Front desk to Hazard line" in step.what) for step in why["escalations"]] == [
         (EscalationKind.REDECIDED, True)
     ]
@@ -315,7 +315,7 @@ async def test_after_a_failed_answer_the_case_returns_to_the_team_that_a_person_
     await pool.apply(case.reply_failed())
     work = await open_work(pool)
     assert (work.queue, work.priority, work.state) == ("planning", 66, QUEUED)
-    assert (await pool.why("C-1"))["decision"].reason.startswith("back to Planning, its team")
+    assert (await pool.decision("C-1")).reason.startswith("back to Planning, its team")
 
 
 async def test_a_failed_answer_restores_the_urgency_of_the_older_of_two_messages(
@@ -337,7 +337,7 @@ async def test_no_rule_is_asked_when_the_event_carries_no_message(pool: AgentPoo
     work = await open_work(pool)
     (decision,) = await pool.rows("select rule, outcome, trace from decision")
     assert (work.queue, decision.rule, decision.outcome, decision.trace) == ("rates", "(no words)", None, [])
-    assert (await pool.why("C-1"))["decision"].context == {}
+    assert (await pool.decision("C-1")).context == {}
 
 
 @pytest.mark.parametrize("times", [1, 2])

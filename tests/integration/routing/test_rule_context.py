@@ -58,8 +58,7 @@ async def test_a_rule_asks_about_queues_and_the_decision_keeps_its_context(
     assert 'queues["roads"].open' not in rows[3].context
     assert rows[0].context['calendar("always").open'] is True
     assert rows[0].context["now.date"] == pool.now.astimezone(await _zone(pool)).date().isoformat()
-    explained = await pool.why("C-3")
-    assert explained["decision"].context['queues["rates"].waiting'] == 2
+    assert (await pool.decision("C-3")).context['queues["rates"].waiting'] == 2
 
 
 async def _zone(pool: AgentPool) -> ZoneInfo:

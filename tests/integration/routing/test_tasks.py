@@ -53,7 +53,7 @@ async def test_a_timer_that_fails_is_rescheduled_and_the_others_fire(pool: Agent
     async def is_rescheduled() -> bool:
         return await _pending(pool) == 1 and failures("timers") == before + 1
 
-    async with running(tasks.fire_forever(pool.engine, pool.configurations, utc_now)):
+    async with running(tasks.fire_timers_forever(pool.engine, pool.configurations, utc_now)):
         await until(is_rescheduled)
         (pending,) = await pool.rows(
             "select w.case_reference, t.due_at > now() + interval '30 s' as later from offer o join work_item w using "
@@ -117,15 +117,15 @@ async def test_a_reconciliation_that_fails_without_a_case_to_blame_is_retried(
     calls: list[bool] = []
 
     async def fail(
-        _tx: AsyncConnection, _configurations: Configurations, _now: datetime, *, apart: bool
+        _tx: AsyncConnection, _configurations: Configurations, _now: datetime, *, individually: bool
     ) -> tuple[int, bool]:
-        calls.append(apart)
+        calls.append(individually)
         raise ValueError("an unexpected failure")
 
     async def three_times() -> bool:
         return len(calls) >= 3
 
-    monkeypatch.setattr(reconciliation, "round_of", fail)
+    monkeypatch.setattr(reconciliation, "run_part", fail)
     monkeypatch.setattr(tasks, "RECONCILE_EVERY_S", 0.01)
     async with running(tasks.reconcile_forever(pool.engine, pool.configurations, utc_now)):
         await until(three_times)
@@ -136,12 +136,12 @@ async def test_a_database_that_lacks_a_table_ends_routing(
     pool: AgentPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def query_missing_table(
-        tx: AsyncConnection, _configurations: Configurations, _now: datetime, *, apart: bool
+        tx: AsyncConnection, _configurations: Configurations, _now: datetime, *, individually: bool
     ) -> tuple[int, bool]:
         await tx.execute(text("select 1 from nothing_of_that_name"))
-        return 0, not apart
+        return 0, not individually
 
-    monkeypatch.setattr(reconciliation, "round_of", query_missing_table)
+    monkeypatch.setattr(reconciliation, "run_part", query_missing_table)
     with pytest.raises(ProgrammingError):
         async with asyncio.timeout(10):
             await tasks.reconcile_forever(pool.engine, pool.configurations, utc_now)

@@ -68,7 +68,7 @@ async def _play(pool: TimedPool, played: Sequence[tuple[str, int, int, bool]]) -
             await assert_consistent(pool, await read_moment(pool), play.awaits)
     await _assert_published(pool)
     async with pool.engine.begin() as tx:
-        await reconciliation.round_of(tx, pool.configurations, pool.now)
+        await reconciliation.run_part(tx, pool.configurations, pool.now)
     assert await pool.rows("select kind, detail from finding") == []
 
 

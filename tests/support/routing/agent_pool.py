@@ -132,6 +132,12 @@ class AgentPool(Harness):
         """The number of events of a type in the outbox."""
         return len(await self.rows("select 1 from outbox where headers like :t", t=f"%{event_type}%"))
 
+    async def decision(self, reference: str) -> explain.DecisionView:
+        """What the rules decided about that work item."""
+        decision = (await self.why(reference))["decision"]
+        assert decision is not None
+        return decision
+
     async def why(self, reference: str) -> explain.Explained:
         """The explanation of a case's open work item, or of a completed one where none is open."""
         async with self.engine.begin() as tx:

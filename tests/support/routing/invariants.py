@@ -93,14 +93,14 @@ async def read_moment(pool: AgentPool) -> Moment:
             return (await connection.execute(text(query))).all()
 
         active = await pool.active(connection)
-        given_out = opening.given_out(opening.openings(active, pool.now))
+        open_queues = opening.open_queues(opening.openings(active, pool.now))
         works = {row.work_item_id: row for row in await rows("select * from work_item")}
         offers = {row.offer_id: row for row in await rows("select * from offer")}
         agents = await rows(
             "select a.agent_id, presence, until from agent a left join wrap_up using (agent_id)"
         )
     return Moment(
-        pool.now, active, given_out, works, offers, {a.agent_id: a.presence for a in agents},
+        pool.now, active, open_queues, works, offers, {a.agent_id: a.presence for a in agents},
         {a.agent_id: a.until for a in agents if a.until is not None},
     )  # fmt: skip
 

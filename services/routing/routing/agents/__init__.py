@@ -1,1 +1,1 @@
-"""Agents: who is there."""
+"""Agents: their presence."""

@@ -1,11 +1,9 @@
-"""Presence: who is there, and what becomes of their work when they are not."""
+"""Presence: which agents are available, and what becomes of their work when they are not."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.agents import AgentPresenceChanged, Presence
@@ -25,23 +23,18 @@ from routing.domain.offer import OfferResult
 from routing.domain.timer import TimerKind
 from routing.unit_of_work import UnitOfWork
 
-LOOK_AGAIN = timedelta(seconds=1)
-
-_HELD = text(
-    "select * from work_item where agent_id = any(:ids) and state in ('offered', 'accepted') "
-    "order by work_item_id for update"
-).bindparams(bindparam("ids", type_=ARRAY(TEXT)))
+RETRY_AFTER = timedelta(seconds=1)
 
 
-def choosable(configuration: Configuration, presence: str) -> str:
-    """The presence, when an agent may choose it. Raises Problem 422 for one that there is not, 403 for the others."""
+def require_settable(configuration: Configuration, presence: str) -> str:
+    """The presence, if people may set it. Raises Problem: 422 for one that is not configured, 403 for the others."""
     kinds = configuration.presences_by_id
     if presence not in kinds:
-        told = f"unknown presence {presence!r}{did_you_mean(presence, kinds)}"
-        errors = [{"pointer": "/presence", "detail": told}]
+        detail = f"unknown presence {presence!r}{did_you_mean(presence, kinds)}"
+        errors = [{"pointer": "/presence", "detail": detail}]
         raise Problem(422, "Invalid input", "Some of what was sent can't be used.", errors=errors)
     if not kinds[presence].settable:
-        raise Problem(403, "Not allowed", f"{kinds[presence].name} is not for people to choose.")
+        raise Problem(403, "Not allowed", f"{kinds[presence].name} can't be chosen by people.")
     return presence
 
 
@@ -49,15 +42,15 @@ async def set_presence(
     tx: AsyncConnection, agent: Agent, presence: str, reason: str, now: datetime,
     configuration: Configuration | None = None,
 ) -> None:  # fmt: skip
-    """Whether work may be offered. Who logs off loses no work: it returns to its place at once.
+    """Sets an agent's presence. The work of an agent who goes offline returns to its place at once.
 
-    Who was away for long ramps up, where the configuration says so.
+    An agent who was away for long ramps up, where the configuration says so.
     """
     before = (await store.agents.lock(tx, [agent.id])).get(agent.id)
     policy = configuration.agents_policy.ramp_up if configuration else None
     if configuration is not None and policy is not None and presence != Presence.OFFLINE:
-        here = before is not None and before.presence in configuration.routable
-        if not here and (before is None or now - before.since >= policy.away):
+        was_routable = before is not None and before.presence in configuration.routable
+        if not was_routable and (before is None or now - before.since >= policy.away):
             await store.ramp_up.begin(tx, policy, [agent.id], now)
     await set_presences(tx, [agent], presence, reason, now)
 
@@ -65,10 +58,13 @@ async def set_presence(
 async def set_presences(
     tx: AsyncConnection, agents: Sequence[Agent], presence: str, reason: str, now: datetime
 ) -> None:
-    """`set_presence` of several, in a constant number of statements. Wrapping up ends: they said how they stand."""
+    """Sets the presence of several agents, in a constant number of statements. It also ends their wrap-up."""
     ids = [agent.id for agent in agents]
     before = await store.agents.lock(tx, ids)
-    previous = {i: before[i].presence if i in before else Presence.OFFLINE.value for i in ids}
+    previous = {
+        agent_id: before[agent_id].presence if agent_id in before else Presence.OFFLINE.value
+        for agent_id in ids
+    }
     changed = [agent for agent in agents if previous[agent.id] != presence]
     offline = presence == Presence.OFFLINE
     rows = [
@@ -78,7 +74,7 @@ async def set_presences(
             "since": now,
             "idle_since": now,
             "missed": 0,
-            # A desktop that begins anew is only missed once it was beat again.
+            # After going offline, a missing heartbeat counts only once the desktop has sent one again.
             "last_heartbeat_at": None
             if offline or agent.id not in before
             else before[agent.id].last_heartbeat_at,
@@ -90,63 +86,63 @@ async def set_presences(
         await _return_work(tx, [agent.id for agent in changed], reason, now)
     await store.agents.end_wrap_up(tx, ids)
     if changed:
-        await _tell_presence(tx, changed, previous, presence, reason, now)
+        await _publish_presence(tx, changed, previous, presence, reason, now)
     await store.work_items.wake(tx)
 
 
-async def lose(
+async def expire_silent(
     tx: AsyncConnection, subjects: Collection[UUID], configurations: Configurations, now: datetime
 ) -> None:
-    """Agents whose desktops fell silent are offline; for the others the timer is set to when they would be."""
+    """Sets agents offline whose desktops have stopped sending heartbeats. Sets the timers of the others anew."""
     configuration = (await configurations.active(tx)).configuration
     watched = await store.agents.watched(tx, subjects)
     if not watched:
         return
-    found = await store.agents.silent_since(
+    silence = await store.agents.silent_since(
         tx, list(watched), configuration.agents_policy.presence_lost_after
     )
-    lost = [agent_id for agent_id, row in found.items() if row.lost]
-    again: list[tuple[TimerKind, UUID, datetime]] = []
+    lost = [agent_id for agent_id, row in silence.items() if row.lost]
+    timers: list[tuple[TimerKind, UUID, datetime]] = []
     for agent_id, subject in watched.items():
         if agent_id not in lost:
-            # Who is held by another transaction is looked at again soon.
-            due = found[agent_id].lost_at if agent_id in found else now + LOOK_AGAIN
-            again.append((TimerKind.PRESENCE_LOST, subject, due))
+            # An agent whom another transaction locks is checked again soon.
+            due = silence[agent_id].lost_at if agent_id in silence else now + RETRY_AFTER
+            timers.append((TimerKind.PRESENCE_LOST, subject, due))
     writes = Writes()
-    store.timers.set_timers(writes, again)
+    store.timers.set_timers(writes, timers)
     await writes.send(tx)
-    known = configuration.agents_by_id
-    gone = [known[agent_id] for agent_id in lost if agent_id in known]
-    if gone:
-        await set_presences(tx, gone, Presence.OFFLINE, "presence lost", now)
+    by_id = configuration.agents_by_id
+    agents = [by_id[agent_id] for agent_id in lost if agent_id in by_id]
+    if agents:
+        await set_presences(tx, agents, Presence.OFFLINE, "presence lost", now)
 
 
-async def missed(
-    tx: AsyncConnection, offers: Sequence[str], configuration: Configuration, now: datetime
+async def note_missed_offers(
+    tx: AsyncConnection, agent_ids: Sequence[str], configuration: Configuration, now: datetime
 ) -> None:
-    """Offers that these agents let pass (one name an offer): who missed too many in a row is offered no more."""
-    limit, known = configuration.agents_policy.missed_offers, configuration.agents_by_id
-    silent = [
+    """Counts an expired offer for each of `agent_ids` (one entry an offer). Who missed too many in a row gets no more offers."""
+    limit, by_id = configuration.agents_policy.missed_offers, configuration.agents_by_id
+    unresponsive = [
         row
-        for row in await store.agents.missed(tx, offers)
-        if row.missed >= limit and row.presence in configuration.routable and row.agent_id in known
+        for row in await store.agents.missed(tx, agent_ids)
+        if row.missed >= limit and row.presence in configuration.routable and row.agent_id in by_id
     ]
-    if not silent:
+    if not unresponsive:
         return
-    told = "an offer was" if limit == 1 else f"{limit} offers in a row were"
-    agents = [known[row.agent_id] for row in silent]
-    await set_presences(tx, agents, Presence.NOT_RESPONDING, f"{told} not answered", now)
+    missed = "an offer was" if limit == 1 else f"{limit} offers in a row were"
+    agents = [by_id[row.agent_id] for row in unresponsive]
+    await set_presences(tx, agents, Presence.NOT_RESPONDING, f"{missed} not answered", now)
     await record(
         tx,
         [
             Change("agent-unavailable", row.agent_id, ["supervisors"], {"missed_offers": row.missed})
-            for row in silent
+            for row in unresponsive
         ],
     )
 
 
 async def _return_work(tx: AsyncConnection, agent_ids: Sequence[str], reason: str, now: datetime) -> None:
-    works = await store.work_items.work_items(tx, _HELD, {"ids": list(agent_ids)})
+    works = await store.work_items.lock_held(tx, agent_ids)
     unit = UnitOfWork(now)
     for offer in (await store.offers.pending_offers(tx, [work.work_item_id for work in works])).values():
         unit.end_offer(offer, OfferResult.WITHDRAWN, reason)
@@ -155,7 +151,7 @@ async def _return_work(tx: AsyncConnection, agent_ids: Sequence[str], reason: st
     await unit.write(tx)
 
 
-async def _tell_presence(
+async def _publish_presence(
     tx: AsyncConnection,
     agents: Sequence[Agent],
     previous: dict[str, str],
@@ -174,5 +170,5 @@ async def _tell_presence(
         for agent in agents
     ]
     await outbox.publish(tx, [encode(event, source=ROUTING, time=now) for event in events])
-    told = {"presence": presence, "reason": reason}
-    await record(tx, [Change("presence", agent.id, [f"agent:{agent.id}"], told) for agent in agents])
+    detail = {"presence": presence, "reason": reason}
+    await record(tx, [Change("presence", agent.id, [f"agent:{agent.id}"], detail) for agent in agents])

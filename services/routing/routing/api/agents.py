@@ -31,7 +31,7 @@ def add(routes: APIRouter, at: Routing) -> None:
         async with at.engine.begin() as tx:
             agent = await at.agent(tx, who)
             configuration = (await at.active(tx)).configuration
-            chosen = presence.choosable(configuration, given.presence)
+            chosen = presence.require_settable(configuration, given.presence)
             await presence.set_presence(tx, agent, chosen, "set by the agent", at.clock(), configuration)
             return await at.view(tx, agent)
 
@@ -77,7 +77,7 @@ def add(routes: APIRouter, at: Routing) -> None:
             agent = configuration.agents_by_id.get(agent_id)
             if agent is None:
                 raise not_found("agent")
-            chosen = presence.choosable(configuration, given.presence)
+            chosen = presence.require_settable(configuration, given.presence)
             await presence.set_presence(
                 tx, agent, chosen, f"set by supervisor {who.subject}", at.clock(), configuration
             )

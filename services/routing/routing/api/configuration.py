@@ -81,7 +81,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
                 raise unmatched("the configuration")
             if latest is not None and if_match.strip('"') != str(latest.version):
                 raise Problem(412, "Precondition failed", f"Version {latest.version} is active now.")
-            await drafts.require_whole(tx)
+            await drafts.require_no_rollout(tx)
             if latest is not None and (await at.active(tx)).configuration.publishing.needs_approval:
                 raise Problem(
                     409, "Conflict", "A second person must approve: write a draft, and publish that."
@@ -177,7 +177,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         del who
         async with at.engine.connect() as connection:
             one, other = await drafts.version(connection, version), await drafts.version(connection, to)
-        told = drafts.told(one.source, other.source)
+        told = drafts.describe_differences(one.source, other.source)
         return Difference(from_version=version, to=f"version {to}", differences=told)
 
     @routes.post("/configuration/back", tags=["configuration"], responses=problems(409, 412, 428))
@@ -186,7 +186,9 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
         version = seen(if_match)
         try:
             async with at.engine.begin() as tx:
-                number, restored = await drafts.back(tx, version, given.why, who.subject, at.clock())
+                number, restored = await drafts.restore_previous(
+                    tx, version, given.why, who.subject, at.clock()
+                )
         except ConfigurationError as error:
             raise faulty(error) from error
         return Published(version=number, restores=restored)

@@ -271,7 +271,7 @@ def version_line(row: AnyRow, active_version: int) -> VersionLine:
     """A version as the door shows it, without its source."""
     names = ("version", "loaded_at", "loaded_by", "why", "draft_id", "trial_id", "restores", "rollout")
     state = "published" if row.version == active_version else "superseded"
-    if row.rollout is not None and row.over_at is None:
+    if row.rollout is not None and row.rollout_ended_at is None:
         state = "limited"
     return VersionLine(state=state, **{name: getattr(row, name) for name in names})
 

@@ -96,7 +96,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
             active_version = await drafts.version(
                 connection, await store.configurations.version(connection) or 0
             )
-        told = drafts.told(active_version.source, row.source)
+        told = drafts.describe_differences(active_version.source, row.source)
         return Difference(from_version=active_version.version, to=f"draft {row.name!r}", differences=told)
 
     @routes.post("/drafts/{draft_id}/publish", tags=["drafts"], responses=problems(404, 409, 412, 428))

@@ -51,7 +51,7 @@ def add(routes: APIRouter, at: Routing) -> None:
         f = store.reconciliation.FINDING.c
         keyset = KeysetPage(f.at, f.finding_id)
         async with at.engine.connect() as connection:
-            stands = await reconciliation.stands(connection)
+            stands = await reconciliation.read_progress(connection)
             counted = await connection.execute(
                 select(f.kind, func.count().label("n"), func.count(f.repair).label("repair")).group_by(f.kind)
             )

@@ -110,7 +110,11 @@ class OfferView(BaseModel):
 class WorkWhole(WorkView):
     """A work item with why it went where it went, and why it still waits."""
 
-    decision: explain.DecisionView
+    decided_by: explain.DecidedBy = Field(
+        description="`reconciliation`: it made the work item for a case that had lost its own, without the rules."
+    )
+    decided_because: str = Field(description="Why the work went where it went, in words.")
+    decision: explain.DecisionView | None = Field(description="Null when the reconciliation decided.")
     candidates: list[explain.CandidateView]
     waiting_because: str | None = Field(None, description="Why nobody has it yet; null when somebody has.")
     waiting_for: explain.WaitingFor | None = Field(None, description="The same, as one of a few.")

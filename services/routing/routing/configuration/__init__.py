@@ -1,1 +1,1 @@
-"""The configuration: the active version, drafts, trials, shadows and publications."""
+"""The configuration: its active version, drafts, trials, shadows and publications."""

@@ -1,4 +1,4 @@
-"""The configuration active: rows of the database, read in the transaction that decides, compiled once a version."""
+"""The active version of the configuration: read in the transaction that decides, compiled once per version."""
 
 import hashlib
 from collections.abc import Mapping
@@ -37,31 +37,32 @@ _LAST_FILE = text(
 
 _ACTIVE = text(
     """
-    select (select max(version) from configuration where rollout is null) as version, l.version as limited, l.rollout,
+    select (select max(version) from configuration where rollout is null) as version, l.version as rollout_version, l.rollout,
         (select shadow_id from shadow where ended_at is null and ends_at > now()) as shadow_id,
         (select jsonb_agg(to_jsonb(s)) from queue_state s) as queues
-    from (select) o left join configuration l on l.rollout is not null and l.over_at is null
+    from (select) o left join configuration l on l.rollout is not null and l.rollout_ended_at is null
     """
 )
-_SOURCE = text("select source from configuration where version = :version")
-_SHADOW = text("select source from shadow where shadow_id = :shadow_id")
-_OVER = text(
+_VERSION_SOURCE = text("select source from configuration where version = :version")
+_SHADOW_SOURCE = text("select source from shadow where shadow_id = :shadow_id")
+_END_ROLLOUT = text(
     f"""
-    with over as (
-        update configuration set over_at = :now where rollout is not null and over_at is null returning version
+    with ended as (
+        update configuration set rollout_ended_at = :now
+        where rollout is not null and rollout_ended_at is null returning version
     )
     update publication set state = '{PublicationState.ENDED}', ended_at = :now, ended_by = :by, ended_why = 'another version became active'
-    where version in (select version from over) and state = '{PublicationState.LIMITED}'
+    where version in (select version from ended) and state = '{PublicationState.LIMITED}'
     """
 )
 
 
 class NoConfigurationError(Exception):
-    """No configuration was ever loaded: nothing can be decided."""
+    """No configuration was ever loaded, so nothing can be decided: load an organisation file."""
 
 
 class VersionDetails(TypedDict, total=False):
-    """What else is kept of a version: why it is there, what it was made from, and for what share of the cases, in percent."""
+    """Further columns of a version: why it was made and from what, and its `rollout`, in percent of the cases."""
 
     why: str | None
     draft_id: UUID | None
@@ -70,8 +71,8 @@ class VersionDetails(TypedDict, total=False):
     rollout: int | None
 
 
-class Limited(NamedTuple):
-    """A version that decides about a share of the cases, in percent: it has other rules, and nothing else."""
+class RolloutVersion(NamedTuple):
+    """A version that decides about `rollout` percent of the cases. It differs from the active version in its rules only."""
 
     version: int
     configuration: Configuration
@@ -79,116 +80,117 @@ class Limited(NamedTuple):
 
 
 class Shadow(NamedTuple):
-    """A draft that decides beside what is active, and never acts."""
+    """A draft that decides beside the active version, and never acts."""
 
     shadow_id: UUID
     configuration: Configuration
     calendars: dict[str, BusinessCalendar]
 
-    def says(self, context: Context, decided: Verdict, now: datetime) -> Mapping[str, object]:
-        """What is kept of its verdict with a decision; every rule's answer where it decides otherwise."""
-        open_ones = [name for name, calendar in self.calendars.items() if calendar.is_open(now)]
-        found = verdict(self.configuration, with_calendars(context, open_ones))
-        differs = [name for name, value in found.outcome.items() if decided.outcome[name] != value]
-        told = {
+    def decide(self, context: Context, decided: Verdict, now: datetime) -> Mapping[str, object]:
+        """What a decision records of the draft's verdict; with the result of each rule where the verdict differs."""
+        open_calendars = [name for name, calendar in self.calendars.items() if calendar.is_open(now)]
+        shadow = verdict(self.configuration, with_calendars(context, open_calendars))
+        differs = [name for name, value in shadow.outcome.items() if decided.outcome[name] != value]
+        recorded = {
             "shadow_id": str(self.shadow_id),
-            "rule": found.rule,
-            "outcome": found.outcome,
+            "rule": shadow.rule,
+            "outcome": shadow.outcome,
             "differs": differs,
         }
-        errors = {outcome.rule: outcome.error for outcome in found.trace if outcome.error}
+        errors = {outcome.rule: outcome.error for outcome in shadow.trace if outcome.error}
         return (
-            told
-            | ({"trace": [o._asdict() for o in found.trace]} if differs else {})
+            recorded
+            | ({"trace": [outcome._asdict() for outcome in shadow.trace]} if differs else {})
             | ({"errors": errors} if errors else {})
         )
 
 
 class ActiveVersion(NamedTuple):
-    """A version of the configuration, ready to decide by; what decides about a share of the cases, and what in the shadow.
+    """The active version, compiled; with the version of a rollout and the shadow, if there are any.
 
-    `set_to` is how people set queues, by queue, as the transaction found it; those that nobody ever set are not named.
+    `queue_states` are the states that people set, by queue, as this transaction sees them; only queues that were ever set.
     """
 
     version: int
     configuration: Configuration
     calendars: dict[str, BusinessCalendar]
-    limited: Limited | None = None
+    rollout: RolloutVersion | None = None
     shadow: Shadow | None = None
-    set_to: Mapping[str, SetState] = MappingProxyType({})
+    queue_states: Mapping[str, SetState] = MappingProxyType({})
 
-    def deciding(self, case_id: UUID) -> tuple[int, Configuration]:
-        """The version that decides about a case, always the same while these are active."""
-        limited = self.limited
-        if limited is not None and in_rollout(limited.version, limited.rollout, case_id):
-            return limited.version, limited.configuration
+    def version_for(self, case_id: UUID) -> tuple[int, Configuration]:
+        """The version that decides about a case: always the same until another version becomes active."""
+        rollout = self.rollout
+        if rollout is not None and in_rollout(rollout.version, rollout.rollout, case_id):
+            return rollout.version, rollout.configuration
         return self.version, self.configuration
 
 
 class Configurations:
-    """Gives the active version; a replica that sees a new one compiles it once."""
+    """Reads the active version, and compiles each new one once."""
 
     def __init__(self) -> None:
         self._cached: ActiveVersion | None = None
 
     async def active(self, tx: AsyncConnection) -> ActiveVersion:
-        """The newest version, and how queues are set, as this transaction sees it. Raises NoConfigurationError."""
-        (found,) = await fetch(tx, _ACTIVE, {})
-        set_to = {
+        """The active version and the queue states, as this transaction sees them. Raises NoConfigurationError."""
+        (current,) = await fetch(tx, _ACTIVE, {})
+        queue_states = {
             row["queue"]: SetState.of(
                 row["state"], datetime.fromisoformat(row["since"]), row["by"], row["reason"]
             )
-            for row in found.queues or ()
+            for row in current.queues or ()
         }
-        if self._cached is None or self._cached.version != found.version:
+        if self._cached is None or self._cached.version != current.version:
             row = await store.configurations.latest_configuration(tx)
             if row is None:
                 raise NoConfigurationError
             configuration = read(row.source, f"configuration {row.version}", checked=True)
             calendars = {name: calendar.build() for name, calendar in configuration.calendars.items()}
             self._cached = ActiveVersion(row.version, configuration, calendars)
-            # Another may have become active between the two statements: the next transaction looks again.
-            if row.version != found.version:
-                return self._cached._replace(set_to=set_to)
-        known = self._cached.limited
-        if (known and (known.version, known.rollout)) != (found.limited and (found.limited, found.rollout)):
-            limited = await self._limited(tx, found) if found.limited else None
-            self._cached = self._cached._replace(limited=limited)
+            # Another version became active between the two statements: the next transaction reads again.
+            if row.version != current.version:
+                return self._cached._replace(queue_states=queue_states)
+        cached = self._cached.rollout
+        wanted = current.rollout_version and (current.rollout_version, current.rollout)
+        if (cached and (cached.version, cached.rollout)) != wanted:
+            rollout = await self._rollout(tx, current) if current.rollout_version else None
+            self._cached = self._cached._replace(rollout=rollout)
         shadow = self._cached.shadow
-        if (shadow and shadow.shadow_id) != found.shadow_id:
-            self._cached = self._cached._replace(shadow=await self._shadow(tx, found.shadow_id))
-        return self._cached._replace(set_to=set_to)
+        if (shadow and shadow.shadow_id) != current.shadow_id:
+            self._cached = self._cached._replace(shadow=await self._shadow(tx, current.shadow_id))
+        return self._cached._replace(queue_states=queue_states)
 
     @staticmethod
     async def _shadow(tx: AsyncConnection, shadow_id: UUID | None) -> Shadow | None:
         if shadow_id is None:
             return None
-        (row,) = await fetch(tx, _SHADOW, {"shadow_id": shadow_id})
+        (row,) = await fetch(tx, _SHADOW_SOURCE, {"shadow_id": shadow_id})
         configuration = read(row.source, "shadow", checked=True)
         calendars = {name: calendar.build() for name, calendar in configuration.calendars.items()}
         return Shadow(shadow_id, configuration, calendars)
 
-    async def _limited(self, tx: AsyncConnection, found: AnyRow) -> Limited:
-        known = self._cached.limited if self._cached else None
-        if known is not None and known.version == found.limited:
-            return known._replace(rollout=found.rollout)
-        (row,) = await fetch(tx, _SOURCE, {"version": found.limited})
-        return Limited(
-            found.limited,
-            read(row.source, f"configuration {found.limited}", checked=True),
-            found.rollout,
+    async def _rollout(self, tx: AsyncConnection, current: AnyRow) -> RolloutVersion:
+        cached = self._cached.rollout if self._cached else None
+        if cached is not None and cached.version == current.rollout_version:
+            return cached._replace(rollout=current.rollout)
+        (row,) = await fetch(tx, _VERSION_SOURCE, {"version": current.rollout_version})
+        return RolloutVersion(
+            current.rollout_version,
+            read(row.source, f"configuration {current.rollout_version}", checked=True),
+            current.rollout,
         )
 
     @classmethod
     async def load_file(cls, tx: AsyncConnection, source: str, name: str, now: datetime) -> tuple[int, bool]:
-        """`load` for the organisation's file at a start: only when it is not the file that was loaded last.
+        """Loads the organisation file at a start, unless it is the file that was loaded last.
 
-        So what was published since stays active, until somebody changes the file.
+        So what was published since stays active until somebody changes the file. Returns and raises as `load`.
         """
         await store.configurations.lock_configuration(tx)
-        known = await tx.scalar(_LAST_FILE)
+        last_digest = await tx.scalar(_LAST_FILE)
         latest = await store.configurations.latest_configuration(tx)
-        if latest is not None and known == _digest(source):
+        if latest is not None and last_digest == _digest(source):
             return latest.version, False
         return await cls.load(tx, source, name, _FILE, now)
 
@@ -201,13 +203,12 @@ class Configurations:
         now: datetime,
         *,
         checked: bool = False,
-        **told: Unpack[VersionDetails],
+        **details: Unpack[VersionDetails],
     ) -> tuple[int, bool]:
-        """Checks a source and makes it the active version; the version, and whether it is new. `checked` as `read`.
+        """Checks a source and makes it the active version. Returns the version, and whether it is new. `checked` as `read`.
 
-        `told` are further columns of the version: why, draft_id, trial_id, restores, share. Raises ConfigurationError with
-        every fault; then nothing changes. The source that is active already is not loaded again. What was active for a share
-        is over.
+        A source that is active already is not loaded again. A rollout that runs ends. Raises ConfigurationError with every
+        fault; then nothing changes.
         """
         configuration = read(source, name, checked=checked)
         await store.configurations.lock_configuration(tx)
@@ -216,14 +217,16 @@ class Configurations:
             return latest.version, False
         added = await tx.execute(
             insert(store.configurations.CONFIGURATION)
-            .values(sha256=_digest(source), source=source, loaded_at=now, loaded_by=by, **told)
+            .values(sha256=_digest(source), source=source, loaded_at=now, loaded_by=by, **details)
             .returning(store.configurations.CONFIGURATION.c.version)
         )
         version: int = added.scalar_one()
-        if told.get("rollout") is None:
-            await tx.execute(_OVER, {"now": now, "by": by})
-        await tell_published(tx, version, by, now, **told)
-        await store.timers.review_at(tx, now)  # its timer before agents, as a review that is due takes them
+        if details.get("rollout") is None:
+            await tx.execute(_END_ROLLOUT, {"now": now, "by": by})
+        await publish_version(tx, version, by, now, **details)
+        await store.timers.review_at(
+            tx, now
+        )  # the timer is locked before agents, in the order of a review that fires
         await agent_changes.publish_agent_changes(tx, latest.source if latest else None, configuration, now)
         if latest is not None:
             await _note_policies(tx, latest.source, configuration, version)
@@ -232,23 +235,23 @@ class Configurations:
         return version, True
 
 
-async def tell_published(
-    tx: AsyncConnection, version: int, by: str, now: datetime, **told: Unpack[VersionDetails]
+async def publish_version(
+    tx: AsyncConnection, version: int, by: str, now: datetime, **details: Unpack[VersionDetails]
 ) -> None:
-    """Tells that a version is active, for all cases or for a share of them."""
+    """Publishes that a version is active, for all cases or for its rollout."""
     event = ConfigurationPublished(
-        configuration_version=version, rollout=told.get("rollout") or 100, draft_id=told.get("draft_id"),
-        restores=told.get("restores"), by=by, why=told.get("why"), at=now,
+        configuration_version=version, rollout=details.get("rollout") or 100, draft_id=details.get("draft_id"),
+        restores=details.get("restores"), by=by, why=details.get("why"), at=now,
     )  # fmt: skip
     await outbox.publish(tx, [encode(event, source=ROUTING, time=now)])
-    shown = {"by": by, "rollout": event.rollout}
-    await record(tx, [Change("configuration", str(version), ["operations"], shown)])
+    detail = {"by": by, "rollout": event.rollout}
+    await record(tx, [Change("configuration", str(version), ["operations"], detail)])
 
 
 async def _note_policies(
     tx: AsyncConnection, before: str, configuration: Configuration, version: int
 ) -> None:
-    """Notes the policies whose running clocks are to be recomputed by a new version."""
+    """Records the SLA policies that a new version changes: a task recomputes their running clocks."""
     old = shape(before)
     calendars = {name for name in old.calendars if old.calendars[name] != configuration.calendars.get(name)}
     changed = [

@@ -1,4 +1,4 @@
-"""What a new version of the configuration changes about agents, as events."""
+"""Publishes what a new version of the configuration changes about agents."""
 
 from datetime import datetime
 
@@ -22,23 +22,23 @@ from routing.domain.configuration.document import Configuration, read
 async def publish_agent_changes(
     tx: AsyncConnection, before: str | None, after: Configuration, now: datetime
 ) -> None:
-    """Tells whose skills or queues, and whose capacity, changed since a source; nothing when that can't be read."""
+    """Publishes whose skills, queues or capacity differ from the source `before`; nothing when that can't be read."""
     try:
-        known = (read(before, checked=True) if before is not None else after).agents_by_id
+        previous = (read(before, checked=True) if before is not None else after).agents_by_id
     except ConfigurationError:
         return
-    others = [agent for agent in after.agents_by_id.values() if agent != known.get(agent.id)]
-    if not others:
+    changed = [agent for agent in after.agents_by_id.values() if agent != previous.get(agent.id)]
+    if not changed:
         return
-    ids = [agent.id for agent in others]
-    rows, held = await store.agents.lock(tx, ids), await store.agents.loads(tx, ids)
+    ids = [agent.id for agent in changed]
+    rows, loads = await store.agents.lock(tx, ids), await store.agents.loads(tx, ids)
     events: list[AgentEvent] = []
-    for agent in others:
-        was = known.get(agent.id)
+    for agent in changed:
+        was = previous.get(agent.id)
         presence = rows[agent.id].presence if agent.id in rows else Presence.OFFLINE.value
-        told = agent_facts(agent, presence, held.get(agent.id, 0))
+        facts = agent_facts(agent, presence, loads.get(agent.id, 0))
         if was is None or (was.skills, was.queues) != (agent.skills, agent.queues):
-            events.append(AgentSkillsChanged(agent=told, at=now))
+            events.append(AgentSkillsChanged(agent=facts, at=now))
         if was is None or was.capacity != agent.capacity:
-            events.append(AgentCapacityChanged(agent=told, at=now))
+            events.append(AgentCapacityChanged(agent=facts, at=now))
     await outbox.publish(tx, [encode(event, source=ROUTING, time=now) for event in events])

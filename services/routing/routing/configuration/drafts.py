@@ -1,7 +1,7 @@
-"""Drafts of the configuration: made, saved, published, thrown away; and one step back from what was published.
+"""Drafts of the configuration: they are created, saved, published or discarded. And the restoring of the version before.
 
-draft → (planned →) published → superseded, where the last two are versions: the newest is active, all others are
-superseded. What is planned (see `publications`) is a draft again when nothing comes of it.
+draft → (planned →) published → superseded. The last two are states of its version: the newest is active, all others are
+superseded. A planned draft (see `publications`) whose publication fails or is withdrawn is a draft again.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from routing.domain.states import DraftState, TrialState
 
 
 def faults(source: str) -> Sequence[Fault]:
-    """All that is wrong with a source, each at its line and column."""
+    """All faults of a source, each with its line and column."""
     try:
         read(source, "draft")
     except ConfigurationError as error:
@@ -31,38 +31,38 @@ def faults(source: str) -> Sequence[Fault]:
     return []
 
 
-def told(before: str, after: str) -> list[str]:
-    """The difference between two sources in words. Raises Problem 409 when one has not the form of a configuration."""
+def describe_differences(before: str, after: str) -> list[str]:
+    """The differences between two sources, in words. Raises Problem 409 when one is not in the form of a configuration."""
     try:
         return differences(shape(before), shape(after))
     except ConfigurationError as error:
         raise Problem(
-            409, "Conflict", "A draft whose form is wrong can't be compared: mend its faults first."
+            409, "Conflict", "A draft whose form is wrong can't be compared: correct its faults first."
         ) from error
 
 
 async def version(tx: AsyncConnection, number: int) -> AnyRow:
     """A version, with its source. Raises Problem 404."""
     table = store.configurations.CONFIGURATION
-    found = (await tx.execute(select(table).where(table.c.version == number))).one_or_none()
-    if found is None:
+    row = (await tx.execute(select(table).where(table.c.version == number))).one_or_none()
+    if row is None:
         raise not_found("version")
-    return found
+    return row
 
 
 async def draft(tx: AsyncConnection, draft_id: UUID) -> AnyRow:
     """A draft, in whatever state. Raises Problem 404."""
     table = store.drafts.DRAFT
-    found = (await tx.execute(select(table).where(table.c.draft_id == draft_id))).one_or_none()
-    if found is None:
+    row = (await tx.execute(select(table).where(table.c.draft_id == draft_id))).one_or_none()
+    if row is None:
         raise not_found("draft")
-    return found
+    return row
 
 
 async def create(
     tx: AsyncConnection, name: str, why: str, source: str | None, by: str, now: datetime
 ) -> AnyRow:
-    """A new draft, of `source` or of what is active."""
+    """Creates a draft from `source`, or from the active version. Raises Problem 404 before the first version."""
     latest = await store.configurations.latest_configuration(tx)
     if latest is None:
         raise not_found("configuration")
@@ -88,10 +88,10 @@ async def create(
 async def save(
     tx: AsyncConnection, draft_id: UUID, revision: int, by: str, now: datetime, **changed: object
 ) -> AnyRow:
-    """Changes a draft that is at `revision`. Raises Problem 404, 409 when it is one no more, 412 when it was changed."""
+    """Changes a draft that is at `revision`. Raises Problem: 404, 409 when it is no draft any more, 412 at another revision."""
     table = store.drafts.DRAFT
-    known = literal(by) == any_(table.c.authors)
-    authors = case((known, table.c.authors), else_=func.array_append(table.c.authors, by))
+    is_author = literal(by) == any_(table.c.authors)
+    authors = case((is_author, table.c.authors), else_=func.array_append(table.c.authors, by))
     values = {
         **changed, "revision": revision + 1, "changed_at": now, "changed_by": by, "authors": authors,
     }  # fmt: skip
@@ -118,7 +118,7 @@ def _refusal(row: AnyRow) -> Problem:
 
 
 async def require_active(tx: AsyncConnection, number: int) -> None:
-    """Holds what is active until the end of the transaction. Raises Problem 409 when it is not `number`."""
+    """Keeps version `number` active until the end of the transaction. Raises Problem 409 when another is active."""
     await store.configurations.lock_configuration(tx)
     active_version = await store.configurations.version(tx)
     if active_version != number:
@@ -136,23 +136,23 @@ async def publish(
 ) -> int:
     """Makes a draft the active version, for every replica from the commit on. Returns the version.
 
-    Raises Problem: 404, 412 when the draft was changed, 409 when it is one no more, when it was made from a version that
-    is no longer in active (with what changed since, in words), when it changes nothing, and when the trial is of another
-    text; ConfigurationError with every fault.
+    Raises Problem: 404, 412 when the draft was changed; 409 when it is no draft any more, when it was made from a version
+    that is active no longer (with what changed since, in words), when it changes nothing, and when the trial is of another
+    source. Raises ConfigurationError with every fault.
     """
     row = await freeze(tx, draft_id, revision, trial_id, by, now, state=DraftState.PUBLISHED)
     number, new = await Configurations.load(
         tx, row.source, "draft", by, now, why=why, draft_id=draft_id, trial_id=trial_id
     )
     if not new:
-        raise _nothing(number)
+        raise _changes_nothing(number)
     await tx.execute(
         update(store.drafts.DRAFT).where(store.drafts.DRAFT.c.draft_id == draft_id).values(version=number)
     )
     return number
 
 
-def _nothing(number: int) -> Problem:
+def _changes_nothing(number: int) -> Problem:
     return Problem(409, "Conflict", f"The draft says what version {number} says: it changes nothing.")
 
 
@@ -165,12 +165,12 @@ async def freeze(
     now: datetime,
     state: DraftState,
 ) -> AnyRow:
-    """Takes a draft out of writing, to publish it; what is active stays until the end of the transaction.
+    """Puts a draft into `state`, in which nobody can change it. The active version stays until the end of the transaction.
 
-    Raises Problem as `publish` does, and 409 while another version is active for a share.
+    Raises Problem as `publish` does, and 409 while a rollout runs.
     """
     await store.configurations.lock_configuration(tx)
-    await require_whole(tx)
+    await require_no_rollout(tx)
     row = await save(tx, draft_id, revision, by, now, state=state)
     latest = await store.configurations.latest_configuration(tx)
     if latest is not None and latest.version != row.base_version:
@@ -179,32 +179,31 @@ async def freeze(
             409,
             "Conflict",
             f"The draft was made from version {row.base_version}, and version {latest.version} is active: "
-            "take in what changed since, then say so.",
+            "put what changed since into the draft, and set its base version.",
             base_version=row.base_version,
             active_version=latest.version,
-            changed_since=told(base.source, latest.source),
+            changed_since=describe_differences(base.source, latest.source),
         )
-    await _cited(tx, row, trial_id)
+    await _require_trial(tx, row, trial_id)
     if latest is not None and latest.source == row.source:
-        raise _nothing(latest.version)
+        raise _changes_nothing(latest.version)
     return row
 
 
-async def require_whole(tx: AsyncConnection) -> None:
-    """Raises Problem 409 while a version is active for a share of the cases."""
+async def require_no_rollout(tx: AsyncConnection) -> None:
+    """Raises Problem 409 while a rollout runs."""
     table = store.configurations.CONFIGURATION
-    limited = table.c.rollout.is_not(None) & table.c.over_at.is_(None)
-    row = (await tx.execute(select(table.c.version, table.c.rollout).where(limited))).one_or_none()
+    has_rollout = table.c.rollout.is_not(None) & table.c.rollout_ended_at.is_(None)
+    row = (await tx.execute(select(table.c.version, table.c.rollout).where(has_rollout))).one_or_none()
     if row is not None:
-        told = f"Version {row.version} decides about {row.rollout} % of the cases: widen or end it first."
-        raise Problem(409, "Conflict", told, version=row.version, rollout=row.rollout)
+        detail = f"Version {row.version} decides about {row.rollout} % of the cases: widen or end it first."
+        raise Problem(409, "Conflict", detail, version=row.version, rollout=row.rollout)
 
 
-async def _cited(tx: AsyncConnection, row: AnyRow, trial_id: UUID | None) -> None:
+async def _require_trial(tx: AsyncConnection, row: AnyRow, trial_id: UUID | None) -> None:
     if trial_id is None:
         return
-    table = store.trials.TRIAL
-    trial = (await tx.execute(select(table).where(table.c.trial_id == trial_id))).one_or_none()
+    trial = await store.trials.get(tx, trial_id)
     if trial is None or trial.draft_id != row.draft_id:
         raise not_found("trial of this draft")
     if trial.state != TrialState.DONE:
@@ -213,11 +212,13 @@ async def _cited(tx: AsyncConnection, row: AnyRow, trial_id: UUID | None) -> Non
         raise Problem(409, "Conflict", "The draft was changed since it was tried: try it again.")
 
 
-async def back(tx: AsyncConnection, seen: int, why: str, by: str, now: datetime) -> tuple[int, int]:
-    """A new version with the source of the one before `seen`, which must be active. Returns it and what it restores.
+async def restore_previous(
+    tx: AsyncConnection, seen: int, why: str, by: str, now: datetime
+) -> tuple[int, int]:
+    """Loads the source of the version before `seen`, which must be active. Returns the new version and the one it restores.
 
-    Raises Problem 412 when another is active, 409 when there is none before, ConfigurationError when what was right
-    then no longer is.
+    Raises Problem: 412 when another version is active, 409 when there is none before. Raises ConfigurationError when the
+    source is no longer valid.
     """
     await store.configurations.lock_configuration(tx)
     active_version = await store.configurations.version(tx)
@@ -245,5 +246,5 @@ async def back(tx: AsyncConnection, seen: int, why: str, by: str, now: datetime)
 
 
 async def _note(tx: AsyncConnection, row: AnyRow, by: str) -> None:
-    shown = {"name": row.name, "state": row.state, "revision": row.revision, "by": by}
-    await record(tx, [Change("draft", str(row.draft_id), ["operations"], shown)])
+    detail = {"name": row.name, "state": row.state, "revision": row.revision, "by": by}
+    await record(tx, [Change("draft", str(row.draft_id), ["operations"], detail)])

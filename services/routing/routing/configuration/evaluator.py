@@ -1,9 +1,9 @@
-"""A process of its own that tries a draft: CEL holds the interpreter, and routing must go on deciding meanwhile.
+"""The evaluator process runs a trial, since CEL blocks the interpreter and routing must go on deciding.
 
-`python -m routing.configuration.evaluator` takes frames at its standard input and answers each at its standard output: first
-{source, on_shift, now}, answered by {rules}; then pages of recorded decisions, each answered by the changed ones; then an
-empty frame, answered by the result. It ends with its input, so it does not outlive the service. A frame is a length in four
-bytes, the highest first, and that many bytes of JSON.
+`python -m routing.configuration.evaluator` reads frames from standard input and answers each on standard output. The first
+frame is {source, on_shift, now}, answered by {rules}. Pages of recorded decisions follow, each answered by the decisions that
+change. An empty frame is answered by the result. The process exits when its input ends, so it does not outlive the service.
+A frame is a length in four bytes, big-endian, and that many bytes of JSON.
 """
 
 import os
@@ -17,34 +17,34 @@ from routing.domain.configuration.document import read
 from routing.domain.decisions.trying import Recorded, Trial
 
 LENGTH = 4
-_NICE = 10  # what customers wait for goes first
+_NICE = 10  # live decisions get the processor first
 
 
 def framed(content: bytes) -> bytes:
-    """A frame."""
+    """The frame of `content`."""
     return len(content).to_bytes(LENGTH) + content
 
 
-def _take(source: BinaryIO) -> bytes | None:
+def _read_frame(source: BinaryIO) -> bytes | None:
     length = source.read(LENGTH)
     return source.read(int.from_bytes(length)) if len(length) == LENGTH else None
 
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
-    """Answers frames until the empty one, or the end of the input."""
+    """Answers frames until an empty frame or the end of the input."""
 
     def answer(value: object) -> None:
         sink.write(framed(to_json(value)))
         sink.flush()
 
-    first = _take(source)
+    first = _read_frame(source)
     if first is None:
         return
-    given = from_json(first)
-    configuration = read(given["source"], "draft", checked=True)
-    trial = Trial(configuration, frozenset(given["on_shift"]), datetime.fromisoformat(given["now"]))
+    request = from_json(first)
+    configuration = read(request["source"], "draft", checked=True)
+    trial = Trial(configuration, frozenset(request["on_shift"]), datetime.fromisoformat(request["now"]))
     answer({"rules": [rule.name for rule in configuration.rules]})
-    while page := _take(source):
+    while page := _read_frame(source):
         changed = trial.add(Recorded(**row) for row in from_json(page))
         answer([item._asdict() for item in changed])
     if page is not None:

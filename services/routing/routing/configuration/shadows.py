@@ -1,7 +1,7 @@
-"""Shadows: a draft decides beside what is active, on the same facts, and never acts; where they differ is reported.
+"""Shadows: a draft decides beside the active version, on the same facts, and never acts. A report shows where they differ.
 
-One runs at a time, for a week at the most, so what it costs is that of deciding once more. What it said is kept with each
-decision, so the report is of what it said then, whatever becomes of the draft.
+One runs at a time, for a week at most: it costs as much as deciding once more. Each decision records what the shadow
+decided, so later changes of the draft do not change the report.
 """
 
 from datetime import datetime, timedelta
@@ -19,43 +19,43 @@ LONGEST_HOURS = 168
 _END_EXPIRED = text("update shadow set ended_at = ends_at where ended_at is null and ends_at <= :now")
 REPORT = text(
     """
-    with said as materialized (
+    with decided as materialized (
         select rule, outcome, shadow from decision where shadow is not null and shadow ->> 'shadow_id' = :shadow
     )
     select
-        (select count(*) from said) as decisions,
-        (select count(*) from said where shadow -> 'differs' <> '[]') as changed,
-        (select count(*) from said where shadow -> 'differs' = '[]' and shadow ->> 'rule' <> rule) as same_by_another_rule,
+        (select count(*) from decided) as decisions,
+        (select count(*) from decided where shadow -> 'differs' <> '[]') as changed,
+        (select count(*) from decided where shadow -> 'differs' = '[]' and shadow ->> 'rule' <> rule) as same_by_another_rule,
         (select coalesce(jsonb_agg(jsonb_build_object('from_queue', b, 'to_queue', a, 'items', n) order by n desc, b, a), '[]')
             from (
-                select outcome ->> 'queue' as b, shadow #>> '{outcome,queue}' as a, count(*) as n from said
+                select outcome ->> 'queue' as b, shadow #>> '{outcome,queue}' as a, count(*) as n from decided
                 where shadow -> 'differs' ? 'queue' group by 1, 2
             ) q) as from_to,
         (select coalesce(jsonb_object_agg(field, n), '{}') from (
-            select d.field, count(*) as n from said, jsonb_array_elements_text(shadow -> 'differs') as d(field) group by 1
+            select d.field, count(*) as n from decided, jsonb_array_elements_text(shadow -> 'differs') as d(field) group by 1
         ) c) as changes,
         (select coalesce(jsonb_agg(jsonb_build_object('rule', r, 'before', b, 'after', a) order by r), '[]') from (
             select r, sum(b) as b, sum(a) as a from (
-                select rule as r, count(*) as b, 0 as a from said group by 1
-                union all select shadow ->> 'rule', 0, count(*) from said group by 1
+                select rule as r, count(*) as b, 0 as a from decided group by 1
+                union all select shadow ->> 'rule', 0, count(*) from decided group by 1
             ) h group by r
         ) rules) as rules,
         (select coalesce(jsonb_agg(jsonb_build_object('rule', r, 'items', n) order by n desc, r), '[]') from (
-            select e.key as r, count(*) as n from said, jsonb_each(shadow -> 'errors') as e group by 1
+            select e.key as r, count(*) as n from decided, jsonb_each(shadow -> 'errors') as e group by 1
         ) x) as erred
     """
 )
 
 
 async def begin(tx: AsyncConnection, draft: AnyRow, hours: int, why: str, by: str, now: datetime) -> AnyRow:
-    """Runs a draft, as it is written now, beside what is active. Raises Problem 409 when another runs."""
+    """Runs the present source of a draft as a shadow, for `hours`. Raises Problem 409 while another runs."""
     await store.configurations.lock_configuration(tx)
     await tx.execute(_END_EXPIRED, {"now": now})
     table = store.shadows.SHADOW
     running = (await tx.execute(select(table).where(table.c.ended_at.is_(None)))).one_or_none()
     if running is not None:
-        told = f"Another runs in the shadow until {running.ends_at:%Y-%m-%d %H:%M} UTC: end it first."
-        raise Problem(409, "Conflict", told, shadow_id=str(running.shadow_id))
+        detail = f"Another shadow runs until {running.ends_at:%Y-%m-%d %H:%M} UTC: end it first."
+        raise Problem(409, "Conflict", detail, shadow_id=str(running.shadow_id))
     row: dict[str, object] = {
         "shadow_id": uuid4(),
         "draft_id": draft.draft_id,
@@ -74,14 +74,14 @@ async def begin(tx: AsyncConnection, draft: AnyRow, hours: int, why: str, by: st
 async def get(tx: AsyncConnection, shadow_id: UUID) -> AnyRow:
     """A shadow. Raises Problem 404."""
     table = store.shadows.SHADOW
-    found = (await tx.execute(select(table).where(table.c.shadow_id == shadow_id))).one_or_none()
-    if found is None:
+    row = (await tx.execute(select(table).where(table.c.shadow_id == shadow_id))).one_or_none()
+    if row is None:
         raise not_found("shadow")
-    return found
+    return row
 
 
 async def end(tx: AsyncConnection, shadow_id: UUID, by: str, now: datetime) -> AnyRow:
-    """Ends it early; what it said stays. Raises Problem 404, 409 when it ended already."""
+    """Ends a shadow early; what it decided stays recorded. Raises Problem: 404, 409 when it has ended already."""
     table = store.shadows.SHADOW
     await tx.execute(_END_EXPIRED, {"now": now})
     ended = await tx.execute(
@@ -100,11 +100,11 @@ async def end(tx: AsyncConnection, shadow_id: UUID, by: str, now: datetime) -> A
 
 
 async def report(tx: AsyncConnection, shadow_id: UUID) -> dict[str, object]:
-    """Where it decides otherwise than what was active, in the words of a trial."""
+    """Where the shadow decided otherwise than the active version, in the form of a trial's result."""
     row = (await tx.execute(REPORT, {"shadow": str(shadow_id)})).one()
-    return {**mapping(row), "elsewhere": sum(way["items"] for way in row.from_to)}
+    return {**mapping(row), "elsewhere": sum(move["items"] for move in row.from_to)}
 
 
 async def _note(tx: AsyncConnection, row: AnyRow) -> None:
-    told = {"draft_id": str(row.draft_id), "ended": row.ended_at is not None}
-    await record(tx, [Change("shadow", str(row.shadow_id), ["operations"], told)])
+    detail = {"draft_id": str(row.draft_id), "ended": row.ended_at is not None}
+    await record(tx, [Change("shadow", str(row.shadow_id), ["operations"], detail)])

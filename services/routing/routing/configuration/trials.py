@@ -1,8 +1,8 @@
-"""Trials: a draft is run over recorded decisions beside the live rules, and what it would have done is kept.
+"""Trials: a draft decides again about recorded cases, and the trial keeps what it would have decided otherwise.
 
-A trial is a row that any replica takes. Pages of decisions are read by key, handed to an evaluator process as PostgreSQL
-wrote them, and what it answers is written: so memory does not grow with the trial, and routing goes on meanwhile. A trial
-whose replica died is begun anew by another.
+A trial is a row that any replica takes. The replica reads pages of decisions by key, passes them as JSON to an evaluator
+process, and writes what it answers. So memory does not grow with the trial, and routing goes on meanwhile. When a replica
+dies, another begins its trial again.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from antiphon.contracts.agents import Presence
@@ -33,27 +33,29 @@ LOG = logs.get(__name__)
 PAGE = 500
 MOST = 100_000
 _ATTEMPTS = 3
-_ABANDONED = "30 seconds"
+_ABANDONED_AFTER = "30 seconds"
 
 _TAKE = text(
     f"""
     update trial set state = '{TrialState.RUNNING}', attempts = attempts + 1, done = 0, touched_at = clock_timestamp()
     where trial_id = (
         select trial_id from trial
-        where state = '{TrialState.ASKED}' or (state = '{TrialState.RUNNING}' and touched_at < clock_timestamp() - interval '{_ABANDONED}')
+        where state = '{TrialState.ASKED}' or (state = '{TrialState.RUNNING}' and touched_at < clock_timestamp() - interval '{_ABANDONED_AFTER}')
         order by asked_at limit 1 for update skip locked
     )
     returning *
     """
 )
-_OLD = "ended_at < clock_timestamp() - cast(:kept_for as interval)"
-_FORGET_ITEMS = text(f"delete from trial_item where trial_id in (select trial_id from trial where {_OLD})")
-_FORGET = text(
-    f"delete from trial where {_OLD} and trial_id not in (select trial_id from configuration where trial_id is not null)"
+_IS_OLD = "ended_at < clock_timestamp() - cast(:kept_for as interval)"
+_DELETE_OLD_ITEMS = text(
+    f"delete from trial_item where trial_id in (select trial_id from trial where {_IS_OLD})"
 )
-_MINE = f"trial_id = :trial_id and attempts = :attempts and state = '{TrialState.RUNNING}'"
+_DELETE_OLD = text(
+    f"delete from trial where {_IS_OLD} and trial_id not in (select trial_id from configuration where trial_id is not null)"
+)
+_IS_MINE = f"trial_id = :trial_id and attempts = :attempts and state = '{TrialState.RUNNING}'"
 _TOUCH = text(
-    f"update trial set done = :done, touched_at = clock_timestamp() where {_MINE} returning trial_id"
+    f"update trial set done = :done, touched_at = clock_timestamp() where {_IS_MINE} returning trial_id"
 )
 _TOTAL = text(
     """
@@ -64,7 +66,7 @@ _TOTAL = text(
     ) d
     """
 )
-# The page as one JSON text, in the evaluator's words, and where it ends.
+# The page as one JSON text with the evaluator's field names, and the key of its last row.
 RECORDED = text(
     """
     with page as materialized (
@@ -89,8 +91,8 @@ RECORDED = text(
 )
 
 
-class _Lost(Exception):  # noqa: N818
-    """Another replica has the trial, or nobody any more."""
+class _TrialLostError(Exception):
+    """Another replica has taken the trial, or it was stopped."""
 
 
 async def ask(
@@ -102,7 +104,7 @@ async def ask(
     by: str,
     now: datetime,
 ) -> AnyRow:
-    """A trial of a draft over the newest `last` decisions between two times; it begins within a second."""
+    """Creates a trial of a draft over the newest `last` decisions between two times. A replica begins it within a second."""
     row: dict[str, object] = {
         "trial_id": uuid4(),
         "draft_id": draft.draft_id,
@@ -121,15 +123,14 @@ async def ask(
 
 async def get(tx: AsyncConnection, trial_id: UUID) -> AnyRow:
     """A trial. Raises Problem 404."""
-    table = store.trials.TRIAL
-    found = (await tx.execute(select(table).where(table.c.trial_id == trial_id))).one_or_none()
-    if found is None:
+    row = await store.trials.get(tx, trial_id)
+    if row is None:
         raise not_found("trial")
-    return found
+    return row
 
 
 async def stop(tx: AsyncConnection, trial_id: UUID, now: datetime) -> AnyRow:
-    """Ends a trial early; what it found so far stays listed. Raises Problem 404, 409 when it ended already."""
+    """Ends a trial early; what it has found stays listed. Raises Problem: 404, 409 when it has ended already."""
     table = store.trials.TRIAL
     stopped = await tx.execute(
         update(table)
@@ -139,12 +140,12 @@ async def stop(tx: AsyncConnection, trial_id: UUID, now: datetime) -> AnyRow:
     )
     row = stopped.one_or_none()
     if row is None:
-        raise Problem(409, "Conflict", f"The trial is over: {(await get(tx, trial_id)).state}.")
+        raise Problem(409, "Conflict", f"The trial has ended: {(await get(tx, trial_id)).state}.")
     return row
 
 
 async def run_next(engine: AsyncEngine, clock: Clock) -> bool:
-    """Takes a trial that waits, or one whose replica died, and runs it to its end; False when there is none."""
+    """Takes a trial that waits, or one whose replica died, and runs it to its end. Returns False when there is none."""
     async with engine.begin() as tx:
         trial = (await tx.execute(_TAKE)).one_or_none()
         if trial is None:
@@ -157,42 +158,44 @@ async def run_next(engine: AsyncEngine, clock: Clock) -> bool:
             .values(total=total)
         )
     if trial.attempts > _ATTEMPTS:
-        await _end(engine, trial, TrialState.FAILED, clock(), failure="its evaluator died every time")
+        await _end(
+            engine, trial, TrialState.FAILED, clock(), failure="its evaluator process died in each attempt"
+        )
         return True
-    with contextlib.suppress(_Lost):
+    with contextlib.suppress(_TrialLostError):
         try:
-            found = await _run(engine, trial, clock)
+            findings = await _run(engine, trial, clock)
         except asyncio.IncompleteReadError:
-            LOG.warning("evaluator died", trial=str(trial.trial_id), attempt=trial.attempts)
+            LOG.warning("evaluator process died", trial=str(trial.trial_id), attempt=trial.attempts)
             await _end(engine, trial, TrialState.ASKED, clock())
         else:
-            await _end(engine, trial, TrialState.DONE, clock(), result=found.result, total=found.total)
+            await _end(engine, trial, TrialState.DONE, clock(), result=findings.result, total=findings.total)
     return True
 
 
 async def forget(tx: AsyncConnection, kept_for: timedelta) -> int:
-    """Forgets trials that ended so long ago, but the results of those that a version cites. Returns how many."""
-    given = {"kept_for": kept_for}
-    await tx.execute(_FORGET_ITEMS, given)
-    return (await tx.execute(_FORGET, given)).rowcount
+    """Deletes trials that ended longer than `kept_for` ago; of those that a version cites only their items. Returns how many."""
+    values = {"kept_for": kept_for}
+    await tx.execute(_DELETE_OLD_ITEMS, values)
+    return (await tx.execute(_DELETE_OLD, values)).rowcount
 
 
-class _Found(NamedTuple):
-    """What a trial found, as the evaluator wrote it, and over how many decisions."""
+class _Findings(NamedTuple):
+    """The result of a trial as the evaluator wrote it, and the number of decisions."""
 
     result: object
     total: int
 
 
-async def _run(engine: AsyncEngine, trial: AnyRow, clock: Clock) -> _Found:
+async def _run(engine: AsyncEngine, trial: AnyRow, clock: Clock) -> _Findings:
     async with engine.connect() as connection:
         agents = await store.agents.agents(connection)
     on_shift = [agent for agent, row in agents.items() if row.presence != Presence.OFFLINE]
     async with _evaluator() as process:
-        given = {"source": trial.source, "on_shift": on_shift, "now": clock()}
-        rules = from_json(await _answer(process, to_json(given)))["rules"]
+        request = {"source": trial.source, "on_shift": on_shift, "now": clock()}
+        rules = from_json(await _answer(process, to_json(request)))["rules"]
         async with engine.begin() as tx:
-            await _mine(tx, trial, 0)
+            await _touch(tx, trial, 0)
             await tx.execute(
                 update(store.trials.TRIAL)
                 .where(store.trials.TRIAL.c.trial_id == trial.trial_id)
@@ -201,25 +204,25 @@ async def _run(engine: AsyncEngine, trial: AnyRow, clock: Clock) -> _Found:
         done, at, last = 0, trial.until, UUID(int=0)
         while done < trial.last:
             async with engine.connect() as connection:
-                asked = {"at": at, "id": last, "since": trial.since, "limit": min(PAGE, trial.last - done)}
-                page = (await connection.execute(RECORDED, asked)).one()
+                values = {"at": at, "id": last, "since": trial.since, "limit": min(PAGE, trial.last - done)}
+                page = (await connection.execute(RECORDED, values)).one()
             if not page.n:
                 break
             changed = from_json(await _answer(process, page.rows.encode()))
             done, at, last = done + page.n, page.at, page.id
             async with engine.begin() as tx:
-                await _mine(tx, trial, done)
+                await _touch(tx, trial, done)
                 await insert_rows(
-                    tx, store.trials.TRIAL_ITEM, [{"trial_id": trial.trial_id, **c} for c in changed]
+                    tx, store.trials.TRIAL_ITEM, [{"trial_id": trial.trial_id, **item} for item in changed]
                 )
         result = from_json(await _answer(process, b""))
-    return _Found(result, done)
+    return _Findings(result, done)
 
 
-async def _mine(tx: AsyncConnection, trial: AnyRow, done: int) -> None:
-    mine = {"trial_id": trial.trial_id, "attempts": trial.attempts, "done": done}
-    if (await tx.execute(_TOUCH, mine)).one_or_none() is None:
-        raise _Lost
+async def _touch(tx: AsyncConnection, trial: AnyRow, done: int) -> None:
+    values = {"trial_id": trial.trial_id, "attempts": trial.attempts, "done": done}
+    if (await tx.execute(_TOUCH, values)).one_or_none() is None:
+        raise _TrialLostError
 
 
 async def _end(
@@ -234,8 +237,8 @@ async def _end(
             .where(table.c.state == TrialState.RUNNING)
             .values(state=state, ended_at=ended, **values)
         )
-        told = {"draft_id": str(trial.draft_id), "state": state}
-        await record(tx, [Change("trial", str(trial.trial_id), ["operations"], told)])
+        detail = {"draft_id": str(trial.draft_id), "state": state}
+        await record(tx, [Change("trial", str(trial.trial_id), ["operations"], detail)])
 
 
 @contextlib.asynccontextmanager
@@ -244,9 +247,9 @@ async def _evaluator() -> AsyncGenerator[Process]:
         sys.executable, "-m", "routing.configuration.evaluator", stdin=PIPE, stdout=PIPE
     )
     try:
-        yield process  # it ends after its last answer
+        yield process  # it exits after its last answer
     except asyncio.IncompleteReadError:
-        raise  # it ended before
+        raise  # it has exited
     except BaseException:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
@@ -256,7 +259,7 @@ async def _evaluator() -> AsyncGenerator[Process]:
 
 
 async def _answer(process: Process, content: bytes) -> bytes:
-    """What the evaluator answers. Raises IncompleteReadError when it died."""
+    """Sends a frame; returns the answer of the evaluator. Raises IncompleteReadError when it died."""
     if process.stdin is None or process.stdout is None:
         raise RuntimeError("the evaluator has no pipes")
     process.stdin.write(framed(content))

@@ -108,7 +108,7 @@ class WorkItem:
     agent_id: str | None = None
     preferred: str | None = None
     attempts: int = 0
-    decision_id: UUID
+    decision_id: UUID | None
     changed_at: datetime
     completed_at: datetime | None = None
     completed_by: str | None = None

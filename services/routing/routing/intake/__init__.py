@@ -1,1 +1,1 @@
-"""What routing does with events of cases and replies."""
+"""The intake: what events of cases and replies do to work."""

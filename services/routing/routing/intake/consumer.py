@@ -1,4 +1,4 @@
-"""The Kafka door: how cases stand, and which answers went out."""
+"""The Kafka entry point: handles events of cases and of sent replies."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,8 +23,8 @@ HANDLES = (CaseOpened, CaseInteractionAdded, CaseInteractionEdited, CaseStatusCh
 def handler(configurations: Configurations) -> Handle:
     """Handles one batch in one transaction.
 
-    Events of a batch that was taken apart share one, which would keep an agent from everybody until the last of them: what they
-    bring is left to the assignment, and so is what an error in offering it put there.
+    Events that the consumer retries one by one share a transaction: an offer would keep its agent locked until the last of
+    them. So a pass of the assignment offers their work, and an error in offering can't fail the event again.
     """
 
     async def handle(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:

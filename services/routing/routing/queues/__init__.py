@@ -1,1 +1,1 @@
-"""Queues as they are now: whether they give out work, how much waits, and whether more than usual comes."""
+"""Queues now: which are open, how much waits in them, and in which there is a surge."""

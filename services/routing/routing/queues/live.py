@@ -1,7 +1,7 @@
-"""How queues and agents stand now, for wallboards: kept counts, read once for everybody who looks.
+"""The live state of queues and agents, for wallboards: kept counts, read once for all who follow them.
 
-Every transaction that moves work notes by how much which count changes (`UnitOfWork`), and waits for nobody to do so; `counts.add_up`
-adds them up. A count is what was added up and what is noted since, so it is exact at any moment.
+Each transaction that moves work inserts by how much it changes which count (`UnitOfWork`), so transactions do not wait for
+each other. `counts.add_up` adds these changes up. A count is the sum so far plus the changes since: exact at any moment.
 """
 
 import asyncio
@@ -23,16 +23,15 @@ from antiphon.process.clock import Clock
 from routing import store
 from routing.configuration.active import ActiveVersion, Configurations
 from routing.domain import agent_load
-from routing.queues import opening, surges
+from routing.queues import opening
 from routing.store.counts import Movement
 
-AS_OFTEN_AS = timedelta(seconds=1)
+REFRESH_EVERY = timedelta(seconds=1)
 KEEP_ALIVE = timedelta(seconds=15)
-WINDOWS = (5, 30, 60)
 
 
 class Flow(BaseModel):
-    """How many in the minutes past, the one that runs included."""
+    """How many in the last minutes, with the current one."""
 
     last_5_minutes: int = 0
     last_30_minutes: int = 0
@@ -40,7 +39,7 @@ class Flow(BaseModel):
 
 
 class SurgeLive(BaseModel):
-    """Far more arrives than is usual: so many in ten minutes at the most, instead of so many."""
+    """A surge: at its highest, how much arrived in ten minutes, and how much usually does."""
 
     began_at: datetime
     arrived: int
@@ -52,18 +51,20 @@ class QueueLive(BaseModel):
 
     queue: str
     name: str
-    state: Annotated[str, known(QueueState)] = Field(description="As people set it.")
-    open: bool = Field(description="Whether its work is given out now.")
+    state: Annotated[str, known(QueueState)] = Field(description="The state that people set.")
+    open: bool = Field(description="Whether its work is offered now.")
     not_open_because: str | None
-    opens_at: datetime | None = Field(description="When its hours begin again, when they are over.")
+    opens_at: datetime | None = Field(description="When its hours begin, while it is outside them.")
     waiting: int
     offered: int
     accepted: int
-    oldest_queued_at: datetime | None = Field(description="Since when the one who waits longest waits.")
-    next_due_at: datetime | None = Field(description="When the first of those who wait must be answered.")
+    oldest_queued_at: datetime | None = Field(
+        description="Since when the longest waiting customer has waited."
+    )
+    next_due_at: datetime | None = Field(description="The earliest due time of the work that waits.")
     arrived: Flow
     completed: Flow
-    agents: dict[str, int] = Field(description="Agents of the queue by presence; none is left out.")
+    agents: dict[str, int] = Field(description="How many agents of the queue have each presence.")
     surge: SurgeLive | None
 
 
@@ -80,30 +81,30 @@ class AgentLive(BaseModel):
 
 
 class LabelLive(BaseModel):
-    """A label with which far more work comes than is usual."""
+    """A label with a surge: far more work than usual has it."""
 
     label: str
     surge: SurgeLive
 
 
 class LiveState(BaseModel):
-    """All queues and agents, at one moment."""
+    """All queues and agents at one moment."""
 
     at: datetime
     queues: list[QueueLive]
     agents: list[AgentLive]
-    labels: list[LabelLive] = Field(description="Labels with which far more work comes than is usual.")
+    labels: list[LabelLive] = Field(description="The labels with a surge.")
 
 
-async def state(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> LiveState:
-    """How everything stands: four statements, whose cost does not grow with what waits or with history."""
+async def read_state(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> LiveState:
+    """Reads the live state in four statements. Their cost does not grow with the backlog or with history."""
     configured = active.configuration
     counted = await store.counts.read(tx, now)
     heads = await store.counts.heads(tx, list(configured.queues))
-    stands = opening.openings(active, now)
+    openings = opening.openings(active, now)
     present = await store.agents.agents(tx, configured.days(now))
-    going_on = await surges.open_surges(tx)
-    surging = {row.queue: row for row in going_on if row.queue is not None}
+    ongoing = await store.surges.ongoing(tx)
+    surging = {row.queue: row for row in ongoing if row.queue is not None}
     counts: Mapping[tuple[str, str], AnyRow] = {(row.queue, row.what): row for row in counted}
 
     def current(queue: str, what: WorkState) -> int:
@@ -124,10 +125,10 @@ async def state(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> Li
         QueueLive(
             queue=key,
             name=queue.name,
-            state=active.set_to[key].state if key in active.set_to else QueueState.OPEN.value,
-            open=stands[key].open,
-            not_open_because=stands[key].why,
-            opens_at=stands[key].opens_at,
+            state=active.queue_states[key].state if key in active.queue_states else QueueState.OPEN.value,
+            open=openings[key].open,
+            not_open_because=openings[key].why,
+            opens_at=openings[key].opens_at,
             waiting=current(key, WorkState.QUEUED),
             offered=current(key, WorkState.OFFERED),
             accepted=current(key, WorkState.ACCEPTED),
@@ -154,14 +155,14 @@ async def state(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> Li
     ]
     labels = [
         LabelLive(label=row.label, surge=SurgeLive.model_validate(row, from_attributes=True))
-        for row in sorted(going_on, key=lambda row: row.label or "")
+        for row in sorted(ongoing, key=lambda row: row.label or "")
         if row.label is not None
     ]
     return LiveState(at=now, queues=queues, agents=agents, labels=labels)
 
 
 class Live:
-    """The live state, read at most once a second however many look."""
+    """The live state, read at most once a second for however many readers."""
 
     def __init__(self, engine: AsyncEngine, configurations: Configurations, clock: Clock) -> None:
         self._engine = engine
@@ -171,27 +172,27 @@ class Live:
         self._read: tuple[float, LiveState] | None = None
 
     async def now(self) -> LiveState:
-        """How everything stands, at most a second ago."""
+        """The live state, at most a second old."""
         async with self._reading:
             moment = asyncio.get_running_loop().time()
-            if self._read is None or moment - self._read[0] >= AS_OFTEN_AS.total_seconds():
+            if self._read is None or moment - self._read[0] >= REFRESH_EVERY.total_seconds():
                 now = self._clock()
                 async with self._engine.begin() as tx:
                     active = await self._configurations.active(tx)
-                    self._read = moment, await state(tx, active, now)
+                    self._read = moment, await read_state(tx, active, now)
             return self._read[1]
 
     async def stream(self) -> AsyncGenerator[bytes]:
-        """Server-sent events `live`, each the whole state: one at once, then one whenever it is another."""
+        """Server-sent events `live`, each the whole state: one at once, then one whenever it changes."""
         shown: LiveState | None = None
         silent = 0.0
         while True:
-            found = await self.now()
-            if shown is None or found.model_copy(update={"at": shown.at}) != shown:
-                shown, silent = found, 0.0
-                yield b"event: live\ndata: " + to_json(found) + b"\n\n"
+            current = await self.now()
+            if shown is None or current.model_copy(update={"at": shown.at}) != shown:
+                shown, silent = current, 0.0
+                yield b"event: live\ndata: " + to_json(current) + b"\n\n"
             elif silent >= KEEP_ALIVE.total_seconds():
                 silent = 0.0
                 yield b": still here\n\n"
-            await asyncio.sleep(AS_OFTEN_AS.total_seconds())
-            silent += AS_OFTEN_AS.total_seconds()
+            await asyncio.sleep(REFRESH_EVERY.total_seconds())
+            silent += REFRESH_EVERY.total_seconds()

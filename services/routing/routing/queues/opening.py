@@ -1,9 +1,8 @@
-"""How queues stand, read; and how people set them: open, paused, closed."""
+"""Which queues are open and how much waits in them, and how people set their state: open, paused or closed."""
 
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.base import Actor
@@ -22,28 +21,29 @@ from routing.store.counts import Movement
 
 
 def openings(active: ActiveVersion, now: datetime) -> dict[str, Opening]:
-    """How every queue of the configuration stands."""
-    configuration, calendars, set_to = active.configuration, active.calendars, active.set_to
+    """The opening of each queue of the configuration."""
+    configuration, calendars, queue_states = active.configuration, active.calendars, active.queue_states
     return {
-        key: opening_of(key, configuration, calendars, set_to.get(key), now) for key in configuration.queues
+        key: opening_of(key, configuration, calendars, queue_states.get(key), now)
+        for key in configuration.queues
     }
 
 
-def given_out(found: Mapping[str, Opening]) -> frozenset[str]:
+def open_queues(openings: Mapping[str, Opening]) -> frozenset[str]:
     """The queues whose work is given out now."""
-    return frozenset(key for key, stands in found.items() if stands.open)
+    return frozenset(key for key, opening in openings.items() if opening.open)
 
 
 async def loads(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> dict[str, Load]:
-    """How many wait in each queue and how fast they go, from kept counts; nothing is read when no queue has a limit."""
+    """How much waits in each queue and how much is completed a minute, from kept counts. Empty when no queue has a limit."""
     if all(queue.limit is None for queue in active.configuration.queues.values()):
         return {}
     counts = {(row.queue, row.what): row for row in await store.counts.read(tx, now)}
-    found: dict[str, Load] = {}
+    load_of: dict[str, Load] = {}
     for key in active.configuration.queues:
         waiting, done = counts.get((key, WorkState.QUEUED)), counts.get((key, Movement.COMPLETED))
-        found[key] = Load(waiting.current if waiting else 0, done.last_60 / 60 if done else 0.0)
-    return found
+        load_of[key] = Load(waiting.current if waiting else 0, done.last_60 / 60 if done else 0.0)
+    return load_of
 
 
 async def put_state(
@@ -55,23 +55,15 @@ async def put_state(
     reason: str,
     now: datetime,
 ) -> SetState:
-    """Opens, pauses or closes a queue; one that is so already stays as it was set. Raises Problem 404."""
+    """Opens, pauses or closes a queue; setting the state that it has changes nothing. Raises Problem 404."""
     if queue not in active.configuration.queues:
         raise not_found("queue")
     await store.configurations.lock_configuration(tx)
-    table = store.queue_states.QUEUE_STATE
-    row = (await tx.execute(select(table).where(table.c.queue == queue))).one_or_none()
+    row = await store.queue_states.get(tx, queue)
     previous = row.state if row else QueueState.OPEN.value
     if row is not None and previous == state:
         return SetState.of(row.state, row.since, row.by, row.reason)
-    told = {
-        "queue": queue,
-        "state": state.value,
-        "since": now,
-        "by": by.model_dump(mode="json"),
-        "reason": reason,
-    }
-    await store.base.upsert(tx, table, [told])
+    await store.queue_states.put(tx, queue, state.value, by.model_dump(mode="json"), reason, now)
     event = QueueStateChanged(queue=queue, state=state, previous=previous, by=by, reason=reason, at=now)
     await outbox.publish(tx, [encode(event, source=ROUTING, time=now)])
     await record(

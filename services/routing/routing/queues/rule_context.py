@@ -1,4 +1,4 @@
-"""What rules may ask about how queues and calendars stand, read once for all decisions of a batch."""
+"""The rule context: what rules may ask about queues and calendars, read once for all decisions of a batch."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from routing.configuration.active import ActiveVersion
 from routing.domain.rules.conditions import Context
 from routing.domain.rules.queue_state import of_calendars, of_labels, of_queue
 
-# Whatever waits: counts are kept, and who waits longest is the first of an index.
+# The cost does not grow with the backlog: counts are kept, and an index gives the longest waiting item.
 QUERY = text(
     f"""
     select
@@ -43,21 +43,21 @@ QUERY = text(
 
 
 async def read(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> Context:
-    """How queues and calendars stand, as a decision's context says it: what is not as usual. One statement."""
+    """The values of the rule context that differ from their defaults. One statement."""
     configured = active.configuration
     (row,) = await fetch(tx, QUERY, {"queues": list(configured.queues)})
     waiting, oldest, present = row.waiting or {}, row.oldest or {}, frozenset(row.present)
-    found = of_calendars(name for name, calendar in active.calendars.items() if calendar.is_open(now))
-    found |= of_labels(row.surging_labels)
+    context = of_calendars(name for name, calendar in active.calendars.items() if calendar.is_open(now))
+    context |= of_labels(row.surging_labels)
     for queue in configured.queues:
         since, hours = oldest.get(queue), configured.queues[queue].hours
-        shut = queue in active.set_to and active.set_to[queue].state != QueueState.OPEN
-        found |= of_queue(
+        is_shut = queue in active.queue_states and active.queue_states[queue].state != QueueState.OPEN
+        context |= of_queue(
             queue,
             waiting=waiting.get(queue, 0),
             agents_present=sum(agent.id in present for agent in configured.members.get(queue, ())),
             oldest_seconds=max(0, int((now - datetime.fromisoformat(since)).total_seconds())) if since else 0,
             surging=queue in row.surging,
-            open=not shut and (hours is None or active.calendars[hours].is_open(now)),
+            open=not is_shut and (hours is None or active.calendars[hours].is_open(now)),
         )
-    return found
+    return context

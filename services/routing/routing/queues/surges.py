@@ -1,11 +1,11 @@
-"""Surges: noticed, told, and over again."""
+"""Surges: detects far more arrivals than usual, publishes when that begins and when it ends."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.base import Event
@@ -28,44 +28,47 @@ from routing import store
 from routing.domain.queues.surge import SPAN, Arrivals, SpanKind, Usual, spans, usual
 
 LOG = logs.get(__name__)
-_ONE_LOOK = 0x73757267  # "surg"
+_DETECTION_LOCK = 0x73757267  # "surg"
 
 
-async def look(tx: AsyncConnection, now: datetime) -> int:
-    """Compares the minutes past with what is usual, of each queue and label; how many surges began or ended.
+async def detect(tx: AsyncConnection, now: datetime) -> int:
+    """Compares the last minutes of each queue and label with what is usual. Returns how many surges began or ended.
 
-    One replica looks at a time; a second look in the same minute finds what the first did.
+    One replica detects at a time. A second run in the same minute changes nothing.
     """
-    if not await tx.scalar(text("select pg_try_advisory_xact_lock(:lock)"), {"lock": _ONE_LOOK}):
+    if not await tx.scalar(text("select pg_try_advisory_xact_lock(:lock)"), {"lock": _DETECTION_LOCK}):
         return 0
-    judged = await _judged(tx, now)
-    going_on = {_Of(row.queue, row.label): _SurgeRecord.of(row) for row in await open_surges(tx)}
-    writes, noted = Writes(), list[Change]()
+    arrivals = await _read_arrivals(tx, now)
+    ongoing = {_Subject(row.queue, row.label): _SurgeRecord.of(row) for row in await store.surges.ongoing(tx)}
+    writes, change_log = Writes(), list[Change]()
     events: list[Event] = []
     begun: list[_SurgeRecord] = []
     changed: list[_SurgeRecord] = []
-    for of in sorted({*judged, *going_on}, key=lambda of: (of.queue or "", of.label or "")):
-        arrived, found = judged.get(of, (0, Usual(0.0, 1.0)))
-        surge = going_on.get(of)
-        if surge is None and found.begins:
-            surge = _SurgeRecord(uuid4(), of.queue, of.label, now, arrived, round(found.expected, 1), None)
+    for subject in sorted(
+        {*arrivals, *ongoing}, key=lambda subject: (subject.queue or "", subject.label or "")
+    ):
+        arrived, normal = arrivals.get(subject, (0, Usual(0.0, 1.0)))
+        surge = ongoing.get(subject)
+        if surge is None and normal.begins:
+            expected = round(normal.expected, 1)
+            surge = _SurgeRecord(uuid4(), subject.queue, subject.label, now, arrived, expected, None)
             begun.append(surge)
-            events.append(of.began(surge.facts()))
-            noted.append(Change("surge-began", of.name, of.audience, {"arrived": arrived}))
-            LOG.warning("surge began", **of._asdict(), arrived=arrived, expected=surge.expected)
-        elif surge is not None and (found.ends or arrived > surge.arrived):
+            events.append(subject.began(surge.facts()))
+            change_log.append(Change("surge-began", subject.name, subject.audience, {"arrived": arrived}))
+            LOG.warning("surge began", **subject._asdict(), arrived=arrived, expected=expected)
+        elif surge is not None and (normal.ends or arrived > surge.arrived):
             surge = surge._replace(
-                arrived=max(arrived, surge.arrived), ended_at=now if found.ends else surge.ended_at
+                arrived=max(arrived, surge.arrived), ended_at=now if normal.ends else surge.ended_at
             )
             changed.append(surge)
-            if found.ends:
-                events.append(of.ended(surge.facts(), now))
-                noted.append(Change("surge-ended", of.name, of.audience, {}))
-                LOG.info("surge ended", **of._asdict(), most=surge.arrived)
+            if normal.ends:
+                events.append(subject.ended(surge.facts(), now))
+                change_log.append(Change("surge-ended", subject.name, subject.audience, {}))
+                LOG.info("surge ended", **subject._asdict(), most=surge.arrived)
     writes.insert(store.surges.SURGE, [surge._asdict() for surge in begun])
     writes.update(store.surges.SURGE, [surge._asdict() for surge in changed])
     outbox.put(writes, [encode(event, source=ROUTING, time=now) for event in events])
-    changes.put(writes, noted)
+    changes.put(writes, change_log)
     await writes.send(tx)
     return len(events)
 
@@ -83,11 +86,11 @@ class _SurgeRecord(NamedTuple):
 
     @classmethod
     def of(cls, row: AnyRow) -> "_SurgeRecord":
-        """That of a row."""
+        """The surge of a row."""
         return cls(*(getattr(row, name) for name in cls._fields))
 
     def facts(self) -> Surge:
-        """It as events tell it."""
+        """The surge as events state it."""
         return Surge(
             surge_id=self.surge_id,
             began_at=self.began_at,
@@ -97,8 +100,8 @@ class _SurgeRecord(NamedTuple):
         )
 
 
-class _Of(NamedTuple):
-    """What a surge is of: a queue or a label."""
+class _Subject(NamedTuple):
+    """The queue or the label of a surge."""
 
     queue: str | None
     label: str | None
@@ -122,31 +125,26 @@ class _Of(NamedTuple):
         return LabelSurgeEnded(label=self.name, surge=surge, ended_at=at)
 
 
-async def _judged(tx: AsyncConnection, now: datetime) -> dict[_Of, tuple[int, Usual]]:
-    """By queue to which, and label with which, anybody came: how many just now, and how unusual that is."""
+async def _read_arrivals(tx: AsyncConnection, now: datetime) -> dict[_Subject, tuple[int, Usual]]:
+    """By queue and label with arrivals: how many arrived in the last minutes, and how many usually do."""
     since = await store.counts.counted_since(tx)
     counted = spans(now, since) if since else []
     if not counted:
         return {}
-    found: dict[_Of, dict[int, int]] = {}
+    by_subject: dict[_Subject, dict[int, int]] = {}
     for row in await store.counts.arrivals(tx, [(span.since, span.until) for span in counted]):
-        one = _Of(None, row.name) if row.labelled else _Of(row.name, None)
-        found.setdefault(one, {})[row.place - 1] = row.arrived
+        subject = _Subject(None, row.name) if row.labelled else _Subject(row.name, None)
+        by_subject.setdefault(subject, {})[row.place - 1] = row.arrived
 
     def of(counts: Mapping[int, int], kind: SpanKind) -> list[int]:
         return [counts.get(place, 0) for place, span in enumerate(counted) if span.kind == kind]
 
     return {
-        one: (
+        subject: (
             of(counts, SpanKind.NOW)[0],
             usual(
                 Arrivals(of(counts, SpanKind.NOW)[0], of(counts, SpanKind.DAY), of(counts, SpanKind.BEFORE))
             ),
         )
-        for one, counts in found.items()
+        for subject, counts in by_subject.items()
     }
-
-
-async def open_surges(tx: AsyncConnection) -> list[AnyRow]:
-    """The surges that go on."""
-    return list(await tx.execute(select(store.surges.SURGE).where(store.surges.SURGE.c.ended_at.is_(None))))

@@ -228,7 +228,7 @@ class ClockLedger:
         change = Change(
             ALARMS[entry.kind], str(held.clock_id), then.audience(work.queue, work.agent_id), told
         )
-        self.unit.noted.append(change)
+        self.unit.change_log.append(change)
         if work.state == WorkState.COMPLETED:
             return work
         why = f"{held.target}: {entry.cause}"
@@ -238,13 +238,13 @@ class ClockLedger:
             before = work.queue
             came = arrival(work, self.active.configuration, self.active.calendars, then.queue, self.unit.now)
             work = self.unit.put(work, **came, hold_until=None)
-            self.unit.note(work, EscalationKind.OVERFLOW, why)
-            self.unit.tell(WorkTransferred(work=work.facts(), by=SYSTEM, from_queue=before, note=why))
+            self.unit.note_escalation(work, EscalationKind.OVERFLOW, why)
+            self.unit.publish(WorkTransferred(work=work.facts(), by=SYSTEM, from_queue=before, note=why))
         if then.priority is not None and then.priority > work.priority:
             previous = work.priority
             profiles = self.active.configuration.profiles_of(work.channel, work.queue, then.priority)
             work = self.unit.put(work, priority=then.priority, profiles=profiles)
-            self.unit.tell(WorkReprioritised(work=work.facts(), by=SYSTEM, previous=previous, reason=why))
+            self.unit.publish(WorkReprioritised(work=work.facts(), by=SYSTEM, previous=previous, reason=why))
             for one in self.running(work.case_id):
                 self.recompute(
                     one, work, self.policy(one.clock.terms.policy, work), f"priority {then.priority}"
@@ -261,7 +261,7 @@ class ClockLedger:
             if moment is not None:
                 self.unit.timers.append((TimerKind.SLA_CLOCK, clock_id, moment))
             elif not held.new:
-                self.unit.dropped.append((TimerKind.SLA_CLOCK, clock_id))
+                self.unit.dropped_timers.append((TimerKind.SLA_CLOCK, clock_id))
 
     def _did(self, held: Held, change: clockwork.Change) -> None:
         held.clock, entries = change
@@ -281,7 +281,7 @@ class ClockLedger:
         shown = held.facts()
         for event in (event_of(work, shown, held.clock, entry) for entry in told):
             if event is not None:
-                self.unit.tell(event)
+                self.unit.publish(event)
 
 
 def decided_at(clock: Clock) -> datetime | None:

@@ -31,12 +31,12 @@ CONFIGURATION = Table(
     Column("trial_id", Uuid),
     Column("restores", Integer),
     Column("rollout", Integer),
-    Column("over_at", DateTime(timezone=True)),
+    Column("rollout_ended_at", DateTime(timezone=True)),
     Index(
         "configuration_one_rollout_key",
         text("(true)"),
         unique=True,
-        postgresql_where=text("rollout is not null and over_at is null"),
+        postgresql_where=text("rollout is not null and rollout_ended_at is null"),
     ),
     info=personal(
         none=["sha256", "why"],

@@ -1,5 +1,7 @@
 """Decisions: what the rules made of a case, with what they asked about."""
 
+from uuid import UUID
+
 from sqlalchemy import (
     Column,
     DateTime,
@@ -8,11 +10,14 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.postgres.personal_data import personal
+from antiphon.postgres.query import AnyRow
 from routing.store.base import METADATA
 
 DECISION = Table(
@@ -38,3 +43,8 @@ DECISION = Table(
         none=["rule", "reason"],
     ),
 )  # fmt: skip
+
+
+async def get(tx: AsyncConnection, decision_id: UUID) -> AnyRow:
+    """A decision, which there must be."""
+    return (await tx.execute(select(DECISION).where(DECISION.c.decision_id == decision_id))).one()

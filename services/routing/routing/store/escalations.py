@@ -1,5 +1,8 @@
 """Escalations: what happened to work that waited long or could not stay."""
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -10,9 +13,12 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    select,
 )
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.postgres.personal_data import personal
+from antiphon.postgres.query import AnyRow
 from routing.store.base import METADATA
 
 # `kind`: `step` (with its number), `overflow`, `moved`.
@@ -31,3 +37,9 @@ ESCALATION = Table(
         none=["kind"],
     ),
 )
+
+
+async def of_work(tx: AsyncConnection, work_item_id: UUID) -> Sequence[AnyRow]:
+    """What happened to a work item since it was queued, the first first."""
+    query = select(ESCALATION).where(ESCALATION.c.work_item_id == work_item_id)
+    return (await tx.execute(query.order_by(ESCALATION.c.escalation_id))).all()

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -18,7 +19,7 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.postgres.personal_data import personal
-from antiphon.postgres.query import fetch, mapping
+from antiphon.postgres.query import AnyRow, fetch, mapping
 from routing.domain.offer import REFUSALS, OfferRecord
 from routing.store.base import METADATA
 
@@ -52,8 +53,42 @@ _PENDING = text(
 ).bindparams(_IDS)
 
 
+_ASKED = text("select distinct agent_id from offer where offer_id = any(:ids) and result is null").bindparams(
+    _IDS
+)
+
+
 # Of an offer that was refused, in SQL.
 REFUSED = f"result in ({', '.join(repr(result.value) for result in REFUSALS)})"
+
+
+async def get(tx: AsyncConnection, offer_id: UUID) -> OfferRecord | None:
+    """An offer, if there is one of this id."""
+    row = (await tx.execute(select(OFFER).where(OFFER.c.offer_id == offer_id))).one_or_none()
+    return None if row is None else OfferRecord.of(mapping(row))
+
+
+async def of_work(tx: AsyncConnection, work_item_id: UUID) -> Sequence[AnyRow]:
+    """All offers of a work item, the first made first."""
+    query = select(OFFER).where(OFFER.c.work_item_id == work_item_id).order_by(OFFER.c.offered_at)
+    return (await tx.execute(query)).all()
+
+
+async def last_to(tx: AsyncConnection, work_item_id: UUID, agent_id: str | None) -> OfferRecord | None:
+    """The last offer of a work item to an agent; the pending one if there is one, since clocks of replicas differ."""
+    query = (
+        select(OFFER)
+        .where(OFFER.c.work_item_id == work_item_id, OFFER.c.agent_id == agent_id)
+        .order_by(OFFER.c.result.is_not(None), OFFER.c.offered_at.desc())
+        .limit(1)
+    )
+    row = (await tx.execute(query)).one_or_none()
+    return None if row is None else OfferRecord.of(mapping(row))
+
+
+async def agents_asked(tx: AsyncConnection, offer_ids: Sequence[UUID]) -> list[str]:
+    """The agents to whom those of these offers that are pending were made."""
+    return [row.agent_id for row in await fetch(tx, _ASKED, {"ids": list(offer_ids)})]
 
 
 async def pending_offers(tx: AsyncConnection, work_item_ids: Sequence[UUID]) -> dict[UUID, OfferRecord]:

@@ -1,15 +1,21 @@
 """How people set queues: the newest state of each, who, when and why."""
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from sqlalchemy import (
     Column,
     DateTime,
     Table,
     Text,
+    select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.postgres.personal_data import personal
-from routing.store.base import METADATA
+from antiphon.postgres.query import AnyRow
+from routing.store.base import METADATA, upsert
 
 # The newest state of each queue that anybody ever set: who, when and why.
 QUEUE_STATE = Table(
@@ -25,3 +31,16 @@ QUEUE_STATE = Table(
         staff=["by"],
     ),
 )
+
+
+async def get(tx: AsyncConnection, queue: str) -> AnyRow | None:
+    """The state of a queue as people set it last; None when nobody ever did."""
+    return (await tx.execute(select(QUEUE_STATE).where(QUEUE_STATE.c.queue == queue))).one_or_none()
+
+
+async def put(
+    tx: AsyncConnection, queue: str, state: str, by: Mapping[str, object], reason: str, now: datetime
+) -> None:
+    """Writes the state of a queue as people set it now."""
+    row = {"queue": queue, "state": state, "since": now, "by": by, "reason": reason}
+    await upsert(tx, QUEUE_STATE, [row])

@@ -1,5 +1,7 @@
 """Surges: of a queue or of a label."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import (
     Column,
     DateTime,
@@ -9,10 +11,13 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    select,
     text,
 )
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.postgres.personal_data import personal
+from antiphon.postgres.query import AnyRow
 from routing.store.base import METADATA
 
 # Of a queue or of a label.
@@ -30,3 +35,8 @@ SURGE = Table(
     Index("surge_one_a_label_key", "label", unique=True, postgresql_where=text("ended_at is null")),
     info=personal(none=["queue", "label"]),
 )
+
+
+async def ongoing(tx: AsyncConnection) -> Sequence[AnyRow]:
+    """The surges that have not ended."""
+    return (await tx.execute(select(SURGE).where(SURGE.c.ended_at.is_(None)))).all()

@@ -1,5 +1,7 @@
 """Trials of drafts on past decisions."""
 
+from uuid import UUID
+
 from sqlalchemy import (
     Column,
     DateTime,
@@ -8,11 +10,14 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.postgres.personal_data import SEARCH, personal
+from antiphon.postgres.query import AnyRow
 from routing.store.base import METADATA
 
 # `attempts` numbers the runs: what an older run still writes is not taken.
@@ -72,3 +77,8 @@ TRIAL_ITEM = Table(
         none=["rule", "results"],
     ),
 )
+
+
+async def get(tx: AsyncConnection, trial_id: UUID) -> AnyRow | None:
+    """A trial, if there is one of this id."""
+    return (await tx.execute(select(TRIAL).where(TRIAL.c.trial_id == trial_id))).one_or_none()

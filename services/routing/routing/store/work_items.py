@@ -50,7 +50,7 @@ WORK = Table(
     Column("agent_id", Text),
     Column("preferred", Text),
     Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("decision_id", Uuid, nullable=False),
+    Column("decision_id", Uuid),
     Column("changed_at", DateTime(timezone=True), nullable=False),
     Column("completed_at", DateTime(timezone=True)),
     Column("labels", ARRAY(Text), nullable=False, server_default="{}"),
@@ -109,6 +109,18 @@ _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
 _OPEN = text(
     "select * from work_item where case_id in (select unnest(:ids)) and state <> 'completed' order by work_item_id for update"
 ).bindparams(_IDS)
+
+
+_OFFERED = text(
+    "select w.* from work_item w join offer o using (work_item_id) "
+    "where o.offer_id = any(:ids) and o.result is null order by w.work_item_id for update of w"
+).bindparams(_IDS)
+
+
+_HELD = text(
+    "select * from work_item where state in ('offered', 'accepted') and agent_id = any(:agents) "
+    "order by work_item_id limit :limit for update"
+).bindparams(bindparam("agents", type_=ARRAY(TEXT)))
 
 
 _FREE_CASES = text(
@@ -190,6 +202,18 @@ async def free_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID,
 async def every_open_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> list[WorkItem]:
     """The open work of these cases, locked, also where there is more of it than may be."""
     return await work_items(tx, _OPEN, {"ids": list(case_ids)})
+
+
+async def lock_held(
+    tx: AsyncConnection, agent_ids: Sequence[str], limit: int | None = None
+) -> list[WorkItem]:
+    """The work that is offered to these agents or accepted by them, locked in id order; at most `limit` items."""
+    return await work_items(tx, _HELD, {"agents": list(agent_ids), "limit": limit})
+
+
+async def lock_offered(tx: AsyncConnection, offer_ids: Sequence[UUID]) -> list[WorkItem]:
+    """The work items of those of these offers that are pending, locked in id order."""
+    return await work_items(tx, _OFFERED, {"ids": list(offer_ids)})
 
 
 async def last_work(

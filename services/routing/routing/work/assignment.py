@@ -1,9 +1,9 @@
-"""The assignment: waiting work meets free agents, in one transaction a pass.
+"""The assignment offers waiting work to free agents. A pass is one transaction with a constant number of statements.
 
-One pass runs at a time whatever the number of replicas (an advisory lock), each in a constant number of statements; a look
-at what waits takes more of them only where work that few can take was declined by them.
+Of all replicas one runs a pass at a time (an advisory lock). A pass reads the backlog more than once only where the few
+agents who can take some work have declined it.
 
-New work does not wait for a pass where nothing waits before it: it is offered in the transaction that hears of it.
+New work needs no pass where nothing waits before it: the transaction that creates it offers it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -27,21 +27,24 @@ from routing.unit_of_work import UnitOfWork
 from routing.work import handling
 
 LOG = logs.get(__name__)
-_ONE_PASS = 0x61736967  # "asig"
-MOST = 400
-"""Items that a pass reads of all lines together, about: others wait for no longer than that many offers take."""
-_LEAST_PAGE = 8
+_PASS_LOCK = 0x61736967  # "asig"
+MAX_ITEMS = 400
+"""About how many items a pass reads of all lines together. It bounds how long a pass keeps its locks."""
+_MIN_PAGE = 8
 
 
 def candidate(
-    configuration: Configuration, row: AnyRow, now: datetime | None, given_out: Collection[str] | None = None
+    configuration: Configuration,
+    row: AnyRow,
+    now: datetime | None,
+    open_queues: Collection[str] | None = None,
 ) -> Candidate:
-    """An agent as the matching sees them, with those of their queues whose work is `given_out` (None: all).
+    """An agent as the matching sees them, with those of their queues that are `open_queues` (None: all).
 
-    While they wrap up they are made no offers, while they ramp up few; `now` is None when that is to be over.
+    An agent gets no offers while they wrap up, and few while they ramp up. `now` is None to ignore both.
     """
     agent = configuration.agents_by_id[row.agent_id]
-    queues = [queue for queue in agent.queues if given_out is None or queue in given_out]
+    queues = [queue for queue in agent.queues if open_queues is None or queue in open_queues]
     offers = store.ramp_up.ANY
     if now is not None:
         wraps_up = row.wrap_up_until is not None and row.wrap_up_until > now
@@ -55,87 +58,93 @@ def candidate(
 async def assign(
     tx: AsyncConnection, configurations: Configurations, again_after: timedelta, now: datetime
 ) -> int:
-    """One pass: offers the most urgent waiting work to the best free agents. Returns how many offers were made."""
+    """Runs one pass: offers the most urgent waiting work to the best free agents. Returns the number of offers."""
     active = await configurations.active(tx)
-    stands = await store.work_items.begin_pass(tx, _ONE_PASS, list(active.configuration.queues))
-    if not stands.mine or not stands.waiting:
-        return 0  # another replica is at it, and was woken too; or all is offered
-    given_out = opening.given_out(opening.openings(active, now))
-    wanted = given_out if stands.widened else given_out.intersection(stands.waiting)
+    backlog = await store.work_items.begin_pass(tx, _PASS_LOCK, list(active.configuration.queues))
+    if not backlog.mine or not backlog.waiting:
+        return 0  # another replica runs a pass, and was woken too; or no work waits
+    open_queues = opening.open_queues(opening.openings(active, now))
+    wanted = open_queues if backlog.widened else open_queues.intersection(backlog.waiting)
     members = [
         agent.id
         for agent in active.configuration.agents_by_id.values()
         if not wanted.isdisjoint(agent.queues)
     ]
     days = active.configuration.days(now)
-    there = await store.agents.available(tx, members, active.configuration.routable, days)
-    everyone = [candidate(active.configuration, row, now, given_out) for row in there]
+    rows = await store.agents.available(tx, members, active.configuration.routable, days)
+    available = [candidate(active.configuration, row, now, open_queues) for row in rows]
     zero_unit = bool(active.configuration.zero_unit)
-    takers = (agent for agent in everyone if agent.offers > 0 and (zero_unit or agent.free > 0))
-    queues = sorted(wanted & {queue for agent in takers for queue in agent.queues})
-    lines = await store.backlog.lines(tx, queues, widened=stands.widened)
-    # Work whose queue there is no more is moved on elsewhere.
+    free = (agent for agent in available if agent.offers > 0 and (zero_unit or agent.free > 0))
+    queues = sorted(wanted & {queue for agent in free for queue in agent.queues})
+    lines = await store.backlog.lines(tx, queues, widened=backlog.widened)
+    # The review moves work out of queues that the configuration no longer has.
     offered = {line: needed for line, needed in lines.items() if line.queue in active.configuration.queues}
-    pool = AgentPool(everyone)
-    found = await _look(tx, offered, pool, again_after, now)
-    if not found.items:
+    pool = AgentPool(available)
+    look = await _look(tx, offered, pool, again_after, now)
+    if not look.items:
         return 0
-    pairs = match(found.items, pool, now, again_after)
+    pairs = match(look.items, pool, now, again_after)
     if not pairs:
         return 0
-    # An agent may have left or taken work, work be taken or changed.
+    # Since they were read, an agent may have left or taken work, and work may have been taken or changed.
     locked = await store.backlog.lock(tx, pairs)
-    same = [
-        item for item in found.items if item.work_item_id in locked and _same(locked[item.work_item_id], item)
+    unchanged = [
+        item
+        for item in look.items
+        if item.work_item_id in locked and _is_unchanged(locked[item.work_item_id], item)
     ]
-    mine = sorted({agent_id for item, agent_id in pairs if item in locked})
-    still = await store.agents.available(tx, mine, active.configuration.routable, days)
-    certain = _certain(pairs, still, same, active.configuration, now)
+    locked_agents = sorted({agent_id for work_item_id, agent_id in pairs if work_item_id in locked})
+    rows = await store.agents.available(tx, locked_agents, active.configuration.routable, days)
+    confirmed = _confirm(pairs, rows, unchanged, active.configuration, now)
     unit = UnitOfWork(now)
-    for work_item_id, agent_id in certain:
-        _give(unit, locked[work_item_id], agent_id, active.configuration)
+    for work_item_id, agent_id in confirmed:
+        _offer(unit, locked[work_item_id], agent_id, active.configuration)
     await unit.write(tx)
-    if len(certain) < len(pairs) or (certain and found.until is not None):
-        await store.work_items.wake(tx)  # there may be more for who is still free
-    return len(certain)
+    if len(confirmed) < len(pairs) or (confirmed and look.until is not None):
+        await store.work_items.wake(tx)  # agents who are still free may get more work
+    return len(confirmed)
 
 
 async def offer_new(
-    tx: AsyncConnection, unit: UnitOfWork, configuration: Configuration, given_out: Collection[str]
+    tx: AsyncConnection, unit: UnitOfWork, configuration: Configuration, open_queues: Collection[str]
 ) -> None:
-    """Offers the new work of a unit of work, before it is written, where nothing waits for those who could take it.
+    """Offers the new work of a unit of work before it is written, to free agents for whom no other work waits.
 
-    It is what a pass would do next, and spares it. What finds nobody waits, and the pass is woken for it. A unit of work that changes
-    other work too leaves all to the pass: who has room is read from what is written.
+    This saves a pass. Work that finds no agent waits, and the unit of work wakes the pass. A unit of work that also changes
+    other work leaves everything to the pass: the free capacity of agents is read from the database.
     """
-    fresh = [
-        work for work in unit.new_work.values() if work.state == WorkState.QUEUED and work.queue in given_out
+    new_work = [
+        work
+        for work in unit.new_work.values()
+        if work.state == WorkState.QUEUED and work.queue in open_queues
     ]
-    members = {agent.id: agent for work in fresh for agent in configuration.members.get(work.queue, ())}
+    members = {agent.id: agent for work in new_work for agent in configuration.members.get(work.queue, ())}
     if not members or unit.work or unit.ended_offers:
         return
-    theirs = {queue for agent in members.values() for queue in agent.queues if queue in given_out}
+    their_queues = {queue for agent in members.values() for queue in agent.queues if queue in open_queues}
     days = configuration.days(unit.now)
-    there = await store.agents.available_for_new(tx, sorted(members), configuration.routable, days, theirs)
-    pool = AgentPool(candidate(configuration, row, unit.now, given_out) for row in there)
-    items = [work.to_waiting() for work in fresh]
-    # Nobody has refused it yet.
+    rows = await store.agents.available_for_new(
+        tx, sorted(members), configuration.routable, days, their_queues
+    )
+    pool = AgentPool(candidate(configuration, row, unit.now, open_queues) for row in rows)
+    items = [work.to_waiting() for work in new_work]
+    # No agent has refused new work yet.
     pairs = match(items, pool, unit.now, timedelta(0))
     if not pairs:
         return
-    mine = await store.agents.lock_free(tx, {agent_id for _, agent_id in pairs})
-    still = await store.agents.available_for_new(tx, mine, configuration.routable, days, theirs)
-    made = _certain(pairs, still, items, configuration, unit.now)
-    unit.traceparent = None  # the unit's is that of the last event
-    for item, agent_id in made:
-        _give(unit, unit.new_work[item], agent_id, configuration)
-    if made:
-        LOG.info("offers made at once", offers=len(made))
+    locked_agents = await store.agents.lock_free(tx, {agent_id for _, agent_id in pairs})
+    rows = await store.agents.available_for_new(tx, locked_agents, configuration.routable, days, their_queues)
+    confirmed = _confirm(pairs, rows, items, configuration, unit.now)
+    unit.traceparent = None  # it is that of the last event, which need not have caused the offer
+    for work_item_id, agent_id in confirmed:
+        _offer(unit, unit.new_work[work_item_id], agent_id, configuration)
+    if confirmed:
+        LOG.info("new work offered without a pass", offers=len(confirmed))
 
 
-def _give(unit: UnitOfWork, work: WorkItem, agent_id: str, configuration: Configuration) -> None:
+def _offer(unit: UnitOfWork, work: WorkItem, agent_id: str, configuration: Configuration) -> None:
     agent, queue = configuration.agents_by_id[agent_id], configuration.queues[work.queue]
-    handling.give(unit, work, agent, queue, at_once=agent.auto_accept or queue.auto_accept)
+    handling.offer_to(unit, work, agent, queue, at_once=agent.auto_accept or queue.auto_accept)
 
 
 async def _look(
@@ -145,40 +154,40 @@ async def _look(
     again_after: timedelta,
     now: datetime,
 ) -> store.backlog.Look:
-    """The most urgent work that somebody who is free can take now."""
-    room = {line: capacity_for(pool, line, needed) for line, needed in lines.items()}
-    wanted = {line: units for line, units in room.items() if units > 0}
+    """Reads the most urgent work that a free agent can take now."""
+    capacities = {line: capacity_for(pool, line, needed) for line, needed in lines.items()}
+    wanted = {line: units for line, units in capacities.items() if units > 0}
     if not wanted:
         return store.backlog.Look([], None)
-    page = max(_LEAST_PAGE, MOST // len(wanted))
+    page = max(_MIN_PAGE, MAX_ITEMS // len(wanted))
     return await store.backlog.look(
         tx, wanted, page, lambda item: pool.best(item, now, again_after) is not None
     )
 
 
 def capacity_for(pool: AgentPool, line: store.backlog.Line, needed: store.backlog.Needed) -> int:
-    """How much of a line's work those who can do it still can take."""
+    """How much of a line's work the agents who can do it can still take: units, or items of zero-unit work."""
     return pool.capacity_for(line.queues, needed.skills, needed.profiles, zero_unit=needed.zero_unit)
 
 
-def _certain(
-    pairs: Sequence[tuple[UUID, str]], there: Sequence[AnyRow], items: Sequence[Waiting],
+def _confirm(
+    pairs: Sequence[tuple[UUID, str]], rows: Sequence[AnyRow], items: Sequence[Waiting],
     configuration: Configuration, now: datetime,
 ) -> list[tuple[UUID, str]]:  # fmt: skip
-    """The pairs of these items whose agents still have room, as they are `there` now that they are locked."""
-    agents = {row.agent_id: candidate(configuration, row, now) for row in there}
+    """The pairs of these items whose agents still have free capacity, by their `rows` as read after they were locked."""
+    agents = {row.agent_id: candidate(configuration, row, now) for row in rows}
     pool = AgentPool(agents.values())
     by_id = {item.work_item_id: item for item in items}
-    certain: list[tuple[UUID, str]] = []
+    confirmed: list[tuple[UUID, str]] = []
     for work_item_id, agent_id in pairs:
         agent, item = agents.get(agent_id), by_id.get(work_item_id)
         if agent is not None and item is not None and pool.fits(item, agent):
-            certain.append((work_item_id, agent_id))
+            confirmed.append((work_item_id, agent_id))
             pool.give(item, agent)
-    return certain
+    return confirmed
 
 
-def _same(work: WorkItem, item: Waiting) -> bool:
+def _is_unchanged(work: WorkItem, item: Waiting) -> bool:
     return (work.queue, tuple(work.also_queues), work.skills, work.units, tuple(work.profiles)) == (
         item.queue, tuple(item.also_queues), item.needs, item.units, item.profiles,
     )  # fmt: skip

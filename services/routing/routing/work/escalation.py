@@ -1,4 +1,4 @@
-"""Work that waits long: the steps of its queue, taken when they are due or when all who could have refused."""
+"""Escalation: the steps of a queue, for work that waits long or that every able agent has refused."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ from routing.domain.work_item import WorkItem
 from routing.sla import clocks
 from routing.unit_of_work import AGAIN_AFTER, SYSTEM, UnitOfWork
 
-# The database says when a timer is due, and its clock is another than ours.
+# A timer is due by the clock of the database, which may be ahead of ours.
 SLACK = timedelta(seconds=1)
 
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
@@ -38,24 +38,24 @@ _REFUSED = text(
 ).bindparams(_IDS)
 
 
-async def step(
+async def take_due_steps(
     tx: AsyncConnection, ids: Sequence[UUID], configurations: Configurations, now: datetime
 ) -> None:
-    """Takes the steps that are due of these work items; who has been accepted meanwhile takes them when it waits again.
+    """Takes the due steps of these work items. Work that an agent has accepted takes them when it waits again.
 
-    One that is in somebody's hands this moment comes again: to wait for it could be to wait for each other.
+    The timer of work that another transaction holds fires again soon: waiting for its lock could be a deadlock.
     """
     active = await configurations.active(tx)
     unit = UnitOfWork(now)
     raised: list[WorkItem] = []
     works = await store.work_items.work_items(tx, _WAITING, {"ids": list(ids)})
-    left = set(ids) - {work.work_item_id for work in works}
-    if left:
-        held = await fetch(tx, _HELD_BY_OTHERS, {"ids": sorted(left)})
+    missing = set(ids) - {work.work_item_id for work in works}
+    if missing:
+        held = await fetch(tx, _HELD_BY_OTHERS, {"ids": sorted(missing)})
         unit.timers += [(TimerKind.STEP, row.work_item_id, now + AGAIN_AFTER) for row in held]
     for work in works:
         if plan(unit, work, active) is None:
-            after = _take(unit, work, active, now)
+            after = _take_steps(unit, work, active, now)
             if after.priority != work.priority:
                 raised.append(after)
     if raised:
@@ -64,7 +64,7 @@ async def step(
 
 
 def plan(unit: UnitOfWork, work: WorkItem, active: ActiveVersion) -> WorkItem | None:
-    """Says anew when the next step is due; None where its queue's steps are those by which that was said."""
+    """Sets anew when the next step is due; None where the steps of the queue have not changed since it was set."""
     configuration = active.configuration
     if work.queue not in configuration.queues or work.steps_of == configuration.marks[work.queue]:
         return None
@@ -73,7 +73,7 @@ def plan(unit: UnitOfWork, work: WorkItem, active: ActiveVersion) -> WorkItem | 
     return unit.put(work, next_step_at=due, steps_from=since, steps_of=configuration.marks[work.queue])
 
 
-def _take(unit: UnitOfWork, work: WorkItem, active: ActiveVersion, now: datetime) -> WorkItem:
+def _take_steps(unit: UnitOfWork, work: WorkItem, active: ActiveVersion, now: datetime) -> WorkItem:
     configuration = active.configuration
     due = work.next_step_at
     if due is not None and due > now + SLACK:
@@ -81,74 +81,76 @@ def _take(unit: UnitOfWork, work: WorkItem, active: ActiveVersion, now: datetime
         return work
     now = max(now, due or now)
     while due is not None and due <= now and work.queue in configuration.queues:
-        found = configuration.queues[work.queue].steps[work.step]
+        step = configuration.queues[work.queue].steps[work.step]
         need = Need(work.skills, work.prefer_skills, work.also_queues, work.priority)
         number = work.step + 1
         since = work.steps_from or work.queued_at
         due = steps.due(configuration, active.calendars, work.queue, number, since)
-        after = steps.taken(found, need)
+        after = steps.taken(step, need)
         work = unit.put(
             work, step=number, next_step_at=due, skills=after.skills, prefer_skills=after.prefer_skills,
             also_queues=after.also_queues, priority=after.priority,
             profiles=configuration.profiles_of(work.channel, work.queue, after.priority),
         )  # fmt: skip
-        what = steps.words(found, configuration)
-        unit.note(work, EscalationKind.STEP, what, number)
-        unit.tell(WorkEscalated(work=work.facts(), step=number, what=what))
+        what = steps.words(step, configuration)
+        unit.note_escalation(work, EscalationKind.STEP, what, number)
+        unit.publish(WorkEscalated(work=work.facts(), step=number, what=what))
     return work
 
 
-async def ask_others(
+async def bring_forward_refused(
     tx: AsyncConnection,
     unit: UnitOfWork,
     works: Iterable[WorkItem],
     ended: Iterable[OfferRecord],
     active: ActiveVersion,
 ) -> None:
-    """Work that all who are there and could take it have refused comes to its next step now, instead of to them again.
+    """Makes the next step due now for work that every available and able agent has refused.
 
-    `ended` are the offers that were refused just now.
+    `ended` are the offers that were refused in this unit of work.
     """
-    stuck = {work.work_item_id: work for work in works if work.next_step_at is not None}
-    if not stuck:
+    by_id = {work.work_item_id: work for work in works if work.next_step_at is not None}
+    if not by_id:
         return
-    refused: dict[UUID, set[str]] = {item: set() for item in stuck}
-    for row in await fetch(tx, _REFUSED, {"ids": list(stuck)}):
+    refused: dict[UUID, set[str]] = {work_item_id: set() for work_item_id in by_id}
+    for row in await fetch(tx, _REFUSED, {"ids": list(by_id)}):
         refused[row.work_item_id].add(row.agent_id)
     for offer in ended:
         if offer.work_item_id in refused:
             refused[offer.work_item_id].add(offer.agent_id)
     configuration = active.configuration
-    queues = {queue for work in stuck.values() for queue in work.queues}
-    known = {a.id: a for a in configuration.agents_by_id.values() if not queues.isdisjoint(a.queues)}
-    there = {
-        row.agent_id for row in await store.agents.available(tx, sorted(known), configuration.routable, {})
+    queues = {queue for work in by_id.values() for queue in work.queues}
+    members = {
+        agent.id: agent
+        for agent in configuration.agents_by_id.values()
+        if not queues.isdisjoint(agent.queues)
     }
-    for item, work in stuck.items():
-        mine = work.queues
+    rows = await store.agents.available(tx, sorted(members), configuration.routable, {})
+    available = [members[row.agent_id] for row in rows]
+    for work_item_id, work in by_id.items():
         able = {
-            agent_id
-            for agent_id in there
-            if not mine.isdisjoint(known[agent_id].queues)
-            and all(known[agent_id].skills.get(skill, 0) >= level for skill, level in work.skills.items())
+            agent.id
+            for agent in available
+            if not work.queues.isdisjoint(agent.queues)
+            and all(agent.skills.get(skill, 0) >= level for skill, level in work.skills.items())
         }
-        if able and able <= refused[item] and work.state == WorkState.QUEUED:
+        if able and able <= refused[work_item_id] and work.state == WorkState.QUEUED:
             unit.put(work, next_step_at=unit.now)
 
 
 def move(
     unit: UnitOfWork, work: WorkItem, active: ActiveVersion, place: Place, kind: EscalationKind
 ) -> WorkItem:
-    """Puts work that waits, or that somebody has, into another queue, which needs no skill that it knows nothing of."""
+    """Moves open work into another queue, where the skills that it needed are only preferred."""
     before = work.queue
     came = steps.arrival(work, active.configuration, active.calendars, place.queue, unit.now)
     work = unit.put(work, **came)
-    told = arrived(place, active)
-    unit.note(work, kind, told)
-    unit.tell(WorkTransferred(work=work.facts(), by=SYSTEM, from_queue=before, note=told))
+    note = arrival_note(place, active)
+    unit.note_escalation(work, kind, note)
+    unit.publish(WorkTransferred(work=work.facts(), by=SYSTEM, from_queue=before, note=note))
     return work
 
 
-def arrived(place: Place, active: ActiveVersion) -> str:
-    """Why work waits where it does and not where it was meant to."""
+def arrival_note(place: Place, active: ActiveVersion) -> str:
+    """Why work waits in this queue and not in the one it was meant for, in words."""
     return f"{'; '.join(place.why)}; so it waits in {active.configuration.queues[place.queue].name}"

@@ -1,29 +1,27 @@
-"""What people do with work that is theirs: they complete it or hand it on."""
+"""What agents and supervisors do with a work item: complete, transfer, assign, take back, reprioritise."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import Actor
 from antiphon.contracts.work import WorkAccepted, WorkOffered, WorkReprioritised, WorkState, WorkTransferred
 from antiphon.http.problems import Problem, not_found
-from antiphon.postgres.query import mapping
 from routing import store
 from routing.configuration.active import ActiveVersion
 from routing.domain.configuration.agent import Agent
 from routing.domain.configuration.queue import Queue
-from routing.domain.offer import OfferRecord, OfferResult
+from routing.domain.offer import OfferResult
 from routing.domain.queues.escalation import arrival
 from routing.domain.work_item import Changes, WorkItem
 from routing.sla import clocks
 from routing.unit_of_work import UnitOfWork
 
 
-async def locked(tx: AsyncConnection, work_item_id: UUID) -> WorkItem:
-    """A work item, locked. Raises Problem 404."""
+async def lock_work(tx: AsyncConnection, work_item_id: UUID) -> WorkItem:
+    """Reads and locks a work item. Raises Problem 404."""
     work = await store.work_items.work_item(tx, work_item_id, lock=True)
     if work is None:
         raise not_found("work item")
@@ -34,9 +32,12 @@ async def complete(
     tx: AsyncConnection, work_item_id: UUID, by: Actor, active: ActiveVersion, reason: str, *,
     anyones: bool, now: datetime,
 ) -> WorkItem:  # fmt: skip
-    """Nothing more is to be done for now: it is set aside with that reason. Raises Problem 404, 409 when it is not theirs or over."""
+    """Completes the work before its case is answered, and dismisses it with a reason.
+
+    `anyones`: also work of others. Raises Problem 404, 409 when the work is completed or not theirs.
+    """
     await store.cases.lock_case_of(tx, work_item_id)
-    work = await locked(tx, work_item_id)
+    work = await lock_work(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
         raise Problem(409, "Conflict", "The work is completed already.")
     if not anyones and (work.state != WorkState.ACCEPTED or work.agent_id != by.id):
@@ -54,11 +55,11 @@ async def transfer(
     tx: AsyncConnection, work_item_id: UUID, by: Actor, active: ActiveVersion, *,
     queue: str | None, agent: Agent | None, note: str | None, anyones: bool, now: datetime,
 ) -> WorkItem:  # fmt: skip
-    """Hands the work to another queue, whose policy counts from then on, or offers it to one agent.
+    """Moves the work to another queue, whose SLA policy applies from then on, or offers it to one agent.
 
-    The customer has waited since they have. Raises Problem 404, 409.
+    Its waiting time is kept. `anyones`: also work of others. Raises Problem 404, 409 when the work is completed or not theirs.
     """
-    work = await locked(tx, work_item_id)
+    work = await lock_work(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
         raise Problem(409, "Conflict", "The work is completed already.")
     if not anyones and work.agent_id != by.id:
@@ -68,42 +69,44 @@ async def transfer(
     before = work.queue
     changed: Changes = {"state": WorkState.QUEUED, "agent_id": None, "hold_until": None, "meant": None}
     if queue is not None:
-        came = arrival(work, active.configuration, active.calendars, queue, now)
-        changed = {**changed, **came, "prefer_skills": {}}
+        moved = arrival(work, active.configuration, active.calendars, queue, now)
+        changed = {**changed, **moved, "prefer_skills": {}}
     elif before not in active.configuration.queues:
-        home = active.configuration.fallback
-        changed = {**changed, **arrival(work, active.configuration, active.calendars, home, now)}
+        fallback = active.configuration.fallback
+        changed = {**changed, **arrival(work, active.configuration, active.calendars, fallback, now)}
     work = unit.put(work, **changed)
-    unit.tell(WorkTransferred(work=work.facts(), by=by, from_queue=before, note=note))
+    unit.publish(WorkTransferred(work=work.facts(), by=by, from_queue=before, note=note))
     if queue is not None:
         policies = {work_item_id: active.configuration.queues[queue].sla_policy}
         await clocks.reconsider(tx, unit, active, [work], f"handed to {queue}", policies=policies)
         work = unit.current(work)
     if agent is not None:
-        work = give(unit, work, agent, active.configuration.queues[work.queue])
+        work = offer_to(unit, work, agent, active.configuration.queues[work.queue])
     await unit.write(tx)
     return work
 
 
-def give(unit: UnitOfWork, work: WorkItem, agent: Agent, queue: Queue, *, at_once: bool = False) -> WorkItem:
-    """Offers the work to an agent; `at_once`, it is theirs without an answer. Either way both facts are told."""
+def offer_to(
+    unit: UnitOfWork, work: WorkItem, agent: Agent, queue: Queue, *, at_once: bool = False
+) -> WorkItem:
+    """Offers the work to an agent. `at_once`: the agent also accepts it without an answer. Publishes an event of each."""
     work, offer = unit.offer(work, agent.id, agent.name, unit.now + queue.offer_timeout)
-    unit.tell(WorkOffered(work=work.facts(), offer=offer.facts()))
+    unit.publish(WorkOffered(work=work.facts(), offer=offer.facts()))
     if at_once:
         work = unit.accept_at_once(work, offer)
-        unit.tell(WorkAccepted(work=work.facts(), offer=offer.facts()))
+        unit.publish(WorkAccepted(work=work.facts(), offer=offer.facts()))
     return work
 
 
 async def assign(
     tx: AsyncConnection, work_item_id: UUID, by: Actor, active: ActiveVersion, agent: Agent, reason: str | None, now: datetime
 ) -> WorkItem:  # fmt: skip
-    """A supervisor gives the work to an agent, who has it at once: whatever they hold, can or decline.
+    """Gives the work to an agent for a supervisor. The agent has it at once, whatever their capacity and skills.
 
-    Raises Problem: 404, 409 when it is over, is theirs already, or they are offline.
+    Raises Problem: 404, 409 when the work is completed, when it is theirs already, and when they are offline.
     """
     row = (await store.agents.lock(tx, [agent.id])).get(agent.id)
-    work = await locked(tx, work_item_id)
+    work = await lock_work(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
         raise Problem(409, "Conflict", "The work is completed already.")
     if work.state == WorkState.ACCEPTED and work.agent_id == agent.id:
@@ -118,8 +121,8 @@ async def assign(
     if queue != before:
         changed = {**changed, **arrival(work, active.configuration, active.calendars, queue, now)}
     work = unit.put(work, **changed)
-    unit.tell(WorkTransferred(work=work.facts(), by=by, from_queue=before, note=reason))
-    work = give(unit, work, agent, active.configuration.queues[work.queue], at_once=True)
+    unit.publish(WorkTransferred(work=work.facts(), by=by, from_queue=before, note=reason))
+    work = offer_to(unit, work, agent, active.configuration.queues[work.queue], at_once=True)
     await unit.write(tx)
     return work
 
@@ -127,26 +130,19 @@ async def assign(
 async def take_back(
     tx: AsyncConnection, work_item_id: UUID, by: Actor, reason: str, now: datetime
 ) -> WorkItem:
-    """A supervisor takes the work from who has it: it returns to its place, and others are asked before they are.
+    """Takes the work from its agent for a supervisor. It returns to its place; other agents are offered it first.
 
-    Raises Problem: 404, 409 when nobody has it.
+    Raises Problem: 404, 409 when no agent has the work.
     """
-    work = await locked(tx, work_item_id)
+    work = await lock_work(tx, work_item_id)
     if work.state not in {WorkState.OFFERED, WorkState.ACCEPTED}:
         raise Problem(409, "Conflict", f"Nobody has the work: it is {work.state}.", state=work.state)
-    told = f"taken back by {by.name or by.id}: {reason}"
+    detail = f"taken back by {by.name or by.id}: {reason}"
     unit = UnitOfWork(now)
-    table = store.offers.OFFER
-    last = (
-        select(table)
-        .where(table.c.work_item_id == work_item_id, table.c.agent_id == work.agent_id)
-        # What is open is ended, whatever other replicas' clocks said when they made the others.
-        .order_by(table.c.result.is_not(None), table.c.offered_at.desc())
-        .limit(1)
-    )
-    for row in await tx.execute(last):
-        unit.end_offer(OfferRecord.of(mapping(row)), OfferResult.TAKEN_BACK, told)
-    work = unit.requeue(work, told, hold_until=None)
+    offer = await store.offers.last_to(tx, work_item_id, work.agent_id)
+    if offer is not None:
+        unit.end_offer(offer, OfferResult.TAKEN_BACK, detail)
+    work = unit.requeue(work, detail, hold_until=None)
     await unit.write(tx)
     return work
 
@@ -160,8 +156,8 @@ async def reprioritise(
     active: ActiveVersion,
     now: datetime,
 ) -> WorkItem:
-    """A supervisor makes the work more or less urgent; its clocks are recomputed. Raises Problem: 404, 409 when it is over."""
-    work = await locked(tx, work_item_id)
+    """Sets the priority for a supervisor, and recomputes the clocks. Raises Problem: 404, 409 when the work is completed."""
+    work = await lock_work(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
         raise Problem(409, "Conflict", "The work is completed already.")
     previous = work.priority
@@ -171,18 +167,18 @@ async def reprioritise(
     before = work.profiles
     profiles = active.configuration.profiles_of(work.channel, work.queue, priority)
     work = unit.put(work, priority=priority, profiles=profiles)
-    unit.tell(WorkReprioritised(work=work.facts(), by=by, previous=previous, reason=reason))
+    unit.publish(WorkReprioritised(work=work.facts(), by=by, previous=previous, reason=reason))
     cause = f"priority {priority} by {by.name or by.id}"
     await clocks.reconsider(tx, unit, active, [work], cause)
     await unit.write(tx)
     work = unit.current(work)
     if not set(before) <= set(profiles):
-        await store.work_items.wake(tx)  # who has it has room again
+        await store.work_items.wake(tx)  # its agent has free capacity in a profile again
     return work
 
 
 async def withdraw(tx: AsyncConnection, unit: UnitOfWork, work: WorkItem, reason: str) -> None:
-    """Takes back the offer that is out for the work, if there is one."""
+    """Withdraws the pending offer of the work, if there is one."""
     pending = await store.offers.pending_offers(tx, [work.work_item_id])
     for offer in pending.values():
         unit.end_offer(offer, OfferResult.WITHDRAWN, reason)

@@ -1,4 +1,4 @@
-"""Work that agents take themselves: the next that suits them, or one that they pick where its queue allows it."""
+"""Pulling: an agent takes the next work item that suits them, or picks one where its queue allows it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -36,58 +36,62 @@ from routing.unit_of_work import UnitOfWork
 from routing.work import handling
 from routing.work.assignment import candidate, capacity_for
 
-LOOK = 20
-"""Items of a line that are looked at for who asks for the next: what others take this moment is passed over."""
+PAGE = 20
+"""Items that are read of each line for an agent who asks for the next. Items that another transaction locks are skipped."""
 _TAKE = """
     select w.* from unnest(:ids) with ordinality as o(id, place) join work_item w on w.work_item_id = o.id
     where w.state = 'queued' and (w.queue = any(:queues) or w.also_queues && :queues) order by o.place limit 1 for update of w
 """
-_GIVEN = (bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True))), bindparam("queues", type_=ARRAY(TEXT)))
-_TAKE_FREE = text(f"{_TAKE} skip locked").bindparams(*_GIVEN)
-_TAKE_WAITING = text(_TAKE).bindparams(*_GIVEN)
+_PARAMETERS = (bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True))), bindparam("queues", type_=ARRAY(TEXT)))
+_TAKE_FREE = text(f"{_TAKE} skip locked").bindparams(*_PARAMETERS)
+_TAKE_WAITING = text(_TAKE).bindparams(*_PARAMETERS)
 
 
 async def take_next(
     tx: AsyncConnection, active: ActiveVersion, agent: Agent, now: datetime
 ) -> WorkItem | None:
-    """Gives the agent the best waiting item that suits them, accepted; None when nothing does.
+    """Gives the agent the best waiting item that suits them, as accepted; None when no item does.
 
-    Of many who ask at once nobody gets what another got. Raises Problem 409 when they are offline or have no room.
+    Agents who ask at once get different items. Raises Problem 409 when the agent is offline or has no free capacity.
     """
     await store.agents.lock(tx, [agent.id])
-    me = await _standing(tx, active, agent, now)
+    me = await _candidate(tx, active, agent, now)
     if me.free < 1 and not active.configuration.zero_unit:
         raise _full(me)
-    given_out = opening.given_out(opening.openings(active, now))
-    queues = [queue for queue in agent.queues if queue in given_out]
+    open_queues = opening.open_queues(opening.openings(active, now))
+    queues = [queue for queue in agent.queues if queue in open_queues]
     pool = AgentPool([me])
     lines = await store.backlog.lines(tx, queues)
-    known = active.configuration.queues
-    wanted = {n: LOOK for n, need in lines.items() if n.queue in known and capacity_for(pool, n, need) > 0}
+    wanted = {
+        line: PAGE
+        for line, need in lines.items()
+        if line.queue in active.configuration.queues and capacity_for(pool, line, need) > 0
+    }
     if not wanted and ((profile_loads := _full_line(pool, lines, me)) or me.free < 1):
         raise _full(me, profile_loads)
     while wanted:
-        found = await store.backlog.look(tx, wanted, LOOK, lambda item: _suits(item, me, now))
-        ids = suitable(found.items, me, now)
+        look = await store.backlog.look(tx, wanted, PAGE, lambda item: _suits(item, me, now))
+        ids = suitable(look.items, me, now)
         if not ids:
             return None
-        given = {"ids": ids, "queues": queues}
-        # What others hold this moment is passed over, unless it is all there is: they may let it go again.
-        taken = await work_items(tx, _TAKE_FREE, given) or await work_items(tx, _TAKE_WAITING, given)
+        values = {"ids": ids, "queues": queues}
+        # Items that other transactions lock are skipped, unless there are no others: those may be released again.
+        taken = await work_items(tx, _TAKE_FREE, values) or await work_items(tx, _TAKE_WAITING, values)
         if taken:
-            return await _given(tx, active, agent, taken[0], now)
+            return await _accept(tx, active, agent, taken[0], now)
     return None
 
 
 async def pick(
     tx: AsyncConnection, active: ActiveVersion, agent: Agent, work_item_id: UUID, now: datetime
 ) -> WorkItem:
-    """Gives the agent the waiting item that they chose, accepted.
+    """Gives the agent the waiting item that they chose, as accepted.
 
-    Raises Problem: 404 not of their queues, 403 its queue is not picked from, 409 it does not wait or they can't take it.
+    Raises Problem: 404 for work of other queues, 403 where the queue allows no picking, 409 when the work does not wait or
+    they can't take it.
     """
     await store.agents.lock(tx, [agent.id])
-    work = await handling.locked(tx, work_item_id)
+    work = await handling.lock_work(tx, work_item_id)
     if work.queues.isdisjoint(agent.queues):
         raise not_found("work item")
     queue = active.configuration.queues.get(work.queue)
@@ -102,44 +106,44 @@ async def pick(
             state=work.state,
             agent_id=work.agent_id,
         )
-    stands = opening.openings(active, now)
-    mine = work.queues.intersection(agent.queues)
-    if mine.isdisjoint(opening.given_out(stands)):
-        raise Problem(409, "Conflict", f"Its work is not given out now: {stands[min(mine)].why}.")
-    me = await _standing(tx, active, agent, now)
+    openings = opening.openings(active, now)
+    shared_queues = work.queues.intersection(agent.queues)
+    if shared_queues.isdisjoint(opening.open_queues(openings)):
+        raise Problem(409, "Conflict", f"Its work is not given out now: {openings[min(shared_queues)].why}.")
+    me = await _candidate(tx, active, agent, now)
     item = work.to_waiting()
     why = why_not(item, me)
     if why is not None:
         if why.kind in {WhyNot.CAPACITY, WhyNot.PROFILES}:
             raise _full(me, why.full)
         raise Problem(409, "Conflict", f"You can't take it: {in_words(why)}.")
-    return await _given(tx, active, agent, work, now)
+    return await _accept(tx, active, agent, work, now)
 
 
 def suitable(items: Sequence[Waiting], me: Candidate, now: datetime) -> list[UUID]:
-    """The items that suit an agent and that they have room for, best first; those that they refused are the last."""
+    """The items that suit an agent and their free capacity, best first; items that they refused come last."""
     fits = [item for item in sorted(items, key=urgency) if _suits(item, me, now)]
     return [item.work_item_id for item in sorted(fits, key=lambda item: me.agent_id in item.refused)]
 
 
 def _suits(item: Waiting, me: Candidate, now: datetime) -> bool:
-    kept = item.hold_until is not None and item.hold_until > now and item.preferred != me.agent_id
-    return not kept and why_not(item, me) is None
+    is_held = item.hold_until is not None and item.hold_until > now and item.preferred != me.agent_id
+    return not is_held and why_not(item, me) is None
 
 
-async def _standing(tx: AsyncConnection, active: ActiveVersion, agent: Agent, now: datetime) -> Candidate:
-    there = set(active.configuration.presences_by_id) - {Presence.OFFLINE.value}
+async def _candidate(tx: AsyncConnection, active: ActiveVersion, agent: Agent, now: datetime) -> Candidate:
+    online = set(active.configuration.presences_by_id) - {Presence.OFFLINE.value}
     days = active.configuration.days(now)
-    found: Sequence[AnyRow] = await store.agents.available(tx, [agent.id], there, days)
-    if not found:
-        raise Problem(409, "Conflict", "You are offline: say that you are there first.")
-    return candidate(active.configuration, found[0], None)
+    rows: Sequence[AnyRow] = await store.agents.available(tx, [agent.id], online, days)
+    if not rows:
+        raise Problem(409, "Conflict", "You are offline: set your presence first.")
+    return candidate(active.configuration, rows[0], None)
 
 
 def _full_line(
     pool: AgentPool, lines: Mapping[store.backlog.Line, store.backlog.Needed], me: Candidate
 ) -> tuple[ProfileLoad, ...]:
-    """The profiles that are full for work that the agent can do otherwise."""
+    """The full profiles of the first line whose work the agent could do if they were not full."""
     blocked = (full(need.profiles, me) for line, need in lines.items() if pool.can(line.queues, need.skills))
     return next((profile_loads for profile_loads in blocked if profile_loads), ())
 
@@ -149,15 +153,15 @@ def _full(me: Candidate, profile_loads: Sequence[ProfileLoad] = ()) -> Problem:
         return Problem(409, "Conflict", f"You have {full_profiles(profile_loads)}.")
     capacity = me.free + me.load
     held = agent_load.shown_load(me.load, capacity)
-    return Problem(409, "Conflict", f"You have no room for it: you hold {held} of {capacity} units.")
+    return Problem(409, "Conflict", f"You have no free capacity for it: you hold {held} of {capacity} units.")
 
 
-async def _given(
+async def _accept(
     tx: AsyncConnection, active: ActiveVersion, agent: Agent, work: WorkItem, now: datetime
 ) -> WorkItem:
     unit = UnitOfWork(now)
-    work = handling.give(unit, work, agent, active.configuration.queues[work.queue], at_once=True)
+    work = handling.offer_to(unit, work, agent, active.configuration.queues[work.queue], at_once=True)
     await unit.write(tx)
-    # Who asks for more is ready for it.
+    # An agent who asks for more work has finished wrapping up.
     await store.agents.end_wrap_up(tx, [agent.id])
     return work

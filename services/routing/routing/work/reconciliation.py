@@ -1,7 +1,7 @@
-"""The reconciliation: goes round all cases that await an answer and all open work, a part at a time, and mends what is wrong.
+"""The reconciliation checks all cases that await an answer and all open work, a part at a time, and repairs what is wrong.
 
-A round reads so many cases by index, in one statement and without locks. Only what looks wrong is locked, looked at again
-and, if it still is, repair, noted, and told: `work.reconciled`, a change for operations, and `GET /reconciliation`.
+A part reads a number of cases by index, in one statement and without locks. Cases that look wrong are locked and read again.
+What is still wrong is repaired, recorded and published: `work.reconciled`, a live change, and `GET /reconciliation`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,12 +33,12 @@ from routing.unit_of_work import SYSTEM, Row, UnitOfWork
 from routing.work import escalation
 
 LOG = logs.get(__name__)
-MOST = 500
-_ONE_ROUND = 0x7265636E  # "recn"
+PART_SIZE = 500
+_ROUND_LOCK = 0x7265636E  # "recn"
 _BEFORE_ALL = UUID(int=0)
 
-_LOCK = text(f"select pg_try_advisory_xact_lock({_ONE_ROUND}) as mine")
-_SHOWN = f"""
+_LOCK = text(f"select pg_try_advisory_xact_lock({_ROUND_LOCK}) as mine")
+_SNAPSHOT = f"""
     select c.case_id, case when s.revision > 0 then s.awaits end as awaits, s.dismissed, w.work_item_id, w.state, w.queue, w.agent_id, a.presence,
         o.offer_id, o.agent_id as offered_to, o.expires_at, t.subject is not null as timed, array(
             select k.clock_id from clock k where k.case_id = c.case_id and k.met_at is null and k.cancelled_at is null
@@ -60,16 +60,16 @@ WALK = text(
             (select case_id from work_item where state <> 'completed' and case_id > :after order by case_id limit :most)
         ) u order by case_id limit :most
     )
-    {_SHOWN} order by c.case_id
+    {_SNAPSHOT} order by c.case_id
     """
 ).bindparams(bindparam("after", type_=PG_UUID(as_uuid=True)))
-_AGAIN = text(f"with c as (select unnest(:ids) as case_id) {_SHOWN} order by c.case_id").bindparams(
+_AGAIN = text(f"with c as (select unnest(:ids) as case_id) {_SNAPSHOT} order by c.case_id").bindparams(
     bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
 )
 
 
 class Round(NamedTuple):
-    """How far the way round has come: cases up to `after`, so many `checked` since it began; and the last one."""
+    """The progress of the current round: cases up to `after`, `checked` so far. And when the last round ran, over how many."""
 
     after: UUID
     began_at: datetime
@@ -79,133 +79,141 @@ class Round(NamedTuple):
     last_checked: int | None = None
 
 
-async def round_of(
+async def run_part(
     tx: AsyncConnection,
     configurations: Configurations,
     now: datetime,
-    most: int = MOST,
+    size: int = PART_SIZE,
     *,
-    apart: bool = False,
+    individually: bool = False,
 ) -> tuple[int, bool]:
-    """One part of the way round: how many cases it looked at, and whether the way is at its end.
+    """Checks the next `size` cases of the round. Returns how many it checked, and whether the round has ended.
 
-    `apart`: each case on its own, because all together failed. One that fails is told, and left until the next round.
+    `individually`: repairs each case in a savepoint, after all together failed. One that fails is logged and waits for the
+    next round.
     """
     (row,) = await fetch(tx, _LOCK, {})
     if not row.mine:
-        return 0, True  # another replica is at it
+        return 0, True  # another replica runs a part
     active = await configurations.active(tx)
-    place = await stands(tx) or Round(_BEFORE_ALL, now, 0)
-    rows = await fetch(tx, WALK, {"after": place.after, "most": most})
-    cases = pictures(rows)
-    wrong = [case.case_id for case in cases if _wrong(case, active)]
-    if apart:
-        # Locked all together and in order, as everybody does it; then each is repair on its own.
+    progress = await read_progress(tx) or Round(_BEFORE_ALL, now, 0)
+    rows = await fetch(tx, WALK, {"after": progress.after, "most": size})
+    cases = snapshots(rows)
+    wrong = [case.case_id for case in cases if _findings(case, active)]
+    if individually:
+        # All locks are taken together and in order, as everywhere; then each case is repaired in its own savepoint.
         await store.cases.lock_cases(tx, wrong)
         await store.work_items.every_open_work(tx, wrong)
-        for case_id, error in await with_savepoints(tx, wrong, lambda one: _repair(tx, [one], active, now)):
+        for case_id, error in await with_savepoints(
+            tx, wrong, lambda case_id: _repair(tx, [case_id], active, now)
+        ):
             reason = f"{type(error).__name__}: {error}"
             LOG.error("case could not be reconciled", case=str(case_id), reason=reason)
             metrics.TASK_FAILURES.labels("reconciliation").inc()
     elif wrong:
         await _repair(tx, wrong, active, now)
-    ended = len(cases) < most
-    checked = place.checked + len(cases)
+    ended = len(cases) < size
+    checked = progress.checked + len(cases)
     if ended:
-        place = Round(_BEFORE_ALL, now, 0, place.began_at, now, checked)
+        progress = Round(_BEFORE_ALL, now, 0, progress.began_at, now, checked)
     else:
-        place = place._replace(after=cases[-1].case_id, checked=checked)
-    await store.base.upsert(tx, store.reconciliation.RECONCILIATION, [{"id": 1, **place._asdict()}])
+        progress = progress._replace(after=cases[-1].case_id, checked=checked)
+    await store.base.upsert(tx, store.reconciliation.RECONCILIATION, [{"id": 1, **progress._asdict()}])
     return len(cases), ended
 
 
-def pictures(rows: Sequence[AnyRow]) -> list[Picture]:
+def snapshots(rows: Sequence[AnyRow]) -> list[Picture]:
     """Cases with their open work, from rows in the order of cases."""
-    found: list[Picture] = []
+    cases: list[Picture] = []
     for row in rows:
-        if not found or found[-1].case_id != row.case_id:
-            found.append(Picture(row.case_id, row.awaits, row.dismissed, []))
+        if not cases or cases[-1].case_id != row.case_id:
+            cases.append(Picture(row.case_id, row.awaits, row.dismissed, []))
         if row.work_item_id is not None:
             piece = Piece(
                 row.work_item_id, row.state, row.queue, row.agent_id, row.presence, row.offer_id, row.offered_to, row.timed,
                 row.unheeded,
             )  # fmt: skip
-            found[-1] = found[-1]._replace(work=[*found[-1].work, piece])
-    return found
+            cases[-1] = cases[-1]._replace(work=[*cases[-1].work, piece])
+    return cases
 
 
-def _wrong(case: Picture, active: ActiveVersion) -> list[Finding]:
+def _findings(case: Picture, active: ActiveVersion) -> list[Finding]:
     return findings(case, active.configuration.queues, active.configuration.agents_by_id)
 
 
 async def _repair(
     tx: AsyncConnection, case_ids: Sequence[UUID], active: ActiveVersion, now: datetime
 ) -> None:
-    """Locks cases and their work, looks again, and mends what is still wrong."""
+    """Locks cases and their work, reads them again, and repairs what is still wrong."""
     seen = await store.cases.lock_cases(tx, case_ids)
     open_work = {work.work_item_id: work for work in await store.work_items.every_open_work(tx, case_ids)}
     pending = {
         offer.offer_id: offer for offer in (await store.offers.pending_offers(tx, list(open_work))).values()
     }
     rows = await fetch(tx, _AGAIN, {"ids": list(case_ids)})
-    wrong = [finding for case in pictures(rows) for finding in _wrong(case, active)]
+    wrong = [finding for case in snapshots(rows) for finding in _findings(case, active)]
     lost = [finding.case_id for finding in wrong if finding.kind is Wrong.NO_WORK]
     last = await store.work_items.last_work(tx, lost)
-    repairer = _Mender(UnitOfWork(now), active, seen, open_work, pending)
-    noted: list[Row] = []
+    repairer = _Repairer(UnitOfWork(now), active, seen, open_work, pending)
+    records: list[Row] = []
     for finding in wrong:
         work, repair = repairer.repair(finding, last.get(finding.case_id))
-        noted.append(
+        records.append(
             {
                 "finding_id": uuid4(), "kind": finding.kind.value, "case_id": finding.case_id,
                 "work_item_id": work.work_item_id if work else None, "detail": finding.detail, "repair": repair, "at": now,
             }
         )  # fmt: skip
         if work is not None and repair is not None:
-            told = WorkReconciled(
+            event = WorkReconciled(
                 work=work.facts(), finding=finding.kind.value, detail=finding.detail, repair=repair
             )
-            repairer.unit.tell(told)
+            repairer.unit.publish(event)
         change = {"finding": finding.kind.value, "detail": finding.detail, "repair": repair}
-        repairer.unit.noted.append(
+        repairer.unit.change_log.append(
             Change("finding", str(finding.case_id), ["operations", "supervisors"], change)
         )
-        LOG.warning("work stood wrong", finding=finding.kind.value, case=str(finding.case_id), repair=repair)
+        LOG.warning(
+            "reconciliation found wrong work",
+            finding=finding.kind.value,
+            case=str(finding.case_id),
+            repair=repair,
+        )
     await repairer.unit.write(tx)
-    await store.base.upsert(tx, store.cases.CASE_SEEN, [one.row() for one in repairer.heard])
-    if noted:
-        await tx.execute(insert(store.reconciliation.FINDING), noted)
+    await store.base.upsert(tx, store.cases.CASE_SEEN, [seen.row() for seen in repairer.restored])
+    if records:
+        await tx.execute(insert(store.reconciliation.FINDING), records)
 
 
-class _Mender:
-    """How each kind of finding is repair, in one unit of work."""
+class _Repairer:
+    """Repairs findings in one unit of work. `restored`: cases to write again, which routing had lost."""
 
     def __init__(
         self, unit: UnitOfWork, active: ActiveVersion, seen: Mapping[UUID, CaseSeen], open_work: Mapping[UUID, WorkItem],
         pending: dict[UUID, OfferRecord],
     ) -> None:  # fmt: skip
         self.unit = unit
-        self.heard: list[CaseSeen] = []
+        self.restored: list[CaseSeen] = []
         self._active = active
         self._seen = seen
         self._open = open_work
         self._pending = pending
 
     def repair(self, finding: Finding, last: WorkItem | None) -> tuple[WorkItem | None, str | None]:
-        """The work item as it stands now, if there is one, and what was done; None: nothing could be."""
+        """Repairs a finding. Returns the work item as it is now, if there is one, and what was done; None: nothing could be."""
         if finding.piece is None:
-            return self._queue_anew(finding.case_id, last)
+            return self._queue_again(finding.case_id, last)
         work = self.unit.current(self._open[finding.piece.work_item_id])
-        repair = self._put_right(finding, finding.piece, work)
+        repair = self._repair_work(finding, finding.piece, work)
         return self.unit.current(work), repair
 
-    def _put_right(self, finding: Finding, piece: Piece, work: WorkItem) -> str:
+    def _repair_work(self, finding: Finding, piece: Piece, work: WorkItem) -> str:
         if finding.kind is Wrong.CASE_UNKNOWN:
-            # Not 0: what is heard of it next looks for its work.
-            known = self._seen[work.case_id].replace(
+            # Not 0: `intake` reads no work of a case whose revision is 0.
+            restored = self._seen[work.case_id].replace(
                 revision=1, awaits=True, reference=work.case_reference, customer_id=work.customer_id
             )
-            self.heard.append(known)
+            self.restored.append(restored)
             return "the case is known from its work"
         if finding.kind is Wrong.QUEUE_UNKNOWN:
             queue = self._active.configuration.fallback
@@ -231,13 +239,13 @@ class _Mender:
             timer = TimerKind.OFFER_EXPIRY, piece.offer_id, self._pending[piece.offer_id].expires_at
             self.unit.timers.append(timer)
         elif kind is Wrong.CLOCK_UNHEEDED:
-            # Each is looked at once, and set to what comes next.
+            # Each fires at once, which sets its timer to what is due next.
             self.unit.timers += [
                 (TimerKind.SLA_CLOCK, clock_id, self.unit.now) for clock_id in piece.unheeded
             ]
 
-    def _queue_anew(self, case_id: UUID, last: WorkItem | None) -> tuple[WorkItem | None, str | None]:
-        """Work as it was last; where it never was, as much of it as is known."""
+    def _queue_again(self, case_id: UUID, last: WorkItem | None) -> tuple[WorkItem | None, str | None]:
+        """Queues the last work item of a case again; where there is none, a new one from what the case says."""
         configuration, calendars, now = self._active.configuration, self._active.calendars, self.unit.now
         seen = self._seen[case_id]
         if last is not None:
@@ -251,7 +259,7 @@ class _Mender:
             work = WorkItem(
                 work_item_id=uuid4(), case_id=case_id, case_reference=seen.reference, customer_id=seen.customer_id,
                 channel="", subject=None, queue=queue, priority=PRIORITY, skills={}, prefer_skills={}, labels=[],
-                queued_at=now, decision_id=uuid4(), changed_at=now, units=1,
+                queued_at=now, decision_id=None, changed_at=now, units=1,
                 profiles=configuration.profiles_of("", queue, PRIORITY), overflow=None,
                 **beginning(configuration, calendars, queue, now),
             )  # fmt: skip
@@ -261,7 +269,7 @@ class _Mender:
         return work, f"queued anew in {work.queue}"
 
 
-async def stands(tx: AsyncConnection) -> Round | None:
-    """How far the way round has come, and when the last was at its end; None before the first."""
+async def read_progress(tx: AsyncConnection) -> Round | None:
+    """The progress of the current round, and when the last one ended; None before the first."""
     row = (await tx.execute(select(store.reconciliation.RECONCILIATION))).one_or_none()
     return Round(*(getattr(row, name) for name in Round._fields)) if row else None

@@ -1,8 +1,7 @@
-"""The review: work that a new configuration, or a queue that closed, left where it can't stay, is put where it can.
+"""The review moves open work that can't stay where it is, and applies the active steps and capacity profiles to it.
 
-What waits or is in hand comes to the steps and capacity profiles that there are now.
-
-It runs when a configuration became active, when people set a queue, and when the hours of a queue end.
+Work can't stay where its agent or its queue was removed, or where its closed queue overflows. The review runs when a version
+becomes active, when people set the state of a queue, and when the hours of a queue end.
 """
 
 from datetime import datetime, timedelta
@@ -22,23 +21,16 @@ from routing.queues import opening
 from routing.unit_of_work import UnitOfWork
 from routing.work import escalation
 
-AT_ONCE = 200  # work items in one transaction; the rest is for the next, at once
+BATCH_SIZE = 200  # work items in one transaction; the next transaction, which follows at once, takes more
 
 _QUEUES = bindparam("queues", type_=ARRAY(TEXT))
-_HOMELESS = text(
+_IN_REMOVED_QUEUES = text(
     "select * from work_item where state <> 'completed' and queue <> all(:queues) "
     "order by work_item_id limit :limit for update"
 ).bindparams(_QUEUES)
-_ORPHANED = (
-    "select {what} from work_item where state in ('offered', 'accepted') and agent_id <> all(:agents) "
-    "order by {order} limit :limit"
-)
-_GONE = text(_ORPHANED.format(what="agent_id", order="agent_id")).bindparams(
-    bindparam("agents", type_=ARRAY(TEXT))
-)
-_HELD = text(
-    "select * from work_item where state in ('offered', 'accepted') and agent_id = any(:agents) "
-    "order by work_item_id limit :limit for update"
+_REMOVED_AGENTS = text(
+    "select agent_id from work_item where state in ('offered', 'accepted') and agent_id <> all(:agents) "
+    "order by agent_id limit :limit"
 ).bindparams(bindparam("agents", type_=ARRAY(TEXT)))
 _MEANT = text(
     "select * from work_item where meant is not null and state in ('queued', 'offered') "
@@ -53,14 +45,14 @@ _WAITING = text(
 UNPLANNED = text(
     """
     with open as materialized (select work_item_id, queue, steps_of from work_item where state <> 'completed')
-    select w.* from unnest(:queues, :marks) as q(name, mark)
-    join open on open.queue = q.name and open.steps_of is distinct from q.mark
+    select w.* from unnest(:queues, :steps_hashes) as q(name, steps_hash)
+    join open on open.queue = q.name and open.steps_of is distinct from q.steps_hash
     join work_item w using (work_item_id)
     where w.state <> 'completed' order by w.work_item_id limit :limit for update of w
     """
-).bindparams(_QUEUES, bindparam("marks", type_=ARRAY(TEXT)))
+).bindparams(_QUEUES, bindparam("steps_hashes", type_=ARRAY(TEXT)))
 KINDS = text("select distinct channel, queue, priority, profiles from work_item where state <> 'completed'")
-_COUNT = text(
+_SET_PROFILES = text(
     """
     update work_item w set profiles = s.now from (
         select w.work_item_id, k.now from jsonb_to_recordset(cast(:kinds as jsonb))
@@ -74,30 +66,36 @@ _COUNT = text(
 
 
 async def review(tx: AsyncConnection, configurations: Configurations, now: datetime) -> int:
-    """One part of a review; how much was put elsewhere or planned anew. While there is some, the next part follows.
+    """Runs one part of the review. Returns how many work items it changed; unless 0, the next part follows at once.
 
-    A part locks work once, in the order of ids: what locks a second time holds what others who keep to it wait for.
+    A part locks work once, in the order of ids. To lock a second time could be a deadlock with those who keep this order.
     """
     active = await configurations.active(tx)
-    for part in (_agents_gone, _queues_gone, _meant_elsewhere, _queues_closed, _planned_anew):
-        if moved := await part(tx, active, now):
+    for part in (
+        _from_removed_agents,
+        _from_removed_queues,
+        _to_meant_queue,
+        _from_closed_queues,
+        _set_steps,
+    ):
+        if changed := await part(tx, active, now):
             break
     else:
-        moved = await _counted_anew(tx, active)
-    if moved:
+        changed = await _set_profiles(tx, active)
+    if changed:
         await store.timers.review_at(tx, now)
     elif closing := _next_closing(active, now):
         await store.timers.review_at(tx, closing)
-    return moved
+    return changed
 
 
-async def _agents_gone(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:
-    given = {"agents": list(active.configuration.agents_by_id), "limit": AT_ONCE}
-    gone = sorted({row.agent_id for row in await fetch(tx, _GONE, given)})
-    if not gone:
+async def _from_removed_agents(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:
+    values = {"agents": list(active.configuration.agents_by_id), "limit": BATCH_SIZE}
+    removed = sorted({row.agent_id for row in await fetch(tx, _REMOVED_AGENTS, values)})
+    if not removed:
         return 0
-    await store.agents.lock(tx, gone)
-    works = await store.work_items.work_items(tx, _HELD, {"agents": gone, "limit": AT_ONCE})
+    await store.agents.lock(tx, removed)
+    works = await store.work_items.lock_held(tx, removed, BATCH_SIZE)
     unit = UnitOfWork(now)
     for offer in (await store.offers.pending_offers(tx, [work.work_item_id for work in works])).values():
         unit.end_offer(offer, OfferResult.WITHDRAWN, "no longer an agent")
@@ -107,10 +105,10 @@ async def _agents_gone(tx: AsyncConnection, active: ActiveVersion, now: datetime
     return len(works)
 
 
-async def _queues_gone(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:
+async def _from_removed_queues(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:
     configuration = active.configuration
-    given = {"queues": list(configuration.queues), "limit": AT_ONCE}
-    works = await store.work_items.work_items(tx, _HOMELESS, given)
+    values = {"queues": list(configuration.queues), "limit": BATCH_SIZE}
+    works = await store.work_items.work_items(tx, _IN_REMOVED_QUEUES, values)
     unit = UnitOfWork(now)
     for work in works:
         why = f"there is no queue {work.queue!r} any more"
@@ -119,10 +117,10 @@ async def _queues_gone(tx: AsyncConnection, active: ActiveVersion, now: datetime
     return len(works)
 
 
-async def _meant_elsewhere(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:
-    """Work that waits again, and that words which came while an agent had it have meant for another queue."""
+async def _to_meant_queue(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:
+    """Moves work that waits again to the queue for which messages meant it that arrived while an agent had it."""
     unit = UnitOfWork(now)
-    works = await store.work_items.work_items(tx, _MEANT, {"limit": AT_ONCE})
+    works = await store.work_items.work_items(tx, _MEANT, {"limit": BATCH_SIZE})
     offers = await store.offers.pending_offers(tx, [work.work_item_id for work in works])
     names = {key: queue.name for key, queue in active.configuration.queues.items()}
     for work in works:
@@ -140,41 +138,41 @@ async def _meant_elsewhere(tx: AsyncConnection, active: ActiveVersion, now: date
     return len(works)
 
 
-async def _queues_closed(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:
+async def _from_closed_queues(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:
     configuration = active.configuration
-    stands = opening.openings(active, now)
+    openings = opening.openings(active, now)
     closed = [
         key
         for key, queue in configuration.queues.items()
-        if not stands[key].takes and queue.outside_hours.overflow is not None
+        if not openings[key].takes and queue.outside_hours.overflow is not None
     ]
     if not closed:
         return 0
     loads = await opening.loads(tx, active, now)
-    leaving = [key for key in closed if place(configuration, stands, loads, key, None).queue != key]
-    # What a rule keeps here, or sends elsewhere, is looked at by itself.
-    found = (
-        await store.work_items.work_items(tx, _WAITING, {"queues": leaving, "limit": AT_ONCE})
+    leaving = [key for key in closed if place(configuration, openings, loads, key, None).queue != key]
+    # A rule may keep work here or send it to another queue, so each item is placed by itself.
+    waiting = (
+        await store.work_items.work_items(tx, _WAITING, {"queues": leaving, "limit": BATCH_SIZE})
         if leaving
         else []
     )
     unit = UnitOfWork(now)
     moved = 0
-    for work in found:
-        to = place(configuration, stands, loads, work.queue, work.overflow)
+    for work in waiting:
+        to = place(configuration, openings, loads, work.queue, work.overflow)
         if to.queue != work.queue:
             moved += 1
-            waiting = loads.get(to.queue, Load(0, 0.0))
-            loads[to.queue] = waiting._replace(waiting=waiting.waiting + 1)
+            load = loads.get(to.queue, Load(0, 0.0))
+            loads[to.queue] = load._replace(waiting=load.waiting + 1)
             escalation.move(unit, work, active, to, EscalationKind.OVERFLOW)
     await unit.write(tx)
     return moved
 
 
-async def _planned_anew(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:
-    marks = active.configuration.marks
-    given = {"queues": list(marks), "marks": list(marks.values()), "limit": AT_ONCE}
-    works = await store.work_items.work_items(tx, UNPLANNED, given)
+async def _set_steps(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:
+    steps_hashes = active.configuration.marks
+    values = {"queues": list(steps_hashes), "steps_hashes": list(steps_hashes.values()), "limit": BATCH_SIZE}
+    works = await store.work_items.work_items(tx, UNPLANNED, values)
     unit = UnitOfWork(now)
     for work in works:
         escalation.plan(unit, work, active)
@@ -182,10 +180,10 @@ async def _planned_anew(tx: AsyncConnection, active: ActiveVersion, now: datetim
     return len(works)
 
 
-async def _counted_anew(tx: AsyncConnection, active: ActiveVersion) -> int:
-    """Open work counts against the capacity profiles that there are now; what was completed, against those that there were."""
-    of = active.configuration.profiles_of
-    given = [
+async def _set_profiles(tx: AsyncConnection, active: ActiveVersion) -> int:
+    """Makes open work count against the active capacity profiles. Completed work keeps those that it counted against."""
+    profiles_of = active.configuration.profiles_of
+    kinds = [
         {
             "channel": kind.channel,
             "queue": kind.queue,
@@ -194,16 +192,16 @@ async def _counted_anew(tx: AsyncConnection, active: ActiveVersion) -> int:
             "now": now,
         }
         for kind in await fetch(tx, KINDS, {})
-        if (now := of(kind.channel, kind.queue, kind.priority)) != kind.profiles
+        if (now := profiles_of(kind.channel, kind.queue, kind.priority)) != kind.profiles
     ]
-    if not given:
+    if not kinds:
         return 0
     await store.work_items.wake(tx)
-    return len(await fetch(tx, _COUNT, {"kinds": as_json(given), "limit": AT_ONCE}))
+    return len(await fetch(tx, _SET_PROFILES, {"kinds": as_json(kinds), "limit": BATCH_SIZE}))
 
 
 def _next_closing(active: ActiveVersion, now: datetime) -> datetime | None:
-    """When the next queue closes whose work goes elsewhere then."""
+    """When the next queue closes whose work overflows then."""
     moments: list[datetime] = []
     for queue in active.configuration.queues.values():
         if queue.hours is None or queue.outside_hours.overflow is None:

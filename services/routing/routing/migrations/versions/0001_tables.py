@@ -114,7 +114,7 @@ def upgrade() -> None:
         sa.Column("trial_id", sa.Uuid()),
         sa.Column("restores", sa.Integer()),
         sa.Column("rollout", sa.Integer()),
-        sa.Column("over_at", sa.DateTime(timezone=True)),
+        sa.Column("rollout_ended_at", sa.DateTime(timezone=True)),
         sa.PrimaryKeyConstraint("version", name="configuration_pkey"),
     )
     op.create_index(
@@ -122,7 +122,7 @@ def upgrade() -> None:
         "configuration",
         [sa.literal_column("(true)")],
         unique=True,
-        postgresql_where=sa.text("rollout is not null and over_at is null"),
+        postgresql_where=sa.text("rollout is not null and rollout_ended_at is null"),
     )
     op.create_table(
         "decision",
@@ -416,7 +416,7 @@ def upgrade() -> None:
         sa.Column("agent_id", sa.Text()),
         sa.Column("preferred", sa.Text()),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("decision_id", sa.Uuid(), nullable=False),
+        sa.Column("decision_id", sa.Uuid()),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("completed_at", sa.DateTime(timezone=True)),
         sa.Column("labels", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),

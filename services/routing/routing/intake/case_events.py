@@ -1,0 +1,63 @@
+"""What an event of a case says: whether an answer is awaited, to which messages, and whether rules must decide. Pure."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from antiphon.contracts.base import Event
+from antiphon.contracts.cases import (
+    CaseEvent,
+    CaseFacts,
+    CaseInteractionAdded,
+    CaseInteractionEdited,
+    CaseOpened,
+    CaseStatus,
+    CaseStatusChanged,
+    InteractionFacts,
+    StatusTrigger,
+)
+from antiphon.contracts.interactions import Automation
+
+
+def awaits_answer(case: CaseFacts) -> bool:
+    """Whether the customer awaits an answer on an open case."""
+    return case.awaiting_answer_since is not None and case.status in {CaseStatus.NEW, CaseStatus.OPEN}
+
+
+def unanswered_messages(event: CaseEvent) -> list[InteractionFacts]:
+    """All messages of people that nobody has answered, by this event, the oldest first."""
+    messages: list[InteractionFacts] = []
+    match event:
+        case CaseOpened():
+            messages = [event.interaction]
+        case CaseInteractionAdded():
+            messages = [*event.unanswered, event.interaction]
+        case CaseInteractionEdited():
+            since, edited = event.case.awaiting_answer_since, event.interaction
+            is_awaited = since is not None and edited.accepted_at >= since
+            messages = [*event.unanswered, *([edited] if is_awaited else [])]
+        case CaseStatusChanged():
+            messages = event.unanswered
+        case _:
+            pass
+    from_people = [message for message in messages if message.automation == Automation.NONE]
+    return sorted(from_people, key=lambda message: message.accepted_at)
+
+
+def is_reply_failure(event: CaseEvent) -> bool:
+    """Whether the case awaits an answer again because a reply could not be sent."""
+    return isinstance(event, CaseStatusChanged) and event.trigger == StatusTrigger.REPLY_FAILED
+
+
+def may_ask_rules(events: Sequence[Event], with_open_work: Collection[UUID]) -> bool:
+    """Whether an event of a batch may need a decision: on new work, or on unanswered messages of open work."""
+    of_cases = [event for event in events if isinstance(event, CaseEvent)]
+    ceased = {event.case.case_id for event in of_cases if not awaits_answer(event.case)}
+    return any(
+        awaits_answer(event.case)
+        and (
+            event.case.case_id not in with_open_work
+            or event.case.case_id in ceased
+            or unanswered_messages(event)
+        )
+        for event in of_cases
+    )

@@ -1,0 +1,63 @@
+"""Decisions: what the rules decide about the unanswered messages of a case, and the record of it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+from antiphon.contracts.cases import CaseFacts, InteractionFacts
+from antiphon.contracts.work import Decision
+from routing.domain.decisions.deciding import Verdict, verdict, without_words
+from routing.domain.rules import conditions
+from routing.intake.case_batch import CaseBatch
+from routing.unit_of_work import Row, UnitOfWork
+
+
+class Decided(NamedTuple):
+    """A verdict of a version of the rules, and the row that records it once it is kept."""
+
+    verdict: Verdict
+    decision_id: UUID
+    version: int
+    record: Row
+
+    def facts(self, *reasons: str) -> Decision:
+        """The decision as events state it, with further reasons."""
+        return Decision(
+            decision_id=self.decision_id, rule=self.verdict.rule, configuration_version=self.version,
+            reason="; ".join([self.verdict.reason, *reasons]),
+        )  # fmt: skip
+
+
+def decide(
+    batch: CaseBatch, case: CaseFacts, messages: Sequence[InteractionFacts], work_item_id: UUID
+) -> Decided:
+    """Asks the active rules about all these messages together. Without messages, no rule is asked. Records nothing yet."""
+    now, active = batch.unit.now, batch.active
+    version, configuration = active.version_for(case.case_id)
+    context: conditions.Context = {}
+    decided = without_words(configuration)
+    if messages:
+        local = now.astimezone(active.configuration.zone)
+        context = conditions.context_of(case, messages, local) | batch.rule_context
+        decided = verdict(configuration, context)
+    decision_id = uuid4()
+    record = {
+        "decision_id": decision_id,
+        "work_item_id": work_item_id,
+        "case_id": case.case_id,
+        "version": version,
+        "rule": decided.rule,
+        "reason": decided.reason,
+        "context": conditions.kept(context),
+        "trace": [outcome._asdict() for outcome in decided.trace],
+        # A trial can't decide again where no rule was asked.
+        "outcome": decided.outcome if messages else None,
+        "at": now,
+        "shadow": active.shadow.decide(context, decided, now) if active.shadow and messages else None,
+    }
+    return Decided(decided, decision_id, version, record)
+
+
+def keep(unit: UnitOfWork, decided: Decided) -> None:
+    """Records a decision, with the reason that its verdict has now."""
+    unit.decisions.append({**decided.record, "reason": decided.verdict.reason})

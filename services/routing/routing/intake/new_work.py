@@ -1,0 +1,100 @@
+"""New work: a case that awaits an answer and has no open work item gets one, in the queue that the rules decide."""
+
+from uuid import uuid4
+
+from antiphon.contracts.cases import CaseEvent
+from antiphon.contracts.work import WorkQueued
+from routing.domain.decisions.deciding import Verdict
+from routing.domain.decisions.redeciding import Redecided, redecide
+from routing.domain.queues import escalation
+from routing.domain.queues.escalation import EscalationKind
+from routing.domain.timer import TimerKind
+from routing.domain.work_item import WorkItem
+from routing.intake import decisions
+from routing.intake.case_batch import CaseBatch
+from routing.intake.case_events import is_reply_failure, unanswered_messages
+from routing.intake.decisions import Decided
+from routing.intake.placement import find_place, publish_held
+from routing.work.escalation import arrival_note
+
+
+def create(batch: CaseBatch, event: CaseEvent, last: WorkItem | None) -> tuple[WorkItem, Decided]:
+    """Decides on new work of a case whose newest work is `last`. It has no place yet: its clocks decide when it is due."""
+    now, active, case = batch.unit.now, batch.active, event.case
+    messages, work_item_id = unanswered_messages(event), uuid4()
+    decided = decisions.decide(batch, case, messages, work_item_id)
+    decided_priority = decided.verdict.priority
+    if (
+        last is not None
+        and last.queue in active.configuration.queues
+        and (is_reply_failure(event) or not messages)
+    ):
+        decided_priority = max(decided_priority, last.decided_priority)
+        decided = decided._replace(verdict=_return_to_team(batch, decided.verdict, last))
+    decisions.keep(batch.unit, decided)
+    verdict = decided.verdict
+    since = case.awaiting_answer_since or now
+    channel = messages[-1].channel if messages else last.channel if last else ""
+    policy = active.configuration.agents_policy.prefer_last_agent
+    seen = batch.seen[case.case_id]
+    last_agent = policy.of(seen.last_agent, seen.last_at, now)
+    holds = policy.wait_at_most if last_agent and not verdict.prefer_agent else None
+    work = WorkItem(
+        work_item_id=work_item_id,
+        case_id=case.case_id,
+        case_reference=case.reference,
+        customer_id=case.customer.customer_id,
+        channel=channel,
+        subject=case.subject,
+        queue=verdict.queue,
+        priority=verdict.priority,
+        skills=verdict.skills,
+        prefer_skills=verdict.prefer_skills,
+        labels=verdict.labels,
+        queued_at=since,
+        preferred=verdict.prefer_agent or last_agent,
+        decision_id=decided.decision_id,
+        changed_at=now,
+        units=active.configuration.units(channel, verdict.queue),
+        profiles=active.configuration.profiles_of(channel, verdict.queue, verdict.priority),
+        hold_until=since + holds if holds else None,
+        overflow=verdict.overflow,
+        decided_priority=decided_priority,
+        **escalation.beginning(active.configuration, active.calendars, verdict.queue, since),
+    )
+    if work.hold_until is not None and work.hold_until > now:
+        batch.unit.timers.append((TimerKind.HOLD, work.work_item_id, work.hold_until))
+    return work, decided
+
+
+def _return_to_team(batch: CaseBatch, verdict: Verdict, last: WorkItem) -> Verdict:
+    """The verdict on work whose answer did not arrive: as `last` was, unless a rule of a higher priority moves it."""
+    after = redecide(last, verdict)
+    is_meant = last.meant is not None and verdict.moves and verdict.queue == last.meant.queue
+    if is_meant or (after is not None and after.moves):
+        return verdict
+    kept = after or Redecided(
+        False, last.priority, dict(last.skills), dict(last.prefer_skills), [*last.labels]
+    )
+    queue = batch.active.configuration.queues[last.queue]
+    running = batch.ledger.running(last.case_id)
+    return verdict._replace(
+        queue=last.queue, priority=kept.priority, skills=kept.skills, prefer_skills=kept.prefer_skills,
+        labels=kept.labels, overflow=last.overflow, reason=f"back to {queue.name}, its team; {verdict.reason}",
+        sla_policy=running[0].clock.terms.policy if running else queue.sla_policy,
+    )  # fmt: skip
+
+
+def place(batch: CaseBatch, work: WorkItem, decided: Decided) -> WorkItem:
+    """Puts new work into its queue, or the one it overflows to, where the skills that a rule needs are only preferred."""
+    verdict, active = decided.verdict, batch.active
+    to = find_place(batch, verdict)
+    if to.queue != verdict.queue:
+        arrival = escalation.arrival(work, active.configuration, active.calendars, to.queue, batch.unit.now)
+        work = work.replace(**arrival)
+        batch.unit.note_escalation(work, EscalationKind.OVERFLOW, arrival_note(to, active))
+    work = work.replace(due_at=batch.ledger.due(work.case_id))
+    batch.unit.add(work)
+    batch.unit.publish(WorkQueued(work=work.facts(), decision=decided.facts(*to.why)))
+    publish_held(batch, work, verdict.queue)
+    return work
