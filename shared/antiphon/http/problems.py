@@ -25,19 +25,19 @@ TITLES = {
 class ErrorPlace(BaseModel):
     """One thing that is wrong, and where: in the body (`pointer`, RFC 6901), a parameter, or a header."""
 
-    detail: str | None = None
-    pointer: str | None = None
-    parameter: str | None = None
-    header: str | None = None
+    detail: str | None = Field(None, description="What is wrong, in words.")
+    pointer: str | None = Field(None, description="The place in the body.")
+    parameter: str | None = Field(None, description="The parameter of the path or query.")
+    header: str | None = Field(None, description="The header.")
 
 
 class ProblemDetails(BaseModel):
     """The body of an error."""
 
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str | None = None
+    type: str = Field("about:blank", description="The URI of this kind of error, where it has one.")
+    title: str = Field(description="The kind of error, in words that are always the same.")
+    status: int = Field(description="The HTTP status.")
+    detail: str | None = Field(None, description="What happened this time, and what to do.")
     errors: list[ErrorPlace] | None = Field(None, description="What is wrong and where, one entry each.")
 
 
