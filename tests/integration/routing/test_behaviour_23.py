@@ -29,7 +29,7 @@ async def client(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Rou
 async def test_23_a_draft_is_tried_on_seven_days_published_atomically_and_rolled_back_within_a_minute(
     client: RoutingApi,
 ) -> None:
-    live = (await client.ask("GET", "/configuration")).json()["version"]
+    live = (await client.ask("GET", "/configuration")).json()["configuration_version"]
     for day in range(7):
         await client.apply(*(case(day * 10 + n, ("rates", "roads")[n % 2]) for n in range(10)))
         async with client.engine.begin() as tx:  # a day ago, and answered an hour after it came
@@ -56,7 +56,7 @@ async def test_23_a_draft_is_tried_on_seven_days_published_atomically_and_rolled
     path = f"/drafts/{draft['draft_id']}/publish"
     publishing = client.ask("POST", path, tag=draft["etag"], json={"why": "the flood of rates notices"})
     _, published = await asyncio.gather(goes_on(100), publishing)
-    version = published.json()["version"]
+    version = published.json()["configuration_version"]
     await goes_on(200)
     rows = await client.rows(
         "select d.version, w.queue from decision d join work_item w using (work_item_id) "
@@ -74,7 +74,7 @@ async def test_23_a_draft_is_tried_on_seven_days_published_atomically_and_rolled
     await goes_on(300)
     assert time.monotonic() - began < 60
     newest = await client.rows("select version from decision order by at desc limit 10")
-    assert {row.version for row in newest} == {back.json()["version"]}
+    assert {row.version for row in newest} == {back.json()["configuration_version"]}
     audit = (await client.ask("GET", "/configuration/versions")).json()["items"]
     assert [(line["loaded_by"], line["why"], line["restores"]) for line in audit[:2]] == [
         ("olga", "too much for Grace", live),

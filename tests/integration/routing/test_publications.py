@@ -74,7 +74,7 @@ async def test_a_share_of_the_cases_is_decided_by_the_new_version_and_each_case_
     client: RoutingApi,
 ) -> None:
     told = await publish(client, await client.draft(RATES), rollout=30)
-    version, publication = told["version"], told["publication"]
+    version, publication = told["configuration_version"], told["publication"]
     assert (publication["state"], publication["rollout"], publication["asked_by"]) == ("limited", 30, "olga")
     cases = [case(n, "rates") for n in range(1, 101)]
     await client.apply(*cases[:50])
@@ -96,7 +96,7 @@ async def test_a_share_of_the_cases_is_decided_by_the_new_version_and_each_case_
     assert {n: by for n, (by, _) in (await decided(client)).items()} == {
         n: by for n, (by, _) in first.items()
     }
-    assert (await client.ask("GET", "/configuration")).json()["version"] == version - 1
+    assert (await client.ask("GET", "/configuration")).json()["configuration_version"] == version - 1
     lines = (await client.ask("GET", "/configuration/versions")).json()["items"]
     assert [(line["state"], line["rollout"]) for line in lines] == [("limited", 30), ("published", None)]
     await say(client, publication, "widen", rollout=20, why="less", status=409)
@@ -117,12 +117,12 @@ def test_who_is_among_the_first_still_is_when_the_share_grows(one: UUID, version
 async def test_a_share_that_is_ended_leaves_all_cases_to_the_version_before(client: RoutingApi) -> None:
     told = await publish(client, await client.draft(RATES), rollout=99)
     await publish(client, await client.draft(RATES, name="another"), status=409)
-    refused = await client.ask("PUT", "/configuration", tag=str(told["version"] - 1), content=COUNCIL + "\n")
+    refused = await client.ask("PUT", "/configuration", tag=str(told["configuration_version"] - 1), content=COUNCIL + "\n")
     assert refused.status_code == 409
     ended = await say(client, told["publication"], "end", why="complaints")
     assert (ended["state"], ended["ended_by"], ended["ended_why"]) == ("ended", "olga", "complaints")
     await client.apply(*(case(n, "rates") for n in range(1, 21)))
-    assert set((await decided(client)).values()) == {(told["version"] - 1, 40)}
+    assert set((await decided(client)).values()) == {(told["configuration_version"] - 1, 40)}
     await say(client, told["publication"], "end", why="again", status=409)
     assert (await kinds(client))[-2:] == ["published", "ended"]
     lines = (await client.ask("GET", "/configuration/versions")).json()["items"]
@@ -146,8 +146,8 @@ async def test_a_version_begins_at_its_time_widens_at_its_time_and_ends_by_itsel
     }
     draft = await client.draft(RATES)
     told = await publish(client, draft, **plan)
-    assert (told["version"], told["publication"]["state"]) == (None, "planned")
-    before = (await client.ask("GET", "/configuration")).json()["version"]
+    assert (told["configuration_version"], told["publication"]["state"]) == (None, "planned")
+    before = (await client.ask("GET", "/configuration")).json()["configuration_version"]
     path = f"/publications/{told['publication']['publication_id']}"
 
     async def state() -> tuple[str, int]:
@@ -168,7 +168,7 @@ async def test_a_version_begins_at_its_time_widens_at_its_time_and_ends_by_itsel
     newest = (await client.ask("GET", "/configuration/versions")).json()["items"][0]
     assert (newest["restores"], newest["why"]) == (before, "the time for it is over")
     assert (await kinds(client))[-5:] == ["planned", "published", "published", "published", "ended"]
-    assert (await client.ask("GET", "/publications")).json()["items"][0]["version"] == before + 1
+    assert (await client.ask("GET", "/publications")).json()["items"][0]["configuration_version"] == before + 1
 
 
 async def test_what_waits_for_its_time_can_be_withdrawn_and_is_a_draft_again(client: RoutingApi) -> None:
@@ -178,24 +178,24 @@ async def test_what_waits_for_its_time_can_be_withdrawn_and_is_a_draft_again(cli
     await fire(client, TimerKind.PUBLICATION_BEGINS)
     again = await client.ask("GET", f"/drafts/{draft['draft_id']}")
     assert again.json()["state"] == "draft"
-    assert (await publish(client, draft | {"etag": again.headers["ETag"]}))["version"]
+    assert (await publish(client, draft | {"etag": again.headers["ETag"]}))["configuration_version"]
 
 
 async def test_what_can_not_begin_when_its_time_has_come_has_failed_and_says_why(client: RoutingApi) -> None:
     draft = await client.draft(RATES)
     told = await publish(client, draft, begins_at=(utc_now() + timedelta(hours=1)).isoformat())
-    version = (await publish(client, await client.draft(("priority: 30", "priority: 31"))))["version"]
+    version = (await publish(client, await client.draft(("priority: 30", "priority: 31"))))["configuration_version"]
     await fire(client, TimerKind.PUBLICATION_BEGINS)
     found = (await client.ask("GET", f"/publications/{told['publication']['publication_id']}")).json()
     assert (found["state"], found["ended_by"]) == ("failed", "routing")
     assert "active no more" in found["ended_why"]
-    assert (await client.ask("GET", "/configuration")).json()["version"] == version
+    assert (await client.ask("GET", "/configuration")).json()["configuration_version"] == version
     assert (await client.ask("GET", f"/drafts/{draft['draft_id']}")).json()["state"] == "draft"
 
 
 async def test_where_a_second_person_must_approve_nobody_publishes_their_own(client: RoutingApi) -> None:
     await client.load(APPROVAL)
-    before = (await client.ask("GET", "/configuration")).json()["version"]
+    before = (await client.ask("GET", "/configuration")).json()["configuration_version"]
     source = APPROVAL.replace(*RATES).replace("needs_approval: true", "needs_approval: false")
     made = await client.ask("POST", "/drafts", name="pat", json={"name": "x", "why": "y", "source": source})
     draft = made.json() | {"etag": made.headers["ETag"]}
@@ -205,20 +205,20 @@ async def test_where_a_second_person_must_approve_nobody_publishes_their_own(cli
         saved = await client.ask("PUT", path, name=name, tag=draft["etag"], json=body)
         draft |= {"etag": saved.headers["ETag"], "revision": saved.json()["revision"]}
     told = await publish(client, draft)
-    assert (told["version"], told["publication"]["state"]) == (None, "waiting")
+    assert (told["configuration_version"], told["publication"]["state"]) == (None, "waiting")
     assert told["publication"]["needs_approval"] is True
     for name in ("olga", "pat", "rosa", "sven"):
         await say(client, told["publication"], "approve", name=name, status=403)
     refused = await client.ask("PUT", "/configuration", tag=str(before), content=source)
     assert refused.status_code == 409
-    assert (await client.ask("GET", "/configuration")).json()["version"] == before
+    assert (await client.ask("GET", "/configuration")).json()["configuration_version"] == before
     approved = await say(client, told["publication"], "approve", name="quinn", why="read it")
     assert (approved["state"], approved["approved_by"], approved["approved_why"]) == (
         "published",
         "quinn",
         "read it",
     )
-    assert (await client.ask("GET", "/configuration")).json()["version"] == approved["version"] == before + 1
+    assert (await client.ask("GET", "/configuration")).json()["configuration_version"] == approved["configuration_version"] == before + 1
     await say(client, told["publication"], "approve", name="quinn", status=409)
     assert (await kinds(client))[-2:] == ["planned", "published"]
 

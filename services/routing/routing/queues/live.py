@@ -32,67 +32,74 @@ WINDOWS = (5, 30, 60)
 
 
 class Flow(BaseModel):
-    """How many in the minutes past, the one that runs included."""
+    """How many work items in the last minutes, the current minute included."""
 
-    last_5_minutes: int = 0
-    last_30_minutes: int = 0
-    last_60_minutes: int = 0
+    last_5_minutes: int = Field(default=0, description="In the last 5 minutes.", examples=[2])
+    last_30_minutes: int = Field(default=0, description="In the last 30 minutes.", examples=[9])
+    last_60_minutes: int = Field(default=0, description="In the last 60 minutes.", examples=[17])
 
 
 class SurgeLive(BaseModel):
-    """Far more arrives than is usual: so many in ten minutes at the most, instead of so many."""
+    """A surge: far more work arrives than usual."""
 
-    began_at: datetime
-    arrived: int
-    expected: float
+    began_at: datetime = Field(description="When the surge began.")
+    arrived: int = Field(description="The most work items that arrived in ten minutes of it.", examples=[48])
+    expected: float = Field(description="How many usually arrive in ten minutes.", examples=[6.5])
 
 
 class QueueLive(BaseModel):
-    """A queue now."""
+    """A queue as it is now."""
 
-    queue: str
-    name: str
-    state: Annotated[str, known(QueueState)] = Field(description="As people set it.")
+    queue: str = Field(description="The queue's id in the configuration.", examples=["planning"])
+    name: str = Field(description="The queue's name.", examples=["Planning"])
+    state: Annotated[str, known(QueueState)] = Field(
+        description="The state that people set.", examples=["open"]
+    )
     open: bool = Field(description="Whether its work is given out now.")
-    not_open_because: str | None
-    opens_at: datetime | None = Field(description="When its hours begin again, when they are over.")
-    waiting: int
-    offered: int
-    accepted: int
-    oldest_queued_at: datetime | None = Field(description="Since when the one who waits longest waits.")
-    next_due_at: datetime | None = Field(description="When the first of those who wait must be answered.")
-    arrived: Flow
-    completed: Flow
-    agents: dict[str, int] = Field(description="Agents of the queue by presence; none is left out.")
-    surge: SurgeLive | None
+    not_open_because: str | None = Field(
+        description="Why its work is not given out; null when it is.", examples=[None]
+    )
+    opens_at: datetime | None = Field(description="When its hours begin again; null during its hours.")
+    waiting: int = Field(description="Work items that wait.", examples=[3])
+    offered: int = Field(description="Work items that are offered to an agent.", examples=[1])
+    accepted: int = Field(description="Work items that an agent has accepted.", examples=[2])
+    oldest_queued_at: datetime | None = Field(description="Since when the oldest of those that wait waits.")
+    next_due_at: datetime | None = Field(description="When the first of those that wait is due.")
+    arrived: Flow = Field(description="Work items that arrived.")
+    completed: Flow = Field(description="Work items that were completed.")
+    agents: dict[str, int] = Field(
+        description="How many agents of the queue have each presence.",
+        examples=[{"available": 2, "offline": 1}],
+    )
+    surge: SurgeLive | None = Field(description="The surge, when far more work arrives than usual.")
 
 
 class AgentLive(BaseModel):
-    """An agent now."""
+    """An agent as they are now."""
 
-    agent_id: str
-    name: str
-    presence: str
-    since: datetime | None
-    load: int
-    capacity: int
-    profiles: list[agent_load.ProfileUse] = Field(description="What they use of each capacity profile.")
+    agent_id: str = Field(description="The agent's id in the configuration.", examples=["elena"])
+    name: str = Field(description="The agent's name.", examples=["Elena Rossi"])
+    presence: str = Field(description="A presence that the organisation lists.", examples=["available"])
+    since: datetime | None = Field(description="When this presence began; null for one never set.")
+    load: int = Field(description="Units of capacity that offers and accepted work take.", examples=[2])
+    capacity: int = Field(description="Units of work that the agent can hold.", examples=[5])
+    profiles: list[agent_load.ProfileUse] = Field(description="What the agent uses of each capacity profile.")
 
 
 class LabelLive(BaseModel):
-    """A label with which far more work comes than is usual."""
+    """A label with which far more work arrives than usual."""
 
-    label: str
-    surge: SurgeLive
+    label: str = Field(description="The label, as rules put it on work.", examples=["storm"])
+    surge: SurgeLive = Field(description="The surge.")
 
 
 class LiveState(BaseModel):
     """All queues and agents, at one moment."""
 
-    at: datetime
-    queues: list[QueueLive]
-    agents: list[AgentLive]
-    labels: list[LabelLive] = Field(description="Labels with which far more work comes than is usual.")
+    at: datetime = Field(description="The moment.")
+    queues: list[QueueLive] = Field(description="All queues, in the order of the configuration.")
+    agents: list[AgentLive] = Field(description="All agents, by name.")
+    labels: list[LabelLive] = Field(description="Labels with which far more work arrives than usual.")
 
 
 async def state(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> LiveState:
