@@ -30,7 +30,7 @@ async def main() -> None:
 
     await begin(load)
     access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
-    app = api.application(engine, feed, access, clock.utc_now, configurations)
+    app = api.application(engine, access, feed, clock.utc_now, configurations)
     taking = Consumer(
         service=ROUTING,
         topics=consumer.TOPICS,

@@ -23,7 +23,7 @@ Check = Callable[[str, Role], Awaitable[httpx.Response]]
 async def check(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Check]:
     engine = await new_database("routing")
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(tmp_path)))
-    app = api.application(engine, ChangeFeed(engine), access, utc_now, Configurations())
+    app = api.application(engine, access, ChangeFeed(engine), utc_now, Configurations())
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
 

@@ -31,7 +31,7 @@ async def pool(new_database: NewDatabase) -> AgentPool:
 async def ask(pool: AgentPool, tmp_path: Path) -> AsyncIterator[Ask]:
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(tmp_path)))
     feed = ChangeFeed(pool.engine)
-    app = api.application(pool.engine, feed, access, lambda: pool.now, pool.configurations)
+    app = api.application(pool.engine, access, feed, lambda: pool.now, pool.configurations)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
 

@@ -189,7 +189,7 @@ async def _analyzed(pool: Promises) -> None:
 async def http(pool: Promises, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(tmp_path)))
     feed = ChangeFeed(pool.engine)
-    app = api.application(pool.engine, feed, access, lambda: pool.now, pool.configurations)
+    app = api.application(pool.engine, access, feed, lambda: pool.now, pool.configurations)
     token = keys.token(tmp_path, role=Role.MANAGER, name="mia", now=utc_now())
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     headers = {"Authorization": f"Bearer {token}"}

@@ -94,7 +94,7 @@ async def opened_api(engine: AsyncEngine, folder: Path) -> AsyncGenerator[Routin
     """Routing's application on a database, the example active."""
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(folder)))
     configurations = Configurations()
-    app = api.application(engine, ChangeFeed(engine), access, utc_now, configurations)
+    app = api.application(engine, access, ChangeFeed(engine), utc_now, configurations)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         client = RoutingApi(engine, configurations, http, folder)

@@ -53,7 +53,7 @@ RESOURCES = (
 
 
 def application(
-    engine: AsyncEngine, feed: ChangeFeed, access: Access, clock: Clock, configurations: Configurations
+    engine: AsyncEngine, access: Access, feed: ChangeFeed, clock: Clock, configurations: Configurations
 ) -> FastAPI:
     """The HTTP application of routing."""
     app = create_app(

@@ -26,7 +26,7 @@ def add(routes: APIRouter, at: Api) -> None:
             'data: {"subject": "4b0c1f6e-52a4-4c86-9a51-0f3f8b1d9c11", "agent_id": "elena"}\n\n'
         ),
     )
-    async def stream_changes(
+    async def follow_changes(
         caller: Reader,
         last_event_id: Annotated[
             str | None,

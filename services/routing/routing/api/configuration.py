@@ -121,7 +121,7 @@ def add(routes: APIRouter, at: Api) -> None:
         )
 
     @routes.get("/configuration/rules", tags=["configuration"], responses=problems(404))
-    async def count_rules(
+    async def get_rule_counts(
         _caller: Overseer,
         last: Annotated[
             int, Query(ge=1, le=rule_counts.MOST, description="Over how many of the newest decisions.")

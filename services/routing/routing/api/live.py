@@ -24,6 +24,6 @@ def add(routes: APIRouter, at: Api) -> None:
             'event: live\ndata: {"at": "2026-12-01T09:30:00Z", "queues": [], "agents": [], "labels": []}\n\n'
         ),
     )
-    async def stream_live_state(_caller: Overseer) -> EventStream:
+    async def follow_live_state(_caller: Overseer) -> EventStream:
         """Server-sent events `live`: the answer of `GET /live` at once, and again each time it changes."""
         return EventStream(at.live.stream())

@@ -6,7 +6,7 @@ from itertools import pairwise
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.access.roles import Identity
@@ -67,7 +67,9 @@ class NewPublication(Body):
 class Approval(Body):
     """What the second person writes about it."""
 
-    why: Reason | None = Field(None, description="A remark.", examples=["Read and understood"])
+    model_config = ConfigDict(json_schema_extra={"examples": [{"why": "Read and understood"}]})
+
+    why: Reason | None = Field(None, description="A remark.")
 
 
 class Widening(Body):

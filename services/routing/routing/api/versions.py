@@ -112,7 +112,9 @@ def add(routes: APIRouter, at: Api) -> None:
         return Difference(from_version=configuration_version, to=f"version {to}", differences=differences)
 
     @routes.post("/configuration/back", tags=["configuration"], responses=problems(409, 412, 428))
-    async def step_back(body: StepBack, caller: Operations, if_match: IfMatch = None) -> Published:
+    async def restore_previous_version(
+        body: StepBack, caller: Operations, if_match: IfMatch = None
+    ) -> Published:
         """Takes the active version back: a new version with the source of the one before becomes active."""
         version = matched_revision(if_match)
         try:

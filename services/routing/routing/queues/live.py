@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -34,9 +34,13 @@ WINDOWS = (5, 30, 60)
 class Flow(BaseModel):
     """How many work items in the last minutes, the current minute included."""
 
-    last_5_minutes: int = Field(default=0, description="In the last 5 minutes.", examples=[2])
-    last_30_minutes: int = Field(default=0, description="In the last 30 minutes.", examples=[9])
-    last_60_minutes: int = Field(default=0, description="In the last 60 minutes.", examples=[17])
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"last_5_minutes": 2, "last_30_minutes": 9, "last_60_minutes": 17}]}
+    )
+
+    last_5_minutes: int = Field(default=0, description="In the last 5 minutes.")
+    last_30_minutes: int = Field(default=0, description="In the last 30 minutes.")
+    last_60_minutes: int = Field(default=0, description="In the last 60 minutes.")
 
 
 class SurgeLive(BaseModel):
