@@ -46,7 +46,9 @@ async def test_a_draft_comes_into_force_for_the_next_decision_which_names_it(cli
     ]
     assert (lines[0]["loaded_by"], lines[0]["why"]) == ("olga", "rates day")
     assert lines[0]["draft_id"] == draft["draft_id"]
-    assert (await client.ask("GET", f"/drafts/{draft['draft_id']}")).json()["configuration_version"] == version
+    assert (await client.ask("GET", f"/drafts/{draft['draft_id']}")).json()[
+        "configuration_version"
+    ] == version
     old = (await client.ask("GET", f"/configuration/versions/{before}")).json()
     assert old["source"] == COUNCIL
 

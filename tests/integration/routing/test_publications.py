@@ -117,7 +117,9 @@ def test_who_is_among_the_first_still_is_when_the_share_grows(one: UUID, version
 async def test_a_share_that_is_ended_leaves_all_cases_to_the_version_before(client: RoutingApi) -> None:
     told = await publish(client, await client.draft(RATES), rollout=99)
     await publish(client, await client.draft(RATES, name="another"), status=409)
-    refused = await client.ask("PUT", "/configuration", tag=str(told["configuration_version"] - 1), content=COUNCIL + "\n")
+    refused = await client.ask(
+        "PUT", "/configuration", tag=str(told["configuration_version"] - 1), content=COUNCIL + "\n"
+    )
     assert refused.status_code == 409
     ended = await say(client, told["publication"], "end", why="complaints")
     assert (ended["state"], ended["ended_by"], ended["ended_why"]) == ("ended", "olga", "complaints")
@@ -168,7 +170,9 @@ async def test_a_version_begins_at_its_time_widens_at_its_time_and_ends_by_itsel
     newest = (await client.ask("GET", "/configuration/versions")).json()["items"][0]
     assert (newest["restores"], newest["why"]) == (before, "the time for it is over")
     assert (await kinds(client))[-5:] == ["planned", "published", "published", "published", "ended"]
-    assert (await client.ask("GET", "/publications")).json()["items"][0]["configuration_version"] == before + 1
+    assert (await client.ask("GET", "/publications")).json()["items"][0][
+        "configuration_version"
+    ] == before + 1
 
 
 async def test_what_waits_for_its_time_can_be_withdrawn_and_is_a_draft_again(client: RoutingApi) -> None:
@@ -184,7 +188,9 @@ async def test_what_waits_for_its_time_can_be_withdrawn_and_is_a_draft_again(cli
 async def test_what_can_not_begin_when_its_time_has_come_has_failed_and_says_why(client: RoutingApi) -> None:
     draft = await client.draft(RATES)
     told = await publish(client, draft, begins_at=(utc_now() + timedelta(hours=1)).isoformat())
-    version = (await publish(client, await client.draft(("priority: 30", "priority: 31"))))["configuration_version"]
+    version = (await publish(client, await client.draft(("priority: 30", "priority: 31"))))[
+        "configuration_version"
+    ]
     await fire(client, TimerKind.PUBLICATION_BEGINS)
     found = (await client.ask("GET", f"/publications/{told['publication']['publication_id']}")).json()
     assert (found["state"], found["ended_by"]) == ("failed", "routing")
@@ -218,7 +224,11 @@ async def test_where_a_second_person_must_approve_nobody_publishes_their_own(cli
         "quinn",
         "read it",
     )
-    assert (await client.ask("GET", "/configuration")).json()["configuration_version"] == approved["configuration_version"] == before + 1
+    assert (
+        (await client.ask("GET", "/configuration")).json()["configuration_version"]
+        == approved["configuration_version"]
+        == before + 1
+    )
     await say(client, told["publication"], "approve", name="quinn", status=409)
     assert (await kinds(client))[-2:] == ["planned", "published"]
 
