@@ -119,9 +119,10 @@ def create_app(
     @app.get("/readyz", tags=["health"], responses=problems(503))
     async def get_readiness() -> Health:
         """Whether the service can do its work: database, migrations, consumer."""
-        wrong = {name: told for name, check in app.state.checks.items() if (told := await check())}
-        if wrong:
-            raise Problem(503, "Not available", "; ".join(f"{name}: {told}" for name, told in wrong.items()))
+        failing = {name: reason for name, check in app.state.checks.items() if (reason := await check())}
+        if failing:
+            detail = "; ".join(f"{name}: {reason}" for name, reason in failing.items())
+            raise Problem(503, "Not available", detail)
         return Health(status="ready", service=service)
 
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse, responses={200: _METRICS_EXAMPLE})

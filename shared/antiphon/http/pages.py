@@ -22,7 +22,7 @@ class Page(BaseModel, Generic[Item]):
     # A generic model does not pass its docstring on to the document.
     model_config = ConfigDict(json_schema_extra={"description": "A page of a list."})
 
-    items: list[Item] = Field(description="The items of the page.")
+    items: list[Item] = Field(description="The items of this page, in order.")
     next: str | None = Field(None, description="Give it as `cursor` for the next page; null on the last one.")
 
 

@@ -25,19 +25,19 @@ TITLES = {
 class ErrorPlace(BaseModel):
     """One thing that is wrong, and where: in the body (`pointer`, RFC 6901), a parameter, or a header."""
 
-    detail: str | None = Field(None, description="What is wrong, in words.")
-    pointer: str | None = Field(None, description="The place in the body.")
-    parameter: str | None = Field(None, description="The parameter of the path or query.")
-    header: str | None = Field(None, description="The header.")
+    detail: str | None = Field(None, description="What is wrong.")
+    pointer: str | None = Field(None, description="Where in the body, as a JSON pointer (RFC 6901).")
+    parameter: str | None = Field(None, description="In which path or query parameter.")
+    header: str | None = Field(None, description="In which header.")
 
 
 class ProblemDetails(BaseModel):
     """The body of an error."""
 
-    type: str = Field("about:blank", description="The URI of this kind of error, where it has one.")
-    title: str = Field(description="The kind of error, in words that are always the same.")
+    type: str = Field("about:blank", description="A URI that names the kind of error.")
+    title: str = Field(description="The kind of error, in a few words.")
     status: int = Field(description="The HTTP status.")
-    detail: str | None = Field(None, description="What happened this time, and what to do.")
+    detail: str | None = Field(None, description="What happened this time, and what to do about it.")
     errors: list[ErrorPlace] | None = Field(None, description="What is wrong and where, one entry each.")
 
 
