@@ -48,10 +48,14 @@ async def tune(stack: Stack, console: Console) -> bool:
         because = {"why": "Tried on this morning", "trial_id": trial["trial_id"]}
         published = await _call(http, "POST", f"/drafts/{draft_id}/publish", because, tag)
         back = await _call(
-            http, "POST", "/configuration/back", {"why": "It was an example"}, f'"{published["version"]}"'
+            http,
+            "POST",
+            "/configuration/back",
+            {"why": "It was an example"},
+            f'"{published["configuration_version"]}"',
         )
         console.print(
-            f"  published as version {published['version']}, and taken back: version {back['version']} says again what "
+            f"  published as version {published['configuration_version']}, and taken back: version {back['configuration_version']} says again what "
             f"version {back['restores']} said"
         )
     return True

@@ -94,7 +94,7 @@ async def test_faulty_rules_are_refused_with_their_place_and_the_running_ones_st
     assert fault["line"] == line
     assert fault["column"] > 1
     after = await people.ask(Role.OPERATIONS, "ops", "GET", "routing", "/configuration")
-    assert after.json()["version"] == before.json()["version"]
+    assert after.json()["configuration_version"] == before.json()["configuration_version"]
 
 
 async def test_live_changes_resume_where_they_were_left(people: People) -> None:

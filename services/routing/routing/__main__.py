@@ -3,7 +3,6 @@
 from functools import partial
 
 from antiphon.access.tokens import Access
-from antiphon.http.app import create_app
 from antiphon.http.changes import ChangeFeed
 from antiphon.kafka.consumer import Consumer
 from antiphon.postgres.engine import create_engine
@@ -30,15 +29,8 @@ async def main() -> None:
             await configurations.load_file(tx, source, settings.organisation.name, clock.utc_now())
 
     await begin(load)
-    app = create_app(
-        title="Antiphon routing",
-        service=ROUTING,
-        description="Rules put work into queues, SLA clocks run, and available agents are offered what is due first.",
-        engine=engine,
-        access=Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks),
-        package="routing",
-    )
-    app.include_router(api.router(engine, feed, clock.utc_now, configurations))
+    access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
+    app = api.application(engine, access, feed, clock.utc_now, configurations)
     cases = Consumer(
         service=ROUTING,
         topics=consumer.TOPICS,

@@ -4,19 +4,19 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import iter_route_contexts
+from fastapi.routing import APIRoute, iter_route_contexts
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from antiphon.access.tokens import Access
@@ -32,6 +32,13 @@ _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 Check = Callable[[], Awaitable[str | None]]
 # The longest text that a route takes, with every character escaped, fits; who sends more is not read to the end.
 MAX_BODY_BYTES = 2 * 1024 * 1024
+_METRICS_EXAMPLE: dict[str, Any] = {
+    "content": {
+        PlainTextResponse.media_type: {
+            "example": 'antiphon_http_requests_total{method="GET",route="/livez",status="200"} 4.0\n'
+        }
+    }
+}
 
 
 def _storable(value: str) -> str:
@@ -56,6 +63,13 @@ def _written(value: object) -> object:
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_written), Field(ge=EARLIEST, le=LATEST)]
 """An instant of a request, as an RFC 3339 date-time between the years 1900 and 2999."""
+
+
+class Health(BaseModel):
+    """That the service runs, or can do its work."""
+
+    status: Literal["alive", "ready"] = Field(description="What was asked for.")
+    service: str = Field(description="The name of the service.", examples=["routing"])
 
 
 class Body(BaseModel):
@@ -84,6 +98,7 @@ def create_app(
         description=description,
         license_info={"name": "Apache-2.0"},
         redoc_url=None,
+        generate_unique_id_function=_operation_id,
     )
     app.state.access = access
     app.state.engine = engine
@@ -97,26 +112,31 @@ def create_app(
     app.openapi = lambda: _openapi(app)
 
     @app.get("/livez", tags=["health"])
-    async def livez() -> dict[str, str]:
+    async def get_liveness() -> Health:
         """Whether the process runs."""
-        return {"status": "alive", "service": service}
+        return Health(status="alive", service=service)
 
     @app.get("/readyz", tags=["health"], responses=problems(503))
-    async def readyz() -> dict[str, str]:
+    async def get_readiness() -> Health:
         """Whether the service can do its work: database, migrations, consumer."""
         failing = {name: reason for name, check in app.state.checks.items() if (reason := await check())}
         if failing:
             detail = "; ".join(f"{name}: {reason}" for name, reason in failing.items())
             raise Problem(503, "Not available", detail)
-        return {"status": "ready", "service": service}
+        return Health(status="ready", service=service)
 
-    @app.get("/metrics", tags=["health"], response_class=Response)
-    async def show_metrics() -> Response:
+    @app.get("/metrics", tags=["health"], response_class=PlainTextResponse, responses={200: _METRICS_EXAMPLE})
+    async def get_metrics() -> Response:
         """Metrics for Prometheus."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-    _ = (livez, readyz, show_metrics)
+    _ = (get_liveness, get_readiness, get_metrics)
     return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """An operation is named like the function that answers it."""
+    return route.name
 
 
 def _database_check(engine: AsyncEngine, package: str) -> Check:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Select, tuple_
 
 from antiphon.http.problems import Problem
@@ -17,7 +17,10 @@ Row = TypeVar("Row")
 
 
 class Page(BaseModel, Generic[Item]):
-    """Some items and where to go on."""
+    """A page of a list."""
+
+    # A generic model does not pass its docstring on to the document.
+    model_config = ConfigDict(json_schema_extra={"description": "A page of a list."})
 
     items: list[Item] = Field(description="The items of this page, in order.")
     next: str | None = Field(None, description="Give it as `cursor` for the next page; null on the last one.")

@@ -122,7 +122,7 @@ class _Agent:
                 continue
             mine = [await self._decide(offer) for offer in await self._list("/offers/me")]
             if self._people.forgot(self._name):
-                mine += await self._list("/work?assignee=me&state=accepted")
+                mine += await self._list("/work?agent_id=me&state=accepted")
             for work in mine:
                 if work is not None:
                     await self._do(UUID(work["work_item_id"]), UUID(work["case_id"]))

@@ -9,7 +9,6 @@ import pytest
 
 from antiphon.access.roles import Role
 from antiphon.access.tokens import Access
-from antiphon.http.app import create_app
 from antiphon.http.changes import ChangeFeed
 from deploy import keys
 from routing import api
@@ -32,12 +31,8 @@ async def pool(new_database: NewDatabase) -> AgentPool:
 @pytest.fixture
 async def ask(pool: AgentPool, tmp_path: Path) -> AsyncIterator[Ask]:
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(tmp_path)))
-    app = create_app(
-        title="t", service="routing", description="t", engine=pool.engine, access=access, package="routing"
-    )
-    app.include_router(
-        api.router(pool.engine, ChangeFeed(pool.engine), lambda: pool.now, pool.configurations)
-    )
+    feed = ChangeFeed(pool.engine)
+    app = api.application(pool.engine, access, feed, lambda: pool.now, pool.configurations)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
 

@@ -8,7 +8,6 @@ import pytest
 
 from antiphon.access.roles import Role
 from antiphon.access.tokens import Access
-from antiphon.http.app import create_app
 from antiphon.http.changes import ChangeFeed
 from antiphon.process.clock import utc_now
 from deploy import keys
@@ -24,10 +23,7 @@ Check = Callable[[str, Role], Awaitable[httpx.Response]]
 async def check(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Check]:
     engine = await new_database("routing")
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(tmp_path)))
-    app = create_app(
-        title="t", service="routing", description="t", engine=engine, access=access, package="routing"
-    )
-    app.include_router(api.router(engine, ChangeFeed(engine), utc_now, Configurations()))
+    app = api.application(engine, access, ChangeFeed(engine), utc_now, Configurations())
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
 

@@ -28,7 +28,7 @@ async def client(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Rou
 async def test_23_a_draft_is_tried_on_a_week_published_atomically_and_rolled_back_at_once(
     client: RoutingApi,
 ) -> None:
-    before = (await client.ask("GET", "/configuration")).json()["version"]
+    before = (await client.ask("GET", "/configuration")).json()["configuration_version"]
     for day in range(7):
         await client.apply(*(case(day * 10 + n, ("rates", "roads")[n % 2]) for n in range(10)))
         async with client.engine.begin() as tx:  # they are a day older, and answered after an hour
@@ -55,7 +55,7 @@ async def test_23_a_draft_is_tried_on_a_week_published_atomically_and_rolled_bac
     path = f"/drafts/{draft['draft_id']}/publish"
     publishing = client.ask("POST", path, tag=draft["etag"], json={"why": "the flood of rates notices"})
     _, published = await asyncio.gather(apply_ten(100), publishing)
-    version = published.json()["version"]
+    version = published.json()["configuration_version"]
     await apply_ten(200)
     rows = await client.rows(
         "select d.version, w.queue from decision d join work_item w using (work_item_id) "
@@ -71,7 +71,7 @@ async def test_23_a_draft_is_tried_on_a_week_published_atomically_and_rolled_bac
     )
     await apply_ten(300)
     newest = await client.rows("select version from decision order by at desc limit 10")
-    assert {row.version for row in newest} == {rollback.json()["version"]}
+    assert {row.version for row in newest} == {rollback.json()["configuration_version"]}
     audit = (await client.ask("GET", "/configuration/versions")).json()["items"]
     assert [(line["loaded_by"], line["why"], line["restores"]) for line in audit[:2]] == [
         ("olga", "too much for Grace", before),

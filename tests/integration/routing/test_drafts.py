@@ -25,12 +25,12 @@ async def publish(client: RoutingApi, draft: dict[str, str], why: str = "rates d
     path = f"/drafts/{draft['draft_id']}/publish"
     answer = await client.ask("POST", path, tag=draft["etag"], json={"why": why, **options})
     assert answer.status_code == 200, answer.text
-    version: int = answer.json()["version"]
+    version: int = answer.json()["configuration_version"]
     return version
 
 
 async def test_a_published_draft_makes_the_next_decision_which_names_its_version(client: RoutingApi) -> None:
-    before = (await client.ask("GET", "/configuration")).json()["version"]
+    before = (await client.ask("GET", "/configuration")).json()["configuration_version"]
     await client.apply(case(1, "rates"))
     draft = await client.draft(RATES)
     version = await publish(client, draft)
@@ -40,13 +40,15 @@ async def test_a_published_draft_makes_the_next_decision_which_names_its_version
     )
     assert [tuple(row) for row in decisions] == [(before, 40), (version, 60)]
     lines = (await client.ask("GET", "/configuration/versions")).json()["items"]
-    assert [(line["version"], line["state"]) for line in lines] == [
+    assert [(line["configuration_version"], line["state"]) for line in lines] == [
         (version, "published"),
         (before, "superseded"),
     ]
     assert (lines[0]["loaded_by"], lines[0]["why"]) == ("olga", "rates day")
     assert lines[0]["draft_id"] == draft["draft_id"]
-    assert (await client.ask("GET", f"/drafts/{draft['draft_id']}")).json()["version"] == version
+    assert (await client.ask("GET", f"/drafts/{draft['draft_id']}")).json()[
+        "configuration_version"
+    ] == version
     old = (await client.ask("GET", f"/configuration/versions/{before}")).json()
     assert old["source"] == COUNCIL
 
@@ -167,7 +169,7 @@ async def test_a_draft_that_changes_nothing_and_one_that_was_published_are_refus
 
 
 async def test_a_rollback_is_a_new_version_and_keeps_the_history(client: RoutingApi) -> None:
-    first = (await client.ask("GET", "/configuration")).json()["version"]
+    first = (await client.ask("GET", "/configuration")).json()["configuration_version"]
     refused = await client.ask("POST", "/configuration/back", tag=f'"{first}"', json={"why": "x"})
     assert refused.status_code == 409
     second = await publish(client, await client.draft(RATES))
@@ -179,15 +181,15 @@ async def test_a_rollback_is_a_new_version_and_keeps_the_history(client: Routing
     )
     assert sorted(answer.status_code for answer in answers) == [200, 412, 412]
     active = (await client.ask("GET", "/configuration")).json()
-    assert (active["version"], active["source"]) == (second + 1, COUNCIL)
+    assert (active["configuration_version"], active["source"]) == (second + 1, COUNCIL)
     lines = (await client.ask("GET", "/configuration/versions", params={"limit": 2})).json()
-    assert [(line["version"], line["restores"]) for line in lines["items"]] == [
+    assert [(line["configuration_version"], line["restores"]) for line in lines["items"]] == [
         (second + 1, first),
         (second, None),
     ]
     assert lines["items"][0]["why"] == why["why"]
     rest = await client.ask("GET", "/configuration/versions", params={"cursor": lines["next"]})
-    assert [line["version"] for line in rest.json()["items"]] == [first]
+    assert [line["configuration_version"] for line in rest.json()["items"]] == [first]
     difference = await client.ask("GET", f"/configuration/versions/{first}/difference", params={"to": second})
     assert difference.json()["differences"] == ["rule 'Rates': priority 40 → 60"]
 
@@ -197,10 +199,10 @@ async def test_a_restart_keeps_the_published_version_and_a_changed_file_replaces
 ) -> None:
     version = await publish(client, await client.draft(RATES))
     await client.load()
-    assert (await client.ask("GET", "/configuration")).json()["version"] == version
+    assert (await client.ask("GET", "/configuration")).json()["configuration_version"] == version
     await client.load(COUNCIL.replace(*ROADS))
     active = (await client.ask("GET", "/configuration")).json()
-    assert (active["version"], active["loaded_by"]) == (version + 1, "organisation file")
+    assert (active["configuration_version"], active["loaded_by"]) == (version + 1, "organisation file")
 
 
 @pytest.mark.parametrize("role", [Role.AGENT, Role.SUPERVISOR, Role.MANAGER, Role.INTEGRATION])

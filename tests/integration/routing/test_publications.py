@@ -75,7 +75,7 @@ async def test_a_rollout_decides_its_part_of_the_cases_and_a_case_keeps_its_vers
     client: RoutingApi,
 ) -> None:
     published = await publish(client, await client.draft(RATES), rollout=30)
-    version, publication = published["version"], published["publication"]
+    version, publication = published["configuration_version"], published["publication"]
     assert (publication["state"], publication["rollout"], publication["asked_by"]) == ("limited", 30, "olga")
     cases = [case(n, "rates") for n in range(1, 101)]
     await client.apply(*cases[:50])
@@ -97,7 +97,7 @@ async def test_a_rollout_decides_its_part_of_the_cases_and_a_case_keeps_its_vers
     assert {n: by for n, (by, _) in (await latest_decisions(client)).items()} == {
         n: by for n, (by, _) in before.items()
     }
-    assert (await client.ask("GET", "/configuration")).json()["version"] == version - 1
+    assert (await client.ask("GET", "/configuration")).json()["configuration_version"] == version - 1
     lines = (await client.ask("GET", "/configuration/versions")).json()["items"]
     assert [(line["state"], line["rollout"]) for line in lines] == [("limited", 30), ("published", None)]
     await act(client, publication, "widen", rollout=20, why="less", status=409)
@@ -121,13 +121,13 @@ async def test_an_ended_rollout_leaves_all_cases_to_the_previous_version(client:
     published = await publish(client, await client.draft(RATES), rollout=99)
     await publish(client, await client.draft(RATES, name="another"), status=409)
     refused = await client.ask(
-        "PUT", "/configuration", tag=str(published["version"] - 1), content=COUNCIL + "\n"
+        "PUT", "/configuration", tag=str(published["configuration_version"] - 1), content=COUNCIL + "\n"
     )
     assert refused.status_code == 409
     ended = await act(client, published["publication"], "end", why="complaints")
     assert (ended["state"], ended["ended_by"], ended["ended_why"]) == ("ended", "olga", "complaints")
     await client.apply(*(case(n, "rates") for n in range(1, 21)))
-    assert set((await latest_decisions(client)).values()) == {(published["version"] - 1, 40)}
+    assert set((await latest_decisions(client)).values()) == {(published["configuration_version"] - 1, 40)}
     await act(client, published["publication"], "end", why="again", status=409)
     assert (await configuration_events(client))[-2:] == ["published", "ended"]
     lines = (await client.ask("GET", "/configuration/versions")).json()["items"]
@@ -151,8 +151,8 @@ async def test_a_planned_version_begins_widens_and_ends_at_its_times(client: Rou
     }
     draft = await client.draft(RATES)
     published = await publish(client, draft, **plan)
-    assert (published["version"], published["publication"]["state"]) == (None, "planned")
-    before = (await client.ask("GET", "/configuration")).json()["version"]
+    assert (published["configuration_version"], published["publication"]["state"]) == (None, "planned")
+    before = (await client.ask("GET", "/configuration")).json()["configuration_version"]
     path = f"/publications/{published['publication']['publication_id']}"
 
     async def state() -> tuple[str, int]:
@@ -179,7 +179,9 @@ async def test_a_planned_version_begins_widens_and_ends_at_its_times(client: Rou
         "published",
         "ended",
     ]
-    assert (await client.ask("GET", "/publications")).json()["items"][0]["version"] == before + 1
+    assert (await client.ask("GET", "/publications")).json()["items"][0][
+        "configuration_version"
+    ] == before + 1
 
 
 async def test_a_planned_publication_can_be_withdrawn_and_is_a_draft_again(client: RoutingApi) -> None:
@@ -189,24 +191,26 @@ async def test_a_planned_publication_can_be_withdrawn_and_is_a_draft_again(clien
     await fire(client, TimerKind.PUBLICATION_BEGINS)
     withdrawn = await client.ask("GET", f"/drafts/{draft['draft_id']}")
     assert withdrawn.json()["state"] == "draft"
-    assert (await publish(client, draft | {"etag": withdrawn.headers["ETag"]}))["version"]
+    assert (await publish(client, draft | {"etag": withdrawn.headers["ETag"]}))["configuration_version"]
 
 
 async def test_a_planned_publication_that_cannot_begin_fails_with_its_reason(client: RoutingApi) -> None:
     draft = await client.draft(RATES)
     published = await publish(client, draft, begins_at=(utc_now() + timedelta(hours=1)).isoformat())
-    version = (await publish(client, await client.draft(("priority: 30", "priority: 31"))))["version"]
+    version = (await publish(client, await client.draft(("priority: 30", "priority: 31"))))[
+        "configuration_version"
+    ]
     await fire(client, TimerKind.PUBLICATION_BEGINS)
     failed = (await client.ask("GET", f"/publications/{published['publication']['publication_id']}")).json()
     assert (failed["state"], failed["ended_by"]) == ("failed", "routing")
     assert "no longer active" in failed["ended_why"]
-    assert (await client.ask("GET", "/configuration")).json()["version"] == version
+    assert (await client.ask("GET", "/configuration")).json()["configuration_version"] == version
     assert (await client.ask("GET", f"/drafts/{draft['draft_id']}")).json()["state"] == "draft"
 
 
 async def test_where_approval_is_required_no_editor_approves_their_own_draft(client: RoutingApi) -> None:
     await client.load(APPROVAL)
-    before = (await client.ask("GET", "/configuration")).json()["version"]
+    before = (await client.ask("GET", "/configuration")).json()["configuration_version"]
     source = APPROVAL.replace(*RATES).replace("needs_approval: true", "needs_approval: false")
     made = await client.ask("POST", "/drafts", name="pat", json={"name": "x", "why": "y", "source": source})
     draft = made.json() | {"etag": made.headers["ETag"]}
@@ -216,20 +220,24 @@ async def test_where_approval_is_required_no_editor_approves_their_own_draft(cli
         saved = await client.ask("PUT", path, name=name, tag=draft["etag"], json=body)
         draft |= {"etag": saved.headers["ETag"], "revision": saved.json()["revision"]}
     published = await publish(client, draft)
-    assert (published["version"], published["publication"]["state"]) == (None, "waiting")
+    assert (published["configuration_version"], published["publication"]["state"]) == (None, "waiting")
     assert published["publication"]["needs_approval"] is True
     for name in ("olga", "pat", "rosa", "sven"):
         await act(client, published["publication"], "approve", name=name, status=403)
     refused = await client.ask("PUT", "/configuration", tag=str(before), content=source)
     assert refused.status_code == 409
-    assert (await client.ask("GET", "/configuration")).json()["version"] == before
+    assert (await client.ask("GET", "/configuration")).json()["configuration_version"] == before
     approved = await act(client, published["publication"], "approve", name="quinn", why="read it")
     assert (approved["state"], approved["approved_by"], approved["approved_why"]) == (
         "published",
         "quinn",
         "read it",
     )
-    assert (await client.ask("GET", "/configuration")).json()["version"] == approved["version"] == before + 1
+    assert (
+        (await client.ask("GET", "/configuration")).json()["configuration_version"]
+        == approved["configuration_version"]
+        == before + 1
+    )
     await act(client, published["publication"], "approve", name="quinn", status=409)
     assert (await configuration_events(client))[-2:] == ["planned", "published"]
 

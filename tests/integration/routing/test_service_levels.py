@@ -11,7 +11,6 @@ from sqlalchemy import text
 
 from antiphon.access.roles import Role
 from antiphon.access.tokens import Access
-from antiphon.http.app import create_app
 from antiphon.http.changes import ChangeFeed
 from antiphon.process.clock import utc_now
 from deploy import keys
@@ -198,12 +197,8 @@ async def _analyze_timers(pool: TimedPool) -> None:
 @pytest.fixture
 async def http(pool: TimedPool, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(tmp_path)))
-    app = create_app(
-        title="t", service="routing", description="t", engine=pool.engine, access=access, package="routing"
-    )
-    app.include_router(
-        api.router(pool.engine, ChangeFeed(pool.engine), lambda: pool.now, pool.configurations)
-    )
+    feed = ChangeFeed(pool.engine)
+    app = api.application(pool.engine, access, feed, lambda: pool.now, pool.configurations)
     token = keys.token(tmp_path, role=Role.MANAGER, name="mia", now=utc_now())
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     headers = {"Authorization": f"Bearer {token}"}

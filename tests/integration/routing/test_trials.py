@@ -186,7 +186,7 @@ async def test_a_publication_cites_the_trial_of_its_own_text_only(client: Routin
     done = await client.ask(
         "POST", f"{path}/publish", tag=tag, json={"why": "z", "trial_id": newer["trial_id"]}
     )
-    version = await client.ask("GET", f"/configuration/versions/{done.json()['version']}")
+    version = await client.ask("GET", f"/configuration/versions/{done.json()['configuration_version']}")
     assert version.json()["trial_id"] == newer["trial_id"]
     listed = (await client.ask("GET", f"{path}/trials")).json()["items"]
     assert [line["trial_id"] for line in listed] == [newer["trial_id"], trial["trial_id"]]

@@ -16,7 +16,6 @@ from antiphon.contracts import generate
 from antiphon.contracts.base import Event
 from antiphon.contracts.cases import CaseOpened
 from antiphon.contracts.envelope import Envelope
-from antiphon.http.app import create_app
 from antiphon.http.changes import ChangeFeed
 from antiphon.kafka.consumer import Received
 from antiphon.process.clock import utc_now
@@ -33,9 +32,11 @@ COUNCIL = EXAMPLE.read_text()
 class RoutingApi:
     """A client of routing's API, with the example organisation active."""
 
-    def __init__(self, engine: AsyncEngine, http: httpx.AsyncClient, folder: Path) -> None:
+    def __init__(
+        self, engine: AsyncEngine, configurations: Configurations, http: httpx.AsyncClient, folder: Path
+    ) -> None:
         self.engine = engine
-        self.configurations = Configurations()
+        self.configurations = configurations
         self._http = http
         self._folder = folder
 
@@ -92,13 +93,11 @@ class RoutingApi:
 async def opened_api(engine: AsyncEngine, folder: Path) -> AsyncGenerator[RoutingApi]:
     """Routing's API on a database, with the example organisation active."""
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(folder)))
-    app = create_app(
-        title="t", service="routing", description="t", engine=engine, access=access, package="routing"
-    )
+    configurations = Configurations()
+    app = api.application(engine, access, ChangeFeed(engine), utc_now, configurations)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
-        client = RoutingApi(engine, http, folder)
-        app.include_router(api.router(engine, ChangeFeed(engine), utc_now, client.configurations))
+        client = RoutingApi(engine, configurations, http, folder)
         await client.load()
         yield client
 

@@ -1,47 +1,78 @@
-"""The HTTP door of routing: agents and their offers, work and why it is where it is, queues, configuration."""
+"""The HTTP API of routing: agents and their offers, work and why it is where it is, queues, configuration."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from antiphon.access.tokens import Access
+from antiphon.http.app import create_app
 from antiphon.http.changes import ChangeFeed
 from antiphon.http.permissions import Guarded
 from antiphon.process.clock import Clock
+from antiphon.service_names import ROUTING
 from routing.api import (
     agents,
+    attainment,
+    changes,
+    clocks,
     configuration,
-    desks,
+    counts,
     drafts,
     live,
+    offers,
     publications,
     queues,
     reconciliation,
-    service_levels,
     shadows,
     trials,
+    versions,
     work,
 )
-from routing.api.views import Routing
+from routing.api.parameters import Api
 from routing.configuration.active import Configurations
+from routing.configuration.rule_checker import RuleChecker
 from routing.queues.live import Live
+
+RESOURCES = (
+    agents,
+    offers,
+    work,
+    queues,
+    live,
+    changes,
+    counts,
+    reconciliation,
+    configuration,
+    versions,
+    drafts,
+    publications,
+    shadows,
+    trials,
+    clocks,
+    attainment,
+)
+
+
+def application(
+    engine: AsyncEngine, access: Access, feed: ChangeFeed, clock: Clock, configurations: Configurations
+) -> FastAPI:
+    """The HTTP application of routing."""
+    app = create_app(
+        title="Antiphon routing",
+        service=ROUTING,
+        description="Rules put work into queues, SLA clocks run, and agents who are present are offered work.",
+        engine=engine,
+        access=access,
+        package="routing",
+    )
+    app.include_router(router(engine, feed, clock, configurations))
+    return app
 
 
 def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, configurations: Configurations) -> APIRouter:
-    """The routes."""
+    """The routes of all resources."""
     routes = APIRouter(route_class=Guarded)
-    at = Routing(engine, feed, clock, configurations, Live(engine, configurations, clock))
-    for part in (
-        agents,
-        work,
-        desks,
-        queues,
-        live,
-        reconciliation,
-        configuration,
-        drafts,
-        publications,
-        shadows,
-        trials,
-        service_levels,
-    ):
-        part.add(routes, at)
+    live_state = Live(engine, configurations, clock)
+    at = Api(engine, feed, clock, configurations, live_state, RuleChecker())
+    for resource in RESOURCES:
+        resource.add(routes, at)
     return routes

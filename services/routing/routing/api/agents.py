@@ -1,84 +1,167 @@
-"""Who is there: presence, set by agents themselves or a supervisor."""
+"""Agents: who is present and how much they hold; their presence, their heartbeat, and the next work for them."""
 
-from fastapi import APIRouter
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.agents import Presence
+from antiphon.contracts.base import known
+from antiphon.http.app import Body, Words
 from antiphon.http.pages import Page
 from antiphon.http.problems import not_found, problems
+from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.agents import presence
-from routing.api.views import (
-    AgentOnly,
-    AgentView,
-    Heartbeat,
-    NewPresence,
-    Overseer,
-    Routing,
-    Supervisor,
-    agent_view,
-)
+from routing.api.parameters import AgentId, AgentOnly, Api, Overseer, Supervisor
+from routing.api.work_views import WorkView, work_view
+from routing.domain import agent_load
+from routing.domain.configuration.agent import Agent
+from routing.domain.configuration.document import Configuration
+from routing.work import pulling
 
 
-def add(routes: APIRouter, at: Routing) -> None:
+class AgentView(BaseModel):
+    """An agent: whether they are present, and how much they hold."""
+
+    agent_id: str = Field(description="The agent's id in the configuration.", examples=["elena"])
+    name: str = Field(description="The agent's name.", examples=["Elena Rossi"])
+    presence: Annotated[str, known(Presence)] = Field(
+        description="A presence that the organisation lists.", examples=["available"]
+    )
+    since: datetime | None = Field(description="When this presence began; null for one never set.")
+    wrap_up_until: datetime | None = Field(
+        None, description="No work is offered before then: the agent wraps up."
+    )
+    queues: list[str] = Field(
+        description="The queues whose work the agent is offered.", examples=[["planning"]]
+    )
+    skills: dict[str, int] = Field(
+        description="The level of each skill, from 1 to 10.", examples=[{"planning": 7}]
+    )
+    capacity: int = Field(description="Units of work that the agent can hold.", examples=[5])
+    load: int = Field(description="Units of capacity that offers and accepted work take.", examples=[2])
+    profiles: list[agent_load.ProfileUse] = Field(
+        description="What the agent uses of each capacity profile.",
+        examples=[[{"profile": "phone", "name": "Phone calls", "used": 0, "most": 1}]],
+    )
+
+
+class Heartbeat(BaseModel):
+    """The presence of the agent whose desktop sent a heartbeat."""
+
+    agent_id: str = Field(description="The agent's id in the configuration.", examples=["elena"])
+    presence: Annotated[str, known(Presence)] = Field(
+        description="The agent's presence; a heartbeat does not change it.", examples=["available"]
+    )
+    since: datetime | None = Field(description="When this presence began; null for one never set.")
+
+
+class NewPresence(Body):
+    """One of the presences that the organisation lists; work is offered in those that are routable."""
+
+    presence: Words = Field(
+        max_length=100,
+        examples=["available"],
+        description="Unless listed otherwise: available, busy, away, offline.",
+    )
+
+
+def add(routes: APIRouter, at: Api) -> None:
     """Adds the routes."""
 
     @routes.put("/agents/me/presence", tags=["agents"], responses=problems(400, 403))
-    async def set_my_presence(given: NewPresence, who: AgentOnly) -> AgentView:
-        """I am here, busy, away, or gone: what the organisation lists. It ends wrapping up.
+    async def set_own_presence(body: NewPresence, caller: AgentOnly) -> AgentView:
+        """Sets the caller's presence, and ends their wrap-up.
 
-        Who goes offline loses no work: it returns to its place.
+        An agent who goes offline gives back accepted work: it returns to its place in the queue.
         """
         async with at.engine.begin() as tx:
-            agent = await at.agent(tx, who)
+            agent = await at.agent(tx, caller)
             configuration = (await at.active(tx)).configuration
-            chosen = presence.require_settable(configuration, given.presence)
-            await presence.set_presence(tx, agent, chosen, "set by the agent", at.clock(), configuration)
-            return await at.view(tx, agent)
+            return await _set(tx, at, configuration, agent, body.presence, "set by the agent")
 
     @routes.post("/agents/me/heartbeat", tags=["agents"])
-    async def heartbeat(who: AgentOnly) -> Heartbeat:
-        """My desktop is there. Once it has begun to say so, I am offline when it falls silent for too long.
+    async def send_heartbeat(caller: AgentOnly) -> Heartbeat:
+        """Reports that the caller's desktop runs. After the first heartbeat, routing sets an agent offline who sends none for too long.
 
-        It does not bring back who is offline: the answer says how I stand.
+        A heartbeat does not change presence: the answer states it.
         """
         async with at.engine.begin() as tx:
-            row = await store.agents.heartbeat(tx, who.subject)
+            row = await store.agents.heartbeat(tx, caller.subject)
             if row is not None:
                 return Heartbeat(agent_id=row.agent_id, presence=row.presence, since=row.since)
-            agent = await at.agent(tx, who)
+            agent = await at.agent(tx, caller)
             row = await store.agents.agent(tx, agent.id)
             since = row.since if row else None
             return Heartbeat(agent_id=agent.id, presence=Presence.OFFLINE, since=since)
 
+    @routes.post(
+        "/agents/me/next",
+        tags=["work"],
+        response_model=WorkView,
+        responses={204: {"description": "No waiting work suits the caller."}, **problems(409)},
+    )
+    async def take_next_work(caller: AgentOnly) -> WorkView | Response:
+        """Gives the caller the best waiting work that suits them, accepted. 409 when they are offline or full."""
+        async with at.engine.begin() as tx:
+            agent = await at.agent(tx, caller)
+            work = await pulling.take_next(tx, await at.active(tx), agent, at.clock())
+            return work_view(work) if work else Response(status_code=204)
+
     @routes.get("/agents/me", tags=["agents"])
-    async def get_me(who: AgentOnly) -> AgentView:
-        """How the organisation knows me, and how I stand."""
+    async def get_own_agent(caller: AgentOnly) -> AgentView:
+        """The caller as an agent."""
         async with at.engine.connect() as connection:
-            agent = await at.agent(connection, who)
-            return await at.view(connection, agent)
+            agent = await at.agent(connection, caller)
+            return await _read(connection, at, (await at.active(connection)).configuration, agent)
 
     @routes.get("/agents", tags=["agents"])
-    async def list_agents(who: Overseer) -> Page[AgentView]:
-        """All agents, by name."""
-        del who
+    async def list_agents(_caller: Overseer) -> Page[AgentView]:
+        """All agents of the configuration, by name, on one page."""
         async with at.engine.connect() as connection:
             configuration = (await at.active(connection)).configuration
             rows = await store.agents.agents(connection, configuration.days(at.clock()))
-        known = sorted(configuration.agents_by_id.values(), key=lambda agent: agent.name)
-        return Page(
-            items=[agent_view(configuration, agent, rows.get(agent.id)) for agent in known], next=None
-        )
+        agents = sorted(configuration.agents_by_id.values(), key=lambda agent: agent.name)
+        return Page(items=[_view(configuration, agent, rows.get(agent.id)) for agent in agents], next=None)
 
     @routes.put("/agents/{agent_id}/presence", tags=["agents"], responses=problems(400, 403, 404))
-    async def set_presence(agent_id: str, given: NewPresence, who: Supervisor) -> AgentView:
-        """A supervisor sets an agent's presence, e.g. logs them off."""
+    async def set_agent_presence(agent_id: AgentId, body: NewPresence, caller: Supervisor) -> AgentView:
+        """Sets the presence of any agent, for example to log them off."""
         async with at.engine.begin() as tx:
             configuration = (await at.active(tx)).configuration
             agent = configuration.agents_by_id.get(agent_id)
             if agent is None:
                 raise not_found("agent")
-            chosen = presence.require_settable(configuration, given.presence)
-            await presence.set_presence(
-                tx, agent, chosen, f"set by supervisor {who.subject}", at.clock(), configuration
-            )
-            return await at.view(tx, agent)
+            reason = f"set by supervisor {caller.subject}"
+            return await _set(tx, at, configuration, agent, body.presence, reason)
+
+
+async def _set(
+    tx: AsyncConnection, at: Api, configuration: Configuration, agent: Agent, chosen: str, reason: str
+) -> AgentView:
+    chosen = presence.require_settable(configuration, chosen)
+    await presence.set_presence(tx, agent, chosen, reason, at.clock(), configuration)
+    return await _read(tx, at, configuration, agent)
+
+
+async def _read(tx: AsyncConnection, at: Api, configuration: Configuration, agent: Agent) -> AgentView:
+    row = await store.agents.agent(tx, agent.id, configuration.days(at.clock()))
+    return _view(configuration, agent, row)
+
+
+def _view(configuration: Configuration, agent: Agent, row: AnyRow | None) -> AgentView:
+    return AgentView(
+        agent_id=agent.id,
+        name=agent.name,
+        presence=row.presence if row else Presence.OFFLINE.value,
+        since=row.since if row else None,
+        wrap_up_until=row.wrap_up_until if row else None,
+        queues=agent.queues,
+        skills=agent.skills,
+        capacity=agent.capacity,
+        load=agent_load.shown_load(row.load, agent.capacity) if row else 0,
+        profiles=agent_load.profiles_used(configuration, agent, row),
+    )

@@ -1,42 +1,124 @@
-"""Publications: what waits for its time, for a second person, or decides about a share of the cases first."""
+"""Publications: a draft becomes active at once, or waits for its time or a second person, or begins with a rollout."""
 
+from datetime import datetime
 from functools import partial
+from itertools import pairwise
 from uuid import UUID
 
 from fastapi import APIRouter
-from sqlalchemy import select
+from pydantic import ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.http.pages import KeysetPage, Page
+from antiphon.access.roles import Identity
+from antiphon.http.app import Body, Moment
+from antiphon.http.pages import Page
 from antiphon.http.problems import problems
 from antiphon.organisation.document import ConfigurationError
 from routing import store
-from routing.api.configuration import faulty
-from routing.api.draft_views import Approval, Ending, PublicationView, Widening
-from routing.api.views import Cursor, Limit, Operations, Overseer, Routing
-from routing.configuration import publications
+from routing.api.configuration_errors import invalid_configuration
+from routing.api.parameters import (
+    Api,
+    Cursor,
+    DraftId,
+    IfMatch,
+    Limit,
+    Operations,
+    Overseer,
+    PublicationId,
+    Reason,
+    invalid_field,
+    matched_revision,
+)
+from routing.api.publication_views import PublicationView, Published
+from routing.configuration import drafts, publications
+from routing.configuration.publications import AT_ONCE, Plan
 
 
-def add(routes: APIRouter, at: Routing) -> None:
+class NewPublication(Body):
+    """Why a draft becomes active, when, and for how many of the cases; by default at once and for all."""
+
+    why: Reason = Field(description="Why.", examples=["Objections have a legal deadline"])
+    trial_id: UUID | None = Field(None, description="The trial that shows what it does.")
+    begins_at: Moment | None = Field(None, description="When it becomes active; null: at once.")
+    rollout: int = Field(
+        100, ge=1, le=100, description="The percent of the cases that it decides about first.", examples=[20]
+    )
+    widens_at: Moment | None = Field(
+        None, description="When it decides about all cases, after a rollout of less than 100."
+    )
+    ends_at: Moment | None = Field(None, description="When the version before becomes active again.")
+
+    def plan(self, now: datetime) -> Plan | None:
+        """When and for whom; None for at once and for all. Raises Problem 422 when the times are in no order."""
+        plan = Plan(self.begins_at, self.rollout, self.widens_at, self.ends_at)
+        if plan.widens_at is not None and plan.rollout == 100:
+            raise invalid_field("/widens_at", "needs a rollout of less than 100")
+        times = (
+            ("begins_at", plan.begins_at or now),
+            ("widens_at", plan.widens_at),
+            ("ends_at", plan.ends_at),
+        )
+        for (_, before), (name, after) in pairwise((name, at) for name, at in times if at is not None):
+            if after <= before:
+                raise invalid_field(f"/{name}", "must be later than the times before it")
+        return None if plan == AT_ONCE else plan
+
+
+class Approval(Body):
+    """What the second person writes about it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"why": "Read and understood"}]})
+
+    why: Reason | None = Field(None, description="A remark.")
+
+
+class Widening(Body):
+    """How many more of the cases, and why."""
+
+    rollout: int = Field(
+        ge=2, le=100, description="The percent of the cases that it decides about then.", examples=[100]
+    )
+    why: Reason = Field(description="Why.", examples=["No complaints in two days"])
+
+
+class Ending(Body):
+    """Why the publication ends."""
+
+    why: Reason = Field(description="Why.", examples=["The busy week is over"])
+
+
+def add(routes: APIRouter, at: Api) -> None:
     """Adds the routes."""
+
+    @routes.post("/drafts/{draft_id}/publish", tags=["drafts"], responses=problems(404, 409, 412, 428))
+    async def publish_draft(
+        draft_id: DraftId, body: NewPublication, caller: Operations, if_match: IfMatch = None
+    ) -> Published:
+        """Makes a draft the active version for every replica: at once, at a time, or for a percentage of the cases first.
+
+        409 when the version that it was made from is no longer active. It waits when the organisation wants a second
+        person to approve.
+        """
+        revision, plan = matched_revision(if_match), body.plan(at.clock())
+        try:
+            async with at.engine.begin() as tx:
+                return await _publish(tx, at, draft_id, revision, body, plan, caller)
+        except ConfigurationError as error:
+            raise invalid_configuration(error) from error
 
     @routes.get("/publications", tags=["publications"], responses=problems(400))
     async def list_publications(
-        who: Overseer, cursor: Cursor = None, limit: Limit = 50
+        _caller: Overseer, cursor: Cursor = None, limit: Limit = 50
     ) -> Page[PublicationView]:
-        """Publications, the newest first: who asked, who approved, when each began, widened and ended, and why."""
-        del who
-        p = store.publications.PUBLICATION.c
-        keyset = KeysetPage(p.asked_at, p.publication_id)
+        """Publications, the newest first: who asked for each, who approved it, when it began and ended, and why."""
         async with at.engine.connect() as connection:
-            rows = (
-                await connection.execute(keyset.after(select(store.publications.PUBLICATION), cursor, limit))
-            ).all()
-        return keyset.page(rows, limit, partial(PublicationView.model_validate, from_attributes=True))
+            rows = await store.publications.newest(connection, cursor, limit)
+        view = partial(PublicationView.model_validate, from_attributes=True)
+        return store.publications.BY_REQUEST.page(rows, limit, view)
 
     @routes.get("/publications/{publication_id}", tags=["publications"], responses=problems(404))
-    async def get_publication(publication_id: UUID, who: Overseer) -> PublicationView:
+    async def get_publication(publication_id: PublicationId, _caller: Overseer) -> PublicationView:
         """One publication."""
-        del who
         async with at.engine.connect() as connection:
             row = await publications.get(connection, publication_id)
         return PublicationView.model_validate(row, from_attributes=True)
@@ -44,30 +126,52 @@ def add(routes: APIRouter, at: Routing) -> None:
     @routes.post(
         "/publications/{publication_id}/approve", tags=["publications"], responses=problems(403, 404, 409)
     )
-    async def approve_publication(publication_id: UUID, given: Approval, who: Operations) -> PublicationView:
-        """Approves what somebody else wrote and wants to publish: it begins, or waits for its time."""
+    async def approve_publication(
+        publication_id: PublicationId, body: Approval, caller: Operations
+    ) -> PublicationView:
+        """Approves a publication that somebody else wrote and asked for: it begins, or waits for its time."""
         try:
             async with at.engine.begin() as tx:
-                row = await publications.approve(tx, publication_id, given.why, who.subject, at.clock())
+                row = await publications.approve(tx, publication_id, body.why, caller.subject, at.clock())
         except ConfigurationError as error:
-            raise faulty(error) from error
+            raise invalid_configuration(error) from error
         return PublicationView.model_validate(row, from_attributes=True)
 
     @routes.post("/publications/{publication_id}/widen", tags=["publications"], responses=problems(404, 409))
-    async def widen_publication(publication_id: UUID, given: Widening, who: Operations) -> PublicationView:
-        """Lets a version decide about more of the cases; 100 is all. Who was among the first stays."""
+    async def widen_publication(
+        publication_id: PublicationId, body: Widening, caller: Operations
+    ) -> PublicationView:
+        """Lets a version decide about more of the cases; 100 is all. Cases that it decides about already stay with it."""
         async with at.engine.begin() as tx:
             row = await publications.widen(
-                tx, publication_id, given.rollout, given.why, who.subject, at.clock()
+                tx, publication_id, body.rollout, body.why, caller.subject, at.clock()
             )
         return PublicationView.model_validate(row, from_attributes=True)
 
     @routes.post("/publications/{publication_id}/end", tags=["publications"], responses=problems(404, 409))
-    async def end_publication(publication_id: UUID, given: Ending, who: Operations) -> PublicationView:
-        """Withdraws what is not active yet; ends what is, and the version before is active again."""
+    async def end_publication(
+        publication_id: PublicationId, body: Ending, caller: Operations
+    ) -> PublicationView:
+        """Withdraws a publication that is not active yet; ends an active one, and the version before is active again."""
         try:
             async with at.engine.begin() as tx:
-                row = await publications.end(tx, publication_id, given.why, who.subject, at.clock())
+                row = await publications.end(tx, publication_id, body.why, caller.subject, at.clock())
         except ConfigurationError as error:
-            raise faulty(error) from error
+            raise invalid_configuration(error) from error
         return PublicationView.model_validate(row, from_attributes=True)
+
+
+async def _publish(
+    tx: AsyncConnection, at: Api, draft_id: UUID, revision: int, body: NewPublication, plan: Plan | None, caller: Identity
+) -> Published:  # fmt: skip
+    active = await at.active(tx)
+    if plan is not None or active.configuration.publishing.needs_approval:
+        row = await publications.ask(
+            tx, active, draft_id, revision, plan or AT_ONCE, body.why, body.trial_id, caller.subject, at.clock()
+        )  # fmt: skip
+        publication = PublicationView.model_validate(row, from_attributes=True)
+        return Published(configuration_version=row.version, publication=publication)
+    version = await drafts.publish(
+        tx, draft_id, revision, body.why, body.trial_id, caller.subject, at.clock()
+    )
+    return Published(configuration_version=version)

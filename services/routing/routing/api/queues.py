@@ -1,35 +1,55 @@
-"""Queues: how they stand, and how people set them."""
+"""Queues: what waits in each now, and how people open, pause and close them."""
 
+from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
 
-from antiphon.access.roles import Identity, Role
+from antiphon.contracts.base import known
+from antiphon.contracts.queues import QueueState
+from antiphon.http.app import Body
 from antiphon.http.pages import Page
-from antiphon.http.permissions import require
 from antiphon.http.problems import problems
-from routing.api.views import NewQueueState, QueueStateView, Reader, Routing
+from routing.api.parameters import Api, QueueId, QueueManager, Reader, Reason
 from routing.queues import opening
 from routing.queues.live import QueueLive
 
-Setter = Annotated[Identity, Depends(require(Role.SUPERVISOR, Role.OPERATIONS))]
+
+class NewQueueState(Body):
+    """The state to set, and why."""
+
+    state: QueueState = Field(
+        description="Open; paused: gives out no work; closed: takes no new work either."
+    )
+    reason: Reason = Field(description="Why the state is set.", examples=["Fire drill until 11:00"])
 
 
-def add(routes: APIRouter, at: Routing) -> None:
+class QueueStateView(BaseModel):
+    """The state that people set for a queue: since when, who and why."""
+
+    queue: str = Field(description="The queue's id in the configuration.", examples=["planning"])
+    state: Annotated[str, known(QueueState)] = Field(
+        description="The state that was set.", examples=["paused"]
+    )
+    since: datetime = Field(description="When it was set.")
+    by: str = Field(description="Who set it.", examples=["Sofia Marino"])
+    reason: str = Field(description="Why it was set.", examples=["Fire drill until 11:00"])
+
+
+def add(routes: APIRouter, at: Api) -> None:
     """Adds the routes."""
 
     @routes.get("/queues", tags=["queues"])
-    async def list_queues(who: Reader) -> Page[QueueLive]:
-        """Every queue as it stands now: whether it is open, who waits, since when, what came and went, who is there."""
-        del who
+    async def list_queues(_caller: Reader) -> Page[QueueLive]:
+        """All queues as they are now, on one page: open or not, what waits and since when, who is present."""
         return Page(items=(await at.live.now()).queues, next=None)
 
     @routes.put("/queues/{queue}/state", tags=["queues"], responses=problems(400, 404))
-    async def set_state(queue: str, given: NewQueueState, who: Setter) -> QueueStateView:
-        """Opens, pauses or closes a queue. Paused, it gives nothing out; closed, it takes nothing new either."""
+    async def set_queue_state(queue: QueueId, body: NewQueueState, caller: QueueManager) -> QueueStateView:
+        """Opens, pauses or closes a queue. A paused queue gives out no work; a closed one takes no new work either."""
         async with at.engine.begin() as tx:
-            active = await at.active(tx)
-            found = await opening.put_state(
-                tx, active, queue, given.state, who.actor(), given.reason, at.clock()
+            state = await opening.put_state(
+                tx, await at.active(tx), queue, body.state, caller.actor(), body.reason, at.clock()
             )
-        return QueueStateView(queue=queue, **found._asdict())
+        return QueueStateView(queue=queue, **state._asdict())

@@ -1,4 +1,4 @@
-"""What the reconciliation found, and how far it has come."""
+"""The reconciliation: how far it has come, and what it found."""
 
 from datetime import datetime
 from functools import partial
@@ -6,68 +6,70 @@ from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
-from sqlalchemy import func, select
 
-from antiphon.http.pages import KeysetPage
 from antiphon.http.problems import problems
 from routing import store
-from routing.api.views import Cursor, Limit, Overseer, Routing
+from routing.api.parameters import Api, Cursor, Limit, Overseer
+from routing.domain.reconciliation import Wrong
 from routing.work import reconciliation
 
 
 class FindingView(BaseModel):
-    """Work that stood wrong."""
+    """A case or work item that was in a wrong state."""
 
-    finding_id: UUID
-    kind: str
-    case_id: UUID
-    work_item_id: UUID | None
-    detail: str
-    repair: str | None = Field(description="What was done; null when nothing could be.")
-    at: datetime
+    finding_id: UUID = Field(description="The finding's id.")
+    kind: str = Field(
+        description=f"What was wrong: {', '.join(kind.value for kind in Wrong)}.", examples=["no-work"]
+    )
+    case_id: UUID = Field(description="The case.")
+    work_item_id: UUID | None = Field(description="The work item; null for a case without work.")
+    detail: str = Field(
+        description="What was wrong, in words.", examples=["awaits an answer, and has no open work"]
+    )
+    repair: str | None = Field(
+        description="How it was repaired; null when it could not be.", examples=["queued anew in front-desk"]
+    )
+    at: datetime = Field(description="When it was found.")
 
 
 class Reconciliation(BaseModel):
-    """The way round all cases that await an answer and all open work, and what was found on it."""
+    """The current round over all cases that await an answer and all open work, the last round, and all findings."""
 
-    checked: int = Field(description="Cases of the way that runs.")
-    began_at: datetime | None
-    last_checked: int | None = Field(description="Cases of the last whole way.")
-    last_began_at: datetime | None
-    last_ended_at: datetime | None
-    found: dict[str, int] = Field(description="How many findings of each kind, ever.")
-    not_repaired: int
-    items: list[FindingView] = Field(description="Findings, the newest first.")
+    checked: int = Field(description="Cases that the current round has checked.", examples=[1500])
+    began_at: datetime | None = Field(description="When the current round began.")
+    last_checked: int | None = Field(description="Cases that the last whole round checked.", examples=[2210])
+    last_began_at: datetime | None = Field(description="When the last whole round began.")
+    last_ended_at: datetime | None = Field(description="When the last whole round ended.")
+    found: dict[str, int] = Field(
+        description="How many findings of each kind there ever were.", examples=[{"no-work": 1}]
+    )
+    not_repaired: int = Field(description="How many of all findings could not be repaired.", examples=[0])
+    items: list[FindingView] = Field(description="A page of findings, the newest first.")
     next: str | None = Field(None, description="Give it as `cursor` for the next page; null on the last one.")
 
 
-def add(routes: APIRouter, at: Routing) -> None:
+def add(routes: APIRouter, at: Api) -> None:
     """Adds the routes."""
 
     @routes.get("/reconciliation", tags=["live"], responses=problems(400))
-    async def get_reconciliation(who: Overseer, cursor: Cursor = None, limit: Limit = 50) -> Reconciliation:
-        """Whether every case that awaits an answer has exactly one open work item: what did not, and what was done."""
-        del who
-        f = store.reconciliation.FINDING.c
-        keyset = KeysetPage(f.at, f.finding_id)
+    async def get_reconciliation(
+        _caller: Overseer, cursor: Cursor = None, limit: Limit = 50
+    ) -> Reconciliation:
+        """Whether every case that awaits an answer has exactly one open work item, and what was repaired."""
         async with at.engine.connect() as connection:
-            stands = await reconciliation.read_progress(connection)
-            counted = await connection.execute(
-                select(f.kind, func.count().label("n"), func.count(f.repair).label("repair")).group_by(f.kind)
-            )
-            kinds = counted.all()
-            rows = (
-                await connection.execute(keyset.after(select(store.reconciliation.FINDING), cursor, limit))
-            ).all()
-        listed = keyset.page(rows, limit, partial(FindingView.model_validate, from_attributes=True))
+            round_ = await reconciliation.read_progress(connection)
+            kinds = await store.reconciliation.findings_by_kind(connection)
+            rows = await store.reconciliation.newest_findings(connection, cursor, limit)
+        view = partial(FindingView.model_validate, from_attributes=True)
+        page = store.reconciliation.BY_TIME.page(rows, limit, view)
         return Reconciliation(
-            checked=stands.checked if stands else 0,
-            began_at=stands.began_at if stands else None,
-            last_checked=stands.last_checked if stands else None,
-            last_began_at=stands.last_began_at if stands else None,
-            last_ended_at=stands.last_ended_at if stands else None,
-            found={row.kind: row.n for row in kinds},
-            not_repaired=sum(row.n - row.repair for row in kinds),
-            items=listed.items,
-            next=listed.next,
+            checked=round_.checked if round_ else 0,
+            began_at=round_.began_at if round_ else None,
+            last_checked=round_.last_checked if round_ else None,
+            last_began_at=round_.last_began_at if round_ else None,
+            last_ended_at=round_.last_ended_at if round_ else None,
+            found={row.kind: row.findings for row in kinds},
+            not_repaired=sum(row.findings - row.repaired for row in kinds),
+            items=page.items,
+            next=page.next,
         )

@@ -1,149 +1,234 @@
-"""Offers and work: taken, declined, handed on, and why it is where it is."""
+"""Work: where it is and why, and what agents and supervisors do with it."""
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from sqlalchemy import select
+from pydantic import ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.access.roles import Role
-from antiphon.contracts.work import WorkState
-from antiphon.http.app import Words
-from antiphon.http.pages import KeysetPage, Page
+from antiphon.access.roles import Identity, Role
+from antiphon.http.app import Body, Words
+from antiphon.http.pages import Page
 from antiphon.http.problems import not_found, problems
 from routing import store
-from routing.api.views import (
+from routing.api.parameters import (
     AgentOnly,
-    Completion,
+    Api,
     Cursor,
-    Decline,
     Limit,
-    Name,
-    OfferView,
     Reader,
-    Routing,
-    Transfer,
+    Reason,
+    Supervisor,
     Worker,
-    WorkView,
-    WorkWhole,
-    work_view,
-    wrong,
+    WorkItemId,
+    invalid_field,
 )
-from routing.work import explain, handling, offers
+from routing.api.work_views import WorkStateName, WorkView, work_view
+from routing.domain.configuration.agent import Agent
+from routing.domain.configuration.document import Configuration
+from routing.domain.work_item import WorkItem
+from routing.work import explain, handling, pulling
 
 
-def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
+class WorkDetail(WorkView):
+    """A work item with why it went where it went, and why it still waits."""
+
+    decided_by: explain.DecidedBy = Field(
+        description="`rules`, or `reconciliation`: it made the work item without a decision.",
+        examples=["rules"],
+    )
+    decided_because: str = Field(
+        description="Why the work is where it is, in words.", examples=["rule 'Planning' matched"]
+    )
+    decision: explain.DecisionView | None = Field(
+        description="The decision that put the work into its queue; null when the reconciliation made the work item."
+    )
+    candidates: list[explain.CandidateView] = Field(
+        description="The agents of its queues, and why each can't take it now."
+    )
+    waiting_because: str | None = Field(
+        None,
+        description="Why nobody has the work yet; null when somebody has.",
+        examples=["nobody of the queue is available (offline)"],
+    )
+    waiting_for: explain.WaitingFor | None = Field(
+        None, description="`waiting_because` as one of a few values, for programs."
+    )
+    escalations: list[explain.Escalated] = Field(description="What happened to the work since it was queued.")
+    coming: list[explain.Coming] = Field(
+        description="What happens, and when, if nobody takes the work; the first first."
+    )
+    offers: list[explain.PastOffer] = Field(description="All offers of the work, the oldest first.")
+
+
+class Transfer(Body):
+    """Where the work goes: to a queue or to one agent, not both."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"queue": "rates", "note": "The question is about a rates notice"}]}
+    )
+
+    queue: Words | None = Field(None, max_length=100, description="The id of the queue that gets the work.")
+    agent_id: Words | None = Field(
+        None, max_length=100, description="The agent who is offered the work; it stays in its queue."
+    )
+    note: Reason | None = Field(None, description="A note for who gets the work.")
+
+
+class Assignment(Body):
+    """Who gets the work."""
+
+    agent_id: Words = Field(
+        max_length=100, description="The agent who has the work at once.", examples=["elena"]
+    )
+    reason: Reason | None = Field(
+        None, description="Why the supervisor assigns it.", examples=["Elena knows the site"]
+    )
+
+
+class TakeBack(Body):
+    """Why the work is taken back."""
+
+    reason: Reason = Field(
+        description="Why the supervisor takes the work back.", examples=["Elena is in a meeting"]
+    )
+
+
+class Urgency(Body):
+    """How urgent the work is."""
+
+    priority: int = Field(
+        ge=0,
+        le=100,
+        strict=True,
+        description="0 to 100; the higher goes first among work that is due at the same time.",
+        examples=[80],
+    )
+    reason: Reason | None = Field(
+        None, description="Why the priority changes.", examples=["The mayor asked about it"]
+    )
+
+
+class Completion(Body):
+    """Why nothing more is to be done."""
+
+    reason: Reason = Field(
+        description="Why the case needs no answer for now.",
+        examples=["The customer called, and all is clear"],
+    )
+
+
+def add(routes: APIRouter, at: Api) -> None:
     """Adds the routes."""
-
-    @routes.get("/offers/me", tags=["offers"])
-    async def my_offers(who: AgentOnly) -> Page[OfferView]:
-        """The offers that wait for my answer, the first to expire first."""
-        o, w = store.offers.OFFER, store.work_items.WORK
-        async with at.engine.connect() as connection:
-            await at.agent(connection, who)
-            rows = await connection.execute(
-                select(o.c.offer_id, o.c.expires_at, w)
-                .join(w, w.c.work_item_id == o.c.work_item_id)
-                .where(w.c.agent_id == who.subject, w.c.state == WorkState.OFFERED)
-                .where(o.c.result.is_(None), o.c.expires_at > at.clock())
-                .order_by(o.c.expires_at)
-            )
-            items = [
-                OfferView(
-                    offer_id=row.offer_id,
-                    expires_at=row.expires_at,
-                    work=WorkView.model_validate(row, from_attributes=True),
-                )
-                for row in rows
-            ]
-        return Page(items=items, next=None)
-
-    @routes.post("/offers/{offer_id}/accept", tags=["offers"], responses=problems(404, 409))
-    async def accept(offer_id: UUID, who: AgentOnly) -> WorkView:
-        """I take it. Too late, or somebody else has it: 409 with who."""
-        async with at.engine.begin() as tx:
-            return work_view(await offers.accept(tx, offer_id, who.subject, at.clock()))
-
-    @routes.post("/offers/{offer_id}/decline", tags=["offers"], responses=problems(400, 403, 404, 409))
-    async def decline(offer_id: UUID, given: Decline, who: AgentOnly) -> WorkView:
-        """I don't: it goes back to its place, and others are asked before I am again."""
-        async with at.engine.begin() as tx:
-            active = await at.active(tx)
-            return work_view(
-                await offers.decline(tx, offer_id, who.subject, active, given.reason, at.clock())
-            )
 
     @routes.get("/work", tags=["work"], responses=problems(400))
     async def list_work(
-        who: Reader, cursor: Cursor = None, limit: Limit = 50, queue: Name = None,
-        state: Literal["queued", "offered", "accepted", "completed"] | None = None,
-        assignee: Annotated[Words | None, Query(max_length=200, description="An agent's id, or `me`.")] = None,
+        caller: Reader, cursor: Cursor = None, limit: Limit = 50,
+        queue: Annotated[Words | None, Query(max_length=200, description="Only work in the queue of this id.")] = None,
+        state: Annotated[WorkStateName | None, Query(description="Only work in this state.")] = None,
+        agent_id: Annotated[Words | None, Query(max_length=200, description="Only work of this agent; `me` is the caller.")] = None,
     ) -> Page[WorkView]:  # fmt: skip
-        """Work, the newest change first. An agent sees their own and that of their queues."""
-        w = store.work_items.WORK.c
-        query = select(store.work_items.WORK)
-        by = who.subject if assignee == "me" else assignee
-        for column, value in ((w.queue, queue), (w.state, state), (w.agent_id, by)):
-            if value is not None:
-                query = query.where(column == value)
-        keyset = KeysetPage(w.changed_at, w.work_item_id)
+        """Work, the newest change first. An agent sees their own work and that of their queues."""
+        of_agent = caller.subject if agent_id == "me" else agent_id
         async with at.engine.connect() as connection:
-            if not who.has(Role.SUPERVISOR, Role.OPERATIONS, Role.MANAGER):
-                agent = await at.agent(connection, who)
-                query = query.where(
-                    w.queue.in_(agent.queues) | w.also_queues.overlap(agent.queues) | (w.agent_id == agent.id)
-                )
-            rows = (await connection.execute(keyset.after(query, cursor, limit))).all()
-        return keyset.page(rows, limit, partial(WorkView.model_validate, from_attributes=True))
+            visible_to = await at.visible_to(connection, caller)
+            rows = await store.work_items.newest(
+                connection, queue, state, of_agent, visible_to, cursor, limit
+            )
+        view = partial(WorkView.model_validate, from_attributes=True)
+        return store.work_items.BY_CHANGE.page(rows, limit, view)
 
     @routes.get("/work/{work_item_id}", tags=["work"], responses=problems(404))
-    async def get_work(work_item_id: UUID, who: Reader) -> WorkWhole:
-        """One work item: which rule put it there, who could take it, and why it still waits."""
+    async def get_work(work_item_id: WorkItemId, caller: Reader) -> WorkDetail:
+        """One work item: which rule put it where it is, who could take it, and why it still waits."""
         async with at.engine.connect() as connection:
             active = await at.active(connection)
-            work = await store.work_items.work_item(connection, work_item_id)
-            if work is None:
-                raise not_found("work item")
-            if not who.has(Role.SUPERVISOR, Role.OPERATIONS, Role.MANAGER):
-                agent = await at.agent(connection, who)
-                if work.queues.isdisjoint(agent.queues) and work.agent_id != agent.id:
-                    raise not_found("work item")
-            told = await explain.explain(connection, work, active, at.clock())
-        return WorkWhole(**work_view(work).model_dump(), **told)
+            work = await _readable(connection, at, work_item_id, caller)
+            explained = await explain.explain(connection, work, active, at.clock())
+        return WorkDetail(**work_view(work).model_dump(), **explained)
 
     @routes.post("/work/{work_item_id}/complete", tags=["work"], responses=problems(400, 404, 409))
-    async def complete(work_item_id: UUID, given: Completion, who: Worker) -> WorkView:
-        """Nothing more is to be done for now, although the case was not answered."""
+    async def complete_work(work_item_id: WorkItemId, body: Completion, caller: Worker) -> WorkView:
+        """Completes work whose case was not answered. An agent completes their own work, a supervisor any."""
         async with at.engine.begin() as tx:
-            anyones = who.has(Role.SUPERVISOR)
-            return work_view(
-                await handling.complete(
-                    tx,
-                    work_item_id,
-                    who.actor(),
-                    await at.active(tx),
-                    given.reason,
-                    anyones=anyones,
-                    now=at.clock(),
-                )
-            )
+            work = await handling.complete(
+                tx, work_item_id, caller.actor(), await at.active(tx), body.reason,
+                anyones=caller.has(Role.SUPERVISOR), now=at.clock(),
+            )  # fmt: skip
+            return work_view(work)
 
     @routes.post("/work/{work_item_id}/transfer", tags=["work"], responses=problems(400, 404, 409))
-    async def transfer(work_item_id: UUID, given: Transfer, who: Worker) -> WorkView:
-        """Hands the work to another queue, or offers it to one agent; a supervisor anybody's, an agent their own."""
+    async def transfer_work(work_item_id: WorkItemId, body: Transfer, caller: Worker) -> WorkView:
+        """Hands work to another queue, or offers it to one agent. An agent hands on their own work, a supervisor any."""
         async with at.engine.begin() as tx:
             active = await at.active(tx)
-            agent = active.configuration.agents_by_id.get(given.agent_id or "")
-            if (given.queue is None) == (given.agent_id is None):
-                raise wrong("/queue", "give a queue or an agent_id")
-            if given.queue is not None and given.queue not in active.configuration.queues:
-                raise wrong("/queue", f"unknown queue {given.queue!r}")
-            if given.agent_id is not None and agent is None:
-                raise wrong("/agent_id", f"unknown agent {given.agent_id!r}")
-            return work_view(
-                await handling.transfer(
-                    tx, work_item_id, who.actor(), active, queue=given.queue, agent=agent, note=given.note,
-                    anyones=who.has(Role.SUPERVISOR), now=at.clock(),
-                )
+            work = await handling.transfer(
+                tx, work_item_id, caller.actor(), active, queue=body.queue, agent=_receiver(body, active.configuration),
+                note=body.note, anyones=caller.has(Role.SUPERVISOR), now=at.clock(),
             )  # fmt: skip
+            return work_view(work)
+
+    @routes.post("/work/{work_item_id}/pick", tags=["work"], responses=problems(403, 404, 409))
+    async def pick_work(work_item_id: WorkItemId, caller: AgentOnly) -> WorkView:
+        """Gives the caller this waiting work, accepted, where its queue lets agents pick. The first to pick it has it."""
+        async with at.engine.begin() as tx:
+            agent = await at.agent(tx, caller)
+            return work_view(await pulling.pick(tx, await at.active(tx), agent, work_item_id, at.clock()))
+
+    @routes.post("/work/{work_item_id}/assign", tags=["work"], responses=problems(400, 404, 409))
+    async def assign_work(work_item_id: WorkItemId, body: Assignment, caller: Supervisor) -> WorkView:
+        """Gives the work to an agent, accepted, whatever their skills and free capacity. 409 when they are offline."""
+        async with at.engine.begin() as tx:
+            active = await at.active(tx)
+            agent = _agent(body.agent_id, active.configuration)
+            work = await handling.assign(
+                tx, work_item_id, caller.actor(), active, agent, body.reason, at.clock()
+            )
+            return work_view(work)
+
+    @routes.post("/work/{work_item_id}/take-back", tags=["work"], responses=problems(400, 404, 409))
+    async def take_back_work(work_item_id: WorkItemId, body: TakeBack, caller: Supervisor) -> WorkView:
+        """Takes the work from its agent: it returns to its place, and others are asked before that agent is."""
+        async with at.engine.begin() as tx:
+            work = await handling.take_back(tx, work_item_id, caller.actor(), body.reason, at.clock())
+            return work_view(work)
+
+    @routes.patch("/work/{work_item_id}", tags=["work"], responses=problems(400, 404, 409))
+    async def prioritise_work(work_item_id: WorkItemId, body: Urgency, caller: Supervisor) -> WorkView:
+        """Sets the priority of the work, whatever the rules decided."""
+        async with at.engine.begin() as tx:
+            work = await handling.reprioritise(
+                tx, work_item_id, caller.actor(), body.priority, body.reason, await at.active(tx), at.clock()
+            )
+            return work_view(work)
+
+
+async def _readable(tx: AsyncConnection, at: Api, work_item_id: UUID, caller: Identity) -> WorkItem:
+    """A work item that the caller may read. Raises Problem 404 for another, and as `Api.visible_to`."""
+    work = await store.work_items.work_item(tx, work_item_id)
+    if work is None:
+        raise not_found("work item")
+    agent = await at.visible_to(tx, caller)
+    if agent is not None and work.queues.isdisjoint(agent.queues) and work.agent_id != agent.id:
+        raise not_found("work item")
+    return work
+
+
+def _agent(agent_id: str, configuration: Configuration) -> Agent:
+    agent = configuration.agents_by_id.get(agent_id)
+    if agent is None:
+        raise invalid_field("/agent_id", f"unknown agent {agent_id!r}")
+    return agent
+
+
+def _receiver(body: Transfer, configuration: Configuration) -> Agent | None:
+    """The agent who gets the work, None when a queue does. Raises Problem 422 unless exactly one of them is known."""
+    if (body.queue is None) == (body.agent_id is None):
+        raise invalid_field("/queue", "give a queue or an agent_id")
+    if body.agent_id is not None:
+        return _agent(body.agent_id, configuration)
+    if body.queue not in configuration.queues:
+        raise invalid_field("/queue", f"unknown queue {body.queue!r}")
+    return None

@@ -1,4 +1,4 @@
-"""Rule counts: how often each rule of the active version was true, decided, or erred lately."""
+"""How often each rule of the active version was true, decided and failed lately."""
 
 from pydantic import BaseModel, Field
 from sqlalchemy import text
@@ -9,7 +9,7 @@ from routing.configuration.active import ActiveVersion
 from routing.domain.rules.conditions import RuleResult
 
 MOST = 10_000
-# Reads a fixed number of the newest decisions, of whichever version: this bounds the cost.
+# Reads the newest :last decisions of all versions, and no more: so the cost has a bound.
 COUNTS = text(
     f"""
     with newest as materialized (
@@ -28,35 +28,36 @@ COUNTS = text(
 
 
 class RuleCount(BaseModel):
-    """A rule, and its results in the decisions that were read."""
+    """A rule, and what it did among the counted decisions."""
 
-    rule: str
-    when: str
-    matched: int = Field(description="How often it was true.")
-    decided: int = Field(description="How often it decided the queue.")
-    errored: int = Field(description="How often it erred, and so did not match.")
-    last_error: str | None
+    rule: str = Field(description="The rule's name.", examples=["Objections"])
+    when: str = Field(description="Its condition.", examples=['"objection" in interaction.topics'])
+    matched: int = Field(description="How often its condition was true.", examples=[31])
+    decided: int = Field(description="How often it chose the queue.", examples=[29])
+    errored: int = Field(description="How often its condition failed; it does not match then.", examples=[0])
+    last_error: str | None = Field(description="The last error of its condition.", examples=[None])
 
 
 class RuleCounts(BaseModel):
-    """The rules of the active version, in order."""
+    """The rules of the active version, in order, and what each did lately."""
 
-    version: int
-    decisions: int = Field(description="How many of the decisions that were read this version made.")
-    rules: list[RuleCount]
+    configuration_version: int = Field(description="The number of the active version.", examples=[12])
+    decisions: int = Field(
+        description="How many of the newest decisions this version made: those are counted.", examples=[420]
+    )
+    rules: list[RuleCount] = Field(description="The rules, in order.")
 
 
 async def count(tx: AsyncConnection, active: ActiveVersion, last: int) -> RuleCounts:
-    """Counts the results of the active rules in the newest `last` decisions, MOST at most."""
-    by_rule: dict[str, AnyRow] = {
+    """What the active rules did among the newest `last` decisions; `last` is at most MOST."""
+    counts: dict[str, AnyRow] = {
         row.rule: row for row in await tx.execute(COUNTS, {"version": active.version, "last": last})
     }
     rules: list[RuleCount] = []
     for rule in active.configuration.rules:
-        row = by_rule.get(rule.name)
+        row = counts.get(rule.name)
         counted = {name: getattr(row, name) if row else 0 for name in ("matched", "decided", "errored")}
         last_error = row.last_error if row else None
         rules.append(RuleCount(rule=rule.name, when=rule.when.strip(), last_error=last_error, **counted))
-    return RuleCounts(
-        version=active.version, decisions=max((row.asked for row in by_rule.values()), default=0), rules=rules
-    )
+    decisions = max((row.asked for row in counts.values()), default=0)
+    return RuleCounts(configuration_version=active.version, decisions=decisions, rules=rules)

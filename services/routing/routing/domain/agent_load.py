@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from antiphon.contracts.agents import (
     AgentFacts,
@@ -16,12 +16,12 @@ from routing.domain.matching.fitting import ProfileLoad
 
 
 class ProfileUse(BaseModel):
-    """How much of a capacity profile an agent uses, of how much."""
+    """How much of a capacity profile an agent uses."""
 
-    profile: str
-    name: str
-    used: int
-    most: int
+    profile: str = Field(description="The profile's id in the configuration.", examples=["phone"])
+    name: str = Field(description="The profile's name.", examples=["Phone calls"])
+    used: int = Field(description="How many work items count against it now.", examples=[0])
+    most: int = Field(description="How many may.", examples=[1])
 
 
 def profiles_used(configuration: Configuration, agent: Agent, row: AnyRow | None) -> list[ProfileUse]:

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -31,69 +31,78 @@ KEEP_ALIVE = timedelta(seconds=15)
 
 
 class Flow(BaseModel):
-    """How many in the last minutes, with the current one."""
+    """How many work items in the last minutes, the current minute included."""
 
-    last_5_minutes: int = 0
-    last_30_minutes: int = 0
-    last_60_minutes: int = 0
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"last_5_minutes": 2, "last_30_minutes": 9, "last_60_minutes": 17}]}
+    )
+
+    last_5_minutes: int = Field(default=0, description="In the last 5 minutes.")
+    last_30_minutes: int = Field(default=0, description="In the last 30 minutes.")
+    last_60_minutes: int = Field(default=0, description="In the last 60 minutes.")
 
 
 class SurgeLive(BaseModel):
-    """A surge: at its highest, how much arrived in ten minutes, and how much usually does."""
+    """A surge: far more work arrives than usual."""
 
-    began_at: datetime
-    arrived: int
-    expected: float
+    began_at: datetime = Field(description="When the surge began.")
+    arrived: int = Field(description="The most work items that arrived in ten minutes of it.", examples=[48])
+    expected: float = Field(description="How many usually arrive in ten minutes.", examples=[6.5])
 
 
 class QueueLive(BaseModel):
-    """A queue now."""
+    """A queue as it is now."""
 
-    queue: str
-    name: str
-    state: Annotated[str, known(QueueState)] = Field(description="The state that people set.")
-    open: bool = Field(description="Whether its work is offered now.")
-    not_open_because: str | None
-    opens_at: datetime | None = Field(description="When its hours begin, while it is outside them.")
-    waiting: int
-    offered: int
-    accepted: int
-    oldest_queued_at: datetime | None = Field(
-        description="Since when the longest waiting customer has waited."
+    queue: str = Field(description="The queue's id in the configuration.", examples=["planning"])
+    name: str = Field(description="The queue's name.", examples=["Planning"])
+    state: Annotated[str, known(QueueState)] = Field(
+        description="The state that people set.", examples=["open"]
     )
-    next_due_at: datetime | None = Field(description="The earliest due time of the work that waits.")
-    arrived: Flow
-    completed: Flow
-    agents: dict[str, int] = Field(description="How many agents of the queue have each presence.")
-    surge: SurgeLive | None
+    open: bool = Field(description="Whether its work is given out now.")
+    not_open_because: str | None = Field(
+        description="Why its work is not given out; null when it is.", examples=[None]
+    )
+    opens_at: datetime | None = Field(description="When its hours begin again; null during its hours.")
+    waiting: int = Field(description="Work items that wait.", examples=[3])
+    offered: int = Field(description="Work items that are offered to an agent.", examples=[1])
+    accepted: int = Field(description="Work items that an agent has accepted.", examples=[2])
+    oldest_queued_at: datetime | None = Field(description="Since when the oldest of those that wait waits.")
+    next_due_at: datetime | None = Field(description="When the first of those that wait is due.")
+    arrived: Flow = Field(description="Work items that arrived.")
+    completed: Flow = Field(description="Work items that were completed.")
+    agents: dict[str, int] = Field(
+        description="How many agents of the queue have each presence.",
+        examples=[{"available": 2, "offline": 1}],
+    )
+    surge: SurgeLive | None = Field(description="The surge, when far more work arrives than usual.")
 
 
 class AgentLive(BaseModel):
-    """An agent now."""
+    """An agent as they are now."""
 
-    agent_id: str
-    name: str
-    presence: str
-    since: datetime | None
-    load: int
-    capacity: int
-    profiles: list[agent_load.ProfileUse] = Field(description="What they use of each capacity profile.")
+    agent_id: str = Field(description="The agent's id in the configuration.", examples=["elena"])
+    name: str = Field(description="The agent's name.", examples=["Elena Rossi"])
+    presence: str = Field(description="A presence that the organisation lists.", examples=["available"])
+    since: datetime | None = Field(description="When this presence began; null for one never set.")
+    load: int = Field(description="Units of capacity that offers and accepted work take.", examples=[2])
+    capacity: int = Field(description="Units of work that the agent can hold.", examples=[5])
+    profiles: list[agent_load.ProfileUse] = Field(description="What the agent uses of each capacity profile.")
 
 
 class LabelLive(BaseModel):
-    """A label with a surge: far more work than usual has it."""
+    """A label with which far more work arrives than usual."""
 
-    label: str
-    surge: SurgeLive
+    label: str = Field(description="The label, as rules put it on work.", examples=["storm"])
+    surge: SurgeLive = Field(description="The surge.")
 
 
 class LiveState(BaseModel):
     """All queues and agents at one moment."""
 
-    at: datetime
-    queues: list[QueueLive]
-    agents: list[AgentLive]
-    labels: list[LabelLive] = Field(description="The labels with a surge.")
+    at: datetime = Field(description="The moment.")
+    queues: list[QueueLive] = Field(description="All queues, in the order of the configuration.")
+    agents: list[AgentLive] = Field(description="All agents, by name.")
+    labels: list[LabelLive] = Field(description="Labels with which far more work arrives than usual.")
 
 
 async def read_state(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> LiveState:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -112,6 +113,36 @@ _RUNNING = text(
 ).bindparams(_IDS)
 
 
+_COUNT = text(
+    """
+    select case when cancelled_at is not null then 'cancelled' when met_at > due_at then 'met late'
+        when met_at is not null then 'met' when breached_at is not null then 'breached' else 'running' end as state,
+        count(*) as n
+    from clock group by 1
+    """
+)
+
+
 async def running_clocks(tx: AsyncConnection, case_ids: Sequence[UUID]) -> Sequence[AnyRow]:
     """The clocks that run on the cases, or are paused. Nobody changes them while the case, or its open work, is locked."""
     return await fetch(tx, _RUNNING, {"ids": list(case_ids)}) if case_ids else []
+
+
+async def of_case(tx: AsyncConnection, case_id: UUID) -> Sequence[AnyRow]:
+    """All clocks of a case, the first to start first."""
+    query = select(CLOCK).where(CLOCK.c.case_id == case_id)
+    return (await tx.execute(query.order_by(CLOCK.c.started_at, CLOCK.c.target, CLOCK.c.clock_id))).all()
+
+
+async def entries_of(tx: AsyncConnection, clock_ids: Sequence[UUID]) -> dict[UUID, list[AnyRow]]:
+    """The ledger of each of these clocks, from its first entry."""
+    query = select(CLOCK_ENTRY).where(CLOCK_ENTRY.c.clock_id.in_(clock_ids))
+    entries: dict[UUID, list[AnyRow]] = {}
+    for row in await tx.execute(query.order_by(CLOCK_ENTRY.c.clock_id, CLOCK_ENTRY.c.place)):
+        entries.setdefault(row.clock_id, []).append(row)
+    return entries
+
+
+async def count_by_state(tx: AsyncConnection) -> dict[str, int]:
+    """How many clocks are `running`, `met`, `met late`, `breached` and `cancelled`."""
+    return {row.state: row.n for row in await fetch(tx, _COUNT, {})}

@@ -1,5 +1,7 @@
 """Versions of the configuration."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import (
     Column,
     DateTime,
@@ -9,6 +11,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    select,
     text,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -71,3 +74,17 @@ async def latest_configuration(tx: AsyncConnection) -> AnyRow | None:
 async def lock_configuration(tx: AsyncConnection) -> None:
     """Lets one transaction at a time decide what becomes active next; the others see what it did."""
     await tx.execute(_LOCK_CONFIGURATION)
+
+
+async def active_row(tx: AsyncConnection) -> AnyRow | None:
+    """The active version with all its columns; None before the first is loaded."""
+    active = select(CONFIGURATION).where(CONFIGURATION.c.rollout.is_(None))
+    return (await tx.execute(active.order_by(CONFIGURATION.c.version.desc()).limit(1))).one_or_none()
+
+
+async def newest(tx: AsyncConnection, below: int | None, limit: int) -> Sequence[AnyRow]:
+    """Versions, the newest first: at most `limit` of those below this number, or of all."""
+    query = select(CONFIGURATION).order_by(CONFIGURATION.c.version.desc()).limit(limit)
+    if below is not None:
+        query = query.where(CONFIGURATION.c.version < below)
+    return (await tx.execute(query)).all()

@@ -1,5 +1,6 @@
 """Decisions: what the rules made of a case, with what they asked about."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import (
@@ -16,6 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon.http.pages import KeysetPage
 from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow
 from routing.store.base import METADATA
@@ -48,3 +50,16 @@ DECISION = Table(
 async def get(tx: AsyncConnection, decision_id: UUID) -> AnyRow:
     """A decision, which there must be."""
     return (await tx.execute(select(DECISION).where(DECISION.c.decision_id == decision_id))).one()
+
+
+BY_TIME = KeysetPage(DECISION.c.at, DECISION.c.decision_id)
+
+
+async def differing(tx: AsyncConnection, shadow_id: UUID, cursor: str | None, limit: int) -> Sequence[AnyRow]:
+    """Rows of a page BY_TIME of the decisions that a shadow would have made otherwise. Raises Problem 400."""
+    query = select(DECISION).where(
+        DECISION.c.shadow.is_not(None),
+        DECISION.c.shadow["shadow_id"].astext == str(shadow_id),
+        DECISION.c.shadow["differs"].astext != "[]",
+    )
+    return (await tx.execute(BY_TIME.after(query, cursor, limit))).all()

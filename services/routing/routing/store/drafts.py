@@ -1,5 +1,7 @@
 """Drafts of the configuration."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import (
     Column,
     DateTime,
@@ -8,11 +10,15 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon.http.pages import KeysetPage
 from antiphon.postgres.personal_data import personal
+from antiphon.postgres.query import AnyRow
 from routing.store.base import METADATA
 
 DRAFT = Table(
@@ -37,3 +43,11 @@ DRAFT = Table(
         staff=["source", "created_by", "changed_by", "authors"],
     ),
 )
+
+
+BY_CHANGE = KeysetPage(DRAFT.c.changed_at, DRAFT.c.draft_id)
+
+
+async def newest(tx: AsyncConnection, cursor: str | None, limit: int) -> Sequence[AnyRow]:
+    """Rows of a page BY_CHANGE of all drafts. Raises Problem 400 for a cursor that is none."""
+    return (await tx.execute(BY_CHANGE.after(select(DRAFT), cursor, limit))).all()

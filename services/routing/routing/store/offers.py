@@ -1,6 +1,7 @@
 """Offers: one item of work, offered to one agent until it expires."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import (
@@ -18,10 +19,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon.contracts.work import WorkState
 from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow, fetch, mapping
 from routing.domain.offer import REFUSALS, OfferRecord
 from routing.store.base import METADATA
+from routing.store.work_items import WORK
 
 OFFER = Table(
     "offer",
@@ -56,6 +59,7 @@ _PENDING = text(
 _ASKED = text("select distinct agent_id from offer where offer_id = any(:ids) and result is null").bindparams(
     _IDS
 )
+_COUNT = text("select coalesce(result, 'pending') as result, count(*) as n from offer group by 1")
 
 
 # Of an offer that was refused, in SQL.
@@ -97,3 +101,20 @@ async def pending_offers(tx: AsyncConnection, work_item_ids: Sequence[UUID]) -> 
         return {}
     rows = await fetch(tx, _PENDING, {"ids": list(work_item_ids)})
     return {row.work_item_id: OfferRecord.of(mapping(row)) for row in rows}
+
+
+async def pending_of_agent(tx: AsyncConnection, agent_id: str, now: datetime) -> Sequence[AnyRow]:
+    """The offers that wait for an agent's answer, each with all columns of its work item; the first to expire first."""
+    query = (
+        select(OFFER.c.offer_id, OFFER.c.expires_at, WORK)
+        .join(WORK, WORK.c.work_item_id == OFFER.c.work_item_id)
+        .where(WORK.c.agent_id == agent_id, WORK.c.state == WorkState.OFFERED)
+        .where(OFFER.c.result.is_(None), OFFER.c.expires_at > now)
+        .order_by(OFFER.c.expires_at)
+    )
+    return (await tx.execute(query)).all()
+
+
+async def count_by_result(tx: AsyncConnection) -> dict[str, int]:
+    """How many offers there are of each result, with `pending` for those without one."""
+    return {row.result: row.n for row in await fetch(tx, _COUNT, {})}

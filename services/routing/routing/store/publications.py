@@ -1,5 +1,7 @@
 """Publications: how a draft becomes the active version when it does not at once, for all and for good."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import (
     Boolean,
     Column,
@@ -9,11 +11,15 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon.http.pages import KeysetPage
 from antiphon.postgres.personal_data import personal
+from antiphon.postgres.query import AnyRow
 from routing.store.base import METADATA
 
 # How a draft becomes active when it does not at once, for all and for good.
@@ -49,3 +55,11 @@ PUBLICATION = Table(
         staff=["source", "authors", "asked_by", "approved_by", "ended_by"],
     ),
 )
+
+
+BY_REQUEST = KeysetPage(PUBLICATION.c.asked_at, PUBLICATION.c.publication_id)
+
+
+async def newest(tx: AsyncConnection, cursor: str | None, limit: int) -> Sequence[AnyRow]:
+    """Rows of a page BY_REQUEST of all publications. Raises Problem 400 for a cursor that is none."""
+    return (await tx.execute(BY_REQUEST.after(select(PUBLICATION), cursor, limit))).all()

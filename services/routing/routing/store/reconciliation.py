@@ -1,5 +1,7 @@
 """The reconciliation: how far it has come, and what it found."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import (
     Column,
     DateTime,
@@ -9,10 +11,15 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    func,
+    select,
     text,
 )
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon.http.pages import KeysetPage
 from antiphon.postgres.personal_data import personal
+from antiphon.postgres.query import AnyRow
 from routing.store.base import METADATA
 
 RECONCILIATION = Table(
@@ -44,3 +51,19 @@ FINDING = Table(
         staff=["detail"],
     ),
 )
+
+
+BY_TIME = KeysetPage(FINDING.c.at, FINDING.c.finding_id)
+
+
+async def newest_findings(tx: AsyncConnection, cursor: str | None, limit: int) -> Sequence[AnyRow]:
+    """Rows of a page BY_TIME of all findings. Raises Problem 400 for a cursor that is none."""
+    return (await tx.execute(BY_TIME.after(select(FINDING), cursor, limit))).all()
+
+
+async def findings_by_kind(tx: AsyncConnection) -> Sequence[AnyRow]:
+    """How many findings of each `kind` there ever were (`findings`), and how many were `repaired`."""
+    counted = select(
+        FINDING.c.kind, func.count().label("findings"), func.count(FINDING.c.repair).label("repaired")
+    )
+    return (await tx.execute(counted.group_by(FINDING.c.kind))).all()

@@ -1,5 +1,7 @@
 """Shadows: drafts that decide beside the active version and never act."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import (
     Column,
     DateTime,
@@ -8,10 +10,14 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    select,
     text,
 )
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon.http.pages import KeysetPage
 from antiphon.postgres.personal_data import personal
+from antiphon.postgres.query import AnyRow
 from routing.store.base import METADATA
 
 # A draft that decides beside what is active, and never acts: one at a time, until `ends_at` at the latest.
@@ -35,3 +41,11 @@ SHADOW = Table(
         staff=["source", "began_by", "ended_by"],
     ),
 )
+
+
+BY_BEGIN = KeysetPage(SHADOW.c.began_at, SHADOW.c.shadow_id)
+
+
+async def newest(tx: AsyncConnection, cursor: str | None, limit: int) -> Sequence[AnyRow]:
+    """Rows of a page BY_BEGIN of all shadows. Raises Problem 400 for a cursor that is none."""
+    return (await tx.execute(BY_BEGIN.after(select(SHADOW), cursor, limit))).all()

@@ -1,5 +1,6 @@
 """Trials of drafts on past decisions."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import (
@@ -16,9 +17,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon.http.pages import KeysetPage
 from antiphon.postgres.personal_data import SEARCH, personal
 from antiphon.postgres.query import AnyRow
 from routing.store.base import METADATA
+from routing.store.decisions import DECISION
 
 # `attempts` numbers the runs: what an older run still writes is not taken.
 TRIAL = Table(
@@ -82,3 +85,32 @@ TRIAL_ITEM = Table(
 async def get(tx: AsyncConnection, trial_id: UUID) -> AnyRow | None:
     """A trial, if there is one of this id."""
     return (await tx.execute(select(TRIAL).where(TRIAL.c.trial_id == trial_id))).one_or_none()
+
+
+BY_REQUEST = KeysetPage(TRIAL.c.asked_at, TRIAL.c.trial_id)
+ITEMS_BY_TIME = KeysetPage(TRIAL_ITEM.c.at, TRIAL_ITEM.c.decision_id)
+
+
+async def of_draft(tx: AsyncConnection, draft_id: UUID, cursor: str | None, limit: int) -> Sequence[AnyRow]:
+    """Rows of a page BY_REQUEST of a draft's trials. Raises Problem 400 for a cursor that is none."""
+    query = select(TRIAL).where(TRIAL.c.draft_id == draft_id)
+    return (await tx.execute(BY_REQUEST.after(query, cursor, limit))).all()
+
+
+async def items(
+    tx: AsyncConnection, trial_id: UUID, from_queue: str | None, to_queue: str | None, cursor: str | None, limit: int
+) -> Sequence[AnyRow]:  # fmt: skip
+    """Rows of a page ITEMS_BY_TIME of what a trial decides otherwise, with the recorded decision. Raises Problem 400.
+
+    `from_queue` and `to_queue`: only items that were decided into the one and would go to the other.
+    """
+    d, i = DECISION.c, TRIAL_ITEM.c
+    query = (
+        select(TRIAL_ITEM, d.work_item_id, d.case_id, d.version, d.trace, d.rule.label("decided_by"))
+        .join(DECISION, d.decision_id == i.decision_id)
+        .where(i.trial_id == trial_id)
+    )
+    for outcome, queue in ((i.before, from_queue), (i.after, to_queue)):
+        if queue is not None:
+            query = query.where(outcome["queue"].astext == queue)
+    return (await tx.execute(ITEMS_BY_TIME.after(query, cursor, limit))).all()

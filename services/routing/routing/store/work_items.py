@@ -24,8 +24,10 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.work import WorkState
+from antiphon.http.pages import KeysetPage
 from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow, fetch, mapping
+from routing.domain.configuration.agent import Agent
 from routing.domain.work_item import WorkItem
 from routing.store.base import METADATA
 
@@ -152,6 +154,9 @@ _PASS = text(
 ).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
 
 
+_COUNT = text("select state, count(*) as n from work_item group by state")
+
+
 ASSIGN = "assign"
 
 
@@ -230,3 +235,31 @@ async def begin_pass(tx: AsyncConnection, lock: int, queues: Sequence[str]) -> A
     """Begins an assignment pass: whether it is `mine` alone, in which queues work is `waiting`, whether any is `widened` to others."""
     (row,) = await fetch(tx, _PASS, {"lock": lock, "queues": list(queues)})
     return row
+
+
+BY_CHANGE = KeysetPage(WORK.c.changed_at, WORK.c.work_item_id)
+
+
+async def newest(
+    tx: AsyncConnection, queue: str | None, state: str | None, agent_id: str | None, visible_to: Agent | None,
+    cursor: str | None, limit: int,
+) -> Sequence[AnyRow]:  # fmt: skip
+    """Rows of a page BY_CHANGE of the work that is in this queue and state and that this agent has, where given.
+
+    `visible_to`: only the agent's own work and that of their queues. Raises Problem 400 for a cursor that is none.
+    """
+    w, query = WORK.c, select(WORK)
+    for column, value in ((w.queue, queue), (w.state, state), (w.agent_id, agent_id)):
+        if value is not None:
+            query = query.where(column == value)
+    if visible_to is not None:
+        queues = visible_to.queues
+        query = query.where(
+            w.queue.in_(queues) | w.also_queues.overlap(queues) | (w.agent_id == visible_to.id)
+        )
+    return (await tx.execute(BY_CHANGE.after(query, cursor, limit))).all()
+
+
+async def count_by_state(tx: AsyncConnection) -> dict[str, int]:
+    """How many work items are in each state."""
+    return {row.state: row.n for row in await fetch(tx, _COUNT, {})}

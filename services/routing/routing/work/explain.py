@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple, TypedDict
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import AliasChoices, BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.agents import Presence
@@ -15,7 +15,7 @@ from routing import store
 from routing.configuration.active import ActiveVersion
 from routing.domain.configuration.agent import Agent
 from routing.domain.matching.fitting import BUSY, Obstacle, Waiting, WhyNot, in_words, lacking, why_not
-from routing.domain.offer import REFUSALS
+from routing.domain.offer import REFUSALS, OfferResult
 from routing.domain.queues import escalation
 from routing.domain.queues.opening import Opening
 from routing.domain.rules.conditions import complete
@@ -25,34 +25,47 @@ from routing.work.assignment import candidate
 
 
 class RuleOutcome(BaseModel):
-    """The result of one rule: `true`, `false` or `error`."""
+    """The result of one rule's condition."""
 
-    rule: str
-    result: str
-    error: str | None
+    rule: str = Field(description="The rule's name.", examples=["Objections"])
+    result: str = Field(description="`true`, `false` or `error`.", examples=["true"])
+    error: str | None = Field(description="Why the condition failed.", examples=[None])
 
 
 class DecisionView(BaseModel):
-    """The rule that decided, the values it read, and the result of each rule, in order."""
+    """The rule that decided, the facts that rules read, and the result of every rule."""
 
-    decision_id: UUID
-    version: int
-    rule: str
-    reason: str
-    context: dict[str, object]
-    trace: list[RuleOutcome]
-    at: datetime
+    decision_id: UUID = Field(description="The decision's id.")
+    configuration_version: int = Field(
+        # The column of a row is named `version`.
+        validation_alias=AliasChoices("configuration_version", "version"),
+        description="The version of the configuration that decided.",
+        examples=[12],
+    )
+    rule: str = Field(description="The rule that decided.", examples=["Planning"])
+    reason: str = Field(
+        description="Why the work is in its queue, in words.", examples=["rule 'Planning' matched"]
+    )
+    context: dict[str, object] = Field(
+        description="The facts that rules read.",
+        examples=[{"case.department": "planning", "interaction.channel": "email"}],
+    )
+    trace: list[RuleOutcome] = Field(description="The result of every rule, in order.")
+    at: datetime = Field(description="When it was decided.")
     shadow: dict[str, object] | None = Field(
-        description="What the draft that ran as a shadow would have decided; `differs` lists in which values."
+        description="What a draft in the shadow would have decided, without effect; `differs` lists in what.",
+        examples=[None],
     )
 
 
 class CandidateView(BaseModel):
-    """An agent of the queue, and why they can't take the work now, in words; null when they can."""
+    """An agent of the queue, and why they can't take the work now."""
 
-    agent_id: str
-    name: str
-    why_not: str | None
+    agent_id: str = Field(description="The agent's id in the configuration.", examples=["elena"])
+    name: str = Field(description="The agent's name.", examples=["Elena Rossi"])
+    why_not: str | None = Field(
+        description="Why they can't take the work now; null when they can.", examples=["offline"]
+    )
 
 
 class _Member(NamedTuple):
@@ -70,13 +83,16 @@ class _Member(NamedTuple):
 class PastOffer(BaseModel):
     """An offer of the work item, pending or ended."""
 
-    offer_id: UUID
-    agent_id: str
-    offered_at: datetime
-    expires_at: datetime
-    result: str | None
-    ended_at: datetime | None
-    reason: str | None
+    offer_id: UUID = Field(description="The offer's id.")
+    agent_id: str = Field(description="The agent who got the offer.", examples=["elena"])
+    offered_at: datetime = Field(description="When the offer was made.")
+    expires_at: datetime = Field(description="When it ends without an answer.")
+    result: str | None = Field(
+        description=f"{', '.join(result.value for result in OfferResult)}; null while it waits for an answer.",
+        examples=["declined"],
+    )
+    ended_at: datetime | None = Field(description="When it ended.")
+    reason: str | None = Field(description="Why it ended so.", examples=["I know the customer"])
 
 
 DecidedBy = Literal["rules", "reconciliation"]
@@ -98,24 +114,29 @@ class WaitReason(NamedTuple):
 
 
 class Escalated(BaseModel):
-    """What happened to the work since it was queued.
+    """An escalation: what happened to the work since it was queued."""
 
-    `step`: a step of its queue was taken; `overflow`; `moved`: it could not stay; `redecided`: the customer wrote more.
-    """
-
-    kind: str
-    step: int | None
-    what: str
-    at: datetime
+    kind: str = Field(
+        description=(
+            "`step`: it passed a step of its queue. `overflow`: another queue took it. `moved`: its queue is no longer there. "
+            "`redecided`: the customer wrote more, and the rules decided again."
+        ),
+        examples=["step"],
+    )
+    step: int | None = Field(description="The number of the step, from 1.", examples=[1])
+    what: str = Field(description="What happened, in words.", examples=["priority 80"])
+    at: datetime = Field(description="When it happened.")
 
 
 class Coming(BaseModel):
-    """What happens next if no agent takes the work: a `step`, the `hours` of its queue begin, or it is `due`."""
+    """What happens next if nobody takes the work."""
 
-    at: datetime
-    kind: Literal["step", "hours", "due"]
-    step: int | None = None
-    what: str
+    at: datetime = Field(description="When it happens.")
+    kind: Literal["step", "hours", "due"] = Field(
+        description="A step of its queue, the queue's hours begin, or the work is due."
+    )
+    step: int | None = Field(default=None, description="The number of the step, from 1.")
+    what: str = Field(description="What happens, in words.", examples=["the hours of Planning begin"])
 
 
 class Explained(TypedDict):

@@ -1,0 +1,67 @@
+"""Offers: work that is reserved for an agent, who accepts or declines it before it expires."""
+
+from datetime import datetime
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from antiphon.http.app import Body
+from antiphon.http.pages import Page
+from antiphon.http.problems import problems
+from routing import store
+from routing.api.parameters import AgentOnly, Api, OfferId, Reason
+from routing.api.work_views import WorkView, work_view
+from routing.work import offers
+
+
+class OfferView(BaseModel):
+    """Work that is reserved for an agent until the offer expires."""
+
+    offer_id: UUID = Field(description="The offer's id.")
+    expires_at: datetime = Field(
+        description="When the offer ends without an answer, and the work goes to others."
+    )
+    work: WorkView = Field(description="The work that is offered.")
+
+
+class Decline(Body):
+    """Why the agent declines."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "I know the customer"}]})
+
+    reason: Reason | None = Field(None, description="Why the agent declines, for supervisors.")
+
+
+def add(routes: APIRouter, at: Api) -> None:
+    """Adds the routes."""
+
+    @routes.get("/offers/me", tags=["offers"])
+    async def list_own_offers(caller: AgentOnly) -> Page[OfferView]:
+        """The offers that wait for the caller's answer, the first to expire first."""
+        async with at.engine.connect() as connection:
+            await at.agent(connection, caller)
+            rows = await store.offers.pending_of_agent(connection, caller.subject, at.clock())
+        items = [
+            OfferView(
+                offer_id=row.offer_id,
+                expires_at=row.expires_at,
+                work=WorkView.model_validate(row, from_attributes=True),
+            )
+            for row in rows
+        ]
+        return Page(items=items, next=None)
+
+    @routes.post("/offers/{offer_id}/accept", tags=["offers"], responses=problems(404, 409))
+    async def accept_offer(offer_id: OfferId, caller: AgentOnly) -> WorkView:
+        """Accepts an offer to the caller. 409 when it has expired or another agent has the work, with that agent."""
+        async with at.engine.begin() as tx:
+            return work_view(await offers.accept(tx, offer_id, caller.subject, at.clock()))
+
+    @routes.post("/offers/{offer_id}/decline", tags=["offers"], responses=problems(400, 403, 404, 409))
+    async def decline_offer(offer_id: OfferId, body: Decline, caller: AgentOnly) -> WorkView:
+        """Declines an offer to the caller: the work returns to its place, and others are asked first."""
+        async with at.engine.begin() as tx:
+            active = await at.active(tx)
+            work = await offers.decline(tx, offer_id, caller.subject, active, body.reason, at.clock())
+            return work_view(work)

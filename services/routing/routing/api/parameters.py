@@ -1,0 +1,127 @@
+"""What the routes of routing need, and the parameters, roles and fields that several resources share."""
+
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Header, Path, Query
+from pydantic import AliasChoices, Field, StringConstraints
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from antiphon.access.roles import STAFF, Identity, Role
+from antiphon.http.app import Words
+from antiphon.http.changes import ChangeFeed
+from antiphon.http.permissions import require
+from antiphon.http.problems import Problem
+from antiphon.process.clock import Clock
+from routing.configuration.active import ActiveVersion, Configurations
+from routing.configuration.rule_checker import RuleChecker
+from routing.domain.configuration.agent import Agent
+from routing.queues.live import Live
+
+AgentOnly = Annotated[Identity, Depends(require(Role.AGENT))]
+Worker = Annotated[Identity, Depends(require(Role.AGENT, Role.SUPERVISOR))]
+Supervisor = Annotated[Identity, Depends(require(Role.SUPERVISOR))]
+QueueManager = Annotated[Identity, Depends(require(Role.SUPERVISOR, Role.OPERATIONS))]
+Operations = Annotated[Identity, Depends(require(Role.OPERATIONS))]
+Overseer = Annotated[Identity, Depends(require(Role.SUPERVISOR, Role.OPERATIONS, Role.MANAGER))]
+Reader = Annotated[Identity, Depends(require(*STAFF))]
+Counter = Annotated[Identity, Depends(require(*STAFF, Role.INTEGRATION))]
+
+Cursor = Annotated[
+    str | None, Query(max_length=500, description="`next` of the page before; leave it out for the first.")
+]
+Limit = Annotated[int, Query(ge=1, le=200, description="The most items of a page.")]
+IfMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        max_length=50,
+        description="The ETag of what you have read. Without it the answer is 428; with another than the current one, 412.",
+    ),
+]
+AgentId = Annotated[str, Path(description="The agent's id in the configuration.", examples=["elena"])]
+QueueId = Annotated[str, Path(description="The queue's id in the configuration.", examples=["planning"])]
+CaseId = Annotated[UUID, Path(description="The case's id.")]
+WorkItemId = Annotated[UUID, Path(description="The work item's id.")]
+OfferId = Annotated[UUID, Path(description="The offer's id.")]
+DraftId = Annotated[UUID, Path(description="The draft's id.")]
+PublicationId = Annotated[UUID, Path(description="The publication's id.")]
+ShadowId = Annotated[UUID, Path(description="The shadow's id.")]
+TrialId = Annotated[UUID, Path(description="The trial's id.")]
+VersionNumber = Annotated[
+    int, Path(ge=1, le=2**31 - 1, description="The number of a version of the configuration.", examples=[12])
+]
+
+Reason = Annotated[Words, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
+# The column of a row is named `version`.
+_OF_ROW = AliasChoices("configuration_version", "version")
+ConfigurationVersion = Annotated[int, Field(validation_alias=_OF_ROW, examples=[12])]
+OptionalConfigurationVersion = Annotated[int | None, Field(validation_alias=_OF_ROW, examples=[12])]
+
+
+@dataclass(frozen=True)
+class Api:
+    """What the routes need."""
+
+    engine: AsyncEngine
+    feed: ChangeFeed
+    clock: Clock
+    configurations: Configurations
+    live: Live
+    rule_checker: RuleChecker
+
+    async def active(self, tx: AsyncConnection) -> ActiveVersion:
+        """The active version of the configuration, as this transaction sees it."""
+        return await self.configurations.active(tx)
+
+    async def agent(self, tx: AsyncConnection, caller: Identity) -> Agent:
+        """The agent that the token names. Raises Problem 403 when the organisation has none of that id."""
+        agent = (await self.active(tx)).configuration.agents_by_id.get(caller.subject)
+        if agent is None:
+            raise Problem(403, "Not allowed", f"{caller.subject!r} is not an agent of this organisation.")
+        return agent
+
+    async def visible_to(self, tx: AsyncConnection, caller: Identity) -> Agent | None:
+        """The agent whose own work and queues are all that the caller may see; None for who may see everything.
+
+        Raises Problem 403 as `agent`.
+        """
+        return None if sees_all(caller) else await self.agent(tx, caller)
+
+
+def sees_all(caller: Identity) -> bool:
+    """Whether the caller may see the work of all agents and queues."""
+    return caller.has(Role.SUPERVISOR, Role.OPERATIONS, Role.MANAGER)
+
+
+def invalid_field(pointer: str, detail: str) -> Problem:
+    """422 for one value in a body."""
+    return Problem(
+        422,
+        "Invalid input",
+        "Some of what was sent can't be used.",
+        errors=[{"pointer": pointer, "detail": detail}],
+    )
+
+
+def etag(revision: int) -> str:
+    """The ETag of a revision or of a version."""
+    return f'"{revision}"'
+
+
+def required_match(if_match: str | None) -> str:
+    """The If-Match header. Raises Problem 428 when the request has none."""
+    if if_match is None:
+        raise Problem(428, "Precondition required", "Send If-Match with the ETag of what you have read.")
+    return if_match.strip().strip('"')
+
+
+def matched_revision(if_match: str | None) -> int:
+    """The revision that an ETag of this API names. Raises Problem 428 without an ETag, 412 for one of another form."""
+    number = required_match(if_match)
+    if not (number.isascii() and number.isdecimal() and len(number) < 10):
+        raise Problem(
+            412, "Precondition failed", "If-Match is no ETag of this API: send the one that you received."
+        )
+    return int(number)

@@ -1,0 +1,173 @@
+"""Each service's OpenAPI document describes everything, shows examples, and has names that fit an SDK."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from antiphon.access.tokens import Access
+from antiphon.http.changes import ChangeFeed
+from antiphon.postgres.engine import create_engine
+from antiphon.process.clock import utc_now
+from antiphon.service_names import SERVICES
+from routing.configuration.active import Configurations
+from tests.support.openapi import faults, has_example
+
+
+def application_of(service: str) -> Callable[..., Any] | None:
+    api = import_module(f"{service.replace('-', '_')}.api")
+    return getattr(api, "application", None)
+
+
+def document_of(service: str) -> Mapping[str, Any]:
+    """The document of the real application, with a database that is never asked."""
+    application = application_of(service)
+    assert application is not None, f"{service}.api has no application"
+    engine = create_engine("postgresql+asyncpg://nobody@localhost:1/none")
+    parts: dict[str, object] = {
+        "engine": engine,
+        "access": Access(issuer="https://issuer.example", audience="antiphon", jwks="keys.json"),
+        "feed": ChangeFeed(engine),
+        "clock": utc_now,
+        "configurations": Configurations(),
+        "token_secret": "a secret of the tests",
+        "region": "AU",
+        "max_attachment_bytes": 1000,
+        "followed": list,
+    }
+    taken = inspect.signature(application).parameters
+    return application(**{name: parts[name] for name in taken}).openapi()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_document_describes_names_and_shows_everything(service: str) -> None:
+    assert faults(document_of(service)) == []
+
+
+FIELD = {"type": "string", "description": "The agent.", "examples": ["elena"]}
+VIEW = {
+    "type": "object",
+    "description": "An agent.",
+    "required": ["agent_id"],
+    "properties": {"agent_id": FIELD},
+}
+OPERATION = {
+    "operationId": "get_agent",
+    "description": "An agent.",
+    "parameters": [{"name": "agent_id", "in": "path", "description": "Which.", "schema": {"type": "string"}}],
+    "responses": {
+        "200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/AgentView"}}}}
+    },
+}
+
+
+def document() -> dict[str, Any]:
+    """A document without faults."""
+    return deepcopy(
+        {"paths": {"/agents/{agent_id}": {"get": OPERATION}}, "components": {"schemas": {"AgentView": VIEW}}}
+    )
+
+
+def test_a_document_without_faults_has_none() -> None:
+    assert faults(document()) == []
+
+
+OPERATION_PATH = ("paths", "/agents/{agent_id}", "get")
+PARAMETER = (*OPERATION_PATH, "parameters", 0)
+SCHEMA = ("components", "schemas", "AgentView")
+AT = "GET /agents/{agent_id}"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "fault"),
+    [
+        ((*SCHEMA, "description"), "", "AgentView: no description"),
+        ((*SCHEMA, "properties", "agent_id", "description"), "", "AgentView.agent_id: no description"),
+        ((*SCHEMA, "properties", "agent_id", "examples"), [], f"{AT}: response 200: no example"),
+        (
+            (*SCHEMA, "properties", "agent_id", "examples"),
+            [7],
+            'AgentView.agent_id: its example is not of its schema: 7 is not of type "string"',
+        ),
+        (
+            (*SCHEMA, "properties", "version"),
+            FIELD,
+            "AgentView.version: write configuration_version",
+        ),
+        (
+            (*SCHEMA, "properties", "changed"),
+            {"description": "When.", "anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]},
+            "AgentView.changed: write changed_at",
+        ),
+        ((*PARAMETER, "description"), "", f"{AT}: parameter agent_id: no description"),
+        ((*PARAMETER, "name"), "assignee", f"{AT}: parameter assignee: write agent_id"),
+        ((*OPERATION_PATH, "description"), "", f"{AT}: no description"),
+        ((*OPERATION_PATH, "operationId"), "agent", f"{AT}: operationId 'agent' is no verb_noun"),
+        ((*OPERATION_PATH, "operationId"), "my_agent", f"{AT}: operationId 'my_agent' is no verb_noun"),
+        (
+            (*OPERATION_PATH, "operationId"),
+            "get_agent_agents__agent_id__get",
+            f"{AT}: operationId 'get_agent_agents__agent_id__get' is no verb_noun",
+        ),
+        (
+            (*OPERATION_PATH, "operationId"),
+            "list_agents_agents_get",
+            f"{AT}: operationId 'list_agents_agents_get' is FastAPI's default",
+        ),
+        (
+            (*OPERATION_PATH, "requestBody"),
+            {"content": {"application/json": {"schema": {"type": "object", "properties": {}}}}},
+            f"{AT}: request body: no example",
+        ),
+        (
+            (*OPERATION_PATH, "requestBody"),
+            {"content": {"application/json": {"schema": {"type": "string"}, "example": 7}}},
+            f'{AT}: request body: its example is not of its schema: 7 is not of type "string"',
+        ),
+        (
+            ("paths", "/agents/me"),
+            {"get": OPERATION},
+            "operationId 'get_agent': 2 operations have it",
+        ),
+    ],
+)  # fmt: skip
+def test_each_fault_is_found(path: tuple[str | int, ...], value: object, fault: str) -> None:
+    faulty: Any = document()
+    part = faulty
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = value
+    assert faults(faulty) == [fault]
+
+
+def test_an_example_may_leave_out_only_what_can_be_null() -> None:
+    found = document()
+    view = found["components"]["schemas"]["AgentView"]
+    view["required"] = ["agent_id", "name"]
+    view["properties"]["name"] = {"anyOf": [{"type": "string"}, {"type": "null"}], "description": "The name."}
+    view["examples"] = [{"agent_id": "elena"}, {"name": "Elena"}]
+    assert faults(found) == ['AgentView: its example is not of its schema: "agent_id" is a required property']
+
+
+@pytest.mark.parametrize(
+    ("schema", "shown"),
+    [
+        ({"type": "string"}, False),
+        ({"type": "string", "default": "open"}, True),
+        ({"type": "string", "enum": ["open"]}, True),
+        ({"type": "string", "format": "uuid"}, True),
+        ({"type": "boolean"}, True),
+        ({"type": "array", "items": {"type": "integer"}}, False),
+        ({"type": "array", "items": {"$ref": "#/components/schemas/AgentView"}}, True),
+        ({"anyOf": [{"type": "integer", "example": 7}, {"type": "null"}]}, True),
+        ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, False),
+        ({"type": "object", "additionalProperties": {"type": "integer"}}, False),
+        ({"type": "object", "properties": {"agent_id": FIELD}}, False),
+        ({"type": "object", "required": ["agent_id"], "properties": {"agent_id": FIELD}}, True),
+    ],
+)  # fmt: skip
+def test_a_value_can_be_shown_when_all_that_it_must_have_can(schema: dict[str, Any], shown: object) -> None:
+    assert has_example(schema, {"AgentView": VIEW}) is shown
