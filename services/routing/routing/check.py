@@ -8,7 +8,7 @@ from pathlib import Path
 
 from antiphon.organisation.document import ConfigurationError, Document
 from routing.domain.configuration.document import read
-from routing.domain.rules import reach
+from routing.domain.rules import reachability
 
 
 def check(path: Path) -> tuple[list[str], bool]:
@@ -20,7 +20,7 @@ def check(path: Path) -> tuple[list[str], bool]:
         return str(error).splitlines(), False
     told = [
         f"{path}:{w.line}:{w.column}: warning: {'rules' if w.rule is None else repr(w.rule)}: {w.message}"
-        for w in reach.warnings(Document(source), found.rules)
+        for w in reachability.warnings(Document(source), found.rules)
     ]
     return told, True
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from antiphon.contracts.envelope import decode
-from routing.domain.time.clockwork import Kind
+from routing.domain.time.sla_clock import Kind
 from tests.conftest import NewDatabase
 from tests.support.routing.case_history import ALWAYS, MONDAY, CaseHistory, Promises, hours, promising, within
 from tests.support.routing.configured import section
@@ -182,7 +182,7 @@ async def test_answers_heard_before_their_case_meet_what_they_answered(pool: Pro
     await pool.apply(case.opened, wrote, again, wrote_again)
     assert (await pool.clock("first-response")).met_at == MONDAY + hours(1)
     assert (await pool.clock("next-response")).met_at == MONDAY + hours(3)
-    assert (await pool.rows("select answers from case_seen"))[0].answers == []
+    assert (await pool.rows("select answers from case_record"))[0].answers == []
 
 
 async def test_an_answer_in_time_that_is_heard_of_late_clears_the_breach(pool: Promises) -> None:

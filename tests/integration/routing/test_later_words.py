@@ -205,7 +205,7 @@ async def test_work_that_danger_found_accepted_goes_to_the_hazard_line_when_it_w
     await pool.assign()
     await pool.make_due("review")
     work = await the_work(pool)
-    assert (work.queue, work.priority, work.state, work.meant) == ("hazards", 95, QUEUED, None)
+    assert (work.queue, work.priority, work.state, work.deferred_move) == ("hazards", 95, QUEUED, None)
     # A person who sends it elsewhere is not overruled by words that they have read.
     await pool.move(work.work_item_id, "front-desk")
     await pool.reprioritise(work.work_item_id, 20)

@@ -156,7 +156,7 @@ async def test_work_of_an_agent_who_is_gone_returns_to_its_place(pool: AgentPool
 
 
 async def test_complaint_rocketchat_fallback_departments_never_turn_in_a_circle(pool: AgentPool) -> None:
-    """See tests/unit/routing/test_placing.py for what is refused; here both are closed, and the work is still to be seen."""
+    """See tests/unit/routing/test_placement.py for what is refused; here both are closed, and the work is still to be seen."""
     await pool.organise(
         queue("planning", outside_hours={"overflow": "roads"}),
         queue("roads", outside_hours={"overflow": "rates"}),
@@ -170,7 +170,7 @@ async def test_complaint_rocketchat_fallback_departments_never_turn_in_a_circle(
 
 async def test_a_review_reads_open_work_only(pool: AgentPool) -> None:
     unplanned = str(review.UNPLANNED.text).replace(":limit", "200")
-    for name in ("queues", "marks"):
+    for name in ("queues", "steps_hashes"):
         unplanned = unplanned.replace(f":{name}", "'{planning}'::text[]")
     async with pool.engine.begin() as tx:
         await tx.execute(text("set local enable_seqscan = off"))

@@ -91,7 +91,7 @@ async def test_what_nothing_is_known_of_is_told_and_stays_told(pool: AgentPool) 
     assert await go_round(pool) == []
     async with pool.engine.begin() as tx:
         await tx.execute(text("delete from work_item"))
-        await tx.execute(text("update case_seen set reference = null"))
+        await tx.execute(text("update case_record set reference = null"))
     (found,) = await go_round(pool)
     assert (found.kind, found.repair, found.work_item_id) == ("no-work", None, None)
     assert await pool.told("work.reconciled.v1") == 0
@@ -101,15 +101,15 @@ async def test_work_that_somebody_set_aside_with_a_reason_is_not_made_anew(pool:
     await one_held(pool)
     await pool.complete("elena", (await pool.works())["C-1"].work_item_id)
     assert await go_round(pool) == []
-    (seen,) = await pool.rows("select awaits, dismissed from case_seen")
+    (seen,) = await pool.rows("select awaits, dismissed from case_record")
     assert (seen.awaits, seen.dismissed) == (True, "agent elena: a call settled it")
     again = opened(1, pool.now)
     told_later = again.case.model_copy(update={"revision": 9})
     await pool.apply(again.model_copy(update={"case": told_later}))
-    assert (await pool.rows("select dismissed from case_seen"))[0].dismissed is not None
+    assert (await pool.rows("select dismissed from case_record"))[0].dismissed is not None
     asked_again = again.case.model_copy(update={"revision": 10, "asked_revision": 10})
     await pool.apply(again.model_copy(update={"case": asked_again}))
-    assert (await pool.rows("select dismissed from case_seen"))[0].dismissed is None
+    assert (await pool.rows("select dismissed from case_record"))[0].dismissed is None
     assert len(await pool.rows("select 1 from work_item where state = 'queued'")) == 1
 
 
@@ -136,7 +136,7 @@ async def test_work_on_a_case_that_awaits_nothing_is_completed_and_its_offer_wit
     await pool.apply(opened(1, pool.now))
     await pool.present("elena")
     await pool.assign()
-    (found,) = await broken(pool, "update case_seen set awaits = false")
+    (found,) = await broken(pool, "update case_record set awaits = false")
     assert (found.kind, found.repair) == ("not-asked", "completed")
     assert await pool.pending() == {}
     assert await pool.rows("select 1 from timer where kind = 'offer-expiry'") == []
@@ -154,8 +154,8 @@ async def test_work_on_a_case_that_awaits_nothing_is_completed_and_its_offer_wit
             "the offer is withdrawn",
             QUEUED,
         ),
-        ("delete from timer where kind = 'offer-expiry'", "timer-missing", "its timer is set", OFFERED),
-        ("delete from case_seen", "case-unknown", "the case is known from its work", OFFERED),
+        ("delete from timer where kind = 'offer-expiry'", "offer-timer-missing", "its timer is set", OFFERED),
+        ("delete from case_record", "case-unknown", "the case is known from its work", OFFERED),
     ],
 )
 async def test_work_that_stands_wrong_is_put_right(
@@ -176,7 +176,7 @@ async def test_work_that_stands_wrong_is_put_right(
 async def test_a_case_that_was_forgotten_is_known_again_and_goes_on(pool: AgentPool) -> None:
     case = opened(1, pool.now)
     await pool.apply(case)
-    await broken(pool, "delete from case_seen")
+    await broken(pool, "delete from case_record")
     await pool.apply(settled(case))
     assert (await pool.works())["C-1"].completed_at is not None
 
@@ -208,13 +208,13 @@ async def test_a_part_of_the_way_takes_four_statements_and_reads_what_it_looks_a
         async with pool.engine.begin() as tx:
             await tx.execute(
                 text(
-                    "insert into case_seen (case_id, revision, awaits) select case_id, 1, true from work_item on conflict do nothing"
+                    "insert into case_record (case_id, revision, awaits) select case_id, 1, true from work_item on conflict do nothing"
                 )
             )
             # What is over is not looked at.
             await tx.execute(
                 text(
-                    "insert into case_seen (case_id, revision) select gen_random_uuid(), 1 from generate_series(1, :n)"
+                    "insert into case_record (case_id, revision) select gen_random_uuid(), 1 from generate_series(1, :n)"
                 ),
                 {"n": size},
             )
@@ -241,7 +241,7 @@ async def test_running_clocks_that_no_timer_wakes_are_woken_and_set_to_what_come
     before = await pool.rows(timers)
     assert len(before) > 1
     (found,) = await broken(pool, "delete from timer where kind = 'sla-clock'")
-    assert (found.kind, found.repair) == ("clock-unheeded", "its timer is set")
+    assert (found.kind, found.repair) == ("clock-timer-missing", "its timer is set")
     await pool.make_due("sla-clock")
     await pool.fire()
     assert await pool.rows(timers) == before

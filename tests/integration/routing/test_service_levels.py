@@ -104,7 +104,7 @@ async def test_a_policy_and_a_calendar_that_change_recompute_what_runs_with_befo
 
 async def _catch_up(pool: Promises, limit: int) -> int:
     async with pool.engine.begin() as tx:
-        return await clocks.catch_up(tx, pool.configurations, pool.now, limit)
+        return await clocks.recompute_changed_policies(tx, pool.configurations, pool.now, limit)
 
 
 async def test_a_new_configuration_that_promises_the_same_touches_no_clock(pool: Promises) -> None:

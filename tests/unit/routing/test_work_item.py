@@ -11,12 +11,12 @@ from sqlalchemy import Table
 
 from antiphon.contracts.work import SlaTarget, WorkState
 from routing import store
-from routing.domain.case_seen import Answer, CaseSeen
+from routing.domain.case_record import Answer, CaseRecord
 from routing.domain.offer import OfferRecord, OfferResult
-from routing.domain.time.clockwork import Clock, Terms
+from routing.domain.time.sla_clock import Clock, Terms
 from routing.domain.timer import TimerKind
-from routing.domain.work_item import Begins, WorkItem, queued_again
-from routing.sla.ledger import Held
+from routing.domain.work_item import OrderAndSteps, WorkItem, queued_again
+from routing.sla.ledger import ClockRecord
 from routing.unit_of_work import StaleWorkError, UnitOfWork
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
@@ -43,7 +43,7 @@ WORK = WorkItem(
     step=0,
     steps_from=NOW,
     next_step_at=LATER,
-    steps_of="mark",
+    steps_hash="mark",
     also_queues=[],
     overflow=None,
 )
@@ -55,7 +55,7 @@ OFFER = OfferRecord(
     offered_at=NOW,
     expires_at=LATER,
 )
-SEEN = CaseSeen(
+SEEN = CaseRecord(
     case_id=WORK.case_id,
     revision=3,
     last_agent="amara",
@@ -68,12 +68,12 @@ SEEN = CaseSeen(
     customer_id=WORK.customer_id,
     asked_revision=3,
 )
-TABLES = [(WORK, store.work_items.WORK), (OFFER, store.offers.OFFER), (SEEN, store.cases.CASE_SEEN)]
+TABLES = [(WORK, store.work_items.WORK), (OFFER, store.offers.OFFER), (SEEN, store.cases.CASE_RECORD)]
 
 
 @pytest.mark.parametrize(("value", "table"), TABLES, ids=lambda one: getattr(one, "name", ""))
 def test_a_value_has_every_column_of_its_table_that_is_not_computed(
-    value: WorkItem | OfferRecord | CaseSeen, table: Table
+    value: WorkItem | OfferRecord | CaseRecord, table: Table
 ) -> None:
     assert set(value.row()) == {column.name for column in table.columns if column.computed is None}
     assert type(value).of(value.row()) == value
@@ -82,7 +82,7 @@ def test_a_value_has_every_column_of_its_table_that_is_not_computed(
 def test_the_row_of_a_clock_in_hand_has_every_column_of_its_table() -> None:
     terms = Terms("standard", "office", timedelta(hours=4), (75,), 1)
     clock = Clock(terms, NOW, ((NOW, None),), LATER)
-    held = Held(UUID(int=6), WORK.case_id, WORK.work_item_id, SlaTarget.RESOLUTION, NOW, 3, clock)
+    held = ClockRecord(UUID(int=6), WORK.case_id, WORK.work_item_id, SlaTarget.RESOLUTION, NOW, 3, clock)
     assert set(held.row()) == {column.name for column in store.clocks.CLOCK.columns}
 
 
@@ -94,7 +94,7 @@ def test_a_row_names_states_and_results_that_there_are() -> None:
 
 
 @pytest.mark.parametrize("value", [WORK, OFFER, SEEN], ids=lambda one: type(one).__name__)
-def test_nobody_changes_a_value(value: WorkItem | OfferRecord | CaseSeen) -> None:
+def test_nobody_changes_a_value(value: WorkItem | OfferRecord | CaseRecord) -> None:
     for field in dataclasses.fields(value):
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(value, field.name, None)
@@ -123,9 +123,9 @@ def test_work_that_waits_again_as_it_did_last_belongs_to_nobody_and_was_asked_of
         state=WorkState.COMPLETED, agent_id="amara", attempts=3, completed_at=LATER, completed_by="amara",
         hold_until=LATER, due_at=LATER,
     )  # fmt: skip
-    begins: Begins = {
+    begins: OrderAndSteps = {
         "longest_wait": timedelta(hours=2), "head_start": timedelta(0), "step": 0, "steps_from": NOW, "next_step_at": None,
-        "steps_of": None, "also_queues": [],
+        "steps_hash": None, "also_queues": [],
     }  # fmt: skip
     again = queued_again(last, UUID(int=9), "roads", [], begins, LATER)
     assert again == dataclasses.replace(

@@ -30,7 +30,7 @@ from routing.api.views import (
 from routing.configuration import drafts, rule_counts
 from routing.domain.configuration.document import Configuration as RoutingConfiguration
 from routing.domain.configuration.document import read
-from routing.domain.rules import reach
+from routing.domain.rules import reachability
 
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 YAML_BODY: dict[str, object] = {
@@ -45,7 +45,7 @@ def add(routes: APIRouter, at: Routing) -> None:  # noqa: C901, PLR0915
     async def warned(source: str, found: RoutingConfiguration) -> list[RuleWarningView]:
         # Seconds of a solver, outside the loop; one at a time, so that checks leave the machine to the work.
         async with one_check:
-            warnings = await asyncio.to_thread(reach.warnings, Document(source), found.rules)
+            warnings = await asyncio.to_thread(reachability.warnings, Document(source), found.rules)
         return [RuleWarningView(**warning._asdict()) for warning in warnings]
 
     @routes.get("/configuration", tags=["configuration"], responses=problems(404))

@@ -16,7 +16,7 @@ from antiphon.http.problems import not_found, problems
 from antiphon.postgres.query import AnyRow, mapping
 from routing import store
 from routing.api.views import Overseer, Reader, Routing, wrong
-from routing.domain.time.clockwork import Kind
+from routing.domain.time.sla_clock import Kind
 from routing.sla.attainment import By, Period, attainment
 
 LONGEST = timedelta(days=400)

@@ -24,7 +24,7 @@ from routing.domain import agent_load
 from routing.domain.configuration.agent import Agent
 from routing.domain.configuration.agent_policy import WHOLE
 from routing.domain.configuration.document import Configuration
-from routing.domain.rules.reach import Kind
+from routing.domain.rules.reachability import Kind
 from routing.domain.work_item import WorkItem
 from routing.queues.live import Live
 from routing.work import explain

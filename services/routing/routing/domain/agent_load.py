@@ -12,7 +12,7 @@ from antiphon.postgres.query import AnyRow
 from routing.domain.configuration.agent import Agent
 from routing.domain.configuration.agent_policy import WHOLE
 from routing.domain.configuration.document import Configuration
-from routing.domain.matching.fitting import ProfileLoad
+from routing.domain.matching.eligibility import ProfileLoad
 
 
 class ProfileUse(BaseModel):

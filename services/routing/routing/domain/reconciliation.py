@@ -12,7 +12,7 @@ from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
 
 
-class Wrong(StrEnum):
+class FindingKind(StrEnum):
     """A way in which work can stand wrong."""
 
     NO_WORK = "no-work"
@@ -23,11 +23,11 @@ class Wrong(StrEnum):
     AGENT_GONE = "agent-gone"
     OFFER_MISSING = "offer-missing"
     OFFER_STRAY = "offer-stray"
-    TIMER_MISSING = "timer-missing"
-    CLOCK_UNHEEDED = "clock-unheeded"
+    OFFER_TIMER_MISSING = "offer-timer-missing"
+    CLOCK_TIMER_MISSING = "clock-timer-missing"
 
 
-class Piece(NamedTuple):
+class OpenWork(NamedTuple):
     """An open work item, the offer that is out for it, and the running clocks of its case that no timer wakes."""
 
     work_item_id: UUID
@@ -37,74 +37,77 @@ class Piece(NamedTuple):
     presence: str | None
     offer_id: UUID | None
     offered_to: str | None
-    timed: bool
-    unheeded: Sequence[UUID] = ()
+    has_offer_timer: bool
+    clocks_without_timer: Sequence[UUID] = ()
 
 
-class Picture(NamedTuple):
+class CaseSnapshot(NamedTuple):
     """A case at one moment: whether it awaits an answer (None: it was never heard of), and its open work."""
 
     case_id: UUID
     awaits: bool | None
     dismissed: str | None
-    work: Sequence[Piece]
+    work: Sequence[OpenWork]
 
 
 class Finding(NamedTuple):
     """What is wrong with a case, or with a work item of it."""
 
-    kind: Wrong
+    kind: FindingKind
     case_id: UUID
-    piece: Piece | None
+    work: OpenWork | None
     detail: str
 
 
 _KEPT_FIRST = {WorkState.ACCEPTED.value: 0, WorkState.OFFERED.value: 1}
 
 
-def findings(case: Picture, queues: Collection[str], agents: Collection[str]) -> list[Finding]:
+def findings(case: CaseSnapshot, queues: Collection[str], agents: Collection[str]) -> list[Finding]:
     """What is wrong; nothing for nearly all cases. Of several open work items the one in hand is the one that stays."""
     ranked = sorted(case.work, key=lambda p: (_KEPT_FIRST.get(p.state, 2), p.work_item_id))
     found = [
-        Finding(Wrong.SECOND_WORK, case.case_id, piece, "a second open work item of its case")
+        Finding(FindingKind.SECOND_WORK, case.case_id, piece, "a second open work item of its case")
         for piece in ranked[1:]
     ]
     if not ranked:
         if case.awaits and case.dismissed is None:
             found.append(
-                Finding(Wrong.NO_WORK, case.case_id, None, "awaits an answer, and nobody is to give it")
+                Finding(FindingKind.NO_WORK, case.case_id, None, "awaits an answer, and nobody is to give it")
             )
         return found
     piece = ranked[0]
     if case.awaits is None:
         found.append(
-            Finding(Wrong.CASE_UNKNOWN, case.case_id, piece, "work on a case that was never heard of")
+            Finding(FindingKind.CASE_UNKNOWN, case.case_id, piece, "work on a case that was never heard of")
         )
     elif not case.awaits:
         found.append(
-            Finding(Wrong.NOT_ASKED, case.case_id, piece, "open work on a case that awaits no answer")
+            Finding(FindingKind.NOT_ASKED, case.case_id, piece, "open work on a case that awaits no answer")
         )
         return found
     return found + [Finding(kind, case.case_id, piece, detail) for kind, detail in _of(piece, queues, agents)]
 
 
-def _of(piece: Piece, queues: Collection[str], agents: Collection[str]) -> list[tuple[Wrong, str]]:
-    found: list[tuple[Wrong, str]] = []
+def _of(piece: OpenWork, queues: Collection[str], agents: Collection[str]) -> list[tuple[FindingKind, str]]:
+    found: list[tuple[FindingKind, str]] = []
     if piece.queue not in queues:
-        found.append((Wrong.QUEUE_UNKNOWN, f"there is no queue {piece.queue!r}"))
+        found.append((FindingKind.QUEUE_UNKNOWN, f"there is no queue {piece.queue!r}"))
     if piece.state != WorkState.QUEUED and piece.agent_id not in agents:
-        found.append((Wrong.AGENT_GONE, f"{piece.state} by {piece.agent_id!r}, who is no agent"))
+        found.append((FindingKind.AGENT_GONE, f"{piece.state} by {piece.agent_id!r}, who is no agent"))
     elif piece.state == WorkState.ACCEPTED and piece.presence in {None, Presence.OFFLINE}:
-        found.append((Wrong.AGENT_GONE, f"accepted by {piece.agent_id!r}, who is offline"))
+        found.append((FindingKind.AGENT_GONE, f"accepted by {piece.agent_id!r}, who is offline"))
     pending = piece.offer_id is not None
     if piece.state == WorkState.OFFERED and not pending:
-        found.append((Wrong.OFFER_MISSING, "offered, and no offer is out"))
+        found.append((FindingKind.OFFER_MISSING, "offered, and no offer is out"))
     if pending and (piece.state != WorkState.OFFERED or piece.offered_to != piece.agent_id):
         found.append(
-            (Wrong.OFFER_STRAY, f"an offer to {piece.offered_to!r} is out for work that is {piece.state}")
+            (
+                FindingKind.OFFER_STRAY,
+                f"an offer to {piece.offered_to!r} is out for work that is {piece.state}",
+            )
         )
-    elif pending and not piece.timed:
-        found.append((Wrong.TIMER_MISSING, "an offer that never expires"))
-    if piece.unheeded:
-        found.append((Wrong.CLOCK_UNHEEDED, "a promise that nothing would see broken"))
+    elif pending and not piece.has_offer_timer:
+        found.append((FindingKind.OFFER_TIMER_MISSING, "an offer that never expires"))
+    if piece.clocks_without_timer:
+        found.append((FindingKind.CLOCK_TIMER_MISSING, "a promise that nothing would see broken"))
     return found

@@ -13,14 +13,14 @@ from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from antiphon.contracts.work import SkillNeed, WorkFacts, WorkState
-from routing.domain.matching.fitting import Waiting
-from routing.domain.matching.ordering import order_at
+from routing.domain.matching.eligibility import Waiting
+from routing.domain.matching.queue_order import order_at
 
 NOBODY: Mapping[str, datetime] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
+class DeferredMove:
     """Where words that came while an agent had the work would have put it: it goes there when it waits again."""
 
     queue: str
@@ -29,7 +29,7 @@ class Meant:
     overflow: str | None
 
 
-class Begins(TypedDict):
+class OrderAndSteps(TypedDict):
     """What of a work item says how its queue orders it and how far it has come on the queue's steps."""
 
     longest_wait: timedelta
@@ -37,11 +37,11 @@ class Begins(TypedDict):
     step: int
     steps_from: datetime | None
     next_step_at: datetime | None
-    steps_of: str | None
+    steps_hash: str | None
     also_queues: Sequence[str]
 
 
-class Arrives(Begins):
+class Arrival(OrderAndSteps):
     """What of a work item is another when it comes into a queue that it was not meant for."""
 
     queue: str
@@ -76,11 +76,11 @@ class Changes(TypedDict, total=False):
     step: int
     steps_from: datetime | None
     next_step_at: datetime | None
-    steps_of: str | None
+    steps_hash: str | None
     also_queues: Sequence[str]
     overflow: str | None
     decided_priority: int
-    meant: Meant | None
+    deferred_move: DeferredMove | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,26 +120,26 @@ class WorkItem:
     step: int
     steps_from: datetime | None
     next_step_at: datetime | None
-    steps_of: str | None
+    steps_hash: str | None
     also_queues: Sequence[str]
     overflow: str | None
     decided_priority: int = 0
-    meant: Meant | None = None
+    deferred_move: DeferredMove | None = None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "WorkItem":
         """That of a row with all columns."""
         values = dict(zip(_COLUMNS, _OF_ROW(row), strict=True))
         values["state"] = WorkState(values["state"])
-        if values["meant"] is not None:
-            values["meant"] = Meant(**values["meant"])
+        if values["deferred_move"] is not None:
+            values["deferred_move"] = DeferredMove(**values["deferred_move"])
         return cls(**values)
 
     def row(self) -> Mapping[str, object]:
         """Its row, without what the database computes."""
         values = dict(zip(_COLUMNS, _OF_VALUE(self), strict=True))
         values["state"] = self.state.value  # JSON of an enum takes ten times as long
-        values["meant"] = dataclasses.asdict(self.meant) if self.meant else None
+        values["deferred_move"] = dataclasses.asdict(self.deferred_move) if self.deferred_move else None
         values["order_at"] = self.order_at
         return values
 
@@ -199,7 +199,12 @@ _OF_ROW, _OF_VALUE = itemgetter(*_COLUMNS), attrgetter(*_COLUMNS)
 
 
 def queued_again(
-    last: WorkItem, work_item_id: UUID, queue: str, profiles: Sequence[str], begins: Begins, now: datetime
+    last: WorkItem,
+    work_item_id: UUID,
+    queue: str,
+    profiles: Sequence[str],
+    begins: OrderAndSteps,
+    now: datetime,
 ) -> WorkItem:
     """A new work item that waits as another did last, in a queue whose steps it begins."""
     return WorkItem(

@@ -29,19 +29,19 @@ from antiphon.contracts.work import Decision, WorkHeld, WorkQueued, WorkRedecide
 from antiphon.kafka.consumer import Received
 from routing import store
 from routing.configuration.active import ActiveVersion, Configurations
-from routing.domain.case_seen import CaseSeen
-from routing.domain.decisions.deciding import Verdict, verdict, without_words
-from routing.domain.decisions.redeciding import Redecided, redecide
+from routing.domain.case_record import CaseRecord
+from routing.domain.decisions.redecision import Redecided, redecide
+from routing.domain.decisions.verdict import Verdict, verdict, without_words
 from routing.domain.offer import OfferRecord, OfferResult
-from routing.domain.queues import escalation, placing
+from routing.domain.queues import escalation, placement
 from routing.domain.queues.escalation import EscalationKind
 from routing.domain.queues.opening import Opening
-from routing.domain.queues.placing import Load, Place
+from routing.domain.queues.placement import Load, Place
 from routing.domain.rules import conditions
 from routing.domain.timer import TimerKind
-from routing.domain.work_item import Arrives, Meant, WorkItem
+from routing.domain.work_item import Arrival, DeferredMove, WorkItem
 from routing.queues import opening, rule_context
-from routing.sla.clocks import CaseChange, answer, follow
+from routing.sla.clocks import CaseChange, apply_answer, apply_case_change
 from routing.sla.ledger import ClockLedger
 from routing.unit_of_work import SYSTEM, Row, UnitOfWork
 from routing.work import assignment
@@ -66,7 +66,7 @@ class _Decided(NamedTuple):
 class _Effects:
     """A batch on its way into work items."""
 
-    def __init__(self, unit: UnitOfWork, active: ActiveVersion, seen: dict[UUID, CaseSeen]) -> None:
+    def __init__(self, unit: UnitOfWork, active: ActiveVersion, seen: dict[UUID, CaseRecord]) -> None:
         self.unit = unit
         self.active = active
         self.seen = seen
@@ -87,7 +87,7 @@ class _Effects:
         last = self.last.get(case.case_id)
         work = last if last is not None and last.state != WorkState.COMPLETED else None
         if last is not None:
-            self.ledger.keep_up(last)
+            self.ledger.apply_active_version(last)
         awaits = _awaits(case)
         asked = case.revision if case.asked_revision is None else case.asked_revision
         asks = asked > seen.asked_revision
@@ -112,14 +112,14 @@ class _Effects:
         elif awaits and work is not None and asks:
             newest, again = self._decide_again(event, work)
         verdict_of = decided.found if decided else None
-        follow(self.ledger, CaseChange(event, at, seen, newest, verdict_of, first=last is None))
+        apply_case_change(self.ledger, CaseChange(event, at, seen, newest, verdict_of, first=last is None))
         if newest is None:
             return
         if decided is not None:
             newest = self._place(newest, decided)
         if again is not None and work is not None:
             newest = self._hasten(newest, again, work)
-        self.last[case.case_id] = self.ledger.tell(newest)
+        self.last[case.case_id] = self.ledger.publish(newest)
 
     def _decide(self, case: CaseFacts, words: Sequence[InteractionFacts], work_item_id: UUID) -> _Decided:
         """Asks the active rules about all these words together. Nothing is kept yet."""
@@ -139,7 +139,7 @@ class _Effects:
             "version": version,
             "rule": found.rule,
             "reason": found.reason,
-            "context": conditions.kept(context),
+            "context": conditions.stored_context(context),
             "trace": [outcome._asdict() for outcome in found.trace],
             # What no rule was asked about can't be tried again.
             "outcome": found.outcome if words else None,
@@ -190,7 +190,7 @@ class _Effects:
             hold_until=since + holds if holds else None,
             overflow=found.overflow,
             decided_priority=said,
-            **escalation.beginning(active.configuration, active.calendars, found.queue, since),
+            **escalation.order_and_steps(active.configuration, active.calendars, found.queue, since),
         )
         if work.hold_until is not None and work.hold_until > unit.now:
             unit.timers.append((TimerKind.HOLD, work.work_item_id, work.hold_until))
@@ -199,7 +199,7 @@ class _Effects:
     def _back_to_its_team(self, found: Verdict, last: WorkItem) -> Verdict:
         """The verdict on words whose answer did not arrive: as the work was, unless a rule of a higher priority says otherwise."""
         after = redecide(last, found)
-        meant = last.meant is not None and found.moves and found.queue == last.meant.queue
+        meant = last.deferred_move is not None and found.moves and found.queue == last.deferred_move.queue
         if meant or (after is not None and after.moves):
             return found
         kept = after or Redecided(
@@ -235,7 +235,7 @@ class _Effects:
                 return self._move(work, decided, after, to), decided
             # It flows over to where it waits already.
             after = redecide(work, found, passed, may_move=False)
-            after = after and after._replace(is_meant_for_it=False)
+            after = after and after._replace(is_deferred=False)
         if after is None:
             del self._undecided[decided.decision_id]
             return work, None
@@ -244,7 +244,7 @@ class _Effects:
             work, priority=after.priority, skills=after.skills, prefer_skills=after.prefer_skills, labels=after.labels,
             profiles=configuration.profiles_of(work.channel, work.queue, after.priority),
             decision_id=decided.decision_id, decided_priority=max(work.decided_priority, found.priority),
-            meant=_meant(found) if after.is_meant_for_it else work.meant,
+            deferred_move=_deferred_move(found) if after.is_deferred else work.deferred_move,
         )  # fmt: skip
         return work, decided
 
@@ -255,7 +255,7 @@ class _Effects:
         offer = self.offers.pop(work.work_item_id, None)
         if offer is not None:
             self.unit.end_offer(offer, OfferResult.WITHDRAWN, f"the customer said more: {found.rule}")
-        came: Arrives
+        came: Arrival
         if to.queue == found.queue:
             came = {
                 "queue": to.queue,
@@ -263,7 +263,7 @@ class _Effects:
                 "prefer_skills": after.prefer_skills,
                 "units": configuration.units(work.channel, to.queue),
                 "profiles": configuration.profiles_of(work.channel, to.queue, after.priority),
-                **escalation.beginning(configuration, calendars, to.queue, self.unit.now),
+                **escalation.order_and_steps(configuration, calendars, to.queue, self.unit.now),
             }
         else:
             asks = work.replace(
@@ -272,7 +272,7 @@ class _Effects:
             came = escalation.arrival(asks, configuration, calendars, to.queue, self.unit.now)
         work = self.unit.put(
             work, **came, priority=after.priority, state=WorkState.QUEUED, agent_id=None, labels=after.labels,
-            overflow=found.overflow, hold_until=None, decision_id=decided.decision_id, meant=None,
+            overflow=found.overflow, hold_until=None, decision_id=decided.decision_id, deferred_move=None,
             decided_priority=found.priority,
             preferred=found.prefer_agent or work.preferred,
         )  # fmt: skip
@@ -289,7 +289,7 @@ class _Effects:
         for held in self.ledger.running(work.case_id):
             policy = found.sla_policy if moved else held.clock.terms.policy
             self.ledger.tighten(held, work, policy, f"the customer said more: rule {found.rule!r}")
-        work = self.ledger.tell(work)
+        work = self.ledger.publish(work)
         names = {key: queue.name for key, queue in self.active.configuration.queues.items()}
         what = (
             f"the customer said more, and {found.rule!r} holds: priority {before.priority} is {work.priority}"
@@ -312,8 +312,10 @@ class _Effects:
 
     def _find_place(self, found: Verdict) -> Place:
         """Where the verdict puts work: where it is meant to be, or where it flows over to. It counts there from now on."""
-        to = placing.place(self.active.configuration, self.openings, self.loads, found.queue, found.overflow)
-        waiting = self.loads.get(to.queue, placing.NOBODY)
+        to = placement.place(
+            self.active.configuration, self.openings, self.loads, found.queue, found.overflow
+        )
+        waiting = self.loads.get(to.queue, placement.NOBODY)
         self.loads[to.queue] = waiting._replace(waiting=waiting.waiting + 1)
         return to
 
@@ -363,9 +365,9 @@ class _Effects:
         if event.author.kind not in {ActorKind.AGENT, ActorKind.SUPERVISOR}:
             return
         last = self.last.get(event.case_id)
-        self.seen[event.case_id] = answer(self.ledger, event, self.seen[event.case_id], last)
+        self.seen[event.case_id] = apply_answer(self.ledger, event, self.seen[event.case_id], last)
         if last is not None:
-            self.last[event.case_id] = self.ledger.tell(last)
+            self.last[event.case_id] = self.ledger.publish(last)
 
 
 def _may_decide(batch: Sequence[Received], opened: Collection[UUID]) -> bool:
@@ -403,8 +405,8 @@ def _unanswered(event: CaseEvent) -> list[InteractionFacts]:
     return sorted(people, key=lambda one: one.accepted_at)
 
 
-def _meant(found: Verdict) -> Meant:
-    return Meant(found.queue, found.skills, found.prefer_skills, found.overflow)
+def _deferred_move(found: Verdict) -> DeferredMove:
+    return DeferredMove(found.queue, found.skills, found.prefer_skills, found.overflow)
 
 
 def _sent_back(event: CaseEvent) -> bool:

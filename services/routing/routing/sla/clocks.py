@@ -23,8 +23,8 @@ from antiphon.contracts.work import SlaTarget
 from antiphon.postgres.query import fetch
 from routing import store
 from routing.configuration.active import ActiveVersion, Configurations
-from routing.domain.case_seen import Answer, CaseSeen
-from routing.domain.decisions.deciding import Verdict
+from routing.domain.case_record import Answer, CaseRecord
+from routing.domain.decisions.verdict import Verdict
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
 from routing.sla.ledger import ClockLedger
@@ -39,7 +39,7 @@ class CaseChange(NamedTuple):
 
     event: CaseEvent
     at: datetime
-    seen: CaseSeen
+    seen: CaseRecord
     work: WorkItem | None
     verdict: Verdict | None
     first: bool
@@ -55,7 +55,7 @@ class CaseChange(NamedTuple):
         return self.event.trigger if isinstance(self.event, CaseStatusChanged) else None
 
 
-def follow(ledger: ClockLedger, change: CaseChange) -> None:
+def apply_case_change(ledger: ClockLedger, change: CaseChange) -> None:
     """Starts, pauses, resumes and ends the clocks of a case by what was heard of it."""
     if change.work is None:
         return  # nobody's work, and it never was
@@ -73,7 +73,9 @@ def follow(ledger: ClockLedger, change: CaseChange) -> None:
             _begin(ledger, change, change.work)
 
 
-def answer(ledger: ClockLedger, event: ReplySent, seen: CaseSeen, work: WorkItem | None) -> CaseSeen:
+def apply_answer(
+    ledger: ClockLedger, event: ReplySent, seen: CaseRecord, work: WorkItem | None
+) -> CaseRecord:
     """A person's answer went out: it meets what waited when it was written, also when that is heard of only later.
 
     What is known of the case since.
@@ -178,13 +180,13 @@ async def fire(
     ledger = ClockLedger(unit, active, await store.clocks.running_clocks(tx, list(works)))
     for case_id in dict.fromkeys(row.case_id for row in free):
         work = works[case_id]
-        ledger.keep_up(work)
+        ledger.apply_active_version(work)
         for held in ledger.running(case_id):
             if (at := due.get(held.clock_id)) is not None:
                 # The timer was due by the database's clock: ours may be behind it.
                 ledger.fire(held, max(at, now))
                 held.touched = True
-        ledger.tell(work)
+        ledger.publish(work)
     ledger.close()
     await unit.write(tx)
 
@@ -194,7 +196,7 @@ _DUE = text(
 ).bindparams(bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True))))
 
 
-async def catch_up(
+async def recompute_changed_policies(
     tx: AsyncConnection, configurations: Configurations, now: datetime, limit: int = 200
 ) -> int:
     """Brings some of the clocks whose policy or calendar a new configuration changed to what it promises; how many."""
@@ -207,8 +209,8 @@ async def catch_up(
     works = await store.work_items.free_work(tx, sorted({row.case_id for row in rows}))
     ledger = ClockLedger(unit, active, await store.clocks.running_clocks(tx, list(works)))
     for work in works.values():
-        ledger.keep_up(work)
-        ledger.tell(work)
+        ledger.apply_active_version(work)
+        ledger.publish(work)
     ledger.close()
     await unit.write(tx)
     # Those from the first that is in other hands on come again.
@@ -229,7 +231,7 @@ _DONE = text("update policy_change set after = :after where policy = :policy")
 _ALL_DONE = text("delete from policy_change where policy = :policy")
 
 
-async def reconsider(
+async def recompute_clocks(
     tx: AsyncConnection, unit: UnitOfWork, active: ActiveVersion, works: Sequence[WorkItem], cause: str, *,
     policies: Mapping[UUID, str] | None = None,
 ) -> None:  # fmt: skip
@@ -244,5 +246,5 @@ async def reconsider(
         for held in ledger.running(case_id):
             given = (policies or {}).get(work.work_item_id) or held.clock.terms.policy
             ledger.recompute(held, work, ledger.policy(given, work), cause)
-        ledger.tell(work)
+        ledger.publish(work)
     ledger.close()

@@ -27,8 +27,8 @@ from routing.configuration.active import ActiveVersion
 from routing.domain.configuration import sla_policy
 from routing.domain.configuration.sla_policy import Consequence
 from routing.domain.queues.escalation import EscalationKind, arrival
-from routing.domain.time import clockwork
-from routing.domain.time.clockwork import Clock, Entry, Kind, Terms
+from routing.domain.time import sla_clock
+from routing.domain.time.sla_clock import Clock, Entry, Kind, Terms
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
 from routing.unit_of_work import SYSTEM, Row, UnitOfWork
@@ -39,7 +39,7 @@ RESPONSES = {SlaTarget.FIRST_RESPONSE, SlaTarget.NEXT_RESPONSE}
 
 
 @dataclass
-class Held:
+class ClockRecord:
     """A clock in hand: what it measures, how it stands, and what has yet to be told of it.
 
     `started_at` is when the wait began, at `case_revision`; `entries` are the lines of its ledger. `queue` and `channel` are
@@ -62,7 +62,7 @@ class Held:
     untold: list[Entry] = field(default_factory=list[Entry])
 
     @classmethod
-    def of(cls, row: Columns) -> "Held":
+    def of(cls, row: Columns) -> "ClockRecord":
         """That of a row with all columns."""
         return cls(
             row["clock_id"], row["case_id"], row["work_item_id"], SlaTarget(row["target"]), row["started_at"],
@@ -104,12 +104,12 @@ class ClockLedger:
     def __init__(self, unit: UnitOfWork, active: ActiveVersion, rows: Iterable[AnyRow] = ()) -> None:
         self.unit = unit
         self.active = active
-        self._of: dict[UUID, list[Held]] = {}
+        self._of: dict[UUID, list[ClockRecord]] = {}
         for row in rows:
-            held = Held.of(mapping(row))
+            held = ClockRecord.of(mapping(row))
             self._of.setdefault(held.case_id, []).append(held)
 
-    def running(self, case_id: UUID) -> list[Held]:
+    def running(self, case_id: UUID) -> list[ClockRecord]:
         """The clocks of a case that have not ended, in the order in which they began."""
         return [held for held in self._of.get(case_id, ()) if not held.clock.ended]
 
@@ -125,59 +125,59 @@ class ClockLedger:
         terms = self.terms(policy, target, work)
         if terms is None:
             return
-        clock, entries = clockwork.start(at, terms, self.active.calendars[terms.calendar], cause)
-        held = Held(
+        clock, entries = sla_clock.start(at, terms, self.active.calendars[terms.calendar], cause)
+        held = ClockRecord(
             uuid4(), work.case_id, work.work_item_id, target, at, revision, clock,
             new=True, touched=True, untold=entries,
         )  # fmt: skip
         self._of.setdefault(work.case_id, []).append(held)
 
-    def pause(self, held: Held, at: datetime, cause: str) -> None:
+    def pause(self, held: ClockRecord, at: datetime, cause: str) -> None:
         """It stands still from an instant."""
-        self._did(held, clockwork.pause(held.clock, at, cause))
+        self._did(held, sla_clock.pause(held.clock, at, cause))
 
-    def resume(self, held: Held, at: datetime, cause: str) -> None:
+    def resume(self, held: ClockRecord, at: datetime, cause: str) -> None:
         """It goes on from an instant."""
         calendar = self.active.calendars[held.clock.terms.calendar]
-        self._did(held, clockwork.resume(held.clock, at, calendar, cause))
+        self._did(held, sla_clock.resume(held.clock, at, calendar, cause))
 
-    def meet(self, held: Held, at: datetime, cause: str) -> None:
+    def meet(self, held: ClockRecord, at: datetime, cause: str) -> None:
         """What was promised was done."""
-        self._did(held, clockwork.meet(held.clock, at, cause))
+        self._did(held, sla_clock.meet(held.clock, at, cause))
 
-    def cancel(self, held: Held, at: datetime, cause: str) -> None:
+    def cancel(self, held: ClockRecord, at: datetime, cause: str) -> None:
         """Nothing is owed any more."""
-        self._did(held, clockwork.cancel(held.clock, at, cause))
+        self._did(held, sla_clock.cancel(held.clock, at, cause))
 
-    def fire(self, held: Held, at: datetime) -> Sequence[Entry]:
+    def fire(self, held: ClockRecord, at: datetime) -> Sequence[Entry]:
         """What is due by an instant; the lines that it added."""
-        change = clockwork.fire(held.clock, at, self.active.calendars[held.clock.terms.calendar])
+        change = sla_clock.fire(held.clock, at, self.active.calendars[held.clock.terms.calendar])
         self._did(held, change)
         return change[1]
 
-    def recompute(self, held: Held, work: WorkItem, policy: str, cause: str) -> None:
+    def recompute(self, held: ClockRecord, work: WorkItem, policy: str, cause: str) -> None:
         """What a policy promises for the work as it is now, instead of what was promised; the time spent stays spent."""
         terms = self.terms(policy, held.target, work)
         if terms is None:
             self.cancel(held, self.unit.now, f"{cause}: the policy {policy} promises no {held.target}")
             return
         calendar = self.active.calendars[terms.calendar]
-        self._did(held, clockwork.recompute(held.clock, terms, calendar, self.unit.now, cause))
+        self._did(held, sla_clock.recompute(held.clock, terms, calendar, self.unit.now, cause))
         held.clock = replace(held.clock, terms=terms)
 
-    def tighten(self, held: Held, work: WorkItem, policy: str, cause: str) -> None:
+    def tighten(self, held: ClockRecord, work: WorkItem, policy: str, cause: str) -> None:
         """`recompute`, where the policy promises the same sooner; else nothing changes."""
         terms = self.terms(policy, held.target, work)
         if terms is None:
             return
-        change = clockwork.recompute(
+        change = sla_clock.recompute(
             held.clock, terms, self.active.calendars[terms.calendar], self.unit.now, cause
         )
         if change[0].due_at < held.clock.due_at:
             self._did(held, change)
             held.clock = replace(held.clock, terms=terms)
 
-    def keep_up(self, work: WorkItem) -> None:
+    def apply_active_version(self, work: WorkItem) -> None:
         """Brings the clocks of a case to the configuration active, before anything is counted by its calendars."""
         for held in self.running(work.case_id):
             if held.clock.terms.version != self.active.version:
@@ -199,7 +199,7 @@ class ClockLedger:
             default=None,
         )
 
-    def tell(self, work: WorkItem) -> WorkItem:
+    def publish(self, work: WorkItem) -> WorkItem:
         """Writes and tells what was done to the clocks of the work's case, with what follows from warnings and breaches.
 
         Open work is due when the first of the clocks is. The work item as it stands then.
@@ -219,7 +219,7 @@ class ClockLedger:
             self._write(one, work)
         return work
 
-    def _follows(self, held: Held, entry: Entry, work: WorkItem) -> WorkItem:
+    def _follows(self, held: ClockRecord, entry: Entry, work: WorkItem) -> WorkItem:
         policy = self.active.configuration.sla_policies.get(entry.terms.policy)
         then = Consequence() if policy is None else policy.of_alarm(breached=entry.kind is Kind.BREACHED)
         told = {
@@ -257,18 +257,18 @@ class ClockLedger:
             (self.unit.new_clocks if held.new else self.unit.clocks).append(held.row())
             clock_id, clock = held.clock_id, held.clock
             calendar = self.active.calendars.get(clock.terms.calendar)
-            moment = clockwork.next_at(clock, calendar) if calendar and not clock.ended else None
+            moment = sla_clock.next_at(clock, calendar) if calendar and not clock.ended else None
             if moment is not None:
                 self.unit.timers.append((TimerKind.SLA_CLOCK, clock_id, moment))
             elif not held.new:
                 self.unit.dropped.append((TimerKind.SLA_CLOCK, clock_id))
 
-    def _did(self, held: Held, change: clockwork.Change) -> None:
+    def _did(self, held: ClockRecord, change: sla_clock.Change) -> None:
         held.clock, entries = change
         held.untold += entries
         held.touched = held.touched or bool(entries)
 
-    def _write(self, held: Held, work: WorkItem) -> None:
+    def _write(self, held: ClockRecord, work: WorkItem) -> None:
         if not held.touched:
             return
         if held.decided_at is None:
@@ -323,7 +323,7 @@ def entry_of(row: Columns) -> Entry:
     )  # fmt: skip
 
 
-def _line(held: Held, entry: Entry, now: datetime) -> Row:
+def _line(held: ClockRecord, entry: Entry, now: datetime) -> Row:
     return {
         "clock_id": held.clock_id, "place": held.entries, "kind": entry.kind.value, "at": entry.at,
         "noted_at": now, "cause": entry.cause, "policy": entry.terms.policy, "calendar": entry.terms.calendar,

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.postgres.query import AnyRow, as_json, fetch
-from routing.domain.matching.fitting import Waiting, urgency
+from routing.domain.matching.eligibility import Waiting, urgency
 from routing.domain.work_item import WorkItem
 from routing.store.offers import REFUSED
 from routing.store.work_items import work_items

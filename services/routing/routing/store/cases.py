@@ -21,13 +21,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import fetch, mapping
-from routing.domain.case_seen import CaseSeen
+from routing.domain.case_record import CaseRecord
 from routing.store.base import METADATA
 
 # The newest revision of each case that was heard of, since when it awaits an answer by that, who worked on it last, and
 # `answers` (the case's revision once each was written, and when it was sent) to what was not heard of yet.
-CASE_SEEN = Table(
-    "case_seen",
+CASE_RECORD = Table(
+    "case_record",
     METADATA,
     Column("case_id", Uuid, primary_key=True),
     Column("revision", Integer, nullable=False),
@@ -40,7 +40,7 @@ CASE_SEEN = Table(
     Column("asked_revision", Integer, nullable=False, server_default="0"),
     Column("reference", Text),
     Column("customer_id", Uuid),
-    Index("case_seen_awaits_ix", "case_id", postgresql_where=text("awaits")),
+    Index("case_record_awaits_ix", "case_id", postgresql_where=text("awaits")),
     info=personal(
         by={"case_id -> work_item.customer_id": ["dismissed"]},
         none=["answers", "reference"],
@@ -55,36 +55,36 @@ _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
 _HEAR_OF_CASES = text(
     """
     with made as (
-        insert into case_seen (case_id, revision) select unnest(:ids), 0 on conflict do nothing returning *
+        insert into case_record (case_id, revision) select unnest(:ids), 0 on conflict do nothing returning *
     ), known as (
-        select * from case_seen where case_id in (select unnest(:ids)) order by case_id for update
+        select * from case_record where case_id in (select unnest(:ids)) order by case_id for update
     )
     select * from made union all select * from known
     """
 ).bindparams(_IDS)
 
 
-_CASES = text("select * from case_seen where case_id = any(:ids) order by case_id for update").bindparams(
+_CASES = text("select * from case_record where case_id = any(:ids) order by case_id for update").bindparams(
     _IDS
 )
 
 
 _LOCK_CASE_OF = text(
-    "select 1 from case_seen where case_id = (select case_id from work_item where work_item_id = :item) for update"
+    "select 1 from case_record where case_id = (select case_id from work_item where work_item_id = :item) for update"
 )
 
 
-_DISMISS = text("update case_seen set dismissed = :why where case_id = :case_id")
+_DISMISS = text("update case_record set dismissed = :why where case_id = :case_id")
 
 
-async def lock_cases(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, CaseSeen]:
+async def lock_cases(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, CaseRecord]:
     """What was heard of these cases, locked in id order; made for those never heard of."""
     given = {"ids": sorted(ids)}
     rows = [*await fetch(tx, _HEAR_OF_CASES, given)]
     if len({row.case_id for row in rows}) < len(ids):
         # Another transaction made one and committed meanwhile: the next statement sees it.
         rows += await fetch(tx, _CASES, given)
-    return {row.case_id: CaseSeen.of(mapping(row)) for row in rows}
+    return {row.case_id: CaseRecord.of(mapping(row)) for row in rows}
 
 
 async def lock_case_of(tx: AsyncConnection, work_item_id: UUID) -> None:

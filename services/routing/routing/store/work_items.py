@@ -60,11 +60,11 @@ WORK = Table(
     Column("step", Integer, nullable=False, server_default="0"),
     Column("steps_from", DateTime(timezone=True)),
     Column("next_step_at", DateTime(timezone=True)),
-    Column("steps_of", Text),
+    Column("steps_hash", Text),
     Column("also_queues", ARRAY(Text), nullable=False, server_default="{}"),
     Column("overflow", Text),
     Column("decided_priority", Integer, nullable=False, server_default="0"),
-    Column("meant", JSONB),
+    Column("deferred_move", JSONB),
     Column("order_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
     Column("longest_wait", Interval, nullable=False, server_default=text("'1 day'")),
     Column("head_start", Interval, nullable=False, server_default=text("'1 minute'")),
@@ -77,7 +77,7 @@ WORK = Table(
         "work_item_waiting_ix", "queue", "due_at", text("priority desc"), "queued_at",
         postgresql_where=text("state = 'queued'"),
     ),
-    Index("work_item_meant_ix", "work_item_id", postgresql_where=text("meant is not null and state in ('queued', 'offered')")),
+    Index("work_item_deferred_move_ix", "work_item_id", postgresql_where=text("deferred_move is not null and state in ('queued', 'offered')")),
     Index(
         "work_item_line_ix", "queue", "also_queues", "need", "order_at", "queued_at", "work_item_id",
         postgresql_where=text("state = 'queued'"),
@@ -95,7 +95,7 @@ WORK = Table(
     Index("work_item_queue_list_ix", "queue", text("changed_at desc"), text("work_item_id desc")),
     info=personal(
         by={"customer_id": ["subject", "labels"]},
-        none=["case_reference", "channel", "state", "queue", "skills", "prefer_skills", "steps_of", "also_queues", "overflow", "profiles", "meant"],
+        none=["case_reference", "channel", "state", "queue", "skills", "prefer_skills", "steps_hash", "also_queues", "overflow", "profiles", "deferred_move"],
         staff=["agent_id", "preferred", "completed_by"],
     ),
 )  # fmt: skip
@@ -112,7 +112,7 @@ _OPEN = text(
 
 
 _FREE_CASES = text(
-    "select case_id from case_seen where case_id = any(:ids) order by case_id for update skip locked"
+    "select case_id from case_record where case_id = any(:ids) order by case_id for update skip locked"
 ).bindparams(_IDS)
 
 
@@ -203,6 +203,6 @@ async def last_work(
 
 
 async def begin_pass(tx: AsyncConnection, lock: int, queues: Sequence[str]) -> AnyRow:
-    """Begins an assignment pass: whether it is `mine` alone, in which queues work is `waiting`, whether any is `widened` to others."""
+    """OrderAndSteps an assignment pass: whether it is `mine` alone, in which queues work is `waiting`, whether any is `widened` to others."""
     (row,) = await fetch(tx, _PASS, {"lock": lock, "queues": list(queues)})
     return row

@@ -66,7 +66,12 @@ async def transfer(
     unit = UnitOfWork(now)
     await withdraw(tx, unit, work, "transferred")
     before = work.queue
-    changed: Changes = {"state": WorkState.QUEUED, "agent_id": None, "hold_until": None, "meant": None}
+    changed: Changes = {
+        "state": WorkState.QUEUED,
+        "agent_id": None,
+        "hold_until": None,
+        "deferred_move": None,
+    }
     if queue is not None:
         came = arrival(work, active.configuration, active.calendars, queue, now)
         changed = {**changed, **came, "prefer_skills": {}}
@@ -77,7 +82,7 @@ async def transfer(
     unit.tell(WorkTransferred(work=work.facts(), by=by, from_queue=before, note=note))
     if queue is not None:
         policies = {work_item_id: active.configuration.queues[queue].sla_policy}
-        await clocks.reconsider(tx, unit, active, [work], f"handed to {queue}", policies=policies)
+        await clocks.recompute_clocks(tx, unit, active, [work], f"handed to {queue}", policies=policies)
         work = unit.current(work)
     if agent is not None:
         work = give(unit, work, agent, active.configuration.queues[work.queue])
@@ -173,7 +178,7 @@ async def reprioritise(
     work = unit.put(work, priority=priority, profiles=profiles)
     unit.tell(WorkReprioritised(work=work.facts(), by=by, previous=previous, reason=reason))
     cause = f"priority {priority} by {by.name or by.id}"
-    await clocks.reconsider(tx, unit, active, [work], cause)
+    await clocks.recompute_clocks(tx, unit, active, [work], cause)
     await unit.write(tx)
     work = unit.current(work)
     if not set(before) <= set(profiles):

@@ -17,7 +17,7 @@ from routing import store
 from routing.configuration.active import ActiveVersion, Configurations
 from routing.domain.offer import OfferResult
 from routing.domain.queues.escalation import EscalationKind
-from routing.domain.queues.placing import Load, Place, place
+from routing.domain.queues.placement import Load, Place, place
 from routing.queues import opening
 from routing.unit_of_work import UnitOfWork
 from routing.work import escalation
@@ -41,7 +41,7 @@ _HELD = text(
     "order by work_item_id limit :limit for update"
 ).bindparams(bindparam("agents", type_=ARRAY(TEXT)))
 _MEANT = text(
-    "select * from work_item where meant is not null and state in ('queued', 'offered') "
+    "select * from work_item where deferred_move is not null and state in ('queued', 'offered') "
     "order by work_item_id limit :limit for update"
 )
 _WAITING = text(
@@ -52,13 +52,13 @@ _WAITING = text(
 ).bindparams(_QUEUES)
 UNPLANNED = text(
     """
-    with open as materialized (select work_item_id, queue, steps_of from work_item where state <> 'completed')
-    select w.* from unnest(:queues, :marks) as q(name, mark)
-    join open on open.queue = q.name and open.steps_of is distinct from q.mark
+    with open as materialized (select work_item_id, queue, steps_hash from work_item where state <> 'completed')
+    select w.* from unnest(:queues, :steps_hashes) as q(name, steps_hash)
+    join open on open.queue = q.name and open.steps_hash is distinct from q.steps_hash
     join work_item w using (work_item_id)
     where w.state <> 'completed' order by w.work_item_id limit :limit for update of w
     """
-).bindparams(_QUEUES, bindparam("marks", type_=ARRAY(TEXT)))
+).bindparams(_QUEUES, bindparam("steps_hashes", type_=ARRAY(TEXT)))
 KINDS = text("select distinct channel, queue, priority, profiles from work_item where state <> 'completed'")
 _COUNT = text(
     """
@@ -126,14 +126,16 @@ async def _meant_elsewhere(tx: AsyncConnection, active: ActiveVersion, now: date
     offers = await store.offers.pending_offers(tx, [work.work_item_id for work in works])
     names = {key: queue.name for key, queue in active.configuration.queues.items()}
     for work in works:
-        meant = work.meant
+        meant = work.deferred_move
         if meant is None or meant.queue not in names or meant.queue == work.queue:
-            unit.put(work, meant=None)
+            unit.put(work, deferred_move=None)
             continue
         if (offer := offers.get(work.work_item_id)) is not None:
             unit.end_offer(offer, OfferResult.WITHDRAWN, f"meant for {names[meant.queue]}")
         why = f"the customer said more while {names.get(work.queue, work.queue)} had it"
-        ready = unit.put(work, state=WorkState.QUEUED, agent_id=None, meant=None, overflow=meant.overflow)
+        ready = unit.put(
+            work, state=WorkState.QUEUED, agent_id=None, deferred_move=None, overflow=meant.overflow
+        )
         moved = escalation.move(unit, ready, active, Place(meant.queue, [why]), EscalationKind.REDECIDED)
         unit.put(moved, skills=meant.skills, prefer_skills=meant.prefer_skills)
     await unit.write(tx)
@@ -172,8 +174,8 @@ async def _queues_closed(tx: AsyncConnection, active: ActiveVersion, now: dateti
 
 
 async def _planned_anew(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:
-    marks = active.configuration.marks
-    given = {"queues": list(marks), "marks": list(marks.values()), "limit": AT_ONCE}
+    steps_hashes = active.configuration.steps_hashes
+    given = {"queues": list(steps_hashes), "steps_hashes": list(steps_hashes.values()), "limit": AT_ONCE}
     works = await store.work_items.work_items(tx, UNPLANNED, given)
     unit = UnitOfWork(now)
     for work in works:

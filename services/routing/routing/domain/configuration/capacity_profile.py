@@ -9,7 +9,7 @@ from pydantic import Field
 
 from antiphon.contracts.interactions import Channel
 from antiphon.organisation.document import Document, Fault, Section
-from routing.domain.configuration.business_calendar import zone_faults
+from routing.domain.configuration.calendar import zone_faults
 from routing.domain.configuration.section import unknown
 
 RELEASED, DAY_END = "released", "day-end"

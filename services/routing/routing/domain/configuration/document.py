@@ -12,7 +12,7 @@ from antiphon.organisation.document import ConfigurationError, Document, Organis
 from routing.domain.configuration import (
     agent,
     agent_policy,
-    business_calendar,
+    calendar,
     capacity_profile,
     membership,
     overflow,
@@ -24,7 +24,7 @@ from routing.domain.configuration import (
 )
 from routing.domain.configuration.agent import Agent
 from routing.domain.configuration.agent_policy import AgentsPolicy, Units
-from routing.domain.configuration.business_calendar import Calendar
+from routing.domain.configuration.calendar import Calendar
 from routing.domain.configuration.capacity_profile import CapacityProfile
 from routing.domain.configuration.presence import USUAL, PresenceKind
 from routing.domain.configuration.publishing import PublishingPolicy
@@ -98,11 +98,11 @@ class Configuration(Organisation):
         return self.fallback_queue or next(iter(self.queues))
 
     @cached_property
-    def marks(self) -> Mapping[str, str | None]:
+    def steps_hashes(self) -> Mapping[str, str | None]:
         """By queue, what its steps and the time by which they count are known by; None without steps."""
-        return {key: self._mark(queue) for key, queue in self.queues.items()}
+        return {key: self._steps_hash(queue) for key, queue in self.queues.items()}
 
-    def _mark(self, queue: Queue) -> str | None:
+    def _steps_hash(self, queue: Queue) -> str | None:
         if not queue.steps:
             return None
         said = queue.model_dump_json(include={"steps", "hours"})
@@ -146,8 +146,8 @@ def read(source: str, name: str = "organisation", *, checked: bool = False) -> C
     document = Document(source, name)
     c = document.read(Configuration)
     faults = [
-        *business_calendar.zone_faults(document, ("organisation", "time_zone"), c.organisation.time_zone),
-        *business_calendar.faults(document, c.calendars),
+        *calendar.zone_faults(document, ("organisation", "time_zone"), c.organisation.time_zone),
+        *calendar.faults(document, c.calendars),
         *sla_policy.faults(document, c.sla_policies, c.calendars, c.queues, c.agents_by_id),
         *queue.faults(document, c.queues, c.sla_policies, c.calendars),
         *unknown(document, ("fallback_queue",), "queue", c.fallback_queue, c.queues),

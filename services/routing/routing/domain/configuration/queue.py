@@ -7,13 +7,13 @@ from pydantic import Field
 
 from antiphon.organisation.document import Document, Fault, Section
 from routing.domain.configuration.agent_policy import Units
-from routing.domain.configuration.business_calendar import Calendar
+from routing.domain.configuration.calendar import Calendar
 from routing.domain.configuration.membership import Members
 from routing.domain.configuration.overflow import Limit, Outside, OutsideHours
 from routing.domain.configuration.section import Duration, unknown
 from routing.domain.configuration.sla_policy import SlaPolicy
 from routing.domain.configuration.step import Step
-from routing.domain.matching.ordering import HEAD_START, LONGEST_WAIT
+from routing.domain.matching.queue_order import HEAD_START, LONGEST_WAIT
 
 
 class Queue(Section):

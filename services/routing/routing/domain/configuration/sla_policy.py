@@ -9,10 +9,10 @@ from pydantic import BeforeValidator, Field, field_validator
 from antiphon.contracts.interactions import Channel
 from antiphon.contracts.work import SlaTarget
 from antiphon.organisation.document import Document, Fault, Place, Section
-from routing.domain.configuration.business_calendar import Calendar
+from routing.domain.configuration.calendar import Calendar
 from routing.domain.configuration.section import Duration, Label, unknown
-from routing.domain.time.calendar import BeyondHorizonError
-from routing.domain.time.clockwork import Terms
+from routing.domain.time.business_calendar import BeyondHorizonError
+from routing.domain.time.sla_clock import Terms
 
 LONGEST_WAIT = timedelta(days=2 * 365)
 _SAMPLE_DAY = datetime(2026, 1, 1, tzinfo=UTC)

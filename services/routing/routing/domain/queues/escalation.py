@@ -8,8 +8,8 @@ from typing import NamedTuple
 from routing.domain.configuration.document import Configuration
 from routing.domain.configuration.section import shown
 from routing.domain.configuration.step import Step
-from routing.domain.time.calendar import BeyondHorizonError, BusinessCalendar
-from routing.domain.work_item import Arrives, Begins, WorkItem
+from routing.domain.time.business_calendar import BeyondHorizonError, BusinessCalendar
+from routing.domain.work_item import Arrival, OrderAndSteps, WorkItem
 
 MOST_PRIORITY = 100
 
@@ -32,7 +32,7 @@ class Need(NamedTuple):
     priority: int
 
 
-def taken(step: Step, need: Need) -> Need:
+def need_after(step: Step, need: Need) -> Need:
     """What is needed once the step is taken: never more than before, never of fewer."""
     skills = {skill: min(level, step.lower.get(skill, level)) for skill, level in need.skills.items()}
     if step.needs is not None:
@@ -51,7 +51,7 @@ def taken(step: Step, need: Need) -> Need:
     )
 
 
-def due(
+def next_step_due(
     configuration: Configuration,
     calendars: Mapping[str, BusinessCalendar],
     queue: str,
@@ -70,9 +70,9 @@ def due(
         return None
 
 
-def beginning(
+def order_and_steps(
     configuration: Configuration, calendars: Mapping[str, BusinessCalendar], queue: str, since: datetime
-) -> Begins:
+) -> OrderAndSteps:
     """What a work item says of its order and steps when it comes into a queue whose steps count `since` then."""
     found = configuration.queues[queue]
     return {
@@ -80,8 +80,8 @@ def beginning(
         "head_start": found.head_start,
         "step": 0,
         "steps_from": since,
-        "next_step_at": due(configuration, calendars, queue, 0, since),
-        "steps_of": configuration.marks[queue],
+        "next_step_at": next_step_due(configuration, calendars, queue, 0, since),
+        "steps_hash": configuration.steps_hashes[queue],
         "also_queues": [],
     }
 
@@ -92,7 +92,7 @@ def arrival(
     calendars: Mapping[str, BusinessCalendar],
     queue: str,
     now: datetime,
-) -> Arrives:
+) -> Arrival:
     """What changes in a work item when it comes into a queue that it was not meant for.
 
     The skills that it needed are only better to have: who works there may know nothing of them.
@@ -103,11 +103,11 @@ def arrival(
         "prefer_skills": {**work.prefer_skills, **work.skills},
         "units": configuration.units(work.channel, queue),
         "profiles": configuration.profiles_of(work.channel, queue, work.priority),
-        **beginning(configuration, calendars, queue, now),
+        **order_and_steps(configuration, calendars, queue, now),
     }
 
 
-def words(step: Step, configuration: Configuration) -> str:
+def step_in_words(step: Step, configuration: Configuration) -> str:
     """What a step does, for people."""
     said = [f"{skill} {level} will do" for skill, level in step.lower.items()]
     if step.needs is not None:

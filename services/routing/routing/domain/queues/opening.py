@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from antiphon.contracts.queues import QueueState
 from routing.domain.configuration.document import Configuration
-from routing.domain.time.calendar import BusinessCalendar
+from routing.domain.time.business_calendar import BusinessCalendar
 
 
 class SetState(NamedTuple):

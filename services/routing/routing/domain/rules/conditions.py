@@ -25,7 +25,7 @@ from routing.domain.rules.queue_state import (
     is_queue_state,
     written,
 )
-from routing.domain.time.calendar import WEEKDAYS
+from routing.domain.time.business_calendar import WEEKDAYS
 
 Context = dict[str, Any]
 
@@ -256,14 +256,14 @@ def context_of(case: CaseFacts, words: Sequence[InteractionFacts], now: datetime
     }
     if len(words) > 1:
         values = {**values, UNANSWERED: "\n\n".join(filter(None, map(_said, words)))[-MOST_UNANSWERED:]}
-    return complete({**values, **moment(now)})
+    return complete({**values, **time_variables(now)})
 
 
 def _said(interaction: InteractionFacts) -> str:
     return "\n".join(filter(None, (interaction.subject, interaction.text)))
 
 
-def moment(now: datetime) -> Context:
+def time_variables(now: datetime) -> Context:
     """What conditions may ask about a time, as clocks show it there."""
     return {
         "now.date": now.date().isoformat(),
@@ -287,13 +287,13 @@ def complete(values: Mapping[str, Any]) -> Context:
     return known
 
 
-def kept(context: Context) -> Context:
+def stored_context(context: Context) -> Context:
     """What is kept of a context with its decision: what follows from the rest is left out, and `complete` adds it again."""
     alone = {name: value for name, value in context.items() if name != UNANSWERED}
     return alone if complete(alone) == context else context
 
 
-class Together:
+class ConditionBatch:
     """Conditions evaluated together on many contexts, much cheaper than one by one and always with `decide`'s answer.
 
     Those without patterns are a few dozen in one expression; a context on which one errs is evaluated again one by one.

@@ -150,7 +150,7 @@ def unknown(mentions: Iterable[Mention], known: Mapping[str, Mapping[str, object
             yield RuleError(told, mention.line, mention.column)
 
 
-def of_calendars(open_ones: Iterable[str]) -> dict[str, object]:
+def calendar_variables(open_ones: Iterable[str]) -> dict[str, object]:
     """What a context says of calendars: which of them are open."""
     return {variable("calendar", name, "open"): True for name in open_ones}
 
@@ -158,15 +158,15 @@ def of_calendars(open_ones: Iterable[str]) -> dict[str, object]:
 def with_calendars(context: Mapping[str, object], open_ones: Iterable[str]) -> dict[str, object]:
     """A context in which these calendars are open, and no others."""
     rest = {name: value for name, value in context.items() if not name.startswith("calendar(")}
-    return rest | of_calendars(open_ones)
+    return rest | calendar_variables(open_ones)
 
 
-def of_labels(surging: Iterable[str]) -> dict[str, object]:
+def label_variables(surging: Iterable[str]) -> dict[str, object]:
     """What a context says of labels: which of them come far more often than usual."""
     return {variable("labels", name, "surging"): True for name in surging}
 
 
-def of_queue(name: str, **parts: int | bool) -> dict[str, object]:
+def queue_variables(name: str, **parts: int | bool) -> dict[str, object]:
     """What a context says of a queue: what is not as usual."""
     return {
         variable("queues", name, part): value

@@ -12,9 +12,9 @@ from antiphon.contracts.cases import CaseInteractionAdded, InteractionFacts
 from deploy.site import EXAMPLE
 from routing.domain.configuration.document import Configuration, read
 from routing.domain.configuration.step import Step
-from routing.domain.decisions.deciding import Verdict, verdict, without_words
-from routing.domain.decisions.redeciding import Redecided, redecide
-from routing.domain.rules.conditions import UNANSWERED, Condition, complete, context_of, kept
+from routing.domain.decisions.redecision import Redecided, redecide
+from routing.domain.decisions.verdict import Verdict, verdict, without_words
+from routing.domain.rules.conditions import UNANSWERED, Condition, complete, context_of, stored_context
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
 LEAK = "Come at once, there is a gas leak!"
@@ -142,7 +142,7 @@ def test_nothing_is_ever_lowered_and_work_moves_only_to_a_higher_priority(
     assert after.labels[: len(labels)] == labels
     assert set(after.labels) == {*labels, *more}
     leaves = to != queue and news and given_priority > priority
-    assert (after.moves, after.is_meant_for_it) == (may_move and leaves, leaves and not may_move)
+    assert (after.moves, after.is_deferred) == (may_move and leaves, leaves and not may_move)
     if not after.moves:
         assert all(after.skills[skill] >= level for skill, level in skills.items())
         said = max(decided, given_priority)
@@ -158,12 +158,12 @@ def test_rules_see_all_words_the_worst_tone_and_every_topic_and_the_newest_as_th
     assert context[UNANSWERED] == "Tree\nI am furious\n\nThank you"
     assert (context["interaction.text"], context["interaction.tone"]) == ("Thank you", "negative")
     assert context["interaction.topics"] == ["payment", "tree"]
-    assert kept(context) == context
+    assert stored_context(context) == context
 
 
 def test_what_follows_from_one_interaction_alone_is_not_kept_twice() -> None:
     event = CaseInteractionAdded.model_validate(generate.example("case.interaction-added.v1")["data"])
     context = context_of(event.case, said(LEAK), NOW)
     assert context[UNANSWERED] == LEAK
-    assert UNANSWERED not in kept(context)
-    assert complete(kept(context)) == context
+    assert UNANSWERED not in stored_context(context)
+    assert complete(stored_context(context)) == context

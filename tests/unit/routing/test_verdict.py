@@ -11,8 +11,8 @@ from antiphon.contracts.cases import CaseOpened
 from antiphon.organisation.document import ConfigurationError, Document
 from deploy.site import EXAMPLE
 from routing.domain.configuration.document import read
-from routing.domain.decisions.deciding import Verdict, verdict
-from routing.domain.rules import reach
+from routing.domain.decisions.verdict import Verdict, verdict
+from routing.domain.rules import reachability
 from routing.domain.rules.conditions import context_of
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -91,8 +91,8 @@ def test_what_catches_nothing_because_it_goes_on_is_no_reason_for_a_warning() ->
         {"go_on": True, "then": {"queue": "roads"}},
         {"when": "case.replies > 1", "then": {"queue": "rates"}},
     )
-    assert reach.warnings(Document(fine), read(fine).rules) == []
+    assert reachability.warnings(Document(fine), read(fine).rules) == []
     open_ended = council(labels, {"when": "case.replies > 1", "then": {"queue": "rates"}})
-    assert [w.kind for w in reach.warnings(Document(open_ended), read(open_ended).rules)] == [
+    assert [w.kind for w in reachability.warnings(Document(open_ended), read(open_ended).rules)] == [
         "no-rule-catches"
     ]

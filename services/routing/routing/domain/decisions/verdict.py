@@ -42,7 +42,7 @@ def verdict(configuration: Configuration, context: Context) -> Verdict:
     """What the rules say about one context. Work that no rule catches waits in the fallback queue, for people to see."""
     _, trace = decide(configuration.conditions, context)
     holds = sum(1 << place for place, outcome in enumerate(trace) if outcome.result is RuleResult.TRUE)
-    return settled(configuration, taking_part(configuration, holds), trace)
+    return verdict_from(configuration, taking_part(configuration, holds), trace)
 
 
 def taking_part(configuration: Configuration, holds: int) -> tuple[int, ...]:
@@ -60,7 +60,7 @@ def taking_part(configuration: Configuration, holds: int) -> tuple[int, ...]:
     return tuple(places)
 
 
-def settled(configuration: Configuration, places: Sequence[int], trace: list[Outcome]) -> Verdict:
+def verdict_from(configuration: Configuration, places: Sequence[int], trace: list[Outcome]) -> Verdict:
     """What follows when the rules at these places take part: later values win, labels and skills are merged."""
     queues = configuration.queues
     rules = [configuration.rules[place] for place in places]

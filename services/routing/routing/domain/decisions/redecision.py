@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from routing.domain.configuration.step import Step
-from routing.domain.decisions.deciding import Verdict
-from routing.domain.queues.escalation import Need, taken
+from routing.domain.decisions.verdict import Verdict
+from routing.domain.queues.escalation import Need, need_after
 
 
 class Placed(Protocol):
@@ -37,7 +37,7 @@ class Placed(Protocol):
 class Redecided(NamedTuple):
     """What becomes of the work: whether it moves to the verdict's queue, and its values where it is then.
 
-    `is_meant_for_it`: it would move, and an agent has it; it is to go there when it waits again.
+    `is_deferred`: it would move, and an agent has it; it is to go there when it waits again.
     """
 
     moves: bool
@@ -45,7 +45,7 @@ class Redecided(NamedTuple):
     skills: dict[str, int]
     prefer_skills: dict[str, int]
     labels: list[str]
-    is_meant_for_it: bool = False
+    is_deferred: bool = False
 
 
 def redecide(
@@ -68,7 +68,7 @@ def redecide(
     if found.queue == work.queue:
         asked = Need(found.skills, found.prefer_skills, [], found.priority)
         for step in passed:
-            asked = taken(step, asked)
+            asked = need_after(step, asked)
         need = need._replace(
             skills=_highest(work.skills, asked.skills),
             prefer_skills=_highest(work.prefer_skills, asked.prefer_skills),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.domain.matching.ordering import MOST_URGENT, order_at, overtaken_for
+from routing.domain.matching.queue_order import MOST_URGENT, order_at, overtaken_for
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing.domain.configuration.agent_policy import WHOLE, LastAgent
-from routing.domain.matching.fitting import Candidate, Obstacle, Waiting, WhyNot, taken, why_not
-from routing.domain.matching.match import AgentPool, match
+from routing.domain.matching.agent_selection import AgentPool, match
+from routing.domain.matching.eligibility import Candidate, Obstacle, Waiting, WhyNot, units_taken, why_not
 from routing.work.pulling import suitable
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -87,7 +87,7 @@ def test_units_never_exceed_capacity_and_nobody_with_room_is_left_idle(
     by_id = {one.work_item_id: one for one in items}
     given_out = dict(pairs)
     for one in agents:
-        used = sum(taken(by_id[i], one) for i, name in pairs if name == one.agent_id)
+        used = sum(units_taken(by_id[i], one) for i, name in pairs if name == one.agent_id)
         assert used <= one.free
         left = one._replace(free=one.free - used, load=one.load + used)
         assert not any(why_not(i, left) is None for i in items if i.work_item_id not in given_out)

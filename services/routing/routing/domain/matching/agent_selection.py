@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush, heapreplace
 from typing import NamedTuple
 from uuid import UUID
 
-from routing.domain.matching.fitting import Candidate, Waiting, taken, urgency
+from routing.domain.matching.eligibility import Candidate, Waiting, units_taken, urgency
 
 _Needs = tuple[tuple[str, int], ...]
 _Asked = tuple[frozenset[str], _Needs]
@@ -116,7 +116,7 @@ class AgentPool:
 
     def fits(self, item: Waiting, agent: Candidate) -> bool:
         """Whether an agent who has the skills has room for the item, and may be made an offer."""
-        units = taken(item, agent)
+        units = units_taken(item, agent)
         return (
             (not units or self._free[agent.agent_id] >= units)
             and self._offers[agent.agent_id] > 0
@@ -180,13 +180,13 @@ class AgentPool:
     def _who_could_leave(self, agent: Candidate, seeker: _Seeker) -> Iterator[_Seeker]:
         """What was given to the agent and makes room for the item when another has it."""
         item, profile_loads = seeker.item, self._profiles_free[agent.agent_id]
-        units = taken(item, agent)
+        units = units_taken(item, agent)
         wanted = units - self._free[agent.agent_id] if units else 0
         short = [profile for profile in item.profiles if profile_loads.get(profile, 1) < 1]
         if any(profile_loads[profile] < 0 for profile in short):
             return
         for other in self._given.get(agent.agent_id, {}).values():
-            if other.preferred != agent.agent_id and taken(other, agent) >= wanted:  # noqa: SIM102 - hot
+            if other.preferred != agent.agent_id and units_taken(other, agent) >= wanted:  # noqa: SIM102 - hot
                 if not short or all(profile in other.profiles for profile in short):
                     yield _Seeker(other, agent, seeker)
 
@@ -205,7 +205,7 @@ class AgentPool:
         return moves
 
     def _hand(self, item: Waiting, agent: Candidate, sign: int) -> None:
-        units = taken(item, agent) * sign
+        units = units_taken(item, agent) * sign
         self._free[agent.agent_id] -= units
         self._offers[agent.agent_id] -= sign
         self._load[agent.agent_id] += units

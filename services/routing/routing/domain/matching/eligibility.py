@@ -125,7 +125,7 @@ def in_words(obstacle: Obstacle) -> str:  # noqa: PLR0911 - one kind a line
         case WhyNot.SKILLS:
             return f"lacks {', '.join(f'{skill} {level}' for skill, level in obstacle.lacks)}"
         case WhyNot.PROFILES:
-            return f"has {full_profiles(obstacle.full)}"
+            return f"has {profiles_in_words(obstacle.full)}"
         case WhyNot.CAPACITY:
             return "no capacity"
         case WhyNot.RAMP_UP:
@@ -134,25 +134,25 @@ def in_words(obstacle: Obstacle) -> str:  # noqa: PLR0911 - one kind a line
             return "declined it, let it pass or lost it again: others are asked first"
 
 
-def full_profiles(profile_loads: Iterable[ProfileLoad]) -> str:
+def profiles_in_words(profile_loads: Iterable[ProfileLoad]) -> str:
     """Capacity profiles without room, with what is used of them, for people."""
     told = [f'"{load.name}": {load.used} of {load.most}' for load in profile_loads]
     return f"no room in {', '.join(told)}"
 
 
-def lacking(item: Waiting, agent: Skilled) -> tuple[Lack, ...]:
+def missing_skills(item: Waiting, agent: Skilled) -> tuple[Lack, ...]:
     """The skills, with their level, that the item needs and the agent does not have."""
     return tuple(
         Lack(skill, level) for skill, level in item.needs.items() if agent.skills.get(skill, 0) < level
     )
 
 
-def taken(item: Waiting, agent: Candidate) -> int:
+def units_taken(item: Waiting, agent: Candidate) -> int:
     """The units that the item takes of the agent: all they have when it is worth more than that."""
     return max(1, min(item.units, agent.free + agent.load)) if item.units else 0
 
 
-def full(profiles: Iterable[str], agent: Candidate) -> tuple[ProfileLoad, ...]:
+def exhausted_profiles(profiles: Iterable[str], agent: Candidate) -> tuple[ProfileLoad, ...]:
     """Those of the profiles in which the agent has no room."""
     profile_loads = (agent.profile_loads[profile] for profile in profiles if profile in agent.profile_loads)
     return tuple(load for load in profile_loads if load.used >= load.most)
@@ -162,9 +162,9 @@ def why_not(item: Waiting, agent: Candidate) -> Obstacle | None:
     """Why an available agent can't take the item; None when they can."""
     if item.queues.isdisjoint(agent.queues):
         return Obstacle(WhyNot.OTHER_QUEUE)
-    if lacks := lacking(item, agent):
+    if lacks := missing_skills(item, agent):
         return Obstacle(WhyNot.SKILLS, lacks=lacks)
-    if profile_loads := full(item.profiles, agent):
+    if profile_loads := exhausted_profiles(item.profiles, agent):
         return Obstacle(WhyNot.PROFILES, full=profile_loads)
-    units = taken(item, agent)
+    units = units_taken(item, agent)
     return Obstacle(WhyNot.CAPACITY) if units and agent.free < units else None

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from routing.domain.time.calendar import BusinessCalendar
+from routing.domain.time.business_calendar import BusinessCalendar
 
 Run = tuple[datetime, datetime | None]
 """From when to when a clock ran; until None it still does."""

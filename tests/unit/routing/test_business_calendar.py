@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from antiphon.organisation.document import ConfigurationError
 from deploy.site import EXAMPLE
-from routing.domain.configuration.business_calendar import Calendar
+from routing.domain.configuration.calendar import Calendar
 from routing.domain.configuration.document import read
-from routing.domain.time.calendar import BeyondHorizonError, BusinessCalendar, Days, Span, parse_span
+from routing.domain.time.business_calendar import BeyondHorizonError, BusinessCalendar, Days, Span, parse_span
 
 BERLIN = "Europe/Berlin"
 OFFICE: dict[int, list[Span]] = {day: [(time(9), time(12)), (time(13), time(18))] for day in range(5)}

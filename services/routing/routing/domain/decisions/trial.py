@@ -11,10 +11,10 @@ from pydantic_core import to_jsonable_python
 
 from routing.domain.configuration.agent import Agent
 from routing.domain.configuration.document import Configuration
-from routing.domain.decisions.deciding import settled, taking_part
-from routing.domain.rules.conditions import Context, Together, complete, moment
+from routing.domain.decisions.verdict import taking_part, verdict_from
+from routing.domain.rules.conditions import ConditionBatch, Context, complete, time_variables
 from routing.domain.rules.queue_state import with_calendars
-from routing.domain.time.calendar import BeyondHorizonError, BusinessCalendar
+from routing.domain.time.business_calendar import BeyondHorizonError, BusinessCalendar
 
 Outcome = Mapping[str, Any]
 Needs = tuple[tuple[str, int], ...]
@@ -68,7 +68,7 @@ class Trial:
         self._configuration = configuration
         self._on_shift = on_shift
         self._now = now.timestamp()
-        self._together = Together(configuration.conditions)
+        self._together = ConditionBatch(configuration.conditions)
         asked = {m for _, condition in configuration.conditions for m in condition.mentions}
         self._asked_calendars = sorted({mention.name for mention in asked if mention.what == "calendar"})
         self._verdicts: dict[tuple[int, ...], tuple[str, Outcome, Needs]] = {}
@@ -126,11 +126,11 @@ class Trial:
             return complete(told)
         at = datetime.fromisoformat(decision.at)
         open_ones = [name for name in self._asked_calendars if self._calendar(name).is_open(at)]
-        local = moment(at.astimezone(self._configuration.zone))
+        local = time_variables(at.astimezone(self._configuration.zone))
         return complete({**local, **with_calendars(told, open_ones)})
 
     def _verdict(self, places: tuple[int, ...]) -> tuple[str, Outcome, Needs]:
-        found = settled(self._configuration, places, [])
+        found = verdict_from(self._configuration, places, [])
         return found.rule, to_jsonable_python(found.outcome), tuple(found.skills.items())
 
     def _count(self, decision: Recorded, rule: str, after: Outcome) -> bool:

@@ -15,9 +15,9 @@ from antiphon.organisation.document import Document
 from deploy.site import EXAMPLE
 from routing import check
 from routing.domain.configuration.document import read
-from routing.domain.rules import reach
+from routing.domain.rules import reachability
 from routing.domain.rules.conditions import VARIABLES, Condition, Context, decide
-from routing.domain.rules.reach import Asked, Kind, complaints
+from routing.domain.rules.reachability import Asked, Kind, complaints
 
 condition = lru_cache(maxsize=None)(Condition)
 
@@ -181,12 +181,12 @@ def test_no_item_there_is_contradicts_a_complaint(given: list[tuple[str, bool]])
 
 def test_the_example_organisation_has_no_odd_rule() -> None:
     source = EXAMPLE.read_text()
-    assert reach.warnings(Document(source), read(source).rules) == []
+    assert reachability.warnings(Document(source), read(source).rules) == []
 
 
 def test_a_warning_stands_at_the_condition() -> None:
     source = EXAMPLE.read_text().replace('case.department == "planning"', 'case.department == "rates"')
-    (warning,) = reach.warnings(Document(source), read(source).rules)
+    (warning,) = reachability.warnings(Document(source), read(source).rules)
     assert (warning.rule, warning.kind) == ("Planning", Kind.NEVER_MATCHES)
     assert source.split("\n")[warning.line - 1][warning.column - 1 :] == 'case.department == "rates"'
     assert "'Rates' before it" in warning.message
@@ -210,14 +210,14 @@ def test_what_is_beyond_the_bounds_is_not_decided_and_says_so(monkeypatch: pytes
         + [f"{one} != {other}" for one, other in combinations(places, 2)]
     )
     assert [c.kind for c in complaints(asked(hard, "true"))] == [Kind.CONTRADICTION]
-    monkeypatch.setattr(reach, "STEPS", 100)
+    monkeypatch.setattr(reachability, "STEPS", 100)
     assert complaints(asked(hard, "true"))[0] == (
         Kind.NOT_DECIDED,
         0,
         "whether it can ever match was not decided",
     )
     monkeypatch.undo()
-    monkeypatch.setattr(reach, "ALL_STEPS", 200)
+    monkeypatch.setattr(reachability, "ALL_STEPS", 200)
     (all_over,) = complaints(asked("case.replies > 1", "case.replies > 2", "true"))
     assert (all_over.kind, all_over.place) == (Kind.NOT_DECIDED, 1)
     assert "from this rule on nothing was decided" in all_over.message

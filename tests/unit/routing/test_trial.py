@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from deploy.site import EXAMPLE
 from routing.domain.configuration.document import read
-from routing.domain.decisions.deciding import verdict
-from routing.domain.decisions.trying import Recorded, Trial
-from routing.domain.rules.conditions import VARIABLES, Condition, Context, Together, complete, decide
+from routing.domain.decisions.trial import Recorded, Trial
+from routing.domain.decisions.verdict import verdict
+from routing.domain.rules.conditions import VARIABLES, Condition, ConditionBatch, Context, complete, decide
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 COUNCIL = read(EXAMPLE.read_text())
@@ -34,7 +34,7 @@ RULES = [(f"{n}", Condition(WRITTEN[n % len(WRITTEN)])) for n in range(200)]
 @given(st.lists(CONTEXTS, min_size=1, max_size=8), st.integers(0, 200), st.integers(0, 200))
 def test_rules_evaluated_together_say_what_each_says_alone(contexts: list[Context], a: int, b: int) -> None:
     rules = RULES[min(a, b) : max(a, b)]
-    for context, (holds, errors) in zip(contexts, Together(rules).evaluate(contexts), strict=True):
+    for context, (holds, errors) in zip(contexts, ConditionBatch(rules).evaluate(contexts), strict=True):
         _, told = decide(rules, context)
         assert [outcome.error for outcome in told] == [errors.get(place) for place in range(len(rules))]
         assert [outcome.result == "true" for outcome in told] == [
@@ -65,7 +65,7 @@ def test_a_pattern_looked_for_in_many_texts_at_once_is_found_where_it_is(
         complete({"interaction.text": text, "case.subject": subject, "customer.labels": [text]})
         for text, subject in texts
     ]
-    together = Together(SEARCHES)
+    together = ConditionBatch(SEARCHES)
     for context, (holds, errors) in zip(contexts, together.evaluate(contexts), strict=True):
         _, told = decide(SEARCHES, context)
         assert errors == {}
@@ -77,7 +77,7 @@ def test_a_pattern_looked_for_in_many_texts_at_once_is_found_where_it_is(
 @pytest.mark.parametrize("long", ["x" * 1900, "x" * 10])
 def test_conditions_of_any_length_are_evaluated(long: str) -> None:
     rules = [(str(n), Condition(f'case.subject != "{long}{n}"')) for n in range(90)]
-    assert Together(rules).evaluate([complete({})]) == [(2**90 - 1, {})]
+    assert ConditionBatch(rules).evaluate([complete({})]) == [(2**90 - 1, {})]
 
 
 @given(st.lists(CONTEXTS, max_size=20))

@@ -32,7 +32,7 @@ class Changes(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CaseSeen:
+class CaseRecord:
     """A case as routing knows it. The fields are the columns of its row; revision 0 is that of one never heard of.
 
     `dismissed` is why nobody is to work on it although it awaits an answer, as somebody wrote it; `answers` are those to what
@@ -52,7 +52,7 @@ class CaseSeen:
     asked_revision: int
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> "CaseSeen":
+    def of(cls, row: Mapping[str, Any]) -> "CaseRecord":
         """That of a row with all columns."""
         values = dict(zip(_COLUMNS, _OF_ROW(row), strict=True))
         values["answers"] = tuple(Answer(one, datetime.fromisoformat(at)) for one, at in row["answers"])
@@ -64,7 +64,7 @@ class CaseSeen:
         values["answers"] = [[revision, at.isoformat()] for revision, at in self.answers]
         return values
 
-    def replace(self, **changed: Unpack[Changes]) -> "CaseSeen":
+    def replace(self, **changed: Unpack[Changes]) -> "CaseRecord":
         """It with these changes."""
         return dataclasses.replace(self, **changed)
 
@@ -74,5 +74,5 @@ class CaseSeen:
         return self.dismissed is not None
 
 
-_COLUMNS = tuple(field.name for field in dataclasses.fields(CaseSeen))
+_COLUMNS = tuple(field.name for field in dataclasses.fields(CaseRecord))
 _OF_ROW, _OF_VALUE = itemgetter(*_COLUMNS), attrgetter(*_COLUMNS)

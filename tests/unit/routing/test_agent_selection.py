@@ -5,20 +5,20 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.domain.matching.fitting import (
+from routing.domain.matching.agent_selection import AgentPool, match
+from routing.domain.matching.eligibility import (
     Candidate,
     Lack,
     Obstacle,
     ProfileLoad,
     Waiting,
     WhyNot,
-    lacking,
-    taken,
+    missing_skills,
+    units_taken,
     urgency,
     why_not,
 )
-from routing.domain.matching.match import AgentPool, match
-from routing.domain.matching.ordering import HEAD_START, LONGEST_WAIT, order_at
+from routing.domain.matching.queue_order import HEAD_START, LONGEST_WAIT, order_at
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 AGAIN = timedelta(seconds=60)
@@ -26,7 +26,7 @@ AGAIN = timedelta(seconds=60)
 
 def holding(agent: Candidate, item: Waiting) -> Candidate:
     """The agent once they have the item."""
-    units = taken(item, agent)
+    units = units_taken(item, agent)
     profile_loads = {
         profile: load._replace(used=load.used + 1) if profile in item.profiles else load
         for profile, load in agent.profile_loads.items()
@@ -143,7 +143,7 @@ def _by_looking_at_everybody(
     now_are = {agent.agent_id: agent for agent in agents}
     pairs: list[tuple[UUID, str]] = []
     for one in sorted(items, key=urgency):
-        suited = [a for a in agents if one.queue in a.queues and not lacking(one, a)]
+        suited = [a for a in agents if one.queue in a.queues and not missing_skills(one, a)]
         able = [a for a in suited if why_not(one, now_are[a.agent_id]) is None]
         fresh = [a for a in able if a.agent_id not in one.refused]
         others = any(a.agent_id not in one.refused for a in suited)
@@ -284,7 +284,7 @@ def _most(items: list[Waiting], agents: list[Candidate]) -> set[UUID]:
 
     def served(one: Waiting, seen: set[str]) -> bool:
         for a in agents:
-            if a.agent_id in seen or one.queue not in a.queues or lacking(one, a) or a.free <= 0:
+            if a.agent_id in seen or one.queue not in a.queues or missing_skills(one, a) or a.free <= 0:
                 continue
             seen.add(a.agent_id)
             has = having[a.agent_id]
@@ -321,7 +321,7 @@ def test_nobody_is_given_more_than_they_have_room_for_and_an_item_that_nobody_ha
     by_id = {one.work_item_id: one for one in items}
     left = {one.agent_id: one for one in agents}
     for item_id, agent_id in pairs.items():
-        assert not lacking(by_id[item_id], left[agent_id])
+        assert not missing_skills(by_id[item_id], left[agent_id])
         left[agent_id] = holding(left[agent_id], by_id[item_id])
     for one in agents:
         after = left[one.agent_id]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from routing.domain.matching.fitting import BUSY, Lack, Obstacle, ProfileLoad, WhyNot, in_words
+from routing.domain.matching.eligibility import BUSY, Lack, Obstacle, ProfileLoad, WhyNot, in_words
 
 AT = datetime(2026, 11, 2, 9, 30, 5, tzinfo=UTC)
 WORDS = {

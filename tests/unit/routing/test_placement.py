@@ -6,7 +6,7 @@ import pytest
 from antiphon.organisation.document import ConfigurationError
 from routing.domain.configuration.document import Configuration, read
 from routing.domain.queues.opening import OPEN, Opening
-from routing.domain.queues.placing import Load, place
+from routing.domain.queues.placement import Load, place
 from tests.support.routing.configured import Changed, Json, queue, written
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -10,14 +10,21 @@ from hypothesis import strategies as st
 from antiphon.organisation.document import ConfigurationError
 from deploy.site import EXAMPLE
 from routing.domain.configuration.document import read
-from routing.domain.decisions.deciding import verdict
-from routing.domain.decisions.trying import Recorded, Trial
-from routing.domain.rules.conditions import Condition, RuleError, Together, complete, decide, moment
-from routing.domain.rules.queue_state import Mention, of_calendars, of_labels, of_queue
-from routing.domain.rules.reach import Asked, Complaint, Kind, complaints
+from routing.domain.decisions.trial import Recorded, Trial
+from routing.domain.decisions.verdict import verdict
+from routing.domain.rules.conditions import (
+    Condition,
+    ConditionBatch,
+    RuleError,
+    complete,
+    decide,
+    time_variables,
+)
+from routing.domain.rules.queue_state import Mention, calendar_variables, label_variables, queue_variables
+from routing.domain.rules.reachability import Asked, Complaint, Kind, complaints
 
 COUNCIL = EXAMPLE.read_text()
-FULL = of_queue("roads", open=False) | of_queue(
+FULL = queue_variables("roads", open=False) | queue_variables(
     "social-care", waiting=31, agents_present=2, oldest_seconds=90, surging=True
 )
 
@@ -41,16 +48,18 @@ FULL = of_queue("roads", open=False) | of_queue(
 )
 def test_a_rule_may_ask_how_queues_and_calendars_stand(when: str, holds: bool) -> None:
     now = datetime(2026, 11, 24, 9, 5, tzinfo=UTC)
-    context = complete({**moment(now), **FULL, **of_labels(["flood"]), **of_calendars(["office"])})
+    context = complete(
+        {**time_variables(now), **FULL, **label_variables(["flood"]), **calendar_variables(["office"])}
+    )
     condition = Condition(when)
     place, (outcome,) = decide([("one", condition)], context)
     assert (outcome.result, place) == (("true", 0) if holds else ("false", None))
-    assert Together([("one", condition)] * 3).evaluate([context]) == [(7 if holds else 0, {})]
+    assert ConditionBatch([("one", condition)] * 3).evaluate([context]) == [(7 if holds else 0, {})]
 
 
 def test_what_a_clock_shows_is_that_of_the_organisations_zone() -> None:
     now = datetime(2026, 11, 24, 22, 30, tzinfo=UTC).astimezone(ZoneInfo("Australia/Sydney"))
-    assert moment(now) == {
+    assert time_variables(now) == {
         "now.date": "2026-11-25",
         "now.weekday": "wednesday",
         "now.hour": 9,
@@ -137,11 +146,11 @@ def test_a_trial_replays_what_was_known_and_asks_the_drafts_own_calendars() -> N
     )
     draft = read(COUNCIL.replace("rules:\n", f"rules:\n{rule}"))
     live = read(COUNCIL)
-    busy = of_queue("rates", waiting=6)
+    busy = queue_variables("rates", waiting=6)
     contexts = [
-        ("2026-11-24T00:00:00+00:00", complete(busy) | of_calendars(["office"])),  # 11:00 in Sydney
+        ("2026-11-24T00:00:00+00:00", complete(busy) | calendar_variables(["office"])),  # 11:00 in Sydney
         ("2026-11-24T00:00:00+00:00", complete(busy)),  # the calendar was another one then
-        ("2026-11-24T10:00:00+00:00", complete(busy) | of_calendars(["office"])),  # 21:00
+        ("2026-11-24T10:00:00+00:00", complete(busy) | calendar_variables(["office"])),  # 21:00
         ("2026-11-24T00:00:00+00:00", complete({})),
     ]
     decisions = [

@@ -6,7 +6,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from antiphon.organisation.document import Document, Fault, Place, Section, did_you_mean
-from routing.domain.time.calendar import (
+from routing.domain.time.business_calendar import (
     WEEKDAYS,
     BusinessCalendar,
     Span,
