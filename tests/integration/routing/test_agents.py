@@ -289,7 +289,7 @@ async def test_a_configuration_that_changes_agents_tells_which_and_only_those(po
         (
             "presences",
             [{"id": "offline", "name": "Off", "routable": True}],
-            "work is never offered to the offline",
+            "agents who are offline are never offered work",
         ),
         ("agents_policy", {"missed_offers": 0}, "greater than or equal to 1"),
         ("agents_policy", {"prefer_last_agent": {"for": "3 days"}}, "must be a duration"),
@@ -334,7 +334,7 @@ async def test_the_guides_limits_do_what_the_guide_says(pool: AgentPool) -> None
         ({"channels": ["emial"]}, "unknown channel 'emial', did you mean 'email'?"),
         ({"queues": ["planing"]}, "unknown queue 'planing', did you mean 'planning'?"),
         ({"id": "total"}, "a second capacity profile 'total'"),
-        ({"time_zone": "Australia/Sydney"}, "is only asked for with `until: day-end`"),
+        ({"time_zone": "Australia/Sydney"}, "is only used with `until: day-end`"),
         ({"until": "day-end", "time_zone": "Sydney"}, "unknown time zone 'Sydney'"),
         ({"most": 0}, "greater than or equal to 1"),
         ({"until": "midnight"}, "'released' or 'day-end'"),
@@ -356,7 +356,7 @@ def test_unknown_profiles_of_agents_and_work_that_nothing_limits_are_faults() ->
     with pytest.raises(ConfigurationError) as wrong:
         read(written(profile, agent("elena", profiles={"hihg": 1}), section("channel_units", {"email": 0})))
     assert {fault.message for fault in wrong.value.faults} == {
-        "takes nothing of an agent's capacity, so a capacity profile must limit it",
+        "takes no units of capacity, so a capacity profile must limit it",
         "unknown capacity profile 'hihg', did you mean 'high'?",
     }
 

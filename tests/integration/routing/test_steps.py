@@ -65,7 +65,7 @@ async def test_07_skills_are_relaxed_in_time_and_a_restart_does_not_set_the_cloc
     told = await pool.why("C-1")
     assert told["waiting_for"] == "skill"
     assert [(c.step, c.at, c.what) for c in told["coming"] if c.kind == "step"] == [
-        (1, began + timedelta(seconds=60), "after 1m: lang-de 3 will do"),
+        (1, began + timedelta(seconds=60), "after 1m: lang-de 3 is enough"),
         (2, began + timedelta(seconds=120), "after 2m: no skill is needed"),
     ]
     pool.now += timedelta(seconds=50)
@@ -85,7 +85,7 @@ async def test_07_skills_are_relaxed_in_time_and_a_restart_does_not_set_the_cloc
     (event,) = await pool.rows(
         "select convert_from(value, 'utf8') as v from outbox where headers like '%work.escalated%'"
     )
-    assert '"what":"after 1m: lang-de 3 will do"' in event.v
+    assert '"what":"after 1m: lang-de 3 is enough"' in event.v
     (passed,) = (await restarted.why("C-1"))["escalations"]
     assert (passed.kind, passed.step, passed.at) == ("step", 1, restarted.now)
 

@@ -161,7 +161,7 @@ def test_hours_that_are_none_are_refused(text: str) -> None:
         (
             "name: Christmas closing",
             'name: Christmas closing, hours: ["22:00-06:00"]',
-            "single day end with it, at 24:00",
+            "special day end at 24:00",
         ),
         ('thursday: ["08:30-12:30"', 'thursday: ["08:30-8:30"', "monday|hours|Invalid"),
     ],

@@ -15,7 +15,7 @@ WORDS = {
     Obstacle(WhyNot.SKILLS, lacks=(Lack("rates", 6), Lack("welsh", 1))): "lacks rates 6, welsh 1",
     Obstacle(
         WhyNot.PROFILES, full=(ProfileLoad("Written", 2, 2), ProfileLoad("Post", 3, 1))
-    ): 'has no room in "Written": 2 of 2, "Post": 3 of 1',
+    ): 'has no free capacity in "Written": 2 of 2, "Post": 3 of 1',
     Obstacle(WhyNot.CAPACITY): "no capacity",
     Obstacle(
         WhyNot.RAMP_UP, until=AT

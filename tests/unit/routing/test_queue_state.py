@@ -21,7 +21,7 @@ from routing.domain.rules.conditions import (
     time_variables,
 )
 from routing.domain.rules.queue_state import Mention, calendar_variables, label_variables, queue_variables
-from routing.domain.rules.reachability import Asked, Complaint, Kind, complaints
+from routing.domain.rules.reachability import CheckedRule, Complaint, Kind, complaints
 
 COUNCIL = EXAMPLE.read_text()
 FULL = queue_variables("roads", open=False) | queue_variables(
@@ -125,7 +125,7 @@ def test_distinct_names_are_distinct_variables(names: list[str]) -> None:
 
 def test_the_solver_takes_how_things_stand_for_anything_it_can_be() -> None:
     def told(*conditions: str) -> list[Complaint]:
-        rules = [Asked(f"r{place}", Condition(when)) for place, when in enumerate(conditions)]
+        rules = [CheckedRule(f"r{place}", Condition(when)) for place, when in enumerate(conditions)]
         return complaints(rules)
 
     waits = 'queues["rates"].waiting > 5'

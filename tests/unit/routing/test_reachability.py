@@ -17,14 +17,14 @@ from routing import check
 from routing.domain.configuration.document import read
 from routing.domain.rules import reachability
 from routing.domain.rules.conditions import VARIABLES, Condition, Context, decide
-from routing.domain.rules.reachability import Asked, Kind, complaints
+from routing.domain.rules.reachability import CheckedRule, Kind, complaints
 
 condition = lru_cache(maxsize=None)(Condition)
 
 
-def asked(*conditions: str, goes_on: tuple[int, ...] = ()) -> list[Asked]:
+def asked(*conditions: str, goes_on: tuple[int, ...] = ()) -> list[CheckedRule]:
     return [
-        Asked(f"r{place}", condition(when), place in goes_on, place not in goes_on)
+        CheckedRule(f"r{place}", condition(when), place in goes_on, place not in goes_on)
         for place, when in enumerate(conditions)
     ]
 
@@ -155,7 +155,9 @@ conditions = st.recursive(
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(conditions, st.booleans()), min_size=1, max_size=4))
 def test_no_item_there_is_contradicts_a_complaint(given: list[tuple[str, bool]]) -> None:
-    rules = [Asked(f"r{n}", condition(when), goes_on, not goes_on) for n, (when, goes_on) in enumerate(given)]
+    rules = [
+        CheckedRule(f"r{n}", condition(when), goes_on, not goes_on) for n, (when, goes_on) in enumerate(given)
+    ]
     found = complaints(rules)
     outcomes = [
         [outcome.result == "true" for outcome in decide([r[:2] for r in rules], context)[1]]

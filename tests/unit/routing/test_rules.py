@@ -124,7 +124,7 @@ def test_the_example_organisation_can_be_loaded() -> None:
         ("then: { queue: rates,", "then: { queue: rats,", "unknown queue 'rats', did you mean 'rates'?"),
         ("sla_policy: social\n", "sla_policy: socal\n", "unknown SLA policy 'socal', did you mean 'social'?"),
         ("within: 4h", "within: four hours", "must be a duration"),
-        ("within: 4h", "within: 99999999999999999999d", "longer than can be told"),
+        ("within: 4h", "within: 99999999999999999999d", "longer than a duration can be"),
         ("within: 4h", "within: 300d", "must be over within 730 days by the calendar 'office'"),
         ("within: 15m", "within: 9999999d", "must be over within 730 days by the calendar 'always'"),
         ("offer_timeout: 20s", "offer_timeout: 0s", "greater than or equal to 1 second"),

@@ -50,7 +50,7 @@ def test_the_guides_policy_promises_what_it_says(
         ({"targets": [{"first_response": {"within": "1h", "calendar": "office"}}]}, "needs a channel or a priority"),
         ({"targets": [{"priority": 9, "resolution": {"within": "1h", "calendar": "offce"}}]}, "did you mean 'office'?"),
         ({"warn_at": ["175%"]}, "from 1% to 99%"),
-        ({"warn_at": [0.5]}, "a part of the time like 75%"),
+        ({"warn_at": [0.5]}, "a percentage of the time like 75%"),
         ({"on_breach": {"queue": "front-dsk"}}, "did you mean 'front-desk'?"),
         ({"on_breach": {"notify": ["supervisor"]}}, "did you mean 'supervisors'?"),
         ({"resolution": {"within": "9999d", "calendar": "always"}}, "must be over within 730 days"),

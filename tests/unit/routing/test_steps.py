@@ -89,7 +89,7 @@ def test_steps_are_said_in_words() -> None:
         {"after": "5m", "lower": {"german": 3}, "drop": ["tone"], "add_queue": "roads", "raise_priority": 10}
     )
     assert escalation.step_in_words(found.queues["planning"].steps[0], found) == (
-        "after 5m: german 3 will do; tone is no longer asked for; Roads is asked too; priority 10 higher"
+        "after 5m: german 3 is enough; tone is no longer required or preferred; members of Roads are offered it too; priority 10 higher"
     )
 
 
@@ -113,7 +113,7 @@ def test_a_queue_is_known_by_its_steps_and_by_the_time_that_they_count() -> None
         ([{"after": "5m", "drop": ["germn"]}], "unknown skill 'germn', did you mean 'german'?"),
         ([{"after": "5m", "needs": {"germn": 3}}], "unknown skill 'germn', did you mean 'german'?"),
         ([{"after": "5m", "add_queue": "rods"}], "unknown queue 'rods', did you mean 'roads'?"),
-        ([{"after": "5m", "add_queue": "planning"}], "is the queue itself"),
+        ([{"after": "5m", "add_queue": "planning"}], "must be another queue"),
         ([{"after": "5m", "drop": ["tone"]}, {"after": "5m", "drop": ["german"]}], "must be later"),
         ([{"after": "soon", "drop": ["tone"]}], "must be a duration"),
     ],

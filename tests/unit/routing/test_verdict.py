@@ -67,7 +67,7 @@ def test_what_no_rule_decides_goes_where_one_that_goes_on_says_or_else_to_the_fi
 @pytest.mark.parametrize(
     ("rule", "path", "told"),
     [
-        ({"then": {"priority": 3}}, "rules.0.then.queue", "must be given, but in a rule that goes on"),
+        ({"then": {"priority": 3}}, "rules.0.then.queue", "must be set, except in a rule that goes on"),
         (
             {"then": {"queue": "rates", "prefer_agent": "amra"}},
             "rules.0.then.prefer_agent",

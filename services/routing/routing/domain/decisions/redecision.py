@@ -1,7 +1,7 @@
-"""What more words make of work that is open: it only becomes more urgent, and moves only for a rule of a higher priority. Pure.
+"""What later interactions change in open work: it only becomes more urgent, and moves only to a higher priority. Pure.
 
-The rules are asked about all words that await an answer, together. What they said of fewer words, what steps added while
-the work waited, and what a person set is never lowered.
+The rules are evaluated on all interactions that await an answer, together. Nothing that earlier decisions, steps or people
+set is lowered.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from routing.domain.queues.escalation import Need, need_after
 
 
 class Placed(Protocol):
-    """What of a work item is decided about again: where it is, how urgent it is and what it asks of an agent."""
+    """What a redecision reads of a work item: its queue, its priority, and what it requires of an agent."""
 
     @property
     def queue(self) -> str: ...  # noqa: D102
@@ -35,9 +35,9 @@ class Placed(Protocol):
 
 
 class Redecided(NamedTuple):
-    """What becomes of the work: whether it moves to the verdict's queue, and its values where it is then.
+    """What changes in the work: whether it moves to the verdict's queue, and its values there or where it stays.
 
-    `is_deferred`: it would move, and an agent has it; it is to go there when it waits again.
+    `is_deferred`: it would move, but an agent has accepted it; it moves when it is queued again.
     """
 
     moves: bool
@@ -49,31 +49,30 @@ class Redecided(NamedTuple):
 
 
 def redecide(
-    work: Placed, found: Verdict, passed: Sequence[Step] = (), *, may_move: bool = True
+    work: Placed, verdict: Verdict, passed: Sequence[Step] = (), *, may_move: bool = True
 ) -> Redecided | None:
-    """What the verdict on all unanswered words changes in work that is open; None when it changes nothing.
+    """Returns what the verdict on all unanswered interactions changes in open work; None when it changes nothing.
 
-    `passed` are the steps of its queue that it has come to: what they no longer ask for is not asked for again. `may_move`
-    is false for work that an agent has accepted. What rules have said of its priority before is no news: a person may have
-    set another since.
+    `passed` are the steps of its queue that were due: what they dropped is not required again. `may_move` is false for work
+    that an agent has accepted. A priority that rules gave before changes nothing, because a person may have set another since.
     """
-    if not found.informed:
+    if not verdict.informed:
         return None
-    labels = list(dict.fromkeys([*work.labels, *found.labels]))
-    is_news = found.priority > work.decided_priority
-    leaves = found.moves and found.queue != work.queue and is_news and found.priority > work.priority
+    labels = list(dict.fromkeys([*work.labels, *verdict.labels]))
+    is_higher = verdict.priority > work.decided_priority
+    leaves = verdict.moves and verdict.queue != work.queue and is_higher and verdict.priority > work.priority
     if leaves and may_move:
-        return Redecided(True, found.priority, found.skills, found.prefer_skills, labels)
+        return Redecided(True, verdict.priority, verdict.skills, verdict.prefer_skills, labels)
     need = Need(work.skills, work.prefer_skills, [], work.priority)
-    if found.queue == work.queue:
-        asked = Need(found.skills, found.prefer_skills, [], found.priority)
+    if verdict.queue == work.queue:
+        asked = Need(verdict.skills, verdict.prefer_skills, [], verdict.priority)
         for step in passed:
             asked = need_after(step, asked)
         need = need._replace(
             skills=_highest(work.skills, asked.skills),
             prefer_skills=_highest(work.prefer_skills, asked.prefer_skills),
         )
-    priority = max(work.priority, found.priority) if is_news else work.priority
+    priority = max(work.priority, verdict.priority) if is_higher else work.priority
     after = Redecided(False, priority, dict(need.skills), dict(need.prefer_skills), labels, leaves)
     same = (after.priority, after.skills, after.prefer_skills, after.labels) == (
         work.priority, dict(work.skills), dict(work.prefer_skills), [*work.labels],
