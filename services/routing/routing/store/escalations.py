@@ -1,4 +1,4 @@
-"""Escalations: what happened to work that waited long or could not stay."""
+"""Escalations: steps, overflows and moves of waiting work."""
 
 from sqlalchemy import (
     BigInteger,
@@ -15,7 +15,7 @@ from sqlalchemy import (
 from antiphon.postgres.personal_data import personal
 from routing.store.base import METADATA
 
-# `kind`: `step` (with its number), `overflow`, `moved`.
+# `kind` is an EscalationKind; a `step` has its number.
 ESCALATION = Table(
     "escalation",
     METADATA,

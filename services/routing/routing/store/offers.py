@@ -1,4 +1,4 @@
-"""Offers: one item of work, offered to one agent until it expires."""
+"""Offers: reservations of a work item for one agent until they expire."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -52,12 +52,12 @@ _PENDING = text(
 ).bindparams(_IDS)
 
 
-# Of an offer that was refused, in SQL.
+# The SQL condition of a refused offer.
 REFUSED = f"result in ({', '.join(repr(result.value) for result in REFUSALS)})"
 
 
 async def pending_offers(tx: AsyncConnection, work_item_ids: Sequence[UUID]) -> dict[UUID, OfferRecord]:
-    """The offer that is out for each work item."""
+    """Returns the pending offer of each work item that has one."""
     if not work_item_ids:
         return {}
     rows = await fetch(tx, _PENDING, {"ids": list(work_item_ids)})

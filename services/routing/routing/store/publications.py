@@ -1,4 +1,4 @@
-"""Publications: how a draft becomes the active version when it does not at once, for all and for good."""
+"""Publications of drafts that need approval, begin later, have a rollout or end again."""
 
 from sqlalchemy import (
     Boolean,
@@ -16,7 +16,6 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from antiphon.postgres.personal_data import personal
 from routing.store.base import METADATA
 
-# How a draft becomes active when it does not at once, for all and for good.
 PUBLICATION = Table(
     "publication",
     METADATA,

@@ -1,4 +1,4 @@
-"""How people set queues: the newest state of each, who, when and why."""
+"""The newest state that a person set each queue to: who, when and why."""
 
 from sqlalchemy import (
     Column,
@@ -11,7 +11,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from antiphon.postgres.personal_data import personal
 from routing.store.base import METADATA
 
-# The newest state of each queue that anybody ever set: who, when and why.
 QUEUE_STATE = Table(
     "queue_state",
     METADATA,

@@ -1,4 +1,4 @@
-"""The reconciliation: how far it has come, and what it found."""
+"""The reconciliation: its progress, and its findings."""
 
 from sqlalchemy import (
     Column,
@@ -36,7 +36,7 @@ FINDING = Table(
     Column("case_id", Uuid, nullable=False),
     Column("work_item_id", Uuid),
     Column("detail", Text, nullable=False),
-    Column("repair", Text),  # how; null: it could not be
+    Column("repair", Text),  # how it was repaired; null: it could not be
     Column("at", DateTime(timezone=True), nullable=False),
     Index("finding_at_ix", text("at desc"), text("finding_id desc")),
     info=personal(

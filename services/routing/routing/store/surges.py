@@ -1,4 +1,4 @@
-"""Surges: of a queue or of a label."""
+"""Surges, each of a queue or of a label."""
 
 from sqlalchemy import (
     Column,
@@ -15,7 +15,6 @@ from sqlalchemy import (
 from antiphon.postgres.personal_data import personal
 from routing.store.base import METADATA
 
-# Of a queue or of a label.
 SURGE = Table(
     "surge",
     METADATA,

@@ -1,4 +1,4 @@
-"""Work items: a case's claims on agents' attention, at most one open for each case."""
+"""Work items, at most one open for each case."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -101,8 +101,8 @@ WORK = Table(
 )  # fmt: skip
 
 
-# What a batch asks by its keys says `in (select unnest())`, not `= any()`: a plan that was kept since the table was small reads all of it for as long as the statistics
-# are old, and then compares each row with each key.
+# Queries by the keys of a batch use `in (select unnest())`, not `= any()`: with old statistics, a cached plan of `= any()` reads the
+# whole table and compares each row with each key.
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
 
 
@@ -152,50 +152,50 @@ async def wake(tx: AsyncConnection) -> None:
 
 
 async def work_items(
-    tx: AsyncConnection, statement: TextClause, given: Mapping[str, object]
+    tx: AsyncConnection, statement: TextClause, parameters: Mapping[str, object]
 ) -> list[WorkItem]:
-    """The work items that a statement selects with all their columns, in its order."""
-    return [WorkItem.of(mapping(row)) for row in await fetch(tx, statement, given)]
+    """Returns the work items of a statement that selects all columns, in its order."""
+    return [WorkItem.of(mapping(row)) for row in await fetch(tx, statement, parameters)]
 
 
 async def work_item(tx: AsyncConnection, work_item_id: UUID, *, lock: bool = False) -> WorkItem | None:
-    """A work item, if there is one; `lock`, locked."""
+    """Returns a work item, with `lock` locked; None when there is none."""
     query = select(WORK).where(WORK.c.work_item_id == work_item_id)
     row = (await tx.execute(query.with_for_update() if lock else query)).one_or_none()
     return None if row is None else WorkItem.of(mapping(row))
 
 
 async def open_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, WorkItem]:
-    """The open work item of each case, locked."""
+    """Returns the open work item of each case that has one, locked."""
     if not case_ids:
         return {}
     return {work.case_id: work for work in await every_open_work(tx, case_ids)}
 
 
 async def free_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, WorkItem]:
-    """The newest work item of each case, case and open work locked; cases that another transaction holds are left out."""
+    """Locks cases and their open work that no other transaction holds; returns the newest work item of each such case."""
     if not case_ids:
         return {}
     free = [row.case_id for row in await fetch(tx, _FREE_CASES, {"ids": list(case_ids)})]
-    mine = {row.work_item_id for row in await fetch(tx, _FREE_WORK, {"ids": free})}
-    found = await last_work(tx, free)
-    # An open one is the newest: one that was not to be had is somebody else's.
+    locked = {row.work_item_id for row in await fetch(tx, _FREE_WORK, {"ids": free})}
+    newest = await last_work(tx, free)
+    # An open work item is the newest of its case; if it is not locked here, another transaction holds it.
     return {
         case_id: work
-        for case_id, work in found.items()
-        if work.state == WorkState.COMPLETED or work.work_item_id in mine
+        for case_id, work in newest.items()
+        if work.state == WorkState.COMPLETED or work.work_item_id in locked
     }
 
 
 async def every_open_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> list[WorkItem]:
-    """The open work of these cases, locked, also where there is more of it than may be."""
+    """Returns all open work of these cases, locked, also where a case has more than one."""
     return await work_items(tx, _OPEN, {"ids": list(case_ids)})
 
 
 async def last_work(
     tx: AsyncConnection, case_ids: Sequence[UUID], opened: Mapping[UUID, WorkItem] = MappingProxyType({})
 ) -> dict[UUID, WorkItem]:
-    """The newest work item of each case, open or not; `opened` is open work that was read and locked before."""
+    """Returns the newest work item of each case, open or completed; `opened` is open work that the caller read and locked."""
     if not case_ids:
         return {}
     rows = await fetch(tx, _LAST, {"ids": list(case_ids)})
@@ -203,6 +203,9 @@ async def last_work(
 
 
 async def begin_pass(tx: AsyncConnection, lock: int, queues: Sequence[str]) -> AnyRow:
-    """OrderAndSteps an assignment pass: whether it is `mine` alone, in which queues work is `waiting`, whether any is `widened` to others."""
+    """Begins an assignment pass, with the lock if it is free.
+
+    Returns whether this transaction has the lock (`mine`), the queues with `waiting` work, and whether any work is `widened`.
+    """
     (row,) = await fetch(tx, _PASS, {"lock": lock, "queues": list(queues)})
     return row
