@@ -285,7 +285,7 @@ async def test_a_configuration_that_changes_agents_tells_which_and_only_those(po
     [
         ("channel_units", {"fone": 1}, "unknown channel 'fone', did you mean 'phone'?"),
         ("channel_units", {"phone": "most"}, "must be a number of units from 0 to 100, or `all`"),
-        ("presences", [{"id": "busy", "name": "Busy"}], "one must be routable"),
+        ("presences", [{"id": "busy", "name": "Busy"}], "one presence must be routable"),
         (
             "presences",
             [{"id": "offline", "name": "Off", "routable": True}],

@@ -66,7 +66,7 @@ async def test_07_skills_are_relaxed_in_time_and_a_restart_does_not_set_the_cloc
     assert told["waiting_for"] == "skill"
     assert [(c.step, c.at, c.what) for c in told["coming"] if c.kind == "step"] == [
         (1, began + timedelta(seconds=60), "after 1m: lang-de 3 is enough"),
-        (2, began + timedelta(seconds=120), "after 2m: no skill is needed"),
+        (2, began + timedelta(seconds=120), "after 2m: no skill is required"),
     ]
     pool.now += timedelta(seconds=50)
     restarted = AgentPool(pool.engine)

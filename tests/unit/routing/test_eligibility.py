@@ -1,4 +1,4 @@
-"""Why an agent can't take work now: a kind that is decided by, and its words."""
+"""Why an agent can't take work now: kinds of obstacles and their texts."""
 
 from datetime import UTC, datetime
 
@@ -25,10 +25,10 @@ WORDS = {
 
 
 @pytest.mark.parametrize("obstacle", WORDS, ids=lambda obstacle: obstacle.kind)
-def test_each_kind_of_obstacle_has_its_words(obstacle: Obstacle) -> None:
+def test_each_kind_of_obstacle_has_its_text(obstacle: Obstacle) -> None:
     assert in_words(obstacle) == WORDS[obstacle]
 
 
-def test_every_kind_of_obstacle_is_in_the_table() -> None:
+def test_every_kind_of_obstacle_is_in_the_table_of_texts() -> None:
     assert [obstacle.kind for obstacle in WORDS] == list(WhyNot)
     assert BUSY.isdisjoint({WhyNot.PRESENCE, WhyNot.SKILLS, WhyNot.REFUSED})

@@ -19,7 +19,7 @@ def closed(name: str, hours: int | None = None) -> Opening:
 
 
 def chain(**limits: Any) -> Configuration:
-    """Rates overflows to Roads, that to Planning, when they are closed or full."""
+    """Rates overflows to Roads, and Roads to Planning, when they are closed or full."""
     return read(
         written(
             queue("rates", outside_hours={"overflow": "roads"}, limit={"waiting": 3, "overflow": "roads"} | limits),
@@ -43,25 +43,25 @@ PAUSED = Opening(open=False, takes=True, why="paused")
          ["Rates is closed", "Roads is full: the expected wait is 31m"]),
         ({"rates": closed("Rates")}, {"roads": Load(31, 0)}, None, "roads", ["Rates is closed"]),
         ({"rates": closed("Rates"), "roads": closed("Roads")}, {}, None, "planning", ["Rates is closed", "Roads is closed"]),
-        # Nobody takes it: the first that is only full, else the first to open, else where it was meant to go.
+        # No queue takes it: the first that is only full, else the first to open, else the queue that the rule names.
         ({"rates": closed("Rates"), "planning": closed("Planning")}, {"roads": Load(99, 1)}, None, "roads",
          ["Rates is closed", "Roads is full: the expected wait is 99m", "Planning is closed"]),
         ({"rates": closed("R", 9), "roads": closed("O", 3), "planning": closed("P", 5)}, {}, None, "roads", ["R is closed", "O is closed", "P is closed"]),
         ({"rates": closed("R"), "roads": closed("O"), "planning": closed("P")}, {}, None, "rates", []),
-        # What the rule says of overflow.
+        # The overflow of the rule.
         ({"rates": closed("Rates")}, {"rates": Load(9, 1)}, "never", "rates", []),
         ({"rates": closed("Rates")}, {}, "front-desk", "front-desk", ["Rates is closed"]),
         ({}, {}, "front-desk", "rates", []),
     ],
 )  # fmt: skip
-def test_12_overflow_goes_to_the_first_that_takes_it(
+def test_12_overflow_goes_to_the_first_queue_on_the_path_that_takes_work(
     stands: dict[str, Opening], loads: dict[str, Load], override: str | None, queue_: str, why: list[str]
 ) -> None:
     found = place(chain(), dict.fromkeys(NAMES, OPEN) | stands, loads, "rates", override)
     assert found == (queue_, why)
 
 
-def test_a_circle_that_a_rule_makes_ends() -> None:
+def test_an_overflow_cycle_made_by_a_rule_ends() -> None:
     stands = dict.fromkeys(NAMES, OPEN) | {
         "rates": closed("Rates"),
         "roads": closed("Roads"),
@@ -74,7 +74,7 @@ CYCLE = "is an overflow cycle: "
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "faults"),
     [
         ([queue("rates", outside_hours={"overflow": "roads"}), queue("roads", outside_hours={"overflow": "rates"})],
          [("queues.rates.outside_hours.overflow", CYCLE + "rates → roads → rates")]),
@@ -90,18 +90,18 @@ CYCLE = "is an overflow cycle: "
         ([queue("rates", outside_hours="hold"), queue("roads", outside_hours={"acknowledge": "Thank you."})], []),
     ],
 )  # fmt: skip
-def test_12_work_that_would_flow_in_a_circle_is_refused_when_it_is_written(
-    changes: list[Changed], told: list[tuple[str, str]]
+def test_12_an_overflow_cycle_is_a_fault_of_the_configuration(
+    changes: list[Changed], faults: list[tuple[str, str]]
 ) -> None:
     try:
         read(written(*changes))
         found = []
     except ConfigurationError as error:
         found = [(fault.path, fault.message) for fault in error.faults]
-    assert found == told
+    assert found == faults
 
 
-def test_a_rule_that_names_an_unknown_queue_for_overflow_is_refused() -> None:
+def test_a_rule_with_an_unknown_overflow_queue_is_a_fault() -> None:
     def change(organisation: Json) -> None:
         organisation["rules"][0]["then"]["overflow"] = "nevr"
 

@@ -1,4 +1,4 @@
-"""What is wrong with how a case and its work stand."""
+"""The findings of the reconciliation, as a table of cases."""
 
 from uuid import UUID
 
@@ -9,8 +9,8 @@ from routing.domain.reconciliation import CaseSnapshot, FindingKind, OpenWork, f
 CASE = UUID(int=7)
 
 
-def piece(
-    state: str = "queued", *, agent: str | None = None, offer: int | None = None, **given: object
+def open_work(
+    state: str = "queued", *, agent: str | None = None, offer: int | None = None, **changed: object
 ) -> OpenWork:
     offered = UUID(int=offer) if offer else None
     made = OpenWork(
@@ -23,58 +23,64 @@ def piece(
         agent if offer else None,
         has_offer_timer=True,
     )
-    return made._replace(**given)
+    return made._replace(**changed)
 
 
-def wrong(*work: OpenWork, awaits: bool | None = True, dismissed: str | None = None) -> list[str]:
+def kinds_of(*work: OpenWork, awaits: bool | None = True, dismissed: str | None = None) -> list[str]:
     return [one.kind for one in findings(CaseSnapshot(CASE, awaits, dismissed, work), {"rates"}, {"amara"})]
 
 
 @pytest.mark.parametrize(
-    "stands",
+    "work_item",
     [
-        piece(),
-        piece("offered", agent="amara", offer=3),
-        piece("accepted", agent="amara"),
-        piece("accepted", agent="amara", presence="away"),
-        piece("offered", agent="amara", offer=3, presence="offline"),
+        open_work(),
+        open_work("offered", agent="amara", offer=3),
+        open_work("accepted", agent="amara"),
+        open_work("accepted", agent="amara", presence="away"),
+        open_work("offered", agent="amara", offer=3, presence="offline"),
     ],
 )
-def test_a_case_that_awaits_and_has_one_open_item_that_is_whole_is_right(stands: OpenWork) -> None:
-    assert wrong(stands) == []
+def test_a_case_that_awaits_an_answer_and_has_one_consistent_item_has_no_finding(work_item: OpenWork) -> None:
+    assert kinds_of(work_item) == []
 
 
-def test_a_case_that_awaits_nothing_or_was_set_aside_needs_no_work() -> None:
-    assert wrong(awaits=False) == []
-    assert wrong(awaits=None) == []
-    assert wrong(dismissed="agent amara: a double") == []
-    assert wrong() == [FindingKind.NO_WORK]
+def test_a_case_that_awaits_no_answer_or_was_dismissed_needs_no_work() -> None:
+    assert kinds_of(awaits=False) == []
+    assert kinds_of(awaits=None) == []
+    assert kinds_of(dismissed="agent amara: a double") == []
+    assert kinds_of() == [FindingKind.NO_WORK]
 
 
 @pytest.mark.parametrize(
-    ("stands", "told"),
+    ("work_item", "kinds"),
     [
-        (piece(queue="gone"), [FindingKind.QUEUE_UNKNOWN]),
-        (piece("accepted", agent="gone"), [FindingKind.AGENT_GONE]),
-        (piece("accepted", agent="amara", presence="offline"), [FindingKind.AGENT_GONE]),
-        (piece("accepted", agent="amara", presence=None), [FindingKind.AGENT_GONE]),
-        (piece("offered", agent="amara"), [FindingKind.OFFER_MISSING]),
-        (piece(offer=3), [FindingKind.OFFER_STRAY]),
-        (piece("offered", agent="amara", offer=3, offered_to="bruno"), [FindingKind.OFFER_STRAY]),
-        (piece("offered", agent="amara", offer=3, has_offer_timer=False), [FindingKind.OFFER_TIMER_MISSING]),
-        (piece("accepted", agent="gone", queue="gone"), [FindingKind.QUEUE_UNKNOWN, FindingKind.AGENT_GONE]),
+        (open_work(queue="gone"), [FindingKind.QUEUE_UNKNOWN]),
+        (open_work("accepted", agent="gone"), [FindingKind.AGENT_GONE]),
+        (open_work("accepted", agent="amara", presence="offline"), [FindingKind.AGENT_GONE]),
+        (open_work("accepted", agent="amara", presence=None), [FindingKind.AGENT_GONE]),
+        (open_work("offered", agent="amara"), [FindingKind.OFFER_MISSING]),
+        (open_work(offer=3), [FindingKind.OFFER_STRAY]),
+        (open_work("offered", agent="amara", offer=3, offered_to="bruno"), [FindingKind.OFFER_STRAY]),
+        (
+            open_work("offered", agent="amara", offer=3, has_offer_timer=False),
+            [FindingKind.OFFER_TIMER_MISSING],
+        ),
+        (
+            open_work("accepted", agent="gone", queue="gone"),
+            [FindingKind.QUEUE_UNKNOWN, FindingKind.AGENT_GONE],
+        ),
     ],
 )
-def test_what_stands_wrong_is_found(stands: OpenWork, told: list[FindingKind]) -> None:
-    assert wrong(stands) == told
+def test_an_inconsistent_work_item_is_a_finding(work_item: OpenWork, kinds: list[FindingKind]) -> None:
+    assert kinds_of(work_item) == kinds
 
 
-def test_of_several_open_items_the_one_in_hand_stays() -> None:
-    held = piece("accepted", agent="amara", work_item_id=UUID(int=9))
-    (found,) = findings(CaseSnapshot(CASE, True, None, [piece(), held]), {"rates"}, {"amara"})
-    assert (found.kind, found.work) == (FindingKind.SECOND_WORK, piece())
+def test_of_several_open_items_the_accepted_one_stays() -> None:
+    held = open_work("accepted", agent="amara", work_item_id=UUID(int=9))
+    (found,) = findings(CaseSnapshot(CASE, True, None, [open_work(), held]), {"rates"}, {"amara"})
+    assert (found.kind, found.work) == (FindingKind.SECOND_WORK, open_work())
 
 
-def test_work_that_nobody_asked_for_and_work_on_a_case_that_was_never_heard_of() -> None:
-    assert wrong(piece(queue="gone"), awaits=False) == [FindingKind.NOT_ASKED]
-    assert wrong(piece(), awaits=None) == [FindingKind.CASE_UNKNOWN]
+def test_work_on_a_case_that_awaits_no_answer_or_is_unknown_is_a_finding() -> None:
+    assert kinds_of(open_work(queue="gone"), awaits=False) == [FindingKind.NOT_ASKED]
+    assert kinds_of(open_work(), awaits=None) == [FindingKind.CASE_UNKNOWN]

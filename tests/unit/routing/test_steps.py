@@ -39,7 +39,7 @@ def configured(*given_steps: Json, **more: Any) -> Configuration:
 
 
 @given(steps, needs)
-def test_a_step_never_asks_for_more_of_fewer_or_less_urgently(step: Step, before: Need) -> None:
+def test_a_step_never_requires_more_skills_fewer_queues_or_a_lower_priority(step: Step, before: Need) -> None:
     after = escalation.need_after(step, before)
     for was, now in ((before.skills, after.skills), (before.prefer_skills, after.prefer_skills)):
         assert all(skill in was and level <= was[skill] for skill, level in now.items())
@@ -78,13 +78,13 @@ def test_steps_count_the_open_time_of_their_queue() -> None:
     assert escalation.next_step_due(found, {"office": never}, "planning", 0, since) is None
 
 
-def test_without_hours_steps_count_all_time_and_after_the_last_there_is_none() -> None:
+def test_without_hours_steps_count_all_time_and_no_step_follows_the_last() -> None:
     found = configured({"after": "2h", "drop": ["german"]})
     due = [escalation.next_step_due(found, {}, "planning", passed, NOON) for passed in (0, 1)]
     assert due == [NOON + timedelta(hours=2), None]
 
 
-def test_steps_are_said_in_words() -> None:
+def test_a_step_has_its_text() -> None:
     found = configured(
         {"after": "5m", "lower": {"german": 3}, "drop": ["tone"], "add_queue": "roads", "raise_priority": 10}
     )
@@ -93,7 +93,7 @@ def test_steps_are_said_in_words() -> None:
     )
 
 
-def test_a_queue_is_known_by_its_steps_and_by_the_time_that_they_count() -> None:
+def test_the_steps_hash_depends_on_the_steps_and_on_their_calendar() -> None:
     plain = configured({"after": "5m", "drop": ["german"]})
     same = configured({"after": "300s", "drop": ["german"]}, offer_timeout="7m")
     later = configured({"after": "6m", "drop": ["german"]})
@@ -105,7 +105,7 @@ def test_a_queue_is_known_by_its_steps_and_by_the_time_that_they_count() -> None
 
 
 @pytest.mark.parametrize(
-    ("given_steps", "told"),
+    ("given_steps", "message"),
     [
         ([{"after": "5m"}], "does nothing"),
         ([{"after": "5m", "lower": {"german": 11}}], "less than or equal to 10"),
@@ -118,11 +118,11 @@ def test_a_queue_is_known_by_its_steps_and_by_the_time_that_they_count() -> None
         ([{"after": "soon", "drop": ["tone"]}], "must be a duration"),
     ],
 )
-def test_steps_are_checked_with_their_place(given_steps: list[Json], told: str) -> None:
+def test_a_faulty_step_is_a_fault_with_its_place(given_steps: list[Json], message: str) -> None:
     with pytest.raises(ConfigurationError) as wrong:
         configured(*given_steps)
     assert any(
-        told in fault.message and fault.path.startswith("queues.planning.steps")
+        message in fault.message and fault.path.startswith("queues.planning.steps")
         for fault in wrong.value.faults
     )
 

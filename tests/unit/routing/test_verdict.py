@@ -1,4 +1,4 @@
-"""What rules decide together: those that go on add, the first that does not ends it, later values win."""
+"""Verdicts: rules that go on add values, the first that does not go on is the last, and later values win."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -49,12 +49,12 @@ def test_rules_that_go_on_add_to_the_one_that_decides_and_later_values_win() -> 
     assert [outcome.result for outcome in found.trace] == ["true", "false", "true", "true", "true"]
 
 
-def test_a_rule_that_says_nothing_of_priority_and_policy_takes_what_there_is() -> None:
+def test_a_rule_without_priority_and_policy_takes_the_defaults() -> None:
     found = decided({"then": {"queue": "social-care"}})
     assert (found.priority, found.sla_policy, found.labels, found.rules) == (50, "social", [], ["r0"])
 
 
-def test_what_no_rule_decides_goes_where_one_that_goes_on_says_or_else_to_the_first_queue() -> None:
+def test_work_that_no_rule_decides_goes_to_a_queue_of_one_that_goes_on_or_the_first() -> None:
     named = decided({"go_on": True, "then": {"queue": "roads"}}, {"go_on": True, "then": {"labels": ["x"]}})
     assert (named.rule, named.queue, named.priority, named.labels) == ("r0", "roads", 50, ["x"])
     caught = decided(
@@ -65,7 +65,7 @@ def test_what_no_rule_decides_goes_where_one_that_goes_on_says_or_else_to_the_fi
 
 
 @pytest.mark.parametrize(
-    ("rule", "path", "told"),
+    ("rule", "path", "message"),
     [
         ({"then": {"priority": 3}}, "rules.0.then.queue", "must be set, except in a rule that goes on"),
         (
@@ -76,15 +76,15 @@ def test_what_no_rule_decides_goes_where_one_that_goes_on_says_or_else_to_the_fi
         ({"then": {"queue": "rates", "labels": [""]}}, "rules.0.then.labels.0", "at least 1 character"),
     ],
 )
-def test_what_can_not_be_meant_is_a_fault(rule: dict[str, Any], path: str, told: str) -> None:
+def test_a_wrong_rule_is_a_fault(rule: dict[str, Any], path: str, message: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         read(council(rule))
     (fault,) = refused.value.faults
     assert fault.path == path
-    assert told in fault.message
+    assert message in fault.message
 
 
-def test_what_catches_nothing_because_it_goes_on_is_no_reason_for_a_warning() -> None:
+def test_a_rule_that_goes_on_without_a_queue_has_no_warning() -> None:
     labels: dict[str, Any] = {"go_on": True, "then": {"labels": ["all"]}}
     fine = council(
         labels,

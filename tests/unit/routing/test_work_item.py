@@ -1,4 +1,4 @@
-"""Work, offers and what is known of cases as values: rows become them in one place, and nobody changes them."""
+"""Work items, offers and case records as frozen values: rows become values in one place."""
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
@@ -79,14 +79,14 @@ def test_a_value_has_every_column_of_its_table_that_is_not_computed(
     assert type(value).of(value.row()) == value
 
 
-def test_the_row_of_a_clock_in_hand_has_every_column_of_its_table() -> None:
+def test_the_row_of_a_clock_record_has_every_column_of_its_table() -> None:
     terms = Terms("standard", "office", timedelta(hours=4), (75,), 1)
     clock = Clock(terms, NOW, ((NOW, None),), LATER)
     held = ClockRecord(UUID(int=6), WORK.case_id, WORK.work_item_id, SlaTarget.RESOLUTION, NOW, 3, clock)
     assert set(held.row()) == {column.name for column in store.clocks.CLOCK.columns}
 
 
-def test_a_row_names_states_and_results_that_there_are() -> None:
+def test_a_row_with_an_unknown_state_is_rejected() -> None:
     assert WorkItem.of({**WORK.row(), "state": "offered"}).state is WorkState.OFFERED
     assert OfferRecord.of({**OFFER.row(), "result": "taken-back"}).result is OfferResult.TAKEN_BACK
     with pytest.raises(ValueError, match="lost"):
@@ -94,7 +94,7 @@ def test_a_row_names_states_and_results_that_there_are() -> None:
 
 
 @pytest.mark.parametrize("value", [WORK, OFFER, SEEN], ids=lambda one: type(one).__name__)
-def test_nobody_changes_a_value(value: WorkItem | OfferRecord | CaseRecord) -> None:
+def test_a_value_is_frozen(value: WorkItem | OfferRecord | CaseRecord) -> None:
     for field in dataclasses.fields(value):
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(value, field.name, None)
@@ -103,7 +103,7 @@ def test_nobody_changes_a_value(value: WorkItem | OfferRecord | CaseRecord) -> N
 @given(
     st.integers(0, 100), st.one_of(st.none(), st.timedeltas(timedelta(0), timedelta(days=3))), st.booleans()
 )
-def test_its_place_follows_from_what_it_is_ordered_by_whatever_was_changed_before(
+def test_order_at_follows_from_due_time_and_priority_in_whatever_order_they_change(
     priority: int, due: timedelta | None, first: bool
 ) -> None:
     due_at = None if due is None else NOW + due
@@ -118,7 +118,7 @@ def test_its_place_follows_from_what_it_is_ordered_by_whatever_was_changed_befor
     assert one.order_at == at_the_latest - priority * timedelta(minutes=1)
 
 
-def test_work_that_waits_again_as_it_did_last_belongs_to_nobody_and_was_asked_of_nobody() -> None:
+def test_requeued_work_has_no_agent_and_no_offers() -> None:
     last = WORK.replace(
         state=WorkState.COMPLETED, agent_id="amara", attempts=3, completed_at=LATER, completed_by="amara",
         hold_until=LATER, due_at=LATER,
@@ -133,7 +133,7 @@ def test_work_that_waits_again_as_it_did_last_belongs_to_nobody_and_was_asked_of
     )
 
 
-def test_a_change_by_a_value_that_is_not_the_current_one_is_an_error_and_undoes_nothing() -> None:
+def test_a_change_to_an_outdated_value_raises_and_undoes_nothing() -> None:
     unit = UnitOfWork(LATER)
     raised = unit.put(WORK, priority=90)
     with pytest.raises(StaleWorkError):
@@ -142,7 +142,7 @@ def test_a_change_by_a_value_that_is_not_the_current_one_is_an_error_and_undoes_
     assert unit.put(raised, labels=["late"]).priority == 90
 
 
-def test_the_last_step_of_new_work_that_is_offered_and_accepted_at_once_is_not_due() -> None:
+def test_new_work_that_is_accepted_at_once_has_no_timer_for_a_step() -> None:
     unit = UnitOfWork(NOW)
     unit.add(WORK)
     assert (TimerKind.STEP, WORK.work_item_id, LATER) in unit.timers
