@@ -38,7 +38,7 @@ def upgrade() -> None:
         sa.Column("asked_revision", sa.Integer(), server_default="0", nullable=False),
         sa.Column("reference", sa.Text()),
         sa.Column("customer_id", sa.Uuid()),
-        sa.PrimaryKeyConstraint("case_id", name="case_seen_pkey"),
+        sa.PrimaryKeyConstraint("case_id", name="case_record_pkey"),
     )
     op.create_index("case_record_awaits_ix", "case_record", ["case_id"], postgresql_where=sa.text("awaits"))
     op.create_table(
