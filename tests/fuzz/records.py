@@ -59,7 +59,7 @@ TARGETS = (
     ),
     Target(
         "cases", "case.opened.v1", ("interaction", "text"), "routing",
-        "select 1 from case_seen where case_id = $1 and revision > 0", ("case", "case_id"), (("case", "awaiting_answer_since"), None),
+        "select 1 from case_record where case_id = $1 and revision > 0", ("case", "case_id"), (("case", "awaiting_answer_since"), None),
     ),
     Target(
         "replies", "reply.requested.v1", ("text",), "ingest-email",

@@ -186,7 +186,7 @@ AT_LEAST = {
         "case-mgmt": {"case_interaction.interaction"},
         "customer-profile": {"customer.name", "identifier.value", "interaction.text"},
         "ingest-direct": {"interaction.interaction"},
-        "routing": {"case_seen.dismissed", "decision.context"},
+        "routing": {"case_record.dismissed", "decision.context"},
     },
 }  # fmt: skip
 

@@ -36,7 +36,7 @@ TABLES = (
     Copied("case-mgmt", "channel_reference", {"reference": "reference || '-' || {k}"}),
     Copied("case-mgmt", "case_interaction"),
     Copied("case-mgmt", "case_entry", {"natural_key": "natural_key || '-' || {k}"}),
-    Copied("routing", "case_seen", {"awaits": "false"}),
+    Copied("routing", "case_record", {"awaits": "false"}),
     Copied("routing", "work_item", {"state": "'completed'", "agent_id": "null", "completed_at": "changed_at"}),
     Copied("routing", "clock", {"met_at": "started_at"}),
     Copied("routing", "decision"),
@@ -48,7 +48,7 @@ WAITING = (
         "case-mgmt", "case_file", {"number": f"number + {{k}}::bigint * {NUMBERS_APART}", "status": "'open'"}
     ),
     Copied("case-mgmt", "case_work", {"work_state": "'queued'"}),
-    Copied("routing", "case_seen", {"awaits": "true"}),
+    Copied("routing", "case_record", {"awaits": "true"}),
     Copied("routing", "work_item", {"state": "'queued'", "agent_id": "null", "completed_at": "null"}),
     Copied("routing", "clock", {"met_at": "null", "due_at": "now() + interval '1 day' + random() * interval '30 days'"}),
 )  # fmt: skip

@@ -43,7 +43,7 @@ _WAIT = text(
     """
 )
 _SEEN = text(
-    "insert into case_seen (case_id, revision) select case_id, 1 from work_item on conflict do nothing"
+    "insert into case_record (case_id, revision) select case_id, 1 from work_item on conflict do nothing"
 )
 _BARE = [
     text(statement)

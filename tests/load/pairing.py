@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from antiphon.process.clock import utc_now
-from routing.domain.matching.fitting import Candidate, Waiting, urgency
-from routing.domain.matching.match import AgentPool, match
+from routing.domain.matching.agent_selection import AgentPool, match
+from routing.domain.matching.eligibility import Candidate, Waiting, urgency
 from tests.load.figures import Figure
 from tests.load.routing_stand import Bench, percentile
 

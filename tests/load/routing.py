@@ -24,7 +24,7 @@ from routing import store
 from routing.configuration import drafts, trials
 from routing.configuration.active import Configurations
 from routing.domain.configuration.document import Configuration, read
-from routing.domain.decisions.deciding import verdict
+from routing.domain.decisions.verdict import verdict
 from tests.load import figures
 from tests.load.deciding import deciding
 from tests.load.figures import Figure

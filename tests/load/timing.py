@@ -21,7 +21,7 @@ _CASES = text(
     """
     with made as materialized (select n, gen_random_uuid() as i, cast(:now as timestamptz) - interval '4 days' as at
                                from generate_series(cast(:from as int), cast(:until as int)) n),
-    seen as (insert into case_seen (case_id, revision) select i, 1 from made)
+    seen as (insert into case_record (case_id, revision) select i, 1 from made)
     insert into work_item (work_item_id, case_id, case_reference, customer_id, channel, state, queue, priority, skills,
         queued_at, due_at, order_at, decision_id, changed_at, agent_id)
     select i, i, 'T-' || n, i, 'email', 'accepted', 'rates', 50, '{}', at, at, at, i, at, 'amara' from made

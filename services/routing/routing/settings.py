@@ -9,16 +9,16 @@ from antiphon.process.settings import ApiPort, ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """What routing reads when it starts, from `ROUTING_*`."""
+    """The settings of routing, read once from `ROUTING_*` variables when the process starts."""
 
     model_config = SettingsConfigDict(env_prefix="ROUTING_", extra="ignore", frozen=True)
 
     http_port: ApiPort = 8130
     trials_kept_for: timedelta = Field(
         timedelta(days=90),
-        description="How long a trial is kept after its end. The result of a trial that a version cites is kept for ever.",
+        description="How long routing keeps a trial after its end. It keeps the result of a trial for ever when a version cites it.",
     )
     offer_again_after: timedelta = Field(
         timedelta(seconds=60),
-        description="When nobody else can take the work, an agent who declined it is offered it again after this.",
+        description="How long an agent who declined work is not offered it again. Then they are, when nobody else can take it.",
     )

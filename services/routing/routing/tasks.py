@@ -87,7 +87,7 @@ async def recompute_forever(engine: AsyncEngine, configurations: Configurations,
         recomputed = 0
         try:
             async with engine.begin() as tx:
-                recomputed = await clocks.catch_up(tx, configurations, clock())
+                recomputed = await clocks.recompute_changed_policies(tx, configurations, clock())
         except Exception as error:  # noqa: BLE001 - `_report` raises what may not be hidden
             _report("recomputing", error)
         await asyncio.sleep(0 if recomputed else POLL_EVERY_S)

@@ -21,7 +21,7 @@ from antiphon.kafka import outbox
 from antiphon.postgres.writes import Writes
 from antiphon.service_names import ROUTING
 from routing import store
-from routing.domain.case_seen import CaseSeen
+from routing.domain.case_record import CaseRecord
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.queues.escalation import EscalationKind
 from routing.domain.timer import TimerKind
@@ -58,7 +58,7 @@ class UnitOfWork:
         default_factory=list[tuple[TimerKind, UUID, datetime]]
     )
     dropped_timers: list[tuple[TimerKind, UUID]] = field(default_factory=list[tuple[TimerKind, UUID]])
-    seen: list[CaseSeen] = field(default_factory=list[CaseSeen])
+    seen: list[CaseRecord] = field(default_factory=list[CaseRecord])
     wrap_ups: dict[str, datetime] = field(default_factory=dict[str, datetime])
     outgoing: list[Outgoing] = field(default_factory=list[Outgoing])
     escalations: list[Row] = field(default_factory=list[Row])
@@ -182,7 +182,7 @@ class UnitOfWork:
         """
         previous = work.agent_id
         work = self.put(work, **{**changed, "state": WorkState.QUEUED, "agent_id": None})
-        if work.meant is not None:
+        if work.deferred_move is not None:
             self.timers.append((TimerKind.REVIEW, store.timers.NO_SUBJECT, self.now))
         self.publish(WorkRequeued(work=work.facts(), reason=reason, previous_agent_id=previous))
         return work
@@ -211,7 +211,7 @@ class UnitOfWork:
         ends = self.ended_offers or self.clocks or self.dropped_timers
         if ends or (self.work and self.new_work):
             await writes.send(tx)
-        writes.update(store.cases.CASE_SEEN, [seen.row() for seen in self.seen])
+        writes.update(store.cases.CASE_RECORD, [seen.row() for seen in self.seen])
         writes.insert(store.work_items.WORK, [work.row() for work in self.new_work.values()])
         writes.insert(store.offers.OFFER, [offer.row() for offer in self.new_offers.values()])
         store.ramp_up.note(writes, (offer.agent_id for offer in self.new_offers.values()), self.now)

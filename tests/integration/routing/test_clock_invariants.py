@@ -65,7 +65,7 @@ async def _play(pool: TimedPool, played: list[tuple[str, int, bool]]) -> None:
             "clock",
             "timer",
             "work_item",
-            "case_seen",
+            "case_record",
             "offer",
             "decision",
             "outbox",

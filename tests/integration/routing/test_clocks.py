@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from antiphon.contracts.envelope import decode
-from routing.domain.time.clockwork import Kind
+from routing.domain.time.sla_clock import Kind
 from tests.conftest import NewDatabase
 from tests.support.routing.case_history import (
     ALWAYS,
@@ -192,7 +192,7 @@ async def test_answers_that_arrive_before_their_case_meet_the_targets_they_answe
     await pool.apply(case.opened, first_reply, second_message, second_reply)
     assert (await pool.clock("first-response")).met_at == MONDAY + hours(1)
     assert (await pool.clock("next-response")).met_at == MONDAY + hours(3)
-    assert (await pool.rows("select answers from case_seen"))[0].answers == []
+    assert (await pool.rows("select answers from case_record"))[0].answers == []
 
 
 async def test_an_answer_in_time_whose_event_arrives_late_clears_the_breach(pool: TimedPool) -> None:

@@ -93,7 +93,7 @@ async def test_a_case_without_facts_is_reported_and_not_repaired(pool: AgentPool
     assert await reconcile(pool) == []
     async with pool.engine.begin() as tx:
         await tx.execute(text("delete from work_item"))
-        await tx.execute(text("update case_seen set reference = null"))
+        await tx.execute(text("update case_record set reference = null"))
     (found,) = await reconcile(pool)
     assert (found.kind, found.repair, found.work_item_id) == ("no-work", None, None)
     assert await pool.count_events("work.reconciled.v1") == 0
@@ -103,15 +103,15 @@ async def test_dismissed_work_is_not_queued_again_until_somebody_asks_again(pool
     await elena_accepts_work(pool)
     await pool.complete("elena", (await pool.works())["C-1"].work_item_id)
     assert await reconcile(pool) == []
-    (seen,) = await pool.rows("select awaits, dismissed from case_seen")
+    (seen,) = await pool.rows("select awaits, dismissed from case_record")
     assert (seen.awaits, seen.dismissed) == (True, "agent elena: resolved by phone")
     event = opened(1, pool.now)
     later = event.case.model_copy(update={"revision": 9})
     await pool.apply(event.model_copy(update={"case": later}))
-    assert (await pool.rows("select dismissed from case_seen"))[0].dismissed is not None
+    assert (await pool.rows("select dismissed from case_record"))[0].dismissed is not None
     asked_again = event.case.model_copy(update={"revision": 10, "asked_revision": 10})
     await pool.apply(event.model_copy(update={"case": asked_again}))
-    assert (await pool.rows("select dismissed from case_seen"))[0].dismissed is None
+    assert (await pool.rows("select dismissed from case_record"))[0].dismissed is None
     assert len(await pool.rows("select 1 from work_item where state = 'queued'")) == 1
 
 
@@ -138,7 +138,7 @@ async def test_work_on_a_case_that_awaits_no_answer_is_completed_and_its_offer_w
     await pool.apply(opened(1, pool.now))
     await pool.present("elena")
     await pool.assign()
-    (found,) = await findings_after(pool, "update case_seen set awaits = false")
+    (found,) = await findings_after(pool, "update case_record set awaits = false")
     assert (found.kind, found.repair) == ("not-asked", "completed")
     assert await pool.pending() == {}
     assert await pool.rows("select 1 from timer where kind = 'offer-expiry'") == []
@@ -156,8 +156,8 @@ async def test_work_on_a_case_that_awaits_no_answer_is_completed_and_its_offer_w
             "the offer is withdrawn",
             QUEUED,
         ),
-        ("delete from timer where kind = 'offer-expiry'", "timer-missing", "its timer is set", OFFERED),
-        ("delete from case_seen", "case-unknown", "the case is known from its work", OFFERED),
+        ("delete from timer where kind = 'offer-expiry'", "offer-timer-missing", "its timer is set", OFFERED),
+        ("delete from case_record", "case-unknown", "the case is known from its work", OFFERED),
     ],
 )
 async def test_inconsistent_work_is_repaired(
@@ -178,7 +178,7 @@ async def test_inconsistent_work_is_repaired(
 async def test_a_deleted_case_row_is_restored_from_its_work(pool: AgentPool) -> None:
     case = opened(1, pool.now)
     await pool.apply(case)
-    await findings_after(pool, "delete from case_seen")
+    await findings_after(pool, "delete from case_record")
     await pool.apply(status_changed(case))
     assert (await pool.works())["C-1"].completed_at is not None
 
@@ -212,13 +212,13 @@ async def test_a_batch_takes_five_statements_and_reads_only_the_cases_that_it_ch
         async with pool.engine.begin() as tx:
             await tx.execute(
                 text(
-                    "insert into case_seen (case_id, revision, awaits) select case_id, 1, true from work_item on conflict do nothing"
+                    "insert into case_record (case_id, revision, awaits) select case_id, 1, true from work_item on conflict do nothing"
                 )
             )
             # Cases that await no answer are not checked.
             await tx.execute(
                 text(
-                    "insert into case_seen (case_id, revision) select gen_random_uuid(), 1 from generate_series(1, :n)"
+                    "insert into case_record (case_id, revision) select gen_random_uuid(), 1 from generate_series(1, :n)"
                 ),
                 {"n": size},
             )
@@ -245,7 +245,7 @@ async def test_running_clocks_without_a_timer_get_their_timers_back(
     before = await pool.rows(timers)
     assert len(before) > 1
     (found,) = await findings_after(pool, "delete from timer where kind = 'sla-clock'")
-    assert (found.kind, found.repair) == ("clock-unheeded", "its timer is set")
+    assert (found.kind, found.repair) == ("clock-timer-missing", "its timer is set")
     await pool.make_due("sla-clock")
     await pool.fire()
     assert await pool.rows(timers) == before

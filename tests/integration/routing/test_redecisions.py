@@ -217,7 +217,7 @@ async def test_accepted_work_moves_to_the_queue_of_a_later_message_when_it_waits
     await pool.assign()
     await pool.make_due("review")
     work = await open_work(pool)
-    assert (work.queue, work.priority, work.state, work.meant) == ("hazards", 95, QUEUED, None)
+    assert (work.queue, work.priority, work.state, work.deferred_move) == ("hazards", 95, QUEUED, None)
     # A later message does not overrule a person who transferred the work after they read the case.
     await pool.transfer(work.work_item_id, "front-desk")
     await pool.reprioritise(work.work_item_id, 20)

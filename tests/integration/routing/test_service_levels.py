@@ -112,7 +112,7 @@ async def test_a_changed_policy_or_calendar_recomputes_running_clocks_in_their_l
 
 async def _catch_up(pool: TimedPool, limit: int) -> int:
     async with pool.engine.begin() as tx:
-        return await clocks.catch_up(tx, pool.configurations, pool.now, limit)
+        return await clocks.recompute_changed_policies(tx, pool.configurations, pool.now, limit)
 
 
 async def test_a_new_configuration_with_the_same_targets_changes_no_clock(pool: TimedPool) -> None:

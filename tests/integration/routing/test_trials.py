@@ -16,7 +16,7 @@ from antiphon.process.clock import utc_now
 from routing import store
 from routing.agents import presence
 from routing.configuration import trials
-from routing.domain.decisions.deciding import verdict
+from routing.domain.decisions.verdict import verdict
 from routing.domain.rules.conditions import complete
 from tests.conftest import NewDatabase
 from tests.support.routing.api import COUNCIL, RoutingApi, case, opened_api

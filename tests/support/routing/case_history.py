@@ -19,8 +19,8 @@ from antiphon.contracts.cases import (
 )
 from antiphon.contracts.replies import ReplySent
 from antiphon.postgres.query import mapping
-from routing.domain.time import clockwork
-from routing.domain.time.clockwork import Clock
+from routing.domain.time import sla_clock
+from routing.domain.time.sla_clock import Clock
 from routing.sla.ledger import columns, entry_of
 from tests.support.routing.agent_pool import AgentPool
 from tests.support.routing.harness import opened
@@ -148,7 +148,7 @@ class TimedPool(AgentPool):
         """The clock as its ledger entries make it."""
         rows = await self.rows("select * from clock_entry where clock_id = :c order by place", c=clock_id)
         assert [row.place for row in rows] == list(range(len(rows)))
-        return clockwork.fold(entry_of(mapping(row)) for row in rows)
+        return sla_clock.fold(entry_of(mapping(row)) for row in rows)
 
     async def ledger(self, target: str) -> list[str]:
         """The kinds of the ledger entries of the newest clock of a target, in order."""

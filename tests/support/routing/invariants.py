@@ -10,14 +10,14 @@ from sqlalchemy import text
 
 from antiphon.postgres.query import AnyRow, mapping
 from routing.configuration.active import ActiveVersion
-from routing.domain.time import clockwork
+from routing.domain.time import sla_clock
 from routing.queues import opening
 from routing.sla.ledger import columns, entry_of
 from tests.support.routing.agent_pool import ACCEPTED, OFFERED, QUEUED, AgentPool
 from tests.support.routing.case_history import from_column
 
 REFUSED = {"declined", "timed-out", "taken-back"}
-_TABLES = ("work_item", "offer", "agent", "wrap_up", "case_seen", "clock", "clock_entry", "timer", "decision",
+_TABLES = ("work_item", "offer", "agent", "wrap_up", "case_record", "clock", "clock_entry", "timer", "decision",
            "outbox", "escalation", "queue_state", "configuration")  # fmt: skip
 
 
@@ -188,7 +188,7 @@ async def assert_clocks(pool: AgentPool, checked: dict[UUID, int]) -> None:
         if checked.get(row.clock_id) == len(ledger):
             continue
         checked[row.clock_id] = len(ledger)
-        folded = columns(clockwork.fold(entry_of(mapping(entry)) for entry in ledger))
+        folded = columns(sla_clock.fold(entry_of(mapping(entry)) for entry in ledger))
         assert folded == {name: from_column(getattr(row, name)) for name in folded}
         assert row.due_at == expected_due(row)
     paused = "paused_since is null and met_at is null and cancelled_at is null"

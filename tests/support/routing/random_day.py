@@ -104,7 +104,7 @@ class RandomDay:
         await self.pool.organise(*ORGANISED, *self.changes.values())
         await self.wait(0)
         async with self.pool.engine.begin() as tx:
-            while await clocks.catch_up(tx, self.pool.configurations, self.pool.now):
+            while await clocks.recompute_changed_policies(tx, self.pool.configurations, self.pool.now):
                 pass
 
     async def wait(self, minutes: int) -> None:

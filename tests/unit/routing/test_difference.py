@@ -23,7 +23,7 @@ def changed(old: str, new: str) -> Configuration:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "sentences"),
     [
         ("{ queue: rates, priority: 40,", "{ queue: rates, priority: 60,", ["rule 'Rates': priority 40 → 60"]),
         ("skills: { planning: 9 }", "skills: { planning: 7 }", ["agent elena: skill planning 9 → 7"]),
@@ -57,21 +57,21 @@ def changed(old: str, new: str) -> Configuration:
         ("phone: Answers and returns calls", "phone: Calls", ["skill 'phone': 'Answers and returns calls' → Calls"]),
     ],
 )  # fmt: skip
-def test_a_change_is_told_in_words(old: str, new: str, told: list[str]) -> None:
-    assert differences(shape(COUNCIL), changed(old, new)) == told
+def test_a_change_has_its_sentence(old: str, new: str, sentences: list[str]) -> None:
+    assert differences(shape(COUNCIL), changed(old, new)) == sentences
 
 
 def with_rules(order: list[int]) -> Configuration:
     return EXAMPLE_READ.model_copy(update={"rules": [EXAMPLE_READ.rules[n] for n in order]})
 
 
-def test_a_rule_that_moved_is_told_and_what_gave_way_is_not() -> None:
+def test_a_moved_rule_has_a_sentence_and_the_rules_it_displaced_have_none() -> None:
     assert differences(with_rules([0, 1, 2, 3, 4, 5, 6]), with_rules([0, 1, 4, 2, 3, 5, 6])) == [
         "rule 'Roads, damage or danger first' moved from 5th to 3rd"
     ]
 
 
-def test_what_comes_and_goes_is_told() -> None:
+def test_added_and_removed_items_have_a_sentence() -> None:
     parts = {**PARTS, "queues": {k: v for k, v in PARTS["queues"].items() if k != "planning"}}
     assert differences(shape(COUNCIL), shape(yaml.safe_dump(parts, sort_keys=False))) == [
         "queue 'planning' removed"
@@ -81,26 +81,28 @@ def test_what_comes_and_goes_is_told() -> None:
     ]
 
 
-def test_another_first_queue_is_told_since_it_takes_what_no_rule_catches() -> None:
+def test_another_first_queue_has_a_sentence_because_it_is_the_fallback() -> None:
     queues = dict(reversed(PARTS["queues"].items()))
-    (told,) = differences(shape(COUNCIL), shape(yaml.safe_dump({**PARTS, "queues": queues}, sort_keys=False)))
-    assert told == "first queue, where what no rule catches waits: rates → social-care"
+    (sentence,) = differences(
+        shape(COUNCIL), shape(yaml.safe_dump({**PARTS, "queues": queues}, sort_keys=False))
+    )
+    assert sentence == "first queue, where what no rule catches waits: rates → social-care"
 
 
 @given(st.permutations(range(7)))
-def test_as_few_moves_are_told_as_make_the_one_order_of_the_other(order: list[int]) -> None:
-    told = differences(with_rules(list(range(7))), with_rules(order))
+def test_a_new_order_is_described_by_the_fewest_moves(order: list[int]) -> None:
+    sentences = differences(with_rules(list(range(7))), with_rules(order))
     rising = max(
         sum(bits)
         for bits in ([n >> place & 1 for place in range(7)] for n in range(128))
         if (kept := [order[place] for place in range(7) if bits[place]]) == sorted(kept)
     )
-    assert len(told) == 7 - rising
-    assert all("moved from" in line for line in told)
+    assert len(sentences) == 7 - rising
+    assert all("moved from" in line for line in sentences)
 
 
 @given(st.integers(0, 2**32))
-def test_whatever_is_changed_is_told_and_what_is_not_changed_is_not(seed: int) -> None:
+def test_configurations_have_differences_exactly_when_they_are_not_equal(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - no secret
     parts = copy.deepcopy(PARTS)
     _spoil(parts, chance)

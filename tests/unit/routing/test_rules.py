@@ -25,7 +25,7 @@ def test_every_variable_has_a_value_of_its_type_even_when_it_is_absent() -> None
     assert all(type(context[name]) is kind for name, kind in VARIABLES.items())
 
 
-def test_the_first_rule_that_holds_decides_and_every_rule_is_told() -> None:
+def test_the_first_rule_that_holds_decides_and_every_rule_has_a_result() -> None:
     rules = [("never", "false"), ("rates", 'case.department == "rates"'), ("all", "true")]
     place, trace = decide([(name, Condition(when)) for name, when in rules], example())
     assert place == 1
@@ -37,7 +37,7 @@ def test_the_first_rule_that_holds_decides_and_every_rule_is_told() -> None:
 
 
 @pytest.mark.parametrize("when", ["1 / (case.replies - case.replies) == 1", "interaction.topics[7] == 'x'"])
-def test_a_rule_that_errs_never_matches_and_says_so(when: str) -> None:
+def test_a_rule_with_an_error_does_not_match_and_has_its_message(when: str) -> None:
     place, trace = decide([("bad", Condition(when)), ("all", Condition("true"))], example())
     assert place == 1
     assert trace[0].result == "error"
@@ -45,7 +45,7 @@ def test_a_rule_that_errs_never_matches_and_says_so(when: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("when", "told", "column"),
+    ("when", "message", "column"),
     [
         ("interaction.chanel == 'email'", "undeclared .* did you mean 'interaction.channel'", 12),
         ("case.interactions > 'three'", "no matching overload", 19),
@@ -55,20 +55,20 @@ def test_a_rule_that_errs_never_matches_and_says_so(when: str) -> None:
         ("true || " * 400 + "true", "longer than", 1),
     ],
 )
-def test_a_condition_that_is_none_is_refused_with_its_place(when: str, told: str, column: int) -> None:
-    with pytest.raises(RuleError, match=told) as refused:
+def test_an_invalid_condition_is_rejected_with_its_column(when: str, message: str, column: int) -> None:
+    with pytest.raises(RuleError, match=message) as refused:
         Condition(when)
     assert refused.value.column == column
 
 
-def test_a_bomb_within_the_allowed_loops_is_stopped_by_its_budget() -> None:
+def test_nested_loops_within_the_limit_are_rejected_when_they_exceed_the_budget() -> None:
     numbers = "[" + ",".join("1" for _ in range(200)) + "]"
     with pytest.raises(RuleError):
         Condition(f"{numbers}.all(a,{numbers}.all(b,{numbers}.all(c,a+b+c>0)))")
 
 
 @pytest.mark.parametrize(
-    ("when", "told"),
+    ("when", "message"),
     [
         ("interaction.text.matches(interaction.text)", "a pattern must be written out"),
         ("interaction.text.matches('a' + interaction.text)", "a pattern must be written out"),
@@ -79,9 +79,9 @@ def test_a_bomb_within_the_allowed_loops_is_stopped_by_its_budget() -> None:
         ("[1,2,3,4,5].exists(a, interaction.text.matches('(?:.?){999}b'))", "too long on a text"),
     ],
 )
-def test_a_condition_that_costs_too_much_is_refused_before_it_decides(when: str, told: str) -> None:
+def test_a_condition_that_costs_too_much_is_rejected_before_it_decides(when: str, message: str) -> None:
     began = time.process_time()
-    with pytest.raises(RuleError, match=told):
+    with pytest.raises(RuleError, match=message):
         Condition(when).measure()
     assert time.process_time() - began < 10
 
@@ -95,11 +95,11 @@ def test_a_condition_that_costs_too_much_is_refused_before_it_decides(when: str,
         "customer.labels.exists(label, label.matches('vip.*')) && interaction.text.contains('matches(')",
     ],
 )
-def test_what_people_write_is_no_bomb(when: str) -> None:
+def test_usual_conditions_are_within_the_limits(when: str) -> None:
     Condition(when).measure()
 
 
-def test_an_alias_in_the_file_is_refused_before_it_is_followed() -> None:
+def test_a_yaml_alias_is_rejected_before_it_is_expanded() -> None:
     laughs = "a0: &a0 {a: 1}\n" + "".join(
         f"a{n}: &a{n} {{<<: [{','.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 30)
     )
@@ -119,12 +119,12 @@ def test_the_example_organisation_can_be_loaded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("then: { queue: rates,", "then: { queue: rats,", "unknown queue 'rats', did you mean 'rates'?"),
         ("sla_policy: social\n", "sla_policy: socal\n", "unknown SLA policy 'socal', did you mean 'social'?"),
         ("within: 4h", "within: four hours", "must be a duration"),
-        ("within: 4h", "within: 99999999999999999999d", "longer than can be told"),
+        ("within: 4h", "within: 99999999999999999999d", "longer than a duration can be"),
         ("within: 4h", "within: 300d", "must be over within 730 days by the calendar 'office'"),
         ("within: 15m", "within: 9999999d", "must be over within 730 days by the calendar 'always'"),
         ("offer_timeout: 20s", "offer_timeout: 0s", "greater than or equal to 1 second"),
@@ -146,7 +146,7 @@ def test_the_example_organisation_can_be_loaded() -> None:
         ("name: Rates\n    when", "name: Roads\n    when", "a second rule 'Roads'"),
     ],
 )
-def test_a_fault_is_told_with_its_line(old: str, new: str, told: str) -> None:
+def test_a_fault_has_its_line(old: str, new: str, message: str) -> None:
     source = council()
     assert old in source
     spoilt = source.replace(old, new, 1)
@@ -156,13 +156,13 @@ def test_a_fault_is_told_with_its_line(old: str, new: str, told: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         read(spoilt, "council.yaml")
     faults = refused.value.faults
-    assert any(told in fault.message for fault in faults), faults
-    if "second rule" not in told:
+    assert any(message in fault.message for fault in faults), faults
+    if "second rule" not in message:
         assert changed in {fault.line for fault in faults}
     assert str(refused.value).startswith("council.yaml:")
 
 
-def test_all_faults_are_told_together() -> None:
+def test_all_faults_are_reported_together() -> None:
     spoilt = (
         council().replace("within: 15m", "within: soon").replace("offer_timeout: 20s", "offer_timeout: 20")
     )
@@ -171,7 +171,7 @@ def test_all_faults_are_told_together() -> None:
     assert len(refused.value.faults) == 2
 
 
-def test_what_is_in_force_is_not_refused_by_a_slow_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checked_configuration_is_not_rejected_in_a_slow_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     source = EXAMPLE.read_text()
     monkeypatch.setattr(rules_module, "_LONG_SAMPLES", [(0, {})])
     monkeypatch.setattr(rules_module, "MOST_SECONDS", -1)

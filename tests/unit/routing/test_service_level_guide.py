@@ -1,4 +1,4 @@
-"""The example of docs/guides/service-levels.md, loaded as it stands."""
+"""The example of docs/guides/service-levels.md, loaded unchanged."""
 
 import re
 from typing import Any
@@ -35,7 +35,7 @@ def loaded(**sections: Any) -> Configuration:
         (SlaTarget.RESOLUTION, "social", 50, "5 days, 0:00:00"),
     ],
 )
-def test_the_guides_policy_promises_what_it_says(
+def test_the_policy_of_the_guide_promises_what_the_guide_says(
     kind: SlaTarget, channel: str, priority: int, within: str
 ) -> None:
     target = loaded().sla_policies["standard"].target(kind, channel, priority)
@@ -44,21 +44,21 @@ def test_the_guides_policy_promises_what_it_says(
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"targets": [{"channel": "sozial"}]}, "unknown channel 'sozial', did you mean 'social'?"),
         ({"targets": [{"first_response": {"within": "1h", "calendar": "office"}}]}, "needs a channel or a priority"),
         ({"targets": [{"priority": 9, "resolution": {"within": "1h", "calendar": "offce"}}]}, "did you mean 'office'?"),
         ({"warn_at": ["175%"]}, "from 1% to 99%"),
-        ({"warn_at": [0.5]}, "a part of the time like 75%"),
+        ({"warn_at": [0.5]}, "a percentage of the time like 75%"),
         ({"on_breach": {"queue": "front-dsk"}}, "did you mean 'front-desk'?"),
         ({"on_breach": {"notify": ["supervisor"]}}, "did you mean 'supervisors'?"),
         ({"resolution": {"within": "9999d", "calendar": "always"}}, "must be over within 730 days"),
     ],
 )  # fmt: skip
-def test_a_faulty_policy_is_refused_with_its_place(changed: dict[str, Any], told: str) -> None:
+def test_a_faulty_policy_is_rejected_with_its_reason(changed: dict[str, Any], message: str) -> None:
     policies = shown()["sla_policies"]
     policies["standard"] = policies["standard"] | changed
     with pytest.raises(ConfigurationError) as refused:
         loaded(sla_policies=policies)
-    assert told in str(refused.value)
+    assert message in str(refused.value)

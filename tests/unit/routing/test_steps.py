@@ -10,7 +10,7 @@ from routing.domain.configuration.document import Configuration, read
 from routing.domain.configuration.step import Step
 from routing.domain.queues import escalation
 from routing.domain.queues.escalation import Need
-from routing.domain.time.calendar import BusinessCalendar
+from routing.domain.time.business_calendar import BusinessCalendar
 from tests.support.routing.organisation import Json, agent, organisation_yaml, queue, section
 
 SKILLS = {"german": "Speaks German", "product": "Knows the product", "tone": "Finds the tone"}
@@ -39,13 +39,13 @@ def configured(*given_steps: Json, **more: Any) -> Configuration:
 
 
 @given(steps, needs)
-def test_a_step_never_asks_for_more_of_fewer_or_less_urgently(step: Step, before: Need) -> None:
-    after = escalation.taken(step, before)
+def test_a_step_never_requires_more_skills_fewer_queues_or_a_lower_priority(step: Step, before: Need) -> None:
+    after = escalation.need_after(step, before)
     for was, now in ((before.skills, after.skills), (before.prefer_skills, after.prefer_skills)):
         assert all(skill in was and level <= was[skill] for skill, level in now.items())
     assert set(after.also_queues) >= set(before.also_queues)
     assert before.priority <= after.priority <= 100
-    assert escalation.taken(step, after)._replace(priority=0) == after._replace(priority=0)
+    assert escalation.need_after(step, after)._replace(priority=0) == after._replace(priority=0)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_step_never_asks_for_more_of_fewer_or_less_urgently(step: Step, before
 )
 def test_what_a_step_does_to_skills(step: Json, skills: Json, prefers: Json) -> None:
     before = Need({"german": 4, "product": 2}, {"tone": 5}, [], 50)
-    found = escalation.taken(Step.model_validate({"after": "1m"} | step), before)
+    found = escalation.need_after(Step.model_validate({"after": "1m"} | step), before)
     assert (found.skills, found.prefer_skills, found.also_queues, found.priority) == (skills, prefers, [], 50)
 
 
@@ -71,39 +71,41 @@ def test_steps_count_the_open_time_of_their_queue() -> None:
     spans = {day: [(time(9), time(12)), (time(13), time(18))] for day in range(5)}
     office = BusinessCalendar("UTC", spans)
     since = datetime(2026, 3, 2, 17, tzinfo=UTC)
-    assert escalation.due(found, {"office": office}, "planning", 0, since) == since.replace(day=3, hour=10)
+    assert escalation.next_step_due(found, {"office": office}, "planning", 0, since) == since.replace(
+        day=3, hour=10
+    )
     never = BusinessCalendar("UTC", {})
-    assert escalation.due(found, {"office": never}, "planning", 0, since) is None
+    assert escalation.next_step_due(found, {"office": never}, "planning", 0, since) is None
 
 
-def test_without_hours_steps_count_all_time_and_after_the_last_there_is_none() -> None:
+def test_without_hours_steps_count_all_time_and_no_step_follows_the_last() -> None:
     found = configured({"after": "2h", "drop": ["german"]})
-    due = [escalation.due(found, {}, "planning", passed, NOON) for passed in (0, 1)]
+    due = [escalation.next_step_due(found, {}, "planning", passed, NOON) for passed in (0, 1)]
     assert due == [NOON + timedelta(hours=2), None]
 
 
-def test_steps_are_said_in_words() -> None:
+def test_a_step_has_its_text() -> None:
     found = configured(
         {"after": "5m", "lower": {"german": 3}, "drop": ["tone"], "add_queue": "roads", "raise_priority": 10}
     )
-    assert escalation.words(found.queues["planning"].steps[0], found) == (
+    assert escalation.step_in_words(found.queues["planning"].steps[0], found) == (
         "after 5m: german 3 will do; tone is no longer asked for; Roads is asked too; priority 10 higher"
     )
 
 
-def test_a_queue_is_known_by_its_steps_and_by_the_time_that_they_count() -> None:
+def test_the_steps_hash_depends_on_the_steps_and_on_their_calendar() -> None:
     plain = configured({"after": "5m", "drop": ["german"]})
     same = configured({"after": "300s", "drop": ["german"]}, offer_timeout="7m")
     later = configured({"after": "6m", "drop": ["german"]})
     office = configured({"after": "5m", "drop": ["german"]}, hours="office")
-    marks = [one.marks["planning"] for one in (plain, same, later, office)]
-    assert marks[0] == marks[1]
-    assert len(set(marks)) == 3
-    assert plain.marks["rates"] is None
+    hashes = [one.steps_hashes["planning"] for one in (plain, same, later, office)]
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes)) == 3
+    assert plain.steps_hashes["rates"] is None
 
 
 @pytest.mark.parametrize(
-    ("given_steps", "told"),
+    ("given_steps", "message"),
     [
         ([{"after": "5m"}], "does nothing"),
         ([{"after": "5m", "lower": {"german": 11}}], "less than or equal to 10"),
@@ -116,11 +118,11 @@ def test_a_queue_is_known_by_its_steps_and_by_the_time_that_they_count() -> None
         ([{"after": "soon", "drop": ["tone"]}], "must be a duration"),
     ],
 )
-def test_steps_are_checked_with_their_place(given_steps: list[Json], told: str) -> None:
+def test_a_faulty_step_is_a_fault_with_its_place(given_steps: list[Json], message: str) -> None:
     with pytest.raises(ConfigurationError) as wrong:
         configured(*given_steps)
     assert any(
-        told in fault.message and fault.path.startswith("queues.planning.steps")
+        message in fault.message and fault.path.startswith("queues.planning.steps")
         for fault in wrong.value.faults
     )
 

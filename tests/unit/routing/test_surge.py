@@ -1,4 +1,4 @@
-"""A surge is noticed within minutes; what is only the usual morning is not."""
+"""A surge begins within minutes of a flood; a usual morning begins none."""
 
 import math
 import random
@@ -21,7 +21,7 @@ def a_council(minute: int) -> float:
 
 
 def days_of(chance: random.Random, days: int, rate: Callable[[int], float]) -> list[int]:
-    """Arrivals by minute, in clumps of one to three."""
+    """Arrivals by minute, in groups of one to three."""
     found: list[int] = []
     for minute in range(days * 1440):
         clumps, limit, product = 0, math.exp(-rate(minute) / 1.5), chance.random()
@@ -33,7 +33,7 @@ def days_of(chance: random.Random, days: int, rate: Callable[[int], float]) -> l
 
 
 def alarms(minutes: list[int], first: int, last: int) -> list[int]:
-    """The minutes at which a surge would begin, looked at once a minute from `first` to `last`."""
+    """The minutes at which a surge would begin, checked every minute from `first` to `last`."""
     found: list[int] = []
     total = [0]
     for count in minutes:
@@ -57,13 +57,13 @@ def alarms(minutes: list[int], first: int, last: int) -> list[int]:
     return found
 
 
-def test_usual_weeks_raise_hardly_an_alarm() -> None:
+def test_a_usual_week_has_at_most_one_false_surge() -> None:
     chance = random.Random(1)  # noqa: S311 - not for secrets
     minutes = days_of(chance, 17, a_council)
     assert len(alarms(minutes, 10 * 1440, 17 * 1440)) <= 1
 
 
-def test_a_flood_is_noticed_within_ten_minutes_and_once() -> None:
+def test_a_flood_begins_one_surge_within_ten_minutes() -> None:
     chance = random.Random(3)  # noqa: S311 - not for secrets
     flood = 20 * 1440 + 11 * 60
     minutes = days_of(chance, 21, lambda at: a_council(at) + (8 if flood <= at < flood + 60 else 0))
@@ -81,7 +81,7 @@ def test_more_arrivals_are_never_less_unusual(now: int, days: list[int], before:
     assert usual(Arrivals(now + 1, days, before)).chance <= usual(Arrivals(now, days, before)).chance
 
 
-def test_fewer_than_ten_are_no_surge_and_nothing_is_unusual_in_the_first_hour() -> None:
+def test_fewer_than_ten_arrivals_and_the_first_hour_begin_no_surge() -> None:
     assert not usual(Arrivals(AT_LEAST - 1, [0] * DAYS, [0] * SPANS_BEFORE)).begins
     assert usual(Arrivals(100, [0] * DAYS, [0] * SPANS_BEFORE)).begins
     assert spans(MONDAY + timedelta(minutes=59), MONDAY) == []

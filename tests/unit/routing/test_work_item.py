@@ -1,4 +1,4 @@
-"""Work, offers and what is known of cases as values: rows become them in one place, and nobody changes them."""
+"""Work items, offers and case records as frozen values: rows become values in one place."""
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
@@ -11,12 +11,12 @@ from sqlalchemy import Table
 
 from antiphon.contracts.work import SlaTarget, WorkState
 from routing import store
-from routing.domain.case_seen import Answer, CaseSeen
+from routing.domain.case_record import Answer, CaseRecord
 from routing.domain.offer import OfferRecord, OfferResult
-from routing.domain.time.clockwork import Clock, Terms
+from routing.domain.time.sla_clock import Clock, Terms
 from routing.domain.timer import TimerKind
-from routing.domain.work_item import Begins, WorkItem, queued_again
-from routing.sla.ledger import Held
+from routing.domain.work_item import OrderAndSteps, WorkItem, queued_again
+from routing.sla.ledger import ClockRecord
 from routing.unit_of_work import StaleWorkError, UnitOfWork
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
@@ -43,7 +43,7 @@ WORK = WorkItem(
     step=0,
     steps_from=NOW,
     next_step_at=LATER,
-    steps_of="mark",
+    steps_hash="mark",
     also_queues=[],
     overflow=None,
 )
@@ -55,7 +55,7 @@ OFFER = OfferRecord(
     offered_at=NOW,
     expires_at=LATER,
 )
-SEEN = CaseSeen(
+SEEN = CaseRecord(
     case_id=WORK.case_id,
     revision=3,
     last_agent="amara",
@@ -68,25 +68,25 @@ SEEN = CaseSeen(
     customer_id=WORK.customer_id,
     asked_revision=3,
 )
-TABLES = [(WORK, store.work_items.WORK), (OFFER, store.offers.OFFER), (SEEN, store.cases.CASE_SEEN)]
+TABLES = [(WORK, store.work_items.WORK), (OFFER, store.offers.OFFER), (SEEN, store.cases.CASE_RECORD)]
 
 
 @pytest.mark.parametrize(("value", "table"), TABLES, ids=lambda one: getattr(one, "name", ""))
 def test_a_value_has_every_column_of_its_table_that_is_not_computed(
-    value: WorkItem | OfferRecord | CaseSeen, table: Table
+    value: WorkItem | OfferRecord | CaseRecord, table: Table
 ) -> None:
     assert set(value.row()) == {column.name for column in table.columns if column.computed is None}
     assert type(value).of(value.row()) == value
 
 
-def test_the_row_of_a_clock_in_hand_has_every_column_of_its_table() -> None:
+def test_the_row_of_a_clock_record_has_every_column_of_its_table() -> None:
     terms = Terms("standard", "office", timedelta(hours=4), (75,), 1)
     clock = Clock(terms, NOW, ((NOW, None),), LATER)
-    held = Held(UUID(int=6), WORK.case_id, WORK.work_item_id, SlaTarget.RESOLUTION, NOW, 3, clock)
+    held = ClockRecord(UUID(int=6), WORK.case_id, WORK.work_item_id, SlaTarget.RESOLUTION, NOW, 3, clock)
     assert set(held.row()) == {column.name for column in store.clocks.CLOCK.columns}
 
 
-def test_a_row_names_states_and_results_that_there_are() -> None:
+def test_a_row_with_an_unknown_state_is_rejected() -> None:
     assert WorkItem.of({**WORK.row(), "state": "offered"}).state is WorkState.OFFERED
     assert OfferRecord.of({**OFFER.row(), "result": "taken-back"}).result is OfferResult.TAKEN_BACK
     with pytest.raises(ValueError, match="lost"):
@@ -94,7 +94,7 @@ def test_a_row_names_states_and_results_that_there_are() -> None:
 
 
 @pytest.mark.parametrize("value", [WORK, OFFER, SEEN], ids=lambda one: type(one).__name__)
-def test_nobody_changes_a_value(value: WorkItem | OfferRecord | CaseSeen) -> None:
+def test_a_value_is_frozen(value: WorkItem | OfferRecord | CaseRecord) -> None:
     for field in dataclasses.fields(value):
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(value, field.name, None)
@@ -103,7 +103,7 @@ def test_nobody_changes_a_value(value: WorkItem | OfferRecord | CaseSeen) -> Non
 @given(
     st.integers(0, 100), st.one_of(st.none(), st.timedeltas(timedelta(0), timedelta(days=3))), st.booleans()
 )
-def test_its_place_follows_from_what_it_is_ordered_by_whatever_was_changed_before(
+def test_order_at_follows_from_due_time_and_priority_in_whatever_order_they_change(
     priority: int, due: timedelta | None, first: bool
 ) -> None:
     due_at = None if due is None else NOW + due
@@ -118,14 +118,14 @@ def test_its_place_follows_from_what_it_is_ordered_by_whatever_was_changed_befor
     assert one.order_at == at_the_latest - priority * timedelta(minutes=1)
 
 
-def test_work_that_waits_again_as_it_did_last_belongs_to_nobody_and_was_asked_of_nobody() -> None:
+def test_requeued_work_has_no_agent_and_no_offers() -> None:
     last = WORK.replace(
         state=WorkState.COMPLETED, agent_id="amara", attempts=3, completed_at=LATER, completed_by="amara",
         hold_until=LATER, due_at=LATER,
     )  # fmt: skip
-    begins: Begins = {
+    begins: OrderAndSteps = {
         "longest_wait": timedelta(hours=2), "head_start": timedelta(0), "step": 0, "steps_from": NOW, "next_step_at": None,
-        "steps_of": None, "also_queues": [],
+        "steps_hash": None, "also_queues": [],
     }  # fmt: skip
     again = queued_again(last, UUID(int=9), "roads", [], begins, LATER)
     assert again == dataclasses.replace(
@@ -133,7 +133,7 @@ def test_work_that_waits_again_as_it_did_last_belongs_to_nobody_and_was_asked_of
     )
 
 
-def test_a_change_by_a_value_that_is_not_the_current_one_is_an_error_and_undoes_nothing() -> None:
+def test_a_change_to_an_outdated_value_raises_and_undoes_nothing() -> None:
     unit = UnitOfWork(LATER)
     raised = unit.put(WORK, priority=90)
     with pytest.raises(StaleWorkError):
@@ -142,7 +142,7 @@ def test_a_change_by_a_value_that_is_not_the_current_one_is_an_error_and_undoes_
     assert unit.put(raised, labels=["late"]).priority == 90
 
 
-def test_the_last_step_of_new_work_that_is_offered_and_accepted_at_once_is_not_due() -> None:
+def test_new_work_that_is_accepted_at_once_has_no_timer_for_a_step() -> None:
     unit = UnitOfWork(NOW)
     unit.add(WORK)
     assert (TimerKind.STEP, WORK.work_item_id, LATER) in unit.timers

@@ -17,7 +17,7 @@ from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.api.parameters import Api, CaseId, Reader
 from routing.domain.configuration.agent import Agent
-from routing.domain.time.clockwork import Kind
+from routing.domain.time.sla_clock import Kind
 
 
 class ClockEntryView(BaseModel):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from antiphon.http.problems import problems
 from routing import store
 from routing.api.parameters import Api, Cursor, Limit, Overseer
-from routing.domain.reconciliation import Wrong
+from routing.domain.reconciliation import FindingKind
 from routing.work import reconciliation
 
 
@@ -19,7 +19,7 @@ class FindingView(BaseModel):
 
     finding_id: UUID = Field(description="The finding's id.")
     kind: str = Field(
-        description=f"What was wrong: {', '.join(kind.value for kind in Wrong)}.", examples=["no-work"]
+        description=f"What was wrong: {', '.join(kind.value for kind in FindingKind)}.", examples=["no-work"]
     )
     case_id: UUID = Field(description="The case.")
     work_item_id: UUID | None = Field(description="The work item; null for a case without work.")

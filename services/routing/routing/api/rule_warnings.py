@@ -4,7 +4,7 @@ from pydantic import BaseModel, Field
 
 from routing.api.parameters import Api
 from routing.domain.configuration.document import Configuration
-from routing.domain.rules.reach import Kind
+from routing.domain.rules.reachability import Kind
 
 
 class RuleWarningView(BaseModel):

@@ -20,13 +20,13 @@ from antiphon.service_names import ROUTING
 from routing import store
 from routing.configuration import agent_changes
 from routing.domain.configuration.document import Configuration, read, shape
-from routing.domain.decisions.deciding import Verdict, verdict
 from routing.domain.decisions.rollout import in_rollout
+from routing.domain.decisions.verdict import Verdict, verdict
 from routing.domain.queues.opening import SetState
 from routing.domain.rules.conditions import Context
 from routing.domain.rules.queue_state import with_calendars
 from routing.domain.states import PublicationState
-from routing.domain.time.calendar import BusinessCalendar
+from routing.domain.time.business_calendar import BusinessCalendar
 
 LOG = logs.get(__name__)
 _FILE = "organisation file"

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from pydantic_core import from_json, to_json
 
 from routing.domain.configuration.document import read
-from routing.domain.decisions.trying import Recorded, Trial
+from routing.domain.decisions.trial import Recorded, Trial
 
 LENGTH = 4
 _NICE = 10  # live decisions get the processor first

@@ -1,10 +1,10 @@
-"""Finds rules that can never decide: the solver of `domain.rules.reach`, beside the work of the service."""
+"""Finds rules that can never decide: the solver of `domain.rules.reachability`, beside the work of the service."""
 
 import asyncio
 
 from antiphon.organisation.document import Document
 from routing.domain.configuration.document import Configuration
-from routing.domain.rules import reach
+from routing.domain.rules import reachability
 
 
 class RuleChecker:
@@ -13,7 +13,7 @@ class RuleChecker:
     def __init__(self) -> None:
         self._one_check = asyncio.Lock()
 
-    async def warnings(self, source: str, configuration: Configuration) -> list[reach.RuleWarning]:
+    async def warnings(self, source: str, configuration: Configuration) -> list[reachability.RuleWarning]:
         """What is odd about the rules that `source` says; takes seconds, in a thread of its own."""
         async with self._one_check:
-            return await asyncio.to_thread(reach.warnings, Document(source), configuration.rules)
+            return await asyncio.to_thread(reachability.warnings, Document(source), configuration.rules)

@@ -1,1 +1,1 @@
-"""Pure: rules, calendars, the organisation's configuration, and who gets which work."""
+"""The pure decisions of routing: configuration, rules, calendars, clocks, and which agent gets which work."""

@@ -1,4 +1,4 @@
-"""How much an agent holds, and of how much, as people and events are shown it."""
+"""How much of their capacity and capacity profiles an agent uses, for people and events."""
 
 from collections import Counter
 
@@ -12,11 +12,11 @@ from antiphon.postgres.query import AnyRow
 from routing.domain.configuration.agent import Agent
 from routing.domain.configuration.agent_policy import WHOLE
 from routing.domain.configuration.document import Configuration
-from routing.domain.matching.fitting import ProfileLoad
+from routing.domain.matching.eligibility import ProfileLoad
 
 
 class ProfileUse(BaseModel):
-    """How much of a capacity profile an agent uses."""
+    """How much of a capacity profile an agent uses: `used` of at most `most`."""
 
     profile: str = Field(description="The profile's id in the configuration.", examples=["phone"])
     name: str = Field(description="The profile's name.", examples=["Phone calls"])
@@ -25,7 +25,7 @@ class ProfileUse(BaseModel):
 
 
 def profiles_used(configuration: Configuration, agent: Agent, row: AnyRow | None) -> list[ProfileUse]:
-    """`profile_loads`, as people are shown them."""
+    """Returns `profile_loads` for people."""
     return [
         ProfileUse(profile=profile, **load._asdict())
         for profile, load in profile_loads(configuration, agent, row).items()
@@ -33,11 +33,13 @@ def profiles_used(configuration: Configuration, agent: Agent, row: AnyRow | None
 
 
 def profile_loads(configuration: Configuration, agent: Agent, row: AnyRow | None) -> dict[str, ProfileLoad]:
-    """What an agent uses of each capacity profile, from their row of `agents` or `available`."""
+    """Returns what an agent uses of each capacity profile, by its id. `row` is from `store.agents`; None when the agent has none."""
     profiles = configuration.capacity_profiles
     if not profiles:
         return {}
-    held = [profile for one in (row.profiles if row else None) or () for profile in one]
+    held = [
+        profile for profiles_of_item in (row.profiles if row else None) or () for profile in profiles_of_item
+    ]
     used = Counter([*held, *((row.done if row else None) or ())])
     return {
         one.id: ProfileLoad(one.name, used[one.id], agent.profiles.get(one.id, one.most)) for one in profiles
@@ -45,12 +47,12 @@ def profile_loads(configuration: Configuration, agent: Agent, row: AnyRow | None
 
 
 def shown_load(load: int, capacity: int) -> int:
-    """Units held, as people are told: who has work that takes a whole agent is full."""
+    """Returns the units held, for people: an agent whose work takes all of an agent holds all of their capacity."""
     return capacity if load >= WHOLE else load
 
 
 def agent_facts(agent: Agent, presence: str, load: int) -> AgentFacts:
-    """An agent as events tell it."""
+    """Returns an agent as events carry it."""
     return AgentFacts(
         agent_id=agent.id,
         name=agent.name,

@@ -1,4 +1,4 @@
-"""Offers as values: whom work is reserved for, until when, and how it ended. Pure."""
+"""Offers, the reservations of work for an agent, as frozen values. Pure."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from antiphon.contracts.work import Offer
 
 
 class OfferResult(StrEnum):
-    """How an offer ended. One that is out has no result yet."""
+    """How an offer ended. A pending offer has no result."""
 
     ACCEPTED = "accepted"
     DECLINED = "declined"
@@ -22,7 +22,7 @@ class OfferResult(StrEnum):
 
 
 REFUSALS = (OfferResult.DECLINED, OfferResult.TIMED_OUT, OfferResult.TAKEN_BACK)
-"""The results after which others are asked before the same agent is again."""
+"""The results after which other agents are offered the work before the same agent is again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,21 +41,21 @@ class OfferRecord:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "OfferRecord":
-        """That of a row with all columns."""
+        """Returns the offer of a row that has all columns. Raises ValueError for an unknown result."""
         columns = {name: row[name] for name in _COLUMNS}
         columns["result"] = None if row["result"] is None else OfferResult(row["result"])
         return cls(**columns)
 
     def row(self) -> Mapping[str, object]:
-        """Its row."""
+        """Returns its row."""
         return {name: getattr(self, name) for name in _COLUMNS}
 
     def ended(self, result: OfferResult, at: datetime, reason: str | None = None) -> "OfferRecord":
-        """It once it was answered, expired or withdrawn."""
+        """Returns the offer after it was answered, expired or withdrawn."""
         return dataclasses.replace(self, result=result, ended_at=at, reason=reason)
 
     def facts(self) -> Offer:
-        """It as events tell it."""
+        """Returns the offer as events carry it."""
         return Offer(
             offer_id=self.offer_id,
             agent_id=self.agent_id,

@@ -1,6 +1,6 @@
-"""What is wrong with how a case and its work stand: every case that awaits an answer has exactly one open work item.
+"""Finds cases whose work is inconsistent: every case that awaits an answer has exactly one open work item. Pure.
 
-Pure: a picture of one moment in, findings out. A case whose work was set aside by somebody, with a reason, needs none.
+A case whose work a person dismissed, with a reason, needs none.
 """
 
 from collections.abc import Collection, Sequence
@@ -12,8 +12,8 @@ from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
 
 
-class Wrong(StrEnum):
-    """A way in which work can stand wrong."""
+class FindingKind(StrEnum):
+    """A kind of inconsistency between a case, its work, its offer and its timers."""
 
     NO_WORK = "no-work"
     SECOND_WORK = "second-work"
@@ -23,12 +23,12 @@ class Wrong(StrEnum):
     AGENT_GONE = "agent-gone"
     OFFER_MISSING = "offer-missing"
     OFFER_STRAY = "offer-stray"
-    TIMER_MISSING = "timer-missing"
-    CLOCK_UNHEEDED = "clock-unheeded"
+    OFFER_TIMER_MISSING = "offer-timer-missing"
+    CLOCK_TIMER_MISSING = "clock-timer-missing"
 
 
-class Piece(NamedTuple):
-    """An open work item, the offer that is out for it, and the running clocks of its case that no timer wakes."""
+class OpenWork(NamedTuple):
+    """An open work item with its pending offer. `clocks_without_timer` are the running clocks of its case that have no timer."""
 
     work_item_id: UUID
     state: str
@@ -37,74 +37,82 @@ class Piece(NamedTuple):
     presence: str | None
     offer_id: UUID | None
     offered_to: str | None
-    timed: bool
-    unheeded: Sequence[UUID] = ()
+    has_offer_timer: bool
+    clocks_without_timer: Sequence[UUID] = ()
 
 
-class Picture(NamedTuple):
-    """A case at one moment: whether it awaits an answer (None: it was never heard of), and its open work."""
+class CaseSnapshot(NamedTuple):
+    """A case at one moment. `awaits`: whether it awaits an answer; None: no event about the case has come."""
 
     case_id: UUID
     awaits: bool | None
     dismissed: str | None
-    work: Sequence[Piece]
+    work: Sequence[OpenWork]
 
 
 class Finding(NamedTuple):
-    """What is wrong with a case, or with a work item of it."""
+    """An inconsistency of a case, or of a work item of it."""
 
-    kind: Wrong
+    kind: FindingKind
     case_id: UUID
-    piece: Piece | None
+    work: OpenWork | None
     detail: str
 
 
 _KEPT_FIRST = {WorkState.ACCEPTED.value: 0, WorkState.OFFERED.value: 1}
 
 
-def findings(case: Picture, queues: Collection[str], agents: Collection[str]) -> list[Finding]:
-    """What is wrong; nothing for nearly all cases. Of several open work items the one in hand is the one that stays."""
-    ranked = sorted(case.work, key=lambda p: (_KEPT_FIRST.get(p.state, 2), p.work_item_id))
+def findings(case: CaseSnapshot, queues: Collection[str], agents: Collection[str]) -> list[Finding]:
+    """Returns the inconsistencies of a case, by the queues and agents of the active version; nearly always none.
+
+    Of several open work items an accepted one stays, else an offered one; the others are findings.
+    """
+    ranked = sorted(case.work, key=lambda work: (_KEPT_FIRST.get(work.state, 2), work.work_item_id))
     found = [
-        Finding(Wrong.SECOND_WORK, case.case_id, piece, "a second open work item of its case")
-        for piece in ranked[1:]
+        Finding(FindingKind.SECOND_WORK, case.case_id, work, "the case has another open work item")
+        for work in ranked[1:]
     ]
     if not ranked:
         if case.awaits and case.dismissed is None:
-            found.append(
-                Finding(Wrong.NO_WORK, case.case_id, None, "awaits an answer, and nobody is to give it")
-            )
+            detail = "the case awaits an answer and has no open work item"
+            found.append(Finding(FindingKind.NO_WORK, case.case_id, None, detail))
         return found
-    piece = ranked[0]
+    work = ranked[0]
     if case.awaits is None:
-        found.append(
-            Finding(Wrong.CASE_UNKNOWN, case.case_id, piece, "work on a case that was never heard of")
-        )
+        detail = "no event about the case of this work item has come"
+        found.append(Finding(FindingKind.CASE_UNKNOWN, case.case_id, work, detail))
     elif not case.awaits:
-        found.append(
-            Finding(Wrong.NOT_ASKED, case.case_id, piece, "open work on a case that awaits no answer")
-        )
+        detail = "the work item is open and its case awaits no answer"
+        found.append(Finding(FindingKind.NOT_ASKED, case.case_id, work, detail))
         return found
-    return found + [Finding(kind, case.case_id, piece, detail) for kind, detail in _of(piece, queues, agents)]
+    return found + [
+        Finding(kind, case.case_id, work, detail) for kind, detail in _of_work(work, queues, agents)
+    ]
 
 
-def _of(piece: Piece, queues: Collection[str], agents: Collection[str]) -> list[tuple[Wrong, str]]:
-    found: list[tuple[Wrong, str]] = []
-    if piece.queue not in queues:
-        found.append((Wrong.QUEUE_UNKNOWN, f"there is no queue {piece.queue!r}"))
-    if piece.state != WorkState.QUEUED and piece.agent_id not in agents:
-        found.append((Wrong.AGENT_GONE, f"{piece.state} by {piece.agent_id!r}, who is no agent"))
-    elif piece.state == WorkState.ACCEPTED and piece.presence in {None, Presence.OFFLINE}:
-        found.append((Wrong.AGENT_GONE, f"accepted by {piece.agent_id!r}, who is offline"))
-    pending = piece.offer_id is not None
-    if piece.state == WorkState.OFFERED and not pending:
-        found.append((Wrong.OFFER_MISSING, "offered, and no offer is out"))
-    if pending and (piece.state != WorkState.OFFERED or piece.offered_to != piece.agent_id):
+def _of_work(
+    work: OpenWork, queues: Collection[str], agents: Collection[str]
+) -> list[tuple[FindingKind, str]]:
+    found: list[tuple[FindingKind, str]] = []
+    if work.queue not in queues:
+        found.append((FindingKind.QUEUE_UNKNOWN, f"the active version has no queue {work.queue!r}"))
+    if work.state != WorkState.QUEUED and work.agent_id not in agents:
+        detail = f"the active version has no agent {work.agent_id!r}, who has the work ({work.state})"
+        found.append((FindingKind.AGENT_GONE, detail))
+    elif work.state == WorkState.ACCEPTED and work.presence in {None, Presence.OFFLINE}:
+        found.append((FindingKind.AGENT_GONE, f"{work.agent_id!r}, who accepted the work, is offline"))
+    is_pending = work.offer_id is not None
+    if work.state == WorkState.OFFERED and not is_pending:
+        found.append((FindingKind.OFFER_MISSING, "the work item is offered and has no pending offer"))
+    if is_pending and (work.state != WorkState.OFFERED or work.offered_to != work.agent_id):
+        detail = f"an offer to {work.offered_to!r} is pending for work that is {work.state}"
+        found.append((FindingKind.OFFER_STRAY, detail))
+    elif is_pending and not work.has_offer_timer:
         found.append(
-            (Wrong.OFFER_STRAY, f"an offer to {piece.offered_to!r} is out for work that is {piece.state}")
+            (FindingKind.OFFER_TIMER_MISSING, "the pending offer has no timer and would never expire")
         )
-    elif pending and not piece.timed:
-        found.append((Wrong.TIMER_MISSING, "an offer that never expires"))
-    if piece.unheeded:
-        found.append((Wrong.CLOCK_UNHEEDED, "a promise that nothing would see broken"))
+    if work.clocks_without_timer:
+        found.append(
+            (FindingKind.CLOCK_TIMER_MISSING, "a running clock has no timer, so its breach would go unseen")
+        )
     return found

@@ -1,10 +1,10 @@
-"""Where drafts, their publications and their trials stand."""
+"""The states of drafts, of their publications and of their trials."""
 
 from enum import StrEnum
 
 
 class DraftState(StrEnum):
-    """Where a draft stands. What is planned is a draft again when nothing comes of it."""
+    """The state of a draft. A planned draft is a `draft` again when its publication is withdrawn or fails."""
 
     DRAFT = "draft"
     PLANNED = "planned"
@@ -13,7 +13,7 @@ class DraftState(StrEnum):
 
 
 class PublicationState(StrEnum):
-    """Where a publication stands: `waiting` for a second person, `planned` for its time, `limited` to a share of the cases."""
+    """The state of a publication: `waiting` for approval, `planned` for a later time, `limited` to the rollout's percentage of the cases."""
 
     WAITING = "waiting"
     PLANNED = "planned"
@@ -25,7 +25,7 @@ class PublicationState(StrEnum):
 
 
 class TrialState(StrEnum):
-    """Where a trial stands."""
+    """The state of a trial."""
 
     ASKED = "asked"
     RUNNING = "running"

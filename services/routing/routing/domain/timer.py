@@ -1,10 +1,10 @@
-"""What timers are set for."""
+"""The kinds of timers."""
 
 from enum import StrEnum
 
 
 class TimerKind(StrEnum):
-    """What happens when a timer of it is due. When a pause is over, the assignment looks again at what waits."""
+    """What happens when a timer is due. When a wrap-up or a hold is over, the assignment looks at the waiting work again."""
 
     OFFER_EXPIRY = "offer-expiry"
     SLA_CLOCK = "sla-clock"

@@ -1,7 +1,6 @@
-"""A work item, a case's claim on an agent's attention, as a value. Pure.
+"""The work item, a case's claim on an agent's attention, as a frozen value. Pure.
 
-The fields are the columns of its row, without what is computed: its place among what waits follows from them, and the
-database reads from them what it needs of an agent.
+Its fields are the columns of its row, except those that the database computes.
 """
 
 import dataclasses
@@ -13,15 +12,15 @@ from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from antiphon.contracts.work import SkillNeed, WorkFacts, WorkState
-from routing.domain.matching.fitting import Waiting
-from routing.domain.matching.ordering import order_at
+from routing.domain.matching.eligibility import Waiting
+from routing.domain.matching.queue_order import order_at
 
 NOBODY: Mapping[str, datetime] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
-    """Where words that came while an agent had the work would have put it: it goes there when it waits again."""
+class DeferredMove:
+    """A move that waits until the agent gives the work back: the queue and skills that later interactions ask for."""
 
     queue: str
     skills: Mapping[str, int]
@@ -29,20 +28,20 @@ class Meant:
     overflow: str | None
 
 
-class Begins(TypedDict):
-    """What of a work item says how its queue orders it and how far it has come on the queue's steps."""
+class OrderAndSteps(TypedDict):
+    """The fields by which a queue orders a work item, and its progress on the queue's steps."""
 
     longest_wait: timedelta
     head_start: timedelta
     step: int
     steps_from: datetime | None
     next_step_at: datetime | None
-    steps_of: str | None
+    steps_hash: str | None
     also_queues: Sequence[str]
 
 
-class Arrives(Begins):
-    """What of a work item is another when it comes into a queue that it was not meant for."""
+class Arrival(OrderAndSteps):
+    """The fields that change when a work item comes into a queue other than the one its rule names."""
 
     queue: str
     skills: Mapping[str, int]
@@ -52,7 +51,7 @@ class Arrives(Begins):
 
 
 class Changes(TypedDict, total=False):
-    """What of a work item can change."""
+    """The fields of a work item that can change."""
 
     state: WorkState
     queue: str
@@ -76,19 +75,20 @@ class Changes(TypedDict, total=False):
     step: int
     steps_from: datetime | None
     next_step_at: datetime | None
-    steps_of: str | None
+    steps_hash: str | None
     also_queues: Sequence[str]
     overflow: str | None
     decided_priority: int
-    meant: Meant | None
+    deferred_move: DeferredMove | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkItem:
-    """A work item as it stands. Whoever changes it has another value.
+    """A work item. To change it, make another value with `replace`.
 
-    A new one waits, nobody has it or was asked, and nothing is known of when it is due. `decided_priority` is the highest
-    that rules have said of it: only words that say more make it more urgent, whatever became of `priority` since.
+    A new work item is queued, has no agent, no offers and no due time. `decided_priority` is the highest priority that rules
+    gave it; a later decision raises `priority` only when it exceeds that. `steps_hash` identifies the steps of its queue that
+    `next_step_at` was computed by.
     """
 
     work_item_id: UUID
@@ -120,53 +120,53 @@ class WorkItem:
     step: int
     steps_from: datetime | None
     next_step_at: datetime | None
-    steps_of: str | None
+    steps_hash: str | None
     also_queues: Sequence[str]
     overflow: str | None
     decided_priority: int = 0
-    meant: Meant | None = None
+    deferred_move: DeferredMove | None = None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "WorkItem":
-        """That of a row with all columns."""
+        """Returns the work item of a row that has all columns. Raises ValueError for an unknown state."""
         values = dict(zip(_COLUMNS, _OF_ROW(row), strict=True))
         values["state"] = WorkState(values["state"])
-        if values["meant"] is not None:
-            values["meant"] = Meant(**values["meant"])
+        if values["deferred_move"] is not None:
+            values["deferred_move"] = DeferredMove(**values["deferred_move"])
         return cls(**values)
 
     def row(self) -> Mapping[str, object]:
-        """Its row, without what the database computes."""
+        """Returns its row, without the columns that the database computes."""
         values = dict(zip(_COLUMNS, _OF_VALUE(self), strict=True))
-        values["state"] = self.state.value  # JSON of an enum takes ten times as long
-        values["meant"] = dataclasses.asdict(self.meant) if self.meant else None
+        values["state"] = self.state.value  # encoding an enum as JSON takes ten times as long
+        values["deferred_move"] = dataclasses.asdict(self.deferred_move) if self.deferred_move else None
         values["order_at"] = self.order_at
         return values
 
     def replace(self, **changed: Unpack[Changes]) -> "WorkItem":
-        """It with these changes."""
-        # `dataclasses.replace`, in half of its time: this runs for each event.
+        """Returns a copy with these changes."""
+        # Takes half the time of `dataclasses.replace`, and runs for each event.
         values = dict(zip(_COLUMNS, _OF_VALUE(self), strict=True))
         values.update(changed)
         return WorkItem(**values)
 
     @property
     def order_at(self) -> datetime:
-        """The moment by which it is ordered among what waits: its due time and priority make it."""
+        """The moment that orders it among waiting work; see `queue_order`."""
         return order_at(self.queued_at, self.due_at, self.priority, self.longest_wait, self.head_start)
 
     @property
     def queues(self) -> frozenset[str]:
-        """The queues whose members are asked."""
+        """The queues whose members may be offered it."""
         return frozenset({self.queue, *self.also_queues})
 
     @property
     def waits(self) -> bool:
-        """Whether nobody has accepted it yet."""
+        """Whether no agent has accepted it yet."""
         return self.state in {WorkState.QUEUED, WorkState.OFFERED}
 
     def facts(self) -> WorkFacts:
-        """It as events tell it."""
+        """Returns the work item as events carry it."""
         return WorkFacts(
             work_item_id=self.work_item_id,
             case_id=self.case_id,
@@ -187,7 +187,7 @@ class WorkItem:
         )
 
     def to_waiting(self, refused: Mapping[str, datetime] = NOBODY) -> Waiting:
-        """It as the matching sees it, with who `refused` it and when."""
+        """Returns it as the matching reads it; `refused` has the agents who refused it, and when."""
         return Waiting(
             self.work_item_id, self.queue, self.skills, self.order_at, self.queued_at, refused, self.preferred,
             self.prefer_skills, self.units, self.hold_until, tuple(self.also_queues), tuple(self.profiles),
@@ -199,9 +199,14 @@ _OF_ROW, _OF_VALUE = itemgetter(*_COLUMNS), attrgetter(*_COLUMNS)
 
 
 def queued_again(
-    last: WorkItem, work_item_id: UUID, queue: str, profiles: Sequence[str], begins: Begins, now: datetime
+    last: WorkItem,
+    work_item_id: UUID,
+    queue: str,
+    profiles: Sequence[str],
+    begins: OrderAndSteps,
+    now: datetime,
 ) -> WorkItem:
-    """A new work item that waits as another did last, in a queue whose steps it begins."""
+    """Returns a new work item with what rules decided about `last`, at the first step of `queue`."""
     return WorkItem(
         work_item_id=work_item_id,
         case_id=last.case_id,

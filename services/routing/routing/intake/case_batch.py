@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.base import Event
 from routing import store
 from routing.configuration.active import ActiveVersion, Configurations
-from routing.domain.case_seen import CaseSeen
+from routing.domain.case_record import CaseRecord
 from routing.domain.offer import OfferRecord
 from routing.domain.queues.opening import Opening
-from routing.domain.queues.placing import Load
+from routing.domain.queues.placement import Load
 from routing.domain.rules.conditions import Context
 from routing.domain.work_item import WorkItem
 from routing.intake.case_events import may_ask_rules
@@ -32,7 +32,7 @@ class CaseBatch:
 
     unit: UnitOfWork
     active: ActiveVersion
-    seen: dict[UUID, CaseSeen]
+    seen: dict[UUID, CaseRecord]
     last: dict[UUID, WorkItem]
     ledger: ClockLedger
     offers: dict[UUID, OfferRecord]

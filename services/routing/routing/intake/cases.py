@@ -14,7 +14,7 @@ from antiphon.contracts.replies import ReplySent
 from antiphon.contracts.work import WorkState
 from antiphon.kafka.consumer import Received
 from routing.configuration.active import Configurations
-from routing.domain.case_seen import CaseSeen
+from routing.domain.case_record import CaseRecord
 from routing.domain.offer import OfferResult
 from routing.domain.work_item import WorkItem
 from routing.intake import new_work, redecision
@@ -22,7 +22,7 @@ from routing.intake.case_batch import CaseBatch, read_batch
 from routing.intake.case_events import awaits_answer
 from routing.intake.decisions import Decided
 from routing.queues import opening
-from routing.sla.clocks import CaseChange, answer, follow
+from routing.sla.clocks import CaseChange, apply_answer, apply_case_change
 from routing.unit_of_work import SYSTEM
 from routing.work import assignment
 
@@ -64,7 +64,7 @@ def _apply_case(batch: CaseBatch, event: CaseEvent, at: datetime) -> None:
     last = batch.last.get(case.case_id)
     work = last if last is not None and last.state != WorkState.COMPLETED else None
     if last is not None:
-        batch.ledger.keep_up(last)
+        batch.ledger.apply_active_version(last)
     awaits = awaits_answer(case)
     asked = case.revision if case.asked_revision is None else case.asked_revision
     asks = asked > seen.asked_revision
@@ -89,14 +89,14 @@ def _apply_case(batch: CaseBatch, event: CaseEvent, at: datetime) -> None:
     elif awaits and work is not None and asks:
         newest, decided_again = redecision.decide_again(batch, event, work)
     verdict = decided.verdict if decided else None
-    follow(batch.ledger, CaseChange(event, at, seen, newest, verdict, first=last is None))
+    apply_case_change(batch.ledger, CaseChange(event, at, seen, newest, verdict, first=last is None))
     if newest is None:
         return
     if decided is not None:
         newest = new_work.place(batch, newest, decided)
     if decided_again is not None and work is not None:
         newest = redecision.publish(batch, newest, decided_again, work)
-    batch.last[case.case_id] = batch.ledger.tell(newest)
+    batch.last[case.case_id] = batch.ledger.publish(newest)
 
 
 def _complete(batch: CaseBatch, event: CaseEvent, work: WorkItem) -> WorkItem:
@@ -119,12 +119,12 @@ def _apply_reply(batch: CaseBatch, event: ReplySent) -> None:
     if event.author.kind not in {ActorKind.AGENT, ActorKind.SUPERVISOR}:
         return
     last = batch.last.get(event.case_id)
-    batch.seen[event.case_id] = answer(batch.ledger, event, batch.seen[event.case_id], last)
+    batch.seen[event.case_id] = apply_answer(batch.ledger, event, batch.seen[event.case_id], last)
     if last is not None:
-        batch.last[event.case_id] = batch.ledger.tell(last)
+        batch.last[event.case_id] = batch.ledger.publish(last)
 
 
-def _without_old_answers(seen: CaseSeen) -> CaseSeen:
+def _without_old_answers(seen: CaseRecord) -> CaseRecord:
     """Without the answers that were written up to the revision seen: they can meet no target of later messages."""
     if not seen.answers:
         return seen

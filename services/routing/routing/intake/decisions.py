@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from antiphon.contracts.cases import CaseFacts, InteractionFacts
 from antiphon.contracts.work import Decision
-from routing.domain.decisions.deciding import Verdict, verdict, without_words
+from routing.domain.decisions.verdict import Verdict, verdict, without_words
 from routing.domain.rules import conditions
 from routing.intake.case_batch import CaseBatch
 from routing.unit_of_work import Row, UnitOfWork
@@ -48,7 +48,7 @@ def decide(
         "version": version,
         "rule": decided.rule,
         "reason": decided.reason,
-        "context": conditions.kept(context),
+        "context": conditions.stored_context(context),
         "trace": [outcome._asdict() for outcome in decided.trace],
         # A trial can't decide again where no rule was asked.
         "outcome": decided.outcome if messages else None,

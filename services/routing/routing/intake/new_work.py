@@ -4,8 +4,8 @@ from uuid import uuid4
 
 from antiphon.contracts.cases import CaseEvent
 from antiphon.contracts.work import WorkQueued
-from routing.domain.decisions.deciding import Verdict
-from routing.domain.decisions.redeciding import Redecided, redecide
+from routing.domain.decisions.redecision import Redecided, redecide
+from routing.domain.decisions.verdict import Verdict
 from routing.domain.queues import escalation
 from routing.domain.queues.escalation import EscalationKind
 from routing.domain.timer import TimerKind
@@ -60,7 +60,7 @@ def create(batch: CaseBatch, event: CaseEvent, last: WorkItem | None) -> tuple[W
         hold_until=since + holds if holds else None,
         overflow=verdict.overflow,
         decided_priority=decided_priority,
-        **escalation.beginning(active.configuration, active.calendars, verdict.queue, since),
+        **escalation.order_and_steps(active.configuration, active.calendars, verdict.queue, since),
     )
     if work.hold_until is not None and work.hold_until > now:
         batch.unit.timers.append((TimerKind.HOLD, work.work_item_id, work.hold_until))
@@ -70,7 +70,7 @@ def create(batch: CaseBatch, event: CaseEvent, last: WorkItem | None) -> tuple[W
 def _return_to_team(batch: CaseBatch, verdict: Verdict, last: WorkItem) -> Verdict:
     """The verdict on work whose answer did not arrive: as `last` was, unless a rule of a higher priority moves it."""
     after = redecide(last, verdict)
-    is_meant = last.meant is not None and verdict.moves and verdict.queue == last.meant.queue
+    is_meant = last.deferred_move is not None and verdict.moves and verdict.queue == last.deferred_move.queue
     if is_meant or (after is not None and after.moves):
         return verdict
     kept = after or Redecided(

@@ -1,9 +1,9 @@
 """The placement of work: the queue that takes it, and the event about a queue that gives out no work now."""
 
 from antiphon.contracts.work import WorkHeld
-from routing.domain.decisions.deciding import Verdict
-from routing.domain.queues import placing
-from routing.domain.queues.placing import Place
+from routing.domain.decisions.verdict import Verdict
+from routing.domain.queues import placement
+from routing.domain.queues.placement import Place
 from routing.domain.work_item import WorkItem
 from routing.intake.case_batch import CaseBatch
 
@@ -11,8 +11,8 @@ from routing.intake.case_batch import CaseBatch
 def find_place(batch: CaseBatch, verdict: Verdict) -> Place:
     """The queue of the verdict, or the one that it overflows to. Further events of the batch count the work there."""
     configuration = batch.active.configuration
-    place = placing.place(configuration, batch.openings, batch.loads, verdict.queue, verdict.overflow)
-    load = batch.loads.get(place.queue, placing.NOBODY)
+    place = placement.place(configuration, batch.openings, batch.loads, verdict.queue, verdict.overflow)
+    load = batch.loads.get(place.queue, placement.NOBODY)
     batch.loads[place.queue] = load._replace(waiting=load.waiting + 1)
     return place
 

@@ -2,13 +2,13 @@
 
 from antiphon.contracts.cases import CaseEvent
 from antiphon.contracts.work import WorkRedecided, WorkState
-from routing.domain.decisions.deciding import Verdict
-from routing.domain.decisions.redeciding import Redecided, redecide
+from routing.domain.decisions.redecision import Redecided, redecide
+from routing.domain.decisions.verdict import Verdict
 from routing.domain.offer import OfferResult
 from routing.domain.queues import escalation
 from routing.domain.queues.escalation import EscalationKind
-from routing.domain.queues.placing import Place
-from routing.domain.work_item import Arrives, Meant, WorkItem
+from routing.domain.queues.placement import Place
+from routing.domain.work_item import Arrival, DeferredMove, WorkItem
 from routing.intake import decisions
 from routing.intake.case_batch import CaseBatch
 from routing.intake.case_events import unanswered_messages
@@ -34,7 +34,7 @@ def decide_again(batch: CaseBatch, event: CaseEvent, work: WorkItem) -> tuple[Wo
             return _move(batch, work, decided, after, to), decided
         # The queue of the verdict overflows to the one where the work waits already.
         after = redecide(work, verdict, passed, may_move=False)
-        after = after and after._replace(is_meant_for_it=False)
+        after = after and after._replace(is_deferred=False)
     if after is None:
         return work, None
     decisions.keep(batch.unit, decided)
@@ -42,13 +42,13 @@ def decide_again(batch: CaseBatch, event: CaseEvent, work: WorkItem) -> tuple[Wo
         work, priority=after.priority, skills=after.skills, prefer_skills=after.prefer_skills, labels=after.labels,
         profiles=configuration.profiles_of(work.channel, work.queue, after.priority),
         decision_id=decided.decision_id, decided_priority=max(work.decided_priority, verdict.priority),
-        meant=_meant(verdict) if after.is_meant_for_it else work.meant,
+        deferred_move=_deferred_move(verdict) if after.is_deferred else work.deferred_move,
     )  # fmt: skip
     return work, decided
 
 
-def _meant(verdict: Verdict) -> Meant:
-    return Meant(verdict.queue, verdict.skills, verdict.prefer_skills, verdict.overflow)
+def _deferred_move(verdict: Verdict) -> DeferredMove:
+    return DeferredMove(verdict.queue, verdict.skills, verdict.prefer_skills, verdict.overflow)
 
 
 def _move(batch: CaseBatch, work: WorkItem, decided: Decided, after: Redecided, to: Place) -> WorkItem:
@@ -59,7 +59,7 @@ def _move(batch: CaseBatch, work: WorkItem, decided: Decided, after: Redecided, 
     offer = batch.offers.pop(work.work_item_id, None)
     if offer is not None:
         batch.unit.end_offer(offer, OfferResult.WITHDRAWN, f"the customer said more: {verdict.rule}")
-    arrival: Arrives
+    arrival: Arrival
     if to.queue == verdict.queue:
         arrival = {
             "queue": to.queue,
@@ -67,14 +67,14 @@ def _move(batch: CaseBatch, work: WorkItem, decided: Decided, after: Redecided, 
             "prefer_skills": after.prefer_skills,
             "units": configuration.units(work.channel, to.queue),
             "profiles": configuration.profiles_of(work.channel, to.queue, after.priority),
-            **escalation.beginning(configuration, calendars, to.queue, now),
+            **escalation.order_and_steps(configuration, calendars, to.queue, now),
         }
     else:
         raised = work.replace(priority=after.priority, skills=after.skills, prefer_skills=after.prefer_skills)
         arrival = escalation.arrival(raised, configuration, calendars, to.queue, now)
     work = batch.unit.put(
         work, **arrival, priority=after.priority, state=WorkState.QUEUED, agent_id=None, labels=after.labels,
-        overflow=verdict.overflow, hold_until=None, decision_id=decided.decision_id, meant=None,
+        overflow=verdict.overflow, hold_until=None, decision_id=decided.decision_id, deferred_move=None,
         decided_priority=verdict.priority,
         preferred=verdict.prefer_agent or work.preferred,
     )  # fmt: skip
@@ -92,7 +92,7 @@ def publish(batch: CaseBatch, work: WorkItem, decided: Decided, before: WorkItem
     for held in batch.ledger.running(work.case_id):
         policy = verdict.sla_policy if has_moved else held.clock.terms.policy
         batch.ledger.tighten(held, work, policy, f"the customer said more: rule {verdict.rule!r}")
-    work = batch.ledger.tell(work)
+    work = batch.ledger.publish(work)
     names = {key: queue.name for key, queue in batch.active.configuration.queues.items()}
     note = (
         f"the customer said more, and {verdict.rule!r} holds: priority {before.priority} is {work.priority}"

@@ -16,7 +16,7 @@ from antiphon.service_names import ROUTING
 from routing import store
 from routing.configuration.active import ActiveVersion
 from routing.domain.queues.opening import Opening, SetState, opening_of
-from routing.domain.queues.placing import Load
+from routing.domain.queues.placement import Load
 from routing.store.counts import Movement
 
 

@@ -12,7 +12,7 @@ from antiphon.contracts.work import WorkState
 from antiphon.postgres.query import fetch
 from routing.configuration.active import ActiveVersion
 from routing.domain.rules.conditions import Context
-from routing.domain.rules.queue_state import of_calendars, of_labels, of_queue
+from routing.domain.rules.queue_state import calendar_variables, label_variables, queue_variables
 
 # The cost does not grow with the backlog: counts are kept, and an index gives the longest waiting item.
 QUERY = text(
@@ -47,12 +47,12 @@ async def read(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> Con
     configured = active.configuration
     (row,) = await fetch(tx, QUERY, {"queues": list(configured.queues)})
     waiting, oldest, present = row.waiting or {}, row.oldest or {}, frozenset(row.present)
-    context = of_calendars(name for name, calendar in active.calendars.items() if calendar.is_open(now))
-    context |= of_labels(row.surging_labels)
+    context = calendar_variables(name for name, calendar in active.calendars.items() if calendar.is_open(now))
+    context |= label_variables(row.surging_labels)
     for queue in configured.queues:
         since, hours = oldest.get(queue), configured.queues[queue].hours
         is_shut = queue in active.queue_states and active.queue_states[queue].state != QueueState.OPEN
-        context |= of_queue(
+        context |= queue_variables(
             queue,
             waiting=waiting.get(queue, 0),
             agents_present=sum(agent.id in present for agent in configured.members.get(queue, ())),

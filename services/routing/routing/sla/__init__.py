@@ -1,1 +1,1 @@
-"""Service clocks: what starts and stops them, their ledger, and how many promises were kept."""
+"""SLA clocks: what starts and stops them, their ledger, and the attainment of targets."""

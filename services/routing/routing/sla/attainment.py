@@ -1,4 +1,4 @@
-"""What was promised and kept: clocks that were decided in a period, counted."""
+"""Attainment: counts of the clocks that were decided in a period, by whether the target was kept."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,15 +16,15 @@ Period = Literal["day", "week", "month"]
 async def attainment(
     tx: AsyncConnection, by: Sequence[By], since: datetime, until: datetime, period: Period | None, zone: str
 ) -> Sequence[AnyRow]:
-    """Clocks decided from `since` to before `until`, by target and by what is asked: `kept`, `missed`, `cancelled`.
+    """Counts the clocks decided from `since` to before `until`: `kept`, `missed` and `cancelled`, by target and by `by`.
 
-    A clock is decided when it runs out, or else when it is met or cancelled; one that ran out is missed whatever came of
-    it later. `period` parts them by the days, weeks or months of a time zone, by their first instant.
+    A clock is decided when it is breached, else when it is met or cancelled; a breached one is missed whatever follows.
+    `period` groups the counts by the days, weeks or months of a time zone, each named by its first instant.
     """
     names = [*by, *(["period"] if period else [])]
     start = f", date_trunc('{period}', decided_at, cast(:zone as text)) as period" if period else ""
     grouped = "".join(f", {name}" for name in names)
-    asked = text(
+    statement = text(
         f"""
         select target{grouped},
             count(*) filter (where breached_at is null and met_at is not null) as kept,
@@ -36,5 +36,5 @@ async def attainment(
     ).bindparams(
         bindparam("since", type_=DateTime(timezone=True)), bindparam("until", type_=DateTime(timezone=True))
     )
-    given = {"since": since, "until": until} | ({"zone": zone} if period else {})
-    return (await tx.execute(asked, given)).all()
+    parameters = {"since": since, "until": until} | ({"zone": zone} if period else {})
+    return (await tx.execute(statement, parameters)).all()

@@ -1,4 +1,4 @@
-"""Service clocks: what of a case starts, stops and moves them, and what happens when one warns or runs out."""
+"""SLA clocks: the case events that start, pause and end them, and the timers of their warnings and breaches."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -23,8 +23,8 @@ from antiphon.contracts.work import SlaTarget
 from antiphon.postgres.query import fetch
 from routing import store
 from routing.configuration.active import ActiveVersion, Configurations
-from routing.domain.case_seen import Answer, CaseSeen
-from routing.domain.decisions.deciding import Verdict
+from routing.domain.case_record import Answer, CaseRecord
+from routing.domain.decisions.verdict import Verdict
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
 from routing.sla.ledger import ClockLedger
@@ -32,39 +32,39 @@ from routing.unit_of_work import AGAIN_AFTER, UnitOfWork
 
 
 class CaseChange(NamedTuple):
-    """News of a case: when it happened, what was seen of the case before, its newest work, and the verdict if that is new.
+    """An event of a case: when it happened, the case record before it, the newest work, and the verdict if it made one.
 
-    `first`: the case never had work before.
+    `first`: the case had no work before.
     """
 
     event: CaseEvent
     at: datetime
-    seen: CaseSeen
+    seen: CaseRecord
     work: WorkItem | None
     verdict: Verdict | None
     first: bool
 
     @property
     def reason(self) -> str | None:
-        """Why the status changed, in words for people, if that is what was change."""
+        """Why the status changed, as text for people; None when the event is no change of status."""
         return self.event.reason if isinstance(self.event, CaseStatusChanged) else None
 
     @property
     def trigger(self) -> str | None:
-        """What changed the status, if that is what was change."""
+        """What changed the status; None when the event is no change of status."""
         return self.event.trigger if isinstance(self.event, CaseStatusChanged) else None
 
 
-def follow(ledger: ClockLedger, change: CaseChange) -> None:
-    """Starts, pauses, resumes and ends the clocks of a case by what was heard of it."""
+def apply_case_change(ledger: ClockLedger, change: CaseChange) -> None:
+    """Starts, pauses, resumes and ends the clocks of a case by an event of it."""
     if change.work is None:
-        return  # nobody's work, and it never was
+        return  # the case never had work
     if change.verdict is not None:
-        for held in ledger.running(change.work.case_id):
-            ledger.recompute(held, change.work, change.verdict.sla_policy, f"rule {change.verdict.rule!r}")
+        for record in ledger.running(change.work.case_id):
+            ledger.recompute(record, change.work, change.verdict.sla_policy, f"rule {change.verdict.rule!r}")
     match change.event.case.status:
         case CaseStatus.RESOLVED | CaseStatus.CLOSED:
-            _settle(ledger, change, change.work)
+            _end(ledger, change, change.work)
         case CaseStatus.PENDING:
             _begin(ledger, change, change.work)
             _pause(ledger, change, change.work)
@@ -73,24 +73,26 @@ def follow(ledger: ClockLedger, change: CaseChange) -> None:
             _begin(ledger, change, change.work)
 
 
-def answer(ledger: ClockLedger, event: ReplySent, seen: CaseSeen, work: WorkItem | None) -> CaseSeen:
-    """A person's answer went out: it meets what waited when it was written, also when that is heard of only later.
+def apply_answer(
+    ledger: ClockLedger, event: ReplySent, seen: CaseRecord, work: WorkItem | None
+) -> CaseRecord:
+    """Meets the response clocks that waited when a person's answer was written; returns the case record after it.
 
-    What is known of the case since.
-    Answers and cases are on different topics, so either may come first.
+    Answers and cases are on different topics, so the case event of such a clock may come later. The case record keeps the
+    answer until then.
     """
     if work is not None:
-        for held in ledger.running(work.case_id):
+        for record in ledger.running(work.case_id):
             written = event.case_revision
-            if held.is_response and (written is None or held.case_revision < written):
-                ledger.meet(held, event.sent_at, f"{event.author.name or event.author.id} answered")
+            if record.is_response and (written is None or record.case_revision < written):
+                ledger.meet(record, event.sent_at, f"{event.author.name or event.author.id} answered")
     if work is None or (event.case_revision or 0) > seen.revision:
         seen = seen.replace(answers=(*seen.answers, Answer(event.case_revision, event.sent_at)))
     return seen
 
 
 def _begin(ledger: ClockLedger, change: CaseChange, work: WorkItem) -> None:
-    """A customer who begins to wait starts a response clock; a case that is not being resolved yet, that of its resolution."""
+    """Starts a response clock when the customer begins to wait, and a resolution clock when none runs."""
     case = change.event.case
     since = case.awaiting_answer_since
     if since is None:
@@ -101,73 +103,75 @@ def _begin(ledger: ClockLedger, change: CaseChange, work: WorkItem) -> None:
     )
     if policy is None:
         return
-    waits = change.seen.awaiting_since is not None or any(
-        held.is_response and held.started_at == since for held in running
+    waited_before = change.seen.awaiting_since is not None or any(
+        record.is_response and record.started_at == since for record in running
     )
-    if change.first or not waits:
+    if change.first or not waited_before:
         target = SlaTarget.FIRST_RESPONSE if change.first else SlaTarget.NEXT_RESPONSE
         ledger.start(work, target, policy, since, case.revision, "the customer awaits an answer")
-    if not any(held.target == SlaTarget.RESOLUTION for held in running):
+    if not any(record.target == SlaTarget.RESOLUTION for record in running):
         ledger.start(work, SlaTarget.RESOLUTION, policy, since, case.revision, "the case is open")
     _answered_before(ledger, change, work)
 
 
 def _answered_before(ledger: ClockLedger, change: CaseChange, work: WorkItem) -> None:
-    for held in ledger.running(work.case_id):
-        later = [
+    for record in ledger.running(work.case_id):
+        answered = [
             at
             for written, at in change.seen.answers
-            if (held.started_at <= at if written is None else held.case_revision < written)
+            if (record.started_at <= at if written is None else record.case_revision < written)
         ]
-        if held.is_response and later:
-            ledger.meet(held, min(later), "an answer that was heard of before the case")
+        if record.is_response and answered:
+            ledger.meet(record, min(answered), "an answer whose event came before that of the case")
 
 
 def _pause(ledger: ClockLedger, change: CaseChange, work: WorkItem) -> None:
-    for held in ledger.running(work.case_id):
-        # An answer that is on its way has not reached the customer: only when it has, it meets the target.
-        if held.is_response and change.event.case.awaiting_answer_since is None:
+    for record in ledger.running(work.case_id):
+        # A requested answer meets the target only when it has been sent; until then the clock runs.
+        if record.is_response and change.event.case.awaiting_answer_since is None:
             continue
-        ledger.pause(held, change.at, f"the customer is awaited{_told(change)}")
+        ledger.pause(record, change.at, f"the customer is awaited{_because(change)}")
 
 
 def _resume(ledger: ClockLedger, change: CaseChange, work: WorkItem) -> None:
     spoke = isinstance(change.event, CaseInteractionAdded)
     at = change.event.interaction.accepted_at if isinstance(change.event, CaseInteractionAdded) else change.at
-    for held in ledger.running(work.case_id):
-        since = held.clock.paused_since
+    for record in ledger.running(work.case_id):
+        since = record.clock.paused_since
         if since is None:
             continue
         if change.trigger == StatusTrigger.REPLY_FAILED:
-            # Nobody awaited the customer: the answer never reached them.
-            ledger.resume(held, since, change.reason or "an answer could not be sent")
+            # The answer never reached the customer, so the pause is undone.
+            ledger.resume(record, since, change.reason or "an answer could not be sent")
         else:
-            ledger.resume(held, at, "the customer spoke" if spoke else f"the case is open{_told(change)}")
+            ledger.resume(
+                record, at, "the customer spoke" if spoke else f"the case is open{_because(change)}"
+            )
 
 
-def _settle(ledger: ClockLedger, change: CaseChange, work: WorkItem) -> None:
+def _end(ledger: ClockLedger, change: CaseChange, work: WorkItem) -> None:
     case = change.event.case
-    for held in ledger.running(work.case_id):
-        if not held.is_response:
+    for record in ledger.running(work.case_id):
+        if not record.is_response:
             if case.status == CaseStatus.RESOLVED:
-                ledger.meet(held, change.at, f"the case is resolved{_told(change)}")
+                ledger.meet(record, change.at, f"the case is resolved{_because(change)}")
             else:
-                ledger.cancel(held, change.at, f"the case is closed{_told(change)}")
+                ledger.cancel(record, change.at, f"the case is closed{_because(change)}")
         elif case.awaiting_answer_since is None and change.trigger != StatusTrigger.REPLY_REQUESTED:
-            # Unless an answer is on its way: that stops the clock.
-            ledger.cancel(held, change.at, f"the case is {case.status}{_told(change)}")
+            # A requested answer ends the clock itself when it has been sent.
+            ledger.cancel(record, change.at, f"the case is {case.status}{_because(change)}")
 
 
-def _told(change: CaseChange) -> str:
+def _because(change: CaseChange) -> str:
     return f": {change.reason}" if change.reason else ""
 
 
 async def fire(
     tx: AsyncConnection, due: Mapping[UUID, datetime], configurations: Configurations, now: datetime
 ) -> None:
-    """Clocks whose timers were due: what they warn of, or that they ran out. Each once, however late.
+    """Fires the clocks whose timers were due: each warning and each breach once, however late.
 
-    One whose case is in somebody's hands this moment comes again: to wait for it could be to wait for each other.
+    When another transaction holds the case of a clock, its timer is set again, because waiting could be a deadlock.
     """
     unit, active = UnitOfWork(now), await configurations.active(tx)
     rows = await fetch(tx, _DUE, {"ids": list(due)})
@@ -178,13 +182,13 @@ async def fire(
     ledger = ClockLedger(unit, active, await store.clocks.running_clocks(tx, list(works)))
     for case_id in dict.fromkeys(row.case_id for row in free):
         work = works[case_id]
-        ledger.keep_up(work)
-        for held in ledger.running(case_id):
-            if (at := due.get(held.clock_id)) is not None:
-                # The timer was due by the database's clock: ours may be behind it.
-                ledger.fire(held, max(at, now))
-                held.touched = True
-        ledger.tell(work)
+        ledger.apply_active_version(work)
+        for record in ledger.running(case_id):
+            if (at := due.get(record.clock_id)) is not None:
+                # The timer was due by the database's clock, and this process's clock may be behind it.
+                ledger.fire(record, max(at, now))
+                record.touched = True
+        ledger.publish(work)
     ledger.close()
     await unit.write(tx)
 
@@ -194,10 +198,10 @@ _DUE = text(
 ).bindparams(bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True))))
 
 
-async def catch_up(
+async def recompute_changed_policies(
     tx: AsyncConnection, configurations: Configurations, now: datetime, limit: int = 200
 ) -> int:
-    """Brings some of the clocks whose policy or calendar a new configuration changed to what it promises; how many."""
+    """Recomputes clocks whose policy or calendar a new version changed, at most `limit`; returns how many."""
     changed = await fetch(tx, _CHANGED, {})
     if not changed:
         return 0
@@ -207,11 +211,11 @@ async def catch_up(
     works = await store.work_items.free_work(tx, sorted({row.case_id for row in rows}))
     ledger = ClockLedger(unit, active, await store.clocks.running_clocks(tx, list(works)))
     for work in works.values():
-        ledger.keep_up(work)
-        ledger.tell(work)
+        ledger.apply_active_version(work)
+        ledger.publish(work)
     ledger.close()
     await unit.write(tx)
-    # Those from the first that is in other hands on come again.
+    # From the first clock whose case another transaction holds, the next call continues.
     done = list(takewhile(lambda row: row.case_id in works, rows))
     if len(done) == len(rows) < limit:
         await fetch(tx, _ALL_DONE, {"policy": policy.policy})
@@ -229,20 +233,20 @@ _DONE = text("update policy_change set after = :after where policy = :policy")
 _ALL_DONE = text("delete from policy_change where policy = :policy")
 
 
-async def reconsider(
+async def recompute_clocks(
     tx: AsyncConnection, unit: UnitOfWork, active: ActiveVersion, works: Sequence[WorkItem], cause: str, *,
     policies: Mapping[UUID, str] | None = None,
 ) -> None:  # fmt: skip
-    """Recomputes the clocks of open work whose priority, queue or policy changed, and puts the new due times on the work.
+    """Recomputes the clocks of open work whose priority, queue or policy changed, and sets the due times of the work.
 
-    The work is locked, and is given as it stands after the change; how it stands then, the unit of work says. `policies` are new
-    ones, by work item. Called before the unit of work is written.
+    `works` are locked and have their changes already; the unit of work has them with their due times. `policies` are new
+    policies by work item. Called before the unit of work is written.
     """
     by_case = {work.case_id: work for work in works}
     ledger = ClockLedger(unit, active, await store.clocks.running_clocks(tx, list(by_case)))
     for case_id, work in by_case.items():
-        for held in ledger.running(case_id):
-            given = (policies or {}).get(work.work_item_id) or held.clock.terms.policy
-            ledger.recompute(held, work, ledger.policy(given, work), cause)
-        ledger.tell(work)
+        for record in ledger.running(case_id):
+            policy = (policies or {}).get(work.work_item_id) or record.clock.terms.policy
+            ledger.recompute(record, work, ledger.policy(policy, work), cause)
+        ledger.publish(work)
     ledger.close()

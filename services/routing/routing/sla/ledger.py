@@ -1,4 +1,4 @@
-"""The clocks of some cases in hand: what happens to them becomes lines of their ledgers, events and timers, in order."""
+"""The ledgers of the clocks that a transaction changes: each operation becomes ledger entries, events and timers, in order."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,23 +27,23 @@ from routing.configuration.active import ActiveVersion
 from routing.domain.configuration import sla_policy
 from routing.domain.configuration.sla_policy import Consequence
 from routing.domain.queues.escalation import EscalationKind, arrival
-from routing.domain.time import clockwork
-from routing.domain.time.clockwork import Clock, Entry, Kind, Terms
+from routing.domain.time import sla_clock
+from routing.domain.time.sla_clock import Clock, Entry, Kind, Terms
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
 from routing.unit_of_work import SYSTEM, Row, UnitOfWork
 
 ALARMS = {Kind.WARNED: "sla-warned", Kind.BREACHED: "sla-breached"}
-"""What people are told of at once, and by which kind of change."""
+"""The ledger entries that live streams show at once, and the kind of change of each."""
 RESPONSES = {SlaTarget.FIRST_RESPONSE, SlaTarget.NEXT_RESPONSE}
 
 
 @dataclass
-class Held:
-    """A clock in hand: what it measures, how it stands, and what has yet to be told of it.
+class ClockRecord:
+    """A clock with its row: what it measures, its state, and its entries that are not published yet.
 
-    `started_at` is when the wait began, at `case_revision`; `entries` are the lines of its ledger. `queue` and `channel` are
-    those of its work, and stay as they were when it was decided, at `decided_at`.
+    `started_at` is when the wait began, at `case_revision`; `entries` is the number of its ledger entries. `queue` and
+    `channel` are those of its work until it is decided, at `decided_at`.
     """
 
     clock_id: UUID
@@ -59,18 +59,18 @@ class Held:
     decided_at: datetime | None = None
     new: bool = False
     touched: bool = False
-    untold: list[Entry] = field(default_factory=list[Entry])
+    unpublished: list[Entry] = field(default_factory=list[Entry])
 
     @classmethod
-    def of(cls, row: Columns) -> "Held":
-        """That of a row with all columns."""
+    def of(cls, row: Columns) -> "ClockRecord":
+        """Returns the clock record of a row that has all columns."""
         return cls(
             row["clock_id"], row["case_id"], row["work_item_id"], SlaTarget(row["target"]), row["started_at"],
             row["case_revision"], _clock(row), row["entries"], row["queue"], row["channel"], row["decided_at"],
         )  # fmt: skip
 
     def row(self) -> Row:
-        """Its row."""
+        """Returns its row."""
         return {
             "clock_id": self.clock_id, "case_id": self.case_id, "work_item_id": self.work_item_id, "target": self.target.value,
             "started_at": self.started_at, "case_revision": self.case_revision, "entries": self.entries, "queue": self.queue,
@@ -83,7 +83,7 @@ class Held:
         return self.target in RESPONSES
 
     def facts(self) -> ClockFacts:
-        """It as events tell it."""
+        """Returns the clock as events carry it."""
         clock = self.clock
         return ClockFacts(
             clock_id=self.clock_id,
@@ -99,93 +99,93 @@ class Held:
 
 
 class ClockLedger:
-    """Clocks by case. What is done to them is collected in the unit of work; the caller has locked the case or its open work."""
+    """The clocks of some cases; their changes go into the unit of work. The caller has locked each case or its open work."""
 
     def __init__(self, unit: UnitOfWork, active: ActiveVersion, rows: Iterable[AnyRow] = ()) -> None:
         self.unit = unit
         self.active = active
-        self._of: dict[UUID, list[Held]] = {}
+        self._of: dict[UUID, list[ClockRecord]] = {}
         for row in rows:
-            held = Held.of(mapping(row))
-            self._of.setdefault(held.case_id, []).append(held)
+            record = ClockRecord.of(mapping(row))
+            self._of.setdefault(record.case_id, []).append(record)
 
-    def running(self, case_id: UUID) -> list[Held]:
-        """The clocks of a case that have not ended, in the order in which they began."""
-        return [held for held in self._of.get(case_id, ()) if not held.clock.ended]
+    def running(self, case_id: UUID) -> list[ClockRecord]:
+        """Returns the clocks of a case that have not ended, in the order in which they began."""
+        return [record for record in self._of.get(case_id, ()) if not record.clock.ended]
 
     def terms(self, policy: str, target: SlaTarget, work: WorkItem) -> Terms | None:
-        """What a policy promises for the work, by the configuration active."""
+        """Returns what a policy of the active version promises for the work; None when it has no such target."""
         policies = self.active.configuration.sla_policies
         return sla_policy.terms(policies, policy, target, work.channel, work.priority, self.active.version)
 
     def start(
         self, work: WorkItem, target: SlaTarget, policy: str, at: datetime, revision: int, cause: str
     ) -> None:
-        """Starts a clock, if the policy promises anything of the kind."""
+        """Starts a clock, if the policy has such a target."""
         terms = self.terms(policy, target, work)
         if terms is None:
             return
-        clock, entries = clockwork.start(at, terms, self.active.calendars[terms.calendar], cause)
-        held = Held(
+        clock, entries = sla_clock.start(at, terms, self.active.calendars[terms.calendar], cause)
+        record = ClockRecord(
             uuid4(), work.case_id, work.work_item_id, target, at, revision, clock,
-            new=True, touched=True, untold=entries,
+            new=True, touched=True, unpublished=entries,
         )  # fmt: skip
-        self._of.setdefault(work.case_id, []).append(held)
+        self._of.setdefault(work.case_id, []).append(record)
 
-    def pause(self, held: Held, at: datetime, cause: str) -> None:
-        """It stands still from an instant."""
-        self._did(held, clockwork.pause(held.clock, at, cause))
+    def pause(self, record: ClockRecord, at: datetime, cause: str) -> None:
+        """Pauses the clock."""
+        self._apply(record, sla_clock.pause(record.clock, at, cause))
 
-    def resume(self, held: Held, at: datetime, cause: str) -> None:
-        """It goes on from an instant."""
-        calendar = self.active.calendars[held.clock.terms.calendar]
-        self._did(held, clockwork.resume(held.clock, at, calendar, cause))
+    def resume(self, record: ClockRecord, at: datetime, cause: str) -> None:
+        """Resumes the clock."""
+        calendar = self.active.calendars[record.clock.terms.calendar]
+        self._apply(record, sla_clock.resume(record.clock, at, calendar, cause))
 
-    def meet(self, held: Held, at: datetime, cause: str) -> None:
-        """What was promised was done."""
-        self._did(held, clockwork.meet(held.clock, at, cause))
+    def meet(self, record: ClockRecord, at: datetime, cause: str) -> None:
+        """Ends the clock because the promise was met."""
+        self._apply(record, sla_clock.meet(record.clock, at, cause))
 
-    def cancel(self, held: Held, at: datetime, cause: str) -> None:
-        """Nothing is owed any more."""
-        self._did(held, clockwork.cancel(held.clock, at, cause))
+    def cancel(self, record: ClockRecord, at: datetime, cause: str) -> None:
+        """Ends the clock because nothing is owed any more."""
+        self._apply(record, sla_clock.cancel(record.clock, at, cause))
 
-    def fire(self, held: Held, at: datetime) -> Sequence[Entry]:
-        """What is due by an instant; the lines that it added."""
-        change = clockwork.fire(held.clock, at, self.active.calendars[held.clock.terms.calendar])
-        self._did(held, change)
+    def fire(self, record: ClockRecord, at: datetime) -> Sequence[Entry]:
+        """Adds the warning or breach that is due by an instant; returns the entries that it added."""
+        change = sla_clock.fire(record.clock, at, self.active.calendars[record.clock.terms.calendar])
+        self._apply(record, change)
         return change[1]
 
-    def recompute(self, held: Held, work: WorkItem, policy: str, cause: str) -> None:
-        """What a policy promises for the work as it is now, instead of what was promised; the time spent stays spent."""
-        terms = self.terms(policy, held.target, work)
+    def recompute(self, record: ClockRecord, work: WorkItem, policy: str, cause: str) -> None:
+        """Applies what a policy promises for the work as it is now; the time that has passed still counts."""
+        terms = self.terms(policy, record.target, work)
         if terms is None:
-            self.cancel(held, self.unit.now, f"{cause}: the policy {policy} promises no {held.target}")
+            self.cancel(record, self.unit.now, f"{cause}: the policy {policy} promises no {record.target}")
             return
         calendar = self.active.calendars[terms.calendar]
-        self._did(held, clockwork.recompute(held.clock, terms, calendar, self.unit.now, cause))
-        held.clock = replace(held.clock, terms=terms)
+        self._apply(record, sla_clock.recompute(record.clock, terms, calendar, self.unit.now, cause))
+        record.clock = replace(record.clock, terms=terms)
 
-    def tighten(self, held: Held, work: WorkItem, policy: str, cause: str) -> None:
-        """`recompute`, where the policy promises the same sooner; else nothing changes."""
-        terms = self.terms(policy, held.target, work)
+    def tighten(self, record: ClockRecord, work: WorkItem, policy: str, cause: str) -> None:
+        """Recomputes the clock if that makes it due sooner; else nothing changes."""
+        terms = self.terms(policy, record.target, work)
         if terms is None:
             return
-        change = clockwork.recompute(
-            held.clock, terms, self.active.calendars[terms.calendar], self.unit.now, cause
+        change = sla_clock.recompute(
+            record.clock, terms, self.active.calendars[terms.calendar], self.unit.now, cause
         )
-        if change[0].due_at < held.clock.due_at:
-            self._did(held, change)
-            held.clock = replace(held.clock, terms=terms)
+        if change[0].due_at < record.clock.due_at:
+            self._apply(record, change)
+            record.clock = replace(record.clock, terms=terms)
 
-    def keep_up(self, work: WorkItem) -> None:
-        """Brings the clocks of a case to the configuration active, before anything is counted by its calendars."""
-        for held in self.running(work.case_id):
-            if held.clock.terms.version != self.active.version:
-                policy = self.policy(held.clock.terms.policy, work)
-                self.recompute(held, work, policy, f"configuration {self.active.version}")
+    def apply_active_version(self, work: WorkItem) -> None:
+        """Recomputes the clocks of a case by the active version, before anything is counted by its calendars."""
+        for record in self.running(work.case_id):
+            if record.clock.terms.version != self.active.version:
+                policy = self.policy(record.clock.terms.policy, work)
+                self.recompute(record, work, policy, f"configuration {self.active.version}")
 
     def policy(self, name: str, work: WorkItem) -> str:
-        """The policy of a name; when there is none any more, that of the work's queue."""
+        """Returns `name` if the active version has such a policy, else the policy of the work's queue."""
         configuration = self.active.configuration
         if name in configuration.sla_policies:
             return name
@@ -193,45 +193,47 @@ class ClockLedger:
         return queue.sla_policy
 
     def due(self, case_id: UUID) -> datetime | None:
-        """When the first of the clocks that run on a case is due; None when none runs."""
+        """Returns when the first running clock of a case is due; None when none runs."""
         return min(
-            (held.clock.due_at for held in self.running(case_id) if held.clock.paused_since is None),
+            (record.clock.due_at for record in self.running(case_id) if record.clock.paused_since is None),
             default=None,
         )
 
-    def tell(self, work: WorkItem) -> WorkItem:
-        """Writes and tells what was done to the clocks of the work's case, with what follows from warnings and breaches.
+    def publish(self, work: WorkItem) -> WorkItem:
+        """Publishes the new entries of the clocks of the work's case, with the consequences of warnings and breaches.
 
-        Open work is due when the first of the clocks is. The work item as it stands then.
+        Open work is due when the first running clock is. Returns the work item after all changes.
         """
-        held = self._of.get(work.case_id, [])
+        records = self._of.get(work.case_id, [])
         seen = 0
-        while (alarms := [(one, entry) for one in held for entry in one.untold if entry.kind in ALARMS])[
-            seen:
-        ]:
-            for one, entry in alarms[seen:]:
-                work = self._follows(one, entry, work)
+        while (
+            alarms := [
+                (record, entry) for record in records for entry in record.unpublished if entry.kind in ALARMS
+            ]
+        )[seen:]:
+            for record, entry in alarms[seen:]:
+                work = self._apply_consequence(record, entry, work)
             seen = len(alarms)
         due = self.due(work.case_id)
         if work.state != WorkState.COMPLETED and work.due_at != due:
             work = self.unit.put(work, due_at=due)
-        for one in held:
-            self._write(one, work)
+        for record in records:
+            self._write(record, work)
         return work
 
-    def _follows(self, held: Held, entry: Entry, work: WorkItem) -> WorkItem:
+    def _apply_consequence(self, record: ClockRecord, entry: Entry, work: WorkItem) -> WorkItem:
         policy = self.active.configuration.sla_policies.get(entry.terms.policy)
         then = Consequence() if policy is None else policy.of_alarm(breached=entry.kind is Kind.BREACHED)
-        told = {
-            "case": work.case_reference, "target": held.target, "percent": entry.percent, "due_at": entry.after,
+        payload = {
+            "case": work.case_reference, "target": record.target, "percent": entry.percent, "due_at": entry.after,
         }  # fmt: skip
         change = Change(
-            ALARMS[entry.kind], str(held.clock_id), then.audience(work.queue, work.agent_id), told
+            ALARMS[entry.kind], str(record.clock_id), then.audience(work.queue, work.agent_id), payload
         )
         self.unit.change_log.append(change)
         if work.state == WorkState.COMPLETED:
             return work
-        why = f"{held.target}: {entry.cause}"
+        why = f"{record.target}: {entry.cause}"
         if labels := [label for label in then.labels if label not in work.labels]:
             work = self.unit.put(work, labels=[*work.labels, *labels])
         if then.queue is not None and then.queue != work.queue and work.state == WorkState.QUEUED:
@@ -252,45 +254,48 @@ class ClockLedger:
         return work
 
     def close(self) -> None:
-        """Puts what was touched into the unit of work, with the timer of what comes next. Called once, before the unit of work is written."""
-        for held in (one for some in self._of.values() for one in some if one.touched):
-            (self.unit.new_clocks if held.new else self.unit.clocks).append(held.row())
-            clock_id, clock = held.clock_id, held.clock
+        """Puts changed clocks into the unit of work, with the timer of the next warning or breach.
+
+        Called once, before the unit of work is written.
+        """
+        for record in (one for some in self._of.values() for one in some if one.touched):
+            (self.unit.new_clocks if record.new else self.unit.clocks).append(record.row())
+            clock_id, clock = record.clock_id, record.clock
             calendar = self.active.calendars.get(clock.terms.calendar)
-            moment = clockwork.next_at(clock, calendar) if calendar and not clock.ended else None
+            moment = sla_clock.next_at(clock, calendar) if calendar and not clock.ended else None
             if moment is not None:
                 self.unit.timers.append((TimerKind.SLA_CLOCK, clock_id, moment))
-            elif not held.new:
+            elif not record.new:
                 self.unit.dropped_timers.append((TimerKind.SLA_CLOCK, clock_id))
 
-    def _did(self, held: Held, change: clockwork.Change) -> None:
-        held.clock, entries = change
-        held.untold += entries
-        held.touched = held.touched or bool(entries)
+    def _apply(self, record: ClockRecord, change: sla_clock.Change) -> None:
+        record.clock, entries = change
+        record.unpublished += entries
+        record.touched = record.touched or bool(entries)
 
-    def _write(self, held: Held, work: WorkItem) -> None:
-        if not held.touched:
+    def _write(self, record: ClockRecord, work: WorkItem) -> None:
+        if not record.touched:
             return
-        if held.decided_at is None:
-            held.queue, held.channel = work.queue, work.channel
-        held.decided_at = decided_at(held.clock)
-        told, held.untold = held.untold, []
-        for entry in told:
-            self.unit.clock_entries.append(_line(held, entry, self.unit.now))
-            held.entries += 1
-        shown = held.facts()
-        for event in (event_of(work, shown, held.clock, entry) for entry in told):
+        if record.decided_at is None:
+            record.queue, record.channel = work.queue, work.channel
+        record.decided_at = decided_at(record.clock)
+        entries, record.unpublished = record.unpublished, []
+        for entry in entries:
+            self.unit.clock_entries.append(_entry_row(record, entry, self.unit.now))
+            record.entries += 1
+        shown = record.facts()
+        for event in (event_of(work, shown, record.clock, entry) for entry in entries):
             if event is not None:
                 self.unit.publish(event)
 
 
 def decided_at(clock: Clock) -> datetime | None:
-    """When it was decided whether what was promised is kept."""
+    """Returns when it was decided whether the promise is kept; None when it is not."""
     return clock.breached_at or clock.met_at or clock.cancelled_at
 
 
 def columns(clock: Clock) -> Row:
-    """A clock as columns of its row."""
+    """Returns the state of a clock as columns of its row."""
     return {
         "policy": clock.terms.policy, "calendar": clock.terms.calendar, "within": clock.terms.within,
         "warn_at": clock.terms.warn_at, "configuration_version": clock.terms.version, "due_at": clock.due_at,
@@ -316,16 +321,16 @@ def _terms(row: Columns) -> Terms:
 
 
 def entry_of(row: Columns) -> Entry:
-    """A line of the ledger, as its row tells it."""
+    """Returns the ledger entry of a row."""
     return Entry(
         Kind(row["kind"]), row["at"], row["cause"], _terms(row), row["due_before"], row["due_after"],
         tuple(row["warned"]), row["percent"],
     )  # fmt: skip
 
 
-def _line(held: Held, entry: Entry, now: datetime) -> Row:
+def _entry_row(record: ClockRecord, entry: Entry, now: datetime) -> Row:
     return {
-        "clock_id": held.clock_id, "place": held.entries, "kind": entry.kind.value, "at": entry.at,
+        "clock_id": record.clock_id, "place": record.entries, "kind": entry.kind.value, "at": entry.at,
         "noted_at": now, "cause": entry.cause, "policy": entry.terms.policy, "calendar": entry.terms.calendar,
         "configuration_version": entry.terms.version, "within": entry.terms.within,
         "warn_at": entry.terms.warn_at, "warned": entry.warned, "percent": entry.percent,
@@ -334,7 +339,7 @@ def _line(held: Held, entry: Entry, now: datetime) -> Row:
 
 
 def event_of(work: WorkItem, shown: ClockFacts, clock: Clock, entry: Entry) -> Event | None:
-    """The event that tells a line of the ledger; None for one that the next line's event tells."""
+    """Returns the event of a ledger entry; None for a cleared breach, which the next entry's event shows."""
     about = work.facts()
     before = entry.before or entry.after
     event: Event | None = None

@@ -1,4 +1,4 @@
-"""Agents: who is there, what they hold, when they were last beat from. Lock agents before work, in the order of ids."""
+"""Agents: their presence, the work they hold, and their last heartbeat. Lock agents before work, in the order of ids."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -39,7 +39,7 @@ AGENT = Table(
 )
 
 
-# Who has completed work and is not offered more yet. No row of it is locked before others: it is written last.
+# Agents who completed work and are not offered more yet. Its rows are locked after those of all other tables.
 WRAP_UP = Table(
     "wrap_up",
     METADATA,
@@ -55,7 +55,7 @@ _IDS = bindparam("ids", type_=ARRAY(TEXT))
 _SUBJECTS = bindparam("subjects", type_=ARRAY(PG_UUID(as_uuid=True)))
 
 
-# Timers are known by a UUID: an agent's is made from their id.
+# The subject of a timer is a UUID: that of an agent is made from their id.
 _SUBJECT = "cast(md5(agent_id) as uuid)"
 
 
@@ -64,8 +64,8 @@ _LOCK = text("select * from agent where agent_id = any(:ids) order by agent_id f
 )
 
 
-# What they hold, and of profiles that count by the day what they completed since it began: from the work itself. Each is
-# read once, however many agents the planner believes there are.
+# What agents hold, and what they completed since the day of a profile began, both read from `work_item`. Each is read once,
+# however many agents the planner expects.
 _AGENT_STATE = """
     with held as materialized (
         select agent_id, sum(units) as load, count(*) filter (where units = 0) as zero_unit,
@@ -102,7 +102,7 @@ AVAILABLE = text(f"{_OF_THESE} and a.presence = any(:routable)").bindparams(
 )
 
 
-# Where nothing waits for anybody of them: neither in the queues that they work for, nor widened to others.
+# Only when no work waits for any of them: neither in their queues, nor in another queue that was widened.
 _IDLE = text(
     f"""
     {AVAILABLE.text}
@@ -129,7 +129,7 @@ _READY = text(
 ).bindparams(_IDS)
 
 
-# The timer is due at once: only who fires it knows the policy, and sets it again for when presence is lost.
+# The timer is due at once: the code that fires it knows the policy, and sets it again for when the presence is lost.
 _HEARTBEAT = text(
     f"""
     with beat as (
@@ -151,7 +151,7 @@ _WATCHED = text(
 ).bindparams(_SUBJECTS)
 
 
-_HEARD = text(
+_LAST_HEARTBEAT = text(
     """
     select agent_id, last_heartbeat_at + cast(:within as interval) as lost_at,
         last_heartbeat_at + cast(:within as interval) <= clock_timestamp() as lost, clock_timestamp() as at
@@ -173,19 +173,19 @@ _MISSED = text(
 
 
 async def lock(tx: AsyncConnection, ids: Collection[str]) -> dict[str, AnyRow]:
-    """The rows of these agents, locked: until the transaction ends nobody else gives them work or sees them go."""
+    """Returns the rows of these agents by id, locked: no other transaction gives them work or changes their presence."""
     return {row.agent_id: row for row in await fetch(tx, _LOCK, {"ids": sorted(ids)})}
 
 
 async def loads(tx: AsyncConnection, ids: Collection[str]) -> dict[str, int]:
-    """The units that these agents hold; who holds nothing is not named."""
+    """Returns the units that these agents hold; those who hold nothing are not in it."""
     return {row.agent_id: row.load for row in await fetch(tx, _LOADS, {"ids": sorted(ids)})}
 
 
 async def agents(tx: AsyncConnection, days: Mapping[str, datetime] | None = None) -> dict[str, AnyRow]:
-    """Agents beat of: presence, since when, and the units of work they hold, counted from the work itself.
+    """Returns all agents that ever had a presence, by id: presence, since when, and what they hold.
 
-    `days` are the profiles whose completed work counts, and since when: see `profile_loads`.
+    `days` are the profiles whose completed work counts, each with since when; see `profile_loads`.
     """
     return {row.agent_id: row for row in await fetch(tx, _AGENTS, {"days": _since(days)})}
 
@@ -193,14 +193,14 @@ async def agents(tx: AsyncConnection, days: Mapping[str, datetime] | None = None
 async def agent(
     tx: AsyncConnection, agent_id: str, days: Mapping[str, datetime] | None = None
 ) -> AnyRow | None:
-    """`agents`, of one; None when they were never beat of."""
+    """Returns the row of `agents` of one agent; None when they never had a presence."""
     return next(iter(await fetch(tx, _THESE, {"ids": [agent_id], "days": _since(days)})), None)
 
 
 async def available(
     tx: AsyncConnection, ids: Sequence[str], routable: Collection[str], days: Mapping[str, datetime]
 ) -> Sequence[AnyRow]:
-    """Which of these agents may be offered work: since when they are idle, what they hold, wrapping up until."""
+    """Returns those of these agents who may be offered work: idle since when, what they hold, and their wrap-up."""
     return await fetch(tx, AVAILABLE, {"ids": list(ids), "routable": list(routable), "days": _since(days)})
 
 
@@ -208,13 +208,18 @@ async def available_for_new(
     tx: AsyncConnection, ids: Sequence[str], routable: Collection[str], days: Mapping[str, datetime],
     queues: Collection[str],
 ) -> Sequence[AnyRow]:  # fmt: skip
-    """`available`; nobody when work waits in one of these queues, or is widened to the members of others."""
-    given = {"ids": list(ids), "routable": list(routable), "days": _since(days), "queues": list(queues)}
-    return await fetch(tx, _IDLE, given)
+    """Returns `available`, or no agent when work waits in one of these queues or is widened to members of others."""
+    parameters = {
+        "ids": list(ids),
+        "routable": list(routable),
+        "days": _since(days),
+        "queues": list(queues),
+    }
+    return await fetch(tx, _IDLE, parameters)
 
 
 async def lock_free(tx: AsyncConnection, ids: Collection[str]) -> list[str]:
-    """`lock`, without waiting: those of them whom no other transaction holds."""
+    """Locks those of these agents whom no other transaction holds, without waiting; returns their ids."""
     return [row.agent_id for row in await fetch(tx, _LOCK_FREE, {"ids": sorted(ids)})]
 
 
@@ -223,39 +228,39 @@ def _since(days: Mapping[str, datetime] | None) -> str:
 
 
 async def end_wrap_up(tx: AsyncConnection, ids: Collection[str]) -> None:
-    """They are ready for more, however long they still might have taken."""
+    """Ends the wrap-up of these agents."""
     await fetch(tx, _READY, {"ids": sorted(ids)})
 
 
 async def heartbeat(tx: AsyncConnection, agent_id: str) -> AnyRow | None:
-    """Notes that the agent's desktop is there; how the agent stands, or None when they are offline."""
+    """Records a heartbeat of the agent's desktop; returns their presence and since when, or None when they are offline."""
     return next(iter(await fetch(tx, _HEARTBEAT, {"agent": agent_id})), None)
 
 
 async def watched(tx: AsyncConnection, subjects: Collection[UUID]) -> dict[str, UUID]:
-    """Agents whose presence is kept by a heartbeat, of those that these timers are about: the timer's subject by id."""
+    """Returns the agents of these timers whose presence depends on a heartbeat: the timer's subject by agent id."""
     return {row.agent_id: row.subject for row in await fetch(tx, _WATCHED, {"subjects": list(subjects)})}
 
 
 async def silent_since(tx: AsyncConnection, ids: Collection[str], within: timedelta) -> dict[str, AnyRow]:
-    """Those of them whom nobody else holds, locked: whether presence is lost, else when it would be."""
-    rows = await fetch(tx, _HEARD, {"ids": sorted(ids), "within": within})
+    """Locks those of these agents whom no other transaction holds; returns whether their presence is lost, else when it will be."""
+    rows = await fetch(tx, _LAST_HEARTBEAT, {"ids": sorted(ids), "within": within})
     return {row.agent_id: row for row in rows}
 
 
 async def answered(tx: AsyncConnection, agent_id: str) -> None:
-    """The agent answered an offer: what they missed before is forgotten."""
+    """Resets the agent's count of missed offers, because they answered one."""
     await fetch(tx, _ANSWERED, {"agent": agent_id})
 
 
 async def missed(tx: AsyncConnection, offers: Sequence[str]) -> Sequence[AnyRow]:
-    """Offers that these agents missed, one name an offer: how many in a row it makes for each."""
+    """Counts missed offers, one agent id for each; returns the presence and the count in a row of each agent."""
     rows = [{"agent_id": agent, "missed": offers.count(agent)} for agent in sorted(set(offers))]
     return await fetch(tx, _MISSED, {"rows": as_json(rows)})
 
 
 def set_wrap_ups(writes: Writes, until: Mapping[str, datetime]) -> None:
-    """Agents (by id) who are not offered work until then; who wraps up already does so until the later time."""
+    """Sets until when these agents are not offered work; of two times the later one counts."""
     rows = [{"agent_id": agent, "until": until[agent]} for agent in sorted(until)]
     then = "on conflict (agent_id) do update set until = greatest(wrap_up.until, excluded.until)"
     writes.insert(WRAP_UP, rows, then=then)

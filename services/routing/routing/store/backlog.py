@@ -1,8 +1,8 @@
-"""What waits, by what it needs: the cost of a look follows who is free and how many needs there are, not how much waits.
+"""The backlog: waiting work by its requirements. A read costs by the free agents and the number of lines, not by the backlog.
 
-Waiting work of one queue that needs the same skills, and room in the same capacity profiles, stands in one line, ordered
-by an index. A look reads of each line whose work somebody free can take as much as they can, from its head; so work that
-few can do is seen however much waits before it.
+Waiting work of one queue that requires the same skills and counts against the same capacity profiles is one line, ordered
+by an index. A read takes from the head of each line as much as free agents can take. So it sees work that few agents can
+do, however much other work is more urgent.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.postgres.query import AnyRow, as_json, fetch
-from routing.domain.matching.fitting import Waiting, urgency
+from routing.domain.matching.eligibility import Waiting, urgency
 from routing.domain.work_item import WorkItem
 from routing.store.offers import REFUSED
 from routing.store.work_items import work_items
@@ -72,7 +72,7 @@ READ = text(
     ) r on true
     """
 )
-# Nothing is waited for, so in which order both are locked does not matter.
+# Both skip locked rows instead of waiting, so their order can't cause a deadlock.
 LOCK = text(
     """
     with a as materialized (
@@ -89,7 +89,7 @@ BEFORE_ALL = {"order_at": "-infinity", "queued_at": "-infinity", "work_item_id":
 
 
 class Line(NamedTuple):
-    """Waiting work of a queue that asks the members of the same other queues, and needs the same."""
+    """Waiting work of a queue that is widened to the same other queues and has the same requirements."""
 
     queue: str
     also_queues: tuple[str, ...]
@@ -97,12 +97,12 @@ class Line(NamedTuple):
 
     @property
     def queues(self) -> frozenset[str]:
-        """The queues whose members are asked."""
+        """The queues whose members may be offered it."""
         return frozenset({self.queue, *self.also_queues})
 
 
 class Needed(NamedTuple):
-    """What all work of a line needs of who takes it; `zero_unit` work takes no units of capacity."""
+    """What all work of a line requires of an agent; `zero_unit` work takes no units of capacity."""
 
     skills: Mapping[str, int]
     profiles: tuple[str, ...]
@@ -110,14 +110,14 @@ class Needed(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What was read. Work behind `until` may wait unread, and must not go before what was not read; None: none does."""
+    """What was read: no work that sorts up to `until` is missing. None: no work was left unread."""
 
     items: list[Waiting]
     until: tuple[datetime, datetime, UUID] | None
 
 
 async def lines(tx: AsyncConnection, queues: Sequence[str], *, widened: bool = True) -> dict[Line, Needed]:
-    """The lines whose work is for members of these queues, with what it needs; `widened`: also that of others."""
+    """Returns the lines whose work is for members of these queues; `widened`: also lines of other queues."""
     if not queues:
         return {}
     rows = [*await fetch(tx, LINES, {"queues": list(queues)})]
@@ -134,37 +134,42 @@ async def lines(tx: AsyncConnection, queues: Sequence[str], *, widened: bool = T
 async def look(
     tx: AsyncConnection, wanted: Mapping[Line, int], page: int, possible: Callable[[Waiting], bool]
 ) -> Look:
-    """The head of each line: as many items as are wanted of it, `page` at most, that are `possible`, and those among them."""
+    """Reads the head of each line until it has the wanted number of items that are `possible`, at most `page`.
+
+    The items between them are in the result too.
+    """
     read: dict[Line, list[Waiting]] = {line: [] for line in wanted}
     missing = {line: min(most, page) for line, most in wanted.items()}
     longer = set(wanted)
     while ahead := {line: missing[line] for line in longer if missing[line] > 0}:
-        asked = list(ahead)
-        given = [
+        reading = list(ahead)
+        heads = [
             {"line": n, **line._asdict(), "most": ahead[line], **_place(read[line])}
-            for n, line in enumerate(asked)
+            for n, line in enumerate(reading)
         ]
         came = Counter[Line]()
-        for row in await fetch(tx, READ, {"lines": as_json(given)}):
-            line, item = asked[row.line], waiting(row)
+        for row in await fetch(tx, READ, {"lines": as_json(heads)}):
+            line, item = reading[row.line], waiting(row)
             read[line].append(item)
             came[line] += 1
             missing[line] -= possible(item)
         longer -= {line for line, most in ahead.items() if came[line] < most}
-    # Where a page was not enough, more of that line may belong before what was read of others.
+    # A line that was cut at a page may have more items that sort before items of other lines.
     until = min((urgency(read[line][-1]) for line in longer if wanted[line] > page), default=None)
-    items = [item for found in read.values() for item in found if until is None or urgency(item) <= until]
+    items = [
+        item for line_items in read.values() for item in line_items if until is None or urgency(item) <= until
+    ]
     return Look(items, until)
 
 
 async def lock(tx: AsyncConnection, pairs: Sequence[tuple[UUID, str]]) -> dict[UUID, WorkItem]:
-    """Of pairs of an item and an agent those whom no other transaction holds, locked, where the item still waits: the items."""
-    given = {"items": [item for item, _ in pairs], "agents": [agent for _, agent in pairs]}
-    return {work.work_item_id: work for work in await work_items(tx, LOCK, given)}
+    """Locks the pairs whose agent and item no other transaction holds; returns the items that still wait, by id."""
+    parameters = {"items": [item for item, _ in pairs], "agents": [agent for _, agent in pairs]}
+    return {work.work_item_id: work for work in await work_items(tx, LOCK, parameters)}
 
 
 def waiting(row: AnyRow) -> Waiting:
-    """A waiting work item as the matching sees it."""
+    """Returns a waiting work item as the matching reads it."""
     refused: Mapping[str, str] = row.refused or {}
     return Waiting(
         row.work_item_id,

@@ -1,4 +1,4 @@
-"""The metadata of all tables of routing, and what every store does with rows."""
+"""The metadata of all tables of routing, and the upsert that several stores use."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +16,7 @@ PLUMBING = plumbing_tables(METADATA)
 
 
 async def upsert(tx: AsyncConnection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Writes rows by their primary key: new ones are added, those that are there get these values."""
+    """Writes rows by their primary key: inserts new ones, and updates existing ones with these values."""
     if not rows:
         return
     key = [column.name for column in table.primary_key]

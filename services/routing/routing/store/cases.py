@@ -1,4 +1,4 @@
-"""What routing has seen of each case, by which an older event changes nothing newer."""
+"""Case records: what routing keeps of each case, so that an older event changes nothing newer."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -21,13 +21,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import fetch, mapping
-from routing.domain.case_seen import CaseSeen
+from routing.domain.case_record import CaseRecord
 from routing.store.base import METADATA
 
-# The newest revision of each case that was heard of, since when it awaits an answer by that, who worked on it last, and
-# `answers` (the case's revision once each was written, and when it was sent) to what was not heard of yet.
-CASE_SEEN = Table(
-    "case_seen",
+# The newest revision received of each case, since when it awaits an answer, who worked on it last, and `answers` that came
+# before their case event: the revision of the case after each was written, and when it was sent.
+CASE_RECORD = Table(
+    "case_record",
     METADATA,
     Column("case_id", Uuid, primary_key=True),
     Column("revision", Integer, nullable=False),
@@ -40,7 +40,7 @@ CASE_SEEN = Table(
     Column("asked_revision", Integer, nullable=False, server_default="0"),
     Column("reference", Text),
     Column("customer_id", Uuid),
-    Index("case_seen_awaits_ix", "case_id", postgresql_where=text("awaits")),
+    Index("case_record_awaits_ix", "case_id", postgresql_where=text("awaits")),
     info=personal(
         by={"case_id -> work_item.customer_id": ["dismissed"]},
         none=["answers", "reference"],
@@ -52,46 +52,46 @@ CASE_SEEN = Table(
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
 
 
-_HEAR_OF_CASES = text(
+_LOCK_OR_CREATE = text(
     """
     with made as (
-        insert into case_seen (case_id, revision) select unnest(:ids), 0 on conflict do nothing returning *
+        insert into case_record (case_id, revision) select unnest(:ids), 0 on conflict do nothing returning *
     ), known as (
-        select * from case_seen where case_id in (select unnest(:ids)) order by case_id for update
+        select * from case_record where case_id in (select unnest(:ids)) order by case_id for update
     )
     select * from made union all select * from known
     """
 ).bindparams(_IDS)
 
 
-_CASES = text("select * from case_seen where case_id = any(:ids) order by case_id for update").bindparams(
+_CASES = text("select * from case_record where case_id = any(:ids) order by case_id for update").bindparams(
     _IDS
 )
 
 
 _LOCK_CASE_OF = text(
-    "select 1 from case_seen where case_id = (select case_id from work_item where work_item_id = :item) for update"
+    "select 1 from case_record where case_id = (select case_id from work_item where work_item_id = :item) for update"
 )
 
 
-_DISMISS = text("update case_seen set dismissed = :why where case_id = :case_id")
+_DISMISS = text("update case_record set dismissed = :why where case_id = :case_id")
 
 
-async def lock_cases(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, CaseSeen]:
-    """What was heard of these cases, locked in id order; made for those never heard of."""
-    given = {"ids": sorted(ids)}
-    rows = [*await fetch(tx, _HEAR_OF_CASES, given)]
+async def lock_cases(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, CaseRecord]:
+    """Returns the case records of these cases, locked in the order of ids; creates missing ones."""
+    parameters = {"ids": sorted(ids)}
+    rows = [*await fetch(tx, _LOCK_OR_CREATE, parameters)]
     if len({row.case_id for row in rows}) < len(ids):
-        # Another transaction made one and committed meanwhile: the next statement sees it.
-        rows += await fetch(tx, _CASES, given)
-    return {row.case_id: CaseSeen.of(mapping(row)) for row in rows}
+        # Another transaction created one and committed meanwhile: only the next statement sees it.
+        rows += await fetch(tx, _CASES, parameters)
+    return {row.case_id: CaseRecord.of(mapping(row)) for row in rows}
 
 
 async def lock_case_of(tx: AsyncConnection, work_item_id: UUID) -> None:
-    """Locks what was heard of a work item's case: to be done before its work is locked."""
+    """Locks the case record of a work item. Call it before its work is locked."""
     await fetch(tx, _LOCK_CASE_OF, {"item": work_item_id})
 
 
 async def dismiss(tx: AsyncConnection, case_id: UUID, why: str) -> None:
-    """The case may still await an answer, and has no work until it is heard of again: somebody decided so."""
+    """Records that a person dismissed the work of the case: it has none until the customer writes again."""
     await fetch(tx, _DISMISS, {"case_id": case_id, "why": why})

@@ -1,4 +1,4 @@
-"""SLA clocks: how each stands, and the ledger that it is folded from, which only grows."""
+"""SLA clocks: the state of each, and its ledger, which is append-only."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -27,8 +27,8 @@ from routing.store.base import METADATA
 _IS_RUNNING = text("met_at is null and cancelled_at is null")
 
 
-# `runs`: from when to when it ran, the last open while it does. `queue` and `channel`: whose it was when it was
-# decided, at `decided_at`: when it was breached, or else met or cancelled. `case_revision`: at which the wait began.
+# `runs`: the intervals in which it ran; the last has no end while it runs. `queue` and `channel`: those of its work when it
+# was decided, at `decided_at`: when it was breached, else met or cancelled. `case_revision`: the one at which the wait began.
 CLOCK = Table(
     "clock",
     METADATA,
@@ -56,7 +56,7 @@ CLOCK = Table(
     Column("channel", Text, nullable=False),
     Column("decided_at", DateTime(timezone=True)),
     Index("clock_running_ix", "case_id", postgresql_where=_IS_RUNNING),
-    # Its rows are said otherwise than those of the index above: while the planner believes that both are empty it takes either.
+    # Its condition differs from that of the index above, because the planner takes either while it expects both to be empty.
     Index(
         "clock_running_policy_ix",
         "policy",
@@ -94,7 +94,7 @@ CLOCK_ENTRY = Table(
 )
 
 
-# Clocks of the policy up to `after`, in the order of their ids, have been recomputed.
+# A changed policy whose clocks up to the id `after` have been recomputed.
 POLICY_CHANGE = Table(
     "policy_change",
     METADATA,
@@ -124,7 +124,7 @@ _COUNT = text(
 
 
 async def running_clocks(tx: AsyncConnection, case_ids: Sequence[UUID]) -> Sequence[AnyRow]:
-    """The clocks that run on the cases, or are paused. Nobody changes them while the case, or its open work, is locked."""
+    """Returns the running and paused clocks of these cases. The caller has locked each case or its open work."""
     return await fetch(tx, _RUNNING, {"ids": list(case_ids)}) if case_ids else []
 
 

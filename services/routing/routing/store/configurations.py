@@ -20,7 +20,7 @@ from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow, fetch
 from routing.store.base import METADATA
 
-# One with a rollout is active for so many percent of the cases, beside the newest without one, until it is over.
+# A version with a rollout is active for that percentage of the cases until `rollout_ended_at`; the newest without one for the others.
 CONFIGURATION = Table(
     "configuration",
     METADATA,
@@ -60,19 +60,19 @@ _LOCK_CONFIGURATION = text(f"select pg_advisory_xact_lock({0x636F6E66})")  # "co
 
 
 async def version(tx: AsyncConnection) -> int | None:
-    """The version of the configuration active, for all cases or for those beside a share."""
+    """Returns the active version, of all cases or of those outside a rollout; None before the first."""
     (row,) = await fetch(tx, _VERSION, {})
-    found: int | None = row.version
-    return found
+    newest: int | None = row.version
+    return newest
 
 
 async def latest_configuration(tx: AsyncConnection) -> AnyRow | None:
-    """The configuration active, for all cases or for those beside a rollout: version, sha256, source."""
+    """Returns version, sha256 and source of the active version, of all cases or of those outside a rollout."""
     return (await tx.execute(_LATEST)).one_or_none()
 
 
 async def lock_configuration(tx: AsyncConnection) -> None:
-    """Lets one transaction at a time decide what becomes active next; the others see what it did."""
+    """Lets one transaction at a time change which version is active; the next one sees its result."""
     await tx.execute(_LOCK_CONFIGURATION)
 
 

@@ -1,4 +1,4 @@
-"""Counts of work that are kept: each change adds a row with what causes it, and the rows are added up later (docs/adr/0008)."""
+"""Counts of work: each change adds a row in its own transaction, and a task adds the rows up later (docs/adr/0008)."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from antiphon.postgres.query import AnyRow, fetch
 from antiphon.postgres.writes import Writes
 from routing.store.base import METADATA
 
-# How many work items of a queue stand where (`minute` is the epoch) or came and went in a minute.
+# How many work items of a queue are in a state (`minute` is the epoch), or arrived or were completed in a minute.
 WORK_COUNT = Table(
     "work_count",
     METADATA,
@@ -42,11 +42,11 @@ KEPT_FOR = timedelta(days=35)
 
 
 CURRENT = datetime(1970, 1, 1, tzinfo=UTC)
-"""In place of a minute: what stands, not what came or went."""
+"""The `minute` of counts of the current states."""
 
 
 class Movement(StrEnum):
-    """What is counted by the minute. Of work that came with a label, the label stands where else the queue does."""
+    """What is counted by the minute. For `labelled` work, the column `queue` has the label."""
 
     ARRIVED = "arrived"
     COMPLETED = "completed"
@@ -54,7 +54,7 @@ class Movement(StrEnum):
 
 
 CountChanges = Counter[tuple[datetime, str, WorkState | Movement]]
-"""By how much the count of a minute (or CURRENT), a queue or label and a state or a movement changed."""
+"""The changes of counts, by minute (or CURRENT), queue or label, and state or movement."""
 
 
 _COUNTS = text(
@@ -124,7 +124,7 @@ _ARRIVALS = text(
 
 
 def put(writes: Writes, changed: CountChanges) -> None:
-    """Notes by how much counts changed."""
+    """Adds a row for each change of a count."""
     rows = [
         {"minute": minute, "queue": queue, "what": what, "count": count}
         for (minute, queue, what), count in changed.items()
@@ -134,32 +134,32 @@ def put(writes: Writes, changed: CountChanges) -> None:
 
 
 async def read(tx: AsyncConnection, now: datetime) -> Sequence[AnyRow]:
-    """By queue and `what` (`queued`, `offered`, `accepted`; `arrived`, `completed`): `current`, and in minutes past."""
+    """Returns the counts by queue and `what` (a state or a movement): `current`, and of the last 5, 30 and 60 minutes."""
     return await fetch(tx, _COUNTS, {"now": now})
 
 
 async def heads(tx: AsyncConnection, queues: Sequence[str]) -> dict[str, AnyRow]:
-    """Of each queue, since when the first waits and when the first is due."""
+    """Returns for each queue since when its longest waiting item waits, and when the first item is due."""
     return {row.queue: row for row in await fetch(tx, HEADS, {"queues": list(queues)})}
 
 
 async def add_up(tx: AsyncConnection) -> None:
-    """Adds up what was noted, and forgets minutes long past."""
+    """Adds up the changes, and deletes minutes older than `KEPT_FOR`."""
     await fetch(tx, _ADD_UP, {})
     await tx.execute(_FORGET, {"kept_for": KEPT_FOR})
 
 
 async def counted_since(tx: AsyncConnection) -> datetime | None:
-    """The first minute that anything is known of."""
+    """Returns the first minute that was counted; None: none was."""
     (row,) = await fetch(tx, _COUNTED_SINCE, {})
-    found: datetime | None = row.minute
-    return found
+    first: datetime | None = row.minute
+    return first
 
 
 async def arrivals(tx: AsyncConnection, spans: Sequence[tuple[datetime, datetime]]) -> Sequence[AnyRow]:
-    """How many came to each queue and with each label in each span (from, until), by the `place` of the span from 1.
+    """Counts the arrivals in each queue and with each label in each span (from, until), by the span's `place` from 1.
 
-    A row has the `name` of the queue or, when it is `labelled`, of the label; none where nobody came.
+    A row has the `name` of the queue or, when it is `labelled`, of the label. There is no row for zero arrivals.
     """
     starts, ends = [since for since, _ in spans], [until for _, until in spans]
     return await fetch(tx, _ARRIVALS, {"starts": starts, "ends": ends})

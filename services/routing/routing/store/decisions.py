@@ -1,4 +1,4 @@
-"""Decisions: what the rules made of a case, with what they asked about."""
+"""Decisions: the verdict of the rules on a case, with the context that they read."""
 
 from collections.abc import Sequence
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Escalations: what happened to work that waited long or could not stay."""
+"""Escalations: steps, overflows and moves of waiting work."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -21,7 +21,7 @@ from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow
 from routing.store.base import METADATA
 
-# `kind`: `step` (with its number), `overflow`, `moved`.
+# `kind` is an EscalationKind; a `step` has its number.
 ESCALATION = Table(
     "escalation",
     METADATA,

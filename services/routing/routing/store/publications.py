@@ -1,4 +1,4 @@
-"""Publications: how a draft becomes the active version when it does not at once, for all and for good."""
+"""Publications of drafts that need approval, begin later, have a rollout or end again."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,6 @@ from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow
 from routing.store.base import METADATA
 
-# How a draft becomes active when it does not at once, for all and for good.
 PUBLICATION = Table(
     "publication",
     METADATA,

@@ -1,4 +1,4 @@
-"""How people set queues: the newest state of each, who, when and why."""
+"""The newest state that a person set each queue to: who, when and why."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,7 +17,6 @@ from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow
 from routing.store.base import METADATA, upsert
 
-# The newest state of each queue that anybody ever set: who, when and why.
 QUEUE_STATE = Table(
     "queue_state",
     METADATA,

@@ -1,4 +1,4 @@
-"""Ramp-up: who comes back after a long absence is offered work at a limited rate at first, not the whole backlog."""
+"""Ramp-up: an agent who comes back after a long absence is offered work at a limited rate at first."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ from antiphon.postgres.writes import Writes
 from routing.domain.configuration.agent_policy import RampUp
 from routing.store.base import METADATA, upsert
 
-# Who was away for long is offered at most so many items in a time, until then; when they were offered some.
+# Agents who ramp up: at most `most` offers in any `per`, until `until`; `offered` has the times of their offers.
 RAMP_UP = Table(
     "ramp_up",
     METADATA,
@@ -47,7 +47,7 @@ _NOTE = (
 
 
 async def begin(tx: AsyncConnection, policy: RampUp, agent_ids: Sequence[str], now: datetime) -> None:
-    """These agents are back: what they are offered counts from now on."""
+    """Begins the ramp-up of these agents: their offers count from now on."""
     rows = [
         {
             "agent_id": agent_id,
@@ -62,7 +62,7 @@ async def begin(tx: AsyncConnection, policy: RampUp, agent_ids: Sequence[str], n
 
 
 def note(writes: Writes, offered_to: Iterable[str], now: datetime) -> None:
-    """Offers that are made to these agents, one id an offer: they count for those who ramp up."""
+    """Records offers to these agents, one id for each offer; they count for those who ramp up."""
     made = Counter(offered_to)
     if made:
         rows = [{"agent_id": agent_id, "most": made[agent_id]} for agent_id in sorted(made)]
@@ -70,7 +70,7 @@ def note(writes: Writes, offered_to: Iterable[str], now: datetime) -> None:
 
 
 def left(row: AnyRow, now: datetime) -> int:
-    """How many offers an agent can be made now, by the columns `ramp_up_*` of their row."""
+    """Returns how many offers an agent may get now, by the columns `ramp_up_*` of their row; `ANY` without a ramp-up."""
     if row.ramp_up_until is None or row.ramp_up_until <= now:
         return ANY
     return max(0, row.ramp_up_most - sum(at > now - row.ramp_up_per for at in row.ramp_up_offered))

@@ -1,4 +1,4 @@
-"""The reconciliation: how far it has come, and what it found."""
+"""The reconciliation: its progress, and its findings."""
 
 from collections.abc import Sequence
 
@@ -43,7 +43,7 @@ FINDING = Table(
     Column("case_id", Uuid, nullable=False),
     Column("work_item_id", Uuid),
     Column("detail", Text, nullable=False),
-    Column("repair", Text),  # how; null: it could not be
+    Column("repair", Text),  # how it was repaired; null: it could not be
     Column("at", DateTime(timezone=True), nullable=False),
     Index("finding_at_ix", text("at desc"), text("finding_id desc")),
     info=personal(

@@ -1,4 +1,4 @@
-"""Shadows: drafts that decide beside the active version and never act."""
+"""Shadows: drafts that decide every case beside the active version, without effect."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow
 from routing.store.base import METADATA
 
-# A draft that decides beside what is active, and never acts: one at a time, until `ends_at` at the latest.
+# At most one runs at a time, until `ends_at` at the latest.
 SHADOW = Table(
     "shadow",
     METADATA,

@@ -1,4 +1,4 @@
-"""Surges: of a queue or of a label."""
+"""Surges, each of a queue or of a label."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,6 @@ from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow
 from routing.store.base import METADATA
 
-# Of a queue or of a label.
 SURGE = Table(
     "surge",
     METADATA,

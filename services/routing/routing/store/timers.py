@@ -1,4 +1,4 @@
-"""Timers: rows, due by the database's clock; a fired one is gone in the transaction of its effect."""
+"""Timers: rows that are due by the database's clock. The transaction that fires a timer deletes its row."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,7 +21,6 @@ from antiphon.postgres.writes import Writes
 from routing.domain.timer import TimerKind
 from routing.store.base import METADATA
 
-# Timers are rows, due by the database's clock; a fired one is gone in the transaction of its effect.
 TIMER = Table(
     "timer",
     METADATA,
@@ -33,7 +32,7 @@ TIMER = Table(
 )
 
 
-# Of timers that are about no one thing.
+# The subject of timers that have none.
 NO_SUBJECT = UUID(int=0)
 
 
@@ -58,40 +57,40 @@ _TAKE_DUE = text(
 
 
 async def review_at(tx: AsyncConnection, due: datetime) -> None:
-    """Where work waits is looked through then, if not before."""
+    """Sets the timer of the review of waiting work; an earlier time that is set stays."""
     await tx.execute(_REVIEW, {"kind": TimerKind.REVIEW, "due": due})
 
 
 def set_timers(writes: Writes, timers: Sequence[tuple[TimerKind, UUID, datetime]]) -> None:
-    """Sets timers (kind, subject, due); one that is set already gets the new time."""
+    """Sets timers (kind, subject, due); a timer that is set already gets the new time."""
     rows = [{"kind": kind.value, "subject": subject, "due_at": due} for kind, subject, due in timers]
     writes.insert(TIMER, rows, then="on conflict (kind, subject) do update set due_at = excluded.due_at")
 
 
 def drop_timers(writes: Writes, timers: Sequence[tuple[TimerKind, UUID]]) -> None:
-    """Forgets timers."""
+    """Deletes timers."""
     if timers:
-        given = recordset([TIMER.c.kind, TIMER.c.subject], "{rows}")
-        # One that fires this moment finds nothing left to do: to wait for it could be to wait for each other.
+        deleted = recordset([TIMER.c.kind, TIMER.c.subject], "{rows}")
+        # A timer that another transaction fires now is skipped, because waiting could be a deadlock; it finds nothing to do.
         writes.add(
-            f"delete from timer t using (select kind, subject from timer join {given} r using (kind, subject) "
+            f"delete from timer t using (select kind, subject from timer join {deleted} r using (kind, subject) "
             "for update of timer skip locked) r where t.kind = r.kind and t.subject = r.subject",
             rows=as_json([{"kind": kind.value, "subject": subject} for kind, subject in timers]),
         )
 
 
 async def take_due(tx: AsyncConnection, limit: int) -> Sequence[AnyRow]:
-    """Due timers, taken: they fire in this transaction or, if it fails, again. All are of the kind that is due longest.
+    """Deletes and returns due timers, all of the kind that is due longest; if the transaction fails, they are due again.
 
-    What fires takes locks, each kind in an order of its own: several kinds in one transaction would have none.
+    Each kind takes its locks in its own order, so several kinds in one transaction could deadlock.
     """
     due = await tx.execute(_TAKE_DUE, {"limit": limit})
     return due.all()
 
 
 async def next_due(connection: AsyncConnection) -> float | None:
-    """Seconds until the next timer is due, by the database's clock."""
-    found = await connection.scalar(
+    """Returns the seconds until the next timer is due, by the database's clock; None without timers."""
+    seconds = await connection.scalar(
         text("select extract(epoch from min(due_at) - clock_timestamp()) from timer")
     )
-    return None if found is None else float(found)
+    return None if seconds is None else float(seconds)

@@ -23,7 +23,7 @@ from antiphon.postgres.query import AnyRow
 from routing.store.base import METADATA
 from routing.store.decisions import DECISION
 
-# `attempts` numbers the runs: what an older run still writes is not taken.
+# `attempts` numbers the runs, so that writes of an older run are ignored.
 TRIAL = Table(
     "trial",
     METADATA,
@@ -56,7 +56,7 @@ TRIAL = Table(
 )
 
 
-# Items that the draft decides otherwise. `results` has a letter a rule: t(rue), f(alse), e(rror).
+# Decisions that the draft makes differently. `results` has one letter for each rule: t(rue), f(alse), e(rror).
 TRIAL_ITEM = Table(
     "trial_item",
     METADATA,

@@ -1,4 +1,4 @@
-"""Work items: a case's claims on agents' attention, at most one open for each case."""
+"""Work items, at most one open for each case."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -62,11 +62,11 @@ WORK = Table(
     Column("step", Integer, nullable=False, server_default="0"),
     Column("steps_from", DateTime(timezone=True)),
     Column("next_step_at", DateTime(timezone=True)),
-    Column("steps_of", Text),
+    Column("steps_hash", Text),
     Column("also_queues", ARRAY(Text), nullable=False, server_default="{}"),
     Column("overflow", Text),
     Column("decided_priority", Integer, nullable=False, server_default="0"),
-    Column("meant", JSONB),
+    Column("deferred_move", JSONB),
     Column("order_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
     Column("longest_wait", Interval, nullable=False, server_default=text("'1 day'")),
     Column("head_start", Interval, nullable=False, server_default=text("'1 minute'")),
@@ -79,7 +79,7 @@ WORK = Table(
         "work_item_waiting_ix", "queue", "due_at", text("priority desc"), "queued_at",
         postgresql_where=text("state = 'queued'"),
     ),
-    Index("work_item_meant_ix", "work_item_id", postgresql_where=text("meant is not null and state in ('queued', 'offered')")),
+    Index("work_item_deferred_move_ix", "work_item_id", postgresql_where=text("deferred_move is not null and state in ('queued', 'offered')")),
     Index(
         "work_item_line_ix", "queue", "also_queues", "need", "order_at", "queued_at", "work_item_id",
         postgresql_where=text("state = 'queued'"),
@@ -97,14 +97,14 @@ WORK = Table(
     Index("work_item_queue_list_ix", "queue", text("changed_at desc"), text("work_item_id desc")),
     info=personal(
         by={"customer_id": ["subject", "labels"]},
-        none=["case_reference", "channel", "state", "queue", "skills", "prefer_skills", "steps_of", "also_queues", "overflow", "profiles", "meant"],
+        none=["case_reference", "channel", "state", "queue", "skills", "prefer_skills", "steps_hash", "also_queues", "overflow", "profiles", "deferred_move"],
         staff=["agent_id", "preferred", "completed_by"],
     ),
 )  # fmt: skip
 
 
-# What a batch asks by its keys says `in (select unnest())`, not `= any()`: a plan that was kept since the table was small reads all of it for as long as the statistics
-# are old, and then compares each row with each key.
+# Queries by the keys of a batch use `in (select unnest())`, not `= any()`: with old statistics, a cached plan of `= any()` reads the
+# whole table and compares each row with each key.
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
 
 
@@ -126,7 +126,7 @@ _HELD = text(
 
 
 _FREE_CASES = text(
-    "select case_id from case_seen where case_id = any(:ids) order by case_id for update skip locked"
+    "select case_id from case_record where case_id = any(:ids) order by case_id for update skip locked"
 ).bindparams(_IDS)
 
 
@@ -169,43 +169,43 @@ async def wake(tx: AsyncConnection) -> None:
 
 
 async def work_items(
-    tx: AsyncConnection, statement: TextClause, given: Mapping[str, object]
+    tx: AsyncConnection, statement: TextClause, parameters: Mapping[str, object]
 ) -> list[WorkItem]:
-    """The work items that a statement selects with all their columns, in its order."""
-    return [WorkItem.of(mapping(row)) for row in await fetch(tx, statement, given)]
+    """Returns the work items of a statement that selects all columns, in its order."""
+    return [WorkItem.of(mapping(row)) for row in await fetch(tx, statement, parameters)]
 
 
 async def work_item(tx: AsyncConnection, work_item_id: UUID, *, lock: bool = False) -> WorkItem | None:
-    """A work item, if there is one; `lock`, locked."""
+    """Returns a work item, with `lock` locked; None when there is none."""
     query = select(WORK).where(WORK.c.work_item_id == work_item_id)
     row = (await tx.execute(query.with_for_update() if lock else query)).one_or_none()
     return None if row is None else WorkItem.of(mapping(row))
 
 
 async def open_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, WorkItem]:
-    """The open work item of each case, locked."""
+    """Returns the open work item of each case that has one, locked."""
     if not case_ids:
         return {}
     return {work.case_id: work for work in await every_open_work(tx, case_ids)}
 
 
 async def free_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> dict[UUID, WorkItem]:
-    """The newest work item of each case, case and open work locked; cases that another transaction holds are left out."""
+    """Locks cases and their open work that no other transaction holds; returns the newest work item of each such case."""
     if not case_ids:
         return {}
     free = [row.case_id for row in await fetch(tx, _FREE_CASES, {"ids": list(case_ids)})]
-    mine = {row.work_item_id for row in await fetch(tx, _FREE_WORK, {"ids": free})}
-    found = await last_work(tx, free)
-    # An open one is the newest: one that was not to be had is somebody else's.
+    locked = {row.work_item_id for row in await fetch(tx, _FREE_WORK, {"ids": free})}
+    newest = await last_work(tx, free)
+    # An open work item is the newest of its case; if it is not locked here, another transaction holds it.
     return {
         case_id: work
-        for case_id, work in found.items()
-        if work.state == WorkState.COMPLETED or work.work_item_id in mine
+        for case_id, work in newest.items()
+        if work.state == WorkState.COMPLETED or work.work_item_id in locked
     }
 
 
 async def every_open_work(tx: AsyncConnection, case_ids: Sequence[UUID]) -> list[WorkItem]:
-    """The open work of these cases, locked, also where there is more of it than may be."""
+    """Returns all open work of these cases, locked, also where a case has more than one."""
     return await work_items(tx, _OPEN, {"ids": list(case_ids)})
 
 
@@ -224,7 +224,7 @@ async def lock_offered(tx: AsyncConnection, offer_ids: Sequence[UUID]) -> list[W
 async def last_work(
     tx: AsyncConnection, case_ids: Sequence[UUID], opened: Mapping[UUID, WorkItem] = MappingProxyType({})
 ) -> dict[UUID, WorkItem]:
-    """The newest work item of each case, open or not; `opened` is open work that was read and locked before."""
+    """Returns the newest work item of each case, open or completed; `opened` is open work that the caller read and locked."""
     if not case_ids:
         return {}
     rows = await fetch(tx, _LAST, {"ids": list(case_ids)})
@@ -232,7 +232,10 @@ async def last_work(
 
 
 async def begin_pass(tx: AsyncConnection, lock: int, queues: Sequence[str]) -> AnyRow:
-    """Begins an assignment pass: whether it is `mine` alone, in which queues work is `waiting`, whether any is `widened` to others."""
+    """Begins an assignment pass, with the lock if it is free.
+
+    Returns whether this transaction has the lock (`mine`), the queues with `waiting` work, and whether any work is `widened`.
+    """
     (row,) = await fetch(tx, _PASS, {"lock": lock, "queues": list(queues)})
     return row
 

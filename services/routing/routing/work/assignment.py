@@ -19,8 +19,8 @@ from routing import store
 from routing.configuration.active import Configurations
 from routing.domain import agent_load
 from routing.domain.configuration.document import Configuration
-from routing.domain.matching.fitting import Candidate, Waiting
-from routing.domain.matching.match import AgentPool, match
+from routing.domain.matching.agent_selection import AgentPool, match
+from routing.domain.matching.eligibility import Candidate, Waiting
 from routing.domain.work_item import WorkItem
 from routing.queues import opening
 from routing.unit_of_work import UnitOfWork

@@ -16,7 +16,7 @@ from routing.configuration.active import ActiveVersion, Configurations
 from routing.domain.offer import OfferRecord
 from routing.domain.queues import escalation as steps
 from routing.domain.queues.escalation import EscalationKind, Need
-from routing.domain.queues.placing import Place
+from routing.domain.queues.placement import Place
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
 from routing.sla import clocks
@@ -59,18 +59,20 @@ async def take_due_steps(
             if after.priority != work.priority:
                 raised.append(after)
     if raised:
-        await clocks.reconsider(tx, unit, active, raised, "a step of its queue made it more urgent")
+        await clocks.recompute_clocks(tx, unit, active, raised, "a step of its queue made it more urgent")
     await unit.write(tx)
 
 
 def plan(unit: UnitOfWork, work: WorkItem, active: ActiveVersion) -> WorkItem | None:
     """Sets anew when the next step is due; None where the steps of the queue have not changed since it was set."""
     configuration = active.configuration
-    if work.queue not in configuration.queues or work.steps_of == configuration.marks[work.queue]:
+    if work.queue not in configuration.queues or work.steps_hash == configuration.steps_hashes[work.queue]:
         return None
     since = work.steps_from or work.queued_at
-    due = steps.due(configuration, active.calendars, work.queue, work.step, since)
-    return unit.put(work, next_step_at=due, steps_from=since, steps_of=configuration.marks[work.queue])
+    due = steps.next_step_due(configuration, active.calendars, work.queue, work.step, since)
+    return unit.put(
+        work, next_step_at=due, steps_from=since, steps_hash=configuration.steps_hashes[work.queue]
+    )
 
 
 def _take_steps(unit: UnitOfWork, work: WorkItem, active: ActiveVersion, now: datetime) -> WorkItem:
@@ -85,14 +87,14 @@ def _take_steps(unit: UnitOfWork, work: WorkItem, active: ActiveVersion, now: da
         need = Need(work.skills, work.prefer_skills, work.also_queues, work.priority)
         number = work.step + 1
         since = work.steps_from or work.queued_at
-        due = steps.due(configuration, active.calendars, work.queue, number, since)
-        after = steps.taken(step, need)
+        due = steps.next_step_due(configuration, active.calendars, work.queue, number, since)
+        after = steps.need_after(step, need)
         work = unit.put(
             work, step=number, next_step_at=due, skills=after.skills, prefer_skills=after.prefer_skills,
             also_queues=after.also_queues, priority=after.priority,
             profiles=configuration.profiles_of(work.channel, work.queue, after.priority),
         )  # fmt: skip
-        what = steps.words(step, configuration)
+        what = steps.step_in_words(step, configuration)
         unit.note_escalation(work, EscalationKind.STEP, what, number)
         unit.publish(WorkEscalated(work=work.facts(), step=number, what=what))
     return work

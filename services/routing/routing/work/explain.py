@@ -14,7 +14,15 @@ from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.configuration.active import ActiveVersion
 from routing.domain.configuration.agent import Agent
-from routing.domain.matching.fitting import BUSY, Obstacle, Waiting, WhyNot, in_words, lacking, why_not
+from routing.domain.matching.eligibility import (
+    BUSY,
+    Obstacle,
+    Waiting,
+    WhyNot,
+    in_words,
+    missing_skills,
+    why_not,
+)
 from routing.domain.offer import REFUSALS, OfferResult
 from routing.domain.queues import escalation
 from routing.domain.queues.opening import Opening
@@ -263,7 +271,7 @@ def _unoffered(item: Waiting, work: WorkItem, members: Sequence[_Member], now: d
     reasons = sorted({in_words(obstacle) for obstacle in obstacles})
     if not members:
         return WaitReason("nobody", "the queue has no agents")
-    if all(lacking(item, member.agent) for member in members):
+    if all(missing_skills(item, member.agent) for member in members):
         needs = ", ".join(f"{skill} {level}" for skill, level in item.needs.items())
         return WaitReason("skill", f"no agent of the queue has all that it needs: {needs}")
     present = [obstacle for obstacle in obstacles if obstacle.kind is not WhyNot.PRESENCE]
@@ -288,9 +296,9 @@ def _coming(work: WorkItem, active: ActiveVersion, queue_opening: Opening | None
         at = work.next_step_at
         if number > work.step:
             since = work.steps_from or work.queued_at
-            at = escalation.due(configuration, active.calendars, work.queue, number, since)
+            at = escalation.next_step_due(configuration, active.calendars, work.queue, number, since)
         if at is not None:
-            what = escalation.words(steps[number], configuration)
+            what = escalation.step_in_words(steps[number], configuration)
             coming.append(Coming(at=at, kind="step", step=number + 1, what=what))
     if queue_opening is not None and queue_opening.opens_at is not None:
         name = configuration.queues[work.queue].name

@@ -67,7 +67,12 @@ async def transfer(
     unit = UnitOfWork(now)
     await withdraw(tx, unit, work, "transferred")
     before = work.queue
-    changed: Changes = {"state": WorkState.QUEUED, "agent_id": None, "hold_until": None, "meant": None}
+    changed: Changes = {
+        "state": WorkState.QUEUED,
+        "agent_id": None,
+        "hold_until": None,
+        "deferred_move": None,
+    }
     if queue is not None:
         moved = arrival(work, active.configuration, active.calendars, queue, now)
         changed = {**changed, **moved, "prefer_skills": {}}
@@ -78,7 +83,7 @@ async def transfer(
     unit.publish(WorkTransferred(work=work.facts(), by=by, from_queue=before, note=note))
     if queue is not None:
         policies = {work_item_id: active.configuration.queues[queue].sla_policy}
-        await clocks.reconsider(tx, unit, active, [work], f"handed to {queue}", policies=policies)
+        await clocks.recompute_clocks(tx, unit, active, [work], f"handed to {queue}", policies=policies)
         work = unit.current(work)
     if agent is not None:
         work = offer_to(unit, work, agent, active.configuration.queues[work.queue])
@@ -169,7 +174,7 @@ async def reprioritise(
     work = unit.put(work, priority=priority, profiles=profiles)
     unit.publish(WorkReprioritised(work=work.facts(), by=by, previous=previous, reason=reason))
     cause = f"priority {priority} by {by.name or by.id}"
-    await clocks.reconsider(tx, unit, active, [work], cause)
+    await clocks.recompute_clocks(tx, unit, active, [work], cause)
     await unit.write(tx)
     work = unit.current(work)
     if not set(before) <= set(profiles):

@@ -17,18 +17,18 @@ from routing import store
 from routing.configuration.active import ActiveVersion
 from routing.domain import agent_load
 from routing.domain.configuration.agent import Agent
-from routing.domain.matching.fitting import (
+from routing.domain.matching.agent_selection import AgentPool
+from routing.domain.matching.eligibility import (
     Candidate,
     ProfileLoad,
     Waiting,
     WhyNot,
-    full,
-    full_profiles,
+    exhausted_profiles,
     in_words,
+    profiles_in_words,
     urgency,
     why_not,
 )
-from routing.domain.matching.match import AgentPool
 from routing.domain.work_item import WorkItem
 from routing.queues import opening
 from routing.store.work_items import work_items
@@ -144,13 +144,17 @@ def _full_line(
     pool: AgentPool, lines: Mapping[store.backlog.Line, store.backlog.Needed], me: Candidate
 ) -> tuple[ProfileLoad, ...]:
     """The full profiles of the first line whose work the agent could do if they were not full."""
-    blocked = (full(need.profiles, me) for line, need in lines.items() if pool.can(line.queues, need.skills))
+    blocked = (
+        exhausted_profiles(need.profiles, me)
+        for line, need in lines.items()
+        if pool.can(line.queues, need.skills)
+    )
     return next((profile_loads for profile_loads in blocked if profile_loads), ())
 
 
 def _full(me: Candidate, profile_loads: Sequence[ProfileLoad] = ()) -> Problem:
     if profile_loads:
-        return Problem(409, "Conflict", f"You have {full_profiles(profile_loads)}.")
+        return Problem(409, "Conflict", f"You have {profiles_in_words(profile_loads)}.")
     capacity = me.free + me.load
     held = agent_load.shown_load(me.load, capacity)
     return Problem(409, "Conflict", f"You have no free capacity for it: you hold {held} of {capacity} units.")

@@ -21,12 +21,12 @@ from antiphon.postgres.query import AnyRow, fetch
 from antiphon.process import logs, metrics
 from routing import store
 from routing.configuration.active import ActiveVersion, Configurations
-from routing.domain.case_seen import CaseSeen
+from routing.domain.case_record import CaseRecord
 from routing.domain.configuration.rule import PRIORITY
 from routing.domain.offer import OfferRecord, OfferResult
-from routing.domain.queues.escalation import EscalationKind, beginning
-from routing.domain.queues.placing import Place
-from routing.domain.reconciliation import Finding, Picture, Piece, Wrong, findings
+from routing.domain.queues.escalation import EscalationKind, order_and_steps
+from routing.domain.queues.placement import Place
+from routing.domain.reconciliation import CaseSnapshot, Finding, FindingKind, OpenWork, findings
 from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem, queued_again
 from routing.unit_of_work import SYSTEM, Row, UnitOfWork
@@ -40,12 +40,12 @@ _BEFORE_ALL = UUID(int=0)
 _LOCK = text(f"select pg_try_advisory_xact_lock({_ROUND_LOCK}) as mine")
 _SNAPSHOT = f"""
     select c.case_id, case when s.revision > 0 then s.awaits end as awaits, s.dismissed, w.work_item_id, w.state, w.queue, w.agent_id, a.presence,
-        o.offer_id, o.agent_id as offered_to, o.expires_at, t.subject is not null as timed, array(
+        o.offer_id, o.agent_id as offered_to, o.expires_at, t.subject is not null as has_offer_timer, array(
             select k.clock_id from clock k where k.case_id = c.case_id and k.met_at is null and k.cancelled_at is null
             and k.paused_since is null and k.breached_at is null
             and not exists (select from timer u where u.kind = '{TimerKind.SLA_CLOCK}' and u.subject = k.clock_id)
-        ) as unheeded
-    from c left join case_seen s on s.case_id = c.case_id
+        ) as clocks_without_timer
+    from c left join case_record s on s.case_id = c.case_id
     left join work_item w on w.case_id = c.case_id and w.state <> 'completed'
     left join agent a on a.agent_id = w.agent_id
     left join offer o on o.work_item_id = w.work_item_id and o.result is null
@@ -55,7 +55,7 @@ WALK = text(
     f"""
     with c as materialized (
         select case_id from (
-            (select case_id from case_seen where awaits and case_id > :after order by case_id limit :most)
+            (select case_id from case_record where awaits and case_id > :after order by case_id limit :most)
             union
             (select case_id from work_item where state <> 'completed' and case_id > :after order by case_id limit :most)
         ) u order by case_id limit :most
@@ -122,22 +122,22 @@ async def run_part(
     return len(cases), ended
 
 
-def snapshots(rows: Sequence[AnyRow]) -> list[Picture]:
+def snapshots(rows: Sequence[AnyRow]) -> list[CaseSnapshot]:
     """Cases with their open work, from rows in the order of cases."""
-    cases: list[Picture] = []
+    cases: list[CaseSnapshot] = []
     for row in rows:
         if not cases or cases[-1].case_id != row.case_id:
-            cases.append(Picture(row.case_id, row.awaits, row.dismissed, []))
+            cases.append(CaseSnapshot(row.case_id, row.awaits, row.dismissed, []))
         if row.work_item_id is not None:
-            piece = Piece(
-                row.work_item_id, row.state, row.queue, row.agent_id, row.presence, row.offer_id, row.offered_to, row.timed,
-                row.unheeded,
+            piece = OpenWork(
+                row.work_item_id, row.state, row.queue, row.agent_id, row.presence, row.offer_id, row.offered_to, row.has_offer_timer,
+                row.clocks_without_timer,
             )  # fmt: skip
             cases[-1] = cases[-1]._replace(work=[*cases[-1].work, piece])
     return cases
 
 
-def _findings(case: Picture, active: ActiveVersion) -> list[Finding]:
+def _findings(case: CaseSnapshot, active: ActiveVersion) -> list[Finding]:
     return findings(case, active.configuration.queues, active.configuration.agents_by_id)
 
 
@@ -152,7 +152,7 @@ async def _repair(
     }
     rows = await fetch(tx, _AGAIN, {"ids": list(case_ids)})
     wrong = [finding for case in snapshots(rows) for finding in _findings(case, active)]
-    lost = [finding.case_id for finding in wrong if finding.kind is Wrong.NO_WORK]
+    lost = [finding.case_id for finding in wrong if finding.kind is FindingKind.NO_WORK]
     last = await store.work_items.last_work(tx, lost)
     repairer = _Repairer(UnitOfWork(now), active, seen, open_work, pending)
     records: list[Row] = []
@@ -180,7 +180,7 @@ async def _repair(
             repair=repair,
         )
     await repairer.unit.write(tx)
-    await store.base.upsert(tx, store.cases.CASE_SEEN, [seen.row() for seen in repairer.restored])
+    await store.base.upsert(tx, store.cases.CASE_RECORD, [seen.row() for seen in repairer.restored])
     if records:
         await tx.execute(insert(store.reconciliation.FINDING), records)
 
@@ -189,11 +189,11 @@ class _Repairer:
     """Repairs findings in one unit of work. `restored`: cases to write again, which routing had lost."""
 
     def __init__(
-        self, unit: UnitOfWork, active: ActiveVersion, seen: Mapping[UUID, CaseSeen], open_work: Mapping[UUID, WorkItem],
+        self, unit: UnitOfWork, active: ActiveVersion, seen: Mapping[UUID, CaseRecord], open_work: Mapping[UUID, WorkItem],
         pending: dict[UUID, OfferRecord],
     ) -> None:  # fmt: skip
         self.unit = unit
-        self.restored: list[CaseSeen] = []
+        self.restored: list[CaseRecord] = []
         self._active = active
         self._seen = seen
         self._open = open_work
@@ -201,47 +201,47 @@ class _Repairer:
 
     def repair(self, finding: Finding, last: WorkItem | None) -> tuple[WorkItem | None, str | None]:
         """Repairs a finding. Returns the work item as it is now, if there is one, and what was done; None: nothing could be."""
-        if finding.piece is None:
+        if finding.work is None:
             return self._queue_again(finding.case_id, last)
-        work = self.unit.current(self._open[finding.piece.work_item_id])
-        repair = self._repair_work(finding, finding.piece, work)
+        work = self.unit.current(self._open[finding.work.work_item_id])
+        repair = self._repair_work(finding, finding.work, work)
         return self.unit.current(work), repair
 
-    def _repair_work(self, finding: Finding, piece: Piece, work: WorkItem) -> str:
-        if finding.kind is Wrong.CASE_UNKNOWN:
+    def _repair_work(self, finding: Finding, piece: OpenWork, work: WorkItem) -> str:
+        if finding.kind is FindingKind.CASE_UNKNOWN:
             # Not 0: `intake` reads no work of a case whose revision is 0.
             restored = self._seen[work.case_id].replace(
                 revision=1, awaits=True, reference=work.case_reference, customer_id=work.customer_id
             )
             self.restored.append(restored)
             return "the case is known from its work"
-        if finding.kind is Wrong.QUEUE_UNKNOWN:
+        if finding.kind is FindingKind.QUEUE_UNKNOWN:
             queue = self._active.configuration.fallback
             escalation.move(
                 self.unit, work, self._active, Place(queue, [finding.detail]), EscalationKind.MOVED
             )
             return f"moved to {queue}"
-        if finding.kind in {Wrong.TIMER_MISSING, Wrong.CLOCK_UNHEEDED}:
+        if finding.kind in {FindingKind.OFFER_TIMER_MISSING, FindingKind.CLOCK_TIMER_MISSING}:
             self._set_timers(finding.kind, piece)
             return "its timer is set"
         if piece.offer_id is not None and piece.offer_id in self._pending:
             self.unit.end_offer(self._pending.pop(piece.offer_id), OfferResult.WITHDRAWN, finding.detail)
-        if finding.kind in {Wrong.SECOND_WORK, Wrong.NOT_ASKED}:
+        if finding.kind in {FindingKind.SECOND_WORK, FindingKind.NOT_ASKED}:
             self.unit.complete(work, SYSTEM, finding.detail)
             return "completed"
-        if finding.kind in {Wrong.AGENT_GONE, Wrong.OFFER_MISSING}:
+        if finding.kind in {FindingKind.AGENT_GONE, FindingKind.OFFER_MISSING}:
             self.unit.requeue(work, finding.detail)
             return "back to its place"
         return "the offer is withdrawn"
 
-    def _set_timers(self, kind: Wrong, piece: Piece) -> None:
-        if kind is Wrong.TIMER_MISSING and piece.offer_id is not None:
+    def _set_timers(self, kind: FindingKind, piece: OpenWork) -> None:
+        if kind is FindingKind.OFFER_TIMER_MISSING and piece.offer_id is not None:
             timer = TimerKind.OFFER_EXPIRY, piece.offer_id, self._pending[piece.offer_id].expires_at
             self.unit.timers.append(timer)
-        elif kind is Wrong.CLOCK_UNHEEDED:
+        elif kind is FindingKind.CLOCK_TIMER_MISSING:
             # Each fires at once, which sets its timer to what is due next.
             self.unit.timers += [
-                (TimerKind.SLA_CLOCK, clock_id, self.unit.now) for clock_id in piece.unheeded
+                (TimerKind.SLA_CLOCK, clock_id, self.unit.now) for clock_id in piece.clocks_without_timer
             ]
 
     def _queue_again(self, case_id: UUID, last: WorkItem | None) -> tuple[WorkItem | None, str | None]:
@@ -252,7 +252,7 @@ class _Repairer:
             queue = last.queue if last.queue in configuration.queues else configuration.fallback
             work = queued_again(
                 last, uuid4(), queue, configuration.profiles_of(last.channel, queue, last.priority),
-                beginning(configuration, calendars, queue, last.queued_at), now,
+                order_and_steps(configuration, calendars, queue, last.queued_at), now,
             )  # fmt: skip
         elif seen.reference is not None and seen.customer_id is not None:
             queue = configuration.fallback
@@ -261,7 +261,7 @@ class _Repairer:
                 channel="", subject=None, queue=queue, priority=PRIORITY, skills={}, prefer_skills={}, labels=[],
                 queued_at=now, decision_id=None, changed_at=now, units=1,
                 profiles=configuration.profiles_of("", queue, PRIORITY), overflow=None,
-                **beginning(configuration, calendars, queue, now),
+                **order_and_steps(configuration, calendars, queue, now),
             )  # fmt: skip
         else:
             return None, None

@@ -16,7 +16,7 @@ from routing import store
 from routing.configuration.active import ActiveVersion, Configurations
 from routing.domain.offer import OfferResult
 from routing.domain.queues.escalation import EscalationKind
-from routing.domain.queues.placing import Load, Place, place
+from routing.domain.queues.placement import Load, Place, place
 from routing.queues import opening
 from routing.unit_of_work import UnitOfWork
 from routing.work import escalation
@@ -33,7 +33,7 @@ _REMOVED_AGENTS = text(
     "order by agent_id limit :limit"
 ).bindparams(bindparam("agents", type_=ARRAY(TEXT)))
 _MEANT = text(
-    "select * from work_item where meant is not null and state in ('queued', 'offered') "
+    "select * from work_item where deferred_move is not null and state in ('queued', 'offered') "
     "order by work_item_id limit :limit for update"
 )
 _WAITING = text(
@@ -44,9 +44,9 @@ _WAITING = text(
 ).bindparams(_QUEUES)
 UNPLANNED = text(
     """
-    with open as materialized (select work_item_id, queue, steps_of from work_item where state <> 'completed')
+    with open as materialized (select work_item_id, queue, steps_hash from work_item where state <> 'completed')
     select w.* from unnest(:queues, :steps_hashes) as q(name, steps_hash)
-    join open on open.queue = q.name and open.steps_of is distinct from q.steps_hash
+    join open on open.queue = q.name and open.steps_hash is distinct from q.steps_hash
     join work_item w using (work_item_id)
     where w.state <> 'completed' order by w.work_item_id limit :limit for update of w
     """
@@ -124,14 +124,16 @@ async def _to_meant_queue(tx: AsyncConnection, active: ActiveVersion, now: datet
     offers = await store.offers.pending_offers(tx, [work.work_item_id for work in works])
     names = {key: queue.name for key, queue in active.configuration.queues.items()}
     for work in works:
-        meant = work.meant
+        meant = work.deferred_move
         if meant is None or meant.queue not in names or meant.queue == work.queue:
-            unit.put(work, meant=None)
+            unit.put(work, deferred_move=None)
             continue
         if (offer := offers.get(work.work_item_id)) is not None:
             unit.end_offer(offer, OfferResult.WITHDRAWN, f"meant for {names[meant.queue]}")
         why = f"the customer said more while {names.get(work.queue, work.queue)} had it"
-        ready = unit.put(work, state=WorkState.QUEUED, agent_id=None, meant=None, overflow=meant.overflow)
+        ready = unit.put(
+            work, state=WorkState.QUEUED, agent_id=None, deferred_move=None, overflow=meant.overflow
+        )
         moved = escalation.move(unit, ready, active, Place(meant.queue, [why]), EscalationKind.REDECIDED)
         unit.put(moved, skills=meant.skills, prefer_skills=meant.prefer_skills)
     await unit.write(tx)
@@ -170,7 +172,7 @@ async def _from_closed_queues(tx: AsyncConnection, active: ActiveVersion, now: d
 
 
 async def _set_steps(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:
-    steps_hashes = active.configuration.marks
+    steps_hashes = active.configuration.steps_hashes
     values = {"queues": list(steps_hashes), "steps_hashes": list(steps_hashes.values()), "limit": BATCH_SIZE}
     works = await store.work_items.work_items(tx, UNPLANNED, values)
     unit = UnitOfWork(now)

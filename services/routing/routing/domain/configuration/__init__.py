@@ -1,1 +1,1 @@
-"""The organisation's document as routing reads it: one section a file, checked with their places."""
+"""The sections of the organisation's document that routing reads, one a file, each with its checks."""

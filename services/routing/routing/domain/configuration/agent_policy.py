@@ -1,4 +1,4 @@
-"""What agents may do, how much work counts, and what happens when they are silent."""
+"""The policy for all agents: what they may do, the capacity that work takes, and when their presence is lost."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -10,14 +10,14 @@ from antiphon.contracts.interactions import Channel
 from antiphon.organisation.document import Document, Fault, Section
 from routing.domain.configuration.section import Duration, unknown
 
-WHOLE = 1000  # units that nobody has: who takes such work is full
+WHOLE = 1000  # more units than any agent has: work that takes all of an agent's capacity
 
 
-def _units(given: object) -> int:
-    if given == "all":
+def _units(value: object) -> int:
+    if value == "all":
         return WHOLE
-    if isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= 100:
-        return given
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100:
+        return value
     raise ValueError("must be a number of units from 0 to 100, or `all`")
 
 
@@ -25,7 +25,7 @@ Units = Annotated[int, BeforeValidator(_units)]
 
 
 class LastAgent(Section):
-    """Who answered a customer's case last is preferred `within` a time, and waited for when busy, up to a limit."""
+    """The agent who answered a case last is preferred `within` a time; when they are busy, work waits for them up to a limit."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -33,13 +33,13 @@ class LastAgent(Section):
     wait_at_most: Duration = Field(default=timedelta(0), le=timedelta(days=1))
 
     def of(self, last_agent: str | None, at: datetime | None, now: datetime) -> str | None:
-        """Whom to prefer: who answered last, unless that is too long ago. When it was may not be known."""
+        """Returns the agent to prefer: the last one, unless that was too long ago. A time of None counts as recent."""
         too_long = self.within is not None and at is not None and now - at > self.within
         return None if too_long else last_agent
 
 
 class RampUp(Section):
-    """Who was in no routable presence for `away` is offered so many items `per` a time at first, as long as it `lasts`."""
+    """An agent who was not routable for `away` gets at most `offers` in each `per` at first, for as long as it `lasts`."""
 
     away: Duration = Field(default=timedelta(hours=8), ge=timedelta(minutes=1), le=timedelta(days=365))
     offers: int = Field(default=1, ge=1, le=100)
@@ -48,9 +48,14 @@ class RampUp(Section):
 
 
 class AgentsPolicy(Section):
-    """What holds for all agents; a queue may say otherwise where it can."""
+    """The policy for all agents; a queue can override some of it."""
 
-    missed_offers: int = Field(default=2, ge=1, le=100, description="Unanswered in a row: then unavailable.")
+    missed_offers: int = Field(
+        default=2,
+        ge=1,
+        le=100,
+        description="After so many unanswered offers in a row an agent is `not-responding`.",
+    )
     may_decline: bool = True
     presence_lost_after: Duration = Field(
         default=timedelta(seconds=60), ge=timedelta(seconds=1), le=timedelta(days=1)
@@ -60,7 +65,7 @@ class AgentsPolicy(Section):
 
 
 def faults(document: Document, channel_units: Mapping[str, int]) -> Iterable[Fault]:
-    """Channels that there are not."""
+    """Yields unknown channels."""
     channels = {channel.value: channel for channel in Channel}
     for channel in channel_units:
         yield from unknown(document, ("channel_units", channel), "channel", channel, channels)

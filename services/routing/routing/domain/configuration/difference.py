@@ -1,6 +1,6 @@
-"""The difference between two configurations in words, found by walking both: a new setting is told without being named here.
+"""The difference between two configurations as sentences for people. It walks both, so it covers every setting.
 
-What has a name (a queue, a rule, an agent) is matched by it, wherever it stands; what has none, by its place.
+Items that have a name (queues, rules, agents) are matched by it; items without a name are matched by their place.
 """
 
 from bisect import bisect_left
@@ -13,22 +13,22 @@ from pydantic import BaseModel
 from routing.domain.configuration.document import Configuration
 from routing.domain.configuration.section import shown
 
-# How one of a section is called, where its name less an `s` would not do.
+# What an item of a section is called, where the section's name without its `s` is wrong.
 _CALLED = {
     "sla_policies": "SLA policy {name}",
     "agents": "agent {name}",
     "email": "mail address {name}",
     "social": "social account {name}",
 }
-# What people read past: it says nothing that the rest does not.
-_SILENT = {"then"}
-_SAID = {"when": "condition"}
+# Fields that the sentences leave out.
+_LEFT_OUT = {"then"}
+_FIELD_WORDS = {"when": "condition"}
 _IDENTITY = ("id", "address", "handle", "name")
 _LONGEST = 200
 
 
 def differences(before: Configuration, after: Configuration) -> list[str]:
-    """What changes from `before` to `after`, a sentence each, in the order of the sections. None when they mean the same."""
+    """Returns one sentence for each change from `before` to `after`, in the order of the sections; none when both mean the same."""
     found: list[str] = []
     for field in type(before).model_fields:
         found += _section(field, getattr(before, field), getattr(after, field))
@@ -69,20 +69,20 @@ def _items(
     for place, (name, new) in enumerate(after.items(), 1):
         if name not in before and name not in arrived:
             where = f" as {_ordinal(place)}" if ordered else ""
-            said = f" ({_short(new)})" if isinstance(new, str) else ""
-            yield f"{_one(field, name)} added{where}{said}"
+            value = f" ({_short(new)})" if isinstance(new, str) else ""
+            yield f"{_one(field, name)} added{where}{value}"
     if ordered:
         yield from _moves(field, [renamed.get(name, name) for name in before], list(after))
 
 
 def _renamed(before: Mapping[str, object], after: Mapping[str, object]) -> Iterable[tuple[str, str]]:
-    """What is gone under one name and is there, otherwise the same, under another."""
+    """Yields the old and the new name of items that changed only their name."""
     new = {name: _nameless(item) for name, item in after.items() if name not in before}
     for name, item in before.items():
         if name in after or not isinstance(item, BaseModel) or "name" not in type(item).model_fields:
             continue
         if getattr(item, "name", None) != name:
-            continue  # known by something else than what it is called
+            continue  # its key is not its name
         same = next((other for other, rest in new.items() if rest == _nameless(item)), None)
         if same is not None:
             del new[same]
@@ -94,7 +94,7 @@ def _nameless(item: object) -> object:
 
 
 def _moves(field: str, before: Sequence[str], after: Sequence[str]) -> Iterable[str]:
-    """The fewest that must move to make one order of the other; what only gave way is not told."""
+    """Yields the fewest moves that turn one order into the other."""
     was = {name: place for place, name in enumerate(before)}
     common = [name for name in after if name in was]
     stay = _longest_rise([was[name] for name in common])
@@ -105,7 +105,7 @@ def _moves(field: str, before: Sequence[str], after: Sequence[str]) -> Iterable[
 
 
 def _longest_rise(numbers: Sequence[int]) -> set[int]:
-    """A longest rising part of distinct numbers. Source: patience sorting (Schensted 1961)."""
+    """Returns a longest increasing subsequence of distinct numbers. Source: patience sorting (Schensted 1961)."""
     tops: list[int] = []
     before: dict[int, int | None] = {}
     for number in numbers:
@@ -121,12 +121,12 @@ def _longest_rise(numbers: Sequence[int]) -> set[int]:
 
 
 def _value(subject: str, words: str, before: object, after: object) -> Iterable[str]:
-    """What changed in one value, `subject` in front. `words` is the way to it from there."""
+    """Yields the changes of one value. `subject` comes first in the sentence; `words` name the value within it."""
     if before == after:
         return
     if isinstance(before, BaseModel) and isinstance(after, BaseModel) and type(before) is type(after):
         for part in type(before).model_fields:
-            further = words if part in _SILENT else f"{words} {_words(part)}".strip()
+            further = words if part in _LEFT_OUT else f"{words} {_words(part)}".strip()
             yield from _value(subject, further, getattr(before, part), getattr(after, part))
     elif isinstance(before, dict) and isinstance(after, dict):
         yield from _mapping(subject, words, before, after)
@@ -165,18 +165,18 @@ def _list(subject: str, words: str, before: Sequence[object], after: Sequence[ob
             else:
                 yield from _value(subject, f"{_ordinal(place + 1)} {one}", before[place], after[place])
         return
-    gone = [_short(item) for item in before if item not in after]
-    new = [_short(item) for item in after if item not in before]
-    if not gone and not new:  # the same in another order, or other numbers of the same
+    removed = [_short(item) for item in before if item not in after]
+    added = [_short(item) for item in after if item not in before]
+    if not removed and not added:  # the same items in another order, or repeated
         yield f"{subject}{words} {_short(before)} → {_short(after)}"
-    if gone:
-        yield f"{subject}{words} without {', '.join(gone)}"
-    if new:
-        yield f"{subject}{words} also {', '.join(new)}"
+    if removed:
+        yield f"{subject}{words} without {', '.join(removed)}"
+    if added:
+        yield f"{subject}{words} also {', '.join(added)}"
 
 
 def _named(before: object, after: object) -> tuple[dict[str, object], dict[str, object]] | None:
-    """Both as what they hold by name; None when they are not alike or hold what has no name of its own."""
+    """Returns the items of both by name; None when the values differ in kind or an item has no unique name."""
     if isinstance(before, dict) and isinstance(after, dict):
         return before, after
     if not _listed(before) or not _listed(after):
@@ -207,15 +207,15 @@ def _singular(words: str) -> str:
 
 
 def _words(field: str) -> str:
-    return _SAID.get(field, field.replace("_", " "))
+    return _FIELD_WORDS.get(field, field.replace("_", " "))
 
 
 def _short(value: object) -> str:
-    said = _said(value)
-    return said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
+    text = _text(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def _said(value: object) -> str:  # noqa: PLR0911 - one kind of value a line
+def _text(value: object) -> str:  # noqa: PLR0911 - one kind of value a line
     if value is None or isinstance(value, bool):
         return {None: "none", True: "yes", False: "no"}[value]
     if isinstance(value, timedelta):
@@ -223,11 +223,11 @@ def _said(value: object) -> str:  # noqa: PLR0911 - one kind of value a line
     if isinstance(value, str):
         return value if value and " " not in value else repr(value)
     if isinstance(value, BaseModel):
-        return ", ".join(f"{_words(name)} {_said(getattr(value, name))}" for name in type(value).model_fields)
+        return ", ".join(f"{_words(name)} {_text(getattr(value, name))}" for name in type(value).model_fields)
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_said(part)}" for key, part in value.items()) or "nothing"
+        return ", ".join(f"{key} {_text(part)}" for key, part in value.items()) or "nothing"
     if isinstance(value, list | tuple | set | frozenset):
-        return ", ".join(_said(part) for part in value) or "nothing"
+        return ", ".join(_text(part) for part in value) or "nothing"
     return str(value)
 
 

@@ -1,4 +1,4 @@
-"""The organisation's routing sections, checked as a whole: every complaint with its line and column."""
+"""The configuration: the organisation's routing sections, read from YAML and checked as a whole."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from antiphon.organisation.document import ConfigurationError, Document, Organis
 from routing.domain.configuration import (
     agent,
     agent_policy,
-    business_calendar,
+    calendar,
     capacity_profile,
     membership,
     overflow,
@@ -24,7 +24,7 @@ from routing.domain.configuration import (
 )
 from routing.domain.configuration.agent import Agent
 from routing.domain.configuration.agent_policy import AgentsPolicy, Units
-from routing.domain.configuration.business_calendar import Calendar
+from routing.domain.configuration.calendar import Calendar
 from routing.domain.configuration.capacity_profile import CapacityProfile
 from routing.domain.configuration.presence import USUAL, PresenceKind
 from routing.domain.configuration.publishing import PublishingPolicy
@@ -36,7 +36,7 @@ from routing.domain.rules.conditions import Condition
 
 
 class Configuration(Organisation):
-    """All that routing decides by."""
+    """The configuration that routing decides by."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
 
@@ -55,7 +55,7 @@ class Configuration(Organisation):
 
     @cached_property
     def conditions(self) -> list[tuple[str, Condition]]:
-        """The rules' conditions, compiled, in order."""
+        """The name and compiled condition of each rule, in order."""
         return [(rule.name, Condition(rule.when)) for rule in self.rules]
 
     @cached_property
@@ -65,7 +65,7 @@ class Configuration(Organisation):
 
     @cached_property
     def agents_by_id(self) -> Mapping[str, Agent]:
-        """Agents by their id, each with all queues that they work for: those they name, and those that name them."""
+        """Agents by id, each with all queues that they are a member of."""
         return {
             agent.id: agent.model_copy(
                 update={"queues": membership.queues_of(agent.id, agent.queues, agent.skills, self.queues)}
@@ -76,15 +76,15 @@ class Configuration(Organisation):
     @cached_property
     def members(self) -> Mapping[str, Sequence[Agent]]:
         """The agents of each queue that has some."""
-        found: dict[str, list[Agent]] = {}
-        for one in self.agents_by_id.values():
-            for name in one.queues:
-                found.setdefault(name, []).append(one)
-        return found
+        members: dict[str, list[Agent]] = {}
+        for member in self.agents_by_id.values():
+            for name in member.queues:
+                members.setdefault(name, []).append(member)
+        return members
 
     @cached_property
     def presences_by_id(self) -> Mapping[str, PresenceKind]:
-        """How an agent can stand, by id; `not-responding` and `offline` are always there."""
+        """Presences by id; `not-responding` and `offline` are always among them."""
         return presence.complete(self.presences)
 
     @cached_property
@@ -94,60 +94,62 @@ class Configuration(Organisation):
 
     @property
     def fallback(self) -> str:
-        """Where work waits that no rule catches, and work whose queue there is no more: unless named, the first queue."""
+        """The queue of work that no rule matches, and of work whose queue was removed: `fallback_queue`, else the first queue."""
         return self.fallback_queue or next(iter(self.queues))
 
     @cached_property
-    def marks(self) -> Mapping[str, str | None]:
-        """By queue, what its steps and the time by which they count are known by; None without steps."""
-        return {key: self._mark(queue) for key, queue in self.queues.items()}
+    def steps_hashes(self) -> Mapping[str, str | None]:
+        """By queue, a hash of its steps and of the calendar by which they count; None for a queue without steps."""
+        return {key: self._steps_hash(queue) for key, queue in self.queues.items()}
 
-    def _mark(self, queue: Queue) -> str | None:
+    def _steps_hash(self, queue: Queue) -> str | None:
         if not queue.steps:
             return None
-        said = queue.model_dump_json(include={"steps", "hours"})
-        counts = self.calendars[queue.hours].model_dump_json() if queue.hours else ""
-        return hashlib.sha256(f"{said}{counts}".encode()).hexdigest()[:16]
+        steps = queue.model_dump_json(include={"steps", "hours"})
+        open_time = self.calendars[queue.hours].model_dump_json() if queue.hours else ""
+        return hashlib.sha256(f"{steps}{open_time}".encode()).hexdigest()[:16]
 
     def units(self, channel: str, queue: str | None = None) -> int:
-        """The units of capacity that work from a channel takes, as its queue says or the channel."""
+        """Returns the units of capacity that work takes: those of its queue, else those of its channel."""
         own = self.queues[queue].units if queue in self.queues else None
         return self.channel_units.get(channel, 1) if own is None else own
 
     def profiles_of(self, channel: str, queue: str, priority: int) -> list[str]:
-        """The capacity profiles that such work counts against, by id."""
-        return sorted(one.id for one in self.capacity_profiles if one.takes(channel, queue, priority))
+        """Returns the ids of the capacity profiles that such work counts against, in order."""
+        return sorted(
+            profile.id for profile in self.capacity_profiles if profile.takes(channel, queue, priority)
+        )
 
     def days(self, now: datetime) -> dict[str, datetime]:
-        """Profiles against which completed work counts, and since when."""
-        found = {one.id: one.since(now, self.zone) for one in self.capacity_profiles}
-        return {profile: since for profile, since in found.items() if since is not None}
+        """Returns the capacity profiles against which completed work counts, each with since when."""
+        begins = {profile.id: profile.since(now, self.zone) for profile in self.capacity_profiles}
+        return {profile: since for profile, since in begins.items() if since is not None}
 
     @cached_property
     def zero_unit(self) -> Sequence[tuple[str, str]]:
-        """What makes work take no units of capacity: section and name."""
+        """The channels and queues whose work takes no units of capacity: section and name."""
         return [
             *(("channel_units", channel) for channel, units in self.channel_units.items() if units == 0),
             *(("queues", key) for key, queue in self.queues.items() if queue.units == 0),
         ]
 
     def may_decline(self, queue: str) -> bool:
-        """Whether offers of a queue may be declined."""
-        told = self.queues[queue].may_decline
-        return self.agents_policy.may_decline if told is None else told
+        """Whether agents may decline offers of a queue."""
+        own = self.queues[queue].may_decline
+        return self.agents_policy.may_decline if own is None else own
 
 
 def read(source: str, name: str = "organisation", *, checked: bool = False) -> Configuration:
-    """The configuration in a YAML text. Raises ConfigurationError with everything that is wrong, each at its place.
+    """Reads the configuration in a YAML text. Raises ConfigurationError with all faults, each with its line and column.
 
-    `checked`: it was, before it was kept. Then how long its conditions take is not measured again, since a slow moment
-    would refuse what is active.
+    `checked`: the text was read before it was stored. Then the time that its conditions take is not measured again, because
+    a slow moment would reject the active version.
     """
     document = Document(source, name)
     c = document.read(Configuration)
     faults = [
-        *business_calendar.zone_faults(document, ("organisation", "time_zone"), c.organisation.time_zone),
-        *business_calendar.faults(document, c.calendars),
+        *calendar.zone_faults(document, ("organisation", "time_zone"), c.organisation.time_zone),
+        *calendar.faults(document, c.calendars),
         *sla_policy.faults(document, c.sla_policies, c.calendars, c.queues, c.agents_by_id),
         *queue.faults(document, c.queues, c.sla_policies, c.calendars),
         *unknown(document, ("fallback_queue",), "queue", c.fallback_queue, c.queues),
@@ -178,8 +180,8 @@ def read(source: str, name: str = "organisation", *, checked: bool = False) -> C
 
 
 def shape(source: str) -> Configuration:
-    """A configuration as it is written, whether or not its names and conditions are right; not to decide by.
+    """Reads a configuration without checking its names and conditions, so it must not decide anything.
 
-    Raises ConfigurationError when it has not the form of one.
+    Raises ConfigurationError when the text does not have the form of a configuration.
     """
     return Document(source).read(Configuration)

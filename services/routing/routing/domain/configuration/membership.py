@@ -1,4 +1,4 @@
-"""Members: who works for a queue, by name or by what they can."""
+"""Membership: which agents work for a queue, by name or by skills."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Protocol
@@ -11,12 +11,12 @@ from routing.domain.configuration.section import Level, unknown
 Skills = Annotated[dict[str, Level], Field(min_length=1)]
 
 
-def _alternatives(given: object) -> object:
-    return [given] if isinstance(given, dict) else given
+def _alternatives(value: object) -> object:
+    return [value] if isinstance(value, dict) else value
 
 
 class Members(Section):
-    """Besides the agents who name the queue: these, and all who have every skill of one of the sets at its level."""
+    """Members of a queue, besides the agents who name it: `agents`, and all who have every skill of one of the sets."""
 
     agents: list[str] = []
     skills: Annotated[list[Skills], BeforeValidator(_alternatives)] = []
@@ -29,7 +29,7 @@ class Members(Section):
 
 
 class HasMembers(Protocol):
-    """What members are of."""
+    """Anything that has members."""
 
     @property
     def members(self) -> Members: ...  # noqa: D102
@@ -38,9 +38,9 @@ class HasMembers(Protocol):
 def queues_of(
     agent_id: str, named: Sequence[str], skills: Mapping[str, int], queues: Mapping[str, HasMembers]
 ) -> list[str]:
-    """The queues that an agent works for: those that they name, then those whose members include them."""
-    found = [key for key, queue in queues.items() if queue.members.include(agent_id, skills)]
-    return list(dict.fromkeys([*named, *found]))
+    """Returns the queues that an agent is a member of: those that they name, then those whose members include them."""
+    joined = [key for key, queue in queues.items() if queue.members.include(agent_id, skills)]
+    return list(dict.fromkeys([*named, *joined]))
 
 
 def faults(
@@ -49,7 +49,7 @@ def faults(
     agents: Mapping[str, object],
     skills: Mapping[str, str],
 ) -> Iterable[Fault]:
-    """Unknown agents and skills."""
+    """Yields unknown agents and skills."""
     for key, queue in queues.items():
         path = ("queues", key, "members")
         for place, agent in enumerate(queue.members.agents):

@@ -1,4 +1,4 @@
-"""Overflow: where work goes that a queue does not take, because it is closed or full."""
+"""Overflow: where work goes when its queue is closed or full."""
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -9,13 +9,13 @@ from pydantic import BeforeValidator, Field
 from antiphon.organisation.document import Document, Fault, Section
 from routing.domain.configuration.section import Duration, unknown
 
-NEVER = "never"  # what a rule says instead of a queue for work that stays where it is
+NEVER = "never"  # as the overflow of a rule: its work stays in its queue
 
 
 class OutsideHours(Section):
-    """What happens to work while the queue is closed: it is held, or goes to `overflow`.
+    """What happens to work while the queue is closed: the queue holds it, or it goes to `overflow`.
 
-    `acknowledge` are words that the customer gets at once, by the channel on which they spoke, when their work is held.
+    `acknowledge` is the text that the customer gets at once, on their own channel, when the queue holds their work.
     """
 
     overflow: str | None = None
@@ -23,22 +23,22 @@ class OutsideHours(Section):
 
 
 class Limit(Section):
-    """More than this the queue does not take: so many who wait, or so long an expected wait; what comes goes to `overflow`."""
+    """The most that the queue takes: items that wait, or the expected wait. Beyond it, new work goes to `overflow`."""
 
     waiting: int | None = Field(None, ge=1, le=1_000_000)
     wait: Duration | None = Field(None, ge=timedelta(seconds=1))
     overflow: str
 
 
-def _outside(given: object) -> object:
-    return {} if given == "hold" else given
+def _outside(value: object) -> object:
+    return {} if value == "hold" else value
 
 
 Outside = Annotated[OutsideHours, BeforeValidator(_outside)]
 
 
 class Overflows(Protocol):
-    """What may flow over."""
+    """Anything that has overflow."""
 
     @property
     def outside_hours(self) -> OutsideHours: ...  # noqa: D102
@@ -47,32 +47,32 @@ class Overflows(Protocol):
 
 
 def faults(document: Document, queues: Mapping[str, Overflows]) -> Iterable[Fault]:
-    """Unknown queues, limits that limit nothing, and work that would flow in a circle."""
+    """Yields unknown queues, empty limits, and overflow cycles."""
     for key, queue in queues.items():
-        for place, target in _ways(queue).items():
+        for place, target in _targets(queue).items():
             yield from unknown(document, ("queues", key, place, "overflow"), "queue", target, queues)
         if queue.limit is not None and queue.limit.waiting is None and queue.limit.wait is None:
-            yield document.fault(("queues", key, "limit"), "limits nothing: give waiting or wait")
-    told: set[frozenset[str]] = set()
+            yield document.fault(("queues", key, "limit"), "limits nothing: set waiting or wait")
+    reported: set[frozenset[str]] = set()
     for key in queues:
-        for circle in _circles(queues, [key]):
-            # Once, and where it begins that stands first.
-            if frozenset(circle) not in told:
-                told.add(frozenset(circle))
-                place = next(p for p, target in _ways(queues[key]).items() if target == circle[1])
+        for cycle in _cycles(queues, [key]):
+            # Each cycle once, at its first queue in the document.
+            if frozenset(cycle) not in reported:
+                reported.add(frozenset(cycle))
+                place = next(p for p, target in _targets(queues[key]).items() if target == cycle[1])
                 path = ("queues", key, place, "overflow")
-                yield document.fault(path, f"work would flow in a circle: {' → '.join(circle)}")
+                yield document.fault(path, f"is an overflow cycle: {' → '.join(cycle)}")
 
 
-def _ways(queue: Overflows) -> dict[str, str]:
-    ways = {"outside_hours": queue.outside_hours.overflow, "limit": queue.limit and queue.limit.overflow}
-    return {place: target for place, target in ways.items() if target is not None}
+def _targets(queue: Overflows) -> dict[str, str]:
+    targets = {"outside_hours": queue.outside_hours.overflow, "limit": queue.limit and queue.limit.overflow}
+    return {place: target for place, target in targets.items() if target is not None}
 
 
-def _circles(queues: Mapping[str, Overflows], way: list[str]) -> Iterable[list[str]]:
-    """The ways from the first of `way` back to it. They are few: a queue has two at the most."""
-    for target in dict.fromkeys(_ways(queues[way[-1]]).values()):
-        if target == way[0]:
-            yield [*way, target]
-        elif target in queues and target not in way:
-            yield from _circles(queues, [*way, target])
+def _cycles(queues: Mapping[str, Overflows], path: list[str]) -> Iterable[list[str]]:
+    """Yields the overflow paths from the last of `path` back to its first. They are few: a queue has at most two targets."""
+    for target in dict.fromkeys(_targets(queues[path[-1]]).values()):
+        if target == path[0]:
+            yield [*path, target]
+        elif target in queues and target not in path:
+            yield from _cycles(queues, [*path, target])

@@ -1,4 +1,4 @@
-"""Presences: how an agent can stand, and which of them means that work may be offered."""
+"""Presences: the states that an agent can be in, and which of them are routable."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,12 +7,12 @@ from pydantic import Field
 from antiphon.contracts.agents import Presence
 from antiphon.organisation.document import Document, Fault, Section
 
-# The system sets these itself, so they are there whatever the organisation lists, and never let work be offered.
+# Routing sets these itself, so every configuration has them, and they are never routable.
 ALWAYS = {Presence.NOT_RESPONDING.value: "Not responding", Presence.OFFLINE.value: "Offline"}
 
 
 class PresenceKind(Section):
-    """One way to stand. `routable`: work may be offered. `settable`: agents may choose it themselves."""
+    """A presence. `routable`: agents may be offered work. `settable`: agents may choose it themselves."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     name: str
@@ -27,25 +27,32 @@ USUAL = [
 ]
 
 
-def complete(given: Sequence[PresenceKind]) -> dict[str, PresenceKind]:
-    """Presences by id: those given, and those that are always there. Nobody chooses not to respond."""
-    listed = {kind.id: kind for kind in given}
+def complete(listed: Sequence[PresenceKind]) -> dict[str, PresenceKind]:
+    """Returns presences by id: those listed and those of `ALWAYS`. No agent may choose `not-responding`."""
+    by_id = {kind.id: kind for kind in listed}
     always = {key: PresenceKind(id=key, name=name) for key, name in ALWAYS.items()}
-    found = listed | {key: listed.get(key, kind) for key, kind in always.items()}
-    silent = found[Presence.NOT_RESPONDING]
-    return found | {silent.id: silent.model_copy(update={"settable": False})}
+    by_id |= {key: by_id.get(key, kind) for key, kind in always.items()}
+    not_responding = by_id[Presence.NOT_RESPONDING]
+    return by_id | {not_responding.id: not_responding.model_copy(update={"settable": False})}
 
 
 def faults(document: Document, presences: Sequence[PresenceKind]) -> Iterable[Fault]:
-    """Second presences of an id, a routable one that can't be, and none in which work may be offered."""
+    """Yields duplicate ids, presences that can't be routable, and a missing routable or settable one."""
     seen: set[str] = set()
     for place, kind in enumerate(presences):
         if kind.id in seen:
             yield document.fault(("presences", place, "id"), f"a second presence {kind.id!r}")
         seen.add(kind.id)
         if kind.routable and kind.id in ALWAYS:
-            yield document.fault(("presences", place, "routable"), f"work is never offered to the {kind.id}")
+            yield document.fault(
+                ("presences", place, "routable"),
+                f"must be false: agents who are {kind.id} are never offered work",
+            )
     if not any(kind.routable for kind in presences):
-        yield document.fault(("presences",), "one must be routable, or work is never offered to anybody")
+        yield document.fault(
+            ("presences",), "one presence must be routable, or no agent is ever offered work"
+        )
     if not any(kind.settable for kind in presences if kind.routable and kind.id not in ALWAYS):
-        yield document.fault(("presences",), "agents must be able to choose a routable one")
+        yield document.fault(
+            ("presences",), "one routable presence must be settable, so that agents can choose it"
+        )

@@ -1,9 +1,9 @@
-"""Publishing: what it takes for a draft to become active."""
+"""Publishing: whether a draft needs approval before it becomes active."""
 
 from antiphon.organisation.document import Section
 
 
 class PublishingPolicy(Section):
-    """Unless set, whoever may write a draft publishes it alone."""
+    """Without `needs_approval`, the author of a draft may publish it alone."""
 
     needs_approval: bool = False

@@ -1,4 +1,4 @@
-"""Rules: when this, then that."""
+"""Rules: a condition, and what happens to the work for which it is true."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -12,14 +12,14 @@ from routing.domain.configuration.sla_policy import SlaPolicy
 from routing.domain.rules.conditions import Condition, RuleError
 from routing.domain.rules.queue_state import unknown as unknown_names
 
-# Of work whose rule names none.
+# The priority of work whose rule names none.
 PRIORITY = 50
 
 
 class Then(Section):
-    """What a rule does with the work. `prefer_skills` and `prefer_agent` are better, not required.
+    """What a rule does with the work. `prefer_skills` and `prefer_agent` are an advantage, not required.
 
-    `overflow`: the queue to which it goes instead when its own does not take it; `never`, it stays.
+    `overflow` replaces the first overflow target of the queue; with `never` the work stays in the queue.
     """
 
     queue: str | None = None
@@ -33,7 +33,7 @@ class Then(Section):
 
 
 class Rule(Section):
-    """When this, then that. After a rule that goes on the next ones are asked too, and later values win."""
+    """A rule. With `go_on`, the rules after it are evaluated too, and their values win."""
 
     name: str
     when: str
@@ -52,12 +52,12 @@ def faults(
     *,
     checked: bool,
 ) -> Iterable[Fault]:
-    """No rules, second rules of a name, no queue, unknown names, conditions that can't be used.
+    """Yields missing rules, duplicate names, missing queues, unknown names and unusable conditions.
 
-    `checked`: they were before they were kept, so how long they take is not measured again.
+    `checked`: the rules were checked before they were stored, so the time that conditions take is not measured again.
     """
     if not rules:
-        yield document.fault(("rules",), "there must be a rule")
+        yield document.fault(("rules",), "there must be at least one rule")
     known = {
         "queues": queues,
         "calendar": calendars,
@@ -79,7 +79,7 @@ def faults(
         for skill in rule.then.prefer_skills:
             yield from unknown(document, (*then, "prefer_skills", skill), "skill", skill, skills)
         if rule.then.queue is None and not rule.go_on:
-            yield document.fault((*then, "queue"), "must be given, but in a rule that goes on (go_on: true)")
+            yield document.fault((*then, "queue"), "must be set, except in a rule that goes on (go_on: true)")
         yield from _condition(document, place, rule, known, checked=checked)
 
 
@@ -95,6 +95,6 @@ def _condition(
         errors = [error]
     for error in errors:
         at = document.fault(("rules", place, "when"), str(error))
-        # Inside a one-line condition the column counts from where it begins in the file.
+        # On the first line of a condition, the column counts from where the condition begins in the file.
         column = at.column + error.column - 1 if error.line == 1 else error.column
         yield at._replace(line=at.line + error.line - 1, column=column)

@@ -1,4 +1,4 @@
-"""What sections are written in: durations, levels, names of other sections."""
+"""The values that sections share: durations, levels, labels, and names of other sections."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,18 +14,18 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def duration(text: object) -> timedelta:
-    """`30s`, `15m`, `4h`, `2d`. Raises ValueError."""
+    """Reads a duration: `30s`, `15m`, `4h` or `2d`. Raises ValueError for anything else."""
     match = _DURATION.fullmatch(str(text).strip())
     if match is None:
         raise ValueError("must be a duration like 30s, 15m, 4h or 2d")
     try:
         return timedelta(**{_UNITS[match[2]]: int(match[1])})
     except OverflowError as error:
-        raise ValueError("is longer than can be told") from error
+        raise ValueError("is longer than a duration can be") from error
 
 
 def shown(value: timedelta) -> str:
-    """A duration as it is written: `15m`."""
+    """Returns a duration as it is written in a document: `15m`."""
     seconds = int(value.total_seconds())
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds and seconds % size == 0:
@@ -39,8 +39,8 @@ Label = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whit
 
 
 def unknown(
-    document: Document, path: Place, kind: str, given: str | None, known: Mapping[str, object]
+    document: Document, path: Place, kind: str, name: str | None, known: Mapping[str, object]
 ) -> Iterable[Fault]:
-    """A fault when a name is given that no section has."""
-    if given is not None and given not in known:
-        yield document.fault(path, f"unknown {kind} {given!r}{did_you_mean(given, known)}")
+    """Yields a fault when a name is not among the known ones; None is no name."""
+    if name is not None and name not in known:
+        yield document.fault(path, f"unknown {kind} {name!r}{did_you_mean(name, known)}")

@@ -1,4 +1,4 @@
-"""Steps: what becomes easier while work waits."""
+"""Steps: how a queue relaxes what work requires while it waits."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, Self
@@ -10,10 +10,10 @@ from routing.domain.configuration.section import Duration, Level, unknown
 
 
 class Step(Section):
-    """When work has waited `after`, in the open time of its queue: what is asked of agents less, and whom it asks more.
+    """What happens when work has waited `after`, in the open time of its queue.
 
-    `lower` asks for less of a skill, `drop` for none of it, needed or preferred, `needs` only for what it names, at most at
-    its level. The members of `add_queue` are asked too. Nothing that work does not need is needed by a step.
+    `lower` reduces the level of required and preferred skills, and `drop` removes them. `needs` keeps only the required
+    skills that it names, at most at its level. Members of `add_queue` are offered the work too. A step never adds a skill.
     """
 
     after: Duration
@@ -26,19 +26,19 @@ class Step(Section):
     @model_validator(mode="after")
     def _does_something(self) -> Self:
         if not (self.lower or self.drop or self.add_queue or self.raise_priority) and self.needs is None:
-            raise ValueError("does nothing: give lower, drop, needs, add_queue or raise_priority")
+            raise ValueError("does nothing: set lower, drop, needs, add_queue or raise_priority")
         return self
 
 
 class HasSteps(Protocol):
-    """What steps are of."""
+    """Anything that has steps."""
 
     @property
     def steps(self) -> Sequence[Step]: ...  # noqa: D102
 
 
 def faults(document: Document, queues: Mapping[str, HasSteps], skills: Mapping[str, str]) -> Iterable[Fault]:
-    """Unknown skills and queues, steps out of order, a queue that is added to itself."""
+    """Yields unknown skills and queues, steps out of order, and queues that are added to themselves."""
     for key, queue in queues.items():
         for place, step in enumerate(queue.steps):
             path = ("queues", key, "steps", place)
@@ -50,6 +50,8 @@ def faults(document: Document, queues: Mapping[str, HasSteps], skills: Mapping[s
                 yield from unknown(document, (*path, "needs", skill), "skill", skill, skills)
             yield from unknown(document, (*path, "add_queue"), "queue", step.add_queue, queues)
             if step.add_queue == key:
-                yield document.fault((*path, "add_queue"), "is the queue itself")
+                yield document.fault(
+                    (*path, "add_queue"), "must be another queue than the one with the steps"
+                )
             if place and step.after <= queue.steps[place - 1].after:
                 yield document.fault((*path, "after"), "must be later than that of the step before")

@@ -1,1 +1,1 @@
-"""What a configuration decides about words, about more words, and would have decided. Pure."""
+"""What a configuration decides: verdicts on cases, later verdicts on open work, and trials on past decisions. Pure."""

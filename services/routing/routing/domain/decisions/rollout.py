@@ -1,13 +1,14 @@
-"""Which cases are decided by a version that is active for a share of them."""
+"""Which cases a version in a rollout decides."""
 
 from hashlib import sha256
 from uuid import UUID
 
 
 def in_rollout(version: int, rollout: int, case_id: UUID) -> bool:
-    """Whether the case is among the first `rollout` of a hundred: always the same for one version, and still when it widens.
+    """Whether the version decides the case in a rollout to `rollout` percent of the cases.
 
-    Each version draws anew, so that not the same customers are always the first.
+    The answer for a version and a case never changes; a wider rollout only adds cases. Each version draws other cases, so
+    that not always the same customers are first.
     """
     drawn = sha256(version.to_bytes(8) + case_id.bytes).digest()
     return int.from_bytes(drawn[:8]) * 100 < rollout << 64

@@ -1,1 +1,1 @@
-"""When a queue is open, where work flows over to, its steps, and surges. Pure."""
+"""Opening hours of queues, overflow, the steps of waiting work, and surges. Pure."""

@@ -1,4 +1,4 @@
-"""Steps of a queue: when each is due, and what it does to what work needs. Pure."""
+"""The steps of a queue: when each is due, and how it relaxes what work requires. Pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,14 +8,14 @@ from typing import NamedTuple
 from routing.domain.configuration.document import Configuration
 from routing.domain.configuration.section import shown
 from routing.domain.configuration.step import Step
-from routing.domain.time.calendar import BeyondHorizonError, BusinessCalendar
-from routing.domain.work_item import Arrives, Begins, WorkItem
+from routing.domain.time.business_calendar import BeyondHorizonError, BusinessCalendar
+from routing.domain.work_item import Arrival, OrderAndSteps, WorkItem
 
 MOST_PRIORITY = 100
 
 
 class EscalationKind(StrEnum):
-    """What happened to work since it was queued: a step of its queue, it flowed over, could not stay, or was decided again."""
+    """What happened to queued work: a step of its queue was due, it overflowed, its queue was removed, or rules decided it again."""
 
     STEP = "step"
     OVERFLOW = "overflow"
@@ -24,7 +24,7 @@ class EscalationKind(StrEnum):
 
 
 class Need(NamedTuple):
-    """What work asks of an agent, of which queues' members besides its own, and how urgently."""
+    """What work requires of an agent, which other queues' members may be offered it, and its priority."""
 
     skills: Mapping[str, int]
     prefer_skills: Mapping[str, int]
@@ -32,8 +32,8 @@ class Need(NamedTuple):
     priority: int
 
 
-def taken(step: Step, need: Need) -> Need:
-    """What is needed once the step is taken: never more than before, never of fewer."""
+def need_after(step: Step, need: Need) -> Need:
+    """Returns what work requires after a step: never more skills, fewer queues or a lower priority than before."""
     skills = {skill: min(level, step.lower.get(skill, level)) for skill, level in need.skills.items()}
     if step.needs is not None:
         skills = {
@@ -51,37 +51,37 @@ def taken(step: Step, need: Need) -> Need:
     )
 
 
-def due(
+def next_step_due(
     configuration: Configuration,
     calendars: Mapping[str, BusinessCalendar],
     queue: str,
     passed: int,
     since: datetime,
 ) -> datetime | None:
-    """When work that waits in the queue `since` then, and has `passed` so many steps, comes to the next; None: never."""
-    found = configuration.queues[queue]
-    if passed >= len(found.steps):
+    """Returns when the next step is due for work that waits in the queue `since` and has `passed` so many steps; None: never."""
+    section = configuration.queues[queue]
+    if passed >= len(section.steps):
         return None
-    if found.hours is None:
-        return since + found.steps[passed].after
+    if section.hours is None:
+        return since + section.steps[passed].after
     try:
-        return calendars[found.hours].add(since, found.steps[passed].after)
+        return calendars[section.hours].add(since, section.steps[passed].after)
     except BeyondHorizonError:
         return None
 
 
-def beginning(
+def order_and_steps(
     configuration: Configuration, calendars: Mapping[str, BusinessCalendar], queue: str, since: datetime
-) -> Begins:
-    """What a work item says of its order and steps when it comes into a queue whose steps count `since` then."""
-    found = configuration.queues[queue]
+) -> OrderAndSteps:
+    """Returns the order and steps of a work item that comes into a queue, with steps that count from `since`."""
+    section = configuration.queues[queue]
     return {
-        "longest_wait": found.longest_wait,
-        "head_start": found.head_start,
+        "longest_wait": section.longest_wait,
+        "head_start": section.head_start,
         "step": 0,
         "steps_from": since,
-        "next_step_at": due(configuration, calendars, queue, 0, since),
-        "steps_of": configuration.marks[queue],
+        "next_step_at": next_step_due(configuration, calendars, queue, 0, since),
+        "steps_hash": configuration.steps_hashes[queue],
         "also_queues": [],
     }
 
@@ -92,10 +92,10 @@ def arrival(
     calendars: Mapping[str, BusinessCalendar],
     queue: str,
     now: datetime,
-) -> Arrives:
-    """What changes in a work item when it comes into a queue that it was not meant for.
+) -> Arrival:
+    """Returns what changes in a work item when it comes into a queue other than the one its rule names.
 
-    The skills that it needed are only better to have: who works there may know nothing of them.
+    The skills that it required are only preferred there, because the members of that queue may have none of them.
     """
     return {
         "queue": queue,
@@ -103,20 +103,20 @@ def arrival(
         "prefer_skills": {**work.prefer_skills, **work.skills},
         "units": configuration.units(work.channel, queue),
         "profiles": configuration.profiles_of(work.channel, queue, work.priority),
-        **beginning(configuration, calendars, queue, now),
+        **order_and_steps(configuration, calendars, queue, now),
     }
 
 
-def words(step: Step, configuration: Configuration) -> str:
-    """What a step does, for people."""
-    said = [f"{skill} {level} will do" for skill, level in step.lower.items()]
+def step_in_words(step: Step, configuration: Configuration) -> str:
+    """Returns what a step does, as text for people."""
+    effects = [f"{skill} {level} is enough" for skill, level in step.lower.items()]
     if step.needs is not None:
         only = ", ".join(f"{skill} {level}" for skill, level in step.needs.items())
-        said.append(f"only {only} is needed" if only else "no skill is needed")
-    said += [f"{skill} is no longer asked for" for skill in step.drop]
+        effects.append(f"only {only} is required" if only else "no skill is required")
+    effects += [f"{skill} is no longer required or preferred" for skill in step.drop]
     if step.add_queue is not None:
         added = configuration.queues.get(step.add_queue)
-        said.append(f"{added.name if added else step.add_queue} is asked too")
+        effects.append(f"members of {added.name if added else step.add_queue} are offered it too")
     if step.raise_priority:
-        said.append(f"priority {step.raise_priority} higher")
-    return f"after {shown(step.after)}: {'; '.join(said)}"
+        effects.append(f"priority {step.raise_priority} higher")
+    return f"after {shown(step.after)}: {'; '.join(effects)}"

@@ -1,4 +1,4 @@
-"""Whether a queue gives work out, and when it does again."""
+"""Whether a queue offers work and takes new work, and when it opens again. Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 from antiphon.contracts.queues import QueueState
 from routing.domain.configuration.document import Configuration
-from routing.domain.time.calendar import BusinessCalendar
+from routing.domain.time.business_calendar import BusinessCalendar
 
 
 class SetState(NamedTuple):
-    """How a queue was set, by whom, since when and why."""
+    """The state that a person set a queue to, with who, since when and why."""
 
     state: str
     since: datetime
@@ -20,12 +20,15 @@ class SetState(NamedTuple):
 
     @classmethod
     def of(cls, state: str, since: datetime, by: Mapping[str, str | None], reason: str) -> "SetState":
-        """From what the table says of it; `by` is an actor as JSON."""
+        """Returns the state of a row of the table; `by` is an actor as JSON."""
         return cls(state, since, by.get("name") or by["id"] or "", reason)
 
 
 class Opening(NamedTuple):
-    """How a queue stands: whether it is open, else why not, and when its hours begin again if that is what it waits for."""
+    """Whether a queue is `open` to offer work and `takes` new work, and if not, why.
+
+    `opens_at` is when its hours begin again; None when it is not its hours that keep it closed.
+    """
 
     open: bool
     takes: bool
@@ -43,7 +46,7 @@ def opening_of(
     set_to: SetState | None,
     now: datetime,
 ) -> Opening:
-    """How a queue of the configuration stands: as people set it, then by its hours."""
+    """Returns the opening of a queue: the state that a person set comes first, then its hours."""
     queue = configuration.queues[key]
     if set_to is not None and set_to.state != QueueState.OPEN:
         why = f"{queue.name} is {set_to.state} by {set_to.by} since {set_to.since:%H:%M:%S}: {set_to.reason}"

@@ -1,10 +1,10 @@
-"""When arrivals are far above what is usual: pure, by counts alone.
+"""Surges: when far more work arrives than usual. Pure; it reads only counts.
 
-The statistic: arrivals of the ten minutes past, against those of the same ten minutes on each of the fourteen days before
-and of the five spans of ten minutes before. What is expected is the higher of both means, each a standard error up, since
-few counts say little; counts vary as a negative binomial with twice the variance of a Poisson, or more when the days did.
-A surge begins when so many would come by chance once in a hundred thousand looks, and at least ten; it ends when they
-would come once in a hundred.
+The statistic compares the arrivals of the last ten minutes with those of the same ten minutes on each of the fourteen days
+before, and with the five spans of ten minutes before. The expected number is the higher of the two means, each plus one
+standard error, because few counts are uncertain. Counts are taken as negative binomial with twice the variance of a Poisson
+distribution, or more when the days varied more. A surge begins when at least ten arrive and the chance of so many is at
+most 1 in 100,000; it ends when that chance is at least 1 in 100.
 """
 
 import math
@@ -19,11 +19,11 @@ SPANS_BEFORE = 5
 AT_LEAST = 10
 BEGINS, ENDS = 1e-5, 1e-2
 LEAST_DISPERSION = 2.0
-"""Variance over mean: customers come in families, buses and answers to one letter."""
+"""Variance over mean: customers arrive in groups, for example in answer to one letter."""
 
 
 class SpanKind(StrEnum):
-    """The span that just ended, the same of days before, and those just before it."""
+    """The span that just ended, the same span on the days before, and the spans just before it."""
 
     NOW = "now"
     DAY = "day"
@@ -31,7 +31,7 @@ class SpanKind(StrEnum):
 
 
 class Span(NamedTuple):
-    """From when to when arrivals are counted."""
+    """A time span in which arrivals are counted."""
 
     kind: SpanKind
     since: datetime
@@ -39,7 +39,7 @@ class Span(NamedTuple):
 
 
 class Arrivals(NamedTuple):
-    """Of one queue: how many came in the span that just ended, and in those that it is compared with."""
+    """The arrivals of one queue or label in the span that just ended, and in the spans that it is compared with."""
 
     now: int
     days: Sequence[int]
@@ -47,24 +47,24 @@ class Arrivals(NamedTuple):
 
 
 class Usual(NamedTuple):
-    """What was expected, and how likely so many are by chance."""
+    """The expected number of arrivals, and the chance of so many or more."""
 
     expected: float
     chance: float
 
     @property
     def begins(self) -> bool:
-        """Whether it is far more than usual."""
+        """Whether a surge begins."""
         return self.chance <= BEGINS
 
     @property
     def ends(self) -> bool:
-        """Whether it is as usual again."""
+        """Whether a surge ends."""
         return self.chance >= ENDS
 
 
 def spans(now: datetime, counted_since: datetime) -> list[Span]:
-    """What to count at `now`, as far back as is known; none before an hour is known, since nothing is usual yet."""
+    """Returns the spans to count at `now`, back to `counted_since`; none in the first hour, when there is nothing to compare with."""
     until = now.replace(second=0, microsecond=0)
     earliest = until - SPAN * (SPANS_BEFORE + 1)
     if counted_since > earliest:
@@ -81,7 +81,7 @@ def spans(now: datetime, counted_since: datetime) -> list[Span]:
 
 
 def usual(arrivals: Arrivals) -> Usual:
-    """How unusual the arrivals of a queue are."""
+    """Returns what was expected instead of these arrivals, and how likely they are."""
     expected = max(_expected(arrivals.days), _expected(arrivals.before))
     if arrivals.now < AT_LEAST:
         return Usual(expected, 1.0)
@@ -101,7 +101,7 @@ def _dispersion(counts: Sequence[int]) -> float:
 
 
 def _tail(count: int, mean: float, dispersion: float) -> float:
-    """The chance of `count` or more of a negative binomial with this mean and variance over mean."""
+    """The chance of `count` or more in a negative binomial distribution with this mean and variance over mean."""
     size = mean / (dispersion - 1)
     stays = 1 / dispersion
     log_chance = size * math.log(stays)

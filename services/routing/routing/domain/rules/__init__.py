@@ -1,1 +1,1 @@
-"""Conditions in CEL, what they may ask about, and which of them can never hold. Pure."""
+"""Conditions of rules in CEL, the variables that they may use, and which rules can never match. Pure."""

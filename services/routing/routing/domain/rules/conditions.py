@@ -1,4 +1,4 @@
-"""Conditions in CEL over a typed context: compiled once, checked when they are loaded, never true by accident.
+"""Conditions of rules, in CEL over a typed context: compiled once and checked when they are loaded.
 
 Source of the language: the Common Expression Language specification; evaluated by Google's cel-cpp.
 """
@@ -17,15 +17,15 @@ from antiphon.contracts.cases import CaseFacts, InteractionFacts
 from antiphon.contracts.identified import Tone
 from antiphon.organisation.document import did_you_mean
 from routing.domain.rules.queue_state import (
-    HOW,
     NOT_CODE,
+    USAGE,
     Mention,
     RuleError,
     Written,
     is_queue_state,
     written,
 )
-from routing.domain.time.calendar import WEEKDAYS
+from routing.domain.time.business_calendar import WEEKDAYS
 
 Context = dict[str, Any]
 
@@ -36,7 +36,7 @@ _KINDS: dict[type, Any] = {
     list: cel.Type.List(cel.Type.STRING),
 }
 
-# What a condition may ask about, beside how queues and calendars stand. Absent text is "", an absent number -1.
+# The variables of conditions, besides those of `queue_state`. Absent text is "", an absent number -1.
 VARIABLES: dict[str, type] = {
     "interaction.channel": str,
     "interaction.network": str,
@@ -70,14 +70,14 @@ VARIABLES: dict[str, type] = {
 _ABSENT: Mapping[type, Any] = {str: "", int: -1, bool: False, list: []}
 
 UNANSWERED = "case.unanswered_text"
-# Characters, the newest: as long as the longest text of one interaction.
+# The most characters kept, from the newest end: as many as the longest text of one interaction has.
 MOST_UNANSWERED = 200_000
 WORST_FIRST = (Tone.NEGATIVE, Tone.NEUTRAL, Tone.POSITIVE)
 
-# No condition that people write comes near; a nest of macros over lists does.
+# Conditions that people write stay far below; nested loops over lists can reach them.
 MAX_LENGTH = 2000
 MAX_MACROS = 3
-# CPU seconds that a condition may take on the longest text that a customer can write.
+# The CPU seconds that a condition may take on the longest text that a customer can write.
 MOST_SECONDS = 0.5
 LONGEST_TEXT = 100_000
 _MACRO = re.compile(r"\.\s*(all|exists|exists_one|existsOne|filter|map)\s*\(")
@@ -85,13 +85,13 @@ _NOT_CODE = re.compile(NOT_CODE, re.VERBOSE)
 _PATTERN = re.compile(r"\bmatches\s*\(")
 _PATTERN_WRITTEN = re.compile(r"\.\s*matches\s*\(\s*''\s*\)")
 _UNKNOWN = re.compile(r"undeclared reference to '([\w.]+)'")
-# A pattern that is looked for in a variable, once strings are numbers between section signs.
+# A search for a pattern in a variable; before it is matched, strings become numbers between section signs.
 _SEARCH = re.compile(r"(?<![\w.)\]])(\w+\.\w+)\s*\.\s*matches\s*\(\s*§(\d+)§\s*\)")
 _PLACE = re.compile(r"<input>:(\d+):(\d+): (.*)")
 
 
 class RuleResult(StrEnum):
-    """What a rule said."""
+    """The result of a rule's condition."""
 
     TRUE = "true"
     FALSE = "false"
@@ -99,7 +99,7 @@ class RuleResult(StrEnum):
 
 
 class Outcome(NamedTuple):
-    """What a rule said, and the reason of an error."""
+    """The result of a rule's condition, with the message of an error."""
 
     rule: str
     result: RuleResult
@@ -116,9 +116,9 @@ _ENVIRONMENT = _environment(frozenset())
 
 
 class Condition:
-    """A compiled condition. Raises RuleError when it is not one: syntax, types, unknown names, too costly.
+    """A compiled condition. Raises RuleError for wrong syntax or types, unknown names, and conditions that cost too much.
 
-    `code` is what is compiled, `mentions` what it asks about how things stand.
+    `code` is the compiled text, `mentions` are its uses of the variables of `queue_state`.
     """
 
     def __init__(self, source: str) -> None:
@@ -129,7 +129,7 @@ class Condition:
         if len(_MACRO.findall(code)) > MAX_MACROS:
             raise RuleError(f"has more than {MAX_MACROS} loops (all, exists, filter, map)")
         if len(_PATTERN.findall(code)) > len(_PATTERN_WRITTEN.findall(code)):
-            # A pattern that customers write may cost what they like.
+            # A pattern taken from a customer's text could cost any amount of time.
             raise RuleError("a pattern must be written out: text.matches('…')")
         text = written(source)
         self.code, self.mentions = text.code, text.mentions
@@ -138,19 +138,19 @@ class Condition:
         except RuntimeError as error:
             raise _located(str(error), text) from error
         if self._expression.return_type() != cel.Type.BOOL:
-            raise RuleError("must be true or false")
+            raise RuleError("must be true or false, and has another type")
         self._probe()
 
     @cached_property
     def always(self) -> bool:
-        """Whether it holds whatever the facts are: it holds without any."""
+        """Whether it holds for every context: it holds without any variable."""
         return self.holds(_ENVIRONMENT.Activation({}))[0]
 
     def _probe(self) -> None:
-        # A loop bomb runs out of its budget on any context: better now than on the first customer.
+        # Loops that exceed the budget do so on any context, so that the sample shows it before a customer does.
         _, error = self.holds(self._seeing(_SAMPLE))
         if error and "budget" in error.lower():
-            raise RuleError(f"needs too many steps: {error}")
+            raise RuleError(f"needs too many steps, use fewer or shorter loops: {error}")
 
     def _seeing(self, sample: Context) -> Any:
         return _ENVIRONMENT.Activation(sample | {m.identifier: m.kind(True) for m in self.mentions})
@@ -158,13 +158,13 @@ class Condition:
     def measure(self) -> None:
         """Raises RuleError when it takes too long on a long text.
 
-        To be done before it is activate, and not again: a clock says now this and now that of a condition near the limit.
+        Called once, before the condition is stored: near the limit, measured times differ from run to run.
         """
         for length, sample in _LONG_SAMPLES:
             activation = self._seeing(sample)
             began = time.thread_time()
             self.holds(activation)
-            # Of a shorter text a rollout, as far as a clock can tell.
+            # A shorter text may take its part of the time, but not less than a clock can measure.
             if time.thread_time() - began > max(MOST_SECONDS * length / LONGEST_TEXT, MOST_SECONDS / 10):
                 raise RuleError(f"takes too long on a text of {length} characters")
 
@@ -173,10 +173,12 @@ class Condition:
         return self._expression.serialize()
 
     def holds(self, activation: Any) -> tuple[bool, str | None]:
-        """Whether it holds, and the error if it could not be told. An error is never true."""
+        """Whether it holds, and the message of an error. A condition with an error does not hold."""
         try:
             value = self._expression.eval(activation)
-        except RuntimeError as error:  # the budget is raised; every other error is returned as a value
+        except (
+            RuntimeError
+        ) as error:  # CEL raises only for the budget; it returns every other error as a value
             return False, str(error)
         if value.type() == cel.Type.ERROR:
             return False, str(value.plain_value())
@@ -188,20 +190,23 @@ def _kinds(mentions: Iterable[Mention]) -> frozenset[tuple[str, type]]:
 
 
 def _located(message: str, text: Written) -> RuleError:
-    found = _PLACE.search(message)
-    if found is None:
+    place = _PLACE.search(message)
+    if place is None:
         return RuleError(message.strip().splitlines()[0] if message.strip() else "can't be read")
-    told = found[3].strip()
-    unknown = _UNKNOWN.match(told)
-    if unknown and unknown[1] in HOW:
-        told = f"ask for one by its name: {HOW[unknown[1]]}"
+    reason = place[3].strip()
+    unknown = _UNKNOWN.match(reason)
+    if unknown and unknown[1] in USAGE:
+        reason = f"ask for one by its name: {USAGE[unknown[1]]}"
     elif unknown:
-        told = f"undeclared reference to {unknown[1]!r}{did_you_mean(unknown[1], VARIABLES)}"
-    return RuleError(told, int(found[1]), text.column(int(found[1]), int(found[2])))
+        reason = f"undeclared reference to {unknown[1]!r}{did_you_mean(unknown[1], VARIABLES)}"
+    return RuleError(reason, int(place[1]), text.column(int(place[1]), int(place[2])))
 
 
 def decide(conditions: Sequence[tuple[str, Condition]], context: Context) -> tuple[int | None, list[Outcome]]:
-    """The place of the first rule that holds, and what every rule said. A rule that errs does not match."""
+    """Returns the place of the first rule that holds (None: none does), and the result of every rule.
+
+    A rule whose condition has an error does not match.
+    """
     asked = {m.identifier: m for _, condition in conditions for m in condition.mentions}
     activation = _activation(asked, context)
     outcomes: list[Outcome] = []
@@ -216,20 +221,21 @@ def decide(conditions: Sequence[tuple[str, Condition]], context: Context) -> tup
 
 
 def _activation(asked: Mapping[str, Mention], context: Context) -> Any:
-    """A context as conditions read it, with how stands what they ask about; what it does not say is as usual."""
+    """Returns a context as conditions read it; a variable of `queue_state` that it lacks has its default."""
     if asked:
-        told = {name: context.get(mention.variable, mention.usual) for name, mention in asked.items()}
-        return _ENVIRONMENT.Activation(context | told)
+        states = {name: context.get(mention.variable, mention.default) for name, mention in asked.items()}
+        return _ENVIRONMENT.Activation(context | states)
     return _ENVIRONMENT.Activation(context)
 
 
-def context_of(case: CaseFacts, words: Sequence[InteractionFacts], now: datetime) -> Context:
-    """What conditions may ask about, for one case and the words that await an answer, oldest first; there are some.
+def context_of(case: CaseFacts, unanswered: Sequence[InteractionFacts], now: datetime) -> Context:
+    """Returns the variables of a case and its unanswered interactions, oldest first and at least one.
 
-    The newest is `interaction`, with the topics of all and the worst tone. `now` is local to the organisation.
+    The variables of `interaction` are those of the newest, with the topics of all and the worst tone. `now` is in the
+    organisation's time zone.
     """
-    interaction, since = words[-1], case.awaiting_answer_since
-    tones = {one.tone for one in words}
+    interaction, since = unanswered[-1], case.awaiting_answer_since
+    tones = {one.tone for one in unanswered}
     values: Mapping[str, Any] = {
         "interaction.channel": interaction.channel,
         "interaction.network": interaction.network,
@@ -238,7 +244,9 @@ def context_of(case: CaseFacts, words: Sequence[InteractionFacts], now: datetime
         "interaction.subject": interaction.subject,
         "interaction.text": interaction.text,
         "interaction.language": interaction.language,
-        "interaction.topics": list(dict.fromkeys(topic for one in reversed(words) for topic in one.topics)),
+        "interaction.topics": list(
+            dict.fromkeys(topic for one in reversed(unanswered) for topic in one.topics)
+        ),
         "interaction.department": interaction.department,
         "interaction.tone": next((tone.value for tone in WORST_FIRST if tone in tones), interaction.tone),
         "interaction.followers": interaction.followers,
@@ -254,17 +262,18 @@ def context_of(case: CaseFacts, words: Sequence[InteractionFacts], now: datetime
         "case.reopened": case.reopened,
         "case.waited_minutes": int((now - since).total_seconds() // 60) if since else 0,
     }
-    if len(words) > 1:
-        values = {**values, UNANSWERED: "\n\n".join(filter(None, map(_said, words)))[-MOST_UNANSWERED:]}
-    return complete({**values, **moment(now)})
+    if len(unanswered) > 1:
+        texts = "\n\n".join(filter(None, map(_text_of, unanswered)))
+        values = {**values, UNANSWERED: texts[-MOST_UNANSWERED:]}
+    return complete({**values, **time_variables(now)})
 
 
-def _said(interaction: InteractionFacts) -> str:
+def _text_of(interaction: InteractionFacts) -> str:
     return "\n".join(filter(None, (interaction.subject, interaction.text)))
 
 
-def moment(now: datetime) -> Context:
-    """What conditions may ask about a time, as clocks show it there."""
+def time_variables(now: datetime) -> Context:
+    """Returns the variables of `now`, a time in the organisation's time zone."""
     return {
         "now.date": now.date().isoformat(),
         "now.weekday": WEEKDAYS[now.weekday()],
@@ -274,34 +283,34 @@ def moment(now: datetime) -> Context:
 
 
 def complete(values: Mapping[str, Any]) -> Context:
-    """A context with every variable that conditions may ask about: what is absent has its absent value, what is unknown goes.
+    """Returns a context with every variable of conditions: absent ones get their absent value, unknown ones are dropped.
 
-    How queues and calendars stand stays as it was told. What is unanswered is the interaction alone, if nothing else is said.
+    The variables of `queue_state` stay as they are. Without `case.unanswered_text`, it is the text of the interaction.
     """
-    known: Context = {name: value for name, value in values.items() if is_queue_state(name)}
+    context: Context = {name: value for name, value in values.items() if is_queue_state(name)}
     for name, kind in VARIABLES.items():
-        known[name] = _ABSENT[kind] if values.get(name) is None else values[name]
+        context[name] = _ABSENT[kind] if values.get(name) is None else values[name]
     if values.get(UNANSWERED) is None:
-        alone = known["interaction.subject"], known["interaction.text"]
-        known[UNANSWERED] = "\n".join(filter(None, alone))[-MOST_UNANSWERED:]
-    return known
+        alone = context["interaction.subject"], context["interaction.text"]
+        context[UNANSWERED] = "\n".join(filter(None, alone))[-MOST_UNANSWERED:]
+    return context
 
 
-def kept(context: Context) -> Context:
-    """What is kept of a context with its decision: what follows from the rest is left out, and `complete` adds it again."""
+def stored_context(context: Context) -> Context:
+    """Returns the context to store with a decision: without values that `complete` can add again."""
     alone = {name: value for name, value in context.items() if name != UNANSWERED}
     return alone if complete(alone) == context else context
 
 
-class Together:
-    """Conditions evaluated together on many contexts, much cheaper than one by one and always with `decide`'s answer.
+class ConditionBatch:
+    """Conditions that are evaluated together on many contexts, much cheaper than each alone and with the results of `decide`.
 
-    Those without patterns are a few dozen in one expression; a context on which one errs is evaluated again one by one.
-    A pattern is compiled at each evaluation, so first it is asked of all texts at once whether any matches: where none
-    does, each is false.
+    Conditions without patterns are combined, a few dozen to an expression; when one has an error on a context, each of them
+    is evaluated alone. CEL compiles a pattern at each evaluation, so each pattern is first searched in all texts at once:
+    where none matches, it is replaced by false.
     """
 
-    # The expression's numbers have 64 bits; and it may not become longer than the language takes.
+    # The result of an expression is a number of 64 bits with one bit for each condition; CEL limits its length.
     _MOST = 60
     _LONGEST = 20_000
 
@@ -309,14 +318,14 @@ class Together:
         self._conditions = [condition for _, condition in conditions]
         self._asked = {m.identifier: m for condition in self._conditions for m in condition.mentions}
         self._environment = _environment(_kinds(self._asked.values()))
-        self._silent: dict[int, _Silent] = {}
+        self._searching: dict[int, _Search] = {}
         plain: list[int] = []
         for place, condition in enumerate(self._conditions):
-            silent = _silenced(condition.code, self._environment)
-            if silent is None:
+            search = _search_of(condition.code, self._environment)
+            if search is None:
                 plain.append(place)
             else:
-                self._silent[place] = silent
+                self._searching[place] = search
         self._parts: list[tuple[list[int], Any]] = []
         while plain:
             size, length = 0, 0
@@ -329,23 +338,25 @@ class Together:
     def _compiled(self, places: Sequence[int]) -> Any:
         sources = (self._conditions[place].code for place in places)
         bits = [f"({source}\n? {1 << n} : 0)" for n, source in enumerate(sources)]
-        while len(bits) > 1:  # halves, since what may be nested is little
+        while len(bits) > 1:  # in pairs, because CEL limits how deep an expression is nested
             bits = [f"({'+'.join(bits[n : n + 2])})" for n in range(0, len(bits), 2)]
         try:
             return self._environment.compile(bits[0])
         except RuntimeError:
-            return None  # too much at once: one by one
+            return None  # too long together: each is evaluated alone
 
     def evaluate(self, contexts: Sequence[Context]) -> list[tuple[int, dict[int, str]]]:
-        """For each context which rules hold, a bit each from the lowest, and what those said that erred, by their place."""
-        asked = {pattern for silent in self._silent.values() for pattern in silent.patterns}
-        heard = {pattern for pattern in asked if pattern.found(contexts)}
-        quiet = {
-            place: silent.rest for place, silent in self._silent.items() if heard.isdisjoint(silent.patterns)
+        """Returns for each context which conditions hold, one bit each from the lowest, and the errors by place."""
+        patterns = {pattern for search in self._searching.values() for pattern in search.patterns}
+        matching = {pattern for pattern in patterns if pattern.found(contexts)}
+        unmatched = {
+            place: search.rest
+            for place, search in self._searching.items()
+            if matching.isdisjoint(search.patterns)
         }
-        return [self._evaluate(_activation(self._asked, context), quiet) for context in contexts]
+        return [self._evaluate(_activation(self._asked, context), unmatched) for context in contexts]
 
-    def _evaluate(self, activation: Any, quiet: Mapping[int, Any]) -> tuple[int, dict[int, str]]:
+    def _evaluate(self, activation: Any, unmatched: Mapping[int, Any]) -> tuple[int, dict[int, str]]:
         holds, errors = 0, dict[int, str]()
         alone: list[int] = []
         for places, expression in self._parts:
@@ -357,8 +368,8 @@ class Together:
             else:
                 for n, place in enumerate(places):
                     holds |= (value >> n & 1) << place
-        for place in self._silent:
-            value = _plain(quiet[place], activation) if place in quiet else None
+        for place in self._searching:
+            value = _plain(unmatched[place], activation) if place in unmatched else None
             if value is None:
                 alone.append(place)
             else:
@@ -372,20 +383,20 @@ class Together:
 
 
 class _Pattern(NamedTuple):
-    """A pattern, as it is written in CEL, that is looked for in a variable."""
+    """A pattern that a condition searches in a variable, as a CEL literal."""
 
     variable: str
     literal: str
 
     def found(self, contexts: Sequence[Context]) -> bool:
-        """Whether it is in any of the texts, or may be: a match in one of them is one in all of them together."""
+        """Whether it matches any of the texts, or may: a match in one of them is also a match in all of them joined."""
         texts = "\n".join(context[self.variable] for context in contexts)
         expression = _compiled_search(self)
         return _plain(expression, _ENVIRONMENT.Activation({self.variable: texts})) is not False
 
 
-class _Silent(NamedTuple):
-    """A condition whose patterns match nothing: what is left of it, compiled, and the patterns."""
+class _Search(NamedTuple):
+    """A condition with patterns: `rest` is the compiled condition with each pattern replaced by false."""
 
     rest: Any
     patterns: frozenset[_Pattern]
@@ -396,8 +407,8 @@ def _compiled_search(pattern: _Pattern) -> Any:
     return _ENVIRONMENT.compile(f"{pattern.variable}.matches({pattern.literal})")
 
 
-def _silenced(source: str, environment: Any) -> _Silent | None:
-    """What is left of a condition where its patterns match nothing; None when it has none that can be asked of many texts."""
+def _search_of(source: str, environment: Any) -> _Search | None:
+    """Returns the patterns of a condition and the rest of it; None when it has none that can be searched in joined texts."""
     literals: list[str] = []
     patterns: set[_Pattern] = set()
 
@@ -407,31 +418,31 @@ def _silenced(source: str, environment: Any) -> _Silent | None:
         literals.append(found[0])
         return f"§{len(literals) - 1}§"
 
-    def silence(found: re.Match[str]) -> str:
+    def replace_search(found: re.Match[str]) -> str:
         pattern = _Pattern(found[1], literals[int(found[2])])
         if VARIABLES.get(pattern.variable) is not str or _anchored(pattern.literal):
             return found[0]
         patterns.add(pattern)
         return " false "
 
-    code = _SEARCH.sub(silence, _NOT_CODE.sub(hide, source))
+    code = _SEARCH.sub(replace_search, _NOT_CODE.sub(hide, source))
     if not patterns:
         return None
     rest = re.sub(r"§(\d+)§", lambda found: literals[int(found[1])], code)
     try:
-        return _Silent(environment.compile(rest), frozenset(patterns))
+        return _Search(environment.compile(rest), frozenset(patterns))
     except RuntimeError:
         return None
 
 
 def _anchored(literal: str) -> bool:
-    """Whether a pattern asks for the beginning or the end of the text, which is elsewhere in many texts together."""
+    """Whether a pattern depends on the beginning or the end of the text, which joined texts move."""
     pattern = _plain(_ENVIRONMENT.compile(literal), _ENVIRONMENT.Activation({}))
     return not isinstance(pattern, str) or any(sign in pattern for sign in ("^", "$", r"\A", r"\z"))
 
 
 def _plain(expression: Any, activation: Any) -> Any:
-    """The value, or None when there is none but an error."""
+    """Returns the value of an expression; None when it has an error."""
     try:
         value = expression.eval(activation)
     except RuntimeError:
@@ -442,7 +453,7 @@ def _plain(expression: Any, activation: Any) -> Any:
 _SAMPLE: Context = {
     name: {str: "sample", int: 1, bool: True, list: ["a", "b", "c"]}[kind] for name, kind in VARIABLES.items()
 }
-# Growing, so that a condition that takes ever longer is stopped at the first that shows it.
+# In growing length, so that a slow condition is rejected after the shortest text that shows it.
 _LONG_SAMPLES = [
     (length, _SAMPLE | {n: "a" * length + "!" for n, k in VARIABLES.items() if k is str})
     for length in (LONGEST_TEXT // 100, LONGEST_TEXT // 10, LONGEST_TEXT)

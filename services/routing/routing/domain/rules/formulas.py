@@ -1,11 +1,11 @@
-"""Conditions as formulas of the solver Z3, so that it can be asked whether any item at all could match.
+"""Conditions as formulas of the solver Z3, which can then decide whether any context could match.
 
-A condition is true, false or an error, so it has two formulas: when it is true, and when it is false. Every item there
-can be is a model of them: what is not understood is free to be true, false or an error, the same wherever it is written.
-So what has no model never happens; what has one may or may not.
+A condition is true, false or an error, so it has two formulas: when it is true, and when it is false. Every possible context
+is a model of them. An expression without a formula may be true, false or an error, the same everywhere it occurs. So a
+formula without a model never holds; one with a model may hold or not.
 
-A text is a thing that is or is not one of those that are written out; what it begins and ends with and contains is true
-or not, and `known` says how that hangs together. So no theory of strings is needed, whose questions take minutes.
+A text is an opaque value, equal or not to each text that a condition spells out. That it begins with, ends with or contains
+another text is a Boolean variable, and `axioms` relates these. The solver's theory of strings is not used: it takes minutes.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -17,19 +17,19 @@ from routing.domain.rules.syntax import Call, Items, Literal, Loop, Name, Tree
 _ORDER = {"_<_", "_<=_", "_>_", "_>=_"}
 _TESTS = {"startsWith": str.startswith, "endsWith": str.endswith, "contains": str.__contains__}
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
-# Beyond, it is not worked out which parts of a text go together; then less is found, and nothing false.
+# With more parts of a text, their relations are left out: the solver then proves less, and nothing false.
 _MOST_PARTS = 500
 
 
 class Meaning(NamedTuple):
-    """When a condition is true and when it is false; otherwise it is an error."""
+    """The formulas of when a condition is true and when it is false; otherwise it is an error."""
 
     true: Any
     false: Any
 
 
 class Part(NamedTuple):
-    """That a text, named by its variable, `startsWith`, `endsWith` or `contains` another, or a list `has` it."""
+    """The test that a text, named by its variable, `startsWith`, `endsWith` or `contains` another, or that a list `has` it."""
 
     variable: str
     test: str
@@ -37,11 +37,11 @@ class Part(NamedTuple):
 
 
 class _NotUnderstoodError(Exception):
-    """There is no formula for it."""
+    """An expression for which there is no formula."""
 
 
 class Formulas:
-    """Formulas over variables of these kinds (`str`, `int`, `bool`, `list` of texts), made as conditions need them.
+    """Formulas over variables of these kinds (`str`, `int`, `bool`, `list` of texts), created when a condition uses them.
 
     `solver` is the module `z3`.
     """
@@ -59,7 +59,7 @@ class Formulas:
         self._free: dict[Tree, Meaning] = {}
 
     def meaning(self, tree: Tree) -> Meaning:  # noqa: PLR0911 - a case each
-        """The formulas of a condition."""
+        """Returns the formulas of a condition."""
         z3 = self.z3
         match tree:
             case Literal("bool", value):
@@ -139,12 +139,12 @@ class Formulas:
             return self._number(left) == self._number(right)
 
     def is_value(self, name: str, value: str | int | bool) -> Any:
-        """That a variable has this value."""
+        """Returns the formula that a variable has this value."""
         kind = {str: "string", int: "int", bool: "bool"}[type(value)]
         return self.meaning(Call("_==_", (Name(name), Literal(kind, value)))).true
 
     def _equal(self, left: Tree, right: Tree) -> Meaning:
-        # Truths are compared where one of them is plain: the other may be anything, an error too.
+        # Booleans are compared when one of them is simple; the other may be any expression, also one with an error.
         if not any(self._is_truth(side) for side in (left, right)):
             return self._either(self._same(left, right))
         a, b = self.meaning(left), self.meaning(right)
@@ -203,8 +203,8 @@ class Formulas:
             Part(name, test, text), self.z3.Bool(f"part {len(self.parts)}", self.context)
         )
 
-    def known(self) -> Iterator[Any]:
-        """What holds of the variables asked for so far, whatever the item."""
+    def axioms(self) -> Iterator[Any]:
+        """Yields formulas that hold in every context, over the variables used so far."""
         z3 = self.z3
         if len(self._texts) > 1:
             yield z3.Distinct(*self._texts.values())
@@ -212,12 +212,12 @@ class Formulas:
             if self.kinds[name] is int:
                 yield z3.And(variable >= _SMALLEST, variable <= _LARGEST)
             elif self.kinds[name] is str:
-                yield from self._known_of_text(name, [part for part in self.parts if part.variable == name])
+                yield from self._axioms_of_text(name, [part for part in self.parts if part.variable == name])
 
-    def _known_of_text(self, name: str, parts: list[Part]) -> Iterator[Any]:
+    def _axioms_of_text(self, name: str, parts: list[Part]) -> Iterator[Any]:
         z3, variable = self.z3, self.variables[name]
         if name in self.sizes:
-            yield from self._known_of_size(name, parts)
+            yield from self._axioms_of_size(name, parts)
         for text, constant in self._compared.get(name, {}).items():
             for part in parts:
                 has = self.parts[part]
@@ -230,7 +230,7 @@ class Formulas:
             elif one.test == other.test != "contains" and not _TESTS[one.test](other.text, one.text):
                 yield z3.Not(z3.And(self.parts[one], self.parts[other]))
 
-    def _known_of_size(self, name: str, parts: list[Part]) -> Iterator[Any]:
+    def _axioms_of_size(self, name: str, parts: list[Part]) -> Iterator[Any]:
         z3, variable, size = self.z3, self.variables[name], self.sizes[name]
         compared = self._compared.get(name, {})
         yield size >= 0
@@ -244,7 +244,7 @@ class Formulas:
             yield z3.Implies(self.parts[part], size >= len(part.text))
 
     def values(self, model: Any) -> dict[str, Any]:
-        """Values of the variables that the conditions ask for, after a model; of texts and lists one of many."""
+        """Returns values of the variables by a model of the solver; for texts and lists, one of many possible."""
 
         def holds(formula: Any) -> bool:
             return self.z3.is_true(model.eval(formula, model_completion=True))
@@ -279,7 +279,7 @@ class Formulas:
 
 
 def _text_of(parts: list[Part], size: int, others: Collection[str]) -> str:
-    """A text with these parts, of this size if it can be, that is none of the others."""
+    """Returns a text with these parts, if possible of this size, that is none of the others."""
     begin, end = (
         max((part.text for part in parts if part.test == test), key=len, default="")
         for test in ("startsWith", "endsWith")
@@ -293,7 +293,10 @@ def _text_of(parts: list[Part], size: int, others: Collection[str]) -> str:
 
 
 def _texts(asked: Tree, item: str) -> list[str]:
-    """The texts that `asked` compares the item of a loop with: it is nothing but `item == "…"`, `item in ["…"]`, or such."""
+    """Returns the texts that `asked` compares the item of a loop with.
+
+    It must consist of `item == "…"` and `item in ["…"]`, joined by or; else raises _NotUnderstoodError.
+    """
     match asked:
         case Call("_||_", (left, right)):
             return [*_texts(left, item), *_texts(right, item)]

@@ -1,8 +1,8 @@
-"""What conditions may ask about how queues, labels and calendars stand, by their names.
+"""The variables of conditions that read the state of queues, labels and calendars.
 
-`queues["social-care"].waiting` is one variable, of one type, like `interaction.channel`: so it is checked before use, and
-what it said is one line of a decision's context, under the words that the rule asks it by. CEL has no such names, so a
-condition is compiled with an identifier in its place; whoever reads an error is told the column in what was written.
+`queues["social-care"].waiting` is one variable of one type, like `interaction.channel`. It is checked when the condition is
+loaded, and a decision's context has its value under that name. CEL has no such names, so a condition is compiled with an
+identifier in its place; errors give the column in the condition as it was written.
 """
 
 import re
@@ -11,20 +11,20 @@ from typing import NamedTuple
 
 from antiphon.organisation.document import did_you_mean
 
-# By what is asked: its parts. What a context does not say of them is 0 or false, but that a queue is open.
+# The parts of each kind. A part that a context lacks is 0 or false, except that a queue is open.
 PARTS: Mapping[str, Mapping[str, type]] = {
     "queues": {"waiting": int, "agents_present": int, "oldest_seconds": int, "surging": bool, "open": bool},
     "labels": {"surging": bool},
     "calendar": {"open": bool},
 }
-HOW: Mapping[str, str] = {
+USAGE: Mapping[str, str] = {
     "queues": 'queues["…"].waiting',
     "labels": 'labels["…"].surging',
     "calendar": 'calendar("…").open',
 }
-_CALLED = {"queues": "queue", "labels": "label", "calendar": "calendar"}
+_NOUNS = {"queues": "queue", "labels": "label", "calendar": "calendar"}
 
-# Comments, and strings in all their forms: raw ones know no escapes.
+# Comments, and strings in all their forms; raw strings have no escapes.
 NOT_CODE = r"""//[^\n]*
     | (?:[rR][bB]?|[bB][rR])(?:\"{3}[\s\S]*?\"{3}|'{3}[\s\S]*?'{3}|"[^"\n]*"|'[^'\n]*')
     | [bB]?(?:\"{3}(?:\\[\s\S]|[^\\])*?\"{3}|'{3}(?:\\[\s\S]|[^\\])*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')
@@ -39,7 +39,7 @@ _ASKED = re.compile(
 
 
 class RuleError(Exception):
-    """A condition can't be used: `line` and `column` count from 1 inside the condition."""
+    """A condition that can't be used; `line` and `column` count from 1 inside the condition."""
 
     def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
         super().__init__(message)
@@ -48,7 +48,7 @@ class RuleError(Exception):
 
 
 class Mention(NamedTuple):
-    """That a condition asks how something stands, and where."""
+    """A use of one of these variables in a condition, with its place."""
 
     what: str
     name: str
@@ -58,12 +58,12 @@ class Mention(NamedTuple):
 
     @property
     def variable(self) -> str:
-        """As a context has it."""
+        """Its name in a context."""
         return variable(self.what, self.name, self.part)
 
     @property
     def identifier(self) -> str:
-        """As it is compiled. Distinct names have distinct ones."""
+        """Its name in the compiled condition; different variables have different identifiers."""
         plain = "".join(
             sign if sign.isascii() and sign.isalnum() else f"_{ord(sign):x}_" for sign in self.name
         )
@@ -71,24 +71,24 @@ class Mention(NamedTuple):
 
     @property
     def kind(self) -> type:
-        """Its type."""
+        """The type of its value."""
         return PARTS[self.what][self.part]
 
     @property
-    def usual(self) -> int | bool:
-        """What it is when a context does not say."""
-        return usual(self.what, self.part)
+    def default(self) -> int | bool:
+        """Its value when a context lacks it."""
+        return default(self.what, self.part)
 
 
 class Written(NamedTuple):
-    """A condition as it is compiled, what it asks about how things stand, and by how much columns moved, and where."""
+    """A condition with identifiers in place of these variables, their uses, and by how much columns moved, and where."""
 
     code: str
     mentions: Sequence[Mention]
     moved: Sequence[tuple[int, int, int]]
 
     def column(self, line: int, column: int) -> int:
-        """The column in what was written, of a place in what was compiled."""
+        """Returns the column in the written condition of a place in the compiled one."""
         for at, begins, longer in reversed(self.moved):
             if at == line and column >= begins:
                 column = max(column - longer, begins)
@@ -96,22 +96,22 @@ class Written(NamedTuple):
 
 
 def variable(what: str, name: str, part: str) -> str:
-    """How a condition asks for it, and a context says it."""
+    """Returns the name of a variable, as conditions and contexts write it."""
     return f'{what}("{name}").{part}' if what == "calendar" else f'{what}["{name}"].{part}'
 
 
-def usual(what: str, part: str) -> int | bool:
-    """What is so when a context does not say."""
+def default(what: str, part: str) -> int | bool:
+    """Returns the value of a variable when a context lacks it."""
     return True if (what, part) == ("queues", "open") else PARTS[what][part]()
 
 
 def is_queue_state(name: str) -> bool:
-    """Whether a context's name is one of these."""
+    """Whether a name of a context is one of these variables."""
     return name.startswith(("queues[", "labels[", "calendar("))
 
 
 def written(source: str) -> Written:
-    """Reads what a condition asks of how things stand. Raises RuleError when it asks for a part that there is not."""
+    """Finds these variables in a condition and puts identifiers in their place. Raises RuleError for an unknown part."""
     mentions: list[Mention] = []
     moved: list[tuple[int, int, int]] = []
     code, done = "", 0
@@ -131,8 +131,8 @@ def written(source: str) -> Written:
 def _mention(found: re.Match[str], line: int, column: int) -> Mention:
     what = found["what"]
     if found["part"] not in PARTS[what]:
-        told = did_you_mean(found["part"], PARTS[what])
-        raise RuleError(f"a {_CALLED[what]} has no {found['part']!r}{told}", line, column)
+        near = did_you_mean(found["part"], PARTS[what])
+        raise RuleError(f"a {_NOUNS[what]} has no {found['part']!r}{near}", line, column)
     name = found["double"] if found["double"] is not None else found["single"]
     return Mention(what, name, found["part"], line, column)
 
@@ -142,34 +142,34 @@ def _place(text: str, at: int) -> tuple[int, int]:
 
 
 def unknown(mentions: Iterable[Mention], known: Mapping[str, Mapping[str, object]]) -> Iterable[RuleError]:
-    """What is asked of queues, labels or calendars that there are not."""
+    """Yields an error for each unknown queue, label or calendar."""
     for mention in mentions:
         if mention.name not in known[mention.what]:
-            meant = did_you_mean(mention.name, known[mention.what])
-            told = f"unknown {_CALLED[mention.what]} {mention.name!r}{meant}"
-            yield RuleError(told, mention.line, mention.column)
+            near = did_you_mean(mention.name, known[mention.what])
+            message = f"unknown {_NOUNS[mention.what]} {mention.name!r}{near}"
+            yield RuleError(message, mention.line, mention.column)
 
 
-def of_calendars(open_ones: Iterable[str]) -> dict[str, object]:
-    """What a context says of calendars: which of them are open."""
+def calendar_variables(open_ones: Iterable[str]) -> dict[str, object]:
+    """Returns the variables of calendars, of which these are open."""
     return {variable("calendar", name, "open"): True for name in open_ones}
 
 
 def with_calendars(context: Mapping[str, object], open_ones: Iterable[str]) -> dict[str, object]:
-    """A context in which these calendars are open, and no others."""
+    """Returns a context in which these calendars are open, and no others."""
     rest = {name: value for name, value in context.items() if not name.startswith("calendar(")}
-    return rest | of_calendars(open_ones)
+    return rest | calendar_variables(open_ones)
 
 
-def of_labels(surging: Iterable[str]) -> dict[str, object]:
-    """What a context says of labels: which of them come far more often than usual."""
+def label_variables(surging: Iterable[str]) -> dict[str, object]:
+    """Returns the variables of labels, of which these have a surge."""
     return {variable("labels", name, "surging"): True for name in surging}
 
 
-def of_queue(name: str, **parts: int | bool) -> dict[str, object]:
-    """What a context says of a queue: what is not as usual."""
+def queue_variables(name: str, **parts: int | bool) -> dict[str, object]:
+    """Returns the variables of a queue whose values differ from the default."""
     return {
         variable("queues", name, part): value
         for part, value in parts.items()
-        if value != usual("queues", part)
+        if value != default("queues", part)
     }

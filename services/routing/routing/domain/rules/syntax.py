@@ -1,7 +1,7 @@
-"""A compiled condition as a tree: what it says, without where it says it, so that equal parts are equal.
+"""A compiled condition as a syntax tree without positions, so that equal expressions are equal values.
 
 Source of the format: `cel/expr/checked.proto` and `syntax.proto` of the Common Expression Language, in the wire format
-of Protocol Buffers. Only what our own compiler wrote is read here, so its shape is trusted; what is not known is skipped.
+of Protocol Buffers. It reads only output of this process's own compiler, so it trusts its form and skips unknown fields.
 """
 
 from collections.abc import Iterator
@@ -11,33 +11,33 @@ Scalar: TypeAlias = bool | int | float | str | bytes | None
 
 
 class Literal(NamedTuple):
-    """A value that is written out; `kind` is `null`, `bool`, `int`, `uint`, `double`, `string` or `bytes`."""
+    """A literal value; `kind` is `null`, `bool`, `int`, `uint`, `double`, `string` or `bytes`."""
 
     kind: str
     value: Scalar
 
 
 class Name(NamedTuple):
-    """A variable, with its dots; inside a loop perhaps the loop's own."""
+    """A variable, with its dots; inside a loop it may be a variable of the loop."""
 
     name: str
 
 
 class Call(NamedTuple):
-    """A function or operator over its arguments; of a method the first is what it is called on."""
+    """A call of a function or operator; the first argument of a method is the object it is called on."""
 
     function: str
     arguments: tuple["Tree", ...]
 
 
 class Items(NamedTuple):
-    """A list that is written out."""
+    """A list literal."""
 
     items: tuple["Tree", ...]
 
 
 class Loop(NamedTuple):
-    """A macro over a list: what it starts with, does to each item, and makes of the result."""
+    """A macro over a list: its start value, its step for each item, its condition to go on, and its result."""
 
     item: str
     over: "Tree"
@@ -49,7 +49,7 @@ class Loop(NamedTuple):
 
 
 class Other(NamedTuple):
-    """Anything else, told apart from what differs by its parts."""
+    """Any other expression; it differs from another by its parts."""
 
     what: str
     parts: tuple["Tree", ...]
@@ -62,7 +62,7 @@ _CONSTANTS = {1: "null", 2: "bool", 3: "int", 4: "uint", 5: "double", 6: "string
 
 
 def tree(serialized: bytes) -> Tree:
-    """The tree of a compiled expression, given as a serialized `google.protobuf.Any` of `cel.expr.CheckedExpr`."""
+    """Returns the syntax tree of a compiled expression, which is a serialized `google.protobuf.Any` of `cel.expr.CheckedExpr`."""
     checked = _message(_bytes(_message(serialized), 2))
     names: dict[int, str] = {}
     for entry in checked.get(2, []):
@@ -73,14 +73,14 @@ def tree(serialized: bytes) -> Tree:
 
 
 class _Reader:
-    """Reads expressions; `names` are the variables that the compiler found behind the dots, by expression id."""
+    """Reads expressions; `names` are the variables that the compiler resolved, by expression id."""
 
     def __init__(self, names: dict[int, str]) -> None:
         self.names = names
 
-    def expression(self, given: int | bytes) -> Tree:
-        """One expression and what is in it."""
-        fields = _message(given)
+    def expression(self, data: int | bytes) -> Tree:
+        """Returns the tree of an expression."""
+        fields = _message(data)
         for kind, read in (
             (3, self._literal), (4, self._name), (5, self._select), (6, self._call), (7, self._items),
             (9, self._loop),
@@ -114,8 +114,8 @@ class _Reader:
         return Other(f"{tested} {_text(fields, 2)}", (self.expression(_bytes(fields, 1)),))
 
     def _call(self, _: int, fields: _Fields) -> Tree:
-        given = [*fields.get(1, []), *fields.get(3, [])]
-        return Call(_text(fields, 2), tuple(self.expression(argument) for argument in given))
+        arguments = [*fields.get(1, []), *fields.get(3, [])]
+        return Call(_text(fields, 2), tuple(self.expression(argument) for argument in arguments))
 
     def _items(self, _: int, fields: _Fields) -> Tree:
         if 2 in fields:  # optional items
@@ -128,10 +128,10 @@ class _Reader:
         return Loop(item, over, _text(fields, 3), *steps)
 
 
-def _message(given: int | bytes) -> _Fields:
-    assert isinstance(given, bytes)  # noqa: S101 - of our own compiler
+def _message(data: int | bytes) -> _Fields:
+    assert isinstance(data, bytes)  # noqa: S101 - written by our own compiler
     fields: _Fields = {}
-    for number, value in _fields(given):
+    for number, value in _fields(data):
         fields.setdefault(number, []).append(value)
     return fields
 

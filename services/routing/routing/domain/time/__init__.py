@@ -1,1 +1,1 @@
-"""Business calendars and service clocks. Pure."""
+"""Business calendars and SLA clocks. Pure."""

@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("agent_id", name="agent_pkey"),
     )
     op.create_table(
-        "case_seen",
+        "case_record",
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("last_agent", sa.Text()),
@@ -37,9 +37,9 @@ def upgrade() -> None:
         sa.Column("asked_revision", sa.Integer(), server_default="0", nullable=False),
         sa.Column("reference", sa.Text()),
         sa.Column("customer_id", sa.Uuid()),
-        sa.PrimaryKeyConstraint("case_id", name="case_seen_pkey"),
+        sa.PrimaryKeyConstraint("case_id", name="case_record_pkey"),
     )
-    op.create_index("case_seen_awaits_ix", "case_seen", ["case_id"], postgresql_where=sa.text("awaits"))
+    op.create_index("case_record_awaits_ix", "case_record", ["case_id"], postgresql_where=sa.text("awaits"))
     op.create_table(
         "clock",
         sa.Column("clock_id", sa.Uuid(), nullable=False),
@@ -426,11 +426,11 @@ def upgrade() -> None:
         sa.Column("step", sa.Integer(), server_default="0", nullable=False),
         sa.Column("steps_from", sa.DateTime(timezone=True)),
         sa.Column("next_step_at", sa.DateTime(timezone=True)),
-        sa.Column("steps_of", sa.Text()),
+        sa.Column("steps_hash", sa.Text()),
         sa.Column("also_queues", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("overflow", sa.Text()),
         sa.Column("decided_priority", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("meant", postgresql.JSONB()),
+        sa.Column("deferred_move", postgresql.JSONB()),
         sa.Column("order_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("longest_wait", sa.Interval(), server_default=sa.text("'1 day'"), nullable=False),
         sa.Column("head_start", sa.Interval(), server_default=sa.text("'1 minute'"), nullable=False),
@@ -471,10 +471,10 @@ def upgrade() -> None:
         [sa.literal_column("changed_at desc"), sa.literal_column("work_item_id desc")],
     )
     op.create_index(
-        "work_item_meant_ix",
+        "work_item_deferred_move_ix",
         "work_item",
         ["work_item_id"],
-        postgresql_where=sa.text("meant is not null and state in ('queued', 'offered')"),
+        postgresql_where=sa.text("deferred_move is not null and state in ('queued', 'offered')"),
     )
     op.create_index(
         "work_item_oldest_ix",
@@ -513,14 +513,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("agent_id", name="wrap_up_pkey"),
     )
     # Rows that change often find space in their page for their next version, so that no index changes.
-    for table in ("case_seen", "work_item"):
+    for table in ("case_record", "work_item"):
         op.execute(f"alter table {table} set (fillfactor = 75)")
 
 
 def downgrade() -> None:
     for table in (
         "agent",
-        "case_seen",
+        "case_record",
         "clock",
         "clock_entry",
         "configuration",

@@ -1,4 +1,4 @@
-"""A draft tried on what was decided before: who goes elsewhere, what changes, what would have been missed. Pure."""
+"""A trial: a draft decides past cases again, and the differences are counted. Pure."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -11,10 +11,10 @@ from pydantic_core import to_jsonable_python
 
 from routing.domain.configuration.agent import Agent
 from routing.domain.configuration.document import Configuration
-from routing.domain.decisions.deciding import settled, taking_part
-from routing.domain.rules.conditions import Context, Together, complete, moment
+from routing.domain.decisions.verdict import taking_part, verdict_from
+from routing.domain.rules.conditions import ConditionBatch, Context, complete, time_variables
 from routing.domain.rules.queue_state import with_calendars
-from routing.domain.time.calendar import BeyondHorizonError, BusinessCalendar
+from routing.domain.time.business_calendar import BeyondHorizonError, BusinessCalendar
 
 Outcome = Mapping[str, Any]
 Needs = tuple[tuple[str, int], ...]
@@ -23,10 +23,10 @@ _BATCH = 50
 
 
 class Recorded(NamedTuple):
-    """A decision as it was made: the context, the rule that decided and what it decided.
+    """A past decision: its context, the rule that decided and what it decided.
 
-    The clock is the case's first-response clock that began with it, if one did: when it started, was due, was met and
-    was cancelled, in seconds since 1970.
+    `started`, `due`, `met` and `cancelled` are of the first-response clock that began with it, if one did, in seconds since
+    1970.
     """
 
     decision_id: str
@@ -41,7 +41,7 @@ class Recorded(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """A decision that the draft makes otherwise. `results` has a letter a rule: t(rue), f(alse), e(rror)."""
+    """A decision that the draft makes differently. `results` has one letter for each rule: t(rue), f(alse), e(rror)."""
 
     decision_id: str
     at: str
@@ -59,16 +59,16 @@ class _Erred:
 
 
 class Trial:
-    """A configuration on trial: takes recorded decisions, in slices of any size, and sums up what it would have done.
+    """A configuration on trial: decides recorded decisions again, in batches of any size, and counts the differences.
 
-    `on_shift` are the agents who are there now, whatever they do.
+    `on_shift` are the agents who are present now.
     """
 
     def __init__(self, configuration: Configuration, on_shift: Collection[str], now: datetime) -> None:
         self._configuration = configuration
         self._on_shift = on_shift
         self._now = now.timestamp()
-        self._together = Together(configuration.conditions)
+        self._together = ConditionBatch(configuration.conditions)
         asked = {m for _, condition in configuration.conditions for m in condition.mentions}
         self._asked_calendars = sorted({mention.name for mention in asked if mention.what == "calendar"})
         self._verdicts: dict[tuple[int, ...], tuple[str, Outcome, Needs]] = {}
@@ -86,7 +86,7 @@ class Trial:
         self._changed = 0
 
     def add(self, decisions: Iterable[Recorded]) -> list[Changed]:
-        """Takes decisions; those that the draft makes otherwise, in their order."""
+        """Decides these again; returns those that the draft makes differently, in their order."""
         changed: list[Changed] = []
         for decision, (holds, errors) in self._evaluated(decisions):
             places = taking_part(self._configuration, holds)
@@ -104,9 +104,11 @@ class Trial:
                     "e" if at in errors else "t" if holds >> at & 1 else "f"
                     for at in range(len(self._configuration.rules))
                 )
-                told = {self._configuration.rules[at].name: error for at, error in errors.items()}
+                by_rule = {self._configuration.rules[at].name: error for at, error in errors.items()}
                 changed.append(
-                    Changed(decision.decision_id, decision.at, rule, decision.outcome, after, results, told)
+                    Changed(
+                        decision.decision_id, decision.at, rule, decision.outcome, after, results, by_rule
+                    )
                 )
         self._changed += len(changed)
         return changed
@@ -120,28 +122,28 @@ class Trial:
             yield from zip(batch, self._together.evaluate(contexts), strict=True)
 
     def _context(self, decision: Recorded) -> Context:
-        """What was known then; which calendars were open is asked of the draft's own."""
-        told = decision.context
-        if not self._asked_calendars and "now.date" in told:
-            return complete(told)
+        """The recorded context; whether a calendar was open follows the draft's own calendars."""
+        recorded = decision.context
+        if not self._asked_calendars and "now.date" in recorded:
+            return complete(recorded)
         at = datetime.fromisoformat(decision.at)
         open_ones = [name for name in self._asked_calendars if self._calendar(name).is_open(at)]
-        local = moment(at.astimezone(self._configuration.zone))
-        return complete({**local, **with_calendars(told, open_ones)})
+        local = time_variables(at.astimezone(self._configuration.zone))
+        return complete({**local, **with_calendars(recorded, open_ones)})
 
     def _verdict(self, places: tuple[int, ...]) -> tuple[str, Outcome, Needs]:
-        found = settled(self._configuration, places, [])
+        found = verdict_from(self._configuration, places, [])
         return found.rule, to_jsonable_python(found.outcome), tuple(found.skills.items())
 
     def _count(self, decision: Recorded, rule: str, after: Outcome) -> bool:
-        """Whether it is decided otherwise."""
+        """Counts a decision; whether the draft makes it differently."""
         self._decisions += 1
         before = decision.outcome
         self._loads[0][before["queue"]] += 1
         self._loads[1][after["queue"]] += 1
         self._hits[0][decision.rule] += 1
         self._hits[1][rule] += 1
-        # What was not recorded then, because no rule could say it, has not changed.
+        # A value that decisions did not have yet, when this one was recorded, has not changed.
         other = before != after and [n for n in after if n in before and before[n] != after[n]]
         if not other:
             self._same_by_another_rule += rule != decision.rule
@@ -158,7 +160,7 @@ class Trial:
             erred.examples.append({"decision_id": decision.decision_id, "error": error})
 
     def _clock(self, decision: Recorded, after: Outcome) -> None:
-        """Whether the customer would have had an answer in time, given when it came; what still waits, by now."""
+        """Counts whether the answer came in time by the draft's policy; one that has not come counts as coming now."""
         if decision.started is None or decision.due is None:
             return
         due = self._due(after["sla_policy"], decision.started)
@@ -186,7 +188,7 @@ class Trial:
         return self._calendars[name]
 
     def result(self) -> dict[str, Any]:
-        """What was found, as JSON knows it. Queues and rules in the draft's order, then those that it no longer has."""
+        """Returns the counts as JSON values. Queues and rules are in the draft's order, then those that it no longer has."""
         queues, rules = list(self._configuration.queues), [rule.name for rule in self._configuration.rules]
         return {
             "decisions": self._decisions,

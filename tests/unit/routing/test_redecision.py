@@ -1,4 +1,4 @@
-"""More words on open work: the pure decision, as a table of cases and as laws."""
+"""Later interactions on open work: the pure decision, as a table of cases and as laws."""
 
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -12,9 +12,9 @@ from antiphon.contracts.cases import CaseInteractionAdded, InteractionFacts
 from deploy.site import EXAMPLE
 from routing.domain.configuration.document import Configuration, read
 from routing.domain.configuration.step import Step
-from routing.domain.decisions.deciding import Verdict, verdict, without_words
-from routing.domain.decisions.redeciding import Redecided, redecide
-from routing.domain.rules.conditions import UNANSWERED, Condition, complete, context_of, kept
+from routing.domain.decisions.redecision import Redecided, redecide
+from routing.domain.decisions.verdict import Verdict, verdict, without_words
+from routing.domain.rules.conditions import UNANSWERED, Condition, complete, context_of, stored_context
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
 LEAK = "Come at once, there is a gas leak!"
@@ -28,7 +28,7 @@ def council(*rules: dict[str, Any]) -> Configuration:
     return read(yaml.safe_dump(document | {"rules": named}, sort_keys=False), checked=True)
 
 
-def said(*texts: str, **changed: Any) -> list[InteractionFacts]:
+def interactions(*texts: str, **changed: Any) -> list[InteractionFacts]:
     event = CaseInteractionAdded.model_validate(generate.example("case.interaction-added.v1")["data"])
     facts = event.interaction.model_copy(update={"subject": None, "topics": [], "tone": "neutral", **changed})
     return [facts.model_copy(update={"text": text}) for text in texts]
@@ -37,11 +37,11 @@ def said(*texts: str, **changed: Any) -> list[InteractionFacts]:
 def found(*texts: str, configuration: Configuration | None = None) -> Verdict:
     event = CaseInteractionAdded.model_validate(generate.example("case.interaction-added.v1")["data"])
     case = event.case.model_copy(update={"department": None})
-    return verdict(configuration or council(), context_of(case, said(*texts), NOW))
+    return verdict(configuration or council(), context_of(case, interactions(*texts), NOW))
 
 
 class Placed(NamedTuple):
-    """What of a work item is decided about again."""
+    """The values of a work item that a redecision reads."""
 
     queue: str
     priority: int
@@ -58,16 +58,16 @@ def at(queue: str = "front-desk", priority: int = 30, **more: Any) -> Placed:
     )
 
 
-def test_danger_in_a_second_message_moves_work_and_the_order_of_the_words_does_not_matter() -> None:
+def test_danger_in_any_unanswered_message_moves_work_in_whatever_order_they_came() -> None:
     for words in (("When do you open?", LEAK), (LEAK, "And when do you open?")):
         assert redecide(at(), found(*words)) == Redecided(True, 95, {}, {}, [])
 
 
-def test_work_that_was_accepted_stays_and_becomes_as_urgent() -> None:
+def test_accepted_work_stays_and_gets_the_higher_priority() -> None:
     assert redecide(at(), found(LEAK), may_move=False) == Redecided(False, 95, {}, {}, [], True)
 
 
-def test_what_rules_have_said_before_is_no_news_and_does_not_undo_what_a_person_set_since() -> None:
+def test_a_priority_that_rules_gave_before_does_not_undo_what_a_person_set_since() -> None:
     assert redecide(at("front-desk", 20, decided=95), found(LEAK)) is None
     assert redecide(at("front-desk", 20, decided=94), found(LEAK)) == Redecided(True, 95, {}, {}, [])
 
@@ -77,7 +77,7 @@ def test_an_equal_or_lower_priority_moves_nothing() -> None:
     assert redecide(at("roads", 96, labels=["x"]), found(LEAK)) is None
 
 
-def test_a_rule_that_always_holds_neither_moves_work_nor_raises_it() -> None:
+def test_a_rule_that_always_holds_neither_moves_work_nor_raises_its_priority() -> None:
     for when in ("true", "1 == 1", 'true || interaction.text == ""'):
         always = council({"when": when, "then": {"queue": "hazards", "priority": 95, "labels": ["all"]}})
         assert redecide(at(), found("anything", configuration=always)) is None
@@ -85,13 +85,13 @@ def test_a_rule_that_always_holds_neither_moves_work_nor_raises_it() -> None:
     assert not Condition('interaction.text != "no such text"').always
 
 
-def test_no_rule_that_matches_moves_nothing() -> None:
+def test_work_that_no_rule_matches_does_not_change() -> None:
     never = council({"when": 'interaction.text == "?"', "then": {"queue": "hazards", "priority": 95}})
     assert redecide(at(priority=10), found("anything", configuration=never)) is None
     assert redecide(at(priority=10), without_words(never)) is None
 
 
-def test_a_rule_that_goes_on_makes_work_more_urgent_where_a_rule_that_always_holds_decides() -> None:
+def test_a_rule_that_goes_on_raises_the_priority_where_a_default_rule_decides() -> None:
     lawyer = council(
         {"when": 'interaction.text.contains("lawyer")', "go_on": True, "then": {"priority": 70, "labels": ["legal"]}},
         {"when": "true", "then": {"queue": "front-desk"}},
@@ -102,7 +102,7 @@ def test_a_rule_that_goes_on_makes_work_more_urgent_where_a_rule_that_always_hol
     assert redecide(at("planning", 40), found("my sister", configuration=lawyer)) is None
 
 
-def test_in_its_own_queue_skills_only_rise_and_what_a_step_gave_up_is_not_asked_for_again() -> None:
+def test_skills_only_rise_in_the_same_queue_and_steps_that_were_due_still_count() -> None:
     rule = {"queue": "planning", "priority": 40, "skills": {"planning": 5, "phone": 2}}
     asks = council({"when": "interaction.text.size() > 0", "then": rule})
     step = Step.model_validate({"after": "1m", "lower": {"planning": 2}})
@@ -130,40 +130,40 @@ def test_nothing_is_ever_lowered_and_work_moves_only_to_a_higher_priority(
     queue: str, priority: int, skills: dict[str, int], labels: list[str], to: str, given_priority: int,
     asked: dict[str, int], more: list[str], may_move: bool, decided: int,
 ) -> None:  # fmt: skip
-    says = ASKS._replace(queue=to, priority=given_priority, skills=asked, labels=more)
+    later = ASKS._replace(queue=to, priority=given_priority, skills=asked, labels=more)
     work = at(queue, priority, skills=skills, labels=labels, decided=decided)
-    after = redecide(work, says, may_move=may_move)
+    after = redecide(work, later, may_move=may_move)
     if after is None:
         assert given_priority <= max(priority, decided)
         assert set(more) <= set(labels)
         return
-    news = given_priority > decided
-    assert after.priority == (max(priority, given_priority) if news else priority)
+    is_higher = given_priority > decided
+    assert after.priority == (max(priority, given_priority) if is_higher else priority)
     assert after.labels[: len(labels)] == labels
     assert set(after.labels) == {*labels, *more}
-    leaves = to != queue and news and given_priority > priority
-    assert (after.moves, after.is_meant_for_it) == (may_move and leaves, leaves and not may_move)
+    leaves = to != queue and is_higher and given_priority > priority
+    assert (after.moves, after.is_deferred) == (may_move and leaves, leaves and not may_move)
     if not after.moves:
         assert all(after.skills[skill] >= level for skill, level in skills.items())
-        said = max(decided, given_priority)
-        again = Placed(queue, after.priority, after.skills, after.prefer_skills, after.labels, said)
-        assert redecide(again, says, may_move=may_move) is None
+        decided_since = max(decided, given_priority)
+        again = Placed(queue, after.priority, after.skills, after.prefer_skills, after.labels, decided_since)
+        assert redecide(again, later, may_move=may_move) is None
 
 
-def test_rules_see_all_words_the_worst_tone_and_every_topic_and_the_newest_as_the_interaction() -> None:
+def test_the_context_has_all_unanswered_text_topics_and_the_worst_tone() -> None:
     event = CaseInteractionAdded.model_validate(generate.example("case.interaction-added.v1")["data"])
-    angry = said("I am furious", tone="negative", topics=["tree"], subject="Tree")
-    calm = said("Thank you", tone="positive", topics=["payment", "tree"])
+    angry = interactions("I am furious", tone="negative", topics=["tree"], subject="Tree")
+    calm = interactions("Thank you", tone="positive", topics=["payment", "tree"])
     context = context_of(event.case, [*angry, *calm], NOW)
     assert context[UNANSWERED] == "Tree\nI am furious\n\nThank you"
     assert (context["interaction.text"], context["interaction.tone"]) == ("Thank you", "negative")
     assert context["interaction.topics"] == ["payment", "tree"]
-    assert kept(context) == context
+    assert stored_context(context) == context
 
 
-def test_what_follows_from_one_interaction_alone_is_not_kept_twice() -> None:
+def test_the_stored_context_leaves_out_text_that_equals_the_interactions() -> None:
     event = CaseInteractionAdded.model_validate(generate.example("case.interaction-added.v1")["data"])
-    context = context_of(event.case, said(LEAK), NOW)
+    context = context_of(event.case, interactions(LEAK), NOW)
     assert context[UNANSWERED] == LEAK
-    assert UNANSWERED not in kept(context)
-    assert complete(kept(context)) == context
+    assert UNANSWERED not in stored_context(context)
+    assert complete(stored_context(context)) == context

@@ -1,4 +1,4 @@
-"""Which rules can ever decide: complaints are proved right by trying the rules themselves."""
+"""Reachability: evaluating the rules on many contexts shows that complaints are right."""
 
 import re
 import sys
@@ -15,16 +15,16 @@ from antiphon.organisation.document import Document
 from deploy.site import EXAMPLE
 from routing import check
 from routing.domain.configuration.document import read
-from routing.domain.rules import reach
+from routing.domain.rules import reachability
 from routing.domain.rules.conditions import VARIABLES, Condition, Context, decide
-from routing.domain.rules.reach import Asked, Kind, complaints
+from routing.domain.rules.reachability import CheckedRule, Kind, complaints
 
 condition = lru_cache(maxsize=None)(Condition)
 
 
-def asked(*conditions: str, goes_on: tuple[int, ...] = ()) -> list[Asked]:
+def asked(*conditions: str, goes_on: tuple[int, ...] = ()) -> list[CheckedRule]:
     return [
-        Asked(f"r{place}", condition(when), place in goes_on, place not in goes_on)
+        CheckedRule(f"r{place}", condition(when), place in goes_on, place not in goes_on)
         for place, when in enumerate(conditions)
     ]
 
@@ -66,21 +66,23 @@ def asked(*conditions: str, goes_on: tuple[int, ...] = ()) -> list[Asked]:
         (['interaction.text != "naïve ☕"'], [("no-rule-catches", None, 'interaction.text "naïve ☕"')]),
     ],
 )  # fmt: skip
-def test_what_is_odd_is_told(conditions: list[str], expected: list[tuple[str, int | None, str]]) -> None:
+def test_unreachable_rules_and_gaps_are_complaints(
+    conditions: list[str], expected: list[tuple[str, int | None, str]]
+) -> None:
     found = complaints(asked(*conditions))
     assert [(c.kind, c.place) for c in found] == [(kind, place) for kind, place, _ in expected]
-    for complaint, (_, _, told) in zip(found, expected, strict=True):
-        assert told in complaint.message
+    for complaint, (_, _, message) in zip(found, expected, strict=True):
+        assert message in complaint.message
 
 
 @pytest.mark.parametrize(
     "conditions",
     [
-        # Errors match nothing: neither of the first two catches an item without topics.
+        # A rule with an error does not match: the first does not catch an item without topics.
         ['interaction.topics[0] == "a" || interaction.topics[0] != "a"', "true"],
         ["1 / case.replies == 1 || 1 / case.replies != 1", "true"],
         ["case.replies + 9223372036854775807 > 0", "case.replies == 1", "true"],
-        # What is not understood is not taken for the same, nor for true or false.
+        # Expressions without a formula may be true, false or an error.
         ['interaction.text.matches("a")', 'interaction.text.matches("b")', "true"],
         ["customer.labels.all(l, l != 'a')", "!customer.labels.all(l, l != 'a')", "true"],
         ["customer.labels.exists(l, l.startsWith('a'))", "'ab' in customer.labels", "true"],
@@ -90,7 +92,7 @@ def test_what_is_odd_is_told(conditions: list[str], expected: list[tuple[str, in
         ['interaction.text == "\U0010fffd"', 'interaction.text == "x"', "true"],
     ],
 )
-def test_what_may_happen_is_not_complained_of(conditions: list[str]) -> None:
+def test_rules_that_can_match_have_no_complaint(conditions: list[str]) -> None:
     assert complaints(asked(*conditions)) == []
 
 
@@ -154,8 +156,10 @@ conditions = st.recursive(
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(conditions, st.booleans()), min_size=1, max_size=4))
-def test_no_item_there_is_contradicts_a_complaint(given: list[tuple[str, bool]]) -> None:
-    rules = [Asked(f"r{n}", condition(when), goes_on, not goes_on) for n, (when, goes_on) in enumerate(given)]
+def test_no_context_contradicts_a_complaint(given: list[tuple[str, bool]]) -> None:
+    rules = [
+        CheckedRule(f"r{n}", condition(when), goes_on, not goes_on) for n, (when, goes_on) in enumerate(given)
+    ]
     found = complaints(rules)
     outcomes = [
         [outcome.result == "true" for outcome in decide([r[:2] for r in rules], context)[1]]
@@ -179,20 +183,20 @@ def test_no_item_there_is_contradicts_a_complaint(given: list[tuple[str, bool]])
         assert all(any(held[n] for n, rule in enumerate(rules) if not rule.goes_on) for held in outcomes)
 
 
-def test_the_example_organisation_has_no_odd_rule() -> None:
+def test_the_example_organisation_has_no_warning() -> None:
     source = EXAMPLE.read_text()
-    assert reach.warnings(Document(source), read(source).rules) == []
+    assert reachability.warnings(Document(source), read(source).rules) == []
 
 
-def test_a_warning_stands_at_the_condition() -> None:
+def test_a_warning_has_the_place_of_the_condition() -> None:
     source = EXAMPLE.read_text().replace('case.department == "planning"', 'case.department == "rates"')
-    (warning,) = reach.warnings(Document(source), read(source).rules)
+    (warning,) = reachability.warnings(Document(source), read(source).rules)
     assert (warning.rule, warning.kind) == ("Planning", Kind.NEVER_MATCHES)
     assert source.split("\n")[warning.line - 1][warning.column - 1 :] == 'case.department == "rates"'
     assert "'Rates' before it" in warning.message
 
 
-def test_a_hundred_rules_are_decided_within_the_bounds() -> None:
+def test_a_hundred_rules_are_decided_within_the_limits() -> None:
     many = [
         f'case.department == "d{n % 7}" && interaction.channel == "c{n % 5}" && case.replies >= {n % 3}'
         f' && interaction.text.contains("word{n};")'
@@ -202,34 +206,36 @@ def test_a_hundred_rules_are_decided_within_the_bounds() -> None:
     assert found == []
 
 
-def test_what_is_beyond_the_bounds_is_not_decided_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_question_beyond_the_limits_is_reported_as_not_decided(monkeypatch: pytest.MonkeyPatch) -> None:
     places = "case.subject", "case.status", "customer.name", "interaction.text", "interaction.account"
-    # Five texts that differ, of four: what a solver tries long, however it is asked.
+    # Five different texts out of four: no solver decides this fast.
     hard = " && ".join(
         [f"{one} in ['a', 'b', 'c', 'd']" for one in places]
         + [f"{one} != {other}" for one, other in combinations(places, 2)]
     )
     assert [c.kind for c in complaints(asked(hard, "true"))] == [Kind.CONTRADICTION]
-    monkeypatch.setattr(reach, "STEPS", 100)
+    monkeypatch.setattr(reachability, "STEPS", 100)
     assert complaints(asked(hard, "true"))[0] == (
         Kind.NOT_DECIDED,
         0,
         "whether it can ever match was not decided",
     )
     monkeypatch.undo()
-    monkeypatch.setattr(reach, "ALL_STEPS", 200)
+    monkeypatch.setattr(reachability, "ALL_STEPS", 200)
     (all_over,) = complaints(asked("case.replies > 1", "case.replies > 2", "true"))
     assert (all_over.kind, all_over.place) == (Kind.NOT_DECIDED, 1)
     assert "from this rule on nothing was decided" in all_over.message
 
 
-def test_without_the_solver_it_says_that_nothing_was_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_solver_one_complaint_says_that_nothing_was_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "z3", None)
-    (told,) = complaints(asked("false"))
-    assert told == (Kind.NOT_CHECKED, None, "reachability was not checked: install routing[checks]")
+    (complaint,) = complaints(asked("false"))
+    assert complaint == (Kind.NOT_CHECKED, None, "reachability was not checked: install routing[checks]")
 
 
-def test_the_command_tells_faults_and_warnings_with_their_place(
+def test_the_command_prints_faults_and_warnings_with_their_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "odd.yaml"

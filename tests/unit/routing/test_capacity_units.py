@@ -1,4 +1,4 @@
-"""Units of capacity, and work that is kept for its last agent."""
+"""Units of capacity, and work that is held for its last agent."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing.domain.configuration.agent_policy import WHOLE, LastAgent
-from routing.domain.matching.fitting import Candidate, Obstacle, Waiting, WhyNot, taken, why_not
-from routing.domain.matching.match import AgentPool, match
+from routing.domain.matching.agent_selection import AgentPool, match
+from routing.domain.matching.eligibility import Candidate, Obstacle, Waiting, WhyNot, units_taken, why_not
 from routing.work.pulling import suitable
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -36,21 +36,19 @@ def agent(name: str, free: int, load: int = 0) -> Candidate:
     return Candidate(name, {"rates"}, {}, free, load, NOW)
 
 
-def test_work_worth_more_than_an_agent_has_goes_to_them_when_they_are_empty() -> None:
+def test_work_of_more_units_than_an_agents_capacity_goes_to_them_when_they_hold_none() -> None:
     assert why_not(item(1, 5), agent("empty", 3)) is None
     assert why_not(item(1, 5), agent("holds one", 2, 1)) == Obstacle(WhyNot.CAPACITY)
     assert why_not(item(1, WHOLE), agent("over", -2, 5)) == Obstacle(WhyNot.CAPACITY)
     assert why_not(item(1), agent("wraps up", 0)) == Obstacle(WhyNot.CAPACITY)
 
 
-def test_what_takes_a_whole_agent_leaves_no_room_for_more() -> None:
+def test_work_that_takes_a_whole_agent_leaves_no_free_capacity() -> None:
     assert match([item(1, WHOLE), item(2)], AgentPool([agent("a", 9)]), NOW, AGAIN) == [(UUID(int=1), "a")]
     assert match([item(2, WHOLE), item(1)], AgentPool([agent("a", 9)]), NOW, AGAIN) == [(UUID(int=1), "a")]
 
 
-def test_work_is_kept_for_who_had_it_last_only_while_they_are_there_busy_and_the_limit_is_not_reached() -> (
-    None
-):
+def test_work_is_held_for_a_last_agent_who_is_present_and_busy_until_the_limit() -> None:
     kept = item(1, preferred="last", hold_until=SOON)
     other, busy = agent("other", 1), agent("last", 0, 1)
     assert match([kept], AgentPool([other, busy]), NOW, AGAIN) == []
@@ -62,12 +60,12 @@ def test_work_is_kept_for_who_had_it_last_only_while_they_are_there_busy_and_the
     ]
 
 
-def test_who_asks_is_given_what_they_refused_last_and_what_is_kept_for_others_not() -> None:
+def test_an_agent_pulls_refused_work_last_and_never_work_held_for_another_agent() -> None:
     items = [item(1, refused={"me": NOW}), item(2), item(3, preferred="you", hold_until=SOON), item(4, 3)]
     assert [one.int for one in suitable(items, agent("me", 2, 1), NOW)] == [2, 1]
 
 
-def test_the_last_agent_is_forgotten_after_the_set_time() -> None:
+def test_the_last_agent_is_preferred_only_within_the_set_time() -> None:
     assert LastAgent().of("a", NOW - timedelta(days=900), NOW) == "a"
     policy = LastAgent.model_validate({"for": "3d"})
     assert policy.of("a", NOW - timedelta(days=3), NOW) == "a"
@@ -78,7 +76,7 @@ units = st.integers(1, 8) | st.just(WHOLE)
 
 
 @given(st.lists(units, max_size=12), st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=5))
-def test_units_never_exceed_capacity_and_nobody_with_room_is_left_idle(
+def test_units_never_exceed_capacity_and_no_agent_is_idle_beside_work_that_fits(
     sizes: list[int], capacities: list[tuple[int, int]]
 ) -> None:
     items = [item(number, size) for number, size in enumerate(sizes)]
@@ -87,7 +85,7 @@ def test_units_never_exceed_capacity_and_nobody_with_room_is_left_idle(
     by_id = {one.work_item_id: one for one in items}
     given_out = dict(pairs)
     for one in agents:
-        used = sum(taken(by_id[i], one) for i, name in pairs if name == one.agent_id)
+        used = sum(units_taken(by_id[i], one) for i, name in pairs if name == one.agent_id)
         assert used <= one.free
         left = one._replace(free=one.free - used, load=one.load + used)
         assert not any(why_not(i, left) is None for i in items if i.work_item_id not in given_out)

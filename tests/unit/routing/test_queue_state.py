@@ -1,4 +1,4 @@
-"""Rules ask how queues and calendars stand, by their names: typed, checked before use, and the same wherever it is evaluated."""
+"""Conditions read the state of queues, labels and calendars: typed, checked when loaded, the same in live rules and trials."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -10,14 +10,21 @@ from hypothesis import strategies as st
 from antiphon.organisation.document import ConfigurationError
 from deploy.site import EXAMPLE
 from routing.domain.configuration.document import read
-from routing.domain.decisions.deciding import verdict
-from routing.domain.decisions.trying import Recorded, Trial
-from routing.domain.rules.conditions import Condition, RuleError, Together, complete, decide, moment
-from routing.domain.rules.queue_state import Mention, of_calendars, of_labels, of_queue
-from routing.domain.rules.reach import Asked, Complaint, Kind, complaints
+from routing.domain.decisions.trial import Recorded, Trial
+from routing.domain.decisions.verdict import verdict
+from routing.domain.rules.conditions import (
+    Condition,
+    ConditionBatch,
+    RuleError,
+    complete,
+    decide,
+    time_variables,
+)
+from routing.domain.rules.queue_state import Mention, calendar_variables, label_variables, queue_variables
+from routing.domain.rules.reachability import CheckedRule, Complaint, Kind, complaints
 
 COUNCIL = EXAMPLE.read_text()
-FULL = of_queue("roads", open=False) | of_queue(
+FULL = queue_variables("roads", open=False) | queue_variables(
     "social-care", waiting=31, agents_present=2, oldest_seconds=90, surging=True
 )
 
@@ -39,18 +46,20 @@ FULL = of_queue("roads", open=False) | of_queue(
         ('now.hour >= 9 && now.weekday == "tuesday" && now.date == "2026-11-24"', True),
     ],
 )
-def test_a_rule_may_ask_how_queues_and_calendars_stand(when: str, holds: bool) -> None:
+def test_a_condition_reads_the_state_of_queues_labels_and_calendars(when: str, holds: bool) -> None:
     now = datetime(2026, 11, 24, 9, 5, tzinfo=UTC)
-    context = complete({**moment(now), **FULL, **of_labels(["flood"]), **of_calendars(["office"])})
+    context = complete(
+        {**time_variables(now), **FULL, **label_variables(["flood"]), **calendar_variables(["office"])}
+    )
     condition = Condition(when)
     place, (outcome,) = decide([("one", condition)], context)
     assert (outcome.result, place) == (("true", 0) if holds else ("false", None))
-    assert Together([("one", condition)] * 3).evaluate([context]) == [(7 if holds else 0, {})]
+    assert ConditionBatch([("one", condition)] * 3).evaluate([context]) == [(7 if holds else 0, {})]
 
 
-def test_what_a_clock_shows_is_that_of_the_organisations_zone() -> None:
+def test_time_variables_are_in_the_organisations_time_zone() -> None:
     now = datetime(2026, 11, 24, 22, 30, tzinfo=UTC).astimezone(ZoneInfo("Australia/Sydney"))
-    assert moment(now) == {
+    assert time_variables(now) == {
         "now.date": "2026-11-25",
         "now.weekday": "wednesday",
         "now.hour": 9,
@@ -59,7 +68,7 @@ def test_what_a_clock_shows_is_that_of_the_organisations_zone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("when", "told", "column"),
+    ("when", "message", "column"),
     [
         ('queues["rates"].waitng > 3', "a queue has no 'waitng', did you mean 'waiting'", 1),
         ('calendar("office").closed', "a calendar has no 'closed'", 1),
@@ -75,73 +84,76 @@ def test_what_a_clock_shows_is_that_of_the_organisations_zone() -> None:
         ('queues["rates"].waiting > 1 &&\ncase.intractions > 1', "undeclared", 5),
     ],
 )
-def test_what_can_not_be_asked_is_refused_where_it_is_written(when: str, told: str, column: int) -> None:
-    with pytest.raises(RuleError, match=told) as refused:
+def test_a_wrong_use_of_a_state_variable_is_rejected_at_its_column(
+    when: str, message: str, column: int
+) -> None:
+    with pytest.raises(RuleError, match=message) as refused:
         Condition(when)
     assert refused.value.column == column
 
 
 @pytest.mark.parametrize(
-    ("when", "told"),
+    ("when", "message"),
     [
         ('queues["social-cre"].waiting > 3', "unknown queue 'social-cre', did you mean 'social-care'?"),
         ('labels["vip"].surging', "unknown label 'vip'; there is none"),
         ('!calendar("ofice").open', "unknown calendar 'ofice', did you mean 'office'?"),
     ],
 )
-def test_a_name_that_there_is_not_is_told_with_its_place_and_the_one_that_was_meant(
-    when: str, told: str
-) -> None:
+def test_an_unknown_name_is_a_fault_with_its_place_and_a_suggestion(when: str, message: str) -> None:
     spoilt = COUNCIL.replace('when: case.department == "planning"', f"when: {when}")
     if when.startswith("!"):
         spoilt = COUNCIL.replace('when: case.department == "planning"', f"when: >-\n      {when}")
     with pytest.raises(ConfigurationError) as refused:
         read(spoilt)
     (fault,) = refused.value.faults
-    assert fault.message == told
+    assert fault.message == message
     if not when.startswith("!"):
         assert spoilt.split("\n")[fault.line - 1][fault.column - 1 :] == when
 
 
-def test_a_time_zone_of_the_organisation_that_there_is_not_is_a_fault() -> None:
+def test_an_unknown_time_zone_of_the_organisation_is_a_fault() -> None:
     with pytest.raises(ConfigurationError, match=r"organisation\.time_zone: unknown time zone"):
         read(COUNCIL.replace("time_zone: Australia/Sydney", "time_zone: Australia/Sidney", 1))
 
 
 @given(st.lists(st.text(max_size=6), min_size=2, max_size=2, unique=True))
-def test_distinct_names_are_distinct_variables(names: list[str]) -> None:
+def test_distinct_names_have_distinct_identifiers(names: list[str]) -> None:
     one, other = (Mention("queues", name, "waiting", 1, 1).identifier for name in names)
     assert one != other
 
 
-def test_the_solver_takes_how_things_stand_for_anything_it_can_be() -> None:
-    def told(*conditions: str) -> list[Complaint]:
-        rules = [Asked(f"r{place}", Condition(when)) for place, when in enumerate(conditions)]
+def test_the_solver_considers_every_value_of_a_state_variable() -> None:
+    def complaints_of(*conditions: str) -> list[Complaint]:
+        rules = [CheckedRule(f"r{place}", Condition(when)) for place, when in enumerate(conditions)]
         return complaints(rules)
 
     waits = 'queues["rates"].waiting > 5'
-    assert told(waits, "true") == []
-    assert told(waits, 'queues["roads"].waiting > 5', "true") == []
-    assert told(waits, 'queues["rates"].waiting > 7', "true")[0][:2] == (Kind.NEVER_MATCHES, 1)
-    assert told('calendar("office").open && !calendar("office").open', "true")[0][0] == Kind.CONTRADICTION
-    ((kind, place, message),) = told(waits, 'calendar("office").open')
+    assert complaints_of(waits, "true") == []
+    assert complaints_of(waits, 'queues["roads"].waiting > 5', "true") == []
+    assert complaints_of(waits, 'queues["rates"].waiting > 7', "true")[0][:2] == (Kind.NEVER_MATCHES, 1)
+    assert (
+        complaints_of('calendar("office").open && !calendar("office").open', "true")[0][0]
+        == Kind.CONTRADICTION
+    )
+    ((kind, place, message),) = complaints_of(waits, 'calendar("office").open')
     assert (kind, place) == (Kind.NO_RULE_CATCHES, None)
     assert 'queues["rates"].waiting 0' in message
     assert 'calendar("office").open false' in message
 
 
-def test_a_trial_replays_what_was_known_and_asks_the_drafts_own_calendars() -> None:
+def test_a_trial_uses_the_recorded_queue_state_and_the_drafts_own_calendars() -> None:
     rule = (
         '  - name: Busy\n    when: queues["rates"].waiting > 5 && calendar("office").open\n'
         "    then: { queue: front-desk, priority: 1 }\n"
     )
     draft = read(COUNCIL.replace("rules:\n", f"rules:\n{rule}"))
     live = read(COUNCIL)
-    busy = of_queue("rates", waiting=6)
+    busy = queue_variables("rates", waiting=6)
     contexts = [
-        ("2026-11-24T00:00:00+00:00", complete(busy) | of_calendars(["office"])),  # 11:00 in Sydney
+        ("2026-11-24T00:00:00+00:00", complete(busy) | calendar_variables(["office"])),  # 11:00 in Sydney
         ("2026-11-24T00:00:00+00:00", complete(busy)),  # the calendar was another one then
-        ("2026-11-24T10:00:00+00:00", complete(busy) | of_calendars(["office"])),  # 21:00
+        ("2026-11-24T10:00:00+00:00", complete(busy) | calendar_variables(["office"])),  # 21:00
         ("2026-11-24T00:00:00+00:00", complete({})),
     ]
     decisions = [

@@ -1,4 +1,4 @@
-"""Whether work and an agent fit, and if not, why: what work needs and takes, what an agent can do and has room for. Pure."""
+"""Whether an agent can take a work item, and if not, why: queues, skills, capacity and capacity profiles. Pure."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from uuid import UUID
 
 
 class Waiting(NamedTuple):
-    """A work item that waits, and the agents who declined it or let it pass, with when.
+    """A waiting work item as the matching reads it. `refused` has the agents who refused it, and when.
 
-    `preferred` is the agent who is best for it, `prefers` are skills that are better and not needed. It counts against the
-    capacity `profiles`; work of no `units` takes nothing of an agent's capacity.
+    `preferred` is the agent who gets it first; `prefers` are skills that are an advantage and not required. It counts against
+    the capacity `profiles`; work of no `units` takes no capacity.
     """
 
     work_item_id: UUID
@@ -30,12 +30,12 @@ class Waiting(NamedTuple):
 
     @property
     def queues(self) -> frozenset[str]:
-        """The queues whose members are asked."""
+        """The queues whose members may be offered it."""
         return frozenset({self.queue, *self.also_queues})
 
 
 class ProfileLoad(NamedTuple):
-    """How much of a capacity profile an agent uses, of how much; `name` is the profile's."""
+    """How much of a capacity profile an agent uses: `used` of at most `most`; `name` is the profile's."""
 
     name: str
     used: int
@@ -43,7 +43,7 @@ class ProfileLoad(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """An agent who is available: what they can do, how much they can still take and how many offers they may be made.
+    """An available agent: their queues and skills, their `free` units, their `load`, and how many more `offers` they may get.
 
     `zero_unit` is how many items of no units they hold, `profile_loads` what they use of each capacity profile.
     """
@@ -60,19 +60,19 @@ class Candidate(NamedTuple):
 
 
 def urgency(item: Waiting) -> tuple[datetime, datetime, UUID]:
-    """The order of waiting work: by its moment, then who waited longest, the same whoever asks."""
+    """The sort key of waiting work: its moment, then the longest wait, then the id, so that the order is total."""
     return item.order_at, item.queued_at, item.work_item_id
 
 
 class Skilled(Protocol):
-    """Who can do something."""
+    """Anything with skills and their levels."""
 
     @property
     def skills(self) -> Mapping[str, int]: ...  # noqa: D102
 
 
 class WhyNot(StrEnum):
-    """What can keep an agent from an item now."""
+    """The reasons why an agent can't take an item now."""
 
     PRESENCE = "presence"
     WRAP_UP = "wrap-up"
@@ -86,11 +86,11 @@ class WhyNot(StrEnum):
 
 
 BUSY = frozenset({WhyNot.WRAP_UP, WhyNot.PROFILES, WhyNot.CAPACITY, WhyNot.RAMP_UP})
-"""What passes by itself: the agent can do the work, and has too much else just now."""
+"""The reasons that end by themselves: the agent can do the work and is busy now."""
 
 
 class Lack(NamedTuple):
-    """A skill that is needed at this level."""
+    """A required skill, with its level, that an agent lacks."""
 
     skill: str
     level: int
@@ -98,10 +98,10 @@ class Lack(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why an agent can't take an item now, with what belongs to its kind.
+    """Why an agent can't take an item now, with the details of its kind.
 
-    `presence` is the organisation's id of how they stand; `until` is when wrapping up or the ramp-up ends; `lacks` are the
-    skills, `full` the capacity profiles without room.
+    `presence` is the id of their presence; `until` is when the wrap-up or the ramp-up ends; `lacks` are the missing skills,
+    `full` the capacity profiles without free capacity.
     """
 
     kind: WhyNot
@@ -112,7 +112,7 @@ class Obstacle:
 
 
 def in_words(obstacle: Obstacle) -> str:  # noqa: PLR0911 - one kind a line
-    """An obstacle, for people. Nothing is decided by these words."""
+    """Returns an obstacle as text for people."""
     match obstacle.kind:
         case WhyNot.PRESENCE:
             return obstacle.presence
@@ -125,7 +125,7 @@ def in_words(obstacle: Obstacle) -> str:  # noqa: PLR0911 - one kind a line
         case WhyNot.SKILLS:
             return f"lacks {', '.join(f'{skill} {level}' for skill, level in obstacle.lacks)}"
         case WhyNot.PROFILES:
-            return f"has {full_profiles(obstacle.full)}"
+            return f"has {profiles_in_words(obstacle.full)}"
         case WhyNot.CAPACITY:
             return "no capacity"
         case WhyNot.RAMP_UP:
@@ -134,37 +134,37 @@ def in_words(obstacle: Obstacle) -> str:  # noqa: PLR0911 - one kind a line
             return "declined it, let it pass or lost it again: others are asked first"
 
 
-def full_profiles(profile_loads: Iterable[ProfileLoad]) -> str:
-    """Capacity profiles without room, with what is used of them, for people."""
-    told = [f'"{load.name}": {load.used} of {load.most}' for load in profile_loads]
-    return f"no room in {', '.join(told)}"
+def profiles_in_words(profile_loads: Iterable[ProfileLoad]) -> str:
+    """Returns capacity profiles without free capacity, with what is used of each, as text for people."""
+    texts = [f'"{load.name}": {load.used} of {load.most}' for load in profile_loads]
+    return f"no free capacity in {', '.join(texts)}"
 
 
-def lacking(item: Waiting, agent: Skilled) -> tuple[Lack, ...]:
-    """The skills, with their level, that the item needs and the agent does not have."""
+def missing_skills(item: Waiting, agent: Skilled) -> tuple[Lack, ...]:
+    """Returns the skills that the item requires and the agent does not have at that level."""
     return tuple(
         Lack(skill, level) for skill, level in item.needs.items() if agent.skills.get(skill, 0) < level
     )
 
 
-def taken(item: Waiting, agent: Candidate) -> int:
-    """The units that the item takes of the agent: all they have when it is worth more than that."""
+def units_taken(item: Waiting, agent: Candidate) -> int:
+    """Returns the units that the item takes of the agent: at most all of the agent's capacity."""
     return max(1, min(item.units, agent.free + agent.load)) if item.units else 0
 
 
-def full(profiles: Iterable[str], agent: Candidate) -> tuple[ProfileLoad, ...]:
-    """Those of the profiles in which the agent has no room."""
+def exhausted_profiles(profiles: Iterable[str], agent: Candidate) -> tuple[ProfileLoad, ...]:
+    """Returns those of the profiles in which the agent has no free capacity."""
     profile_loads = (agent.profile_loads[profile] for profile in profiles if profile in agent.profile_loads)
     return tuple(load for load in profile_loads if load.used >= load.most)
 
 
 def why_not(item: Waiting, agent: Candidate) -> Obstacle | None:
-    """Why an available agent can't take the item; None when they can."""
+    """Returns why an available agent can't take the item; None when they can."""
     if item.queues.isdisjoint(agent.queues):
         return Obstacle(WhyNot.OTHER_QUEUE)
-    if lacks := lacking(item, agent):
+    if lacks := missing_skills(item, agent):
         return Obstacle(WhyNot.SKILLS, lacks=lacks)
-    if profile_loads := full(item.profiles, agent):
+    if profile_loads := exhausted_profiles(item.profiles, agent):
         return Obstacle(WhyNot.PROFILES, full=profile_loads)
-    units = taken(item, agent)
+    units = units_taken(item, agent)
     return Obstacle(WhyNot.CAPACITY) if units and agent.free < units else None

@@ -1,8 +1,8 @@
-"""Service clocks: what was promised, and how much of it has passed. Each is folded from its ledger; nothing here waits.
+"""SLA clocks: what is promised, and how much of that time has passed. A clock is folded from the entries of its ledger. Pure.
 
-A clock runs in intervals. It is due where the open time of its intervals reaches what was promised, and broken when it
-runs beyond that: an answer, or a pause, at the very instant is in time. Terms that come later break nothing before they
-came; and a breach, once told, is told once, whatever terms come after it.
+A clock runs in intervals. It is due when the open time of its intervals reaches the promised time, and breached when it
+runs beyond that: an answer or a pause at that very instant is in time. New terms can't cause a breach before the moment
+they apply from. A clock is breached at most once, whatever terms follow, unless the breach is cleared.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from routing.domain.time.calendar import BusinessCalendar
+from routing.domain.time.business_calendar import BusinessCalendar
 
 Run = tuple[datetime, datetime | None]
-"""From when to when a clock ran; until None it still does."""
+"""An interval in which a clock ran; an end of None: it still runs."""
 
 
 class Kind(StrEnum):
-    """What a line of the ledger says."""
+    """The kinds of ledger entries."""
 
     APPLIED = "applied"
     PAUSED = "paused"
@@ -26,14 +26,14 @@ class Kind(StrEnum):
     RECOMPUTED = "recomputed"
     WARNED = "warned"
     BREACHED = "breached"
-    # What was heard later says that the clock had stopped in time.
+    # A late event shows that the clock had stopped in time: the breach is void.
     CLEARED = "cleared"
     MET = "met"
     CANCELLED = "cancelled"
 
 
 class Terms(NamedTuple):
-    """What is promised: `within` of a calendar's open time, with warnings at percentages of it, by a configuration."""
+    """What is promised: `within` open time of a calendar, with warnings at percentages of it, by a version of the configuration."""
 
     policy: str
     calendar: str
@@ -42,12 +42,12 @@ class Terms(NamedTuple):
     version: int
 
     def same(self, other: "Terms") -> bool:
-        """Whether both promise the same, whatever configuration says so."""
+        """Whether both promise the same, in whatever version."""
         return self == other._replace(version=self.version)
 
 
 class Entry(NamedTuple):
-    """A line of the ledger: what happened at an instant and why; due before and after; what has been warned of."""
+    """An entry of the ledger: what happened `at` an instant and why, the due times before and after, and the warnings so far."""
 
     kind: Kind
     at: datetime
@@ -61,7 +61,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Clock:
-    """How a clock stands. While it is paused, `due_at` is when it would be due if it had gone on."""
+    """The state of a clock. While it is paused, `due_at` is when it would be due if it had not been."""
 
     terms: Terms
     terms_since: datetime
@@ -79,36 +79,36 @@ class Clock:
 
     @property
     def paused_since(self) -> datetime | None:
-        """Since when it is paused; None when it runs or has ended."""
+        """When it was paused; None when it runs or has ended."""
         return None if self.ended else self.runs[-1][1]
 
     @property
     def runs_out_at(self) -> datetime | None:
-        """When it is broken, if nothing stops it before; None when something did."""
+        """When it is breached unless it stops before; None when it has stopped before."""
         return running_from(self.runs, max(self.due_at, self.terms_since))
 
 
 Change = tuple[Clock, list[Entry]]
-"""A clock as it stands after something, and the lines that say so; none when nothing changed."""
+"""A clock after an operation, and the entries that it added; none when nothing changed."""
 
 
 def start(at: datetime, terms: Terms, calendar: BusinessCalendar, cause: str) -> Change:
-    """A clock that runs from `at`."""
+    """Starts a clock that runs from `at`. Raises BeyondHorizonError."""
     due = calendar.add(at, terms.within)
     entry = Entry(Kind.APPLIED, at, cause, terms, None, due, ())
     return fold([entry]), [entry]
 
 
 def pause(clock: Clock, at: datetime, cause: str) -> Change:
-    """The clock stands still from `at`. One that is paused or has ended stays as it is."""
+    """Pauses the clock from `at`. One that is paused or has ended does not change."""
     if clock.ended or clock.paused_since is not None:
         return clock, []
     at = max(at, clock.runs[-1][0])
-    return _then(clock, _judged(clock, at), Kind.PAUSED, at, cause)
+    return _then(clock, _breach_by(clock, at), Kind.PAUSED, at, cause)
 
 
 def resume(clock: Clock, at: datetime, calendar: BusinessCalendar, cause: str) -> Change:
-    """The clock goes on from `at`; from when it was paused, as if it never had been."""
+    """Resumes the clock from `at`; an `at` of the pause itself undoes the pause."""
     paused = clock.paused_since
     if paused is None:
         return clock, []
@@ -118,35 +118,37 @@ def resume(clock: Clock, at: datetime, calendar: BusinessCalendar, cause: str) -
 
 
 def recompute(clock: Clock, terms: Terms, calendar: BusinessCalendar, at: datetime, cause: str) -> Change:
-    """Other terms from `at` on, for all the time that the clock has run since its start."""
+    """Applies other terms from `at` on; they count all the time that the clock has run since its start."""
     if clock.ended:
         return clock, []
-    judged = [] if clock.breached_at else _judged(clock, at)
+    breach = [] if clock.breached_at else _breach_by(clock, at)
     after = due(clock.runs, terms.within, calendar)
     if terms.same(clock.terms) and after == clock.due_at:
         return clock, []
-    stays = [
+    still_warned = [
         percent
-        for percent in (judged[-1].warned if judged else clock.warned)
+        for percent in (breach[-1].warned if breach else clock.warned)
         if percent in terms.warn_at
         and (moment := running_from(clock.runs, _warning(clock.runs, terms.within, percent, calendar)))
         and moment <= at
     ]
-    return _then(clock, judged, Kind.RECOMPUTED, at, cause, terms=terms, after=after, warned=tuple(stays))
+    return _then(
+        clock, breach, Kind.RECOMPUTED, at, cause, terms=terms, after=after, warned=tuple(still_warned)
+    )
 
 
 def meet(clock: Clock, at: datetime, cause: str) -> Change:
-    """What was promised was done at `at`: late when the clock had run out before."""
+    """Ends the clock because the promise was met at `at`; it is late when the clock had run out before."""
     return _end(clock, Kind.MET, at, cause)
 
 
 def cancel(clock: Clock, at: datetime, cause: str) -> Change:
-    """Nothing is owed any more, although it was not done."""
+    """Ends the clock because nothing is owed any more."""
     return _end(clock, Kind.CANCELLED, at, cause)
 
 
 def fire(clock: Clock, at: datetime, calendar: BusinessCalendar) -> Change:
-    """What is due by `at`: the breach, or else one warning, of the highest percentage that was passed."""
+    """Adds what is due by `at`: the breach, else one warning, that of the highest percentage that was passed."""
     passed = [(moment, percent) for moment, percent in _pending(clock, calendar) if moment <= at]
     if not passed:
         return clock, []
@@ -157,22 +159,22 @@ def fire(clock: Clock, at: datetime, calendar: BusinessCalendar) -> Change:
 
 
 def next_at(clock: Clock, calendar: BusinessCalendar) -> datetime | None:
-    """When `fire` has something to do; None when it has nothing until the clock is touched again."""
+    """Returns when `fire` next adds an entry; None when it adds none until the clock changes."""
     return next((moment for moment, _ in _pending(clock, calendar)), None)
 
 
 def fold(entries: Iterable[Entry]) -> Clock:
-    """The clock that a ledger tells of, line by line from the first. Raises ValueError without a first line."""
+    """Returns the clock that the entries of a ledger add up to, from the first. Raises ValueError when there is no first."""
     clock: Clock | None = None
     for entry in entries:
         clock = _folded(clock, entry)
     if clock is None:
-        raise ValueError("a ledger begins with a line")
+        raise ValueError("the ledger of a clock has no entries: it must begin with an applied one")
     return clock
 
 
 def due(runs: Sequence[Run], within: timedelta, calendar: BusinessCalendar) -> datetime:
-    """Where the open time of the runs reaches `within`; of the last as if it went on."""
+    """Returns when the open time of the runs reaches `within`, as if the last run went on."""
     left = within
     for begins, ends in runs[:-1]:
         worked = calendar.between(begins, ends or begins)
@@ -185,7 +187,7 @@ def due(runs: Sequence[Run], within: timedelta, calendar: BusinessCalendar) -> d
 
 
 def running_from(runs: Sequence[Run], at: datetime) -> datetime | None:
-    """The first instant from `at` on at which the clock runs; None when it has stopped before."""
+    """Returns the first instant from `at` on at which the clock runs; None when it has stopped before."""
     for begins, ends in runs:
         if ends is None or max(at, begins) < ends:
             return max(at, begins)
@@ -193,7 +195,7 @@ def running_from(runs: Sequence[Run], at: datetime) -> datetime | None:
 
 
 def _after(begins: datetime, left: timedelta, calendar: BusinessCalendar) -> datetime:
-    """When `left` of open time has passed; if nothing is left, that is at once, open or closed."""
+    """Returns when `left` of open time has passed since `begins`; when nothing is left, `begins`, open or closed."""
     return calendar.add(begins, left) if left else begins
 
 
@@ -202,7 +204,7 @@ def _warning(runs: Sequence[Run], within: timedelta, percent: int, calendar: Bus
 
 
 def _pending(clock: Clock, calendar: BusinessCalendar) -> Iterator[tuple[datetime, int | None]]:
-    """What has yet to be told, in order: warnings by their percentage, then the breach. Each once it is certain to come."""
+    """Yields the warnings and the breach still to come, with their moments: warnings by percentage, then the breach (None)."""
     if clock.ended:
         return
     for percent in sorted(set(clock.terms.warn_at) - set(clock.warned)):
@@ -213,10 +215,10 @@ def _pending(clock: Clock, calendar: BusinessCalendar) -> Iterator[tuple[datetim
         yield moment, None
 
 
-def _judged(clock: Clock, at: datetime) -> list[Entry]:
-    """What stopping at `at` says of the breach: it came before and was not told yet, or was told and never came."""
+def _breach_by(clock: Clock, at: datetime) -> list[Entry]:
+    """Returns the entry that a stop at `at` needs first: the breach before it, or the clearing of a breach that never was."""
     if clock.breached_at is not None and at <= clock.breached_at:
-        return [_entry(clock, Kind.CLEARED, at, "it was stopped in time, which was heard of later")]
+        return [_entry(clock, Kind.CLEARED, at, "a late event shows that it had stopped in time")]
     moment = clock.runs_out_at
     if clock.breached_at is None and moment is not None and moment < at:
         return [_entry(clock, Kind.BREACHED, moment, "the time ran out")]
@@ -227,7 +229,7 @@ def _end(clock: Clock, kind: Kind, at: datetime, cause: str) -> Change:
     if clock.ended:
         return clock, []
     at = max(at, clock.runs[0][0])
-    return _then(clock, _judged(clock, at), kind, at, cause)
+    return _then(clock, _breach_by(clock, at), kind, at, cause)
 
 
 def _then(
@@ -252,14 +254,16 @@ def _entry(clock: Clock, kind: Kind, at: datetime, cause: str, percent: int | No
     if kind is Kind.BREACHED:
         warned = tuple(sorted({*warned, *clock.terms.warn_at}))
     elif percent is not None:
-        warned = tuple(sorted({*warned, *(one for one in clock.terms.warn_at if one <= percent)}))
+        warned = tuple(sorted({*warned, *(warning for warning in clock.terms.warn_at if warning <= percent)}))
     return Entry(kind, at, cause, clock.terms, clock.due_at, clock.due_at, warned, percent)
 
 
 def _folded(clock: Clock | None, entry: Entry) -> Clock:
     if clock is None:
         if entry.kind is not Kind.APPLIED:
-            raise ValueError(f"a ledger does not begin with {entry.kind}")
+            raise ValueError(
+                f"the ledger of a clock begins with {entry.kind}: it must begin with an applied entry"
+            )
         return Clock(entry.terms, entry.at, ((entry.at, None),), entry.after)
     changed: dict[str, object] = {"terms": entry.terms, "due_at": entry.after, "warned": entry.warned}
     if entry.kind in {Kind.PAUSED, Kind.MET, Kind.CANCELLED}:
@@ -268,12 +272,12 @@ def _folded(clock: Clock | None, entry: Entry) -> Clock:
         changed["runs"] = _resumed(clock.runs, entry.at)
     if entry.kind is Kind.CLEARED:
         changed["breached_at"] = None
-    if entry.kind in _NOTED:
-        changed[_NOTED[entry.kind]] = entry.at
+    if entry.kind in _TIMES_BY_KIND:
+        changed[_TIMES_BY_KIND[entry.kind]] = entry.at
     return replace(clock, **changed)
 
 
-_NOTED = {
+_TIMES_BY_KIND = {
     Kind.RECOMPUTED: "terms_since",
     Kind.BREACHED: "breached_at",
     Kind.MET: "met_at",
@@ -282,7 +286,7 @@ _NOTED = {
 
 
 def _stopped(runs: Sequence[Run], at: datetime) -> tuple[Run, ...]:
-    """The runs up to `at`, which may be before the last of them."""
+    """Cuts the runs at `at`, which may be before the last of them."""
     kept = [(begins, at if ends is None else min(ends, at)) for begins, ends in runs if begins <= at]
     return tuple(kept)
 

@@ -1,7 +1,7 @@
-"""Business calendars: local opening hours become UTC intervals, a year at a time; then due times are a bisection.
+"""Business calendars: local opening hours become UTC intervals, a year at a time; due times are found by bisection.
 
-Daylight-saving changes are right to the second by construction: between two changes of a zone's offset, local hours
-are a constant away from UTC. Instants are counted in whole microseconds, so that sums of open time are exact.
+Clock changes are right to the second: between two changes of a zone's offset, local hours are a constant offset from UTC.
+Instants are counted in whole microseconds, so that sums of open time are exact.
 """
 
 from bisect import bisect_left, bisect_right
@@ -15,11 +15,11 @@ import holidays
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 YEARS = 10
-"""How far ahead open time is looked for."""
+"""How many years ahead open time is searched."""
 Span = tuple[time, time | None]
-"""From and to, local, on one day; None is midnight at the end of the day."""
+"""Opening and closing time on one day, local; None is midnight at the end of the day."""
 Days = Callable[[int], Mapping[date, Sequence[Span]]]
-"""The days of a year whose hours are not those of their weekday: none on a day off."""
+"""Returns the days of a year whose hours differ from those of their weekday; a day off has none."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
@@ -27,18 +27,18 @@ _LAST_YEAR = 9998
 
 
 class BeyondHorizonError(Exception):
-    """The calendar has not enough open time ahead: no opening hours, or more time than ten years hold."""
+    """The calendar has too little open time in the next ten years: no opening hours, or too long a duration."""
 
 
 class _Year(NamedTuple):
-    """The open intervals of a UTC year: starts, ends, and open time before each of them and after the last."""
+    """The open intervals of a UTC year: their starts, their ends, and the open time before each and after the last."""
 
     starts: list[int]
     ends: list[int]
     before: list[int]
 
     def worked(self, at: int) -> int:
-        """Open time of the year before an instant."""
+        """Returns the open time of the year before an instant."""
         place = bisect_right(self.starts, at)
         if place == 0:
             return 0
@@ -46,10 +46,10 @@ class _Year(NamedTuple):
 
 
 class BusinessCalendar:
-    """Open time of a zone; always open when there are no `spans`.
+    """Open time in a time zone; without `spans` it is always open.
 
-    `spans` has the hours by weekday (0 is Monday), on the day itself (`parse_span` parts a night across midnight);
-    `days` what else holds on single days. A day off is closed from midnight to midnight.
+    `spans` has the hours by weekday (0 is Monday), each within its day: `parse_span` splits a night at midnight. `days` has
+    the hours of single days that differ. A day off is closed from midnight to midnight.
     """
 
     def __init__(
@@ -61,12 +61,12 @@ class BusinessCalendar:
         self._years: dict[int, _Year] = {}
 
     def add(self, start: datetime, duration: timedelta) -> datetime:
-        """When `duration` of open time has passed since `start`, UTC. Zero while closed: the next opening.
+        """Returns when `duration` of open time has passed since `start`, in UTC; for a zero duration while closed, the next opening.
 
         Raises BeyondHorizonError.
         """
         if self._spans is None:
-            # A local time plus a day would keep the hour, not the seconds.
+            # In UTC, because a local time plus a day keeps the hour through a clock change, not the seconds.
             return start.astimezone(UTC) + duration
         at, left = _ticks(start), duration // _TICK
         first = _when(at).year
@@ -78,10 +78,10 @@ class BusinessCalendar:
                 due = year.starts[place - 1] + target - year.before[place - 1]
                 return _when(max(due, year.starts[place - 1]))
             left = target - year.before[-1]
-        raise BeyondHorizonError("there is not that much open time in the next ten years")
+        raise BeyondHorizonError("the calendar has less open time than that in the next ten years")
 
     def between(self, start: datetime, end: datetime) -> timedelta:
-        """Open time from `start` to `end`; negative when `end` is earlier."""
+        """Returns the open time from `start` to `end`; negative when `end` is earlier."""
         if self._spans is None:
             return end.astimezone(UTC) - start.astimezone(UTC)
         if end < start:
@@ -92,7 +92,7 @@ class BusinessCalendar:
         return worked * _TICK
 
     def is_open(self, at: datetime) -> bool:
-        """Whether an instant is in open time; a closing is not."""
+        """Whether an instant is in open time; the closing time itself is not."""
         if self._spans is None:
             return True
         year, tick = self._year(_when(_ticks(at)).year), _ticks(at)
@@ -100,7 +100,7 @@ class BusinessCalendar:
         return place > 0 and tick < year.ends[place - 1]
 
     def next_change(self, at: datetime) -> datetime | None:
-        """When it closes, or opens if it is closed now; None when that is never, or more than ten years ahead."""
+        """Returns when it closes next, or opens if it is closed; None when not within ten years."""
         if self._spans is None:
             return None
         opened, tick = self.is_open(at), _ticks(at)
@@ -109,7 +109,7 @@ class BusinessCalendar:
             year = self._year(number)
             moments = year.ends if opened else year.starts
             place = bisect_right(moments, tick)
-            # What is open as a year ends may go on in the next.
+            # An interval that ends with the year may go on in the next.
             if place < len(moments) and not (opened and self.is_open(_when(moments[place]))):
                 return _when(moments[place])
         return None
@@ -124,7 +124,7 @@ class BusinessCalendar:
             _ticks(datetime(number, 1, 1, tzinfo=UTC)),
             _ticks(datetime(number + 1, 1, 1, tzinfo=UTC)),
         )
-        # The zone's first and last day of a UTC year may be days of the years beside it.
+        # The first and last local day of a UTC year may belong to the year before or after.
         others: dict[date, Sequence[Span]] = {}
         for year in (number - 1, number, number + 1):
             others.update(self._days(year))
@@ -146,7 +146,7 @@ _DAY = timedelta(days=1) // _TICK
 
 
 def _year_of(opened: Sequence[tuple[int, int]]) -> _Year:
-    """Intervals that touch, or that the hour which a clock change repeats makes overlap, are one."""
+    """Merges intervals that touch, or that overlap because a clock change repeats an hour."""
     starts: list[int] = []
     ends: list[int] = []
     for start, end in opened:
@@ -160,7 +160,7 @@ def _year_of(opened: Sequence[tuple[int, int]]) -> _Year:
 
 
 def _offsets(zone: ZoneInfo, begins: int, ends: int) -> Iterator[tuple[int, int, int]]:
-    """From when to when which offset from UTC holds; no zone has two changes in a day."""
+    """Yields the periods of a constant offset from UTC: start, end, offset. No zone changes twice in a day."""
     since = at = begins
     offset = _offset(zone, at)
     while at < ends:
@@ -204,30 +204,30 @@ def _when(tick: int) -> datetime:
 
 
 def public_holidays(country: str, subdivision: str | None, year: int) -> set[date]:
-    """Days off of a country or region in a year. Raises NotImplementedError for one that is not known."""
+    """Returns the public holidays of a country or region in a year. Raises NotImplementedError for an unknown one."""
     return set(holidays.country_holidays(country, subdiv=subdivision, years=year))
 
 
 def subdivisions(country: str) -> Sequence[str] | None:
-    """The regions of a country whose days off are known; None for a country of which none are."""
+    """Returns the regions of a country for which holidays are known; None for an unknown country."""
     return holidays.list_supported_countries(include_aliases=False).get(country)
 
 
 def parse_span(text: str) -> tuple[Span, Span | None]:
-    """`08:30-17:00` or, across midnight, `22:00-06:00`: the hours on the day, and those on the next.
+    """Reads `08:30-17:00` or, across midnight, `22:00-06:00`: returns the hours on the day, and those on the next day or None.
 
-    `24:00` is midnight at the end of the day. Raises ValueError.
+    `24:00` is midnight at the end of the day. Raises ValueError for anything else.
     """
     begins, dash, ends = text.partition("-")
     if not dash:
-        raise ValueError(f"{text!r} is not hours like 08:30-17:00")
+        raise ValueError(f"{text!r} must be hours like 08:30-17:00")
     opens = time.fromisoformat(begins.strip())
     closes = None if ends.strip() == "24:00" else time.fromisoformat(ends.strip())
     if opens.tzinfo or (closes and closes.tzinfo):
-        raise ValueError(f"{text!r}: hours have no offset, the calendar has a time zone")
+        raise ValueError(f"{text!r}: hours can't have an offset; the calendar has a time zone")
     if closes is None or closes > opens:
         return (opens, closes), None
     if closes == opens:
-        raise ValueError(f"{text!r} ends as it begins: the whole day is 00:00-24:00")
-    # Until midnight, and from then on the next day, unless it ends with the day.
+        raise ValueError(f"{text!r} ends as it begins; write the whole day as 00:00-24:00")
+    # A night is split at midnight; one that ends at 00:00 has no part on the next day.
     return (opens, None), (time(0), closes) if closes != time(0) else None

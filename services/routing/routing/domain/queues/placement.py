@@ -1,4 +1,4 @@
-"""Which queue takes work: the one that the rules say, or where it flows over to. Pure."""
+"""Which queue takes work: the one that the rules name, or one on its overflow path. Pure."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -11,14 +11,14 @@ from routing.domain.queues.opening import Opening
 
 
 class Load(NamedTuple):
-    """How many wait in a queue, and how many it completes a minute."""
+    """How many items wait in a queue, and how many it completes in a minute."""
 
     waiting: int
     per_minute: float
 
     @property
     def wait(self) -> timedelta | None:
-        """How long who comes now may expect to wait (Little's law); None when nothing is being completed."""
+        """The expected wait of an item that comes now (Little's law); None when the queue completes nothing."""
         return timedelta(minutes=self.waiting / self.per_minute) if self.per_minute else None
 
 
@@ -26,7 +26,7 @@ NOBODY = Load(0, 0.0)
 
 
 class Place(NamedTuple):
-    """The queue that takes the work, and why each that was asked before it does not."""
+    """The queue that takes the work, and why each queue before it on the overflow path does not."""
 
     queue: str
     why: list[str]
@@ -39,10 +39,10 @@ def place(
     queue: str,
     override: str | None,
 ) -> Place:
-    """The first queue on the way of overflow that is open and not full.
+    """Returns the first queue on the overflow path that takes work and is not full.
 
-    When there is none: the first that is open, though full; when all are closed the first to open, or the one it was meant for.
-    `override` is what the rule says of overflow: `never`, or a queue to which it goes instead.
+    When there is none: the first that takes work although it is full; when all are closed, the first to open, else `queue`.
+    `override` is the rule's own overflow: `never`, or the queue that replaces the first overflow target.
     """
     asked: list[str] = []
     why: list[str] = []
@@ -69,5 +69,5 @@ def _full(name: str, limit: Limit | None, load: Load) -> str | None:
         return f"{name} is full: {load.waiting} wait"
     if limit.wait is not None and load.wait is not None and load.wait > limit.wait:
         minutes = timedelta(minutes=round(load.wait.total_seconds() / 60))
-        return f"{name} is full: a wait of {shown(minutes)} is to be expected"
+        return f"{name} is full: the expected wait is {shown(minutes)}"
     return None

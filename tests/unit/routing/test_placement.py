@@ -6,7 +6,7 @@ import pytest
 from antiphon.organisation.document import ConfigurationError
 from routing.domain.configuration.document import Configuration, read
 from routing.domain.queues.opening import OPEN, Opening
-from routing.domain.queues.placing import Load, place
+from routing.domain.queues.placement import Load, place
 from tests.support.routing.organisation import Change, Json, organisation_yaml, queue
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -54,14 +54,14 @@ PAUSED = Opening(open=False, takes=True, why="paused")
         ({}, {}, "front-desk", "rates", []),
     ],
 )  # fmt: skip
-def test_12_overflow_goes_to_the_first_that_takes_it(
+def test_12_overflow_goes_to_the_first_queue_on_the_path_that_takes_work(
     stands: dict[str, Opening], loads: dict[str, Load], override: str | None, queue_: str, why: list[str]
 ) -> None:
     found = place(chain(), dict.fromkeys(NAMES, OPEN) | stands, loads, "rates", override)
     assert found == (queue_, why)
 
 
-def test_a_circle_that_a_rule_makes_ends() -> None:
+def test_an_overflow_cycle_made_by_a_rule_ends() -> None:
     stands = dict.fromkeys(NAMES, OPEN) | {
         "rates": closed("Rates"),
         "roads": closed("Roads"),
@@ -74,7 +74,7 @@ CIRCLE = "work would flow in a circle: "
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "faults"),
     [
         ([queue("rates", outside_hours={"overflow": "roads"}), queue("roads", outside_hours={"overflow": "rates"})],
          [("queues.rates.outside_hours.overflow", CIRCLE + "rates → roads → rates")]),
@@ -90,18 +90,18 @@ CIRCLE = "work would flow in a circle: "
         ([queue("rates", outside_hours="hold"), queue("roads", outside_hours={"acknowledge": "Thank you."})], []),
     ],
 )  # fmt: skip
-def test_12_work_that_would_flow_in_a_circle_is_refused_when_it_is_written(
-    changes: list[Change], told: list[tuple[str, str]]
+def test_12_an_overflow_cycle_is_a_fault_of_the_configuration(
+    changes: list[Change], faults: list[tuple[str, str]]
 ) -> None:
     try:
         read(organisation_yaml(*changes))
         found = []
     except ConfigurationError as error:
         found = [(fault.path, fault.message) for fault in error.faults]
-    assert found == told
+    assert found == faults
 
 
-def test_a_rule_that_names_an_unknown_queue_for_overflow_is_refused() -> None:
+def test_a_rule_with_an_unknown_overflow_queue_is_a_fault() -> None:
     def change(organisation: Json) -> None:
         organisation["rules"][0]["then"]["overflow"] = "nevr"
 

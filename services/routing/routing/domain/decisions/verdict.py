@@ -1,4 +1,4 @@
-"""What a configuration decides about work: pure, so that a draft can be tried on what was decided before."""
+"""What the rules of a configuration decide about a case. Pure, so that a draft can decide past cases too."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,11 +9,11 @@ from routing.domain.rules.conditions import Context, Outcome, RuleResult, decide
 
 
 class Verdict(NamedTuple):
-    """Where work goes and how: the rule that decided, with its reason, and what every rule said.
+    """Where work goes and how: the rule that decided, with its reason, and the result of every rule.
 
-    `rules` are all that took part, in order: those that went on, and the one that decided. Preferred skills and the
-    preferred agent are better, not required. `moves`: the rule that decided asks about something, so it may move work that
-    waits; `informed`: some rule that took part does. A rule that always holds says nothing about the words.
+    `rules` are all that took part, in order: those that go on, and the one that decided. Preferred skills and the preferred
+    agent are an advantage, not required. `moves`: the condition of the rule that decided depends on the case, so it may move
+    waiting work; `informed`: that of any rule that took part does. A condition that is always true says nothing of the case.
     """
 
     rule: str
@@ -33,22 +33,22 @@ class Verdict(NamedTuple):
 
     @property
     def outcome(self) -> dict[str, object]:
-        """What was decided, without how: what is kept of a decision, and compared when a draft is tried on it."""
+        """The decided values, without how they came about: routing stores them with the decision, and trials compare them."""
         how = ("rule", "reason", "trace", "rules", "overflow", "moves", "informed")
         return {name: value for name, value in self._asdict().items() if name not in how}
 
 
 def verdict(configuration: Configuration, context: Context) -> Verdict:
-    """What the rules say about one context. Work that no rule catches waits in the fallback queue, for people to see."""
+    """Returns what the rules decide about a context. Work that no rule matches goes to the fallback queue."""
     _, trace = decide(configuration.conditions, context)
     holds = sum(1 << place for place, outcome in enumerate(trace) if outcome.result is RuleResult.TRUE)
-    return settled(configuration, taking_part(configuration, holds), trace)
+    return verdict_from(configuration, taking_part(configuration, holds), trace)
 
 
 def taking_part(configuration: Configuration, holds: int) -> tuple[int, ...]:
-    """The places of the rules that take part: all that go on, up to the first that does not.
+    """Returns the places of the rules that take part: those that hold, up to the first of them that does not go on.
 
-    `holds` has a bit a rule, the lowest for the first: whether it holds.
+    `holds` has one bit for each rule, the lowest for the first: whether it holds.
     """
     places: list[int] = []
     while holds:
@@ -60,8 +60,8 @@ def taking_part(configuration: Configuration, holds: int) -> tuple[int, ...]:
     return tuple(places)
 
 
-def settled(configuration: Configuration, places: Sequence[int], trace: list[Outcome]) -> Verdict:
-    """What follows when the rules at these places take part: later values win, labels and skills are merged."""
+def verdict_from(configuration: Configuration, places: Sequence[int], trace: list[Outcome]) -> Verdict:
+    """Returns the verdict when the rules at these places take part: later values win, labels and skills are merged."""
     queues = configuration.queues
     rules = [configuration.rules[place] for place in places]
     asks = [not configuration.conditions[place][1].always for place in places]
@@ -69,7 +69,7 @@ def settled(configuration: Configuration, places: Sequence[int], trace: list[Out
     decides = next((at for at in reversed(range(len(rules))) if rules[at].then.queue is not None), None)
     deciding = None if decides is None else rules[decides]
     others = [rule.name for rule in rules if rule is not deciding]
-    # Whoever decides names a queue, so the merged one is named by the last that does.
+    # The rule that decides is the last that names a queue, and the last value wins.
     queue = merged.queue or configuration.fallback
     if deciding is None:
         name, priority = "(no rule matched)", 0
@@ -88,9 +88,11 @@ def settled(configuration: Configuration, places: Sequence[int], trace: list[Out
 
 
 def without_words(configuration: Configuration) -> Verdict:
-    """Where work waits whose words are not known: no rule is asked about none."""
+    """Returns the verdict on work without interactions: no rule is evaluated, and it waits in the fallback queue."""
     queue = configuration.fallback
-    reason = f"none of the customer's words are known, so no rule was asked: it waits in {queue}"
+    reason = (
+        f"the case has no interaction that awaits an answer, so no rule was evaluated: it waits in {queue}"
+    )
     policy = configuration.queues[queue].sla_policy
     return Verdict(
         "(no words)",
@@ -113,9 +115,9 @@ def without_words(configuration: Configuration) -> Verdict:
 def _merged(thens: Sequence[Then]) -> Then:
     merged = Then()
     for then in thens:
-        given = {name: value for name, value in then if value is not None}
+        values = {name: value for name, value in then if value is not None}
         merged = merged.model_copy(
-            update=given
+            update=values
             | {
                 "skills": merged.skills | then.skills,
                 "prefer_skills": merged.prefer_skills | then.prefer_skills,

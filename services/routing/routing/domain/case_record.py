@@ -1,4 +1,4 @@
-"""What is known of a case: how it stood by the newest event, who worked on it last, and what was answered. Pure."""
+"""The case record: what routing keeps of a case, from the newest event about it. Pure."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ from uuid import UUID
 
 
 class Answer(NamedTuple):
-    """A person's answer: the case's revision once it was written, if that is known, and when it was sent."""
+    """A person's answer: the revision of the case after it was written (None: unknown), and when it was sent."""
 
     revision: int | None
     sent_at: datetime
 
 
 class Changes(TypedDict, total=False):
-    """What changes of it."""
+    """The fields of a case record that can change."""
 
     revision: int
     last_agent: str | None
@@ -32,11 +32,11 @@ class Changes(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CaseSeen:
-    """A case as routing knows it. The fields are the columns of its row; revision 0 is that of one never heard of.
+class CaseRecord:
+    """A case as routing last received it. The fields are the columns of its row; revision 0: no event about it has come yet.
 
-    `dismissed` is why nobody is to work on it although it awaits an answer, as somebody wrote it; `answers` are those to what
-    was not heard of yet.
+    `dismissed` is the reason that a person gave why the case needs no work although it awaits an answer. `answers` are those
+    that arrived before the case events that they answer.
     """
 
     case_id: UUID
@@ -52,27 +52,29 @@ class CaseSeen:
     asked_revision: int
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> "CaseSeen":
-        """That of a row with all columns."""
+    def of(cls, row: Mapping[str, Any]) -> "CaseRecord":
+        """Returns the case record of a row that has all columns."""
         values = dict(zip(_COLUMNS, _OF_ROW(row), strict=True))
-        values["answers"] = tuple(Answer(one, datetime.fromisoformat(at)) for one, at in row["answers"])
+        values["answers"] = tuple(
+            Answer(revision, datetime.fromisoformat(at)) for revision, at in row["answers"]
+        )
         return cls(**values)
 
     def row(self) -> Mapping[str, object]:
-        """Its row."""
+        """Returns its row."""
         values = dict(zip(_COLUMNS, _OF_VALUE(self), strict=True))
         values["answers"] = [[revision, at.isoformat()] for revision, at in self.answers]
         return values
 
-    def replace(self, **changed: Unpack[Changes]) -> "CaseSeen":
-        """It with these changes."""
+    def replace(self, **changed: Unpack[Changes]) -> "CaseRecord":
+        """Returns a copy with these changes."""
         return dataclasses.replace(self, **changed)
 
     @property
     def is_dismissed(self) -> bool:
-        """Whether somebody decided that nobody is to work on it, and nobody was asked anew since."""
+        """Whether a person dismissed its work, and the customer has not written since."""
         return self.dismissed is not None
 
 
-_COLUMNS = tuple(field.name for field in dataclasses.fields(CaseSeen))
+_COLUMNS = tuple(field.name for field in dataclasses.fields(CaseRecord))
 _OF_ROW, _OF_VALUE = itemgetter(*_COLUMNS), attrgetter(*_COLUMNS)

@@ -1,4 +1,4 @@
-"""What rules decide together: those that go on add, the first that does not ends it, later values win."""
+"""Verdicts: rules that go on add values, the first that does not go on is the last, and later values win."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,8 +11,8 @@ from antiphon.contracts.cases import CaseOpened
 from antiphon.organisation.document import ConfigurationError, Document
 from deploy.site import EXAMPLE
 from routing.domain.configuration.document import read
-from routing.domain.decisions.deciding import Verdict, verdict
-from routing.domain.rules import reach
+from routing.domain.decisions.verdict import Verdict, verdict
+from routing.domain.rules import reachability
 from routing.domain.rules.conditions import context_of
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -49,12 +49,12 @@ def test_rules_that_go_on_add_to_the_one_that_decides_and_later_values_win() -> 
     assert [outcome.result for outcome in found.trace] == ["true", "false", "true", "true", "true"]
 
 
-def test_a_rule_that_says_nothing_of_priority_and_policy_takes_what_there_is() -> None:
+def test_a_rule_without_priority_and_policy_takes_the_defaults() -> None:
     found = decided({"then": {"queue": "social-care"}})
     assert (found.priority, found.sla_policy, found.labels, found.rules) == (50, "social", [], ["r0"])
 
 
-def test_what_no_rule_decides_goes_where_one_that_goes_on_says_or_else_to_the_first_queue() -> None:
+def test_work_that_no_rule_decides_goes_to_a_queue_of_one_that_goes_on_or_the_first() -> None:
     named = decided({"go_on": True, "then": {"queue": "roads"}}, {"go_on": True, "then": {"labels": ["x"]}})
     assert (named.rule, named.queue, named.priority, named.labels) == ("r0", "roads", 50, ["x"])
     caught = decided(
@@ -65,9 +65,9 @@ def test_what_no_rule_decides_goes_where_one_that_goes_on_says_or_else_to_the_fi
 
 
 @pytest.mark.parametrize(
-    ("rule", "path", "told"),
+    ("rule", "path", "message"),
     [
-        ({"then": {"priority": 3}}, "rules.0.then.queue", "must be given, but in a rule that goes on"),
+        ({"then": {"priority": 3}}, "rules.0.then.queue", "must be set, except in a rule that goes on"),
         (
             {"then": {"queue": "rates", "prefer_agent": "amra"}},
             "rules.0.then.prefer_agent",
@@ -76,23 +76,23 @@ def test_what_no_rule_decides_goes_where_one_that_goes_on_says_or_else_to_the_fi
         ({"then": {"queue": "rates", "labels": [""]}}, "rules.0.then.labels.0", "at least 1 character"),
     ],
 )
-def test_what_can_not_be_meant_is_a_fault(rule: dict[str, Any], path: str, told: str) -> None:
+def test_a_wrong_rule_is_a_fault(rule: dict[str, Any], path: str, message: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         read(council(rule))
     (fault,) = refused.value.faults
     assert fault.path == path
-    assert told in fault.message
+    assert message in fault.message
 
 
-def test_what_catches_nothing_because_it_goes_on_is_no_reason_for_a_warning() -> None:
+def test_a_rule_that_goes_on_without_a_queue_has_no_warning() -> None:
     labels: dict[str, Any] = {"go_on": True, "then": {"labels": ["all"]}}
     fine = council(
         labels,
         {"go_on": True, "then": {"queue": "roads"}},
         {"when": "case.replies > 1", "then": {"queue": "rates"}},
     )
-    assert reach.warnings(Document(fine), read(fine).rules) == []
+    assert reachability.warnings(Document(fine), read(fine).rules) == []
     open_ended = council(labels, {"when": "case.replies > 1", "then": {"queue": "rates"}})
-    assert [w.kind for w in reach.warnings(Document(open_ended), read(open_ended).rules)] == [
+    assert [w.kind for w in reachability.warnings(Document(open_ended), read(open_ended).rules)] == [
         "no-rule-catches"
     ]

@@ -1,7 +1,7 @@
-"""Who gets which work: the most urgent item first, each to the best agent who can take it.
+"""Which agent gets which work: the most urgent item first, each to the best agent who can take it.
 
-Work that finds nobody free is not left beside an agent who is free: who was given work that somebody free can do as well
-hands it on to them, and takes what only they can do. No item that found an agent loses it to another by that.
+When no able agent is free for an item, agents hand items of this pass on to free agents who can do them as well, so that
+the item finds an agent (augmenting paths, docs/adr/0009). No item that had an agent loses its place by that.
 """
 
 from collections import deque
@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush, heapreplace
 from typing import NamedTuple
 from uuid import UUID
 
-from routing.domain.matching.fitting import Candidate, Waiting, taken, urgency
+from routing.domain.matching.eligibility import Candidate, Waiting, units_taken, urgency
 
 _Needs = tuple[tuple[str, int], ...]
 _Asked = tuple[frozenset[str], _Needs]
@@ -19,13 +19,13 @@ _Kind = tuple[tuple[str, ...], int]
 _Line = tuple[str, _Asked, _Needs, tuple[str, ...], bool]
 
 
-# What a candidate is chosen by, the least first: of another team, preferred skills lacked, what they hold of its sort and of
-# the other (units, items of no units), level, idle since, id.
+# The sort key of candidates, the least first: is of another queue's team, preferred skills lacked, load of the item's sort and of
+# the other sort (units, items of no units), level, idle since, id.
 _Rank = tuple[bool, int, int, int, int, datetime, str, Candidate]
 
 
 class _Seeker(NamedTuple):
-    """An item that looks for an agent, who has it, and the one that takes its place there; None when nobody has it."""
+    """An item that looks for an agent: who holds it (None: nobody), and the item that would take its place with the holder."""
 
     item: Waiting
     holder: Candidate | None
@@ -33,11 +33,11 @@ class _Seeker(NamedTuple):
 
     @property
     def kind(self) -> _Kind:
-        """What decides whether an agent has room for it."""
+        """What decides whether an agent has capacity for it."""
         return self.item.profiles, self.item.units
 
     def would_move(self, agent: Candidate) -> bool:
-        """Whether an item leaves the agent already, on the way that led here."""
+        """Whether an item already leaves the agent on the path to this one."""
         at: _Seeker | None = self
         while at is not None and at.holder is not None:
             if at.holder.agent_id == agent.agent_id:
@@ -47,7 +47,7 @@ class _Seeker(NamedTuple):
 
 
 class AgentPool:
-    """Agents as work is given to them: how much each still can take, and who is the best for an item."""
+    """The available agents during one pass: what each can still take, and who is the best for an item."""
 
     def __init__(self, agents: Iterable[Candidate]) -> None:
         self._agents = {agent.agent_id: agent for agent in agents}
@@ -76,25 +76,26 @@ class AgentPool:
     def capacity_for(
         self, queues: Collection[str], needs: Mapping[str, int], profiles: Sequence[str] = (), *, zero_unit: bool = False
     ) -> int:  # fmt: skip
-        """The units, or of `zero_unit` work the items, that those who can do such work still can take."""
-        found = 0
+        """Returns how many units (`zero_unit`: how many items) of such work the able agents can still take."""
+        capacity = 0
         for agent_id in self._able(frozenset(queues), needs):
             profile_loads = self._profiles_free[agent_id]
             left = [
                 self._offers[agent_id],
                 *(profile_loads[profile] for profile in profiles if profile in profile_loads),
             ]
-            found += max(0, min(left if zero_unit else (self._free[agent_id], *left)))
-        return found
+            capacity += max(0, min(left if zero_unit else (self._free[agent_id], *left)))
+        return capacity
 
     def can(self, queues: Collection[str], needs: Mapping[str, int]) -> bool:
-        """Whether anybody can do such work, whether or not they have room."""
+        """Whether any agent can do such work, with or without free capacity."""
         return bool(self._able(frozenset(queues), needs))
 
     def best(self, item: Waiting, now: datetime, again_after: timedelta) -> Candidate | None:
-        """Who gets the item; None when nobody can, or somebody who is busy is worth waiting for.
+        """Returns who gets the item; None when nobody can take it now, or when it is held for its preferred agent.
 
-        Who declined it is not asked again while another can take it; when nobody else can, after `again_after`.
+        An agent who refused it is not chosen while another agent is able to do it. When all able agents refused it, one is
+        chosen again `again_after` their refusal.
         """
         suited = self._able(item.queues, item.needs)
         last = self._last(item)
@@ -111,12 +112,12 @@ class AgentPool:
                 if self.fits(item, a) and now - item.refused[a.agent_id] >= again_after
             ]
             return min(again)[1][-1] if again else None
-        # Somebody fresh who is only busy now is worth waiting for.
+        # It waits for an able agent who did not refuse it, even if all of those are busy.
         return self._first(item, suited)
 
     def fits(self, item: Waiting, agent: Candidate) -> bool:
-        """Whether an agent who has the skills has room for the item, and may be made an offer."""
-        units = taken(item, agent)
+        """Whether an agent who has the skills has capacity for the item, and may get one more offer."""
+        units = units_taken(item, agent)
         return (
             (not units or self._free[agent.agent_id] >= units)
             and self._offers[agent.agent_id] > 0
@@ -124,32 +125,32 @@ class AgentPool:
         )
 
     def give(self, item: Waiting, agent: Candidate) -> None:
-        """The agent has the item."""
+        """Gives the agent the item and counts it against what they can take."""
         self._hand(item, agent, 1)
         self._given.setdefault(agent.agent_id, {})[item.work_item_id] = item
 
     def hand_on(self, item: Waiting, now: datetime) -> list[tuple[Waiting, Candidate]]:
-        """Finds an agent for an item that nobody free can take, by moving what was given to others; no move if none can.
+        """Finds an agent for an item that no free agent can take, by moving items of this pass; returns all moves, or none.
 
-        Nothing is moved from its preferred agent, nor to one who is of another team or has fewer of the preferred skills.
+        No item moves away from its preferred agent, or to an agent of another team or with fewer of the preferred skills.
         """
-        if self._held(item, now) or (item.units and not self._room_left()):
+        if self._held(item, now) or (item.units and not self._has_free_units()):
             return []
-        came: set[tuple[str, _Kind]] = set()
+        reached: set[tuple[str, _Kind]] = set()
         seekers = deque([_Seeker(item, None)])
         while seekers:
             seeker = seekers.popleft()
-            for agent in self._others(seeker, came):
-                came.add((agent.agent_id, seeker.kind))
+            for agent in self._others(seeker, reached):
+                reached.add((agent.agent_id, seeker.kind))
                 if self.fits(seeker.item, agent):
                     return self._moved(agent, seeker)
-                seekers.extend(self._who_could_leave(agent, seeker))
-        # What is reached from here leads nobody else anywhere.
-        self._exhausted |= came
+                seekers.extend(self._movable(agent, seeker))
+        # No path through these agents leads to a free one, so later items skip them.
+        self._exhausted |= reached
         return []
 
-    def _room_left(self) -> bool:
-        """Whether anybody has units free; who moves work leaves as many as there were."""
+    def _has_free_units(self) -> bool:
+        """Whether any agent has free units. A pass never adds free units, so once no agent has any, none will."""
         if self._any_free:
             self._any_free = any(
                 free > 0 and self._offers[agent_id] > 0 for agent_id, free in self._free.items()
@@ -157,7 +158,7 @@ class AgentPool:
         return self._any_free
 
     def _last(self, item: Waiting) -> Candidate | None:
-        """The preferred agent, if they can do the work and did not decline it."""
+        """Returns the preferred agent, if they can do the work and did not refuse it."""
         if item.preferred is None or item.preferred in item.refused:
             return None
         return self._able(item.queues, item.needs).get(item.preferred)
@@ -166,27 +167,27 @@ class AgentPool:
         """Whether the item waits for its preferred agent."""
         return item.hold_until is not None and item.hold_until > now and self._last(item) is not None
 
-    def _others(self, seeker: _Seeker, came: Collection[tuple[str, _Kind]]) -> Iterator[Candidate]:
-        """Who else can do the work, as well as who has it now, and was not come to with such work."""
+    def _others(self, seeker: _Seeker, reached: Collection[tuple[str, _Kind]]) -> Iterator[Candidate]:
+        """Yields the other agents who can do the work as well as its holder, and that no work of its kind has reached."""
         item, holder, _ = seeker
-        kind, most = seeker.kind, self._apart(item, holder) if holder else None
+        kind, worst = seeker.kind, self._shortcomings(item, holder) if holder else None
         for agent_id, agent in self._able(item.queues, item.needs).items():
             here = agent_id, kind
-            if here in came or here in self._exhausted or agent_id in item.refused:
+            if here in reached or here in self._exhausted or agent_id in item.refused:
                 continue
-            if (most is None or self._apart(item, agent) <= most) and not seeker.would_move(agent):
+            if (worst is None or self._shortcomings(item, agent) <= worst) and not seeker.would_move(agent):
                 yield agent
 
-    def _who_could_leave(self, agent: Candidate, seeker: _Seeker) -> Iterator[_Seeker]:
-        """What was given to the agent and makes room for the item when another has it."""
+    def _movable(self, agent: Candidate, seeker: _Seeker) -> Iterator[_Seeker]:
+        """Yields the agent's items of this pass each of which frees enough capacity for the item when it moves."""
         item, profile_loads = seeker.item, self._profiles_free[agent.agent_id]
-        units = taken(item, agent)
+        units = units_taken(item, agent)
         wanted = units - self._free[agent.agent_id] if units else 0
         short = [profile for profile in item.profiles if profile_loads.get(profile, 1) < 1]
         if any(profile_loads[profile] < 0 for profile in short):
             return
         for other in self._given.get(agent.agent_id, {}).values():
-            if other.preferred != agent.agent_id and taken(other, agent) >= wanted:  # noqa: SIM102 - hot
+            if other.preferred != agent.agent_id and units_taken(other, agent) >= wanted:  # noqa: SIM102 - hot
                 if not short or all(profile in other.profiles for profile in short):
                     yield _Seeker(other, agent, seeker)
 
@@ -205,7 +206,7 @@ class AgentPool:
         return moves
 
     def _hand(self, item: Waiting, agent: Candidate, sign: int) -> None:
-        units = taken(item, agent) * sign
+        units = units_taken(item, agent) * sign
         self._free[agent.agent_id] -= units
         self._offers[agent.agent_id] -= sign
         self._load[agent.agent_id] += units
@@ -217,7 +218,7 @@ class AgentPool:
                 profile_loads[profile] -= sign
 
     def _able(self, queues: frozenset[str], needs: Mapping[str, int]) -> Mapping[str, Candidate]:
-        """The members of the queues who have the skills, by id and in its order, whether or not they have room."""
+        """The members of the queues who have the skills, by id and in its order, with or without free capacity."""
         asked = queues, tuple(needs.items())
         if asked not in self._suited:
             members = [self._in_queue.get(queue, set()) for queue in queues]
@@ -238,12 +239,12 @@ class AgentPool:
             level += agent.skills.get(skill, 0)
         one = agent.agent_id
         own, rest = self._load[one], self._zero_unit[one]
-        if not item.units:  # such work is spread by itself, and then by what else they hold
+        if not item.units:  # such work is spread by the number of such items first, then by units
             own, rest = rest, own
-        return *self._apart(item, agent), own, rest, -level, agent.idle_since, one, agent
+        return *self._shortcomings(item, agent), own, rest, -level, agent.idle_since, one, agent
 
     @staticmethod
-    def _apart(item: Waiting, agent: Candidate) -> tuple[bool, int]:
+    def _shortcomings(item: Waiting, agent: Candidate) -> tuple[bool, int]:
         """Whether the agent is of another team, and how many of the preferred skills they lack."""
         lacks = 0
         for skill, least in item.prefers.items():
@@ -273,7 +274,7 @@ class AgentPool:
                 or (profiles and not self._fits_profiles(profiles, one))
             ):
                 heappop(ranked)
-            elif rank[2] != own[one] or rank[3] != rest[one]:  # they got work meanwhile
+            elif rank[2] != own[one] or rank[3] != rest[one]:  # they got work since they were ranked
                 heapreplace(ranked, (*rank[:2], own[one], rest[one], *rank[4:]))
             elif one in item.refused or not self.fits(item, agent):
                 passed.append(heappop(ranked))
@@ -287,7 +288,10 @@ class AgentPool:
 def match(
     items: Sequence[Waiting], pool: AgentPool, now: datetime, again_after: timedelta
 ) -> list[tuple[UUID, str]]:
-    """Pairs of work item and agent, the most urgent item first, each with the best; nobody gets more than they have free."""
+    """Returns pairs of work item and agent, the most urgent item first, each with its best agent.
+
+    No agent gets more than they have free.
+    """
     pairs: dict[UUID, str] = {}
     for item in sorted(items, key=urgency):
         agent = pool.best(item, now, again_after)
@@ -295,7 +299,7 @@ def match(
             pool.give(item, agent)
             pairs[item.work_item_id] = agent.agent_id
         else:
-            # At once, not when all others have theirs: who is less urgent may take the only place that this frees.
+            # Before less urgent items are matched: one of them could take the only capacity that this frees.
             for moved, agent in pool.hand_on(item, now):
                 pairs[moved.work_item_id] = agent.agent_id
     return list(pairs.items())

@@ -1,4 +1,4 @@
-"""Trying is deciding: the same rules say the same whether one context is decided or many are tried."""
+"""Trials: rules have the same results on many contexts together as on each alone."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from deploy.site import EXAMPLE
 from routing.domain.configuration.document import read
-from routing.domain.decisions.deciding import verdict
-from routing.domain.decisions.trying import Recorded, Trial
-from routing.domain.rules.conditions import VARIABLES, Condition, Context, Together, complete, decide
+from routing.domain.decisions.trial import Recorded, Trial
+from routing.domain.decisions.verdict import verdict
+from routing.domain.rules.conditions import VARIABLES, Condition, ConditionBatch, Context, complete, decide
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 COUNCIL = read(EXAMPLE.read_text())
@@ -22,7 +22,7 @@ _VALUES: dict[type, st.SearchStrategy[Any]] = {
     list: st.lists(st.sampled_from(["vip", "pothole"]), max_size=2),
 }
 CONTEXTS = st.fixed_dictionaries({name: _VALUES[kind] for name, kind in VARIABLES.items()})
-# Some err on some contexts: no such topic, a division by nothing.
+# Some have errors on some contexts: no such topic, a division by zero.
 WRITTEN = [
     'case.department == "rates"', "true", "false", 'interaction.topics[0] == "vip"', "10 / case.replies > 2",
     'interaction.channel == "social" // a remark', "customer.labels.exists(l, l == 'vip')", "case.interactions > 2 || true",
@@ -32,12 +32,14 @@ RULES = [(f"{n}", Condition(WRITTEN[n % len(WRITTEN)])) for n in range(200)]
 
 
 @given(st.lists(CONTEXTS, min_size=1, max_size=8), st.integers(0, 200), st.integers(0, 200))
-def test_rules_evaluated_together_say_what_each_says_alone(contexts: list[Context], a: int, b: int) -> None:
+def test_conditions_evaluated_together_have_the_results_of_each_alone(
+    contexts: list[Context], a: int, b: int
+) -> None:
     rules = RULES[min(a, b) : max(a, b)]
-    for context, (holds, errors) in zip(contexts, Together(rules).evaluate(contexts), strict=True):
-        _, told = decide(rules, context)
-        assert [outcome.error for outcome in told] == [errors.get(place) for place in range(len(rules))]
-        assert [outcome.result == "true" for outcome in told] == [
+    for context, (holds, errors) in zip(contexts, ConditionBatch(rules).evaluate(contexts), strict=True):
+        _, outcomes = decide(rules, context)
+        assert [outcome.error for outcome in outcomes] == [errors.get(place) for place in range(len(rules))]
+        assert [outcome.result == "true" for outcome in outcomes] == [
             bool(holds >> place & 1) for place in range(len(rules))
         ]
 
@@ -58,18 +60,18 @@ TEXTS = st.text(alphabet="abAB \n^", max_size=5)
 
 
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=6))
-def test_a_pattern_looked_for_in_many_texts_at_once_is_found_where_it_is(
+def test_a_pattern_searched_in_joined_texts_is_found_in_the_right_ones(
     texts: list[tuple[str, str]],
 ) -> None:
     contexts = [
         complete({"interaction.text": text, "case.subject": subject, "customer.labels": [text]})
         for text, subject in texts
     ]
-    together = Together(SEARCHES)
+    together = ConditionBatch(SEARCHES)
     for context, (holds, errors) in zip(contexts, together.evaluate(contexts), strict=True):
-        _, told = decide(SEARCHES, context)
+        _, outcomes = decide(SEARCHES, context)
         assert errors == {}
-        assert [outcome.result == "true" for outcome in told] == [
+        assert [outcome.result == "true" for outcome in outcomes] == [
             bool(holds >> place & 1) for place in range(len(SEARCHES))
         ]
 
@@ -77,11 +79,11 @@ def test_a_pattern_looked_for_in_many_texts_at_once_is_found_where_it_is(
 @pytest.mark.parametrize("long", ["x" * 1900, "x" * 10])
 def test_conditions_of_any_length_are_evaluated(long: str) -> None:
     rules = [(str(n), Condition(f'case.subject != "{long}{n}"')) for n in range(90)]
-    assert Together(rules).evaluate([complete({})]) == [(2**90 - 1, {})]
+    assert ConditionBatch(rules).evaluate([complete({})]) == [(2**90 - 1, {})]
 
 
 @given(st.lists(CONTEXTS, max_size=20))
-def test_what_is_tried_on_its_own_decisions_changes_nothing_and_counts_each_once(
+def test_a_trial_on_its_own_decisions_changes_nothing_and_counts_each_once(
     contexts: list[Context],
 ) -> None:
     decisions: list[Recorded] = []
@@ -96,7 +98,7 @@ def test_what_is_tried_on_its_own_decisions_changes_nothing_and_counts_each_once
 
 
 @given(st.lists(CONTEXTS, min_size=1, max_size=20))
-def test_what_changes_is_what_deciding_anew_would_change(contexts: list[Context]) -> None:
+def test_a_trial_changes_what_a_new_verdict_changes(contexts: list[Context]) -> None:
     draft = COUNCIL.model_copy(update={"rules": list(reversed(COUNCIL.rules))})
     trial = Trial(draft, frozenset(), NOW)
     decisions = [

@@ -1,4 +1,4 @@
-"""Calendars: when time counts."""
+"""Calendars: the hours and holidays in which time counts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -6,7 +6,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from antiphon.organisation.document import Document, Fault, Place, Section, did_you_mean
-from routing.domain.time.calendar import (
+from routing.domain.time.business_calendar import (
     WEEKDAYS,
     BusinessCalendar,
     Span,
@@ -19,7 +19,7 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 
 
 class ExtraHoliday(Section):
-    """A day of the organisation's own: off, or with `hours` of its own, also where a country has a day off."""
+    """A special day of the organisation: closed, or with its own `hours`, even on a public holiday."""
 
     date: date
     name: str
@@ -27,7 +27,7 @@ class ExtraHoliday(Section):
 
 
 class Holidays(Section):
-    """Days off of a country or region, and the organisation's own."""
+    """The public holidays of a country or region, and the organisation's special days."""
 
     country: str | None = None
     subdivision: str | None = None
@@ -35,7 +35,7 @@ class Holidays(Section):
 
 
 class Calendar(Section):
-    """When time counts."""
+    """The hours and holidays in which time counts."""
 
     name: str
     time_zone: str
@@ -43,7 +43,7 @@ class Calendar(Section):
     holidays: Holidays = Holidays()
 
     def build(self) -> BusinessCalendar:
-        """The calendar, ready to count by. Raises ValueError for hours or a zone that there are not."""
+        """Returns the calendar, ready to count by. Raises ValueError for wrong hours or an unknown time zone."""
         if self.hours == "always":
             return BusinessCalendar(self.time_zone, None)
         week: dict[int, list[Span]] = {}
@@ -56,19 +56,19 @@ class Calendar(Section):
         return BusinessCalendar(self.time_zone, week, self._days)
 
     def _days(self, year: int) -> Mapping[date, Sequence[Span]]:
-        """What holds on single days of a year. A night of such a day ends at its midnight."""
-        found: dict[date, Sequence[Span]] = {}
+        """Returns the hours of holidays and special days in a year. A night on such a day ends at midnight."""
+        hours: dict[date, Sequence[Span]] = {}
         if self.holidays.country:
             off = public_holidays(self.holidays.country, self.holidays.subdivision, year)
-            found |= dict.fromkeys(off, ())
+            hours |= dict.fromkeys(off, ())
         for extra in self.holidays.extra:
             if extra.date.year == year:
-                found[extra.date] = [parse_span(text)[0] for text in extra.hours]
-        return found
+                hours[extra.date] = [parse_span(text)[0] for text in extra.hours]
+        return hours
 
 
 def faults(document: Document, calendars: Mapping[str, Calendar]) -> Iterable[Fault]:
-    """Zones, hours, countries and regions that there are not."""
+    """Yields unknown time zones, countries and regions, and wrong hours."""
     for key, calendar in calendars.items():
         path = ("calendars", key)
         yield from zone_faults(document, (*path, "time_zone"), calendar.time_zone)
@@ -81,7 +81,7 @@ def faults(document: Document, calendars: Mapping[str, Calendar]) -> Iterable[Fa
 
 
 def zone_faults(document: Document, at: Place, zone: str) -> Iterable[Fault]:
-    """A time zone that there is not."""
+    """Yields a fault for an unknown time zone."""
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -96,25 +96,25 @@ def _spans(document: Document, path: Place, texts: Sequence[str], *, nights: boo
             yield document.fault((*path, place), str(error))
             continue
         if night and not nights:
-            told = "ends before it begins: the hours of a single day end with it, at 24:00 at the latest"
-            yield document.fault((*path, place), f"{text!r} {told}")
+            message = f"{text!r} ends before it begins: the hours of a special day end at 24:00 at the latest"
+            yield document.fault((*path, place), message)
 
 
-def _holidays(document: Document, path: Place, given: Holidays) -> Iterable[Fault]:
-    if given.country is None:
-        if given.subdivision is not None:
-            yield document.fault((*path, "subdivision"), "needs a country")
+def _holidays(document: Document, path: Place, section: Holidays) -> Iterable[Fault]:
+    if section.country is None:
+        if section.subdivision is not None:
+            yield document.fault((*path, "subdivision"), "a subdivision needs a country beside it")
         return
-    regions = subdivisions(given.country)
+    regions = subdivisions(section.country)
     if regions is None:
-        told = (
-            f"no holidays are known for {given.country!r}: it is a country's code by ISO 3166, like DE or AU"
+        message = (
+            f"no holidays are known for {section.country!r}: write a country code of ISO 3166, like DE or AU"
         )
-        yield document.fault((*path, "country"), told)
-    elif given.subdivision is not None:
+        yield document.fault((*path, "country"), message)
+    elif section.subdivision is not None:
         try:
-            public_holidays(given.country, given.subdivision, 2026)
+            public_holidays(section.country, section.subdivision, 2026)
         except NotImplementedError:
-            told = f"no holidays are known for {given.subdivision!r} of {given.country}"
-            near = did_you_mean(given.subdivision, regions)
-            yield document.fault((*path, "subdivision"), f"{told}{near}")
+            near = did_you_mean(section.subdivision, regions)
+            message = f"no holidays are known for {section.subdivision!r} of {section.country}{near}"
+            yield document.fault((*path, "subdivision"), message)

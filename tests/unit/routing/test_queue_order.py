@@ -1,4 +1,4 @@
-"""The order of waiting work: due soonest first, priority like time waited, and nothing starves."""
+"""The order of waiting work: by due time, with priority as waiting time; no item starves."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.domain.matching.ordering import MOST_URGENT, order_at, overtaken_for
+from routing.domain.matching.queue_order import MOST_URGENT, order_at, overtaken_for
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -23,7 +23,7 @@ def _due(queued: datetime, due: int | None) -> datetime | None:
 
 
 @given(WORK, WORK, WAITS, STARTS)
-def test_what_comes_later_than_is_said_is_behind_whatever_its_priority_and_due_time(
+def test_an_item_queued_after_the_bound_sorts_behind_at_any_priority_and_due_time(
     early: Work, late: Work, longest: timedelta, start: timedelta
 ) -> None:
     after = NOW + overtaken_for(longest, start)
@@ -32,7 +32,7 @@ def test_what_comes_later_than_is_said_is_behind_whatever_its_priority_and_due_t
     assert first <= second
 
 
-def test_of_the_same_priority_what_is_due_first_is_first_until_the_longest_wait() -> None:
+def test_with_equal_priority_the_due_time_orders_items_up_to_the_longest_wait() -> None:
     def place(queued: int, due: int | None) -> datetime:
         at = NOW + queued * MINUTE
         return order_at(at, _due(at, due), 50, timedelta(hours=4), MINUTE)
@@ -40,7 +40,7 @@ def test_of_the_same_priority_what_is_due_first_is_first_until_the_longest_wait(
     assert place(0, 30) < place(0, 60) < place(0, 300) == place(0, None) < place(1, 600)
 
 
-def test_ten_points_of_priority_are_worth_ten_minutes_of_waiting_where_a_point_is_worth_one() -> None:
+def test_a_point_of_priority_counts_like_one_head_start_of_waiting() -> None:
     def place(waited: int, priority: int) -> datetime:
         return order_at(NOW - waited * MINUTE, None, priority, timedelta(hours=4), MINUTE)
 
@@ -63,13 +63,13 @@ def _waits(arrivals: list[list[Work]], order: Order, agents: int) -> list[int]:
 
 
 def _bound(longest: timedelta, start: timedelta, burst: int, agents: int) -> int:
-    """Minutes: until nothing overtakes, and until who was there before is served."""
+    """The bound in minutes: until later items sort behind, plus until the items before it are done."""
     return -(-overtaken_for(longest, start) // MINUTE) + -(-burst // agents) + 1
 
 
 @settings(max_examples=200)
 @given(st.data(), WAITS, STARTS, st.integers(1, 3))
-def test_08_nothing_starves_the_longest_wait_is_bounded_while_no_more_comes_than_can_be_taken(
+def test_08_the_longest_wait_is_bounded_while_agents_keep_up_with_arrivals(
     data: st.DataObject, longest: timedelta, start: timedelta, agents: int
 ) -> None:
     burst = data.draw(st.lists(WORK, max_size=20))
@@ -83,7 +83,7 @@ def test_08_nothing_starves_the_longest_wait_is_bounded_while_no_more_comes_than
     assert max(waits, default=0) <= _bound(longest, start, len(burst), agents)
 
 
-def test_08_by_priority_alone_it_starves() -> None:
+def test_08_an_order_by_priority_alone_lets_an_item_starve() -> None:
     arrivals: list[list[Work]] = [[(10, None), (90, None)], *[[(90, None)] for _ in range(300)]]
     longest, start = timedelta(minutes=20), timedelta(seconds=6)
 

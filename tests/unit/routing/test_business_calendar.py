@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from antiphon.organisation.document import ConfigurationError
 from deploy.site import EXAMPLE
-from routing.domain.configuration.business_calendar import Calendar
+from routing.domain.configuration.calendar import Calendar
 from routing.domain.configuration.document import read
-from routing.domain.time.calendar import BeyondHorizonError, BusinessCalendar, Days, Span, parse_span
+from routing.domain.time.business_calendar import BeyondHorizonError, BusinessCalendar, Days, Span, parse_span
 
 BERLIN = "Europe/Berlin"
 OFFICE: dict[int, list[Span]] = {day: [(time(9), time(12)), (time(13), time(18))] for day in range(5)}
@@ -24,12 +24,12 @@ def local(text: str, zone: str = BERLIN) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone))
 
 
-def test_behaviour_16_lunch_weekend_holiday_and_clock_change() -> None:
+def test_16_a_due_time_skips_lunch_weekend_holiday_and_clock_change() -> None:
     # Friday 17:30, four hours; Monday is a holiday; the clocks change on the Sunday between.
     calendar = BusinessCalendar(BERLIN, OFFICE, off(date(2026, 3, 30)))
     due = calendar.add(local("2026-03-27T17:30"), timedelta(hours=4))
     assert due == local("2026-03-31T13:30")
-    # Wherever the question is asked: an instant is one, as told in any zone.
+    # The due time is the same when the start is given in another time zone.
     assert calendar.add(local("2026-03-27T12:30", "America/New_York"), timedelta(hours=4)) == due
 
 
@@ -46,12 +46,12 @@ def test_behaviour_16_lunch_weekend_holiday_and_clock_change() -> None:
         ("2026-12-31T17:00", 2, "2027-01-01T10:00"),
     ],
 )
-def test_office_hours(start: str, hours: int, due: str) -> None:
+def test_due_times_fall_in_office_hours(start: str, hours: int, due: str) -> None:
     calendar = BusinessCalendar(BERLIN, OFFICE)
     assert calendar.add(local(start), timedelta(hours=hours)) == local(due)
 
 
-def test_around_the_clock_counts_every_second_through_a_clock_change() -> None:
+def test_a_calendar_without_hours_counts_every_second_of_a_clock_change() -> None:
     calendar = BusinessCalendar("UTC", None)
     start = local("2026-03-28T23:00")
     assert calendar.add(start, timedelta(hours=24)) - start.astimezone(UTC) == timedelta(hours=24)
@@ -92,7 +92,7 @@ def test_holidays_are_those_of_the_country_the_region_and_the_organisation() -> 
     assert hamburg.between(christmas_2029, christmas_2029 + timedelta(days=1)) == timedelta(0)
 
 
-def test_a_day_of_the_organisations_own_may_have_hours_of_its_own_also_on_a_holiday() -> None:
+def test_a_special_day_may_have_its_own_hours_also_on_a_public_holiday() -> None:
     days = [
         {"date": "2026-12-24", "name": "half", "hours": ["09:00-12:00"]},
         {"date": "2026-12-25", "name": "x", "hours": ["10:00-11:00"]},
@@ -105,21 +105,21 @@ def test_a_day_of_the_organisations_own_may_have_hours_of_its_own_also_on_a_holi
 @pytest.mark.parametrize(
     ("opens", "closes", "start", "minutes", "due"),
     [
-        # In spring there is no 02:15; in autumn it comes twice.
+        # In spring 02:15 does not exist; in autumn it comes twice.
         (time(2), time(2, 30), "2026-03-29T00:00", 1, datetime(2026, 4, 5, 0, 1, tzinfo=UTC)),
         (time(1, 30), time(3, 30), "2026-03-29T00:00", 60, datetime(2026, 3, 29, 1, 30, tzinfo=UTC)),
         (time(2), time(2, 30), "2026-10-25T00:00", 31, datetime(2026, 10, 25, 1, 1, tzinfo=UTC)),
         (time(1, 30), time(2, 30), "2026-10-25T00:00", 61, datetime(2026, 10, 25, 1, 1, tzinfo=UTC)),
     ],
 )
-def test_hours_that_a_clock_change_leaves_out_or_repeats(
+def test_hours_that_a_clock_change_skips_or_repeats_count_as_they_pass(
     opens: time, closes: time, start: str, minutes: int, due: datetime
 ) -> None:
     calendar = BusinessCalendar(BERLIN, {6: [(opens, closes)]})
     assert calendar.add(local(start), timedelta(minutes=minutes)) == due
 
 
-def test_where_midnight_itself_is_left_out_the_day_begins_at_one() -> None:
+def test_a_day_whose_midnight_a_clock_change_skips_begins_at_one() -> None:
     cairo = BusinessCalendar("Africa/Cairo", {4: [(time(1), time(2))]})  # Friday, 24 April 2026
     assert cairo.add(local("2026-04-24T01:00", "Africa/Cairo"), timedelta(hours=1)) == datetime(
         2026, 4, 23, 23, tzinfo=UTC
@@ -127,13 +127,13 @@ def test_where_midnight_itself_is_left_out_the_day_begins_at_one() -> None:
     assert cairo.add(datetime(2026, 4, 23, tzinfo=UTC), timedelta(0)) == datetime(2026, 4, 23, 22, tzinfo=UTC)
 
 
-def test_never_open_is_told_not_looped() -> None:
+def test_a_calendar_that_never_opens_raises_instead_of_looping() -> None:
     calendar = BusinessCalendar("UTC", {})
     with pytest.raises(BeyondHorizonError):
         calendar.add(datetime(2026, 3, 3, tzinfo=UTC), timedelta(seconds=1))
 
 
-def test_many_closed_weeks_in_a_row_are_no_end_of_the_world() -> None:
+def test_open_time_is_found_after_many_closed_weeks() -> None:
     calendar = BusinessCalendar(
         "UTC", OFFICE, off(*(date(2026, 1, 1) + timedelta(days=n) for n in range(364)))
     )
@@ -143,13 +143,13 @@ def test_many_closed_weeks_in_a_row_are_no_end_of_the_world() -> None:
 
 
 @pytest.mark.parametrize("text", ["09:00", "9-5", "09:00-25:00", "09:00-09:00", "09:00+01:00-10:00"])
-def test_hours_that_are_none_are_refused(text: str) -> None:
+def test_malformed_hours_are_rejected(text: str) -> None:
     with pytest.raises(ValueError, match=r"-|hour|Invalid"):
         parse_span(text)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         (
             "time_zone: Australia/Sydney\n    hours",
@@ -161,18 +161,18 @@ def test_hours_that_are_none_are_refused(text: str) -> None:
         (
             "name: Christmas closing",
             'name: Christmas closing, hours: ["22:00-06:00"]',
-            "single day end with it, at 24:00",
+            "special day end at 24:00",
         ),
         ('thursday: ["08:30-12:30"', 'thursday: ["08:30-8:30"', "monday|hours|Invalid"),
     ],
 )
-def test_a_faulty_calendar_is_refused_with_its_place(old: str, new: str, told: str) -> None:
+def test_a_faulty_calendar_is_rejected_with_its_reason(old: str, new: str, message: str) -> None:
     source = EXAMPLE.read_text().replace(
         "        - date: 2026-12-24\n          name: Christmas closing",
         "        - { date: 2026-12-24, name: Christmas closing }",
     )
     assert old in source
-    with pytest.raises(ConfigurationError, match=told):
+    with pytest.raises(ConfigurationError, match=message):
         read(source.replace(old, new))
 
 
@@ -211,7 +211,7 @@ def _time(second: int) -> time:
 
 
 def open_at(week: dict[int, list[Span]], at: datetime, zone: ZoneInfo) -> bool:
-    """The oracle: what the clock on the wall says at this instant."""
+    """The oracle: whether the local time at this instant is in the opening hours."""
     clock = at.astimezone(zone)
     return any(a <= clock.time() < (b or time.max) for a, b in week[clock.weekday()])
 
@@ -228,7 +228,7 @@ def open_seconds(week: dict[int, list[Span]], start: datetime, zone: ZoneInfo, m
     st.integers(1, 2 * 3600),
     st.sampled_from(ZONES),
 )
-def test_due_times_equal_those_of_stepping_second_by_second_around_clock_changes(
+def test_due_times_around_clock_changes_equal_an_oracle_that_steps_by_seconds(
     week: dict[int, list[Span]], change: datetime, away: int, wanted: int, zone_name: str
 ) -> None:
     zone = ZoneInfo(zone_name)
@@ -256,7 +256,7 @@ def test_due_times_equal_those_of_stepping_second_by_second_around_clock_changes
     st.integers(1, 900),
     st.sampled_from([BERLIN, "Australia/Sydney", "UTC"]),
 )
-def test_due_times_equal_those_of_stepping_minute_by_minute(
+def test_due_times_equal_an_oracle_that_steps_by_minutes(
     week: dict[int, list[Span]], naive: datetime, wanted: int, zone_name: str
 ) -> None:
     zone = ZoneInfo(zone_name)
@@ -276,10 +276,12 @@ moments = st.datetimes(datetime(2026, 1, 1), datetime(2027, 6, 1), timezones=st.
 
 @settings(max_examples=60, deadline=None)
 @given(weeks(), moments, st.integers(1, 10**13), st.integers(1, 10**13))
-def test_business_time_adds_up(week: dict[int, list[Span]], start: datetime, first: int, second: int) -> None:
+def test_adding_open_time_in_two_parts_equals_adding_it_at_once(
+    week: dict[int, list[Span]], start: datetime, first: int, second: int
+) -> None:
     calendar = BusinessCalendar(BERLIN, week)
     one, both = timedelta(microseconds=first), timedelta(microseconds=first + second)
-    # Enough a week that the calendar reaches so far: 20 million seconds in two years and a bit.
+    # Only calendars with enough open time: both durations together may be up to 20 million seconds.
     if calendar.between(start, start + timedelta(days=365)) > both / 2:
         due = calendar.add(start, both)
         assert calendar.add(calendar.add(start, one), both - one) == due

@@ -1,8 +1,8 @@
-"""Which rules can ever decide: told before a rule set is active, by a solver (Z3, the optional extra `checks`).
+"""Reachability: which rules can ever decide. The solver Z3 (the optional extra `checks`) finds out before they become active.
 
-A complaint is never false: that a rule can't match is proved for every item there can be, and that an item is caught by
-no rule is shown by one, on which the rules were tried. What the solver does not settle within its bounds is said to be
-not decided.
+A complaint is never false. That a rule can't match is proved for every possible item. That no rule catches some item is
+shown by an example, on which the rules were evaluated. What the solver can't decide within its limits is reported as not
+decided.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,14 +19,14 @@ from routing.domain.rules.conditions import VARIABLES, Condition, Context, decid
 from routing.domain.rules.formulas import Formulas
 from routing.domain.rules.syntax import tree
 
-# The solver's steps, about a million a second: for one question, and for all about one rule set.
+# The most steps of the solver, about a million a second: for one question, and for all questions about one rule set.
 STEPS = 2_000_000
 ALL_STEPS = 20_000_000
-# Should steps be slow: milliseconds for one question.
+# The most milliseconds for one question, in case steps are slow.
 LONGEST = 5_000
 MEMORY_MB = 500
 
-# What items mostly say, for examples that people can picture; what is not here is mostly absent.
+# Likely values, for examples that look real; other variables are mostly absent.
 _LIKELY: Mapping[str, Sequence[str | int]] = {
     "interaction.channel": [channel.value for channel in Channel],
     "interaction.visibility": [Visibility.PRIVATE.value, Visibility.PUBLIC.value],
@@ -39,7 +39,7 @@ _ABSENT: Mapping[type, Any] = {str: "", int: 0, bool: False, list: []}
 
 
 class Kind(StrEnum):
-    """What is wrong with a rule or with all of them."""
+    """The kinds of complaints about a rule or about all of them."""
 
     CONTRADICTION = "contradiction"
     NEVER_MATCHES = "never-matches"
@@ -49,8 +49,8 @@ class Kind(StrEnum):
     NOT_CHECKED = "not-checked"
 
 
-class Asked(NamedTuple):
-    """A rule as it is asked: its condition, whether the rules after it are asked too, and whether it names a queue."""
+class CheckedRule(NamedTuple):
+    """A rule to check. `goes_on`: the rules after it are evaluated too; `catches`: it names a queue."""
 
     name: str
     condition: Condition
@@ -59,31 +59,31 @@ class Asked(NamedTuple):
 
 
 class Complaint(NamedTuple):
-    """What is wrong, with the rule at this place (from 0) or, without a place, with all of them."""
+    """What is wrong with the rule at this place (from 0) or, without a place, with all of them."""
 
     kind: Kind
     place: int | None
     message: str
 
 
-def complaints(rules: Sequence[Asked]) -> list[Complaint]:
-    """What can never match, is always true, or is caught by no rule; by the rules' order."""
+def complaints(rules: Sequence[CheckedRule]) -> list[Complaint]:
+    """Returns, in the rules' order, which rules can never match or always match, and whether no rule catches some item."""
     try:
         solver = import_module("z3")
     except ImportError:
         return [Complaint(Kind.NOT_CHECKED, None, "reachability was not checked: install routing[checks]")]
-    return list(_Inquiry(solver, rules).complaints())
+    return list(_SolverSession(solver, rules).complaints())
 
 
-class _Inquiry:
-    """Questions to the solver about one rule set. `takes` and `misses` are assumptions: that a rule is true, or is not."""
+class _SolverSession:
+    """Questions to the solver about one rule set. `takes` and `misses` are the assumptions that a rule is true, or is not."""
 
-    def __init__(self, z3: Any, rules: Sequence[Asked]) -> None:
+    def __init__(self, z3: Any, rules: Sequence[CheckedRule]) -> None:
         self.z3 = z3
         self.rules = rules
         asked = {m.identifier: m for rule in rules for m in rule.condition.mentions}
         self.kinds = {**VARIABLES, **{name: mention.kind for name, mention in asked.items()}}
-        self.said = {name: mention.variable for name, mention in asked.items()}
+        self.written = {name: mention.variable for name, mention in asked.items()}
         self.formulas = Formulas(z3, self.kinds)
         context = self.formulas.context
         z3.set_param("memory_max_size", MEMORY_MB)
@@ -103,15 +103,15 @@ class _Inquiry:
                 self.likely.append((name, says))
         counts = [name for name in asked if self.kinds[name] is int and name in self.formulas.variables]
         self.solver.add(*(self.formulas.variables[name] >= 0 for name in counts))
-        self.solver.add(*self.formulas.known())
+        self.solver.add(*self.formulas.axioms())
 
     def complaints(self) -> Iterator[Complaint]:
-        """All of them."""
+        """Yields all complaints."""
         last = len(self.rules) - 1
         for place, rule in enumerate(self.rules):
             if self._steps() > ALL_STEPS:
-                told = "from this rule on nothing was decided: the time for all rules is over"
-                yield Complaint(Kind.NOT_DECIDED, place, told)
+                message = "from this rule on nothing was decided: the solver used all steps for this rule set"
+                yield Complaint(Kind.NOT_DECIDED, place, message)
                 return
             if (never := self._never(place)) is not None:
                 yield never
@@ -122,14 +122,14 @@ class _Inquiry:
                 after = (
                     "the rule after it is" if last - place == 1 else f"the {last - place} rules after it are"
                 )
-                yield Complaint(Kind.ALWAYS_TRUE, place, f"is always true: {after} never asked")
+                yield Complaint(Kind.ALWAYS_TRUE, place, f"is always true: {after} never evaluated")
         yield from self._gap()
 
     def _stopping(self, places: Iterable[int]) -> list[int]:
         return [place for place in places if not self.rules[place].goes_on]
 
     def _ask(self, *assumed: Any) -> bool | None:
-        """Whether there may be an item of which this holds; None when that was not decided."""
+        """Whether there may be an item for which this holds; None when the solver did not decide it."""
         z3 = self.z3
         try:
             answer = self.solver.check(*assumed)
@@ -138,8 +138,8 @@ class _Inquiry:
         return None if answer == z3.unknown else answer == z3.sat
 
     def _steps(self) -> int:
-        known = self.solver.statistics()
-        return known.get_key_value("rlimit count") if "rlimit count" in known.keys() else 0  # noqa: SIM118
+        statistics = self.solver.statistics()
+        return statistics.get_key_value("rlimit count") if "rlimit count" in statistics.keys() else 0  # noqa: SIM118
 
     def _never(self, place: int) -> Complaint | None:
         earlier = self._stopping(range(place))
@@ -155,7 +155,9 @@ class _Inquiry:
         names = _listed([repr(self.rules[other].name) for other in catching])
         catch = "catches" if len(catching) == 1 else "catch"
         return Complaint(
-            Kind.NEVER_MATCHES, place, f"can never match: {names} before it {catch} all that it would"
+            Kind.NEVER_MATCHES,
+            place,
+            f"can never match: {names} before it {catch} all items that it would match",
         )
 
     def _gap(self) -> Iterator[Complaint]:
@@ -168,28 +170,28 @@ class _Inquiry:
             place, _ = decide(rules, _ordinary() | example)
             if place is None:
                 item = _listed([_words(name, value) for name, value in example.items()])
-                told = f"an item with {item}" if item else "any item"
-                yield Complaint(Kind.NO_RULE_CATCHES, None, f"no rule catches {told}")
+                example_item = f"an item with {item}" if item else "any item"
+                yield Complaint(Kind.NO_RULE_CATCHES, None, f"no rule catches {example_item}")
                 return
         if found is not False:
-            told = "whether there are items that no rule catches was not decided"
-            yield Complaint(Kind.NOT_DECIDED, None, told)
+            message = "whether there are items that no rule catches was not decided"
+            yield Complaint(Kind.NOT_DECIDED, None, message)
 
     def _example(self, missed: Sequence[Any]) -> Context | None:
-        """Values of the variables that the rules ask about, likely ones where they do: perhaps an item of which `missed` holds."""
+        """Returns values of the variables in the rules, likely ones where possible, for which `missed` holds; None: none found."""
         assumed = list(missed)
-        settled: set[str] = set()
+        assigned: set[str] = set()
         for name, says in self.likely:
-            if name not in settled and self._ask(*assumed, says):
+            if name not in assigned and self._ask(*assumed, says):
                 assumed.append(says)
-                settled.add(name)
+                assigned.add(name)
         for has in self.formulas.parts.values():
             if self._ask(*assumed, self.z3.Not(has)):
                 assumed.append(self.z3.Not(has))
         if not self._ask(*assumed):
             return None
         found = self.formulas.values(self.solver.model())
-        return {self.said.get(name, name): value for name, value in found.items()}
+        return {self.written.get(name, name): value for name, value in found.items()}
 
 
 def _ordinary() -> Context:
@@ -207,12 +209,12 @@ def _listed(parts: Sequence[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
 
 
-def _asked(rule: Rule) -> Asked:
-    return Asked(rule.name, Condition(rule.when), rule.go_on, rule.then.queue is not None)
+def _checked(rule: Rule) -> CheckedRule:
+    return CheckedRule(rule.name, Condition(rule.when), rule.go_on, rule.then.queue is not None)
 
 
 class RuleWarning(NamedTuple):
-    """A complaint about a rule, or about all of them (`rule` is None), with its line and column from 1."""
+    """A complaint about a rule, or about all rules (`rule` is None), with its line and column from 1."""
 
     rule: str | None
     kind: Kind
@@ -222,9 +224,9 @@ class RuleWarning(NamedTuple):
 
 
 def warnings(document: Document, rules: Sequence[Rule]) -> list[RuleWarning]:
-    """What is odd about rules that can be used, each at its condition; what concerns all of them at their section."""
+    """Returns the complaints about usable rules, each with the place of its condition, or of the section for all rules."""
     found: list[RuleWarning] = []
-    for kind, place, message in complaints([_asked(rule) for rule in rules]):
+    for kind, place, message in complaints([_checked(rule) for rule in rules]):
         rule = None if place is None else rules[place].name
         at = document.position(("rules",) if place is None else ("rules", place, "when"))
         found.append(RuleWarning(rule, kind, message, *at))

@@ -5,20 +5,20 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.domain.matching.fitting import (
+from routing.domain.matching.agent_selection import AgentPool, match
+from routing.domain.matching.eligibility import (
     Candidate,
     Lack,
     Obstacle,
     ProfileLoad,
     Waiting,
     WhyNot,
-    lacking,
-    taken,
+    missing_skills,
+    units_taken,
     urgency,
     why_not,
 )
-from routing.domain.matching.match import AgentPool, match
-from routing.domain.matching.ordering import HEAD_START, LONGEST_WAIT, order_at
+from routing.domain.matching.queue_order import HEAD_START, LONGEST_WAIT, order_at
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 AGAIN = timedelta(seconds=60)
@@ -26,7 +26,7 @@ AGAIN = timedelta(seconds=60)
 
 def holding(agent: Candidate, item: Waiting) -> Candidate:
     """The agent once they have the item."""
-    units = taken(item, agent)
+    units = units_taken(item, agent)
     profile_loads = {
         profile: load._replace(used=load.used + 1) if profile in item.profiles else load
         for profile, load in agent.profile_loads.items()
@@ -50,7 +50,7 @@ def agent(name: str, *, free: int = 1, load: int = 0, skills: dict[str, int] | N
     return Candidate(name, queues, skills or {}, free, load, NOW - timedelta(minutes=idle))
 
 
-def test_due_soonest_first_with_a_head_start_for_priority_then_who_waited_longest() -> None:
+def test_items_are_ordered_by_due_time_less_priority_then_by_the_longest_wait() -> None:
     items = [
         item(1, due=None),
         item(2, due=90),
@@ -62,7 +62,7 @@ def test_due_soonest_first_with_a_head_start_for_priority_then_who_waited_longes
     assert [i.work_item_id.int for i in sorted(items, key=urgency)] == [4, 5, 3, 6, 2, 1]
 
 
-def test_nobody_gets_more_than_they_have_free() -> None:
+def test_no_agent_gets_more_than_their_free_units() -> None:
     pairs = match(
         [item(n) for n in range(5)], AgentPool([agent("a", free=2), agent("b", free=1)]), NOW, AGAIN
     )
@@ -70,7 +70,7 @@ def test_nobody_gets_more_than_they_have_free() -> None:
     assert [name for _, name in pairs].count("a") == 2
 
 
-def test_skills_and_queue_decide_who_can() -> None:
+def test_queue_skills_and_capacity_decide_whether_an_agent_can_take_an_item() -> None:
     able = agent("able", skills={"rates": 5})
     assert why_not(item(1, needs={"rates": 5}), able) is None
     assert why_not(item(1, needs={"rates": 6}), able) == Obstacle(WhyNot.SKILLS, lacks=(Lack("rates", 6),))
@@ -78,9 +78,7 @@ def test_skills_and_queue_decide_who_can() -> None:
     assert why_not(item(1), able._replace(free=0)) == Obstacle(WhyNot.CAPACITY)
 
 
-def test_the_least_loaded_then_the_best_then_the_longest_idle_is_chosen_and_the_last_agent_before_all() -> (
-    None
-):
+def test_the_preferred_agent_is_first_then_least_load_then_level_then_idle_time() -> None:
     agents = [agent("busy", load=2), agent("good", skills={"x": 9}), agent("idle", skills={"x": 3}, idle=30)]
     assert match([item(1, needs={"x": 1})], AgentPool(agents), NOW, AGAIN)[0][1] == "good"
     assert (
@@ -90,7 +88,7 @@ def test_the_least_loaded_then_the_best_then_the_longest_idle_is_chosen_and_the_
     assert match([item(1, preferred="busy")], AgentPool(agents), NOW, AGAIN)[0][1] == "busy"
 
 
-def test_who_declined_is_not_asked_while_another_can_and_only_after_a_pause_when_nobody_can() -> None:
+def test_an_agent_who_refused_waits_for_others_and_else_is_asked_again_after_a_pause() -> None:
     declined = {"a": NOW - timedelta(seconds=10)}
     both = [agent("a"), agent("b")]
     assert match([item(1, refused=declined)], AgentPool(both), NOW, AGAIN) == [(UUID(int=1), "b")]
@@ -113,7 +111,7 @@ items_strategy = st.lists(
 
 
 @given(items_strategy, agents_strategy)
-def test_no_item_twice_no_agent_beyond_capacity_and_nobody_idle_beside_work_they_can_do(
+def test_no_item_twice_no_agent_over_capacity_no_idle_agent_beside_work_they_can_do(
     items: list[Waiting], agents: list[Candidate]
 ) -> None:
     pairs = match(items, AgentPool(agents), NOW, AGAIN)
@@ -127,9 +125,7 @@ def test_no_item_twice_no_agent_beyond_capacity_and_nobody_idle_beside_work_they
         assert not any(why_not(i, left) is None for i in waiting)
 
 
-def test_who_has_the_preferred_skills_goes_before_the_least_loaded_and_who_lacks_them_may_still_take_it() -> (
-    None
-):
+def test_preferred_skills_count_more_than_load_and_are_not_required() -> None:
     wanted = item(1)._replace(prefers={"phone": 3})
     able, idle = agent("able", load=2, skills={"phone": 3}), agent("idle", skills={"phone": 2})
     assert match([wanted], AgentPool([idle, able]), NOW, AGAIN) == [(UUID(int=1), "able")]
@@ -139,11 +135,11 @@ def test_who_has_the_preferred_skills_goes_before_the_least_loaded_and_who_lacks
 def _by_looking_at_everybody(
     items: list[Waiting], agents: list[Candidate], now: datetime, again_after: timedelta
 ) -> list[tuple[UUID, str]]:
-    """What `match` promises, each item against each agent."""
+    """The oracle of `AgentPool.best`: compares each item with each agent."""
     now_are = {agent.agent_id: agent for agent in agents}
     pairs: list[tuple[UUID, str]] = []
     for one in sorted(items, key=urgency):
-        suited = [a for a in agents if one.queue in a.queues and not lacking(one, a)]
+        suited = [a for a in agents if one.queue in a.queues and not missing_skills(one, a)]
         able = [a for a in suited if why_not(one, now_are[a.agent_id]) is None]
         fresh = [a for a in able if a.agent_id not in one.refused]
         others = any(a.agent_id not in one.refused for a in suited)
@@ -170,13 +166,13 @@ def _by_looking_at_everybody(
 
 
 def _holds(agent: Candidate, one: Waiting) -> tuple[int, int]:
-    """What they hold of the item's sort, with units or without, and then of the other."""
+    """The agent's load of the item's sort (with units or without), then of the other sort."""
     return (agent.load, agent.zero_unit) if one.units else (agent.zero_unit, agent.load)
 
 
 _NAMES = ["a", "b", "c", "d"]
 _SKILLS = st.dictionaries(st.sampled_from("xyz"), st.integers(1, 3), max_size=2)
-_ROOMS = st.dictionaries(
+_PROFILE_LOADS = st.dictionaries(
     st.sampled_from(["high", "total"]),
     st.builds(ProfileLoad, st.just("P"), st.integers(0, 3), st.integers(0, 3)),
 )
@@ -200,13 +196,13 @@ def _limited(
     people: list[Candidate], profile_loads: list[dict[str, int]], zero_unit: list[int]
 ) -> list[Candidate]:
     return [
-        one._replace(profile_loads=room, zero_unit=held)
-        for one, room, held in zip(people, profile_loads, zero_unit, strict=False)
+        one._replace(profile_loads=loads, zero_unit=held)
+        for one, loads, held in zip(people, profile_loads, zero_unit, strict=False)
     ]
 
 
 _LIMITED = st.builds(
-    _limited, _PEOPLE, st.lists(_ROOMS, min_size=4, max_size=4), st.lists(st.integers(0, 2), min_size=4, max_size=4),
+    _limited, _PEOPLE, st.lists(_PROFILE_LOADS, min_size=4, max_size=4), st.lists(st.integers(0, 2), min_size=4, max_size=4),
 )  # fmt: skip
 
 _WORK = st.lists(
@@ -224,7 +220,9 @@ _WORK = st.lists(
 
 
 @given(_WORK, _LIMITED)
-def test_the_best_is_who_is_best_of_all(items: list[Waiting], agents: list[Candidate]) -> None:
+def test_the_best_agent_equals_that_of_a_search_through_all_agents(
+    items: list[Waiting], agents: list[Candidate]
+) -> None:
     pool, pairs = AgentPool(agents), list[tuple[UUID, str]]()
     for one in sorted(items, key=urgency):
         if (best := pool.best(one, NOW, AGAIN)) is not None:
@@ -234,7 +232,7 @@ def test_the_best_is_who_is_best_of_all(items: list[Waiting], agents: list[Candi
     assert {item_id for item_id, _ in pairs} <= dict(match(items, AgentPool(agents), NOW, AGAIN)).keys()
 
 
-def test_who_can_do_what_others_can_hands_it_on_and_takes_what_only_they_can_do() -> None:
+def test_an_agent_hands_common_work_on_and_takes_the_work_that_only_they_can_do() -> None:
     common, rare = item(1, waited=9), item(2, needs={"welsh": 5})
     both, one = agent("both", skills={"welsh": 7}, idle=9), agent("one")
     assert match([common, rare], AgentPool([both, one]), NOW, AGAIN) == [
@@ -243,9 +241,7 @@ def test_who_can_do_what_others_can_hands_it_on_and_takes_what_only_they_can_do(
     ]
 
 
-def test_a_less_urgent_item_does_not_take_the_place_that_handing_on_would_free_for_a_more_urgent_one() -> (
-    None
-):
+def test_a_less_urgent_item_does_not_take_capacity_that_handing_on_frees() -> None:
     common, rare, late = item(1, waited=9), item(2, waited=5, needs={"welsh": 5}), item(3)
     both, one = agent("both", skills={"welsh": 7}, idle=9), agent("one")
     assert dict(match([common, rare, late], AgentPool([both, one]), NOW, AGAIN)) == {
@@ -254,9 +250,7 @@ def test_a_less_urgent_item_does_not_take_the_place_that_handing_on_would_free_f
     }
 
 
-def test_work_is_not_moved_from_its_preferred_agent_nor_to_who_lacks_preferred_skills_or_declined_it() -> (
-    None
-):
+def test_work_stays_with_its_preferred_agent_and_moves_only_to_an_agent_as_suitable() -> None:
     rare, both, one = item(2, needs={"welsh": 5}), agent("both", skills={"welsh": 7}, idle=9), agent("one")
     for common in (
         item(1, waited=9, preferred="both"),
@@ -266,7 +260,7 @@ def test_work_is_not_moved_from_its_preferred_agent_nor_to_who_lacks_preferred_s
         assert match([common, rare], AgentPool([both, one]), NOW, AGAIN) == [(UUID(int=1), "both")]
 
 
-def test_work_that_waits_for_its_preferred_agent_moves_nobody() -> None:
+def test_an_item_held_for_its_preferred_agent_moves_no_other_item() -> None:
     common, rare = item(1, waited=9), item(2, needs={"welsh": 5}, preferred="busy")
     people = [
         agent("both", skills={"welsh": 7}, idle=9),
@@ -279,12 +273,12 @@ def test_work_that_waits_for_its_preferred_agent_moves_nobody() -> None:
 
 
 def _most(items: list[Waiting], agents: list[Candidate]) -> set[UUID]:
-    """The most urgent set of items that can all be served: each is in it if those before it can still be served."""
+    """The oracle: the most urgent set of items that can all be served, by augmenting paths."""
     having: dict[str, list[Waiting]] = {agent.agent_id: [] for agent in agents}
 
     def served(one: Waiting, seen: set[str]) -> bool:
         for a in agents:
-            if a.agent_id in seen or one.queue not in a.queues or lacking(one, a) or a.free <= 0:
+            if a.agent_id in seen or one.queue not in a.queues or missing_skills(one, a) or a.free <= 0:
                 continue
             seen.add(a.agent_id)
             has = having[a.agent_id]
@@ -307,21 +301,21 @@ _PLAIN = st.lists(
 
 
 @given(_PLAIN, _PEOPLE)
-def test_nobody_waits_beside_somebody_free_unless_someone_more_urgent_would(
+def test_the_matched_items_are_the_most_urgent_set_that_can_all_be_served(
     items: list[Waiting], agents: list[Candidate]
 ) -> None:
     assert dict(match(items, AgentPool(agents), NOW, AGAIN)).keys() == _most(items, agents)
 
 
 @given(_WORK, _LIMITED)
-def test_nobody_is_given_more_than_they_have_room_for_and_an_item_that_nobody_has_fits_nobody(
+def test_no_agent_exceeds_capacity_and_no_unmatched_item_fits_a_free_agent(
     items: list[Waiting], agents: list[Candidate]
 ) -> None:
     pairs = dict(match(items, AgentPool(agents), NOW, AGAIN))
     by_id = {one.work_item_id: one for one in items}
     left = {one.agent_id: one for one in agents}
     for item_id, agent_id in pairs.items():
-        assert not lacking(by_id[item_id], left[agent_id])
+        assert not missing_skills(by_id[item_id], left[agent_id])
         left[agent_id] = holding(left[agent_id], by_id[item_id])
     for one in agents:
         after = left[one.agent_id]
@@ -336,8 +330,8 @@ def test_nobody_is_given_more_than_they_have_room_for_and_an_item_that_nobody_ha
             assert not any(why_not(one, after) is None for after in left.values())
 
 
-def test_work_is_handed_on_to_who_has_room_in_its_profile() -> None:
-    """What is left is urgent; who can do it is full of urgent work, and somebody else has room for some of that."""
+def test_work_is_handed_on_to_an_agent_with_free_capacity_in_its_profile() -> None:
+    """The agent who can do the rare item has no free capacity in its profile, and another agent can take their item."""
     urgent = [item(n, waited=9 - n)._replace(profiles=("high",)) for n in (1, 2)]
     rare = item(3, needs={"welsh": 5})._replace(profiles=("high",))
     both = agent("both", free=5, skills={"welsh": 7}, idle=9)._replace(
@@ -359,8 +353,8 @@ def test_work_is_handed_on_to_who_has_room_in_its_profile() -> None:
     ]
 
 
-def test_an_agent_whom_urgent_work_can_not_reach_takes_what_makes_room_for_it() -> None:
-    """The way leads to an agent with the one item in hand whom it could not reach with the other."""
+def test_an_agent_who_can_not_take_the_item_takes_another_that_frees_capacity_for_it() -> None:
+    """The path to the free agent exists for the item that moves, and not for the urgent one."""
     given_first = item(1, waited=9)
     urgent = item(2, needs={"welsh": 5})._replace(profiles=("high",))
     both = agent("both", skills={"welsh": 7}, idle=9)
@@ -371,7 +365,7 @@ def test_an_agent_whom_urgent_work_can_not_reach_takes_what_makes_room_for_it() 
     }
 
 
-def test_work_of_no_units_is_spread_by_itself_and_finds_nobody_whose_profile_is_full() -> None:
+def test_zero_unit_work_is_spread_by_its_own_count_and_skips_full_profiles() -> None:
     mails = [item(n, waited=9 - n)._replace(units=0, profiles=("written",)) for n in (1, 2, 3)]
     full_up = agent("full", free=0, load=3)._replace(
         profile_loads={"written": ProfileLoad("Written", 1, 2)}, zero_unit=1
@@ -389,7 +383,7 @@ def test_work_of_no_units_is_spread_by_itself_and_finds_nobody_whose_profile_is_
 
 
 @given(_WORK, _LIMITED, st.randoms())
-def test_the_decision_is_the_same_in_whatever_order_a_replica_reads_work_and_agents(
+def test_the_match_does_not_depend_on_the_order_of_work_and_agents(
     items: list[Waiting], agents: list[Candidate], chance: Random
 ) -> None:
     others, people = list(items), list(agents)

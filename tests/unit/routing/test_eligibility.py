@@ -1,10 +1,10 @@
-"""Why an agent can't take work now: a kind that is decided by, and its words."""
+"""Why an agent can't take work now: kinds of obstacles and their texts."""
 
 from datetime import UTC, datetime
 
 import pytest
 
-from routing.domain.matching.fitting import BUSY, Lack, Obstacle, ProfileLoad, WhyNot, in_words
+from routing.domain.matching.eligibility import BUSY, Lack, Obstacle, ProfileLoad, WhyNot, in_words
 
 AT = datetime(2026, 11, 2, 9, 30, 5, tzinfo=UTC)
 WORDS = {
@@ -15,7 +15,7 @@ WORDS = {
     Obstacle(WhyNot.SKILLS, lacks=(Lack("rates", 6), Lack("welsh", 1))): "lacks rates 6, welsh 1",
     Obstacle(
         WhyNot.PROFILES, full=(ProfileLoad("Written", 2, 2), ProfileLoad("Post", 3, 1))
-    ): 'has no room in "Written": 2 of 2, "Post": 3 of 1',
+    ): 'has no free capacity in "Written": 2 of 2, "Post": 3 of 1',
     Obstacle(WhyNot.CAPACITY): "no capacity",
     Obstacle(
         WhyNot.RAMP_UP, until=AT
@@ -25,10 +25,10 @@ WORDS = {
 
 
 @pytest.mark.parametrize("obstacle", WORDS, ids=lambda obstacle: obstacle.kind)
-def test_each_kind_of_obstacle_has_its_words(obstacle: Obstacle) -> None:
+def test_each_kind_of_obstacle_has_its_text(obstacle: Obstacle) -> None:
     assert in_words(obstacle) == WORDS[obstacle]
 
 
-def test_every_kind_of_obstacle_is_in_the_table() -> None:
+def test_every_kind_of_obstacle_is_in_the_table_of_texts() -> None:
     assert [obstacle.kind for obstacle in WORDS] == list(WhyNot)
     assert BUSY.isdisjoint({WhyNot.PRESENCE, WhyNot.SKILLS, WhyNot.REFUSED})
