@@ -19,7 +19,7 @@ def closed(name: str, hours: int | None = None) -> Opening:
 
 
 def chain(**limits: Any) -> Configuration:
-    """Rates overflows to Roads, that to Planning, when they are closed or full."""
+    """Rates overflows to Roads, and Roads to Planning, when they are closed or full."""
     return read(
         organisation_yaml(
             queue("rates", outside_hours={"overflow": "roads"}, limit={"waiting": 3, "overflow": "roads"} | limits),
@@ -40,15 +40,15 @@ PAUSED = Opening(open=False, takes=True, why="paused")
         ({"rates": PAUSED}, {}, None, "rates", []),
         ({"rates": closed("Rates")}, {}, None, "roads", ["Rates is closed"]),
         ({"rates": closed("Rates")}, {"roads": Load(31, 1)}, None, "planning",
-         ["Rates is closed", "Roads is full: a wait of 31m is to be expected"]),
+         ["Rates is closed", "Roads is full: the expected wait is 31m"]),
         ({"rates": closed("Rates")}, {"roads": Load(31, 0)}, None, "roads", ["Rates is closed"]),
         ({"rates": closed("Rates"), "roads": closed("Roads")}, {}, None, "planning", ["Rates is closed", "Roads is closed"]),
-        # Nobody takes it: the first that is only full, else the first to open, else where it was meant to go.
+        # No queue takes it: the first that is only full, else the first to open, else the queue that the rule names.
         ({"rates": closed("Rates"), "planning": closed("Planning")}, {"roads": Load(99, 1)}, None, "roads",
-         ["Rates is closed", "Roads is full: a wait of 99m is to be expected", "Planning is closed"]),
+         ["Rates is closed", "Roads is full: the expected wait is 99m", "Planning is closed"]),
         ({"rates": closed("R", 9), "roads": closed("O", 3), "planning": closed("P", 5)}, {}, None, "roads", ["R is closed", "O is closed", "P is closed"]),
         ({"rates": closed("R"), "roads": closed("O"), "planning": closed("P")}, {}, None, "rates", []),
-        # What the rule says of overflow.
+        # The overflow of the rule.
         ({"rates": closed("Rates")}, {"rates": Load(9, 1)}, "never", "rates", []),
         ({"rates": closed("Rates")}, {}, "front-desk", "front-desk", ["Rates is closed"]),
         ({}, {}, "front-desk", "rates", []),
@@ -70,21 +70,21 @@ def test_an_overflow_cycle_made_by_a_rule_ends() -> None:
     assert place(chain(), stands, {}, "roads", "rates").queue == "roads"
 
 
-CIRCLE = "work would flow in a circle: "
+CYCLE = "is an overflow cycle: "
 
 
 @pytest.mark.parametrize(
     ("changes", "faults"),
     [
         ([queue("rates", outside_hours={"overflow": "roads"}), queue("roads", outside_hours={"overflow": "rates"})],
-         [("queues.rates.outside_hours.overflow", CIRCLE + "rates → roads → rates")]),
+         [("queues.rates.outside_hours.overflow", CYCLE + "rates → roads → rates")]),
         ([queue("rates", outside_hours={"overflow": "roads"}), queue("roads", limit={"waiting": 3, "overflow": "planning"}),
           queue("planning", limit={"wait": "3m", "overflow": "rates"})],
-         [("queues.rates.outside_hours.overflow", CIRCLE + "rates → roads → planning → rates")]),
+         [("queues.rates.outside_hours.overflow", CYCLE + "rates → roads → planning → rates")]),
         ([queue("rates", limit={"waiting": 3, "overflow": "rates"})],
-         [("queues.rates.limit.overflow", CIRCLE + "rates → rates")]),
+         [("queues.rates.limit.overflow", CYCLE + "rates → rates")]),
         ([queue("rates", outside_hours={"overflow": "roads"}), queue("planning", outside_hours={"overflow": "roads"}, limit={"waiting": 1, "overflow": "roads"})], []),
-        ([queue("rates", limit={"overflow": "roads"})], [("queues.rates.limit", "limits nothing: give waiting or wait")]),
+        ([queue("rates", limit={"overflow": "roads"})], [("queues.rates.limit", "limits nothing: set waiting or wait")]),
         ([queue("rates", outside_hours={"overflow": "rods"})],
          [("queues.rates.outside_hours.overflow", "unknown queue 'rods', did you mean 'roads'?")]),
         ([queue("rates", outside_hours="hold"), queue("roads", outside_hours={"acknowledge": "Thank you."})], []),

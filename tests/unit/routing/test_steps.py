@@ -89,7 +89,7 @@ def test_a_step_has_its_text() -> None:
         {"after": "5m", "lower": {"german": 3}, "drop": ["tone"], "add_queue": "roads", "raise_priority": 10}
     )
     assert escalation.step_in_words(found.queues["planning"].steps[0], found) == (
-        "after 5m: german 3 will do; tone is no longer asked for; Roads is asked too; priority 10 higher"
+        "after 5m: german 3 is enough; tone is no longer required or preferred; members of Roads are offered it too; priority 10 higher"
     )
 
 
@@ -98,9 +98,9 @@ def test_the_steps_hash_depends_on_the_steps_and_on_their_calendar() -> None:
     same = configured({"after": "300s", "drop": ["german"]}, offer_timeout="7m")
     later = configured({"after": "6m", "drop": ["german"]})
     office = configured({"after": "5m", "drop": ["german"]}, hours="office")
-    hashes = [one.steps_hashes["planning"] for one in (plain, same, later, office)]
-    assert hashes[0] == hashes[1]
-    assert len(set(hashes)) == 3
+    marks = [one.steps_hashes["planning"] for one in (plain, same, later, office)]
+    assert marks[0] == marks[1]
+    assert len(set(marks)) == 3
     assert plain.steps_hashes["rates"] is None
 
 
@@ -113,7 +113,7 @@ def test_the_steps_hash_depends_on_the_steps_and_on_their_calendar() -> None:
         ([{"after": "5m", "drop": ["germn"]}], "unknown skill 'germn', did you mean 'german'?"),
         ([{"after": "5m", "needs": {"germn": 3}}], "unknown skill 'germn', did you mean 'german'?"),
         ([{"after": "5m", "add_queue": "rods"}], "unknown queue 'rods', did you mean 'roads'?"),
-        ([{"after": "5m", "add_queue": "planning"}], "is the queue itself"),
+        ([{"after": "5m", "add_queue": "planning"}], "must be another queue"),
         ([{"after": "5m", "drop": ["tone"]}, {"after": "5m", "drop": ["german"]}], "must be later"),
         ([{"after": "soon", "drop": ["tone"]}], "must be a duration"),
     ],
