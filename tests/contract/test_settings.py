@@ -55,7 +55,7 @@ def test_the_document_of_settings_is_what_the_code_says() -> None:
 
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_a_setting_has_a_description_and_a_number_has_its_unit(setting: settings_document.Setting) -> None:
-    assert setting.says
+    assert setting.description
     assert not setting.kind.startswith("<class")
 
 

@@ -25,7 +25,7 @@ from deploy.stack import Stack
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     ground = Stack(Site(tmp_path_factory.mktemp("site"), Ports.free()))
     try:
-        ground.start_ground()
+        ground.start_infrastructure()
         yield ground
     finally:
         ground.stop()

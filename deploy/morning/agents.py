@@ -1,4 +1,4 @@
-"""The agents' side of the morning: each takes offers, reads the case, answers, as a desktop would, by the APIs alone."""
+"""The agents of the morning: each accepts offers, reads the case and answers, through the APIs as an agent desktop does."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Answered:
-    """What the system said about a message when an agent answered it."""
+    """An answered message, with what the services said about its case and its work."""
 
     message: Message
     customer: str
@@ -30,63 +30,64 @@ class Answered:
     reply_id: str
 
 
-class Desk:
-    """The agents of the organisation, on a running stack. `said` finds a message of the story by its native id.
+class Agents:
+    """The agents of the organisation, on a running stack. `messages` are those of the story, by the id of their channel.
 
-    `continued` are the messages that their customers go on with: who is offered one reads it, and has not answered when they do.
+    `continued` has the ids of messages that another message continues: an agent reads such a message and does not answer it yet.
+    `read_in` has by message the name of the queue in which an agent read it.
     """
 
     def __init__(
-        self, stack: Stack, http: httpx.AsyncClient, said: dict[str, Message], continued: set[str]
+        self, stack: Stack, http: httpx.AsyncClient, messages: dict[str, Message], continued: set[str]
     ) -> None:
         self._continued = continued
-        self.read: dict[str, str] = {}  # by message, the name of the queue in which it was offered
+        self.read_in: dict[str, str] = {}
         self._stack = stack
         self._http = http
-        self._said = said
+        self._messages = messages
         self._agents: list[Json] = []
         self._tokens: dict[str, str] = {}
         self._declined: dict[str, str] = {}
 
-    async def sit_down(self) -> None:
-        """Everybody becomes available."""
+    async def sign_in(self) -> None:
+        """Sets the presence of all agents to available."""
         answer = await self._call("GET", "routing", "/agents", self._stack.token(Role.SUPERVISOR, "morning"))
         self._agents = answer.json()["items"]
         for agent in self._agents:
             self._tokens[agent["agent_id"]] = self._stack.token(
                 Role.AGENT, agent["name"], subject=agent["agent_id"]
             )
-        await self._presence("available")
+        await self._set_presence("available")
 
-    async def go_home(self) -> None:
-        """Everybody logs off; what is not answered stays in its queue."""
-        await self._presence("offline")
+    async def sign_off(self) -> None:
+        """Sets the presence of all agents to offline; unanswered work stays in its queue."""
+        await self._set_presence("offline")
 
-    async def _presence(self, presence: str) -> None:
+    async def _set_presence(self, presence: str) -> None:
         for token in self._tokens.values():
             await self._call("PUT", "routing", "/agents/me/presence", token, json={"presence": presence})
 
     async def work(self) -> list[Answered]:
-        """Everybody takes what they are offered and answers it; returns what was answered."""
+        """Each agent accepts their offers and answers them once; returns the answered messages."""
         answered: list[Answered] = []
         for agent in self._agents:
             token = self._tokens[agent["agent_id"]]
             offers = (await self._call("GET", "routing", "/offers/me", token)).json()["items"]
             for offer in offers:
-                done = await self._take(agent, token, offer)
-                if done:
-                    answered.append(done)
+                answer = await self._handle(agent, token, offer)
+                if answer:
+                    answered.append(answer)
         return answered
 
-    async def _take(self, agent: Json, token: str, offer: Json) -> Answered | None:
+    async def _handle(self, agent: Json, token: str, offer: Json) -> Answered | None:
         whole = await self._call("GET", "case-mgmt", f"/cases/{offer['work']['case_id']}", token)
         case = whole.json()
         message = self._newest(case)
         if message is not None and message.id in self._continued:
-            self.read[message.id] = offer["work"]["queue"]
+            self.read_in[message.id] = offer["work"]["queue"]
             return None
         if message is None or message.answer is None:
-            # Somebody else's case, not of the story: it is left to people.
+            # A case that is not of the story: people handle it.
             reason = {"reason": "not part of the example"}
             await self._call("POST", "routing", f"/offers/{offer['offer_id']}/decline", token, json=reason)
             return None
@@ -106,7 +107,7 @@ class Desk:
             "POST", "case-mgmt", f"/cases/{offer['work']['case_id']}/replies", token, headers=headers,
             json={"text": message.answer.strip()}, ok={412},
         )  # fmt: skip
-        if reply.status_code == 412:  # the customer spoke again while we read
+        if reply.status_code == 412:  # the customer wrote again after the agent read the case
             whole = await self._call("GET", "case-mgmt", f"/cases/{offer['work']['case_id']}", token)
             headers["If-Match"] = whole.headers["ETag"]
             reply = await self._call(
@@ -128,12 +129,12 @@ class Desk:
         )
 
     def _newest(self, case: Json) -> Message | None:
-        said = [i["interaction"] for i in case["interactions"] if i["interaction"]["automation"] == "none"]
-        newest = max(said, key=lambda i: i["accepted_at"], default=None)
-        return self._said.get(newest["thread"]["native_id"]) if newest else None
+        written = [i["interaction"] for i in case["interactions"] if i["interaction"]["automation"] == "none"]
+        newest = max(written, key=lambda i: i["accepted_at"], default=None)
+        return self._messages.get(newest["thread"]["native_id"]) if newest else None
 
-    async def hand_over(self, answered: Answered) -> bool:
-        """Calls back, posts the letter, …: tells that the customer has the answer. False while it has not come."""
+    async def confirm_sent(self, answered: Answered) -> bool:
+        """Reports that the customer has the answer, by call, letter or in person. False while ingest-direct does not have the reply yet."""
         token = self._stack.token(Role.AGENT, answered.agent)
         path = f"/replies/{answered.reply_id}/sent"
         done = await self._call("POST", "ingest-direct", path, token, json={}, ok={404})
