@@ -1,4 +1,4 @@
-"""A full disk: one service's database moves to a small file system in memory, which is then filled to its end."""
+"""A full disk: the database of one service moves to a small file system in memory, which is then filled."""
 
 import asyncio
 import contextlib
@@ -11,16 +11,16 @@ from pathlib import Path
 
 from deploy.postgres import USER
 from deploy.stack import Stack
-from tests.faults.trouble import CannotBeMadeError
+from tests.faults.injections import FaultNotPossibleError
 
-ROOM = 24 * 1024 * 1024
+FREE_BYTES = 24 * 1024 * 1024
 BLOCK = bytes(1024 * 1024)
 SPACE = "small_disk"
 
 
 @contextlib.asynccontextmanager
 async def full_disk(stack: Stack, service: str, folder: Path, seconds: float) -> AsyncGenerator[float]:
-    """The disk under the service's database is full for a while; its files are back in their place afterwards."""
+    """The disk of the service's database is full for `seconds`; afterwards the database moves back."""
     await asyncio.to_thread(_mount, stack, service, folder)
     try:
         await _move(stack, service, SPACE)
@@ -37,19 +37,21 @@ async def full_disk(stack: Stack, service: str, folder: Path, seconds: float) ->
 
 
 def _mount(stack: Stack, service: str, folder: Path) -> None:
-    """Raises CannotBeMadeError."""
+    """Mounts the file system as a tablespace. Raises FaultNotPossibleError."""
     if os.geteuid() != 0:
-        raise CannotBeMadeError("a small file system is mounted by root only")
-    size = int(stack.postgres.sql("postgres", f"select pg_database_size('{_database(service)}')")) + ROOM
+        raise FaultNotPossibleError("only root may mount a file system: run make faults as root")
+    size = (
+        int(stack.postgres.sql("postgres", f"select pg_database_size('{_database(service)}')")) + FREE_BYTES
+    )
     folder.mkdir(parents=True, exist_ok=True)
-    if folder.is_mount():  # of a run that was itself killed
+    if folder.is_mount():  # a killed run left it
         subprocess.run(["umount", str(folder)], check=True)
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0755", "tmpfs", str(folder)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
-        raise CannotBeMadeError(f"no file system in memory can be mounted here: {done.stderr.strip()}")
+        raise FaultNotPossibleError(f"this machine does not let us mount a tmpfs: {done.stderr.strip()}")
     try:
         place = folder / "tablespace"
         place.mkdir(mode=0o700)
@@ -66,7 +68,7 @@ def _unmount(stack: Stack, folder: Path) -> None:
 
 
 async def _move(stack: Stack, service: str, space: str) -> None:
-    """A database moves while nobody is connected to it."""
+    """Moves a database to a tablespace, while its service is stopped and all its connections are ended."""
     await asyncio.to_thread(stack.stop_service, service)
     database = _database(service)
     await asyncio.to_thread(

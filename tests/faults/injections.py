@@ -1,7 +1,7 @@
-"""What is done to processes: killed, stopped, ended in order, at random, one replica after the other.
+"""Faults of processes: killed, paused, restarted at random, restarted one replica after another.
 
-A strike is entered while customers speak. It yields when the fault is over and recovery begins (by the monotonic clock),
-and puts back what it changed when it is left.
+An injection is entered under load. It yields the time (monotonic clock) when the fault is over and recovery begins, and
+restores what it changed when it is left.
 """
 
 import asyncio
@@ -16,29 +16,33 @@ from antiphon.contracts.topics import TOPICS
 from antiphon.service_names import SERVICES
 from deploy.processes import Process
 from deploy.stack import Stack
-from tests.faults.mailhost import MailHost, Mood
+from tests.faults.mail_server import Behaviour, MailServer
 
-Strike = AbstractAsyncContextManager[float | None]
-GROUND = ("postgres", "kafka")
-LEADERLESS_S = 12
+Injection = AbstractAsyncContextManager[float | None]
+INFRASTRUCTURE = ("postgres", "kafka")
+LEADER_DOWN_S = 12
+
+
+class FaultNotPossibleError(Exception):
+    """This machine does not allow the fault, which is skipped. The message names what is missing."""
 
 
 async def start(stack: Stack, name: str) -> None:
-    """Starts PostgreSQL, the broker or a service again, as the supervisor does."""
-    if name in GROUND:
+    """Starts PostgreSQL, the broker or a service, as the supervisor does."""
+    if name in INFRASTRUCTURE:
         await asyncio.to_thread(stack.postgres.start if name == "postgres" else stack.kafka.start)
     else:
         await asyncio.to_thread(stack.start_service, name, wait=False)
 
 
 def process(stack: Stack, name: str) -> Process:
-    """The process by its name."""
+    """The process with this name."""
     return stack.processes()[name]
 
 
 @contextlib.asynccontextmanager
 async def kill(stack: Stack, name: str) -> AsyncGenerator[float]:
-    """Kill -9, and the start that follows."""
+    """Kills a process with SIGKILL and starts it again."""
     at = time.monotonic()
     await asyncio.to_thread(process(stack, name).kill)
     await start(stack, name)
@@ -47,7 +51,7 @@ async def kill(stack: Stack, name: str) -> AsyncGenerator[float]:
 
 @contextlib.asynccontextmanager
 async def pause(stack: Stack, name: str, seconds: float) -> AsyncGenerator[float]:
-    """SIGSTOP of all its processes, and SIGCONT later."""
+    """Stops a process and its descendants with SIGSTOP; sends SIGCONT after `seconds`."""
     process(stack, name).signal_all(signal.SIGSTOP)
     try:
         await asyncio.sleep(seconds)
@@ -57,23 +61,25 @@ async def pause(stack: Stack, name: str, seconds: float) -> AsyncGenerator[float
 
 
 @contextlib.asynccontextmanager
-async def mail_trouble(mail: MailHost, mood: Mood, seconds: float) -> AsyncGenerator[float]:
-    """The mail server of the world behaves so for a while."""
-    await mail.be(mood)
+async def mail_server_behaves(
+    mail: MailServer, behaviour: Behaviour, seconds: float
+) -> AsyncGenerator[float]:
+    """The mail server that receives the answers has a behaviour for `seconds`."""
+    await mail.behave(behaviour)
     await asyncio.sleep(seconds)
-    await mail.be(Mood.WELL)
+    await mail.behave(Behaviour.NORMAL)
     yield time.monotonic()
 
 
 @contextlib.asynccontextmanager
 async def at_random(
-    stack: Stack, dice: random.Random, times: int, tell: Callable[[str], None]
+    stack: Stack, dice: random.Random, times: int, report: Callable[[str], None]
 ) -> AsyncGenerator[float]:
-    """Kills, short stops and restarts of anything at moments of the dice."""
+    """Kills, pauses or restarts a random process at random moments, `times` times."""
     for _ in range(times):
         await asyncio.sleep(dice.uniform(0, 5))
-        name, what = dice.choice([*SERVICES, *GROUND]), dice.choice(["kill", "stop", "restart"])
-        tell(f"{what} {name}")
+        name, what = dice.choice([*SERVICES, *INFRASTRUCTURE]), dice.choice(["kill", "stop", "restart"])
+        report(f"{what} {name}")
         if what == "stop":
             async with pause(stack, name, dice.uniform(0.5, 4)):
                 continue
@@ -84,8 +90,8 @@ async def at_random(
 
 
 @contextlib.asynccontextmanager
-async def rolling_restart(stack: Stack, tell: Callable[[str], None]) -> AsyncGenerator[float]:
-    """Every service runs twice; each of the two is ended in order and started again, one after the other."""
+async def rolling_restart(stack: Stack, report: Callable[[str], None]) -> AsyncGenerator[float]:
+    """Every service has two replicas; each replica is shut down and started again, one after another."""
     for service in SERVICES:
         stack.start_service(service, replica=2, wait=False)
     try:
@@ -96,7 +102,7 @@ async def rolling_restart(stack: Stack, tell: Callable[[str], None]) -> AsyncGen
             for replica in (1, 2):
                 await asyncio.to_thread(stack.stop_service, service, replica=replica)
                 await asyncio.to_thread(stack.start_service, service, replica=replica)
-            tell(f"{service} {time.monotonic() - began:.0f} s")
+            report(f"{service} restarted in {time.monotonic() - began:.0f} s")
         yield time.monotonic()
     finally:
         ended = [asyncio.to_thread(stack.stop_service, service, replica=2) for service in SERVICES]
@@ -104,16 +110,16 @@ async def rolling_restart(stack: Stack, tell: Callable[[str], None]) -> AsyncGen
 
 
 @contextlib.asynccontextmanager
-async def kill_leader(stack: Stack, tell: Callable[[str], None]) -> AsyncGenerator[float]:
-    """Kill -9 of the broker that leads most partitions; it comes back when the others have led for a while."""
+async def kill_leader(stack: Stack, report: Callable[[str], None]) -> AsyncGenerator[float]:
+    """Kills the broker that leads most partitions; it starts again after `LEADER_DOWN_S`."""
     leads = await asyncio.to_thread(stack.kafka.leaders, next(iter(TOPICS)))
     number = max(sorted(set(leads)), key=leads.count)
     broker = next(b for b in stack.brokers if b.number == number)
-    tell(f"broker {number} leads {leads.count(number)} of {len(leads)} partitions")
+    report(f"broker {number} leads {leads.count(number)} of {len(leads)} partitions")
     at = time.monotonic()
     broker.process.kill()
     try:
         yield at
-        await asyncio.sleep(max(0, at + LEADERLESS_S - time.monotonic()))
+        await asyncio.sleep(max(0, at + LEADER_DOWN_S - time.monotonic()))
     finally:
         await asyncio.to_thread(broker.start)

@@ -1,4 +1,4 @@
-"""The mail server of the world, which answers go to: it keeps what it takes, and can be slow, refuse, or hang up."""
+"""The mail server that receives the answers. It keeps every mail, and can be slow, refuse, hang up or be down."""
 
 import asyncio
 import contextlib
@@ -15,18 +15,18 @@ ANSWER = re.compile(rb"a[0-9]{7}x")
 SLOW_S = 8
 
 
-class Mood(StrEnum):
-    """How it behaves."""
+class Behaviour(StrEnum):
+    """What the server does with a mail."""
 
-    WELL = "well"
+    NORMAL = "normal"
     SLOW = "slow"
     REFUSING = "refusing"
     HANGING_UP = "hanging-up"
     AWAY = "away"
 
 
-class Taken(NamedTuple):
-    """A mail that it has: what it was told by, whom it is for, which answer it brings, when (loop time)."""
+class AcceptedMail(NamedTuple):
+    """A mail that the server has: its Message-ID, its recipient, the token of the answer in it, when it came (loop time)."""
 
     message_id: str
     recipient: str
@@ -34,31 +34,31 @@ class Taken(NamedTuple):
     at: float
 
 
-class MailHost:
-    """Listens on `port` while entered."""
+class MailServer:
+    """A mail server on `port`; it listens while `open` is entered."""
 
     def __init__(self, port: int) -> None:
         self.port = port
-        self.taken: list[Taken] = []
-        self.mood = Mood.WELL
+        self.accepted: list[AcceptedMail] = []
+        self.behaviour = Behaviour.NORMAL
         self._server: asyncio.Server | None = None
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncGenerator[None]:
-        """Takes mail until left."""
+        """Listens while entered."""
         await self._listen()
         try:
             yield
         finally:
             await self._close()
 
-    async def be(self, mood: Mood) -> None:
-        """Behaves so from now on."""
-        if mood is Mood.AWAY and self._server is not None:
+    async def behave(self, behaviour: Behaviour) -> None:
+        """Changes the behaviour from now on."""
+        if behaviour is Behaviour.AWAY and self._server is not None:
             await self._close()
-        if mood is not Mood.AWAY and self._server is None:
+        if behaviour is not Behaviour.AWAY and self._server is None:
             await self._listen()
-        self.mood = mood
+        self.behaviour = behaviour
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
@@ -72,27 +72,27 @@ class MailHost:
     async def handle_RCPT(  # noqa: N802 - the library's name
         self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
     ) -> str:
-        """Takes anybody's mail, or none now."""
-        if self.mood is Mood.REFUSING:
+        """Accepts every recipient, or refuses for now."""
+        if self.behaviour is Behaviour.REFUSING:
             return "451 4.3.2 Not now"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
-        """Keeps the mail, then says so, or does not."""
-        mood = self.mood
-        if mood is Mood.SLOW:
+        """Keeps the mail, then confirms it or hangs up."""
+        behaviour = self.behaviour
+        if behaviour is Behaviour.SLOW:
             await asyncio.sleep(SLOW_S)
         raw: bytes = envelope.content
-        found = ANSWER.search(raw)
-        self.taken.append(
-            Taken(
+        match = ANSWER.search(raw)
+        self.accepted.append(
+            AcceptedMail(
                 str(PARSER.parsebytes(raw)["Message-ID"]),
                 str(envelope.rcpt_tos[0]),
-                found[0].decode() if found else "",
+                match[0].decode() if match else "",
                 asyncio.get_running_loop().time(),
             )
         )
-        if mood is Mood.HANGING_UP:
+        if behaviour is Behaviour.HANGING_UP:
             server.transport.abort()
-        return "250 2.0.0 Taken"
+        return "250 2.0.0 Accepted"

@@ -1,4 +1,4 @@
-"""What a fault did: counts that must be zero, the time to recover; a table for people and JSON lines for programs."""
+"""The result of a fault: counts that must be zero and the time to recover; as a table for people and JSON lines for programs."""
 
 import json
 from collections.abc import Sequence
@@ -24,17 +24,17 @@ COUNTS = (
 
 
 @dataclass
-class Found:
-    """One fault. `sent` is what the doors took, `again` what had to be said again for that, `answers` what agents wrote.
+class FaultResult:
+    """The result of one fault: `sent` messages were accepted, after `resent` repeated attempts; agents wrote `answers`.
 
-    `crashes` are processes that ended by themselves, without being killed; `misplaced` is work that is with who has no
-    room for it, can't do it or is not there. `skipped` says why the fault could not be made here.
+    `crashes` are processes that ended without being killed. `misplaced` is work with an agent who has no free capacity for it,
+    lacks a skill or is offline. `skipped` says why this machine does not allow the fault.
     """
 
     fault: str
     seed: int
     sent: int = 0
-    again: int = 0
+    resent: int = 0
     answers: int = 0
     lost: int = 0
     doubled: int = 0
@@ -54,37 +54,37 @@ class Found:
 
     @property
     def wrong(self) -> int:
-        """The sum of what must be zero."""
+        """The sum of the counts that must be zero."""
         return sum(int(getattr(self, name)) for name in COUNTS)
 
     def line(self) -> str:
-        """In words."""
+        """The result in one line for people."""
         if self.skipped:
             return f"skipped: {self.skipped}"
         what = ", ".join(
             f"{getattr(self, name)} {name.replace('_', ' ')}" for name in COUNTS if getattr(self, name)
         )
-        took = "" if self.recovery_s is None else f", well again after {self.recovery_s:.1f} s"
-        return f"{self.sent:,} said, {self.answers} answered, {what or 'nothing amiss'}{took}"
+        took = "" if self.recovery_s is None else f", recovered after {self.recovery_s:.1f} s"
+        return f"{self.sent:,} sent, {self.answers} answered, {what or 'nothing wrong'}{took}"
 
 
-def write(found: Sequence[Found], path: Path) -> None:
-    """One JSON object a line, anew."""
+def write(results: Sequence[FaultResult], path: Path) -> None:
+    """Writes one JSON object a line; overwrites the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = [{**asdict(f), "note": "; ".join(f.notes)} for f in found]
+    rows = [{**asdict(f), "note": "; ".join(f.notes)} for f in results]
     path.write_text(
         "".join(json.dumps({k: v for k, v in row.items() if k != "notes"}) + "\n" for row in rows)
     )
 
 
-def show(found: Sequence[Found], console: Console, title: str) -> None:
-    """The table for people."""
+def show(results: Sequence[FaultResult], console: Console, title: str) -> None:
+    """Prints the table for people."""
     table = Table(title=title)
     table.add_column("fault")
-    for column in ("said", "again", "answers", *(name.replace("_", " ") for name in COUNTS), "recovery"):
+    for column in ("sent", "resent", "answers", *(name.replace("_", " ") for name in COUNTS), "recovery"):
         table.add_column(column, justify="right")
     table.add_column("note", overflow="fold")
-    for f in found:
+    for f in results:
         if f.skipped:
             table.add_row(f.fault, *[""] * (len(COUNTS) + 4), f"skipped: {f.skipped}")
             continue
@@ -94,7 +94,7 @@ def show(found: Sequence[Found], console: Console, title: str) -> None:
         table.add_row(
             f.fault,
             f"{f.sent:,}",
-            f"{f.again:,}",
+            f"{f.resent:,}",
             f"{f.answers:,}",
             *counts,
             _recovery(f),
@@ -103,15 +103,15 @@ def show(found: Sequence[Found], console: Console, title: str) -> None:
     console.print(table)
 
 
-def _recovery(f: Found) -> str:
+def _recovery(f: FaultResult) -> str:
     if f.recovery_s is None:
         return ""
     mark = ""
-    if is_kill_of_a_service(f.fault):
+    if kills_a_service(f.fault):
         mark = " [green]✓[/green]" if f.recovery_s <= RECOVERY_S else " [red]✗[/red]"
     return f"{f.recovery_s:.1f} s{mark}"
 
 
-def is_kill_of_a_service(fault: str) -> bool:
-    """Whether the target for its recovery, 10 s, was set: it is shown, and never fails a run."""
+def kills_a_service(fault: str) -> bool:
+    """Whether the fault has the target `RECOVERY_S`, which is shown and never fails a run."""
     return fault.startswith("kill-") and fault not in {"kill-postgres", "kill-kafka", "kill-leader"}

@@ -1,56 +1,56 @@
-"""Customers who go on speaking at a steady rate until they are told that it is enough."""
+"""Customers who send messages at a steady rate until they are stopped."""
 
 import asyncio
 import contextlib
 from collections.abc import Sequence
 
-from tests.load.traffic import Doors, Message, plan
+from tests.load.traffic import Customers, Message, plan
 
-APART = 100_000
-HANDS = 48
+NUMBERS_PER_TRIAL = 100_000
+SENDERS = 48
 EVERY_S = 2
 SOCIAL, EMAIL = 0.04, 0.46
 
 
 def messages(trial: int, count: int, per_second: float, seed: int) -> list[Message]:
-    """A plan whose tokens no other trial has: those of `trial` begin at `trial` times APART.
+    """A plan of `count` messages whose tokens no other trial has: numbers begin at `trial` times `NUMBERS_PER_TRIAL`.
 
-    Each customer speaks every few seconds at this rate, so that their order is at stake.
+    At this rate each customer sends a message every `EVERY_S` seconds, so that a loss of their order would show.
     """
-    first = trial * APART
+    first = trial * NUMBERS_PER_TRIAL
     return [
         m._replace(number=m.number + first, answers=None if m.answers is None else m.answers + first)
-        for m in plan(count, max(HANDS, int(per_second * EVERY_S)), seed, social=SOCIAL, email=EMAIL)
+        for m in plan(count, max(SENDERS, int(per_second * EVERY_S)), seed, social=SOCIAL, email=EMAIL)
     ]
 
 
-class Speech:
-    """Says `planned`, each at its time, until `stop` or the end; a customer's words in order."""
+class SteadyLoad:
+    """Sends the `planned` messages, each at its time, until `stop` or the end; those of one customer in order."""
 
-    def __init__(self, doors: Doors, planned: Sequence[Message], per_second: float) -> None:
-        self._doors = doors
+    def __init__(self, customers: Customers, planned: Sequence[Message], per_second: float) -> None:
+        self._customers = customers
         self._per_second = per_second
         self._first = planned[0].number
-        self._hands: list[list[Message]] = [[] for _ in range(HANDS)]
+        self._shares: list[list[Message]] = [[] for _ in range(SENDERS)]
         for message in planned:
-            self._hands[message.customer % HANDS].append(message)
-        self._enough = asyncio.Event()
+            self._shares[message.customer % SENDERS].append(message)
+        self._stopped = asyncio.Event()
 
     def stop(self) -> None:
-        """What is being said is said to its end."""
-        self._enough.set()
+        """Stops after the messages that are being sent."""
+        self._stopped.set()
 
     async def run(self) -> None:
-        """Speaks."""
+        """Sends until `stop` or the end of the plan."""
         began = asyncio.get_running_loop().time()
-        await asyncio.gather(*(self._speak(hand, own, began) for hand, own in enumerate(self._hands)))
+        await asyncio.gather(*(self._send(sender, share, began) for sender, share in enumerate(self._shares)))
 
-    async def _speak(self, hand: int, own: Sequence[Message], began: float) -> None:
+    async def _send(self, sender: int, share: Sequence[Message], began: float) -> None:
         loop = asyncio.get_running_loop()
-        for message in own:
+        for message in share:
             due = began + (message.number - self._first) / self._per_second
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._enough.wait(), max(0.0, due - loop.time()))
-            if self._enough.is_set():
+                await asyncio.wait_for(self._stopped.wait(), max(0.0, due - loop.time()))
+            if self._stopped.is_set():
                 return
-            await self._doors.say(message, hand)
+            await self._customers.send(message, sender)

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from deploy.site import PROJECT, Ports, Site
 from deploy.stack import Stack
-from tests.fuzz import apis, events, mails, pure, rules, tokens
+from tests.fuzz import apis, events, mails, readers, rules, tokens
 from tests.fuzz.report import Tried, show, write
 from tests.fuzz.run import Run
 from tests.load.flow import Flow
@@ -38,7 +38,7 @@ class Part(NamedTuple):
 
 PARTS = (
     Part(tokens.PART, tokens.attack, 0.06),
-    Part(pure.PART, pure.attack, 0.05),
+    Part(readers.PART, readers.attack, 0.05),
     Part(rules.PART, rules.attack, 0.12),
     Part(events.PART, events.attack, 0.2),
     Part(mails.PART, mails.attack, 0.18),

@@ -27,7 +27,7 @@ QUICK_BYTES = 2_000_000
 async def _has_room(run: Run, service: str) -> bool:
     """Whether a service may get dead letters of a few events more without stopping for their number."""
     query = "select count(*) as n from dead_letter where at > now() - interval '1 minute'"
-    (row,) = await run.flow.ask(service, query)
+    (row,) = await run.flow.query(service, query)
     return int(row["n"]) <= DEAD_A_MINUTE
 
 
@@ -98,7 +98,7 @@ async def _some_case(run: Run, producer: AIOKafkaProducer) -> str:
     )
     await _reached(run, target.reader, target.topic, sent.offset + 1)
     query = "select case_id from case_interaction where interaction_id = $1"
-    (row,) = await run.flow.ask("case-mgmt", query, ident)
+    (row,) = await run.flow.query("case-mgmt", query, ident)
     return str(row["case_id"])
 
 
@@ -126,12 +126,12 @@ async def _batch(
         holds = await _reached(run, service, target.topic, sent.offset + 1)
         row.expect(holds, f"{service} did not get past: {names}")
         row.count -= 1
-    shown = await run.flow.ask(target.reader, target.effect, ident)
+    shown = await run.flow.query(target.reader, target.effect, ident)
     if not shown:
         row.found.append(f"the good event behind these had no effect at {target.reader}: {names}")
     for service in readers:
         query = 'select "offset", count(*) as n, max(reason) as reason from dead_letter where topic = $1 and partition = $2 and "offset" = any($3) group by 1'
-        rows = await run.flow.ask(service, query, target.topic, PARTITION, [*offsets, sent.offset])
+        rows = await run.flow.query(service, query, target.topic, PARTITION, [*offsets, sent.offset])
         letters = {found["offset"]: found for found in rows}
         for offset, case in offsets.items():
             letter = letters.get(offset)
@@ -153,7 +153,7 @@ async def _batch(
 async def _reached(run: Run, service: str, topic: str, offset: int) -> bool:
     until = time.monotonic() + WITHIN_S
     while time.monotonic() < until:
-        rows = await run.flow.ask(
+        rows = await run.flow.query(
             service,
             "select next_offset from consumer_progress where topic = $1 and partition = $2",
             topic,

@@ -12,7 +12,7 @@ import httpx
 from antiphon.access.roles import Role
 from ingest_email.settings import Settings
 from tests.fuzz import seeds
-from tests.fuzz.bombs import Mail, bombs, mutated, plain, too_big
+from tests.fuzz.mail_bombs import Mail, bombs, mutated, plain, too_big
 from tests.fuzz.report import Tried
 from tests.fuzz.run import Run
 
@@ -231,7 +231,7 @@ async def attack(run: Run) -> list[Tried]:
 async def _arrived(run: Run, post: Post, row: Tried, before: dict[str, int]) -> None:
     ids = list(post.kept)
     for service, table in (("customer-profile", "spoken"), ("case-mgmt", "case_interaction")):
-        rows = await run.flow.ask(
+        rows = await run.flow.query(
             service, f"select interaction_id from {table} where interaction_id = any($1)", ids
         )
         missing = post.kept.keys() - {found["interaction_id"] for found in rows}
@@ -241,5 +241,5 @@ async def _arrived(run: Run, post: Post, row: Tried, before: dict[str, int]) -> 
     row.count = len(ids)
     for service in HEARERS:
         letters = await run.dead(service) - before[service]
-        (last,) = await run.flow.ask(service, "select max(reason) as reason from dead_letter")
+        (last,) = await run.flow.query(service, "select max(reason) as reason from dead_letter")
         row.expect(not letters, f"{service} has {letters} new dead letters, e.g. {last['reason']}")

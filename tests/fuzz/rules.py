@@ -288,11 +288,11 @@ async def _in_force(run: Run, http: httpx.AsyncClient, url: str, bomb: Bomb, row
     interaction = noted.json()["interaction_id"]
 
     async def decided() -> bool:
-        rows = await run.flow.ask(
+        rows = await run.flow.query(
             "case-mgmt", "select case_id from case_interaction where interaction_id = $1", interaction
         )
         return bool(rows) and bool(
-            await run.flow.ask("routing", "select 1 from work_item where case_id = $1", rows[0]["case_id"])
+            await run.flow.query("routing", "select 1 from work_item where case_id = $1", rows[0]["case_id"])
         )
 
     try:

@@ -65,7 +65,7 @@ class Run:
 
     async def dead(self, service: str) -> int:
         """How many dead letters a service has."""
-        (row,) = await self.flow.ask(service, "select count(*) as n from dead_letter")
+        (row,) = await self.flow.query(service, "select count(*) as n from dead_letter")
         return int(row["n"])
 
     def mark(self) -> None:
@@ -105,7 +105,7 @@ class Run:
         told: list[str] = []
         for service in SERVICES:
             query = "select count(*) as n, min(topic) as topic, max(length(value)) as bytes from outbox"
-            (waiting,) = await self.flow.ask(service, query)
+            (waiting,) = await self.flow.query(service, query)
             if waiting["n"]:
                 told.append(f"{waiting['n']} in the outbox of {service}, up to {waiting['bytes']} bytes")
             lines = self._log(service).read_text(errors="replace").splitlines()

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.bombs import mail
+from tests.fuzz.mail_bombs import mail
 
 MOST_BYTES = 300_000
 SLOW = (

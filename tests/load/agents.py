@@ -1,4 +1,4 @@
-"""Agents at their desks: an organisation that employs them, their presence, and their desktops' live streams."""
+"""The agents of the bench: an organisation that has them, their presence, and the live streams of their desktops."""
 
 import asyncio
 import contextlib
@@ -18,23 +18,24 @@ from tests.load.flow import Flow
 
 QUIET_S = 600
 AT_ONCE = 8
-SILENT = "hazards"  # nobody of the load speaks of a gas leak
+UNUSED_QUEUE = "hazards"  # no message of the load is about a gas leak
 
 
-def staffed(path: Path, agents: int, *, capacity: int = 100, offer_timeout: str = "8h") -> Path:
-    """The example organisation with `agents` agents instead of its own, an equal share in each queue that has traffic.
+def write_organisation(path: Path, agents: int, *, capacity: int = 100, offer_timeout: str = "8h") -> Path:
+    """Writes the example organisation to `path`, with `agents` agents spread evenly over the queues that have traffic.
 
-    By default nobody answers, and what is offered stays offered. Nobody is a member by skill, and no queue has steps.
+    By default an offer lasts for the whole run. No agent is a member of a queue by skill, and no queue has escalation steps.
+    Returns `path`.
     """
     organisation = yaml.safe_load(EXAMPLE.read_text())
-    queues = [queue for queue in organisation["queues"] if queue != SILENT]
+    queues = [queue for queue in organisation["queues"] if queue != UNUSED_QUEUE]
     skills = dict.fromkeys(organisation["skills"], 10)
     organisation["agents"] = [
         {
-            "id": name(n),
+            "id": agent_id(n),
             "name": f"Agent {n}",
             "queues": [queues[n % len(queues)]],
-            "skills": dict(skills),  # written out for each: YAML aliases are not taken
+            "skills": dict(skills),  # a copy for each: the configuration may not have YAML aliases
             "capacity": capacity,
         }
         for n in range(agents)
@@ -48,13 +49,13 @@ def staffed(path: Path, agents: int, *, capacity: int = 100, offer_timeout: str 
     return path
 
 
-def name(number: int) -> str:
-    """An agent's id."""
+def agent_id(number: int) -> str:
+    """The id of an agent."""
     return f"agent-{number:03}"
 
 
-class Delivered(NamedTuple):
-    """What 300 desktops saw. `wrong` counts changes that a desktop missed, saw twice, late or without being concerned."""
+class Deliveries(NamedTuple):
+    """The changes that the desktops got. `wrong` counts changes that a desktop missed, got twice, out of order or for other agents."""
 
     changes: int
     deliveries: int
@@ -63,25 +64,25 @@ class Delivered(NamedTuple):
     p99_ms: float
 
 
-class Desks:
-    """`count` agents of a stack that `staffed` described."""
+class Agents:
+    """`count` agents of an organisation of `write_organisation`."""
 
     def __init__(self, stack: Stack, flow: Flow, count: int) -> None:
         self._stack = stack
         self._flow = flow
-        self._tokens = {name(n): stack.token(Role.AGENT, name(n)) for n in range(count)}
+        self._tokens = {agent_id(n): stack.token(Role.AGENT, agent_id(n)) for n in range(count)}
 
     @contextlib.asynccontextmanager
-    async def open(self) -> AsyncGenerator[None]:
-        """All agents are available while entered; what waited before is offered before this enters."""
-        await self._presence("available")
-        await self._flow.given_out(QUIET_S)
+    async def available(self) -> AsyncGenerator[None]:
+        """All agents are available while entered. Work that waited is offered before the block begins."""
+        await self._set_presence("available")
+        await self._flow.all_work_offered(QUIET_S)
         try:
             yield
         finally:
-            await self._presence("away")
+            await self._set_presence("away")
 
-    async def _presence(self, presence: str) -> None:
+    async def _set_presence(self, presence: str) -> None:
         url = f"{self._stack.url('routing')}/agents/me/presence"
         gate = asyncio.Semaphore(AT_ONCE)
 
@@ -96,47 +97,46 @@ class Desks:
             await asyncio.gather(*(put(http, token) for token in self._tokens.values()))
 
     @contextlib.asynccontextmanager
-    async def watched(self) -> AsyncGenerator[list["Desktop"]]:
-        """Every agent's desktop follows routing's live changes while entered."""
+    async def following(self) -> AsyncGenerator[list["Desktop"]]:
+        """The desktop of every agent follows the live changes of routing while entered."""
         desktops = [Desktop(agent, token) for agent, token in self._tokens.items()]
         port = self._stack.site.ports.routing
         following = [asyncio.create_task(desktop.follow(port)) for desktop in desktops]
         try:
             for desktop in desktops:
-                await asyncio.wait_for(desktop.begun.wait(), 60)
+                await asyncio.wait_for(desktop.connected.wait(), 60)
             yield desktops
         finally:
             for task in following:
                 task.cancel()
             await asyncio.gather(*following, return_exceptions=True)
 
-    async def compare(self, desktops: Sequence["Desktop"]) -> Delivered:
-        """What each desktop saw against what concerned its agent, by the log of changes."""
-        beginnings = [desktop.place for desktop in desktops]
-        rows = await self._flow.ask(
+    async def compare(self, desktops: Sequence["Desktop"]) -> Deliveries:
+        """Compares the changes that each desktop got with those that routing's change log has for its agent."""
+        beginnings = [desktop.begin for desktop in desktops]
+        rows = await self._flow.query(
             "routing",
             "select cast(xid as text) as xid, id, audience, at from change_log order by change_log.xid, id",
         )
         log = [((int(row["xid"]), row["id"]), set(row["audience"]), row["at"].timestamp()) for row in rows]
-        queues = {a.agent: a for a in desktops}
         wrong, times = 0, list[float]()
         organisation = yaml.safe_load(self._stack.site.organisation.read_text())
-        mine = {
+        audiences = {
             a["id"]: {f"agent:{a['id']}", *(f"queue:{q}" for q in a["queues"])}
             for a in organisation["agents"]
         }
-        for desktop in queues.values():
-            concerned = {
+        for desktop in desktops:
+            expected = {
                 place: at
-                for place, whom, at in log
-                if place > desktop.place and not whom.isdisjoint(mine[desktop.agent])
+                for place, audience, at in log
+                if place > desktop.begin and not audience.isdisjoint(audiences[desktop.agent])
             }
             seen = [place for place, _ in desktop.seen]
-            if seen != list(concerned):
-                wrong += len(set(seen) ^ set(concerned)) or 1
-            times += [moment - concerned[place] for place, moment in desktop.seen if place in concerned]
+            if seen != list(expected):
+                wrong += len(set(seen) ^ set(expected)) or 1
+            times += [moment - expected[place] for place, moment in desktop.seen if place in expected]
         cuts = quantiles(times, n=100, method="inclusive")
-        return Delivered(
+        return Deliveries(
             sum(place > min(beginnings) for place, _, _ in log),
             len(times),
             wrong,
@@ -146,12 +146,12 @@ class Desks:
 
 
 class Desktop:
-    """One agent's live stream: what it saw, in order, and when. It reads no more than it needs to be cheap."""
+    """The live stream of one agent: the changes it got, in order, each with its time. It reads only the ids, to be cheap."""
 
     def __init__(self, agent: str, token: str) -> None:
         self.agent = agent
-        self.begun = asyncio.Event()
-        self.place = (0, 0)
+        self.connected = asyncio.Event()
+        self.begin = (0, 0)
         self.seen: list[tuple[tuple[int, int], float]] = []
         self._token = token
 
@@ -166,10 +166,10 @@ class Desktop:
                 if line.startswith(b"id: "):
                     xid, _, number = line[4:].strip().partition(b"-")
                     place = (int(xid), int(number))
-                    if self.begun.is_set():
+                    if self.connected.is_set():
                         self.seen.append((place, utc_now().timestamp()))
                     else:
-                        self.place = place
-                        self.begun.set()
+                        self.begin = place
+                        self.connected.set()
         finally:
             writer.close()

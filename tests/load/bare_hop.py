@@ -1,7 +1,7 @@
-"""The ceiling: one bare hop on the same broker and database, with nothing of Antiphon in it.
+"""One bare hop on the same broker and database, without code of Antiphon: the limit to compare with.
 
-Consumes 1 KiB events in batches of 500; inserts the interaction, upserts case and customer and inserts the outgoing
-event in one transaction; publishes it; deletes it. Run as a program: prints one JSON object.
+It consumes 1 KiB events in batches of 500. In one transaction it inserts the interaction, upserts case and customer and
+inserts the outgoing event. It publishes that event and deletes it. Run as a program it prints one JSON object.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 BATCH, PARTITIONS, CUSTOMERS = 500, 6, 500
 TABLES = """
     drop table if exists interaction, case_file, customer, outbox;
-    create table interaction (id bigint primary key, customer int not null, said jsonb not null);
+    create table interaction (id bigint primary key, customer int not null, content jsonb not null);
     create table case_file (id int primary key, interactions int not null);
     create table customer (id int primary key, interactions int not null);
     create table outbox (id bigint generated always as identity primary key, key text not null, value bytea not null);
@@ -31,13 +31,14 @@ COUNT = """insert into {0} (id, interactions) select c, count(*) from unnest($1:
 async def hop(
     bootstrap: str, database: str, events: int, per_second: float | None = None
 ) -> dict[str, float]:
-    """Takes `events` events through one hop; what that took. As fast as it goes, or as they come at a steady rate.
+    """Measures `events` events through one hop, as fast as possible or published at `per_second`.
 
-    `events_per_s` and `cpu_s` are of all of them; `p50_ms` and `p99_ms` from an event's publication to that of its successor.
+    `events_per_s` and `cpu_s` are of all events. `p50_ms` and `p99_ms` are from the timestamp of an event to that of its outgoing
+    event.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
-    names = [f"ceiling-{name}-{os.getpid()}" for name in ("in", "out")]
+    names = [f"bare-hop-{name}-{os.getpid()}" for name in ("in", "out")]
     await admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names])
     await admin.close()
     db = await asyncpg.connect(database)
@@ -71,7 +72,7 @@ async def hop(
 
 
 async def publish(producer: AIOKafkaProducer, topic: str, events: int, per_second: float | None) -> None:
-    """The events that come in."""
+    """Publishes the incoming events."""
     began, sent = time.perf_counter(), []
     for i in range(events):
         if per_second is not None:
@@ -84,7 +85,7 @@ async def publish(producer: AIOKafkaProducer, topic: str, events: int, per_secon
 async def take(
     db: asyncpg.Connection, producer: AIOKafkaProducer, topic: str, records: list[Any]
 ) -> list[Any]:
-    """One batch: written, published, deleted. What was published, in the order of `records`."""
+    """Handles one batch; returns the metadata of the published records in the order of `records`."""
     keys = [int(record.key or b"") for record in records]
     values = [record.value or b"" for record in records]
     async with db.transaction():

@@ -1,6 +1,6 @@
-"""Bare doors, to compare ours with: a mail server that writes and fsyncs each mail, an HTTP server that does each request.
+"""Bare servers to compare the entry points with: an SMTP and an HTTP server that write and fsync each message.
 
-Run as a program: `bare.py smtp|http PORT FOLDER`; the libraries are the ones that our doors stand on.
+They use the same libraries as the entry points. Run as a program: `bare_servers.py smtp|http PORT FOLDER`.
 """
 
 import asyncio
@@ -18,15 +18,15 @@ NUMBER = itertools.count()
 
 
 def keep(folder: Path, content: bytes) -> None:
-    """Durable when it returns."""
+    """Writes and fsyncs: the content is durable when it returns."""
     with (folder / str(next(NUMBER))).open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
 
 
-class Door:
-    """Takes every mail."""
+class Handler:
+    """Accepts every mail."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -38,14 +38,14 @@ class Door:
 
 
 async def smtp(port: int, folder: Path) -> None:
-    """Serves mail until it is ended."""
-    server = await asyncio.get_running_loop().create_server(lambda: SMTP(Door(folder)), "127.0.0.1", port)
+    """Serves SMTP until the process ends."""
+    server = await asyncio.get_running_loop().create_server(lambda: SMTP(Handler(folder)), "127.0.0.1", port)
     async with server:
         await server.serve_forever()
 
 
 def http(port: int, folder: Path) -> None:
-    """Serves requests until it is ended."""
+    """Serves HTTP until the process ends."""
     app = FastAPI()
 
     @app.post("/interactions", status_code=201)

@@ -1,4 +1,4 @@
-"""The items of a rush: cases as case-mgmt would tell of them, straight onto Kafka, some of them twice."""
+"""The cases of a rush: events as case-mgmt publishes them, sent to Kafka directly, some of them twice."""
 
 import asyncio
 import random
@@ -16,70 +16,72 @@ from antiphon.contracts.envelope import encode
 from antiphon.process.clock import utc_now
 
 SOURCE = "case-mgmt"
-AGAIN_EACH, AGAIN_WITHIN_S = 10, 3.0
-AT_ONCE = 0.3
-"""The share that waits when the agents come; the others speak at a steady rate."""
+COPY_EVERY, COPY_WITHIN_S = 10, 3.0
+BACKLOG = 0.3
+"""The part of the cases that is published at once, before the others follow at a steady rate."""
 
 
-class Items:
-    """`count` cases; `told` says when each was told of first."""
+class Cases:
+    """`count` cases. `published` has the time of the first event of each."""
 
     def __init__(self, bootstrap: str, dice: random.Random, count: int, per_second: float) -> None:
         self._producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
         self._dice = dice
         self._per_second = per_second
-        self._again: set[asyncio.Task[None]] = set()
+        self._copies: set[asyncio.Task[None]] = set()
         self.cases = {event.case.case_id: event for event in _cases(dice, count)}
-        self.told: dict[UUID, datetime] = {}
+        self.published: dict[UUID, datetime] = {}
 
     async def __aenter__(self) -> Self:
         await self._producer.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await asyncio.gather(*self._again, return_exceptions=True)
+        await asyncio.gather(*self._copies, return_exceptions=True)
         await self._producer.stop()
 
-    async def tell_all(self) -> None:
-        """A part at once, as a morning finds it, the rest at its rate; each tenth is told again soon after."""
+    async def publish_all(self) -> None:
+        """Publishes the backlog at once and the others at their rate. Every tenth event is published again within seconds."""
         began = asyncio.get_running_loop().time()
-        waiting = round(len(self.cases) * AT_ONCE)
+        backlog = round(len(self.cases) * BACKLOG)
         for number, event in enumerate(self.cases.values()):
-            due = began + max(0, number - waiting) / self._per_second
+            due = began + max(0, number - backlog) / self._per_second
             await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
             now = utc_now()
             case = event.case.model_copy(update={"opened_at": now, "awaiting_answer_since": now})
-            said = event.interaction.model_copy(update={"occurred_at": now, "accepted_at": now})
-            fresh = event.model_copy(update={"case": case, "interaction": said})
-            self.cases[case.case_id] = fresh
-            self.told[case.case_id] = now
-            await self._tell(fresh)
-            if number % AGAIN_EACH == 0:
-                task = asyncio.create_task(self._tell_again(fresh))
-                self._again.add(task)
-                task.add_done_callback(self._again.discard)
+            interaction = event.interaction.model_copy(update={"occurred_at": now, "accepted_at": now})
+            opened = event.model_copy(update={"case": case, "interaction": interaction})
+            self.cases[case.case_id] = opened
+            self.published[case.case_id] = now
+            await self._publish(opened)
+            if number % COPY_EVERY == 0:
+                task = asyncio.create_task(self._publish_copy(opened))
+                self._copies.add(task)
+                task.add_done_callback(self._copies.discard)
 
-    async def answered(self, case_id: UUID, agent: str) -> None:
-        """The agent wrote an answer: nobody waits any more."""
+    async def answer(self, case_id: UUID, agent: str) -> None:
+        """Publishes that the agent has answered: the case no longer awaits an answer."""
         opened = self.cases[case_id].case
         case = opened.model_copy(
             update={"status": "pending", "awaiting_answer_since": None, "revision": opened.revision + 1}
         )
         by = Actor(kind="agent", id=agent)
-        await self._tell(CaseStatusChanged(case=case, previous="new", by=by, reason="an answer was written"))
+        await self._publish(
+            CaseStatusChanged(case=case, previous="new", by=by, reason="an answer was written")
+        )
 
-    async def _tell(self, event: Event) -> None:
+    async def _publish(self, event: Event) -> None:
         record = encode(event, source=SOURCE, time=utc_now())
         headers = [(name, value.encode()) for name, value in record.headers.items()]
         await self._producer.send(record.topic, record.value, record.key.encode(), headers=headers)
 
-    async def _tell_again(self, event: Event) -> None:
-        await asyncio.sleep(self._dice.uniform(0, AGAIN_WITHIN_S))
-        await self._tell(event)
+    async def _publish_copy(self, event: Event) -> None:
+        await asyncio.sleep(self._dice.uniform(0, COPY_WITHIN_S))
+        await self._publish(event)
 
 
 def _cases(dice: random.Random, count: int) -> Sequence[CaseOpened]:
-    """Of several departments, channels and tones: so they need other skills, and are worth other units."""
+    """Cases of several departments, channels and tones: they need different skills and units of capacity."""
     example = CaseOpened.model_validate(generate.example("case.opened.v1")["data"])
     made: list[CaseOpened] = []
     for number in range(count):
@@ -87,12 +89,12 @@ def _cases(dice: random.Random, count: int) -> Sequence[CaseOpened]:
         case = example.case.model_copy(
             update={"case_id": uuid4(), "reference": f"C-{number}", "department": department}
         )
-        given = {
+        facts = {
             "channel": dice.choice(["email", "email", "phone"]),
             "tone": dice.choice(["neutral", "negative"]),
         }
-        said = example.interaction.model_copy(
-            update=given | {"interaction_id": uuid4(), "department": department}
+        interaction = example.interaction.model_copy(
+            update=facts | {"interaction_id": uuid4(), "department": department}
         )
-        made.append(example.model_copy(update={"case": case, "interaction": said}))
+        made.append(example.model_copy(update={"case": case, "interaction": interaction}))
     return made

@@ -1,4 +1,4 @@
-"""What must hold at every moment of a rush, looked at in the database while it lasts: each look is one statement."""
+"""Checks in the database during a rush what must always hold. Each check is one statement, hence of one moment."""
 
 import asyncio
 import json
@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from tests.faults.found import Found
-from tests.faults.rush.crew import Member
-from tests.faults.rush.people import People
+from tests.faults.result import FaultResult
+from tests.faults.rush.agents import Agents
+from tests.faults.rush.organisation import Agent
 from tests.load.flow import Flow
 
-LOOK_S = 0.5
-FORGOT_AFTER_S = 10.0
-_LOOK = """
+CHECK_EVERY_S = 0.5
+OVERDUE_AFTER_S = 10.0
+_ASSIGNED = """
     select w.work_item_id, w.case_id, w.state, w.agent_id, w.queue, w.also_queues, w.skills, w.units, a.presence,
         o.offer_id, o.agent_id as offered_to, extract(epoch from clock_timestamp() - w.changed_at) as since
     from work_item w left join agent a using (agent_id)
@@ -21,81 +21,77 @@ _LOOK = """
     where w.state in ('offered', 'accepted') or o.offer_id is not null
 """
 _DOUBLED = "select case_id from work_item where state <> 'completed' group by 1 having count(*) > 1"
-_LEFT = """
-    select count(*) filter (where state = 'completed') as completed, count(*) as there, count(distinct case_id) as cases
-    from work_item
-"""
+_COMPLETED = "select count(*) as completed from work_item where state = 'completed'"
 
 
-class Watch:
-    """Looks until `count` items are completed, and tells agents what there is for them."""
+class InvariantChecks:
+    """Checks until `count` items are completed, and notifies agents of their offers and of overdue work."""
 
     def __init__(
-        self, flow: Flow, members: Mapping[str, Member], people: People, found: Found, count: int
+        self, flow: Flow, employed: Mapping[str, Agent], agents: Agents, result: FaultResult, count: int
     ) -> None:
         self._flow = flow
-        self._members = members
-        self._people = people
-        self._found = found
+        self._employed = employed
+        self._agents = agents
+        self._result = result
         self._count = count
-        self._rung: set[UUID] = set()
-        self._noted: set[str] = set()
-        self.looks = self.most_held = self.completed = 0
+        self._notified: set[UUID] = set()
+        self._reported: set[str] = set()
+        self.checks = self.most_assigned = self.completed = 0
 
     async def run(self) -> None:
-        """Returns when nothing is left to do."""
+        """Returns when all items are completed."""
         while self.completed < self._count:
-            await self.look()
-            await asyncio.sleep(LOOK_S)
+            await self.check()
+            await asyncio.sleep(CHECK_EVERY_S)
 
-    async def look(self) -> None:
-        """Looks once."""
-        rows = await self._flow.ask("routing", _LOOK)
-        self.looks += 1
-        self.most_held = max(self.most_held, len(rows))
+    async def check(self) -> None:
+        """Checks once; counts each violation once."""
+        rows = await self._flow.query("routing", _ASSIGNED)
+        self.checks += 1
+        self.most_assigned = max(self.most_assigned, len(rows))
         doubled = [
-            f"case {row['case_id']} has two open items" for row in await self._flow.ask("routing", _DOUBLED)
+            f"case {row['case_id']} has two open items" for row in await self._flow.query("routing", _DOUBLED)
         ]
-        placed = wrongs(rows, self._members)
-        self._found.misplaced += len(set(placed) - self._noted)
-        self._found.doubled += len(set(doubled) - self._noted)
-        # What stays wrong is seen again at each look.
-        self._found.notes += sorted({*placed, *doubled} - self._noted)
-        self._noted.update(placed, doubled)
-        (left,) = await self._flow.ask("routing", _LEFT)
-        self.completed = left["completed"]
-        fresh = [row for row in rows if row["offer_id"] is not None and row["offer_id"] not in self._rung]
-        self._rung.update(row["offer_id"] for row in fresh)
-        forgot = [r["agent_id"] for r in rows if r["state"] == "accepted" and r["since"] > FORGOT_AFTER_S]
-        self._people.ring([row["offered_to"] for row in fresh], forgot)
+        misplaced = violations_of(rows, self._employed)
+        self._result.misplaced += len(set(misplaced) - self._reported)
+        self._result.doubled += len(set(doubled) - self._reported)
+        self._result.notes += sorted({*misplaced, *doubled} - self._reported)
+        self._reported.update(misplaced, doubled)
+        (row,) = await self._flow.query("routing", _COMPLETED)
+        self.completed = row["completed"]
+        new = [row for row in rows if row["offer_id"] is not None and row["offer_id"] not in self._notified]
+        self._notified.update(row["offer_id"] for row in new)
+        overdue = [r["agent_id"] for r in rows if r["state"] == "accepted" and r["since"] > OVERDUE_AFTER_S]
+        self._agents.notify([row["offered_to"] for row in new], overdue)
 
 
-def wrongs(rows: list[Any], members: Mapping[str, Member]) -> list[str]:
-    """Work that is with who has no room for it, can't do it or is not there; offers that stand beside their work."""
-    found: list[str] = []
-    held: dict[str, list[int]] = {}
+def violations_of(rows: list[Any], employed: Mapping[str, Agent]) -> list[str]:
+    """Work with an agent who has no free capacity for it, may not do it or is offline; offers that do not match their work item."""
+    violations: list[str] = []
+    units_of: dict[str, list[int]] = {}
     for row in rows:
         item, agent = row["work_item_id"], row["agent_id"]
         if (row["state"] == "offered") != (row["offer_id"] is not None):
-            found.append(f"{item} is {row['state']}, its offer {row['offer_id']}")
+            violations.append(f"{item} is {row['state']}, its offer {row['offer_id']}")
         if row["offer_id"] is not None and row["offered_to"] != agent:
-            found.append(f"{item} is with {agent} and offered to {row['offered_to']}")
+            violations.append(f"{item} is with {agent} and offered to {row['offered_to']}")
         if agent is None:
             continue
-        member = members[agent]
-        held.setdefault(agent, []).append(row["units"])
-        lacks = {s: level for s, level in _needs(row).items() if member.skills.get(s, 0) < level}
+        own = employed[agent]
+        units_of.setdefault(agent, []).append(row["units"])
+        lacks = {s: level for s, level in _needs(row).items() if own.skills.get(s, 0) < level}
         if lacks:
-            found.append(f"{item} is with {agent}, who lacks {lacks}")
-        if member.queues.isdisjoint({row["queue"], *row["also_queues"]}):
-            found.append(f"{item} of {row['queue']} is with {agent} of {sorted(member.queues)}")
+            violations.append(f"{item} is with {agent}, who lacks {lacks}")
+        if own.queues.isdisjoint({row["queue"], *row["also_queues"]}):
+            violations.append(f"{item} of {row['queue']} is with {agent} of {sorted(own.queues)}")
         if row["presence"] in {None, "offline"}:
-            found.append(f"{item} is with {agent}, who is {row['presence']}")
-    for who, units in held.items():
-        # An item that is worth more than an agent has takes all of them, and is then all they have.
-        if sum(units) > members[who].capacity and len(units) > 1:
-            found.append(f"{who} holds {units} of {members[who].capacity} units")
-    return found
+            violations.append(f"{item} is with {agent}, who is {row['presence']}")
+    for agent, units in units_of.items():
+        # An item that needs more units than the agent's capacity takes all of them, and is the agent's only item.
+        if sum(units) > employed[agent].capacity and len(units) > 1:
+            violations.append(f"{agent} holds {units} of {employed[agent].capacity} units")
+    return violations
 
 
 def _needs(row: Any) -> Mapping[str, int]:

@@ -1,4 +1,4 @@
-"""The judge of a rush finds what it is there to find: each test makes one thing wrong in what is right."""
+"""The checks of a rush find each kind of error: each test makes one error in data that is correct."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,30 +10,30 @@ from antiphon.contracts import generate
 from antiphon.contracts.envelope import encode
 from antiphon.contracts.topics import EVENTS
 from antiphon.process.clock import utc_now
-from tests.faults.found import Found
-from tests.faults.rush.crew import Member
-from tests.faults.rush.story import Told, read
-from tests.faults.rush.watch import wrongs
+from tests.faults.result import FaultResult
+from tests.faults.rush.invariants import violations_of
+from tests.faults.rush.organisation import Agent
+from tests.faults.rush.work_events import Histories, read
 
-MEMBERS = {
-    "ada": Member(frozenset({"rates"}), {"rates": 5}, 2),
-    "bo": Member(frozenset({"roads"}), {"rates": 9}, 1),
+EMPLOYED = {
+    "ada": Agent(frozenset({"rates"}), {"rates": 5}, 2),
+    "bo": Agent(frozenset({"roads"}), {"rates": 9}, 1),
 }
-RIGHT = {
+CORRECT = {
     "work_item_id": UUID(int=1), "case_id": UUID(int=2), "state": "offered", "agent_id": "ada", "queue": "rates",
     "also_queues": [], "skills": '{"rates": 3}', "units": 1, "presence": "available", "offer_id": UUID(int=3),
     "offered_to": "ada", "since": 1.0,
 }  # fmt: skip
 
 
-def test_work_that_is_where_it_may_be_is_not_told_of() -> None:
-    more = RIGHT | {"state": "accepted", "offer_id": None, "offered_to": None}
-    assert wrongs([RIGHT, more], MEMBERS) == []
-    assert wrongs([more | {"units": 5}], MEMBERS) == []  # all that they have
+def test_correctly_assigned_work_is_no_violation() -> None:
+    accepted = CORRECT | {"state": "accepted", "offer_id": None, "offered_to": None}
+    assert violations_of([CORRECT, accepted], EMPLOYED) == []
+    assert violations_of([accepted | {"units": 5}], EMPLOYED) == []  # it takes all units of the agent
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "expected"),
     [
         ({"skills": '{"rates": 6}'}, "lacks"),
         ({"queue": "roads"}, "of roads is with"),
@@ -43,13 +43,13 @@ def test_work_that_is_where_it_may_be_is_not_told_of() -> None:
         ({"state": "queued", "agent_id": None, "offered_to": None}, "is queued, its offer"),
     ],
 )
-def test_work_that_is_where_it_may_not_be_is_told_of(changed: dict[str, Any], told: str) -> None:
-    (wrong,) = wrongs([RIGHT | changed], MEMBERS)
-    assert told in wrong
+def test_each_wrong_assignment_is_a_violation(changed: dict[str, Any], expected: str) -> None:
+    (wrong,) = violations_of([CORRECT | changed], EMPLOYED)
+    assert expected in wrong
 
 
-def test_who_has_more_than_they_can_take_is_told_of() -> None:
-    assert wrongs([RIGHT] * 3, MEMBERS) == ["ada holds [1, 1, 1] of 2 units"]
+def test_more_units_than_the_agents_capacity_are_a_violation() -> None:
+    assert violations_of([CORRECT] * 3, EMPLOYED) == ["ada holds [1, 1, 1] of 2 units"]
 
 
 class Record(NamedTuple):
@@ -61,8 +61,8 @@ class Record(NamedTuple):
     value: bytes
 
 
-def story(*steps: tuple[str, str | None]) -> tuple[Found, Told]:
-    """The story of one item: what happened, and to whom."""
+def history(*steps: tuple[str, str | None]) -> tuple[FaultResult, Histories]:
+    """Reads the events of one item, each with its agent."""
     item, records = uuid4(), list[Record]()
     for place, (what, agent) in enumerate(steps):
         kind = EVENTS[f"work.{what}.v1"]
@@ -72,18 +72,18 @@ def story(*steps: tuple[str, str | None]) -> tuple[Found, Told]:
             event = event.model_copy(update={"offer": event.offer.model_copy(update={"agent_id": agent})})
         sent = encode(event, source="routing", time=utc_now())
         headers = [(name, value.encode()) for name, value in sent.headers.items()]
-        # As a relay that was killed sends it again.
+        # Each record twice, as a killed relay sends it.
         records += [Record(0, place * 2 + n, headers, sent.value) for n in (0, 1)]
-    found = Found("a rush", seed=1)
-    return found, read(records, found)
+    result = FaultResult("a rush", seed=1)
+    return result, read(records, result)
 
 
-def test_a_story_that_can_be_true_counts_nothing_and_says_who_had_the_work() -> None:
-    found, told = story(
+def test_a_possible_history_has_no_error_and_shows_who_accepted_the_work() -> None:
+    result, histories = history(
         ("queued", None), ("offered", "ada"), ("declined", "ada"), ("offered", "bo"), ("accepted", "bo"), ("completed", None)
     )  # fmt: skip
-    assert (found.wrong, [*told.state.values()]) == (0, ["completed"])
-    assert {agent for agent, _ in told.accepted} == {"bo"}
+    assert (result.wrong, [*histories.state.values()]) == (0, ["completed"])
+    assert {agent for agent, _ in histories.accepted} == {"bo"}
 
 
 @pytest.mark.parametrize(
@@ -97,5 +97,5 @@ def test_a_story_that_can_be_true_counts_nothing_and_says_who_had_the_work() -> 
         [("offered", "ada")],
     ],
 )
-def test_a_story_that_cannot_be_true_is_counted(steps: list[tuple[str, str | None]]) -> None:
-    assert story(*steps)[0].doubled == 1
+def test_an_impossible_history_is_counted(steps: list[tuple[str, str | None]]) -> None:
+    assert history(*steps)[0].doubled == 1

@@ -1,4 +1,4 @@
-"""What the `work` topic tells of a rush: each item's story by itself, and whether it can be true."""
+"""Checks the `work` topic of a rush: whether the events of each work item are a possible history."""
 
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
@@ -14,11 +14,19 @@ from antiphon.contracts.work import (
     WorkQueued,
     WorkRequeued,
 )
-from tests.faults.found import Found
+from tests.faults.result import FaultResult
 
-STORY = (WorkQueued, WorkOffered, WorkAccepted, WorkDeclined, WorkOfferTimedOut, WorkRequeued, WorkCompleted)
-# Where an item may be when an event is told of it, and where it is then.
-FROM_TO: dict[type[Any], tuple[Collection[str | None], str]] = {
+STATE_EVENTS = (
+    WorkQueued,
+    WorkOffered,
+    WorkAccepted,
+    WorkDeclined,
+    WorkOfferTimedOut,
+    WorkRequeued,
+    WorkCompleted,
+)
+# By event: the states in which the item may be before it, and the state after it.
+TRANSITIONS: dict[type[Any], tuple[Collection[str | None], str]] = {
     WorkQueued: ({None}, "queued"),
     WorkOffered: ({"queued"}, "offered"),
     WorkAccepted: ({"offered"}, "accepted"),
@@ -29,38 +37,38 @@ FROM_TO: dict[type[Any], tuple[Collection[str | None], str]] = {
 }
 
 
-class Told(NamedTuple):
-    """The stories: by item where it stands, its case, and who accepted which item."""
+class Histories(NamedTuple):
+    """By work item its last state and its case; and the pairs of agent and accepted item."""
 
     state: dict[UUID, str]
     case_of: dict[UUID, UUID]
     accepted: set[tuple[str, UUID]]
 
 
-def read(records: Iterable[Any], found: Found) -> Told:
-    """Follows every item; what can't be is counted. A record that a killed relay sent again is one event."""
-    told = Told({}, {}, set())
+def read(records: Iterable[Any], result: FaultResult) -> Histories:
+    """Follows every item and counts impossible events in `result`. A record that a killed relay sent twice is one event."""
+    histories = Histories({}, {}, set())
     seen: set[str] = set()
     offered_to: dict[UUID, str] = {}
     for record in sorted(records, key=lambda r: (r.partition, r.offset)):
         envelope, event = decode(record.headers, record.value)
-        if envelope.id in seen or not isinstance(event, STORY):
+        if envelope.id in seen or not isinstance(event, STATE_EVENTS):
             continue
         seen.add(envelope.id)
         item = event.work.work_item_id
-        told.case_of[item] = event.work.case_id
-        before, after = FROM_TO[type(event)]
-        if told.state.get(item) not in before:
-            found.doubled += 1
-            found.notes.append(f"{item} was {told.state.get(item)}, and then {event.type}")
-        told.state[item] = after
+        histories.case_of[item] = event.work.case_id
+        before, after = TRANSITIONS[type(event)]
+        if histories.state.get(item) not in before:
+            result.doubled += 1
+            result.notes.append(f"{item} was {histories.state.get(item)} before {event.type}")
+        histories.state[item] = after
         if isinstance(event, WorkOffered):
             offered_to[item] = event.offer.agent_id
         if isinstance(event, WorkAccepted):
-            told.accepted.add((event.offer.agent_id, item))
+            histories.accepted.add((event.offer.agent_id, item))
             if offered_to.get(item) != event.offer.agent_id:
-                found.doubled += 1
-                found.notes.append(
-                    f"{item} was offered to {offered_to.get(item)}, {event.offer.agent_id} has it"
+                result.doubled += 1
+                result.notes.append(
+                    f"{item} was offered to {offered_to.get(item)} and accepted by {event.offer.agent_id}"
                 )
-    return told
+    return histories

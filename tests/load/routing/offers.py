@@ -1,4 +1,4 @@
-"""What an offer costs, and how soon who is free again has one, with little and with much waiting."""
+"""What an offer costs, and how soon an agent who is free again gets one, while few and while many work items wait."""
 
 import asyncio
 import time
@@ -22,13 +22,13 @@ from routing import store, tasks, timers
 from routing.configuration.active import Configurations
 from routing.work import assignment, handling, offers
 from tests.load.figures import Figure
-from tests.load.routing_stand import Bench, percentile, short
+from tests.load.routing.bench import Bench, percentile, short
 from tests.support.statements import counted
 
 QUEUES, SKILLS, KINDS, AGENTS = 12, 40, 96, 200
-OURS = [f"q{n}" for n in range(QUEUES)]
-AGAIN = timedelta(seconds=60)
-WARM, COUNTED = 10, 10  # rounds that are not timed: the first, and those whose statements are counted
+QUEUE_IDS = [f"q{n}" for n in range(QUEUES)]
+OFFER_AGAIN_AFTER = timedelta(seconds=60)
+WARM_UP, COUNTED = 10, 10  # rounds that are not timed: the first ones, and those whose statements are counted
 MOST_GROWTH, MOST_FREED_MS = 2, 100
 
 _WAIT = text(
@@ -61,14 +61,14 @@ _OFFERED = text("select offer_id from offer where agent_id = :agent and result i
 
 
 class Cost(NamedTuple):
-    """What was done: milliseconds that it took, and of them the CPU of this process."""
+    """Milliseconds, and CPU milliseconds of this process."""
 
     ms: float
     cpu_ms: float
 
 
-class Desks:
-    """Agents who are busy, until one of them is freed."""
+class Agents:
+    """Agents who all have work, until one of them completes it."""
 
     def __init__(self, bench: Bench) -> None:
         self.engine = bench.engine
@@ -76,101 +76,102 @@ class Desks:
         self._next = cycle(f"a{n}" for n in range(AGENTS))
 
     async def free(self, who: str) -> float:
-        """The agent completes what they hold; when that began to be committed."""
+        """The agent completes their work; returns the time just before the commit."""
         async with self.engine.connect() as connection:
-            begun = await connection.begin()
+            transaction = await connection.begin()
             active = await self.configurations.active(connection)
             item: UUID = await connection.scalar(_HELD, {"agent": who})
             by = Actor(kind="agent", id=who)
             await handling.complete(connection, item, by, active, "answered", anyones=False, now=utc_now())
             freed = time.perf_counter()
-            await begun.commit()
+            await transaction.commit()
         return freed
 
     async def assign(self) -> int:
-        """One pass; how many offers it made."""
+        """Runs one assignment pass; returns how many offers it made."""
         async with self.engine.begin() as tx:
-            return await assignment.assign(tx, self.configurations, AGAIN, utc_now())
+            return await assignment.assign(tx, self.configurations, OFFER_AGAIN_AFTER, utc_now())
 
     async def offer(self, who: str) -> UUID | None:
-        """The offer that is out to the agent."""
+        """The open offer of the agent; None without one."""
         async with self.engine.connect() as connection:
-            found: UUID | None = await connection.scalar(_OFFERED, {"agent": who})
-            return found
+            offer_id: UUID | None = await connection.scalar(_OFFERED, {"agent": who})
+            return offer_id
 
     async def accept(self, who: str) -> None:
-        """The agent takes what they are offered, and is busy."""
+        """The agent accepts the open offer. Raises RuntimeError without one."""
         offer = await self.offer(who)
         if offer is None:
-            raise RuntimeError(f"{who} was offered nothing")
+            raise RuntimeError(f"{who} has no offer")
         async with self.engine.begin() as tx:
             await offers.accept(tx, offer, who, utc_now())
 
     def next(self) -> str:
-        """One agent after the other."""
+        """The next agent in turn."""
         return next(self._next)
 
 
-async def offering(bench: Bench) -> None:
-    """With each number waiting: passes when one agent is free, beside a bare claim; then the service's own loop, from freed to offered."""
-    desks = Desks(bench)
-    await _open(bench, desks)
+async def measure_offers(bench: Bench) -> None:
+    """Measures with each number of waiting items a pass while one agent is free, and the service's loop from free to offered.
+
+    The baseline of a pass is a bare claim of a row.
+    """
+    agents = Agents(bench)
+    await _employ(bench, agents)
     first: tuple[float, float] | None = None
     for waiting in bench.sizes.waiting:
-        bench.tell(f"{waiting:,} items wait")
-        await wait(bench, waiting, OURS)
-        await _bare(bench)
-        made, bare = await _passes(bench, desks)
+        bench.report(f"{waiting:,} items wait")
+        await wait(bench, waiting, QUEUE_IDS)
+        await _fill_bare_table(bench)
+        made, bare = await _passes(bench, agents)
         with counted(bench.engine) as statements:
-            each = [await _counted(desks, statements) for _ in range(COUNTED)]
-        await wait(bench, waiting, OURS)
-        freed = await _freed(bench, desks)
+            each = [await _statements_of_pass(agents, statements) for _ in range(COUNTED)]
+        await wait(bench, waiting, QUEUE_IDS)
+        freed = await _freed(bench, agents)
         middle = percentile([cost.ms for cost in made], 50), percentile([cost.cpu_ms for cost in made], 50)
         name, size = f"offer_{short(waiting)}", f"{waiting:,} wait in {KINDS} kinds, {AGENTS} agents"
         bare_ms = percentile([cost.ms for cost in bare], 50)
-        note = (
-            f"a pass when one agent is free, beside a bare SKIP LOCKED claim; median of {len(made)}, {size}"
-        )
+        note = f"a pass while one agent is free; baseline: a bare SKIP LOCKED claim; median of {len(made)}, {size}"
         bench.add(Figure(name, middle[0], "ms", bare_ms, note=note))
         worst, bare_worst = (percentile([cost.ms for cost in costs], 99) for costs in (made, bare))
         bench.add(Figure(f"{name}_p99", worst, "ms", bare_worst))
         bare_cpu = percentile([cost.cpu_ms for cost in bare], 50)
-        bench.add(Figure(f"{name}_cpu", middle[1], "CPU-ms", bare_cpu, note="of the router's process"))
+        bench.add(Figure(f"{name}_cpu", middle[1], "CPU-ms", bare_cpu, note="of the process of routing"))
         bench.add(Figure(f"{name}_statements", percentile(each, 50), "per offer", 2))
         if first is not None:
-            note = f"beside {bench.sizes.waiting[0]:,} waiting"
+            note = f"baseline: {bench.sizes.waiting[0]:,} waiting"
             bench.add(Figure(f"{name}_growth", middle[0], "ms", first[0], f"<= {MOST_GROWTH}", note))
             bench.add(Figure(f"{name}_cpu_growth", middle[1], "CPU-ms", first[1], note=note))
         first = first or middle
         name = f"freed_to_offered_{{}}_{short(waiting)}"
         target, note = (
             f"<= {MOST_FREED_MS}",
-            f"from the commit that frees to the offer seen; {len(freed)} times",
+            f"from the commit that frees the agent to the offer; {len(freed)} times",
         )
         bench.add(Figure(name.format("p50"), percentile(freed, 50), "ms"))
         bench.add(Figure(name.format("p99"), percentile(freed, 99), "ms", target=target, note=note))
 
 
-async def _open(bench: Bench, desks: Desks) -> None:
-    """The organisation is active, and its agents are there, each with as much as they can take."""
+async def _employ(bench: Bench, agents: Agents) -> None:
+    """Makes the organisation active; its agents are available, and each has as much work as their capacity allows."""
     now = utc_now()
     async with bench.engine.begin() as tx:
-        await desks.configurations.load(tx, _organisation(), "bench", "bench", now)
+        await agents.configurations.load(tx, _organisation(), "bench", "bench", now)
     async with bench.engine.begin() as tx:
-        await timers.fire(tx, desks.configurations, now)  # the review that follows
-        people = [
+        await timers.fire(tx, agents.configurations, now)  # the review after a new version
+        present = [
             {"agent_id": f"a{n}", "presence": "available", "since": now, "idle_since": now}
             for n in range(AGENTS)
         ]
-        await insert_rows(tx, store.agents.AGENT, people)
-        await insert_rows(tx, store.work_items.WORK, [_held(f"a{n}") for n in range(AGENTS)])
+        await insert_rows(tx, store.agents.AGENT, present)
+        await insert_rows(tx, store.work_items.WORK, [_accepted(f"a{n}") for n in range(AGENTS)])
 
 
 def _organisation() -> str:
-    """The example's, with queues, skills and agents of ours, each for two queues with six skills; nobody's offer runs out."""
+    """The example organisation with further queues and skills, and agents with two queues and six skills each. No offer expires."""
     parts = yaml.safe_load(EXAMPLE.read_text())
-    one = {**parts["queues"]["front-desk"], "offer_timeout": "1d"}
-    parts["queues"] |= {f"q{n}": {**one, "name": f"Queue {n}"} for n in range(QUEUES)}
+    queue = {**parts["queues"]["front-desk"], "offer_timeout": "1d"}
+    parts["queues"] |= {f"q{n}": {**queue, "name": f"Queue {n}"} for n in range(QUEUES)}
     parts["skills"] |= {f"s{n}": f"Skill {n}" for n in range(SKILLS)}
     parts["agents"] = [
         {
@@ -182,7 +183,7 @@ def _organisation() -> str:
     return yaml.safe_dump(parts, sort_keys=False)
 
 
-def _held(who: str) -> dict[str, Any]:
+def _accepted(who: str) -> dict[str, Any]:
     item, now = uuid4(), utc_now()
     return {
         "work_item_id": item, "case_id": item, "case_reference": f"H-{who}", "customer_id": UUID(int=1), "channel": "email",
@@ -192,7 +193,7 @@ def _held(who: str) -> dict[str, Any]:
 
 
 async def wait(bench: Bench, waiting: int, queues: Sequence[str]) -> None:
-    """So many items wait in these queues; of each kind as many, a quarter of the kinds without a skill."""
+    """Inserts items until so many wait in these queues, of all kinds equally many. A quarter of the kinds needs no skill."""
     kinds = [
         {
             "n": n, "queue": queues[n % len(queues)], "priority": n * 37 % 100,
@@ -202,73 +203,75 @@ async def wait(bench: Bench, waiting: int, queues: Sequence[str]) -> None:
     ]  # fmt: skip
     async with bench.engine.begin() as tx:
         there = await tx.scalar(text("select count(*) from work_item where state = 'queued'")) or 0
-        given = {"count": waiting - there, "now": utc_now(), "kinds": as_json(kinds), "of": KINDS}
-        await tx.execute(_WAIT, given)
+        missing = {"count": waiting - there, "now": utc_now(), "kinds": as_json(kinds), "of": KINDS}
+        await tx.execute(_WAIT, missing)
         await tx.execute(_SEEN)
     await bench.analyse()
 
 
-async def _bare(bench: Bench) -> None:
-    """As many rows as wait stand in a table of their own, with one index."""
+async def _fill_bare_table(bench: Bench) -> None:
+    """Fills a table with one index with a row for each waiting item."""
     async with bench.engine.begin() as tx:
         for statement in _BARE:
             await tx.execute(statement)
     await bench.analyse()
 
 
-async def _passes(bench: Bench, desks: Desks) -> tuple[list[Cost], list[Cost]]:
-    """What passes cost when one agent is free, and bare claims in between."""
+async def _passes(bench: Bench, agents: Agents) -> tuple[list[Cost], list[Cost]]:
+    """The costs of passes while one agent is free, and of bare claims between them."""
     made: list[Cost] = []
     bare: list[Cost] = []
     async with bench.engine.connect() as connection:
         raw: Any = (await connection.get_raw_connection()).driver_connection
-        for n in range(WARM + bench.sizes.rounds):
-            who = desks.next()
-            await desks.free(who)
+        for n in range(WARM_UP + bench.sizes.rounds):
+            who = agents.next()
+            await agents.free(who)
             began, used = time.perf_counter(), time.process_time()
-            offered = await desks.assign()
+            offered = await agents.assign()
             made.append(_since(began, used))
             if offered != 1:
                 raise RuntimeError(f"a pass made {offered} offers")
-            await desks.accept(who)
+            await agents.accept(who)
             began, used = time.perf_counter(), time.process_time()
             async with raw.transaction():
                 await raw.execute(_TAKE, await raw.fetchval(_CLAIM, f"q{n % QUEUES}"), who)
             bare.append(_since(began, used))
-    return made[WARM:], bare[WARM:]
+    return made[WARM_UP:], bare[WARM_UP:]
 
 
 def _since(began: float, used: float) -> Cost:
     return Cost((time.perf_counter() - began) * 1000, (time.process_time() - used) * 1000)
 
 
-async def _counted(desks: Desks, statements: Sequence[str]) -> int:
-    """The statements of a pass that makes an offer."""
-    who = desks.next()
-    await desks.free(who)
+async def _statements_of_pass(agents: Agents, statements: Sequence[str]) -> int:
+    """The number of statements of a pass that makes an offer."""
+    who = agents.next()
+    await agents.free(who)
     before = len(statements)
-    await desks.assign()
+    await agents.assign()
     made = len(statements) - before
-    await desks.accept(who)
+    await agents.accept(who)
     return made
 
 
-async def _freed(bench: Bench, desks: Desks) -> list[float]:
-    """Milliseconds from when an agent is free until they are seen to have an offer, by the loop that the service runs."""
+async def _freed(bench: Bench, agents: Agents) -> list[float]:
+    """Milliseconds from the commit that frees an agent until the agent has an offer, made by the service's own loop."""
     taken: list[float] = []
-    passes = asyncio.create_task(tasks.assign_forever(bench.engine, desks.configurations, AGAIN, utc_now))
+    passes = asyncio.create_task(
+        tasks.assign_forever(bench.engine, agents.configurations, OFFER_AGAIN_AFTER, utc_now)
+    )
     try:
-        async with Listener(bench.engine, "change_log") as told:
-            for _ in range(WARM + bench.sizes.rounds):
-                who = desks.next()
-                freed = await desks.free(who)
-                while await desks.offer(who) is None:
+        async with Listener(bench.engine, "change_log") as changes:
+            for _ in range(WARM_UP + bench.sizes.rounds):
+                who = agents.next()
+                freed = await agents.free(who)
+                while await agents.offer(who) is None:
                     if passes.done():
                         await passes
-                    await told.wait(1.0)
+                    await changes.wait(1.0)
                 taken.append((time.perf_counter() - freed) * 1000)
-                await desks.accept(who)
+                await agents.accept(who)
     finally:
         passes.cancel()
         await asyncio.gather(passes, return_exceptions=True)
-    return taken[WARM:]
+    return taken[WARM_UP:]

@@ -1,4 +1,4 @@
-"""What firing due clocks costs, however many run beside them."""
+"""What firing due clocks costs while many others run."""
 
 import time
 from typing import NamedTuple
@@ -11,12 +11,12 @@ from routing import store, timers
 from routing.configuration.active import Configurations
 from routing.domain.timer import TimerKind
 from tests.load.figures import Figure
-from tests.load.routing_stand import Bench, percentile, short
+from tests.load.routing.bench import Bench, percentile, short
 
-DUE, ROUNDS = 100, 11  # clocks that are due at once, and how often: the first time warms up
+DUE, ROUNDS = 100, 11  # clocks that are due at once, and repetitions: the first one warms up
 MOST_GROWTH, MOST_ROWS = 2, 20
 
-# Two clocks a case: one that is in time, and one that has warned; of those that are new a hundred ran out, all over the table.
+# Two clocks a case: one in time, and one that has warned. Of the new ones a hundred have run out, spread over the table.
 _CASES = text(
     """
     with made as materialized (select n, gen_random_uuid() as i, cast(:now as timestamptz) - interval '4 days' as at
@@ -48,7 +48,7 @@ _TIMERS = text(
     "then now() - interval '1 s' else now() + interval '1 day' + random() * interval '9 days' end from clock "
     "where breached_at is null on conflict do nothing"
 )
-# Those that were fired are as they were, and due.
+# Resets the fired clocks: they are due again.
 _AGAIN = text(
     f"""
     with fired as (
@@ -66,7 +66,7 @@ _READ = text(
 
 
 class Cost(NamedTuple):
-    """Of firing what is due: a due clock's milliseconds, CPU of this process and rows read; and looking in vain, in ms."""
+    """For each due clock: milliseconds, CPU of this process, and rows read. `idle_ms` is for a look when none is due."""
 
     ms: float
     cpu_ms: float
@@ -74,44 +74,44 @@ class Cost(NamedTuple):
     idle_ms: float
 
 
-async def timing(bench: Bench) -> None:
-    """With each number of running clocks, a hundred that are due; beside the least number."""
+async def measure_timers(bench: Bench) -> None:
+    """Measures the firing of a hundred due clocks with each number of running clocks; the baseline is the smallest number."""
     configurations = Configurations()
     async with bench.engine.begin() as tx:
         version, _ = await Configurations.load(tx, EXAMPLE.read_text(), "bench", "bench", utc_now())
     async with bench.engine.begin() as tx:
-        await timers.fire(tx, configurations, utc_now())  # the review that follows
-    found: list[Cost] = []
+        await timers.fire(tx, configurations, utc_now())  # the review after a new version
+    costs: list[Cost] = []
     running = 0
     for clocks in bench.sizes.clocks:
-        bench.tell(f"{clocks:,} clocks run")
-        await _run(bench, version, running, clocks)
+        bench.report(f"{clocks:,} clocks run")
+        await _insert_clocks(bench, version, running, clocks)
         running = clocks
-        found.append(await _cost(bench, configurations))
-        _tell(bench, clocks, found)
+        costs.append(await _cost(bench, configurations))
+        _add_figures(bench, clocks, costs)
 
 
-def _tell(bench: Bench, clocks: int, found: list[Cost]) -> None:
-    name, now, first = f"timers_{short(clocks)}", found[-1], found[0] if len(found) > 1 else None
+def _add_figures(bench: Bench, clocks: int, costs: list[Cost]) -> None:
+    name, now, first = f"timers_{short(clocks)}", costs[-1], costs[0] if len(costs) > 1 else None
     target = f"<= {MOST_GROWTH}" if first else None
     note = f"{clocks:,} run, {DUE} due at once, median of {ROUNDS - 1}"
     bench.add(Figure(name, now.ms, "ms per due clock", first and first.ms, target, note))
     bench.add(Figure(f"{name}_cpu", now.cpu_ms, "CPU-ms per due clock", first and first.cpu_ms))
     most = (
         f"<= {MOST_ROWS}" if first else None
-    )  # small tables are read whole, which is less work than an index
+    )  # no target for small tables: PostgreSQL reads them whole, which is less work than an index
     bench.add(Figure(f"{name}_rows", now.rows, "rows read per due clock", target=most))
-    note = "looking whether any is due, and when the next is"
+    note = "asks whether any is due, and when the next one is"
     bench.add(Figure(f"{name}_none_due", now.idle_ms, "ms", first and first.idle_ms, note=note))
 
 
-async def _run(bench: Bench, version: int, before: int, clocks: int) -> None:
-    """So many clocks run in all, and a hundred of those that were added ran out."""
+async def _insert_clocks(bench: Bench, version: int, before: int, clocks: int) -> None:
+    """Inserts clocks until so many run; a hundred of the new ones have run out."""
     async with bench.engine.begin() as tx:
-        given = {"from": before // 2 + 1, "until": clocks // 2}
+        cases = {"from": before // 2 + 1, "until": clocks // 2}
         every = (clocks - before) // 2 // DUE
-        await tx.execute(_CASES, {**given, "now": utc_now()})
-        await tx.execute(_CLOCKS, {**given, "version": version, "every": every})
+        await tx.execute(_CASES, {**cases, "now": utc_now()})
+        await tx.execute(_CLOCKS, {**cases, "version": version, "every": every})
         await tx.execute(_TIMERS)
     await bench.analyse()
 
@@ -123,13 +123,13 @@ async def _cost(bench: Bench, configurations: Configurations) -> Cost:
         async with bench.engine.begin() as tx:
             fired = await timers.fire(tx, configurations, utc_now())
         passed, used = time.perf_counter() - began, time.process_time() - used
-        _all_due(fired)
+        _check_fired(fired)
         taken.append(Cost(passed * 1000 / fired, used * 1000 / fired, 0, 0))
         async with bench.engine.begin() as tx:
             await tx.execute(_AGAIN)
     async with bench.engine.begin() as tx:
         before = await tx.scalar(_READ) or 0
-        _all_due(await timers.fire(tx, configurations, utc_now()))
+        _check_fired(await timers.fire(tx, configurations, utc_now()))
         rows = ((await tx.scalar(_READ) or 0) - before) / DUE
     async with bench.engine.begin() as tx:
         await tx.execute(_NEVER_AGAIN)
@@ -146,6 +146,6 @@ async def _cost(bench: Bench, configurations: Configurations) -> Cost:
     )
 
 
-def _all_due(fired: int) -> None:
+def _check_fired(fired: int) -> None:
     if fired != DUE:
         raise RuntimeError(f"{fired} of {DUE} due clocks were fired")
