@@ -1,4 +1,4 @@
-"""Mails that no mail program would write: each is small to send or dear to read, and named after what it tries."""
+"""Mails that no mail program writes: each tries something that could break a reader or cost it much, and is named after it."""
 
 import base64
 import codecs
@@ -28,14 +28,14 @@ NASTY = "Grüße, 你好, שלום, 😀, \x1b$B\x1b(B, ~{, +AGE-, \\u0000"
 
 
 class Mail(NamedTuple):
-    """A mail and what it tries."""
+    """A mail and the name of what it tries."""
 
     name: str
     raw: bytes
 
 
 def head(extra: bytes = b"", subject: bytes = b"Hello") -> bytes:
-    """The headers that a mail has anyway."""
+    """The usual headers of a mail, and `extra` ones."""
     return (
         b"From: Jo <jo@mail.example>\r\nTo: council@banksia.example\r\nSubject: " + subject
         + b"\r\nDate: Mon, 23 Nov 2026 09:00:00 +0000\r\nMessage-ID: <%d@fuzz.example>\r\nMIME-Version: 1.0\r\n" % next(_SERIAL) + extra
@@ -43,17 +43,17 @@ def head(extra: bytes = b"", subject: bytes = b"Hello") -> bytes:
 
 
 def mail(extra: bytes = b"", body: bytes = b"Hello.\r\n", subject: bytes = b"Hello") -> bytes:
-    """A whole mail with these headers and this body."""
+    """A mail with these headers and this body."""
     return head(extra, subject) + b"\r\n" + body
 
 
 def plain(number: int, run: str) -> bytes:
-    """A good mail, unlike any other."""
+    """A good mail that differs from every other."""
     return mail(b"Message-ID: <plain-%d-%s@mail.example>\r\n" % (number, run.encode()), b"All is well.\r\n")
 
 
 def bombs(size_limit: int) -> Iterator[Mail]:
-    """Every bomb, one after another, made when it is asked for."""
+    """All bombs; each is made when the iterator reaches it."""
     yield from _mime()
     yield from _headers()
     yield from _addresses()
@@ -70,7 +70,7 @@ def bombs(size_limit: int) -> Iterator[Mail]:
 
 
 def too_big(size_limit: int) -> Mail:
-    """The one that must be refused."""
+    """The mail that must be refused because of its size."""
     return Mail("one line, larger than the limit", _long_line(size_limit + 2**16))
 
 
@@ -280,7 +280,7 @@ def _html() -> Iterator[Mail]:
 
 
 def _growing() -> Iterator[Mail]:
-    """Small enough for a quick run, and at the size at which what grows with the square is felt."""
+    """The growing mails in two sizes: one for quick runs, and one at which quadratic costs show."""
     for size in (20_000, 500_000):
         for name, make in GROWING.items():
             yield Mail(
@@ -307,7 +307,7 @@ def _charsets() -> Iterator[Mail]:
 
 
 def charset_mail(name: str, data: bytes) -> Mail:
-    """Words, subject and file name that say they are in a charset."""
+    """A mail whose text, subject and file name declare a charset."""
     encoded = name.encode()
     extra = (
         b'Content-Type: text/plain; charset="'
@@ -321,14 +321,14 @@ def charset_mail(name: str, data: bytes) -> Mail:
 
 
 def mutated(raw: bytes, other: bytes, dice: Random) -> bytes:
-    """A mail with one to eight wounds; some come from another mail."""
+    """A mail with one to eight random changes; some insert bytes of another mail."""
     out = bytearray(raw)
     for _ in range(dice.randint(1, 8)):
-        _wound(out, other, dice)
+        _mutate(out, other, dice)
     return bytes(out)
 
 
-def _wound(out: bytearray, other: bytes, dice: Random) -> None:
+def _mutate(out: bytearray, other: bytes, dice: Random) -> None:
     at = dice.randrange(len(out) + 1)
     end = min(len(out), at + dice.choice((1, 2, 8, 64, 1024)))
     kind = dice.randrange(9)

@@ -1,7 +1,7 @@
-"""Readers of bytes, called directly: they raise nothing, end soon, and give what can be kept.
+"""Calls the functions that read bytes directly: they raise nothing, end soon, and return what PostgreSQL and JSON can store.
 
-Runs as a program of its own, since bytes that overflow a stack in native code end the process:
-`python -m tests.fuzz.pure SEED SECONDS` prints JSON lines.
+Runs as its own program, because a stack overflow in native code ends the process:
+`python -m tests.fuzz.readers SEED SECONDS` prints JSON lines.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from ingest_email.domain.mail import Envelope, read_mail
 from ingest_social.bluesky import frames
 from ingest_social.bluesky.records import Us
 from tests.fuzz import seeds
-from tests.fuzz.report import Tried
+from tests.fuzz.result import AttackResult
 from tests.fuzz.run import Run
 
 PART = "readers"
@@ -39,7 +39,7 @@ BATCH = 100
 
 
 class Reader(NamedTuple):
-    """What is called with made-up bytes, and how these are made from a number."""
+    """A function that reads bytes, and a generator of bytes for it from a number."""
 
     name: str
     read: Callable[[bytes], object]
@@ -47,7 +47,7 @@ class Reader(NamedTuple):
 
 
 def _mail(raw: bytes) -> object:
-    # What PostgreSQL and JSON can't keep would make the door say "later" for ever.
+    # For what PostgreSQL and JSON cannot store, ingest-email would refuse the mail temporarily again and again.
     return _storable(read_mail(raw, TO_US, NOW, OURS).interaction.model_dump_json())
 
 
@@ -73,15 +73,15 @@ def _frames(number: int) -> Iterator[bytes]:
         yield from _bombs()
     for whole in seeds.grown(number, _FRAME, BATCH):
         yield whole
-        hurt = bytearray(whole)
+        damaged = bytearray(whole)
         for _ in range(dice.randint(1, 6)):
-            hurt[dice.randrange(len(hurt))] = dice.randrange(256)
-        yield bytes(hurt)
+            damaged[dice.randrange(len(damaged))] = dice.randrange(256)
+        yield bytes(damaged)
         yield whole[: dice.randrange(len(whole))]
 
 
 def _bombs() -> Iterator[bytes]:
-    """Depth, lengths that are lies, and CAR files that are cut."""
+    """Deep nesting, wrong lengths, and truncated CAR files."""
     head = libipld.encode_dag_cbor({"op": 1, "t": "#commit"})
     for depth in (1_000, 100_000, 1_000_000):
         yield b"\x81" * depth
@@ -138,36 +138,38 @@ READERS = (Reader("read_mail", _mail, _mails), Reader("frames of Bluesky's strea
 
 
 class _TooLongError(BaseException):
-    """A reader went on for too long; no handler of errors may swallow it."""
+    """A reader took too long. It is a BaseException so that no handler in the reader catches it."""
 
 
-def _ring(_signal: int, _frame: FrameType | None) -> None:
+def _raise_too_long(_signal: int, _frame: FrameType | None) -> None:
     raise _TooLongError
 
 
-def call(row: Tried, reader: Reader, raw: bytes) -> float:
-    """Calls a reader, bounded in time; the seconds it took."""
+def call(row: AttackResult, reader: Reader, raw: bytes) -> float:
+    """Calls a reader with a time limit; returns the seconds that it took."""
     began = time.perf_counter()
     signal.alarm(LONGEST_S)
     try:
         reader.read(raw)
         row.expect(holds=True, otherwise="")
     except _TooLongError:
-        row.expect(holds=False, otherwise=f"went on for {LONGEST_S} s on {raw[:200]!r}, {len(raw)} bytes")
-    except Exception as error:  # noqa: BLE001 - any error is what was found
+        row.expect(
+            holds=False, otherwise=f"took longer than {LONGEST_S} s on {raw[:200]!r}, {len(raw)} bytes"
+        )
+    except Exception as error:  # noqa: BLE001 - any error is a finding
         place = traceback.extract_tb(error.__traceback__)[-1]
-        told = f"{type(error).__name__}: {error} in {place.name}, line {place.lineno}"
-        row.expect(holds=False, otherwise=f"{told} on {raw[:300]!r}")
+        failure = f"{type(error).__name__}: {error} in {place.name}, line {place.lineno}"
+        row.expect(holds=False, otherwise=f"{failure} on {raw[:300]!r}")
     finally:
         signal.alarm(0)
     return time.perf_counter() - began
 
 
 def main(seed: int, seconds: float) -> None:
-    """Calls each reader for its share of the time."""
-    signal.signal(signal.SIGALRM, _ring)
+    """Calls each reader; the readers divide the time equally."""
+    signal.signal(signal.SIGALRM, _raise_too_long)
     for reader in READERS:
-        row, worst = Tried(PART, reader.name), 0.0
+        row, worst = AttackResult(PART, reader.name), 0.0
         ends, number = time.monotonic() + seconds / len(READERS), seed * 100
         while time.monotonic() < ends:
             for raw in reader.make(number):
@@ -177,19 +179,18 @@ def main(seed: int, seconds: float) -> None:
         sys.stdout.write(json.dumps(asdict(row)) + "\n")
 
 
-async def attack(run: Run) -> list[Tried]:
-    """In a process of its own; that it lives on is a try too."""
-    row = Tried(PART, "webhooks", note="nothing to try: no webhook door yet")
+async def attack(run: Run) -> list[AttackResult]:
+    """Runs this module as a program; that the process survives is a try too."""
     program = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.fuzz.pure", str(run.seed), str(run.left()),
+        sys.executable, "-m", "tests.fuzz.readers", str(run.seed), str(run.left()),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=PROJECT,
     )  # fmt: skip
     output, error = await program.communicate()
-    alive = Tried(PART, "the process that reads lives on")
+    alive = AttackResult(PART, "the process of the readers survives")
     alive.expect(
         program.returncode == 0, f"ended with {program.returncode}: {error.decode(errors='replace')[-500:]}"
     )
-    return [*(Tried(**json.loads(line)) for line in output.splitlines()), alive, row]
+    return [*(AttackResult(**json.loads(line)) for line in output.splitlines()), alive]
 
 
 if __name__ == "__main__":
