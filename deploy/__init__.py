@@ -1,1 +1,1 @@
-"""Runs Antiphon on one machine: the real parts, the services, the example. `make` explains the commands."""
+"""Runs Antiphon on one machine: PostgreSQL, Kafka, a mail server, a Bluesky PDS, the services, the example. `make` lists the commands."""

@@ -1,4 +1,4 @@
-"""The commands behind `make`: up, down, status, run, logs, token, clean, dead-letters."""
+"""The commands that `make` calls: up, down, status, run, logs, token, clean, dead-letters."""
 
 import argparse
 import asyncio
@@ -28,25 +28,25 @@ CONSOLE = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 
 
 def main() -> int:
-    """Runs one command; the status that the shell gets."""
+    """Runs one command and returns its exit status."""
     parser = argparse.ArgumentParser(prog="deploy", description="Run Antiphon on this machine.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="start everything, play the example morning, stay up until Ctrl-C")
     commands.add_parser("up", help="start everything in the background")
     commands.add_parser("down", help="stop everything")
-    commands.add_parser("status", help="what runs, and whether the counts agree")
+    commands.add_parser("status", help="show what runs, and whether the counts agree")
     follow = commands.add_parser("logs", help="follow the logs")
-    follow.add_argument("service", nargs="?", help="only this one's")
-    token = commands.add_parser("token", help="a token for trying the APIs out")
+    follow.add_argument("service", nargs="?", help="follow the log of this service only")
+    token = commands.add_parser("token", help="print a token to try the APIs with")
     token.add_argument("--role", choices=[role.value for role in Role], required=True)
-    token.add_argument("--name", required=True, help="for an agent: their id in the organisation's file")
+    token.add_argument("--name", required=True, help="of an agent: the agent's id in the organisation's file")
     letters = commands.add_parser(
-        "dead-letters", help="events that could not be handled or sent, and their replay"
+        "dead-letters", help="list or replay events that a service could not handle or send"
     )
-    letters.add_argument("--replay", help="`all`, or SERVICE:ID")
+    letters.add_argument("--replay", help="`all`, SERVICE:ID or SERVICE:parked:ID")
     commands.add_parser("clean", help="stop everything and delete its data")
     commands.add_parser("supervise", help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     site = Site.default()
     actions: dict[str, Callable[[], int]] = {
         "run": lambda: _run(site, morning=True),
@@ -54,13 +54,13 @@ def main() -> int:
         "up": lambda: _up(site),
         "down": lambda: _down(site),
         "status": lambda: status.show(site.as_started(), CONSOLE, supervised=running(site) is not None),
-        "logs": lambda: _logs(site, given.service),
-        "token": lambda: _token(site, given.role, given.name),
-        "dead-letters": lambda: dead_letters.run(site.as_started(), given.replay),
+        "logs": lambda: _logs(site, arguments.service),
+        "token": lambda: _token(site, arguments.role, arguments.name),
+        "dead-letters": lambda: dead_letters.run(site.as_started(), arguments.replay),
         "clean": lambda: _clean(site),
     }
     try:
-        return actions[given.command]()
+        return actions[arguments.command]()
     except StartError as error:
         CONSOLE.print(f"[red]✗[/red] {escape(str(error))}")
         return 1
@@ -73,7 +73,7 @@ def _pid_file(site: Site) -> Path:
 
 
 def running(site: Site) -> int | None:
-    """The pid of the supervisor, if one runs."""
+    """The pid of the supervisor; None when none runs."""
     try:
         pid = int(_pid_file(site).read_text())
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -84,14 +84,14 @@ def running(site: Site) -> int | None:
 
 def _run(site: Site, *, morning: bool) -> int:
     if pid := running(site):
-        raise StartError(f"it runs already (pid {pid}): make status, or make down first")
+        raise StartError(f"Antiphon already runs (pid {pid}). make status shows it, make down stops it")
     site.directory.mkdir(parents=True, exist_ok=True)
     leftovers.end(site, CONSOLE.print)
     _pid_file(site).write_text(str(os.getpid()))
     for number in (signal.SIGTERM, signal.SIGHUP):  # SIGHUP: the terminal was closed
         signal.signal(number, _interrupt)
     site.ports_file.write_text(site.ports.model_dump_json())
-    stack = Stack(site, tell=lambda line: CONSOLE.print(f"[green]✓[/green] {escape(line)}"))
+    stack = Stack(site, report=lambda line: CONSOLE.print(f"[green]✓[/green] {escape(line)}"))
     try:
         stack.start()
         stack.write_state()
@@ -100,8 +100,10 @@ def _run(site: Site, *, morning: bool) -> int:
             complete = asyncio.run(play(stack, CONSOLE))
             CONSOLE.print()
             if not complete:
-                CONSOLE.print("[yellow]Some lines still wait: make status, make logs[/yellow]")
-        _say_hello(site)
+                CONSOLE.print(
+                    "[yellow]Not every step of the morning was completed. make status and make logs show why.[/yellow]"
+                )
+        _print_addresses(site)
         while True:
             time.sleep(1)
             stack.restart_dead(lambda line: CONSOLE.print(f"[yellow]![/yellow] {escape(line)}"))
@@ -111,7 +113,7 @@ def _run(site: Site, *, morning: bool) -> int:
         return 0
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C does not cut the order short
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C does not interrupt the stopping
         stack.stop()
         site.ports_file.unlink(missing_ok=True)
         _pid_file(site).unlink(missing_ok=True)
@@ -121,19 +123,19 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _say_hello(site: Site) -> None:
+def _print_addresses(site: Site) -> None:
     CONSOLE.print("[bold]Antiphon is up.[/bold] API documentation:")
     for service in SERVICES:
         CONSOLE.print(f"  {service:17} {site.url(service)}/docs")
-    CONSOLE.print(f"  mail for *@banksia.example is taken on 127.0.0.1:{site.ports.smtp} (SMTP)")
+    CONSOLE.print(f"  SMTP for *@banksia.example: 127.0.0.1:{site.ports.smtp}")
     CONSOLE.print(
-        "A token: make -s token ROLE=agent NAME=amara     How it stands: make status     Stop: Ctrl-C or make down"
+        "A token: make -s token ROLE=agent NAME=amara     Status: make status     Stop: Ctrl-C or make down"
     )
 
 
 def _up(site: Site) -> int:
     if pid := running(site):
-        CONSOLE.print(f"It runs already (pid {pid}).")
+        CONSOLE.print(f"Antiphon already runs (pid {pid}).")
         return 0
     site.logs.mkdir(parents=True, exist_ok=True)
     log = site.logs / "supervisor.log"
@@ -171,8 +173,10 @@ def _down(site: Site) -> int:
 def _logs(site: Site, service: str | None) -> int:
     files = sorted(site.logs.glob(f"{service or '*'}.log"))
     if not files:
-        raise StartError(f"there are no logs of {service}" if service else "there are no logs yet: make up")
-    os.execvp("tail", ["tail", "-n", "20", "-F", *map(str, files)])  # noqa: S606 - becomes tail
+        raise StartError(
+            f"there is no log of {service or 'any service'} in {site.logs}; make up starts the services"
+        )
+    os.execvp("tail", ["tail", "-n", "20", "-F", *map(str, files)])  # noqa: S606 - this process becomes tail
 
 
 def _token(site: Site, role: str, name: str) -> int:
@@ -188,7 +192,7 @@ def _clean(site: Site) -> int:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    CONSOLE.print("Data, logs and secrets are deleted; what was installed stays.")
+    CONSOLE.print("Data, logs and secrets are deleted. Installed packages stay.")
     return 0
 
 

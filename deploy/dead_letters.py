@@ -1,4 +1,4 @@
-"""`make dead-letters`: asks the plumbing's own command, with the databases of this site."""
+"""`make dead-letters`: runs `antiphon.kafka.dead_letters` on the databases of this site."""
 
 import subprocess
 import sys
@@ -13,17 +13,22 @@ from deploy.world import jars, listens
 
 
 def run(site: Site, replay: str | None) -> int:
-    """Lists dead letters and parked events, or replays `all` or one, `SERVICE:ID` or `SERVICE:parked:ID`. The command's status."""
+    """Lists dead letters and parked events, or replays `all`, `SERVICE:ID` or `SERVICE:parked:ID`. Returns the exit status."""
     if not listens(site.ports.postgres):
-        raise StartError("PostgreSQL does not run: make up")
+        raise StartError("PostgreSQL does not run; make up starts it")
     postgres = Postgres(site.directory / "postgres", site.ports.postgres)
     kafka = Kafka(site.directory / "kafka", site.ports.kafka, site.ports.kafka_controller, jars(site))
-    told = {name: value for s in SERVICES for name, value in environment(site, s, postgres, kafka).items()}
-    given = ["list"]
+    settings = {
+        name: value for s in SERVICES for name, value in environment(site, s, postgres, kafka).items()
+    }
+    arguments = ["list"]
     if replay:
         service, _, number = replay.partition(":")
-        given = ["replay", number, "--service", service] if number else ["replay", service]
+        arguments = ["replay", number, "--service", service] if number else ["replay", service]
     done = subprocess.run(
-        [sys.executable, "-m", "antiphon.kafka.dead_letters", *given], env=told, check=False, cwd=PROJECT
+        [sys.executable, "-m", "antiphon.kafka.dead_letters", *arguments],
+        env=settings,
+        check=False,
+        cwd=PROJECT,
     )
     return done.returncode

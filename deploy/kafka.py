@@ -1,4 +1,4 @@
-"""Apache Kafka in KRaft mode, from its Maven artifacts: one real broker, or one of several that form a cluster."""
+"""Apache Kafka in KRaft mode, from its Maven artifacts: a single broker, or one broker of a cluster."""
 
 import asyncio
 import socket
@@ -16,12 +16,11 @@ from antiphon.contracts.topics import TOPICS, dead_letter_topic
 from deploy.processes import Process, StartError
 
 PARTITIONS = 6
-# For days, never for ever: the lasting record is in the databases, where erasure works.
+# Kafka keeps events for days only: the lasting record is in the databases, where personal data can be erased.
 RETENTION_MS = 14 * 24 * 3600 * 1000
-# With room for what a dead letter's record says beside the event.
+# A dead letter is the event and what went wrong: larger than the event.
 MAX_MESSAGE_BYTES = MAX_EVENT_BYTES * 3 // 2
-# Of a broker that starts often and has two cores to rollout, the second compiler takes for minutes more than it gives: without it a
-# start takes half the CPU, and so does a record in the first minutes.
+# Only the first compiler (C1): on two shared cores a start then takes half the CPU, and so does a record in the first minutes.
 _JAVA = (
     "java",
     "-Xms256m",
@@ -33,13 +32,13 @@ _JAVA = (
 
 
 def all_topics() -> list[str]:
-    """Every topic of the contracts, and where each reader puts its dead letters."""
+    """Every topic of the contracts, and the dead-letter topic of each reader."""
     letters = [dead_letter_topic(topic.name, reader) for topic in TOPICS.values() for reader in topic.readers]
     return [*TOPICS, *letters]
 
 
 class Node(NamedTuple):
-    """A member of a cluster, on loopback ports."""
+    """A broker of a cluster: its number and its loopback ports."""
 
     number: int
     port: int
@@ -47,7 +46,7 @@ class Node(NamedTuple):
 
 
 class Kafka:
-    """One broker: its log under `directory`. It is alone, or one of the `members` that replicate to each other."""
+    """One broker with its log under `directory`. With `members` it is one broker of their cluster."""
 
     def __init__(
         self, directory: Path, port: int, controller_port: int, jars: Path, *,
@@ -71,14 +70,14 @@ class Kafka:
         )  # fmt: skip
 
     def start(self) -> None:
-        """Formats the log at the first start; returns when the broker answers. Raises StartError."""
+        """Starts the broker and returns when it answers. Formats the log at the first start. Raises StartError."""
         self.launch()
         self.wait()
 
     def launch(self) -> None:
-        """Formats the log at the first start and starts the broker. Raises StartError."""
+        """Starts the broker without waiting for it. Formats the log at the first start. Raises StartError."""
         if not list(self._jars.glob("kafka-server-*.jar")):
-            raise StartError("Apache Kafka is not installed: make set-up")
+            raise StartError("Apache Kafka is not installed; make set-up installs it")
         first = not (self.directory / "data" / "meta.properties").exists()
         self.directory.mkdir(parents=True, exist_ok=True)
         self._write_configuration()
@@ -87,7 +86,7 @@ class Kafka:
         self.process.start(lambda: True, within=5)
 
     def wait(self) -> None:
-        """Returns when the broker answers: of a cluster, once most of it runs. Raises StartError."""
+        """Returns when the broker answers; a broker of a cluster answers once most of the cluster runs. Raises StartError."""
         self.process.wait(self._answers, within=180)
 
     def _write_configuration(self) -> None:
@@ -122,7 +121,7 @@ class Kafka:
         )
 
     def _format(self) -> None:
-        # All members of a cluster are formatted with one name.
+        # All brokers of a cluster are formatted with the same cluster id.
         cluster = uuid.uuid5(uuid.NAMESPACE_URL, f"{self.directory.parent}:{self.bootstrap}").hex[:22]
         done = subprocess.run(
             [*_JAVA, "-cp", f"{self._jars}/*", "kafka.tools.StorageTool", "format", "-t", cluster,
@@ -141,7 +140,7 @@ class Kafka:
                 return False
         try:
             asyncio.run(self._describe())
-        except Exception:  # noqa: BLE001 - any failure means "not yet"; the caller has the time limit
+        except Exception:  # noqa: BLE001 - any failure means "not yet"; the caller sets the time limit
             return False
         return True
 
@@ -154,7 +153,7 @@ class Kafka:
             await admin.close()
 
     def create_topics(self, *names: str) -> None:
-        """Makes the topics that are not there yet; all of the contracts' when none is named."""
+        """Creates the topics that are missing: those named, or all of the contracts."""
         asyncio.run(self._create(list(names) or all_topics()))
 
     async def _create(self, names: list[str]) -> None:
@@ -190,7 +189,7 @@ class Kafka:
         return [int(partition["leader"]) for partition in described["partitions"]]
 
     def stop(self) -> None:
-        """Ends the broker in order."""
+        """Shuts the broker down."""
         self.process.stop(within=30)
 
     def __enter__(self) -> Self:

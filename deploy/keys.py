@@ -1,4 +1,4 @@
-"""The development issuer: a signing key made at the first run, its JWK set, and tokens for trying things out."""
+"""The development issuer: a signing key, created at the first run, its JWK set, and tokens to try the APIs with."""
 
 import json
 import secrets
@@ -14,7 +14,7 @@ TOKEN_LIFE = timedelta(hours=12)
 
 
 def secret(folder: Path, name: str, *, length: int = 32) -> str:
-    """A secret of this site, made when it is first asked for; its file is its owner's only."""
+    """A secret of this site. It is created at the first call, in a file that only its owner can read."""
     path = folder / name
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -24,7 +24,7 @@ def secret(folder: Path, name: str, *, length: int = 32) -> str:
 
 
 def jwks(folder: Path) -> Path:
-    """The file with the issuer's public keys."""
+    """The file with the issuer's public keys, created at the first call."""
     path = folder / "jwks.json"
     if not path.exists():
         path.write_text(json.dumps(KeySet([_key(folder)]).as_dict(private=False)))

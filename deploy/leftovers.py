@@ -1,4 +1,4 @@
-"""Processes of a supervisor that was itself killed: found by its notes and ended, so that the next start is clean."""
+"""Ends the processes that a killed supervisor left running. The supervisor wrote them down in `processes.json`."""
 
 import json
 from collections.abc import Callable
@@ -10,17 +10,17 @@ from deploy.site import Site
 PATIENCE_S = 20
 
 
-def end(site: Site, tell: Callable[[str], None]) -> list[str]:
-    """Ends what a killed supervisor left running, in reverse order of start. Returns the names of what was ended.
+def end(site: Site, report: Callable[[str], None]) -> list[str]:
+    """Ends the processes of a killed supervisor, in reverse order of their start. Returns their names.
 
-    A pid that has gone to another program since is left alone. Only for use while no supervisor runs.
+    It does not end another program that has got the same pid. Call it only while no supervisor runs.
     """
     path = site.directory / "processes.json"
     if not path.exists():
         return []
     ended: list[str] = []
-    for name, note in reversed(json.loads(path.read_text()).items()):
-        process = _same(note["pid"], note["started"])
+    for name, entry in reversed(json.loads(path.read_text()).items()):
+        process = _same(entry["pid"], entry["started"])
         if process is None:
             continue
         process.terminate()
@@ -30,14 +30,14 @@ def end(site: Site, tell: Callable[[str], None]) -> list[str]:
             process.kill()
             process.wait()
         ended.append(name)
-        tell(f"{name} was left over from an earlier start and is stopped")
+        report(f"{name} of an earlier start was still running and is stopped")
     path.unlink()
     site.ports_file.unlink(missing_ok=True)
     return ended
 
 
 def _same(pid: int | None, started: float) -> psutil.Process | None:
-    """The process, if it is the one that was noted: its pid and its time of start."""
+    """The process with this pid, if it is the one that started at that time."""
     if pid is None:
         return None
     try:
@@ -48,6 +48,6 @@ def _same(pid: int | None, started: float) -> psutil.Process | None:
 
 
 def alive(pid: int | None, started: float) -> bool:
-    """Whether the noted process still runs."""
+    """Whether the process with this pid that started at that time still runs."""
     process = _same(pid, started)
     return process is not None and process.status() != psutil.STATUS_ZOMBIE

@@ -12,13 +12,13 @@ DOCUMENT = PROJECT / "docs" / "personal-data.md"
 
 
 def metadata_of(service: str) -> MetaData:
-    """The tables of a service's database, those of the plumbing included."""
-    found: MetaData = importlib.import_module(f"{service.replace('-', '_')}.store").METADATA
-    return found
+    """The tables of a service's database, with those of `antiphon`."""
+    metadata: MetaData = importlib.import_module(f"{service.replace('-', '_')}.store").METADATA
+    return metadata
 
 
 def document() -> str:
-    """What must stand in the document."""
+    """The text of the document."""
     return personal_data.document({service: metadata_of(service) for service in SERVICES})
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL: the system's own server binaries on a data directory of the project's."""
+"""PostgreSQL: the server that the system has installed, with a data directory of this project."""
 
 import os
 import pwd
@@ -16,20 +16,20 @@ from deploy.processes import Process, StartError
 
 BINARIES = Path("/usr/lib/postgresql")
 USER = "postgres"
-# What lets a user pass through a folder closed to them, least power first, with the bit in the kernel's mask.
-_PASSES = {"dac_read_search": 2, "dac_override": 1}
+# Capabilities that let a user pass through a folder without the permission, the weakest first; with their bits in the kernel's mask.
+_PASS_CAPABILITIES = {"dac_read_search": 2, "dac_override": 1}
 
 
 def binaries() -> Path:
-    """The folder of the newest installed server, 15 or later. Raises StartError when there is none."""
-    found = sorted((int(p.name) for p in BINARIES.glob("*") if (p / "bin" / "initdb").exists()), reverse=True)
-    if not found or found[0] < 15:
+    """The folder of the newest installed server, version 15 or later. Raises StartError when there is none."""
+    versions = [int(path.name) for path in BINARIES.glob("*") if (path / "bin" / "initdb").exists()]
+    if not versions or max(versions) < 15:
         raise StartError("PostgreSQL 15 or later is not installed: apt-get install postgresql")
-    return BINARIES / str(found[0]) / "bin"
+    return BINARIES / str(max(versions)) / "bin"
 
 
 class Postgres:
-    """One cluster: data under `directory`, on a loopback `port`. As root it runs as the system's `postgres` user."""
+    """One PostgreSQL server with its data in `directory`, on a loopback `port`. Started by root it runs as the user `postgres`."""
 
     def __init__(self, directory: Path, port: int, *, log: Path | None = None, durable: bool = True) -> None:
         self.directory = directory
@@ -46,7 +46,7 @@ class Postgres:
         )
 
     def start(self) -> None:
-        """Makes the cluster at the first start; returns when it accepts connections. Raises StartError."""
+        """Starts the server and returns when it accepts connections. Creates the data directory at the first start. Raises StartError."""
         if not (self.directory / "PG_VERSION").exists():
             self._initialise()
         (self.directory / "postmaster.pid").unlink(missing_ok=True) if not self._alive() else None
@@ -68,25 +68,27 @@ class Postgres:
         if owner:
             os.chown(self.directory, owner.pw_uid, owner.pw_gid)
         self._passwords.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # A file for initdb alone, gone once it is read: a pipe of ours would be closed to the server's user.
-        given = self.directory.with_name(f"{self.directory.name}.password")
-        given.touch(mode=0o600)
-        given.write_text(self._password("postgres"))
+        # initdb reads the password from a file, which is deleted afterwards: the server's user cannot read a pipe of ours.
+        password_file = self.directory.with_name(f"{self.directory.name}.password")
+        password_file.touch(mode=0o600)
+        password_file.write_text(self._password("postgres"))
         if owner:
-            os.chown(given, owner.pw_uid, owner.pw_gid)
+            os.chown(password_file, owner.pw_uid, owner.pw_gid)
         made = subprocess.run(
             [*as_owner, str(self._bin / "initdb"), "-D", str(self.directory), "-U", "postgres", "--auth=scram-sha-256",
-             "--encoding=UTF8", "--locale=C.UTF-8", f"--pwfile={given}", *([] if self._durable else ["--no-sync"])],
+             "--encoding=UTF8", "--locale=C.UTF-8", f"--pwfile={password_file}", *([] if self._durable else ["--no-sync"])],
             stdin=subprocess.DEVNULL, text=True, capture_output=True, check=False, cwd="/",
         )  # fmt: skip
-        given.unlink()
+        password_file.unlink()
         if made.returncode:
-            raise StartError(f"initdb failed: {made.stderr.strip()}")
+            raise StartError(
+                f"PostgreSQL's data directory could not be created, initdb failed: {made.stderr.strip()}"
+            )
         with (self.directory / "postgresql.conf").open("a") as configuration:
             configuration.write(
                 "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\n"
                 "max_connections = 200\nshared_buffers = 256MB\nmax_wal_size = 2GB\nwal_compression = lz4\n"
-                "random_page_cost = 1.1\n"  # no disk turns; by the default a batch of three reads a table whole up to 800 pages
+                "random_page_cost = 1.1\n"  # for a disk without seek time; the default makes a batch of three read whole tables of up to 800 pages
                 "timezone = 'UTC'\nlog_timezone = 'UTC'\njit = off\n"
                 + ("" if self._durable else "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n")
             )
@@ -99,13 +101,13 @@ class Postgres:
         return path.read_text()
 
     def _accepts(self) -> bool:
-        asked = subprocess.run(
+        ready = subprocess.run(
             [str(self._bin / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False
         )
-        return asked.returncode == 0
+        return ready.returncode == 0
 
     def stop(self) -> None:
-        """Ends the server; what was committed stays."""
+        """Shuts the server down. Committed data stays."""
         self.process.stop()
 
     def sql(self, database: str, statement: str) -> str:
@@ -113,17 +115,17 @@ class Postgres:
         done = subprocess.run(
             [str(self._bin / "psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", database,
              "-XAtq", "-v", "ON_ERROR_STOP=1"],
-            # Not as an argument: those are for everybody on the machine to see, and roles are made with passwords.
+            # Not as an argument: every user of the machine can see arguments, and `create role` has a password in it.
             input=statement,
             env={"PGPASSWORD": self._password("postgres"), "PATH": os.defpath},
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode:
-            raise StartError(f"PostgreSQL refused: {done.stderr.strip()}")
+            raise StartError(f"PostgreSQL refused the statement: {done.stderr.strip()}")
         return done.stdout.strip()
 
     def create_database(self, name: str) -> None:
-        """A database and a role of the same name that owns it and nothing else; does nothing when they are there."""
+        """Creates a database, and a role of the same name that owns it and may use no other. Does nothing when they exist."""
         password = self._password(name)
         role = name.replace("-", "_")
         if not self.sql("postgres", f"select 1 from pg_roles where rolname = '{role}'"):
@@ -133,7 +135,7 @@ class Postgres:
             self.sql("postgres", f"revoke connect on database {role} from public")
 
     def url(self, name: str) -> str:
-        """The address of a database for its own role."""
+        """The address of a database for the role that owns it."""
         role = name.replace("-", "_")
         return f"postgresql+asyncpg://{role}:{self._password(name)}@127.0.0.1:{self.port}/{role}"
 
@@ -148,9 +150,10 @@ class Postgres:
 
 
 def _as_owner(directory: Path) -> Sequence[str]:
-    """PostgreSQL refuses to run as root: be `postgres`, still able to pass through folders that are root's own.
+    """The beginning of a command that runs as the user `postgres`: PostgreSQL refuses to run as root.
 
-    Raises StartError when the user is not there, or can neither pass through the folders nor be allowed to.
+    The user may pass through the folders above `directory`, which may be root's. Raises StartError when the user does not exist
+    or cannot be allowed to pass.
     """
     if os.geteuid() != 0:
         return ()
@@ -162,11 +165,11 @@ def _as_owner(directory: Path) -> Sequence[str]:
     closed = [folder for folder in directory.absolute().parents if folder.exists() and not _open(folder)]
     if not closed:
         return (*change, "--")
-    for name, bit in _PASSES.items():
+    for name, bit in _PASS_CAPABILITIES.items():
         if _capabilities() >> bit & 1:
             return (*change, f"--inh-caps=+{name}", f"--ambient-caps=+{name}", "--")
     raise StartError(
-        f"PostgreSQL runs as the user {USER}, who cannot pass through {closed[-1]}: chmod o+x {closed[-1]}"
+        f"PostgreSQL runs as the user {USER}, which may not enter {closed[-1]}: chmod o+x {closed[-1]}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The six services as processes: what each is told in its environment, how it is migrated and started."""
+"""The six services as processes: the environment of each, the migration of its database, its start."""
 
 import json
 import os
@@ -15,14 +15,14 @@ from deploy.processes import Process, StartError
 from deploy.site import PROJECT, Site
 
 SOCIAL_HANDLE = "cityofbanksia.test"
-# The code of this checkout, whichever checkout the environment was set up from.
+# The services run the code of this checkout, also when the virtual environment was set up from another one.
 CODE = os.pathsep.join(str(PROJECT / path) for path in ("shared", *(f"services/{name}" for name in SERVICES)))
 
 
 def environment(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> dict[str, str]:
-    """All that a service is told. Secrets are passed here and nowhere else."""
+    """The environment variables of a service. Secrets reach a service only through them."""
     own = service.replace("-", "_").upper()
-    told = {
+    settings = {
         "ANTIPHON_KAFKA": kafka.bootstrap,
         "ANTIPHON_ORGANISATION": str(site.organisation),
         "ANTIPHON_ISSUER": keys.ISSUER,
@@ -34,32 +34,32 @@ def environment(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> d
         "PYTHONUNBUFFERED": "1",
     }
     if service == "ingest-email":
-        told |= {
+        settings |= {
             "INGEST_EMAIL_SMTP_PORT": str(site.ports.smtp),
             "INGEST_EMAIL_RELAY_HOST": "127.0.0.1",
             "INGEST_EMAIL_RELAY_PORT": str(site.ports.world_smtp),
         }
     if service == "ingest-social":
-        told |= {
+        settings |= {
             "INGEST_SOCIAL_BLUESKY_SERVICE": f"http://127.0.0.1:{site.ports.pds}",
             "INGEST_SOCIAL_BLUESKY_PASSWORDS": json.dumps(
                 {SOCIAL_HANDLE: keys.secret(site.secrets, "social-account")}
             ),
         }
     if service == "case-mgmt":
-        told["CASE_MGMT_CASE_TOKEN_SECRET"] = keys.secret(site.secrets, "case-token")
-    return told
+        settings["CASE_MGMT_CASE_TOKEN_SECRET"] = keys.secret(site.secrets, "case-token")
+    return settings
 
 
 def migrate(site: Site, postgres: Postgres, kafka: Kafka) -> None:
-    """Brings every service's database to its newest revision. Raises StartError."""
-    told: dict[str, str] = {}
+    """Migrates every service's database to its newest revision. Raises StartError."""
+    settings: dict[str, str] = {}
     for service in SERVICES:
-        told |= environment(site, service, postgres, kafka)
+        settings |= environment(site, service, postgres, kafka)
     packages = [service.replace("-", "_") for service in SERVICES]
     done = subprocess.run(
         [sys.executable, "-m", "antiphon.postgres.migrations", *packages],
-        env=told,
+        env=settings,
         capture_output=True,
         text=True,
         check=False,
@@ -70,7 +70,7 @@ def migrate(site: Site, postgres: Postgres, kafka: Kafka) -> None:
 
 
 def process(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> Process:
-    """The service as a process, not started."""
+    """The service as a process that is not started yet."""
     return Process(
         service,
         [sys.executable, "-m", "antiphon.process.launch", service.replace("-", "_")],
@@ -81,7 +81,7 @@ def process(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> Proce
 
 
 def is_ready(site: Site, service: str) -> bool:
-    """Whether the service says that it can do its work."""
+    """Whether the service answers that it is ready."""
     try:
         return httpx.get(f"{site.url(service)}/readyz", timeout=2).is_success
     except httpx.HTTPError:

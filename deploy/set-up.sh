@@ -1,24 +1,24 @@
 #!/usr/bin/env bash
-# Installs what is missing, one line a step. Each step leaves a stamp and is passed over when nothing changed.
+# Installs what is missing and prints a line for each step. A step writes a stamp; it is skipped while its inputs stay the same.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 state=.antiphon
 stamps=$state/stamps
 mkdir -p "$stamps"
-# One at a time: a second caller waits, then finds all done.
+# One set-up at a time: a second caller waits for the first.
 exec 9>"$state/set-up.lock"
 flock 9
 
 fail() { printf '✗ %s\n' "$1" >&2; exit 1; }
 need() { command -v "$1" >/dev/null 2>&1 || fail "$1 is missing: $2"; }
 
-# Runs "$3…" unless the stamp "$1" was left for the same content of the files named in "$inputs" and "$made" is there.
+# step NAME WHAT COMMAND…: runs the command, unless the stamp of NAME is of the same content of the files "$inputs" and "$made" exists.
 step() {
   local stamp=$stamps/$1 what=$2 began=$SECONDS sum; shift 2
   sum=$(cat $inputs | sha256sum)
   [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$sum" ] && ls $made >/dev/null 2>&1 && return
   printf '… %s\n' "$what"
-  ( "$@" ) >"$state/set-up.log" 2>&1 || { tail -n 15 "$state/set-up.log" >&2; fail "$what failed; all of it is in $state/set-up.log"; }
+  ( "$@" ) >"$state/set-up.log" 2>&1 || { tail -n 15 "$state/set-up.log" >&2; fail "$what: the installation failed; its whole output is in $state/set-up.log"; }
   printf '%s' "$sum" >"$stamp"
   printf '✓ %s (%s s)\n' "$what" $((SECONDS - began))
 }
@@ -48,7 +48,7 @@ install_jars() { mvn -q -B -f deploy/java/pom.xml dependency:copy-dependencies -
 install_node() {
   cd deploy/node
   npm ci --ignore-scripts
-  # better-sqlite3 is compiled here: its prebuilt binaries are not in the npm registry. Node's own headers suffice.
+  # better-sqlite3 is compiled: its prebuilt binaries are not in the npm registry. The headers of Node are enough for that.
   local headers
   headers=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
   [ -f "$headers/include/node/node.h" ] && export npm_config_nodedir=$headers

@@ -19,27 +19,27 @@ from antiphon.service_names import SERVICES
 from deploy.site import PROJECT, Ports
 
 DOCUMENT = PROJECT / "docs" / "settings.md"
-_WORDS: Mapping[object, str] = {timedelta: "duration", str: "text", SecretStr: "text", Path: "path"}
+_KINDS: Mapping[object, str] = {timedelta: "duration", str: "text", SecretStr: "text", Path: "path"}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting as people set it: `kind` says its type and unit, `default` is as it would be written, None when required."""
+    """One setting as people set it. `kind` is its type and unit; `default` is written as one would set it, None when required."""
 
     variable: str
     kind: str
     default: str | None
     secret: bool
-    says: str | None
+    description: str | None
 
 
 def _service(name: str) -> type[BaseSettings]:
-    found: type[BaseSettings] = importlib.import_module(f"{name.replace('-', '_')}.settings").Settings
-    return found
+    settings: type[BaseSettings] = importlib.import_module(f"{name.replace('-', '_')}.settings").Settings
+    return settings
 
 
 def documented() -> dict[str, tuple[type[BaseSettings], ...]]:
-    """The classes of settings in the document, by the heading under which they stand."""
+    """The settings classes in the document, by their heading."""
     network: type[BaseSettings] = importlib.import_module("ingest_social.bluesky.settings").Settings
     services = {name: (_service(name),) for name in SERVICES}
     return {
@@ -50,7 +50,7 @@ def documented() -> dict[str, tuple[type[BaseSettings], ...]]:
 
 
 def settings_of(model: type[BaseModel]) -> list[Setting]:
-    """The settings of a class in the order of its fields; of the values in a list of JSON objects, their names."""
+    """The settings of a class in the order of its fields. For the objects of a JSON list the variable is the field's name."""
     prefix = str(model.model_config.get("env_prefix", ""))
     return [_setting(_variable(prefix, name, field), field) for name, field in model.model_fields.items()]
 
@@ -80,11 +80,11 @@ def _kind(field: FieldInfo) -> str:
             return "JSON object"
         case _:
             of = values[0] if values else field.annotation
-            return _WORDS.get(of, str(of))
+            return _KINDS.get(of, str(of))
 
 
 def _unit(field: FieldInfo) -> str | None:
-    return next((given.name for given in field.metadata if isinstance(given, Measure)), None)
+    return next((measure.name for measure in field.metadata if isinstance(measure, Measure)), None)
 
 
 def _default(field: FieldInfo) -> str | None:
@@ -104,7 +104,7 @@ def _is_secret(annotation: object) -> bool:
 
 
 def objects_of(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
-    """The settings of a class that are JSON lists of objects, and what such an object is."""
+    """The settings of a class that are JSON lists of objects: the variable, and the class of its objects."""
     for setting, field in zip(settings_of(model), model.model_fields.values(), strict=True):
         for part in get_args(field.annotation):
             if isinstance(part, type) and issubclass(part, BaseModel):
@@ -112,12 +112,12 @@ def objects_of(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
 
 
 def document() -> str:
-    """What must stand in the document."""
+    """The text of the document."""
     shared = [s for s in settings_of(ServiceSettings) if s.variable.startswith("ANTIPHON_")]
     parts = [_INTRODUCTION, "## Every service", _table(shared)]
     for heading, classes in documented().items():
-        found = [s for model in classes for s in settings_of(model) if s not in shared]
-        parts += [f"## {heading}", _table(found)]
+        own = [s for model in classes for s in settings_of(model) if s not in shared]
+        parts += [f"## {heading}", _table(own)]
         for variable, of in (pair for model in classes for pair in objects_of(model)):
             parts += [f"Each object of `{variable}`:", _table(settings_of(of))]
     return "\n\n".join(parts) + "\n"
@@ -133,28 +133,28 @@ def _row(setting: Setting) -> str:
     if setting.kind == "bytes" and setting.default:
         default += f" ({int(setting.default) // 1024**2} MiB)"
     secret = "yes" if setting.secret else ""
-    cells = [f"`{setting.variable}`", setting.kind, default, secret, setting.says or ""]
+    cells = [f"`{setting.variable}`", setting.kind, default, secret, setting.description or ""]
     return f"| {' | '.join(cells)} |"
 
 
 _INTRODUCTION = """\
 # Settings
 
-Written by `make settings` from the settings in the code; [a test](../tests/contract/test_settings.py) fails when this page is
-another than the code, and for a setting without a description.
+`make settings` writes this page from the settings in the code. [A test](../tests/contract/test_settings.py) fails when the two
+differ, and when a setting has no description.
 
-A service reads its settings from the environment, once, when it starts. It does not start when a required one is missing or
-when a value is not of its type. What is changed while it runs (rules, queues, agents) is no setting: it is in the
+A service reads its settings from the environment once, when it starts. It does not start when a required setting is missing
+or when a value has the wrong type. Rules, queues and agents change while it runs: they are no settings, they are in the
 organisation's [configuration](guides/tuning-rules.md).
 
 * A *duration* is written as ISO 8601 says: `PT30S`, `PT10M`, `P3D`.
 * *bytes* and a *TCP port* are whole numbers.
 * A *path* is a file on the machine of the process.
 * A *JSON list of objects* or a *JSON object* is one line of JSON.
-* A *secret* has no default, and no log shows it. Some variables that may be left out are secret too.
+* A *secret* has no default, and no log shows it. Some optional variables are secrets too.
 
-`antiphon.postgres.migrations` (databases to their newest tables) and `antiphon.kafka.dead_letters` (list and replay dead letters) read
-`<SERVICE>_DATABASE_URL` of the services that they work on, and nothing else."""
+`antiphon.postgres.migrations` migrates databases, `antiphon.kafka.dead_letters` lists and replays dead letters. Both read only
+`<SERVICE>_DATABASE_URL` of the services that they work on."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where one copy of Antiphon lives on this machine: its folder and its ports."""
+"""The folder and the ports of one copy of Antiphon on this machine."""
 
 import json
 import socket
@@ -16,7 +16,7 @@ EXAMPLE = PROJECT / "deploy" / "example" / "council.yaml"
 
 
 class Ports(BaseSettings):
-    """Ports on the loopback interface; each can be set in the environment, e.g. `PORT_SMTP=2526`."""
+    """Ports on the loopback interface. The environment can set each one, e.g. `PORT_SMTP=2526`."""
 
     model_config = SettingsConfigDict(env_prefix="PORT_", frozen=True)
 
@@ -37,22 +37,22 @@ class Ports(BaseSettings):
 
     @classmethod
     def free(cls) -> Self:
-        """Ports that nothing listens on now."""
-        held: list[socket.socket] = []
+        """Ports on which no program listens now."""
+        sockets: list[socket.socket] = []
         chosen: dict[str, int] = {}
         for name in cls.model_fields:
             probe = socket.socket()
             probe.bind(("127.0.0.1", 0))
-            held.append(probe)
+            sockets.append(probe)
             chosen[name] = probe.getsockname()[1]
-        for probe in held:
+        for probe in sockets:
             probe.close()
         return cls(**chosen)
 
 
 @dataclass(frozen=True)
 class Site:
-    """One copy: all that it keeps is under `directory`."""
+    """One copy of Antiphon: all its files are under `directory`."""
 
     directory: Path
     ports: Ports = field(default_factory=Ports)
@@ -61,27 +61,27 @@ class Site:
 
     @classmethod
     def default(cls) -> Self:
-        """The project's own, under `.antiphon/`, on the ports of the environment."""
+        """The copy that `make` runs: in `.antiphon/`, on the ports of the environment."""
         return cls(PROJECT / ".antiphon")
 
     def as_started(self) -> Self:
-        """This site on the ports that it was started on, while it runs; another terminal's settings do not matter."""
+        """While this site runs: the site with the ports that it was started with, whatever this terminal's environment says."""
         path = self.ports_file
         return replace(self, ports=Ports(**json.loads(path.read_text()))) if path.exists() else self
 
     @property
     def ports_file(self) -> Path:
-        """The ports in use; there while a supervisor runs."""
+        """The file with the ports in use. It exists while a supervisor runs."""
         return self.directory / "ports.json"
 
     @property
     def logs(self) -> Path:
-        """One log file a process."""
+        """The folder with one log file a process."""
         return self.directory / "logs"
 
     @property
     def secrets(self) -> Path:
-        """Keys and passwords, made at the first run, readable by their owner only."""
+        """The folder of keys and passwords. They are created at the first run; only their owner can read them."""
         return self.directory / "secrets"
 
     def port(self, service: str) -> int:

@@ -1,4 +1,4 @@
-"""All that runs on one machine, started in order and stopped in reverse: by `make`, and by the end-to-end tests."""
+"""Starts and stops everything on one machine, in order: for `make`, the end-to-end tests and the stands."""
 
 import contextlib
 import json
@@ -20,11 +20,11 @@ from deploy.processes import Process, StartError
 from deploy.site import Ports, Site
 from deploy.world import MailServer, Pds, jars, listens
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass
-class _Watch:
+class _Restarts:
     failures: int = 0
     not_before: float = 0.0
 
@@ -34,17 +34,17 @@ def _name(service: str, replica: int) -> str:
 
 
 class Stack:
-    """One copy of Antiphon and the world around it. `tell` hears one line a step.
+    """One copy of Antiphon, with the customers' mail server and a Bluesky PDS. `report` gets one line a step.
 
-    `brokers` gives ports of further Kafka brokers; `told` adds to what a service is told in its environment.
+    `brokers` are the ports of further Kafka brokers. `extra_settings` are further environment variables, by service.
     """
 
     def __init__(
-        self, site: Site, tell: Tell = lambda _: None, brokers: Sequence[tuple[int, int]] = ()
+        self, site: Site, report: Report = lambda _: None, brokers: Sequence[tuple[int, int]] = ()
     ) -> None:
         self.site = site
-        self.told: dict[str, dict[str, str]] = {}
-        self._tell = tell
+        self.extra_settings: dict[str, dict[str, str]] = {}
+        self._report = report
         self._sites = {1: site}
         self.postgres = Postgres(
             site.directory / "postgres",
@@ -53,14 +53,14 @@ class Stack:
             durable=site.durable,
         )
         ports = [(site.ports.kafka, site.ports.kafka_controller), *brokers]
-        nodes = [Node(number, *given) for number, given in enumerate(ports, start=1)]
+        nodes = [Node(number, *pair) for number, pair in enumerate(ports, start=1)]
         self.brokers = [self._broker(node, nodes) for node in nodes]
         self.kafka = self.brokers[0]
         mailboxes = [customer.email for customer in story.load().customers.values() if customer.email]
         self.mail = MailServer(site, mailboxes)
         self.pds = Pds(site)
         self.services: dict[str, Process] = {}
-        self._watched: dict[str, _Watch] = {}
+        self._restarts: dict[str, _Restarts] = {}
 
     def _broker(self, node: Node, members: Sequence[Node]) -> Kafka:
         name = "kafka" if node.number == 1 else f"kafka-{node.number}"
@@ -70,9 +70,9 @@ class Stack:
         )  # fmt: skip
 
     def start(self) -> None:
-        """Starts everything. Raises StartError, having stopped what was started."""
+        """Starts everything. Stops what was started and raises StartError when something does not start."""
         try:
-            self.start_ground()
+            self.start_infrastructure()
             for service in SERVICES:
                 self.start_service(service, wait=False)
             self.write_state()
@@ -83,8 +83,8 @@ class Stack:
             self.stop()
             raise
 
-    def start_ground(self) -> None:
-        """PostgreSQL, Kafka, the world, migrations: what services stand on."""
+    def start_infrastructure(self) -> None:
+        """Starts PostgreSQL, Kafka, the mail server and the PDS, and migrates the databases. Raises StartError."""
         self._refuse_taken_ports()
         self.site.directory.mkdir(parents=True, exist_ok=True)
         with self._step("PostgreSQL"):
@@ -95,7 +95,7 @@ class Stack:
             for broker in self.brokers:
                 broker.wait()
             self.kafka.create_topics()
-        with self._step("the world: a mail server and a Bluesky PDS"):
+        with self._step("the customers' mail server and a Bluesky PDS"):
             self.mail.start()
             self.pds.start()
             self.pds.account(services.SOCIAL_HANDLE, keys.secret(self.site.secrets, "social-account"))
@@ -109,15 +109,15 @@ class Stack:
         for name, port in self.site.ports.model_dump().items():
             if listens(port):
                 raise StartError(
-                    f"port {port} ({name}) is taken by another program; set PORT_{name.upper()} to another, "
-                    "or end it (`make down`, if it is this project's own)"
+                    f"port {port} ({name}) is taken by another program. Set PORT_{name.upper()} to a free port, or end "
+                    "that program (make down, if it is an earlier start of Antiphon)"
                 )
 
     def start_service(self, service: str, *, replica: int = 1, wait: bool = True) -> None:
-        """Starts a replica of a service: the first on the site's ports, others beside it on ports of their own."""
+        """Starts a replica of a service: replica 1 on the site's ports, others on free ports. Raises StartError."""
         process = services.process(self._site_of(replica), service, self.postgres, self.kafka)
-        told = {"ANTIPHON_REPLICA": str(replica), **self.told.get(service, {})}
-        process.environment = {**process.environment, **told}
+        settings = {"ANTIPHON_REPLICA": str(replica), **self.extra_settings.get(service, {})}
+        process.environment = {**process.environment, **settings}
         self.services[_name(service, replica)] = process
         process.start(lambda: True, within=5)
         if wait:
@@ -125,7 +125,7 @@ class Stack:
 
     def _site_of(self, replica: int) -> Site:
         if replica not in self._sites:
-            # Services listen elsewhere; PostgreSQL, Kafka and the world stay where they are.
+            # Only the services listen on ports of their own; PostgreSQL, Kafka and the outside servers are shared.
             free = Ports.free().model_dump(include={"smtp", *(s.replace("-", "_") for s in SERVICES)})
             self._sites[replica] = replace(self.site, ports=self.site.ports.model_copy(update=free))
         return self._sites[replica]
@@ -136,15 +136,15 @@ class Stack:
         until = time.monotonic() + within
         while not services.is_ready(self._site_of(replica), service):
             if process.pid is None or time.monotonic() > until:
-                raise StartError(f"{service} did not become ready: {process.last_words()}")
+                raise StartError(f"{service} did not become ready: {process.log_tail()}")
             time.sleep(0.1)
 
     def stop_service(self, service: str, *, replica: int = 1) -> None:
-        """Ends a replica of a service in order: what it has in hand it finishes."""
+        """Stops a replica of a service; it completes the work in progress first."""
         self.services.pop(_name(service, replica)).stop()
 
     def kill(self, service: str) -> None:
-        """Ends a service as a power cut would."""
+        """Kills a service, as a power cut would."""
         self.services[service].kill()
 
     def send_signal(self, service: str, number: signal.Signals) -> None:
@@ -154,13 +154,13 @@ class Stack:
     def processes(self) -> dict[str, Process]:
         """All processes by name, in the order of their start."""
         brokers = {broker.process.name: broker.process for broker in self.brokers}
-        ground = {"postgres": self.postgres.process, **brokers}
-        return {**ground, "mail-server": self.mail.process, "pds": self.pds.process, **self.services}
+        infrastructure = {"postgres": self.postgres.process, **brokers}
+        return {**infrastructure, "mail-server": self.mail.process, "pds": self.pds.process, **self.services}
 
-    def restart_dead(self, warn: Tell = lambda _: None) -> list[str]:
-        """Starts what has died, each with a growing pause after repeated failures. Returns what was started.
+    def restart_dead(self, warn: Report = lambda _: None) -> list[str]:
+        """Starts again each process that has ended, after a pause that grows with its failures. Returns the names of those it started.
 
-        `warn` hears of each death.
+        `warn` gets a line for each process that has ended or does not start.
         """
         starters: dict[str, Callable[[], None]] = {
             "postgres": self.postgres.start,
@@ -172,36 +172,36 @@ class Stack:
         for name, process in self.processes().items():
             if process.pid is not None:
                 continue
-            watch = self._watched.setdefault(name, _Watch())
-            if time.monotonic() < watch.not_before:
+            restarts = self._restarts.setdefault(name, _Restarts())
+            if time.monotonic() < restarts.not_before:
                 continue
-            watch.failures += 1
-            watch.not_before = time.monotonic() + min(30, 2**watch.failures)
-            warn(f"{name} died ({process.ending()}) and is started again; see {process.log}")
+            restarts.failures += 1
+            restarts.not_before = time.monotonic() + min(30, 2**restarts.failures)
+            warn(f"{name} died ({process.ending()}) and is started again; its log: {process.log}")
             try:
-                starters.get(name, lambda given=name: self._start_again(given))()
+                starters.get(name, lambda name=name: self._restart_service(name))()
                 started.append(name)
             except StartError as error:
                 warn(str(error))
         return started
 
-    def _start_again(self, name: str) -> None:
+    def _restart_service(self, name: str) -> None:
         service, _, replica = name.partition("#")
         self.start_service(service, replica=int(replica or 1), wait=False)
 
     def write_state(self) -> None:
-        """Notes the processes for `make status`."""
+        """Writes the processes into a file for `make status` and for the next start."""
         state = {
             name: {"pid": process.pid, "started": process.created_at()}
             for name, process in self.processes().items()
         }
         path = self.site.directory / "processes.json"
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(state))
-        fresh.replace(path)
+        temporary = path.with_suffix(".new")
+        temporary.write_text(json.dumps(state))
+        temporary.replace(path)
 
     def stop(self) -> None:
-        """Stops everything in reverse order; services finish what they have in hand."""
+        """Stops everything in reverse order; services complete the work in progress first."""
         for process in self.services.values():
             process.signal(signal.SIGTERM)
         for name, process in reversed(list(self.processes().items())):
@@ -214,7 +214,7 @@ class Stack:
     def _step(self, what: str) -> Generator[None]:
         began = time.monotonic()
         yield
-        self._tell(f"{what} ({time.monotonic() - began:.1f} s)")
+        self._report(f"{what} ({time.monotonic() - began:.1f} s)")
 
     def token(self, role: Role, name: str, subject: str | None = None) -> str:
         """A token of the development issuer."""
@@ -225,7 +225,7 @@ class Stack:
         return self._site_of(replica).url(service)
 
     def smtp_port(self, *, replica: int = 1) -> int:
-        """Where ingest-email takes mail."""
+        """The port on which ingest-email receives mail."""
         return self._site_of(replica).ports.smtp
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""`make status`: what runs, how far behind it is, and whether every word that came in is accounted for."""
+"""`make status`: which processes run, how far each one is behind, and whether every received message is accounted for."""
 
 import json
 from datetime import timedelta
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 def counts(site: Site) -> dict[str, Json]:
-    """Each service's `GET /counts`; absent for one that does not answer."""
+    """The answer of `GET /counts` by service, without the services that do not answer."""
     token = keys.token(site.secrets, role=Role.OPERATIONS, name="status", now=utc_now())
     found: dict[str, Json] = {}
     for service in SERVICES:
@@ -35,7 +35,7 @@ def counts(site: Site) -> dict[str, Json]:
 
 
 def metrics(site: Site, service: str) -> dict[str, float]:
-    """Sums of a service's metrics by name."""
+    """The metrics of a service by name, summed over their labels. Empty when the service does not answer."""
     sums: dict[str, float] = {}
     try:
         text = httpx.get(f"{site.url(service)}/metrics", timeout=10).text
@@ -50,19 +50,19 @@ def metrics(site: Site, service: str) -> dict[str, float]:
 
 
 def disagreements(found: dict[str, Json]) -> list[str]:
-    """Where words are not accounted for, now. Something on its way shows for a moment, and is gone when it arrived."""
+    """Messages that are not accounted for now, by service. A message in transit shows up here until it arrives."""
     wrong: list[str] = []
     total = 0
-    for door in INGEST:
-        c = found.get(door)
+    for service in INGEST:
+        c = found.get(service)
         if c is None:
-            wrong.append(f"{door} does not answer")
+            wrong.append(f"{service} does not answer")
             continue
         total += c["interactions"]
         if c["received"] != c["interactions"] + c["duplicates"] + c["quarantined"]:
             wrong.append(
-                f"{door}: received {c['received']} ≠ {c['interactions']} interactions + {c['duplicates']} duplicates "
-                f"+ {c['quarantined']} set aside"
+                f"{service}: received {c['received']} ≠ {c['interactions']} interactions + {c['duplicates']} duplicates "
+                f"+ {c['quarantined']} quarantined"
             )
     for service in ("customer-profile", "case-mgmt"):
         c = found.get(service)
@@ -76,10 +76,10 @@ def disagreements(found: dict[str, Json]) -> list[str]:
 
 
 def show(site: Site, console: Console, *, supervised: bool) -> int:
-    """Prints the tables; 0 when everything runs and the counts agree."""
+    """Prints the tables. Returns 0 when everything runs and the counts agree, else 1."""
     path = site.directory / "processes.json"
     if not path.exists():
-        console.print("Nothing runs: make up, or make run.")
+        console.print("Nothing runs. make up starts everything.")
         return 1
     processes: dict[str, Json] = json.loads(path.read_text())
     table = Table(title="Processes")
@@ -111,19 +111,21 @@ def show(site: Site, console: Console, *, supervised: bool) -> int:
     console.print(table)
     if not supervised:
         console.print(
-            "[red]The supervisor was killed[/red]; nothing that dies is started again: make down, then make up"
+            "[red]The supervisor was killed[/red]: no process that dies is started again. Run make down, then make up."
         )
     found = counts(site)
     console.print(_counts_table(found))
     wrong = disagreements(found)
     if wrong:
-        console.print("[yellow]The counts do not agree now:[/yellow]")
+        console.print(
+            "[yellow]The counts do not agree now; messages in transit are the usual cause:[/yellow]"
+        )
         for line in wrong:
             console.print(f"  {line}")
     else:
         console.print(
-            "[green]The counts agree:[/green] every delivery is an interaction, a duplicate or set aside with a reason, "
-            "and every interaction is on one customer and one case."
+            "[green]The counts agree:[/green] every delivery is an interaction, a duplicate or quarantined with a reason, "
+            "and every interaction has one customer and one case."
         )
     return 0 if healthy and not wrong else 1
 
@@ -139,7 +141,7 @@ def _memory(pid: int) -> int:
 def _counts_table(found: dict[str, Json]) -> Table:
     table = Table(title="Counts")
     table.add_column("service")
-    table.add_column("what it has")
+    table.add_column("counts")
     for service, c in found.items():
         parts = [
             f"{name.replace('_', ' ')} {_plain(value)}"

@@ -1,9 +1,9 @@
-"""The world outside, as real servers: a mail server with the customers' mailboxes, and a Bluesky PDS."""
+"""The servers outside Antiphon, for real: the customers' mail server with their mailboxes, and a Bluesky PDS."""
 
-import secrets as random
 import socket
 from collections.abc import Iterable
 from pathlib import Path
+from secrets import token_hex
 
 import httpx
 
@@ -16,14 +16,14 @@ NODE = PROJECT / "deploy" / "node"
 
 
 def listens(port: int) -> bool:
-    """Whether something listens on a loopback port."""
+    """Whether a program listens on a loopback port."""
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 class MailServer:
-    """GreenMail: takes mail for anybody by SMTP and hands it out by IMAP. Mailboxes last as long as it runs."""
+    """GreenMail: accepts mail for every address by SMTP and serves it by IMAP. Mailboxes last as long as it runs."""
 
     def __init__(self, site: Site, mailboxes: Iterable[str] = ()) -> None:
         self._site = site
@@ -48,29 +48,29 @@ class MailServer:
         return secret(self._site.secrets, f"mailbox-{address.replace('@', '-at-')}", length=12)
 
     def start(self) -> None:
-        """Returns when SMTP and IMAP answer."""
+        """Starts the server and returns when SMTP and IMAP answer. Raises StartError."""
         self.process.start(lambda: listens(self.smtp_port) and listens(self.imap_port), within=30)
 
     def stop(self) -> None:
-        """Ends it; its mail is gone."""
+        """Stops the server; its mail is lost."""
         self.process.stop()
 
 
 def _jar(site: Site) -> Path:
-    found = sorted(jars(site).glob("greenmail-standalone-*.jar"))
-    if not found:
-        raise StartError("GreenMail is not installed: make set-up")
-    return found[-1]
+    versions = sorted(jars(site).glob("greenmail-standalone-*.jar"))
+    if not versions:
+        raise StartError("GreenMail is not installed; make set-up installs it")
+    return versions[-1]
 
 
 def jars(site: Site) -> Path:
-    """Where Apache Kafka's and GreenMail's jars are: the site's own, or the project's."""
+    """The folder with the jars of Apache Kafka and GreenMail: the site's, else the project's."""
     own = site.directory / "jars"
     return own if own.exists() else PROJECT / ".antiphon" / "jars"
 
 
 class Pds:
-    """A Bluesky personal data server with its own PLC directory; what is posted stays in its folder."""
+    """A Bluesky personal data server with its own PLC directory. Posts stay in its folder."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -86,7 +86,7 @@ class Pds:
         )
 
     def _environment(self) -> dict[str, str]:
-        kept = self._site.secrets
+        secrets = self._site.secrets
         return {
             "WORLD_FOLDER": str(self.folder),
             "WORLD_PLC_PORT": str(self._site.ports.plc),
@@ -98,18 +98,18 @@ class Pds:
             "PDS_BLOBSTORE_DISK_LOCATION": str(self.folder / "blobs"),
             "PDS_SERVICE_HANDLE_DOMAINS": ".test",
             "PDS_DID_PLC_URL": f"http://127.0.0.1:{self._site.ports.plc}",
-            "PDS_JWT_SECRET": secret(kept, "pds-jwt"),
-            "PDS_ADMIN_PASSWORD": secret(kept, "pds-admin"),
-            "PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX": _hex_secret(kept, "pds-rotation-key"),
+            "PDS_JWT_SECRET": secret(secrets, "pds-jwt"),
+            "PDS_ADMIN_PASSWORD": secret(secrets, "pds-admin"),
+            "PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX": _hex_secret(secrets, "pds-rotation-key"),
             "PDS_RATE_LIMITS_ENABLED": "false",
             "PDS_DISABLE_SSRF_PROTECTION": "true",
             "LOG_ENABLED": "false",
         }
 
     def start(self) -> None:
-        """Returns when it answers."""
+        """Starts the server and returns when it answers. Raises StartError."""
         if not (NODE / "node_modules" / "@atproto" / "pds").exists():
-            raise StartError("The PDS is not installed: make set-up")
+            raise StartError("The Bluesky PDS is not installed; make set-up installs it")
         (self.folder / "blobs").mkdir(parents=True, exist_ok=True)
         self.process.start(self._answers, within=60)
 
@@ -120,17 +120,17 @@ class Pds:
             return False
 
     def stop(self) -> None:
-        """Ends it in order."""
+        """Stops the server."""
         self.process.stop()
 
     def account(self, handle: str, password: str) -> str:
-        """The DID of an account, made if it is not there. Raises httpx.HTTPStatusError."""
+        """The DID of an account, which is created if it does not exist. Raises httpx.HTTPStatusError."""
         with httpx.Client(base_url=f"{self.url}/xrpc", timeout=20) as http:
-            given = {"identifier": handle, "password": password}
-            answer = http.post("/com.atproto.server.createSession", json=given)
+            credentials = {"identifier": handle, "password": password}
+            answer = http.post("/com.atproto.server.createSession", json=credentials)
             if answer.status_code in {400, 401}:
-                made = {"handle": handle, "password": password, "email": f"{handle}@{MAIL_DOMAIN}"}
-                answer = http.post("/com.atproto.server.createAccount", json=made)
+                account = {"handle": handle, "password": password, "email": f"{handle}@{MAIL_DOMAIN}"}
+                answer = http.post("/com.atproto.server.createAccount", json=account)
             answer.raise_for_status()
             return str(answer.json()["did"])
 
@@ -140,5 +140,5 @@ def _hex_secret(folder: Path, name: str) -> str:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)
-        path.write_text(random.token_hex(32))
+        path.write_text(token_hex(32))
     return path.read_text()

@@ -1,1 +1,1 @@
-"""The example morning: customers speak through the real channels, agents answer through the APIs."""
+"""The example morning: customers send messages through the real channels, agents answer through the APIs."""

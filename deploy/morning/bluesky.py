@@ -1,4 +1,4 @@
-"""A person on the real network: makes an account on the PDS, posts, and looks who answered."""
+"""A person on Bluesky: has an account on the PDS, posts, and reads the replies."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ import httpx
 
 @dataclass(frozen=True)
 class Account:
-    """A signed-in account: its DID and the token that posts for it."""
+    """A signed-in account: its DID, its handle and its access token."""
 
     did: str
     handle: str
@@ -17,7 +17,7 @@ class Account:
 
 
 async def sign_in(http: httpx.AsyncClient, pds: str, handle: str, password: str) -> Account:
-    """The account of `handle`, made if it is not there. Raises httpx.HTTPStatusError when the PDS refuses."""
+    """The account of `handle`, which is created if it does not exist. Raises httpx.HTTPStatusError."""
     session = await http.post(
         f"{pds}/xrpc/com.atproto.server.createSession", json={"identifier": handle, "password": password}
     )
@@ -32,14 +32,14 @@ async def sign_in(http: httpx.AsyncClient, pds: str, handle: str, password: str)
 
 
 async def did_of(http: httpx.AsyncClient, pds: str, handle: str) -> str:
-    """The DID behind a handle."""
+    """The DID of a handle. Raises httpx.HTTPStatusError."""
     answer = await http.get(f"{pds}/xrpc/com.atproto.identity.resolveHandle", params={"handle": handle})
     answer.raise_for_status()
     return str(answer.json()["did"])
 
 
 def mention(text: str, handle: str, did: str) -> list[dict[str, Any]]:
-    """The facet that makes `@handle` in `text` a mention; offsets count UTF-8 bytes, as the lexicon asks."""
+    """The facet that makes `@handle` in `text` a mention; empty without one. Its offsets count UTF-8 bytes, as the lexicon says."""
     at = text.find(f"@{handle}")
     if at < 0:
         return []
@@ -60,7 +60,7 @@ async def post(
     facets: list[dict[str, Any]],
     now: datetime,
 ) -> str:
-    """Posts in the account's name; returns the at:// URI."""
+    """Posts for the account; returns the at:// URI. Raises httpx.HTTPStatusError."""
     answer = await http.post(
         f"{pds}/xrpc/com.atproto.repo.createRecord",
         headers={"Authorization": f"Bearer {account.token}"},

@@ -1,4 +1,4 @@
-"""The customers' side of the morning: they speak through the real channels and see what comes back there."""
+"""The customers of the morning: they send messages through the real channels and look for the answers there."""
 
 import asyncio
 from datetime import datetime
@@ -19,7 +19,10 @@ DIRECT = {"phone", "letter", "visit", "web"}
 
 
 class Customers:
-    """Everybody of a story, on a running stack. `said` maps the channel's id of what was said to the message."""
+    """The customers of a story, on a running stack.
+
+    `messages` has the sent messages by the id that their channel gave them, `native_ids` has these ids by message id.
+    """
 
     def __init__(self, stack: Stack, story: Story, http: httpx.AsyncClient) -> None:
         self._stack = stack
@@ -27,12 +30,12 @@ class Customers:
         self._http = http
         self._accounts: dict[str, bluesky.Account] = {}
         self._council = ""
-        self.said: dict[str, Message] = {}
-        self.native: dict[str, str] = {}
+        self.messages: dict[str, Message] = {}
+        self.native_ids: dict[str, str] = {}
         self._replies: dict[str, EmailMessage] = {}
 
-    async def arrive(self) -> None:
-        """Signs everybody in on their network."""
+    async def sign_in(self) -> None:
+        """Signs each customer with a handle in at the PDS."""
         pds = self._stack.pds.url
         for key, customer in self._story.customers.items():
             if customer.handle:
@@ -40,8 +43,8 @@ class Customers:
                 self._accounts[key] = await bluesky.sign_in(self._http, pds, customer.handle, password)
         self._council = await bluesky.did_of(self._http, pds, SOCIAL_HANDLE)
 
-    async def speak(self, message: Message) -> None:
-        """Says a message on its channel. Raises when the channel does not take it."""
+    async def send(self, message: Message) -> None:
+        """Sends a message on its channel. Raises the error of the channel's client when the channel refuses it."""
         if message.channel == "email":
             native = await self._mail(message)
         elif message.channel == "social":
@@ -52,8 +55,8 @@ class Customers:
             )
         else:
             native = await self._note(message)
-        self.said[native] = message
-        self.native[message.id] = native
+        self.messages[native] = message
+        self.native_ids[message.id] = native
 
     async def _mail(self, message: Message) -> str:
         who = self._story.customers[message.by]
@@ -87,9 +90,9 @@ class Customers:
         files: list[str] = []
         if message.attachment:
             scan = {"file": (message.attachment, message.text.encode(), "text/plain")}
-            kept = await self._http.post(f"{url}/attachments", headers=headers, files=scan)
-            kept.raise_for_status()
-            files = [kept.json()["attachment_id"]]
+            upload = await self._http.post(f"{url}/attachments", headers=headers, files=scan)
+            upload.raise_for_status()
+            files = [upload.json()["attachment_id"]]
         speaker = {"name": who.name, "phone": who.phone, "email": who.email, "account_number": who.account}
         noted = await self._http.post(
             f"{url}/interactions",
@@ -105,9 +108,9 @@ class Customers:
         noted.raise_for_status()
         return f"{message.channel}:{noted.json()['interaction_id']}"
 
-    async def heard(self, message: Message) -> str | None:
-        """Where the customer sees the answer, or None while it has not arrived."""
-        native = self.native.get(message.id)
+    async def answer_seen(self, message: Message) -> str | None:
+        """Where the customer sees the answer, for people; None until it has arrived."""
+        native = self.native_ids.get(message.id)
         if native is None:
             return None
         if message.channel == "email":
@@ -121,23 +124,23 @@ class Customers:
             self._replies[message.id] = mail
             return f"in {address}, threaded"
         if message.channel == "social":
-            found = await bluesky.answers_to(self._http, self._stack.pds.url, self._council, native)
-            return "in public, below the post" if found else None
+            replies = await bluesky.answers_to(self._http, self._stack.pds.url, self._council, native)
+            return "in public, below the post" if replies else None
         answer = await self._http.get(
             f"{self._stack.url('ingest-direct')}/interactions/{native.partition(':')[2]}",
             headers={"Authorization": f"Bearer {self._stack.token(Role.SUPERVISOR, 'morning')}"},
         )
         answer.raise_for_status()
-        handed = {
+        delivery = {
             "phone": "called back",
             "letter": "by letter",
             "visit": "at the desk",
             "web": "by the form's mail",
         }
-        return handed[message.channel] if answer.json()["answered"] else None
+        return delivery[message.channel] if answer.json()["answered"] else None
 
 
-async def until(deadline: datetime) -> bool:
-    """Waits a moment; False when the time is over."""
+async def pause_before(deadline: datetime) -> bool:
+    """Waits a moment; False when the deadline has passed."""
     await asyncio.sleep(0.3)
     return utc_now() < deadline

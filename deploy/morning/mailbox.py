@@ -1,4 +1,4 @@
-"""A person with a mailbox: sends real mail by SMTP and reads the answers by IMAP."""
+"""A person with a mailbox: sends mail by SMTP and reads the answers by IMAP."""
 
 import asyncio
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from imapclient import IMAPClient
 
 @dataclass(frozen=True)
 class Mailbox:
-    """A mailbox on the world's mail server."""
+    """A mailbox on the customers' mail server."""
 
     address: str
     password: str
@@ -22,7 +22,7 @@ class Mailbox:
     imap_port: int
 
     async def answer_to(self, message_id: str) -> EmailMessage | None:
-        """The mail that says it answers `message_id`, if it has come."""
+        """The mail that has `message_id` in In-Reply-To; None until it has arrived."""
         return await asyncio.to_thread(self._answer_to, message_id)
 
     def _answer_to(self, message_id: str) -> EmailMessage | None:
@@ -32,7 +32,7 @@ class Mailbox:
             for data in client.fetch(client.search(), ["BODY.PEEK[]"]).values():
                 body = data[b"BODY[]"]
                 if not isinstance(body, bytes):
-                    raise TypeError(f"the mail server answered {type(body)} for a body")
+                    raise TypeError(f"the IMAP server sent {type(body)} instead of the bytes of a mail")
                 mail = BytesParser(EmailMessage, policy=default).parsebytes(body)
                 if mail["In-Reply-To"] == message_id:
                     return mail
@@ -52,9 +52,9 @@ def compose(
     headers: dict[str, str] | None = None,
     charset: str = "utf-8",
 ) -> bytes:
-    """The bytes of a mail; `answers` threads it and quotes the words below, as mail programs do.
+    """The bytes of a mail. `answers` is the mail that it answers: it is threaded and quoted, as mail programs do.
 
-    A `charset` that Python does not know is only declared: the bytes stay UTF-8, as broken programs send them.
+    `charset` is only declared; the bytes are UTF-8, as broken mail programs send them.
     """
     mail = EmailMessage(policy=SMTP)
     mail["From"] = f"{name} <{sender}>"
@@ -76,6 +76,6 @@ def compose(
 
 
 async def send(host: str, port: int, *, sender: str, to: str, mail: bytes) -> None:
-    """Hands the mail to a server. Raises aiosmtplib.SMTPException when it is refused."""
+    """Sends the mail to a server. Raises aiosmtplib.SMTPException when the server refuses it."""
     async with aiosmtplib.SMTP(hostname=host, port=port) as server:
         await server.sendmail(sender, [to], mail)

@@ -1,4 +1,4 @@
-"""Plays the example morning on a running stack and shows what becomes of every word."""
+"""Plays the example morning on a running stack and shows what happens to each message."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,149 +13,152 @@ from antiphon.access.roles import Role
 from antiphon.organisation import document
 from antiphon.process.clock import utc_now
 from antiphon.text import shorten
-from deploy.morning import promises, story
-from deploy.morning.customers import DIRECT, Customers, until
-from deploy.morning.desk import Answered, Desk
+from deploy.morning import service_levels, story
+from deploy.morning.agents import Agents, Answered
+from deploy.morning.customers import DIRECT, Customers, pause_before
 from deploy.morning.story import Message, Story
 from deploy.morning.tuning import tune
 from deploy.stack import Stack
 
 PATIENCE = timedelta(seconds=90)
-COLUMNS = ("who said what", "where", "customer", "case", "rule", "queue", "agent", "due", "answered")
+COLUMNS = ("message", "channel", "customer", "case", "rule", "queue", "agent", "due", "answered")
 
 
 @dataclass
 class Line:
-    """One line of the table: what is known so far of a message."""
+    """One line of the table: a message and its state. `outcome` says where the answer arrived, or why there is none."""
 
     message: Message
-    who: str
+    sender: str
     answered: Answered | None = None
     outcome: str | None = None
-    handed_over: bool = False
+    confirmed: bool = False
 
     @property
     def done(self) -> bool:
-        """Whether the customer has the answer, or the reason why there is none is known."""
+        """Whether the message has its outcome."""
         return self.outcome is not None
 
 
 async def play(stack: Stack, console: Console) -> bool:
-    """Plays the story, and tries a rule on it; True when every line was answered, or has a named reason why not."""
-    told = story.load()
+    """Plays the story, then tries a rule on it. True when every message is answered or is not to be answered, and the rule was tried."""
+    morning = story.load()
     zone = ZoneInfo(document.load(stack.site.organisation).organisation.time_zone)
-    lines = {message.id: Line(message, told.customers[message.by].name) for message in told.messages}
+    lines = {message.id: Line(message, morning.customers[message.by].name) for message in morning.messages}
     async with httpx.AsyncClient(timeout=30) as http:
-        customers = Customers(stack, told, http)
-        continued = {message.continues for message in told.messages if message.continues}
-        desk = Desk(stack, http, customers.said, continued)
-        await customers.arrive()
-        await desk.sit_down()
+        customers = Customers(stack, morning, http)
+        continued = {message.continues for message in morning.messages if message.continues}
+        agents = Agents(stack, http, customers.messages, continued)
+        await customers.sign_in()
+        await agents.sign_in()
         try:
-            await _shown(stack, told, lines, customers, desk, zone, console)
-            await promises.show(
+            await _run_with_table(stack, morning, lines, customers, agents, zone, console)
+            await service_levels.show(
                 stack, [line.answered for line in lines.values() if line.answered], zone, console
             )
             tuned = await tune(stack, console)
         finally:
-            await desk.go_home()
+            await agents.sign_off()
     return tuned and all(line.done for line in lines.values())
 
 
-async def _shown(
-    stack: Stack, told: Story, lines: dict[str, Line], customers: Customers, desk: Desk, zone: ZoneInfo, console: Console
+async def _run_with_table(
+    stack: Stack, morning: Story, lines: dict[str, Line], customers: Customers, agents: Agents, zone: ZoneInfo, console: Console
 ) -> None:  # fmt: skip
-    shown = Live(console=console, refresh_per_second=4, transient=False) if console.is_terminal else None
-    if shown:
-        shown.start()
+    live = Live(console=console, refresh_per_second=4, transient=False) if console.is_terminal else None
+    if live:
+        live.start()
     try:
-        await _run(stack, told, lines, customers, desk, zone, console, shown)
+        await _run(stack, morning, lines, customers, agents, zone, console, live)
     finally:
-        if shown:
-            shown.update(_table(lines, zone), refresh=True)
-            shown.stop()
+        if live:
+            live.update(_table(lines, zone), refresh=True)
+            live.stop()
         else:
             console.print(_table(lines, zone))
 
 
 async def _run(
-    stack: Stack, told: Story, lines: dict[str, Line], customers: Customers, desk: Desk, zone: ZoneInfo,
-    console: Console, shown: Live | None,
+    stack: Stack, morning: Story, lines: dict[str, Line], customers: Customers, agents: Agents, zone: ZoneInfo,
+    console: Console, live: Live | None,
 ) -> None:  # fmt: skip
     deadline = utc_now() + PATIENCE
-    unsaid = list(told.messages)
-    while await until(deadline):
-        await _speak(unsaid, lines, customers, desk, None if shown else console)
-        for answered in await desk.work():
+    unsent = list(morning.messages)
+    while await pause_before(deadline):
+        await _send_due(unsent, lines, customers, agents, None if live else console)
+        for answered in await agents.work():
             lines[answered.message.id].answered = answered
-            if not shown:
+            if not live:
                 console.print(
                     f"  {_agent(answered)} ({answered.queue}) answers {answered.customer} on {answered.case}, "
                     f"by the rule “{answered.rule}”"
                 )
         for line in lines.values():
-            await _follow(stack, line, customers, desk)
-            _join(line, lines, desk)
-        if shown:
-            shown.update(_table(lines, zone))
+            await _follow(stack, line, customers, agents)
+            _complete_continued(line, lines, agents)
+        if live:
+            live.update(_table(lines, zone))
         if all(line.done for line in lines.values()):
             return
 
 
-async def _speak(
-    unsaid: list[Message], lines: dict[str, Line], customers: Customers, desk: Desk, console: Console | None
+async def _send_due(
+    unsent: list[Message],
+    lines: dict[str, Line],
+    customers: Customers,
+    agents: Agents,
+    console: Console | None,
 ) -> None:
-    for message in [*unsaid]:
-        if not _may_be_said(message, unsaid, lines, desk):
+    for message in [*unsent]:
+        if not _is_due(message, unsent, lines, agents):
             continue
-        unsaid.remove(message)
-        await customers.speak(message)
+        unsent.remove(message)
+        await customers.send(message)
         if console:
-            console.print(f"  {lines[message.id].who} said on {message.channel}: {_short(message, 60)}")
+            console.print(f"  {lines[message.id].sender}, by {message.channel}: {_short(message, 60)}")
 
 
-def _join(line: Line, lines: dict[str, Line], desk: Desk) -> None:
-    """What was answered with the words that followed it."""
+def _complete_continued(line: Line, lines: dict[str, Line], agents: Agents) -> None:
+    """A message that another one continues is answered with that one."""
     if line.message.continues and line.done:
         first = lines[line.message.continues]
         first.answered = first.answered or line.answered
-        first.outcome = f"with what followed; first in {desk.read[first.message.id]}"
+        first.outcome = f"with the next message; first offered in {agents.read_in[first.message.id]}"
 
 
-def _may_be_said(message: Message, unsaid: list[Message], lines: dict[str, Line], desk: Desk) -> bool:
-    """In the order of the story; what answers an answer or goes on with a message waits for that, and holds up nobody."""
+def _is_due(message: Message, unsent: list[Message], lines: dict[str, Line], agents: Agents) -> bool:
+    """Messages are due in the order of the story. One that continues or answers another waits for it, and the others do not wait."""
     if message.continues:
-        return message.continues in desk.read
+        return message.continues in agents.read_in
     if message.replies_to:
         return lines[message.replies_to].done
-    return all(one.continues or one.replies_to for one in unsaid[: unsaid.index(message)])
+    return all(other.continues or other.replies_to for other in unsent[: unsent.index(message)])
 
 
-async def _follow(stack: Stack, line: Line, customers: Customers, desk: Desk) -> None:
-    if line.done or line.message.id not in customers.native or line.message.id in desk.read:
+async def _follow(stack: Stack, line: Line, customers: Customers, agents: Agents) -> None:
+    if line.done or line.message.id not in customers.native_ids or line.message.id in agents.read_in:
         return
     if line.message.answer is None:
-        line.outcome = await _why_not_answered(stack, customers.native[line.message.id])
+        line.outcome = await _why_not_answered(stack, customers.native_ids[line.message.id])
         return
-    if line.answered and line.message.channel in DIRECT and not line.handed_over:
-        line.handed_over = await desk.hand_over(line.answered)
+    if line.answered and line.message.channel in DIRECT and not line.confirmed:
+        line.confirmed = await agents.confirm_sent(line.answered)
     if line.answered:
-        line.outcome = await customers.heard(line.message)
+        line.outcome = await customers.answer_seen(line.message)
 
 
 async def _why_not_answered(stack: Stack, native_id: str) -> str | None:
-    """What the record says of a message that nobody is to answer."""
+    """Why nobody is to answer a message, by its record on a closed case; None until the record has it."""
     headers = {"Authorization": f"Bearer {stack.token(Role.SUPERVISOR, 'morning')}"}
     async with httpx.AsyncClient(headers=headers, timeout=30) as http:
         cases = await http.get(f"{stack.url('case-mgmt')}/cases", params={"status": "closed", "limit": 50})
         cases.raise_for_status()
         for case in cases.json()["items"]:
             whole = await http.get(f"{stack.url('case-mgmt')}/cases/{case['case_id']}")
-            for said in whole.json()["interactions"]:
-                if said["interaction"]["thread"]["native_id"] == native_id:
-                    return (
-                        f"on record as {case['reference']}, not answered: {said['interaction']['automation']}"
-                    )
+            for row in whole.json()["interactions"]:
+                interaction = row["interaction"]
+                if interaction["thread"]["native_id"] == native_id:
+                    return f"recorded as {case['reference']}, not answered: {interaction['automation']}"
     return None
 
 
@@ -164,8 +167,8 @@ def _agent(answered: Answered) -> str:
 
 
 def _queue(answered: Answered) -> str:
-    """Where it waited; and whether it waited so long that others were asked too."""
-    return f"{answered.queue}, then others too" if answered.steps else answered.queue
+    """The queue, and whether an escalation step added further agents."""
+    return f"{answered.queue}, then more agents" if answered.steps else answered.queue
 
 
 def _short(message: Message, length: int) -> str:
@@ -180,8 +183,11 @@ def _table(lines: dict[str, Line], zone: ZoneInfo) -> Table:
         a = line.answered
         due = datetime.fromisoformat(a.due_at).astimezone(zone).strftime("%a %H:%M") if a and a.due_at else ""
         cells = (a.customer, a.case, a.rule, _queue(a), _agent(a), due) if a else ("", "", "", "", "", "")
-        said = f"{line.who}: {_short(line.message, 44)}"
+        message = f"{line.sender}: {_short(line.message, 44)}"
         table.add_row(
-            said, line.message.channel, *cells, line.outcome or ("waits" if not a else "on its way")
+            message,
+            line.message.channel,
+            *cells,
+            line.outcome or ("waiting" if not a else "answer in transit"),
         )
     return table

@@ -1,4 +1,4 @@
-"""The example morning as data: `deploy/example/morning.yaml`, checked when it is read."""
+"""The example morning as data: `deploy/example/morning.yaml`, validated when it is read."""
 
 from pathlib import Path
 from typing import Literal
@@ -14,7 +14,7 @@ class _Part(BaseModel):
 
 
 class Customer(_Part):
-    """Somebody who speaks to the council, with the identifiers they give."""
+    """A person who contacts the council, with the identifiers that they give."""
 
     name: str
     email: str | None = None
@@ -24,10 +24,10 @@ class Customer(_Part):
 
 
 class Message(_Part):
-    """What a customer says, on which channel, and what an agent answers; no answer: none is expected.
+    """A customer's message, its channel, and what an agent answers. Without `answer` none is expected.
 
-    The agent `declined_by` says no when it is offered to them, and somebody else is asked. What `continues` another message
-    is said while that one is offered to an agent, who reads it and has not answered; both get one answer.
+    The agent `declined_by` declines the offer, and it goes to another agent. A message that `continues` another one is sent
+    while that one is offered to an agent who has read it and not answered yet; one answer is for both.
     """
 
     id: str
@@ -47,12 +47,12 @@ class Message(_Part):
 
 
 class Story(_Part):
-    """Who speaks and what is said, in the order of the morning."""
+    """The customers, and their messages in the order of the morning."""
 
     customers: dict[str, Customer]
     messages: list[Message]
 
 
 def load(path: Path = STORY) -> Story:
-    """The story in `path`. Raises pydantic.ValidationError when it is not one."""
+    """Reads the story in `path`. Raises pydantic.ValidationError when it is not valid."""
     return Story.model_validate(yaml.safe_load(path.read_text()))

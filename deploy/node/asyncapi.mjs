@@ -1,4 +1,4 @@
-// Checks an AsyncAPI document with the official parser: prints what is wrong, exits 1 if anything is.
+// Checks an AsyncAPI document with the official parser: prints each error and exits with 1 if there is one.
 import fs from 'node:fs'
 import { Parser } from '@asyncapi/parser'
 

@@ -1,4 +1,4 @@
-// A real OpenID provider on loopback, for one test: client credentials, JWT access tokens, roles. Prints its issuer.
+// A real OpenID provider on loopback, for a test: client credentials, JWT access tokens, roles. Prints its issuer.
 import { generateKeyPairSync } from 'node:crypto'
 import Provider from 'oidc-provider'
 

@@ -1,11 +1,11 @@
-// A real Bluesky PDS with its own PLC directory, on loopback. Settings come from the environment.
+// A real Bluesky PDS with its own PLC directory, on loopback. It reads its settings from the environment.
 import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { PDS, envToCfg, envToSecrets, readEnv } from '@atproto/pds'
 import { Database, PlcServer } from '@did-plc/server'
 
-// Both servers would listen on every interface: here they are for this machine alone.
+// Both servers would listen on every interface: this restricts them to loopback.
 const listen = net.Server.prototype.listen
 net.Server.prototype.listen = function (port, ...rest) {
   const onPort = typeof port === 'number' || typeof port === 'string'
@@ -15,7 +15,7 @@ net.Server.prototype.listen = function (port, ...rest) {
 const plcPort = Number(process.env.WORLD_PLC_PORT)
 const written = path.join(process.env.WORLD_FOLDER, 'plc-operations.jsonl')
 
-// The PLC directory keeps its operations in memory: they are written down too, so that a restart knows every DID.
+// The PLC directory keeps its operations in memory. This writes them to a file too, so that every DID survives a restart.
 const directory = Database.mock()
 const add = directory.validateAndAddOp.bind(directory)
 if (fs.existsSync(written)) {

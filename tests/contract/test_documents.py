@@ -1,4 +1,4 @@
-"""Documents name tests, files and faults that are there."""
+"""Documents name only tests, files and faults that exist."""
 
 import re
 from pathlib import Path
@@ -20,31 +20,31 @@ CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def missing(text: str, folder: Path) -> list[str]:
-    """What a document in `folder` names and is not there."""
+    """The links, files, tests and faults that a document in `folder` names and that do not exist."""
     text = CODE.sub("", text)
-    gone = [link for link in LINK.findall(text) if not (folder / link).exists()]
+    absent = [link for link in LINK.findall(text) if not (folder / link).exists()]
     for path, test in FILE.findall(text):
         file = PROJECT / path
         if not file.exists():
-            gone.append(path)
+            absent.append(path)
         elif test and not re.search(rf"^(?:async )?def {test}\(", file.read_text(), re.MULTILINE):
-            gone.append(f"{path}::{test}")
+            absent.append(f"{path}::{test}")
     stands = {
         "faults": names(),
         "fuzz": {part.name for part in PARTS},
     }
-    return [*gone, *(f"{stand}:{name}" for stand, name in STAND.findall(text) if name not in stands[stand])]
+    return [*absent, *(f"{stand}:{name}" for stand, name in STAND.findall(text) if name not in stands[stand])]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_what_a_document_names_is_there(document: str) -> None:
+def test_a_document_names_only_what_exists(document: str) -> None:
     path = PROJECT / document
     assert missing(path.read_text(), path.parent) == []
 
 
-def test_a_document_that_names_what_is_gone_is_found() -> None:
+def test_a_document_that_names_what_does_not_exist_is_found() -> None:
     text = (
-        "`tests/contract/test_documents.py::test_what_a_document_names_is_there` `tests/contract/test_documents.py::test_gone` "
+        "`tests/contract/test_documents.py::test_a_document_names_only_what_exists` `tests/contract/test_documents.py::test_gone` "
         "[a](architecture.md) [b](gone.md#there) `services/gone` `faults:kill-gone` `fuzz:gone` `faults:kill-kafka`"
     )
     assert missing(text, PROJECT / "docs") == [

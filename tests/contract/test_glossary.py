@@ -1,4 +1,4 @@
-"""The glossary is in order, a term a line, and the names in it are names of the code."""
+"""The glossary has one term a line in alphabetical order, and the names in it exist in the code."""
 
 import re
 
@@ -9,28 +9,28 @@ NAME = re.compile(r"`(?:GET )?([^`]+)`")
 
 
 def code() -> str:
-    """The source of all services and of what they share."""
+    """The source of all services and of the shared package."""
     return "\n".join(
         path.read_text() for part in ("shared", "services") for path in (PROJECT / part).rglob("*.py")
     )
 
 
-def names_that_are_gone(terms: list[str], source: str) -> list[str]:
+def missing_names(terms: list[str], source: str) -> list[str]:
     return sorted(
         {name for term in terms for name in NAME.findall(term) if name not in source} - {"code", "C-1042"}
     )
 
 
-def test_the_terms_are_in_the_order_of_the_alphabet_and_each_has_a_line() -> None:
+def test_the_terms_are_in_alphabetical_order_one_a_line() -> None:
     terms = [re.match(r"\* \*\*(.+?)\*\*.*: \S", line) for line in TERMS]
     words = [found[1].casefold() for found in terms if found]
     assert len(words) == len(TERMS) > 80
     assert words == sorted(words)
 
 
-def test_the_names_in_the_glossary_are_in_the_code() -> None:
-    assert names_that_are_gone(TERMS, code()) == []
+def test_the_names_in_the_glossary_exist_in_the_code() -> None:
+    assert missing_names(TERMS, code()) == []
 
 
-def test_a_name_that_the_code_does_not_have_is_found() -> None:
-    assert names_that_are_gone(["* **a**: `is_gone` and `due_at`"], "due_at") == ["is_gone"]
+def test_a_name_that_does_not_exist_in_the_code_is_found() -> None:
+    assert missing_names(["* **a**: `is_gone` and `due_at`"], "due_at") == ["is_gone"]

@@ -1,4 +1,4 @@
-"""Each setting says in the code what it does, and docs/settings.md shows it."""
+"""Each setting has a description in the code, and docs/settings.md shows it."""
 
 import ast
 import importlib
@@ -25,7 +25,7 @@ DEFAULTS = [
 
 
 def settings_in_the_code() -> dict[str, set[str]]:
-    """The fields of every class of settings, by its module and name."""
+    """The fields of every settings class, by its file and name."""
     found: dict[str, set[str]] = {}
     for folder in ("shared", "services/*", "deploy"):
         for path in (path for root in PROJECT.glob(folder) for path in root.glob("**/*.py")):
@@ -35,7 +35,7 @@ def settings_in_the_code() -> dict[str, set[str]]:
 
 
 def fields_of_classes(path: Path) -> dict[str, set[str]]:
-    """The fields of the classes in a file that have settings for a base."""
+    """The fields of the settings classes in a file."""
     return {
         f"{path.relative_to(PROJECT)}:{node.name}": {
             part.target.id
@@ -49,28 +49,28 @@ def fields_of_classes(path: Path) -> dict[str, set[str]]:
     }
 
 
-def test_the_document_of_settings_is_what_the_code_says() -> None:
+def test_the_document_of_settings_agrees_with_the_code() -> None:
     assert settings_document.DOCUMENT.read_text() == settings_document.document(), "make settings"
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_a_setting_has_a_description_and_a_number_has_its_unit(setting: settings_document.Setting) -> None:
-    assert setting.says
+def test_a_setting_has_a_description_and_a_readable_type(setting: settings_document.Setting) -> None:
+    assert setting.description
     assert not setting.kind.startswith("<class")
 
 
-def test_no_class_of_settings_is_missing_in_the_document() -> None:
+def test_every_settings_class_is_in_the_document() -> None:
     shown = {
         f"{Path(importlib.import_module(model.__module__).__file__ or '').relative_to(PROJECT)}:{model.__name__}"
         for model in (*CLASSES, ServiceSettings)
     }
     others = {name: fields for name, fields in settings_in_the_code().items() if name not in shown}
-    # Commands read the address of a service's database, which stands in each service's table.
+    # Only commands have other classes: they read the address of a service's database, which is in each service's table.
     assert set[str]().union(*others.values()) == {"database_url"}, others
 
 
 @pytest.mark.parametrize(("model", "name", "setting"), DEFAULTS)
-def test_a_default_is_shown_as_it_would_be_set(
+def test_a_default_is_shown_as_one_would_set_it(
     model: type[BaseSettings], name: str, setting: settings_document.Setting
 ) -> None:
     field, shown = model.model_fields[name], setting.default or ""

@@ -1,4 +1,4 @@
-"""Where an explicit Any is allowed: the type checker's settings say so, file by file, and the list only shrinks."""
+"""The type checker's settings list the files that may use an explicit Any, and the list only gets shorter."""
 
 import ast
 import tomllib
@@ -17,7 +17,7 @@ def environments() -> list[dict[str, Any]]:
     return settings["executionEnvironments"]
 
 
-def says_any(path: Path) -> bool:
+def uses_any(path: Path) -> bool:
     return any(
         isinstance(node, ast.Name) and node.id == "Any" for node in ast.walk(ast.parse(path.read_text()))
     )
@@ -25,13 +25,13 @@ def says_any(path: Path) -> bool:
 
 def test_an_explicit_any_is_an_error_in_these_services_but_in_the_listed_files() -> None:
     found = environments()
-    assert {one["root"] for one in found if one["reportExplicitAny"] == "error"} == STRICT
-    assert all((PROJECT / one["root"]).is_file() for one in found if one["root"] not in STRICT)
-    # The first entry that holds a file counts.
-    assert {one["root"] for one in found[-len(STRICT) :]} == STRICT
+    assert {entry["root"] for entry in found if entry["reportExplicitAny"] == "error"} == STRICT
+    assert all((PROJECT / entry["root"]).is_file() for entry in found if entry["root"] not in STRICT)
+    # Of the entries that match a file the first one counts.
+    assert {entry["root"] for entry in found[-len(STRICT) :]} == STRICT
 
 
-def test_each_file_that_is_listed_says_any_and_there_are_no_more_of_them() -> None:
-    listed = [one["root"] for one in environments() if one["root"] not in STRICT]
-    assert [path for path in listed if not says_any(PROJECT / path)] == []
+def test_each_listed_file_uses_any_and_their_number_does_not_grow() -> None:
+    listed = [entry["root"] for entry in environments() if entry["root"] not in STRICT]
+    assert [path for path in listed if not uses_any(PROJECT / path)] == []
     assert len(listed) == AT_MOST

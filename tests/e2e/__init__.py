@@ -1,1 +1,1 @@
-"""The whole system as its users know it; it is stopped when these tests are over."""
+"""End-to-end tests on the whole system, which stops after these tests."""

@@ -1,4 +1,4 @@
-"""The whole system, once for all these tests: PostgreSQL that survives a kill, Kafka, mail server, PDS, six services."""
+"""The whole system, once for all these tests: durable PostgreSQL, Kafka, mail server, PDS, six services."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -18,9 +18,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 async def people(stack: Stack) -> AsyncIterator[People]:
-    """Customers, agents and lookers-on. At the end every agent logs off."""
+    """Customers, agents and supervisors. At the end every agent signs off."""
     async with httpx.AsyncClient(timeout=30) as http:
-        those = People(stack, http)
-        yield those
-        for agent in list(those.present):
-            await those.presence(agent, "offline")
+        everybody = People(stack, http)
+        yield everybody
+        for agent in list(everybody.present):
+            await everybody.presence(agent, "offline")

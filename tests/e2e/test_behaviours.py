@@ -1,4 +1,4 @@
-"""Behaviours that a serious evaluator tests first, each on the whole system."""
+"""Behaviours that an evaluator tests first, each on the whole system."""
 
 import asyncio
 from email.message import EmailMessage
@@ -29,17 +29,17 @@ async def test_01_the_same_message_three_times_is_one_interaction_on_one_case(pe
     notes = await asyncio.gather(*(people.note("Is it you?", key=key, name="One") for _ in range(3)))
     assert sorted(note.status_code for note in notes) == [200, 200, 201]
     assert len({note.json()["interaction_id"] for note in notes}) == 1
-    said = await people.timeline(f"email:{sender}")
-    assert [item["text"].strip() for item in said] == ["Do you hear me?"]
-    whole = await people.case(said[0]["case_id"])
+    timeline = await people.timeline(f"email:{sender}")
+    assert [item["text"].strip() for item in timeline] == ["Do you hear me?"]
+    whole = await people.case(timeline[0]["case_id"])
     assert len(whole["interactions"]) == 1
     after = await people.agree()
-    for door in ("ingest-email", "ingest-direct"):
-        assert after[door]["duplicates"] - before[door]["duplicates"] == 2
-        assert after[door]["interactions"] - before[door]["interactions"] == 1
+    for service in ("ingest-email", "ingest-direct"):
+        assert after[service]["duplicates"] - before[service]["duplicates"] == 2
+        assert after[service]["interactions"] - before[service]["interactions"] == 1
 
 
-async def test_02_of_twenty_accepts_of_one_offer_exactly_one_wins(people: People) -> None:
+async def test_02_of_twenty_accepts_of_one_offer_exactly_one_succeeds(people: People) -> None:
     await people.presence("elena", "available")
     people.mail(f"two-{unique()}@mail.example", "About the building permit", to="planning@banksia.example")
     offer = (await until(lambda: people.offers("elena"), what="an offer"))[0]
@@ -55,7 +55,7 @@ async def test_02_of_twenty_accepts_of_one_offer_exactly_one_wins(people: People
     assert done.status_code == 201
 
 
-async def test_03_freed_capacity_goes_to_who_waited_longest_without_any_new_message(people: People) -> None:
+async def test_03_freed_capacity_gets_the_work_that_waited_longest(people: People) -> None:
     await people.presence("elena", "available")  # capacity 2
     for number in range(4):
         people.mail(
@@ -77,7 +77,7 @@ async def test_03_freed_capacity_goes_to_who_waited_longest_without_any_new_mess
         await people.reply("elena", case_id, "Done.")
 
 
-async def test_20_mails_that_the_world_gets_wrong_are_kept_whole_and_hold_up_nothing(people: People) -> None:
+async def test_20_malformed_mails_are_kept_unchanged_and_do_not_block_others(people: People) -> None:
     sender = f"twenty-{unique()}@mail.example"
     broken = [
         f"From: {sender}\r\nSubject: no id, no date\r\n\r\nfirst\r\n".encode(),
@@ -90,14 +90,14 @@ async def test_20_mails_that_the_world_gets_wrong_are_kept_whole_and_hold_up_not
     ]
     for mail in broken:
         await asyncio.to_thread(people.raw_mail, sender, "council@banksia.example", mail)
-    said = await people.timeline(f"email:{sender}", at_least=4)
-    assert {item["subject"] for item in said} >= {"no id, no date", "large", "fine"}
-    for item in said:
+    timeline = await people.timeline(f"email:{sender}", at_least=4)
+    assert {item["subject"] for item in timeline} >= {"no id, no date", "large", "fine"}
+    for item in timeline:
         raw = await people.ask_raw(item["interaction_id"])
         assert any(sent.replace(b"\r\n", b"\n").strip() in raw.replace(b"\r\n", b"\n") for sent in broken)
 
 
-async def test_21_what_no_person_wrote_is_recorded_and_never_answered(people: People) -> None:
+async def test_21_automatic_mail_is_recorded_and_never_answered(people: People) -> None:
     sender = f"away-{unique()}@mail.example"
     people.mail(sender, "Please call me about my rates.")
     (first,) = await people.timeline(f"email:{sender}")
@@ -107,8 +107,8 @@ async def test_21_what_no_person_wrote_is_recorded_and_never_answered(people: Pe
             sender, f"I am away. {number}", subject="Automatic reply", envelope="",
             headers={"Auto-Submitted": "auto-replied", "In-Reply-To": "<none@banksia.example>"},
         )  # fmt: skip
-    said = await people.timeline(f"email:{sender}", at_least=11)
-    automatic = [item for item in said if item["automation"] != "none"]
+    timeline = await people.timeline(f"email:{sender}", at_least=11)
+    automatic = [item for item in timeline if item["automation"] != "none"]
     assert len(automatic) == 10
     after = (await people.case(first["case_id"]))["case"]
     assert (after["status"], after["awaiting_answer_since"]) == (
@@ -123,7 +123,7 @@ async def test_21_what_no_person_wrote_is_recorded_and_never_answered(people: Pe
     assert not [item for item in work if item["case_id"] in own]
 
 
-async def test_22_replies_find_their_case_and_never_show_one_customer_anothers_words(people: People) -> None:
+async def test_22_replies_join_their_case_and_never_show_another_customers_text(people: People) -> None:
     sender, stranger = f"thread-{unique()}@mail.example", f"other-{unique()}@mail.example"
     message_id = people.mail(sender, "My valuation is wrong", to="rates@banksia.example")
     (first,) = await people.timeline(f"email:{sender}")
@@ -136,11 +136,11 @@ async def test_22_replies_find_their_case_and_never_show_one_customer_anothers_w
     token_address = await until(
         lambda: _reply_to(people, sender, message_id), what="the answer in the mailbox"
     )
-    # Changed subject, references kept; then no references at all, only the address; then a stranger with both.
+    # First another subject with references, then no references but the address with the token, then a stranger with both.
     people.mail(sender, "One more thing", subject="Something else", headers={"In-Reply-To": message_id})
     people.mail(sender, "And another", subject="Hello", to=token_address)
-    said = await people.timeline(f"email:{sender}", at_least=3)
-    assert {item["case_id"] for item in said} == {first["case_id"]}
+    timeline = await people.timeline(f"email:{sender}", at_least=3)
+    assert {item["case_id"] for item in timeline} == {first["case_id"]}
     people.mail(stranger, "I saw your mail", to=token_address, headers={"In-Reply-To": message_id})
     (theirs,) = await people.timeline(f"email:{stranger}")
     assert theirs["case_id"] != first["case_id"]
@@ -152,7 +152,7 @@ async def test_22_replies_find_their_case_and_never_show_one_customer_anothers_w
     assert len(await people.timeline(f"email:{sender}", at_least=4)) == 4
 
 
-async def test_22_who_writes_in_a_customers_name_gets_no_answer_that_no_person_confirmed(
+async def test_22_a_forged_sender_gets_no_answer_without_a_confirmed_recipient(
     people: People,
 ) -> None:
     ada, mallory = f"ada-{unique()}@mail.example", f"mallory-{unique()}@evil.example"
@@ -165,14 +165,14 @@ async def test_22_who_writes_in_a_customers_name_gets_no_answer_that_no_person_c
         headers={"Reply-To": mallory},
         envelope=mallory,
     )
-    said = await people.timeline(f"email:{ada}", at_least=2)
-    assert {item["case_id"] for item in said} == {first["case_id"]}
+    timeline = await people.timeline(f"email:{ada}", at_least=2)
+    assert {item["case_id"] for item in timeline} == {first["case_id"]}
     refused = await people.reply("amara", first["case_id"], "1234 a month")
     assert refused.status_code == 409
     assert refused.json()["type"] == "urn:antiphon:problem:recipient-not-confirmed"
     assert refused.json()["recipient"] == {"kind": "email", "value": mallory}
     assert (await people.case(first["case_id"]))["replies"] == []
-    # Ada's own mail is answered as ever; and the other to exactly the address that a person confirmed.
+    # Ada's own mail is answered to her address, the other one to the address that a person confirmed.
     answers = (
         await people.reply("amara", first["case_id"], "1234 a month", answers=first["interaction_id"])
     ).json()
@@ -187,13 +187,13 @@ async def test_22_who_writes_in_a_customers_name_gets_no_answer_that_no_person_c
     assert people.answer_to(ada, forged) is None
 
 
-async def test_who_writes_to_a_closed_queue_is_told_at_once_and_goes_on_to_await_an_answer(
+async def test_a_closed_queue_acknowledges_at_once_and_the_case_still_awaits_an_answer(
     people: People,
 ) -> None:
     async def set_to(state: str) -> None:
-        given = {"state": state, "reason": "burst pipe"}
+        body = {"state": state, "reason": "burst pipe"}
         (
-            await people.ask(Role.SUPERVISOR, "olga", "PUT", "routing", "/queues/planning/state", json=given)
+            await people.ask(Role.SUPERVISOR, "olga", "PUT", "routing", "/queues/planning/state", json=body)
         ).raise_for_status()
 
     sender = f"closed-{unique()}@mail.example"
@@ -201,18 +201,19 @@ async def test_who_writes_to_a_closed_queue_is_told_at_once_and_goes_on_to_await
     try:
         message_id = people.mail(sender, "About the building permit", to="planning@banksia.example")
         mail = await until(
-            lambda: asyncio.to_thread(people.answer_to, sender, message_id), what="the words in the mailbox"
+            lambda: asyncio.to_thread(people.answer_to, sender, message_id),
+            what="the acknowledgement in the mailbox",
         )
     finally:
         await set_to("open")
     assert mail is not None
     assert mail["Auto-Submitted"] == "auto-replied"
-    (said,) = await people.timeline(f"email:{sender}")
-    whole = await people.case(said["case_id"])
+    (interaction,) = await people.timeline(f"email:{sender}")
+    whole = await people.case(interaction["case_id"])
     assert whole["case"]["awaiting_answer_since"] is not None
     assert [reply["occasion"] for reply in whole["replies"]] == ["Planning"]
     work = (await people.see("routing", "/work?queue=planning&state=queued&limit=200"))["items"]
-    assert said["case_id"] in {item["case_id"] for item in work}
+    assert interaction["case_id"] in {item["case_id"] for item in work}
 
 
 async def _take_case(people: People, agent: str, case_id: str) -> dict[str, str]:

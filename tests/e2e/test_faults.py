@@ -1,4 +1,4 @@
-"""Kill -9 of any service at any moment, and a restart of Kafka or PostgreSQL, lose nothing and make nothing twice."""
+"""SIGKILL of a service, of Kafka or of PostgreSQL loses no message and doubles none."""
 
 import asyncio
 from collections import Counter
@@ -15,10 +15,10 @@ IN_FLIGHT = 200
 SPEAKERS = 20
 
 
-async def speak(people: People, run: str) -> dict[str, list[str]]:
-    """Notes calls of several customers, each in order; a refused or lost request is sent again under its key."""
+async def send_calls(people: People, run: str) -> dict[str, list[str]]:
+    """Notes calls of several customers, in the order of each. A request that fails or gets no response is sent again with its key."""
 
-    async def one(number: int, speaker: str) -> None:
+    async def send(number: int, speaker: str) -> None:
         text, key = f"{run} call {number:03}", f"{run}-{number}".replace(" ", "-")
         while True:
             try:
@@ -35,7 +35,7 @@ async def speak(people: People, run: str) -> dict[str, list[str]]:
 
     async def all_of(speaker: str) -> None:
         for number in range(IN_FLIGHT // SPEAKERS):
-            await one(int(speaker[-3:]) * 100 + number, speaker)
+            await send(int(speaker[-3:]) * 100 + number, speaker)
 
     prefix = f"+612{uuid4().int % 10**5:05}"
     ledger: dict[str, list[str]] = {f"{prefix}{number:03}": [] for number in range(SPEAKERS)}
@@ -44,22 +44,22 @@ async def speak(people: People, run: str) -> dict[str, list[str]]:
     return ledger
 
 
-async def account_for(people: People, ledger: dict[str, list[str]]) -> None:
-    """Every word is on its own customer's one timeline, once, in order, and on one case."""
+async def check_records(people: People, ledger: dict[str, list[str]]) -> None:
+    """Every call is on the timeline of its customer, once and in order, and all calls of a customer are on one case."""
     await people.agree(within=120)
-    for speaker, words in ledger.items():
-        items = await people.timeline(f"phone:{speaker}", at_least=len(words))
-        said = [item["text"] for item in sorted(items, key=lambda item: item["accepted_at"])]
-        assert said == words, f"lost, doubled or out of order for {speaker}"
+    for speaker, texts in ledger.items():
+        items = await people.timeline(f"phone:{speaker}", at_least=len(texts))
+        recorded = [item["text"] for item in sorted(items, key=lambda item: item["accepted_at"])]
+        assert recorded == texts, f"lost, doubled or out of order for {speaker}"
         assert len({item["case_id"] for item in items}) == 1
         whole = await people.case(items[0]["case_id"])
-        assert Counter(i["interaction"]["content"]["text"] for i in whole["interactions"]) == Counter(words)
-        recorded = [entry for entry in whole["entries"] if entry["kind"] == "interaction"]
-        assert len(recorded) == len(words)
+        assert Counter(i["interaction"]["content"]["text"] for i in whole["interactions"]) == Counter(texts)
+        entries = [entry for entry in whole["entries"] if entry["kind"] == "interaction"]
+        assert len(entries) == len(texts)
 
 
-async def one_work_item_each(people: People, ledger: dict[str, list[str]]) -> None:
-    """Every case that waits for an answer has exactly one open work item."""
+async def check_open_work(people: People, ledger: dict[str, list[str]]) -> None:
+    """Every case has open work."""
     for speaker in ledger:
         (item, *_) = await people.timeline(f"phone:{speaker}")
 
@@ -71,38 +71,38 @@ async def one_work_item_each(people: People, ledger: dict[str, list[str]]) -> No
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_kill_of_a_service_loses_nothing_and_doubles_nothing(people: People, service: str) -> None:
-    speaking = asyncio.create_task(speak(people, f"kill {service} {uuid4().hex[:6]}"))
+async def test_a_killed_service_loses_nothing_and_doubles_nothing(people: People, service: str) -> None:
+    sending = asyncio.create_task(send_calls(people, f"kill {service} {uuid4().hex[:6]}"))
     await asyncio.sleep(0.5)
     for _ in range(2):
         people.stack.kill(service)
         await asyncio.to_thread(people.stack.start_service, service)
-    ledger = await speaking
-    await account_for(people, ledger)
-    await one_work_item_each(people, ledger)
+    ledger = await sending
+    await check_records(people, ledger)
+    await check_open_work(people, ledger)
 
 
-async def test_24_restart_of_kafka_loses_nothing(people: People) -> None:
-    speaking = asyncio.create_task(speak(people, f"kafka {uuid4().hex[:6]}"))
+async def test_24_a_killed_kafka_loses_nothing(people: People) -> None:
+    sending = asyncio.create_task(send_calls(people, f"kafka {uuid4().hex[:6]}"))
     await asyncio.sleep(0.5)
     people.stack.kafka.process.kill()
     await asyncio.to_thread(people.stack.kafka.start)
-    ledger = await speaking
-    await account_for(people, ledger)
-    await one_work_item_each(people, ledger)
+    ledger = await sending
+    await check_records(people, ledger)
+    await check_open_work(people, ledger)
 
 
-async def test_kill_of_postgresql_loses_nothing(people: People) -> None:
-    speaking = asyncio.create_task(speak(people, f"postgres {uuid4().hex[:6]}"))
+async def test_a_killed_postgresql_loses_nothing(people: People) -> None:
+    sending = asyncio.create_task(send_calls(people, f"postgres {uuid4().hex[:6]}"))
     await asyncio.sleep(0.5)
     people.stack.postgres.process.kill()
     await asyncio.to_thread(people.stack.postgres.start)
-    ledger = await speaking
-    await account_for(people, ledger)
-    await one_work_item_each(people, ledger)
+    ledger = await sending
+    await check_records(people, ledger)
+    await check_open_work(people, ledger)
 
 
-async def test_24_an_offer_made_before_a_kill_is_accepted_once_after_it(people: People) -> None:
+async def test_24_an_offer_from_before_a_kill_is_accepted_once_after_it(people: People) -> None:
     sender = f"held-{uuid4().hex[:8]}@mail.example"
     people.mail(sender, "About the building permit", to="planning@banksia.example")
     await people.timeline(f"email:{sender}")

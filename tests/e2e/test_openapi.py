@@ -1,4 +1,4 @@
-"""Each API answers whatever is sent as its OpenAPI document says, and never with a fault of ours."""
+"""Each API answers every request as its OpenAPI document says, and never with a server error."""
 
 import asyncio
 from pathlib import Path
@@ -14,21 +14,21 @@ from tests.fuzz import apis
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("service", SERVICES)
 async def test_schemathesis_finds_nothing_wrong(stack: Stack, service: str, tmp_path: Path) -> None:
-    # The roles at once: most of the time goes into thinking out what to send. Whether a role may, another test asks.
+    # All roles at once: schemathesis needs most of the time to generate requests. Another test checks what each role may do.
     phases = {
         Role.SUPERVISOR: "examples,coverage,fuzzing",
         Role.OPERATIONS: "examples,coverage,fuzzing",
         Role.AGENT: "examples,fuzzing",
     }
-    found = await asyncio.gather(
-        *(_told(stack, service, role, how, tmp_path) for role, how in phases.items())
+    outputs = await asyncio.gather(
+        *(_failures(stack, service, role, names, tmp_path) for role, names in phases.items())
     )
-    for told in found:
-        assert not told, told[-20000:]
+    for output in outputs:
+        assert not output, output[-20000:]
 
 
-async def _told(stack: Stack, service: str, role: Role, phases: str, folder: Path) -> str:
-    """What schemathesis says when it finds something; nothing when it does not."""
+async def _failures(stack: Stack, service: str, role: Role, phases: str, folder: Path) -> str:
+    """The output of schemathesis when it finds a failure; empty when it finds none."""
     token = stack.token(role, apis.WHO[role])
     more = ("--phases", phases, "--max-examples", "3")
     program = await asyncio.create_subprocess_exec(

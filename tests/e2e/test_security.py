@@ -1,4 +1,4 @@
-"""Nobody without a token, nobody without the role, no script in what customers send, no faulty rules active."""
+"""Access only with a token and a role, no script from customers, no faulty rules that become active, live changes that resume."""
 
 from collections.abc import AsyncGenerator
 from uuid import uuid4
@@ -16,29 +16,27 @@ from tests.support.waiting import until
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_every_route_lets_in_the_roles_of_the_table_and_nobody_else(
-    people: People, service: str
-) -> None:
+async def test_every_route_lets_in_the_roles_of_the_table_and_no_other(people: People, service: str) -> None:
     row = await tokens.by_role(people.stack, people.http, service)
     assert row.count > len(ROLES[service])
-    assert row.found == []
+    assert row.findings == []
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_no_forged_token_opens_a_route(people: People, service: str) -> None:
+async def test_every_route_refuses_forged_tokens(people: People, service: str) -> None:
     row = await tokens.refused(people.stack, people.http, service)
     assert row.count > len(ROLES[service])
-    assert row.found == []
+    assert row.findings == []
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_who_may_not_is_told_so_before_their_body_is_read(people: People, service: str) -> None:
+async def test_a_missing_role_is_refused_before_the_body_is_read(people: People, service: str) -> None:
     row = await tokens.bodies(people.stack, people.http, service)
     assert row.count >= len(ROLES[service])
-    assert row.found == []
+    assert row.findings == []
 
 
-async def test_who_is_refused_is_told_why(people: People) -> None:
+async def test_a_refusal_states_its_reason(people: People) -> None:
     refused = await people.ask(Role.INTEGRATION, "web-form", "GET", "case-mgmt", "/cases")
     assert refused.status_code == 403
     assert refused.headers["content-type"].startswith("application/problem+json")
@@ -47,7 +45,7 @@ async def test_who_is_refused_is_told_why(people: People) -> None:
     assert "nobody" in unknown.json()["detail"]
 
 
-async def test_customer_html_can_run_no_script(people: People) -> None:
+async def test_html_of_customers_has_no_script(people: People) -> None:
     sender = f"html-{uuid4().hex[:8]}@mail.example"
     mail = (
         f"From: {sender}\r\nTo: council@banksia.example\r\nSubject: look\r\nMIME-Version: 1.0\r\n"
@@ -56,15 +54,15 @@ async def test_customer_html_can_run_no_script(people: People) -> None:
         '<a href="javascript:evil()">x</a><iframe src="http://evil.example"></iframe></p>\r\n'
     )
     people.raw_mail(sender, "council@banksia.example", mail.encode())
-    (said,) = await people.timeline(f"email:{sender}")
-    html = (await people.case(said["case_id"]))["interactions"][0]["interaction"]["content"]["html"]
+    (interaction,) = await people.timeline(f"email:{sender}")
+    html = (await people.case(interaction["case_id"]))["interactions"][0]["interaction"]["content"]["html"]
     assert "Hello" in html
     for word in ("script", "onclick", "onerror", "javascript:", "iframe", "evil()"):
         assert word not in html
 
 
 @pytest.mark.parametrize(
-    ("when", "said"),
+    ("when", "detail"),
     [
         ('interaction.tonne == "negative"', "undeclared reference"),
         ('case.interactions > "three"', "no matching overload"),
@@ -72,8 +70,8 @@ async def test_customer_html_can_run_no_script(people: People) -> None:
         ("case.interactions", "true or false"),
     ],
 )
-async def test_faulty_rules_are_refused_with_their_place_and_the_running_ones_stay(
-    people: People, when: str, said: str
+async def test_faulty_rules_are_refused_with_line_and_column_and_the_active_ones_stay(
+    people: People, when: str, detail: str
 ) -> None:
     before = await people.ask(Role.OPERATIONS, "ops", "GET", "routing", "/configuration")
     source = before.json()["source"]
@@ -90,14 +88,14 @@ async def test_faulty_rules_are_refused_with_their_place_and_the_running_ones_st
     )
     assert answer.status_code == 422, answer.text
     fault = answer.json()["errors"][0]
-    assert said in fault["detail"]
+    assert detail in fault["detail"]
     assert fault["line"] == line
     assert fault["column"] > 1
     after = await people.ask(Role.OPERATIONS, "ops", "GET", "routing", "/configuration")
     assert after.json()["configuration_version"] == before.json()["configuration_version"]
 
 
-async def test_live_changes_resume_where_they_were_left(people: People) -> None:
+async def test_live_changes_resume_after_the_last_event_id(people: People) -> None:
     token = people.stack.token(Role.SUPERVISOR, "looker")
     url = f"{people.stack.url('case-mgmt')}/changes"
     headers = {"Authorization": f"Bearer {token}"}
@@ -106,14 +104,12 @@ async def test_live_changes_resume_where_they_were_left(people: People) -> None:
     assert begin["event"] == "begin"
     sender = f"live-{uuid4().hex[:8]}@mail.example"
     people.mail(sender, "Hello there")
-    (said,) = await people.timeline(f"email:{sender}")
-    seen: list[str] = []
+    (interaction,) = await people.timeline(f"email:{sender}")
 
     async def resumed() -> bool:
         async with people.http.stream("GET", url, headers=headers | {"Last-Event-ID": begin["id"]}) as stream:
             async for event in _events(stream):
-                seen.append(event.get("data", ""))
-                if said["case_id"] in event.get("data", ""):
+                if interaction["case_id"] in event.get("data", ""):
                     return True
         return False
 

@@ -1,22 +1,22 @@
-"""Transactions that waited for each other: PostgreSQL ends one of them, and says so in its log."""
+"""Counts deadlocks, which PostgreSQL resolves by ending a transaction, and writes to its log."""
 
 from pathlib import Path
 
 from deploy.stack import Stack
 
-SAID = b"deadlock detected"
+LOG_TEXT = b"deadlock detected"
 
 
-def place(stack: Stack) -> int:
-    """Where the log ends now."""
+def log_size(stack: Stack) -> int:
+    """The size of PostgreSQL's log now."""
     return _log(stack).stat().st_size
 
 
-def since(stack: Stack, where: int) -> int:
-    """How many there were after a place in the log."""
+def since(stack: Stack, offset: int) -> int:
+    """The number of deadlocks in the log after `offset`."""
     with _log(stack).open("rb") as log:
-        log.seek(where)
-        return log.read().count(SAID)
+        log.seek(offset)
+        return log.read().count(LOG_TEXT)
 
 
 def _log(stack: Stack) -> Path:

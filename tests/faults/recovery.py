@@ -1,4 +1,4 @@
-"""How long until it works again: a message said after the fault is on a case, and that case in a queue."""
+"""Measures the recovery: a message sent after the fault is on a case, and that case has work in a queue."""
 
 import asyncio
 import time
@@ -8,33 +8,33 @@ import asyncpg
 
 from antiphon.failures import is_transient
 from deploy.stack import Stack
-from tests.load.traffic import Doors, Message
+from tests.load.traffic import Customers, Message
 
-LOOK_S = 0.1
+POLL_S = 0.1
 PATIENCE_S = 120
-# Ids are given before they are committed: a look goes back a little.
+# An entry gets its id before it is committed: the next query starts at lower ids.
 MARGIN = 2000
 
 
-class Watch:
-    """Follows a message to its queue, with connections of its own that break and are made again."""
+class RecoveryWatch:
+    """Follows a message to its queue. Connects to the databases again when a connection breaks."""
 
     def __init__(self, stack: Stack, entry: int) -> None:
         self._stack = stack
         self._entry = entry
         self._db: dict[str, asyncpg.Connection] = {}
 
-    async def well_again(self, doors: Doors, message: Message) -> float | None:
-        """Says a message and returns when (by the monotonic clock) it is in a queue; None when that is too long."""
+    async def recovered_at(self, customers: Customers, message: Message) -> float | None:
+        """Sends a message and returns the time (monotonic clock) when it is in a queue; None after `PATIENCE_S`."""
         try:
             async with asyncio.timeout(PATIENCE_S):
-                await doors.say(message)
+                await customers.send(message)
                 case_id: UUID | None = None
                 while True:
                     case_id = case_id or await self._case_of(message)
                     if await self._is_queued(case_id):
                         return time.monotonic()
-                    await asyncio.sleep(LOOK_S)
+                    await asyncio.sleep(POLL_S)
         except TimeoutError:
             return None
         finally:
@@ -42,7 +42,7 @@ class Watch:
                 connection.terminate()
 
     async def _case_of(self, message: Message) -> UUID | None:
-        row = await self._ask(
+        row = await self._query(
             "case-mgmt",
             "select max(e.id) over () as newest, i.case_id, "
             "i.interaction->'content'->>'text' like $2 as is_it from case_entry e "
@@ -59,16 +59,16 @@ class Watch:
     async def _is_queued(self, case_id: UUID | None) -> bool:
         if case_id is None:
             return False
-        there = "select 1 from work_item where case_id = $1"
-        return await self._ask("routing", there, case_id) is not None
+        query = "select 1 from work_item where case_id = $1"
+        return await self._query("routing", query, case_id) is not None
 
-    async def _ask(self, service: str, query: str, *given: object) -> asyncpg.Record | None:
+    async def _query(self, service: str, query: str, *parameters: object) -> asyncpg.Record | None:
         try:
             connection = self._db.get(service)
             if connection is None or connection.is_closed():
                 url = self._stack.postgres.url(service).replace("postgresql+asyncpg", "postgresql")
                 connection = self._db[service] = await asyncpg.connect(url, timeout=2)
-            return await connection.fetchrow(query, *given, timeout=5)
+            return await connection.fetchrow(query, *parameters, timeout=5)
         except Exception as error:
             if not is_transient(error):
                 raise

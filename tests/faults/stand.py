@@ -1,4 +1,4 @@
-"""The stand: a stack under steady load, on which one fault after the other is made and judged."""
+"""The stand: a stack under steady load, in which one fault after another is injected and its results are checked."""
 
 import asyncio
 import contextlib
@@ -12,22 +12,21 @@ from antiphon.service_names import SERVICES
 from deploy.stack import Stack
 from deploy.status import counts, disagreements
 from tests.faults import deadlocks
-from tests.faults.answers import compare_answers
-from tests.faults.found import Found
-from tests.faults.mailhost import MailHost
-from tests.faults.recovery import Watch
-from tests.faults.speech import APART, Speech, messages
-from tests.faults.staff import Staff
-from tests.faults.strikes import Strike
-from tests.faults.trouble import CannotBeMadeError
-from tests.faults.verdict import Marks, compare_words, compare_work
+from tests.faults.agents import Agents
+from tests.faults.check_answers import compare_answers
+from tests.faults.check_records import Positions, compare_messages, compare_work
+from tests.faults.injections import FaultNotPossibleError, Injection
+from tests.faults.mail_server import MailServer
+from tests.faults.recovery import RecoveryWatch
+from tests.faults.result import FaultResult
+from tests.faults.steady_load import NUMBERS_PER_TRIAL, SteadyLoad, messages
 from tests.load.flow import Flow
-from tests.load.traffic import Channel, Doors, Message
+from tests.load.traffic import Channel, Customers, Message
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 AGENTS, ANSWER_EVERY_S = 6, 1.5
 LEAD_S, TAIL_S = 3.0, 3.0
-DOOR_PATIENCE_S = 5.0
+ANSWER_WITHIN_S = 5.0
 LONGEST_S = 400
 QUIET_S = 180
 SUPERVISE_EVERY_S = 0.5
@@ -35,13 +34,13 @@ SUPERVISE_EVERY_S = 0.5
 
 @dataclass(frozen=True)
 class Fault:
-    """What is done, and how it is seen that it works again: a message through a door, or an answer that leaves.
+    """A fault, and how its recovery is measured: by a message on the channel `through`, or by an answer that is sent.
 
-    `supervised`: what dies is started again at once. `replicas` that customers and agents find.
+    `supervised`: a process that dies is started again at once. `replicas` of each service get the requests of customers and agents.
     """
 
     name: str
-    strike: Callable[["Stand", Tell], Strike]
+    inject: Callable[["Stand", Report], Injection]
     through: Channel | None = "direct"
     by_answer: bool = False
     supervised: bool = True
@@ -50,12 +49,12 @@ class Fault:
 
 @dataclass
 class Stand:
-    """A running stack, its mail server, the dice, and how much customers say per second."""
+    """A running stack, the mail server that receives its answers, and the messages that customers send in a second."""
 
     stack: Stack
-    mail: MailHost
+    mail: MailServer
     seed: int
-    tell: Tell
+    report: Report
     per_second: float = 20
     trials: int = 0
     dice: random.Random = field(init=False)
@@ -63,100 +62,106 @@ class Stand:
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)  # noqa: S311 - faults, not secrets
-        # The last two digits of a run's number are in its customers' phone numbers: no two trials share them.
+        # The run's number is in its customers' phone numbers. Its last two digits count the trials: no two trials share numbers.
         self._run = self.dice.randrange(16**5) // 100 * 100
 
     def next_run(self) -> str:
-        """A name for the customers of one trial, which no other trial has."""
+        """A name for the customers of one trial. No other trial has it."""
         self.trials += 1
         return f"{self._run + self.trials:06x}"
 
-    async def trial(self, fault: Fault) -> Found:
-        """Makes one fault under load, waits until all is quiet, and compares ledgers with records."""
+    async def trial(self, fault: Fault) -> FaultResult:
+        """Injects a fault under load, waits until all events are consumed, and compares the ledgers with the records."""
         run = self.next_run()
-        found = Found(fault.name, self.seed, per_second=round(self.per_second, 1))
-        began, logged = time.monotonic(), deadlocks.place(self.stack)
+        result = FaultResult(fault.name, self.seed, per_second=round(self.per_second, 1))
+        began, log_offset = time.monotonic(), deadlocks.log_size(self.stack)
         async with Flow(self.stack) as flow:
-            marks = await Marks.now(flow, utc_now())
+            positions = await Positions.now(flow, utc_now())
         planned = messages(
             self.trials, int(self.per_second * LONGEST_S), self.per_second, self.dice.randrange(2**32)
         )
-        async with Doors(self.stack, run, patience_s=DOOR_PATIENCE_S, replicas=fault.replicas) as doors:
+        async with Customers(
+            self.stack, run, timeout_s=ANSWER_WITHIN_S, replicas=fault.replicas
+        ) as customers:
             probe = self._probe(fault.through)
-            await doors.sign_in([*planned, probe])
-            staff = Staff(self.stack, AGENTS, self.trials * APART, ANSWER_EVERY_S, fault.replicas)
-            async with self._at_work(found, Speech(doors, planned, self.per_second), staff):
-                await self._strike(fault, found, doors, staff, marks)
-            found.sent, found.again = doors.ledger.count, sum(doors.ledger.again.values())
-            if not found.skipped:
-                await self._judge(found, doors, staff, marks)
-        found.seconds = round(time.monotonic() - began, 1)
-        found.deadlocks = deadlocks.since(self.stack, logged)
-        return found
+            await customers.sign_in([*planned, probe])
+            first_token = self.trials * NUMBERS_PER_TRIAL
+            agents = Agents(self.stack, AGENTS, first_token, ANSWER_EVERY_S, fault.replicas)
+            async with self._under_load(result, SteadyLoad(customers, planned, self.per_second), agents):
+                await self._inject(fault, result, customers, agents, positions)
+            result.sent, result.resent = customers.ledger.count, sum(customers.ledger.resent.values())
+            if not result.skipped:
+                await self._check(result, customers, agents, positions)
+        result.seconds = round(time.monotonic() - began, 1)
+        result.deadlocks = deadlocks.since(self.stack, log_offset)
+        return result
 
     def _probe(self, channel: Channel | None) -> Message:
-        """A customer's first and only message."""
-        return Message(self.trials * APART + APART - 1, APART + self.trials, 0, channel or "direct", None)
+        """The only message of a customer of its own."""
+        number = (self.trials + 1) * NUMBERS_PER_TRIAL - 1
+        return Message(number, NUMBERS_PER_TRIAL + self.trials, 0, channel or "direct", None)
 
     @contextlib.asynccontextmanager
-    async def _at_work(self, found: Found, speech: Speech, staff: Staff) -> AsyncGenerator[None]:
-        """Customers speak and agents answer while entered; leaving waits until each has finished."""
-        speaking, answering = asyncio.create_task(speech.run()), asyncio.create_task(staff.run())
+    async def _under_load(
+        self, result: FaultResult, load: SteadyLoad, agents: Agents
+    ) -> AsyncGenerator[None]:
+        """Customers send and agents answer while entered; leaving waits until they have stopped."""
+        sending, answering = asyncio.create_task(load.run()), asyncio.create_task(agents.run())
         try:
             await asyncio.sleep(LEAD_S)
             yield
         finally:
-            speech.stop()
-            staff.stop()
-            _, late = await asyncio.wait([speaking, answering], timeout=QUIET_S)
+            load.stop()
+            agents.stop()
+            _, late = await asyncio.wait([sending, answering], timeout=QUIET_S)
             for task in late:
                 task.cancel()
             if late:
-                found.unanswered += len(late)
-                found.notes.append("a door or an API was not well again in time")
-        for task in (speaking, answering):
+                result.unanswered += len(late)
+                result.notes.append(f"an entry point or an API did not work again within {QUIET_S} s")
+        for task in (sending, answering):
             if not task.cancelled() and (error := task.exception()):
                 raise error
 
-    async def _strike(self, fault: Fault, found: Found, doors: Doors, staff: Staff, marks: Marks) -> None:
+    async def _inject(
+        self, fault: Fault, result: FaultResult, customers: Customers, agents: Agents, positions: Positions
+    ) -> None:
         try:
             async with (
-                fault.strike(self, found.notes.append) as over,
-                self._supervised(found, on=fault.supervised),
+                fault.inject(self, result.notes.append) as over,
+                self._supervised(result, on=fault.supervised),
             ):
                 if over is not None and fault.by_answer:
-                    found.recovery_s = await self._answered(staff, over)
+                    result.recovery_s = await self._answered(agents, over)
                 elif over is not None and fault.through is not None:
-                    watch = Watch(self.stack, marks.entry)
-                    well = await watch.well_again(doors, self._probe(fault.through))
-                    found.recovery_s = None if well is None else round(well - over, 2)
-                if over is not None and found.recovery_s is None:
-                    found.notes.append("was not well again in time")
+                    watch = RecoveryWatch(self.stack, positions.entry)
+                    recovered = await watch.recovered_at(customers, self._probe(fault.through))
+                    result.recovery_s = None if recovered is None else round(recovered - over, 2)
+                if over is not None and result.recovery_s is None:
+                    result.notes.append("did not recover in time")
                 await asyncio.sleep(TAIL_S)
-        except CannotBeMadeError as reason:
-            found.skipped = str(reason)
+        except FaultNotPossibleError as reason:
+            result.skipped = str(reason)
 
-    async def _answered(self, staff: Staff, over: float) -> float | None:
-        """Seconds until an answer that was written after `over` (the loop's time is the monotonic clock) has left."""
+    async def _answered(self, agents: Agents, over: float) -> float | None:
+        """Seconds until a mail with an answer from after `over` (monotonic clock, as loop time) was sent; None after `QUIET_S`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(QUIET_S):
                 while True:
-                    fresh = {a.token for a in staff.ledger if a.at > over and a.channel == "email"}
-                    left = [
-                        taken.at for taken in self.mail.taken if taken.answer in fresh and taken.at > over
-                    ]
-                    if left:
-                        return round(min(left) - over, 2)
+                    later = {a.token for a in agents.ledger if a.at > over and a.channel == "email"}
+                    sent = [mail.at for mail in self.mail.accepted if mail.answer in later and mail.at > over]
+                    if sent:
+                        return round(min(sent) - over, 2)
                     await asyncio.sleep(0.1)
         return None
 
     @contextlib.asynccontextmanager
-    async def _supervised(self, found: Found, *, on: bool) -> AsyncGenerator[None]:
-        """What dies by itself is started again while entered, and counted."""
+    async def _supervised(self, result: FaultResult, *, on: bool) -> AsyncGenerator[None]:
+        """While entered, starts each process again that dies by itself, and counts it as a crash."""
 
         async def watch() -> None:
             while True:
-                found.crashes += len(await asyncio.to_thread(self.stack.restart_dead, found.notes.append))
+                result.crashes += len(await asyncio.to_thread(self.stack.restart_dead, result.notes.append))
                 await asyncio.sleep(SUPERVISE_EVERY_S)
 
         watching = asyncio.create_task(watch()) if on else None
@@ -167,27 +172,29 @@ class Stand:
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
 
-    async def _judge(self, found: Found, doors: Doors, staff: Staff, marks: Marks) -> None:
-        async with self._supervised(found, on=True), Flow(self.stack) as flow:
+    async def _check(
+        self, result: FaultResult, customers: Customers, agents: Agents, positions: Positions
+    ) -> None:
+        async with self._supervised(result, on=True), Flow(self.stack) as flow:
             try:
-                await self._settled(flow)
+                await self._quiet(flow)
             except TimeoutError:
-                found.notes.append(f"not quiet after {QUIET_S} s")
-            cases = await compare_words(flow, doors, marks, found)
-            await compare_work(flow, cases, marks, found)
-            await compare_answers(self.stack, flow, doors, staff.ledger, self.mail, found)
+                result.notes.append(f"events were still in transit after {QUIET_S} s")
+            cases = await compare_messages(flow, customers, positions, result)
+            await compare_work(flow, cases, positions, result)
+            await compare_answers(self.stack, flow, customers, agents.ledger, self.mail, result)
             wrong = disagreements(await asyncio.to_thread(counts, self.stack.site))
-            found.disagreements = len(wrong)
-            found.notes += wrong
+            result.disagreements = len(wrong)
+            result.notes += wrong
 
-    async def _settled(self, flow: Flow) -> None:
-        """No answer waits to be sent, and all is quiet."""
+    async def _quiet(self, flow: Flow) -> None:
+        """Returns when all events are consumed and no answer waits to be sent. Raises TimeoutError."""
         async with asyncio.timeout(QUIET_S):
             while True:
                 await flow.quiet(QUIET_S)
                 waiting = 0
                 for service in ("ingest-email", "ingest-social"):
-                    (row,) = await flow.ask(
+                    (row,) = await flow.query(
                         service, "select count(*) as n from outgoing_reply where state = 'waiting'"
                     )
                     waiting += row["n"]
@@ -196,13 +203,13 @@ class Stand:
                 await asyncio.sleep(0.5)
 
 
-def told_to_services(mail: MailHost) -> dict[str, dict[str, str]]:
-    """What the stand's services are told besides: their relay is our mail server, and a failed sending is soon repeated."""
-    told: dict[str, dict[str, str]] = {service: {} for service in SERVICES}
-    told["ingest-email"] = {
+def extra_settings(mail: MailServer) -> dict[str, dict[str, str]]:
+    """Settings of the stand's services: ingest-email sends to this mail server, and soon repeats a sending that failed."""
+    settings: dict[str, dict[str, str]] = {service: {} for service in SERVICES}
+    settings["ingest-email"] = {
         "INGEST_EMAIL_RELAY_PORT": str(mail.port),
         "INGEST_EMAIL_SEND_TIMEOUT": "PT10S",
         "INGEST_EMAIL_RETRY_FIRST_AFTER": "PT1S",
         "INGEST_EMAIL_RETRY_AT_MOST_EVERY": "PT4S",
     }
-    return told
+    return settings

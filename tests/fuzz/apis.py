@@ -1,6 +1,6 @@
-"""schemathesis with all its checks against every API, in every role.
+"""Runs schemathesis with all its checks against every API, in every role.
 
-What is turned off, for which route and why, is in schemathesis.toml.
+schemathesis.toml turns checks off for some routes, each with its reason.
 """
 
 import asyncio
@@ -10,15 +10,15 @@ from pathlib import Path
 
 from antiphon.access.roles import Role
 from antiphon.service_names import SERVICES
-from tests.fuzz.report import Tried
+from tests.fuzz.result import AttackResult
 from tests.fuzz.run import Run
 
 PART = "apis"
 CONFIGURATION = Path(__file__).parent / "schemathesis.toml"
 AT_ONCE = 2
-# Reading the document alone takes schemathesis some of them.
+# schemathesis needs some of these seconds to read the OpenAPI document.
 LEAST_S = 10
-# Each role with somebody of the example organisation, the one that may most first.
+# A person for each role, the role with the most rights first.
 WHO = {
     Role.SUPERVISOR: "looker",
     Role.AGENT: "hugo",
@@ -30,7 +30,7 @@ _GENERATED = re.compile(r"(\d[\d,]*) generated")
 
 
 def command(url: str, token: str, seed: int, *more: str) -> list[str]:
-    """The program with all checks but those that the configuration turns off for a route. Live streams never end, so their routes are left out: `tokens` opens them."""
+    """The command line of schemathesis. It excludes the routes of live streams, which never end; `tokens` opens those."""
     return [
         str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(CONFIGURATION), "run", f"{url}/openapi.json",
         "--header", f"Authorization: Bearer {token}", "--exclude-path-regex", "changes$", "--workers", "1",
@@ -38,28 +38,28 @@ def command(url: str, token: str, seed: int, *more: str) -> list[str]:
     ]  # fmt: skip
 
 
-async def attack(run: Run) -> list[Tried]:
-    """Two at once; the time is shared out among those that remain."""
+async def attack(run: Run) -> list[AttackResult]:
+    """Runs two at once; each gets its share of the remaining time."""
     roles = [Role.SUPERVISOR] if run.quick else list(WHO)
     waiting = [(role, service) for role in roles for service in SERVICES]
-    rows: list[Tried] = []
+    rows: list[AttackResult] = []
 
-    async def hand() -> None:
+    async def worker() -> None:
         while waiting and run.left() > 0:
             share = max(LEAST_S, int(run.left() * AT_ONCE / (len(waiting) + AT_ONCE - 1)))
             role, service = waiting.pop(0)
             rows.append(await _one(run, service, role, share))
 
-    await asyncio.gather(*(hand() for _ in range(AT_ONCE)))
+    await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
     rows += [
-        Tried(PART, f"{service} as {role}, all checks", note="not tried for want of time")
+        AttackResult(PART, f"{service} as {role}, all checks", note="not tried: no time left")
         for role, service in waiting
     ]
     return sorted(rows, key=lambda row: row.what)
 
 
-async def _one(run: Run, service: str, role: Role, seconds: int) -> Tried:
-    row = Tried(PART, f"{service} as {role}, all checks")
+async def _one(run: Run, service: str, role: Role, seconds: int) -> AttackResult:
+    row = AttackResult(PART, f"{service} as {role}, all checks")
     folder = run.stack.site.directory / "schemathesis" / f"{service}-{role}"
     folder.mkdir(parents=True, exist_ok=True)
     url, token = run.stack.url(service), run.stack.token(role, WHO[role])
@@ -75,26 +75,26 @@ async def _one(run: Run, service: str, role: Role, seconds: int) -> Tried:
     except TimeoutError:
         program.kill()
         await program.wait()
-        row.found.append(f"schemathesis did not end within {seconds * 2 + 60} s")
+        row.findings.append(f"schemathesis did not end within {seconds * 2 + 60} s")
         return row
-    told = without_tokens(output.decode(errors="replace"))
-    (folder / "told.txt").write_text(told)
-    row.count = sum(int(count.replace(",", "")) for count in _GENERATED.findall(told))
+    text = without_tokens(output.decode(errors="replace"))
+    (folder / "output.txt").write_text(text)
+    row.count = sum(int(count.replace(",", "")) for count in _GENERATED.findall(text))
     if not row.count:
-        row.note = "not one request in its time: give it MINUTES"
+        row.note = "no request was sent in the time: set MINUTES higher"
     if program.returncode:
-        row.found += failures(told) or [told[-500:]]
-    run.tell(f"  {row.what}: {row.count:,} in {seconds} s, {len(row.found)} found")
+        row.findings += failures(text) or [text[-500:]]
+    run.report(f"  {row.what}: {row.count:,} in {seconds} s, {len(row.findings)} findings")
     return row
 
 
-def without_tokens(told: str) -> str:
-    """What the program says, fit for a log."""
-    return re.sub(r"Bearer [\w.-]+", "Bearer …", told)
+def without_tokens(output: str) -> str:
+    """The output of schemathesis without tokens."""
+    return re.sub(r"Bearer [\w.-]+", "Bearer …", output)
 
 
-def failures(told: str) -> list[str]:
-    """Each failure that schemathesis tells of: the route, the check, and how to repeat it."""
-    _, _, rest = told.partition(" FAILURES ")
-    found = [" ".join(block.split()) for block in re.split(r"(?m)^_{3,} (.+?) _{3,}$", rest)[1:]]
-    return [f"{route}: {detail}" for route, detail in zip(found[::2], found[1::2], strict=False)]
+def failures(output: str) -> list[str]:
+    """The failures in the output of schemathesis: the route, the check, and how to repeat it."""
+    _, _, rest = output.partition(" FAILURES ")
+    blocks = [" ".join(block.split()) for block in re.split(r"(?m)^_{3,} (.+?) _{3,}$", rest)[1:]]
+    return [f"{route}: {detail}" for route, detail in zip(blocks[::2], blocks[1::2], strict=False)]

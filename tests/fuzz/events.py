@@ -1,4 +1,4 @@
-"""Hostile events straight onto the topics: each is dead-lettered once with a reason, or handled; what follows is handled."""
+"""Sends hostile events to the topics: each is handled or dead-lettered once with a reason, and the next good event is handled."""
 
 import asyncio
 import time
@@ -11,37 +11,37 @@ from aiokafka.errors import MessageSizeTooLargeError
 from antiphon.contracts.envelope import MAX_EVENT_BYTES
 from antiphon.contracts.topics import TOPICS
 from tests.fuzz.records import TARGETS, Case, Target, cases, follower
-from tests.fuzz.report import Tried
+from tests.fuzz.result import AttackResult
 from tests.fuzz.run import Run
 
 PART = "events"
 PARTITION = 0
 AT_ONCE = 5
 MOST_CPU_S = 5.0
-# A consumer stops on purpose beyond a hundred dead letters within a minute.
-DEAD_A_MINUTE = 70
+# A consumer stops when it has more than a hundred dead letters within a minute.
+DEAD_LETTERS_A_MINUTE = 70
 WITHIN_S = 60
 QUICK_BYTES = 2_000_000
 
 
-async def _has_room(run: Run, service: str) -> bool:
-    """Whether a service may get dead letters of a few events more without stopping for their number."""
+async def _may_get_more(run: Run, service: str) -> bool:
+    """Whether a service may get a few more dead letters without stopping because of their number."""
     query = "select count(*) as n from dead_letter where at > now() - interval '1 minute'"
-    (row,) = await run.flow.ask(service, query)
-    return int(row["n"]) <= DEAD_A_MINUTE
+    (row,) = await run.flow.query(service, query)
+    return int(row["n"]) <= DEAD_LETTERS_A_MINUTE
 
 
-class Aim:
+class AttackedTopic:
     """A topic under attack."""
 
     def __init__(self, run: Run, target: Target) -> None:
         self.target = target
         self.readers = TOPICS[target.topic].readers
-        # What routing or a door makes of a case that is not there is a dead letter of case-mgmt.
-        self.hearers = (
+        # Events that routing or an ingest service publishes about an unknown case are dead letters of case-mgmt.
+        self.may_dead_letter = (
             {*self.readers, "case-mgmt"} if target.topic in {"cases", "replies"} else {*self.readers}
         )
-        self.row = Tried(PART, f"onto {target.topic}")
+        self.row = AttackResult(PART, f"to topic {target.topic}")
         self.left: Iterator[Case] | None = (
             case
             for case in cases(target, run.dice(f"events:{target.topic}"))
@@ -51,7 +51,7 @@ class Aim:
         self.used = 0.0
 
     async def next(self, run: Run, producer: AIOKafkaProducer) -> None:
-        """The next few records and what became of them."""
+        """Sends the next few records and checks what the readers do with them."""
         batch = list(islice(self.left or (), AT_ONCE))
         if not batch:
             self.left = None
@@ -63,34 +63,38 @@ class Aim:
         self.worst = max(self.worst, used)
         if used > MOST_CPU_S * len(batch):
             names = ", ".join(case.name for case in batch)
-            self.row.found.append(f"{self.target.reader} took {used:.1f} CPU s for: {names}")
+            self.row.findings.append(f"{self.target.reader} took {used:.1f} CPU s for: {names}")
 
 
-async def attack(run: Run) -> list[Tried]:
-    """A few records at a time, topic after topic, as long as there is time; behind each few a good event."""
+async def attack(run: Run) -> list[AttackResult]:
+    """Sends a few records and a good event at a time, topic after topic, while there is time."""
     producer = AIOKafkaProducer(
         bootstrap_servers=run.stack.kafka.bootstrap, acks="all", max_request_size=16 * 2**20, linger_ms=5
     )
     async with producer:
         case_id = await _some_case(run, producer)
-        aims = [Aim(run, t._replace(case_id=case_id) if t.topic == "work" else t) for t in TARGETS]
-        while run.left() > 0 and any(aim.left for aim in aims):
+        topics = [
+            AttackedTopic(run, t._replace(case_id=case_id) if t.topic == "work" else t) for t in TARGETS
+        ]
+        while run.left() > 0 and any(topic.left for topic in topics):
             waits = True
-            for aim in aims:
-                if aim.left and all([await _has_room(run, service) for service in aim.hearers]):
-                    await aim.next(run, producer)
+            for topic in topics:
+                if topic.left and all(
+                    [await _may_get_more(run, service) for service in topic.may_dead_letter]
+                ):
+                    await topic.next(run, producer)
                     waits = False
             if waits:
                 await asyncio.sleep(0.5)
-    for aim in aims:
-        rest = sum(1 for _ in aim.left or ())
-        aim.row.note = f"{aim.used:.1f} CPU s of {aim.target.reader}, worst five {aim.worst:.2f}; {rest} left for want of time"
-        run.tell(f"  {aim.row.count:,} {aim.row.what}: {aim.row.note}")
-    return [aim.row for aim in aims]
+    for topic in topics:
+        rest = sum(1 for _ in topic.left or ())
+        topic.row.note = f"{topic.used:.1f} CPU s of {topic.target.reader}, worst batch {topic.worst:.2f}; {rest} not tried: no time left"
+        run.report(f"  {topic.row.count:,} {topic.row.what}: {topic.row.note}")
+    return [topic.row for topic in topics]
 
 
 async def _some_case(run: Run, producer: AIOKafkaProducer) -> str:
-    """A case that is there."""
+    """The id of a new case."""
     (target,) = (each for each in TARGETS if each.topic == "identified-interactions")
     ident, record = follower(target)
     sent = await producer.send_and_wait(
@@ -98,14 +102,14 @@ async def _some_case(run: Run, producer: AIOKafkaProducer) -> str:
     )
     await _reached(run, target.reader, target.topic, sent.offset + 1)
     query = "select case_id from case_interaction where interaction_id = $1"
-    (row,) = await run.flow.ask("case-mgmt", query, ident)
+    (row,) = await run.flow.query("case-mgmt", query, ident)
     return str(row["case_id"])
 
 
 async def _batch(
-    run: Run, producer: AIOKafkaProducer, target: Target, batch: Sequence[Case], row: Tried
+    run: Run, producer: AIOKafkaProducer, target: Target, batch: Sequence[Case], row: AttackResult
 ) -> None:
-    """Sends hostile records and a good one behind them, and looks at what became of each."""
+    """Sends hostile records and a good one after them, and checks what the readers do with each."""
     readers = TOPICS[target.topic].readers
     offsets: dict[int, Case] = {}
     for case in batch:
@@ -124,28 +128,28 @@ async def _batch(
     names = ", ".join(case.name for case in batch)
     for service in readers:
         holds = await _reached(run, service, target.topic, sent.offset + 1)
-        row.expect(holds, f"{service} did not get past: {names}")
+        row.expect(holds, f"{service} did not consume: {names}")
         row.count -= 1
-    shown = await run.flow.ask(target.reader, target.effect, ident)
+    shown = await run.flow.query(target.reader, target.effect, ident)
     if not shown:
-        row.found.append(f"the good event behind these had no effect at {target.reader}: {names}")
+        row.findings.append(f"the good event after these had no effect in {target.reader}: {names}")
     for service in readers:
         query = 'select "offset", count(*) as n, max(reason) as reason from dead_letter where topic = $1 and partition = $2 and "offset" = any($3) group by 1'
-        rows = await run.flow.ask(service, query, target.topic, PARTITION, [*offsets, sent.offset])
-        letters = {found["offset"]: found for found in rows}
+        rows = await run.flow.query(service, query, target.topic, PARTITION, [*offsets, sent.offset])
+        letters = {letter["offset"]: letter for letter in rows}
         for offset, case in offsets.items():
             letter = letters.get(offset)
             if case.dead is not None and service == target.reader and case.dead != (letter is not None):
-                row.found.append(
+                row.findings.append(
                     f"{service}, {case.name}: {'no' if case.dead else 'a'} dead letter {letter and letter['reason']}"
                 )
             if letter is not None and (letter["n"] != 1 or not letter["reason"]):
-                row.found.append(
+                row.findings.append(
                     f"{service}, {case.name}: {letter['n']} dead letters, reason {letter['reason']!r}"
                 )
         if sent.offset in letters:
-            row.found.append(
-                f"{service}: the good event behind these is dead, {letters[sent.offset]['reason']}: {names}"
+            row.findings.append(
+                f"{service}: the good event after these is a dead letter, {letters[sent.offset]['reason']}: {names}"
             )
     row.count += len(batch)
 
@@ -153,7 +157,7 @@ async def _batch(
 async def _reached(run: Run, service: str, topic: str, offset: int) -> bool:
     until = time.monotonic() + WITHIN_S
     while time.monotonic() < until:
-        rows = await run.flow.ask(
+        rows = await run.flow.query(
             service,
             "select next_offset from consumer_progress where topic = $1 and partition = $2",
             topic,

@@ -1,4 +1,4 @@
-"""Mails of any size that once cost more than in proportion to it, or were tried because they might: each by its name."""
+"""Mails of any size whose cost must grow in proportion to their size, by name. Some of them once cost more."""
 
 from collections.abc import Callable
 
@@ -32,7 +32,7 @@ def _html(unit: bytes, before: bytes = b"", after: bytes = b"") -> Callable[[int
 
 
 def _formatting(tag: bytes, block: bytes, share: int = 2) -> Callable[[int], bytes]:
-    """As many open formatting elements, each its own, as there are blocks in which they are made anew."""
+    """Many different open formatting elements, and blocks in each of which the parser opens all of them again."""
 
     def made(size: int) -> bytes:
         opened = b"".join(tag % number for number in range(size // share // (len(tag) + 3)))
@@ -42,14 +42,14 @@ def _formatting(tag: bytes, block: bytes, share: int = 2) -> Callable[[int], byt
 
 
 def _deep(size: int) -> bytes:
-    """Multiparts in multiparts, and lines in the innermost."""
+    """Nested multiparts, with lines in the innermost."""
     level = b'Content-Type: multipart/mixed; boundary="b%d"\r\n\r\n--b%d\r\n'
     nested = b"".join(level % (number, number) for number in range(size // 4 // len(level)))
     return _filled(size, HEAD + nested + b"\r\n", b"x\r\n")
 
 
 def _parts_of_parameters(size: int) -> bytes:
-    """Parts whose headers are each as dear as one may be."""
+    """Parts that each have a header as expensive as one may be."""
     part = b'--b\r\nContent-Type: text/plain; a="' + b";" * 8_000 + b"\r\n\r\nHello.\r\n"
     return _filled(size, HEAD + MULTIPART, part, b"--b--\r\n")
 
@@ -60,7 +60,7 @@ def _continued(size: int) -> bytes:
 
 
 def _wide(size: int) -> bytes:
-    """A cell as wide as half the mail, above as many rows as fill the other half."""
+    """A cell with half of the mail's bytes, above rows that fill the other half."""
     cell = b"<table><tr><td>" + b"x" * (size // 2) + b"</td></tr>"
     return _filled(size, HEAD + HTML + cell, b"<tr><td>x</td></tr>", b"</table>")
 
@@ -74,7 +74,7 @@ def _closings(size: int) -> bytes:
 
 
 def _inside(size: int) -> bytes:
-    """A mail in the mail with one long header."""
+    """A mail within the mail that has one long header."""
     return _filled(
         size, HEAD + MULTIPART + b"--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: ", b"a b,", b"\r\n\r\nHello.\r\n--b--\r\n"
     )  # fmt: skip

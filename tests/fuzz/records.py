@@ -1,4 +1,4 @@
-"""Records that nobody of ours would write, topic by topic, each made of a good event."""
+"""Hostile records by topic, each made from a good event."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -15,8 +15,8 @@ Json = dict[str, Any]
 Headers = list[tuple[str, bytes]]
 
 
-class Given(NamedTuple):
-    """A record as it is sent."""
+class Sent(NamedTuple):
+    """A record to send."""
 
     key: bytes | None
     value: bytes | None
@@ -24,18 +24,18 @@ class Given(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A hostile record; `dead` says whether it must be a dead letter, or (None) may be."""
+    """A hostile record. `dead` says whether it must become a dead letter; None: it may."""
 
     name: str
-    record: Given
+    record: Sent
     dead: bool | None
 
 
 class Target(NamedTuple):
-    """A topic, its example event, and where a reader shows that it took a good one.
+    """A topic, its example event, and the query that shows the effect of a good event in a reader.
 
-    `calm` is what the event has instead, so that it causes no events of a case that is not there further down the house; `case_id` a
-    case that is there, where events must be of one.
+    `calm` replaces a field so that the event causes no further events about an unknown case. `case_id` is an existing case, for
+    events that need one.
     """
 
     topic: str
@@ -72,12 +72,12 @@ TARGETS = (
 )  # fmt: skip
 
 
-def good(target: Target, *, calm: bool = True) -> tuple[Json, Given]:
-    """A good event with ids of its own, as data and as a record."""
+def good(target: Target, *, calm: bool = True) -> tuple[Json, Sent]:
+    """A good event with new ids, as data and as a record."""
     text = (EXAMPLES / f"{target.example}.json").read_text()
     if target.case_id:
         text = text.replace(_at(json.loads(text)["data"], target.ident), target.case_id)
-    # Every id of the example is another's now; the same one stays the same.
+    # Each id of the example becomes a new one; equal ids stay equal.
     for old in sorted(set(_uuids(json.loads(text))) - {target.case_id}):
         text = text.replace(old, str(uuid4()))
     text = text.replace("jo@mail.example", f"{uuid4().hex[:12]}@mail.example")
@@ -86,22 +86,22 @@ def good(target: Target, *, calm: bool = True) -> tuple[Json, Given]:
     return data, _record(made, data)
 
 
-def follower(target: Target) -> tuple[str, Given]:
-    """The good event that follows hostile ones, with the id by which its effect is found."""
+def follower(target: Target) -> tuple[str, Sent]:
+    """A good event to send after hostile ones, with the id for the query of its effect."""
     data, record = good(target)
     return _at(data, target.ident), record
 
 
-def _record(made: Json, data: Json) -> Given:
+def _record(made: Json, data: Json) -> Sent:
     headers = [(name, value.encode()) for name, value in made["headers"].items()]
-    return Given(made["key"].encode(), json.dumps(data).encode(), headers)
+    return Sent(made["key"].encode(), json.dumps(data).encode(), headers)
 
 
 def _at(data: Json, path: Sequence[str]) -> str:
-    found: Any = data
+    value: Any = data
     for name in path:
-        found = found[name]
-    return str(found)
+        value = value[name]
+    return str(value)
 
 
 def _uuids(value: object) -> Iterator[str]:
@@ -116,14 +116,14 @@ def _uuids(value: object) -> Iterator[str]:
 
 
 def cases(target: Target, dice: Random) -> list[Case]:
-    """Every hostile record for a topic, in an order of the dice."""
-    found = list(chain(_envelopes(target), _values(target), _texts(target), _fields(target)))
-    dice.shuffle(found)
-    return found
+    """All hostile records for a topic, in random order."""
+    records = list(chain(_envelopes(target), _values(target), _texts(target), _fields(target)))
+    dice.shuffle(records)
+    return records
 
 
 def _envelopes(target: Target) -> Iterator[Case]:
-    def changed(name: str, value: bytes | None) -> Given:
+    def changed(name: str, value: bytes | None) -> Sent:
         record = good(target)[1]
         headers = [(each, old) for each, old in record.headers if each != name]
         return record._replace(headers=headers if value is None else [*headers, (name, value)])
@@ -175,7 +175,7 @@ def _values(target: Target) -> Iterator[Case]:
 
 
 def _texts(target: Target) -> Iterator[Case]:
-    def with_text(text: str) -> Given:
+    def with_text(text: str) -> Sent:
         data, record = good(target, calm=False)
         return record._replace(value=json.dumps(_set(data, target.text, text)).encode())
 

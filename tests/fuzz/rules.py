@@ -1,4 +1,4 @@
-"""CEL and YAML bombs through routing's door for configurations: refused with a place, or decided by within bounds."""
+"""Sends CEL and YAML bombs to the configuration API: routing refuses each with line and reason, or decides by it within bounds."""
 
 import time
 from collections.abc import Iterator
@@ -8,21 +8,21 @@ from uuid import uuid4
 import httpx
 
 from antiphon.access.roles import Role
-from tests.fuzz.report import Tried
+from tests.fuzz.result import AttackResult
 from tests.fuzz.run import Run
 from tests.support.waiting import until
 
 PART = "rules"
 MOST_CPU_S = 5.0
-# A check asks a solver, within so many steps: no bomb may cost more than so many times 300 ordinary rules.
-MOST_YARDS = 5
-# What a customer may write: deciding on it by the worst rules that were taken must not cost more.
+# A check runs a solver with a limit of steps. No bomb may cost more than so many times a configuration with 300 ordinary rules.
+MOST_TIMES_ORDINARY = 5
+# A text that a customer may send: deciding on it by the worst accepted rules must stay within MOST_CPU_S.
 LONG_TEXT = "a" * 99_000 + "!"
 ORDINARY = "interaction.text.contains('b')"
 
 
 class Bomb(NamedTuple):
-    """A configuration and what it tries; `refused` when it must not be taken."""
+    """A configuration and the name of what it tries. `refused` says whether it must be refused; None: it may."""
 
     name: str
     source: str
@@ -30,7 +30,7 @@ class Bomb(NamedTuple):
 
 
 def conditions() -> Iterator[tuple[str, str, bool | None]]:
-    """Conditions: what each tries, its CEL, and whether it must be refused."""
+    """Conditions: the name of what each tries, its CEL, and whether it must be refused."""
     text = "interaction.text"
     yield "four loops in each other", "[1,2,3].all(a,[1,2,3].all(b,[1,2,3].all(c,[1,2,3].all(d,true))))", True
     yield (
@@ -124,7 +124,7 @@ def conditions() -> Iterator[tuple[str, str, bool | None]]:
 
 
 def sources(base: str) -> Iterator[Bomb]:
-    """Configurations as texts, made of the active one."""
+    """The bombs, made from the text of the active configuration."""
     for name, condition, refused in conditions():
         yield Bomb(f"CEL: {name}", with_rules(base, [condition]), refused)
     yield Bomb("3,000 rules", with_rules(base, [ORDINARY] * 3_000), None)
@@ -219,11 +219,11 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''").replace("\n", "\n\n      ") + "'"
 
 
-async def attack(run: Run) -> list[Tried]:
-    """Each bomb is sent; what is taken decides on a long text; at the end the first configuration is active again."""
+async def attack(run: Run) -> list[AttackResult]:
+    """Checks each bomb and activates those that are valid, which then decide on a long text. Restores the first configuration."""
     check, active = (
-        Tried(PART, "configurations that are checked"),
-        Tried(PART, "configurations that are activate"),
+        AttackResult(PART, "configurations that are checked"),
+        AttackResult(PART, "configurations that are activated"),
     )
     url = f"{run.stack.url('routing')}/configuration"
     worst = (0.0, "")
@@ -233,7 +233,7 @@ async def attack(run: Run) -> list[Tried]:
         before = run.cpu("routing")
         ordinary = await http.post(f"{url}/check", content=with_rules(first, [ORDINARY] * 300).encode())
         check.expect(ordinary.status_code == 200, f"300 ordinary rules: {ordinary.text[:200]}")
-        most = max(MOST_CPU_S, MOST_YARDS * (run.cpu("routing") - before))
+        most = max(MOST_CPU_S, MOST_TIMES_ORDINARY * (run.cpu("routing") - before))
         waiting = list(sources(first))
         run.dice(PART).shuffle(waiting)
         while waiting and run.left() > 0:
@@ -244,39 +244,41 @@ async def attack(run: Run) -> list[Tried]:
             worst = max(worst, (used, bomb.name))
             _judge(check, bomb, answer)
             if used > most:
-                check.found.append(f"{bomb.name}: {used:.1f} CPU s to check, at most {most:.1f}")
+                check.findings.append(
+                    f"{bomb.name}: the check took {used:.1f} CPU s, at most {most:.1f} are allowed"
+                )
             if answer.status_code == 200 and bomb.refused is not True:
-                await _in_force(run, http, url, bomb, active)
+                await _activate(run, http, url, bomb, active)
         etag = (await http.get(url)).headers["ETag"]
         back = await http.put(url, content=first, headers={"If-Match": etag})
         now = (await http.get(url)).json()["source"]
         active.expect(
             back.status_code == 200 and now == first,
-            f"the first configuration can't be put back: {back.text[:200]}",
+            f"the first configuration could not be restored: {back.text[:200]}",
         )
-    run.tell(f"  {check.count:,} checked, {active.count:,} activate")
-    check.note = f"worst {worst[0]:.2f} CPU s: {worst[1]}; {len(waiting)} left for want of time"
+    run.report(f"  {check.count:,} checked, {active.count:,} activated")
+    check.note = f"worst {worst[0]:.2f} CPU s: {worst[1]}; {len(waiting)} not tried: no time left"
     return [check, active]
 
 
-def _judge(row: Tried, bomb: Bomb, answer: httpx.Response) -> None:
-    told = f"{bomb.name}: {answer.status_code} {answer.text[:200]}"
+def _judge(row: AttackResult, bomb: Bomb, answer: httpx.Response) -> None:
+    failure = f"{bomb.name}: {answer.status_code} {answer.text[:200]}"
     if answer.status_code == 200:
-        row.expect(not bomb.refused, told)
+        row.expect(not bomb.refused, failure)
     elif answer.status_code == 422:
         errors = answer.json().get("errors") or []
         placed = bool(errors) and all(error.get("line", 0) >= 1 and error.get("detail") for error in errors)
-        row.expect(placed and bomb.refused is not False, f"{told}: no place")
+        row.expect(placed and bomb.refused is not False, f"{failure}: an error without line or reason")
     else:
-        row.expect(answer.status_code in {400, 413} and bool(bomb.refused), told)
+        row.expect(answer.status_code in {400, 413} and bool(bomb.refused), failure)
 
 
-async def _in_force(run: Run, http: httpx.AsyncClient, url: str, bomb: Bomb, row: Tried) -> None:
-    """Puts it into effect and has routing decide by it on what a customer said."""
+async def _activate(run: Run, http: httpx.AsyncClient, url: str, bomb: Bomb, row: AttackResult) -> None:
+    """Activates the configuration and lets routing decide by it about a message."""
     etag = (await http.get(url)).headers["ETag"]
     answer = await http.put(url, content=bomb.source.encode(), headers={"If-Match": etag})
     row.expect(
-        answer.status_code == 200, f"{bomb.name}: {answer.status_code} {answer.text[:200]} when activate"
+        answer.status_code == 200, f"{bomb.name}: {answer.status_code} {answer.text[:200]} when activated"
     )
     before = run.cpu("routing")
     began = time.monotonic()
@@ -288,19 +290,19 @@ async def _in_force(run: Run, http: httpx.AsyncClient, url: str, bomb: Bomb, row
     interaction = noted.json()["interaction_id"]
 
     async def decided() -> bool:
-        rows = await run.flow.ask(
+        rows = await run.flow.query(
             "case-mgmt", "select case_id from case_interaction where interaction_id = $1", interaction
         )
         return bool(rows) and bool(
-            await run.flow.ask("routing", "select 1 from work_item where case_id = $1", rows[0]["case_id"])
+            await run.flow.query("routing", "select 1 from work_item where case_id = $1", rows[0]["case_id"])
         )
 
     try:
         await until(decided, within=30, what="a decision")
     except AssertionError:
-        row.found.append(f"{bomb.name}: routing did not decide by it within 30 s")
+        row.findings.append(f"{bomb.name}: routing did not decide by it within 30 s")
     used = run.cpu("routing") - before
     if used > MOST_CPU_S:
-        row.found.append(
-            f"{bomb.name}: {used:.1f} CPU s to decide by it, {time.monotonic() - began:.1f} s in all"
+        row.findings.append(
+            f"{bomb.name}: {used:.1f} CPU s for a decision, {time.monotonic() - began:.1f} s in all"
         )

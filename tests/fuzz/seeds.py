@@ -1,4 +1,4 @@
-"""Mails to begin with: real ones where the corpora are, else a few of our own; and mails that hypothesis grows."""
+"""Mails to mutate: real ones from the corpora, or a few of this project; and mails that hypothesis generates."""
 
 import base64
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.bombs import mail
+from tests.fuzz.mail_bombs import mail
 
 MOST_BYTES = 300_000
 SLOW = (
@@ -17,7 +17,7 @@ SLOW = (
     HealthCheck.large_base_example,
 )
 OWN = (
-    mail(b"Message-ID: <one@mail.example>\r\n", b"Is the light in Wattle Street repair?\r\n\r\nBest regards,\r\nJo\r\n"),
+    mail(b"Message-ID: <one@mail.example>\r\n", b"Is the light in Wattle Street repaired?\r\n\r\nBest regards,\r\nJo\r\n"),
     mail(
         b'Content-Type: multipart/mixed; boundary="b"\r\n',
         b"--b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nGr=C3=BC=C3=9Fe\r\n"
@@ -38,7 +38,7 @@ OWN = (
 
 
 def real(corpora: Path) -> list[bytes]:
-    """The mails of the corpora, in the order of their names; none when they are not there."""
+    """The mails of the corpora, ordered by name; empty without corpora."""
     files = sorted(path for folder in corpora.glob("email-*") for path in folder.rglob("*") if path.is_file())
     mails = (path for path in files if path.suffix in {".eml", ".txt", ".html"})
     return [raw for path in mails if 0 < len(raw := path.read_bytes()) <= MOST_BYTES]
@@ -91,8 +91,8 @@ MAILS: st.SearchStrategy[bytes] = st.tuples(
 
 
 def grown(number: int, strategy: st.SearchStrategy[Any], count: int) -> list[Any]:
-    """What hypothesis grows from a seed: always the same."""
-    found: list[Any] = []
+    """What hypothesis generates from a seed: the same for the same seed."""
+    examples: list[Any] = []
 
     @seed(number)
     @settings(
@@ -100,7 +100,7 @@ def grown(number: int, strategy: st.SearchStrategy[Any], count: int) -> list[Any
     )  # fmt: skip
     @given(strategy)
     def collect(each: Any) -> None:
-        found.append(each)
+        examples.append(each)
 
     collect()
-    return found
+    return examples

@@ -1,6 +1,6 @@
-"""Who gets in: forged tokens against every route, and every role against every route, by the OpenAPI documents.
+"""Checks the access to every route of the OpenAPI documents with forged tokens and with every role.
 
-The end-to-end tests run the same.
+The end-to-end tests run the same checks.
 """
 
 import base64
@@ -20,7 +20,7 @@ from antiphon.process.clock import utc_now
 from antiphon.service_names import SERVICES
 from deploy import keys
 from deploy.stack import Stack
-from tests.fuzz.report import Tried
+from tests.fuzz.result import AttackResult
 from tests.fuzz.run import Run
 from tests.support.roles import OPEN, ROLES
 
@@ -30,7 +30,7 @@ HOUR = 3600
 
 
 class Route(NamedTuple):
-    """One operation of a service, as its document has it."""
+    """One operation of a service, from its OpenAPI document."""
 
     verb: str
     path: str
@@ -39,11 +39,11 @@ class Route(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As in the table of roles."""
+        """The name in the table of roles."""
         return f"{self.verb} {self.path}"
 
     def filled(self, value: str | None = None) -> str:
-        """The path with a value for each parameter: an id that nothing has, unless given."""
+        """The path with a value for each parameter; by default an id that does not exist."""
         path = self.path.replace("{key}", "email:nobody@mail.example").replace("{agent_id}", WHO)
         while "{" in path:
             head, _, rest = path.partition("{")
@@ -52,7 +52,7 @@ class Route(NamedTuple):
 
 
 async def routes(http: httpx.AsyncClient, base: str) -> list[Route]:
-    """What a service's OpenAPI document lists."""
+    """The routes in a service's OpenAPI document."""
     document = (await http.get(f"{base}/openapi.json")).json()
     return [
         Route(verb.upper(), path, operation.get("x-roles"), bool(operation.get("security")))
@@ -62,19 +62,19 @@ async def routes(http: httpx.AsyncClient, base: str) -> list[Route]:
 
 
 def disagreements(service: str, found: list[Route]) -> list[str]:
-    """Where a service's document and the table of roles differ."""
+    """The differences between a service's document and the table of roles."""
     stated = {name: sorted(roles) for name, roles in ROLES[service].items()}
-    told = [
+    differences = [
         f"{service}: {route.name} is for {route.roles}, the table says {stated.get(route.name)}"
         for route in found
         if route.name not in OPEN and (stated.get(route.name) != route.roles or not route.secured)
     ]
-    gone = stated.keys() - {route.name for route in found}
-    return told + [f"{service}: {name} is in the table only" for name in sorted(gone)]
+    missing = stated.keys() - {route.name for route in found}
+    return differences + [f"{service}: {name} is in the table only" for name in sorted(missing)]
 
 
 def forged(stack: Stack, role: Role) -> dict[str, dict[str, str]]:
-    """Headers that must not let anybody in, by what is wrong with them."""
+    """Headers that every route must refuse, by what is wrong with them."""
     key = ECKey.import_key(json.loads((stack.site.secrets / "issuer.json").read_text()))
     other = ECKey.generate_key("P-256")
     now = int(utc_now().timestamp())
@@ -143,9 +143,9 @@ def _hmac(kid: str | None, claims: Mapping[str, Any], secret: bytes) -> str:
     return f"{signed}.{_part(hmac.new(secret, signed.encode(), hashlib.sha256).digest())}"
 
 
-async def refused(stack: Stack, http: httpx.AsyncClient, service: str) -> Tried:
-    """Every forged token on every route: 401 with a challenge; also where the path can't be one."""
-    row = Tried(PART, f"{service}: forged tokens, every route")
+async def refused(stack: Stack, http: httpx.AsyncClient, service: str) -> AttackResult:
+    """Sends every forged token to every route, also with an invalid id in the path: each gets 401 with a challenge."""
+    row = AttackResult(PART, f"{service}: forged tokens, every route")
     found = await routes(http, stack.url(service))
     for route in found:
         if route.name in OPEN:
@@ -164,9 +164,9 @@ async def refused(stack: Stack, http: httpx.AsyncClient, service: str) -> Tried:
     return row
 
 
-async def bodies(stack: Stack, http: httpx.AsyncClient, service: str) -> Tried:
-    """What is no JSON, from who may not: they are told that, and nothing of the body."""
-    row = Tried(PART, f"{service}: broken bodies of who may not")
+async def bodies(stack: Stack, http: httpx.AsyncClient, service: str) -> AttackResult:
+    """Sends bodies that are not JSON without the right role: the response is 401 or 403, before the body is read."""
+    row = AttackResult(PART, f"{service}: broken bodies without the right role")
     nobody = keys.token(stack.site.secrets, role="admin", name=WHO, now=utc_now())
     for route in await routes(http, stack.url(service)):
         for token, status in (("", 401), ("Bearer garbage", 401), (f"Bearer {nobody}", 403)):
@@ -181,12 +181,12 @@ async def bodies(stack: Stack, http: httpx.AsyncClient, service: str) -> Tried:
     return row
 
 
-async def by_role(stack: Stack, http: httpx.AsyncClient, service: str) -> Tried:
-    """Each role on each route: who may is let in, who may not gets 403; the document and the table agree."""
-    row = Tried(PART, f"{service}: every role, every route")
+async def by_role(stack: Stack, http: httpx.AsyncClient, service: str) -> AttackResult:
+    """Sends each role to each route: a role of the route is let in, any other gets 403. The document agrees with the table."""
+    row = AttackResult(PART, f"{service}: every role, every route")
     found = await routes(http, stack.url(service))
-    told = disagreements(service, found)
-    row.expect(not told, "; ".join(told))
+    differences = disagreements(service, found)
+    row.expect(not differences, "; ".join(differences))
     roles: list[str] = [*Role, "admin", "Supervisor", ""]
     for route in found:
         for role in roles if route.name not in OPEN else []:
@@ -199,15 +199,15 @@ async def by_role(stack: Stack, http: httpx.AsyncClient, service: str) -> Tried:
 
 
 async def _status(http: httpx.AsyncClient, route: Route, base: str, token: str) -> int:
-    """Only the head of the answer: live streams never end."""
+    """The status of the response, without its body: live streams never end."""
     headers = {"Authorization": f"Bearer {token}"}
     async with http.stream(route.verb, base + route.filled(), headers=headers) as answer:
         return answer.status_code
 
 
-async def attack(run: Run) -> list[Tried]:
-    """All of it, on all services."""
-    rows: list[Tried] = []
+async def attack(run: Run) -> list[AttackResult]:
+    """Runs all checks on all services."""
+    rows: list[AttackResult] = []
     async with httpx.AsyncClient(timeout=30) as http:
         for service in SERVICES:
             rows += [await look(run.stack, http, service) for look in (by_role, refused, bodies)]

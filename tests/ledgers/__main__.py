@@ -1,4 +1,4 @@
-"""Shows what one lone interaction costs, as the ledger says and `test_cost.py` asserts: `make cost`."""
+"""`make cost`: prints what a single interaction costs, from the ledger that `test_cost.py` asserts."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What one interaction cost, by part, and the ledger that says what it may cost."""
+"""The cost of an interaction by part, and the ledger with the allowed costs."""
 
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -12,11 +12,11 @@ LEDGER = Path(__file__).with_name("cost.toml")
 
 @dataclass(frozen=True)
 class Cost:
-    """What one part of a service asked of its database, and what it told the others.
+    """What one part of a service asked of its database, and the events that it published.
 
-    A transaction is one that ended; the frame of it (`begin`, `commit`) are no statements, and are round trips. A statement
-    of several parts is one. A NOTIFY is one that a listener gets: PostgreSQL sends equal ones of a transaction once. `bytes` are
-    those of the events, data and headers, as they are put into the outbox.
+    `transactions` have ended. Their `begin` and `commit` count as round trips, not as statements. A query of several statements
+    counts as one. `notifies` are those that a listener gets: PostgreSQL sends equal ones of a transaction once. `bytes` are the
+    data and headers of the events in the outbox.
     """
 
     transactions: int = 0
@@ -32,25 +32,25 @@ class Cost:
 
 NAMES = tuple(field.name for field in fields(Cost))
 Bill = Mapping[str, Cost]
-"""The parts of one interaction, `service: part`, in the order in which they had their turn first."""
+"""The costs of one interaction by `service: part`, in the order of their first turns."""
 
 
 def bill_of(parts: Iterable[tuple[str, Cost]]) -> Bill:
-    """The costs of parts; several turns of one part are added up."""
-    found: dict[str, Cost] = {}
+    """The costs by part; the turns of one part are added up."""
+    bill: dict[str, Cost] = {}
     for part, cost in parts:
-        found[part] = found.get(part, Cost()) + cost
-    return found
+        bill[part] = bill.get(part, Cost()) + cost
+    return bill
 
 
 def ledger() -> dict[str, Bill]:
-    """What is written down, by kind of interaction."""
+    """The bills in the ledger, by kind of interaction."""
     written = tomllib.loads(LEDGER.read_text())
     return {kind: {part: Cost(**cost) for part, cost in parts.items()} for kind, parts in written.items()}
 
 
 def table(bill: Bill) -> list[str]:
-    """The bill for people: each part, each service, all."""
+    """The bill for people: a line for each part, each service, and all."""
     rows = [*bill.items(), *_sums(bill)]
     wide = max(len(part) for part, _ in rows)
     head = f"{'':{wide}}  " + "  ".join(NAMES)
@@ -71,19 +71,19 @@ def _cells(cost: Cost) -> str:
 
 
 def differences(written: Bill, measured: Bill) -> list[str]:
-    """One line for each number that is not the one written down."""
-    found: list[str] = []
+    """One line for each number that differs."""
+    lines: list[str] = []
     for part in dict.fromkeys((*written, *measured)):
         was, is_now = written.get(part, Cost()), measured.get(part, Cost())
-        found += [
+        lines += [
             f"{part}: {name} {getattr(was, name)} -> {getattr(is_now, name)}"
             for name in NAMES
             if getattr(was, name) != getattr(is_now, name)
         ]
-    return found
+    return lines
 
 
 def as_written(part: str, cost: Cost) -> str:
-    """The line of the ledger, without its comment."""
+    """The line for the ledger, without a comment."""
     numbers = ", ".join(f"{name} = {getattr(cost, name)}" for name in NAMES)
     return f'"{part}" = {{ {numbers} }}'

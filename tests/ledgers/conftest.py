@@ -16,7 +16,7 @@ from tests.ledgers.wiring import open_system
 async def system(
     site: Site, postgres: Postgres, kafka: Kafka, pds: Pds, template: Callable[[str], str]
 ) -> AsyncIterator[System]:
-    """The six services on fresh databases."""
+    """The six services on new databases."""
 
     def database_of(package: str) -> str:
         origin = template(package)

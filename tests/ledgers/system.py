@@ -1,8 +1,8 @@
-"""All six services in this process, each on a database of its own behind a wire that counts, with their own handlers.
+"""All six services in this process with their own handlers, each with a database behind a proxy that counts.
 
-What a service commits is followed hop by hop until nothing more comes of it: its relay sends it to Kafka, every consumer of its
-topic gets it, in a fixed order, and who was notified does what there is to do. Nothing runs beside that: what looks once in
-a while for what is due is not counted, and the counts are the same each time.
+Each event is followed hop by hop until nothing follows from it: the relay sends it to Kafka, every consumer of its topic gets it
+in a fixed order, and each listener does what it is notified of. Nothing else runs: what a service does periodically is not
+counted, so the counts are the same in every run.
 """
 
 import asyncio
@@ -45,9 +45,9 @@ from tests.support.waiting import until
 
 BOSS = Actor(kind="supervisor", id="sam", name="Sam Okafor")
 OFFER_AGAIN_AFTER = timedelta(seconds=60)
-# All that is notified; `System.begin` and `_part` fail for another one.
+# All channels of NOTIFY; `System.begin` and `_part` fail for any other.
 CHANNELS = ("outbox", "change_log", "dead_letter", "outgoing_reply", "parked_event", "attachment", "assign")
-# What a relay asks while Kafka takes long: that depends on the machine.
+# A relay runs this while Kafka takes long, which depends on the machine.
 STILL_LEADING = "select 1"
 _END = "end_of_part"
 _TRIGGERED = """
@@ -55,7 +55,7 @@ _TRIGGERED = """
     join pg_proc p on p.oid = t.tgfoid where p.proname = 'notify_of_insert'
 """
 _NOTIFIES = re.compile(r"pg_notify\('(\w+)'")
-# Times in events: with and without microseconds they have different lengths.
+# Times in events have different lengths, with and without microseconds.
 _TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _LONG_TIME = b"2026-11-30T00:00:00.000000Z"
 
@@ -64,7 +64,7 @@ Act = Callable[[], Awaitable[object]]
 
 @dataclass
 class Part:
-    """A part of one interaction, for people who look why it costs what it costs."""
+    """A part of one interaction: its cost, and the statements behind it."""
 
     name: str
     cost: Cost
@@ -73,12 +73,12 @@ class Part:
 
 @dataclass
 class Service:
-    """A service's database: `engine` is counted, `aside` is not."""
+    """A service's database: statements of `engine` are counted, those of `uncounted` are not."""
 
     name: str
     wire: Wire
     engine: AsyncEngine
-    aside: AsyncEngine
+    uncounted: AsyncEngine
     relay: Relay
     publisher: Publisher
     relaying: AsyncConnection
@@ -89,33 +89,33 @@ class Service:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def look(self, query: str, **given: Any) -> Sequence[AnyRow]:
-        """What is in the database, not counted."""
-        async with self.aside.connect() as connection:
+        """Queries the database, uncounted."""
+        async with self.uncounted.connect() as connection:
             return (await connection.execute(text(query), given)).all()
 
     async def change(self, statement: str) -> None:
-        """Changes the database, not counted."""
-        async with self.aside.begin() as tx:
+        """Changes the database, uncounted."""
+        async with self.uncounted.begin() as tx:
             await tx.execute(text(statement))
 
     async def notified(self) -> list[str]:
-        """The channels that were notified since the last time; each transaction's once."""
-        # Notifications come in the order of commits: the mark is behind them.
+        """The channels that were notified since the last call, each once a transaction."""
+        # Notifications come in the order of commits: when this one comes, all earlier ones have come.
         self.ends += 1
         self.ended.clear()
-        async with self.aside.begin() as tx:
+        async with self.uncounted.begin() as tx:
             await tx.execute(text("select pg_notify(:channel, :n)"), {"channel": _END, "n": str(self.ends)})
         async with asyncio.timeout(30):
             await self.ended.wait()
-        found, self.got[:] = list(self.got), []
-        return found
+        channels, self.got[:] = list(self.got), []
+        return channels
 
     async def listen(self) -> None:
-        """Hears of notifications from now on."""
+        """Receives notifications from now on."""
         for channel in (*CHANNELS, _END):
             await self.listening.add_listener(channel, self._notify)
 
-    def _notify(self, _connection: object, _process: int, channel: str, _said: object) -> None:
+    def _notify(self, _connection: object, _process: int, channel: str, _payload: object) -> None:
         if channel == _END:
             self.ended.set()
         else:
@@ -124,7 +124,7 @@ class Service:
 
 @dataclass
 class Subscription:
-    """A consumer of a service, and how far it is."""
+    """A consumer of a service, its pending records and its position."""
 
     service: str
     consumer: Consumer
@@ -133,23 +133,23 @@ class Subscription:
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """What it reads."""
+        """The topics that it reads."""
         return self.consumer._topics  # pyright: ignore[reportPrivateUsage]
 
-    def come(self) -> list[Record]:
-        """What came since the last time."""
+    def take_pending(self) -> list[Record]:
+        """The records that came since the last call."""
         records, self.pending = self.pending, []
         return records
 
-    async def take(self, records: Sequence[Record]) -> None:
-        """Takes them as one batch."""
+    async def consume(self, records: Sequence[Record]) -> None:
+        """Consumes the records as one batch."""
         reached = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in records}
         await self.consumer._transact(records, self.expected, reached)  # pyright: ignore[reportPrivateUsage]
         self.expected |= reached
 
 
 class System:
-    """The services, their subscriptions, and what follows from what."""
+    """The services and their subscriptions. `follow` does something and all that follows from it."""
 
     def __init__(
         self,
@@ -171,15 +171,15 @@ class System:
         self._token = tokens_of
         self._offsets: dict[str, int] = defaultdict(int)
 
-    async def ask(self, verb: str, service: str, path: str, who: str, **given: Any) -> Any:
-        """Asks a service's API as an agent: the answer's JSON."""
-        headers = {"Authorization": f"Bearer {self._token(who)}", **given.pop("headers", {})}
-        answer = await self._apis[service].request(verb, path, headers=headers, **given)
+    async def ask(self, verb: str, service: str, path: str, who: str, **options: Any) -> Any:
+        """Calls a service's API as an agent; returns the JSON of the response."""
+        headers = {"Authorization": f"Bearer {self._token(who)}", **options.pop("headers", {})}
+        answer = await self._apis[service].request(verb, path, headers=headers, **options)
         assert answer.is_success, answer.text
         return answer.json()
 
     async def accept(self, case_id: UUID, who: str) -> None:
-        """The agent takes the work on a case that was offered to them."""
+        """The agent accepts the offer of the work on a case."""
         (offer,) = await self.services["routing"].look(
             "select offer_id from offer join work_item using (work_item_id) where case_id = :id and result is null",
             id=case_id,
@@ -188,7 +188,7 @@ class System:
             await offers.accept(tx, offer.offer_id, who, utc_now())
 
     async def complete(self, case_id: UUID, reason: str) -> None:
-        """A supervisor says that nothing more is to be done on a case, and what follows from it follows."""
+        """A supervisor completes the work on a case; all that follows is done too."""
         routing = self.services["routing"]
         (work,) = await routing.look(
             "select work_item_id from work_item where case_id = :id and state <> 'completed'", id=case_id
@@ -204,7 +204,7 @@ class System:
         await self.follow("routing", "complete", done)
 
     async def follow(self, service: str, entry: str, act: Act) -> list[Part]:
-        """Does it, and all that follows from it; what each part cost. Two turns of one part are one."""
+        """Does something and all that follows from it; returns each turn of each part with its cost."""
         parts: list[Part] = []
         await self._quiet()
         await self._part(parts, service, entry, act)
@@ -213,7 +213,7 @@ class System:
         return parts
 
     async def post(self, who: Account, words: str) -> None:
-        """Somebody mentions us in a post; returns when ingest-social has it."""
+        """The account mentions us in a post; returns when ingest-social has it."""
         social = self.services["ingest-social"]
         count = "select count(*) as n from post"
         (before,) = await social.look(count)
@@ -226,16 +226,16 @@ class System:
         await until(came, what="the post")
 
     def next_offset(self, topic: str) -> int:
-        """Where the next record of a topic is."""
+        """The offset of the next record of a topic."""
         return self._offsets[topic]
 
     async def _turn(self, parts: list[Part]) -> bool:
-        """Each consumer takes as one batch what there is at the beginning of the turn; whether there was anything."""
-        due = [(one, one.come()) for one in self.subscriptions]
+        """Each consumer consumes the records of the beginning of the turn as one batch; returns whether there were any."""
+        due = [(subscription, subscription.take_pending()) for subscription in self.subscriptions]
         for subscription, records in due:
             if records:
                 topics = "+".join(sorted({record.topic for record in records}))
-                await self._part(parts, subscription.service, topics, partial(subscription.take, records))
+                await self._part(parts, subscription.service, topics, partial(subscription.consume, records))
         return any(records for _, records in due)
 
     async def _part(self, parts: list[Part], service: str, what: str, act: Act) -> None:
@@ -261,7 +261,7 @@ class System:
             await self._part(parts, service, "sender", self._send)
 
     async def _put(self, of: Service) -> Sequence[AnyRow]:
-        """What a service put into its outbox since the last time, handed to all who read it."""
+        """The rows that a service put into its outbox since the last call; their readers get them as records."""
         rows = await of.look("select * from outbox where id > :moved order by id", moved=of.moved)
         for row in rows:
             of.moved = row.id
@@ -291,10 +291,10 @@ class System:
             service.wire.take()
 
     async def begin(self, source: str, present: Sequence[str]) -> None:
-        """Consumers know where they are, the organisation is configured, these agents are there."""
+        """Reads the positions of the consumers, configures the organisation, and makes these agents available."""
         for service in self.services.values():
             assert {row.channel for row in await service.look(_TRIGGERED)} <= set(CHANNELS)
-        # References of one length: they stand in events.
+        # References are in events: they must have the same length in every run.
         await self.services["case-mgmt"].change("alter sequence case_number restart with 1000")
         for subscription in self.subscriptions:
             partitions = [TopicPartition(topic, 0) for topic in subscription.topics]
@@ -318,7 +318,7 @@ async def _true(ask: Callable[[], bool]) -> bool:
 
 
 async def _relay(of: Service) -> None:
-    """One look sends, the next deletes and finds nothing."""
+    """The first run sends, the next one deletes and finds nothing."""
     sent: list[int] = []
     for _ in range(2):
         await of.relay._send_outbox(of.relaying, of.publisher, sent)  # pyright: ignore[reportPrivateUsage]

@@ -1,4 +1,4 @@
-"""What customers said is looked for in every column of every database: where it is found, it is declared, and its path leads to them."""
+"""Searches every column of every database for a customer's words: each column with them is declared, and its path leads to them."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -19,14 +19,14 @@ from tests.support.mail import deliver
 
 
 class Customer(NamedTuple):
-    """Who spoke: what of theirs is looked for, and the ids by which they are known."""
+    """A customer: the words to search for, and the customer's ids."""
 
     marks: tuple[str, ...]
     ids: frozenset[str]
 
 
 def mail_of(mark: str, words: str, message_id: str, answers: str = "") -> bytes:
-    """A mail with a file; the mark is in all that its sender says."""
+    """A mail with a file. Every part of it that its sender wrote has the mark."""
     return (
         f"From: Ada {mark} <{mark}@mail.example>\r\nTo: council@banksia.example\r\nSubject: Permit {mark}\r\n"
         f"Message-ID: <{message_id}.{mark}@mail.example>\r\nDate: Mon, 23 Nov 2026 10:00:00 +1100\r\n"
@@ -39,7 +39,7 @@ def mail_of(mark: str, words: str, message_id: str, answers: str = "") -> bytes:
 
 
 async def by_mail(system: System) -> Customer:
-    """Somebody writes; the work is declined, given, completed and begun again; they write again and are answered; a note is made."""
+    """A customer writes; the work is declined, then completed. The customer writes again and is answered; an agent makes a note."""
     mark = f"m{uuid4().hex[:12]}"
     routing, cases = system.services["routing"], system.services["case-mgmt"]
 
@@ -70,48 +70,48 @@ async def by_mail(system: System) -> Customer:
         lambda: system.ask("POST", "case-mgmt", f"{path}/notes", "elena", json={"text": f"{mark} is nice"}),
     )  # fmt: skip
     (now,) = await cases.look("select revision from case_file where case_id = :id", id=case.case_id)
-    given = {"text": f"Dear {mark}, none is needed."}
+    reply = {"text": f"Dear {mark}, none is needed."}
     headers = {"If-Match": f'"{now.revision}"', "Idempotency-Key": str(uuid4())}
     await system.follow(
         "case-mgmt", "reply",
-        lambda: system.ask("POST", "case-mgmt", f"{path}/replies", "elena", json=given, headers=headers),
+        lambda: system.ask("POST", "case-mgmt", f"{path}/replies", "elena", json=reply, headers=headers),
     )  # fmt: skip
     status = {"status": "resolved", "reason": f"{mark} has what they need"}
     await system.follow(
         "case-mgmt", "status",
         lambda: system.ask("POST", "case-mgmt", f"{path}/status", "elena", json=status),
     )  # fmt: skip
-    known = await ids_of(system, mark)
-    customer = next(iter(known.customers))
-    # What case-mgmt does not understand, and what waits to be sent.
-    (subscription,) = [one for one in system.subscriptions if "identified-interactions" in one.topics]
+    profile = await ids_of(system, mark)
+    customer = next(iter(profile.customers))
+    # A dead letter of case-mgmt, and an event that waits in an outbox.
+    (subscription,) = [s for s in system.subscriptions if "identified-interactions" in s.topics]
     broken = Record(
         "identified-interactions", 0, system.next_offset("identified-interactions"), str(customer).encode(),
         f'{{"interaction": "{mark}"}}'.encode(),
         (("ce_id", b"1"), ("ce_specversion", b"1.0"), ("ce_source", b"/t"),
          ("ce_type", b"identified-interaction.received.v1"), ("content-type", b"application/json")),
     )  # fmt: skip
-    await subscription.take([broken])
+    await subscription.consume([broken])
     await deliver(system.smtp_port, mail_of(mark, "Thanks", "third"), sender=f"{mark}@mail.example")
     (last,) = await system.services["ingest-email"].look(
         "select interaction_id from mail where message_id = :m", m=f"<third.{mark}@mail.example>"
     )
-    return Customer((mark,), known.ids | {str(last.interaction_id)})
+    return Customer((mark,), profile.ids | {str(last.interaction_id)})
 
 
 async def by_post(system: System) -> Customer:
-    """Somebody posts."""
+    """A customer posts."""
     mark = f"p{uuid4().hex[:12]}"
     who = await system.world.somebody()
     await system.follow("ingest-social", "stream", lambda: system.post(who, f"what about {mark}?"))
-    known = await ids_of(system, mark)
-    return Customer((mark, who.did), known.ids)
+    profile = await ids_of(system, mark)
+    return Customer((mark, who.did), profile.ids)
 
 
 async def by_phone(system: System) -> Customer:
-    """Somebody calls, and an agent notes it; the work is completed."""
+    """A customer calls, and an agent notes it; the work is completed."""
     mark, number = f"c{uuid4().hex[:12]}", "412999123"
-    given = {
+    note = {
         "channel": "phone",
         "speaker": {"phone": f"+61{number}", "name": f"Jo {mark}"},
         "text": f"My rates {mark} are wrong.",
@@ -120,38 +120,38 @@ async def by_phone(system: System) -> Customer:
     headers = {"Idempotency-Key": str(uuid4())}
     await system.follow(
         "ingest-direct", "POST /interactions",
-        lambda: system.ask("POST", "ingest-direct", "/interactions", "bruno", json=given, headers=headers),
+        lambda: system.ask("POST", "ingest-direct", "/interactions", "bruno", json=note, headers=headers),
     )  # fmt: skip
-    known = await ids_of(system, mark)
+    profile = await ids_of(system, mark)
     (case,) = await system.services["case-mgmt"].look(
         "select case_id from case_file where cast(customer as text) like :m", m=f"%{mark}%"
     )
     await system.complete(case.case_id, f"{mark} telephoned")
-    return Customer((mark, number), known.ids)
+    return Customer((mark, number), profile.ids)
 
 
-class Known(NamedTuple):
-    """What the profile of a customer says of where to look."""
+class Profile(NamedTuple):
+    """The ids that the profile of a customer has."""
 
     customers: frozenset[UUID]
     ids: frozenset[str]
 
 
-async def ids_of(system: System, mark: str) -> Known:
-    """Where to begin, as docs/personal-data.md says: the customer, their interactions, cases and speaker keys."""
+async def ids_of(system: System, mark: str) -> Profile:
+    """The ids with which a search begins by docs/personal-data.md: the customer, their interactions, cases and speaker keys."""
     rows = await system.services["customer-profile"].look(
         "select i.* from interaction i where i.customer_id in (select customer_id from interaction where text like :m)",
         m=f"%{mark}%",
     )
     names = ("customer_id", "interaction_id", "case_id", "speaker_key")
-    return Known(
+    return Profile(
         frozenset(row.customer_id for row in rows),
         frozenset(str(getattr(row, name)) for row in rows for name in names if getattr(row, name)),
     )
 
 
 STORIES = {"mail": by_mail, "post": by_post, "phone": by_phone}
-# That the stories tell enough: columns in which something of the customer is found.
+# Columns in which the words must be found: with fewer the stories would be too short.
 AT_LEAST = {
     "mail": {
         "case-mgmt": {
@@ -192,7 +192,7 @@ AT_LEAST = {
 
 
 @pytest.mark.parametrize("story", STORIES)
-async def test_what_a_customer_said_is_only_where_it_is_declared_and_its_path_leads_to_them(
+async def test_a_customers_words_are_only_in_declared_columns_with_a_path_to_them(
     system: System, story: str
 ) -> None:
     customer = await STORIES[story](system)
@@ -210,7 +210,7 @@ async def test_what_a_customer_said_is_only_where_it_is_declared_and_its_path_le
 
 
 async def is_found(service: Service, table: Table, column: Column[object], customer: Customer) -> bool:
-    """Whether something of the customer is in the column. Fails where it is not declared, or its path leads elsewhere."""
+    """Whether the column has words of the customer. Fails where it is not declared, or where its path does not lead to them."""
     if not may_hold_words(column):
         return False
     written = (
@@ -225,7 +225,7 @@ async def is_found(service: Service, table: Table, column: Column[object], custo
     if not places:
         return False
     path = declaration_of(table).personal.get(column.name)
-    assert path, f"{service.name}: {table.name}.{column.name} holds what a customer said"
+    assert path, f"{service.name}: {table.name}.{column.name} holds a customer's words and is not declared"
     if path != SEARCH:
         led = {
             row.place

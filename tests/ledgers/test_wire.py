@@ -1,4 +1,4 @@
-"""What is counted on the wire is what was asked, by whichever way of the driver and however it ends."""
+"""The proxy counts what was asked, whichever way of the driver was used and however the transaction ends."""
 
 from collections.abc import AsyncIterator
 
@@ -28,7 +28,7 @@ async def wire(new_database: NewDatabase) -> AsyncIterator[tuple[Wire, AsyncEngi
         await engine.dispose()
 
 
-async def test_a_transaction_of_two_statements_is_one_in_four_round_trips(
+async def test_a_transaction_of_two_statements_takes_four_round_trips(
     wire: tuple[Wire, AsyncEngine],
 ) -> None:
     counting, engine = wire
@@ -42,7 +42,7 @@ async def test_a_transaction_of_two_statements_is_one_in_four_round_trips(
     assert counting.is_quiet
 
 
-async def test_a_statement_alone_is_a_transaction_in_one_round_trip(wire: tuple[Wire, AsyncEngine]) -> None:
+async def test_a_single_statement_is_a_transaction_in_one_round_trip(wire: tuple[Wire, AsyncEngine]) -> None:
     counting, engine = wire
     async with engine.connect() as connection:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -51,7 +51,7 @@ async def test_a_statement_alone_is_a_transaction_in_one_round_trip(wire: tuple[
     assert (counts.transactions, counts.statements, counts.round_trips) == (1, ["select 1; select 2"], 1)
 
 
-async def test_a_statement_alone_can_be_left_out_with_its_transaction_and_round_trip(
+async def test_a_single_statement_can_be_excluded_with_its_transaction_and_round_trip(
     wire: tuple[Wire, AsyncEngine],
 ) -> None:
     counting, engine = wire
@@ -62,7 +62,7 @@ async def test_a_statement_alone_can_be_left_out_with_its_transaction_and_round_
     assert counting.take().without("select 2") == Counts(["select 1 as one"], 1, 1, 0, 0)
 
 
-async def test_a_statement_that_is_new_to_the_connection_costs_a_round_trip_more_and_is_seen(
+async def test_a_statement_that_the_connection_prepares_is_counted_as_prepared(
     wire: tuple[Wire, AsyncEngine],
 ) -> None:
     counting, engine = wire
@@ -74,7 +74,7 @@ async def test_a_statement_that_is_new_to_the_connection_costs_a_round_trip_more
     assert counts.statements == ["select 3 as three", "select 4 as four"]
 
 
-async def test_a_transaction_that_is_rolled_back_is_counted_with_what_it_asked(
+async def test_a_transaction_that_is_rolled_back_is_counted_with_its_statements(
     wire: tuple[Wire, AsyncEngine],
 ) -> None:
     counting, engine = wire

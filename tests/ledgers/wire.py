@@ -1,6 +1,6 @@
-"""What a service asks of PostgreSQL, counted on the wire: a proxy between the two that reads both sides of the protocol.
+"""Counts what a service asks of PostgreSQL: a proxy between the two reads both directions of the protocol.
 
-Nothing of the service or its driver is changed: whatever they do, it passes here.
+The service and its driver are unchanged, and all their traffic passes through the proxy.
 Source: PostgreSQL documentation, chapter "Frontend/Backend Protocol", version 3.0.
 """
 
@@ -17,10 +17,10 @@ _IDLE = b"I"
 
 @dataclass
 class Counts:
-    """What passed. `statements` are those that were executed, without the frame of a transaction.
+    """What passed the proxy. `statements` were executed, without `begin`, `commit` and `rollback`.
 
-    `transactions` have ended, also those of a statement alone; `round_trips` are requests of the client that it waited for;
-    `prepared` and `connections` were made: nothing of it once a service is warm.
+    `transactions` have ended, a single statement is one too. `round_trips` are requests whose response the client awaited.
+    `prepared` are new prepared statements, `connections` new connections: a warm service makes none.
     """
 
     statements: list[str] = field(default_factory=list[str])
@@ -30,16 +30,16 @@ class Counts:
     connections: int = 0
 
     def without(self, sql: str) -> "Counts":
-        """What passed but for a statement that is always a transaction of its own."""
+        """The counts without a statement that always is its own transaction."""
         others = [statement for statement in self.statements if statement != sql]
-        gone = len(self.statements) - len(others)
+        removed = len(self.statements) - len(others)
         return Counts(
-            others, self.transactions - gone, self.round_trips - gone, self.prepared, self.connections
+            others, self.transactions - removed, self.round_trips - removed, self.prepared, self.connections
         )
 
 
 class Wire:
-    """Passes connections on to the PostgreSQL at `target` and counts; `port` is where it listens, once it is entered."""
+    """A proxy for the PostgreSQL at the port `target` that counts; it listens on `port` while entered."""
 
     def __init__(self, target: int) -> None:
         self._target = target
@@ -57,18 +57,18 @@ class Wire:
     async def __aexit__(self, *_: object) -> None:
         if self._server is not None:
             self._server.close()
-        # Both sides of each connection are gone before the loop may end.
+        # Both sides of each connection must be closed before the event loop ends.
         for writer in self._writers:
             writer.close()
         await asyncio.gather(*(writer.wait_closed() for writer in self._writers), return_exceptions=True)
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nobody waits for an answer and no transaction is open."""
+        """Whether no request awaits its response and no transaction is open."""
         return all(line.is_quiet for line in self._lines)
 
     def take(self) -> Counts:
-        """What passed since the last time."""
+        """The counts since the last call."""
         counts, self._counts = self._counts, Counts()
         return counts
 
@@ -89,12 +89,12 @@ class Wire:
 
     @property
     def counts(self) -> Counts:
-        """What passes is counted here until `take`."""
+        """The counts until the next `take`."""
         return self._counts
 
 
 class _Line:
-    """One connection: what was asked and is not answered yet, and the statements that it prepared."""
+    """One connection: its requests without a response, and its prepared statements."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -102,17 +102,19 @@ class _Line:
         self._answered = _Messages()
         self._prepared: dict[bytes, str] = {}
         self._bound = b""
-        self._waits: deque[bool] = deque()  # for each request that waits: whether it executes a statement
+        self._waits: deque[bool] = (
+            deque()
+        )  # for each request without a response: whether it executes a statement
         self._executes = False
         self._status = b""
 
     @property
     def is_quiet(self) -> bool:
-        """Whether it waits for nothing, in no transaction."""
+        """Whether the connection awaits no response and is in no transaction."""
         return not self._waits and self._status in {b"", _IDLE}
 
     def asked(self, data: bytes) -> None:
-        """Reads what the client sent."""
+        """Reads data from the client."""
         counts = self._wire.counts
         for kind, body in self._asked.read(data):
             match kind:
@@ -143,14 +145,14 @@ class _Line:
         self._executes = False
 
     def answered(self, data: bytes) -> None:
-        """Reads what the server sent."""
+        """Reads data from the server."""
         counts = self._wire.counts
         for kind, body in self._answered.read(data):
             if kind != b"Z":
                 continue
             before, self._status = self._status, body
             if not before:
-                continue  # it is signed in
+                continue  # the end of the sign-in
             counts.round_trips += 1
             executed = self._waits.popleft()
             if self._status == _IDLE and (before != _IDLE or executed):
@@ -158,14 +160,14 @@ class _Line:
 
 
 class _Messages:
-    """Takes a stream of bytes apart: a type and a length before each message, but for the first of a client."""
+    """Splits a stream of bytes into messages: each begins with a type and a length, the first one of a client without a type."""
 
     def __init__(self, *, begins_untyped: bool = False) -> None:
         self._rest = b""
         self._untyped = begins_untyped
 
     def read(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """The messages that are whole now: type and body."""
+        """The messages that are complete now: type and body."""
         self._rest += data
         while True:
             head = 0 if self._untyped else 1
@@ -188,6 +190,6 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, s
             writer.write(data)
             await writer.drain()
     except ConnectionError:
-        pass  # either side went
+        pass  # either side closed the connection
     finally:
         writer.close()

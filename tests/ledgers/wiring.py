@@ -1,4 +1,4 @@
-"""Wires the six services together for the ledgers, each as its own `__main__` does, but for what runs beside a message."""
+"""Wires the six services together for the ledgers, each as its own `__main__` does, without their periodic tasks."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
@@ -58,22 +58,22 @@ from tests.support.bluesky import PASSWORD, World
 from tests.support.mail import port_of
 
 SECRET = "a secret of the tests"
-# Who is there: for planning, for posts, for rates. Nobody is there for roads.
+# The available agents: for planning, for posts, for rates. None is for roads.
 PRESENT = ("elena", "grace", "amara")
 
 
 class OtherSide:
-    """The mail server of customers: takes all."""
+    """The mail server of customers, which accepts every mail."""
 
     async def handle_DATA(self, _server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802
-        return "250 2.0.0 taken"
+        return "250 2.0.0 accepted"
 
 
 @asynccontextmanager
 async def open_system(
     site: Site, postgres: Postgres, kafka: Kafka, pds: Pds, databases: Mapping[str, str]
 ) -> AsyncGenerator[System]:
-    """A system on migrated databases, by service, ready for the first interaction."""
+    """A system that is ready for the first interaction, on the migrated databases of the services."""
     async with AsyncExitStack() as stack:
         services = {name: await _service(stack, name, databases[name], postgres, kafka) for name in SERVICES}
         engines = {name: service.engine for name, service in services.items()}
@@ -108,7 +108,7 @@ async def open_system(
         )  # fmt: skip
         await system.begin(_organisation(), PRESENT)
         await stack.enter_async_context(world.following())
-        # The stream is in order: once this is here, nothing of before is still to come.
+        # The stream is in order: when this post has arrived, all earlier events have.
         await system.post(system.regular, "is anybody there?")
         yield system
 
@@ -117,12 +117,12 @@ async def _service(
     stack: AsyncExitStack, name: str, database: str, postgres: Postgres, kafka: Kafka
 ) -> Service:
     wire = await stack.enter_async_context(Wire(postgres.port))
-    aside = create_engine(database)
-    counted = aside.url.set(port=wire.port).update_query_dict({"ssl": "disable"})
+    uncounted = create_engine(database)
+    counted = uncounted.url.set(port=wire.port).update_query_dict({"ssl": "disable"})
     engine = create_engine(counted.render_as_string(hide_password=False))
     event.listen(engine.sync_engine, "do_connect", _keep_prepared)
-    for one in (aside, engine):
-        stack.push_async_callback(one.dispose)
+    for own in (uncounted, engine):
+        stack.push_async_callback(own.dispose)
     publisher = Publisher(
         kafka.bootstrap,
         f"{name}-relay",
@@ -135,17 +135,17 @@ async def _service(
     await relaying.execution_options(isolation_level="AUTOCOMMIT")
     await driver_of(relaying).fetch(STILL_LEADING)
     listening = await asyncpg.connect(
-        aside.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        uncounted.url.set(drivername="postgresql").render_as_string(hide_password=False)
     )
     stack.push_async_callback(listening.close)
     relay = Relay(name, engine, kafka.bootstrap, utc_now)
-    service = Service(name, wire, engine, aside, relay, publisher, relaying, listening)
+    service = Service(name, wire, engine, uncounted, relay, publisher, relaying, listening)
     await service.listen()
     return service
 
 
 def _keep_prepared(_dialect: object, _record: object, _arguments: object, options: dict[str, Any]) -> None:
-    """However long the test takes, no statement is prepared again: the driver would after five minutes."""
+    """Prepared statements do not expire: the driver would prepare them again after five minutes."""
     options["max_cached_statement_lifetime"] = 0
 
 
@@ -163,11 +163,11 @@ async def _mail(stack: AsyncExitStack, engine: AsyncEngine, ours: OurMail, jwks:
     loop = asyncio.get_running_loop()
     other = await loop.create_server(lambda: SMTP(OtherSide(), hostname="other", loop=loop), "127.0.0.1", 0)
     stack.callback(other.close)
-    given: dict[str, Any] = {
+    values: dict[str, Any] = {
         "database_url": "unused", "organisation": EXAMPLE, "issuer": keys.ISSUER, "jwks": jwks,
         "relay_port": port_of(other), "smtp_port": 0,
     }  # fmt: skip
-    settings = MailSettings.model_validate(given)
+    settings = MailSettings.model_validate(values)
     readers = await stack.enter_async_context(Readers(settings, ours, utc_now))
     entry = await smtp.listen(settings, engine, ours, readers)
     stack.callback(entry.close)
@@ -197,10 +197,10 @@ async def _client(stack: AsyncExitStack, app: FastAPI) -> AsyncClient:
 def _subscriptions(
     engines: dict[str, AsyncEngine], kafka: str, ours: OurMail, configurations: Configurations
 ) -> list[Subscription]:
-    """All consumers of all services, wired as their services wire them."""
+    """All consumers of all services, wired as in the services."""
     words = WordReader(document.load(EXAMPLE))
 
-    def alone(
+    def consumer(
         service: str, topics: Sequence[str], handles: Iterable[type[Event]], handle: Handle
     ) -> Consumer:
         return Consumer(
@@ -226,7 +226,7 @@ def _subscriptions(
             timedelta(days=14), utc_now, "1",
         ),
         "routing": [
-            alone(
+            consumer(
                 "routing", routing.intake.consumer.TOPICS, routing.intake.consumer.HANDLES,
                 routing.intake.consumer.handler(configurations),
             )
@@ -236,11 +236,11 @@ def _subscriptions(
 
 
 def _organisation() -> str:
-    """The example organisation, open around the clock, with agents who never have enough."""
-    found: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text())
-    found["calendars"]["office"] = {"name": "Always open", "time_zone": "UTC", "hours": "always"}
-    for agent in found["agents"]:
+    """The example organisation, open around the clock, with agents who always have free capacity."""
+    organisation: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text())
+    organisation["calendars"]["office"] = {"name": "Always open", "time_zone": "UTC", "hours": "always"}
+    for agent in organisation["agents"]:
         agent["capacity"] = 100
-    for queue in found["queues"].values():
+    for queue in organisation["queues"].values():
         queue["offer_timeout"] = "1h"
-    return yaml.safe_dump(found, sort_keys=False)
+    return yaml.safe_dump(organisation, sort_keys=False)

@@ -1,4 +1,4 @@
-"""What ingest-direct took, without HTTP: its own code builds the events and puts them into its outbox."""
+"""Puts events into the outbox of ingest-direct without HTTP: its own code builds them."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ AT_ONCE = 1000
 
 
 async def feed(stack: Stack, run: str, messages: Sequence[Message]) -> None:
-    """Puts calls into the outbox, in the order of `messages`: published at once, or when the doors' relays may again."""
+    """Puts events of `messages` into the outbox, in their order. The relay publishes them at once, or when it is released."""
     engine = create_engine(stack.postgres.url("ingest-direct"))
     try:
         async with engine.begin() as tx:

@@ -1,4 +1,4 @@
-"""Figures: what was measured, against what; a table for people and JSON lines for programs."""
+"""The measured figures with their baselines and targets; as a table for people and JSON lines for programs."""
 
 import json
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value. `baseline` was measured in the same run; `ratio` is value ÷ baseline.
+    """One measured value. `baseline` was measured in the same run.
 
-    `target` is what must be reached, as the issue states it: `>= 0.15` of the ratio when there is one, else of the value.
+    `target` is a bound such as `>= 0.15`: of the ratio when there is a baseline, else of the value.
     """
 
     figure: str
@@ -25,12 +25,12 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """Value ÷ baseline."""
+        """Value ÷ baseline; None without a baseline."""
         return self.value / self.baseline if self.baseline else None
 
     @property
     def reached(self) -> bool | None:
-        """Whether the target is reached; None without one."""
+        """Whether the target is reached; None without a target."""
         if self.target is None:
             return None
         sign, bound = self.target.split()
@@ -39,14 +39,14 @@ class Figure:
 
 
 def write(figures: Sequence[Figure], path: Path) -> None:
-    """One JSON object a line, anew."""
+    """Writes one JSON object a line; overwrites the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [{**asdict(f), "ratio": f.ratio, "reached": f.reached} for f in figures]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def show(figures: Sequence[Figure], console: Console, title: str) -> None:
-    """The table for people."""
+    """Prints the table for people."""
     table = Table(title=title)
     for column in ("figure", "value", "unit", "baseline", "ratio", "target", "", "note"):
         numbers = column in {"value", "baseline", "ratio", "target"}

@@ -1,4 +1,4 @@
-"""How far events are on their way through the house: held at the doors, released, and followed until all is quiet."""
+"""Follows events through the services: holds them at the entry points, releases them, waits until all are consumed."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -10,16 +10,15 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from antiphon.contracts.topics import TOPICS
 from antiphon.kafka.relay import LEAD
-from antiphon.service_names import SERVICES
+from antiphon.service_names import INGEST, SERVICES
 from deploy.stack import Stack
 from tests.support.waiting import until
 
-DOORS = ("ingest-email", "ingest-social", "ingest-direct")
-LOOK_S = 0.25
+POLL_S = 0.25
 
 
 class Flow:
-    """Looks into every service's database and at the broker; changes nothing but who may publish."""
+    """Reads the databases of all services and the broker. It changes only whether the relays of the ingest services publish."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -39,14 +38,14 @@ class Flow:
         url = self._stack.postgres.url(service)
         return await asyncpg.connect(url.replace("postgresql+asyncpg", "postgresql"))
 
-    async def ask(self, service: str, query: str, *given: object) -> list[Any]:
+    async def query(self, service: str, query: str, *parameters: object) -> list[Any]:
         """Rows of a service's database."""
-        rows: list[Any] = await self._db[service].fetch(query, *given)
+        rows: list[Any] = await self._db[service].fetch(query, *parameters)
         return rows
 
-    async def hold(self) -> None:
-        """Lets the doors take everything and publish nothing: their relays see another that leads."""
-        for service in DOORS:
+    async def hold_relays(self) -> None:
+        """The ingest services accept messages and publish nothing: this takes the lock of their leading relays."""
+        for service in INGEST:
             connection = await self._connect(service)
             while not await connection.fetchval("select pg_try_advisory_lock($1)", LEAD):
                 await connection.execute(
@@ -57,23 +56,23 @@ class Flow:
                 await asyncio.sleep(0.05)
             self._locks[service] = connection
 
-    async def release(self) -> None:
-        """The doors publish what they took."""
+    async def release_relays(self) -> None:
+        """The ingest services publish what they have accepted."""
         for connection in self._locks.values():
             await connection.close()
         self._locks.clear()
 
     async def quiet(self, within: float) -> None:
-        """Returns when nothing waits in an outbox and every reader has taken what was published. Raises TimeoutError."""
+        """Returns when every outbox is empty and every reader has consumed all published events. Raises TimeoutError."""
         consumer = AIOKafkaConsumer(bootstrap_servers=self._stack.kafka.bootstrap)
         async with asyncio.timeout(within), consumer:
             times = 0
             while times < 2:
                 times = times + 1 if await self._is_quiet(consumer) else 0
-                await asyncio.sleep(LOOK_S)
+                await asyncio.sleep(POLL_S)
 
-    async def given_out(self, within: float) -> None:
-        """Returns when all is quiet and no work waits: agents with room for it are there. Raises AssertionError, TimeoutError."""
+    async def all_work_offered(self, within: float) -> None:
+        """Returns when all events are consumed and no work waits, which needs available agents. Raises AssertionError, TimeoutError."""
 
         async def none_waits() -> bool:
             return not await self._db["routing"].fetchval(
@@ -81,16 +80,16 @@ class Flow:
             )
 
         await self.quiet(within)
-        await until(none_waits, within=within, what="all work is given out")
+        await until(none_waits, within=within, what="all work is offered")
         await self.quiet(within)
 
     async def _is_quiet(self, consumer: AIOKafkaConsumer) -> bool:
         for service in SERVICES:
             if await self._db[service].fetchval("select exists (select 1 from outbox)"):
                 return False
-        ends = await self.ends(consumer)
+        ends = await self._end_offsets(consumer)
         for service in SERVICES:
-            rows = await self.ask(service, "select topic, partition, next_offset from consumer_progress")
+            rows = await self.query(service, "select topic, partition, next_offset from consumer_progress")
             reached = {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
             for name, topic in TOPICS.items():
                 if service not in topic.readers:
@@ -100,27 +99,26 @@ class Flow:
                     return False
         return True
 
-    async def ends(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
-        """Where each partition of our topics ends."""
+    async def _end_offsets(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
         await consumer._client.force_metadata_update()  # pyright: ignore[reportPrivateUsage]
         partitions = [
             TopicPartition(name, number)
             for name in TOPICS
             for number in consumer.partitions_for_topic(name) or ()
         ]
-        found: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
-        return found
+        offsets: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+        return offsets
 
-    async def marks(self) -> dict[TopicPartition, int]:
-        """Where each partition ends now, to read on from there later."""
+    async def end_offsets(self) -> dict[TopicPartition, int]:
+        """The end of each partition of our topics now, as a start for `records` later."""
         async with AIOKafkaConsumer(bootstrap_servers=self._stack.kafka.bootstrap) as consumer:
-            return await self.ends(consumer)
+            return await self._end_offsets(consumer)
 
     async def records(self, since: Mapping[TopicPartition, int], topics: Sequence[str]) -> list[Any]:
-        """What was published to `topics` after `since`."""
-        found: list[Any] = []
+        """The records of `topics` from the offsets `since` on."""
+        published: list[Any] = []
         async with AIOKafkaConsumer(bootstrap_servers=self._stack.kafka.bootstrap) as consumer:
-            ends = {p: end for p, end in (await self.ends(consumer)).items() if p.topic in topics}
+            ends = {p: end for p, end in (await self._end_offsets(consumer)).items() if p.topic in topics}
             left = {p for p, end in ends.items() if end > since.get(p, 0)}
             if not left:
                 return []
@@ -129,14 +127,14 @@ class Flow:
                 consumer.seek(partition, since.get(partition, 0))
             while left:
                 for partition, records in (await consumer.getmany(timeout_ms=1000, max_records=5000)).items():
-                    found += records
+                    published += records
                     if records[-1].offset + 1 >= ends[partition]:
                         left.discard(partition)
-        return found
+        return published
 
-    async def heard_last(self) -> datetime:
-        """When routing took its newest batch of cases."""
-        (row,) = await self.ask(
+    async def last_consumed_at(self) -> datetime:
+        """When routing consumed its newest batch of case events."""
+        (row,) = await self.query(
             "routing", "select max(updated_at) as at from consumer_progress where topic = 'cases'"
         )
         at: datetime = row["at"]

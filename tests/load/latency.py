@@ -1,7 +1,7 @@
-"""Latency: from accepted at the door until identified, on a case, queued and offered, hop by hop.
+"""Latency: from accepted at an entry point until identified, on a case, queued and offered, hop by hop.
 
-Every customer here is new and every agent has room, so each interaction passes every hop once. A hop ends when its
-event is published (the record's timestamp), which is when others can know of it.
+Every customer is new and every agent has free capacity, so each interaction passes every hop once. A hop ends at the timestamp
+of its event in Kafka: from then on other services can read it.
 """
 
 import json
@@ -11,9 +11,9 @@ from statistics import quantiles
 from typing import Any, NamedTuple
 
 from deploy.stack import Stack
-from tests.load.desks import Desks
+from tests.load.agents import Agents
 from tests.load.flow import Flow
-from tests.load.traffic import Channel, Doors, Message
+from tests.load.traffic import Channel, Customers, Message
 
 HOPS = ("received", "identified", "on a case", "queued", "offered")
 TYPES = {
@@ -37,31 +37,31 @@ class Percentiles(NamedTuple):
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> "Percentiles":
-        """Of at least two values in seconds."""
+        """The percentiles of at least two values in seconds."""
         cuts = quantiles(seconds, n=100, method="inclusive")
         return cls(cuts[49] * 1000, cuts[94] * 1000, cuts[98] * 1000)
 
 
 def newcomers(count: int, first_customer: int) -> list[Message]:
-    """`count` messages, each of a customer of its own; four mails, five calls and a post in ten."""
+    """`count` messages, each of its own customer; of ten messages four are mails, five are notes and one is a post."""
     return [Message(n, first_customer + n, 0, CHANNELS[n % len(CHANNELS)], None) for n in range(count)]
 
 
 async def measure(
-    stack: Stack, flow: Flow, desks: Desks, run: str, count: int, per_second: float
+    stack: Stack, flow: Flow, agents: Agents, run: str, count: int, per_second: float
 ) -> dict[str, Percentiles]:
-    """From accepted to each hop, over `count` interactions at a steady rate. Raises AssertionError when one is missing."""
-    marks = await flow.marks()
-    async with desks.open(), Doors(stack, run) as doors:
-        await doors.say_all(newcomers(count, 0), per_second)
-        await flow.given_out(PATIENCE_S)
+    """The times from accepted to each hop, of `count` interactions at a steady rate. Raises AssertionError when one is missing."""
+    before = await flow.end_offsets()
+    async with agents.available(), Customers(stack, run) as customers:
+        await customers.send_all(newcomers(count, 0), per_second)
+        await flow.all_work_offered(PATIENCE_S)
     return {
-        hop: Percentiles.of(times) for hop, times in hops(await flow.records(marks, TOPICS), count).items()
+        hop: Percentiles.of(times) for hop, times in hops(await flow.records(before, TOPICS), count).items()
     }
 
 
 def hops(records: Sequence[Any], count: int) -> dict[str, list[float]]:
-    """Seconds from accepted to each hop, of each interaction."""
+    """Seconds from accepted to each hop, one value for each interaction."""
     at: dict[str, dict[str, float]] = {hop: {} for hop in HOPS}
     accepted: dict[str, float] = {}
     case_of: dict[str, str] = {}
@@ -70,15 +70,15 @@ def hops(records: Sequence[Any], count: int) -> dict[str, list[float]]:
         hop = TYPES.get(kind)
         if hop is None:
             continue
-        said = json.loads(record.value)
-        told, name = (
+        payload = json.loads(record.value)
+        part, name = (
             ("work", "case_id") if hop in {"queued", "offered"} else ("interaction", "interaction_id")
         )
-        identity = said[told][name]
+        identity = payload[part][name]
         if hop == "received":
-            accepted[identity] = datetime.fromisoformat(said["interaction"]["accepted_at"]).timestamp()
+            accepted[identity] = datetime.fromisoformat(payload["interaction"]["accepted_at"]).timestamp()
         if hop == "on a case":
-            case_of[said["case"]["case_id"]] = identity
+            case_of[payload["case"]["case_id"]] = identity
         at[hop].setdefault(identity, record.timestamp / 1000)
     opened = {identity: case for case, identity in case_of.items()}
     for hop in ("queued", "offered"):

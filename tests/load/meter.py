@@ -1,4 +1,4 @@
-"""What a running stack uses: CPU seconds and memory by process, statements and WAL of PostgreSQL."""
+"""Measures what a running stack uses: CPU seconds and memory by process, statements and WAL of PostgreSQL."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ class Usage(NamedTuple):
     wal_bytes: int
 
     def since(self, before: "Usage") -> "Usage":
-        """What was used in between."""
+        """The usage between `before` and this."""
         return Usage(
             {name: used - before.cpu_s.get(name, 0) for name, used in self.cpu_s.items()},
             self.statements - before.statements,
@@ -29,7 +29,7 @@ class Usage(NamedTuple):
 
 
 def count_statements(stack: Stack) -> None:
-    """Has PostgreSQL count statements. To be called before the services start."""
+    """Makes PostgreSQL count statements. It restarts PostgreSQL: call it before the services start."""
     stack.postgres.sql("postgres", "alter system set shared_preload_libraries = 'pg_stat_statements'")
     stack.postgres.stop()
     stack.postgres.start()
@@ -37,7 +37,7 @@ def count_statements(stack: Stack) -> None:
 
 
 def usage(stack: Stack) -> Usage:
-    """Totals as of now."""
+    """The totals now."""
     counted = stack.postgres.sql(
         "postgres",
         "select coalesce(sum(calls), 0), (select pg_current_wal_lsn() - '0/0'::pg_lsn) from pg_stat_statements "
@@ -47,7 +47,7 @@ def usage(stack: Stack) -> Usage:
 
 
 def cpu(stack: Stack) -> dict[str, float]:
-    """CPU seconds by process; those of PostgreSQL's backends are PostgreSQL's."""
+    """CPU seconds by process, with those of its descendants such as PostgreSQL's backends."""
     return {
         name: sum(_cpu_of(child) for child in _family(process.pid))
         for name, process in stack.processes().items()
@@ -70,21 +70,21 @@ def _cpu_of(process: psutil.Process) -> float:
 
 
 def memory(stack: Stack) -> dict[str, int]:
-    """Resident bytes by process; for PostgreSQL what its processes have each for themselves, and the shared part once."""
-    found: dict[str, int] = {}
+    """Resident bytes by process, with those of its descendants; for PostgreSQL without shared memory."""
+    used: dict[str, int] = {}
     for name, process in stack.processes().items():
         total = 0
         for member in _family(process.pid) if process.pid is not None else []:
             with contextlib.suppress(psutil.NoSuchProcess):
                 info = member.memory_info()
                 total += info.rss if name != "postgres" else info.rss - info.shared
-        found[name] = total
-    return found
+        used[name] = total
+    return used
 
 
 @contextlib.asynccontextmanager
 async def peak_memory(stack: Stack) -> AsyncGenerator[dict[str, int]]:
-    """The highest memory by process while entered."""
+    """The highest memory by process, updated while entered."""
     peak: dict[str, int] = {}
 
     async def watch() -> None:

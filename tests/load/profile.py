@@ -1,4 +1,4 @@
-"""Where a process spends its time: samples of its stack while it works, and the functions that were found most often."""
+"""Profiles a process: py-spy samples its stack, a table shows the functions in which it spends its time."""
 
 import asyncio
 import contextlib
@@ -13,9 +13,9 @@ SHOWN = 25
 
 @contextlib.asynccontextmanager
 async def sampled(pid: int, path: Path) -> AsyncGenerator[None]:
-    """Samples a process while entered and writes stacks to `path` (.raw), a table of functions beside it (.txt).
+    """Samples a process while entered. Writes the stacks to `path` with .raw and a table of functions with .txt.
 
-    A machine that forbids looking into other processes gives no files; what was run is not disturbed.
+    It writes no files on a machine that does not allow reading other processes.
     """
     raw = path.with_suffix(".raw")
     raw.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ async def sampled(pid: int, path: Path) -> AsyncGenerator[None]:
 
 
 def functions(raw: str) -> str:
-    """The functions that were on the stack most often: share of samples in them and below, in them alone."""
+    """A table of the functions that were sampled most: the share of samples with the function on the stack, and with it on top."""
     below, alone, total = Counter[str](), Counter[str](), 0
     for line in raw.splitlines():
         stack, _, count = line.rpartition(" ")

@@ -1,8 +1,8 @@
-"""What Antiphon needs past one machine, computed from what the bench measured: `python -m tests.load.scaling [bench.jsonl]`.
+"""Computes what Antiphon needs past one machine from the figures of the bench: `python -m tests.load.scaling [bench.jsonl]`.
 
-Pure arithmetic on the figures of scaling.toml, those of the bench replaced by a run's own when its file is given. It
-prints the tables of docs/scaling.md; with `--write` it keeps the run's figures in scaling.toml and puts the tables in
-their places. A load is a rate in busy hours; every limit is the rate at which it is reached.
+It prints the tables of docs/scaling.md, from the figures in scaling.toml; the figures of a run replace those of the bench. With
+`--write` it writes the run's figures into scaling.toml and the tables into docs/scaling.md. A load is a rate in busy hours; every
+limit is the rate at which it is reached.
 """
 
 import argparse
@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.load import scaling_document
-from tests.load.scaling_simulation import Outcome, Stage, fitted, shares, simulate, way, zipf
+from tests.load.scaling_simulation import Outcome, Stage, fitted, shares, simulate, stages_of, zipf
 
 SCALES = (1, 10, 100, 1000)
 CONSUMERS = ("customer-profile", "case-mgmt", "routing")
-DOORS = ("ingest-direct", "ingest-email", "ingest-social")
+INGEST = ("ingest-direct", "ingest-email", "ingest-social")
 PARTITIONS = (6, 12, 24, 48, 96, 192, 384, 768, 1536)
 MB, GB = 1e6, 1e9
 
 
 @dataclass(frozen=True)
 class Costs:
-    """The figures that all is computed from: `bench` by the names of bench.jsonl, the others as in scaling.toml."""
+    """The figures of the model: `bench` by the names in bench.jsonl, the others as in scaling.toml."""
 
     run: str
     bench: Mapping[str, float]
@@ -37,95 +37,97 @@ class Costs:
 
     @classmethod
     def read(cls, run: Path | None = None) -> "Costs":
-        """Those of scaling.toml; with a run's bench.jsonl, its figures in their place."""
-        given: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
-        bench: dict[str, float] = given["bench"]
+        """Reads scaling.toml. With a run's bench.jsonl, its figures replace those of the bench."""
+        written: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
+        bench: dict[str, float] = written["bench"]
         if run is not None:
             rows = [json.loads(line) for line in run.read_text().splitlines()]
-            found = {row["figure"]: float(row["value"]) for row in rows}
-            found["ceiling"] = next(float(row["baseline"]) for row in rows if row["figure"] == "throughput")
+            figures = {row["figure"]: float(row["value"]) for row in rows}
+            figures["bare_hop"] = next(
+                float(row["baseline"]) for row in rows if row["figure"] == "throughput"
+            )
             half = next((row["note"] for row in rows if row["figure"] == "latency_half_p50"), "")
             if rate := half.rpartition(" at ")[2].removesuffix("/s"):
-                found["latency_half_per_second"] = float(rate)
-            bench = {name: found.get(name, value) for name, value in bench.items()}
-        assumed: dict[str, Any] = given["assumed"]
+                figures["latency_half_per_second"] = float(rate)
+            bench = {name: figures.get(name, value) for name, value in bench.items()}
+        assumed: dict[str, Any] = written["assumed"]
         events: dict[str, float] = assumed.pop("events")
-        return cls(given["run"], bench, given["measured"], assumed, events)
+        return cls(written["run"], bench, written["measured"], assumed, events)
 
     def cpu_s(self, service: str) -> float:
         """CPU seconds of one service for one answered interaction."""
         return self.bench[f"cpu_per_1000_{service}"] / 1000 * self.assumed["worked"]
 
-    def held_s(self, service: str) -> float:
-        """How long a consumer's only loop is held by one answered interaction: its CPU and its part of PostgreSQL's."""
+    def busy_s(self, service: str) -> float:
+        """Seconds for which one answered interaction keeps a consumer's loop busy: its CPU and its part of PostgreSQL's."""
         consumers = sum(self.bench[f"cpu_per_1000_{name}"] for name in CONSUMERS)
         part = self.bench[f"cpu_per_1000_{service}"] / consumers
         return self.cpu_s(service) + self.cpu_s("postgres") * part
 
     @property
     def disk(self) -> float:
-        """Bytes that an interaction leaves in all databases."""
+        """Bytes of an interaction in all databases."""
         return sum(value for name, value in self.measured.items() if name.startswith("disk_"))
 
     def wal(self, service: str | None = None) -> float:
-        """WAL bytes of one answered interaction; of one service, by its share of the disk."""
+        """WAL bytes of one answered interaction. For one service they are estimated by its share of the disk."""
         part = 1.0 if service is None else self.measured[f"disk_{service}"] / self.disk
         return self.bench["wal"] * self.assumed["worked"] * part
 
 
 class Limit(NamedTuple):
-    """Something of which there is one: the rate (interactions/s) at which it is used up, and what is then done."""
+    """A resource of which there is one: the rate (interactions/s) at which it is used up, and the remedy."""
 
     what: str
     per_second: float
-    then: str
+    remedy: str
 
 
 def hottest(partitions: int, customers: int, skew: float) -> float:
-    """The share of the load that the hottest of the partitions has."""
+    """The share of the load in the hottest partition."""
     return max(shares(zipf(customers, skew), partitions))
 
 
 def partitions_needed(
-    per_second: float, held_s: float, use: float, customers: int, skew: float
+    per_second: float, busy_s: float, use: float, customers: int, skew: float
 ) -> int | None:
-    """The fewest partitions whose hottest keeps a replica of its own busy for no more than `use`; None if none do."""
-    of = zipf(customers, skew)
-    if per_second * held_s * of[0] > use:
+    """The smallest of `PARTITIONS` whose hottest partition keeps a replica busy for at most `use` of its time; None if none does."""
+    customer_shares = zipf(customers, skew)
+    if per_second * busy_s * customer_shares[0] > use:
         return None
-    fits = (count for count in PARTITIONS if per_second * held_s * max(shares(of, count)) <= use)
+    fits = (count for count in PARTITIONS if per_second * busy_s * max(shares(customer_shares, count)) <= use)
     return next(fits, None)
 
 
-def replicas(per_second: float, held_s: float, use: float) -> int:
-    """Replicas of a consumer whose loop is held so long by an interaction; two at least, so that one may die."""
-    return max(2, math.ceil(per_second * held_s / use))
+def replicas(per_second: float, busy_s: float, use: float) -> int:
+    """The replicas of a consumer whose loop an interaction keeps busy for `busy_s`; at least two, so that one may die."""
+    return max(2, math.ceil(per_second * busy_s / use))
 
 
 def streams_cpu(costs: Costs, per_second: float) -> float:
-    """Cores that hand changes to those whom they concern: a change of a queue concerns the agents of the queue."""
+    """Cores that send changes to the desktops that they concern: a change of a queue concerns the agents of the queue."""
     a = costs.assumed
     deliveries = per_second * a["changes_per_interaction"] * a["agents_per_queue"]
     return deliveries * costs.measured["delivery_us"] * 1e-6
 
 
 def log_cpu(costs: Costs, per_second: float) -> float:
-    """Cores that one replica needs to read the change log, all of it, whoever follows there."""
+    """Cores that one replica needs to read the whole change log, however many desktops follow it there."""
     changes = per_second * costs.assumed["changes_per_interaction"]
     return changes * (costs.assumed["change_read_us"] + costs.measured["change_us"]) * 1e-6
 
 
 def streams_replicas(costs: Costs, per_second: float) -> float:
-    """Replicas that share the desktops and each read the whole log; two at least; inf when reading alone fills them."""
+    """Replicas that share the desktops and each read the whole log; at least two; inf when reading alone uses them up."""
     left = costs.assumed["cpu_use"] - log_cpu(costs, per_second)
     return max(2, math.ceil(streams_cpu(costs, per_second) / left)) if left > 0 else math.inf
 
 
 def pass_s(costs: Costs, per_second: float, items: float) -> float:
-    """Seconds of an assignment pass over so many items, each of a queue of its own, where the load is `per_second`.
+    """Seconds of an assignment pass over so many items, each of its own queue, when the load is `per_second`.
 
-    It goes through all agents that the organisation has and asks of each queue whether work waits; reads the agents of
-    the queues where it does, and tries each of them for each of those queues; and offers each item.
+    The pass goes through all agents of the organisation and asks for each queue whether work waits. It reads the agents of the
+    queues where work waits and tries each agent for each of these queues. Then it offers each item.
     """
     a, m = costs.assumed, costs.measured
     agents = per_second * a["handling_s"]
@@ -140,12 +142,12 @@ def pass_s(costs: Costs, per_second: float, items: float) -> float:
 
 
 def offering_s(costs: Costs) -> float:
-    """How long one offer is written: an offer writes less than what queued the work."""
-    return costs.held_s("routing") / costs.assumed["worked"] / 4
+    """Seconds to write one offer, estimated as a quarter of what queueing the work takes."""
+    return costs.busy_s("routing") / costs.assumed["worked"] / 4
 
 
 def reached(grows: Callable[[float], float], most: float) -> float:
-    """The rate at which something that grows with the rate comes to `most`; by bisection."""
+    """The rate at which `grows`, which increases with the rate, reaches `most`; by bisection."""
     low, high = 0.0, 1e9
     for _ in range(100):
         middle = (low + high) / 2
@@ -154,34 +156,34 @@ def reached(grows: Callable[[float], float], most: float) -> float:
 
 
 def limits(costs: Costs) -> list[Limit]:
-    """Everything of which there is one, the first to be used up first."""
+    """The limits in the order in which they are reached."""
     a, use, longest = costs.assumed, costs.assumed["cpu_use"], costs.assumed["longest_pass_ms"] / 1000
     busiest = max(costs.events, key=lambda name: costs.events[name])
-    slowest = max(CONSUMERS, key=costs.held_s)
+    slowest = max(CONSUMERS, key=costs.busy_s)
     share = hottest(int(a["partitions"]), int(a["customers"]), a["skew"])
     top = zipf(int(a["customers"]), a["skew"])[0]
     most = max(("ingest", *CONSUMERS), key=costs.wal)
-    found = [
+    all_limits = [
         Limit("live streams: one replica serves all desktops",
               reached(lambda rate: streams_cpu(costs, rate) + log_cpu(costs, rate), use),
-              "replicas, each with its share of the desktops: nothing is built"),
+              "replicas, each with its share of the desktops: needs no development"),
         Limit("live streams: each replica reads the whole change log", reached(lambda rate: log_cpu(costs, rate), use),
-              "a log a group of queues; a desktop is sent to a replica that follows its queues"),
+              "a log for each group of queues; a desktop connects to a replica that follows its queues"),
         Limit("assignment: one pass for all queues",
               reached(lambda rate: pass_s(costs, rate, rate * longest), longest),
-              "agents kept by queue; then a pass a group of queues that share agents, each under its own lock"),
-        Limit(f"six partitions: the hottest of {slowest}", a["hottest_use"] / costs.held_s(slowest) / share,
-              "more partitions, made before they are needed: adding them moves keys"),
-        Limit(f"relay of {busiest}: one leads", costs.bench["ceiling"] / costs.events[busiest],
-              "a relay a shard of hash(key), each with its lock: order per key stays"),
+              "agents by queue in memory; then a pass for each group of queues that share agents, with its own lock"),
+        Limit(f"six partitions: the hottest of {slowest}", a["hottest_use"] / costs.busy_s(slowest) / share,
+              "more partitions, created before they are needed: adding them moves keys"),
+        Limit(f"relay of {busiest}: one leads", costs.bench["bare_hop"] / costs.events[busiest],
+              "a relay for each shard of hash(key), with its own lock: the order per key stays"),
         Limit("one PostgreSQL for all six: WAL", a["wal_mb_per_s"] * MB / costs.wal(),
-              "a server a service: nothing reads another's tables"),
+              "a server for each service: no service reads another's tables"),
         Limit(f"one PostgreSQL of {most}: WAL", a["wal_mb_per_s"] * MB / costs.wal(most),
               "shards by customer and case, as the topics are keyed"),
-        Limit(f"one customer, {top:.2%} of all that is said", a["hottest_use"] / costs.held_s(slowest) / top,
-              "none by machines: order per customer is one loop; an entry point of its own for a partner system"),
+        Limit(f"one customer, {top:.2%} of all messages", a["hottest_use"] / costs.busy_s(slowest) / top,
+              "machines do not help: one loop keeps the order of a customer; a partner system gets its own entry point"),
     ]  # fmt: skip
-    return sorted(found, key=lambda limit: limit.per_second)
+    return sorted(all_limits, key=lambda limit: limit.per_second)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -199,25 +201,27 @@ def _number(value: float) -> str:
 
 
 def loads(costs: Costs) -> str:
-    """What each scale is, in words that a person can picture, and what it writes and keeps."""
+    """The load at each scale: its interactions and agents, and its cores, writes, disk and price."""
     a = costs.assumed
     rates = [a["per_second"] * scale for scale in SCALES]
     a_day = a["busy_seconds_per_day"]
     kafka = costs.measured["kafka_bytes"] * a["worked"]
     a_year = [rate * a_day * a["days_per_year"] for rate in rates]
-    doors = costs.bench["cpu_per_1000_doors"] / 1000
-    after = sum(costs.cpu_s(name) for name in (*CONSUMERS, *DOORS, "postgres", "kafka"))
-    cores = [rate * (doors + after) / a["cpu_use"] for rate in rates]
-    held = [kafka * rate * a_day * a["retention_days"] * a["kafka_copies"] / GB for rate in rates]
+    accepting = costs.bench["cpu_per_1000_entry_points"] / 1000
+    after = sum(costs.cpu_s(name) for name in (*CONSUMERS, *INGEST, "postgres", "kafka"))
+    cores = [rate * (accepting + after) / a["cpu_use"] for rate in rates]
+    in_kafka = [kafka * rate * a_day * a["retention_days"] * a["kafka_copies"] / GB for rate in rates]
     disk = [each * costs.disk * a["worked"] * a["database_copies"] / GB for each in a_year]
-    price = [c * a["core_month"] + (h + d) * a["gb_month"] for c, h, d in zip(cores, held, disk, strict=True)]
+    price = [
+        c * a["core_month"] + (h + d) * a["gb_month"] for c, h, d in zip(cores, in_kafka, disk, strict=True)
+    ]
     rows: list[tuple[str, list[float]]] = [
         ("interactions a second, busy hours", rates),
         ("interactions a working day", [rate * a_day for rate in rates]),
         ("agents at work", [rate * a["handling_s"] for rate in rates]),
         ("cores, planned, without live streams", cores),
-        ("of which entry points", [rate * doors / a["cpu_use"] for rate in rates]),
-        ("cores, live streams, handing out", [streams_cpu(costs, rate) / a["cpu_use"] for rate in rates]),
+        ("of which entry points", [rate * accepting / a["cpu_use"] for rate in rates]),
+        ("cores, live streams, sending", [streams_cpu(costs, rate) / a["cpu_use"] for rate in rates]),
         ("replicas that serve live streams", [streams_replicas(costs, rate) for rate in rates]),
         (
             "statements a second, in batches of a drain",
@@ -225,7 +229,7 @@ def loads(costs: Costs) -> str:
         ),
         ("WAL, MB/s", [rate * costs.wal() / MB for rate in rates]),
         ("into Kafka, MB/s, one copy", [rate * kafka / MB for rate in rates]),
-        (f"Kafka keeps, GB, {a['kafka_copies']:.0f} copies, {a['retention_days']:.0f} days", held),
+        (f"Kafka keeps, GB, {a['kafka_copies']:.0f} copies, {a['retention_days']:.0f} days", in_kafka),
         (f"databases grow a year, GB, {a['database_copies']:.0f} copies", disk),
         ("euro a month, one year's data", price),
     ]
@@ -242,9 +246,9 @@ def services(costs: Costs) -> str:
         row = [name]
         for scale in SCALES:
             rate = a["per_second"] * scale
-            count = replicas(rate, costs.held_s(name), a["cpu_use"])
+            count = replicas(rate, costs.busy_s(name), a["cpu_use"])
             needed = partitions_needed(
-                rate, costs.held_s(name), a["hottest_use"], int(a["customers"]), a["skew"]
+                rate, costs.busy_s(name), a["hottest_use"], int(a["customers"]), a["skew"]
             )
             needed = (
                 None if needed is None else next((p for p in PARTITIONS if p >= max(needed, count)), None)
@@ -256,13 +260,13 @@ def services(costs: Costs) -> str:
 
 
 def breaking(costs: Costs) -> str:
-    """The limits, first things first."""
+    """The limits in the order in which they are reached."""
     base = costs.assumed["per_second"]
     rows = [
-        [limit.what, f"{_number(limit.per_second)}/s", f"x {_number(limit.per_second / base)}", limit.then]
+        [limit.what, f"{_number(limit.per_second)}/s", f"x {_number(limit.per_second / base)}", limit.remedy]
         for limit in limits(costs)
     ]
-    return table(["what there is one of", "is used up at", "of the base", "what is then done"], rows)
+    return table(["resource", "is used up at", "of the base", "remedy"], rows)
 
 
 def _spread(outcome: Outcome) -> str:
@@ -270,17 +274,17 @@ def _spread(outcome: Outcome) -> str:
 
 
 def _steps(costs: Costs) -> Callable[[float], Sequence[Stage]]:
-    held = [costs.held_s(name) / costs.assumed["worked"] for name in CONSUMERS]
-    return lambda fixed: way(fixed, [*held, offering_s(costs)], 1 / costs.bench["ceiling"])
+    each = [costs.busy_s(name) / costs.assumed["worked"] for name in CONSUMERS]
+    return lambda fixed: stages_of(fixed, [*each, offering_s(costs)], 1 / costs.bench["bare_hop"])
 
 
 def fixed_s(costs: Costs) -> float:
-    """The fixed time of a step with which the simulation's median at the base load is the bench's."""
+    """The fixed time of a step with which the simulated median at the base load equals that of the bench."""
     return fitted(_steps(costs), costs.bench["latency_p50"] / 1000, costs.assumed["per_second"])
 
 
 def simulated(costs: Costs) -> str:
-    """The whole way on one replica each: fitted to the bench at its steady load, then asked about others."""
+    """The simulated latency of the whole way with one replica each, fitted to the bench at its steady load, at other loads."""
     base, half = costs.assumed["per_second"], costs.bench["latency_half_per_second"]
     fixed = fixed_s(costs)
     measured = {
@@ -289,8 +293,8 @@ def simulated(costs: Costs) -> str:
     }
     rows: list[list[str]] = []
     for rate in sorted({base, half, 100.0, 200.0, 400.0, 800.0, 1000.0, 1200.0}):
-        found = simulate(_steps(costs)(fixed), rate, 4000, steady=rate in measured)
-        rows.append([f"{rate:,.0f}/s", _spread(found), f"{max(found.batch):.0f}", measured.get(rate, "")])
+        outcome = simulate(_steps(costs)(fixed), rate, 4000, steady=rate in measured)
+        rows.append([f"{rate:,.0f}/s", _spread(outcome), f"{max(outcome.batch):.0f}", measured.get(rate, "")])
     head = [
         f"fixed {fixed * 1000:.1f} ms a step",
         "p50 / p99 ms",
@@ -301,33 +305,33 @@ def simulated(costs: Costs) -> str:
 
 
 def skewed(costs: Costs) -> str:
-    """One consumer at a hundred times the base load, a replica a partition: what skew does to the hottest."""
-    rate, held = costs.assumed["per_second"] * 100, max(map(costs.held_s, CONSUMERS))
+    """One consumer at a hundred times the base load with a replica for each partition: the effect of skew on the hottest one."""
+    rate, each = costs.assumed["per_second"] * 100, max(map(costs.busy_s, CONSUMERS))
     fixed = fixed_s(costs)
     rows: list[list[str]] = []
     for partitions in PARTITIONS[:5]:
         row = [str(partitions)]
         for exponent in (0.0, 0.6, 1.0):
             of = zipf(int(costs.assumed["customers"]), exponent)
-            use = rate * held * max(shares(of, partitions))
-            stage = Stage(fixed, held, partitions, partitions)
+            use = rate * each * max(shares(of, partitions))
+            stage = Stage(fixed, each, partitions, partitions)
             row.append(f"{use:.0%}, {_spread(simulate([stage], rate, 8_000, of=of))}")
         rows.append(row)
-    return table(["partitions", *(f"Zipf {exponent}" for exponent in ("0 (all alike)", "0.6", "1.0"))], rows)
+    return table(["partitions", *(f"Zipf {exponent}" for exponent in ("0 (all equal)", "0.6", "1.0"))], rows)
 
 
 TABLES = (loads, services, breaking, simulated, skewed)
 
 
 def main() -> int:
-    """Prints all tables, or writes them."""
+    """Prints the tables or writes them."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("run", nargs="?", type=Path, help="bench.jsonl of a run; by default the figures kept")
-    parser.add_argument("--write", action="store_true", help="into scaling.toml and docs/scaling.md")
-    given = parser.parse_args()
-    run: Path | None = given.run
+    parser.add_argument("run", nargs="?", type=Path, help="bench.jsonl of a run; by default scaling.toml")
+    parser.add_argument("--write", action="store_true", help="write into scaling.toml and docs/scaling.md")
+    arguments = parser.parse_args()
+    run: Path | None = arguments.run
     costs = Costs.read(run)
-    if given.write:
+    if arguments.write:
         if run is not None:
             scaling_document.keep(run, costs.bench)
             costs = Costs.read()

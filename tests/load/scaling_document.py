@@ -1,4 +1,4 @@
-"""Where the scaling model's figures are kept and shown: scaling.toml, and the marked places of docs/scaling.md."""
+"""Writes the figures of the scaling model into scaling.toml, and its tables into the marked places of docs/scaling.md."""
 
 import os
 import re
@@ -17,7 +17,7 @@ COMMENTS = 30  # the column of scaling.toml in which comments begin
 
 
 def described(run: Path) -> str:
-    """A bench run in words: its size, machine, day and the code that it ran, by what was committed when it ended."""
+    """A bench run in words: its size, its day, the cores of this machine, and the last commit before its end."""
     figures, ended = run.read_text(), run.stat().st_mtime
     sizes = {"full": FULL, "quick": QUICK, "short": SHORT}
     size = next(
@@ -25,46 +25,46 @@ def described(run: Path) -> str:
     )
     day = datetime.fromtimestamp(ended, UTC)
     git = shutil.which("git") or "git"
-    asked = [git, "log", "-1", "--format=%h", f"--before=@{ended:.0f}", "--", "services", "shared"]
-    found = subprocess.run(asked, cwd=PROJECT, check=False, capture_output=True, text=True)
-    commit = found.stdout.strip() or "unknown"
+    command = [git, "log", "-1", "--format=%h", f"--before=@{ended:.0f}", "--", "services", "shared"]
+    log = subprocess.run(command, cwd=PROJECT, check=False, capture_output=True, text=True)
+    commit = log.stdout.strip() or "unknown"
     return f"a {size} bench run of {day:%-d %B %Y} on {os.cpu_count()} cores, commit {commit}"
 
 
 def with_figures(text: str, run: str, bench: Mapping[str, float]) -> str:
-    """scaling.toml's `text` with these figures under [bench]; comments stay."""
+    """The `text` of scaling.toml with these figures in [bench]; comments stay."""
     for name, value in bench.items():
-        found = f"{name} = {float(f'{value:.4g}')}"
+        entry = f"{name} = {float(f'{value:.4g}')}"
         line = re.compile(rf"^{re.escape(name)} = [^#\n]*?[ ]*(#.*)?$", re.MULTILINE)
-        text = line.sub(lambda old, found=found: _beside(found, old[1]), text, count=1)
+        text = line.sub(lambda old, entry=entry: _with_comment(entry, old[1]), text, count=1)
     return re.sub(r"^run = .*$", f'run = "{run}"', text, count=1, flags=re.MULTILINE)
 
 
-def _beside(found: str, comment: str | None) -> str:
-    return f"{found:<{COMMENTS - 1}} {comment}" if comment else found
+def _with_comment(entry: str, comment: str | None) -> str:
+    return f"{entry:<{COMMENTS - 1}} {comment}" if comment else entry
 
 
-def with_shown(text: str, shown: Mapping[str, str]) -> str:
-    """A document's `text` with each of `shown` between the comments that have its name. Raises LookupError."""
-    for name, put in shown.items():
+def with_tables(text: str, tables: Mapping[str, str]) -> str:
+    """The `text` of a document with each table between the comments with its name. Raises LookupError when these are missing."""
+    for name, table in tables.items():
         place = re.compile(rf"(<!-- {name} -->\n\n).*?(\n\n<!-- /{name} -->)", re.DOTALL)
-        text, count = place.subn(lambda old, put=put: old[1] + put + old[2], text)
+        text, count = place.subn(lambda old, table=table: old[1] + table + old[2], text)
         if count != 1:
-            message = f"{count} places for {name}"
+            message = f"the document has {count} places for {name}"
             raise LookupError(message)
     return text
 
 
 def keep(run: Path, bench: Mapping[str, float]) -> None:
-    """Keeps a run's figures in scaling.toml."""
+    """Writes the figures of a run into scaling.toml."""
     FIGURES.write_text(with_figures(FIGURES.read_text(), described(run), bench))
 
 
 def origin(run: str) -> str:
-    """The document's line on where its figures are from."""
+    """The line of the document that says which run its figures are from."""
     return f"Figures of {run}."
 
 
 def show(run: str, tables: Mapping[str, str]) -> None:
-    """Puts the tables into docs/scaling.md, and where they are from."""
-    DOCUMENT.write_text(with_shown(DOCUMENT.read_text(), {"run": origin(run), **tables}))
+    """Writes the tables and the origin of their figures into docs/scaling.md."""
+    DOCUMENT.write_text(with_tables(DOCUMENT.read_text(), {"run": origin(run), **tables}))

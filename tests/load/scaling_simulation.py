@@ -1,8 +1,7 @@
-"""Queueing by partition, simulated: what waits is taken as one batch, so batches grow with the load.
+"""Simulates queueing by partition: a replica handles all waiting events as one batch, so batches grow with the load.
 
-A stage is a service: a relay or a consumer whose replicas share the partitions of its topic. A replica takes what waits
-in its partitions, `most` at once; that takes `fixed` seconds and `each` per event. Nothing here knows that the stages
-of one machine share its cores.
+A stage is a relay, or a consumer whose replicas share the partitions of its topic. A batch has at most `most` events of a
+replica's partitions and takes `fixed` seconds and `each` per event. The simulation ignores that stages on one machine share cores.
 """
 
 import heapq
@@ -17,7 +16,7 @@ MOST = 500
 
 
 class Stage(NamedTuple):
-    """One step on the way. `by_case`: its topic's key is the case, not the customer."""
+    """One step of the way. `by_case`: the key of its topic is the case, not the customer."""
 
     fixed: float
     each: float
@@ -28,7 +27,10 @@ class Stage(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a run showed: seconds from arrival to the end of the last stage, by interaction; and of each stage."""
+    """The result of a run: `sojourns` are seconds from arrival to the end of the last stage, by interaction.
+
+    `busy` is the share of time for which the replicas of each stage are busy, `batch` the mean batch of each stage.
+    """
 
     sojourns: list[float]
     mean_in_system: float
@@ -37,25 +39,25 @@ class Outcome(NamedTuple):
     batch: list[float]
 
     def percentile(self, percent: float) -> float:
-        """Seconds within which `percent` of the interactions were through."""
+        """The seconds within which `percent` of the interactions passed all stages."""
         ordered = sorted(self.sojourns)
         return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
 def zipf(customers: int, exponent: float) -> list[float]:
-    """Each customer's share of what is said, largest first."""
+    """The share of each customer in all messages, largest first."""
     weights = [rank**-exponent for rank in range(1, customers + 1)]
     whole = sum(weights)
     return [weight / whole for weight in weights]
 
 
 def shares(of: Sequence[float], partitions: int, seed: int = 1) -> list[float]:
-    """Each partition's share of the load when customers with the shares `of` are spread by a hash of their key."""
+    """The share of each partition, when customers with the shares `of` are spread by a hash of their key."""
     dice = random.Random(seed)  # noqa: S311 - a plan, not a secret
-    found = [0.0] * partitions
+    loads = [0.0] * partitions
     for share in of:
-        found[dice.getrandbits(32) % partitions] += share
-    return found
+        loads[dice.getrandbits(32) % partitions] += share
+    return loads
 
 
 @dataclass
@@ -78,7 +80,7 @@ class _Run:
         self.area = 0.0
         self.now = 0.0
         self._order = 0
-        # (when, order, stage, replica, events): what ends; stage -1 is an arrival.
+        # What ends, as (when, order, stage, replica, events); stage -1 is an arrival.
         self.agenda: list[tuple[float, int, int, int, list[int]]] = []
 
     def go(self) -> Outcome:
@@ -93,7 +95,7 @@ class _Run:
             else:
                 self.replicas[stage][replica].busy = False
                 self._take(stage, replica)
-            self._hand_on(stage + 1, events)
+            self._move_to(stage + 1, events)
         span = self.now - self.arrivals[0]
         return Outcome(
             [end - begin for begin, end in zip(self.arrivals, self.ended, strict=True)],
@@ -107,19 +109,19 @@ class _Run:
         self._order += 1
         heapq.heappush(self.agenda, (at, self._order, stage, replica, events))
 
-    def _hand_on(self, stage: int, events: list[int]) -> None:
+    def _move_to(self, stage: int, events: list[int]) -> None:
         if stage == len(self.stages):
             self.inside -= len(events)
             for event in events:
                 self.ended[event] = self.now
             return
-        told: set[int] = set()
+        receiving: set[int] = set()
         for event in events:
             partition = self._partition(stage, event)
             replica = partition % self.stages[stage].replicas
             self.replicas[stage][replica].waiting.append((event, partition))
-            told.add(replica)
-        for replica in sorted(told):
+            receiving.add(replica)
+        for replica in sorted(receiving):
             self._take(stage, replica)
 
     def _partition(self, stage: int, event: int) -> int:
@@ -129,16 +131,16 @@ class _Run:
         return (key * 2654435761 >> 7) % self.stages[stage].partitions
 
     def _take(self, stage: int, replica: int) -> None:
-        one, how = self.replicas[stage][replica], self.stages[stage]
-        if one.busy or not one.waiting:
+        state, settings = self.replicas[stage][replica], self.stages[stage]
+        if state.busy or not state.waiting:
             return
-        batch = [one.waiting.popleft()[0] for _ in range(min(how.most, len(one.waiting)))]
-        lasts = how.fixed + how.each * len(batch)
-        one.busy = True
-        self.busy[stage] += lasts
+        batch = [state.waiting.popleft()[0] for _ in range(min(settings.most, len(state.waiting)))]
+        duration = settings.fixed + settings.each * len(batch)
+        state.busy = True
+        self.busy[stage] += duration
         self.batches[stage] += 1
         self.taken[stage] += len(batch)
-        self._plan(self.now + lasts, stage, replica, batch)
+        self._plan(self.now + duration, stage, replica, batch)
 
 
 def simulate(
@@ -150,9 +152,9 @@ def simulate(
     seed: int = 1,
     steady: bool = False,
 ) -> Outcome:
-    """`count` interactions at `per_second` through the stages, by customers with the shares `of` (all alike if None).
+    """Simulates `count` interactions at `per_second`, of customers with the shares `of` (each of its own customer if None).
 
-    Arrivals are a Poisson process, or one at a time in equal steps when `steady`, as the bench speaks.
+    Arrivals are a Poisson process, or evenly spaced when `steady`, as the bench sends.
     """
     dice = random.Random(seed)  # noqa: S311 - a simulation, not a secret
     at, arrivals = 0.0, list[float]()
@@ -167,12 +169,12 @@ def simulate(
     return _Run(stages, arrivals, keys).go()
 
 
-def way(
+def stages_of(
     fixed: float, each: Sequence[float], relay: float, *, partitions: int = 6, replicas: int = 1
 ) -> list[Stage]:
-    """The way from a door to an offer: a relay, then each consumer (`each` seconds per event) and its relay.
+    """The stages from an entry point to an offer: a relay, then each consumer (`each` seconds per event) and its relay.
 
-    Every step takes `fixed` seconds a batch. The first two topics have customers as keys, the others cases.
+    Every stage takes `fixed` seconds a batch. The keys of the first two topics are customers, those of the others are cases.
     """
     stages = [Stage(fixed, relay, most=1000)]
     for place, seconds in enumerate(each):
@@ -183,12 +185,12 @@ def way(
     return stages
 
 
-def fitted(way_of: Callable[[float], Sequence[Stage]], half_s: float, per_second: float) -> float:
-    """The `fixed` of `way_of` with which half of the interactions are through within `half_s`; by bisection."""
-    low, high = 0.0, half_s
+def fitted(stages: Callable[[float], Sequence[Stage]], median_s: float, per_second: float) -> float:
+    """The `fixed` of the stages with which half of the interactions pass within `median_s`; by bisection."""
+    low, high = 0.0, median_s
     for _ in range(14):
         middle = (low + high) / 2
-        if simulate(way_of(middle), per_second, 1500, steady=True).percentile(50) < half_s:
+        if simulate(stages(middle), per_second, 1500, steady=True).percentile(50) < median_s:
             low = middle
         else:
             high = middle

@@ -25,7 +25,7 @@ from deploy.stack import Stack
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     servers = Stack(Site(tmp_path_factory.mktemp("site"), Ports.free()))
     try:
-        servers.start_ground()
+        servers.start_infrastructure()
         yield servers
     finally:
         servers.stop()
