@@ -10,11 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.base import Actor, ActorKind, Event
 from antiphon.contracts.envelope import Outgoing, encode
-from antiphon.contracts.work import (
-    WorkCompleted,
-    WorkRequeued,
-    WorkState,
-)
+from antiphon.contracts.work import WorkCompleted, WorkRequeued, WorkState
 from antiphon.http import changes
 from antiphon.http.changes import Change
 from antiphon.kafka import outbox

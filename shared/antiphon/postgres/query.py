@@ -7,11 +7,7 @@ from typing import Any, TypeAlias, cast
 
 import asyncpg
 from pydantic_core import to_json
-from sqlalchemy import (
-    Column,
-    TextClause,
-    text,
-)
+from sqlalchemy import Column, TextClause, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.engine import Row

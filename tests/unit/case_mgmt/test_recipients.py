@@ -4,13 +4,7 @@ import pytest
 
 from antiphon.contracts.identified import CustomerFacts
 from antiphon.contracts.interactions import Identifier, Interaction, Speaker
-from case_mgmt.domain.recipients import (
-    Refusal,
-    automatic_recipient_of,
-    belongs_to,
-    recipient_of,
-    refusal,
-)
+from case_mgmt.domain.recipients import Refusal, automatic_recipient_of, belongs_to, recipient_of, refusal
 from tests.support.cases import MINE, NOW, interaction
 
 

@@ -1,12 +1,12 @@
 """Files that an interaction has, e.g. the scan of a letter."""
 
 from typing import Annotated
-from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from antiphon.contracts.interactions import Attachment
+from antiphon.http.downloads import download
 from antiphon.http.problems import Problem, problems
 from antiphon.text import clean
 from ingest_direct.actions import attachments
@@ -69,8 +69,4 @@ def add(routes: APIRouter, at: Api) -> None:
         """The file, always as a download: no browser shows it inside a page."""
         async with at.engine.connect() as connection:
             row = await attachments.get(connection, attachment_id, who)
-        headers = {
-            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(row.filename, safe='')}",
-            "Content-Security-Policy": "sandbox; default-src 'none'",
-        }
-        return Response(bytes(row.content), media_type="application/octet-stream", headers=headers)
+        return download(bytes(row.content), "application/octet-stream", row.filename)

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, Response
 
+from antiphon.http.downloads import documented, download
 from antiphon.http.problems import not_found, problems
-from ingest_social.api.downloads import documented, download
 from ingest_social.api.parameters import READER, Api, AttachmentId
 from ingest_social.store import attachments
 

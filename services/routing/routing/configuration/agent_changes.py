@@ -4,12 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.contracts.agents import (
-    AgentCapacityChanged,
-    AgentEvent,
-    AgentSkillsChanged,
-    Presence,
-)
+from antiphon.contracts.agents import AgentCapacityChanged, AgentEvent, AgentSkillsChanged, Presence
 from antiphon.contracts.envelope import encode
 from antiphon.kafka import outbox
 from antiphon.organisation.document import ConfigurationError

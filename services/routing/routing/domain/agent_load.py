@@ -4,9 +4,7 @@ from collections import Counter
 
 from pydantic import BaseModel, Field
 
-from antiphon.contracts.agents import (
-    AgentFacts,
-)
+from antiphon.contracts.agents import AgentFacts
 from antiphon.contracts.work import SkillNeed
 from antiphon.postgres.query import AnyRow
 from routing.domain.configuration.agent import Agent

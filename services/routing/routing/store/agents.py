@@ -4,15 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import (
-    Column,
-    DateTime,
-    Integer,
-    Table,
-    Text,
-    bindparam,
-    text,
-)
+from sqlalchemy import Column, DateTime, Integer, Table, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection

@@ -3,19 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import (
-    Column,
-    DateTime,
-    Index,
-    Integer,
-    Interval,
-    Table,
-    Text,
-    Uuid,
-    bindparam,
-    select,
-    text,
-)
+from sqlalchemy import Column, DateTime, Index, Integer, Interval, Table, Text, Uuid, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection

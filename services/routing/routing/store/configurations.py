@@ -2,18 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import (
-    Column,
-    DateTime,
-    Identity,
-    Index,
-    Integer,
-    Table,
-    Text,
-    Uuid,
-    select,
-    text,
-)
+from sqlalchemy import Column, DateTime, Identity, Index, Integer, Table, Text, Uuid, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.postgres.personal_data import personal

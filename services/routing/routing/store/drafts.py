@@ -2,17 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import (
-    Column,
-    DateTime,
-    Index,
-    Integer,
-    Table,
-    Text,
-    Uuid,
-    select,
-    text,
-)
+from sqlalchemy import Column, DateTime, Index, Integer, Table, Text, Uuid, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 

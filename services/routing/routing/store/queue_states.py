@@ -3,13 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import (
-    Column,
-    DateTime,
-    Table,
-    Text,
-    select,
-)
+from sqlalchemy import Column, DateTime, Table, Text, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 

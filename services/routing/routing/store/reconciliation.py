@@ -2,19 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import (
-    Column,
-    DateTime,
-    Index,
-    Integer,
-    SmallInteger,
-    Table,
-    Text,
-    Uuid,
-    func,
-    select,
-    text,
-)
+from sqlalchemy import Column, DateTime, Index, Integer, SmallInteger, Table, Text, Uuid, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.http.pages import KeysetPage

@@ -2,17 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import (
-    Column,
-    DateTime,
-    Index,
-    Integer,
-    Table,
-    Text,
-    Uuid,
-    select,
-    text,
-)
+from sqlalchemy import Column, DateTime, Index, Integer, Table, Text, Uuid, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.http.pages import KeysetPage

@@ -4,15 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import (
-    Column,
-    DateTime,
-    Index,
-    Table,
-    Text,
-    Uuid,
-    text,
-)
+from sqlalchemy import Column, DateTime, Index, Table, Text, Uuid, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.postgres.personal_data import personal

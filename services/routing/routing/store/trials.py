@@ -3,17 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import (
-    Column,
-    DateTime,
-    Index,
-    Integer,
-    Table,
-    Text,
-    Uuid,
-    select,
-    text,
-)
+from sqlalchemy import Column, DateTime, Index, Integer, Table, Text, Uuid, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
