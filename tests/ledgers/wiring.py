@@ -11,7 +11,7 @@ from uuid import uuid4
 import asyncpg
 import yaml
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -27,7 +27,6 @@ import routing.intake.consumer
 from antiphon.access.roles import Role
 from antiphon.access.tokens import Access
 from antiphon.contracts.base import Event
-from antiphon.http.app import create_app
 from antiphon.http.changes import ChangeFeed
 from antiphon.kafka.consumer import Consumer, Handle
 from antiphon.kafka.publisher import Publisher
@@ -80,6 +79,7 @@ async def open_system(
         world = await _world(stack, engines["ingest-social"], pds)
         ours = accounts.of_organisation(document.load(EXAMPLE))
         jwks = str(keys.jwks(site.secrets))
+        access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=jwks)
         mail = await _mail(stack, engines["ingest-email"], ours, jwks)
         configurations = Configurations()
         system = System(
@@ -91,14 +91,14 @@ async def open_system(
                 "ingest-direct": await _client(
                     stack,
                     ingest_direct.api.application(
-                        engines["ingest-direct"], Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=jwks),
+                        engines["ingest-direct"], access,
                         ChangeFeed(engines["ingest-direct"]), utc_now, region="AU", max_attachment_bytes=1000,
                     ),
                 ),
-                "case-mgmt": await _api(
-                    stack, jwks, "case-mgmt", engines["case-mgmt"],
-                    case_mgmt.api.router(
-                        engines["case-mgmt"], ChangeFeed(engines["case-mgmt"]), utc_now, token_secret=SECRET
+                "case-mgmt": await _client(
+                    stack,
+                    case_mgmt.api.application(
+                        engines["case-mgmt"], access, ChangeFeed(engines["case-mgmt"]), utc_now, token_secret=SECRET
                     ),
                 ),
             },
@@ -172,22 +172,6 @@ async def _mail(stack: AsyncExitStack, engine: AsyncEngine, ours: OurMail, jwks:
     entry = await smtp.listen(settings, engine, ours, readers)
     stack.callback(entry.close)
     return settings.model_copy(update={"smtp_port": port_of(entry)})
-
-
-async def _api(
-    stack: AsyncExitStack, jwks: str, service: str, engine: AsyncEngine, routes: APIRouter
-) -> AsyncClient:
-    access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=jwks)
-    app = create_app(
-        title="t",
-        service=service,
-        description="t",
-        engine=engine,
-        access=access,
-        package=service.replace("-", "_"),
-    )
-    app.include_router(routes)
-    return await _client(stack, app)
 
 
 async def _client(stack: AsyncExitStack, app: FastAPI) -> AsyncClient:

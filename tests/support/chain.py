@@ -27,7 +27,6 @@ from antiphon.contracts.envelope import decode
 from antiphon.contracts.identified import IdentifiedInteractionReceived
 from antiphon.contracts.interactions import InteractionReceived
 from antiphon.contracts.replies import ReplyRequested
-from antiphon.http.app import create_app
 from antiphon.http.changes import ChangeFeed
 from antiphon.kafka.consumer import Received
 from antiphon.organisation import document
@@ -60,17 +59,10 @@ class Chain:
             "customer_profile": _client(
                 customer_profile.api.application(profile, self._access, ChangeFeed(profile), utc_now, region="AU")
             ),
-            "case_mgmt": self._client_of(
-                cases, "case_mgmt", case_mgmt.api.router(cases, ChangeFeed(cases), utc_now, token_secret=SECRET)
+            "case_mgmt": _client(
+                case_mgmt.api.application(cases, self._access, ChangeFeed(cases), utc_now, token_secret=SECRET)
             ),
         }  # fmt: skip
-
-    def _client_of(self, engine: AsyncEngine, package: str, routes: Any) -> httpx.AsyncClient:
-        app = create_app(
-            title="t", service=package, description="t", engine=engine, access=self._access, package=package
-        )
-        app.include_router(routes)
-        return _client(app)
 
     async def close(self) -> None:
         for client in self._http.values():
