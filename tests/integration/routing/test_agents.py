@@ -294,11 +294,11 @@ async def test_a_new_configuration_publishes_events_of_the_changed_agents_only(p
     [
         ("channel_units", {"fone": 1}, "unknown channel 'fone', did you mean 'phone'?"),
         ("channel_units", {"phone": "most"}, "must be a number of units from 0 to 100, or `all`"),
-        ("presences", [{"id": "busy", "name": "Busy"}], "one must be routable"),
+        ("presences", [{"id": "busy", "name": "Busy"}], "one presence must be routable"),
         (
             "presences",
             [{"id": "offline", "name": "Off", "routable": True}],
-            "work is never offered to the offline",
+            "agents who are offline are never offered work",
         ),
         ("agents_policy", {"missed_offers": 0}, "greater than or equal to 1"),
         ("agents_policy", {"prefer_last_agent": {"for": "3 days"}}, "must be a duration"),
@@ -345,7 +345,7 @@ async def test_the_capacity_profiles_of_the_agents_guide_do_what_it_says(pool: A
         ({"channels": ["emial"]}, "unknown channel 'emial', did you mean 'email'?"),
         ({"queues": ["planing"]}, "unknown queue 'planing', did you mean 'planning'?"),
         ({"id": "total"}, "a second capacity profile 'total'"),
-        ({"time_zone": "Australia/Sydney"}, "is only asked for with `until: day-end`"),
+        ({"time_zone": "Australia/Sydney"}, "is only used with `until: day-end`"),
         ({"until": "day-end", "time_zone": "Sydney"}, "unknown time zone 'Sydney'"),
         ({"most": 0}, "greater than or equal to 1"),
         ({"until": "midnight"}, "'released' or 'day-end'"),
@@ -373,7 +373,7 @@ def test_unknown_profiles_of_agents_and_zero_unit_work_without_a_limit_are_fault
             )
         )
     assert {fault.message for fault in refused.value.faults} == {
-        "takes nothing of an agent's capacity, so a capacity profile must limit it",
+        "takes no units of capacity, so a capacity profile must limit it",
         "unknown capacity profile 'hihg', did you mean 'high'?",
     }
 

@@ -85,11 +85,11 @@ async def test_09_an_agent_with_three_of_three_mails_is_offered_a_chat_and_no_fo
     await pool.accept_all()
     assert await held(pool) == ["C-1", "C-2", "C-3"]
     assert (await pool.why("C-4"))["waiting_because"] == (
-        'nobody can take it now: has no room in "Written work": 3 of 3; offline'
+        'nobody can take it now: has no free capacity in "Written work": 3 of 3; offline'
     )
     assert (await pool.why("C-4"))["waiting_for"] == "capacity"
     assert await pool.take_next("elena") == 409
-    assert pool.refused[-1][1] == 'You have no room in "Written work": 3 of 3.'
+    assert pool.refused[-1][1] == 'You have no free capacity in "Written work": 3 of 3.'
     await pool.apply(case(pool, 5, "chat"), case(pool, 6, "web"), case(pool, 7, "web"))
     assert await pool.assign() == 2  # she has 2 units
     assert await held(pool) == ["C-1", "C-2", "C-3", "C-5", "C-6"]
@@ -137,7 +137,7 @@ async def test_10_an_agent_at_a_limit_is_offered_no_more_and_their_own_limit_ove
     assert await held(pool) == ["C-1", "C-2", "C-4", "C-5", "C-6"]
     await pool.accept_all()
     assert (await pool.why("C-3"))["waiting_because"] == (
-        'nobody can take it now: has no room in "Urgent work": 2 of 2, "All work": 5 of 5; offline'
+        'nobody can take it now: has no free capacity in "Urgent work": 2 of 2, "All work": 5 of 5; offline'
     )
     await pool.organise(
         plain, agent("elena", capacity=9, profiles={"total": 7, "high": 3}), profiles(high(2), total(5))
@@ -243,7 +243,7 @@ async def test_10_a_supervisor_may_assign_beyond_a_limit_and_pick_and_next_may_n
     )
     await pool.apply(*(case(pool, n, urgent=True) for n in range(1, 5)))
     assert [await pool.take_next("elena") for _ in range(2)] == [await item(pool, 1), await item(pool, 2)]
-    refusal = (409, 'You have no room in "Urgent work": 2 of 2.')
+    refusal = (409, 'You have no free capacity in "Urgent work": 2 of 2.')
     assert await pool.take_next("elena") == 409
     assert pool.refused[-1] == refusal
     assert await pool.pick("elena", await item(pool, 3)) == 409
@@ -322,7 +322,7 @@ async def test_11_work_waits_for_a_last_agent_at_a_limit_then_goes_to_any_agent(
     assert await pool.assign() == 0
     until = pool.now + timedelta(minutes=10)
     assert (await pool.why("C-1"))["waiting_because"] == (
-        f'held until {until.astimezone(UTC):%H:%M:%S}: Elena Marino answered this customer last and is busy (has no room in "All work": 1 of 1); '
+        f'held until {until.astimezone(UTC):%H:%M:%S}: Elena Marino answered this customer last and is busy (has no free capacity in "All work": 1 of 1); '
         "then for anybody"
     )
     pool.now = until

@@ -66,8 +66,8 @@ async def test_07_skills_are_relaxed_at_their_time_and_a_restart_does_not_delay_
     why = await pool.why("C-1")
     assert why["waiting_for"] == "skill"
     assert [(c.step, c.at, c.what) for c in why["coming"] if c.kind == "step"] == [
-        (1, began + timedelta(seconds=60), "after 1m: lang-de 3 will do"),
-        (2, began + timedelta(seconds=120), "after 2m: no skill is needed"),
+        (1, began + timedelta(seconds=60), "after 1m: lang-de 3 is enough"),
+        (2, began + timedelta(seconds=120), "after 2m: no skill is required"),
     ]
     pool.now += timedelta(seconds=50)
     restarted = AgentPool(pool.engine)
@@ -86,7 +86,7 @@ async def test_07_skills_are_relaxed_at_their_time_and_a_restart_does_not_delay_
     (event,) = await pool.rows(
         "select convert_from(value, 'utf8') as v from outbox where headers like '%work.escalated%'"
     )
-    assert '"what":"after 1m: lang-de 3 will do"' in event.v
+    assert '"what":"after 1m: lang-de 3 is enough"' in event.v
     (step,) = (await restarted.why("C-1"))["escalations"]
     assert (step.kind, step.step, step.at) == ("step", 1, restarted.now)
 
