@@ -60,7 +60,7 @@ class History:
         self._stack = stack
         self._flow = flow
         self._copies = 0
-        self._columns: dict[str, list[Any]] = {}
+        self._columns: dict[tuple[str, str], list[Any]] = {}
 
     async def grow_to(self, interactions: int) -> int:
         """Adds copies until case-mgmt has about `interactions`; returns how many it has."""
@@ -109,7 +109,7 @@ class History:
                 "from information_schema.columns where table_name = $1",
                 copied.table,
             )
-            self._columns[copied.table] = [c for c in columns if not c["made"]]
+            self._columns[copied.service, copied.table] = [c for c in columns if not c["made"]]
 
     async def _copy_all(self, tables: Sequence[Copied], more: int) -> None:
         # A case and its work become visible at the same time: routing would repair one without the other.
@@ -122,7 +122,7 @@ class History:
             await self._flow.query(service, "commit")
 
     async def _copy(self, copied: Copied, first: int, last: int) -> None:
-        columns = self._columns[copied.table]
+        columns = self._columns[copied.service, copied.table]
         names = ", ".join(column["column_name"] for column in columns)
         values = ", ".join(_value(column, copied.changed) for column in columns)
         await self._flow.query(
