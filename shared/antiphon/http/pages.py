@@ -4,9 +4,10 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Select, tuple_
 
@@ -14,6 +15,12 @@ from antiphon.http.problems import Problem
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
+
+
+Cursor = Annotated[
+    str | None, Query(max_length=500, description="`next` of the page before; leave it out for the first.")
+]
+Limit = Annotated[int, Query(ge=1, le=200, description="The most items of a page.")]
 
 
 class Page(BaseModel, Generic[Item]):

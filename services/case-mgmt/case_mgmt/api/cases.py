@@ -13,11 +13,11 @@ from antiphon.contracts.cases import CaseFacts
 from antiphon.contracts.identified import CustomerFacts, IdentifierConflict, Reading
 from antiphon.contracts.interactions import Content, Identifier, Interaction
 from antiphon.http.app import Body, Words
-from antiphon.http.pages import Page
+from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import problems
 from case_mgmt import cases, store
 from case_mgmt.api import examples
-from case_mgmt.api.parameters import Api, CaseId, Cursor, Limit, QueueName, Reader, Writer, example
+from case_mgmt.api.parameters import Api, CaseId, QueueName, Reader, Writer, example
 from case_mgmt.api.replies import ReplyView, reply_view
 from case_mgmt.cases import WholeCase
 from case_mgmt.domain.interactions import CaseInteraction

@@ -32,11 +32,6 @@ CaseId = Annotated[UUID, Path(description="The id of the case.")]
 QueueName = Annotated[
     Words | None, Query(max_length=200, description="The name of the queue that has the case's work.")
 ]
-Cursor = Annotated[
-    str | None,
-    Query(max_length=500, description="The value of `next` of the page before; absent for the first page."),
-]
-Limit = Annotated[int, Query(ge=1, le=200, description="How many items a page has at most.")]
 IdempotencyKey = Annotated[
     str,
     Header(

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from antiphon.http import pages
-from antiphon.http.pages import Page
+from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import problems
 from customer_profile import store
-from customer_profile.api.parameters import Api, Cursor, Limit, Reader
+from customer_profile.api.parameters import Api, Reader
 
 
 class ConflictView(BaseModel):

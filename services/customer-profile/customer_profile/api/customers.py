@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from antiphon.http import pages
 from antiphon.http.app import Body, Words
-from antiphon.http.pages import Page
+from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import Problem, problems
 from customer_profile import store
 from customer_profile.actions import customers
 from customer_profile.api import conflicts
 from customer_profile.api.conflicts import ConflictView
-from customer_profile.api.parameters import Api, Cursor, CustomerId, IfMatch, Limit, Reader, Short, Writer
+from customer_profile.api.parameters import Api, CustomerId, IfMatch, Reader, Short, Writer
 from customer_profile.domain.identifiers import normalised
 from customer_profile.store.customers import Customer
 

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from antiphon.http.app import Moment, Words
-from antiphon.http.pages import Page
+from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import problems
 from antiphon.postgres.query import AnyRow
 from customer_profile import store
 from customer_profile.actions import customers
-from customer_profile.api.parameters import Api, Cursor, CustomerId, Limit, Reader
+from customer_profile.api.parameters import Api, CustomerId, Reader
 
 
 class InteractionView(BaseModel):

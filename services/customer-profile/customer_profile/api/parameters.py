@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Header, Path, Query
+from fastapi import Depends, Header, Path
 from pydantic import StringConstraints
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -20,10 +20,6 @@ Supervisor = Annotated[Identity, Depends(require(Role.SUPERVISOR))]
 StaffOrIntegration = Annotated[Identity, Depends(require(*STAFF, Role.INTEGRATION))]
 
 CustomerId = Annotated[UUID, Path(description="The customer's id.")]
-Cursor = Annotated[
-    str | None, Query(max_length=500, description="`next` of the page before; the first page without it.")
-]
-Limit = Annotated[int, Query(ge=1, le=200, description="The most items of the page.")]
 IfMatch = Annotated[
     str | None,
     Header(

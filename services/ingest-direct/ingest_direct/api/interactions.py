@@ -9,23 +9,14 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from antiphon.contracts.interactions import Interaction
-from antiphon.http.pages import Page
+from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import problems
 from antiphon.postgres.query import AnyRow
 from ingest_direct import store
 from ingest_direct.actions import interactions
 from ingest_direct.actions.permissions import visible_source
 from ingest_direct.api import replies
-from ingest_direct.api.parameters import (
-    Api,
-    ChannelFilter,
-    Cursor,
-    IdempotencyKey,
-    InteractionId,
-    Limit,
-    Reader,
-    Writer,
-)
+from ingest_direct.api.parameters import Api, ChannelFilter, IdempotencyKey, InteractionId, Reader, Writer
 from ingest_direct.api.replies import ReplyView, reply_view
 from ingest_direct.domain.interactions import NewInteraction
 from ingest_direct.domain.replies import ReplyState

@@ -30,10 +30,6 @@ InteractionId = Annotated[UUID, Path(description="The interaction's id.")]
 AttachmentId = Annotated[UUID, Path(description="The id that the upload was answered with.")]
 ReplyId = Annotated[UUID, Path(description="The reply's id.")]
 ChannelFilter = Annotated[DirectChannel | None, Query(alias="channel", description="Only this channel.")]
-Cursor = Annotated[
-    str | None, Query(max_length=500, description="`next` of the page before; the first page without it.")
-]
-Limit = Annotated[int, Query(ge=1, le=200, description="The most items of the page.")]
 LastEventId = Annotated[
     str | None,
     Header(

@@ -12,7 +12,7 @@ from antiphon.contracts.replies import ReplyRequested
 from antiphon.http import pages
 from antiphon.http.app import Body, Words
 from antiphon.http.changes import EVERYTHING, EventStream
-from antiphon.http.pages import Page
+from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import problems
 from antiphon.postgres.query import AnyRow
 from ingest_direct import store
@@ -21,10 +21,8 @@ from ingest_direct.actions.permissions import visible_source
 from ingest_direct.api.parameters import (
     Api,
     ChannelFilter,
-    Cursor,
     Deliverer,
     LastEventId,
-    Limit,
     Reader,
     ReplyId,
     StaffOnly,

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from antiphon.contracts.interactions import Automation, Interaction
 from antiphon.http.app import Moment
 from antiphon.http.downloads import documented, download
-from antiphon.http.pages import Page
+from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import not_found, problems
 from antiphon.postgres.query import AnyRow
-from ingest_email.api.parameters import READER, Api, Cursor, InteractionId, Limit, example
+from ingest_email.api.parameters import READER, Api, InteractionId, example
 from ingest_email.store import mails
 
 _SUMMARY: dict[str, JsonValue] = {

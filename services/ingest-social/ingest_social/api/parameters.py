@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, Path, Query
+from fastapi import Depends, Path
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.roles import STAFF, Role
@@ -16,11 +16,6 @@ COUNTER = Depends(require(*STAFF, Role.INTEGRATION))
 InteractionId = Annotated[UUID, Path(description="The id of the interaction that the post is.")]
 AttachmentId = Annotated[UUID, Path(description="The id of the file, as the post lists it.")]
 ReplyId = Annotated[UUID, Path(description="The id of the reply, as case-mgmt gave it.")]
-Cursor = Annotated[
-    str | None,
-    Query(max_length=500, description="The `next` of the page before; leave it out for the first page."),
-]
-Limit = Annotated[int, Query(ge=1, le=200, description="The most items of a page.")]
 
 
 @dataclass(frozen=True)

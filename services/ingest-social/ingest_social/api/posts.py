@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from antiphon.contracts.interactions import InteractionKind, Visibility
 from antiphon.http.app import Moment, Words
-from antiphon.http.pages import Page
+from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import not_found, problems
 from antiphon.postgres.query import AnyRow
-from ingest_social.api.parameters import READER, Api, Cursor, InteractionId, Limit, example
+from ingest_social.api.parameters import READER, Api, InteractionId, example
 from ingest_social.domain.attachments import AttachmentState
 from ingest_social.store import attachments, posts
 

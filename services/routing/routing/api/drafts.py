@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from antiphon.http.app import Body, Words
-from antiphon.http.pages import Page
+from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import Problem, problems
 from antiphon.organisation.document import ConfigurationError
 from antiphon.postgres.query import AnyRow
@@ -20,10 +20,8 @@ from routing.api.configuration_errors import invalid_configuration
 from routing.api.difference_views import Difference
 from routing.api.parameters import (
     Api,
-    Cursor,
     DraftId,
     IfMatch,
-    Limit,
     Operations,
     OptionalConfigurationVersion,
     Overseer,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Header, Path, Query
+from fastapi import Depends, Header, Path
 from pydantic import AliasChoices, Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -28,10 +28,6 @@ Overseer = Annotated[Identity, Depends(require(Role.SUPERVISOR, Role.OPERATIONS,
 Reader = Annotated[Identity, Depends(require(*STAFF))]
 Counter = Annotated[Identity, Depends(require(*STAFF, Role.INTEGRATION))]
 
-Cursor = Annotated[
-    str | None, Query(max_length=500, description="`next` of the page before; leave it out for the first.")
-]
-Limit = Annotated[int, Query(ge=1, le=200, description="The most items of a page.")]
 IfMatch = Annotated[
     str | None,
     Header(

@@ -11,17 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.access.roles import Identity
 from antiphon.http.app import Body, Moment
-from antiphon.http.pages import Page
+from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import problems
 from antiphon.organisation.document import ConfigurationError
 from routing import store
 from routing.api.configuration_errors import invalid_configuration
 from routing.api.parameters import (
     Api,
-    Cursor,
     DraftId,
     IfMatch,
-    Limit,
     Operations,
     Overseer,
     PublicationId,

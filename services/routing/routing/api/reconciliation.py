@@ -7,9 +7,10 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from antiphon.http.pages import Cursor, Limit
 from antiphon.http.problems import problems
 from routing import store
-from routing.api.parameters import Api, Cursor, Limit, Overseer
+from routing.api.parameters import Api, Overseer
 from routing.domain.reconciliation import FindingKind
 from routing.work import reconciliation
 

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from antiphon.http.app import Body
-from antiphon.http.pages import Page
+from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import problems
 from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.api.decision_views import Decided, DecidedOtherwise
 from routing.api.drafts import require_usable
-from routing.api.parameters import Api, Cursor, DraftId, Limit, Operations, Overseer, Reason, ShadowId
+from routing.api.parameters import Api, DraftId, Operations, Overseer, Reason, ShadowId
 from routing.configuration import drafts, shadows
 from routing.domain.states import DraftState
 from routing.work.explain import RuleOutcome

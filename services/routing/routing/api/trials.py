@@ -9,13 +9,13 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from antiphon.http.app import Body, Moment, Words
-from antiphon.http.pages import Page
+from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import problems
 from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.api.decision_views import Decided, DecidedOtherwise
 from routing.api.drafts import require_usable
-from routing.api.parameters import Api, Cursor, DraftId, Limit, Operations, Overseer, TrialId
+from routing.api.parameters import Api, DraftId, Operations, Overseer, TrialId
 from routing.configuration import drafts, trials
 from routing.domain.rules.conditions import RuleResult
 from routing.domain.states import DraftState

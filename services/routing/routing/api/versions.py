@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from antiphon.http import pages
 from antiphon.http.app import Body
-from antiphon.http.pages import Page
+from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import problems
 from antiphon.organisation.document import ConfigurationError
 from antiphon.postgres.query import AnyRow
@@ -20,9 +20,7 @@ from routing.api.difference_views import Difference
 from routing.api.parameters import (
     Api,
     ConfigurationVersion,
-    Cursor,
     IfMatch,
-    Limit,
     Operations,
     Overseer,
     Reason,

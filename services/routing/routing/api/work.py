@@ -10,14 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.access.roles import Identity, Role
 from antiphon.http.app import Body, Words
-from antiphon.http.pages import Page
+from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import not_found, problems
 from routing import store
 from routing.api.parameters import (
     AgentOnly,
     Api,
-    Cursor,
-    Limit,
     Reader,
     Reason,
     Supervisor,
