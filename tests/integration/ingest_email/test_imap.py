@@ -1,8 +1,10 @@
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from imaplib import IMAP4
 
 import httpx
 import pytest
@@ -37,9 +39,12 @@ class World:
 
     async def flags(self) -> dict[int, set[bytes]]:
         def ask() -> dict[int, set[bytes]]:
-            with self.client() as client:
-                fetched = client.fetch(client.search(), ["FLAGS"])
-                return {uid: set(client_flags(data)) for uid, data in fetched.items()}
+            while True:
+                # GreenMail ends a session when another one changes its folder at that moment
+                # (`ImapSessionFolder.getExpunged` raises "Need to do this properly"): ask in a new session.
+                with contextlib.suppress(IMAP4.abort), self.client() as client:
+                    fetched = client.fetch(client.search(), ["FLAGS"])
+                    return {uid: set(client_flags(data)) for uid, data in fetched.items()}
 
         return await asyncio.to_thread(ask)
 

@@ -1,6 +1,7 @@
 """Workers read mails: a mail that ends its worker is stored all the same, and the next one is read."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -40,13 +41,21 @@ BOMB = (
 
 
 def workers() -> list[psutil.Process]:
-    return [
-        child for child in psutil.Process().children() if "ingest_email.reading.worker" in child.cmdline()
-    ]
+    found: list[psutil.Process] = []
+    for child in psutil.Process().children():
+        # One that was killed is a zombie until the event loop reaps it, and has no command line.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "ingest_email.reading.worker" in child.cmdline():
+                found.append(child)
+    return found
 
 
 def cpu(process: psutil.Process) -> float:
-    times = process.cpu_times()
+    """CPU seconds; 0 for a worker that has ended meanwhile."""
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
     return times.user + times.system
 
 
