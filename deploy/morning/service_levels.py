@@ -17,7 +17,7 @@ SHOWN = {"paused", "warned", "breached"}
 
 
 async def show(stack: Stack, answered: Sequence[Answered], zone: ZoneInfo, console: Console) -> None:
-    """Prints the ledger of each clock that has one of the `SHOWN` entries, a entry a clock."""
+    """Prints the ledger of each clock that has one of the `SHOWN` entries, one entry a clock."""
     headers = {"Authorization": f"Bearer {stack.token(Role.SUPERVISOR, 'morning')}"}
     cases = dict(sorted((a.case, a.case_id) for a in answered))
     console.print("\nSLA clocks that were breached, or paused while the agent waited for the customer:")

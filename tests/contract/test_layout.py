@@ -83,7 +83,7 @@ def test_tables_are_in_the_store_and_made_by_one_revision(package: str) -> None:
         if layer_of(folder, path) not in {"store", "migrations"}:
             assert "sqlalchemy.Table" not in imported(path.read_text()), path
     revisions = sorted(path.name for path in (folder / "migrations" / "versions").glob("*.py"))
-    assert revisions[0] == "0001_tables.py"
+    assert revisions[0] == "1001_tables.py"
 
 
 def test_no_test_module_imports_another() -> None:

@@ -58,7 +58,7 @@ class Agents:
         presence_set = 0.0
         while not self._stopped.is_set():
             if loop.time() - presence_set > PRESENCE_EVERY_S:
-                # Repeatedly: routing sets an agent who does not answer an offer in time to away.
+                # Repeatedly: routing sets an agent who misses two offers to not-responding.
                 path = "/agents/me/presence"
                 await self._request(http, agent, "PUT", "routing", path, json={"presence": "available"})
                 presence_set = loop.time()

@@ -37,7 +37,7 @@ class ReplyEvent(Event):
 
 
 class ReplyRequested(ReplyEvent):
-    """Someone answered, or the organisation's set words are to be said; the channel's ingest service sends it."""
+    """A person answered, or a closed queue's acknowledgement is due; the channel's ingest service sends it."""
 
     type: ClassVar[str] = "reply.requested.v1"
 
@@ -60,10 +60,10 @@ class ReplyRequested(ReplyEvent):
     requested_at: Instant
     automation: Annotated[str, known(Automation)] = Field(
         default=Automation.NONE,
-        description="`auto-reply`: set words that nobody wrote for this; they answer nothing, and the case still awaits an answer.",
+        description="`auto-reply`: an acknowledgement, which nobody wrote for this case: it answers nothing, and the case still awaits an answer.",
     )
     occasion: str | None = Field(
-        default=None, description="What set words are said for, e.g. the name of the queue that is closed."
+        default=None, description="What an acknowledgement is for, e.g. the name of the queue that is closed."
     )
 
 

@@ -11,5 +11,5 @@ def scripts(package: str) -> Path:
 
 
 def head(package: str) -> str:
-    """The newest revision: files are named `0001_what_it_does.py`. A test holds it to Alembic's own answer."""
+    """The newest revision: files are named `1001_what_it_does.py`. A test holds it to Alembic's own answer."""
     return max(path.name.partition("_")[0] for path in scripts(package).glob("versions/[0-9]*_*.py"))

@@ -45,7 +45,7 @@ _MUST_BE_SEEN = (
 )
 _NEWEST_TO_SEE = text(
     "select kind, actor, data from case_entry where case_id = :case_id and "
-    "(kind = any(:kinds) or (kind = :status_changed and data ->> 'trigger' <> :work_accepted)) "
+    "(kind = any(:kinds) or (kind = :status_changed and data ->> 'trigger' is distinct from :work_accepted)) "
     # A reply and the change of status that comes with it are written together. The entry of the reply says more.
     "order by recorded_at desc, kind = :status_changed, id desc limit 1"
 )

@@ -22,8 +22,8 @@ def add(routes: APIRouter, at: Api) -> None:
         tags=["live"],
         response_class=EventStream,
         responses=stream_example(
-            "id: 7421-118\nevent: offer\n"
-            'data: {"subject": "4b0c1f6e-52a4-4c86-9a51-0f3f8b1d9c11", "agent_id": "elena"}\n\n'
+            "event: offer\nid: 7421-118\n"
+            'data: {"subject": "4b0c1f6e-52a4-4c86-9a51-0f3f8b1d9c11", "case_reference": "C-1042"}\n\n'
         ),
     )
     async def follow_changes(

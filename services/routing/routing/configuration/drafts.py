@@ -197,7 +197,7 @@ async def require_no_rollout(tx: AsyncConnection) -> None:
     row = (await tx.execute(select(table.c.version, table.c.rollout).where(has_rollout))).one_or_none()
     if row is not None:
         detail = f"Version {row.version} decides about {row.rollout} % of the cases: widen or end it first."
-        raise Problem(409, "Conflict", detail, version=row.version, rollout=row.rollout)
+        raise Problem(409, "Conflict", detail, configuration_version=row.version, rollout=row.rollout)
 
 
 async def _require_trial(tx: AsyncConnection, row: AnyRow, trial_id: UUID | None) -> None:

@@ -72,7 +72,7 @@ class CaseRecord:
 
     @property
     def is_dismissed(self) -> bool:
-        """Whether a person dismissed its work, and the customer has not written since."""
+        """Whether a person dismissed its work, and nobody has asked for an answer since."""
         return self.dismissed is not None
 
 

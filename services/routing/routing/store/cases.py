@@ -82,5 +82,5 @@ async def lock_case_of(tx: AsyncConnection, work_item_id: UUID) -> None:
 
 
 async def dismiss(tx: AsyncConnection, case_id: UUID, why: str) -> None:
-    """Records that a person dismissed the work of the case: it has none until the customer writes again."""
+    """Records that a person dismissed the work of the case: it has none until the customer, a failed answer or a person asks anew."""
     await fetch(tx, _DISMISS, {"case_id": case_id, "why": why})

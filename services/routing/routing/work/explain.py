@@ -105,8 +105,8 @@ class PastOffer(BaseModel):
 
 DecidedBy = Literal["rules", "reconciliation"]
 _WITHOUT_RULES = (
-    "The reconciliation found that the case awaited an answer and had no work item. "
-    "It queued this one in the fallback queue, and asked no rule."
+    "The reconciliation found that the case awaited an answer and had no open work item. "
+    "It queued this one, and asked no rule."
 )
 
 WaitingFor = Literal[

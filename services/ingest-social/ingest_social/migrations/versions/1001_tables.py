@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from antiphon.delivery.migration import create_delivery_v1
 from antiphon.postgres.migrations import create_plumbing_v1
 
-revision = "0001"
+revision = "1001"
 down_revision = None
 
 

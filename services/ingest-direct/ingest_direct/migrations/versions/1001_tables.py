@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 
 from antiphon.postgres.migrations import create_plumbing_v1
 
-revision = "0001"
+revision = "1001"
 down_revision = None
 branch_labels = None
 depends_on = None
