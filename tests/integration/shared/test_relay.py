@@ -98,14 +98,26 @@ async def read(kafka: Kafka, topic: str) -> dict[int, list[bytes]]:
 
 
 async def configure(kafka: Kafka, topic: str, **settings: Any) -> None:
-    """Changes the configuration of a topic."""
+    """Changes the configuration of a topic, and returns when the broker's log has it."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
     try:
         configs = {name.replace("_", "."): str(value) for name, value in settings.items()}
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs)])
+        # The controller answers before the broker has applied a change. The broker applies changes one after the other, and
+        # shows each a moment before its log has it: so a second change that it shows says that the log has the first.
+        for applied in (configs, configs | {"retention.ms": "600000000"}):
+            await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, applied)])
+            while not applied.items() <= (await _configs(admin, topic)).items():  # noqa: ASYNC110 - the broker is another process
+                await asyncio.sleep(0.01)
     finally:
         await admin.close()
+
+
+async def _configs(admin: AIOKafkaAdminClient, topic: str) -> dict[str, str]:
+    """The configuration of a topic as the broker shows it."""
+    answers: list[Any] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    ((_, _, _, _, entries),) = answers[0].resources
+    return {entry[0]: entry[1] for entry in entries}
 
 
 async def parked(engine: AsyncEngine) -> list[Any]:
