@@ -138,7 +138,6 @@ def add(routes: APIRouter, at: Api) -> None:
     @routes.get(
         "/cases",
         tags=["cases"],
-        operation_id="list_cases",
         responses={**problems(400), **example({"items": [examples.CASE], "next": None})},
     )
     async def list_cases(
@@ -179,7 +178,7 @@ def add(routes: APIRouter, at: Api) -> None:
         async with at.engine.connect() as connection:
             return await store.cases.page(connection, wanted, cursor, limit, case_view)
 
-    @routes.get("/cases/{case_id}", tags=["cases"], operation_id="get_case", responses=problems(404))
+    @routes.get("/cases/{case_id}", tags=["cases"], responses=problems(404))
     async def get_case(case_id: CaseId, who: Reader, response: Response) -> WholeCaseView:
         """Returns a case with everything on it.
 
@@ -195,7 +194,6 @@ def add(routes: APIRouter, at: Api) -> None:
     @routes.post(
         "/cases/{case_id}/status",
         tags=["cases"],
-        operation_id="set_status",
         responses=problems(400, 404, 409),
     )
     async def set_status(case_id: CaseId, new: NewStatus, who: Writer) -> CaseView:

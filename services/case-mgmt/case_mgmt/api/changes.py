@@ -22,7 +22,6 @@ def add(routes: APIRouter, at: Api) -> None:
     @routes.get(
         "/changes",
         tags=["changes"],
-        operation_id="follow_changes",
         response_class=EventStream,
         responses=example(_EXAMPLE, "text/event-stream"),
     )

@@ -34,7 +34,7 @@ class Counts(BaseModel):
 def add(routes: APIRouter, at: Api) -> None:
     """Adds the routes."""
 
-    @routes.get("/counts", tags=["counts"], operation_id="get_counts")
+    @routes.get("/counts", tags=["counts"])
     async def get_counts(who: Counter) -> Counts:
         """Returns how much this service has stored."""
         del who

@@ -31,7 +31,6 @@ def add(routes: APIRouter, at: Api) -> None:
         "/cases/{case_id}/notes",
         status_code=201,
         tags=["cases"],
-        operation_id="add_note",
         responses=problems(400, 404),
     )
     async def add_note(case_id: CaseId, note: NewNote, who: Writer) -> CaseView:

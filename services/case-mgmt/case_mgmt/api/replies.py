@@ -128,7 +128,6 @@ def add(routes: APIRouter, at: Api) -> None:
         "/cases/{case_id}/replies",
         status_code=201,
         tags=["replies"],
-        operation_id="send_reply",
         responses={
             200: {"model": ReplyView, "description": "A repeat of a request: the reply of the first one."},
             **problems(400, 404, 412, 428),
@@ -164,7 +163,7 @@ def add(routes: APIRouter, at: Api) -> None:
             response.headers["Idempotency-Replayed"] = "true"
         return reply_view(requested)
 
-    @routes.get("/replies/{reply_id}", tags=["replies"], operation_id="get_reply", responses=problems(404))
+    @routes.get("/replies/{reply_id}", tags=["replies"], responses=problems(404))
     async def get_reply(
         reply_id: Annotated[UUID, Path(description="The id of the reply.")], who: Reader
     ) -> ReplyView:

@@ -41,7 +41,7 @@ def application(
 
 def router(at: Api) -> APIRouter:
     """The routes. An operation's id is the name of its function."""
-    routes = APIRouter(route_class=Guarded, generate_unique_id_function=lambda route: route.name)
+    routes = APIRouter(route_class=Guarded)
     for resource in (interactions, attachments, replies, counts):
         resource.add(routes, at)
     return routes

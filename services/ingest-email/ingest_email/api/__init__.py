@@ -13,7 +13,7 @@ from ingest_email.api.parameters import Api
 
 def router(at: Api) -> APIRouter:
     """The routes. The operation id of each is the name of its function."""
-    routes = APIRouter(route_class=Guarded, generate_unique_id_function=lambda route: route.name)
+    routes = APIRouter(route_class=Guarded)
     for resource in (mails, attachments, replies, counts):
         resource.add(routes, at)
     return routes

@@ -17,7 +17,7 @@ __all__ = ["Followed", "application", "router"]
 
 def router(at: Api) -> APIRouter:
     """The routes. The operation id of each is the name of its function."""
-    routes = APIRouter(route_class=Guarded, generate_unique_id_function=lambda route: route.name)
+    routes = APIRouter(route_class=Guarded)
     for resource in (posts, attachments, replies, streams, counts):
         resource.add(routes, at)
     return routes
