@@ -119,7 +119,7 @@ class Agents:
             customer=case["case"]["customer"]["name"] or "(no name)",
             case_id=case["case"]["case_id"],
             case=case["case"]["reference"],
-            rule=work["decision"]["rule"],
+            rule=work["decided_because"] if work["decision"] is None else work["decision"]["rule"],
             queue=work["queue"],
             steps=work["step"],
             agent=agent["name"],
