@@ -18,7 +18,7 @@ class OrganisationVersion(NamedTuple):
 class ActiveOrganisation:
     """Holds the version that is active in this process.
 
-    Whoever decides by it reads `current` once at the begin of a transaction, uses that value to the end of it, and names
+    A decision by it reads `current` once at the begin of a transaction, uses that value to the end, and names
     its number in what was decided.
     """
 
