@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from antiphon.organisation import document
-from antiphon.organisation.document import Organisation
+from antiphon.organisation.organisation import Organisation
 
 
 class OrganisationVersion(NamedTuple):

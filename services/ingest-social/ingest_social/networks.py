@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from antiphon.organisation.document import SocialAccount
+from antiphon.organisation.channels import SocialAccount
 from antiphon.process.clock import Clock
 from ingest_social.bluesky import network as bluesky
 from ingest_social.network import AccountError, Network

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from antiphon.contracts.interactions import Identifier, InteractionKind, Speaker, Visibility
-from antiphon.organisation.document import SocialAccount
+from antiphon.organisation.channels import SocialAccount
 from antiphon.process.clock import utc_now
 from deploy.morning import bluesky as person
 from ingest_social import replies

@@ -9,12 +9,12 @@ from sqlalchemy import text
 
 from antiphon.contracts.agents import Presence
 from antiphon.http.problems import Problem
+from antiphon.organisation.agent_policy import WHOLE
 from antiphon.organisation.document import ConfigurationError
 from deploy.site import PROJECT
 from routing import store
 from routing.agents import presence
 from routing.domain import agent_load
-from routing.domain.configuration.agent_policy import WHOLE
 from routing.domain.configuration.document import read
 from tests.conftest import NewDatabase
 from tests.support.routing.agent_pool import ACCEPTED, QUEUED, AgentPool

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from antiphon.contracts import generate
 from antiphon.contracts.cases import CaseInteractionAdded, InteractionFacts
+from antiphon.organisation.step import Step
 from deploy.site import EXAMPLE
 from routing.domain.configuration.document import Configuration, read
-from routing.domain.configuration.step import Step
 from routing.domain.decisions.redecision import Redecided, redecide
 from routing.domain.decisions.verdict import Verdict, verdict, without_words
 from routing.domain.rules.conditions import UNANSWERED, Condition, complete, context_of, stored_context

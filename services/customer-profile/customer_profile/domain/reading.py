@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from antiphon.contracts.identified import Reading, Tone
 from antiphon.contracts.interactions import Content
-from antiphon.organisation.document import Organisation
+from antiphon.organisation.organisation import Organisation
 
 
 class WordReader:

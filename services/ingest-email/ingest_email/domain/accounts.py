@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from antiphon import identifiers
-from antiphon.organisation.document import EmailAccount, Organisation
+from antiphon.organisation.channels import EmailAccount
+from antiphon.organisation.organisation import Organisation
 
 TOKEN_PREFIX = "c-"  # noqa: S105 - marks the case tokens among plus-addresses
 

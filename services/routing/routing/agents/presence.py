@@ -11,13 +11,13 @@ from antiphon.contracts.envelope import encode
 from antiphon.http.changes import Change, record
 from antiphon.http.problems import Problem
 from antiphon.kafka import outbox
+from antiphon.organisation.agent import Agent
 from antiphon.organisation.document import did_you_mean
 from antiphon.postgres.writes import Writes
 from antiphon.service_names import ROUTING
 from routing import store
 from routing.configuration.active import Configurations
 from routing.domain import agent_load
-from routing.domain.configuration.agent import Agent
 from routing.domain.configuration.document import Configuration
 from routing.domain.offer import OfferResult
 from routing.domain.timer import TimerKind

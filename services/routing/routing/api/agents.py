@@ -12,13 +12,13 @@ from antiphon.contracts.base import known
 from antiphon.http.app import Body, Words
 from antiphon.http.pages import Page
 from antiphon.http.problems import not_found, problems
+from antiphon.organisation.agent import Agent
 from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.agents import presence
 from routing.api.parameters import AgentId, AgentOnly, Api, Overseer, Supervisor
 from routing.api.work_views import WorkView, work_view
 from routing.domain import agent_load
-from routing.domain.configuration.agent import Agent
 from routing.domain.configuration.document import Configuration
 from routing.work import pulling
 

@@ -13,10 +13,10 @@ from antiphon.http.app import Words
 from antiphon.http.changes import ChangeFeed
 from antiphon.http.permissions import require
 from antiphon.http.problems import Problem
+from antiphon.organisation.agent import Agent
 from antiphon.process.clock import Clock
 from routing.configuration.active import ActiveVersion, Configurations
 from routing.configuration.rule_checker import RuleChecker
-from routing.domain.configuration.agent import Agent
 from routing.queues.live import Live
 
 AgentOnly = Annotated[Identity, Depends(require(Role.AGENT))]

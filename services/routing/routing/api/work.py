@@ -12,6 +12,7 @@ from antiphon.access.roles import Identity, Role
 from antiphon.http.app import Body, Words
 from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import not_found, problems
+from antiphon.organisation.agent import Agent
 from routing import store
 from routing.api.parameters import (
     AgentOnly,
@@ -24,7 +25,6 @@ from routing.api.parameters import (
     invalid_field,
 )
 from routing.api.work_views import WorkStateName, WorkView, work_view
-from routing.domain.configuration.agent import Agent
 from routing.domain.configuration.document import Configuration
 from routing.domain.work_item import WorkItem
 from routing.work import explain, handling, pulling

@@ -19,6 +19,7 @@ from antiphon.process import logs
 from antiphon.service_names import ROUTING
 from routing import store
 from routing.configuration import agent_changes
+from routing.domain.configuration.calendar import build
 from routing.domain.configuration.document import Configuration, read, shape
 from routing.domain.decisions.rollout import in_rollout
 from routing.domain.decisions.verdict import Verdict, verdict
@@ -146,7 +147,7 @@ class Configurations:
             if row is None:
                 raise NoConfigurationError
             configuration = read(row.source, f"configuration {row.version}", checked=True)
-            calendars = {name: calendar.build() for name, calendar in configuration.calendars.items()}
+            calendars = {name: build(calendar) for name, calendar in configuration.calendars.items()}
             self._cached = ActiveVersion(row.version, configuration, calendars)
             # Another version became active between the two statements: the next transaction reads again.
             if row.version != current.version:
@@ -167,7 +168,7 @@ class Configurations:
             return None
         (row,) = await fetch(tx, _SHADOW_SOURCE, {"shadow_id": shadow_id})
         configuration = read(row.source, "shadow", checked=True)
-        calendars = {name: calendar.build() for name, calendar in configuration.calendars.items()}
+        calendars = {name: build(calendar) for name, calendar in configuration.calendars.items()}
         return Shadow(shadow_id, configuration, calendars)
 
     async def _rollout(self, tx: AsyncConnection, current: AnyRow) -> RolloutVersion:

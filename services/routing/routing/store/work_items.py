@@ -25,9 +25,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.work import WorkState
 from antiphon.http.pages import KeysetPage
+from antiphon.organisation.agent import Agent
 from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow, fetch, mapping
-from routing.domain.configuration.agent import Agent
 from routing.domain.work_item import WorkItem
 from routing.store.base import METADATA
 

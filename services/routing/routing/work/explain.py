@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
+from antiphon.organisation.agent import Agent
 from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.configuration.active import ActiveVersion
-from routing.domain.configuration.agent import Agent
 from routing.domain.matching.eligibility import (
     BUSY,
     Obstacle,

@@ -9,10 +9,10 @@ from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import Actor
 from antiphon.contracts.work import WorkAccepted, WorkOffered, WorkReprioritised, WorkState, WorkTransferred
 from antiphon.http.problems import Problem, not_found
+from antiphon.organisation.agent import Agent
+from antiphon.organisation.queue import Queue
 from routing import store
 from routing.configuration.active import ActiveVersion
-from routing.domain.configuration.agent import Agent
-from routing.domain.configuration.queue import Queue
 from routing.domain.offer import OfferResult
 from routing.domain.queues.escalation import arrival
 from routing.domain.work_item import Changes, WorkItem

@@ -12,11 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
 from antiphon.http.problems import Problem, not_found
+from antiphon.organisation.agent import Agent
 from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.configuration.active import ActiveVersion
 from routing.domain import agent_load
-from routing.domain.configuration.agent import Agent
 from routing.domain.matching.agent_selection import AgentPool
 from routing.domain.matching.eligibility import (
     Candidate,

@@ -17,12 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.work import WorkReconciled
 from antiphon.failures import with_savepoints
 from antiphon.http.changes import Change
+from antiphon.organisation.rule import PRIORITY
 from antiphon.postgres.query import AnyRow, fetch
 from antiphon.process import logs, metrics
 from routing import store
 from routing.configuration.active import ActiveVersion, Configurations
 from routing.domain.case_record import CaseRecord
-from routing.domain.configuration.rule import PRIORITY
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.queues.escalation import EscalationKind, order_and_steps
 from routing.domain.queues.placement import Place

@@ -1,27 +1,11 @@
-"""Agents: the people who answer customers."""
+"""What can be wrong with agents: duplicate ids and unknown names."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated
 
-from pydantic import Field
-
-from antiphon.organisation.document import Document, Fault, Section
-from routing.domain.configuration.queue import Queue
-from routing.domain.configuration.section import Level, unknown
-
-
-class Agent(Section):
-    """A person who answers customers."""
-
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
-    name: str
-    queues: list[str] = []
-    skills: dict[str, Level] = {}
-    capacity: int = Field(3, ge=1, le=100)
-    auto_accept: bool = False
-    profiles: dict[str, Annotated[int, Field(ge=0, le=10_000)]] = Field(
-        default={}, description="The agent's own limits in capacity profiles, in place of the profile's."
-    )
+from antiphon.organisation.agent import Agent
+from antiphon.organisation.document import Document, Fault
+from antiphon.organisation.queue import Queue
+from routing.domain.configuration.section import unknown
 
 
 def faults(

@@ -10,8 +10,8 @@ from typing import TypeGuard
 
 from pydantic import BaseModel
 
+from antiphon.organisation.section import shown
 from routing.domain.configuration.document import Configuration
-from routing.domain.configuration.section import shown
 
 # What an item of a section is called, where the section's name without its `s` is wrong.
 _CALLED = {

@@ -1,4 +1,4 @@
-"""The configuration: the organisation's routing sections, read from YAML and checked as a whole."""
+"""The configuration: the organisation as routing decides by it, read from YAML and checked as a whole."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -6,14 +6,20 @@ from datetime import datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict
 
-from antiphon.organisation.document import ConfigurationError, Document, Organisation
+from antiphon.organisation.agent import Agent
+from antiphon.organisation.document import ConfigurationError, Document
+from antiphon.organisation.membership import queues_of
+from antiphon.organisation.organisation import Organisation
+from antiphon.organisation.presence import PresenceKind
+from antiphon.organisation.queue import Queue
 from routing.domain.configuration import (
     agent,
     agent_policy,
     calendar,
     capacity_profile,
+    channels,
     membership,
     overflow,
     presence,
@@ -22,16 +28,7 @@ from routing.domain.configuration import (
     sla_policy,
     step,
 )
-from routing.domain.configuration.agent import Agent
-from routing.domain.configuration.agent_policy import AgentsPolicy, Units
-from routing.domain.configuration.calendar import Calendar
-from routing.domain.configuration.capacity_profile import CapacityProfile
-from routing.domain.configuration.presence import USUAL, PresenceKind
-from routing.domain.configuration.publishing import PublishingPolicy
-from routing.domain.configuration.queue import Queue
-from routing.domain.configuration.rule import Rule
 from routing.domain.configuration.section import unknown
-from routing.domain.configuration.sla_policy import SlaPolicy
 from routing.domain.rules.conditions import Condition
 
 
@@ -39,19 +36,6 @@ class Configuration(Organisation):
     """The configuration that routing decides by."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
-
-    calendars: dict[str, Calendar]
-    sla_policies: dict[str, SlaPolicy]
-    skills: dict[str, str] = {}
-    queues: dict[str, Queue] = Field(min_length=1)
-    fallback_queue: str | None = None
-    agents: list[Agent] = []
-    channel_units: dict[str, Units] = {}
-    capacity_profiles: list[CapacityProfile] = []
-    presences: list[PresenceKind] = USUAL
-    agents_policy: AgentsPolicy = AgentsPolicy()
-    publishing: PublishingPolicy = PublishingPolicy()
-    rules: list[Rule]
 
     @cached_property
     def conditions(self) -> list[tuple[str, Condition]]:
@@ -68,7 +52,7 @@ class Configuration(Organisation):
         """Agents by id, each with all queues that they are a member of."""
         return {
             agent.id: agent.model_copy(
-                update={"queues": membership.queues_of(agent.id, agent.queues, agent.skills, self.queues)}
+                update={"queues": queues_of(agent.id, agent.queues, agent.skills, self.queues)}
             )
             for agent in self.agents
         }
@@ -149,6 +133,7 @@ def read(source: str, name: str = "organisation", *, checked: bool = False) -> C
     c = document.read(Configuration)
     faults = [
         *calendar.zone_faults(document, ("organisation", "time_zone"), c.organisation.time_zone),
+        *channels.faults(document, c.channels, c.departments),
         *calendar.faults(document, c.calendars),
         *sla_policy.faults(document, c.sla_policies, c.calendars, c.queues, c.agents_by_id),
         *queue.faults(document, c.queues, c.sla_policies, c.calendars),

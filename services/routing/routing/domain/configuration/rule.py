@@ -1,44 +1,15 @@
-"""Rules: a condition, and what happens to the work for which it is true."""
+"""What can be wrong with rules: unknown names, and conditions that can't be used."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pydantic import Field
-
-from antiphon.organisation.document import Document, Fault, Section
-from routing.domain.configuration.overflow import NEVER
-from routing.domain.configuration.queue import Queue
-from routing.domain.configuration.section import Label, Level, unknown
-from routing.domain.configuration.sla_policy import SlaPolicy
+from antiphon.organisation.document import Document, Fault
+from antiphon.organisation.overflow import NEVER
+from antiphon.organisation.queue import Queue
+from antiphon.organisation.rule import Rule
+from antiphon.organisation.sla_policy import SlaPolicy
+from routing.domain.configuration.section import unknown
 from routing.domain.rules.conditions import Condition, RuleError
 from routing.domain.rules.queue_state import unknown as unknown_names
-
-# The priority of work whose rule names none.
-PRIORITY = 50
-
-
-class Then(Section):
-    """What a rule does with the work. `prefer_skills` and `prefer_agent` are an advantage, not required.
-
-    `overflow` replaces the first overflow target of the queue; with `never` the work stays in the queue.
-    """
-
-    queue: str | None = None
-    priority: int | None = Field(default=None, ge=0, le=100)
-    skills: dict[str, Level] = {}
-    prefer_skills: dict[str, Level] = {}
-    prefer_agent: str | None = None
-    sla_policy: str | None = None
-    overflow: str | None = None
-    labels: list[Label] = Field(default=[], max_length=20)
-
-
-class Rule(Section):
-    """A rule. With `go_on`, the rules after it are evaluated too, and their values win."""
-
-    name: str
-    when: str
-    then: Then
-    go_on: bool = False
 
 
 def faults(

@@ -7,7 +7,7 @@ set is lowered.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from routing.domain.configuration.step import Step
+from antiphon.organisation.step import Step
 from routing.domain.decisions.verdict import Verdict
 from routing.domain.queues.escalation import Need, need_after
 

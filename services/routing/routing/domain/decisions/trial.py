@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_jsonable_python
 
-from routing.domain.configuration.agent import Agent
+from antiphon.organisation.agent import Agent
+from routing.domain.configuration.calendar import build
 from routing.domain.configuration.document import Configuration
 from routing.domain.decisions.verdict import taking_part, verdict_from
 from routing.domain.rules.conditions import ConditionBatch, Context, complete, time_variables
@@ -184,7 +185,7 @@ class Trial:
 
     def _calendar(self, name: str) -> BusinessCalendar:
         if name not in self._calendars:
-            self._calendars[name] = self._configuration.calendars[name].build()
+            self._calendars[name] = build(self._configuration.calendars[name])
         return self._calendars[name]
 
     def result(self) -> dict[str, Any]:

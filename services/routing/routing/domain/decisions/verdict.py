@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from antiphon.organisation.rule import PRIORITY, Then
 from routing.domain.configuration.document import Configuration
-from routing.domain.configuration.rule import PRIORITY, Then
 from routing.domain.rules.conditions import Context, Outcome, RuleResult, decide
 
 

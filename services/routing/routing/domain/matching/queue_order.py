@@ -8,8 +8,6 @@ comes later than `overtaken_for` after an item goes behind it, whatever its prio
 from datetime import datetime, timedelta
 
 MOST_URGENT = 100
-LONGEST_WAIT = timedelta(days=1)
-HEAD_START = timedelta(minutes=1)
 
 
 def order_at(

@@ -14,7 +14,7 @@ from antiphon.contracts.cases import CaseStatus
 from antiphon.contracts.identified import Tone
 from antiphon.contracts.interactions import Channel, Visibility
 from antiphon.organisation.document import Document
-from routing.domain.configuration.rule import Rule
+from antiphon.organisation.rule import Rule
 from routing.domain.rules.conditions import VARIABLES, Condition, Context, decide
 from routing.domain.rules.formulas import Formulas
 from routing.domain.rules.syntax import tree
