@@ -1,14 +1,16 @@
 """The configuration: the organisation's routing sections, read from YAML and checked as a whole."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict, Field
 
-from antiphon.organisation.document import ConfigurationError, Document, Organisation
+from antiphon.contracts.envelope import MAX_EVENT_BYTES
+from antiphon.organisation import stored
+from antiphon.organisation.document import ConfigurationError, Document, Fault, Organisation
 from routing.domain.configuration import (
     agent,
     agent_policy,
@@ -33,6 +35,9 @@ from routing.domain.configuration.rule import Rule
 from routing.domain.configuration.section import unknown
 from routing.domain.configuration.sla_policy import SlaPolicy
 from routing.domain.rules.conditions import Condition
+
+# Its event also has who published it and why, and headers.
+MOST_BYTES = MAX_EVENT_BYTES - 50_000
 
 
 class Configuration(Organisation):
@@ -173,10 +178,19 @@ def read(source: str, name: str = "organisation", *, checked: bool = False) -> C
         ),
         *capacity_profile.unlimited(document, c.capacity_profiles, c.zero_unit),
         *presence.faults(document, c.presences),
+        *(() if checked else _size_faults(document, c)),
     ]
     if faults:
         raise ConfigurationError(name, sorted(faults))
     return c
+
+
+def _size_faults(document: Document, configuration: Configuration) -> Iterable[Fault]:
+    size = len(stored.as_json(configuration))
+    if size > MOST_BYTES:
+        yield document.fault(
+            (), f"has {size} bytes in its event, and may have {MOST_BYTES}: leave something out"
+        )
 
 
 def shape(source: str) -> Configuration:
