@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from antiphon.access.tokens import Access
+from antiphon.active_organisation import ActiveOrganisation
 from antiphon.http.changes import ChangeFeed
 from antiphon.postgres.engine import create_engine
 from antiphon.process.clock import utc_now
 from antiphon.service_names import SERVICES
+from deploy.site import EXAMPLE
 from routing.configuration.active import Configurations
 from tests.support.openapi import faults, has_example
 
@@ -34,7 +36,7 @@ def document_of(service: str) -> Mapping[str, Any]:
         "clock": utc_now,
         "configurations": Configurations(),
         "token_secret": "a secret of the tests",
-        "region": "AU",
+        "organisation": ActiveOrganisation.of_file(EXAMPLE),
         "max_attachment_bytes": 1000,
         "followed": list,
     }

@@ -26,19 +26,18 @@ import ingest_social.consumer
 import routing.intake.consumer
 from antiphon.access.roles import Role
 from antiphon.access.tokens import Access
+from antiphon.active_organisation import ActiveOrganisation
 from antiphon.contracts.base import Event
 from antiphon.http.changes import ChangeFeed
 from antiphon.kafka.consumer import Consumer, Handle
 from antiphon.kafka.publisher import Publisher
 from antiphon.kafka.relay import Relay
 from antiphon.kafka.unclear_refusals import UnclearRefusals
-from antiphon.organisation import document
 from antiphon.postgres.engine import create_engine
 from antiphon.postgres.query import driver_of
 from antiphon.process.clock import utc_now
 from antiphon.service_names import SERVICES
 from case_mgmt.domain import tokens
-from customer_profile.domain.reading import WordReader
 from deploy import keys
 from deploy.kafka import Kafka
 from deploy.postgres import Postgres
@@ -77,14 +76,15 @@ async def open_system(
         services = {name: await _service(stack, name, databases[name], postgres, kafka) for name in SERVICES}
         engines = {name: service.engine for name, service in services.items()}
         world = await _world(stack, engines["ingest-social"], pds)
-        ours = accounts.of_organisation(document.load(EXAMPLE))
+        organisation = ActiveOrganisation.of_file(EXAMPLE)
+        ours = accounts.of_organisation(organisation.current.organisation)
         jwks = str(keys.jwks(site.secrets))
         access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=jwks)
         mail = await _mail(stack, engines["ingest-email"], ours, jwks)
         configurations = Configurations()
         system = System(
             services,
-            _subscriptions(engines, kafka.bootstrap, ours, configurations),
+            _subscriptions(engines, kafka.bootstrap, organisation, ours, configurations),
             configurations,
             mail,
             {
@@ -92,7 +92,7 @@ async def open_system(
                     stack,
                     ingest_direct.api.application(
                         engines["ingest-direct"], access,
-                        ChangeFeed(engines["ingest-direct"]), utc_now, region="AU", max_attachment_bytes=1000,
+                        ChangeFeed(engines["ingest-direct"]), utc_now, organisation, max_attachment_bytes=1000,
                     ),
                 ),
                 "case-mgmt": await _client(
@@ -179,10 +179,13 @@ async def _client(stack: AsyncExitStack, app: FastAPI) -> AsyncClient:
 
 
 def _subscriptions(
-    engines: dict[str, AsyncEngine], kafka: str, ours: OurMail, configurations: Configurations
+    engines: dict[str, AsyncEngine],
+    kafka: str,
+    organisation: ActiveOrganisation,
+    ours: OurMail,
+    configurations: Configurations,
 ) -> list[Subscription]:
     """All consumers of all services, wired as in the services."""
-    words = WordReader(document.load(EXAMPLE))
 
     def consumer(
         service: str, topics: Sequence[str], handles: Iterable[type[Event]], handle: Handle
@@ -194,19 +197,21 @@ def _subscriptions(
 
     of: dict[str, Sequence[Consumer]] = {
         "ingest-email": [
-            ingest_email.consumer.create_consumer(engines["ingest-email"], kafka, ours, utc_now, "1")
+            ingest_email.consumer.create_consumer(
+                engines["ingest-email"], kafka, organisation, ours, utc_now, "1"
+            )
         ],
         "ingest-social": [
             ingest_social.consumer.create_consumer(
-                engines["ingest-social"], kafka, [Bluesky.name], utc_now, "1"
+                engines["ingest-social"], kafka, organisation, [Bluesky.name], utc_now, "1"
             )
         ],
-        "ingest-direct": ingest_direct.consumer.consumers(engines["ingest-direct"], kafka, utc_now, "1"),
+        "ingest-direct": ingest_direct.consumer.consumers(engines["ingest-direct"], kafka, organisation, utc_now, "1"),
         "customer-profile": customer_profile.consumer.consumers(
-            engines["customer-profile"], kafka, words, utc_now, "1"
+            engines["customer-profile"], kafka, organisation, utc_now, "1"
         ),
         "case-mgmt": case_mgmt.consumer.consumers(
-            engines["case-mgmt"], kafka, partial(tokens.read, secrets=[SECRET]), partial(tokens.make, secret=SECRET),
+            engines["case-mgmt"], kafka, organisation, partial(tokens.read, secrets=[SECRET]), partial(tokens.make, secret=SECRET),
             timedelta(days=14), utc_now, "1",
         ),
         "routing": [

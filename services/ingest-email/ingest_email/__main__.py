@@ -1,12 +1,14 @@
 """Wires ingest-email: the SMTP server, the IMAP readers, the sender, the consumer and the API."""
 
+from functools import partial
+
 from antiphon import service
 from antiphon.access.tokens import Access
-from antiphon.organisation import document
+from antiphon.active_organisation import ActiveOrganisation
 from antiphon.postgres.engine import create_engine
 from antiphon.process import logs
 from antiphon.process.clock import utc_now
-from antiphon.service import Service, Task, start
+from antiphon.service import Service, Task, begin, start
 from antiphon.service_names import INGEST_EMAIL
 from ingest_email import smtp
 from ingest_email.api import application
@@ -22,8 +24,9 @@ async def main() -> None:
     """Runs the service until it receives SIGTERM or SIGINT."""
     settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
     logs.configure(INGEST_EMAIL, settings.log_format)
-    ours = accounts.of_organisation(document.load(settings.organisation))
     engine = create_engine(settings.database_url.get_secret_value(), pool_size=20)
+    organisation = await begin(partial(ActiveOrganisation.of_database, engine, settings.organisation))
+    ours = accounts.of_organisation(organisation.current.organisation)
     access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
     async with Readers(settings, ours, utc_now) as readers:
         tasks: dict[str, Task] = {
@@ -38,7 +41,8 @@ async def main() -> None:
                 settings,
                 engine,
                 application(engine, access),
-                [create_consumer(engine, settings.kafka, ours, utc_now, settings.replica)],
+                organisation,
+                [create_consumer(engine, settings.kafka, organisation, ours, utc_now, settings.replica)],
                 tasks,
             )
         )

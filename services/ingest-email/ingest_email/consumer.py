@@ -1,10 +1,12 @@
-"""Consumes `replies`: replies that leave by mail."""
+"""Consumes `replies` and `configuration`: the organisation, and replies that leave by mail."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from antiphon.active_organisation import ActiveOrganisation
+from antiphon.contracts.configuration import ConfigurationPublished
 from antiphon.contracts.interactions import Channel
 from antiphon.contracts.replies import ReplyRequested
 from antiphon.kafka.consumer import Consumer, Received
@@ -15,8 +17,15 @@ from ingest_email import replies
 from ingest_email.domain.accounts import OurMail
 
 
-def create_consumer(engine: AsyncEngine, kafka: str, ours: OurMail, clock: Clock, replica: str) -> Consumer:
-    """The consumer of `replies` that takes the replies of the e-mail channel."""
+def create_consumer(
+    engine: AsyncEngine,
+    kafka: str,
+    organisation: ActiveOrganisation,
+    ours: OurMail,
+    clock: Clock,
+    replica: str,
+) -> Consumer:
+    """The consumer that keeps the organisation and takes the replies of the e-mail channel."""
 
     async def handle(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
         requests = [
@@ -29,9 +38,9 @@ def create_consumer(engine: AsyncEngine, kafka: str, ours: OurMail, clock: Clock
 
     return Consumer(
         service=INGEST_EMAIL,
-        topics=["replies"],
-        handles=(ReplyRequested,),
-        handle=handle,
+        topics=["replies", "configuration"],
+        handles=(ReplyRequested, ConfigurationPublished),
+        handle=organisation.following(handle),
         engine=engine,
         kafka=kafka,
         clock=clock,

@@ -3,11 +3,11 @@
 from functools import partial
 
 from antiphon.access.tokens import Access
-from antiphon.organisation import document
+from antiphon.active_organisation import ActiveOrganisation
 from antiphon.postgres.engine import create_engine
 from antiphon.process import logs
 from antiphon.process.clock import utc_now
-from antiphon.service import Service, Task, run, start
+from antiphon.service import Service, Task, begin, run, start
 from antiphon.service_names import INGEST_SOCIAL
 from ingest_social.api import Followed, application
 from ingest_social.consumer import create_consumer
@@ -22,9 +22,9 @@ async def main() -> None:
     """Runs the service until it receives SIGTERM or SIGINT."""
     settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
     logs.configure(INGEST_SOCIAL, settings.log_format)
-    organisation = document.load(settings.organisation)
     engine = create_engine(settings.database_url.get_secret_value())
-    networks = create_networks(organisation.channels.social, utc_now)
+    organisation = await begin(partial(ActiveOrganisation.of_database, engine, settings.organisation))
+    networks = create_networks(organisation.current.organisation.channels.social, utc_now)
     followers = [Follower(engine, network, utc_now) for network in networks]
     tasks: dict[str, Task] = {"sender": create_sender(engine, networks, settings).run}
     for number, follower in enumerate(followers, 1):
@@ -47,10 +47,12 @@ async def main() -> None:
                 Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks),
                 followed,
             ),
+            organisation,
             [
                 create_consumer(
                     engine,
                     settings.kafka,
+                    organisation,
                     {network.name for network in networks},
                     utc_now,
                     settings.replica,

@@ -89,7 +89,8 @@ def read_data(envelope: Envelope, model: type[Event], value: bytes | None) -> Ev
     if value is None:
         raise NotUnderstoodError("the record has no value")
     try:
-        return model.model_validate_json(value)
+        # A file with an unknown field has a fault; in an event it is a field of next year.
+        return model.model_validate_json(value, extra="ignore")
     except ValidationError as error:
         places = "; ".join(
             f"{'.'.join(str(part) for part in item['loc']) or '(whole)'}: {item['msg']}"

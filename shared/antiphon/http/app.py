@@ -72,6 +72,15 @@ class Health(BaseModel):
     service: str = Field(description="The name of the service.", examples=["routing"])
 
 
+class Readiness(Health):
+    """That the service can do its work, and by which organisation."""
+
+    configuration_version: int = Field(
+        description="The version of the organisation's document that is active in this process; 0 is the file.",
+        examples=[12],
+    )
+
+
 class Body(BaseModel):
     """The body of a request: unknown fields are refused, and no value is guessed into another type."""
 
@@ -90,6 +99,8 @@ def create_app(
 ) -> FastAPI:
     """The application of `service`. Health checks of its parts are added to `app.state.checks` by name.
 
+    `app.state.configuration_version` gives the version that `/readyz` shows; who runs the service sets it.
+
     `larger_bodies` are the paths whose bodies may have more than `MAX_BODY_BYTES`, and how many.
     """
     app = FastAPI(
@@ -103,6 +114,7 @@ def create_app(
     app.state.access = access
     app.state.engine = engine
     app.state.checks = {"database": _database_check(engine, package)}
+    app.state.configuration_version = lambda: 0
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -117,13 +129,14 @@ def create_app(
         return Health(status="alive", service=service)
 
     @app.get("/readyz", tags=["health"], responses=problems(503))
-    async def get_readiness() -> Health:
-        """Whether the service can do its work: database, migrations, consumer."""
+    async def get_readiness() -> Readiness:
+        """Whether the service can do its work (database, migrations, consumer), and which configuration is active in it."""
         failing = {name: reason for name, check in app.state.checks.items() if (reason := await check())}
         if failing:
             detail = "; ".join(f"{name}: {reason}" for name, reason in failing.items())
             raise Problem(503, "Not available", detail)
-        return Health(status="ready", service=service)
+        version: int = app.state.configuration_version()
+        return Readiness(status="ready", service=service, configuration_version=version)
 
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse, responses={200: _METRICS_EXAMPLE})
     async def get_metrics() -> Response:

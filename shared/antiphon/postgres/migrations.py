@@ -28,7 +28,8 @@ def create_plumbing_v1() -> None:
     """
     tables = metadata()
     plumbing = plumbing_tables(tables)
-    tables.create_all(op.get_bind(), tables=list(plumbing), checkfirst=False)
+    first = [table for table in plumbing if table is not plumbing.organisation]
+    tables.create_all(op.get_bind(), tables=first, checkfirst=False)
     op.execute(
         """
         create function notify_of_insert() returns trigger language plpgsql as $$
@@ -44,6 +45,12 @@ def create_plumbing_v1() -> None:
         "create trigger dead_letter_replay_notify after update of replay_requested_at on dead_letter "
         "for each statement execute function notify_of_insert()"
     )
+
+
+def create_organisation_v1() -> None:
+    """Creates the table of the organisation's active version."""
+    tables = metadata()
+    tables.create_all(op.get_bind(), tables=[plumbing_tables(tables).organisation], checkfirst=False)
 
 
 class UnknownRevisionError(Exception):

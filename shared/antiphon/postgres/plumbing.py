@@ -1,9 +1,14 @@
-"""The tables that every service's database has beside its own: progress, outbox, parked events, dead letters, changes."""
+"""The tables that every service's database has beside its own.
+
+They are progress, outbox, parked events, dead letters, changes and the organisation.
+"""
 
 from typing import NamedTuple
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
+    CheckConstraint,
     Column,
     DateTime,
     Identity,
@@ -44,6 +49,7 @@ class Plumbing(NamedTuple):
     dead_letter: Table
     change_log: Table
     parked_event: Table
+    organisation: Table
 
 
 def plumbing_tables(of: MetaData) -> Plumbing:
@@ -129,5 +135,16 @@ def plumbing_tables(of: MetaData) -> Plumbing:
                 by={"key": ["key", "value", "headers"]},
                 none=["topic", "reason"],
             ),
+        ),
+        Table(
+            "organisation",
+            of,
+            Column("id", Integer, primary_key=True, autoincrement=False),
+            Column("version", Integer, nullable=False),
+            # JSONB would not keep the order of keys: the first queue and the first topic mean something.
+            Column("document", JSON, nullable=False),
+            Column("published_at", DateTime(timezone=True), nullable=False),
+            CheckConstraint("id = 1", name="one_row"),
+            info=personal(staff=["document"]),
         ),
     )

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.roles import Role
 from antiphon.access.tokens import Access
+from antiphon.active_organisation import ActiveOrganisation
 from antiphon.contracts.base import Event
 from antiphon.http.changes import ChangeFeed
 from antiphon.organisation import document
@@ -24,7 +25,7 @@ from deploy.site import EXAMPLE
 from tests.conftest import NewDatabase
 from tests.support.events import noted, received, spoken
 
-WORDS = WordReader(document.load(EXAMPLE))
+WORDS = WordReader(0, document.load(EXAMPLE))
 Ask = Callable[..., Awaitable[httpx.Response]]
 
 
@@ -36,7 +37,7 @@ async def engine(new_database: NewDatabase) -> AsyncEngine:
 @pytest.fixture
 async def ask(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Ask]:
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(tmp_path)))
-    app = api.application(engine, access, ChangeFeed(engine), utc_now, region="AU")
+    app = api.application(engine, access, ChangeFeed(engine), utc_now, ActiveOrganisation.of_file(EXAMPLE))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
 

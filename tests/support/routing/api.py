@@ -50,9 +50,9 @@ class RoutingApi:
         return await self._http.request(verb, path, headers=headers, **options)
 
     async def load(self, source: str = COUNCIL) -> None:
-        """Activates an organisation's file, as a start does."""
+        """Activates an organisation's file, as the first start does."""
         async with self.engine.begin() as tx:
-            await self.configurations.load_file(tx, source, "council.yaml", utc_now())
+            await self.configurations.load(tx, source, "council.yaml", "organisation file", utc_now())
 
     async def apply(self, *events: Event) -> None:
         """Applies events as one batch."""

@@ -163,8 +163,16 @@ async def widen(
         .returning(table)
     )
     version = changed.one()
+    configuration = read(version.source, f"configuration {version.version}", checked=True)
     await publish_version(
-        tx, version.version, by, now, why=why, rollout=version.rollout, draft_id=version.draft_id
+        tx,
+        version.version,
+        configuration,
+        by,
+        now,
+        why=why,
+        rollout=version.rollout,
+        draft_id=version.draft_id,
     )
     if is_for_all:
         await store.work_items.wake(tx)

@@ -1,15 +1,17 @@
 """The configuration: the organisation as routing decides by it, read from YAML and checked as a whole."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict
 
+from antiphon.contracts.envelope import MAX_EVENT_BYTES
+from antiphon.organisation import stored
 from antiphon.organisation.agent import Agent
-from antiphon.organisation.document import ConfigurationError, Document
+from antiphon.organisation.document import ConfigurationError, Document, Fault
 from antiphon.organisation.membership import queues_of
 from antiphon.organisation.organisation import Organisation
 from antiphon.organisation.presence import PresenceKind
@@ -30,6 +32,9 @@ from routing.domain.configuration import (
 )
 from routing.domain.configuration.section import unknown
 from routing.domain.rules.conditions import Condition
+
+# Its event also has who published it and why, and headers.
+MOST_BYTES = MAX_EVENT_BYTES - 50_000
 
 
 class Configuration(Organisation):
@@ -158,10 +163,19 @@ def read(source: str, name: str = "organisation", *, checked: bool = False) -> C
         ),
         *capacity_profile.unlimited(document, c.capacity_profiles, c.zero_unit),
         *presence.faults(document, c.presences),
+        *(() if checked else _size_faults(document, c)),
     ]
     if faults:
         raise ConfigurationError(name, sorted(faults))
     return c
+
+
+def _size_faults(document: Document, configuration: Configuration) -> Iterable[Fault]:
+    size = len(stored.as_json(configuration))
+    if size > MOST_BYTES:
+        yield document.fault(
+            (), f"has {size} bytes in its event, and may have {MOST_BYTES}: leave something out"
+        )
 
 
 def shape(source: str) -> Configuration:
