@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from antiphon.access.roles import Role
 from antiphon.contracts.base import Event
 from antiphon.contracts.envelope import decode
-from antiphon.entry_counts import EntryCounts, read
+from antiphon.delivery.entry_counts import EntryCounts, read
 from antiphon.process.clock import utc_now
 from deploy import keys
 from deploy.site import Site

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.entry_counts import EntryCounts
+from antiphon.delivery.entry_counts import EntryCounts
 from deploy.site import Ports, Site
 from deploy.world import MailServer, jars
 from ingest_email.domain.accounts import OurMail

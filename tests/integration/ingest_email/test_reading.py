@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.contracts.interactions import Automation, InteractionReceived
-from antiphon.entry_counts import EntryCounts
+from antiphon.delivery.entry_counts import EntryCounts
 from ingest_email import smtp
 from ingest_email.domain.accounts import OurMail
 from ingest_email.domain.mail import Envelope

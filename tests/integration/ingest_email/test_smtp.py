@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.contracts.interactions import InteractionReceived
-from antiphon.entry_counts import EntryCounts
+from antiphon.delivery.entry_counts import EntryCounts
 from deploy.postgres import Postgres
 from ingest_email import smtp
 from ingest_email.domain.accounts import OurMail
