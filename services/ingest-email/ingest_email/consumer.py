@@ -12,10 +12,12 @@ from antiphon.postgres import query
 from antiphon.process.clock import Clock
 from antiphon.service_names import INGEST_EMAIL
 from ingest_email import replies
-from ingest_email.domain.accounts import OurMail
+from ingest_email.active_mail import ActiveMail
 
 
-def create_consumer(engine: AsyncEngine, kafka: str, ours: OurMail, clock: Clock, replica: str) -> Consumer:
+def create_consumer(
+    engine: AsyncEngine, kafka: str, active: ActiveMail, clock: Clock, replica: str
+) -> Consumer:
     """The consumer of `replies` that takes the replies of the e-mail channel."""
 
     async def handle(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
@@ -25,7 +27,7 @@ def create_consumer(engine: AsyncEngine, kafka: str, ours: OurMail, clock: Clock
             if isinstance(received.event, ReplyRequested) and received.event.channel == Channel.EMAIL
         ]
         if requests:
-            await replies.take_replies(tx, requests, ours, await query.now(tx))
+            await replies.take_replies(tx, requests, active.ours, await query.now(tx))
 
     return Consumer(
         service=INGEST_EMAIL,

@@ -4,19 +4,24 @@ Several services read the same YAML file. What only routing needs (calendars, qu
 from the same `Document`.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from typing_extensions import override
 from yaml.composer import ComposerError
 from yaml.nodes import MappingNode, Node, SequenceNode
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
+SocialNetwork = Literal["bluesky"]
+"""The networks that ingest-social has."""
+PLAIN = r"^[^\x00-\x1f\x7f]{1,200}$"
+"""Text on one line."""
 
 
 class Fault(NamedTuple):
@@ -67,20 +72,35 @@ class ToneWords(Section):
     positive: list[str] = []
 
 
-class EmailAccount(Section):
-    """A mail address of ours."""
+class ImapMailbox(Section):
+    """Where the mail of an address is read by IMAP, if no server brings it to us by SMTP. Its password is no part of the document."""
 
-    address: str
+    host: str = Field(pattern=r"^[A-Za-z0-9._:-]{1,253}$", description="Host of the IMAP server.")
+    port: int = Field(default=993, ge=1, le=65535, description="Port of the IMAP server.")
+    user: str = Field(pattern=PLAIN, description="User name at the IMAP server.")
+    folder: str = Field(default="INBOX", pattern=PLAIN, description="Folder that is read.")
+    tls: Literal["implicit", "starttls", "none"] = Field(
+        "implicit", description="Encryption of the connection."
+    )
+    enabled: bool = Field(default=True, description="Whether the mailbox is read.")
+
+
+class EmailAccount(Section):
+    """A mail address of ours. A part that a sender adds after a plus belongs to the same address."""
+
+    address: str = Field(pattern=r"^[^@+\s]+@[^@\s]+$")
     name: str
     department: str | None = None
+    imap: ImapMailbox | None = None
 
 
 class SocialAccount(Section):
     """An account of ours on a network."""
 
-    network: str
-    handle: str
+    network: SocialNetwork
+    handle: str = Field(pattern=r"^\S+$")
     name: str
+    enabled: bool = Field(default=True, description="Whether the account is followed, and answers.")
 
 
 class Channels(Section):
@@ -88,6 +108,24 @@ class Channels(Section):
 
     email: list[EmailAccount] = []
     social: list[SocialAccount] = []
+
+    @field_validator("email")
+    @classmethod
+    def _each_address_once(cls, accounts: list[EmailAccount]) -> list[EmailAccount]:
+        _refuse_repeats([account.address for account in accounts])
+        return accounts
+
+    @field_validator("social")
+    @classmethod
+    def _each_account_once(cls, accounts: list[SocialAccount]) -> list[SocialAccount]:
+        _refuse_repeats([f"{account.network}:{account.handle}" for account in accounts])
+        return accounts
+
+
+def _refuse_repeats(names: Sequence[str]) -> None:
+    repeated = [name for name, count in Counter(name.casefold() for name in names).items() if count > 1]
+    if repeated:
+        raise ValueError(f"{', '.join(repeated)} is here more than once")
 
 
 class Organisation(BaseModel):
