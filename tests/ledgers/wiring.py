@@ -44,8 +44,7 @@ from deploy.postgres import Postgres
 from deploy.site import EXAMPLE, Site
 from deploy.world import Pds
 from ingest_email import smtp
-from ingest_email.domain import accounts
-from ingest_email.domain.accounts import OurMail
+from ingest_email.active_mail import ActiveMail
 from ingest_email.reading.pool import Readers
 from ingest_email.settings import Settings as MailSettings
 from ingest_social.bluesky.network import Bluesky
@@ -77,14 +76,14 @@ async def open_system(
         engines = {name: service.engine for name, service in services.items()}
         world = await _world(stack, engines["ingest-social"], pds)
         organisation = ActiveOrganisation.of_file(EXAMPLE)
-        ours = accounts.of_organisation(organisation.current.organisation)
+        active = ActiveMail(organisation)
         jwks = str(keys.jwks(site.secrets))
         access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=jwks)
-        mail = await _mail(stack, engines["ingest-email"], ours, jwks)
+        mail = await _mail(stack, engines["ingest-email"], active, jwks)
         configurations = Configurations()
         system = System(
             services,
-            _subscriptions(engines, kafka.bootstrap, organisation, ours, configurations),
+            _subscriptions(engines, kafka.bootstrap, organisation, active, configurations),
             configurations,
             mail,
             {
@@ -158,18 +157,18 @@ async def _world(stack: AsyncExitStack, engine: AsyncEngine, pds: Pds) -> World:
     return world
 
 
-async def _mail(stack: AsyncExitStack, engine: AsyncEngine, ours: OurMail, jwks: str) -> MailSettings:
+async def _mail(stack: AsyncExitStack, engine: AsyncEngine, active: ActiveMail, jwks: str) -> MailSettings:
     """Settings with the ports of an open SMTP entry point and of the customers' mail server."""
     loop = asyncio.get_running_loop()
     other = await loop.create_server(lambda: SMTP(OtherSide(), hostname="other", loop=loop), "127.0.0.1", 0)
     stack.callback(other.close)
     values: dict[str, Any] = {
         "database_url": "unused", "organisation": EXAMPLE, "issuer": keys.ISSUER, "jwks": jwks,
-        "relay_port": port_of(other), "smtp_port": 0,
+        "relay_port": port_of(other), "smtp_port": 0, "secrets": "unused", "secrets_key": "unused",
     }  # fmt: skip
     settings = MailSettings.model_validate(values)
-    readers = await stack.enter_async_context(Readers(settings, ours, utc_now))
-    entry = await smtp.listen(settings, engine, ours, readers)
+    readers = await stack.enter_async_context(Readers(settings, utc_now))
+    entry = await smtp.listen(settings, engine, active, readers)
     stack.callback(entry.close)
     return settings.model_copy(update={"smtp_port": port_of(entry)})
 
@@ -182,7 +181,7 @@ def _subscriptions(
     engines: dict[str, AsyncEngine],
     kafka: str,
     organisation: ActiveOrganisation,
-    ours: OurMail,
+    active: ActiveMail,
     configurations: Configurations,
 ) -> list[Subscription]:
     """All consumers of all services, wired as in the services."""
@@ -198,7 +197,7 @@ def _subscriptions(
     of: dict[str, Sequence[Consumer]] = {
         "ingest-email": [
             ingest_email.consumer.create_consumer(
-                engines["ingest-email"], kafka, organisation, ours, utc_now, "1"
+                engines["ingest-email"], kafka, organisation, active, utc_now, "1"
             )
         ],
         "ingest-social": [

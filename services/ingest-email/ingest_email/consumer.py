@@ -14,14 +14,14 @@ from antiphon.postgres import query
 from antiphon.process.clock import Clock
 from antiphon.service_names import INGEST_EMAIL
 from ingest_email import replies
-from ingest_email.domain.accounts import OurMail
+from ingest_email.active_mail import ActiveMail
 
 
 def create_consumer(
     engine: AsyncEngine,
     kafka: str,
     organisation: ActiveOrganisation,
-    ours: OurMail,
+    active: ActiveMail,
     clock: Clock,
     replica: str,
 ) -> Consumer:
@@ -34,7 +34,7 @@ def create_consumer(
             if isinstance(received.event, ReplyRequested) and received.event.channel == Channel.EMAIL
         ]
         if requests:
-            await replies.take_replies(tx, requests, ours, await query.now(tx))
+            await replies.take_replies(tx, requests, active.ours, await query.now(tx))
 
     return Consumer(
         service=INGEST_EMAIL,

@@ -1,7 +1,7 @@
 """The metadata that all tables of ingest-social are in, with the tables that other services have, too."""
 
+from antiphon.delivery.entry_counts import delivery_table
 from antiphon.delivery.store import delivery_tables
-from antiphon.entry_counts import delivery_table
 from antiphon.postgres.engine import metadata
 from antiphon.postgres.plumbing import plumbing_tables
 
