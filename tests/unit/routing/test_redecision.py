@@ -1,7 +1,7 @@
 """Later interactions on open work: the pure decision, as a table of cases and as laws."""
 
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 from hypothesis import given
@@ -12,7 +12,7 @@ from antiphon.contracts.cases import CaseInteractionAdded, InteractionFacts
 from deploy.site import EXAMPLE
 from routing.domain.configuration.document import Configuration, read
 from routing.domain.configuration.step import Step
-from routing.domain.decisions.redecision import Redecided, redecide
+from routing.domain.decisions.redecision import Redecided, WorkBefore, redecide
 from routing.domain.decisions.verdict import Verdict, verdict, without_words
 from routing.domain.rules.conditions import UNANSWERED, Condition, complete, context_of, stored_context
 
@@ -40,22 +40,12 @@ def found(*texts: str, configuration: Configuration | None = None) -> Verdict:
     return verdict(configuration or council(), context_of(case, interactions(*texts), NOW))
 
 
-class Placed(NamedTuple):
-    """The values of a work item that a redecision reads."""
-
-    queue: str
-    priority: int
-    skills: dict[str, int]
-    prefer_skills: dict[str, int]
-    labels: list[str]
-    decided_priority: int
-
-
-def at(queue: str = "front-desk", priority: int = 30, **more: Any) -> Placed:
+def at(queue: str = "front-desk", priority: int = 30, **more: Any) -> WorkBefore:
     decided = more.get("decided", min(priority, 30))
-    return Placed(
-        queue, priority, more.get("skills", {}), more.get("prefer", {}), more.get("labels", []), decided
-    )
+    return WorkBefore(
+        queue, priority, more.get("skills", {}), more.get("prefer", {}), more.get("labels", []), decided,
+        more.get("decided_queue", queue),
+    )  # fmt: skip
 
 
 def test_danger_in_any_unanswered_message_moves_work_in_whatever_order_they_came() -> None:
@@ -146,7 +136,7 @@ def test_nothing_is_ever_lowered_and_work_moves_only_to_a_higher_priority(
     if not after.moves:
         assert all(after.skills[skill] >= level for skill, level in skills.items())
         decided_since = max(decided, given_priority)
-        again = Placed(queue, after.priority, after.skills, after.prefer_skills, after.labels, decided_since)
+        again = at(queue, after.priority, skills=after.skills, labels=after.labels, decided=decided_since)
         assert redecide(again, later, may_move=may_move) is None
 
 

@@ -26,7 +26,7 @@ from routing.domain.matching.eligibility import (
 from routing.domain.offer import REFUSALS, OfferResult
 from routing.domain.queues import escalation
 from routing.domain.queues.opening import Opening
-from routing.domain.rules.conditions import complete
+from routing.domain.rules.conditions import WORDS, complete
 from routing.domain.work_item import WorkItem
 from routing.queues import opening
 from routing.work.assignment import candidate
@@ -36,12 +36,31 @@ class RuleOutcome(BaseModel):
     """The result of one rule's condition."""
 
     rule: str = Field(description="The rule's name.", examples=["Objections"])
-    result: str = Field(description="`true`, `false` or `error`.", examples=["true"])
+    result: str = Field(
+        description="`true`, `false`, `error`, or `not-asked`: the rule is for first words only, and these came later.",
+        examples=["true"],
+    )
     error: str | None = Field(description="Why the condition failed.", examples=[None])
 
 
+class WorkValues(BaseModel):
+    """What rules decide about open work, before or after a decision."""
+
+    queue: str = Field(description="The id of its queue.", examples=["front-desk"])
+    priority: int = Field(description="Its priority, 0 to 100.", examples=[30])
+    skills: dict[str, int] = Field(description="The level of each skill that an agent needs.", examples=[{}])
+    prefer_skills: dict[str, int] = Field(
+        description="The level of each skill that is preferred and not needed.", examples=[{}]
+    )
+    labels: list[str] = Field(description="Labels that rules put on it.", examples=[["storm"]])
+    due_at: datetime | None = Field(description="When its nearest promise was due; null without one.")
+
+
 class DecisionView(BaseModel):
-    """The rule that decided, the facts that rules read, and the result of every rule."""
+    """The rule that decided, the facts that rules read, and the result of every rule.
+
+    `before` and `after` are the work's values when later words of the customer changed it; null when the decision made it.
+    """
 
     decision_id: UUID = Field(description="The decision's id.")
     configuration_version: int = Field(
@@ -55,7 +74,7 @@ class DecisionView(BaseModel):
         description="Why the work is in its queue, in words.", examples=["rule 'Planning' matched"]
     )
     context: dict[str, object] = Field(
-        description="The facts that rules read.",
+        description="The facts that rules read. Without words when `has_words` is false.",
         examples=[{"case.department": "planning", "interaction.channel": "email"}],
     )
     trace: list[RuleOutcome] = Field(description="The result of every rule, in order.")
@@ -63,6 +82,12 @@ class DecisionView(BaseModel):
     shadow: dict[str, object] | None = Field(
         description="What a draft in the shadow would have decided, without effect; `differs` lists in what.",
         examples=[None],
+    )
+    before: WorkValues | None = Field(description="The work before the decision; null when it made the work.")
+    after: WorkValues | None = Field(description="The work after the decision; null when it made the work.")
+    has_words: bool = Field(
+        description="Whether the words that it was made on are kept. They are not after the customer edited or deleted one of "
+        "them, and not long after the case was answered."
     )
 
 
@@ -153,6 +178,7 @@ class Explained(TypedDict):
     decided_by: DecidedBy
     decided_because: str
     decision: DecisionView | None
+    decisions: list[DecisionView]
     candidates: list[CandidateView]
     offers: list[PastOffer]
     waiting_because: str | None
@@ -165,7 +191,8 @@ async def explain(
     connection: AsyncConnection, work: WorkItem, active: ActiveVersion, now: datetime
 ) -> Explained:
     """Explains a work item as of `now`."""
-    decision = await _decision(connection, work)
+    decisions = await _decisions(connection, work)
+    decision = next((one for one in decisions if one.decision_id == work.decision_id), None)
     offers = await store.offers.of_work(connection, work.work_item_id)
     agent_rows = await store.agents.agents(connection, active.configuration.days(now))
     refused = {offer.agent_id: offer.ended_at for offer in offers if offer.result in REFUSALS}
@@ -187,6 +214,7 @@ async def explain(
         "decided_by": "rules" if decision else "reconciliation",
         "decided_because": decision.reason if decision else _WITHOUT_RULES,
         "decision": decision,
+        "decisions": decisions,
         "candidates": [member.view() for member in members],
         "offers": [PastOffer.model_validate(offer, from_attributes=True) for offer in offers],
         "waiting_because": reason.words if reason else None,
@@ -196,12 +224,21 @@ async def explain(
     }
 
 
-async def _decision(connection: AsyncConnection, work: WorkItem) -> DecisionView | None:
+async def _decisions(connection: AsyncConnection, work: WorkItem) -> list[DecisionView]:
     if work.decision_id is None:
-        return None
-    row = await store.decisions.get(connection, work.decision_id)
+        return []
+    rows = await store.decisions.of_work(connection, work.work_item_id, work.decision_id)
+    return [_view(row) for row in rows]
+
+
+def _view(row: AnyRow) -> DecisionView:
     view = DecisionView.model_validate(row, from_attributes=True)
-    return view.model_copy(update={"context": complete(view.context)}) if view.context else view
+    if not view.context:
+        return view
+    context = complete(view.context)
+    if not view.has_words:
+        context = {name: value for name, value in context.items() if name not in WORDS}
+    return view.model_copy(update={"context": context})
 
 
 def _obstacle(

@@ -24,6 +24,7 @@ from routing.domain.configuration import (
 )
 from routing.domain.configuration.agent import Agent
 from routing.domain.configuration.agent_policy import AgentsPolicy, Units
+from routing.domain.configuration.alerts import Alerts
 from routing.domain.configuration.calendar import Calendar
 from routing.domain.configuration.capacity_profile import CapacityProfile
 from routing.domain.configuration.presence import USUAL, PresenceKind
@@ -50,6 +51,7 @@ class Configuration(Organisation):
     capacity_profiles: list[CapacityProfile] = []
     presences: list[PresenceKind] = USUAL
     agents_policy: AgentsPolicy = AgentsPolicy()
+    alerts: Alerts = Alerts()
     publishing: PublishingPolicy = PublishingPolicy()
     rules: list[Rule]
 
@@ -57,6 +59,11 @@ class Configuration(Organisation):
     def conditions(self) -> list[tuple[str, Condition]]:
         """The name and compiled condition of each rule, in order."""
         return [(rule.name, Condition(rule.when)) for rule in self.rules]
+
+    @cached_property
+    def asked_later(self) -> int:
+        """One bit for each rule, the lowest for the first: whether it is asked about later words."""
+        return sum(1 << place for place, rule in enumerate(self.rules) if not rule.first_words_only)
 
     @cached_property
     def zone(self) -> ZoneInfo:
