@@ -12,7 +12,7 @@ from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow
 from routing.store.base import METADATA
 
-MOST_OF_WORK = 50
+_MOST_OF_WORK = 50
 
 # A redecision has the values of the work `before`, and `after` unless only a shadow would have changed it. The words of
 # `interaction_ids` are in the context while `has_words`; `case_revision` is that of the event which carried them.
@@ -47,12 +47,19 @@ DECISION = Table(
 )  # fmt: skip
 
 
-async def of_work(tx: AsyncConnection, work_item_id: UUID, decision_id: UUID) -> Sequence[AnyRow]:
-    """The newest decisions that changed a work item, and the one that it names, if of an earlier item; the first first."""
+async def get(tx: AsyncConnection, decision_id: UUID) -> AnyRow:
+    """A decision, which there must be."""
+    return (await tx.execute(select(DECISION).where(DECISION.c.decision_id == decision_id))).one()
+
+
+async def of_work(tx: AsyncConnection, work_item_id: UUID) -> Sequence[AnyRow]:
+    """The newest 50 decisions that changed a work item, without what they were made on; the first first."""
     d = DECISION.c
-    changed = or_(d.before.is_(None), d.after.is_not(None))
-    query = select(DECISION).where(or_(d.work_item_id == work_item_id, d.decision_id == decision_id), changed)
-    newest = query.order_by(d.at.desc(), d.case_revision.desc()).limit(MOST_OF_WORK)
+    columns = (d.decision_id, d.version, d.rule, d.reason, d.at, d.before, d.after)
+    query = select(*columns).where(
+        d.work_item_id == work_item_id, or_(d.before.is_(None), d.after.is_not(None))
+    )
+    newest = query.order_by(d.at.desc(), d.case_revision.desc()).limit(_MOST_OF_WORK)
     return (await tx.execute(newest)).all()[::-1]
 
 

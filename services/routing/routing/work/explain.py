@@ -56,8 +56,8 @@ class WorkValues(BaseModel):
     due_at: datetime | None = Field(description="When its nearest promise was due; null without one.")
 
 
-class DecisionView(BaseModel):
-    """The rule that decided, the facts that rules read, and the result of every rule.
+class DecisionSummary(BaseModel):
+    """The rule that decided, and what it changed.
 
     `before` and `after` are the work's values when later words of the customer changed it; null when the decision made it.
     """
@@ -73,18 +73,23 @@ class DecisionView(BaseModel):
     reason: str = Field(
         description="Why the work is in its queue, in words.", examples=["rule 'Planning' matched"]
     )
+    at: datetime = Field(description="When it was decided.")
+    before: WorkValues | None = Field(description="The work before the decision; null when it made the work.")
+    after: WorkValues | None = Field(description="The work after the decision; null when it made the work.")
+
+
+class DecisionView(DecisionSummary):
+    """A decision with the facts that rules read, and the result of every rule."""
+
     context: dict[str, object] = Field(
         description="The facts that rules read. Without words when `has_words` is false.",
         examples=[{"case.department": "planning", "interaction.channel": "email"}],
     )
     trace: list[RuleOutcome] = Field(description="The result of every rule, in order.")
-    at: datetime = Field(description="When it was decided.")
     shadow: dict[str, object] | None = Field(
         description="What a draft in the shadow would have decided, without effect; `differs` lists in what.",
         examples=[None],
     )
-    before: WorkValues | None = Field(description="The work before the decision; null when it made the work.")
-    after: WorkValues | None = Field(description="The work after the decision; null when it made the work.")
     has_words: bool = Field(
         description="Whether the words that it was made on are kept. They are not after the customer edited or deleted one of "
         "them, and not long after the case was answered."
@@ -178,7 +183,7 @@ class Explained(TypedDict):
     decided_by: DecidedBy
     decided_because: str
     decision: DecisionView | None
-    decisions: list[DecisionView]
+    decisions: list[DecisionSummary]
     candidates: list[CandidateView]
     offers: list[PastOffer]
     waiting_because: str | None
@@ -191,8 +196,8 @@ async def explain(
     connection: AsyncConnection, work: WorkItem, active: ActiveVersion, now: datetime
 ) -> Explained:
     """Explains a work item as of `now`."""
-    decisions = await _decisions(connection, work)
-    decision = next((one for one in decisions if one.decision_id == work.decision_id), None)
+    decision = await _decision(connection, work)
+    decisions = await store.decisions.of_work(connection, work.work_item_id)
     offers = await store.offers.of_work(connection, work.work_item_id)
     agent_rows = await store.agents.agents(connection, active.configuration.days(now))
     refused = {offer.agent_id: offer.ended_at for offer in offers if offer.result in REFUSALS}
@@ -214,7 +219,7 @@ async def explain(
         "decided_by": "rules" if decision else "reconciliation",
         "decided_because": decision.reason if decision else _WITHOUT_RULES,
         "decision": decision,
-        "decisions": decisions,
+        "decisions": [DecisionSummary.model_validate(row, from_attributes=True) for row in decisions],
         "candidates": [member.view() for member in members],
         "offers": [PastOffer.model_validate(offer, from_attributes=True) for offer in offers],
         "waiting_because": reason.words if reason else None,
@@ -224,14 +229,10 @@ async def explain(
     }
 
 
-async def _decisions(connection: AsyncConnection, work: WorkItem) -> list[DecisionView]:
+async def _decision(connection: AsyncConnection, work: WorkItem) -> DecisionView | None:
     if work.decision_id is None:
-        return []
-    rows = await store.decisions.of_work(connection, work.work_item_id, work.decision_id)
-    return [_view(row) for row in rows]
-
-
-def _view(row: AnyRow) -> DecisionView:
+        return None
+    row = await store.decisions.get(connection, work.decision_id)
     view = DecisionView.model_validate(row, from_attributes=True)
     if not view.context:
         return view

@@ -89,8 +89,8 @@ _PATTERN_WRITTEN = re.compile(r"\.\s*matches\s*\(\s*''\s*\)")
 _UNKNOWN = re.compile(r"undeclared reference to '([\w.]+)'")
 # A search for a pattern in a variable; before it is matched, strings become numbers between section signs.
 _SEARCH = re.compile(r"(?<![\w.)\]])(\w+\.\w+)\s*\.\s*matches\s*\(\s*§(\d+)§\s*\)")
-# From the first quotation mark to the last, because a value may contain some.
-_QUOTED = re.compile(r'".*"', re.DOTALL)
+# The only error of CEL that quotes a value.
+_QUOTING = re.compile(r"(Key not found in map).*", re.DOTALL)
 _PLACE = re.compile(r"<input>:(\d+):(\d+): (.*)")
 
 
@@ -191,8 +191,8 @@ class Condition:
 
 
 def _without_values(error: str) -> str:
-    """An error of CEL without the values that it quotes: they may be words of a customer, and errors are kept for long."""
-    return _QUOTED.sub('"…"', error)
+    """An error of CEL without the value that it quotes: it may be words of a customer, and errors are kept for long."""
+    return _QUOTING.sub(r"\1", error)
 
 
 def _kinds(mentions: Iterable[Mention]) -> frozenset[tuple[str, type]]:
