@@ -211,8 +211,8 @@ class WorkReprioritised(WorkEvent):
 class WorkRedecided(WorkEvent):
     """The customer said more while the work was open, and the rules, asked about all that is unanswered, changed it.
 
-    Priority, skills and labels only rise. Work that an agent has accepted stays with them; other work moves to another
-    queue where a rule of a higher priority says so.
+    The priority only rises. Work that an agent has accepted stays with them; other work moves to another queue where a
+    rule of a higher priority says so, or one that moves at any priority (`moves`).
     """
 
     type: ClassVar[str] = "work.redecided.v1"
@@ -220,6 +220,13 @@ class WorkRedecided(WorkEvent):
     decision: Decision = Field(description="Why it is where it is now.")
     from_queue: str = Field(description="Where it was; the same queue as now when it did not move.")
     previous_priority: int = Field(description="The priority before.")
+    previous_due_at: Instant | None = Field(
+        default=None, description="When its nearest SLA clock was due before; null when none ran."
+    )
+    previous_skills: list[SkillNeed] | None = Field(
+        default=None, description="The skills that an agent had to have for it before."
+    )
+    previous_labels: list[str] | None = Field(default=None, description="What rules said about it before.")
 
 
 class WorkCompleted(WorkEvent):

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from antiphon.organisation.agent import Agent
 from antiphon.organisation.agent_policy import AgentsPolicy, Units
+from antiphon.organisation.alerts import Alerts
 from antiphon.organisation.calendar import Calendar
 from antiphon.organisation.capacity_profile import CapacityProfile
 from antiphon.organisation.channels import Channels
@@ -57,5 +58,6 @@ class Organisation(Section):
     capacity_profiles: list[CapacityProfile] = []
     presences: list[PresenceKind] = USUAL
     agents_policy: AgentsPolicy = AgentsPolicy()
+    alerts: Alerts = Alerts()
     publishing: PublishingPolicy = PublishingPolicy()
     rules: list[Rule]

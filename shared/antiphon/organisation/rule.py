@@ -25,9 +25,15 @@ class Then(Section):
 
 
 class Rule(Section):
-    """A rule. With `go_on`, the rules after it are evaluated too, and their values win."""
+    """A rule. With `go_on`, the rules after it are evaluated too, and their values win.
+
+    `moves`: at later words it moves waiting work to its queue at any priority; other rules do so only to a higher one.
+    `first_words_only`: it is asked when work is made, and not at later words.
+    """
 
     name: str
     when: str
     then: Then
     go_on: bool = False
+    moves: bool = False
+    first_words_only: bool = False

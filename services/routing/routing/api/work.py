@@ -43,6 +43,10 @@ class WorkDetail(WorkView):
     decision: explain.DecisionView | None = Field(
         description="The decision that put the work into its queue; null when the reconciliation made the work item."
     )
+    decisions: list[explain.DecisionSummary] = Field(
+        description="All decisions about the work, the first first: the one that made it, then those of later words that changed "
+        "it, each with the work before and after. At most the newest 50."
+    )
     candidates: list[explain.CandidateView] = Field(
         description="The agents of its queues, and why each can't take it now."
     )

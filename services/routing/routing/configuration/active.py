@@ -23,8 +23,10 @@ from routing import store
 from routing.configuration import agent_changes
 from routing.domain.configuration.calendar import build
 from routing.domain.configuration.document import Configuration, read, shape
+from routing.domain.decisions import redecision
+from routing.domain.decisions.redecision import WorkBefore
 from routing.domain.decisions.rollout import in_rollout
-from routing.domain.decisions.verdict import Verdict, verdict
+from routing.domain.decisions.verdict import verdict
 from routing.domain.queues.opening import SetState
 from routing.domain.rules.conditions import Context
 from routing.domain.rules.queue_state import with_calendars
@@ -85,15 +87,26 @@ class Shadow(NamedTuple):
     configuration: Configuration
     calendars: dict[str, BusinessCalendar]
 
-    def decide(self, context: Context, decided: Verdict, now: datetime) -> Mapping[str, object]:
-        """What a decision records of the draft's verdict; with the result of each rule where the verdict differs."""
+    def decide(
+        self, context: Context, decided: Mapping[str, object], before: WorkBefore | None, now: datetime
+    ) -> Mapping[str, object]:
+        """What a decision records of the draft's; with the result of each rule where the outcome differs from `decided`.
+
+        `before` are the values of open work, about which rules decide again.
+        """
         open_calendars = [name for name, calendar in self.calendars.items() if calendar.is_open(now)]
-        shadow = verdict(self.configuration, with_calendars(context, open_calendars))
-        differs = [name for name, value in shadow.outcome.items() if decided.outcome[name] != value]
+        shadow = verdict(
+            self.configuration, with_calendars(context, open_calendars), later=before is not None
+        )
+        outcome = shadow.outcome
+        if before is not None:
+            after = redecision.redecide_by(self.configuration, before, shadow)
+            outcome = redecision.outcome(before, shadow, after)
+        differs = [name for name, value in outcome.items() if decided[name] != value]
         recorded = {
             "shadow_id": str(self.shadow_id),
             "rule": shadow.rule,
-            "outcome": shadow.outcome,
+            "outcome": outcome,
             "differs": differs,
         }
         errors = {outcome.rule: outcome.error for outcome in shadow.trace if outcome.error}

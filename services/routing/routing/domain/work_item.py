@@ -79,7 +79,9 @@ class Changes(TypedDict, total=False):
     also_queues: Sequence[str]
     overflow: str | None
     decided_priority: int
+    decided_queue: str | None
     deferred_move: DeferredMove | None
+    subject: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,8 @@ class WorkItem:
     """A work item. To change it, make another value with `replace`.
 
     A new work item is queued, has no agent, no offers and no due time. `decided_priority` is the highest priority that rules
-    gave it; a later decision raises `priority` only when it exceeds that. `steps_hash` identifies the steps of its queue that
+    gave it; a later decision raises `priority` only when it exceeds that. `decided_queue` is the queue that rules last asked for
+    it: a rule that moves work moves it only to another one, so that it undoes no transfer. `steps_hash` identifies the steps of its queue that
     `next_step_at` was computed by.
     """
 
@@ -124,6 +127,7 @@ class WorkItem:
     also_queues: Sequence[str]
     overflow: str | None
     decided_priority: int = 0
+    decided_queue: str | None = None
     deferred_move: DeferredMove | None = None
 
     @classmethod
@@ -176,7 +180,7 @@ class WorkItem:
             state=self.state,
             queue=self.queue,
             priority=self.priority,
-            skills=[SkillNeed(skill=skill, level=level) for skill, level in self.skills.items()],
+            skills=skill_needs(self.skills),
             queued_at=self.queued_at,
             due_at=self.due_at,
             agent_id=self.agent_id,
@@ -196,6 +200,11 @@ class WorkItem:
 
 _COLUMNS = tuple(field.name for field in dataclasses.fields(WorkItem))
 _OF_ROW, _OF_VALUE = itemgetter(*_COLUMNS), attrgetter(*_COLUMNS)
+
+
+def skill_needs(skills: Mapping[str, int]) -> list[SkillNeed]:
+    """Returns required skills as events carry them."""
+    return [SkillNeed(skill=skill, level=level) for skill, level in skills.items()]
 
 
 def queued_again(
@@ -228,5 +237,6 @@ def queued_again(
         profiles=profiles,
         overflow=last.overflow,
         decided_priority=last.decided_priority,
+        decided_queue=last.decided_queue,
         **begins,
     )

@@ -4,8 +4,8 @@ from uuid import uuid4
 
 from antiphon.contracts.cases import CaseEvent
 from antiphon.contracts.work import WorkQueued
-from routing.domain.decisions.redecision import Redecided, redecide
-from routing.domain.decisions.verdict import Verdict
+from routing.domain.decisions.redecision import Redecided, WorkBefore, redecide
+from routing.domain.decisions.verdict import Moves, Verdict
 from routing.domain.queues import escalation
 from routing.domain.queues.escalation import EscalationKind
 from routing.domain.timer import TimerKind
@@ -23,13 +23,14 @@ def create(batch: CaseBatch, event: CaseEvent, last: WorkItem | None) -> tuple[W
     now, active, case = batch.unit.now, batch.active, event.case
     messages, work_item_id = unanswered_messages(event), uuid4()
     decided = decisions.decide(batch, case, messages, work_item_id)
-    decided_priority = decided.verdict.priority
+    decided_priority, decided_queue = decided.verdict.priority, decided.verdict.queue
     if (
         last is not None
         and last.queue in active.configuration.queues
         and (is_reply_failure(event) or not messages)
     ):
         decided_priority = max(decided_priority, last.decided_priority)
+        decided_queue = decided_queue if messages else last.decided_queue
         decided = decided._replace(verdict=_return_to_team(batch, decided.verdict, last))
     decisions.keep(batch.unit, decided)
     verdict = decided.verdict
@@ -60,6 +61,7 @@ def create(batch: CaseBatch, event: CaseEvent, last: WorkItem | None) -> tuple[W
         hold_until=since + holds if holds else None,
         overflow=verdict.overflow,
         decided_priority=decided_priority,
+        decided_queue=decided_queue,
         **escalation.order_and_steps(active.configuration, active.calendars, verdict.queue, since),
     )
     if work.hold_until is not None and work.hold_until > now:
@@ -69,8 +71,9 @@ def create(batch: CaseBatch, event: CaseEvent, last: WorkItem | None) -> tuple[W
 
 def _return_to_team(batch: CaseBatch, verdict: Verdict, last: WorkItem) -> Verdict:
     """The verdict on work whose answer did not arrive: as `last` was, unless a rule of a higher priority moves it."""
-    after = redecide(last, verdict)
-    is_meant = last.deferred_move is not None and verdict.moves and verdict.queue == last.deferred_move.queue
+    after = redecide(WorkBefore.of(last), verdict)
+    deferred = last.deferred_move
+    is_meant = deferred is not None and verdict.moves is not Moves.NEVER and verdict.queue == deferred.queue
     if is_meant or (after is not None and after.moves):
         return verdict
     kept = after or Redecided(

@@ -29,7 +29,9 @@ CASE_RECORD = Table(
     Column("asked_revision", Integer, nullable=False, server_default="0"),
     Column("reference", Text),
     Column("customer_id", Uuid),
+    Column("awaited_until", DateTime(timezone=True)),
     Index("case_record_awaits_ix", "case_id", postgresql_where=text("awaits")),
+    Index("case_record_awaited_ix", "awaited_until", postgresql_where=text("awaited_until is not null")),
     info=personal(
         by={"case_id -> work_item.customer_id": ["dismissed"]},
         none=["answers", "reference"],

@@ -66,6 +66,7 @@ WORK = Table(
     Column("also_queues", ARRAY(Text), nullable=False, server_default="{}"),
     Column("overflow", Text),
     Column("decided_priority", Integer, nullable=False, server_default="0"),
+    Column("decided_queue", Text),
     Column("deferred_move", JSONB),
     Column("order_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
     Column("longest_wait", Interval, nullable=False, server_default=text("'1 day'")),
@@ -97,7 +98,7 @@ WORK = Table(
     Index("work_item_queue_list_ix", "queue", text("changed_at desc"), text("work_item_id desc")),
     info=personal(
         by={"customer_id": ["subject", "labels"]},
-        none=["case_reference", "channel", "state", "queue", "skills", "prefer_skills", "steps_hash", "also_queues", "overflow", "profiles", "deferred_move"],
+        none=["case_reference", "channel", "state", "queue", "skills", "prefer_skills", "steps_hash", "also_queues", "overflow", "profiles", "decided_queue", "deferred_move"],
         staff=["agent_id", "preferred", "completed_by"],
     ),
 )  # fmt: skip

@@ -48,6 +48,11 @@ class Configuration(Organisation):
         return [(rule.name, Condition(rule.when)) for rule in self.rules]
 
     @cached_property
+    def asked_later(self) -> int:
+        """One bit for each rule, the lowest for the first: whether it is asked about later words."""
+        return sum(1 << place for place, rule in enumerate(self.rules) if not rule.first_words_only)
+
+    @cached_property
     def zone(self) -> ZoneInfo:
         """The organisation's time zone."""
         return ZoneInfo(self.organisation.time_zone)
