@@ -20,6 +20,10 @@ from case_mgmt.domain.record import Entry, EntryKind
 from case_mgmt.domain.work import Work
 
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id=CASE_MGMT)
+# What a live change says of a case. It has no words of the customer.
+_SHOWN = (
+    "reference", "status", "revision", "department", "changed_at", "awaiting_answer_since", "interactions", "replies",
+)  # fmt: skip
 
 
 @dataclass
@@ -112,13 +116,10 @@ class CaseUnit:
 
     def _change(self, case: Case) -> Change:
         audience = [f"case:{case.case_id}", f"customer:{case.customer_id}"]
+        data: dict[str, object] = {name: getattr(case, name) for name in _SHOWN}
         if case.case_id in self.work_changed:
             work = self.works[case.case_id]
             audience += [f"agent:{work.agent_id}"] if work.agent_id else []
             audience += [f"queue:{work.queue}"] if work.queue else []
-        return Change(
-            "case",
-            str(case.case_id),
-            audience,
-            {"reference": case.reference, "status": case.status, "revision": case.revision},
-        )
+            data |= {name: getattr(work, name) for name in store.changes.OF_WORK}
+        return Change("case", str(case.case_id), audience, data)

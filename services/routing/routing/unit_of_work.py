@@ -21,6 +21,7 @@ from routing.domain.case_record import CaseRecord
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.queues.escalation import EscalationKind
 from routing.domain.timer import TimerKind
+from routing.domain.work_change import WorkChange, audience
 from routing.domain.work_item import Changes, WorkItem
 from routing.store.counts import CURRENT, CountChanges, Movement
 
@@ -77,7 +78,7 @@ class UnitOfWork:
         self._count(None, (work.queue, work.state))
         minute = self.now.replace(second=0, microsecond=0)
         self.counts.update((minute, label, Movement.LABELLED) for label in work.labels)
-        self._show(work)
+        self._show(None, work)
 
     def put(self, work: WorkItem, **changed: Unpack[Changes]) -> WorkItem:
         """Changes a work item; returns its new value. Raises StaleWorkError when `work` is not its current value."""
@@ -88,13 +89,14 @@ class UnitOfWork:
         self._keep_step(after, work.next_step_at if work.waits else None)
         (self.new_work if item in self.new_work else self.work)[item] = after
         self._count((work.queue, work.state), (after.queue, after.state))
-        self._show(after)
+        self._show(work, after)
         return after
 
-    def _show(self, work: WorkItem) -> None:
-        audience = [f"queue:{work.queue}"] + ([f"agent:{work.agent_id}"] if work.agent_id else [])
-        detail = {"case_reference": work.case_reference, "state": work.state.value, "queue": work.queue}
-        self.change_log.append(Change("work", str(work.work_item_id), audience, detail))
+    def _show(self, before: WorkItem | None, after: WorkItem) -> None:
+        change = Change(
+            "work", str(after.work_item_id), audience(before, after), WorkChange.of(after).row()
+        )
+        self.change_log.append(change)
 
     def _keep_step(self, work: WorkItem, before: datetime | None) -> None:
         """Keeps the timer of the next step, which only work that waits has. Time with an agent counts towards the step."""

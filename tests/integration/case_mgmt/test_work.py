@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -189,6 +189,31 @@ async def test_a_transfer_also_notifies_the_queue_and_the_agent_that_the_case_le
     await apply(engine, of(WorkQueued, case), of(WorkAccepted, case))
     await apply(engine, of(WorkRequeued, case, state="queued", agent_id=None, queue="roads"))
     assert await audience(engine, case.case_id) == {"agent:amara", "queue:rates", "queue:roads"}
+
+
+async def test_a_change_says_of_the_case_and_its_work_what_the_list_shows(
+    engine: AsyncEngine, api: httpx.AsyncClient
+) -> None:
+    async def agrees() -> None:
+        (row,) = await rows(engine, "select data from change_log order by id desc limit 1")
+        (shown,) = (await api.get("/cases")).json()["items"]
+        at = {"changed_at", "awaiting_answer_since", "due_at"}
+        times = {name: value and datetime.fromisoformat(value) for name, value in row.data.items() if name in at}
+        assert {**row.data, **times} == {
+            name: value and datetime.fromisoformat(value) if name in at else value
+            for name, value in shown.items()
+            if name in row.data
+        }
+        assert {"agent_id", "queue", "work_state", "due_at", "breached", "changed_at"} <= row.data.keys()
+
+    await apply(engine, identified(uuid4()))
+    await agrees()
+    case = await the_case(engine)
+    await apply(engine, of(WorkQueued, case), of(SlaBreached, case), of(WorkAccepted, case))
+    await agrees()
+    # The note changes the case and not its work.
+    assert (await api.post(f"/cases/{case.case_id}/notes", json={"text": "Careful"})).status_code == 201
+    await agrees()
 
 
 async def listed(api: httpx.AsyncClient, **asked: Any) -> list[str]:
