@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from antiphon.access.roles import Identity
 from antiphon.contracts.base import Event
+from antiphon.http.preconditions import Seen
 from antiphon.process.clock import utc_now
 from case_mgmt.domain import tokens
 from case_mgmt.domain.replies import Reply, ReplyDraft
@@ -61,7 +62,7 @@ async def the_case(engine: AsyncEngine) -> Any:
 async def answer(
     engine: AsyncEngine,
     case_id: UUID,
-    seen_revision: int | None,
+    seen_revision: int,
     *,
     who: Identity = AMARA,
     key: str = "k",
@@ -71,5 +72,12 @@ async def answer(
     draft = ReplyDraft(words, confirm_recipient=confirm)
     async with engine.begin() as tx:
         return await request_reply(
-            tx, case_id, draft, key=key, seen_revision=seen_revision, who=who, secret=SECRET, now=utc_now()
+            tx,
+            case_id,
+            draft,
+            key=key,
+            seen=Seen(frozenset({seen_revision})),
+            who=who,
+            secret=SECRET,
+            now=utc_now(),
         )

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.access.roles import Identity
 from antiphon.contracts.cases import StatusTrigger
 from antiphon.contracts.interactions import Automation, Identifier, Interaction
+from antiphon.http.preconditions import Seen
 from antiphon.http.problems import Problem, not_found
 from antiphon.process import tracing
 from case_mgmt import store
@@ -34,19 +35,18 @@ async def request_reply(
     draft: ReplyDraft,
     *,
     key: str,
-    seen_revision: int | None,
+    seen: Seen,
     who: Identity,
     secret: str,
     now: datetime,
 ) -> tuple[Reply, bool]:
     """Writes a reply, the event that requests to send it, its entry and the new status of the case, together.
 
-    `key` is the idempotency key of the author. `seen_revision` is the revision of the case that the author saw. `secret`
-    signs the case token. Returns the reply, and whether this is a repeat of an earlier request.
+    `key` is the idempotency key of the author. `seen` is the revision of the case that the author saw. `secret` signs
+    the case token. Returns the reply, and whether this is a repeat of an earlier request.
 
     Raises Problem: 404 for an unknown case or interaction; 409 if the key was used for another reply, if the interaction
-    cannot be answered, or if its recipient must be confirmed; 412 if the case has changed since `seen_revision`; 428
-    without `seen_revision`.
+    cannot be answered, or if its recipient must be confirmed; 412 if the case has changed since `seen`.
     """
     digest = draft.digest(case_id)
     cases = await store.cases.load(tx, [case_id])
@@ -58,7 +58,7 @@ async def request_reply(
             raise _key_was_used()
         return earlier, True
     case = cases[case_id]
-    await _require_seen(tx, case, seen_revision)
+    await _require_seen(tx, case, seen)
     answers = await _answered(tx, case_id, draft.answers)
     event = replies.request(
         case,
@@ -128,20 +128,18 @@ def _key_was_used() -> Problem:
     )
 
 
-async def _require_seen(tx: AsyncConnection, case: Case, seen_revision: int | None) -> None:
+async def _require_seen(tx: AsyncConnection, case: Case, seen: Seen) -> None:
     """Two people never answer the same words unknowingly: the author states which revision of the case they saw.
 
     A change of routing's work (queue, agent, due time) refuses no reply. New words and what a person decided do.
     """
-    if seen_revision is None:
-        raise Problem(428, "Precondition required", "Send If-Match with the ETag of the case that you saw.")
-    if case.words_revision <= seen_revision <= case.revision:
+    if seen.matches(case.words_revision, case.revision):
         return
     newest = await store.record.newest_to_see(tx, case.case_id)
     raise Problem(
         412,
         "Precondition failed",
-        f"The case is at revision {case.revision}; you saw {seen_revision}. Read the case again.",
+        f"The case is at revision {case.revision}; you saw {seen}. Read the case again.",
         revision=case.revision,
         last={"kind": newest.kind, "by": newest.actor.id, **newest.data} if newest else None,
     )

@@ -22,8 +22,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from antiphon.access.tokens import Access
 from antiphon.contracts.base import EARLIEST, LATEST
 from antiphon.failures import is_transient
-from antiphon.http.permissions import roles_of
+from antiphon.http.permissions import Guarded, roles_of
 from antiphon.http.problems import TITLES, ErrorPlace, Problem, ProblemDetails, problems
+from antiphon.http.requests import answer_invalid
 from antiphon.postgres import revisions
 from antiphon.process import logs, metrics, tracing
 
@@ -111,12 +112,13 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
+    app.router.route_class = Guarded
     app.state.access = access
     app.state.engine = engine
     app.state.checks = {"database": _database_check(engine, package)}
     app.state.configuration_version = lambda: 0
     app.add_exception_handler(Problem, _problem)
-    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(RequestValidationError, answer_invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(_BodyLimit, larger=larger_bodies)
@@ -271,22 +273,6 @@ def _verbs(request: Request) -> set[str]:
     }
 
 
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, RequestValidationError):
-        raise error
-    places = [_place(item) for item in error.errors()]
-    return Problem(422, "Invalid input", "Some of what was sent can't be used.", errors=places).response()
-
-
-def _place(item: dict[str, Any]) -> dict[str, Any]:
-    where, *path = [str(part) for part in item["loc"]]
-    detail = str(item["msg"]).removeprefix("Value error, ")
-    if where == "body":
-        escaped = (part.replace("~", "~0").replace("/", "~1") for part in path)
-        return {"detail": detail, "pointer": "".join(f"/{part}" for part in escaped)}
-    return {"detail": detail, "header" if where == "header" else "parameter": ".".join(path)}
-
-
 async def _unexpected(_: Request, error: Exception) -> JSONResponse:
     raise error  # logged and answered by _observe, where the request is known
 
@@ -318,12 +304,14 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
 
 def _document_errors(operation: dict[str, Any]) -> None:
     responses: dict[str, Any] = operation["responses"]
-    if "422" in responses or operation.get("requestBody") or operation.get("parameters"):
-        responses.update({str(status): answer for status, answer in problems(422).items()})
+    responses.update({str(status): answer for status, answer in problems(422).items()})
     if operation.get("security"):
         responses.update({str(status): answer for status, answer in problems(401, 403).items()})
     if operation.get("requestBody"):
-        responses.update({str(status): answer for status, answer in problems(400, 413).items()})
+        statuses = (
+            (400, 413) if "application/yaml" in operation["requestBody"]["content"] else (400, 413, 415)
+        )
+        responses.update({str(status): answer for status, answer in problems(*statuses).items()})
 
 
 def _document_roles(app: FastAPI, paths: dict[str, Any]) -> None:

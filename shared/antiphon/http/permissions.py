@@ -1,4 +1,4 @@
-"""Which roles may call a route; asked before the body is read."""
+"""What a route asks before it reads the body: who calls, and whether the request is one of its own."""
 
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
@@ -12,6 +12,7 @@ from typing_extensions import override
 from antiphon.access.roles import Identity, Role
 from antiphon.access.tokens import Access, InvalidTokenError, NoKeysError
 from antiphon.http.problems import Problem
+from antiphon.http.requests import body_types, query_parameters, require_body_type, require_known_parameters
 
 _BEARER = HTTPBearer(
     auto_error=False, bearerFormat="JWT", description="A JWT of the configured issuer, with `roles`."
@@ -59,16 +60,21 @@ async def _admit(
 
 
 class Guarded(APIRoute):
-    """A route that asks who calls before it reads what they send: FastAPI reads and parses the body first."""
+    """A route that asks who calls before it reads what they send: FastAPI reads and parses the body first.
+
+    It refuses query parameters that it does not have, and a body of another media type than it reads.
+    """
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle, roles = super().get_route_handler(), roles_of(self.dependant)
-        if roles is None:
-            return handle
+        parameters, types = query_parameters(self.dependant), body_types(self)
 
         async def guarded(request: Request) -> Response:
-            await _admit(request, await _BEARER(request), roles)
+            if roles is not None:
+                await _admit(request, await _BEARER(request), roles)
+            require_known_parameters(request, parameters)
+            require_body_type(request, types)
             return await handle(request)
 
         return guarded

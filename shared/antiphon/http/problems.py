@@ -27,6 +27,8 @@ class ErrorPlace(BaseModel):
 
     detail: str | None = Field(None, description="What is wrong.")
     pointer: str | None = Field(None, description="Where in the body, as a JSON pointer (RFC 6901).")
+    line: int | None = Field(None, description="In which line of a body that is not JSON, from 1.")
+    column: int | None = Field(None, description="In which column of that line, from 1.")
     parameter: str | None = Field(None, description="In which path or query parameter.")
     header: str | None = Field(None, description="In which header.")
 

@@ -18,6 +18,7 @@ from antiphon.contracts.identified import (
 )
 from antiphon.contracts.interactions import InteractionDeleted, InteractionEdited
 from antiphon.contracts.work import SlaBreached, SlaMet, WorkCompleted
+from antiphon.http.preconditions import Seen
 from antiphon.http.problems import Problem
 from antiphon.process.clock import utc_now
 from case_mgmt.domain.replies import ReplyDraft
@@ -116,7 +117,7 @@ async def test_one_key_on_two_cases_at_once_is_one_reply_and_one_conflict(engine
     waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
     async with engine.begin() as tx:
         await request_reply(
-            tx, first.case_id, ReplyDraft("Yes."), key="the same", seen_revision=1, who=AMARA, secret=SECRET, now=utc_now()
+            tx, first.case_id, ReplyDraft("Yes."), key="the same", seen=Seen(None), who=AMARA, secret=SECRET, now=utc_now()
         )  # fmt: skip
         late = asyncio.create_task(answer(engine, second.case_id, 1, key="the same"))
         await until(lambda: rows(engine, waiting), what="the second request to wait")

@@ -115,8 +115,10 @@ async def test_a_draft_as_json_is_the_same_model_and_its_faults_have_lines_too(c
     assert both.status_code == 422
     for configuration in ('{"a":' * 900 + "1" + "}" * 900, '{"a": "\\ud800"}', '{"a": "\\u0000"}'):
         content = f'{{"name": "x", "why": "y", "configuration": {configuration}}}'
-        answer = await client.ask("POST", "/drafts", content=content)
-        assert answer.status_code in {201, 400, 422}, answer.text
+        answer = await client.ask(
+            "POST", "/drafts", content=content, headers={"Content-Type": "application/json"}
+        )
+        assert answer.status_code in {201, 400, 413, 422}, answer.text
 
 
 async def test_a_draft_of_a_superseded_version_is_refused_with_the_changes_since(client: RoutingApi) -> None:

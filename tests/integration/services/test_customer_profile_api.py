@@ -137,6 +137,18 @@ async def test_an_update_needs_the_current_etag_and_no_channel_overwrites_the_na
     assert (await ask("GET", path)).json()["name"] == "Jo Carver"
 
 
+async def test_null_clears_a_name_and_labels_have_no_repeats(engine: AsyncEngine, ask: Ask) -> None:
+    await identify(engine, spoken("email:jo@mail.example", name="J."))
+    path, any_state = f"/customers/{await owner(engine, 'email:jo@mail.example')}", {"If-Match": "*"}
+    labelled = await ask("PATCH", path, json={"labels": ["b", "a", "a", "b "]}, headers=any_state)
+    assert (labelled.json()["labels"], labelled.json()["name"]) == (["b", "a"], "J.")
+    cleared = await ask("PATCH", path, json={"name": None}, headers=any_state)
+    assert (cleared.json()["labels"], cleared.json()["name"]) == (["b", "a"], None)
+    assert (await ask("PATCH", path, json={"labels": None}, headers=any_state)).status_code == 422
+    await identify(engine, spoken("email:jo@mail.example", name="Jo"))
+    assert (await ask("GET", path)).json()["name"] == "Jo"
+
+
 async def test_customers_are_listed_by_identifier_and_by_the_beginning_of_the_name(
     engine: AsyncEngine, ask: Ask
 ) -> None:
@@ -159,10 +171,22 @@ async def test_customers_are_listed_by_identifier_and_by_the_beginning_of_the_na
     assert await listed(identifier="partner:crm/7") == []
 
 
-@pytest.mark.parametrize("identifier", ["jo", "fax:1", "email:nobody", "handle:", "partner:" + "x" * 501])
-async def test_an_identifier_that_no_customer_can_have_is_answered_with_its_place(
-    ask: Ask, identifier: str
+@pytest.mark.parametrize(
+    ("identifier", "lacks"),
+    [
+        ("jo", "needs its kind"),
+        ("ada@mail.example", "needs its kind"),
+        ("fax:1", "needs its kind"),
+        ("email:nobody", "is not a valid email: 'nobody'"),
+        ("handle:", "is not a valid handle: ''"),
+        ("partner:" + "x" * 501, "is not a valid partner"),
+    ],
+)
+async def test_an_identifier_that_no_customer_can_have_is_answered_with_what_it_lacks(
+    ask: Ask, identifier: str, lacks: str
 ) -> None:
     answer = await ask("GET", "/customers", params={"identifier": identifier})
     assert answer.status_code == 422
-    assert [error["parameter"] for error in answer.json()["errors"]] == ["identifier"]
+    (error,) = answer.json()["errors"]
+    assert error["parameter"] == "identifier"
+    assert lacks in error["detail"]

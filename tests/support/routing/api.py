@@ -46,7 +46,8 @@ class RoutingApi:
     ) -> httpx.Response:  # fmt: skip
         """A request with a token of this role and name; `tag` is sent as If-Match."""
         token = keys.token(self._folder, role=role, name=name, now=utc_now())
-        headers = {"Authorization": f"Bearer {token}"} | ({} if tag is None else {"If-Match": tag})
+        headers: dict[str, str] = options.pop("headers", {}) | {"Authorization": f"Bearer {token}"}
+        headers |= {} if tag is None else {"If-Match": tag}
         return await self._http.request(verb, path, headers=headers, **options)
 
     async def load(self, source: str = COUNCIL) -> None:

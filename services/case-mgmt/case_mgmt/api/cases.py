@@ -14,6 +14,7 @@ from antiphon.contracts.identified import CustomerFacts, IdentifierConflict, Rea
 from antiphon.contracts.interactions import Content, Identifier, Interaction
 from antiphon.http.app import Body, Words
 from antiphon.http.pages import Cursor, Limit, Page
+from antiphon.http.preconditions import etag
 from antiphon.http.problems import problems
 from case_mgmt import cases, store
 from case_mgmt.api import examples
@@ -188,7 +189,7 @@ def add(routes: APIRouter, at: Api) -> None:
         async with at.engine.connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ")
             whole = await cases.read_whole(connection, case_id)
-        response.headers["ETag"] = f'"{whole.case.case.revision}"'
+        response.headers["ETag"] = etag(whole.case.case.revision)
         return _whole_view(whole)
 
     @routes.post(

@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from antiphon.contracts.base import Actor
 from antiphon.contracts.interactions import Identifier
+from antiphon.http import preconditions
 from antiphon.http.app import Body, Words
-from antiphon.http.problems import MEDIA_TYPE, Problem, problems
+from antiphon.http.problems import MEDIA_TYPE, problems
 from case_mgmt import replies
 from case_mgmt.api import examples
 from case_mgmt.api.parameters import Api, CaseId, IdempotencyKey, IfMatch, Reader, Writer
@@ -147,13 +148,14 @@ def add(routes: APIRouter, at: Api) -> None:
         The reply is stored before this call returns, and is sent afterwards. `GET /replies/{reply_id}` shows what became
         of it.
         """
+        seen = preconditions.seen(if_match)
         async with at.engine.begin() as tx:
             requested, is_repeat = await replies.request_reply(
                 tx,
                 case_id,
                 reply.draft(),
                 key=key,
-                seen_revision=_revision(if_match),
+                seen=seen,
                 who=who,
                 secret=at.token_secret,
                 now=at.clock(),
@@ -173,14 +175,3 @@ def add(routes: APIRouter, at: Api) -> None:
             return reply_view(await replies.read(connection, reply_id))
 
     _ = (send_reply, get_reply)
-
-
-def _revision(if_match: str | None) -> int | None:
-    """The revision in an ETag of a case; None without one. Raises Problem 422."""
-    if if_match is None:
-        return None
-    digits = if_match.removeprefix("W/").strip('"')
-    if not digits.isdecimal() or len(digits) > 9:
-        error = {"header": "If-Match", "detail": 'is not the ETag of a case, e.g. "3"'}
-        raise Problem(422, "Invalid input", "Some of what was sent can't be used.", errors=[error])
-    return int(digits)

@@ -5,9 +5,10 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from antiphon.http import pages
+from antiphon.contracts.interactions import IdentifierKind
+from antiphon.http import pages, preconditions
 from antiphon.http.app import Body, Words
 from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import Problem, problems
@@ -79,15 +80,23 @@ class CustomerWithConflicts(CustomerView):
     )
 
 
+def _without_repeats(labels: list[str]) -> list[str]:
+    return list(dict.fromkeys(labels))
+
+
 class CustomerUpdate(Body):
-    """The fields to change. A field that is absent or null stays as it is."""
+    """The fields to change. A field that is absent stays as it is."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"name": "Ilse Novak", "labels": ["pensioner"]}})
 
-    name: Short | None = Field(None, description="The name. No channel overwrites it.")
-    labels: list[Short] | None = Field(
-        None, max_length=50, description="All labels, in place of those before."
+    name: Short | None = Field(
+        None,
+        description="The name, which no channel overwrites. Null clears it: then the next name that a channel states is theirs.",
     )
+    labels: Annotated[list[Short], AfterValidator(_without_repeats)] = Field(
+        default_factory=list[str], max_length=50,
+        description="All labels, in place of those before. A label that is given twice counts once.",
+    )  # fmt: skip
 
 
 def customer_view(customer: Customer) -> CustomerView:
@@ -134,7 +143,7 @@ def add(routes: APIRouter, at: Api) -> None:
         async with at.engine.connect() as connection:
             customer = await customers.get(connection, customer_id)
             newest = await store.conflicts.page(connection, CONFLICTS_SHOWN, of=customer_id, newest=True)
-        response.headers["ETag"] = f'"{customer.record.revision}"'
+        response.headers["ETag"] = preconditions.etag(customer.record.revision)
         return CustomerWithConflicts.model_validate(
             {**_fields(customer), "conflicts": [ConflictView.model_validate(row) for row in newest]}
         )
@@ -144,10 +153,10 @@ def add(routes: APIRouter, at: Api) -> None:
         customer_id: CustomerId, update: CustomerUpdate, who: Writer, response: Response, if_match: IfMatch = None
     ) -> CustomerView:  # fmt: skip
         """Changes the name or the labels. No channel overwrites a name that a person set."""
-        values = update.model_dump(exclude_unset=True, exclude_none=True)
+        seen, values = preconditions.seen(if_match), update.model_dump(exclude_unset=True)
         async with at.engine.begin() as tx:
-            customer = await customers.update(tx, customer_id, values, etag=if_match, who=who, now=at.clock())
-        response.headers["ETag"] = f'"{customer.record.revision}"'
+            customer = await customers.update(tx, customer_id, values, seen=seen, who=who, now=at.clock())
+        response.headers["ETag"] = preconditions.etag(customer.record.revision)
         return customer_view(customer)
 
 
@@ -155,10 +164,13 @@ def _key(identifier: str, region: str) -> str:
     kind, _, value = identifier.partition(":")
     known = normalised(kind, value, region)
     if known is None:
-        error = {
-            "detail": "must be `kind:value`, e.g. `email:ilse@mail.example`, with a valid value of a known kind",
-            "parameter": "identifier",
-        }
+        kinds = ", ".join(IdentifierKind)
+        detail = (
+            f"is not a valid {kind}: {value!r}"
+            if kind in set(IdentifierKind)
+            else f"needs its kind and a colon first ({kinds}), e.g. `email:ilse@mail.example`"
+        )
+        error = {"detail": detail, "parameter": "identifier"}
         raise Problem(422, "Invalid input", "No customer can have this identifier.", errors=[error])
     return known.key
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.http.app import Words
+from antiphon.http.preconditions import Seen, etag, seen
 from antiphon.http.problems import Problem, not_found, problems
 from antiphon.organisation.document import ConfigurationError
 from routing import store
@@ -18,8 +19,6 @@ from routing.api.parameters import (
     IfMatch,
     Operations,
     Overseer,
-    etag,
-    required_match,
 )
 from routing.api.rule_warnings import RuleWarningView, rule_warnings
 from routing.configuration import drafts, rule_counts
@@ -92,7 +91,7 @@ def add(routes: APIRouter, at: Api) -> None:
     ) -> Loaded:  # fmt: skip
         """Checks a configuration and makes it the active version at once. 422 with every fault; then nothing changes."""
         source = await _source(request)
-        match = required_match(if_match)
+        match = seen(if_match)
         try:
             async with at.engine.begin() as tx:
                 await _require_replaceable(tx, at, match)
@@ -132,7 +131,7 @@ def add(routes: APIRouter, at: Api) -> None:
             return await rule_counts.count(tx, await at.active(tx), last)
 
 
-async def _require_replaceable(tx: AsyncConnection, at: Api, match: str) -> None:
+async def _require_replaceable(tx: AsyncConnection, at: Api, match: Seen) -> None:
     """Holds the active version until the end of the transaction.
 
     Raises Problem 412 when it is not the one that `match` names, 409 during a rollout, and where a second person must
@@ -140,7 +139,7 @@ async def _require_replaceable(tx: AsyncConnection, at: Api, match: str) -> None
     """
     await store.configurations.lock_configuration(tx)
     latest = await store.configurations.latest_configuration(tx)
-    if latest is not None and match != str(latest.version):
+    if latest is not None and not match.matches(latest.version):
         raise Problem(412, "Precondition failed", f"Version {latest.version} is active now.")
     await drafts.require_no_rollout(tx)
     if latest is not None and (await at.active(tx)).configuration.publishing.needs_approval:

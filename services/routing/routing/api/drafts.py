@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from antiphon.http.app import Body, Words
 from antiphon.http.pages import Cursor, Limit, Page
+from antiphon.http.preconditions import etag, seen
 from antiphon.http.problems import Problem, problems
 from antiphon.organisation.document import ConfigurationError
 from antiphon.postgres.query import AnyRow
@@ -26,9 +27,7 @@ from routing.api.parameters import (
     OptionalConfigurationVersion,
     Overseer,
     Reason,
-    etag,
     invalid_field,
-    matched_revision,
 )
 from routing.api.rule_warnings import RuleWarningView, rule_warnings
 from routing.configuration import drafts
@@ -156,7 +155,7 @@ def add(routes: APIRouter, at: Api) -> None:
         draft_id: DraftId, body: SavedDraft, caller: Operations, response: Response, if_match: IfMatch = None
     ) -> DraftView:
         """Saves a draft, faults or not. 412 when somebody else saved it meanwhile."""
-        revision, changed = matched_revision(if_match), _changed(body)
+        revision, changed = seen(if_match), _changed(body)
         async with at.engine.begin() as tx:
             if body.base_version is not None:
                 await drafts.require_active(tx, body.base_version)
@@ -167,7 +166,7 @@ def add(routes: APIRouter, at: Api) -> None:
     @routes.delete("/drafts/{draft_id}", tags=["drafts"], responses=problems(404, 409, 412, 428))
     async def discard_draft(draft_id: DraftId, caller: Operations, if_match: IfMatch = None) -> DraftLine:
         """Discards a draft; it stays listed."""
-        revision = matched_revision(if_match)
+        revision = seen(if_match)
         async with at.engine.begin() as tx:
             row = await drafts.save(
                 tx, draft_id, revision, caller.subject, at.clock(), state=DraftState.DISCARDED

@@ -99,25 +99,3 @@ def invalid_field(pointer: str, detail: str) -> Problem:
         "Some of what was sent can't be used.",
         errors=[{"pointer": pointer, "detail": detail}],
     )
-
-
-def etag(revision: int) -> str:
-    """The ETag of a revision or of a version."""
-    return f'"{revision}"'
-
-
-def required_match(if_match: str | None) -> str:
-    """The If-Match header. Raises Problem 428 when the request has none."""
-    if if_match is None:
-        raise Problem(428, "Precondition required", "Send If-Match with the ETag of what you have read.")
-    return if_match.strip().strip('"')
-
-
-def matched_revision(if_match: str | None) -> int:
-    """The revision that an ETag of this API names. Raises Problem 428 without an ETag, 412 for one of another form."""
-    number = required_match(if_match)
-    if not (number.isascii() and number.isdecimal() and len(number) < 10):
-        raise Problem(
-            412, "Precondition failed", "If-Match is no ETag of this API: send the one that you received."
-        )
-    return int(number)

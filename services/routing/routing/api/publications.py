@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.access.roles import Identity
 from antiphon.http.app import Body, Moment
 from antiphon.http.pages import Cursor, Limit, Page
+from antiphon.http.preconditions import Seen, seen
 from antiphon.http.problems import problems
 from antiphon.organisation.document import ConfigurationError
 from routing import store
@@ -25,7 +26,6 @@ from routing.api.parameters import (
     PublicationId,
     Reason,
     invalid_field,
-    matched_revision,
 )
 from routing.api.publication_views import PublicationView, Published
 from routing.configuration import drafts, publications
@@ -97,7 +97,7 @@ def add(routes: APIRouter, at: Api) -> None:
         409 when the version that it was made from is no longer active. It waits when the organisation wants a second
         person to approve.
         """
-        revision, plan = matched_revision(if_match), body.plan(at.clock())
+        revision, plan = seen(if_match), body.plan(at.clock())
         try:
             async with at.engine.begin() as tx:
                 return await _publish(tx, at, draft_id, revision, body, plan, caller)
@@ -160,7 +160,7 @@ def add(routes: APIRouter, at: Api) -> None:
 
 
 async def _publish(
-    tx: AsyncConnection, at: Api, draft_id: UUID, revision: int, body: NewPublication, plan: Plan | None, caller: Identity
+    tx: AsyncConnection, at: Api, draft_id: UUID, revision: Seen, body: NewPublication, plan: Plan | None, caller: Identity
 ) -> Published:  # fmt: skip
     active = await at.active(tx)
     if plan is not None or active.configuration.publishing.needs_approval:

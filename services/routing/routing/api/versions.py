@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from antiphon.http import pages
 from antiphon.http.app import Body
 from antiphon.http.pages import Cursor, Limit, Page
+from antiphon.http.preconditions import seen
 from antiphon.http.problems import problems
 from antiphon.organisation.document import ConfigurationError
 from antiphon.postgres.query import AnyRow
@@ -25,7 +26,6 @@ from routing.api.parameters import (
     Overseer,
     Reason,
     VersionNumber,
-    matched_revision,
 )
 from routing.api.publication_views import Published
 from routing.configuration import drafts
@@ -114,7 +114,7 @@ def add(routes: APIRouter, at: Api) -> None:
         body: StepBack, caller: Operations, if_match: IfMatch = None
     ) -> Published:
         """Takes the active version back: a new version with the source of the one before becomes active."""
-        version = matched_revision(if_match)
+        version = seen(if_match)
         try:
             async with at.engine.begin() as tx:
                 number, restored = await drafts.restore_previous(

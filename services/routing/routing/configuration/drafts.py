@@ -12,6 +12,7 @@ from sqlalchemy import any_, case, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.http.changes import Change, record
+from antiphon.http.preconditions import Seen
 from antiphon.http.problems import Problem, not_found
 from antiphon.organisation.document import ConfigurationError, Fault
 from antiphon.postgres.query import AnyRow
@@ -86,18 +87,20 @@ async def create(
 
 
 async def save(
-    tx: AsyncConnection, draft_id: UUID, revision: int, by: str, now: datetime, **changed: object
+    tx: AsyncConnection, draft_id: UUID, revision: Seen, by: str, now: datetime, **changed: object
 ) -> AnyRow:
-    """Changes a draft that is at `revision`. Raises Problem: 404, 409 when it is no draft any more, 412 at another revision."""
+    """Changes a draft that is at a `revision`. Raises Problem: 404, 409 when it is no draft any more, 412 at another revision."""
     table = store.drafts.DRAFT
     is_author = literal(by) == any_(table.c.authors)
     authors = case((is_author, table.c.authors), else_=func.array_append(table.c.authors, by))
     values = {
-        **changed, "revision": revision + 1, "changed_at": now, "changed_by": by, "authors": authors,
+        **changed, "revision": table.c.revision + 1, "changed_at": now, "changed_by": by, "authors": authors,
     }  # fmt: skip
     saved = await tx.execute(
         update(table)
-        .where(table.c.draft_id == draft_id, table.c.revision == revision, table.c.state == DraftState.DRAFT)
+        .where(
+            table.c.draft_id == draft_id, revision.is_in(table.c.revision), table.c.state == DraftState.DRAFT
+        )
         .values(values)
         .returning(table)
     )
@@ -128,7 +131,7 @@ async def require_active(tx: AsyncConnection, number: int) -> None:
 async def publish(
     tx: AsyncConnection,
     draft_id: UUID,
-    revision: int,
+    revision: Seen,
     why: str,
     trial_id: UUID | None,
     by: str,
@@ -159,7 +162,7 @@ def _changes_nothing(number: int) -> Problem:
 async def freeze(
     tx: AsyncConnection,
     draft_id: UUID,
-    revision: int,
+    revision: Seen,
     trial_id: UUID | None,
     by: str,
     now: datetime,
@@ -213,16 +216,16 @@ async def _require_trial(tx: AsyncConnection, row: AnyRow, trial_id: UUID | None
 
 
 async def restore_previous(
-    tx: AsyncConnection, seen: int, why: str, by: str, now: datetime
+    tx: AsyncConnection, seen: Seen, why: str, by: str, now: datetime
 ) -> tuple[int, int]:
-    """Loads the source of the version before `seen`, which must be active. Returns the new version and the one it restores.
+    """Loads the source of the version before the active one, which the caller must have `seen`. Returns the new version and the one it restores.
 
     Raises Problem: 412 when another version is active, 409 when there is none before. Raises ConfigurationError when the
     source is no longer valid.
     """
     await store.configurations.lock_configuration(tx)
-    active_version = await store.configurations.version(tx)
-    if active_version != seen:
+    active_version = await store.configurations.version(tx) or 0
+    if not seen.matches(active_version):
         raise Problem(
             412,
             "Precondition failed",
@@ -232,13 +235,13 @@ async def restore_previous(
     table = store.configurations.CONFIGURATION
     before = await tx.execute(
         select(table)
-        .where(table.c.version < seen, table.c.rollout.is_(None))
+        .where(table.c.version < active_version, table.c.rollout.is_(None))
         .order_by(table.c.version.desc())
         .limit(1)
     )
     row = before.one_or_none()
     if row is None:
-        raise Problem(409, "Conflict", f"There is no version before {seen}.")
+        raise Problem(409, "Conflict", f"There is no version before {active_version}.")
     number, _ = await Configurations.load(
         tx, row.source, f"version {row.version}", by, now, why=why, restores=row.version
     )

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.configuration import ConfigurationEnded, ConfigurationPlanned
 from antiphon.contracts.envelope import encode
 from antiphon.http.changes import Change, record
+from antiphon.http.preconditions import Seen
 from antiphon.http.problems import Problem, not_found
 from antiphon.kafka import outbox
 from antiphon.organisation.document import ConfigurationError
@@ -45,7 +46,7 @@ AT_ONCE = Plan(None, 100, None, None)
 
 
 async def ask(
-    tx: AsyncConnection, active: ActiveVersion, draft_id: UUID, revision: int, plan: Plan, why: str, trial_id: UUID | None,
+    tx: AsyncConnection, active: ActiveVersion, draft_id: UUID, revision: Seen, plan: Plan, why: str, trial_id: UUID | None,
     by: str, now: datetime,
 ) -> AnyRow:  # fmt: skip
     """Creates a publication of a draft, and begins it unless it waits. Raises Problem and ConfigurationError as `drafts.publish`."""
