@@ -24,6 +24,7 @@ SYSTEM = Actor(kind=ActorKind.SYSTEM, id=CASE_MGMT)
 _SHOWN = (
     "reference", "status", "revision", "department", "changed_at", "awaiting_answer_since", "interactions", "replies",
 )  # fmt: skip
+_PUBLISHED_ALWAYS = frozenset({StatusTrigger.REPLY_FAILED, StatusTrigger.REPLY_REQUESTED})
 
 
 @dataclass
@@ -70,18 +71,21 @@ class CaseUnit:
         reason: str,
         traceparent: str | None,
         unanswered: Sequence[InteractionFacts] = (),
+        *,
+        newest: InteractionFacts | None = None,
     ) -> Case:
         """Replaces `case` by `after`, and records and publishes a change of its status.
 
-        `unanswered` are the interactions that then await an answer; the event needs them where it asks for work. A reply
-        that failed is published also when the status stays, because what it had answered awaits an answer again.
+        `unanswered` are the interactions that then await an answer, and `newest` what the customer said last; the event needs
+        them where it asks for work. What a reply changes is published also when the status stays: whether the customer awaits
+        an answer.
         """
         self.put(after)
         if after.status != case.status:
             key = f"status:{case.case_id}:{after.revision}"
             data = {"previous": case.status, "status": after.status, "trigger": trigger, "reason": reason}
             self.record(case.case_id, key, EntryKind.STATUS_CHANGED, self.now, by, data)
-        if after.status != case.status or trigger is StatusTrigger.REPLY_FAILED:
+        if after.status != case.status or trigger in _PUBLISHED_ALWAYS:
             event = CaseStatusChanged(
                 case=after.facts(),
                 previous=case.status,
@@ -89,6 +93,7 @@ class CaseUnit:
                 trigger=trigger,
                 reason=reason,
                 unanswered=list(unanswered),
+                newest=newest,
             )
             self.publish(event, traceparent)
         return after

@@ -14,11 +14,11 @@ from antiphon.process import tracing
 from case_mgmt import store
 from case_mgmt.case_unit import CaseUnit
 from case_mgmt.domain import replies, tokens
-from case_mgmt.domain.cases import Case
+from case_mgmt.domain.cases import Case, answer_requested
 from case_mgmt.domain.recipients import Refusal, recipient_of, refusal
 from case_mgmt.domain.record import EntryKind
 from case_mgmt.domain.replies import Reply, ReplyDraft
-from case_mgmt.domain.states import SETTERS, Trigger, in_words
+from case_mgmt.domain.states import Trigger, in_words
 
 
 async def read(connection: AsyncConnection, reply_id: UUID) -> Reply:
@@ -86,8 +86,7 @@ async def request_reply(
         "recipient_confirmed": draft.confirm_recipient is not None,
     }
     unit.record(case_id, f"reply:{event.reply_id}", EntryKind.REPLY_REQUESTED, now, who.actor(), data)
-    trigger = Trigger.REPLY_REQUESTED if draft.status == "pending" else SETTERS[draft.status]
-    after = case.moved(trigger, now, awaiting_answer_since=None, words_revision=case.revision + 1)
+    after = answer_requested(case, draft.status, now)
     reason = in_words(Trigger.REPLY_REQUESTED)
     unit.move(case, after, who.actor(), StatusTrigger.REPLY_REQUESTED, reason, trace)
     await unit.write(tx)

@@ -27,6 +27,16 @@ class SlaTarget(StrEnum):
     RESOLUTION = "resolution"
 
 
+class CompletedBecause(StrEnum):
+    """Why work is over. The reason beside it is for people."""
+
+    ANSWERED = "answered"
+    STATUS_SET = "status-set"
+    WORDS_DELETED = "words-deleted"
+    DISMISSED = "dismissed"
+    REPAIRED = "repaired"
+
+
 class SkillNeed(Contract):
     """A skill that the work asks for, at this level or above (1-10)."""
 
@@ -55,6 +65,10 @@ class WorkFacts(Contract):
     labels: list[str] = Field(default=[], description="What the rules that took part say about it.")
     step: int = Field(default=0, description="How many steps of its queue it has passed while it waited.")
     also_queues: list[str] = Field(default=[], description="Whose members are asked, besides its queue's.")
+    revision: int | None = Field(
+        default=None,
+        description="Grows with every change of the work of the case, also from one work item to the next: an older one is history.",
+    )
 
 
 class Decision(Contract):
@@ -236,6 +250,9 @@ class WorkCompleted(WorkEvent):
 
     by: Actor = Field(description="Who completed it.")
     reason: str = Field(description="Why nothing more is to be done, for people to read.")
+    because: Annotated[str, known(CompletedBecause)] | None = Field(
+        default=None, description="What ended it, for programs."
+    )
 
 
 class Clock(Contract):
@@ -328,7 +345,7 @@ class SlaBreached(WorkEvent):
 
 
 class SlaCancelled(WorkEvent):
-    """The clock stopped without an answer: a person resolved or closed the case, or it needed no answer after all."""
+    """The clock stopped without an answer: a person resolved or closed the case, or no words await an answer any more."""
 
     type: ClassVar[str] = "sla.cancelled.v1"
 

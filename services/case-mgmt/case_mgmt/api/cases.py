@@ -15,7 +15,7 @@ from antiphon.contracts.interactions import Content, Identifier, Interaction
 from antiphon.http.app import Body, Words
 from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.preconditions import etag
-from antiphon.http.problems import problems
+from antiphon.http.problems import TITLES, Problem, problems
 from case_mgmt import cases, store
 from case_mgmt.api import examples
 from case_mgmt.api.parameters import Api, CaseId, QueueName, Reader, Writer, example
@@ -109,12 +109,22 @@ class NewStatus(Body):
     """The status that a person sets, and why."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"status": "resolved", "reason": "Explained by phone."}]}
+        json_schema_extra={
+            "examples": [
+                {"status": "resolved", "reason": "Explained by phone."},
+                {"status": "open", "reason": "The promised visit did not take place.", "queue": "rates"},
+            ]
+        }
     )
 
     status: Literal["open", "pending", "resolved", "closed"] = Field(description="The new status.")
     reason: Annotated[Words, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)] = Field(
         description="Why the person sets it. It is on the record."
+    )
+    queue: Annotated[Words, StringConstraints(min_length=1, max_length=100)] | None = Field(
+        default=None,
+        description="Only with `open`: the id of the queue that gets the work of a case that is opened again. Without it the "
+        "rules decide, by the customer's newest words.",
     )
 
 
@@ -198,9 +208,17 @@ def add(routes: APIRouter, at: Api) -> None:
         responses=problems(400, 404, 409),
     )
     async def set_status(case_id: CaseId, new: NewStatus, who: Writer) -> CaseView:
-        """Sets the status of a case, with a reason. If the case has this status, nothing changes."""
+        """Sets the status of a case, with a reason. If the case has this status, nothing changes.
+
+        A case that is opened again gets work: in the queue that the request names, or where the rules put it.
+        """
+        if new.queue is not None and new.status != "open":
+            detail = "only with the status open: a case that is not opened gets no work"
+            raise Problem(422, TITLES[422], errors=[{"detail": detail, "pointer": "/queue"}])
         async with at.engine.begin() as tx:
-            return case_view(await cases.set_status(tx, case_id, new.status, new.reason, who, at.clock()))
+            return case_view(
+                await cases.set_status(tx, case_id, new.status, new.reason, who, at.clock(), queue=new.queue)
+            )
 
     _ = (list_cases, get_case, set_status)
 

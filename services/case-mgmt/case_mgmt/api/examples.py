@@ -27,6 +27,8 @@ CASE: JsonDict = {
     "related_case_id": None,
     "revision": 3,
     "asked_revision": 1,
+    "opened_by_person_at": None,
+    "opened_in_queue": None,
     "changed_at": "2026-11-23T22:31:40Z",
     "agent_id": "amara",
     "agent_name": "Amara Osei",

@@ -53,12 +53,14 @@ CASE = Table(
     Column("revision", Integer, nullable=False),
     Column("words_revision", Integer, nullable=False),
     Column("asked_revision", Integer, nullable=False, server_default="0"),
+    Column("opened_by_person_at", DateTime(timezone=True)),
+    Column("opened_in_queue", Text),
     Index("case_file_customer_id_ix", "customer_id", "status"),
     Index("case_file_newest_ix", text("changed_at desc"), text("case_id desc")),
     Index("case_file_status_ix", "status", text("changed_at desc"), text("case_id desc")),
     info=personal(
         by={"customer_id": ["subject", "department", "customer"]},
-        none=["status"],
+        none=["status", "opened_in_queue"],
     ),
 )
 

@@ -1,0 +1,14 @@
+"""Adds to each case since when a person keeps it open, and in which queue they want its work."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "1004"
+down_revision = "1001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("case_file", sa.Column("opened_by_person_at", sa.DateTime(timezone=True)))
+    op.add_column("case_file", sa.Column("opened_in_queue", sa.Text()))
