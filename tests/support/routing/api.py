@@ -90,15 +90,16 @@ class RoutingApi:
 
 
 @asynccontextmanager
-async def opened_api(engine: AsyncEngine, folder: Path) -> AsyncGenerator[RoutingApi]:
-    """Routing's API on a database, with the example organisation active."""
+async def opened_api(engine: AsyncEngine, folder: Path, *, seeded: bool = True) -> AsyncGenerator[RoutingApi]:
+    """Routing's API on a database, with the example organisation active unless it is not `seeded`."""
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(folder)))
     configurations = Configurations()
     app = api.application(engine, access, ChangeFeed(engine), utc_now, configurations)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         client = RoutingApi(engine, configurations, http, folder)
-        await client.load()
+        if seeded:
+            await client.load()
         yield client
 
 
