@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
@@ -21,7 +21,9 @@ def _units(value: object) -> int:
     raise ValueError("must be a number of units from 0 to 100, or `all`")
 
 
-Units = Annotated[int, BeforeValidator(_units)]
+Units = Annotated[
+    int, BeforeValidator(_units, json_schema_input_type=Annotated[int, Field(ge=0, le=100)] | Literal["all"])
+]
 
 
 class LastAgent(Section):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Annotated, Protocol
+from typing import Annotated, Literal, Protocol
 
 from pydantic import BeforeValidator, Field
 
@@ -34,7 +34,9 @@ def _outside(value: object) -> object:
     return {} if value == "hold" else value
 
 
-Outside = Annotated[OutsideHours, BeforeValidator(_outside)]
+Outside = Annotated[
+    OutsideHours, BeforeValidator(_outside, json_schema_input_type=OutsideHours | Literal["hold"])
+]
 
 
 class Overflows(Protocol):

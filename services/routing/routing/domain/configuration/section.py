@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints
 
 from antiphon.organisation.document import Document, Fault, Place, did_you_mean
 
@@ -33,7 +33,14 @@ def shown(value: timedelta) -> str:
     return f"{seconds}s"
 
 
-Duration = Annotated[timedelta, BeforeValidator(duration)]
+_Written = Annotated[
+    str, Field(pattern=r"^\s*\d+\s*[smhd]\s*$", examples=["30s", "15m", "4h", "2d"], title="Duration")
+]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(duration, json_schema_input_type=_Written),
+    PlainSerializer(shown, when_used="json"),
+]
 Level = Annotated[int, Field(ge=1, le=10)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
 

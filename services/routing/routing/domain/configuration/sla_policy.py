@@ -27,7 +27,13 @@ def _percent(value: object) -> int:
     raise ValueError("must be a percentage of the time like 75%, from 1% to 99%")
 
 
-Percent = Annotated[int, BeforeValidator(_percent)]
+Percent = Annotated[
+    int,
+    BeforeValidator(
+        _percent,
+        json_schema_input_type=Annotated[str, Field(pattern=r"^\s*[1-9]\d?\s*%\s*$", examples=["75%"])],
+    ),
+]
 
 
 class Target(Section):
