@@ -1,7 +1,8 @@
-"""The commands that `make` calls: up, down, status, run, logs, token, clean, dead-letters."""
+"""The commands that `make` calls: up, down, status, run, logs, token, apply, clean, dead-letters."""
 
 import argparse
 import asyncio
+import getpass
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ from rich.markup import escape
 from antiphon.access.roles import Role
 from antiphon.process.clock import utc_now
 from antiphon.service_names import SERVICES
-from deploy import dead_letters, keys, leftovers, status
+from deploy import apply, dead_letters, keys, leftovers, status
 from deploy.morning.play import play
 from deploy.processes import StartError
 from deploy.site import Site
@@ -40,6 +41,12 @@ def main() -> int:
     token = commands.add_parser("token", help="print a token to try the APIs with")
     token.add_argument("--role", choices=[role.value for role in Role], required=True)
     token.add_argument("--name", required=True, help="of an agent: the agent's id in the organisation's file")
+    publish = commands.add_parser("apply", help="publish an organisation's file")
+    publish.add_argument("--file", required=True, type=_given)
+    publish.add_argument("--reason", required=True, type=_given, help="why it is published")
+    publish.add_argument(
+        "--name", default=getpass.getuser(), help="who publishes it; your login name by default"
+    )
     letters = commands.add_parser(
         "dead-letters", help="list or replay events that a service could not handle or send"
     )
@@ -56,6 +63,9 @@ def main() -> int:
         "status": lambda: status.show(site.as_started(), CONSOLE, supervised=running(site) is not None),
         "logs": lambda: _logs(site, arguments.service),
         "token": lambda: _token(site, arguments.role, arguments.name),
+        "apply": lambda: apply.run(
+            site.as_started(), Path(arguments.file), arguments.reason, arguments.name, print
+        ),
         "dead-letters": lambda: dead_letters.run(site.as_started(), arguments.replay),
         "clean": lambda: _clean(site),
     }
@@ -66,6 +76,14 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _given(value: str) -> str:
+    if not value.strip():
+        raise argparse.ArgumentTypeError(
+            "must not be empty: make apply FILE=council.yaml REASON='Why it changes'"
+        )
+    return value
 
 
 def _pid_file(site: Site) -> Path:

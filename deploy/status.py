@@ -1,4 +1,7 @@
-"""`make status`: which processes run, how far each one is behind, and whether every received message is accounted for."""
+"""`make status`: which processes run, how far each is behind, and by which configuration each works.
+
+And whether every received message is accounted for.
+"""
 
 import json
 from datetime import timedelta
@@ -49,6 +52,24 @@ def metrics(site: Site, service: str) -> dict[str, float]:
     return sums
 
 
+def active_version(site: Site, service: str) -> int | None:
+    """The version of the organisation's document that is active in a service; None when it is not ready."""
+    try:
+        answer = httpx.get(f"{site.url(service)}/readyz", timeout=10)
+    except httpx.HTTPError:
+        return None
+    return answer.json()["configuration_version"] if answer.is_success else None
+
+
+def differing(versions: dict[str, int]) -> str | None:
+    """That services work by different versions, and which; None when they do not."""
+    if len(set(versions.values())) < 2:
+        return None
+    by_version = {number: [s for s, v in versions.items() if v == number] for number in versions.values()}
+    parts = (f"{number}: {', '.join(services)}" for number, services in sorted(by_version.items()))
+    return f"Services work by different versions of the configuration ({'; '.join(parts)})."
+
+
 def disagreements(found: dict[str, Json]) -> list[str]:
     """Messages that are not accounted for now, by service. A message in transit shows up here until it arrives."""
     wrong: list[str] = []
@@ -85,11 +106,13 @@ def show(site: Site, console: Console, *, supervised: bool) -> int:
     table = Table(title="Processes")
     for column in (
         "process", "pid", "state", "port", "up", "memory", "behind", "outbox", "parked", "dead letters", "failures",
+        "configuration",
     ):  # fmt: skip
         table.add_column(column, justify="left" if column in {"process", "state"} else "right")
     healthy = supervised
     others = {"postgres": "postgres", "kafka": "kafka", "mail-server": "world_smtp", "pds": "pds"}
     now = utc_now()
+    versions: dict[str, int] = {}
     for name, process in processes.items():
         pid: int | None = process["pid"]
         alive = leftovers.alive(pid, process["started"])
@@ -107,11 +130,19 @@ def show(site: Site, console: Console, *, supervised: bool) -> int:
                 f"{m.get('antiphon_dead_letters_total', 0):.0f}",
                 f"{m.get('antiphon_task_failures_total', 0):.0f}",
             ]
+            version = active_version(site, name)
+            if version is not None:
+                versions[name] = version
+            row.append("" if version is None else "file" if version == 0 else str(version))
         table.add_row(*row)
     console.print(table)
     if not supervised:
         console.print(
             "[red]The supervisor was killed[/red]: no process that dies is started again. Run make down, then make up."
+        )
+    if difference := differing(versions):
+        console.print(
+            f"[yellow]{difference}[/yellow] A service that was away follows when it has read the topic."
         )
     found = counts(site)
     console.print(_counts_table(found))

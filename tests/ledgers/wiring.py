@@ -36,7 +36,7 @@ from antiphon.kafka.unclear_refusals import UnclearRefusals
 from antiphon.postgres.engine import create_engine
 from antiphon.postgres.query import driver_of
 from antiphon.process.clock import utc_now
-from antiphon.service_names import SERVICES
+from antiphon.service_names import ROUTING, SERVICES
 from case_mgmt.domain import tokens
 from deploy import keys
 from deploy.kafka import Kafka
@@ -75,23 +75,24 @@ async def open_system(
         services = {name: await _service(stack, name, databases[name], postgres, kafka) for name in SERVICES}
         engines = {name: service.engine for name, service in services.items()}
         world = await _world(stack, engines["ingest-social"], pds)
-        organisation = ActiveOrganisation.of_file(EXAMPLE)
-        active = ActiveMail(organisation)
+        organisations = {name: ActiveOrganisation.of_file(EXAMPLE) for name in SERVICES if name != ROUTING}
+        active = ActiveMail(organisations["ingest-email"])
         jwks = str(keys.jwks(site.secrets))
         access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=jwks)
         mail = await _mail(stack, engines["ingest-email"], active, jwks)
         configurations = Configurations()
         system = System(
             services,
-            _subscriptions(engines, kafka.bootstrap, organisation, active, configurations),
+            _subscriptions(engines, kafka.bootstrap, organisations, active, configurations),
             configurations,
+            organisations,
             mail,
             {
                 "ingest-direct": await _client(
                     stack,
                     ingest_direct.api.application(
                         engines["ingest-direct"], access,
-                        ChangeFeed(engines["ingest-direct"]), utc_now, organisation, max_attachment_bytes=1000,
+                        ChangeFeed(engines["ingest-direct"]), utc_now, organisations["ingest-direct"], max_attachment_bytes=1000,
                     ),
                 ),
                 "case-mgmt": await _client(
@@ -180,7 +181,7 @@ async def _client(stack: AsyncExitStack, app: FastAPI) -> AsyncClient:
 def _subscriptions(
     engines: dict[str, AsyncEngine],
     kafka: str,
-    organisation: ActiveOrganisation,
+    organisations: Mapping[str, ActiveOrganisation],
     active: ActiveMail,
     configurations: Configurations,
 ) -> list[Subscription]:
@@ -197,20 +198,20 @@ def _subscriptions(
     of: dict[str, Sequence[Consumer]] = {
         "ingest-email": [
             ingest_email.consumer.create_consumer(
-                engines["ingest-email"], kafka, organisation, active, utc_now, "1"
+                engines["ingest-email"], kafka, organisations["ingest-email"], active, utc_now, "1"
             )
         ],
         "ingest-social": [
             ingest_social.consumer.create_consumer(
-                engines["ingest-social"], kafka, organisation, [Bluesky.name], utc_now, "1"
+                engines["ingest-social"], kafka, organisations["ingest-social"], [Bluesky.name], utc_now, "1"
             )
         ],
-        "ingest-direct": ingest_direct.consumer.consumers(engines["ingest-direct"], kafka, organisation, utc_now, "1"),
+        "ingest-direct": ingest_direct.consumer.consumers(engines["ingest-direct"], kafka, organisations["ingest-direct"], utc_now, "1"),
         "customer-profile": customer_profile.consumer.consumers(
-            engines["customer-profile"], kafka, organisation, utc_now, "1"
+            engines["customer-profile"], kafka, organisations["customer-profile"], utc_now, "1"
         ),
         "case-mgmt": case_mgmt.consumer.consumers(
-            engines["case-mgmt"], kafka, organisation, partial(tokens.read, secrets=[SECRET]), partial(tokens.make, secret=SECRET),
+            engines["case-mgmt"], kafka, organisations["case-mgmt"], partial(tokens.read, secrets=[SECRET]), partial(tokens.make, secret=SECRET),
             timedelta(days=14), utc_now, "1",
         ),
         "routing": [

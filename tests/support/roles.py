@@ -96,6 +96,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "POST /configuration/check": (Role.OPERATIONS,),
         "POST /configuration/back": (Role.OPERATIONS,),
         "GET /configuration/rules": OVERSEERS,
+        "GET /configuration/schema": OVERSEERS,
         "GET /drafts/{draft_id}/warnings": OVERSEERS,
         "GET /configuration/versions": OVERSEERS,
         "GET /configuration/versions/{configuration_version}": OVERSEERS,

@@ -61,7 +61,7 @@ class ConfigurationPublished(ConfigurationEvent):
         None, description="The earlier version whose text it has, when a person went back to that one."
     )
     organisation: Organisation | None = Field(
-        None,
+        default=None,
         description="The whole document, without secrets. Null for a rollout of less than 100, which changes only rules.",
     )
 

@@ -1,7 +1,7 @@
 """The policy for all agents: what they may do, the capacity that work takes, and when their presence is lost."""
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer
 
@@ -22,7 +22,11 @@ def _shown(units: int) -> int | str:
     return "all" if units == WHOLE else units
 
 
-Units = Annotated[int, BeforeValidator(_units), PlainSerializer(_shown, when_used="json")]
+Units = Annotated[
+    int,
+    BeforeValidator(_units, json_schema_input_type=Annotated[int, Field(ge=0, le=100)] | Literal["all"]),
+    PlainSerializer(_shown, when_used="json"),
+]
 
 
 class LastAgent(Section):

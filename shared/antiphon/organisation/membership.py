@@ -18,7 +18,9 @@ class Members(Section):
     """Members of a queue, besides the agents who name it: `agents`, and all who have every skill of one of the sets."""
 
     agents: list[str] = []
-    skills: Annotated[list[Skills], BeforeValidator(_alternatives)] = []
+    skills: Annotated[
+        list[Skills], BeforeValidator(_alternatives, json_schema_input_type=Skills | list[Skills])
+    ] = []
 
     def include(self, agent_id: str, skills: Mapping[str, int]) -> bool:
         """Whether an agent with these skills is a member."""

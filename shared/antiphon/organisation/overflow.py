@@ -1,7 +1,7 @@
 """Overflow: where work goes when its queue is closed or full."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -32,4 +32,6 @@ def _outside(value: object) -> object:
     return {} if value == "hold" else value
 
 
-Outside = Annotated[OutsideHours, BeforeValidator(_outside)]
+Outside = Annotated[
+    OutsideHours, BeforeValidator(_outside, json_schema_input_type=OutsideHours | Literal["hold"])
+]

@@ -21,7 +21,14 @@ def _shown(percent: int) -> str:
     return f"{percent}%"
 
 
-Percent = Annotated[int, BeforeValidator(_percent), PlainSerializer(_shown, when_used="json")]
+Percent = Annotated[
+    int,
+    BeforeValidator(
+        _percent,
+        json_schema_input_type=Annotated[str, Field(pattern=r"^\s*[1-9]\d?\s*%\s*$", examples=["75%"])],
+    ),
+    PlainSerializer(_shown, when_used="json"),
+]
 
 
 KINDS = ("first-response", "next-response", "resolution")

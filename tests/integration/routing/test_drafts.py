@@ -196,17 +196,6 @@ async def test_a_rollback_is_a_new_version_and_keeps_the_history(client: Routing
     assert difference.json()["differences"] == ["rule 'Rates': priority 40 → 60"]
 
 
-async def test_a_restart_keeps_the_published_version_and_a_changed_file_replaces_it(
-    client: RoutingApi,
-) -> None:
-    version = await publish(client, await client.draft(RATES))
-    await client.load()
-    assert (await client.ask("GET", "/configuration")).json()["configuration_version"] == version
-    await client.load(COUNCIL.replace(*ROADS))
-    active = (await client.ask("GET", "/configuration")).json()
-    assert (active["configuration_version"], active["loaded_by"]) == (version + 1, "organisation file")
-
-
 @pytest.mark.parametrize("role", [Role.AGENT, Role.SUPERVISOR, Role.MANAGER, Role.INTEGRATION])
 async def test_only_operations_change_the_active_version(client: RoutingApi, role: Role) -> None:
     draft = await client.draft(RATES)

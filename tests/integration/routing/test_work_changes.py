@@ -14,10 +14,10 @@ from sqlalchemy import text
 
 from antiphon.http import changes
 from antiphon.http.changes import Change, ChangeFeed
+from antiphon.organisation.agent import Agent
 from antiphon.postgres.query import mapping
 from routing import store
 from routing.api.changes import concerning
-from routing.domain.configuration.agent import Agent
 from routing.domain.work_change import WorkChange
 from routing.domain.work_item import WorkItem
 from tests.conftest import NewDatabase

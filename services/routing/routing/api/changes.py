@@ -6,8 +6,8 @@ from fastapi import APIRouter, Header
 
 from antiphon.access.roles import Identity
 from antiphon.http.changes import EVERYTHING, EventStream, Interest
+from antiphon.organisation.agent import Agent
 from routing.api.parameters import Api, Reader, sees_all
-from routing.domain.configuration.agent import Agent
 
 
 def stream_example(events: str) -> dict[int | str, dict[str, object]]:

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.responses import JSONResponse
 
 from antiphon.http.app import Words
 from antiphon.http.preconditions import Seen, etag, seen
@@ -23,6 +24,7 @@ from routing.api.parameters import (
 from routing.api.rule_warnings import RuleWarningView, rule_warnings
 from routing.configuration import drafts, rule_counts
 from routing.domain.configuration.document import read
+from routing.domain.configuration.schema import json_schema
 
 EXCERPT = """\
 queues:
@@ -37,6 +39,23 @@ YAML_BODY: dict[str, object] = {
         "required": True,
         "description": "The whole configuration as YAML; the example is an excerpt.",
         "content": {"application/yaml": {"schema": {"type": "string"}, "example": EXCERPT}},
+    }
+}
+
+
+SCHEMA_TYPE = "application/schema+json"
+SCHEMA_ANSWER: dict[int | str, dict[str, object]] = {
+    200: {
+        "description": "The JSON Schema, 2020-12; the example is an excerpt.",
+        "content": {
+            SCHEMA_TYPE: {
+                "schema": {"type": "object"},
+                "example": {
+                    "$id": "urn:antiphon:organisation",
+                    "required": ["organisation", "queues", "rules"],
+                },
+            }
+        },
     }
 }
 
@@ -118,6 +137,13 @@ def add(routes: APIRouter, at: Api) -> None:
             agents=len(configuration.agents),
             warnings=await rule_warnings(at, source, configuration),
         )
+
+    @routes.get(
+        "/configuration/schema", tags=["configuration"], response_class=Response, responses=SCHEMA_ANSWER
+    )
+    async def get_configuration_schema(_caller: Overseer) -> Response:
+        """The JSON Schema of a configuration: an editor completes and checks by it, a form is made of it."""
+        return JSONResponse(json_schema(), media_type=SCHEMA_TYPE)
 
     @routes.get("/configuration/rules", tags=["configuration"], responses=problems(404))
     async def get_rule_counts(
