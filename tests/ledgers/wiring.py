@@ -198,7 +198,7 @@ def _subscriptions(
         ],
         "ingest-social": [
             ingest_social.consumer.create_consumer(
-                engines["ingest-social"], kafka, [Bluesky.name], utc_now, "1"
+                engines["ingest-social"], kafka, lambda: [Bluesky.name], utc_now, "1"
             )
         ],
         "ingest-direct": ingest_direct.consumer.consumers(engines["ingest-direct"], kafka, utc_now, "1"),

@@ -1,6 +1,6 @@
 """Consumes `replies`: replies that leave on a social network."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -15,9 +15,9 @@ from ingest_social import replies
 
 
 def create_consumer(
-    engine: AsyncEngine, kafka: str, networks: Collection[str], clock: Clock, replica: str
+    engine: AsyncEngine, kafka: str, networks: Callable[[], Collection[str]], clock: Clock, replica: str
 ) -> Consumer:
-    """The consumer of `replies` that takes those of the social channel. On `networks` we have an account."""
+    """The consumer of `replies` that takes those of the social channel. `networks` are those on which we have an account now."""
 
     async def handle(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
         requests = [
@@ -26,7 +26,7 @@ def create_consumer(
             if isinstance(received.event, ReplyRequested) and received.event.channel == Channel.SOCIAL
         ]
         if requests:
-            await replies.take_replies(tx, requests, networks, await query.now(tx))
+            await replies.take_replies(tx, requests, networks(), await query.now(tx))
 
     return Consumer(
         service=INGEST_SOCIAL,

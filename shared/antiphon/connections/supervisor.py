@@ -77,6 +77,14 @@ class Link:
             again_after_s=pause.total_seconds(),
         )  # fmt: skip
         self._changed.set()
+        await self.wait(pause)
+
+    def worked(self) -> None:
+        """Something came through the connection: the next failure is the first one."""
+        self._failures = 0
+
+    async def wait(self, pause: timedelta) -> None:
+        """Returns after the pause, or when a person changed something. Reports nothing."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause.total_seconds()):
                 # Set also while the last try was under way: the secret may have come after it was read.
