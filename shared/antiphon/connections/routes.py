@@ -150,14 +150,13 @@ def add(routes: APIRouter, engine: AsyncEngine, connections: Connections[_C]) ->
     )
     async def set_connection_secret(name: Name, body: NewSecret) -> None:
         """Stores the password of a mailbox or account, encrypted. A connection that waits tries it at once."""
-        one = connections.find(name)
-        _refuse_without_server(one)
+        server = _server_of(connections.find(name))
         secret = body.secret.get_secret_value()
         if any(unicodedata.category(character) in _NOT_IN_A_SECRET for character in secret):
             place = {"detail": "must have no control characters", "pointer": "/secret"}
             raise Problem(422, "Invalid input", "Some of what was sent can't be used.", errors=[place])
         try:
-            await asyncio.to_thread(connections.secrets.store, one, secret)
+            await asyncio.to_thread(connections.secrets.store, name, server, secret)
         except OSError as error:
             LOG.exception("secret could not be stored", connection=name)
             detail = f"The folder of secrets can't be written ({type(error).__name__})."
@@ -175,7 +174,7 @@ def add(routes: APIRouter, engine: AsyncEngine, connections: Connections[_C]) ->
     async def check_connection(name: Name) -> LoginResult:
         """Logs in now, within 20 seconds, and shows what happened. After a success a connection that waits tries again at once."""
         one = connections.find(name)
-        _refuse_without_server(one)
+        _server_of(one)
         try:
             async with asyncio.timeout(TEST_TAKES_AT_MOST.total_seconds()):
                 await connections.log_in(one)
@@ -190,11 +189,11 @@ def add(routes: APIRouter, engine: AsyncEngine, connections: Connections[_C]) ->
     _ = (list_connections, set_connection_secret, check_connection)
 
 
-def _refuse_without_server(one: Connection) -> None:
+def _server_of(one: Connection) -> str:
     if one.server is None:
-        raise Problem(
-            409, "Conflict", f"Others bring the mail of {one.name} by SMTP: the service logs in nowhere."
-        )
+        detail = f"The service logs in nowhere for {one.name}: others bring its mail by SMTP."
+        raise Problem(409, "Conflict", detail)
+    return one.server
 
 
 def _view(one: Connection, known: Known | None, now: datetime, version: int) -> ConnectionView:

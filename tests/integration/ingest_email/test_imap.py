@@ -72,8 +72,7 @@ def world(mail_site: Site, organisation: ActiveOrganisation, secrets: Secrets) -
     mailbox = ImapMailbox(host="127.0.0.1", port=server.imap_port, user=COUNCIL, tls="none")
     account = EmailAccount(address=COUNCIL, name="City of Banksia", imap=mailbox)
     published(organisation, account)
-    (connection,) = accounts.connections(organisation.current.organisation)
-    secrets.store(connection, server.password(COUNCIL))
+    secrets.store(COUNCIL, f"127.0.0.1:{server.imap_port} (none)", server.password(COUNCIL))
     yield World(server, account, organisation, ActiveMail(organisation), secrets)
     server.stop()
 
