@@ -74,7 +74,8 @@ class Secrets:
 
     def _path(self, name: str) -> Path:
         written = quote(name, safe="@:+")
-        return self._folder / (written if len(written) <= LONGEST_NAME else sha256(name.encode()).hexdigest())
+        is_a_name = len(written) <= LONGEST_NAME and not written.startswith(".")
+        return self._folder / (written if is_a_name else sha256(name.encode()).hexdigest())
 
 
 def without(secret: str, text: str) -> str:

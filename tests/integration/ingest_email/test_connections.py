@@ -5,6 +5,7 @@ import stat
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import aiosmtplib
@@ -16,6 +17,8 @@ from structlog.testing import capture_logs
 from antiphon.access.roles import Role
 from antiphon.active_organisation import ActiveOrganisation
 from antiphon.connections.secrets import Secrets
+from antiphon.connections.states import State
+from antiphon.connections.store import Known, write
 from antiphon.connections.supervisor import Supervisor
 from antiphon.contracts.interactions import InteractionReceived
 from antiphon.organisation.document import EmailAccount, ImapMailbox
@@ -207,6 +210,18 @@ async def test_a_wrong_password_is_shown_as_such_and_a_right_one_connects_at_onc
         assert secret.encode() not in file.read_bytes()
         assert secret not in repr(logs)
         assert not any(secret in answer for answer in answers)
+
+
+async def test_a_mailbox_that_no_process_reports_any_more_is_not_connected(
+    place: Place, operations: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    place.publish(POOL, PARKS)
+    for address, age in ((POOL, timedelta(minutes=1)), (PARKS, timedelta(minutes=10))):
+        async with engine.begin() as tx:
+            await write(tx, [Known(address, State.CONNECTED, None, now(), None, None, now() - age)])
+    assert (await connection(operations, POOL))["state"] == "connected"
+    gone = await connection(operations, PARKS)
+    assert (gone["state"], gone["reason"]) == ("not-connected", "not-reported")
 
 
 async def test_a_password_is_not_sent_to_another_server_than_it_was_stored_for(

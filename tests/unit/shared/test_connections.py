@@ -1,6 +1,7 @@
 """Secrets are files that only their key opens; a connection that fails waits longer each time."""
 
-from datetime import timedelta
+import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple, get_args
 
@@ -8,7 +9,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from antiphon.connections.secrets import Secrets, new_key, without
-from antiphon.connections.states import NotConnectedError, Reason, in_words, pause_after
+from antiphon.connections.states import NotConnectedError, Reason, State, in_words, pause_after
+from antiphon.connections.supervisor import Link
 from antiphon.organisation.document import Channels, EmailAccount, ImapMailbox, SocialNetwork
 from ingest_social.networks import of_environment
 
@@ -75,6 +77,33 @@ def test_a_reason_has_words_and_pauses_that_grow_to_a_longest_one(reason: Reason
     assert pauses[1] == 2 * pauses[0]
     assert pauses == sorted(pauses)
     assert pauses[-1] == pauses[-2] <= timedelta(minutes=30)
+
+
+async def test_a_state_is_written_when_it_changes_and_else_once_a_minute() -> None:
+    moments = [datetime(2026, 11, 23, 9, tzinfo=UTC)]
+    link = Link("council@banksia.example", lambda: moments[0], asyncio.Event())
+
+    def written(after: timedelta) -> tuple[State, Reason | None] | None:
+        moments[0] += after
+        row = link.due(moments[0])
+        if row is None:
+            return None
+        link.written(row)
+        return row.state, row.reason
+
+    moment, minute = timedelta(milliseconds=1), timedelta(minutes=1)
+    assert written(moment) is None
+    link.connected()
+    assert written(moment) == (State.CONNECTED, None)
+    assert written(moment) is None
+    assert written(minute) == (State.CONNECTED, None)
+    link.retry_now.set()
+    await link.failed(NotConnectedError(Reason.UNREACHABLE, "gone"))
+    assert written(moment) == (State.NOT_CONNECTED, Reason.UNREACHABLE)
+    link.retry_now.set()
+    await link.failed(NotConnectedError(Reason.UNREACHABLE, "gone"))
+    assert written(moment) is None
+    assert written(minute) == (State.NOT_CONNECTED, Reason.UNREACHABLE)
 
 
 def test_a_refused_login_waits_longest() -> None:
