@@ -16,7 +16,7 @@ from antiphon.active_organisation import ActiveOrganisation
 from antiphon.connections import store
 from antiphon.connections.secrets import Secrets
 from antiphon.connections.states import Connection, NotConnectedError, Reason, State, in_words
-from antiphon.connections.store import Known
+from antiphon.connections.store import Report
 from antiphon.http.app import Body
 from antiphon.http.permissions import require
 from antiphon.http.problems import Problem, not_found, problems
@@ -134,10 +134,10 @@ def add(routes: APIRouter, engine: AsyncEngine, connections: Connections[_C]) ->
         """Lists the mailboxes or accounts of the organisation's document: whether each is connected, and why not."""
         version = connections.active.current
         async with engine.connect() as connection:
-            known = await store.read(connection)
+            reports = await store.read(connection)
             now = await query.now(connection)
         return [
-            _view(one, known.get(one.name), now, version.number)
+            _view(one, reports.get(one.name), now, version.number)
             for one in connections.of(version.organisation)
         ]
 
@@ -196,8 +196,8 @@ def _server_of(one: Connection) -> str:
     return one.server
 
 
-def _view(one: Connection, known: Known | None, now: datetime, version: int) -> ConnectionView:
-    state, reason = _state(one, known, now)
+def _view(one: Connection, report: Report | None, now: datetime, version: int) -> ConnectionView:
+    state, reason = _state(one, report, now)
     return ConnectionView(
         name=one.name,
         kind=one.kind,
@@ -205,23 +205,23 @@ def _view(one: Connection, known: Known | None, now: datetime, version: int) -> 
         state=state,
         reason=reason,
         detail=None if reason is None else in_words(reason),
-        last_success_at=known.last_success_at if known else None,
-        last_error_at=known.last_error_at if known else None,
-        last_error=known.last_error if known else None,
+        last_success_at=report.last_success_at if report else None,
+        last_error_at=report.last_error_at if report else None,
+        last_error=report.last_error if report else None,
         configuration_version=version,
     )
 
 
-def _state(one: Connection, known: Known | None, now: datetime) -> tuple[State, Reason | None]:
+def _state(one: Connection, report: Report | None, now: datetime) -> tuple[State, Reason | None]:
     if not one.is_enabled:
         return State.DISABLED, None
     if one.server is None:
         return State.CONNECTED, None
-    if known is None:
+    if report is None:
         return State.NOT_CONNECTED, Reason.NOT_TRIED
-    if known.state is State.CONNECTED and now - known.reported_at > REPORTED_WITHIN:
+    if report.state is State.CONNECTED and now - report.reported_at > REPORTED_WITHIN:
         return State.NOT_CONNECTED, Reason.NOT_REPORTED
-    return known.state, known.reason
+    return report.state, report.reason
 
 
 def _result(reason: Reason, error: str) -> LoginResult:

@@ -18,7 +18,7 @@ from antiphon.access.roles import Role
 from antiphon.active_organisation import ActiveOrganisation
 from antiphon.connections.secrets import Secrets
 from antiphon.connections.states import State
-from antiphon.connections.store import Known, write
+from antiphon.connections.store import Report, write
 from antiphon.connections.supervisor import Supervisor
 from antiphon.contracts.interactions import InteractionReceived
 from antiphon.organisation.document import EmailAccount, ImapMailbox
@@ -218,7 +218,7 @@ async def test_a_mailbox_that_no_process_reports_any_more_is_not_connected(
     place.publish(POOL, PARKS)
     for address, age in ((POOL, timedelta(minutes=1)), (PARKS, timedelta(minutes=10))):
         async with engine.begin() as tx:
-            await write(tx, [Known(address, State.CONNECTED, None, now(), None, None, now() - age)])
+            await write(tx, [Report(address, State.CONNECTED, None, now(), None, None, now() - age)])
     assert (await connection(operations, POOL))["state"] == "connected"
     gone = await connection(operations, PARKS)
     assert (gone["state"], gone["reason"]) == ("not-connected", "not-reported")
@@ -235,7 +235,7 @@ async def test_a_password_is_not_sent_to_another_server_than_it_was_stored_for(
         await in_state(operations, POOL, "not-connected", "secret-of-another-server")
 
 
-async def test_a_server_that_is_not_there_and_a_missing_folder_are_told_apart(
+async def test_a_server_that_is_not_there_and_a_missing_folder_have_different_reasons(
     place: Place, operations: httpx.AsyncClient
 ) -> None:
     closed = Ports.free().smtp

@@ -66,8 +66,8 @@ class Place:
     async def in_state(self, name: str, state: State, reason: Reason | None = None) -> None:
         async def is_so() -> bool:
             async with self.world.engine.connect() as connection:
-                known = (await store.read(connection)).get(name)
-            return known is not None and (known.state, known.reason) == (state, reason)
+                report = (await store.read(connection)).get(name)
+            return report is not None and (report.state, report.reason) == (state, reason)
 
         await until(is_so, what=f"{name} {state} {reason}")
 
@@ -129,7 +129,7 @@ async def test_a_refused_login_waits_for_a_person_and_a_new_password_is_tried_at
     async with place.running():
         await place.in_state(place.name, State.NOT_CONNECTED, Reason.LOGIN_REFUSED)
         network = place.accounts.network_of(place.connection)
-        # What sends asks for the same account: the server does not hear of it again.
+        # What sends asks for the same account: the server gets no second request.
         with pytest.raises(Exception, match="has refused this password"):
             await network.connect_account()
         with pytest.raises(NotConnectedError) as refused:
