@@ -203,7 +203,7 @@ def _subscriptions(
         ],
         "ingest-social": [
             ingest_social.consumer.create_consumer(
-                engines["ingest-social"], kafka, organisations["ingest-social"], [Bluesky.name], utc_now, "1"
+                engines["ingest-social"], kafka, organisations["ingest-social"], lambda: [Bluesky.name], utc_now, "1"
             )
         ],
         "ingest-direct": ingest_direct.consumer.consumers(engines["ingest-direct"], kafka, organisations["ingest-direct"], utc_now, "1"),

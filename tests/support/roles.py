@@ -12,12 +12,18 @@ OVERSEERS = (Role.SUPERVISOR, Role.OPERATIONS, Role.MANAGER)
 EVERYBODY = (*STAFF, Role.INTEGRATION)
 # Health and metrics answer without a token.
 OPEN = {"GET /livez", "GET /readyz", "GET /metrics"}
+CONNECTIONS = {
+    "GET /connections": STAFF,
+    "PUT /connections/{name}/secret": (Role.OPERATIONS,),
+    "POST /connections/{name}/test": (Role.OPERATIONS,),
+}
 
 ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
     "ingest-email": {
         "GET /mails": STAFF,
         "GET /mails/{interaction_id}": STAFF,
         "GET /mails/{interaction_id}/raw": STAFF,
+        **CONNECTIONS,
         "GET /attachments/{attachment_id}": STAFF,
         "GET /counts": EVERYBODY,
         "GET /replies/{reply_id}": STAFF,
@@ -28,6 +34,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "GET /attachments/{attachment_id}": STAFF,
         "GET /replies/{reply_id}": STAFF,
         "GET /streams": STAFF,
+        **CONNECTIONS,
         "GET /counts": EVERYBODY,
     },
     "ingest-direct": {

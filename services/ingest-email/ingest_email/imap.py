@@ -140,6 +140,7 @@ class Reader:
             outcome = await intake.keep_mail(tx, raw, read, self._via)
             await cursors.move_cursor(tx, place, uidvalidity, uid, now)
         await session.flag([uid], SEEN)
+        self._link.worked()
         LOG.info(
             "mail stored",
             interaction_id=str(read.interaction.interaction_id),

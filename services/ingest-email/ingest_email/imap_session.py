@@ -15,7 +15,7 @@ from imapclient.exceptions import CapabilityError, LoginError
 
 from antiphon.connections.secrets import Secrets, without
 from antiphon.connections.states import NotConnectedError, Reason
-from antiphon.organisation.document import ImapMailbox
+from antiphon.organisation.channels import ImapMailbox
 from ingest_email.domain.accounts import MailConnection
 
 TIMEOUT_S = 60

@@ -1,6 +1,6 @@
 """Consumes `replies` and `configuration`: the organisation, and replies that leave on a social network."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -20,11 +20,14 @@ def create_consumer(
     engine: AsyncEngine,
     kafka: str,
     organisation: ActiveOrganisation,
-    networks: Collection[str],
+    networks: Callable[[], Collection[str]],
     clock: Clock,
     replica: str,
 ) -> Consumer:
-    """The consumer that keeps the organisation and takes replies of the social channel. On `networks` we have an account."""
+    """The consumer that keeps the organisation and takes replies of the social channel.
+
+    `networks` are those on which we have an account now.
+    """
 
     async def handle(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
         requests = [
@@ -33,7 +36,7 @@ def create_consumer(
             if isinstance(received.event, ReplyRequested) and received.event.channel == Channel.SOCIAL
         ]
         if requests:
-            await replies.take_replies(tx, requests, networks, await query.now(tx))
+            await replies.take_replies(tx, requests, networks(), await query.now(tx))
 
     return Consumer(
         service=INGEST_SOCIAL,

@@ -16,7 +16,7 @@ from antiphon.active_organisation import ActiveOrganisation
 from antiphon.connections import store
 from antiphon.connections.secrets import Secrets
 from antiphon.connections.states import Connection, NotConnectedError, Reason, State, in_words
-from antiphon.connections.store import Known
+from antiphon.connections.store import Report
 from antiphon.http.app import Body
 from antiphon.http.permissions import require
 from antiphon.http.problems import Problem, not_found, problems
@@ -134,10 +134,10 @@ def add(routes: APIRouter, engine: AsyncEngine, connections: Connections[_C]) ->
         """Lists the mailboxes or accounts of the organisation's document: whether each is connected, and why not."""
         version = connections.active.current
         async with engine.connect() as connection:
-            known = await store.read(connection)
+            reports = await store.read(connection)
             now = await query.now(connection)
         return [
-            _view(one, known.get(one.name), now, version.number)
+            _view(one, reports.get(one.name), now, version.number)
             for one in connections.of(version.organisation)
         ]
 
@@ -150,14 +150,13 @@ def add(routes: APIRouter, engine: AsyncEngine, connections: Connections[_C]) ->
     )
     async def set_connection_secret(name: Name, body: NewSecret) -> None:
         """Stores the password of a mailbox or account, encrypted. A connection that waits tries it at once."""
-        one = connections.find(name)
-        _refuse_without_server(one)
+        server = _server_of(connections.find(name))
         secret = body.secret.get_secret_value()
         if any(unicodedata.category(character) in _NOT_IN_A_SECRET for character in secret):
             place = {"detail": "must have no control characters", "pointer": "/secret"}
             raise Problem(422, "Invalid input", "Some of what was sent can't be used.", errors=[place])
         try:
-            await asyncio.to_thread(connections.secrets.store, one, secret)
+            await asyncio.to_thread(connections.secrets.store, name, server, secret)
         except OSError as error:
             LOG.exception("secret could not be stored", connection=name)
             detail = f"The folder of secrets can't be written ({type(error).__name__})."
@@ -175,7 +174,7 @@ def add(routes: APIRouter, engine: AsyncEngine, connections: Connections[_C]) ->
     async def check_connection(name: Name) -> LoginResult:
         """Logs in now, within 20 seconds, and shows what happened. After a success a connection that waits tries again at once."""
         one = connections.find(name)
-        _refuse_without_server(one)
+        _server_of(one)
         try:
             async with asyncio.timeout(TEST_TAKES_AT_MOST.total_seconds()):
                 await connections.log_in(one)
@@ -190,15 +189,15 @@ def add(routes: APIRouter, engine: AsyncEngine, connections: Connections[_C]) ->
     _ = (list_connections, set_connection_secret, check_connection)
 
 
-def _refuse_without_server(one: Connection) -> None:
+def _server_of(one: Connection) -> str:
     if one.server is None:
-        raise Problem(
-            409, "Conflict", f"Others bring the mail of {one.name} by SMTP: the service logs in nowhere."
-        )
+        detail = f"The service logs in nowhere for {one.name}: others bring its mail by SMTP."
+        raise Problem(409, "Conflict", detail)
+    return one.server
 
 
-def _view(one: Connection, known: Known | None, now: datetime, version: int) -> ConnectionView:
-    state, reason = _state(one, known, now)
+def _view(one: Connection, report: Report | None, now: datetime, version: int) -> ConnectionView:
+    state, reason = _state(one, report, now)
     return ConnectionView(
         name=one.name,
         kind=one.kind,
@@ -206,23 +205,23 @@ def _view(one: Connection, known: Known | None, now: datetime, version: int) -> 
         state=state,
         reason=reason,
         detail=None if reason is None else in_words(reason),
-        last_success_at=known.last_success_at if known else None,
-        last_error_at=known.last_error_at if known else None,
-        last_error=known.last_error if known else None,
+        last_success_at=report.last_success_at if report else None,
+        last_error_at=report.last_error_at if report else None,
+        last_error=report.last_error if report else None,
         configuration_version=version,
     )
 
 
-def _state(one: Connection, known: Known | None, now: datetime) -> tuple[State, Reason | None]:
+def _state(one: Connection, report: Report | None, now: datetime) -> tuple[State, Reason | None]:
     if not one.is_enabled:
         return State.DISABLED, None
     if one.server is None:
         return State.CONNECTED, None
-    if known is None:
+    if report is None:
         return State.NOT_CONNECTED, Reason.NOT_TRIED
-    if known.state is State.CONNECTED and now - known.reported_at > REPORTED_WITHIN:
+    if report.state is State.CONNECTED and now - report.reported_at > REPORTED_WITHIN:
         return State.NOT_CONNECTED, Reason.NOT_REPORTED
-    return known.state, known.reason
+    return report.state, report.reason
 
 
 def _result(reason: Reason, error: str) -> LoginResult:

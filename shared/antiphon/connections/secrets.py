@@ -56,26 +56,26 @@ class Secrets:
             raise NotConnectedError(Reason.SECRET_OF_ANOTHER_SERVER, f"it was stored for {stored.server}")
         return stored.secret
 
-    def store(self, connection: Connection, secret: str) -> None:
-        """Replaces the secret of a connection, whole or not at all. Raises OSError."""
-        stored = _Stored(connection.server or "", secret)
-        token = self._fernet.encrypt(_STORED.dump_json(stored))
+    def store(self, name: str, server: str, secret: str) -> None:
+        """Replaces the secret of the connection `name`, whole or not at all. Raises OSError."""
+        token = self._fernet.encrypt(_STORED.dump_json(_Stored(server, secret)))
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         # mkstemp makes a file that only its owner can read and write.
-        handle, name = mkstemp(dir=self._folder, prefix=".new-")
+        handle, made = mkstemp(dir=self._folder, prefix=".new-")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(token)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).replace(self._path(connection.name))
+            Path(made).replace(self._path(name))
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            Path(made).unlink(missing_ok=True)
             raise
 
     def _path(self, name: str) -> Path:
         written = quote(name, safe="@:+")
-        return self._folder / (written if len(written) <= LONGEST_NAME else sha256(name.encode()).hexdigest())
+        is_a_name = len(written) <= LONGEST_NAME and not written.startswith(".")
+        return self._folder / (written if is_a_name else sha256(name.encode()).hexdigest())
 
 
 def without(secret: str, text: str) -> str:

@@ -50,7 +50,7 @@ LONGEST_DETAIL = 500
 FIRST_PAUSE = timedelta(milliseconds=250)
 LONGEST_PAUSE = timedelta(seconds=30)
 # A server that counts refused logins locks the account after some: a person must change something first.
-FIRST_PAUSE_OF_LOGIN = timedelta(seconds=10)
+FIRST_PAUSE_OF_LOGIN = timedelta(minutes=1)
 LONGEST_PAUSE_OF_LOGIN = timedelta(minutes=30)
 
 

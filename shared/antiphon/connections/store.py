@@ -1,4 +1,4 @@
-"""What is known of each connection: one row each, which every replica shows."""
+"""What processes report of each connection: one row each, which every replica shows."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from antiphon.postgres.query import as_json
 CHANNEL = "connection_retry"
 
 
-class Known(NamedTuple):
+class Report(NamedTuple):
     """What a process reports of a connection. `last_error` is what happened when it failed the last time."""
 
     name: str
@@ -52,21 +52,21 @@ _WRITE = text(
 )
 
 
-async def write(tx: AsyncConnection, known: Sequence[Known]) -> None:
+async def write(tx: AsyncConnection, reports: Sequence[Report]) -> None:
     """Writes these rows. What a process does not have, since it is new, stays as it was."""
-    await tx.execute(_WRITE, {"rows": as_json([row._asdict() for row in known])})
+    await tx.execute(_WRITE, {"rows": as_json([row._asdict() for row in reports])})
 
 
-async def read(connection: AsyncConnection) -> dict[str, Known]:
+async def read(connection: AsyncConnection) -> dict[str, Report]:
     """All rows, by name."""
-    query = text(f"select {', '.join(Known._fields)} from connection")
+    query = text(f"select {', '.join(Report._fields)} from connection")
     rows: list[Any] = list(await connection.execute(query))
-    return {row.name: _known(row) for row in rows}
+    return {row.name: _report(row) for row in rows}
 
 
-def _known(row: Any) -> Known:
+def _report(row: Any) -> Report:
     reason = None if row.reason is None else Reason(row.reason)
-    return Known(*row)._replace(state=State(row.state), reason=reason)
+    return Report(*row)._replace(state=State(row.state), reason=reason)
 
 
 async def notify(tx: AsyncConnection) -> None:

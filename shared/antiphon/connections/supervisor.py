@@ -21,7 +21,7 @@ from antiphon.connections.states import (
     State,
     pause_after,
 )
-from antiphon.connections.store import Known
+from antiphon.connections.store import Report
 from antiphon.failures import is_transient
 from antiphon.organisation.organisation import Organisation
 from antiphon.postgres.listener import Listener
@@ -77,6 +77,14 @@ class Link:
             again_after_s=pause.total_seconds(),
         )  # fmt: skip
         self._changed.set()
+        await self.wait(pause)
+
+    def worked(self) -> None:
+        """Something came through the connection: the next failure is the first one."""
+        self._failures = 0
+
+    async def wait(self, pause: timedelta) -> None:
+        """Returns after the pause, or when a person changed something. Reports nothing."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause.total_seconds()):
                 # Set also while the last try was under way: the secret may have come after it was read.
@@ -84,7 +92,7 @@ class Link:
                 self.retry_now.clear()
                 self._failures = 0
 
-    def due(self, now: datetime) -> Known | None:
+    def due(self, now: datetime) -> Report | None:
         """What is to be written now: another state than before, or the same after a minute."""
         if self._connected_at is None and self._reason is None:
             return None  # it has not tried yet, or another replica follows it
@@ -93,7 +101,7 @@ class Link:
             if reason == self._reason and now - at < WRITTEN_EVERY:
                 return None
         at, detail = self._error or (None, None)
-        return Known(
+        return Report(
             self._name,
             State.CONNECTED if self._reason is None else State.NOT_CONNECTED,
             self._reason,
@@ -103,7 +111,7 @@ class Link:
             now,
         )
 
-    def written(self, row: Known) -> None:
+    def written(self, row: Report) -> None:
         """Notes that a row is in the database."""
         self._written = (row.reported_at, row.reason)
 

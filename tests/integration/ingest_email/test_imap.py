@@ -16,8 +16,7 @@ from antiphon.active_organisation import ActiveOrganisation
 from antiphon.connections.secrets import Secrets
 from antiphon.connections.supervisor import Supervisor
 from antiphon.delivery.entry_counts import EntryCounts
-from antiphon.organisation.channels import EmailAccount
-from antiphon.organisation.document import ImapMailbox
+from antiphon.organisation.channels import EmailAccount, ImapMailbox
 from deploy.site import Ports, Site
 from deploy.world import MailServer, jars
 from ingest_email.active_mail import ActiveMail
@@ -73,8 +72,7 @@ def world(mail_site: Site, organisation: ActiveOrganisation, secrets: Secrets) -
     mailbox = ImapMailbox(host="127.0.0.1", port=server.imap_port, user=COUNCIL, tls="none")
     account = EmailAccount(address=COUNCIL, name="City of Banksia", imap=mailbox)
     published(organisation, account)
-    (connection,) = accounts.connections(organisation.current.organisation)
-    secrets.store(connection, server.password(COUNCIL))
+    secrets.store(COUNCIL, f"127.0.0.1:{server.imap_port} (none)", server.password(COUNCIL))
     yield World(server, account, organisation, ActiveMail(organisation), secrets)
     server.stop()
 

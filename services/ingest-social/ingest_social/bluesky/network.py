@@ -1,7 +1,7 @@
 """Bluesky as a network: changes by the websocket stream of a PDS or relay, replies by the XRPC API of our PDS."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -18,7 +18,6 @@ from ingest_social.bluesky.client import Client, XrpcRefusedError
 from ingest_social.bluesky.records import POST, Origin, Us
 from ingest_social.bluesky.settings import Settings
 from ingest_social.network import (
-    AccountError,
     Batch,
     Change,
     Outgoing,
@@ -59,17 +58,6 @@ async def _arrived(socket: ClientConnection) -> tuple[list[bytes], WebSocketExce
     return received, None
 
 
-def create(handle: str, clock: Clock) -> "Bluesky":
-    """Our account of this handle. Raises AccountError when the settings have no password for it."""
-    settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
-    password = settings.passwords.get(handle)
-    if password is None:
-        raise AccountError(f"INGEST_SOCIAL_BLUESKY_PASSWORDS has no password for {handle}: add it")
-    return Bluesky(
-        settings.service, handle, password.get_secret_value(), settings.app, clock, settings.stream
-    )
-
-
 class Bluesky:
     """One account of ours. Our posts are on its PDS (`service`); the posts of others come from `stream`."""
 
@@ -77,7 +65,13 @@ class Bluesky:
     recognises_repeats = True
 
     def __init__(
-        self, service: str, handle: str, password: str, app: str, clock: Clock, stream: str | None = None
+        self,
+        service: str,
+        handle: str,
+        password: Callable[[], str],
+        app: str,
+        clock: Clock,
+        stream: str | None = None,
     ) -> None:
         self._stream = (stream or service).rstrip("/").replace("http", "ws", 1)
         self._handle = handle
@@ -97,7 +91,7 @@ class Bluesky:
         return Us(self.account, self._handle)
 
     async def connect_account(self) -> None:
-        """Signs in. Raises TransientError."""
+        """Signs in. Raises NotSignedInError."""
         await self._client.sign_in()
 
     async def close(self) -> None:
@@ -310,3 +304,20 @@ class Bluesky:
             if error.is_missing:
                 return None
             raise
+
+
+class BlueskyServer:
+    """Bluesky as the settings reach it: the PDS of our accounts, and the stream that is read."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def server(self) -> str:
+        """The PDS."""
+        return self._settings.service
+
+    def create(self, handle: str, password: Callable[[], str], clock: Clock) -> Bluesky:
+        """Our account of this handle."""
+        settings = self._settings
+        return Bluesky(settings.service, handle, password, settings.app, clock, settings.stream)
