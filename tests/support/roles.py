@@ -45,6 +45,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
     },
     "customer-profile": {
         "GET /customers": STAFF,
+        "GET /customers/export": STAFF,
         "GET /customers/{customer_id}": STAFF,
         "PATCH /customers/{customer_id}": WORKERS,
         "POST /customers/{customer_id}/identifiers": WORKERS,
@@ -56,6 +57,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
     },
     "case-mgmt": {
         "GET /cases": STAFF,
+        "GET /cases/export": STAFF,
         "GET /cases/{case_id}": STAFF,
         "POST /cases/{case_id}/replies": WORKERS,
         "POST /cases/{case_id}/notes": WORKERS,
@@ -74,6 +76,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "POST /offers/{offer_id}/accept": (Role.AGENT,),
         "POST /offers/{offer_id}/decline": (Role.AGENT,),
         "GET /work": STAFF,
+        "GET /work/export": OVERSEERS,
         "GET /work/{work_item_id}": STAFF,
         "GET /cases/{case_id}/clocks": STAFF,
         "GET /sla/attainment": OVERSEERS,
