@@ -73,6 +73,7 @@ WORK = Table(
     Column("decided_priority", Integer, nullable=False, server_default="0"),
     Column("deferred_move", JSONB),
     Column("order_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("overdue_at", DateTime(timezone=True), nullable=False, server_default=text("now() + interval '1 day'")),
     Column("longest_wait", Interval, nullable=False, server_default=text("'1 day'")),
     Column("head_start", Interval, nullable=False, server_default=text("'1 minute'")),
     Column("profiles", JSONB, nullable=False, server_default="[]"),
@@ -88,6 +89,10 @@ WORK = Table(
     Index("work_item_deferred_move_ix", "work_item_id", postgresql_where=text("deferred_move is not null and state in ('queued', 'offered')")),
     Index(
         "work_item_line_ix", "queue", "also_queues", "need", "order_at", "queued_at", "work_item_id",
+        postgresql_where=text("state = 'queued'"),
+    ),
+    Index(
+        "work_item_overdue_ix", "queue", "also_queues", "need", "overdue_at", "queued_at", "work_item_id",
         postgresql_where=text("state = 'queued'"),
     ),
     Index(
