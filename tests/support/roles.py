@@ -52,6 +52,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
     },
     "customer-profile": {
         "GET /customers": STAFF,
+        "GET /customers/export": STAFF,
         "GET /customers/{customer_id}": STAFF,
         "PATCH /customers/{customer_id}": WORKERS,
         "POST /customers/{customer_id}/identifiers": WORKERS,
@@ -63,6 +64,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
     },
     "case-mgmt": {
         "GET /cases": STAFF,
+        "GET /cases/export": STAFF,
         "GET /cases/{case_id}": STAFF,
         "POST /cases/{case_id}/replies": WORKERS,
         "POST /cases/{case_id}/notes": WORKERS,
@@ -81,6 +83,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "POST /offers/{offer_id}/accept": (Role.AGENT,),
         "POST /offers/{offer_id}/decline": (Role.AGENT,),
         "GET /work": STAFF,
+        "GET /work/export": OVERSEERS,
         "GET /work/{work_item_id}": STAFF,
         "GET /cases/{case_id}/clocks": STAFF,
         "GET /sla/attainment": OVERSEERS,

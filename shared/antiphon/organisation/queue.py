@@ -37,7 +37,7 @@ class Queue(Section):
     longest_wait: Duration = Field(
         LONGEST_WAIT,
         le=timedelta(days=365),
-        description="Work is ordered as if it were due at the latest this long after it was queued.",
+        description="Work that has waited this long goes before all that has not. It also counts as due then at the latest.",
     )
     head_start: Duration = Field(
         HEAD_START, le=timedelta(days=1), description="The waiting time that one point of priority is worth."

@@ -255,6 +255,28 @@ async def test_lists_by_queue_and_agent_have_the_newest_change_first(
     assert await listed(api, agent_id="me", queue="roads") == []
 
 
+async def test_the_export_has_a_case_that_changed_while_the_list_was_paged(
+    engine: AsyncEngine, api: httpx.AsyncClient
+) -> None:
+    for _ in range(3):
+        await apply(engine, identified(uuid4()))
+    first = (await api.get("/cases", params={"limit": 2})).json()
+    (last,) = (await api.get("/cases", params={"limit": 2, "cursor": first["next"]})).json()["items"]
+    revisions: dict[str, int] = {}
+    part = (await api.get("/cases/export", params={"limit": 2})).json()
+    # The list now has the case on its first page, which was read already.
+    assert (await api.post(f"/cases/{last['case_id']}/notes", json={"text": "Careful"})).status_code == 201
+
+    async def has_all() -> bool:
+        nonlocal part
+        revisions.update({case["case_id"]: case["revision"] for case in part["items"]})
+        part = (await api.get("/cases/export", params={"limit": 2, "cursor": part["next"]})).json()
+        return len(revisions) == 3 and revisions[last["case_id"]] > last["revision"]
+
+    await until(has_all, what="the case with its note")
+    assert not part["more"]
+
+
 async def test_a_page_of_a_queue_or_an_agent_reads_only_the_rows_that_it_shows(
     engine: AsyncEngine, api: httpx.AsyncClient
 ) -> None:

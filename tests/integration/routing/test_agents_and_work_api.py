@@ -1,6 +1,7 @@
 """The API of agents and work: roles, answers and the texts of refusals."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,8 @@ async def test_declining_is_refused_with_a_reason_where_the_queue_forbids_it(
     await pool.present("amara")
     await pool.assign()
     (offer,) = (await pool.pending())["amara"]
+    (shown,) = (await ask("amara", "GET", "/offers/me")).json()["items"]
+    assert (datetime.fromisoformat(shown["offered_at"]), shown["may_decline"]) == (pool.now, False)
     refused = await ask("amara", "POST", f"/offers/{offer}/decline", json={"reason": "lunch"})
     assert refused.status_code == 403
     assert refused.json()["detail"] == "Work of Rates can't be declined: that is its policy."

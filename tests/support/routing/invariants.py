@@ -75,14 +75,26 @@ class Moment(NamedTuple):
 
     def waiting(self) -> list[AnyRow]:
         """The waiting work, the most urgent first."""
-        return sorted((w for w in self.works.values() if w.state == QUEUED), key=urgency)
+        return sorted((w for w in self.works.values() if w.state == QUEUED), key=self.urgency)
+
+    def urgency(self, work: AnyRow) -> tuple[bool, datetime, datetime, UUID]:
+        """The sort key of waiting work, computed from the columns that it depends on."""
+        waited_out = work.queued_at + work.longest_wait
+        is_overdue = self.now >= waited_out
+        return (
+            not is_overdue,
+            waited_out if is_overdue else moment_of(work),
+            work.queued_at,
+            work.work_item_id,
+        )
 
 
-def urgency(work: AnyRow) -> tuple[datetime, datetime, UUID]:
-    """The sort key of waiting work, computed from the columns that it depends on."""
+def moment_of(work: AnyRow) -> datetime:
+    """The moment that orders work that is not overdue."""
     latest = work.queued_at + work.longest_wait
     due = latest if work.due_at is None else max(work.queued_at, min(work.due_at, latest))
-    return due - work.priority * work.head_start, work.queued_at, work.work_item_id
+    moment: datetime = due - work.priority * work.head_start
+    return moment
 
 
 async def read_moment(pool: AgentPool) -> Moment:
@@ -118,7 +130,8 @@ async def assert_consistent(pool: AgentPool, moment: Moment, awaiting: Iterable[
         assert (work.agent_id is None) == (work.state == QUEUED), work
         assert (work.state == OFFERED) == (offer is not None), work
         assert offer is None or offer.agent_id == work.agent_id, work
-        assert work.order_at == urgency(work)[0], work
+        assert work.order_at == moment_of(work), work
+        assert work.overdue_at == work.queued_at + work.longest_wait, work
     held = {work.agent_id for work in moment.works.values() if work.state in {OFFERED, ACCEPTED}}
     assert all(moment.presence.get(agent) not in {None, "offline"} for agent in held), (held, moment.presence)
     await _assert_counted(pool, moment)
@@ -146,7 +159,9 @@ def assert_offered_in_order(before: Moment, after: Moment) -> None:
         for agent in after.presence:
             if agent in refused or not after.can_take(agent, work):
                 continue
-            less_urgent = [other for other in offered.get(agent, ()) if urgency(work) < urgency(other)]
+            less_urgent = [
+                other for other in offered.get(agent, ()) if after.urgency(work) < after.urgency(other)
+            ]
             free = after.free_units(agent) + sum(min(w.units, after.capacity(agent)) for w in less_urgent)
             assert free < min(work.units, after.capacity(agent)), (
                 work,

@@ -13,7 +13,7 @@ from antiphon.contracts.cases import CaseFacts
 from antiphon.contracts.identified import CustomerFacts, IdentifierConflict, Reading
 from antiphon.contracts.interactions import Content, Identifier, Interaction
 from antiphon.http.app import Body, Words
-from antiphon.http.pages import Cursor, Limit, Page
+from antiphon.http.pages import Cursor, Export, ExportCursor, Limit, Page
 from antiphon.http.preconditions import etag
 from antiphon.http.problems import TITLES, Problem, problems
 from case_mgmt import cases, store
@@ -21,6 +21,7 @@ from case_mgmt.api import examples
 from case_mgmt.api.parameters import Api, CaseId, QueueName, Reader, Writer, example
 from case_mgmt.api.replies import ReplyView, reply_view
 from case_mgmt.cases import WholeCase
+from case_mgmt.domain.cases import Case
 from case_mgmt.domain.interactions import CaseInteraction
 from case_mgmt.domain.recipients import belongs_to, recipient_of
 from case_mgmt.domain.record import NumberedEntry
@@ -43,6 +44,14 @@ class CaseView(CaseFacts):
     )
     due_at: datetime | None = Field(description="When the nearest SLA target is due.")
     breached: list[str] = Field(description="The SLA targets that were missed and are not met yet.")
+
+
+class ExportedCase(CaseFacts):
+    """A case as the export has it: without the copy of routing's work, which changes without the case."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.EXPORTED_CASE]})
+
+    changed_at: datetime = Field(description="When the case last changed.")
 
 
 class FormerContentView(BaseModel):
@@ -189,6 +198,18 @@ def add(routes: APIRouter, at: Api) -> None:
         async with at.engine.connect() as connection:
             return await store.cases.page(connection, wanted, cursor, limit, case_view)
 
+    @routes.get("/cases/export", tags=["cases"], responses=problems(400, 410))
+    async def export_cases(
+        who: Reader, cursor: ExportCursor = None, limit: Limit = 50
+    ) -> Export[ExportedCase]:
+        """All cases, and later those that changed since: none is missed, however much changes meanwhile.
+
+        A case that changes after it was read comes again. What changes now comes once no older transaction runs.
+        """
+        del who
+        async with at.engine.connect() as connection:
+            return await store.cases.export(connection, cursor, limit, _exported)
+
     @routes.get("/cases/{case_id}", tags=["cases"], responses=problems(404))
     async def get_case(case_id: CaseId, who: Reader, response: Response) -> WholeCaseView:
         """Returns a case with everything on it.
@@ -220,7 +241,11 @@ def add(routes: APIRouter, at: Api) -> None:
                 await cases.set_status(tx, case_id, new.status, new.reason, who, at.clock(), queue=new.queue)
             )
 
-    _ = (list_cases, get_case, set_status)
+    _ = (list_cases, export_cases, get_case, set_status)
+
+
+def _exported(case: Case) -> ExportedCase:
+    return ExportedCase(**dict(case.facts()), changed_at=case.changed_at)
 
 
 def _whole_view(whole: WholeCase) -> WholeCaseView:

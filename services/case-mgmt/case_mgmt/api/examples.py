@@ -38,6 +38,9 @@ CASE: JsonDict = {
     "breached": [],
 }
 
+_OF_WORK = {"agent_id", "agent_name", "queue", "work_state", "due_at", "breached"}
+EXPORTED_CASE: JsonDict = {name: value for name, value in CASE.items() if name not in _OF_WORK}
+
 INTERACTION: JsonDict = {
     "interaction": {
         "interaction_id": INTERACTION_ID,

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from antiphon.contracts.interactions import IdentifierKind
 from antiphon.http import pages, preconditions
 from antiphon.http.app import Body, Words
-from antiphon.http.pages import Cursor, Limit, Page
+from antiphon.http.pages import Cursor, Export, ExportCursor, Limit, Page
 from antiphon.http.problems import Problem, problems
 from customer_profile import store
 from customer_profile.actions import customers
@@ -135,6 +135,18 @@ def add(routes: APIRouter, at: Api) -> None:
             items=[customer_view(found[row.customer_id]) for row in rows[:limit]],
             next=pages.encode_cursor(more.folded_name, str(more.customer_id)) if more else None,
         )
+
+    @routes.get("/customers/export", tags=["customers"], responses=problems(400, 410))
+    async def export_customers(
+        who: Reader, cursor: ExportCursor = None, limit: Limit = 50
+    ) -> Export[CustomerView]:
+        """All customers, and later those that changed since: none is missed, however much changes meanwhile.
+
+        A customer who changes after they were read comes again. What changes now comes once no older transaction runs.
+        """
+        del who
+        async with at.engine.connect() as connection:
+            return await store.customers.export(connection, cursor, limit, customer_view)
 
     @routes.get("/customers/{customer_id}", tags=["customers"], responses=problems(404))
     async def get_customer(customer_id: CustomerId, who: Reader, response: Response) -> CustomerWithConflicts:

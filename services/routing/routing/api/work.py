@@ -10,13 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.access.roles import Identity, Role
 from antiphon.http.app import Body, Words
-from antiphon.http.pages import Cursor, Limit, Page
+from antiphon.http.pages import Cursor, Export, ExportCursor, Limit, Page
 from antiphon.http.problems import not_found, problems
 from antiphon.organisation.agent import Agent
 from routing import store
 from routing.api.parameters import (
     AgentOnly,
     Api,
+    Overseer,
     Reader,
     Reason,
     Supervisor,
@@ -141,6 +142,17 @@ def add(routes: APIRouter, at: Api) -> None:
             )
         view = partial(WorkView.model_validate, from_attributes=True)
         return store.work_items.BY_CHANGE.page(rows, limit, view)
+
+    @routes.get("/work/export", tags=["work"], responses=problems(400, 410))
+    async def export_work(
+        _caller: Overseer, cursor: ExportCursor = None, limit: Limit = 50
+    ) -> Export[WorkView]:
+        """All work, and later what changed since: none is missed, however much changes meanwhile.
+
+        A work item that changes after it was read comes again. What changes now comes once no older transaction runs.
+        """
+        async with at.engine.connect() as connection:
+            return await store.work_items.export(connection, cursor, limit, work_view)
 
     @routes.get("/work/{work_item_id}", tags=["work"], responses=problems(404))
     async def get_work(work_item_id: WorkItemId, caller: Reader) -> WorkDetail:

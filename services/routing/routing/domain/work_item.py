@@ -13,7 +13,7 @@ from uuid import UUID
 
 from antiphon.contracts.work import SkillNeed, WorkFacts, WorkState
 from routing.domain.matching.eligibility import Waiting
-from routing.domain.matching.queue_order import order_at
+from routing.domain.matching.queue_order import order_at, overdue_at
 
 NOBODY: Mapping[str, datetime] = {}
 
@@ -145,6 +145,7 @@ class WorkItem:
         values["state"] = self.state.value  # encoding an enum as JSON takes ten times as long
         values["deferred_move"] = dataclasses.asdict(self.deferred_move) if self.deferred_move else None
         values["order_at"] = self.order_at
+        values["overdue_at"] = self.overdue_at
         return values
 
     def replace(self, **changed: Unpack[Changes]) -> "WorkItem":
@@ -158,6 +159,11 @@ class WorkItem:
     def order_at(self) -> datetime:
         """The moment that orders it among waiting work; see `queue_order`."""
         return order_at(self.queued_at, self.due_at, self.priority, self.longest_wait, self.head_start)
+
+    @property
+    def overdue_at(self) -> datetime:
+        """When it has waited the longest wait of its queue; see `queue_order`."""
+        return overdue_at(self.queued_at, self.longest_wait)
 
     @property
     def queues(self) -> frozenset[str]:
@@ -190,11 +196,13 @@ class WorkItem:
             also_queues=[*self.also_queues],
         )
 
-    def to_waiting(self, refused: Mapping[str, datetime] = NOBODY) -> Waiting:
-        """Returns it as the matching reads it; `refused` has the agents who refused it, and when."""
+    def to_waiting(self, now: datetime, refused: Mapping[str, datetime] = NOBODY) -> Waiting:
+        """Returns it as the matching reads it at this time; `refused` has the agents who refused it, and when."""
+        is_overdue = self.overdue_at <= now
         return Waiting(
-            self.work_item_id, self.queue, self.skills, self.order_at, self.queued_at, refused, self.preferred,
-            self.prefer_skills, self.units, self.hold_until, tuple(self.also_queues), tuple(self.profiles),
+            self.work_item_id, self.queue, self.skills, self.overdue_at if is_overdue else self.order_at, self.queued_at,
+            refused, self.preferred, self.prefer_skills, self.units, self.hold_until, tuple(self.also_queues),
+            tuple(self.profiles), is_overdue,
         )  # fmt: skip
 
 

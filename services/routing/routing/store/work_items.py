@@ -1,7 +1,8 @@
 """Work items, at most one open for each case."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -16,6 +17,7 @@ from sqlalchemy import (
     TextClause,
     Uuid,
     bindparam,
+    func,
     select,
     text,
 )
@@ -24,12 +26,15 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.work import WorkState
-from antiphon.http.pages import KeysetPage
+from antiphon.http.pages import ChangeOrder, Export, KeysetPage
 from antiphon.organisation.agent import Agent
 from antiphon.postgres.personal_data import personal
+from antiphon.postgres.plumbing import XID8
 from antiphon.postgres.query import AnyRow, fetch, mapping
 from routing.domain.work_item import WorkItem
 from routing.store.base import METADATA
+
+View = TypeVar("View")
 
 NEED = "cast(skills as text) || cast(profiles as text) || case when units = 0 then 'zero-unit' else '' end"
 
@@ -69,11 +74,13 @@ WORK = Table(
     Column("decided_queue", Text),
     Column("deferred_move", JSONB),
     Column("order_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("overdue_at", DateTime(timezone=True), nullable=False, server_default=text("now() + interval '1 day'")),
     Column("longest_wait", Interval, nullable=False, server_default=text("'1 day'")),
     Column("head_start", Interval, nullable=False, server_default=text("'1 minute'")),
     Column("profiles", JSONB, nullable=False, server_default="[]"),
     Column("need", Uuid, Computed(f"cast(md5({NEED}) as uuid)", persisted=True)),
     Column("completed_by", Text),
+    Column("changed_xid", XID8, nullable=False, server_default=func.pg_current_xact_id()),
     Index("work_item_one_open_per_case_key", "case_id", unique=True, postgresql_where=text("state <> 'completed'")),
     Index("work_item_case_id_ix", "case_id"),
     Index(
@@ -86,6 +93,10 @@ WORK = Table(
         postgresql_where=text("state = 'queued'"),
     ),
     Index(
+        "work_item_overdue_ix", "queue", "also_queues", "need", "overdue_at", "queued_at", "work_item_id",
+        postgresql_where=text("state = 'queued'"),
+    ),
+    Index(
         "work_item_widened_ix", "queue", "also_queues", "need", postgresql_where=text("state = 'queued' and also_queues <> '{}'")
     ),
     Index(
@@ -94,11 +105,12 @@ WORK = Table(
     ),
     Index("work_item_held_ix", "agent_id", postgresql_where=text("state in ('offered', 'accepted')")),
     Index("work_item_oldest_ix", "queue", "queued_at", postgresql_where=text("state = 'queued'")),
+    Index("work_item_changed_xid_ix", "changed_xid", "work_item_id"),
     Index("work_item_list_ix", text("changed_at desc"), text("work_item_id desc")),
     Index("work_item_queue_list_ix", "queue", text("changed_at desc"), text("work_item_id desc")),
     info=personal(
         by={"customer_id": ["subject", "labels"]},
-        none=["case_reference", "channel", "state", "queue", "skills", "prefer_skills", "steps_hash", "also_queues", "overflow", "profiles", "decided_queue", "deferred_move"],
+        none=["case_reference", "channel", "state", "queue", "skills", "prefer_skills", "steps_hash", "also_queues", "overflow", "profiles", "decided_queue", "deferred_move", "changed_xid"],
         staff=["agent_id", "preferred", "completed_by"],
     ),
 )  # fmt: skip
@@ -262,6 +274,16 @@ async def newest(
             w.queue.in_(queues) | w.also_queues.overlap(queues) | (w.agent_id == visible_to.id)
         )
     return (await tx.execute(BY_CHANGE.after(query, cursor, limit))).all()
+
+
+EXPORT = ChangeOrder(WORK.c.changed_xid, WORK.c.work_item_id)
+
+
+async def export(
+    tx: AsyncConnection, cursor: str | None, limit: int, view: Callable[[WorkItem], View]
+) -> Export[View]:
+    """A part of the export of all work, as views. Raises Problem 400 and 410 for a wrong cursor."""
+    return await EXPORT.part(tx, select(WORK), cursor, limit, lambda row: view(WorkItem.of(mapping(row))))
 
 
 async def count_by_state(tx: AsyncConnection) -> dict[str, int]:

@@ -127,7 +127,7 @@ async def offer_new(
         tx, sorted(members), configuration.routable, days, their_queues
     )
     pool = AgentPool(candidate(configuration, row, unit.now, open_queues) for row in rows)
-    items = [work.to_waiting() for work in new_work]
+    items = [work.to_waiting(unit.now) for work in new_work]
     # No agent has refused new work yet.
     pairs = match(items, pool, unit.now, timedelta(0))
     if not pairs:
@@ -161,7 +161,7 @@ async def _look(
         return store.backlog.Look([], None)
     page = max(_MIN_PAGE, MAX_ITEMS // len(wanted))
     return await store.backlog.look(
-        tx, wanted, page, lambda item: pool.best(item, now, again_after) is not None
+        tx, wanted, now, page, lambda item: pool.best(item, now, again_after) is not None
     )
 
 

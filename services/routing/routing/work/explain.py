@@ -201,7 +201,7 @@ async def explain(
     offers = await store.offers.of_work(connection, work.work_item_id)
     agent_rows = await store.agents.agents(connection, active.configuration.days(now))
     refused = {offer.agent_id: offer.ended_at for offer in offers if offer.result in REFUSALS}
-    item = work.to_waiting(refused)
+    item = work.to_waiting(now, refused)
     openings = opening.openings(active, now)
     queue_opening, open_queues = openings.get(work.queue), opening.open_queues(openings)
     escalations = await store.escalations.of_work(connection, work.work_item_id)

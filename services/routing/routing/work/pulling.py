@@ -70,7 +70,7 @@ async def take_next(
     if not wanted and ((profile_loads := _full_line(pool, lines, me)) or me.free < 1):
         raise _full(me, profile_loads)
     while wanted:
-        look = await store.backlog.look(tx, wanted, PAGE, lambda item: _suits(item, me, now))
+        look = await store.backlog.look(tx, wanted, now, PAGE, lambda item: _suits(item, me, now))
         ids = suitable(look.items, me, now)
         if not ids:
             return None
@@ -111,7 +111,7 @@ async def pick(
     if shared_queues.isdisjoint(opening.open_queues(openings)):
         raise Problem(409, "Conflict", f"Its work is not given out now: {openings[min(shared_queues)].why}.")
     me = await _candidate(tx, active, agent, now)
-    item = work.to_waiting()
+    item = work.to_waiting(now)
     why = why_not(item, me)
     if why is not None:
         if why.kind in {WhyNot.CAPACITY, WhyNot.PROFILES}:

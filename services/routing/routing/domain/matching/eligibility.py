@@ -11,7 +11,8 @@ from uuid import UUID
 class Waiting(NamedTuple):
     """A waiting work item as the matching reads it. `refused` has the agents who refused it, and when.
 
-    `preferred` is the agent who gets it first; `prefers` are skills that are an advantage and not required. It counts against
+    `is_overdue`: it has waited the longest wait of its queue, and `order_at` is when it had; else that is its moment in the
+    order. `preferred` is the agent who gets it first; `prefers` are skills that are an advantage and not required. It counts against
     the capacity `profiles`; work of no `units` takes no capacity.
     """
 
@@ -27,6 +28,7 @@ class Waiting(NamedTuple):
     hold_until: datetime | None = None
     also_queues: Collection[str] = ()
     profiles: tuple[str, ...] = ()
+    is_overdue: bool = False
 
     @property
     def queues(self) -> frozenset[str]:
@@ -59,9 +61,12 @@ class Candidate(NamedTuple):
     profile_loads: Mapping[str, ProfileLoad] = {}
 
 
-def urgency(item: Waiting) -> tuple[datetime, datetime, UUID]:
-    """The sort key of waiting work: its moment, then the longest wait, then the id, so that the order is total."""
-    return item.order_at, item.queued_at, item.work_item_id
+Urgency = tuple[bool, datetime, datetime, UUID]
+
+
+def urgency(item: Waiting) -> Urgency:
+    """The sort key of waiting work: what is overdue, its moment, the longest wait, then the id, so that the order is total."""
+    return not item.is_overdue, item.order_at, item.queued_at, item.work_item_id
 
 
 class Skilled(Protocol):
