@@ -58,6 +58,7 @@ async def main() -> None:
                 "surges": partial(tasks.detect_surges_forever, engine, clock.utc_now),
                 "counts": partial(tasks.add_up_counts_forever, engine),
                 "timers": partial(tasks.fire_timers_forever, engine, configurations, clock.utc_now),
+                "words": partial(tasks.forget_words_forever, engine, clock.utc_now, settings.words_kept_for),
                 "trials": partial(tasks.run_trials_forever, engine, clock.utc_now, settings.trials_kept_for),
             },
         )

@@ -166,6 +166,8 @@ def edit(state: BatchState, event: IdentifiedInteractionEdited, key: str, trace:
         if one.interaction_id == interaction.interaction_id:
             unanswered[place] = (interaction, reading)
     after = case.changed(state.unit.now, words_revision=case.revision + 1)
+    if _is_opened_by(case, edit.interaction_id):
+        after = replace(after, subject=interaction.content.subject)
     since = after.awaiting_answer_since
     if since and interaction.accepted_at >= since and interaction.automation == Automation.NONE:
         after = replace(after, asked_revision=after.revision)
@@ -212,6 +214,8 @@ def delete(state: BatchState, event: IdentifiedInteractionDeleted, key: str, tra
         if one[0].interaction_id != deletion.interaction_id
     ]
     after = case.changed(state.unit.now, words_revision=case.revision + 1)
+    if _is_opened_by(case, deletion.interaction_id):
+        after = replace(after, subject=None)
     state.unit.put(after)
     state.unit.publish(
         CaseInteractionDeleted(case=after.facts(), interaction_id=deletion.interaction_id), trace
@@ -225,6 +229,11 @@ def delete(state: BatchState, event: IdentifiedInteractionDeleted, key: str, tra
         _actor(event.customer),
         data,
     )
+
+
+def _is_opened_by(case: Case, interaction_id: UUID) -> bool:
+    """Whether the interaction opened the case, so that the subject of the case is its subject."""
+    return case.case_id == ids.derived_id("case", str(interaction_id))
 
 
 def _current_version(state: BatchState, interaction_id: UUID, what: str) -> tuple[Case, CurrentVersion]:
