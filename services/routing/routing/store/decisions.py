@@ -47,7 +47,7 @@ DECISION = Table(
     Index("decision_words_ix", "case_id", postgresql_where=text("has_words")),
     info=personal(
         by={"work_item_id -> work_item.customer_id": ["context", "trace", "outcome", "shadow", "before", "after"]},
-        none=["rule", "reason"],
+        none=["rule", "reason", "interaction_ids"],
     ),
 )  # fmt: skip
 
