@@ -65,6 +65,7 @@ async def main() -> None:
                 "publishing again": partial(
                     tasks.publish_again_forever, engine, configurations, clock.utc_now
                 ),
+                "words": partial(tasks.forget_words_forever, engine, clock.utc_now, settings.words_kept_for),
                 "trials": partial(tasks.run_trials_forever, engine, clock.utc_now, settings.trials_kept_for),
             },
         )

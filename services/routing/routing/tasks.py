@@ -19,6 +19,7 @@ from routing.work import assignment, reconciliation
 LOG = logs.get(__name__)
 ADD_UP_EVERY_S = 5.0
 FORGET_EVERY = timedelta(hours=1)
+FORGET_WORDS_EVERY_S = 60.0
 RECONCILE_EVERY_S, NEXT_ROUND_AFTER_S = 1.0, 30.0
 # A start publishes the active version again, but for starts within a minute. Topics keep events for 14 days.
 PUBLISHED_JUST_NOW, PUBLISH_AGAIN_AFTER = timedelta(minutes=1), timedelta(days=1)
@@ -134,6 +135,18 @@ async def detect_surges_forever(engine: AsyncEngine, clock: Clock) -> None:
                 await surges.detect(tx, clock())
         except Exception as error:  # noqa: BLE001 - `_report` raises what may not be hidden
             _report("surges", error)
+
+
+async def forget_words_forever(engine: AsyncEngine, clock: Clock, kept_for: timedelta) -> None:
+    """Deletes the words of decisions of cases that were answered `kept_for` ago, until cancelled; checks once a minute."""
+    while True:
+        forgotten = 0
+        try:
+            async with engine.begin() as tx:
+                forgotten = await store.decisions.forget_old(tx, clock() - kept_for)
+        except Exception as error:  # noqa: BLE001 - `_report` raises what may not be hidden
+            _report("words", error)
+        await asyncio.sleep(0 if forgotten else FORGET_WORDS_EVERY_S)
 
 
 async def run_trials_forever(engine: AsyncEngine, clock: Clock, kept_for: timedelta) -> None:

@@ -44,6 +44,12 @@ def deleted(message: IdentifiedInteractionReceived) -> IdentifiedInteractionDele
     return IdentifiedInteractionDeleted(deletion=deletion, customer=message.customer)
 
 
+def with_subject(message: IdentifiedInteractionReceived, subject: str) -> IdentifiedInteractionReceived:
+    content = message.interaction.content.model_copy(update={"subject": subject})
+    interaction = message.interaction.model_copy(update={"content": content})
+    return message.model_copy(update={"interaction": interaction})
+
+
 @pytest.mark.parametrize("batches", ["together", "one by one"])
 async def test_every_version_of_an_edited_message_is_stored(
     engine: AsyncEngine, api: httpx.AsyncClient, batches: str
@@ -142,6 +148,21 @@ async def test_a_deleted_message_is_not_answered(engine: AsyncEngine) -> None:
     with pytest.raises(Problem) as nothing_left:
         await answer(engine, case.case_id, (await the_case(engine)).revision, key="another")
     assert nothing_left.value.status == 409
+
+
+async def test_the_subject_of_a_case_follows_the_message_that_opened_it(engine: AsyncEngine) -> None:
+    customer = uuid4()
+    first, second = (with_subject(identified(customer), "My secret") for _ in range(2))
+    await apply(engine, first, second)
+    assert (await the_case(engine)).subject == "My secret"
+    await apply(engine, deleted(second))
+    assert (await the_case(engine)).subject == "My secret"
+    await apply(engine, edited(with_subject(first, "My bins"), "words"))
+    assert (await the_case(engine)).subject == "My bins"
+    await apply(engine, deleted(first))
+    assert (await the_case(engine)).subject is None
+    (event,) = await rows(engine, "select cast(value as text) as value from outbox order by id desc limit 1")
+    assert "My bins" not in bytes.fromhex(event.value.removeprefix("\\x")).decode()
 
 
 async def test_an_sla_event_after_completed_work_leaves_the_case_in_no_queue(

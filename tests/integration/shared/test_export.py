@@ -106,15 +106,15 @@ async def test_an_export_shows_every_row_in_its_newest_state_whatever_commits_la
         ("customer_profile", "customer (customer_id, since) select gen_random_uuid(), now()", "customer_changed_xid_ix"),
         (
             "case_mgmt",
-            "case_file (case_id, number, status, customer_id, customer, opened_at, changed_at, interactions, replies, reopened, "
+            ("case_file (case_id, number, status, customer_id, customer, opened_at, changed_at, interactions, replies, reopened, "
             "revision, words_revision) select gen_random_uuid(), n, 'open', gen_random_uuid(), "
-            "jsonb_build_object('customer_id', gen_random_uuid(), 'since', now()), now(), now(), 1, 0, 0, 1, 1",
+            "jsonb_build_object('customer_id', gen_random_uuid(), 'since', now()), now(), now(), 1, 0, 0, 1, 1"),
             "case_file_changed_xid_ix",
         ),
         (
             "routing",
-            "work_item (work_item_id, case_id, case_reference, customer_id, channel, state, queue, priority, skills, queued_at, "
-            "changed_at) select gen_random_uuid(), gen_random_uuid(), n, gen_random_uuid(), 'email', 'queued', 'q', 0, '{}', now(), now()",
+            ("work_item (work_item_id, case_id, case_reference, customer_id, channel, state, queue, priority, skills, queued_at, "
+            "changed_at) select gen_random_uuid(), gen_random_uuid(), n, gen_random_uuid(), 'email', 'queued', 'q', 0, '{}', now(), now()"),
             "work_item_changed_xid_ix",
         ),
     ],

@@ -188,6 +188,8 @@ def edit(state: BatchState, event: IdentifiedInteractionEdited, key: str, trace:
     is_awaited = since is not None and interaction.accepted_at >= since
     asks = is_awaited and not is_late and interaction.automation == Automation.NONE
     after = edited(case, state.unit.now, asks=asks)
+    if _is_opened_by(case, edit.interaction_id):
+        after = replace(after, subject=interaction.content.subject)
     state.unit.put(after)
     published = CaseInteractionEdited(
         case=after.facts(),
@@ -231,6 +233,8 @@ def delete(state: BatchState, event: IdentifiedInteractionDeleted, key: str, tra
         if one[0].interaction_id != deletion.interaction_id
     ]
     after = words_deleted(case, _take_out(state, case, deletion.interaction_id), state.unit.now)
+    if _is_opened_by(case, deletion.interaction_id):
+        after = replace(after, subject=None)
     published = CaseInteractionDeleted(
         case=after.facts(),
         interaction_id=deletion.interaction_id,
@@ -260,6 +264,11 @@ def _take_out(state: BatchState, case: Case, interaction_id: UUID) -> DeletedWor
         min(waiting, default=None),
         any(one.is_answered for one in said.values()),
     )
+
+
+def _is_opened_by(case: Case, interaction_id: UUID) -> bool:
+    """Whether the interaction opened the case, so that the subject of the case is its subject."""
+    return case.case_id == ids.derived_id("case", str(interaction_id))
 
 
 def _current_version(state: BatchState, interaction_id: UUID, what: str) -> tuple[Case, CurrentVersion]:

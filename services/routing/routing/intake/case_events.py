@@ -8,6 +8,7 @@ from antiphon.contracts.cases import (
     CaseEvent,
     CaseFacts,
     CaseInteractionAdded,
+    CaseInteractionDeleted,
     CaseInteractionEdited,
     CaseOpened,
     CaseStatus,
@@ -16,6 +17,7 @@ from antiphon.contracts.cases import (
     StatusTrigger,
 )
 from antiphon.contracts.interactions import Automation
+from routing.domain.case_record import TakenBack
 
 
 def awaits_answer(case: CaseFacts) -> bool:
@@ -41,6 +43,20 @@ def unanswered_messages(event: CaseEvent) -> list[InteractionFacts]:
             pass
     from_people = [message for message in messages if message.automation == Automation.NONE]
     return sorted(from_people, key=lambda message: message.accepted_at)
+
+
+def taken_back(events: Sequence[Event]) -> list[TakenBack]:
+    """The words that these events say were edited or deleted."""
+    taken: list[TakenBack] = []
+    for event in events:
+        match event:
+            case CaseInteractionDeleted(case=case, interaction_id=interaction_id):
+                taken.append(TakenBack(case.case_id, interaction_id, case.revision, case.subject))
+            case CaseInteractionEdited(case=case, interaction=edited):
+                taken.append(TakenBack(case.case_id, edited.interaction_id, case.revision, case.subject))
+            case _:
+                pass
+    return taken
 
 
 def is_reply_failure(event: CaseEvent) -> bool:

@@ -13,13 +13,14 @@ from antiphon.contracts.cases import CaseEvent, CaseStatusChanged
 from antiphon.contracts.replies import ReplySent
 from antiphon.contracts.work import WorkState
 from antiphon.kafka.consumer import Received
+from routing import store
 from routing.configuration.active import Configurations
 from routing.domain.case_record import CaseRecord
 from routing.domain.offer import OfferResult
 from routing.domain.work_item import WorkItem
 from routing.intake import new_work, redecision
 from routing.intake.case_batch import CaseBatch, read_batch
-from routing.intake.case_events import awaits_answer
+from routing.intake.case_events import awaits_answer, taken_back
 from routing.intake.decisions import Decided
 from routing.queues import opening
 from routing.sla.clocks import CaseChange, apply_answer, apply_case_change
@@ -53,6 +54,7 @@ async def apply(
         open_queues = opening.open_queues(batch.openings)
         await assignment.offer_new(tx, batch.unit, batch.active.configuration, open_queues)
     await batch.unit.write(tx)
+    await store.decisions.forget_taken_back(tx, taken_back(events))
 
 
 def _apply_case(batch: CaseBatch, event: CaseEvent, at: datetime) -> None:
@@ -78,7 +80,10 @@ def _apply_case(batch: CaseBatch, event: CaseEvent, at: datetime) -> None:
         reference=case.reference,
         customer_id=case.customer.customer_id,
         asked_revision=max(asked, seen.asked_revision),
+        awaited_until=_awaited_until(seen, batch.unit.now, awaits=awaits, is_dismissed=is_dismissed),
     )
+    if work is not None and work.subject != case.subject:
+        last = work = batch.unit.put(work, subject=case.subject)
     decided: Decided | None = None
     decided_again: Decided | None = None
     newest = last
@@ -97,6 +102,13 @@ def _apply_case(batch: CaseBatch, event: CaseEvent, at: datetime) -> None:
     if decided_again is not None and work is not None:
         newest = redecision.publish(batch, newest, decided_again, work)
     batch.last[case.case_id] = batch.ledger.publish(newest)
+
+
+def _awaited_until(seen: CaseRecord, now: datetime, *, awaits: bool, is_dismissed: bool) -> datetime | None:
+    """When the case ceased to await an answer, from where on the words of its decisions are kept for a limited time."""
+    if awaits and not is_dismissed:
+        return None
+    return now if seen.awaits and not awaits else seen.awaited_until
 
 
 def _complete(batch: CaseBatch, event: CaseEvent, work: WorkItem) -> WorkItem:

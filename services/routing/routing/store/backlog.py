@@ -169,8 +169,8 @@ async def look(
         ]
         came = Counter[Line]()
         rows = await fetch(tx, READ, {"lines": as_json(heads), "now": now})
-        found = sorted(((reading[row.line], waiting(row)) for row in rows), key=lambda one: urgency(one[1]))
-        for line, item in found:
+        found = [(reading[row.line], waiting(row)) for row in rows]
+        for line, item in sorted(found, key=_urgency_of_item):
             read[line].append(item)
             came[line] += 1
             missing[line] -= possible(item)
@@ -219,3 +219,7 @@ def _place(read: Sequence[Waiting]) -> Mapping[str, object]:
         "queued_at": last.queued_at,
         "work_item_id": last.work_item_id,
     }
+
+
+def _urgency_of_item(found: tuple[Line, Waiting]) -> Urgency:
+    return urgency(found[1])

@@ -65,7 +65,7 @@ _LOCK_CASE_OF = text(
 )
 
 
-_DISMISS = text("update case_record set dismissed = :why where case_id = :case_id")
+_DISMISS = text("update case_record set dismissed = :why, awaited_until = now() where case_id = :case_id")
 
 
 async def lock_cases(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, CaseRecord]:
