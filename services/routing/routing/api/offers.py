@@ -22,6 +22,10 @@ class OfferView(BaseModel):
     expires_at: datetime = Field(
         description="When the offer ends without an answer, and the work goes to others."
     )
+    note: str | None = Field(
+        description="What the person who handed the work on wants its next agent to know; null without a note.",
+        examples=["She calls again on Friday"],
+    )
     work: WorkView = Field(description="The work that is offered.")
 
 
@@ -46,6 +50,7 @@ def add(routes: APIRouter, at: Api) -> None:
             OfferView(
                 offer_id=row.offer_id,
                 expires_at=row.expires_at,
+                note=row.note,
                 work=WorkView.model_validate(row, from_attributes=True),
             )
             for row in rows

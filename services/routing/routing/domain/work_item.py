@@ -28,6 +28,22 @@ class DeferredMove:
     overflow: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """How a person handed the work on: the agent for whom it waits (None: for nobody), and a note for who gets it.
+
+    `at_once`: that agent has it as soon as they can have any work, without an answer.
+    """
+
+    agent_id: str | None
+    note: str | None
+    at_once: bool = False
+
+    def to_queue(self) -> "HandOver | None":
+        """Returns what remains when the work waits for that agent no longer: the note."""
+        return HandOver(None, self.note) if self.note else None
+
+
 class OrderAndSteps(TypedDict):
     """The fields by which a queue orders a work item, and its progress on the queue's steps."""
 
@@ -80,6 +96,8 @@ class Changes(TypedDict, total=False):
     overflow: str | None
     decided_priority: int
     deferred_move: DeferredMove | None
+    handover: HandOver | None
+    revision: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +106,7 @@ class WorkItem:
 
     A new work item is queued, has no agent, no offers and no due time. `decided_priority` is the highest priority that rules
     gave it; a later decision raises `priority` only when it exceeds that. `steps_hash` identifies the steps of its queue that
-    `next_step_at` was computed by.
+    `next_step_at` was computed by. `revision` grows with every change of the work of its case, also from one item to the next.
     """
 
     work_item_id: UUID
@@ -125,6 +143,8 @@ class WorkItem:
     overflow: str | None
     decided_priority: int = 0
     deferred_move: DeferredMove | None = None
+    handover: HandOver | None = None
+    revision: int = 1
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "WorkItem":
@@ -133,6 +153,8 @@ class WorkItem:
         values["state"] = WorkState(values["state"])
         if values["deferred_move"] is not None:
             values["deferred_move"] = DeferredMove(**values["deferred_move"])
+        if values["handover"] is not None:
+            values["handover"] = HandOver(**values["handover"])
         return cls(**values)
 
     def row(self) -> Mapping[str, object]:
@@ -140,6 +162,7 @@ class WorkItem:
         values = dict(zip(_COLUMNS, _OF_VALUE(self), strict=True))
         values["state"] = self.state.value  # encoding an enum as JSON takes ten times as long
         values["deferred_move"] = dataclasses.asdict(self.deferred_move) if self.deferred_move else None
+        values["handover"] = dataclasses.asdict(self.handover) if self.handover else None
         values["order_at"] = self.order_at
         return values
 
@@ -165,6 +188,12 @@ class WorkItem:
         """Whether no agent has accepted it yet."""
         return self.state in {WorkState.QUEUED, WorkState.OFFERED}
 
+    def held_for(self, now: datetime) -> str | None:
+        """The agent for whom a person made it wait, and who gets it first; None when it waits for nobody."""
+        if self.handover is None or self.hold_until is None or self.hold_until <= now:
+            return None
+        return self.handover.agent_id
+
     def facts(self) -> WorkFacts:
         """Returns the work item as events carry it."""
         return WorkFacts(
@@ -184,6 +213,7 @@ class WorkItem:
             labels=[*self.labels],
             step=self.step,
             also_queues=[*self.also_queues],
+            revision=self.revision,
         )
 
     def to_waiting(self, refused: Mapping[str, datetime] = NOBODY) -> Waiting:
@@ -191,6 +221,7 @@ class WorkItem:
         return Waiting(
             self.work_item_id, self.queue, self.skills, self.order_at, self.queued_at, refused, self.preferred,
             self.prefer_skills, self.units, self.hold_until, tuple(self.also_queues), tuple(self.profiles),
+            self.handover.agent_id if self.handover else None,
         )  # fmt: skip
 
 
@@ -228,5 +259,6 @@ def queued_again(
         profiles=profiles,
         overflow=last.overflow,
         decided_priority=last.decided_priority,
+        revision=last.revision + 1,
         **begins,
     )

@@ -59,7 +59,8 @@ READ = text(
     f"""
     select g.line, g.queue, g.also_queues, w.*, r.refused from {_GIVEN} g
     cross join lateral (
-        select work_item_id, skills, order_at, queued_at, preferred, prefer_skills, units, hold_until, attempts, profiles
+        select work_item_id, skills, order_at, queued_at, preferred, prefer_skills, units, hold_until, attempts, profiles,
+            handover ->> 'agent_id' as handed_to
         from work_item where state = 'queued' and queue = g.queue and also_queues = g.also_queues and need = g.need
         and (order_at, queued_at, work_item_id) > (g.order_at, g.queued_at, g.work_item_id)
         order by order_at, queued_at, work_item_id limit g.most
@@ -184,6 +185,7 @@ def waiting(row: AnyRow) -> Waiting:
         row.hold_until,
         tuple(row.also_queues),
         tuple(row.profiles),
+        row.handed_to,
     )
 
 

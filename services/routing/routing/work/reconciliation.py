@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.contracts.work import WorkReconciled
+from antiphon.contracts.work import CompletedBecause, WorkReconciled
 from antiphon.failures import with_savepoints
 from antiphon.http.changes import Change
 from antiphon.postgres.query import AnyRow, fetch
@@ -227,7 +227,7 @@ class _Repairer:
         if piece.offer_id is not None and piece.offer_id in self._pending:
             self.unit.end_offer(self._pending.pop(piece.offer_id), OfferResult.WITHDRAWN, finding.detail)
         if finding.kind in {FindingKind.SECOND_WORK, FindingKind.NOT_ASKED}:
-            self.unit.complete(work, SYSTEM, finding.detail)
+            self.unit.complete(work, SYSTEM, finding.detail, CompletedBecause.REPAIRED)
             return "completed"
         if finding.kind in {FindingKind.AGENT_GONE, FindingKind.OFFER_MISSING}:
             self.unit.requeue(work, finding.detail)
