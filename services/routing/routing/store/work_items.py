@@ -5,6 +5,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Computed,
     DateTime,
@@ -74,7 +75,7 @@ WORK = Table(
     Column("need", Uuid, Computed(f"cast(md5({NEED}) as uuid)", persisted=True)),
     Column("completed_by", Text),
     Column("handover", JSONB),
-    Column("revision", Integer, nullable=False, server_default="1"),
+    Column("revision", BigInteger, nullable=False, server_default="1"),
     Index("work_item_one_open_per_case_key", "case_id", unique=True, postgresql_where=text("state <> 'completed'")),
     Index("work_item_case_id_ix", "case_id"),
     Index(

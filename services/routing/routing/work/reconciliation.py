@@ -261,6 +261,8 @@ class _Repairer:
                 channel="", subject=None, queue=queue, priority=PRIORITY, skills={}, prefer_skills={}, labels=[],
                 queued_at=now, decision_id=None, changed_at=now, units=1,
                 profiles=configuration.profiles_of("", queue, PRIORITY), overflow=None,
+                # Its events must count as newer than those of the work that was lost, whatever revision that had.
+                revision=int(now.timestamp()),
                 **order_and_steps(configuration, calendars, queue, now),
             )  # fmt: skip
         else:

@@ -12,7 +12,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("work_item", sa.Column("handover", postgresql.JSONB()))
-    op.add_column("work_item", sa.Column("revision", sa.Integer(), server_default="1", nullable=False))
+    op.add_column("work_item", sa.Column("revision", sa.BigInteger(), server_default="1", nullable=False))
     op.create_index(
         "work_item_handover_ix",
         "work_item",
