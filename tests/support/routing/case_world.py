@@ -6,13 +6,25 @@ from functools import partial
 from uuid import UUID, uuid4
 
 from antiphon.contracts.base import Actor
-from antiphon.contracts.cases import CaseFacts, CaseStatus
+from antiphon.contracts.cases import (
+    CaseEvent,
+    CaseFacts,
+    CaseInteractionAdded,
+    CaseInteractionDeleted,
+    CaseInteractionEdited,
+    CaseOpened,
+    CaseStatus,
+    CaseStatusChanged,
+    StatusTrigger,
+    ThreadedBy,
+)
 from antiphon.contracts.work import WorkState
 from case_mgmt.domain.cases import (
     Case,
     DeletedWords,
     answer_requested,
     edited,
+    interaction_facts,
     joined,
     opened,
     reply_failed,
@@ -45,28 +57,31 @@ def new_work(facts: CaseFacts, revision: int) -> WorkItem:
 class CaseWorld:
     """A case of case-mgmt, the events of it that are under way, and routing's record and work of it."""
 
-    def __init__(self) -> None:
-        first = interaction()
-        self.now: datetime = NOW
-        self.case: Case = opened(UUID(int=9), 1, first, customer(), RATES, None, NOW)
-        self.words: dict[UUID, datetime] = {first.interaction_id: NOW}
+    def __init__(self, number: int = 1, now: datetime = NOW) -> None:
+        self.first = interaction(accepted_at=now)
+        self.now: datetime = now
+        self.case: Case = opened(UUID(int=number), number, self.first, customer(), RATES, None, now)
+        self.words: dict[UUID, datetime] = {self.first.interaction_id: now}
         self.answered: dict[UUID, datetime] = {}
-        self.under_way: list[CaseFacts] = []
+        self.under_way: list[CaseEvent] = []
         self.record = CaseRecord(
             case_id=self.case.case_id, revision=0, last_agent=None, last_at=None, awaiting_since=None, answers=(),
             awaits=False, dismissed=None, reference=None, customer_id=None, asked_revision=0,
         )  # fmt: skip
         self.work: WorkItem | None = None
         self.completed = 0
-        self.deliver(self.case.facts())
+        said = interaction_facts(self.first, RATES)
+        self.opened = CaseOpened(case=self.case.facts(), interaction=said)
+        self.deliver(self.opened)
 
     @property
     def open_work(self) -> WorkItem | None:
         """The open work item, if there is one."""
         return self.work if self.work is not None and self.work.state in _OPEN else None
 
-    def deliver(self, facts: CaseFacts) -> None:
-        """Routing reads an event that states the case so."""
+    def deliver(self, event: CaseEvent) -> None:
+        """Routing reads an event."""
+        facts = event.case
         transition = after_event(self.record, facts, has_work=self.open_work is not None)
         if transition is None:
             return
@@ -81,11 +96,18 @@ class CaseWorld:
         self.now += SECOND
         return ACTS[name](self)
 
-    def publish(self, case: Case) -> bool:
+    def publish(self, case: Case, event: CaseEvent) -> bool:
         """Case-mgmt changes the case; the event of that is under way."""
         self.case = case
-        self.under_way.append(case.facts())
+        self.under_way.append(event)
         return True
+
+    def move(self, after: Case, trigger: StatusTrigger, by: Actor = SAM) -> bool:
+        """Case-mgmt changes the status of the case."""
+        facts, before = after.facts(), self.case.status
+        return self.publish(
+            after, CaseStatusChanged(case=facts, previous=before, by=by, trigger=trigger, reason="by hand")
+        )
 
     def put(self, changed: work_acts.Changes) -> bool:
         """Routing changes the open work."""
@@ -102,10 +124,17 @@ class CaseWorld:
     def write(self) -> bool:
         said = interaction(accepted_at=self.now)
         self.words[said.interaction_id] = self.now
-        return self.publish(joined(self.case, said, customer(), RATES, self.now))
+        after = joined(self.case, said, customer(), RATES, self.now)
+        words = interaction_facts(said, RATES)
+        event = CaseInteractionAdded(case=after.facts(), interaction=words, threaded_by=ThreadedBy.OPEN_CASE)
+        return self.publish(after, event)
 
     def edit(self) -> bool:
-        return self.publish(edited(self.case, self.now, asks=bool(self.words))) if self.words else False
+        if not self.words:
+            return False
+        after = edited(self.case, self.now, asks=True)
+        words = interaction_facts(self.first, RATES)
+        return self.publish(after, CaseInteractionEdited(case=after.facts(), interaction=words))
 
     def delete(self, *, newest: bool) -> bool:
         if not self.words:
@@ -113,18 +142,21 @@ class CaseWorld:
         gone = list(self.words)[-1 if newest else 0]
         at = self.words.pop(gone)
         oldest = min(self.words.values(), default=None)
-        return self.publish(words_deleted(self.case, DeletedWords(at, oldest, bool(self.answered)), self.now))
+        after = words_deleted(self.case, DeletedWords(at, oldest, bool(self.answered)), self.now)
+        return self.publish(after, CaseInteractionDeleted(case=after.facts(), interaction_id=gone))
 
     def answer(self, status: str) -> bool:
         self.answered |= self.words
         self.words = {}
-        return self.publish(answer_requested(self.case, status, self.now))
+        after = answer_requested(self.case, status, self.now)
+        return self.move(after, StatusTrigger.REPLY_REQUESTED, ELENA)
 
     def fail(self) -> bool:
         if not self.answered:
             return False
         self.words, self.answered = self.answered | self.words, {}
-        return self.publish(reply_failed(self.case, min(self.words.values()), self.now))
+        after = reply_failed(self.case, min(self.words.values()), self.now)
+        return self.move(after, StatusTrigger.REPLY_FAILED)
 
     def set_status(self, status: str, queue: str | None = None) -> bool:
         if (CaseStatus(self.case.status), SETTERS[status]) not in TRANSITIONS:
@@ -133,7 +165,7 @@ class CaseWorld:
         if after.awaiting_answer_since is None:
             self.answered |= self.words
             self.words = {}
-        return self.publish(after)
+        return self.move(after, StatusTrigger.SET_BY_PERSON)
 
     def accept(self, agent: str = "elena") -> bool:
         """An agent accepts the work: the echo, which opens a new case, is under way."""
@@ -141,7 +173,7 @@ class CaseWorld:
             return False
         self.put(work_acts.offered(self.open_work, agent))
         self.put(work_acts.accepted())
-        return self._echo()
+        return self.echo()
 
     def assign(self) -> bool:
         if self.open_work is None:
@@ -164,9 +196,10 @@ class CaseWorld:
         self.record = after_dismissal(self.record, "resolved by phone")
         return True
 
-    def _echo(self) -> bool:
+    def echo(self) -> bool:
+        """Case-mgmt reads that an agent accepted the work."""
         if (CaseStatus(self.case.status), Trigger.WORK_ACCEPTED) in TRANSITIONS:
-            self.publish(self.case.moved(Trigger.WORK_ACCEPTED, self.now))
+            self.move(self.case.moved(Trigger.WORK_ACCEPTED, self.now), StatusTrigger.WORK_ACCEPTED, ELENA)
         return True
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.contracts.cases import CaseFacts
+from antiphon.contracts.cases import CaseEvent
 from antiphon.contracts.work import WorkState
 from routing.domain.case_transition import needs_open_work, needs_work
 from tests.support.routing.case_world import ACTS, CaseWorld
@@ -24,7 +24,7 @@ BEFORE: Sequence[Sequence[str]] = (
 OF_PEOPLE = {"accept", "auto-accept", "assign", "take back", "transfer", "complete", "dismiss"}
 
 
-def orders(events: Sequence[CaseFacts]) -> Iterator[list[CaseFacts]]:
+def orders(events: Sequence[CaseEvent]) -> Iterator[list[CaseEvent]]:
     """The events in every order, each order also with one of them a second time at its end."""
     for order in permutations(events):
         yield list(order)
@@ -37,8 +37,8 @@ def after(before: Sequence[str], *acts: str) -> CaseWorld:
     world = CaseWorld()
     for name in before:
         world.act(name)
-        for facts in world.under_way:
-            world.deliver(facts)
+        for event in world.under_way:
+            world.deliver(event)
         world.under_way.clear()
     for name in acts:
         world.act(name)
@@ -52,7 +52,7 @@ def test_after_any_two_acts_and_their_events_in_any_order_work_is_where_it_must_
 ) -> None:
     for second in ACTS:
         begun = after(before, first, second)
-        newest = max((facts.revision for facts in begun.under_way), default=begun.record.revision)
+        newest = max((event.case.revision for event in begun.under_way), default=begun.record.revision)
         for order in orders(begun.under_way):
             world = copy(begun)
             deliver_and_check(world, order)
@@ -60,12 +60,12 @@ def test_after_any_two_acts_and_their_events_in_any_order_work_is_where_it_must_
             assert world.record.awaits == needs_work(world.case.facts()), (second, order)
 
 
-def deliver_and_check(world: CaseWorld, order: Sequence[CaseFacts]) -> None:
+def deliver_and_check(world: CaseWorld, order: Sequence[CaseEvent]) -> None:
     """Delivers events; asserts after each that nothing is undone, and that work is open exactly where it is needed."""
     assert (world.open_work is not None) == needs_open_work(world.record)
-    for facts in order:
-        record, work, completed = world.record, world.work, world.completed
-        world.deliver(facts)
+    for event in order:
+        facts, record, work, completed = event.case, world.record, world.work, world.completed
+        world.deliver(event)
         assert (world.open_work is not None) == needs_open_work(world.record)
         if facts.revision <= record.revision:
             assert (world.record, world.work) == (record, work), "an older event changed something"
@@ -85,12 +85,12 @@ def test_no_event_that_was_published_before_an_act_of_a_person_undoes_it(
 ) -> None:
     for earlier in product(ACTS, repeat=2):
         world = after(before, *earlier)
-        asked = max((f.asked_revision or 0 for f in world.under_way), default=0)
+        asked = max((event.case.asked_revision or 0 for event in world.under_way), default=0)
         if not world.act(act) or asked > world.record.asked_revision:
             continue  # what the customer or a person asked for, and routing has not read, is no echo
         work = world.work
-        for facts in world.under_way:
-            world.deliver(facts)
+        for event in world.under_way:
+            world.deliver(event)
         assert world.work is not None
         assert work is not None
         if needs_work(world.case.facts()):
@@ -104,8 +104,8 @@ def test_every_open_case_needs_work_whatever_people_and_customers_do(acts: list[
     world = CaseWorld()
     for name in acts:
         world.act(name)
-        for facts in world.under_way:
-            world.deliver(facts)
+        for event in world.under_way:
+            world.deliver(event)
         world.under_way.clear()
         assert needs_work(world.case.facts()) == (world.case.status in {"new", "open"}), (name, world.case)
         assert (world.case.awaiting_answer_since is None) or world.case.status != "closed"

@@ -155,8 +155,10 @@ _PASS = text(
         ) as waiting,
         exists (select 1 from work_item where state = 'queued' and also_queues <> '{}') as widened,
         array(
-            select distinct handover ->> 'agent_id' from work_item
-            where state = 'queued' and handover ->> 'agent_id' is not null
+            select distinct agent_id from (
+                select handover ->> 'agent_id' as agent_id from work_item
+                where state = 'queued' and handover ->> 'agent_id' is not null order by order_at limit 1000
+            ) h
         ) as handed_to
     """
 ).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
