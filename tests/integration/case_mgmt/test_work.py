@@ -131,6 +131,22 @@ async def test_a_late_event_of_work_is_recorded_and_changes_nothing_newer(
 
 
 @pytest.mark.parametrize(
+    ("ago", "offset"), [(-MINUTE, 10), (MINUTE, 90)], ids=["dead letter of a fast clock", "parked event"]
+)
+async def test_an_event_of_an_older_revision_of_work_changes_nothing_whenever_it_comes(
+    engine: AsyncEngine, ago: timedelta, offset: int
+) -> None:
+    await apply(engine, identified(uuid4()))
+    case, now = await the_case(engine), utc_now()
+    await apply(engine, of(WorkQueued, case, revision=7), at=now, offset=20)
+    before = await copy(engine)
+    await apply(engine, of(WorkAccepted, case, revision=6), at=now - ago, offset=offset)
+    assert (await copy(engine), (await the_case(engine)).status) == (before, "new")
+    await apply(engine, of(WorkAccepted, case, revision=8), at=now - MINUTE, offset=3)
+    assert [row.work_state for row in await copy(engine)] == ["accepted"]
+
+
+@pytest.mark.parametrize(
     ("ago", "offset", "what"),
     [
         (MINUTE, 21, "written by a replica whose clock is behind"),
@@ -138,7 +154,7 @@ async def test_a_late_event_of_work_is_recorded_and_changes_nothing_newer(
         (-MINUTE, 3, "in a log that was set up anew"),
     ],
 )
-async def test_an_event_is_older_only_if_both_its_time_and_its_offset_are(
+async def test_an_event_of_one_revision_is_older_only_if_its_time_and_its_offset_are(
     engine: AsyncEngine, ago: timedelta, offset: int, what: str
 ) -> None:
     await apply(engine, identified(uuid4()))

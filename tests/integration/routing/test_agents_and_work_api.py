@@ -85,6 +85,13 @@ async def test_a_supervisor_assigns_reprioritises_and_takes_back(pool: AgentPool
         assert (await ask("farid", verb, route, json=body)).status_code == 403
     unknown = await ask("sam", "POST", f"{path}/assign", supervisor, json={"agent_id": "farida"})
     assert (unknown.status_code, unknown.json()["errors"][0]["pointer"]) == (422, "/agent_id")
+    absent = await ask("sam", "POST", f"{path}/assign", supervisor, json={"agent_id": "farid"})
+    assert (absent.status_code, absent.json()["why_not"], absent.json()["presence"]) == (
+        409,
+        "presence",
+        "away",
+    )
+    await ask("farid", "PUT", "/agents/me/presence", json={"presence": "available"})
     assigned = await ask(
         "sam", "POST", f"{path}/assign", supervisor, json={"agent_id": "farid", "reason": "he knows her"}
     )

@@ -280,10 +280,9 @@ class RandomDay:
         await self.pool.transfer(work.work_item_id, QUEUES[AGENTS.index(who)])
 
     async def offer_to(self, who: str, work: AnyRow) -> None:
-        """A supervisor offers the work to an agent who is not offline, whatever the agent holds."""
-        is_online = (await read_moment(self.pool)).presence.get(who, "offline") != "offline"
-        if is_online and who in (await self._employed()):
-            await self.pool.offer_to(who, work.work_item_id)
+        """A supervisor offers the work to an agent, or makes it wait for them."""
+        if who in (await self._employed()):
+            await self.pool.offer_to(who, work.work_item_id, wait=work.attempts % 2 == 0)
 
     async def take_back(self, _: str, work: AnyRow) -> None:
         await self.pool.take_back(work.work_item_id)

@@ -131,7 +131,14 @@ def test_requeued_work_has_no_agent_and_no_offers() -> None:
     }  # fmt: skip
     again = queued_again(last, UUID(int=9), "roads", [], begins, LATER)
     assert again == dataclasses.replace(
-        WORK, work_item_id=UUID(int=9), queue="roads", profiles=[], changed_at=LATER, due_at=LATER, **begins
+        WORK,
+        work_item_id=UUID(int=9),
+        queue="roads",
+        profiles=[],
+        changed_at=LATER,
+        due_at=LATER,
+        revision=2,
+        **begins,
     )
 
 

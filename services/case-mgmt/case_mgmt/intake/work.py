@@ -24,7 +24,9 @@ def copy(state: BatchState, event: WorkEvent, received: Received, key: str) -> N
     case = state.unit.cases.get(event.work.case_id)
     if case is None:
         raise NonRetryableError(f"{event.type} of case {event.work.case_id}, which does not exist here")
-    position = EventPosition(received.envelope.time or state.unit.now, received.partition, received.offset)
+    position = EventPosition(
+        received.envelope.time or state.unit.now, received.partition, received.offset, event.work.revision
+    )
     before = state.unit.works.get(case.case_id)
     is_current = before is None or not position.is_before(before.position)
     if is_current:

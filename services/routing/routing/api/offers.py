@@ -24,6 +24,10 @@ class OfferView(BaseModel):
         description="When the offer ends without an answer, and the work goes to others."
     )
     may_decline: bool = Field(description="Whether the queue of the work lets the agent decline.")
+    note: str | None = Field(
+        description="What the person who handed the work on wants its next agent to know; null without a note.",
+        examples=["She calls again on Friday"],
+    )
     work: WorkView = Field(description="The work that is offered.")
 
 
@@ -51,6 +55,7 @@ def add(routes: APIRouter, at: Api) -> None:
                 offered_at=row.offered_at,
                 expires_at=row.expires_at,
                 may_decline=row.queue not in configuration.queues or configuration.may_decline(row.queue),
+                note=row.note,
                 work=WorkView.model_validate(row, from_attributes=True),
             )
             for row in rows

@@ -77,7 +77,11 @@ class Transfer(Body):
     agent_id: Words | None = Field(
         None, max_length=100, description="The agent who is offered the work; it stays in its queue."
     )
-    note: Reason | None = Field(None, description="A note for who gets the work.")
+    note: Reason | None = Field(None, description="A note for who gets the work. The offer shows it.")
+    wait: bool = Field(
+        default=False,
+        description="Whether the work waits for an agent who can be offered nothing now. Without it that is a 409.",
+    )
 
 
 class Assignment(Body):
@@ -88,6 +92,10 @@ class Assignment(Body):
     )
     reason: Reason | None = Field(
         None, description="Why the supervisor assigns it.", examples=["Elena knows the site"]
+    )
+    wait: bool = Field(
+        default=False,
+        description="Whether the work waits for an agent who gets no work in their presence. Without it that is a 409.",
     )
 
 
@@ -175,12 +183,16 @@ def add(routes: APIRouter, at: Api) -> None:
 
     @routes.post("/work/{work_item_id}/transfer", tags=["work"], responses=problems(400, 404, 409))
     async def transfer_work(work_item_id: WorkItemId, body: Transfer, caller: Worker) -> WorkView:
-        """Hands work to another queue, or offers it to one agent. An agent hands on their own work, a supervisor any."""
+        """Hands work to another queue, or offers it to one agent. An agent hands on their own work, a supervisor any.
+
+        409 for an agent who can be offered nothing now, with the reason as `why_not`; with `wait` the work waits for them. An
+        offer that is declined or expires returns the work to its queue, where others are asked before who gave it.
+        """
         async with at.engine.begin() as tx:
             active = await at.active(tx)
             work = await handling.transfer(
                 tx, work_item_id, caller.actor(), active, queue=body.queue, agent=_receiver(body, active.configuration),
-                note=body.note, anyones=caller.has(Role.SUPERVISOR), now=at.clock(),
+                note=body.note, anyones=caller.has(Role.SUPERVISOR), now=at.clock(), wait=body.wait,
             )  # fmt: skip
             return work_view(work)
 
@@ -193,12 +205,15 @@ def add(routes: APIRouter, at: Api) -> None:
 
     @routes.post("/work/{work_item_id}/assign", tags=["work"], responses=problems(400, 404, 409))
     async def assign_work(work_item_id: WorkItemId, body: Assignment, caller: Supervisor) -> WorkView:
-        """Gives the work to an agent, accepted, whatever their skills and free capacity. 409 when they are offline."""
+        """Gives the work to an agent, accepted, whatever their skills and free capacity.
+
+        409 for an agent who gets no work in their presence, with the reason as `why_not`; with `wait` the work waits for them.
+        """
         async with at.engine.begin() as tx:
             active = await at.active(tx)
             agent = _agent(body.agent_id, active.configuration)
             work = await handling.assign(
-                tx, work_item_id, caller.actor(), active, agent, body.reason, at.clock()
+                tx, work_item_id, caller.actor(), active, agent, body.reason, at.clock(), wait=body.wait
             )
             return work_view(work)
 
@@ -243,6 +258,8 @@ def _receiver(body: Transfer, configuration: Configuration) -> Agent | None:
         raise invalid_field("/queue", "give a queue or an agent_id")
     if body.agent_id is not None:
         return _agent(body.agent_id, configuration)
+    if body.wait:
+        raise invalid_field("/wait", "only with an agent_id: work waits in any queue")
     if body.queue not in configuration.queues:
         raise invalid_field("/queue", f"unknown queue {body.queue!r}")
     return None

@@ -28,6 +28,22 @@ class DeferredMove:
     overflow: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """How a person handed the work on: the agent for whom it waits (None: for nobody), and a note for who gets it.
+
+    `at_once`: that agent has it as soon as they can have any work, without an answer.
+    """
+
+    agent_id: str | None
+    note: str | None
+    at_once: bool = False
+
+    def to_queue(self) -> "HandOver | None":
+        """Returns what remains when the work waits for that agent no longer: the note."""
+        return HandOver(None, self.note) if self.note else None
+
+
 class OrderAndSteps(TypedDict):
     """The fields by which a queue orders a work item, and its progress on the queue's steps."""
 
@@ -82,6 +98,8 @@ class Changes(TypedDict, total=False):
     decided_queue: str | None
     deferred_move: DeferredMove | None
     subject: str | None
+    handover: HandOver | None
+    revision: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +108,9 @@ class WorkItem:
 
     A new work item is queued, has no agent, no offers and no due time. `decided_priority` is the highest priority that rules
     gave it; a later decision raises `priority` only when it exceeds that. `decided_queue` is the queue that rules last asked for
-    it: a rule that moves work moves it only to another one, so that it undoes no transfer. `steps_hash` identifies the steps of its queue that
-    `next_step_at` was computed by.
+    it: a rule that moves work moves it only to another one, so that it undoes no transfer. `steps_hash` identifies the steps of its
+    queue that `next_step_at` was computed by. `revision` grows with every change of the work of its case, also from one item to the
+    next.
     """
 
     work_item_id: UUID
@@ -129,6 +148,8 @@ class WorkItem:
     decided_priority: int = 0
     decided_queue: str | None = None
     deferred_move: DeferredMove | None = None
+    handover: HandOver | None = None
+    revision: int = 1
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "WorkItem":
@@ -137,6 +158,8 @@ class WorkItem:
         values["state"] = WorkState(values["state"])
         if values["deferred_move"] is not None:
             values["deferred_move"] = DeferredMove(**values["deferred_move"])
+        if values["handover"] is not None:
+            values["handover"] = HandOver(**values["handover"])
         return cls(**values)
 
     def row(self) -> Mapping[str, object]:
@@ -144,6 +167,7 @@ class WorkItem:
         values = dict(zip(_COLUMNS, _OF_VALUE(self), strict=True))
         values["state"] = self.state.value  # encoding an enum as JSON takes ten times as long
         values["deferred_move"] = dataclasses.asdict(self.deferred_move) if self.deferred_move else None
+        values["handover"] = dataclasses.asdict(self.handover) if self.handover else None
         values["order_at"] = self.order_at
         values["overdue_at"] = self.overdue_at
         return values
@@ -175,6 +199,12 @@ class WorkItem:
         """Whether no agent has accepted it yet."""
         return self.state in {WorkState.QUEUED, WorkState.OFFERED}
 
+    def held_for(self, now: datetime) -> str | None:
+        """The agent for whom a person made it wait, and who gets it first; None when it waits for nobody."""
+        if self.handover is None or self.hold_until is None or self.hold_until <= now:
+            return None
+        return self.handover.agent_id
+
     def facts(self) -> WorkFacts:
         """Returns the work item as events carry it."""
         return WorkFacts(
@@ -194,6 +224,7 @@ class WorkItem:
             labels=[*self.labels],
             step=self.step,
             also_queues=[*self.also_queues],
+            revision=self.revision,
         )
 
     def to_waiting(self, now: datetime, refused: Mapping[str, datetime] = NOBODY) -> Waiting:
@@ -202,7 +233,7 @@ class WorkItem:
         return Waiting(
             self.work_item_id, self.queue, self.skills, self.overdue_at if is_overdue else self.order_at, self.queued_at,
             refused, self.preferred, self.prefer_skills, self.units, self.hold_until, tuple(self.also_queues),
-            tuple(self.profiles), is_overdue,
+            tuple(self.profiles), is_overdue, self.handover.agent_id if self.handover else None,
         )  # fmt: skip
 
 
@@ -246,5 +277,6 @@ def queued_again(
         overflow=last.overflow,
         decided_priority=last.decided_priority,
         decided_queue=last.decided_queue,
+        revision=last.revision + 1,
         **begins,
     )

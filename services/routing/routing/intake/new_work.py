@@ -2,8 +2,9 @@
 
 from uuid import uuid4
 
-from antiphon.contracts.cases import CaseEvent
+from antiphon.contracts.cases import CaseEvent, CaseStatusChanged
 from antiphon.contracts.work import WorkQueued
+from antiphon.organisation.overflow import NEVER
 from routing.domain.decisions.redecision import Redecided, WorkBefore, redecide
 from routing.domain.decisions.verdict import Moves, Verdict
 from routing.domain.queues import escalation
@@ -32,9 +33,13 @@ def create(batch: CaseBatch, event: CaseEvent, last: WorkItem | None) -> tuple[W
         decided_priority = max(decided_priority, last.decided_priority)
         decided_queue = decided_queue if messages else last.decided_queue
         decided = decided._replace(verdict=_return_to_team(batch, decided.verdict, last))
+    # Words that come later, while a person keeps the case open, are decided by the rules alone.
+    if case.opened_in_queue is not None and (isinstance(event, CaseStatusChanged) or not messages):
+        by = event.by.name or event.by.id if isinstance(event, CaseStatusChanged) else "a person"
+        decided = decided._replace(verdict=_as_named(batch, decided.verdict, case.opened_in_queue, by))
     decisions.keep(batch.unit, decided)
     verdict = decided.verdict
-    since = case.awaiting_answer_since or now
+    since = case.awaiting_answer_since or case.opened_by_person_at or now
     channel = messages[-1].channel if messages else last.channel if last else ""
     policy = active.configuration.agents_policy.prefer_last_agent
     seen = batch.seen[case.case_id]
@@ -62,6 +67,7 @@ def create(batch: CaseBatch, event: CaseEvent, last: WorkItem | None) -> tuple[W
         overflow=verdict.overflow,
         decided_priority=decided_priority,
         decided_queue=decided_queue,
+        revision=last.revision + 1 if last else 1,
         **escalation.order_and_steps(active.configuration, active.calendars, verdict.queue, since),
     )
     if work.hold_until is not None and work.hold_until > now:
@@ -85,6 +91,22 @@ def _return_to_team(batch: CaseBatch, verdict: Verdict, last: WorkItem) -> Verdi
         queue=last.queue, priority=kept.priority, skills=kept.skills, prefer_skills=kept.prefer_skills,
         labels=kept.labels, overflow=last.overflow, reason=f"back to {queue.name}, its team; {verdict.reason}",
         sla_policy=running[0].clock.terms.policy if running else queue.sla_policy,
+    )  # fmt: skip
+
+
+def _as_named(batch: CaseBatch, verdict: Verdict, named: str, by: str) -> Verdict:
+    """The verdict on work of a case that a person opened, who named its queue. An unknown queue leaves it to the rules."""
+    queue = batch.active.configuration.queues.get(named)
+    if queue is None:
+        why = f"{by} named the queue {named!r}, which the active version does not have; {verdict.reason}"
+        return verdict._replace(reason=why)
+    needed = verdict.queue == named
+    return verdict._replace(
+        rule=verdict.rule if needed else "(a person named the queue)", queue=named,
+        skills=verdict.skills if needed else {},
+        prefer_skills=verdict.prefer_skills if needed else {**verdict.prefer_skills, **verdict.skills},
+        overflow=NEVER, moves=False, reason=f"{by} opened the case and named {queue.name}; {verdict.reason}",
+        sla_policy=verdict.sla_policy if needed else queue.sla_policy,
     )  # fmt: skip
 
 

@@ -55,7 +55,10 @@ _GIVEN = (
     "(select * from jsonb_to_recordset(cast(:lines as jsonb)) as given(line int, queue text, also_queues text[], need uuid, "
     "most int, is_overdue bool, order_at timestamptz, queued_at timestamptz, work_item_id uuid))"
 )
-_READ = "work_item_id, skills, queued_at, preferred, prefer_skills, units, hold_until, attempts, profiles"
+_READ = (
+    "work_item_id, skills, queued_at, preferred, prefer_skills, units, hold_until, attempts, profiles, "
+    "handover ->> 'agent_id' as handed_to"
+)
 _OF_LINE = "state = 'queued' and queue = g.queue and also_queues = g.also_queues and need = g.need"
 # What is overdue comes first, and is read by an index of its own. `is true` keeps the rest in the order of the other index: it
 # skips at most what was read as overdue.
@@ -206,6 +209,7 @@ def waiting(row: AnyRow) -> Waiting:
         tuple(row.also_queues),
         tuple(row.profiles),
         row.is_overdue,
+        row.handed_to,
     )
 
 

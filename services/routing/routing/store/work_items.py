@@ -6,6 +6,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Computed,
     DateTime,
@@ -81,6 +82,8 @@ WORK = Table(
     Column("need", Uuid, Computed(f"cast(md5({NEED}) as uuid)", persisted=True)),
     Column("completed_by", Text),
     Column("changed_xid", XID8, nullable=False, server_default=func.pg_current_xact_id()),
+    Column("handover", JSONB),
+    Column("revision", BigInteger, nullable=False, server_default="1"),
     Index("work_item_one_open_per_case_key", "case_id", unique=True, postgresql_where=text("state <> 'completed'")),
     Index("work_item_case_id_ix", "case_id"),
     Index(
@@ -103,13 +106,14 @@ WORK = Table(
         "work_item_done_ix", "completed_by", "completed_at",
         postgresql_where=text("completed_by is not null and profiles <> '[]'"),
     ),
+    Index("work_item_handover_ix", "order_at", postgresql_where=text("state = 'queued' and handover ->> 'agent_id' is not null")),
     Index("work_item_held_ix", "agent_id", postgresql_where=text("state in ('offered', 'accepted')")),
     Index("work_item_oldest_ix", "queue", "queued_at", postgresql_where=text("state = 'queued'")),
     Index("work_item_changed_xid_ix", "changed_xid", "work_item_id"),
     Index("work_item_list_ix", text("changed_at desc"), text("work_item_id desc")),
     Index("work_item_queue_list_ix", "queue", text("changed_at desc"), text("work_item_id desc")),
     info=personal(
-        by={"customer_id": ["subject", "labels"]},
+        by={"customer_id": ["subject", "labels", "handover"]},
         none=["case_reference", "channel", "state", "queue", "skills", "prefer_skills", "steps_hash", "also_queues", "overflow", "profiles", "decided_queue", "deferred_move", "changed_xid"],
         staff=["agent_id", "preferred", "completed_by"],
     ),
@@ -162,7 +166,13 @@ _PASS = text(
             select q.name from unnest(:queues) as q(name)
             where exists (select 1 from work_item where state = 'queued' and queue = q.name)
         ) as waiting,
-        exists (select 1 from work_item where state = 'queued' and also_queues <> '{}') as widened
+        exists (select 1 from work_item where state = 'queued' and also_queues <> '{}') as widened,
+        array(
+            select distinct agent_id from (
+                select handover ->> 'agent_id' as agent_id from work_item
+                where state = 'queued' and handover ->> 'agent_id' is not null order by order_at limit 1000
+            ) h
+        ) as handed_to
     """
 ).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
 
@@ -247,7 +257,8 @@ async def last_work(
 async def begin_pass(tx: AsyncConnection, lock: int, queues: Sequence[str]) -> AnyRow:
     """Begins an assignment pass, with the lock if it is free.
 
-    Returns whether this transaction has the lock (`mine`), the queues with `waiting` work, and whether any work is `widened`.
+    Returns whether this transaction has the lock (`mine`), the queues with `waiting` work, whether any work is `widened`, and the
+    agents to whom waiting work was `handed_to`.
     """
     (row,) = await fetch(tx, _PASS, {"lock": lock, "queues": list(queues)})
     return row

@@ -29,7 +29,7 @@ from routing.domain.queues.opening import Opening
 from routing.domain.rules.conditions import WORDS, complete
 from routing.domain.work_item import WorkItem
 from routing.queues import opening
-from routing.work.assignment import candidate
+from routing.work.offering import candidate
 
 
 class RuleOutcome(BaseModel):
@@ -140,7 +140,7 @@ _WITHOUT_RULES = (
 )
 
 WaitingFor = Literal[
-    "hours", "queue", "nobody", "skill", "capacity", "refused", "last-agent", "offer", "soon"
+    "hours", "queue", "nobody", "skill", "capacity", "refused", "last-agent", "hand-over", "offer", "soon"
 ]
 
 
@@ -211,7 +211,8 @@ async def explain(
         if not work.queues.isdisjoint(agent.queues)
     ]
     reason = (
-        _not_given_out(work, queue_opening, open_queues)
+        _handed_over(work, active, agent_rows, now)
+        or _not_given_out(work, queue_opening, open_queues)
         or _held(item, work, members, now)
         or _waiting(item, work, members, offers, now)
     )
@@ -274,6 +275,20 @@ def _not_given_out(
         )
     kind = "hours" if queue_opening.opens_at is not None else "queue"
     return WaitReason(kind, queue_opening.why or "")
+
+
+def _handed_over(
+    work: WorkItem, active: ActiveVersion, agent_rows: dict[str, AnyRow], now: datetime
+) -> WaitReason | None:
+    agent_id = work.held_for(now)
+    if work.state != WorkState.QUEUED or agent_id is None:
+        return None
+    agent, row = active.configuration.agents_by_id.get(agent_id), agent_rows.get(agent_id)
+    name = agent.name if agent else agent_id
+    presence = row.presence if row else Presence.OFFLINE.value
+    why = presence if presence not in active.configuration.routable else "busy"
+    words = f"handed over to {name}, who is {why}: held for them until {work.hold_until:%H:%M:%S}; then for anybody"
+    return WaitReason("hand-over", words)
 
 
 def _held(item: Waiting, work: WorkItem, members: Sequence[_Member], now: datetime) -> WaitReason | None:

@@ -34,7 +34,8 @@ from routing.queues import opening
 from routing.store.work_items import work_items
 from routing.unit_of_work import UnitOfWork
 from routing.work import handling
-from routing.work.assignment import candidate, capacity_for
+from routing.work.assignment import capacity_for
+from routing.work.offering import candidate, offer_to
 
 PAGE = 20
 """Items that are read of each line for an agent who asks for the next. Items that another transaction locks are skipped."""
@@ -110,6 +111,10 @@ async def pick(
     shared_queues = work.queues.intersection(agent.queues)
     if shared_queues.isdisjoint(opening.open_queues(openings)):
         raise Problem(409, "Conflict", f"Its work is not given out now: {openings[min(shared_queues)].why}.")
+    if (waits_for := work.held_for(now)) not in {None, agent.id}:
+        holder = active.configuration.agents_by_id.get(waits_for or "")
+        name = holder.name if holder else waits_for
+        raise Problem(409, "Conflict", f"It was handed to {name} and waits for them.", agent_id=waits_for)
     me = await _candidate(tx, active, agent, now)
     item = work.to_waiting(now)
     why = why_not(item, me)
@@ -164,7 +169,7 @@ async def _accept(
     tx: AsyncConnection, active: ActiveVersion, agent: Agent, work: WorkItem, now: datetime
 ) -> WorkItem:
     unit = UnitOfWork(now)
-    work = handling.offer_to(unit, work, agent, active.configuration.queues[work.queue], at_once=True)
+    work = offer_to(unit, work, agent, active.configuration.queues[work.queue], at_once=True)
     await unit.write(tx)
     # An agent who asks for more work has finished wrapping up.
     await store.agents.end_wrap_up(tx, [agent.id])

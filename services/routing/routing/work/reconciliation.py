@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.contracts.work import WorkReconciled
+from antiphon.contracts.work import CompletedBecause, WorkReconciled
 from antiphon.failures import with_savepoints
 from antiphon.http.changes import Change
 from antiphon.organisation.rule import PRIORITY
@@ -227,7 +227,7 @@ class _Repairer:
         if piece.offer_id is not None and piece.offer_id in self._pending:
             self.unit.end_offer(self._pending.pop(piece.offer_id), OfferResult.WITHDRAWN, finding.detail)
         if finding.kind in {FindingKind.SECOND_WORK, FindingKind.NOT_ASKED}:
-            self.unit.complete(work, SYSTEM, finding.detail)
+            self.unit.complete(work, SYSTEM, finding.detail, CompletedBecause.REPAIRED)
             return "completed"
         if finding.kind in {FindingKind.AGENT_GONE, FindingKind.OFFER_MISSING}:
             self.unit.requeue(work, finding.detail)
@@ -261,6 +261,8 @@ class _Repairer:
                 channel="", subject=None, queue=queue, priority=PRIORITY, skills={}, prefer_skills={}, labels=[],
                 queued_at=now, decision_id=None, changed_at=now, units=1,
                 profiles=configuration.profiles_of("", queue, PRIORITY), overflow=None,
+                # Its events must count as newer than those of the work that was lost, whatever revision that had.
+                revision=int(now.timestamp()),
                 **order_and_steps(configuration, calendars, queue, now),
             )  # fmt: skip
         else:

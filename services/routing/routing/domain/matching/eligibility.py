@@ -13,7 +13,8 @@ class Waiting(NamedTuple):
 
     `is_overdue`: it has waited the longest wait of its queue, and `order_at` is when it had; else that is its moment in the
     order. `preferred` is the agent who gets it first; `prefers` are skills that are an advantage and not required. It counts against
-    the capacity `profiles`; work of no `units` takes no capacity.
+    the capacity `profiles`; work of no `units` takes no capacity. A person handed it to `handed_to`, for whom alone it waits until
+    `hold_until`.
     """
 
     work_item_id: UUID
@@ -29,6 +30,7 @@ class Waiting(NamedTuple):
     also_queues: Collection[str] = ()
     profiles: tuple[str, ...] = ()
     is_overdue: bool = False
+    handed_to: str | None = None
 
     @property
     def queues(self) -> frozenset[str]:
@@ -169,6 +171,11 @@ def why_not(item: Waiting, agent: Candidate) -> Obstacle | None:
         return Obstacle(WhyNot.OTHER_QUEUE)
     if lacks := missing_skills(item, agent):
         return Obstacle(WhyNot.SKILLS, lacks=lacks)
+    return lacks_capacity(item, agent)
+
+
+def lacks_capacity(item: Waiting, agent: Candidate) -> Obstacle | None:
+    """Returns why an available agent has no capacity for the item, whatever their queues and skills; None when they have."""
     if profile_loads := exhausted_profiles(item.profiles, agent):
         return Obstacle(WhyNot.PROFILES, full=profile_loads)
     units = units_taken(item, agent)
