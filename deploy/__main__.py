@@ -16,16 +16,16 @@ from types import FrameType
 from rich.console import Console
 from rich.markup import escape
 
-from antiphon.access.roles import Role
 from antiphon.process.clock import utc_now
 from antiphon.service_names import SERVICES
-from deploy import apply, dead_letters, keys, leftovers, status
+from deploy import apply, dead_letters, leftovers, status, tokens
 from deploy.morning.play import play
 from deploy.processes import StartError
 from deploy.site import Site
 from deploy.stack import Stack
 
 CONSOLE = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+ERRORS = Console(highlight=False, stderr=True, soft_wrap=True)
 
 
 def main() -> int:
@@ -39,8 +39,8 @@ def main() -> int:
     follow = commands.add_parser("logs", help="follow the logs")
     follow.add_argument("service", nargs="?", help="follow the log of this service only")
     token = commands.add_parser("token", help="print a token to try the APIs with")
-    token.add_argument("--role", choices=[role.value for role in Role], required=True)
-    token.add_argument("--name", required=True, help="of an agent: the agent's id in the organisation's file")
+    token.add_argument("--role", default="")
+    token.add_argument("--name", default="", help="of an agent: the agent's id in the organisation")
     publish = commands.add_parser("apply", help="publish an organisation's file")
     publish.add_argument("--file", required=True, type=_given)
     publish.add_argument("--reason", required=True, type=_given, help="why it is published")
@@ -62,7 +62,7 @@ def main() -> int:
         "down": lambda: _down(site),
         "status": lambda: status.show(site.as_started(), CONSOLE, supervised=running(site) is not None),
         "logs": lambda: _logs(site, arguments.service),
-        "token": lambda: _token(site, arguments.role, arguments.name),
+        "token": lambda: tokens.issue(site.as_started(), arguments.role, arguments.name, utc_now()),
         "apply": lambda: apply.run(
             site.as_started(), Path(arguments.file), arguments.reason, arguments.name, print
         ),
@@ -72,7 +72,7 @@ def main() -> int:
     try:
         return actions[arguments.command]()
     except StartError as error:
-        CONSOLE.print(f"[red]✗[/red] {escape(str(error))}")
+        ERRORS.print(f"[red]✗[/red] {escape(str(error))}")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -195,11 +195,6 @@ def _logs(site: Site, service: str | None) -> int:
             f"there is no log of {service or 'any service'} in {site.logs}; make up starts the services"
         )
     os.execvp("tail", ["tail", "-n", "20", "-F", *map(str, files)])  # noqa: S606 - this process becomes tail
-
-
-def _token(site: Site, role: str, name: str) -> int:
-    print(keys.token(site.secrets, role=role, name=name, now=utc_now()))
-    return 0
 
 
 def _clean(site: Site) -> int:

@@ -30,6 +30,7 @@ def environment(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> d
         "ANTIPHON_ISSUER": keys.ISSUER,
         "ANTIPHON_AUDIENCE": keys.AUDIENCE,
         "ANTIPHON_JWKS": str(keys.jwks(site.secrets)),
+        "ANTIPHON_SWAGGER_UI": str(PROJECT / "deploy" / "node" / "node_modules" / "swagger-ui-dist"),
         f"{own}_DATABASE_URL": postgres.url(service),
         f"{own}_HTTP_PORT": str(site.port(service)),
         "PYTHONPATH": CODE,

@@ -93,6 +93,7 @@ async def run(service: Service) -> None:
             timeout_graceful_shutdown=2,
         )
     )
+    service.app.state.swagger_ui = service.settings.swagger_ui
     parts: dict[str, Task] = {
         "http": server.serve,
         "relay": Relay(service.name, service.engine, service.settings.kafka, service.clock).run,

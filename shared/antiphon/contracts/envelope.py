@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from pydantic import ValidationError
 
-from antiphon.contracts.base import Event
+from antiphon.contracts.base import Event, rfc3339
 from antiphon.contracts.topics import EVENTS
 
 # No event is larger, as the broker counts it. Entry points cut what they accept to fit (`antiphon.contracts.fitting`), the outbox
@@ -61,7 +61,7 @@ def encode(
         "ce_source": f"/{source}",
         "ce_type": event.type,
         "ce_subject": event.subject,
-        "ce_time": time.isoformat().replace("+00:00", "Z"),
+        "ce_time": rfc3339(time),
         "ce_partitionkey": key,
         "content-type": "application/json",
     }

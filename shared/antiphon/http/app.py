@@ -20,8 +20,9 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from antiphon.access.tokens import Access
-from antiphon.contracts.base import EARLIEST, LATEST
+from antiphon.contracts.base import EARLIEST, LATEST, in_utc
 from antiphon.failures import is_transient
+from antiphon.http import documentation
 from antiphon.http.permissions import Guarded, roles_of
 from antiphon.http.problems import TITLES, ErrorPlace, Problem, ProblemDetails, problems
 from antiphon.http.requests import answer_invalid
@@ -62,8 +63,10 @@ def _written(value: object) -> object:
     raise ValueError("must be an RFC 3339 date-time with offset")
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_written), Field(ge=EARLIEST, le=LATEST)]
-"""An instant of a request, as an RFC 3339 date-time between the years 1900 and 2999."""
+Moment = Annotated[
+    AwareDatetime, BeforeValidator(_written), Field(ge=EARLIEST, le=LATEST), AfterValidator(in_utc)
+]
+"""An instant of a request, as an RFC 3339 date-time between the years 1900 and 2999; kept in UTC."""
 
 
 class Health(BaseModel):
@@ -109,6 +112,7 @@ def create_app(
         version="0.1.0",
         description=description,
         license_info={"name": "Apache-2.0"},
+        docs_url=None,
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
@@ -124,6 +128,7 @@ def create_app(
     app.add_middleware(_BodyLimit, larger=larger_bodies)
     app.add_middleware(_Observed)
     app.openapi = lambda: _openapi(app)
+    documentation.add(app)
 
     @app.get("/livez", tags=["health"])
     async def get_liveness() -> Health:

@@ -74,6 +74,12 @@ class ServiceSettings(BaseSettings):
         validation_alias=shared("JWKS"),
         description="JWK set with which the signatures of access tokens are checked: a path, or an http(s) address.",
     )
+    swagger_ui: Path | None = Field(
+        None,
+        validation_alias=shared("SWAGGER_UI"),
+        description="Folder of the npm package `swagger-ui-dist`, with which `/docs` shows the API. Without it the page is a "
+        "list of the operations.",
+    )
     change_log_kept_for: timedelta = Field(
         timedelta(hours=24),
         validation_alias=shared("CHANGE_LOG_KEPT_FOR"),

@@ -9,6 +9,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from antiphon import identifiers
+from antiphon.contracts.base import rfc3339
 from antiphon.contracts.interactions import Identifier, IdentifierKind, Speaker, StatedBy, StatedIdentifier
 from antiphon.process import logs
 from antiphon.process.clock import Clock
@@ -243,7 +244,7 @@ class Bluesky:
                     "text": text,
                     "facets": texts.facets(text, await self._dids(text)),
                     "reply": {"root": root, "parent": parent},
-                    "createdAt": self._clock().isoformat().replace("+00:00", "Z"),
+                    "createdAt": rfc3339(self._clock()),
                 }
                 body = {"repo": self.account, "collection": POST, "rkey": key, "record": record}
                 try:
