@@ -57,7 +57,7 @@ class ServiceSettings(BaseSettings):
     )
     organisation: Path = Field(
         validation_alias=shared("ORGANISATION"),
-        description="The organisation's YAML file: accounts, departments, rules, queues, agents.",
+        description="The organisation's YAML file. It seeds a system without a version; later a changed file is a draft of routing.",
     )
     log_format: Literal["json", "console"] = Field(
         "json",

@@ -11,8 +11,8 @@ def test_services_with_one_version_do_not_differ(versions: dict[str, int]) -> No
 
 
 def test_services_with_different_versions_are_named_by_version() -> None:
-    said = differing({"ingest-email": 2, "routing": 3, "case-mgmt": 3})
+    shown = differing({"ingest-email": 2, "routing": 3, "case-mgmt": 3})
     assert (
-        said
+        shown
         == "Services work by different versions of the configuration (2: ingest-email; 3: routing, case-mgmt)."
     )
