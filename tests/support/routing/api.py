@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -48,6 +49,11 @@ class RoutingApi:
         token = keys.token(self._folder, role=role, name=name, now=utc_now())
         headers = {"Authorization": f"Bearer {token}"} | ({} if tag is None else {"If-Match": tag})
         return await self._http.request(verb, path, headers=headers, **options)
+
+    @property
+    def now(self) -> datetime:
+        """The time by which it applies events."""
+        return utc_now()
 
     async def load(self, source: str = COUNCIL) -> None:
         """Activates an organisation's file, as a start does."""
