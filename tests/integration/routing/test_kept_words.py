@@ -40,7 +40,8 @@ async def forget(pool: AgentPool, later: timedelta) -> int:
 
 
 async def context(pool: AgentPool) -> dict[str, Any]:
-    return (await pool.why("C-1"))["decision"].context
+    why: Any = await pool.why("C-1")
+    return why["decision"].context
 
 
 async def test_deleted_words_disappear_from_every_decision_that_was_made_on_them(pool: AgentPool) -> None:
@@ -49,7 +50,7 @@ async def test_deleted_words_disappear_from_every_decision_that_was_made_on_them
     assert "rosebud" in (await context(pool))["case.unanswered_text"]
     await pool.apply(case.interaction_deleted(1))
     assert await kept(pool) == 0
-    why = await pool.why("C-1")
+    why: Any = await pool.why("C-1")
     assert not why["decision"].has_words
     assert "interaction.text" not in why["decision"].context
     assert why["decision"].context["interaction.channel"] == "email"

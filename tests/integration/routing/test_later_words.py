@@ -70,7 +70,7 @@ async def test_a_new_decision_is_explained_with_the_work_before_and_after(pool: 
     await pool.apply(case.opened)
     await pool.apply(case.interaction_added("I need a permit"), case.interaction_added("Hello?"))
     await pool.apply(case.interaction_added("I smell gas"))
-    why = await pool.why("C-1")
+    why: Any = await pool.why("C-1")
     made, permit, danger = why["decisions"]
     assert (made.rule, made.before, made.after) == ("All", None, None)
     assert (permit.rule, permit.before.queue, permit.after.queue) == ("Permits", "front-desk", "planning")

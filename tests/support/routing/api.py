@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -65,6 +66,11 @@ class RoutingApi:
         transport = httpx.ASGITransport(self._app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as http:
             yield http
+
+    @property
+    def now(self) -> datetime:
+        """The time by which it applies events."""
+        return utc_now()
 
     async def load(self, source: str = COUNCIL) -> None:
         """Activates an organisation's file, as the first start does."""

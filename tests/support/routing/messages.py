@@ -1,7 +1,7 @@
 """A case with all that its customer said, as the events of case-mgmt carry it."""
 
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 from uuid import uuid4
 
 from antiphon.contracts.base import Actor
@@ -14,16 +14,23 @@ from antiphon.contracts.cases import (
     InteractionFacts,
     StatusTrigger,
 )
-from tests.support.routing.harness import Harness, opened
+from tests.support.routing.harness import opened
 
 SYSTEM = Actor(kind="system", id="case-mgmt")
+
+
+class Timed(Protocol):
+    """Anything with the time of a test."""
+
+    @property
+    def now(self) -> datetime: ...
 
 
 class CaseWithMessages:
     """A case with all its messages. Each method changes the case and returns the event that case-mgmt publishes."""
 
     def __init__(
-        self, pool: Harness, number: int = 1, department: str | None = None, text: str = "When do you open?",
+        self, pool: Timed, number: int = 1, department: str | None = None, text: str = "When do you open?",
         subject: str | None = None,
     ) -> None:  # fmt: skip
         event = opened(number, pool.now)

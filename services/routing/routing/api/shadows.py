@@ -21,6 +21,7 @@ from routing.work.explain import RuleOutcome
 
 _RESULT = {
     "decisions": 240,
+    "later_words": {"decisions": 30, "changed": 1},
     "changed": 4,
     "elsewhere": 1,
     "from_to": [{"from_queue": "front-desk", "to_queue": "planning", "items": 1}],
@@ -122,6 +123,7 @@ def _item(row: AnyRow) -> DecidedOtherwise:
         case_id=row.case_id,
         at=row.at,
         configuration_version=row.version,
+        later_words=row.before is not None,
         before=Decided(rule=row.rule, outcome=row.outcome, trace=before),
         after=Decided(rule=shadow["rule"], outcome=shadow["outcome"], trace=trace),
     )

@@ -23,6 +23,8 @@ from routing.work.explain import RuleOutcome
 
 _RESULT = {
     "decisions": 1000,
+    "later_words": {"decisions": 90, "changed": 2},
+    "without_words": 0,
     "changed": 12,
     "elsewhere": 3,
     "from_to": [{"from_queue": "front-desk", "to_queue": "planning", "items": 3}],
@@ -130,6 +132,7 @@ def _item(row: AnyRow, rules: list[str]) -> DecidedOtherwise:
         case_id=row.case_id,
         at=row.at,
         configuration_version=row.version,
+        later_words=row.later_words,
         before=Decided(rule=row.decided_by, outcome=row.before, trace=before),
         after=Decided(rule=row.rule, outcome=row.after, trace=after),
     )

@@ -37,7 +37,8 @@ class RuleOutcome(BaseModel):
 
     rule: str = Field(description="The rule's name.", examples=["Objections"])
     result: str = Field(
-        description="`true`, `false`, `error`, or `not-asked`: the rule is for first words only, and these came later.",
+        description="`true`, `false`, `error`, or `not-asked`: the rule is for first words only and these came later, or a trial "
+        "found its words no longer kept.",
         examples=["true"],
     )
     error: str | None = Field(description="Why the condition failed.", examples=[None])

@@ -25,6 +25,7 @@ from routing.domain.rules.queue_state import (
     is_queue_state,
     written,
 )
+from routing.domain.rules.syntax import names, tree
 from routing.domain.time.business_calendar import WEEKDAYS
 
 Context = dict[str, Any]
@@ -95,7 +96,7 @@ _PLACE = re.compile(r"<input>:(\d+):(\d+): (.*)")
 
 
 class RuleResult(StrEnum):
-    """The result of a rule's condition; `not-asked`: the rule is for first words only, and these were later ones."""
+    """The result of a rule's condition; `not-asked`: the rule is for first words only and these were later, or they are gone."""
 
     TRUE = "true"
     FALSE = "false"
@@ -150,6 +151,11 @@ class Condition:
     def always(self) -> bool:
         """Whether it holds for every context: it holds without any variable."""
         return self.holds(_ENVIRONMENT.Activation({}))[0]
+
+    @cached_property
+    def reads_words(self) -> bool:
+        """Whether it depends on the customer's words, which routing keeps for a limited time."""
+        return not WORDS.isdisjoint(names(tree(self.serialized())))
 
     def _probe(self) -> None:
         # Loops that exceed the budget do so on any context, so that the sample shows it before a customer does.
