@@ -22,7 +22,6 @@ from routing.api.parameters import (
 )
 from routing.api.rule_warnings import RuleWarningView, rule_warnings
 from routing.configuration import drafts, rule_counts
-from routing.domain.configuration.document import read
 
 EXCERPT = """\
 queues:
@@ -109,7 +108,7 @@ def add(routes: APIRouter, at: Api) -> None:
         """Checks a configuration and changes nothing. 422 with every fault, each with its line and column."""
         source = await _source(request)
         try:
-            configuration = read(source, "configuration")
+            configuration = await at.rule_checker.read(source, "configuration")
         except ConfigurationError as error:
             raise invalid_configuration(error) from error
         return Checked(
