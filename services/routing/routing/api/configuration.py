@@ -23,7 +23,6 @@ from routing.api.parameters import (
 )
 from routing.api.rule_warnings import RuleWarningView, rule_warnings
 from routing.configuration import drafts, rule_counts
-from routing.domain.configuration.document import read
 from routing.domain.configuration.schema import json_schema
 
 EXCERPT = """\
@@ -128,7 +127,7 @@ def add(routes: APIRouter, at: Api) -> None:
         """Checks a configuration and changes nothing. 422 with every fault, each with its line and column."""
         source = await _source(request)
         try:
-            configuration = read(source, "configuration")
+            configuration = await at.rule_checker.read(source, "configuration")
         except ConfigurationError as error:
             raise invalid_configuration(error) from error
         return Checked(

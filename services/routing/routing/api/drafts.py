@@ -31,7 +31,6 @@ from routing.api.parameters import (
 )
 from routing.api.rule_warnings import RuleWarningView, rule_warnings
 from routing.configuration import drafts
-from routing.domain.configuration.document import read
 from routing.domain.states import DraftState
 
 MAX_CHARACTERS = 1_000_000
@@ -132,7 +131,7 @@ def add(routes: APIRouter, at: Api) -> None:
         async with at.engine.begin() as tx:
             row = await drafts.create(tx, body.name, body.why, source, caller.subject, at.clock())
         response.headers["ETag"] = etag(row.revision)
-        return _view(row)
+        return await _view(at, row)
 
     @routes.get("/drafts", tags=["drafts"], responses=problems(400))
     async def list_drafts(_caller: Overseer, cursor: Cursor = None, limit: Limit = 50) -> Page[DraftLine]:
@@ -148,7 +147,7 @@ def add(routes: APIRouter, at: Api) -> None:
         async with at.engine.connect() as connection:
             row = await drafts.draft(connection, draft_id)
         response.headers["ETag"] = etag(row.revision)
-        return _view(row)
+        return await _view(at, row)
 
     @routes.put("/drafts/{draft_id}", tags=["drafts"], responses=problems(404, 409, 412, 413, 428))
     async def save_draft(
@@ -161,7 +160,7 @@ def add(routes: APIRouter, at: Api) -> None:
                 await drafts.require_active(tx, body.base_version)
             row = await drafts.save(tx, draft_id, revision, caller.subject, at.clock(), **changed)
         response.headers["ETag"] = etag(row.revision)
-        return _view(row)
+        return await _view(at, row)
 
     @routes.delete("/drafts/{draft_id}", tags=["drafts"], responses=problems(404, 409, 412, 428))
     async def discard_draft(draft_id: DraftId, caller: Operations, if_match: IfMatch = None) -> DraftLine:
@@ -179,7 +178,7 @@ def add(routes: APIRouter, at: Api) -> None:
         async with at.engine.connect() as connection:
             row = await drafts.draft(connection, draft_id)
             active = await drafts.version(connection, await store.configurations.version(connection) or 0)
-        differences = drafts.describe_differences(active.source, row.source)
+        differences = await drafts.describe_differences(active.source, row.source)
         return Difference(from_version=active.version, to=f"draft {row.name!r}", differences=differences)
 
     @routes.get("/drafts/{draft_id}/warnings", tags=["drafts"], responses=problems(404))
@@ -188,7 +187,7 @@ def add(routes: APIRouter, at: Api) -> None:
         async with at.engine.connect() as connection:
             row = await drafts.draft(connection, draft_id)
         try:
-            configuration = read(row.source, "draft")
+            configuration = await at.rule_checker.read(row.source, "draft")
         except ConfigurationError as error:
             raise invalid_configuration(error) from error
         return DraftWarnings(
@@ -196,11 +195,11 @@ def add(routes: APIRouter, at: Api) -> None:
         )
 
 
-def require_usable(row: AnyRow, *states: DraftState) -> None:
+async def require_usable(at: Api, row: AnyRow, *states: DraftState) -> None:
     """Raises Problem 409 when a draft is in none of these states, 422 with every fault when it has some."""
     if row.state not in states:
         raise Problem(409, "Conflict", f"It is no draft any more: {row.state}.", state=row.state)
-    if faults := drafts.faults(row.source):
+    if faults := await at.rule_checker.faults(row.source):
         raise invalid_configuration(ConfigurationError(row.name, faults))
 
 
@@ -231,10 +230,10 @@ def _source(body: NewDraft) -> str | None:
     return source
 
 
-def _view(row: AnyRow) -> DraftView:
+async def _view(at: Api, row: AnyRow) -> DraftView:
     line = DraftLine.model_validate(row, from_attributes=True)
     faults = [
         FaultView(detail=fault.message, pointer=fault.path, line=fault.line, column=fault.column)
-        for fault in drafts.faults(row.source)
+        for fault in await at.rule_checker.faults(row.source)
     ]
     return DraftView(**line.model_dump(), source=row.source, faults=faults)

@@ -135,28 +135,46 @@ def add(routes: APIRouter, at: Api) -> None:
             raise invalid_configuration(error) from error
         return PublicationView.model_validate(row, from_attributes=True)
 
-    @routes.post("/publications/{publication_id}/widen", tags=["publications"], responses=problems(404, 409))
+    @routes.post(
+        "/publications/{publication_id}/widen", tags=["publications"], responses=problems(403, 404, 409)
+    )
     async def widen_publication(
         publication_id: PublicationId, body: Widening, caller: Operations
     ) -> PublicationView:
-        """Lets a version decide about more of the cases; 100 is all. Cases that it decides about already stay with it."""
+        """Lets a version decide about more of the cases; 100 is all. Cases that it decides about already stay with it.
+
+        Where a second person must approve, its authors and who asked for it get 403.
+        """
         async with at.engine.begin() as tx:
             row = await publications.widen(
-                tx, publication_id, body.rollout, body.why, caller.subject, at.clock()
-            )
+                tx, publication_id, body.rollout, body.why, caller.subject, at.clock(),
+                needs_approval=await _needs_approval(tx, at),
+            )  # fmt: skip
         return PublicationView.model_validate(row, from_attributes=True)
 
     @routes.post("/publications/{publication_id}/end", tags=["publications"], responses=problems(404, 409))
     async def end_publication(
         publication_id: PublicationId, body: Ending, caller: Operations
     ) -> PublicationView:
-        """Withdraws a publication that is not active yet; ends an active one, and the version before is active again."""
+        """Withdraws a publication that is not active yet; ends an active one, and the version before is active again.
+
+        Where a second person must approve, one that is active for all is ended by `POST /configuration/back`.
+        """
         try:
             async with at.engine.begin() as tx:
-                row = await publications.end(tx, publication_id, body.why, caller.subject, at.clock())
+                row = await publications.end(
+                    tx, publication_id, body.why, caller.subject, at.clock(),
+                    needs_approval=await _needs_approval(tx, at),
+                )  # fmt: skip
         except ConfigurationError as error:
             raise invalid_configuration(error) from error
         return PublicationView.model_validate(row, from_attributes=True)
+
+
+async def _needs_approval(tx: AsyncConnection, at: Api) -> bool:
+    """Whether the active version, which stays until the end of the transaction, wants a second person."""
+    await store.configurations.lock_configuration(tx)
+    return (await at.active(tx)).configuration.publishing.needs_approval
 
 
 async def _publish(

@@ -73,7 +73,7 @@ def add(routes: APIRouter, at: Api) -> None:
         """Lets a draft, as it is now, decide beside the active version, without effect. 409 while another does."""
         async with at.engine.begin() as tx:
             row = await drafts.draft(tx, draft_id)
-            require_usable(row, DraftState.DRAFT, DraftState.PLANNED)
+            await require_usable(at, row, DraftState.DRAFT, DraftState.PLANNED)
             shadow = await shadows.begin(tx, row, body.hours, body.why, caller.subject, at.clock())
         response.headers["Location"] = f"/shadows/{shadow.shadow_id}"
         return ShadowView.model_validate(shadow, from_attributes=True)

@@ -78,7 +78,7 @@ def add(routes: APIRouter, at: Api) -> None:
         """Runs a draft over recorded decisions. Nothing changes for customers and agents."""
         async with at.engine.begin() as tx:
             row = await drafts.draft(tx, draft_id)
-            require_usable(row, DraftState.DRAFT)
+            await require_usable(at, row, DraftState.DRAFT)
             trial = await trials.ask(tx, row, body.last, body.since, body.until, caller.subject, at.clock())
         response.headers["Location"] = f"/trials/{trial.trial_id}"
         return TrialView.model_validate(trial, from_attributes=True)

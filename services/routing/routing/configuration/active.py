@@ -1,5 +1,6 @@
 """The active version of the configuration: read in the transaction that decides, compiled once per version."""
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
@@ -209,7 +210,7 @@ class Configurations:
         A source that is active already is not loaded again. A rollout that runs ends. Raises ConfigurationError with every
         fault; then nothing changes.
         """
-        configuration = read(source, name, checked=checked)
+        configuration = await asyncio.to_thread(read, source, name, checked=checked)
         await store.configurations.lock_configuration(tx)
         latest = await store.configurations.latest_configuration(tx)
         if latest is not None and latest.sha256 == digest(source):
@@ -266,7 +267,7 @@ async def _note_policies(
     tx: AsyncConnection, before: str, configuration: Configuration, version: int
 ) -> None:
     """Records the SLA policies that a new version changes: a task recomputes their running clocks."""
-    old = shape(before)
+    old = await asyncio.to_thread(shape, before)
     calendars = {name for name in old.calendars if old.calendars[name] != configuration.calendars.get(name)}
     changed = [
         name

@@ -4,7 +4,7 @@ draft → (planned →) published → superseded. The last two are states of its
 superseded. A planned draft (see `publications`) whose publication fails or is withdrawn is a draft again.
 """
 
-from collections.abc import Sequence
+import asyncio
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -14,28 +14,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.http.changes import Change, record
 from antiphon.http.preconditions import Seen
 from antiphon.http.problems import Problem, not_found
-from antiphon.organisation.document import ConfigurationError, Fault
+from antiphon.organisation.document import ConfigurationError
 from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.configuration.active import Configurations
 from routing.domain.configuration.difference import differences
-from routing.domain.configuration.document import read, shape
+from routing.domain.configuration.document import shape
 from routing.domain.states import DraftState, TrialState
 
 
-def faults(source: str) -> Sequence[Fault]:
-    """All faults of a source, each with its line and column."""
-    try:
-        read(source, "draft")
-    except ConfigurationError as error:
-        return error.faults
-    return []
+async def describe_differences(before: str, after: str) -> list[str]:
+    """The differences between two sources, in words; read off the event loop.
 
-
-def describe_differences(before: str, after: str) -> list[str]:
-    """The differences between two sources, in words. Raises Problem 409 when one is not in the form of a configuration."""
+    Raises Problem 409 when one is not in the form of a configuration.
+    """
     try:
-        return differences(shape(before), shape(after))
+        return await asyncio.to_thread(lambda: differences(shape(before), shape(after)))
     except ConfigurationError as error:
         raise Problem(
             409, "Conflict", "A draft whose form is wrong can't be compared: correct its faults first."
@@ -185,7 +179,7 @@ async def freeze(
             "put what changed since into the draft, and set its base version.",
             base_version=row.base_version,
             active_version=latest.version,
-            changed_since=describe_differences(base.source, latest.source),
+            changed_since=await describe_differences(base.source, latest.source),
         )
     await _require_trial(tx, row, trial_id)
     if latest is not None and latest.source == row.source:
@@ -215,13 +209,10 @@ async def _require_trial(tx: AsyncConnection, row: AnyRow, trial_id: UUID | None
         raise Problem(409, "Conflict", "The draft was changed since it was tried: try it again.")
 
 
-async def restore_previous(
-    tx: AsyncConnection, seen: Seen, why: str, by: str, now: datetime
-) -> tuple[int, int]:
-    """Loads the source of the version before the active one, which the caller must have `seen`. Returns the new version and the one it restores.
+async def previous(tx: AsyncConnection, seen: Seen) -> AnyRow:
+    """The version before the active one, which the caller must have `seen` and which stays until the end of the transaction.
 
-    Raises Problem: 412 when another version is active, 409 when there is none before. Raises ConfigurationError when the
-    source is no longer valid.
+    Raises Problem: 412 when another version is active, 409 when there is none before.
     """
     await store.configurations.lock_configuration(tx)
     active_version = await store.configurations.version(tx) or 0
@@ -242,6 +233,17 @@ async def restore_previous(
     row = before.one_or_none()
     if row is None:
         raise Problem(409, "Conflict", f"There is no version before {active_version}.")
+    return row
+
+
+async def restore_previous(
+    tx: AsyncConnection, seen: Seen, why: str, by: str, now: datetime
+) -> tuple[int, int]:
+    """Loads the source of the version before the active one. Returns the new version and the one that it restores.
+
+    Raises Problem as `previous`. Raises ConfigurationError when the source is no longer valid.
+    """
+    row = await previous(tx, seen)
     number, _ = await Configurations.load(
         tx, row.source, f"version {row.version}", by, now, why=why, restores=row.version
     )
