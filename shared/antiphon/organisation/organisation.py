@@ -1,12 +1,14 @@
 """The organisation: one document of sections, which routing publishes and every service works by (ADR 16)."""
 
+from zoneinfo import ZoneInfo
+
 from pydantic import Field
 
-from antiphon.organisation.agent import Agent
 from antiphon.organisation.agent_policy import AgentsPolicy, Units
 from antiphon.organisation.calendar import Calendar
 from antiphon.organisation.capacity_profile import CapacityProfile
 from antiphon.organisation.channels import Channels
+from antiphon.organisation.person import Person
 from antiphon.organisation.presence import USUAL, PresenceKind
 from antiphon.organisation.publishing import PublishingPolicy
 from antiphon.organisation.queue import Queue
@@ -52,10 +54,15 @@ class Organisation(Section):
     skills: dict[str, str] = {}
     queues: dict[str, Queue] = Field(min_length=1)
     fallback_queue: str | None = None
-    agents: list[Agent] = []
+    people: list[Person] = []
     channel_units: dict[str, Units] = {}
     capacity_profiles: list[CapacityProfile] = []
     presences: list[PresenceKind] = USUAL
     agents_policy: AgentsPolicy = AgentsPolicy()
     publishing: PublishingPolicy = PublishingPolicy()
     rules: list[Rule]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The organisation's time zone. Raises ValueError or OSError for an unknown one."""
+        return ZoneInfo(self.organisation.time_zone)

@@ -294,7 +294,7 @@ class RandomDay:
 
 def _if_employed(who: str, **settings: Any) -> Change:
     def change(organisation: dict[str, Any]) -> None:
-        for each in organisation["agents"]:
+        for each in organisation["people"]:
             if each["id"] == who:
                 each.update(settings)
 
@@ -303,7 +303,7 @@ def _if_employed(who: str, **settings: Any) -> Change:
 
 def _without(who: str) -> Change:
     def change(organisation: dict[str, Any]) -> None:
-        organisation["agents"] = [each for each in organisation["agents"] if each["id"] != who]
+        organisation["people"] = [each for each in organisation["people"] if each["id"] != who]
 
     return change
 

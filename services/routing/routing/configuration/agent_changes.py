@@ -1,5 +1,7 @@
 """Publishes what a new version of the configuration changes about agents."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -7,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.agents import AgentCapacityChanged, AgentEvent, AgentSkillsChanged, Presence
 from antiphon.contracts.envelope import encode
 from antiphon.kafka import outbox
+from antiphon.organisation.agent import Agent
 from antiphon.organisation.document import ConfigurationError
 from antiphon.service_names import ROUTING
 from routing import store
@@ -19,10 +22,25 @@ async def publish_agent_changes(
 ) -> None:
     """Publishes whose skills, queues or capacity differ from the source `before`; nothing when that can't be read."""
     try:
-        previous = (read(before, checked=True) if before is not None else after).agents_by_id
+        previous = (read(before, checked=True) if before is not None else after).at(now).agents_by_id
     except ConfigurationError:
         return
-    changed = [agent for agent in after.agents_by_id.values() if agent != previous.get(agent.id)]
+    await publish_differences(tx, previous, after.at(now).agents_by_id, now)
+
+
+async def publish_differences(
+    tx: AsyncConnection, previous: Mapping[str, Agent], current: Mapping[str, Agent], now: datetime
+) -> None:
+    """Publishes of each agent what differs from before: skills and queues, capacity; who is none any more has no queues.
+
+    It locks these agents.
+    """
+    gone = [replace(agent, queues=[]) for agent in previous.values() if agent.id not in current]
+    changed = [
+        agent
+        for agent in (*current.values(), *gone)
+        if _published(agent) != _published(previous.get(agent.id))
+    ]
     if not changed:
         return
     ids = [agent.id for agent in changed]
@@ -37,3 +55,7 @@ async def publish_agent_changes(
         if was is None or was.capacity != agent.capacity:
             events.append(AgentCapacityChanged(agent=facts, at=now))
     await outbox.publish(tx, [encode(event, source=ROUTING, time=now) for event in events])
+
+
+def _published(agent: Agent | None) -> object:
+    return agent and (agent.skills, agent.queues, agent.capacity)

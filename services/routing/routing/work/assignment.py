@@ -59,7 +59,7 @@ async def assign(
     tx: AsyncConnection, configurations: Configurations, again_after: timedelta, now: datetime
 ) -> int:
     """Runs one pass: offers the most urgent waiting work to the best free agents. Returns the number of offers."""
-    active = await configurations.active(tx)
+    active = await configurations.active(tx, now)
     backlog = await store.work_items.begin_pass(tx, _PASS_LOCK, list(active.configuration.queues))
     if not backlog.mine or not backlog.waiting:
         return 0  # another replica runs a pass, and was woken too; or no work waits
@@ -68,7 +68,7 @@ async def assign(
     members = [
         agent.id
         for agent in active.configuration.agents_by_id.values()
-        if not wanted.isdisjoint(agent.queues)
+        if agent.away is None and not wanted.isdisjoint(agent.queues)
     ]
     days = active.configuration.days(now)
     rows = await store.agents.available(tx, members, active.configuration.routable, days)
