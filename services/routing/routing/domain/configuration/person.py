@@ -1,7 +1,6 @@
 """What can be wrong with people: duplicate ids, unknown names, and times that contradict each other."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -63,11 +62,13 @@ def _contradictory_times(document: Document, path: Place, person: Person, zone: 
     ):  # fmt: skip
         for at, period in enumerate(periods):
             yield from _ends_before(document, (*path, name, at), period, zone)
-    ordered = sorted(enumerate(person.absences), key=lambda found: instant(found[1].since, zone))
-    for (_, first), (at, second) in pairwise(ordered):
-        if _overlap(first, second, zone):
-            message = f"overlaps the absence {first.in_words()}"
+    last: Absence | None = None
+    for at, absence in sorted(enumerate(person.absences), key=lambda found: instant(found[1].since, zone)):
+        if last is not None and last.covers(instant(absence.since, zone), zone):
+            message = f"overlaps the absence {last.in_words()}"
             yield document.fault((*path, "absences", at), message)
+        else:
+            last = absence
 
 
 def _ends_before(document: Document, path: Place, period: Period, zone: ZoneInfo) -> Iterable[Fault]:
@@ -75,7 +76,3 @@ def _ends_before(document: Document, path: Place, period: Period, zone: ZoneInfo
     if begin is not None and end is not None and instant(end, zone) <= instant(begin, zone):
         message = "must be later than `from`: it is the first moment at which it no longer holds"
         yield document.fault((*path, "until"), message)
-
-
-def _overlap(first: Absence, second: Absence, zone: ZoneInfo) -> bool:
-    return first.until is None or instant(second.since, zone) < instant(first.until, zone)
