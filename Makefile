@@ -35,7 +35,7 @@ status: $(PYTHON) ## Show which processes run, how far each is behind, and wheth
 logs: $(PYTHON) ## Follow the logs; SERVICE=routing follows one
 	@$(PYTHON) -m deploy logs $(SERVICE)
 
-token: $(PYTHON) ## Print a token: make -s token ROLE=agent NAME=amara (agent, supervisor, operations, manager, integration)
+token: $(PYTHON) ## Print a token: make -s token ROLE=agent NAME=amara (agent, supervisor, operations, manager, integration, administrator)
 	@$(PYTHON) -m deploy token --role "$(ROLE)" --name "$(NAME)"
 
 dead-letters: $(PYTHON) ## List events that a service could not handle or send, with reasons; REPLAY=all, =routing:12 or =routing:parked:12 retries

@@ -22,7 +22,7 @@ async def main() -> None:
     secrets = [secret, *([previous.get_secret_value()] if previous else [])]
     engine = create_engine(settings.database_url.get_secret_value())
     feed = ChangeFeed(engine)
-    access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
+    access = Access.of(settings)
     app = api.application(engine, access, feed, clock.utc_now, token_secret=secret)
     consumers = consumer.consumers(
         engine,

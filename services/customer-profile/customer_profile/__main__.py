@@ -19,7 +19,7 @@ async def main() -> None:
     council = document.load(settings.organisation)
     engine = create_engine(settings.database_url.get_secret_value())
     feed = ChangeFeed(engine)
-    access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
+    access = Access.of(settings)
     app = api.application(engine, access, feed, clock.utc_now, region=council.organisation.region)
     consumers = consumer.consumers(
         engine, settings.kafka, WordReader(council), clock.utc_now, settings.replica

@@ -24,7 +24,7 @@ async def main() -> None:
     logs.configure(INGEST_EMAIL, settings.log_format)
     ours = accounts.of_organisation(document.load(settings.organisation))
     engine = create_engine(settings.database_url.get_secret_value(), pool_size=20)
-    access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
+    access = Access.of(settings)
     async with Readers(settings, ours, utc_now) as readers:
         tasks: dict[str, Task] = {
             "smtp": lambda: smtp.serve(settings, engine, ours, readers),

@@ -44,7 +44,7 @@ async def main() -> None:
             engine,
             application(
                 engine,
-                Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks),
+                Access.of(settings),
                 followed,
             ),
             [

@@ -29,7 +29,7 @@ async def main() -> None:
             await configurations.load_file(tx, source, settings.organisation.name, clock.utc_now())
 
     await begin(load)
-    access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
+    access = Access.of(settings)
     app = api.application(engine, access, feed, clock.utc_now, configurations)
     cases = Consumer(
         service=ROUTING,
