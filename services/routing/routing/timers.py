@@ -72,7 +72,7 @@ async def _fire(
         case TimerKind.STEP:
             await escalation.take_due_steps(tx, subjects, configurations, now)
         case TimerKind.PEOPLE:
-            await due_changes.apply(tx, due[0].due_at, configurations, now)
+            await due_changes.apply(tx, configurations, now)
         case TimerKind.REVIEW:
             await review.review(tx, configurations, now)
         case TimerKind.WRAP_UP | TimerKind.HOLD:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from antiphon.access.roles import Role
 from antiphon.access.tokens import Access
@@ -37,6 +38,13 @@ class Past(NamedTuple):
         async with self.pool.engine.begin() as tx:
             source = organisation_yaml(*changes)
             await self.pool.configurations.load(tx, source, "council.yaml", "test", self.pool.now)
+        await self.apply()
+
+    async def apply(self) -> None:
+        """Applies what is due about people at the time of the test; the service's timer does that by the database's clock."""
+        async with self.pool.engine.begin() as tx:
+            await tx.execute(text("delete from timer where kind = 'people'"))
+            await due_changes.apply(tx, self.pool.configurations, self.pool.now)
 
     async def pass_the_change(self) -> None:
         """The time goes on past the change, and the timers fire."""
@@ -200,14 +208,41 @@ async def test_outside_their_shift_an_agent_is_offered_nothing(past: Past) -> No
     )
     assert await past.timers() == [begins]
 
-    async def pass_to(due: datetime) -> None:
-        pool.now = due
-        async with pool.engine.begin() as tx:
-            await due_changes.apply(tx, due, pool.configurations, pool.now)
-
-    await pass_to(begins)
+    pool.now = begins
+    await past.apply()
     assert await pool.assign() == 1
     assert (await past.states())["C-1"] == (OFFERED, "elena")
-    await pass_to(begins + timedelta(hours=4))  # lunch
+    pool.now = begins + timedelta(hours=4)  # lunch
+    await past.apply()
     assert (await past.states())["C-1"] == (QUEUED, None)
     assert await pool.assign() == 0
+
+
+async def test_a_published_absence_or_leave_that_has_begun_takes_effect_at_once(past: Past) -> None:
+    pool, begun = past.pool, (past.pool.now - timedelta(hours=1)).isoformat()
+    await past.organise()
+    for who in ("elena", "farid"):
+        await pool.present(who)
+    await pool.apply(opened(1, pool.now), opened(2, pool.now))
+    assert await pool.assign() == 2
+    await past.organise(agent("elena", absences=[{"from": begun}]), agent("farid", until=begun))
+    assert await past.states() == {"C-1": (QUEUED, None), "C-2": (QUEUED, None)}
+    presences = await pool.rows("select agent_id, presence from agent order by agent_id")
+    assert [tuple(row) for row in presences] == [("elena", "available"), ("farid", "offline")]
+    assert (await past.candidate("C-1", "elena")) == ("absent", "absent")
+
+
+async def test_a_lost_change_of_people_is_applied_when_routing_runs_again(past: Past) -> None:
+    pool, change = past.pool, past.change
+    back = change + timedelta(minutes=5)
+    await past.organise(
+        agent("farid", queues=[{"queue": "planning", "until": change.isoformat()}, "roads"]),
+        agent("elena", **{"from": back.isoformat()}),
+    )
+    pool.now = back + timedelta(minutes=5)
+    await past.apply()
+    events = await pool.rows(
+        "select key, convert_from(value, 'utf8')::json->'agent'->>'queues' as queues from outbox "
+        "where topic = 'agents' and headers like '%skills-changed%' order by key"
+    )
+    assert [tuple(row) for row in events] == [("elena", '["planning"]'), ("farid", '["roads"]')]

@@ -1,13 +1,12 @@
 """People who come, move, leave or go away at their time: what changes then, without a new version of the document."""
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
-from antiphon.http.changes import Change, record
 from antiphon.organisation.agent import Agent
 from antiphon.organisation.person import is_employed
 from routing import store
@@ -19,30 +18,35 @@ from routing.domain.offer import OfferResult
 from routing.domain.work_item import WorkItem
 from routing.unit_of_work import UnitOfWork
 
-_JUST_BEFORE = timedelta(microseconds=1)
 
+async def apply(tx: AsyncConnection, configurations: Configurations, now: datetime) -> None:
+    """Applies what changed about people since it was applied last, and sets the timer of the next change.
 
-async def apply(tx: AsyncConnection, due: datetime, configurations: Configurations, now: datetime) -> None:
-    """Applies all that changed about people from `due` until now, and sets the timer of the next change.
-
-    Who left, or is a member of no queue any more, goes offline: their work returns to its place. Offers to agents who went
+    Who left, or is a member of no queue any more, goes offline: their work returns to its place. Offers to agents who are
     away, and offers from queues that an agent left, are withdrawn. The assignment looks at the waiting work again.
     """
-    now = max(now, due)  # a timer is due by the clock of the database, which may be ahead of ours
     configuration = (await configurations.active(tx, now)).configuration
-    before, after = configuration.at(due - _JUST_BEFORE).agents_by_id, configuration.agents_by_id
+    applied_at = await store.people.applied_at(tx) or now
+    before, after = configuration.at(applied_at).agents_by_id, configuration.agents_by_id
     if configuration.roster.until is not None:
         await store.timers.people_at(tx, configuration.roster.until)
-    gone = [agent for agent in before.values() if agent.id not in after]
-    if gone:
-        await store.timers.review_at(tx, now)  # timers are locked before agents
-    changed = {agent_id for agent_id in {**before, **after} if before.get(agent_id) != after.get(agent_id)}
-    await store.agents.lock(tx, changed)
-    works = await store.work_items.lock_held(tx, sorted(changed)) if changed else []
+    gone = [
+        Agent.of(person, [])
+        for agent_id in await store.agents.online(tx)
+        if agent_id not in after and (person := configuration.people_by_id.get(agent_id)) is not None
+    ]
+    concerned = {
+        *(agent.id for agent in gone),
+        *(agent_id for agent_id in {**before, **after} if before.get(agent_id) != after.get(agent_id)),
+        *(agent.id for agent in after.values() if agent.away is not None),
+    }
+    # All locks are taken together and in order, as everywhere: first the agents, then their work.
+    await store.agents.lock(tx, concerned)
+    works = await store.work_items.lock_held(tx, sorted(concerned)) if concerned else []
     await agent_changes.publish_differences(tx, before, after, now)
     await _go_offline(tx, gone, configuration, now)
     await _withdraw(tx, [work for work in works if work.agent_id in after], before, after, now)
-    await _show(tx, before, after)
+    await store.people.set_applied(tx, now)
     await store.work_items.wake(tx)
 
 
@@ -66,7 +70,7 @@ async def _withdraw(
     after: Mapping[str, Agent],
     now: datetime,
 ) -> None:
-    """Withdraws those offers of these works whose agents went away, or left the queues that they came from."""
+    """Withdraws those offers of these works whose agents are away, or left the queues that they came from."""
     offered = [work for work in works if work.state == WorkState.OFFERED]
     if not offered:
         return
@@ -82,23 +86,11 @@ async def _withdraw(
     await unit.write(tx)
 
 
-def _why(before: Agent | None, after: Agent, queues: Collection[str]) -> str | None:
+def _why(before: Agent | None, after: Agent, queues: frozenset[str]) -> str | None:
     """Why an offer of work for these queues is withdrawn from the agent; None when it stays."""
-    if after.away is not None and (before is None or before.away is None):
+    if after.away is not None:
         return f"{after.name} is {after.away.because}"
-    left = set() if before is None else {*before.queues} - {*after.queues}
-    if not left.isdisjoint(queues) and set(after.queues).isdisjoint(queues):
+    left = set[str]() if before is None else {*before.queues} - {*after.queues}
+    if not left.isdisjoint(queues) and queues.isdisjoint(after.queues):
         return f"{after.name} left its queue"
     return None
-
-
-async def _show(tx: AsyncConnection, before: Mapping[str, Agent], after: Mapping[str, Agent]) -> None:
-    shown: list[Change] = []
-    for agent in after.values():
-        was = before[agent.id].away if agent.id in before else None
-        if (agent.away is None) != (was is None):
-            away = None if agent.away is None else agent.away.model_dump(mode="json")
-            shown.append(
-                Change("availability", agent.id, [f"agent:{agent.id}", "supervisors"], {"away": away})
-            )
-    await record(tx, shown)

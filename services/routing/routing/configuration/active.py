@@ -227,8 +227,7 @@ class Configurations:
             await tx.execute(_END_ROLLOUT, {"now": now, "by": by})
         await publish_version(tx, version, by, now, **details)
         configuration = configuration.at(now)
-        if configuration.roster.until is not None:
-            await store.timers.people_at(tx, configuration.roster.until)
+        await store.timers.people_at(tx, now)
         await store.timers.review_at(
             tx, now
         )  # the timers are locked before agents, in the order of a review that fires
