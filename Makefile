@@ -35,7 +35,7 @@ status: $(PYTHON) ## Show which processes run, how far each is behind, and wheth
 logs: $(PYTHON) ## Follow the logs; SERVICE=routing follows one
 	@$(PYTHON) -m deploy logs $(SERVICE)
 
-token: $(PYTHON) ## Print a token of 12 hours: make -s token ROLE=agent NAME=amara (agent, supervisor, operations, manager, integration)
+token: $(PYTHON) ## Print a token of 12 hours: make -s token ROLE=agent NAME=amara (agent, supervisor, operations, manager, integration, administrator)
 	@$(PYTHON) -m deploy token --role "$(ROLE)" --name "$(NAME)"
 
 apply: $(PYTHON) ## Publish an organisation's file as the active version: FILE=council.yaml REASON='Why it changes'

@@ -209,7 +209,7 @@ class System:
 
         async def done() -> None:
             async with routing.engine.begin() as tx:
-                active = await self.configurations.active(tx)
+                active = await self.configurations.active(tx, utc_now())
                 await handling.complete(
                     tx, work.work_item_id, BOSS, active, reason, anyones=True, now=utc_now()
                 )
@@ -319,7 +319,7 @@ class System:
         async with engine.begin() as tx:
             await timers.fire(tx, self.configurations, now)
         async with engine.begin() as tx:
-            active = (await self.configurations.active(tx)).configuration
+            active = (await self.configurations.active(tx, now)).configuration
             for who in present:
                 agent = active.agents_by_id[who]
                 await presence.set_presence(tx, agent, Presence.AVAILABLE, "tests", now, active)

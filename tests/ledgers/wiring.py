@@ -228,7 +228,7 @@ def _organisation() -> str:
     """The example organisation, open around the clock, with agents who always have free capacity."""
     organisation: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text())
     organisation["calendars"]["office"] = {"name": "Always open", "time_zone": "UTC", "hours": "always"}
-    for agent in organisation["agents"]:
+    for agent in organisation["people"]:
         agent["capacity"] = 100
     for queue in organisation["queues"].values():
         queue["offer_timeout"] = "1h"

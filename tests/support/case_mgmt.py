@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from antiphon.access.roles import Identity
+from antiphon.access.roles import Identity, Role
 from antiphon.contracts import generate
 from antiphon.contracts.base import Event
 from antiphon.contracts.identified import (
@@ -26,8 +26,8 @@ from case_mgmt.replies import request_reply
 from tests.support.events import identified, received
 
 SECRET = "a secret of the tests"
-AMARA = Identity("amara", "Amara", frozenset({"agent"}))
-GRACE = Identity("grace", "Grace", frozenset({"agent"}))
+AMARA = Identity("amara", "Amara", frozenset({Role.AGENT}))
+GRACE = Identity("grace", "Grace", frozenset({Role.AGENT}))
 
 
 async def apply(

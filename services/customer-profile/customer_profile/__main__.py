@@ -20,7 +20,7 @@ async def main() -> None:
     engine = create_engine(settings.database_url.get_secret_value())
     organisation = await begin(partial(ActiveOrganisation.of_database, engine, settings.organisation))
     feed = ChangeFeed(engine)
-    access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
+    access = Access.of(settings)
     app = api.application(engine, access, feed, clock.utc_now, organisation)
     consumers = consumer.consumers(engine, settings.kafka, organisation, clock.utc_now, settings.replica)
     await run(

@@ -22,7 +22,7 @@ async def main() -> None:
     feed = ChangeFeed(engine)
     app = api.application(
         engine,
-        Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks),
+        Access.of(settings),
         feed,
         clock.utc_now,
         organisation,

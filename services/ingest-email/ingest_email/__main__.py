@@ -31,7 +31,7 @@ async def main() -> None:
     engine = create_engine(settings.database_url.get_secret_value(), pool_size=20)
     organisation = await begin(partial(ActiveOrganisation.of_database, engine, settings.organisation))
     active = ActiveMail(organisation)
-    access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
+    access = Access.of(settings)
     connections = Connections(
         organisation, secrets, accounts.connections, lambda one: imap_session.log_in(one, secrets)
     )

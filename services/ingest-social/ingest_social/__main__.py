@@ -31,7 +31,7 @@ async def main() -> None:
     accounts = Accounts(organisation, networks.of_environment(), secrets, utc_now)
     followers = Followers(engine, accounts, settings, utc_now)
     supervisor = Supervisor(engine, organisation, accounts.connections, followers.follow, utc_now)
-    access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
+    access = Access.of(settings)
     connections = Connections(organisation, secrets, accounts.connections, accounts.log_in)
     await run(
         Service(

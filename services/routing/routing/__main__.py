@@ -32,7 +32,7 @@ async def main() -> None:
 
     await begin(load)
     organisation = await begin(partial(ActiveOrganisation.of_database, engine, settings.organisation))
-    access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
+    access = Access.of(settings)
     app = api.application(engine, access, feed, clock.utc_now, configurations)
     cases = Consumer(
         service=ROUTING,

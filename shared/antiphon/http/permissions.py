@@ -9,25 +9,28 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from typing_extensions import override
 
-from antiphon.access.roles import Identity, Role
+from antiphon.access.roles import Identity, Role, with_implied
 from antiphon.access.tokens import Access, InvalidTokenError, NoKeysError
 from antiphon.http.problems import Problem
 from antiphon.http.requests import body_types, query_parameters, require_body_type, require_known_parameters
 
 _BEARER = HTTPBearer(
-    auto_error=False, bearerFormat="JWT", description="A JWT of the configured issuer, with `roles`."
+    auto_error=False,
+    bearerFormat="JWT",
+    description="A JWT of the configured issuer, with the roles of its bearer.",
 )
 
 
 def require(*roles: Role) -> Callable[..., Coroutine[Any, Any, Identity]]:
     """A dependency that gives the Identity, and refuses who has none of `roles`: 401 without a token, else 403."""
+    allowed = with_implied(*roles)
 
     async def check(
         request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
     ) -> Identity:
-        return await _admit(request, bearer, frozenset(roles))
+        return await _admit(request, bearer, allowed)
 
-    check.roles = frozenset(roles)  # pyright: ignore[reportFunctionMemberAccess] - read by `roles_of`
+    check.roles = allowed  # pyright: ignore[reportFunctionMemberAccess] - read by `roles_of`
     return check
 
 

@@ -1,6 +1,6 @@
-"""Membership: which agents work for a queue, by name or by skills."""
+"""Membership: which people work for a queue, by name or by skills."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Protocol
 
 from pydantic import BeforeValidator, Field
@@ -15,16 +15,16 @@ def _alternatives(value: object) -> object:
 
 
 class Members(Section):
-    """Members of a queue, besides the agents who name it: `agents`, and all who have every skill of one of the sets."""
+    """Members of a queue, besides the people who name it: `people`, and all who have every skill of one of the sets."""
 
-    agents: list[str] = []
+    people: list[str] = []
     skills: Annotated[
         list[Skills], BeforeValidator(_alternatives, json_schema_input_type=Skills | list[Skills])
     ] = []
 
-    def include(self, agent_id: str, skills: Mapping[str, int]) -> bool:
-        """Whether an agent with these skills is a member."""
-        return agent_id in self.agents or any(
+    def include(self, person_id: str, skills: Mapping[str, int]) -> bool:
+        """Whether a person with these skills is a member."""
+        return person_id in self.people or any(
             all(skills.get(skill, 0) >= level for skill, level in wanted.items()) for wanted in self.skills
         )
 
@@ -34,11 +34,3 @@ class HasMembers(Protocol):
 
     @property
     def members(self) -> Members: ...  # noqa: D102
-
-
-def queues_of(
-    agent_id: str, named: Sequence[str], skills: Mapping[str, int], queues: Mapping[str, HasMembers]
-) -> list[str]:
-    """Returns the queues that an agent is a member of: those that they name, then those whose members include them."""
-    joined = [key for key, queue in queues.items() if queue.members.include(agent_id, skills)]
-    return list(dict.fromkeys([*named, *joined]))

@@ -1,13 +1,15 @@
 """The organisation: one document of sections, which routing publishes and every service works by (ADR 16)."""
 
+from zoneinfo import ZoneInfo
+
 from pydantic import Field
 
-from antiphon.organisation.agent import Agent
 from antiphon.organisation.agent_policy import AgentsPolicy, Units
 from antiphon.organisation.alerts import Alerts
 from antiphon.organisation.calendar import Calendar
 from antiphon.organisation.capacity_profile import CapacityProfile
 from antiphon.organisation.channels import Channels
+from antiphon.organisation.person import Person
 from antiphon.organisation.presence import USUAL, PresenceKind
 from antiphon.organisation.publishing import PublishingPolicy
 from antiphon.organisation.queue import Queue
@@ -53,7 +55,7 @@ class Organisation(Section):
     skills: dict[str, str] = {}
     queues: dict[str, Queue] = Field(min_length=1)
     fallback_queue: str | None = None
-    agents: list[Agent] = []
+    people: list[Person] = []
     channel_units: dict[str, Units] = {}
     capacity_profiles: list[CapacityProfile] = []
     presences: list[PresenceKind] = USUAL
@@ -61,3 +63,8 @@ class Organisation(Section):
     alerts: Alerts = Alerts()
     publishing: PublishingPolicy = PublishingPolicy()
     rules: list[Rule]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The organisation's time zone. Raises ValueError or OSError for an unknown one."""
+        return ZoneInfo(self.organisation.time_zone)

@@ -80,6 +80,19 @@ class ServiceSettings(BaseSettings):
         description="Folder of the npm package `swagger-ui-dist`, with which `/docs` shows the API. Without it the page is a "
         "list of the operations.",
     )
+    role_claim: str = Field(
+        "roles",
+        min_length=1,
+        validation_alias=shared("ROLE_CLAIM"),
+        description="Claim of an access token with the roles of its bearer: a list, or a text with spaces between them. "
+        "A path reaches an inner claim: `realm_access.roles`. Unknown roles are ignored.",
+    )
+    subject_claim: str = Field(
+        "sub",
+        min_length=1,
+        validation_alias=shared("SUBJECT_CLAIM"),
+        description="Claim of an access token that names its bearer, as `people` in the organisation's file does; a path, too.",
+    )
     change_log_kept_for: timedelta = Field(
         timedelta(hours=24),
         validation_alias=shared("CHANGE_LOG_KEPT_FOR"),

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.roles import Identity
+from antiphon.http.preconditions import Seen
 from antiphon.process.clock import utc_now
 from case_mgmt.domain.replies import ReplyDraft
 from case_mgmt.replies import request_reply
@@ -22,7 +23,7 @@ async def answer_and_choose(engine: AsyncEngine, status: str, who: Identity = AM
     case = await the_case(engine)
     async with engine.begin() as tx:
         await request_reply(
-            tx, case.case_id, ReplyDraft("Yes.", status=status), key=str(uuid4()), seen_revision=case.revision,
+            tx, case.case_id, ReplyDraft("Yes.", status=status), key=str(uuid4()), seen=Seen(frozenset({case.revision})),
             who=who, secret=SECRET, now=utc_now(),
         )  # fmt: skip
 

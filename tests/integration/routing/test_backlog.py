@@ -210,7 +210,7 @@ def _large(organisation: dict[str, Any]) -> None:
     settings = organisation["queues"][names[0]]
     organisation["queues"] |= {f"q{n}": {**settings, "name": f"Queue {n}"} for n in range(QUEUES)}
     organisation["skills"] |= {f"s{n}": f"Skill {n}" for n in range(SKILLS)}
-    organisation["agents"] = [
+    organisation["people"] = [
         {
             "id": f"a{n}", "name": f"Agent {n}", "queues": [f"q{n % QUEUES}", f"q{(n // QUEUES) % QUEUES}"], "capacity": 1,
             "skills": {f"s{(n * 7 + k * 13) % SKILLS}": 1 + (n + k) % 9 for k in range(5)},

@@ -23,7 +23,7 @@ async def pool(new_database: NewDatabase) -> AgentPool:
 
 
 def _add_twenty_agents(organisation: dict[str, Any]) -> None:
-    organisation["agents"] += [
+    organisation["people"] += [
         {
             "id": f"a{n}",
             "name": f"Agent {n}",

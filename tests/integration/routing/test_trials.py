@@ -143,7 +143,7 @@ async def test_a_trial_distinguishes_no_skilled_agent_from_none_on_shift(client:
     (gap,) = (await client.trial(draft["draft_id"]))["result"]["unskilled"]
     assert (gap["queue"], gap["nobody"], gap["nobody_on_shift"]) == ("planning", False, True)
     async with client.engine.begin() as tx:
-        agents = (await client.configurations.active(tx)).configuration.agents_by_id
+        agents = (await client.configurations.active(tx, utc_now())).configuration.agents_by_id
         await presence.set_presence(tx, agents["elena"], Presence.BUSY, "test", utc_now())
     assert (await client.trial(draft["draft_id"]))["result"]["unskilled"] == []
 
@@ -275,7 +275,7 @@ async def test_pages_of_decisions_are_read_by_their_index_and_miss_none(
 ) -> None:
     monkeypatch.setattr(trials, "PAGE", 7)
     async with client.engine.begin() as tx:
-        active = await client.configurations.active(tx)
+        active = await client.configurations.active(tx, utc_now())
         decision = verdict(active.configuration, complete({}))
         row = {
             "version": active.version, "rule": decision.rule, "reason": "", "context": {}, "trace": [], "outcome": decision.outcome,

@@ -133,7 +133,7 @@ async def test_a_part_of_an_export_reads_only_the_rows_that_it_shows(
     }  # fmt: skip
     with counted(engine) as statements:
         async with engine.connect() as connection:
-            await exports[service].export(connection, cursor, 50, lambda row: row)
+            await exports[service].export(connection, cursor, 50, lambda row: row)  # pyright: ignore[reportUnknownLambdaType]
     (query,) = (one for one in statements if "changed_in" in one)
     xid, item = pages.decode_cursor(cursor, (str, str))
     async with engine.begin() as tx:

@@ -35,7 +35,7 @@ class AgentPool(Harness):
         await self.fire()
 
     async def active(self, tx: AsyncConnection) -> ActiveVersion:
-        return await self.configurations.active(tx)
+        return await self.configurations.active(tx, self.now)
 
     async def take_next(self, agent: str) -> UUID | int | None:
         """The agent pulls: the item they got, None when no work suits them, the status of a refusal."""

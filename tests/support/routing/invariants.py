@@ -59,6 +59,11 @@ class Moment(NamedTuple):
         """Whether the agent is in a presence in which work is offered."""
         return self.presence.get(agent) in self.active.configuration.routable
 
+    def is_away(self, agent: str) -> bool:
+        """Whether the agent is absent or outside their shift: they are offered nothing, and may take work themselves."""
+        member = self.active.configuration.agents_by_id.get(agent)
+        return member is not None and member.away is not None
+
     def is_qualified(self, agent: str, work: AnyRow) -> bool:
         """Whether the agent is a member of an open queue of the work, and has the skills."""
         member = self.active.configuration.agents_by_id.get(agent)
@@ -161,13 +166,14 @@ def assert_offered_in_order(before: Moment, after: Moment) -> None:
     ]
     for offer in new_offers:
         assert_allowed(after, offer.agent_id, after.works[offer.work_item_id])
+        assert not after.is_away(offer.agent_id), offer
     offered: dict[str, list[AnyRow]] = {}
     for offer in new_offers:
         offered.setdefault(offer.agent_id, []).append(after.works[offer.work_item_id])
     for work in after.waiting():
         refused = after.refused(work.work_item_id)
         for agent in after.presence:
-            if agent in refused or not after.can_take(agent, work):
+            if agent in refused or after.is_away(agent) or not after.can_take(agent, work):
                 continue
             less_urgent = [
                 other for other in offered.get(agent, ()) if after.urgency(work) < after.urgency(other)

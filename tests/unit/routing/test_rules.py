@@ -122,7 +122,7 @@ def test_the_example_organisation_can_be_loaded() -> None:
     found = read(council())
     assert isinstance(found, Configuration)
     assert {"rates", "roads", "planning", "social-care"} <= set(found.queues)
-    assert len(found.agents) == 8
+    assert len(found.people) == 13
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ async def expire_silent(
     tx: AsyncConnection, subjects: Collection[UUID], configurations: Configurations, now: datetime
 ) -> None:
     """Sets agents offline whose desktops have stopped sending heartbeats. Sets the timers of the others anew."""
-    configuration = (await configurations.active(tx)).configuration
+    configuration = (await configurations.active(tx, now)).configuration
     watched = await store.agents.watched(tx, subjects)
     if not watched:
         return

@@ -80,7 +80,7 @@ class Checked(BaseModel):
 
     rules: int = Field(description="How many rules it has.", examples=[14])
     queues: int = Field(description="How many queues it has.", examples=[6])
-    agents: int = Field(description="How many agents it has.", examples=[9])
+    people: int = Field(description="How many people it has.", examples=[9])
     warnings: list[RuleWarningView] = Field(description="Rules that can never decide, and the like.")
 
 
@@ -133,7 +133,7 @@ def add(routes: APIRouter, at: Api) -> None:
         return Checked(
             rules=len(configuration.rules),
             queues=len(configuration.queues),
-            agents=len(configuration.agents),
+            people=len(configuration.people),
             warnings=await rule_warnings(at, source, configuration),
         )
 

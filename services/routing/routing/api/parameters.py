@@ -17,6 +17,7 @@ from antiphon.organisation.agent import Agent
 from antiphon.process.clock import Clock
 from routing.configuration.active import ActiveVersion, Configurations
 from routing.configuration.rule_checker import RuleChecker
+from routing.domain.configuration.roster import why_no_agent
 from routing.queues.live import Live
 
 AgentOnly = Annotated[Identity, Depends(require(Role.AGENT))]
@@ -69,13 +70,15 @@ class Api:
 
     async def active(self, tx: AsyncConnection) -> ActiveVersion:
         """The active version of the configuration, as this transaction sees it."""
-        return await self.configurations.active(tx)
+        return await self.configurations.active(tx, self.clock())
 
     async def agent(self, tx: AsyncConnection, caller: Identity) -> Agent:
-        """The agent that the token names. Raises Problem 403 when the organisation has none of that id."""
-        agent = (await self.active(tx)).configuration.agents_by_id.get(caller.subject)
+        """The agent that the token names. Raises Problem 403, with the reason, for who is none at this time."""
+        now = self.clock()
+        configuration = (await self.configurations.active(tx, now)).configuration
+        agent = configuration.agents_by_id.get(caller.subject)
         if agent is None:
-            raise Problem(403, "Not allowed", f"{caller.subject!r} is not an agent of this organisation.")
+            raise Problem(403, "Not allowed", why_no_agent(configuration, caller.subject, now))
         return agent
 
     async def visible_to(self, tx: AsyncConnection, caller: Identity) -> Agent | None:

@@ -22,7 +22,6 @@ from antiphon.process import logs
 from antiphon.service_names import ROUTING
 from routing import store
 from routing.configuration import agent_changes
-from routing.domain.configuration.calendar import build
 from routing.domain.configuration.document import Configuration, read, shape
 from routing.domain.decisions import redecision
 from routing.domain.decisions.redecision import WorkBefore
@@ -86,7 +85,7 @@ class Shadow(NamedTuple):
 
     shadow_id: UUID
     configuration: Configuration
-    calendars: dict[str, BusinessCalendar]
+    calendars: Mapping[str, BusinessCalendar]
 
     def decide(
         self, context: Context, decided: Mapping[str, object], before: WorkBefore | None, now: datetime
@@ -126,7 +125,7 @@ class ActiveVersion(NamedTuple):
 
     version: int
     configuration: Configuration
-    calendars: dict[str, BusinessCalendar]
+    calendars: Mapping[str, BusinessCalendar]
     rollout: RolloutVersion | None = None
     shadow: Shadow | None = None
     queue_states: Mapping[str, SetState] = MappingProxyType({})
@@ -145,8 +144,11 @@ class Configurations:
     def __init__(self) -> None:
         self._cached: ActiveVersion | None = None
 
-    async def active(self, tx: AsyncConnection) -> ActiveVersion:
-        """The active version and the queue states, as this transaction sees them. Raises NoConfigurationError."""
+    async def active(self, tx: AsyncConnection, now: datetime) -> ActiveVersion:
+        """The active version and the queue states, as this transaction sees them, with the agents of this time.
+
+        Raises NoConfigurationError.
+        """
         (current,) = await fetch(tx, _ACTIVE, {})
         queue_states = {
             row["queue"]: SetState.of(
@@ -158,12 +160,12 @@ class Configurations:
             row = await store.configurations.latest_configuration(tx)
             if row is None:
                 raise NoConfigurationError
-            configuration = read(row.source, f"configuration {row.version}", checked=True)
-            calendars = {name: build(calendar) for name, calendar in configuration.calendars.items()}
-            self._cached = ActiveVersion(row.version, configuration, calendars)
+            configuration = read(row.source, f"configuration {row.version}", checked=True).at(now)
+            self._cached = ActiveVersion(row.version, configuration, configuration.business_calendars)
             # Another version became active between the two statements: the next transaction reads again.
             if row.version != current.version:
                 return self._cached._replace(queue_states=queue_states)
+        self._cached = self._cached._replace(configuration=self._cached.configuration.at(now))
         cached = self._cached.rollout
         wanted = current.rollout_version and (current.rollout_version, current.rollout)
         if (cached and (cached.version, cached.rollout)) != wanted:
@@ -180,8 +182,7 @@ class Configurations:
             return None
         (row,) = await fetch(tx, _SHADOW_SOURCE, {"shadow_id": shadow_id})
         configuration = read(row.source, "shadow", checked=True)
-        calendars = {name: build(calendar) for name, calendar in configuration.calendars.items()}
-        return Shadow(shadow_id, configuration, calendars)
+        return Shadow(shadow_id, configuration, configuration.business_calendars)
 
     async def _rollout(self, tx: AsyncConnection, current: AnyRow) -> RolloutVersion:
         cached = self._cached.rollout if self._cached else None
@@ -224,9 +225,11 @@ class Configurations:
         if details.get("rollout") is None:
             await tx.execute(_END_ROLLOUT, {"now": now, "by": by})
         await publish_version(tx, version, configuration, by, now, **details)
+        configuration = configuration.at(now)
+        await store.timers.people_at(tx, now)
         await store.timers.review_at(
             tx, now
-        )  # the timer is locked before agents, in the order of a review that fires
+        )  # the timers are locked before agents, in the order of a review that fires
         await agent_changes.publish_agent_changes(tx, latest.source if latest else None, configuration, now)
         if latest is not None:
             await _note_policies(tx, latest.source, configuration, version)

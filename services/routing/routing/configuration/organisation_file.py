@@ -1,11 +1,12 @@
 """The organisation's file at a start: it seeds a system without a version; later a changed file becomes a draft."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.organisation.document import ConfigurationError
+from antiphon.organisation.document import ConfigurationError, Fault
 from antiphon.postgres.query import AnyRow
 from antiphon.process import logs
 from antiphon.text import clean
@@ -13,7 +14,7 @@ from routing import store
 from routing.configuration import drafts
 from routing.configuration.active import Configurations, digest
 from routing.domain.configuration.difference import differences
-from routing.domain.configuration.document import shape
+from routing.domain.configuration.document import read, shape
 from routing.domain.states import DraftState
 from routing.store.organisation_file import SeenFile
 
@@ -71,8 +72,16 @@ async def _open_draft(tx: AsyncConnection, before: SeenFile | None) -> AnyRow | 
     return row if row.state == DraftState.DRAFT and row.authors == [AUTHOR] else None
 
 
+def _faults(source: str) -> Sequence[Fault]:
+    try:
+        read(source, "draft")
+    except ConfigurationError as error:
+        return error.faults
+    return []
+
+
 def _log(row: AnyRow, latest: AnyRow) -> None:
-    faults = [f"{f.line}:{f.column}: {f.path}: {f.message}" for f in drafts.faults(row.source)]
+    faults = [f"{f.line}:{f.column}: {f.path}: {f.message}" for f in _faults(row.source)]
     try:
         lines = differences(shape(latest.source), shape(row.source))
     except ConfigurationError:

@@ -22,7 +22,7 @@ async def publish_again(
     published_at = await tx.scalar(select(store.base.PLUMBING.organisation.c.published_at))
     if published_at is not None and published_at > since:
         return None
-    active = await configurations.active(tx)
+    active = await configurations.active(tx, now)
     row = await store.configurations.get(tx, active.version)
     event = ConfigurationPublished(
         configuration_version=row.version, rollout=100, draft_id=row.draft_id, restores=row.restores,

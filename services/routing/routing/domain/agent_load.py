@@ -56,7 +56,7 @@ def agent_facts(agent: Agent, presence: str, load: int) -> AgentFacts:
         name=agent.name,
         presence=presence,
         skills=[SkillNeed(skill=skill, level=level) for skill, level in agent.skills.items()],
-        queues=agent.queues,
+        queues=list(agent.queues),
         capacity=agent.capacity,
         load=shown_load(load, agent.capacity),
     )

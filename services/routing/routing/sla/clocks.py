@@ -198,7 +198,7 @@ async def fire(
 
     When another transaction holds the case of a clock, its timer is set again, because waiting could be a deadlock.
     """
-    unit, active = UnitOfWork(now), await configurations.active(tx)
+    unit, active = UnitOfWork(now), await configurations.active(tx, now)
     rows = await fetch(tx, _DUE, {"ids": list(due)})
     works = await store.work_items.free_work(tx, sorted({row.case_id for row in rows}))
     free = [row for row in rows if row.case_id in works]
@@ -232,7 +232,7 @@ async def recompute_changed_policies(
         return 0
     (policy,) = changed
     rows = await fetch(tx, _OF_POLICY, {"policy": policy.policy, "after": policy.after, "limit": limit})
-    unit, active = UnitOfWork(now), await configurations.active(tx)
+    unit, active = UnitOfWork(now), await configurations.active(tx, now)
     works = await store.work_items.free_work(tx, sorted({row.case_id for row in rows}))
     ledger = ClockLedger(unit, active, await store.clocks.running_clocks(tx, list(works)))
     for work in works.values():

@@ -40,7 +40,7 @@ async def assign(
 
     Work that waits for the agent to whom a person handed it goes before other work for that agent.
     """
-    active = await configurations.active(tx)
+    active = await configurations.active(tx, now)
     backlog = await store.work_items.begin_pass(tx, _PASS_LOCK, list(active.configuration.queues))
     if not backlog.mine or not backlog.waiting:
         return 0  # another replica runs a pass, and was woken too; or no work waits
@@ -59,7 +59,7 @@ async def _offer_best(
     members = [
         agent.id
         for agent in active.configuration.agents_by_id.values()
-        if not wanted.isdisjoint(agent.queues)
+        if agent.away is None and not wanted.isdisjoint(agent.queues)
     ]
     days = active.configuration.days(now)
     rows = await store.agents.available(tx, members, active.configuration.routable, days)

@@ -16,11 +16,13 @@ from routing import store
 from routing.configuration.active import ActiveVersion
 from routing.domain.matching.eligibility import (
     BUSY,
+    NOT_THERE,
     Obstacle,
     Waiting,
     WhyNot,
     in_words,
     missing_skills,
+    not_there,
     why_not,
 )
 from routing.domain.offer import REFUSALS, OfferResult
@@ -105,6 +107,9 @@ class CandidateView(BaseModel):
     why_not: str | None = Field(
         description="Why they can't take the work now; null when they can.", examples=["offline"]
     )
+    why_not_kind: WhyNot | None = Field(
+        description="`why_not` as one of a few values, for programs.", examples=["presence"]
+    )
 
 
 class _Member(NamedTuple):
@@ -116,7 +121,8 @@ class _Member(NamedTuple):
     def view(self) -> CandidateView:
         """The member with the reason in words."""
         why = None if self.why_not is None else in_words(self.why_not)
-        return CandidateView(agent_id=self.agent.id, name=self.agent.name, why_not=why)
+        kind = None if self.why_not is None else self.why_not.kind
+        return CandidateView(agent_id=self.agent.id, name=self.agent.name, why_not=why, why_not_kind=kind)
 
 
 class PastOffer(BaseModel):
@@ -244,10 +250,12 @@ async def _decision(connection: AsyncConnection, work: WorkItem) -> DecisionView
     return view.model_copy(update={"context": context})
 
 
-def _obstacle(
+def _obstacle(  # noqa: PLR0911 - one obstacle a line
     agent: Agent, item: Waiting, active: ActiveVersion, agent_rows: dict[str, AnyRow], open_queues: Collection[str],
     now: datetime,
 ) -> Obstacle | None:  # fmt: skip
+    if agent.away is not None:
+        return not_there(agent.away)
     row = agent_rows.get(agent.id)
     presence = row.presence if row else Presence.OFFLINE.value
     if row is None or presence not in active.configuration.routable:
@@ -328,7 +336,7 @@ def _unoffered(item: Waiting, work: WorkItem, members: Sequence[_Member], now: d
     if all(missing_skills(item, member.agent) for member in members):
         needs = ", ".join(f"{skill} {level}" for skill, level in item.needs.items())
         return WaitReason("skill", f"no agent of the queue has all that it needs: {needs}")
-    present = [obstacle for obstacle in obstacles if obstacle.kind is not WhyNot.PRESENCE]
+    present = [obstacle for obstacle in obstacles if obstacle.kind not in NOT_THERE]
     if len(obstacles) == len(members) and not present:
         return WaitReason("nobody", f"nobody of the queue is available ({', '.join(reasons)})")
     if len(obstacles) == len(members):

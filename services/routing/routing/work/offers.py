@@ -83,7 +83,7 @@ async def expire(
     tx: AsyncConnection, ids: Sequence[UUID], configurations: Configurations, now: datetime
 ) -> None:
     """Ends offers that nobody answered: the work returns to its place. An agent who missed too many in a row gets no more."""
-    active = await configurations.active(tx)
+    active = await configurations.active(tx, now)
     await store.agents.lock(tx, await store.offers.agents_asked(tx, ids))
     works = {work.work_item_id: work for work in await store.work_items.lock_offered(tx, ids)}
     unit = UnitOfWork(now)

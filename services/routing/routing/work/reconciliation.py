@@ -95,7 +95,7 @@ async def run_part(
     (row,) = await fetch(tx, _LOCK, {})
     if not row.mine:
         return 0, True  # another replica runs a part
-    active = await configurations.active(tx)
+    active = await configurations.active(tx, now)
     progress = await read_progress(tx) or Round(_BEFORE_ALL, now, 0)
     rows = await fetch(tx, WALK, {"after": progress.after, "most": size})
     cases = snapshots(rows)

@@ -14,7 +14,7 @@ CHANNELS = {channel.value: channel for channel in Channel}
 def faults(
     document: Document, profiles: Sequence[CapacityProfile], queues: Mapping[str, object], own: Sequence[Mapping[str, int]]
 ) -> Iterable[Fault]:  # fmt: skip
-    """Yields unknown names, duplicate ids, and time zones without `day-end`; `own` are the agents' limits, in their order."""
+    """Yields unknown names, duplicate ids, and time zones without `day-end`; `own` are people's limits, in their order."""
     by_id: dict[str, CapacityProfile] = {}
     for place, profile in enumerate(profiles):
         path = ("capacity_profiles", place)
@@ -31,7 +31,7 @@ def faults(
                 yield document.fault((*path, "time_zone"), "is only used with `until: day-end`")
     for place, limits in enumerate(own):
         for name in limits:
-            yield from unknown(document, ("agents", place, "profiles", name), "capacity profile", name, by_id)
+            yield from unknown(document, ("people", place, "profiles", name), "capacity profile", name, by_id)
 
 
 def unlimited(

@@ -1,4 +1,4 @@
-"""What can be wrong with the members of a queue: unknown agents and skills."""
+"""What can be wrong with the members of a queue: unknown people and skills."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,14 +10,14 @@ from routing.domain.configuration.section import unknown
 def faults(
     document: Document,
     queues: Mapping[str, HasMembers],
-    agents: Mapping[str, object],
+    people: Mapping[str, object],
     skills: Mapping[str, str],
 ) -> Iterable[Fault]:
-    """Yields unknown agents and skills."""
+    """Yields unknown people and skills."""
     for key, queue in queues.items():
         path = ("queues", key, "members")
-        for place, agent in enumerate(queue.members.agents):
-            yield from unknown(document, (*path, "agents", place), "agent", agent, agents)
+        for place, person in enumerate(queue.members.people):
+            yield from unknown(document, (*path, "people", place), "person", person, people)
         for wanted in queue.members.skills:
             for skill in wanted:
                 yield from unknown(document, (*path, "skills"), "skill", skill, skills)

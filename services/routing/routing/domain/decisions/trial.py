@@ -103,7 +103,7 @@ class Trial:
     """
 
     def __init__(self, configuration: Configuration, on_shift: Collection[str], now: datetime) -> None:
-        self._configuration = configuration
+        self._configuration = configuration.at(now)
         self._on_shift = on_shift
         self._now = now.timestamp()
         self._together = ConditionBatch(configuration.conditions)
@@ -306,27 +306,30 @@ class Trial:
     def _members(self, queue: str) -> list[Agent]:
         return [agent for agent in self._configuration.agents_by_id.values() if queue in agent.queues]
 
+    def _works(self, agent: Agent) -> bool:
+        return agent.id in self._on_shift and agent.away is None
+
     def _team(self, queue: str) -> dict[str, int]:
         members = self._members(queue)
         return {
             "agents": len(members),
-            "on_shift": sum(agent.id in self._on_shift for agent in members),
+            "on_shift": sum(self._works(agent) for agent in members),
             "capacity": sum(agent.capacity for agent in members),
         }
 
     def _unskilled(self) -> Iterable[dict[str, Any]]:
         for (queue, needs), items in self._needs.most_common():
-            able = {
-                agent.id
+            able = [
+                agent
                 for agent in self._members(queue)
                 if all(agent.skills.get(skill, 0) >= level for skill, level in needs)
-            }
+            ]
             yield {
                 "queue": queue,
                 "skills": dict(needs),
                 "items": items,
                 "nobody": not able,
-                "nobody_on_shift": able.isdisjoint(self._on_shift),
+                "nobody_on_shift": not any(map(self._works, able)),
             }
 
 

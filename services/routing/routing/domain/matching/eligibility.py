@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+from antiphon.organisation.agent import Away, AwayKind
+
 
 class Waiting(NamedTuple):
     """A waiting work item as the matching reads it. `refused` has the agents who refused it, and when.
@@ -81,6 +83,8 @@ class Skilled(Protocol):
 class WhyNot(StrEnum):
     """The reasons why an agent can't take an item now."""
 
+    ABSENT = "absent"
+    OUTSIDE_SHIFT = "outside-shift"
     PRESENCE = "presence"
     WRAP_UP = "wrap-up"
     QUEUE_CLOSED = "queue-closed"
@@ -92,6 +96,8 @@ class WhyNot(StrEnum):
     REFUSED = "refused"
 
 
+NOT_THERE = frozenset({WhyNot.ABSENT, WhyNot.OUTSIDE_SHIFT, WhyNot.PRESENCE})
+"""The reasons why an agent is offered nothing, whatever the work."""
 BUSY = frozenset({WhyNot.WRAP_UP, WhyNot.PROFILES, WhyNot.CAPACITY, WhyNot.RAMP_UP})
 """The reasons that end by themselves: the agent can do the work and is busy now."""
 
@@ -107,20 +113,29 @@ class Lack(NamedTuple):
 class Obstacle:
     """Why an agent can't take an item now, with the details of its kind.
 
-    `presence` is the id of their presence; `until` is when the wrap-up or the ramp-up ends; `lacks` are the missing skills,
-    `full` the capacity profiles without free capacity.
+    `presence` is the id of their presence; `away` says until when they are absent or outside their shift; `until` is when the
+    wrap-up or the ramp-up ends; `lacks` are the missing skills, `full` the capacity profiles without free capacity.
     """
 
     kind: WhyNot
     presence: str = ""
+    away: Away | None = None
     until: datetime | None = None
     lacks: tuple[Lack, ...] = ()
     full: tuple[ProfileLoad, ...] = ()
 
 
-def in_words(obstacle: Obstacle) -> str:  # noqa: PLR0911 - one kind a line
+def not_there(away: Away) -> Obstacle:
+    """Returns that an agent is absent or outside their shift as the reason why they are offered nothing."""
+    kind = {AwayKind.ABSENT: WhyNot.ABSENT, AwayKind.OUTSIDE_SHIFT: WhyNot.OUTSIDE_SHIFT}[away.kind]
+    return Obstacle(kind, away=away)
+
+
+def in_words(obstacle: Obstacle) -> str:  # noqa: C901, PLR0911 - one kind a line
     """Returns an obstacle as text for people."""
     match obstacle.kind:
+        case WhyNot.ABSENT | WhyNot.OUTSIDE_SHIFT:
+            return obstacle.away.because if obstacle.away else obstacle.kind.value
         case WhyNot.PRESENCE:
             return obstacle.presence
         case WhyNot.WRAP_UP:
