@@ -13,7 +13,7 @@ from routing import store
 from routing.configuration import drafts
 from routing.configuration.active import Configurations, digest
 from routing.domain.configuration.difference import differences
-from routing.domain.configuration.document import shape
+from routing.domain.configuration.document import read, shape
 from routing.domain.states import DraftState
 from routing.store.organisation_file import SeenFile
 
@@ -72,11 +72,13 @@ async def _open_draft(tx: AsyncConnection, before: SeenFile | None) -> AnyRow | 
 
 
 def _log(row: AnyRow, latest: AnyRow) -> None:
-    faults = [f"{f.line}:{f.column}: {f.path}: {f.message}" for f in drafts.faults(row.source)]
+    faults: list[str] = []
+    lines: list[str] = []
     try:
         lines = differences(shape(latest.source), shape(row.source))
-    except ConfigurationError:
-        lines = []  # the faults say why
+        read(row.source, row.name)
+    except ConfigurationError as error:
+        faults = str(error).splitlines()
     LOG.warning(
         "the organisation's file was changed and is a draft now",
         draft=str(row.draft_id),
