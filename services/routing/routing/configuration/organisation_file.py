@@ -1,12 +1,11 @@
 """The organisation's file at a start: it seeds a system without a version; later a changed file becomes a draft."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.organisation.document import ConfigurationError, Fault
+from antiphon.organisation.document import ConfigurationError
 from antiphon.postgres.query import AnyRow
 from antiphon.process import logs
 from antiphon.text import clean
@@ -72,20 +71,14 @@ async def _open_draft(tx: AsyncConnection, before: SeenFile | None) -> AnyRow | 
     return row if row.state == DraftState.DRAFT and row.authors == [AUTHOR] else None
 
 
-def _faults(source: str) -> Sequence[Fault]:
-    try:
-        read(source, "draft")
-    except ConfigurationError as error:
-        return error.faults
-    return []
-
-
 def _log(row: AnyRow, latest: AnyRow) -> None:
-    faults = [f"{f.line}:{f.column}: {f.path}: {f.message}" for f in _faults(row.source)]
+    faults: list[str] = []
+    lines: list[str] = []
     try:
         lines = differences(shape(latest.source), shape(row.source))
-    except ConfigurationError:
-        lines = []  # the faults say why
+        read(row.source, row.name)
+    except ConfigurationError as error:
+        faults = str(error).splitlines()
     LOG.warning(
         "the organisation's file was changed and is a draft now",
         draft=str(row.draft_id),

@@ -1,13 +1,13 @@
 """Adds what the export of cases reads.
 
 Revision ID: 1006
-Revises: 1001
+
 """
 
 from antiphon.postgres.migrations import follow_changes_v1
 
 revision = "1006"
-down_revision = "1001"
+down_revision = "1004"
 branch_labels = None
 depends_on = None
 

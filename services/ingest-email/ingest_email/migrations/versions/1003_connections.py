@@ -3,7 +3,7 @@
 from antiphon.connections.migration import create_connections_v1
 
 revision = "1003"
-down_revision = "1001"
+down_revision = "1002"
 
 
 def upgrade() -> None:

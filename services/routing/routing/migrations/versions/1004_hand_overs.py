@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "1004"
-down_revision = "1001"
+down_revision = "1002"
 branch_labels = None
 depends_on = None
 

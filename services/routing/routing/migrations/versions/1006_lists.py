@@ -1,7 +1,7 @@
 """Adds what the export of work reads, and when work has waited its longest wait.
 
 Revision ID: 1006
-Revises: 1001
+
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from antiphon.postgres.migrations import follow_changes_v1
 
 revision = "1006"
-down_revision = "1001"
+down_revision = "1005"
 branch_labels = None
 depends_on = None
 
