@@ -35,7 +35,7 @@ def add(routes: APIRouter, at: Api) -> None:
             ),
         ] = None,
     ) -> EventStream:
-        """Server-sent events `offer`, `offer-ended`, `work`, `presence`, `queue-state`, `agent-unavailable`, `sla-warned`, `sla-breached`.
+        """Server-sent events `offer`, `offer-ended`, `work`, `presence`, `queue-state`, `agent-unavailable`, `sla-warned`, `sla-breached`, `priority-raised`.
 
         An agent receives their own offers and the work of their queues; others receive everything.
         """
