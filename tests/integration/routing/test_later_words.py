@@ -1,13 +1,18 @@
 """Rules about later words: which of them move work, what a new decision records and publishes, and who is shown it."""
 
+import asyncio
+import itertools
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from antiphon.contracts.agents import Presence
 from tests.conftest import NewDatabase
-from tests.support.routing.agent_pool import AgentPool
+from tests.support.routing.agent_pool import ACCEPTED, AgentPool
 from tests.support.routing.messages import CaseWithMessages
 from tests.support.routing.organisation import Change, section
 
@@ -134,3 +139,82 @@ async def test_supervisors_are_shown_a_rise_to_the_configured_priority(
         assert row.data == {
             "case_reference": "C-1", "queue": "hazards", "priority": 95, "previous_priority": 30, "previous_queue": "planning",
         }  # fmt: skip
+
+
+# Some move work to a lower priority, some are for first words only, some have a promise of their own.
+WORDS = ["hello", "permit", "gas", "bins", "lawyer"]
+MANY = [
+    DANGER,
+    {"name": "Lawyers", "when": 'interaction.text.contains("lawyer")', "go_on": True, "then": {"priority": 70}},
+    {"name": "Bins", "when": 'interaction.text.contains("bins")', "moves": True,
+     "then": {"queue": "rates", "priority": 5, "sla_policy": "social"}},
+    PERMIT,
+    {"name": "First", "when": 'interaction.text.contains("hello")', "first_words_only": True,
+     "then": {"queue": "roads", "priority": 60}},
+    FRONT,
+]  # fmt: skip
+STEPS = st.one_of(
+    st.tuples(st.just("write"), st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join)),
+    st.tuples(st.just("edit"), st.sampled_from(WORDS)),
+    st.tuples(st.just("assign"), st.sampled_from(["hugo", "elena"])),
+    st.tuples(st.just("take back"), st.just("")),
+    st.tuples(st.just("transfer"), st.sampled_from(["rates", "planning", "front-desk"])),
+    st.tuples(st.just("reprioritise"), st.sampled_from(["0", "50", "99"])),
+)
+
+
+async def test_words_never_lower_priority_lengthen_a_due_time_or_take_accepted_work(
+    pool: AgentPool,
+) -> None:
+    await pool.organise(rules(*MANY))
+    await pool.present("hugo")
+    await pool.present("elena")
+    loop, numbers = asyncio.get_running_loop(), itertools.count(1)
+
+    @settings(
+        max_examples=60 if settings().derandomize else 500,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    @given(st.sampled_from(WORDS), st.lists(STEPS, min_size=1, max_size=8))
+    def holds(first: str, played: list[tuple[str, str]]) -> None:
+        asyncio.run_coroutine_threadsafe(_play(pool, numbers, first, played), loop).result()
+
+    await asyncio.to_thread(holds)
+
+
+async def _play(pool: AgentPool, numbers: Iterator[int], first: str, played: list[tuple[str, str]]) -> None:
+    case = CaseWithMessages(pool, next(numbers), text=first)
+    await pool.apply(case.opened)
+    for step, value in played:
+        before = await work_of_case(pool, case)
+        match step:
+            case "write":
+                await pool.apply(case.interaction_added(value))
+            case "edit":
+                await pool.apply(case.interaction_edited(value))
+            case "assign":
+                await pool.assign_to(value, before.work_item_id)
+            case "take back":
+                await pool.take_back(before.work_item_id)
+            case "transfer":
+                await pool.transfer(before.work_item_id, value)
+            case _:
+                await pool.reprioritise(before.work_item_id, int(value))
+        if step in {"write", "edit"}:
+            after = await work_of_case(pool, case)
+            assert after.priority >= before.priority
+            assert after.due_at <= before.due_at
+            assert set(before.labels) <= set(after.labels)
+            if before.state == ACCEPTED:
+                assert (after.state, after.agent_id, after.queue) == (
+                    ACCEPTED,
+                    before.agent_id,
+                    before.queue,
+                )
+
+
+async def work_of_case(pool: AgentPool, case: CaseWithMessages) -> Any:
+    (row,) = await pool.rows("select * from work_item where case_id = :case", case=case.case.case_id)
+    return row

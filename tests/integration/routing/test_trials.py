@@ -176,7 +176,7 @@ FIRST_ONLY = "  - name: Danger\n", "  - name: Danger\n    first_words_only: true
 WORDLESS = 'when: case.unanswered_text.contains("gas leak")', 'when: case.department == "none"'
 
 
-async def said_later(client: RoutingApi) -> CaseWithMessages:
+async def with_later_words(client: RoutingApi) -> CaseWithMessages:
     """A case that goes to the front desk, and to the hazard line by a later message; further ones change nothing."""
     later = CaseWithMessages(client)
     await client.apply(later.opened, later.interaction_added(LEAK), later.interaction_added("Hello?"))
@@ -184,7 +184,7 @@ async def said_later(client: RoutingApi) -> CaseWithMessages:
 
 
 async def test_a_trial_decides_on_later_words_with_the_work_of_then(client: RoutingApi) -> None:
-    await said_later(client)
+    await with_later_words(client)
     same = (await client.trial((await client.draft())["draft_id"]))["result"]
     assert (same["decisions"], same["changed"]) == (2, 0)
     assert same["later_words"] == {"decisions": 1, "changed": 0}
@@ -203,7 +203,7 @@ async def test_a_trial_decides_on_later_words_with_the_work_of_then(client: Rout
 async def test_a_trial_names_decisions_whose_words_are_gone_and_decides_them_only_by_facts(
     client: RoutingApi,
 ) -> None:
-    later = await said_later(client)
+    later = await with_later_words(client)
     await client.apply(later.interaction_deleted(1))
     done = (await client.trial((await client.draft(FIRST_ONLY))["draft_id"]))["result"]
     assert (done["decisions"], done["without_words"]) == (2, 0)

@@ -46,8 +46,8 @@ def test_a_rule_with_an_error_does_not_match_and_has_its_message(when: str) -> N
 
 def test_the_error_of_a_rule_quotes_no_words_of_the_customer() -> None:
     rule = Condition('{"a": 1}[interaction.text] == 1')
-    said = example() | {"interaction.text": 'a "secret"\nof mine'}
-    _, (outcome,) = decide([("quotes", rule)], said)
+    context = example() | {"interaction.text": 'a "secret"\nof mine'}
+    _, (outcome,) = decide([("quotes", rule)], context)
     assert outcome.error == "NOT_FOUND: Key not found in map"
 
 

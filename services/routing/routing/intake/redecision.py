@@ -115,14 +115,14 @@ def publish(batch: CaseBatch, work: WorkItem, decided: Decided, before: WorkItem
         previous_labels=[*before.labels],
     )
     batch.unit.publish(event)
-    _tell_supervisors(batch, before, work)
+    _show_supervisors(batch, before, work)
     decisions.keep(batch.unit, decided, WorkBefore.of(work))
     if has_moved:
         publish_held(batch, work, verdict.queue)
     return work
 
 
-def _tell_supervisors(batch: CaseBatch, before: WorkItem, work: WorkItem) -> None:
+def _show_supervisors(batch: CaseBatch, before: WorkItem, work: WorkItem) -> None:
     """Adds a live change for supervisors where the priority rose to the alerts' `raised_priority` or above."""
     threshold = batch.active.configuration.alerts.raised_priority
     if threshold is None or work.priority < threshold or work.priority <= before.priority:

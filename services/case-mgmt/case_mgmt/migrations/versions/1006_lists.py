@@ -1,8 +1,4 @@
-"""Adds what the export of cases reads.
-
-Revision ID: 1006
-
-"""
+"""Adds what the export of cases reads."""
 
 from antiphon.postgres.migrations import follow_changes_v1
 

@@ -1,8 +1,4 @@
-"""Adds what the export of customers reads.
-
-Revision ID: 1006
-
-"""
+"""Adds what the export of customers reads."""
 
 from antiphon.postgres.migrations import follow_changes_v1
 

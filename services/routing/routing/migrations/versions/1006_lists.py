@@ -1,8 +1,4 @@
-"""Adds what the export of work reads, and when work has waited its longest wait.
-
-Revision ID: 1006
-
-"""
+"""Adds what the export of work reads, and when work has waited its longest wait."""
 
 import sqlalchemy as sa
 from alembic import op
