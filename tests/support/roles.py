@@ -13,8 +13,16 @@ EVERYBODY = (*STAFF, Role.INTEGRATION)
 # Health and metrics answer without a token.
 OPEN = {"GET /livez", "GET /readyz", "GET /metrics"}
 
+# Every service has these.
+FAILED_EVENTS = {
+    "GET /dead-letters": (Role.OPERATIONS,),
+    "POST /dead-letters/{dead_letter_id}/replay": (Role.OPERATIONS,),
+    "GET /parked-events": (Role.OPERATIONS,),
+    "POST /parked-events/{parked_event_id}/replay": (Role.OPERATIONS,),
+}
 ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
     "ingest-email": {
+        **FAILED_EVENTS,
         "GET /mails": STAFF,
         "GET /mails/{interaction_id}": STAFF,
         "GET /mails/{interaction_id}/raw": STAFF,
@@ -23,6 +31,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "GET /replies/{reply_id}": STAFF,
     },
     "ingest-social": {
+        **FAILED_EVENTS,
         "GET /posts": STAFF,
         "GET /posts/{interaction_id}": STAFF,
         "GET /attachments/{attachment_id}": STAFF,
@@ -31,6 +40,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "GET /counts": EVERYBODY,
     },
     "ingest-direct": {
+        **FAILED_EVENTS,
         "POST /interactions": (*DESK, Role.INTEGRATION),
         "GET /interactions": EVERYBODY,
         "GET /interactions/{interaction_id}": EVERYBODY,
@@ -44,6 +54,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "GET /counts": EVERYBODY,
     },
     "customer-profile": {
+        **FAILED_EVENTS,
         "GET /customers": STAFF,
         "GET /customers/{customer_id}": STAFF,
         "PATCH /customers/{customer_id}": WORKERS,
@@ -55,6 +66,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "GET /changes": STAFF,
     },
     "case-mgmt": {
+        **FAILED_EVENTS,
         "GET /cases": STAFF,
         "GET /cases/{case_id}": STAFF,
         "POST /cases/{case_id}/replies": WORKERS,
@@ -65,6 +77,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "GET /changes": STAFF,
     },
     "routing": {
+        **FAILED_EVENTS,
         "PUT /agents/me/presence": (Role.AGENT,),
         "POST /agents/me/heartbeat": (Role.AGENT,),
         "GET /agents/me": (Role.AGENT,),

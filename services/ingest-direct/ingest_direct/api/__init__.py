@@ -4,6 +4,7 @@ from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.tokens import Access
+from antiphon.http import failed_events
 from antiphon.http.app import create_app
 from antiphon.http.changes import ChangeFeed
 from antiphon.http.permissions import Guarded
@@ -44,4 +45,5 @@ def router(at: Api) -> APIRouter:
     routes = APIRouter(route_class=Guarded)
     for resource in (interactions, attachments, replies, counts):
         resource.add(routes, at)
+    failed_events.add(routes, at.engine)
     return routes
