@@ -10,7 +10,7 @@ from typing_extensions import override
 from antiphon.service_names import CASE_MGMT, CUSTOMER_PROFILE, INGEST
 
 Counts = Mapping[str, Any]
-# A disagreement that nothing on its way explains must be in so many readings, a second apart, before people are told.
+# A disagreement that nothing on its way explains must be in so many readings, a second apart, before people read of it.
 READINGS = 5
 
 
@@ -19,7 +19,7 @@ class Verdict(StrEnum):
 
     AGREE = "agree"
     IN_TRANSIT = "in-transit"
-    UNSETTLED = "unsettled"
+    UNCLEAR = "unclear"
     DISAGREE = "disagree"
 
 
@@ -76,7 +76,7 @@ def disagreements(found: Mapping[str, Counts]) -> list[str]:
 
 
 def judge(readings: Sequence[Reading]) -> Verdict:
-    """What the readings show, the newest last. UNSETTLED asks for another one after a second."""
+    """What the readings show, the newest last. UNCLEAR asks for another one after a second."""
     newest = readings[-1]
     if not newest.differences:
         return Verdict.AGREE
@@ -84,7 +84,7 @@ def judge(readings: Sequence[Reading]) -> Verdict:
         return Verdict.DISAGREE
     if newest.in_flight or any(one.differences != newest.differences for one in readings):
         return Verdict.IN_TRANSIT
-    return Verdict.DISAGREE if len(readings) >= READINGS else Verdict.UNSETTLED
+    return Verdict.DISAGREE if len(readings) >= READINGS else Verdict.UNCLEAR
 
 
 def in_transit(reading: Reading) -> int:

@@ -134,7 +134,7 @@ def show(site: Site, console: Console, *, supervised: bool) -> int:
         )
     found, reading = read(site)
     readings = [reading]
-    while (verdict := judge(readings)) is Verdict.UNSETTLED:
+    while (verdict := judge(readings)) is Verdict.UNCLEAR:
         time.sleep(1)
         found, reading = read(site)
         readings.append(reading)

@@ -1,4 +1,4 @@
-"""`make token`: who gets a token of the development issuer, and what a person is told about it."""
+"""`make token`: who gets a token of the development issuer, and what a person reads about it."""
 
 import sys
 from collections.abc import Mapping

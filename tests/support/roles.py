@@ -19,8 +19,16 @@ CONNECTIONS = {
     "POST /connections/{name}/test": (Role.OPERATIONS,),
 }
 
+# Every service has these.
+FAILED_EVENTS = {
+    "GET /dead-letters": (Role.OPERATIONS,),
+    "POST /dead-letters/{dead_letter_id}/replay": (Role.OPERATIONS,),
+    "GET /parked-events": (Role.OPERATIONS,),
+    "POST /parked-events/{parked_event_id}/replay": (Role.OPERATIONS,),
+}
 ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
     "ingest-email": {
+        **FAILED_EVENTS,
         "GET /mails": STAFF,
         "GET /mails/{interaction_id}": STAFF,
         "GET /mails/{interaction_id}/raw": STAFF,
@@ -30,6 +38,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "GET /replies/{reply_id}": STAFF,
     },
     "ingest-social": {
+        **FAILED_EVENTS,
         "GET /posts": STAFF,
         "GET /posts/{interaction_id}": STAFF,
         "GET /attachments/{attachment_id}": STAFF,
@@ -39,6 +48,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "GET /counts": EVERYBODY,
     },
     "ingest-direct": {
+        **FAILED_EVENTS,
         "POST /interactions": (*DESK, Role.INTEGRATION),
         "GET /interactions": EVERYBODY,
         "GET /interactions/{interaction_id}": EVERYBODY,
@@ -52,6 +62,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "GET /counts": EVERYBODY,
     },
     "customer-profile": {
+        **FAILED_EVENTS,
         "GET /customers": STAFF,
         "GET /customers/export": STAFF,
         "GET /customers/{customer_id}": STAFF,
@@ -64,6 +75,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "GET /changes": STAFF,
     },
     "case-mgmt": {
+        **FAILED_EVENTS,
         "GET /cases": STAFF,
         "GET /cases/export": STAFF,
         "GET /cases/{case_id}": STAFF,
@@ -75,6 +87,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "GET /changes": STAFF,
     },
     "routing": {
+        **FAILED_EVENTS,
         "PUT /agents/me/presence": (Role.AGENT,),
         "POST /agents/me/heartbeat": (Role.AGENT,),
         "GET /agents/me": (Role.AGENT,),

@@ -5,6 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.tokens import Access
 from antiphon.active_organisation import ActiveOrganisation
+from antiphon.http import failed_events
 from antiphon.http.app import create_app
 from antiphon.http.changes import ChangeFeed
 from antiphon.http.permissions import Guarded
@@ -35,4 +36,5 @@ def router(at: Api) -> APIRouter:
     routes = APIRouter(route_class=Guarded)
     for resource in (customers, identifiers, interactions, conflicts, counts, changes):
         resource.add(routes, at)
+    failed_events.add(routes, at.engine)
     return routes

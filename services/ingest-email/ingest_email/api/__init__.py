@@ -5,6 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.tokens import Access
 from antiphon.connections.routes import Connections
+from antiphon.http import failed_events
 from antiphon.http.app import create_app
 from antiphon.http.permissions import Guarded
 from antiphon.service_names import INGEST_EMAIL
@@ -18,6 +19,7 @@ def router(at: Api) -> APIRouter:
     routes = APIRouter(route_class=Guarded)
     for resource in (mails, attachments, replies, connections, counts):
         resource.add(routes, at)
+    failed_events.add(routes, at.engine)
     return routes
 
 
