@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from antiphon.contracts.base import known
 from antiphon.organisation.person import Person
 
 
@@ -28,9 +26,7 @@ class Away(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Annotated[AwayKind, known(AwayKind)] = Field(
-        description="`absent`, or `outside-shift`.", examples=["absent"]
-    )
+    kind: AwayKind = Field(description="`absent`, or `outside-shift`.", examples=["absent"])
     until: datetime | None = Field(description="When it ends; null when that is not known.")
     because: str = Field(
         description="The reason in words, with the local time.", examples=["absent until 2027-01-11 00:00"]
