@@ -142,6 +142,11 @@ _HELD = text(
 ).bindparams(bindparam("agents", type_=ARRAY(TEXT)))
 
 
+_OFFERED_QUEUES = text(
+    "select agent_id, queue, also_queues from work_item where state = 'offered' and agent_id = any(:agents)"
+).bindparams(bindparam("agents", type_=ARRAY(TEXT)))
+
+
 _FREE_CASES = text(
     "select case_id from case_record where case_id = any(:ids) order by case_id for update skip locked"
 ).bindparams(_IDS)
@@ -237,6 +242,12 @@ async def lock_held(
 ) -> list[WorkItem]:
     """The work that is offered to these agents or accepted by them, locked in id order; at most `limit` items."""
     return await work_items(tx, _HELD, {"agents": list(agent_ids), "limit": limit})
+
+
+async def offered_queues(tx: AsyncConnection, agent_ids: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
+    """The offered work of these agents: the agent, and the queues whose members may be offered it. Without locks."""
+    rows = await fetch(tx, _OFFERED_QUEUES, {"agents": list(agent_ids)})
+    return [(row.agent_id, frozenset({row.queue, *row.also_queues})) for row in rows]
 
 
 async def lock_offered(tx: AsyncConnection, offer_ids: Sequence[UUID]) -> list[WorkItem]:
