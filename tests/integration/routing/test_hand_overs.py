@@ -82,7 +82,7 @@ async def test_a_hand_over_that_is_not_taken_goes_to_others_before_who_gave_it(
         await pool.make_due("offer-expiry")
         await pool.fire()
     assert (await the_work(pool)).state == QUEUED
-    # Both have refused it: nobody is asked again at once, whoever gave it.
+    # Both have refused it: nobody is asked again at once.
     assert await pool.assign() == 0
     await pool.present("bruno")
     await pool.organise(agent("bruno", queues=["planning"], skills={"planning": 9}))

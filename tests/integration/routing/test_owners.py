@@ -57,10 +57,10 @@ async def test_work_whose_words_were_deleted_is_withdrawn_and_its_clocks_are_can
     assert [(c.met_at, c.cancelled_at) for c in clocks] == [(None, MONDAY + hours(1))] * 2
     (completed,) = await events(pool, "work.completed.v1")
     assert completed["because"] == "words-deleted"
-    heard = await pool.rows(
+    noticed = await pool.rows(
         "select kind, audience from change_log where audience && '{agent:elena}' order by id"
     )
-    assert [row.kind for row in heard][-2:] == ["offer-ended", "work"]
+    assert [row.kind for row in noticed][-2:] == ["offer-ended", "work"]
     assert await pool.published("sla.") == [
         "sla.started.v1", "sla.started.v1", "sla.cancelled.v1", "sla.cancelled.v1",
     ]  # fmt: skip
