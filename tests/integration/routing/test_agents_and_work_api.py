@@ -182,3 +182,20 @@ async def test_agents_see_what_they_use_of_their_capacity_profiles(pool: AgentPo
     used = {each["agent_id"]: each["profiles"][0]["used"] for each in listed}
     assert used.pop("farid") == 1
     assert set(used.values()) == {0}
+
+
+async def test_the_offer_shows_the_note_of_a_hand_over_and_a_refusal_names_its_reason(
+    pool: AgentPool, ask: Ask
+) -> None:
+    await pool.apply(opened(1, pool.now))
+    path = f"/work/{(await pool.works())['C-1'].work_item_id}/transfer"
+    body = {"agent_id": "farid", "note": "She calls again on Friday"}
+    refused = await ask("sam", "POST", path, Role.SUPERVISOR, json=body)
+    assert (refused.status_code, refused.json()["why_not"]) == (409, "presence")
+    assert refused.json()["presence"] == "offline"
+    waits = await ask("sam", "POST", path, Role.SUPERVISOR, json={"queue": "rates", "wait": True})
+    assert (waits.status_code, waits.json()["errors"][0]["pointer"]) == (422, "/wait")
+    await pool.present("farid")
+    assert (await ask("sam", "POST", path, Role.SUPERVISOR, json=body)).status_code == 200
+    (offer,) = (await ask("farid", "GET", "/offers/me")).json()["items"]
+    assert offer["note"] == body["note"]
