@@ -93,9 +93,7 @@ class UnitOfWork:
         return after
 
     def _show(self, before: WorkItem | None, after: WorkItem) -> None:
-        change = Change(
-            "work", str(after.work_item_id), audience(before, after), WorkChange.of(after).row()
-        )
+        change = Change("work", str(after.work_item_id), audience(before, after), WorkChange.of(after).row())
         self.change_log.append(change)
 
     def _keep_step(self, work: WorkItem, before: datetime | None) -> None:

@@ -13,7 +13,18 @@ from uuid import UUID
 
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, Select, Text, bindparam, cast, func, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.http.problems import Problem
@@ -62,16 +73,50 @@ class KeysetPage(NamedTuple):
         )
 
 
+class EarliestFirst(NamedTuple):
+    """A list with the earliest first, by a time and then an id; items without a time are last."""
+
+    at: ColumnElement[datetime | None]
+    identity: ColumnElement[UUID]
+
+    def after(self, query: Select[Any], cursor: str | None, limit: int) -> Select[Any]:
+        """`query` in that order from the cursor on, and one row more than `limit`. Raises Problem 400."""
+        moment = func.coalesce(self.at, _NEVER)
+        if cursor:
+            _, at, identity = decode_cursor(cursor, (str, str, str))
+            place = time(at) if at else _NEVER
+            query = query.where(tuple_(moment, self.identity) > tuple_(place, uuid(identity)))
+        return query.order_by(moment, self.identity).limit(limit + 1)
+
+    def page(self, rows: Sequence[Row], limit: int, view: Callable[[Row], Item]) -> Page[Item]:
+        """What `after` found, as a page of views."""
+        more = rows[limit - 1] if len(rows) > limit else None
+        at: datetime | None = getattr(more, str(self.at.key), None)
+        place = "earliest", at.isoformat() if at else "", str(getattr(more, str(self.identity.key), ""))
+        return Page(
+            items=[view(row) for row in rows[:limit]],
+            next=encode_cursor(*place) if more is not None else None,
+        )
+
+
+# As the indexes of such lists have it.
+_NEVER: ColumnElement[datetime] = literal_column("'infinity'::timestamptz", DateTime(timezone=True))
+
 ExportCursor = Annotated[
     str | None,
-    Query(max_length=500, description="`next` of the answer before, however old; leave it out to read everything."),
+    Query(
+        max_length=500,
+        description="`next` of the answer before, however old; leave it out to read everything.",
+    ),
 ]
 
 
 class Export(BaseModel, Generic[Item]):
     """A part of an export: what changed last is last."""
 
-    model_config = ConfigDict(json_schema_extra={"description": "A part of an export: what changed last is last."})
+    model_config = ConfigDict(
+        json_schema_extra={"description": "A part of an export: what changed last is last."}
+    )
 
     items: list[Item] = Field(description="The items as they are now, in the order of their last changes.")
     next: str = Field(
@@ -92,14 +137,21 @@ class ChangeOrder(NamedTuple):
     identity: ColumnElement[UUID]
 
     async def part(
-        self, tx: AsyncConnection, query: Select[Any], cursor: str | None, limit: int, view: Callable[[Any], Item]
+        self,
+        tx: AsyncConnection,
+        query: Select[Any],
+        cursor: str | None,
+        limit: int,
+        view: Callable[[Any], Item],
     ) -> Export[Item]:
         """The part of `query` after the cursor, at most `limit` items. Raises Problem 400, and 410 for another database's cursor."""
         xid, identity = decode_cursor(cursor, (str, str)) if cursor else ("0", str(UUID(int=0)))
         place = _transaction(xid), uuid(identity)
         horizon = await tx.scalar(_HORIZON)
         if place[0] > int(horizon or 0):
-            raise Problem(410, "Gone", "The cursor is of another database: this one was restored. Read everything.")
+            raise Problem(
+                410, "Gone", "The cursor is of another database: this one was restored. Read everything."
+            )
         after = tuple_(self.xid, self.identity) > tuple_(_xid(str(place[0])), bindparam(None, place[1]))
         rows = (
             await tx.execute(

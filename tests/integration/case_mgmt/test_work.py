@@ -198,7 +198,9 @@ async def test_a_change_says_of_the_case_and_its_work_what_the_list_shows(
         (row,) = await rows(engine, "select data from change_log order by id desc limit 1")
         (shown,) = (await api.get("/cases")).json()["items"]
         at = {"changed_at", "awaiting_answer_since", "due_at"}
-        times = {name: value and datetime.fromisoformat(value) for name, value in row.data.items() if name in at}
+        times = {
+            name: value and datetime.fromisoformat(value) for name, value in row.data.items() if name in at
+        }
         assert {**row.data, **times} == {
             name: value and datetime.fromisoformat(value) if name in at else value
             for name, value in shown.items()

@@ -67,7 +67,9 @@ class Desktop:
     async def read(self) -> dict[str, Row]:
         """The list as the database has it."""
         async with self.pool.engine.connect() as connection:
-            rows = await store.work_items.newest(connection, None, None, None, self.agent, None, 200)
+            rows = await store.work_items.page(
+                connection, store.work_items.BY_CHANGE, None, None, None, self.agent, None, 200
+            )
         fields = {str(row.work_item_id): WorkChange.of(WorkItem.of(mapping(row))).row() for row in rows}
         read: dict[str, Row] = json.loads(to_json(fields))
         return read

@@ -65,7 +65,9 @@ class History:
 
     async def reads(self) -> None:
         async with self.engine.connect() as connection:
-            part = await profile.customers.export(connection, self.cursor, self.chance.randrange(1, 4), _state)
+            part = await profile.customers.export(
+                connection, self.cursor, self.chance.randrange(1, 4), _state
+            )
         self.cursor, self.more = part.next, part.more
         for customer, revision in part.items:
             assert revision >= self.seen.get(customer, 0), "an export never shows an older state"
@@ -144,7 +146,10 @@ async def test_a_part_of_an_export_reads_only_the_rows_that_it_shows(
     assert "Rows Removed" not in plan, plan
 
 
-@pytest.mark.parametrize(("place", "status"), [(("x", "y"), 400), (("-1", str(UUID(int=0))), 400), (("9" * 18, str(UUID(int=0))), 410)])
+@pytest.mark.parametrize(
+    ("place", "status"),
+    [(("x", "y"), 400), (("-1", str(UUID(int=0))), 400), (("9" * 18, str(UUID(int=0))), 410)],
+)
 async def test_a_cursor_of_no_export_or_of_another_database_is_refused(
     engine: AsyncEngine, place: tuple[str, str], status: int
 ) -> None:

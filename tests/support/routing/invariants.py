@@ -81,7 +81,12 @@ class Moment(NamedTuple):
         """The sort key of waiting work, computed from the columns that it depends on."""
         waited_out = work.queued_at + work.longest_wait
         is_overdue = self.now >= waited_out
-        return not is_overdue, waited_out if is_overdue else moment_of(work), work.queued_at, work.work_item_id
+        return (
+            not is_overdue,
+            waited_out if is_overdue else moment_of(work),
+            work.queued_at,
+            work.work_item_id,
+        )
 
 
 def moment_of(work: AnyRow) -> datetime:
@@ -154,7 +159,9 @@ def assert_offered_in_order(before: Moment, after: Moment) -> None:
         for agent in after.presence:
             if agent in refused or not after.can_take(agent, work):
                 continue
-            less_urgent = [other for other in offered.get(agent, ()) if after.urgency(work) < after.urgency(other)]
+            less_urgent = [
+                other for other in offered.get(agent, ()) if after.urgency(work) < after.urgency(other)
+            ]
             free = after.free_units(agent) + sum(min(w.units, after.capacity(agent)) for w in less_urgent)
             assert free < min(work.units, after.capacity(agent)), (
                 work,

@@ -188,7 +188,9 @@ def add(routes: APIRouter, at: Api) -> None:
             return await store.cases.page(connection, wanted, cursor, limit, case_view)
 
     @routes.get("/cases/export", tags=["cases"], responses=problems(400, 410))
-    async def export_cases(who: Reader, cursor: ExportCursor = None, limit: Limit = 50) -> Export[ExportedCase]:
+    async def export_cases(
+        who: Reader, cursor: ExportCursor = None, limit: Limit = 50
+    ) -> Export[ExportedCase]:
         """All cases, and later those that changed since: none is missed, however much changes meanwhile.
 
         A case that changes after it was read comes again. What changes now comes once no older transaction runs.

@@ -195,7 +195,9 @@ async def export(
     connection: AsyncConnection, cursor: str | None, limit: int, view: Callable[[Case], View]
 ) -> Export[View]:
     """A part of the export of all cases, as views. Raises Problem 400 and 410 for a wrong cursor."""
-    return await EXPORT.part(connection, select(CASE), cursor, limit, lambda row: view(_case_of(mapping(row))))
+    return await EXPORT.part(
+        connection, select(CASE), cursor, limit, lambda row: view(_case_of(mapping(row)))
+    )
 
 
 def _with_work(row: Columns) -> CaseWithWork:

@@ -12,7 +12,8 @@ OF_WORK = ("agent_id", "agent_name", "queue", "work_state", "due_at", "breached"
 
 _LOG = PLUMBING.change_log
 _UNCHANGED = ", ".join(
-    f"'{name}', " + ("coalesce(w.breached, '{{}}')" if name == "breached" else f"w.{name}") for name in OF_WORK
+    f"'{name}', " + ("coalesce(w.breached, '{{}}')" if name == "breached" else f"w.{name}")
+    for name in OF_WORK
 )
 _ADD = (
     "insert into change_log (kind, subject, audience, data) select r.kind, r.subject, "

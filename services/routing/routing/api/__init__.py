@@ -14,6 +14,7 @@ from routing.api import (
     attainment,
     changes,
     clocks,
+    colleagues,
     configuration,
     counts,
     drafts,
@@ -34,6 +35,7 @@ from routing.queues.live import Live
 
 RESOURCES = (
     agents,
+    colleagues,
     offers,
     work,
     queues,

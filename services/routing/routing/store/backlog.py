@@ -100,7 +100,12 @@ LOCK = text(
     join a on a.agent_id = p.agent join w on w.work_item_id = p.item
     """
 ).bindparams(bindparam("items", type_=ARRAY(PG_UUID(as_uuid=True))), bindparam("agents", type_=ARRAY(TEXT)))
-BEFORE_ALL = {"is_overdue": True, "order_at": "-infinity", "queued_at": "-infinity", "work_item_id": UUID(int=0)}
+BEFORE_ALL = {
+    "is_overdue": True,
+    "order_at": "-infinity",
+    "queued_at": "-infinity",
+    "work_item_id": UUID(int=0),
+}
 
 
 class Line(NamedTuple):
@@ -208,4 +213,9 @@ def _place(read: Sequence[Waiting]) -> Mapping[str, object]:
     if not read:
         return BEFORE_ALL
     last = read[-1]
-    return {"is_overdue": last.is_overdue, "order_at": last.order_at, "queued_at": last.queued_at, "work_item_id": last.work_item_id}
+    return {
+        "is_overdue": last.is_overdue,
+        "order_at": last.order_at,
+        "queued_at": last.queued_at,
+        "work_item_id": last.work_item_id,
+    }

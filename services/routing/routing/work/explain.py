@@ -174,7 +174,7 @@ async def explain(
     queue_opening, open_queues = openings.get(work.queue), opening.open_queues(openings)
     escalations = await store.escalations.of_work(connection, work.work_item_id)
     members = [
-        _Member(agent, _obstacle(agent, item, active, agent_rows, open_queues, now))
+        _Member(agent, obstacle_of(agent, item, active, agent_rows, open_queues, now))
         for agent in active.configuration.agents_by_id.values()
         if not work.queues.isdisjoint(agent.queues)
     ]
@@ -204,10 +204,11 @@ async def _decision(connection: AsyncConnection, work: WorkItem) -> DecisionView
     return view.model_copy(update={"context": complete(view.context)}) if view.context else view
 
 
-def _obstacle(
+def obstacle_of(
     agent: Agent, item: Waiting, active: ActiveVersion, agent_rows: dict[str, AnyRow], open_queues: Collection[str],
     now: datetime,
 ) -> Obstacle | None:  # fmt: skip
+    """Why an agent can't be offered the item now; None when they can."""
     row = agent_rows.get(agent.id)
     presence = row.presence if row else Presence.OFFLINE.value
     if row is None or presence not in active.configuration.routable:
