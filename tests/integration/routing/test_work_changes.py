@@ -108,8 +108,8 @@ async def test_a_list_that_follows_the_stream_equals_the_list_that_is_read_anew(
         async with pool.engine.begin() as tx:
             everyone = [f"agent:{desktop.agent.id}" for desktop in desktops]
             await changes.record(tx, [Change("end", str(number), everyone, {})])
-        heard = {desktop.agent.id for desktop in desktops if await desktop.follow(str(number))}
-        assert heard == concerns
+        reached = {desktop.agent.id for desktop in desktops if await desktop.follow(str(number))}
+        assert reached == concerns
         for desktop in desktops:
             assert desktop.shown == await desktop.read(), desktop.agent.id
 

@@ -27,6 +27,7 @@ from routing.api import (
     trials,
     versions,
     work,
+    work_counts,
 )
 from routing.api.parameters import Api
 from routing.configuration.active import Configurations
@@ -37,6 +38,7 @@ RESOURCES = (
     agents,
     colleagues,
     offers,
+    work_counts,
     work,
     queues,
     live,

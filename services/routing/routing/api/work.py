@@ -1,16 +1,14 @@
 """Work: where it is and why, and what agents and supervisors do with it."""
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.access.roles import Identity, Role
-from antiphon.contracts.work import WorkState
 from antiphon.http.app import Body, Words
 from antiphon.http.pages import Cursor, Export, ExportCursor, Limit, Page
 from antiphon.http.problems import not_found, problems
@@ -62,35 +60,6 @@ class WorkDetail(WorkView):
         description="What happens, and when, if nobody takes the work; the first first."
     )
     offers: list[explain.PastOffer] = Field(description="All offers of the work, the oldest first.")
-
-
-class QueueCounts(BaseModel):
-    """How much work is open, by state."""
-
-    queued: int = Field(description="How many items wait.", examples=[12])
-    offered: int = Field(description="How many are offered to an agent.", examples=[1])
-    accepted: int = Field(description="How many an agent has accepted.", examples=[4])
-
-    @classmethod
-    def of(cls, by_state: Mapping[str, int]) -> "QueueCounts":
-        """The counts of these states; a state that is absent has none."""
-        return cls(
-            queued=by_state.get(WorkState.QUEUED, 0),
-            offered=by_state.get(WorkState.OFFERED, 0),
-            accepted=by_state.get(WorkState.ACCEPTED, 0),
-        )
-
-
-class QueueWork(QueueCounts):
-    """How much open work is in a queue, by state."""
-
-    queue: str = Field(description="The queue's id in the configuration.", examples=["planning"])
-
-
-class OpenWork(QueueCounts):
-    """How much work is open in all queues that the caller sees, and in each."""
-
-    queues: list[QueueWork] = Field(description="Each queue that has open work, by its id.")
 
 
 class Transfer(Body):
@@ -174,19 +143,6 @@ def add(routes: APIRouter, at: Api) -> None:
             )
         view = partial(WorkView.model_validate, from_attributes=True)
         return order.page(rows, limit, view)
-
-    @routes.get("/work/counts", tags=["work"])
-    async def get_work_counts(caller: Reader) -> OpenWork:
-        """How much open work is in each queue, by state. An agent sees their queues."""
-        async with at.engine.connect() as connection:
-            agent = await at.visible_to(connection, caller)
-            counted = await store.counts.open_work(connection, agent.queues if agent else None)
-        queues = [
-            QueueWork(queue=queue, **QueueCounts.of(by_state).model_dump())
-            for queue, by_state in counted.items()
-        ]
-        total = {state: sum(by_state.get(state, 0) for by_state in counted.values()) for state in WorkState}
-        return OpenWork(**QueueCounts.of(total).model_dump(), queues=queues)
 
     @routes.get("/work/export", tags=["work"], responses=problems(400, 410))
     async def export_work(

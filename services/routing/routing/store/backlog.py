@@ -169,8 +169,8 @@ async def look(
         ]
         came = Counter[Line]()
         rows = await fetch(tx, READ, {"lines": as_json(heads), "now": now})
-        found = sorted(((reading[row.line], waiting(row)) for row in rows), key=lambda one: urgency(one[1]))
-        for line, item in found:
+        for row in sorted(rows, key=_urgency_of_row):
+            line, item = reading[row.line], waiting(row)
             read[line].append(item)
             came[line] += 1
             missing[line] -= possible(item)
@@ -207,6 +207,11 @@ def waiting(row: AnyRow) -> Waiting:
         tuple(row.profiles),
         row.is_overdue,
     )
+
+
+def _urgency_of_row(row: AnyRow) -> Urgency:
+    """`urgency` of the item that is read from the row."""
+    return not row.is_overdue, row.order_at, row.queued_at, row.work_item_id
 
 
 def _place(read: Sequence[Waiting]) -> Mapping[str, object]:

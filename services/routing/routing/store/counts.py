@@ -150,11 +150,11 @@ async def read(tx: AsyncConnection, now: datetime) -> Sequence[AnyRow]:
     return await fetch(tx, _COUNTS, {"now": now})
 
 
-async def open_work(tx: AsyncConnection, queues: Sequence[str] | None) -> dict[str, dict[str, int]]:
+async def open_work(tx: AsyncConnection, queues: Sequence[str] | None) -> dict[str, dict[WorkState, int]]:
     """How much open work is in each of these queues (None: all), by state; 0 is left out."""
-    counted: dict[str, dict[str, int]] = {}
+    counted: dict[str, dict[WorkState, int]] = {}
     for row in await fetch(tx, _OPEN, {"queues": None if queues is None else list(queues)}):
-        counted.setdefault(row.queue, {})[row.what] = row.n
+        counted.setdefault(row.queue, {})[WorkState(row.what)] = row.n
     return counted
 
 
