@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from antiphon.contracts.interactions import InteractionKind, Speaker, Visibility
+from antiphon.contracts.interactions import InteractionKind, ReplyLimits, Speaker, Visibility
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,11 @@ class Network(Protocol):
     @property
     def account(self) -> str:
         """Our id on the network; empty until `connect_account` has returned."""
+        ...
+
+    @property
+    def reply_limits(self) -> ReplyLimits | None:
+        """How long a reply may be; None where nothing limits it."""
         ...
 
     async def connect_account(self) -> None:

@@ -1,7 +1,11 @@
 """Settings of Bluesky."""
 
+from typing import Annotated
+
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from antiphon.process.settings import Measure
 
 
 class Settings(BaseSettings):
@@ -16,4 +20,10 @@ class Settings(BaseSettings):
         "read, which has only the posts of its own accounts.",
     )
     passwords: dict[str, SecretStr] = Field(description="The password of each account, by its handle.")
+    reply_parts: Annotated[int, Measure("parts")] = Field(
+        3,
+        ge=1,
+        le=99,
+        description="A reply that would be posted in more parts is refused, before it is written where that is known.",
+    )
     app: str = Field("https://bsky.app", description="Address at which people read posts; used in links.")
