@@ -1,5 +1,6 @@
 """Answering a case: what is checked first, and what is written before anything is sent."""
 
+import asyncio
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -8,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.access.roles import Identity
 from antiphon.contracts.cases import StatusTrigger
 from antiphon.contracts.interactions import Automation, Identifier, Interaction
+from antiphon.delivery.parts import too_many_parts
 from antiphon.http.preconditions import Seen
 from antiphon.http.problems import Problem, not_found
 from antiphon.process import tracing
@@ -19,6 +21,8 @@ from case_mgmt.domain.recipients import Refusal, recipient_of, refusal
 from case_mgmt.domain.record import EntryKind
 from case_mgmt.domain.replies import Reply, ReplyDraft
 from case_mgmt.domain.states import Trigger, in_words
+
+TOO_MANY_PARTS = "urn:antiphon:problem:too-many-parts"
 
 
 async def read(connection: AsyncConnection, reply_id: UUID) -> Reply:
@@ -46,7 +50,7 @@ async def request_reply(
     the case token. Returns the reply, and whether this is a repeat of an earlier request.
 
     Raises Problem: 404 for an unknown case or interaction; 409 if the key was used for another reply, if the interaction
-    cannot be answered, or if its recipient must be confirmed; 412 if the case has changed since `seen`.
+    cannot be answered, or if its recipient must be confirmed; 422 if its network would post it in too many parts; 412 if the case has changed since `seen`.
     """
     digest = draft.digest(case_id)
     cases = await store.cases.load(tx, [case_id])
@@ -60,6 +64,7 @@ async def request_reply(
     case = cases[case_id]
     await _require_seen(tx, case, seen)
     answers = await _answered(tx, case_id, draft.answers)
+    await _require_few_parts(draft.text, answers)
     event = replies.request(
         case,
         answers,
@@ -141,6 +146,22 @@ async def _require_seen(tx: AsyncConnection, case: Case, seen: Seen) -> None:
         f"The case is at revision {case.revision}; you saw {seen}. Read the case again.",
         revision=case.revision,
         last={"kind": newest.kind, "by": newest.actor.id, **newest.data} if newest else None,
+    )
+
+
+async def _require_few_parts(text: str, answers: Interaction) -> None:
+    """A network posts a long reply in parts, in public. Raises Problem 422, with the parts, when there are too many."""
+    limits = answers.reply_limits
+    if limits is None or (parts := await asyncio.to_thread(too_many_parts, text, limits)) is None:
+        return
+    detail = f"would be posted in {len(parts)} parts; at most {limits.parts} are allowed: shorten it"
+    raise Problem(
+        422,
+        "Too many parts",
+        f"The reply {detail}.",
+        type_=TOO_MANY_PARTS,
+        errors=[{"pointer": "/text", "detail": detail}],
+        parts=parts,
     )
 
 

@@ -24,7 +24,7 @@ from antiphon.contracts.base import EARLIEST, LATEST, in_utc
 from antiphon.failures import is_transient
 from antiphon.http import documentation
 from antiphon.http.permissions import Guarded, roles_of
-from antiphon.http.problems import TITLES, ErrorPlace, Problem, ProblemDetails, problems
+from antiphon.http.problems import MEDIA_TYPE, TITLES, ErrorPlace, Problem, ProblemDetails, problems
 from antiphon.http.requests import answer_invalid
 from antiphon.postgres import revisions
 from antiphon.process import logs, metrics, tracing
@@ -309,7 +309,9 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
 
 def _document_errors(operation: dict[str, Any]) -> None:
     responses: dict[str, Any] = operation["responses"]
-    responses.update({str(status): answer for status, answer in problems(422).items()})
+    for status, answer in problems(422).items():
+        if MEDIA_TYPE not in responses.get(str(status), {}).get("content", {}):
+            responses[str(status)] = answer
     if operation.get("security"):
         responses.update({str(status): answer for status, answer in problems(401, 403).items()})
     if operation.get("requestBody"):

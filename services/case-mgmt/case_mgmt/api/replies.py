@@ -38,6 +38,25 @@ _CONFLICT: dict[str, object] = {
 }
 
 
+_TOO_MANY_PARTS: dict[str, object] = {
+    "description": f"Invalid input. `{replies.TOO_MANY_PARTS}`: the network would post the reply in more parts than are allowed.",
+    "content": {
+        MEDIA_TYPE: {
+            "schema": {
+                "allOf": [{"$ref": "#/components/schemas/ProblemDetails"}],
+                "properties": {
+                    "parts": {
+                        "type": "array",
+                        "items": {"type": "string"},
+                        "description": "The parts in which it would be posted. Present with this type only.",
+                    }
+                },
+            }
+        }
+    },
+}
+
+
 class NewReply(Body):
     """A reply to the customer, sent through the channel of the interaction that it answers."""
 
@@ -133,6 +152,7 @@ def add(routes: APIRouter, at: Api) -> None:
             200: {"model": ReplyView, "description": "A repeat of a request: the reply of the first one."},
             **problems(400, 404, 412, 428),
             409: _CONFLICT,
+            422: _TOO_MANY_PARTS,
         },
     )
     async def send_reply(
