@@ -57,6 +57,27 @@ async def test_an_absent_agent_is_offered_and_assigned_nothing_and_the_work_stay
     assert await the_work(pool) == before
 
 
+async def test_who_is_absent_by_the_document_is_offered_nothing_until_they_are_back(pool: AgentPool) -> None:
+    item = await elenas_work(pool)
+    await pool.present("farid")
+    back = pool.now + timedelta(minutes=5)
+    absence = {"from": (pool.now - timedelta(days=1)).isoformat(), "until": back.isoformat()}
+    await pool.organise(
+        agent("elena", capacity=1),
+        agent("farid", capacity=1, absences=[absence]),
+        queue("planning", longest_wait="1h"),
+    )
+    assert await pool.offer_to("farid", item, ELENA) == 409
+    assert await pool.assign_to("farid", item) == 409
+    assert all("absent until" in detail for _, detail in pool.refused)
+    assert await pool.offer_to("farid", item, ELENA, wait=True) == 200
+    await pool.assign()
+    assert (await the_work(pool)).state == QUEUED
+    pool.now = back
+    await pool.assign()
+    assert ((await the_work(pool)).state, (await the_work(pool)).agent_id) == (OFFERED, "farid")
+
+
 async def test_a_full_agent_is_offered_nothing_and_may_be_assigned_work(pool: AgentPool) -> None:
     item = await elenas_work(pool)
     await pool.present("farid")

@@ -73,7 +73,7 @@ def changed(old: str, new: str) -> Configuration:
             ["rule 'Planning': moves no → yes", "rule 'Planning': first words only no → yes"],
         ),
         (
-            "agents:\n", "alerts: { raised_priority: 80 }\nagents:\n", ["alerts: raised priority 90 → 80"],
+            "people:\n", "alerts: { raised_priority: 80 }\npeople:\n", ["alerts: raised priority 90 → 80"],
         ),
         ("phone: Answers and returns calls", "phone: Calls", ["skill 'phone': 'Answers and returns calls' → Calls"]),
     ],

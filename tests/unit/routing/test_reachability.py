@@ -257,7 +257,7 @@ def test_the_command_prints_faults_and_warnings_with_their_place(
 ) -> None:
     file = tmp_path / "odd.yaml"
     assert check.main([str(EXAMPLE)]) == 0
-    assert not capsys.readouterr().out
+    assert capsys.readouterr().out == f"{EXAMPLE}: no faults\n"
     file.write_text(EXAMPLE.read_text().replace('when: "true"', 'when: "false"'))
     assert check.main([str(file)]) == 0
     assert re.search(

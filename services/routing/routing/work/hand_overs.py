@@ -13,7 +13,7 @@ from antiphon.organisation.agent import Agent
 from routing import store
 from routing.configuration.active import ActiveVersion
 from routing.domain.matching.agent_selection import AgentPool
-from routing.domain.matching.eligibility import Obstacle, WhyNot, in_words, lacks_capacity
+from routing.domain.matching.eligibility import Obstacle, WhyNot, in_words, lacks_capacity, not_there
 from routing.domain.work_item import WorkItem
 from routing.store.work_items import work_items
 from routing.unit_of_work import UnitOfWork
@@ -36,7 +36,8 @@ async def offer_waiting(
     What a supervisor assigned they have at once, whatever their capacity.
     """
     configuration, days = active.configuration, active.configuration.days(now)
-    known = [agent_id for agent_id in agent_ids if agent_id in configuration.agents_by_id]
+    agents = configuration.agents_by_id
+    known = [one for one in agent_ids if one in agents and agents[one].away is None]
     present = [row.agent_id for row in await store.agents.available(tx, known, configuration.routable, days)]
     locked = await store.agents.lock_free(tx, present) if present else []
     if not locked:
@@ -68,6 +69,8 @@ async def obstacle(
 
     `by_capacity`: also when they have no capacity for the work, wrap up or ramp up.
     """
+    if agent.away is not None:
+        return not_there(agent.away)
     configuration = active.configuration
     row = await store.agents.agent(tx, agent.id, configuration.days(now))
     presence = row.presence if row else Presence.OFFLINE.value
