@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.access.roles import Identity
 from antiphon.contracts.cases import CaseStatus, StatusTrigger
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from antiphon.process import tracing
 from case_mgmt import store
@@ -88,7 +89,9 @@ async def _change_status(
 ) -> None:
     trigger = SETTERS[status]
     if (case.status, trigger) not in TRANSITIONS:
-        raise Problem(409, "Conflict", f"A case with the status {case.status} cannot be {in_words(trigger)}.")
+        raise Problem(
+            Kind.STATUS_NOT_POSSIBLE, f"A case with the status {case.status} cannot be {in_words(trigger)}."
+        )
     awaited = case.awaiting_answer_since
     is_done = status in {CaseStatus.RESOLVED, CaseStatus.CLOSED}
     if is_done and awaited is not None:

@@ -8,6 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.access.roles import Identity
 from antiphon.contracts.cases import StatusTrigger
 from antiphon.contracts.interactions import Automation, Identifier, Interaction
+from antiphon.http.idempotency import key_reused
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from antiphon.process import tracing
 from case_mgmt import store
@@ -38,25 +40,19 @@ async def request_reply(
     who: Identity,
     secret: str,
     now: datetime,
-) -> tuple[Reply, bool]:
+) -> Reply:
     """Writes a reply, the event that requests to send it, its entry and the new status of the case, together.
 
     `key` is the idempotency key of the author. `seen_revision` is the revision of the case that the author saw. `secret`
-    signs the case token. Returns the reply, and whether this is a repeat of an earlier request.
+    signs the case token.
 
-    Raises Problem: 404 for an unknown case or interaction; 409 if the key was used for another reply, if the interaction
-    cannot be answered, or if its recipient must be confirmed; 412 if the case has changed since `seen_revision`; 428
-    without `seen_revision`.
+    Raises Problem: 404 for an unknown case or interaction; 409 if the interaction cannot be answered, or if its recipient
+    must be confirmed; 412 if the case has changed since `seen_revision`; 422 if the author has used the key for a reply,
+    however long ago; 428 without `seen_revision`.
     """
-    digest = draft.digest(case_id)
     cases = await store.cases.load(tx, [case_id])
     if case_id not in cases:
         raise not_found("case")
-    earlier = await store.replies.by_key(tx, who.subject, key)
-    if earlier is not None:
-        if earlier.body_sha256 != digest:
-            raise _key_was_used()
-        return earlier, True
     case = cases[case_id]
     await _require_seen(tx, case, seen_revision)
     answers = await _answered(tx, case_id, draft.answers)
@@ -71,9 +67,9 @@ async def request_reply(
         now=now,
         case_revision=case.revision + 1,
     )
-    # Another request may use the key at this moment on another case.
-    if not await store.replies.add(tx, replies.requested_reply(event, case, key=key, digest=digest)):
-        raise _key_was_used()
+    reply = replies.requested_reply(event, case, key=key)
+    if not await store.replies.add(tx, reply):
+        raise key_reused()
     if case.awaiting_answer_since is not None:
         await store.interactions.mark_answered(tx, case_id, case.awaiting_answer_since, event.reply_id)
     trace = tracing.current()
@@ -91,41 +87,29 @@ async def request_reply(
     reason = in_words(Trigger.REPLY_REQUESTED)
     unit.move(case, after, who.actor(), StatusTrigger.REPLY_REQUESTED, reason, trace)
     await unit.write(tx)
-    added = await store.replies.by_key(tx, who.subject, key)
-    if added is None:
-        raise LookupError(f"reply {event.reply_id} was added and cannot be read")
-    return added, False
+    return reply
 
 
 def _recipient(answers: Interaction, case: Case, confirmed: str | None) -> Identifier | None:
     """To whom the reply goes. Raises Problem 409 when there is no address, or when the author must confirm it first."""
     recipient = recipient_of(answers)
     match refusal(answers, case.customer, confirmed):
-        case Refusal.NO_RECIPIENT as reason:
+        case Refusal.NO_RECIPIENT:
             raise Problem(
-                409,
-                "No recipient",
+                Kind.NO_RECIPIENT,
                 "The interaction has no address to which a reply could go. Answer another interaction of the case.",
-                type_=reason,
                 recipient=None,
             )
-        case Refusal.NOT_CONFIRMED as reason:
+        case Refusal.NOT_CONFIRMED:
             address = recipient.value if recipient else "no address"
             detail = (
                 f"The reply would go to {address}, which is not an address of this customer: repeat it in confirm_recipient."
                 if confirmed is None
                 else f"The reply goes to {address}, which is not the address in confirm_recipient."
             )
-            shown = recipient.model_dump() if recipient else None
-            raise Problem(409, "Recipient not confirmed", detail, type_=reason, recipient=shown)
+            raise Problem(Kind.RECIPIENT_NOT_CONFIRMED, detail, recipient=recipient)
         case None:
             return recipient
-
-
-def _key_was_used() -> Problem:
-    return Problem(
-        409, "Conflict", "This idempotency key was used for another reply. Send this reply with a new key."
-    )
 
 
 async def _require_seen(tx: AsyncConnection, case: Case, seen_revision: int | None) -> None:
@@ -134,13 +118,12 @@ async def _require_seen(tx: AsyncConnection, case: Case, seen_revision: int | No
     A change of routing's work (queue, agent, due time) refuses no reply. New words and what a person decided do.
     """
     if seen_revision is None:
-        raise Problem(428, "Precondition required", "Send If-Match with the ETag of the case that you saw.")
+        raise Problem(Kind.PRECONDITION_REQUIRED, "Send If-Match with the ETag of the case that you saw.")
     if case.words_revision <= seen_revision <= case.revision:
         return
     newest = await store.record.newest_to_see(tx, case.case_id)
     raise Problem(
-        412,
-        "Precondition failed",
+        Kind.PRECONDITION_FAILED,
         f"The case is at revision {case.revision}; you saw {seen_revision}. Read the case again.",
         revision=case.revision,
         last={"kind": newest.kind, "by": newest.actor.id, **newest.data} if newest else None,
@@ -157,15 +140,17 @@ async def _answered(tx: AsyncConnection, case_id: UUID, wanted: UUID | None) -> 
     if found is None:
         if wanted:
             raise not_found("interaction on this case")
-        raise Problem(409, "Conflict", "No interaction on this case is of a person: nothing can be answered.")
+        raise Problem(
+            Kind.NOTHING_TO_ANSWER, "No interaction on this case is of a person: nothing can be answered."
+        )
     if found.deleted_at:
         raise Problem(
-            409, "Conflict", "The customer has deleted this interaction. Answer another one of the case."
+            Kind.INTERACTION_DELETED,
+            "The customer has deleted this interaction. Answer another one of the case.",
         )
     if found.interaction.automation != Automation.NONE:
         raise Problem(
-            409,
-            "Conflict",
+            Kind.WRITTEN_BY_A_PROGRAM,
             f"A program wrote this interaction ({found.interaction.automation}): it is never answered.",
         )
     return found.interaction

@@ -11,7 +11,8 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Select, tuple_
 
-from antiphon.http.problems import Problem
+from antiphon.http.problem_kinds import Kind
+from antiphon.http.problems import ErrorPlace, Problem
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
@@ -96,5 +97,7 @@ def uuid(part: object) -> UUID:
 def malformed() -> Problem:
     """400 for a cursor that is not one of ours."""
     return Problem(
-        400, "Malformed cursor", "Use the value of `next` as it was given.", errors=[{"parameter": "cursor"}]
+        Kind.MALFORMED_CURSOR,
+        "Use the value of `next` as it was given.",
+        errors=[ErrorPlace(parameter="cursor")],
     )

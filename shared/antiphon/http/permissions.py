@@ -11,6 +11,8 @@ from typing_extensions import override
 
 from antiphon.access.roles import Identity, Role
 from antiphon.access.tokens import Access, InvalidTokenError, NoKeysError
+from antiphon.http.idempotency import once
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem
 
 _BEARER = HTTPBearer(
@@ -52,14 +54,17 @@ async def _admit(
         except InvalidTokenError as error:
             raise _unauthenticated(str(error)) from error
         except NoKeysError as error:
-            raise Problem(503, "Not available", str(error)) from error
+            raise Problem(Kind.NOT_AVAILABLE, str(error)) from error
     if not who.has(*roles):
-        raise Problem(403, "Not allowed", f"This needs the role {' or '.join(sorted(roles))}.")
+        raise Problem(Kind.ROLE_MISSING, f"This needs the role {' or '.join(sorted(roles))}.")
     return who
 
 
 class Guarded(APIRoute):
-    """A route that asks who calls before it reads what they send: FastAPI reads and parses the body first."""
+    """A route that asks who calls before it reads what they send, since FastAPI reads and parses the body first.
+
+    Under an `Idempotency-Key` it takes effect once (`OnceTx`).
+    """
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -69,10 +74,10 @@ class Guarded(APIRoute):
 
         async def guarded(request: Request) -> Response:
             await _admit(request, await _BEARER(request), roles)
-            return await handle(request)
+            return await once(request, handle)
 
         return guarded
 
 
 def _unauthenticated(detail: str) -> Problem:
-    return Problem(401, "Not authenticated", detail, headers={"WWW-Authenticate": 'Bearer realm="antiphon"'})
+    return Problem(Kind.NOT_AUTHENTICATED, detail, headers={"WWW-Authenticate": 'Bearer realm="antiphon"'})

@@ -28,7 +28,14 @@ def create_plumbing_v1() -> None:
     """
     tables = metadata()
     plumbing = plumbing_tables(tables)
-    tables.create_all(op.get_bind(), tables=list(plumbing), checkfirst=False)
+    first = [
+        plumbing.consumer_progress,
+        plumbing.outbox,
+        plumbing.dead_letter,
+        plumbing.change_log,
+        plumbing.parked_event,
+    ]
+    tables.create_all(op.get_bind(), tables=first, checkfirst=False)
     op.execute(
         """
         create function notify_of_insert() returns trigger language plpgsql as $$
@@ -44,6 +51,12 @@ def create_plumbing_v1() -> None:
         "create trigger dead_letter_replay_notify after update of replay_requested_at on dead_letter "
         "for each statement execute function notify_of_insert()"
     )
+
+
+def create_idempotency_keys_v1() -> None:
+    """Creates the table of idempotency keys. Called by one revision of each service."""
+    tables = metadata()
+    tables.create_all(op.get_bind(), tables=[plumbing_tables(tables).idempotency_key], checkfirst=False)
 
 
 class UnknownRevisionError(Exception):

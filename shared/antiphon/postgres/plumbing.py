@@ -1,4 +1,4 @@
-"""The tables that every service's database has beside its own: progress, outbox, parked events, dead letters, changes."""
+"""The tables that every service's database has beside its own: progress, events, dead letters, changes, idempotency keys."""
 
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     func,
@@ -20,7 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.types import UserDefinedType
 
-from antiphon.postgres.personal_data import personal
+from antiphon.postgres.personal_data import SEARCH, personal
 
 
 class XID8(UserDefinedType[str]):
@@ -44,6 +45,7 @@ class Plumbing(NamedTuple):
     dead_letter: Table
     change_log: Table
     parked_event: Table
+    idempotency_key: Table
 
 
 def plumbing_tables(of: MetaData) -> Plumbing:
@@ -128,6 +130,24 @@ def plumbing_tables(of: MetaData) -> Plumbing:
             info=personal(
                 by={"key": ["key", "value", "headers"]},
                 none=["topic", "reason"],
+            ),
+        ),
+        Table(
+            "idempotency_key",
+            of,
+            Column("caller", Text, primary_key=True),
+            Column("operation", Text, primary_key=True),
+            Column("idempotency_key", Text, primary_key=True),
+            Column("request_sha256", LargeBinary, nullable=False),
+            Column("claimed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+            Column("status", SmallInteger),
+            Column("headers", Text),
+            Column("body", LargeBinary),
+            Index("idempotency_key_claimed_at_ix", "claimed_at"),
+            info=personal(
+                by={SEARCH: ["idempotency_key", "request_sha256", "body"]},
+                none=["operation", "headers"],
+                staff=["caller"],
             ),
         ),
     )

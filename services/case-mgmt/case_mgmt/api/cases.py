@@ -13,6 +13,7 @@ from antiphon.contracts.cases import CaseFacts
 from antiphon.contracts.identified import CustomerFacts, IdentifierConflict, Reading
 from antiphon.contracts.interactions import Content, Identifier, Interaction
 from antiphon.http.app import Body, Words
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import problems
 from case_mgmt import cases, store
@@ -196,10 +197,9 @@ def add(routes: APIRouter, at: Api) -> None:
         tags=["cases"],
         responses=problems(400, 404, 409),
     )
-    async def set_status(case_id: CaseId, new: NewStatus, who: Writer) -> CaseView:
+    async def set_status(case_id: CaseId, new: NewStatus, who: Writer, tx: OnceTx) -> CaseView:
         """Sets the status of a case, with a reason. If the case has this status, nothing changes."""
-        async with at.engine.begin() as tx:
-            return case_view(await cases.set_status(tx, case_id, new.status, new.reason, who, at.clock()))
+        return case_view(await cases.set_status(tx, case_id, new.status, new.reason, who, at.clock()))
 
     _ = (list_cases, get_case, set_status)
 

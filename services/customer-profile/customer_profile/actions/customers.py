@@ -12,6 +12,7 @@ from antiphon.contracts.customers import CustomerUpdated
 from antiphon.contracts.envelope import encode
 from antiphon.http import changes
 from antiphon.http.changes import Change
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from antiphon.kafka import outbox
 from antiphon.process import tracing
@@ -45,12 +46,12 @@ async def update(
     await store.customers.lock(tx, [customer_id])
     customer = await get(tx, customer_id)
     if etag is None:
-        raise Problem(428, "Precondition required", "Read the customer, and send its ETag as If-Match.")
+        raise Problem(Kind.PRECONDITION_REQUIRED, "Read the customer, and send its ETag as If-Match.")
     if etag.strip('"') != str(customer.record.revision):
         raise Problem(
-            412,
-            "Precondition failed",
+            Kind.PRECONDITION_FAILED,
             f"The customer is now at revision {customer.record.revision}: read it again.",
+            revision=customer.record.revision,
         )
     if not values:
         return customer

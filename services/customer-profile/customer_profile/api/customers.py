@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from antiphon.http import pages
 from antiphon.http.app import Body, Words
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Cursor, Limit, Page
-from antiphon.http.problems import Problem, problems
+from antiphon.http.problems import ErrorPlace, invalid, problems
 from customer_profile import store
 from customer_profile.actions import customers
 from customer_profile.api import conflicts
@@ -141,12 +142,11 @@ def add(routes: APIRouter, at: Api) -> None:
 
     @routes.patch("/customers/{customer_id}", tags=["customers"], responses=problems(400, 404, 412, 428))
     async def update_customer(
-        customer_id: CustomerId, update: CustomerUpdate, who: Writer, response: Response, if_match: IfMatch = None
+        customer_id: CustomerId, update: CustomerUpdate, who: Writer, tx: OnceTx, response: Response, if_match: IfMatch = None
     ) -> CustomerView:  # fmt: skip
         """Changes the name or the labels. No channel overwrites a name that a person set."""
         values = update.model_dump(exclude_unset=True, exclude_none=True)
-        async with at.engine.begin() as tx:
-            customer = await customers.update(tx, customer_id, values, etag=if_match, who=who, now=at.clock())
+        customer = await customers.update(tx, customer_id, values, etag=if_match, who=who, now=at.clock())
         response.headers["ETag"] = f'"{customer.record.revision}"'
         return customer_view(customer)
 
@@ -155,11 +155,8 @@ def _key(identifier: str, region: str) -> str:
     kind, _, value = identifier.partition(":")
     known = normalised(kind, value, region)
     if known is None:
-        error = {
-            "detail": "must be `kind:value`, e.g. `email:ilse@mail.example`, with a valid value of a known kind",
-            "parameter": "identifier",
-        }
-        raise Problem(422, "Invalid input", "No customer can have this identifier.", errors=[error])
+        detail = "must be `kind:value`, e.g. `email:ilse@mail.example`, with a valid value of a known kind"
+        raise invalid(ErrorPlace(parameter="identifier", detail=detail))
     return known.key
 
 

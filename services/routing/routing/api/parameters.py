@@ -12,7 +12,8 @@ from antiphon.access.roles import STAFF, Identity, Role
 from antiphon.http.app import Words
 from antiphon.http.changes import ChangeFeed
 from antiphon.http.permissions import require
-from antiphon.http.problems import Problem
+from antiphon.http.problem_kinds import Kind
+from antiphon.http.problems import ErrorPlace, Problem, invalid
 from antiphon.process.clock import Clock
 from routing.configuration.active import ActiveVersion, Configurations
 from routing.configuration.rule_checker import RuleChecker
@@ -75,7 +76,7 @@ class Api:
         """The agent that the token names. Raises Problem 403 when the organisation has none of that id."""
         agent = (await self.active(tx)).configuration.agents_by_id.get(caller.subject)
         if agent is None:
-            raise Problem(403, "Not allowed", f"{caller.subject!r} is not an agent of this organisation.")
+            raise Problem(Kind.NOT_AN_AGENT, f"{caller.subject!r} is not an agent of this organisation.")
         return agent
 
     async def visible_to(self, tx: AsyncConnection, caller: Identity) -> Agent | None:
@@ -93,12 +94,7 @@ def sees_all(caller: Identity) -> bool:
 
 def invalid_field(pointer: str, detail: str) -> Problem:
     """422 for one value in a body."""
-    return Problem(
-        422,
-        "Invalid input",
-        "Some of what was sent can't be used.",
-        errors=[{"pointer": pointer, "detail": detail}],
-    )
+    return invalid(ErrorPlace(pointer=pointer, detail=detail))
 
 
 def etag(revision: int) -> str:
@@ -109,7 +105,7 @@ def etag(revision: int) -> str:
 def required_match(if_match: str | None) -> str:
     """The If-Match header. Raises Problem 428 when the request has none."""
     if if_match is None:
-        raise Problem(428, "Precondition required", "Send If-Match with the ETag of what you have read.")
+        raise Problem(Kind.PRECONDITION_REQUIRED, "Send If-Match with the ETag of what you have read.")
     return if_match.strip().strip('"')
 
 
@@ -118,6 +114,6 @@ def matched_revision(if_match: str | None) -> int:
     number = required_match(if_match)
     if not (number.isascii() and number.isdecimal() and len(number) < 10):
         raise Problem(
-            412, "Precondition failed", "If-Match is no ETag of this API: send the one that you received."
+            Kind.PRECONDITION_FAILED, "If-Match is no ETag of this API: send the one that you received."
         )
     return int(number)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from antiphon.http import pages
 from antiphon.http.app import Body
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import problems
 from antiphon.organisation.document import ConfigurationError
@@ -111,15 +112,14 @@ def add(routes: APIRouter, at: Api) -> None:
 
     @routes.post("/configuration/back", tags=["configuration"], responses=problems(409, 412, 428))
     async def restore_previous_version(
-        body: StepBack, caller: Operations, if_match: IfMatch = None
+        body: StepBack, caller: Operations, tx: OnceTx, if_match: IfMatch = None
     ) -> Published:
         """Takes the active version back: a new version with the source of the one before becomes active."""
         version = matched_revision(if_match)
         try:
-            async with at.engine.begin() as tx:
-                number, restored = await drafts.restore_previous(
-                    tx, version, body.why, caller.subject, at.clock()
-                )
+            number, restored = await drafts.restore_previous(
+                tx, version, body.why, caller.subject, at.clock()
+            )
         except ConfigurationError as error:
             raise invalid_configuration(error) from error
         return Published(configuration_version=number, restores=restored)

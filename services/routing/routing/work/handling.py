@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import Actor
 from antiphon.contracts.work import WorkAccepted, WorkOffered, WorkReprioritised, WorkState, WorkTransferred
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from routing import store
 from routing.configuration.active import ActiveVersion
@@ -39,9 +40,9 @@ async def complete(
     await store.cases.lock_case_of(tx, work_item_id)
     work = await lock_work(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
-        raise Problem(409, "Conflict", "The work is completed already.")
+        raise Problem(Kind.WORK_COMPLETED, "The work is completed already.")
     if not anyones and (work.state != WorkState.ACCEPTED or work.agent_id != by.id):
-        raise Problem(409, "Conflict", "The work is not yours.", agent_id=work.agent_id)
+        raise Problem(Kind.WORK_OF_ANOTHER_AGENT, "The work is not yours.", agent_id=work.agent_id)
     unit = UnitOfWork(now)
     await withdraw(tx, unit, work, reason)
     queue = active.configuration.queues.get(work.queue)
@@ -61,9 +62,9 @@ async def transfer(
     """
     work = await lock_work(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
-        raise Problem(409, "Conflict", "The work is completed already.")
+        raise Problem(Kind.WORK_COMPLETED, "The work is completed already.")
     if not anyones and work.agent_id != by.id:
-        raise Problem(409, "Conflict", "The work is not yours.", agent_id=work.agent_id)
+        raise Problem(Kind.WORK_OF_ANOTHER_AGENT, "The work is not yours.", agent_id=work.agent_id)
     unit = UnitOfWork(now)
     await withdraw(tx, unit, work, "transferred")
     before = work.queue
@@ -113,11 +114,11 @@ async def assign(
     row = (await store.agents.lock(tx, [agent.id])).get(agent.id)
     work = await lock_work(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
-        raise Problem(409, "Conflict", "The work is completed already.")
+        raise Problem(Kind.WORK_COMPLETED, "The work is completed already.")
     if work.state == WorkState.ACCEPTED and work.agent_id == agent.id:
-        raise Problem(409, "Conflict", f"{agent.name} has the work already.", agent_id=agent.id)
+        raise Problem(Kind.WORK_HELD_ALREADY, f"{agent.name} has the work already.", agent_id=agent.id)
     if row is None or row.presence == Presence.OFFLINE:
-        raise Problem(409, "Conflict", f"{agent.name} is offline: nobody would see the work.")
+        raise Problem(Kind.AGENT_OFFLINE, f"{agent.name} is offline: nobody would see the work.")
     unit = UnitOfWork(now)
     await withdraw(tx, unit, work, "assigned by a supervisor")
     before = work.queue
@@ -141,7 +142,7 @@ async def take_back(
     """
     work = await lock_work(tx, work_item_id)
     if work.state not in {WorkState.OFFERED, WorkState.ACCEPTED}:
-        raise Problem(409, "Conflict", f"Nobody has the work: it is {work.state}.", state=work.state)
+        raise Problem(Kind.WORK_WITHOUT_AGENT, f"Nobody has the work: it is {work.state}.", state=work.state)
     detail = f"taken back by {by.name or by.id}: {reason}"
     unit = UnitOfWork(now)
     offer = await store.offers.last_to(tx, work_item_id, work.agent_id)
@@ -164,7 +165,7 @@ async def reprioritise(
     """Sets the priority for a supervisor, and recomputes the clocks. Raises Problem: 404, 409 when the work is completed."""
     work = await lock_work(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
-        raise Problem(409, "Conflict", "The work is completed already.")
+        raise Problem(Kind.WORK_COMPLETED, "The work is completed already.")
     previous = work.priority
     if previous == priority:
         return work

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from antiphon.postgres.query import AnyRow
 from routing import store
@@ -97,11 +98,10 @@ async def pick(
     queue = active.configuration.queues.get(work.queue)
     if queue is None or not queue.may_pick:
         name = queue.name if queue else work.queue
-        raise Problem(403, "Not allowed", f"Work of {name} is given out in its order, not picked.")
+        raise Problem(Kind.PICKING_NOT_ALLOWED, f"Work of {name} is given out in its order, not picked.")
     if work.state != WorkState.QUEUED:
         raise Problem(
-            409,
-            "Conflict",
+            Kind.WORK_NOT_WAITING,
             f"The work does not wait: it is {work.state}.",
             state=work.state,
             agent_id=work.agent_id,
@@ -109,14 +109,16 @@ async def pick(
     openings = opening.openings(active, now)
     shared_queues = work.queues.intersection(agent.queues)
     if shared_queues.isdisjoint(opening.open_queues(openings)):
-        raise Problem(409, "Conflict", f"Its work is not given out now: {openings[min(shared_queues)].why}.")
+        raise Problem(
+            Kind.QUEUE_NOT_OPEN, f"Its work is not given out now: {openings[min(shared_queues)].why}."
+        )
     me = await _candidate(tx, active, agent, now)
     item = work.to_waiting()
     why = why_not(item, me)
     if why is not None:
         if why.kind in {WhyNot.CAPACITY, WhyNot.PROFILES}:
             raise _full(me, why.full)
-        raise Problem(409, "Conflict", f"You can't take it: {in_words(why)}.")
+        raise Problem(Kind.AGENT_NOT_SUITED, f"You can't take it: {in_words(why)}.")
     return await _accept(tx, active, agent, work, now)
 
 
@@ -136,7 +138,7 @@ async def _candidate(tx: AsyncConnection, active: ActiveVersion, agent: Agent, n
     days = active.configuration.days(now)
     rows: Sequence[AnyRow] = await store.agents.available(tx, [agent.id], online, days)
     if not rows:
-        raise Problem(409, "Conflict", "You are offline: set your presence first.")
+        raise Problem(Kind.AGENT_OFFLINE, "You are offline: set your presence first.")
     return candidate(active.configuration, rows[0], None)
 
 
@@ -154,10 +156,10 @@ def _full_line(
 
 def _full(me: Candidate, profile_loads: Sequence[ProfileLoad] = ()) -> Problem:
     if profile_loads:
-        return Problem(409, "Conflict", f"You have {profiles_in_words(profile_loads)}.")
+        return Problem(Kind.AGENT_FULL, f"You have {profiles_in_words(profile_loads)}.")
     capacity = me.free + me.load
     held = agent_load.shown_load(me.load, capacity)
-    return Problem(409, "Conflict", f"You have no free capacity for it: you hold {held} of {capacity} units.")
+    return Problem(Kind.AGENT_FULL, f"You have no free capacity for it: you hold {held} of {capacity} units.")
 
 
 async def _accept(
