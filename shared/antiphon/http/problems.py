@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from typing_extensions import TypedDict, Unpack
 
 from antiphon.contracts.interactions import Identifier
-from antiphon.http.problem_kinds import Kind
+from antiphon.http.problem_kinds import URN, Kind
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -29,7 +29,11 @@ class ErrorPlace(BaseModel):
 class ProblemDetails(BaseModel):
     """The body of an error. `docs/problems.md` lists the kinds of errors, and which members each has."""
 
-    type: str = Field(description="A URI that names the kind of error, the same for ever.")
+    type: str = Field(
+        pattern=rf"^{URN}[a-z0-9-]+$",
+        description="A URI that names the kind of error, the same for ever.",
+        examples=[Kind.WORK_COMPLETED.type],
+    )
     title: str = Field(description="The kind of error, in a few words.")
     status: int = Field(description="The HTTP status.")
     detail: str | None = Field(None, description="What happened this time, and what to do about it.")
