@@ -5,7 +5,7 @@ PYTHON := $(STATE)/venv/bin/python
 MEMBERS := shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing
 UV_VERSION := 0.13.9
 .DEFAULT_GOAL := help
-.PHONY: help set-up run up down status logs token dead-letters check-rules test bench bench-routing faults fuzz stands lint format lock contracts personal-data settings problems cost clean
+.PHONY: help set-up run up down status logs token apply dead-letters check-rules test bench bench-routing faults fuzz stands lint format lock contracts personal-data settings problems cost clean
 
 help: ## Show this help
 	@echo "Antiphon: a universal queue for customer service."
@@ -35,8 +35,11 @@ status: $(PYTHON) ## Show which processes run, how far each is behind, and wheth
 logs: $(PYTHON) ## Follow the logs; SERVICE=routing follows one
 	@$(PYTHON) -m deploy logs $(SERVICE)
 
-token: $(PYTHON) ## Print a token: make -s token ROLE=agent NAME=amara (agent, supervisor, operations, manager, integration)
+token: $(PYTHON) ## Print a token of 12 hours: make -s token ROLE=agent NAME=amara (agent, supervisor, operations, manager, integration, administrator)
 	@$(PYTHON) -m deploy token --role "$(ROLE)" --name "$(NAME)"
+
+apply: $(PYTHON) ## Publish an organisation's file as the active version: FILE=council.yaml REASON='Why it changes'
+	@$(PYTHON) -m deploy apply --file "$$FILE" --reason "$$REASON" $(if $(NAME),--name "$$NAME")
 
 dead-letters: $(PYTHON) ## List events that a service could not handle or send, with reasons; REPLAY=all, =routing:12 or =routing:parked:12 retries
 	@$(PYTHON) -m deploy dead-letters $(if $(REPLAY),--replay $(REPLAY))

@@ -1,20 +1,28 @@
 """Each service's OpenAPI document describes everything, shows examples, and has names that fit an SDK."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.routing import iter_route_contexts
+from pydantic import SecretStr
 
 from antiphon.access.tokens import Access
+from antiphon.active_organisation import ActiveOrganisation
+from antiphon.connections.routes import Connections
+from antiphon.connections.secrets import Secrets, new_key
+from antiphon.connections.states import Connection
 from antiphon.http.changes import ChangeFeed
 from antiphon.http.idempotency import HEADER, takes_effect_once
+from antiphon.organisation.organisation import Organisation
 from antiphon.postgres.engine import create_engine
 from antiphon.process.clock import utc_now
 from antiphon.service_names import SERVICES
+from deploy.site import EXAMPLE
 from routing.configuration.active import Configurations
 from tests.support.openapi import faults, has_example
 from tests.support.repeating import METHODS
@@ -23,6 +31,17 @@ from tests.support.repeating import METHODS
 def application_of(service: str) -> Callable[..., Any] | None:
     api = import_module(f"{service.replace('-', '_')}.api")
     return getattr(api, "application", None)
+
+
+SECRETS = Secrets(Path("unused"), SecretStr(new_key()))
+
+
+def no_connections(_organisation: Organisation) -> Sequence[Connection]:
+    return []
+
+
+async def no_login(_connection: Connection) -> None:
+    raise AssertionError
 
 
 def made(service: str) -> Any:
@@ -37,9 +56,10 @@ def made(service: str) -> Any:
         "clock": utc_now,
         "configurations": Configurations(),
         "token_secret": "a secret of the tests",
-        "region": "AU",
+        "organisation": ActiveOrganisation.of_file(EXAMPLE),
         "max_attachment_bytes": 1000,
         "followed": list,
+        "connections": Connections(ActiveOrganisation.of_file(EXAMPLE), SECRETS, no_connections, no_login),
     }
     taken = inspect.signature(application).parameters
     return application(**{name: parts[name] for name in taken})

@@ -2,9 +2,14 @@
 
 import asyncio
 from email.message import EmailMessage
+from io import StringIO
 from uuid import uuid4
 
+from rich.console import Console
+
 from antiphon.access.roles import Role
+from antiphon.service_names import SERVICES
+from deploy.status import show
 from tests.support.people import People
 from tests.support.waiting import until
 
@@ -239,3 +244,18 @@ async def _answer(people: People, mailbox: str, message_id: str) -> EmailMessage
 async def _reply_to(people: People, sender: str, message_id: str) -> str:
     mail = await asyncio.to_thread(people.answer_to, sender, message_id)
     return str(mail["Reply-To"]).rpartition("<")[2].rstrip(">") if mail else ""
+
+
+async def test_make_status_fits_100_columns_and_says_that_the_counts_agree(people: People) -> None:
+    people.mail(f"status-{unique()}@mail.example", "About the building permit")
+    await people.agree()
+    people.stack.write_state()
+    printed = StringIO()
+    console = Console(file=printed, width=200)
+    status = await asyncio.to_thread(show, people.stack.site, console, supervised=True)
+    lines = printed.getvalue().splitlines()
+    assert status == 0
+    assert max(map(len, lines)) <= 100
+    assert all(any(line.split()[:1] == [service] for line in lines) for service in SERVICES)
+    assert "…" not in printed.getvalue()
+    assert "The counts agree" in printed.getvalue()

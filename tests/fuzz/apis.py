@@ -25,6 +25,7 @@ WHO = {
     Role.OPERATIONS: "ops",
     Role.MANAGER: "maria",
     Role.INTEGRATION: "web-form",
+    Role.ADMINISTRATOR: "adam",
 }
 _GENERATED = re.compile(r"(\d[\d,]*) generated")
 

@@ -187,8 +187,8 @@ def sources(base: str) -> Iterator[Bomb]:
     yield Bomb(
         "10,000 agents",
         base.replace(
-            "agents:\n",
-            "agents:\n" + "".join(f"  - {{ id: a{n}, name: a, queues: [rates] }}\n" for n in range(10_000)),
+            "people:\n",
+            "people:\n" + "".join(f"  - {{ id: a{n}, name: a, queues: [rates] }}\n" for n in range(10_000)),
             1,
         ),
         refused=None,

@@ -58,7 +58,7 @@ async def by_mail(system: System) -> Customer:
             "select offer_id from offer where work_item_id = :id", id=work.work_item_id
         )
         async with routing.engine.begin() as tx:
-            active = await system.configurations.active(tx)
+            active = await system.configurations.active(tx, utc_now())
             await offers.decline(tx, offer.offer_id, "elena", active, f"I know {mark}", utc_now())
 
     await system.follow("routing", "decline", decline)

@@ -30,7 +30,7 @@ def write_organisation(path: Path, agents: int, *, capacity: int = 100, offer_ti
     organisation = yaml.safe_load(EXAMPLE.read_text())
     queues = [queue for queue in organisation["queues"] if queue != UNUSED_QUEUE]
     skills = dict.fromkeys(organisation["skills"], 10)
-    organisation["agents"] = [
+    organisation["people"] = [
         {
             "id": agent_id(n),
             "name": f"Agent {n}",
@@ -123,7 +123,7 @@ class Agents:
         organisation = yaml.safe_load(self._stack.site.organisation.read_text())
         audiences = {
             a["id"]: {f"agent:{a['id']}", *(f"queue:{q}" for q in a["queues"])}
-            for a in organisation["agents"]
+            for a in organisation["people"]
         }
         for desktop in desktops:
             expected = {

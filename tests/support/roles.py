@@ -6,31 +6,49 @@ a role that a route gained by accident, until a person adds it here.
 
 from antiphon.access.roles import STAFF, Role
 
-DESK = (Role.AGENT, Role.SUPERVISOR, Role.OPERATIONS)
+OPERATORS = (Role.OPERATIONS, Role.ADMINISTRATOR)
+DESK = (Role.AGENT, Role.SUPERVISOR, *OPERATORS)
 WORKERS = (Role.AGENT, Role.SUPERVISOR)
-OVERSEERS = (Role.SUPERVISOR, Role.OPERATIONS, Role.MANAGER)
+OVERSEERS = (Role.SUPERVISOR, *OPERATORS, Role.MANAGER)
 EVERYBODY = (*STAFF, Role.INTEGRATION)
 # Health and metrics answer without a token.
 OPEN = {"GET /livez", "GET /readyz", "GET /metrics"}
+CONNECTIONS = {
+    "GET /connections": STAFF,
+    "PUT /connections/{name}/secret": (Role.OPERATIONS,),
+    "POST /connections/{name}/test": (Role.OPERATIONS,),
+}
 
+# Every service has these.
+FAILED_EVENTS = {
+    "GET /dead-letters": (Role.OPERATIONS,),
+    "POST /dead-letters/{dead_letter_id}/replay": (Role.OPERATIONS,),
+    "GET /parked-events": (Role.OPERATIONS,),
+    "POST /parked-events/{parked_event_id}/replay": (Role.OPERATIONS,),
+}
 ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
     "ingest-email": {
+        **FAILED_EVENTS,
         "GET /mails": STAFF,
         "GET /mails/{interaction_id}": STAFF,
         "GET /mails/{interaction_id}/raw": STAFF,
+        **CONNECTIONS,
         "GET /attachments/{attachment_id}": STAFF,
         "GET /counts": EVERYBODY,
         "GET /replies/{reply_id}": STAFF,
     },
     "ingest-social": {
+        **FAILED_EVENTS,
         "GET /posts": STAFF,
         "GET /posts/{interaction_id}": STAFF,
         "GET /attachments/{attachment_id}": STAFF,
         "GET /replies/{reply_id}": STAFF,
         "GET /streams": STAFF,
+        **CONNECTIONS,
         "GET /counts": EVERYBODY,
     },
     "ingest-direct": {
+        **FAILED_EVENTS,
         "POST /interactions": (*DESK, Role.INTEGRATION),
         "GET /interactions": EVERYBODY,
         "GET /interactions/{interaction_id}": EVERYBODY,
@@ -44,7 +62,9 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "GET /counts": EVERYBODY,
     },
     "customer-profile": {
+        **FAILED_EVENTS,
         "GET /customers": STAFF,
+        "GET /customers/export": STAFF,
         "GET /customers/{customer_id}": STAFF,
         "PATCH /customers/{customer_id}": WORKERS,
         "POST /customers/{customer_id}/identifiers": WORKERS,
@@ -55,7 +75,9 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "GET /changes": STAFF,
     },
     "case-mgmt": {
+        **FAILED_EVENTS,
         "GET /cases": STAFF,
+        "GET /cases/export": STAFF,
         "GET /cases/{case_id}": STAFF,
         "POST /cases/{case_id}/replies": WORKERS,
         "POST /cases/{case_id}/notes": WORKERS,
@@ -65,6 +87,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "GET /changes": STAFF,
     },
     "routing": {
+        **FAILED_EVENTS,
         "PUT /agents/me/presence": (Role.AGENT,),
         "POST /agents/me/heartbeat": (Role.AGENT,),
         "GET /agents/me": (Role.AGENT,),
@@ -74,6 +97,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "POST /offers/{offer_id}/accept": (Role.AGENT,),
         "POST /offers/{offer_id}/decline": (Role.AGENT,),
         "GET /work": STAFF,
+        "GET /work/export": OVERSEERS,
         "GET /work/{work_item_id}": STAFF,
         "GET /cases/{case_id}/clocks": STAFF,
         "GET /sla/attainment": OVERSEERS,
@@ -85,42 +109,43 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "POST /work/{work_item_id}/complete": WORKERS,
         "POST /work/{work_item_id}/transfer": WORKERS,
         "GET /queues": STAFF,
-        "GET /reconciliation": (Role.SUPERVISOR, Role.OPERATIONS, Role.MANAGER),
-        "PUT /queues/{queue}/state": (Role.SUPERVISOR, Role.OPERATIONS),
+        "GET /reconciliation": OVERSEERS,
+        "PUT /queues/{queue}/state": (Role.SUPERVISOR, *OPERATORS),
         "GET /live": OVERSEERS,
         "GET /live/changes": OVERSEERS,
         "GET /counts": EVERYBODY,
         "GET /changes": STAFF,
         "GET /configuration": OVERSEERS,
-        "PUT /configuration": (Role.OPERATIONS,),
-        "POST /configuration/check": (Role.OPERATIONS,),
-        "POST /configuration/back": (Role.OPERATIONS,),
+        "PUT /configuration": OPERATORS,
+        "POST /configuration/check": OPERATORS,
+        "POST /configuration/back": OPERATORS,
         "GET /configuration/rules": OVERSEERS,
+        "GET /configuration/schema": OVERSEERS,
         "GET /drafts/{draft_id}/warnings": OVERSEERS,
         "GET /configuration/versions": OVERSEERS,
         "GET /configuration/versions/{configuration_version}": OVERSEERS,
         "GET /configuration/versions/{configuration_version}/difference": OVERSEERS,
-        "POST /drafts": (Role.OPERATIONS,),
+        "POST /drafts": OPERATORS,
         "GET /drafts": OVERSEERS,
         "GET /drafts/{draft_id}": OVERSEERS,
-        "PUT /drafts/{draft_id}": (Role.OPERATIONS,),
-        "DELETE /drafts/{draft_id}": (Role.OPERATIONS,),
+        "PUT /drafts/{draft_id}": OPERATORS,
+        "DELETE /drafts/{draft_id}": OPERATORS,
         "GET /drafts/{draft_id}/difference": OVERSEERS,
-        "POST /drafts/{draft_id}/publish": (Role.OPERATIONS,),
-        "POST /drafts/{draft_id}/shadow": (Role.OPERATIONS,),
+        "POST /drafts/{draft_id}/publish": OPERATORS,
+        "POST /drafts/{draft_id}/shadow": OPERATORS,
         "GET /shadows": OVERSEERS,
         "GET /shadows/{shadow_id}": OVERSEERS,
         "GET /shadows/{shadow_id}/items": OVERSEERS,
-        "DELETE /shadows/{shadow_id}": (Role.OPERATIONS,),
+        "DELETE /shadows/{shadow_id}": OPERATORS,
         "GET /publications": OVERSEERS,
         "GET /publications/{publication_id}": OVERSEERS,
-        "POST /publications/{publication_id}/approve": (Role.OPERATIONS,),
-        "POST /publications/{publication_id}/widen": (Role.OPERATIONS,),
-        "POST /publications/{publication_id}/end": (Role.OPERATIONS,),
-        "POST /drafts/{draft_id}/trial": (Role.OPERATIONS,),
+        "POST /publications/{publication_id}/approve": OPERATORS,
+        "POST /publications/{publication_id}/widen": OPERATORS,
+        "POST /publications/{publication_id}/end": OPERATORS,
+        "POST /drafts/{draft_id}/trial": OPERATORS,
         "GET /drafts/{draft_id}/trials": OVERSEERS,
         "GET /trials/{trial_id}": OVERSEERS,
         "GET /trials/{trial_id}/items": OVERSEERS,
-        "DELETE /trials/{trial_id}": (Role.OPERATIONS,),
+        "DELETE /trials/{trial_id}": OPERATORS,
     },
 }

@@ -9,17 +9,18 @@ from antiphon.access.roles import Identity
 from antiphon.contracts.cases import StatusTrigger
 from antiphon.contracts.interactions import Automation, Identifier, Interaction
 from antiphon.http.idempotency import key_reused
+from antiphon.http.preconditions import Seen
 from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from antiphon.process import tracing
 from case_mgmt import store
 from case_mgmt.case_unit import CaseUnit
 from case_mgmt.domain import replies, tokens
-from case_mgmt.domain.cases import Case
+from case_mgmt.domain.cases import Case, answer_requested
 from case_mgmt.domain.recipients import Refusal, recipient_of, refusal
 from case_mgmt.domain.record import EntryKind
 from case_mgmt.domain.replies import Reply, ReplyDraft
-from case_mgmt.domain.states import SETTERS, Trigger, in_words
+from case_mgmt.domain.states import Trigger, in_words
 
 
 async def read(connection: AsyncConnection, reply_id: UUID) -> Reply:
@@ -36,25 +37,25 @@ async def request_reply(
     draft: ReplyDraft,
     *,
     key: str,
-    seen_revision: int | None,
+    seen: Seen,
     who: Identity,
     secret: str,
     now: datetime,
 ) -> Reply:
     """Writes a reply, the event that requests to send it, its entry and the new status of the case, together.
 
-    `key` is the idempotency key of the author. `seen_revision` is the revision of the case that the author saw. `secret`
-    signs the case token.
+    `key` is the idempotency key of the author. `seen` is the revision of the case that the author saw. `secret` signs
+    the case token.
 
     Raises Problem: 404 for an unknown case or interaction; 409 if the interaction cannot be answered, or if its recipient
-    must be confirmed; 412 if the case has changed since `seen_revision`; 422 if the author has used the key for a reply,
-    however long ago; 428 without `seen_revision`.
+    must be confirmed; 412 if the case has changed since `seen`; 422 if the author has used the key for a reply, however
+    long ago.
     """
     cases = await store.cases.load(tx, [case_id])
     if case_id not in cases:
         raise not_found("case")
     case = cases[case_id]
-    await _require_seen(tx, case, seen_revision)
+    await _require_seen(tx, case, seen)
     answers = await _answered(tx, case_id, draft.answers)
     event = replies.request(
         case,
@@ -82,8 +83,7 @@ async def request_reply(
         "recipient_confirmed": draft.confirm_recipient is not None,
     }
     unit.record(case_id, f"reply:{event.reply_id}", EntryKind.REPLY_REQUESTED, now, who.actor(), data)
-    trigger = Trigger.REPLY_REQUESTED if draft.status == "pending" else SETTERS[draft.status]
-    after = case.moved(trigger, now, awaiting_answer_since=None, words_revision=case.revision + 1)
+    after = answer_requested(case, draft.status, now)
     reason = in_words(Trigger.REPLY_REQUESTED)
     unit.move(case, after, who.actor(), StatusTrigger.REPLY_REQUESTED, reason, trace)
     await unit.write(tx)
@@ -112,19 +112,17 @@ def _recipient(answers: Interaction, case: Case, confirmed: str | None) -> Ident
             return recipient
 
 
-async def _require_seen(tx: AsyncConnection, case: Case, seen_revision: int | None) -> None:
+async def _require_seen(tx: AsyncConnection, case: Case, seen: Seen) -> None:
     """Two people never answer the same words unknowingly: the author states which revision of the case they saw.
 
     A change of routing's work (queue, agent, due time) refuses no reply. New words and what a person decided do.
     """
-    if seen_revision is None:
-        raise Problem(Kind.PRECONDITION_REQUIRED, "Send If-Match with the ETag of the case that you saw.")
-    if case.words_revision <= seen_revision <= case.revision:
+    if seen.matches(case.words_revision, case.revision):
         return
     newest = await store.record.newest_to_see(tx, case.case_id)
     raise Problem(
         Kind.PRECONDITION_FAILED,
-        f"The case is at revision {case.revision}; you saw {seen_revision}. Read the case again.",
+        f"The case is at revision {case.revision}; you saw {seen}. Read the case again.",
         revision=case.revision,
         last={"kind": newest.kind, "by": newest.actor.id, **newest.data} if newest else None,
     )

@@ -14,9 +14,15 @@ class Role(StrEnum):
     OPERATIONS = "operations"
     MANAGER = "manager"
     INTEGRATION = "integration"
+    ADMINISTRATOR = "administrator"
 
 
-STAFF = (Role.AGENT, Role.SUPERVISOR, Role.OPERATIONS, Role.MANAGER)
+STAFF = (Role.AGENT, Role.SUPERVISOR, Role.OPERATIONS, Role.MANAGER, Role.ADMINISTRATOR)
+
+
+def with_implied(*roles: Role) -> frozenset[Role]:
+    """Returns these roles and those that may do what they may: administrators may do all that operations may."""
+    return frozenset(roles) | ({Role.ADMINISTRATOR} if Role.OPERATIONS in roles else frozenset())
 
 
 class Identity(NamedTuple):
@@ -24,11 +30,11 @@ class Identity(NamedTuple):
 
     subject: str
     name: str | None
-    roles: frozenset[str]
+    roles: frozenset[Role]
 
     def has(self, *roles: Role) -> bool:
-        """Whether they have one of these roles."""
-        return not self.roles.isdisjoint(roles)
+        """Whether they have one of these roles, or one that may do what these may."""
+        return not self.roles.isdisjoint(with_implied(*roles))
 
     def actor(self) -> Actor:
         """The person as the record names them, by the strongest of their roles."""

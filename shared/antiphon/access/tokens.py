@@ -1,11 +1,13 @@
-"""Bearer tokens: JWTs of one issuer, checked against its JWK set.
+"""Bearer tokens: JWTs of one issuer, checked against its JWK set. Settings name the claims with the subject and the roles.
 
 Sources: RFC 6750 (bearer tokens), RFC 7519 (JWT), RFC 7517 (JWK set).
 """
 
 import asyncio
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 from joserfc import jwt
@@ -13,7 +15,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from joserfc.jwt import JWTClaimsRegistry
 
-from antiphon.access.roles import Identity
+from antiphon.access.roles import Identity, Role
 from antiphon.process import logs
 
 LOG = logs.get(__name__)
@@ -29,20 +31,53 @@ class NoKeysError(Exception):
     """The issuer's keys could not be read, so that no token can be checked."""
 
 
-class Access:
-    """Checks tokens: signature by the JWK set at `jwks` (a file or URL), `iss`, `aud` and `exp` always."""
+class TokenSettings(Protocol):
+    """The settings by which tokens are checked."""
 
-    def __init__(self, *, issuer: str, audience: str, jwks: str) -> None:
+    @property
+    def issuer(self) -> str: ...  # noqa: D102
+
+    @property
+    def audience(self) -> str: ...  # noqa: D102
+
+    @property
+    def jwks(self) -> str: ...  # noqa: D102
+
+    @property
+    def role_claim(self) -> str: ...  # noqa: D102
+
+    @property
+    def subject_claim(self) -> str: ...  # noqa: D102
+
+
+class Access:
+    """Checks tokens: signature by the JWK set at `jwks` (a file or URL), `iss`, `aud` and `exp` always.
+
+    `subject_claim` and `role_claim` are the paths of the claims with the subject and the roles, as `claim_at` reads them.
+    """
+
+    def __init__(
+        self, *, issuer: str, audience: str, jwks: str, role_claim: str = "roles", subject_claim: str = "sub"
+    ) -> None:
         self._source = jwks
+        self._role_claim = role_claim
+        self._subject_claim = subject_claim
         self._claims = JWTClaimsRegistry(
             iss={"essential": True, "value": issuer},
             aud={"essential": True, "value": audience},
             exp={"essential": True},
-            sub={"essential": True},
         )
         self._keys: KeySet | None = None
         self._stamp = 0.0
         self._lock = asyncio.Lock()
+
+    @classmethod
+    def of(cls, settings: TokenSettings) -> "Access":
+        """The access that a service's settings describe."""
+        return cls(
+            issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks,
+            role_claim=settings.role_claim, subject_claim=settings.subject_claim,
+        )  # fmt: skip
 
     async def identify(self, token: str) -> Identity:
         """Who the token names. Raises InvalidTokenError, and NoKeysError while the issuer's keys were never fetched."""
@@ -59,16 +94,16 @@ class Access:
             self._claims.validate(decoded.claims)
         except JoseError as error:
             raise InvalidTokenError(f"The token is not valid: {error.error}.") from error
-        subject, roles, name = (decoded.claims.get(claim) for claim in ("sub", "roles", "name"))
+        subject = claim_at(decoded.claims, self._subject_claim)
+        if subject is None:
+            raise InvalidTokenError(
+                f"The token has no claim {self._subject_claim!r}, which names its subject."
+            )
         if not isinstance(subject, str) or not subject or len(subject) > 255 or "\x00" in subject:
             raise InvalidTokenError("The token's subject is not a name.")
-        return Identity(
-            subject,
-            name if isinstance(name, str) else None,
-            frozenset(role for role in roles if isinstance(role, str))
-            if isinstance(roles, list)
-            else frozenset(),
-        )
+        name = decoded.claims.get("name")
+        roles = roles_in(claim_at(decoded.claims, self._role_claim))
+        return Identity(subject, name if isinstance(name, str) else None, roles)
 
     async def _key_set(self, *, fresh: bool) -> KeySet:
         async with self._lock:
@@ -86,6 +121,32 @@ class Access:
             self._stamp = changed
             self._keys = KeySet.import_key_set(json.loads(path.read_text()))
         return self._keys
+
+
+def claim_at(claims: Mapping[str, object], path: str) -> object:
+    """Returns the claim at a path like `realm_access.roles`; None where there is none.
+
+    A name may have dots itself, like `https://issuer.example/roles`: at each level the longest name that is there counts.
+    """
+    if path in claims:
+        return claims[path]
+    name = path
+    while "." in name:
+        name = name.rpartition(".")[0]
+        inner = claims.get(name)
+        if isinstance(inner, Mapping):
+            return claim_at(inner, path[len(name) + 1 :])
+    return None
+
+
+def roles_in(claim: object) -> frozenset[Role]:
+    """Returns the roles in a claim: a list of names, or names in one text, separated by spaces. Unknown names are ignored."""
+    names: Sequence[object] = claim.split() if isinstance(claim, str) else _listed(claim)
+    return frozenset(role for role in Role if role.value in names)
+
+
+def _listed(claim: object) -> Sequence[object]:
+    return claim if isinstance(claim, list) else []
 
 
 async def _fetch(url: str, known: KeySet | None) -> KeySet:

@@ -20,12 +20,14 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from antiphon.access.tokens import Access
-from antiphon.contracts.base import EARLIEST, LATEST
+from antiphon.contracts.base import EARLIEST, LATEST, in_utc
 from antiphon.failures import is_transient
+from antiphon.http import documentation
 from antiphon.http.idempotency import HEADER, REPLAYED
-from antiphon.http.permissions import roles_of
+from antiphon.http.permissions import Guarded, roles_of
 from antiphon.http.problem_kinds import BY_STATUS, Kind
-from antiphon.http.problems import ErrorPlace, Problem, ProblemDetails, invalid, problems
+from antiphon.http.problems import Problem, ProblemDetails, problems
+from antiphon.http.requests import answer_invalid
 from antiphon.postgres import revisions
 from antiphon.process import logs, metrics, tracing
 
@@ -67,8 +69,10 @@ def _written(value: object) -> object:
     raise ValueError("must be an RFC 3339 date-time with offset")
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_written), Field(ge=EARLIEST, le=LATEST)]
-"""An instant of a request, as an RFC 3339 date-time between the years 1900 and 2999."""
+Moment = Annotated[
+    AwareDatetime, BeforeValidator(_written), Field(ge=EARLIEST, le=LATEST), AfterValidator(in_utc)
+]
+"""An instant of a request, as an RFC 3339 date-time between the years 1900 and 2999; kept in UTC."""
 
 
 class Health(BaseModel):
@@ -76,6 +80,15 @@ class Health(BaseModel):
 
     status: Literal["alive", "ready"] = Field(description="What was asked for.")
     service: str = Field(description="The name of the service.", examples=["routing"])
+
+
+class Readiness(Health):
+    """That the service can do its work, and by which organisation."""
+
+    configuration_version: int = Field(
+        description="The version of the organisation's document that is active in this process; 0 is the file.",
+        examples=[12],
+    )
 
 
 class Body(BaseModel):
@@ -96,6 +109,8 @@ def create_app(
 ) -> FastAPI:
     """The application of `service`. Health checks of its parts are added to `app.state.checks` by name.
 
+    `app.state.configuration_version` gives the version that `/readyz` shows; who runs the service sets it.
+
     `larger_bodies` are the paths whose bodies may have more than `MAX_BODY_BYTES`, and how many.
     """
     app = FastAPI(
@@ -103,19 +118,23 @@ def create_app(
         version="0.1.0",
         description=description,
         license_info={"name": "Apache-2.0"},
+        docs_url=None,
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
+    app.router.route_class = Guarded
     app.state.access = access
     app.state.engine = engine
     app.state.checks = {"database": _database_check(engine, package)}
+    app.state.configuration_version = lambda: 0
     app.add_exception_handler(Problem, _problem)
-    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(RequestValidationError, answer_invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(_BodyLimit, larger=larger_bodies)
     app.add_middleware(_Observed)
     app.openapi = lambda: _openapi(app)
+    documentation.add(app)
 
     @app.get("/livez", tags=["health"])
     async def get_liveness() -> Health:
@@ -123,13 +142,14 @@ def create_app(
         return Health(status="alive", service=service)
 
     @app.get("/readyz", tags=["health"], responses=problems(503))
-    async def get_readiness() -> Health:
-        """Whether the service can do its work: database, migrations, consumer."""
+    async def get_readiness() -> Readiness:
+        """Whether the service can do its work (database, migrations, consumer), and which configuration is active in it."""
         failing = {name: reason for name, check in app.state.checks.items() if (reason := await check())}
         if failing:
             detail = "; ".join(f"{name}: {reason}" for name, reason in failing.items())
             raise Problem(Kind.NOT_AVAILABLE, detail)
-        return Health(status="ready", service=service)
+        version: int = app.state.configuration_version()
+        return Readiness(status="ready", service=service, configuration_version=version)
 
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse, responses={200: _METRICS_EXAMPLE})
     async def get_metrics() -> Response:
@@ -266,23 +286,6 @@ def _verbs(request: Request) -> set[str]:
     }
 
 
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, RequestValidationError):
-        raise error
-    return invalid(*(_place(item) for item in error.errors())).response()
-
-
-def _place(item: dict[str, Any]) -> ErrorPlace:
-    where, *path = [str(part) for part in item["loc"]]
-    detail = str(item["msg"]).removeprefix("Value error, ")
-    if where == "body":
-        escaped = (part.replace("~", "~0").replace("/", "~1") for part in path)
-        return ErrorPlace(detail=detail, pointer="".join(f"/{part}" for part in escaped))
-    if where == "header":
-        return ErrorPlace(detail=detail, header=".".join(path))
-    return ErrorPlace(detail=detail, parameter=".".join(path))
-
-
 async def _unexpected(_: Request, error: Exception) -> JSONResponse:
     raise error  # logged and answered by _observe, where the request is known
 
@@ -314,12 +317,14 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
 
 def _document_errors(operation: dict[str, Any]) -> None:
     responses: dict[str, Any] = operation["responses"]
-    if "422" in responses or operation.get("requestBody") or operation.get("parameters"):
-        responses.update({str(status): answer for status, answer in problems(422).items()})
+    responses.update({str(status): answer for status, answer in problems(422).items()})
     if operation.get("security"):
         responses.update({str(status): answer for status, answer in problems(401, 403).items()})
     if operation.get("requestBody"):
-        responses.update({str(status): answer for status, answer in problems(400, 413).items()})
+        statuses = (
+            (400, 413) if "application/yaml" in operation["requestBody"]["content"] else (400, 413, 415)
+        )
+        responses.update({str(status): answer for status, answer in problems(*statuses).items()})
 
 
 def _document_replays(operation: dict[str, Any]) -> None:

@@ -23,13 +23,13 @@ from antiphon.access.roles import Identity
 from antiphon.failures import is_transient
 from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import ErrorPlace, Problem
+from antiphon.http.requests import FORMS
 from antiphon.postgres.query import fetch
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 FORGOTTEN_AT_ONCE = 10_000
 _KEPT_HEADERS = ("content-type", "etag", "location")
-_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _CHUNK = 1024 * 1024
 _IDENTITY = "caller = :caller and operation = :operation and idempotency_key = :key"
 _CLAIM = text(
@@ -181,7 +181,7 @@ async def _digest(request: Request) -> bytes:
     for part in (request.method, request.url.path, request.url.query):
         found.update(part.encode() + b"\n")
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type in _FORMS:
+    if content_type in FORMS:
         for name, value in (await request.form()).multi_items():
             found.update(json.dumps([name, await _field(value)]).encode())
     else:

@@ -1,4 +1,8 @@
-"""Pages by cursor: the place of the last item, opaque to the client, stable while rows come and go."""
+"""Pages by cursor: the place of the last item, opaque to the client, stable while rows come and go.
+
+A list with the newest change first is for people: a row that changes while it is paged moves to a page that was read already.
+An export is for programs: it has the rows in the order of the transactions that last changed them, so it misses none.
+"""
 
 import base64
 import json
@@ -9,10 +13,12 @@ from uuid import UUID
 
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, Select, tuple_
+from sqlalchemy import ColumnElement, Select, Text, bindparam, cast, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import ErrorPlace, Problem
+from antiphon.postgres.plumbing import XID8
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
@@ -55,6 +61,91 @@ class KeysetPage(NamedTuple):
             items=[view(row) for row in rows[:limit]],
             next=encode_cursor(place[0].isoformat(), str(place[1])) if place else None,
         )
+
+
+ExportCursor = Annotated[
+    str | None,
+    Query(
+        max_length=500,
+        description="`next` of the answer before, however old; leave it out to read everything.",
+    ),
+]
+
+
+class Export(BaseModel, Generic[Item]):
+    """A part of an export: what changed last is last."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"description": "A part of an export: what changed last is last."}
+    )
+
+    items: list[Item] = Field(description="The items as they are now, in the order of their last changes.")
+    next: str = Field(
+        description="Give it as `cursor`, now or later, for what comes or changes after this part.",
+        examples=["WyI4MTI0NSIsIjAxOTJmMGM0LTdhMDAtNzAwMC04MDAwLTAwMDAwMDAwMDAwNSJd"],
+    )
+    more: bool = Field(description="Whether there is more to read now.", examples=[False])
+
+
+class ChangeOrder(NamedTuple):
+    """The order of an export: by the transaction that last wrote a row, and in it by an id; both are columns of what is exported.
+
+    A part ends below the oldest transaction that still runs, so a transaction that commits late is not skipped
+    (docs/adr/0003). A row that changes after it was read comes again.
+    """
+
+    xid: ColumnElement[str]
+    identity: ColumnElement[UUID]
+
+    async def part(
+        self,
+        tx: AsyncConnection,
+        query: Select[Any],
+        cursor: str | None,
+        limit: int,
+        view: Callable[[Any], Item],
+    ) -> Export[Item]:
+        """The part of `query` after the cursor, at most `limit` items. Raises Problem 400, and 410 for another database's cursor."""
+        xid, identity = decode_cursor(cursor, (str, str)) if cursor else ("0", str(UUID(int=0)))
+        place = _transaction(xid), uuid(identity)
+        horizon = await tx.scalar(_HORIZON)
+        if place[0] > int(horizon or 0):
+            raise Problem(
+                Kind.CURSOR_OF_ANOTHER_DATABASE,
+                "The cursor is of another database: this one was restored. Read everything.",
+            )
+        after = tuple_(self.xid, self.identity) > tuple_(_xid(str(place[0])), bindparam(None, place[1]))
+        rows = (
+            await tx.execute(
+                query.add_columns(cast(self.xid, Text).label("changed_in"))
+                .where(after, self.xid < func.pg_snapshot_xmin(func.pg_current_snapshot()))
+                .order_by(self.xid, self.identity)
+                .limit(limit + 1)
+            )
+        ).all()
+        last = rows[:limit][-1] if rows else None
+        if last is not None:
+            place = int(last.changed_in), getattr(last, str(self.identity.key))
+        return Export(
+            items=[view(row) for row in rows[:limit]],
+            next=encode_cursor(str(place[0]), str(place[1])),
+            more=len(rows) > limit,
+        )
+
+
+_HORIZON = select(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text))
+
+
+def _xid(number: str) -> ColumnElement[str]:
+    return cast(cast(bindparam(None, number), Text), XID8)
+
+
+def _transaction(part: object) -> int:
+    """A part of a cursor as the id of a transaction. Raises Problem 400."""
+    number = str(part)
+    if not (number.isascii() and number.isdecimal() and len(number) < 20):
+        raise malformed()
+    return int(number)
 
 
 def encode_cursor(*place: str | float | None) -> str:

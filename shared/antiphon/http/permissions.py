@@ -1,4 +1,4 @@
-"""Which roles may call a route; asked before the body is read."""
+"""What a route asks before it reads the body: who calls, and whether the request is one of its own."""
 
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
@@ -9,26 +9,30 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from typing_extensions import override
 
-from antiphon.access.roles import Identity, Role
+from antiphon.access.roles import Identity, Role, with_implied
 from antiphon.access.tokens import Access, InvalidTokenError, NoKeysError
 from antiphon.http.idempotency import once
 from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem
+from antiphon.http.requests import body_types, query_parameters, require_body_type, require_known_parameters
 
 _BEARER = HTTPBearer(
-    auto_error=False, bearerFormat="JWT", description="A JWT of the configured issuer, with `roles`."
+    auto_error=False,
+    bearerFormat="JWT",
+    description="A JWT of the configured issuer, with the roles of its bearer.",
 )
 
 
 def require(*roles: Role) -> Callable[..., Coroutine[Any, Any, Identity]]:
     """A dependency that gives the Identity, and refuses who has none of `roles`: 401 without a token, else 403."""
+    allowed = with_implied(*roles)
 
     async def check(
         request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
     ) -> Identity:
-        return await _admit(request, bearer, frozenset(roles))
+        return await _admit(request, bearer, allowed)
 
-    check.roles = frozenset(roles)  # pyright: ignore[reportFunctionMemberAccess] - read by `roles_of`
+    check.roles = allowed  # pyright: ignore[reportFunctionMemberAccess] - read by `roles_of`
     return check
 
 
@@ -61,19 +65,22 @@ async def _admit(
 
 
 class Guarded(APIRoute):
-    """A route that asks who calls before it reads what they send, since FastAPI reads and parses the body first.
+    """A route that asks who calls before it reads what they send: FastAPI reads and parses the body first.
 
-    Under an `Idempotency-Key` it takes effect once (`OnceTx`).
+    It refuses query parameters that it does not have, and a body of another media type than it reads. Under an
+    `Idempotency-Key` it takes effect once (`OnceTx`).
     """
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle, roles = super().get_route_handler(), roles_of(self.dependant)
-        if roles is None:
-            return handle
+        parameters, types = query_parameters(self.dependant), body_types(self)
 
         async def guarded(request: Request) -> Response:
-            await _admit(request, await _BEARER(request), roles)
+            if roles is not None:
+                await _admit(request, await _BEARER(request), roles)
+            require_known_parameters(request, parameters)
+            require_body_type(request, types)
             return await once(request, handle)
 
         return guarded

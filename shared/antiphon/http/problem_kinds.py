@@ -28,10 +28,16 @@ class Kind(Enum):
     METHOD_NOT_ALLOWED = Definition(
         405, "Method not allowed", "The path has no operation of this method; `Allow` lists those it has."
     )
+    CURSOR_OF_ANOTHER_DATABASE = Definition(
+        410, "Cursor of another database", "The database was restored since: read the export from its start."
+    )
     PRECONDITION_FAILED = Definition(
         412, "Precondition failed", "`If-Match` is not the current ETag: read again, and decide again."
     )
     TOO_LARGE = Definition(413, "Too large", "The body, a file or a text is larger than the limit.")
+    UNSUPPORTED_MEDIA_TYPE = Definition(
+        415, "Unsupported media type", "The operation does not read a body of this `Content-Type`."
+    )
     INVALID_INPUT = Definition(
         422, "Invalid input", "A value can't be used: `errors` says which, where it is and why."
     )
@@ -47,6 +53,9 @@ class Kind(Enum):
     # Cases and answers
     STATUS_NOT_POSSIBLE = Definition(
         409, "Status not possible", "The case can't go from its status to this one."
+    )
+    CASE_HAS_WORK = Definition(
+        409, "Case has work", "The case is open and has its work: transfer that to the queue."
     )
     NOTHING_TO_ANSWER = Definition(
         409, "Nothing to answer", "No interaction on the case is of a person, so none can be answered."
@@ -84,7 +93,12 @@ class Kind(Enum):
     )
 
     # Agents and work
-    NOT_AN_AGENT = Definition(403, "Not an agent", "The organisation has no agent with the caller's id.")
+    NOT_AN_AGENT = Definition(
+        403, "Not an agent", "The caller is no agent of the organisation at this time; `detail` says why."
+    )
+    PERSON_IS_NO_AGENT = Definition(
+        409, "Person is no agent", "The person is no agent at this time; `detail` says why."
+    )
     PRESENCE_NOT_SETTABLE = Definition(
         403, "Presence not settable", "Routing sets this presence, people do not."
     )
@@ -101,13 +115,23 @@ class Kind(Enum):
     WORK_OF_ANOTHER_AGENT = Definition(
         409, "Work of another agent", "The caller does not have the work; `agent_id` has it."
     )
-    WORK_HELD_ALREADY = Definition(409, "Work held already", "The agent, `agent_id`, has the work already.")
+    WORK_HELD_ALREADY = Definition(
+        409, "Work held already", "`agent_id` has the work, or is offered it, already."
+    )
     WORK_WITHOUT_AGENT = Definition(409, "Work without agent", "Nobody has the work: it is in `state`.")
     WORK_NOT_WAITING = Definition(
         409, "Work not waiting", "The work does not wait: it is in `state`, with `agent_id`."
     )
+    WORK_WAITS_FOR_AGENT = Definition(
+        409, "Work waits for agent", "A person handed the work to `agent_id`, for whom alone it waits."
+    )
     QUEUE_NOT_OPEN = Definition(409, "Queue not open", "The queue does not give out its work now.")
     AGENT_OFFLINE = Definition(409, "Agent offline", "The agent is offline, and would not see the work.")
+    AGENT_UNAVAILABLE = Definition(
+        409,
+        "Agent unavailable",
+        "`agent_id` can be offered nothing now: `why_not` is the reason. With `wait` the work waits for them.",
+    )
     AGENT_FULL = Definition(409, "Agent full", "The agent has no free capacity for the work.")
     AGENT_NOT_SUITED = Definition(
         409, "Agent not suited", "The agent can't take the work; `detail` says why."
@@ -138,9 +162,16 @@ class Kind(Enum):
     ROLLOUT_NOT_WIDER = Definition(
         409, "Rollout not wider", "The version decides about at least as many of the cases already."
     )
-    APPROVAL_REQUIRED = Definition(409, "Approval required", "A second person must approve: publish a draft.")
+    APPROVAL_REQUIRED = Definition(
+        409, "Approval required", "A second person must approve; `detail` says how to ask for that."
+    )
     APPROVAL_BY_AN_AUTHOR = Definition(
         403, "Approval by an author", "Who wrote a draft or asked for its publication can't approve it."
+    )
+    WIDENING_BY_AN_AUTHOR = Definition(
+        403,
+        "Widening by an author",
+        "Who wrote a draft or asked for its publication can't widen it, where a second person must approve.",
     )
     PUBLICATION_NOT_WAITING = Definition(
         409, "Publication not waiting", "The publication needs no approval: it is in `state`."
@@ -158,6 +189,13 @@ class Kind(Enum):
     TRIAL_ENDED = Definition(409, "Trial ended", "The trial has ended: it is in `state`.")
     SHADOW_RUNNING = Definition(409, "Shadow running", "Another shadow, `shadow_id`, runs: end it first.")
     SHADOW_ENDED = Definition(409, "Shadow ended", "The shadow has ended.")
+
+    # Connections to mailboxes and accounts
+    CONNECTION_WITHOUT_LOGIN = Definition(
+        409,
+        "Connection without login",
+        "The service logs in nowhere for the connection: others bring its mail.",
+    )
 
     @property
     def type(self) -> str:

@@ -20,10 +20,10 @@ class ErrorPlace(BaseModel):
 
     detail: str | None = Field(default=None, description="What is wrong.")
     pointer: str | None = Field(default=None, description="Where in the body, as a JSON pointer (RFC 6901).")
+    line: int | None = Field(default=None, description="In which line of a body that is not JSON, from 1.")
+    column: int | None = Field(default=None, description="In which column of that line, from 1.")
     parameter: str | None = Field(default=None, description="In which path or query parameter.")
     header: str | None = Field(default=None, description="In which header.")
-    line: int | None = Field(default=None, description="In which line of a configuration.")
-    column: int | None = Field(default=None, description="In which column of the line.")
 
 
 class ProblemDetails(BaseModel):
@@ -42,6 +42,10 @@ class ProblemDetails(BaseModel):
         None, description="The state of the thing, in which the operation is not possible."
     )
     agent_id: str | None = Field(None, description="The agent who has the work; null when nobody has.")
+    why_not: str | None = Field(None, description="Why the agent can be offered nothing now, as a code.")
+    presence: str | None = Field(
+        None, description="The agent's presence, when that is why they can be offered nothing."
+    )
     result: str | None = Field(None, description="How the offer ended.")
     recipient: Identifier | None = Field(
         None, description="To whom the reply would go; null when the interaction has no address."
@@ -73,6 +77,8 @@ class Members(TypedDict, total=False):
 
     state: str
     agent_id: str | None
+    why_not: str
+    presence: str | None
     result: str
     recipient: Identifier | None
     customer_id: UUID

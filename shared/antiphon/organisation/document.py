@@ -1,8 +1,4 @@
-"""The organisation's file: who we are, our departments and addresses; each complaint names its line and column.
-
-Several services read the same YAML file. What only routing needs (calendars, queues, agents, rules) routing reads
-from the same `Document`.
-"""
+"""The organisation's document as YAML text: it is read into a model, and each fault names its line and column."""
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -10,10 +6,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 from typing_extensions import override
 from yaml.composer import ComposerError
 from yaml.nodes import MappingNode, Node, SequenceNode
+
+from antiphon.organisation.organisation import Organisation
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
@@ -34,71 +32,6 @@ class ConfigurationError(Exception):
     def __init__(self, name: str, faults: Sequence[Fault]) -> None:
         self.faults = list(faults)
         super().__init__("\n".join(f"{name}:{f.line}:{f.column}: {f.path}: {f.message}" for f in self.faults))
-
-
-class Section(BaseModel):
-    """A part of the file. Keys that it does not have are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class About(Section):
-    """Who the organisation is."""
-
-    name: str
-    domain: str
-    time_zone: str
-    region: str = Field(
-        pattern=r"^[A-Z]{2}$", description="ISO 3166; national phone numbers are read as of it."
-    )
-
-
-class Department(Section):
-    """A department and the words that its topics are known by."""
-
-    name: str
-    topics: dict[str, list[str]] = {}
-
-
-class ToneWords(Section):
-    """Words by which the tone of a message is recognised."""
-
-    negative: list[str] = []
-    positive: list[str] = []
-
-
-class EmailAccount(Section):
-    """A mail address of ours."""
-
-    address: str
-    name: str
-    department: str | None = None
-
-
-class SocialAccount(Section):
-    """An account of ours on a network."""
-
-    network: str
-    handle: str
-    name: str
-
-
-class Channels(Section):
-    """Where customers reach us."""
-
-    email: list[EmailAccount] = []
-    social: list[SocialAccount] = []
-
-
-class Organisation(BaseModel):
-    """The sections that every service may ask about."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    organisation: About
-    departments: dict[str, Department] = {}
-    tone: ToneWords = ToneWords()
-    channels: Channels = Channels()
 
 
 class _Loader(yaml.SafeLoader):
@@ -179,17 +112,5 @@ def did_you_mean(given: str, known: Sequence[str] | Mapping[str, object]) -> str
 
 
 def load(path: Path) -> Organisation:
-    """The shared sections of the file. Raises ConfigurationError with line and column, OSError when it can't be read."""
-    document = Document(path.read_text(encoding="utf-8"), path.name)
-    organisation = document.read(Organisation)
-    faults = [
-        document.fault(
-            ("channels", "email", place, "department"),
-            f"unknown department {account.department!r}{did_you_mean(account.department, organisation.departments)}",
-        )
-        for place, account in enumerate(organisation.channels.email)
-        if account.department is not None and account.department not in organisation.departments
-    ]
-    if faults:
-        raise ConfigurationError(path.name, faults)
-    return organisation
+    """The organisation of a file. Raises ConfigurationError with line and column, OSError when it can't be read."""
+    return Document(path.read_text(encoding="utf-8"), path.name).read(Organisation)

@@ -1,9 +1,14 @@
-"""The tables that every service's database has beside its own: progress, events, dead letters, changes, idempotency keys."""
+"""The tables that every service's database has beside its own.
+
+They are progress, outbox, parked events, dead letters, changes, the organisation and idempotency keys.
+"""
 
 from typing import NamedTuple
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
+    CheckConstraint,
     Column,
     DateTime,
     Identity,
@@ -45,6 +50,7 @@ class Plumbing(NamedTuple):
     dead_letter: Table
     change_log: Table
     parked_event: Table
+    organisation: Table
     idempotency_key: Table
 
 
@@ -131,6 +137,17 @@ def plumbing_tables(of: MetaData) -> Plumbing:
                 by={"key": ["key", "value", "headers"]},
                 none=["topic", "reason"],
             ),
+        ),
+        Table(
+            "organisation",
+            of,
+            Column("id", Integer, primary_key=True, autoincrement=False),
+            Column("version", Integer, nullable=False),
+            # JSONB would not keep the order of keys: the first queue and the first topic mean something.
+            Column("document", JSON, nullable=False),
+            Column("published_at", DateTime(timezone=True), nullable=False),
+            CheckConstraint("id = 1", name="one_row"),
+            info=personal(staff=["document"]),
         ),
         Table(
             "idempotency_key",

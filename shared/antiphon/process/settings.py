@@ -57,7 +57,7 @@ class ServiceSettings(BaseSettings):
     )
     organisation: Path = Field(
         validation_alias=shared("ORGANISATION"),
-        description="The organisation's YAML file: accounts, departments, rules, queues, agents.",
+        description="The organisation's YAML file. It seeds a system without a version; later a changed file is a draft of routing.",
     )
     log_format: Literal["json", "console"] = Field(
         "json",
@@ -73,6 +73,25 @@ class ServiceSettings(BaseSettings):
     jwks: str = Field(
         validation_alias=shared("JWKS"),
         description="JWK set with which the signatures of access tokens are checked: a path, or an http(s) address.",
+    )
+    swagger_ui: Path | None = Field(
+        None,
+        validation_alias=shared("SWAGGER_UI"),
+        description="Folder of the npm package `swagger-ui-dist`, with which `/docs` shows the API. Without it the page is a "
+        "list of the operations.",
+    )
+    role_claim: str = Field(
+        "roles",
+        min_length=1,
+        validation_alias=shared("ROLE_CLAIM"),
+        description="Claim of an access token with the roles of its bearer: a list, or a text with spaces between them. "
+        "A path reaches an inner claim: `realm_access.roles`. Unknown roles are ignored.",
+    )
+    subject_claim: str = Field(
+        "sub",
+        min_length=1,
+        validation_alias=shared("SUBJECT_CLAIM"),
+        description="Claim of an access token that names its bearer, as `people` in the organisation's file does; a path, too.",
     )
     change_log_kept_for: timedelta = Field(
         timedelta(hours=24),

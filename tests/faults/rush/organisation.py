@@ -32,7 +32,7 @@ def organisation_of_rush(path: Path, count: int) -> dict[str, Agent]:
             skill: 1 + (n * 7 + place * 3) % 9 for place, skill in enumerate(("rates", "roads", "planning"))
         }
         agents[agent_id(n)] = Agent(frozenset(own), skills, 1 + n // len(queues) % 5)
-    organisation["agents"] = [
+    organisation["people"] = [
         {"id": id_, "name": id_, "queues": sorted(a.queues), "skills": dict(a.skills), "capacity": a.capacity}
         for id_, a in agents.items()
     ]

@@ -27,9 +27,9 @@ KEY = ECKey.generate_key("P-256", auto_kid=True)
 OTHER = ECKey.generate_key("P-256", auto_kid=True)
 
 
-def app_for(issuer: str, jwks: str) -> FastAPI:
+def app_for(issuer: str, jwks: str, **claims: str) -> FastAPI:
     engine = create_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none")
-    access = Access(issuer=issuer, audience=AUDIENCE, jwks=jwks)
+    access = Access(issuer=issuer, audience=AUDIENCE, jwks=jwks, **claims)
     app = create_app(
         title="t", service="t", description="t", engine=engine, access=access, package="routing",
         larger_bodies={"/files": 2 * MAX_BODY_BYTES},
@@ -116,7 +116,10 @@ def app(tmp_path: Path) -> FastAPI:
         (lambda: token(sub=None), 401),
         (lambda: token(roles=["manager"]), 403),
         (lambda: token(roles=[]), 403),
-        (lambda: token(roles="agent"), 403),
+        (lambda: token(roles="agent auditor"), 200),
+        (lambda: token(roles="agents"), 403),
+        (lambda: token(roles={"agent": True}), 403),
+        (lambda: token(roles=[["agent"], 7]), 403),
         (lambda: token(roles=None), 403),
     ],
 )
@@ -130,6 +133,63 @@ async def test_only_valid_tokens_with_an_allowed_role_get_in(
         assert answer.json()["status"] == status
     if status == 401:
         assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+NAMESPACED = "https://issuer.example/roles"
+
+
+@pytest.mark.parametrize(
+    ("claims", "changes", "status", "roles"),
+    [
+        ({"role_claim": "realm_access.roles"}, {"realm_access": {"roles": ["agent", "offline_access"]}}, 200, ["agent"]),
+        (
+            {"role_claim": "resource_access.anti.phon.roles"},
+            {"resource_access": {"anti.phon": {"roles": ["agent", "integration", "supervisor"]}}},
+            200, ["agent", "integration", "supervisor"],
+        ),
+        ({"role_claim": NAMESPACED}, {NAMESPACED: ["agent"]}, 200, ["agent"]),
+        ({"role_claim": "groups"}, {"groups": "staff agent"}, 200, ["agent"]),
+        ({"role_claim": "realm_access.roles"}, {"realm_access": "agent"}, 403, []),
+        ({"role_claim": "realm_access.roles"}, {"realm_access": {"groups": ["agent"]}}, 403, []),
+        ({"role_claim": "groups"}, {"groups": ["auditor"]}, 403, []),
+        ({"subject_claim": "preferred_username"}, {"sub": "3f1c", "preferred_username": "amara"}, 200, ["agent"]),
+        ({"subject_claim": "employee.id"}, {"sub": None, "employee": {"id": "amara"}}, 200, ["agent"]),
+        ({"subject_claim": "preferred_username"}, {}, 401, []),
+        ({"subject_claim": "employee.id"}, {"employee": {"id": 7}}, 401, []),
+        ({"subject_claim": "employee.id"}, {"employee": {"id": ""}}, 401, []),
+    ],
+)  # fmt: skip
+async def test_settings_name_the_claims_with_the_subject_and_the_roles(
+    tmp_path: Path, claims: dict[str, str], changes: dict[str, Any], status: int, roles: list[str]
+) -> None:
+    path = tmp_path / "jwks.json"
+    path.write_text(json.dumps(KeySet([KEY]).as_dict(private=False)))
+    # The claim of the default counts no more where a setting names another.
+    own: dict[str, Any] = {} if "subject_claim" in claims else {"roles": ["agent"]}
+    answer = await ask(app_for(ISSUER, str(path), **claims), token(**own | changes))
+    assert answer.status_code == status, answer.text
+    if status == 200:
+        assert answer.json() == {"subject": "amara", "roles": roles}
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_an_administrator_may_do_all_that_operations_may_and_only_that(
+    app: FastAPI, role: Role
+) -> None:
+    async def operate(who: Annotated[Identity, Depends(require(Role.OPERATIONS))]) -> bool:
+        return who.has(Role.OPERATIONS)
+
+    async def supervise(who: Annotated[Identity, Depends(require(Role.SUPERVISOR))]) -> bool:
+        return who.has(Role.SUPERVISOR)
+
+    app.get("/operate")(operate)
+    app.get("/supervise")(supervise)
+    headers = {"Authorization": f"Bearer {token(roles=[role.value])}"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+        operated = await http.get("/operate", headers=headers)
+        supervised = await http.get("/supervise", headers=headers)
+    assert operated.status_code == (200 if role in {Role.OPERATIONS, Role.ADMINISTRATOR} else 403)
+    assert supervised.status_code == (200 if role is Role.SUPERVISOR else 403)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,7 @@
 """The unanswered messages that events of cases carry, so that routing asks its rules about all of them together."""
 
 import json
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import httpx
@@ -10,35 +9,23 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.contracts import generate
-from antiphon.contracts.identified import (
-    IdentifiedInteractionDeleted,
-    IdentifiedInteractionEdited,
-    IdentifiedInteractionReceived,
-)
 from antiphon.contracts.replies import ReplyFailed
 from antiphon.contracts.work import WorkAccepted
 from antiphon.process.clock import utc_now
 from case_mgmt import store
 from case_mgmt.domain.unanswered import MOST_BYTES, MOST_INTERACTIONS
-from tests.support.case_mgmt import answer, apply, rows, the_case
+from tests.support.case_mgmt import (
+    answer,
+    apply,
+    deleted,
+    edited,
+    message,
+    published,
+    rows,
+    texts,
+    the_case,
+)
 from tests.support.events import identified
-
-Json = dict[str, Any]
-
-
-def message(customer: UUID, words: str, at: datetime, **changes: Any) -> IdentifiedInteractionReceived:
-    event = identified(customer, text=words, department=None)
-    interaction = event.interaction.model_copy(update={"accepted_at": at, "occurred_at": at, **changes})
-    return event.model_copy(update={"interaction": interaction})
-
-
-async def published(engine: AsyncEngine, kind: str) -> list[Json]:
-    query = "select value from outbox where headers::json ->> 'ce_type' = '{}' order by id"
-    return [json.loads(bytes(row.value)) for row in await rows(engine, query.format(kind))]
-
-
-def texts(event: Json) -> list[str]:
-    return [one["text"] for one in event["unanswered"]]
 
 
 async def failed(engine: AsyncEngine, reply_id: UUID, case_id: UUID) -> ReplyFailed:
@@ -211,22 +198,8 @@ async def test_unanswered_messages_are_the_edited_ones_without_the_deleted_ones(
     customer, now = uuid4(), utc_now()
     first, second = message(customer, "one", now), message(customer, "two", now + timedelta(seconds=1))
     await apply(engine, first, second)
-    edited = IdentifiedInteractionEdited.model_validate(
-        generate.example("identified-interaction.edited.v1")["data"]
-    )
-    content = first.interaction.content.model_copy(update={"text": "one!"})
-    edit = edited.edit.model_copy(
-        update={"interaction_id": first.interaction.interaction_id, "content": content, "accepted_at": now + timedelta(seconds=2)}
-    )  # fmt: skip
-    gone = IdentifiedInteractionDeleted.model_validate(
-        generate.example("identified-interaction.deleted.v1")["data"]
-    )
-    deletion = gone.deletion.model_copy(update={"interaction_id": second.interaction.interaction_id})
     three = message(customer, "three", now + timedelta(seconds=3))
-    await apply(
-        engine, edited.model_copy(update={"edit": edit, "customer": first.customer}),
-        gone.model_copy(update={"deletion": deletion, "customer": first.customer}), three,
-    )  # fmt: skip
+    await apply(engine, edited(first, "one!", now + timedelta(seconds=2)), deleted(second), three)
     (event,) = await published(engine, "case.interaction-edited.v1")
     assert (event["interaction"]["text"], texts(event)) == ("one!", ["two"])
     assert event["case"]["asked_revision"] == event["case"]["revision"]

@@ -9,12 +9,12 @@ from sqlalchemy import text
 
 from antiphon.contracts.agents import Presence
 from antiphon.http.problems import Problem
+from antiphon.organisation.agent_policy import WHOLE
 from antiphon.organisation.document import ConfigurationError
 from deploy.site import PROJECT
 from routing import store
 from routing.agents import presence
 from routing.domain import agent_load
-from routing.domain.configuration.agent_policy import WHOLE
 from routing.domain.configuration.document import read
 from tests.conftest import NewDatabase
 from tests.support.routing.agent_pool import ACCEPTED, QUEUED, AgentPool
@@ -81,7 +81,7 @@ async def test_an_agent_without_heartbeats_stays_present_and_a_heartbeat_is_one_
 async def test_two_hundred_agents_lost_at_once_take_as_many_statements_as_two(pool: AgentPool) -> None:
     names = [f"a{n}" for n in range(202)]
     more = [{"id": name, "name": name, "queues": ["planning"], "skills": {"planning": 5}} for name in names]
-    await pool.organise(lambda organisation: organisation["agents"].extend(more))
+    await pool.organise(lambda organisation: organisation["people"].extend(more))
     await pool.apply(*(opened(n, pool.now) for n in range(1, 200)))
     counts: list[int] = []
     for agents in (names[:2], names[2:]):
@@ -318,9 +318,9 @@ async def test_the_capacity_profiles_of_the_agents_guide_do_what_it_says(pool: A
     example = yaml.safe_load(guide.split("```yaml\n")[2].split("```")[0])
 
     def apply_guide(organisation: dict[str, Any]) -> None:
-        elena = {**example["agents"][0], "skills": {"planning": 9}}
-        others = [each for each in organisation["agents"] if each["id"] != "elena"]
-        organisation |= example | {"agents": [elena, *others]}
+        elena = {**example["people"][0], "skills": {"planning": 9}}
+        others = [each for each in organisation["people"] if each["id"] != "elena"]
+        organisation |= example | {"people": [elena, *others]}
 
     await pool.organise(apply_guide)
     await pool.present("elena")
@@ -384,10 +384,10 @@ async def test_the_example_of_the_agents_guide_loads_and_means_what_it_says(pool
 
     def apply_guide(organisation: dict[str, Any]) -> None:
         planning = example["queues"]["planning"]
-        others = [each for each in organisation["agents"] if each["id"] != "elena"]
+        others = [each for each in organisation["people"] if each["id"] != "elena"]
         organisation |= example | {
             "queues": organisation["queues"] | {"planning": planning},
-            "agents": [*example["agents"], *others],
+            "people": [*example["people"], *others],
         }
 
     await pool.organise(apply_guide)

@@ -1,6 +1,7 @@
 """The API of agents and work: roles, answers and the texts of refusals."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,13 @@ async def test_a_supervisor_assigns_reprioritises_and_takes_back(pool: AgentPool
         assert (await ask("farid", verb, route, json=body)).status_code == 403
     unknown = await ask("sam", "POST", f"{path}/assign", supervisor, json={"agent_id": "farida"})
     assert (unknown.status_code, unknown.json()["errors"][0]["pointer"]) == (422, "/agent_id")
+    absent = await ask("sam", "POST", f"{path}/assign", supervisor, json={"agent_id": "farid"})
+    assert (absent.status_code, absent.json()["why_not"], absent.json()["presence"]) == (
+        409,
+        "presence",
+        "away",
+    )
+    await ask("farid", "PUT", "/agents/me/presence", json={"presence": "available"})
     assigned = await ask(
         "sam", "POST", f"{path}/assign", supervisor, json={"agent_id": "farid", "reason": "he knows her"}
     )
@@ -143,6 +151,8 @@ async def test_declining_is_refused_with_a_reason_where_the_queue_forbids_it(
     await pool.present("amara")
     await pool.assign()
     (offer,) = (await pool.pending())["amara"]
+    (shown,) = (await ask("amara", "GET", "/offers/me")).json()["items"]
+    assert (datetime.fromisoformat(shown["offered_at"]), shown["may_decline"]) == (pool.now, False)
     refused = await ask("amara", "POST", f"/offers/{offer}/decline", json={"reason": "lunch"})
     assert refused.status_code == 403
     assert refused.json()["detail"] == "Work of Rates can't be declined: that is its policy."

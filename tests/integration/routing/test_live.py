@@ -36,7 +36,7 @@ async def pool(new_database: NewDatabase) -> Harness:
 
 async def shown(pool: Harness) -> LiveState:
     async with pool.engine.begin() as tx:
-        active = await pool.configurations.active(tx)
+        active = await pool.configurations.active(tx, pool.now)
         return await live.read_state(tx, active, pool.now)
 
 
@@ -88,7 +88,7 @@ class RandomActions:
         if not rows:
             return
         async with pool.engine.begin() as tx:
-            active = await pool.configurations.active(tx)
+            active = await pool.configurations.active(tx, pool.now)
             await handling.transfer(
                 tx, self.chance.choice(rows).work_item_id, Actor(kind="supervisor", id="s"), active,
                 queue=self.chance.choice(list(active.configuration.queues)), agent=None, note=None,

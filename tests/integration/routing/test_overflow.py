@@ -109,8 +109,8 @@ def _open_until_midnight(organisation: Json) -> None:
 def without_planning(organisation: Json) -> None:
     del organisation["queues"]["planning"]
     organisation["rules"] = [r for r in organisation["rules"] if r["then"]["queue"] != "planning"]
-    for agent in organisation["agents"]:
-        agent["queues"] = [name for name in agent["queues"] if name != "planning"]
+    for agent in organisation["people"]:
+        agent["queues"] = [name for name in agent.get("queues", []) if name != "planning"]
 
 
 async def test_work_of_a_removed_queue_moves_to_the_fallback_queue_with_its_reason(pool: AgentPool) -> None:
@@ -141,7 +141,7 @@ async def test_the_work_of_a_removed_agent_is_queued_again_at_its_place(pool: Ag
     assert await pool.accept(first, "elena") == 200
 
     def without_elena(organisation: Json) -> None:
-        organisation["agents"] = [agent for agent in organisation["agents"] if agent["id"] != "elena"]
+        organisation["people"] = [agent for agent in organisation["people"] if agent["id"] != "elena"]
 
     await pool.organise(without_elena)
     await pool.make_due(TimerKind.REVIEW)

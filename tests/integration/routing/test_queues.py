@@ -46,7 +46,7 @@ async def test_members_are_those_named_and_all_who_have_the_skills_at_their_leve
         agent("amara", queues=[], skills={"tone": 3, "network": 2}),
         agent("bruno", queues=[], skills={"tone": 3}),
         agent("chloe", queues=[], skills={"tone": 7}),
-        queue("planning", members={"agents": ["dev"], "skills": [{"tone": 3, "network": 1}, {"tone": 6}]}),
+        queue("planning", members={"people": ["dev"], "skills": [{"tone": 3, "network": 1}, {"tone": 6}]}),
     )
     async with pool.engine.begin() as tx:
         agents = (await pool.active(tx)).configuration.agents_by_id
@@ -147,7 +147,9 @@ async def test_work_of_a_removed_queue_can_be_assigned_and_transferred(pool: Age
 
     def without_planning(organisation: Json) -> None:
         del organisation["queues"]["planning"]
-        organisation["agents"] = [each for each in organisation["agents"] if "planning" not in each["queues"]]
+        organisation["people"] = [
+            each for each in organisation["people"] if "planning" not in each.get("queues", [])
+        ]
         organisation["rules"] = [r for r in organisation["rules"] if r["then"]["queue"] != "planning"]
 
     await pool.organise(without_planning, section("fallback_queue", "front-desk"))
@@ -205,7 +207,7 @@ async def test_a_queue_state_that_is_invalid_or_forbidden_is_refused(
     ("change", "message"),
     [
         (queue("planning", hours="offise"), "unknown calendar 'offise', did you mean 'office'?"),
-        (queue("planning", members={"agents": ["elen"]}), "unknown agent 'elen', did you mean 'elena'?"),
+        (queue("planning", members={"people": ["elen"]}), "unknown person 'elen', did you mean 'elena'?"),
         (
             queue("planning", members={"skills": {"plannig": 3}}),
             "unknown skill 'plannig', did you mean 'planning'?",

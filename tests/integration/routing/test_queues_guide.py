@@ -29,7 +29,7 @@ def organisation_of_the_guide() -> str:
 
 @pytest.fixture(scope="module")
 def configuration() -> Configuration:
-    return read(organisation_of_the_guide())
+    return read(organisation_of_the_guide()).at(utc_now())
 
 
 def test_the_queues_of_the_guide_load_and_mean_what_it_says(configuration: Configuration) -> None:
@@ -41,7 +41,7 @@ def test_the_queues_of_the_guide_load_and_mean_what_it_says(configuration: Confi
 
 
 def test_social_care_of_the_example_differs_in_every_setting_of_a_queue() -> None:
-    example = read(EXAMPLE.read_text())
+    example = read(EXAMPLE.read_text()).at(utc_now())
     own, others = (
         example.queues["social-care"],
         [q for key, q in example.queues.items() if key != "social-care"],

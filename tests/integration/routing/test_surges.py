@@ -50,7 +50,7 @@ async def test_a_surge_begins_with_a_flood_is_shown_live_and_ends_after_it(pool:
     assert sorted(await asyncio.gather(look(pool), look(pool))) == [0, 1]
     assert await published(pool) == ["began"]
     async with pool.engine.begin() as tx:
-        active = await pool.configurations.active(tx)
+        active = await pool.configurations.active(tx, pool.now)
         surge_by_queue = {
             queue.queue: queue.surge for queue in (await live.read_state(tx, active, pool.now)).queues
         }

@@ -14,12 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.roles import Role
 from antiphon.access.tokens import Access
+from antiphon.active_organisation import ActiveOrganisation
 from antiphon.contracts.base import Actor
 from antiphon.contracts.interactions import Identifier
 from antiphon.contracts.replies import ReplyRequested
 from antiphon.http.changes import ChangeFeed
 from antiphon.process.clock import utc_now
 from deploy import keys
+from deploy.site import EXAMPLE
 from ingest_direct import api, tasks
 from ingest_direct.actions import attachments, replies
 from tests.conftest import NewDatabase
@@ -64,7 +66,14 @@ class Client:
 async def client(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Client]:
     engine = await new_database("ingest_direct")
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(tmp_path)))
-    app = api.application(engine, access, ChangeFeed(engine), utc_now, region="AU", max_attachment_bytes=1000)
+    app = api.application(
+        engine,
+        access,
+        ChangeFeed(engine),
+        utc_now,
+        ActiveOrganisation.of_file(EXAMPLE),
+        max_attachment_bytes=1000,
+    )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         yield Client(engine, http, tmp_path)

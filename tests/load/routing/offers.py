@@ -79,7 +79,7 @@ class Agents:
         """The agent completes their work; returns the time just before the commit."""
         async with self.engine.connect() as connection:
             transaction = await connection.begin()
-            active = await self.configurations.active(connection)
+            active = await self.configurations.active(connection, utc_now())
             item: UUID = await connection.scalar(_HELD, {"agent": who})
             by = Actor(kind="agent", id=who)
             await handling.complete(connection, item, by, active, "answered", anyones=False, now=utc_now())
@@ -173,7 +173,7 @@ def _organisation() -> str:
     queue = {**parts["queues"]["front-desk"], "offer_timeout": "1d"}
     parts["queues"] |= {f"q{n}": {**queue, "name": f"Queue {n}"} for n in range(QUEUES)}
     parts["skills"] |= {f"s{n}": f"Skill {n}" for n in range(SKILLS)}
-    parts["agents"] = [
+    parts["people"] = [
         {
             "id": f"a{n}", "name": f"Agent {n}", "capacity": 1, "queues": [f"q{n % QUEUES}", f"q{(n + 1 + n // QUEUES % 11) % QUEUES}"],
             "skills": {f"s{(n * 7 + k * 11) % SKILLS}": 3 + (n + k) % 7 for k in range(6)},

@@ -50,7 +50,7 @@ class Harness:
     async def present(self, agent: str, presence: str = Presence.AVAILABLE) -> None:
         """The agent sets their presence."""
         async with self.engine.begin() as tx:
-            active = (await self.configurations.active(tx)).configuration
+            active = (await self.configurations.active(tx, self.now)).configuration
             await presences.set_presence(tx, active.agents_by_id[agent], presence, "test", self.now, active)
 
     async def assign(self) -> int:
@@ -78,7 +78,7 @@ class Harness:
     async def decline(self, offer: UUID, agent: str) -> None:
         """The agent declines an offer. Raises Problem when they may not."""
         async with self.engine.begin() as tx:
-            active = await self.configurations.active(tx)
+            active = await self.configurations.active(tx, self.now)
             await offers.decline(tx, offer, agent, active, "busy", self.now)
 
     async def rows(self, query: str, **parameters: Any) -> list[Any]:

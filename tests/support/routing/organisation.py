@@ -39,7 +39,7 @@ def agent(name: str, **settings: Any) -> Change:
     """Changes settings of an agent."""
 
     def change(organisation: Json) -> None:
-        next(each for each in organisation["agents"] if each["id"] == name).update(settings)
+        next(each for each in organisation["people"] if each["id"] == name).update(settings)
 
     return change
 

@@ -39,8 +39,8 @@ ORGANISED: tuple[Change, ...] = (
     section("agents_policy", {"prefer_last_agent": {"for": "2h", "wait_at_most": "5m"}}),
     queue("planning", offer_timeout="10m", may_pick=True, wrap_up="3m",
           steps=[{"after": "30m", "lower": {"planning": 1}}, {"after": "90m", "add_queue": "front-desk", "needs": {}}]),
-    queue("rates", offer_timeout="10m"),
-    queue("front-desk", offer_timeout="5m", may_pick=True),
+    queue("rates", offer_timeout="10m", longest_wait="40m"),
+    queue("front-desk", longest_wait="2h", offer_timeout="5m", may_pick=True),
     agent("elena", capacity=1),
     agent("farid", auto_accept=True, capacity=2),
     agent("bruno", capacity=1, queues=["planning", "front-desk"], skills={"planning": 4, "rates": 2}),
@@ -50,6 +50,7 @@ VERBS = (
     "open case", "open case", "write again", "answer", "resolve", "fail", "repeat event", "present", "present", "leave", "heartbeat", "lose heartbeat",
     "assign", "accept", "accept", "decline", "complete", "next", "pick", "assign to", "transfer", "offer to",
     "take back", "reprioritise", "reprioritise", "wait", "wait", "wait long", "skills", "queues", "capacity", "close", "reopen", "remove agent",
+    "absent", "absent", "move", "employ",
 )  # fmt: skip
 
 
@@ -246,6 +247,29 @@ class RandomDay:
         )  # the removal of an agent comes after the changes of agents
         await self.organise()
 
+    async def absent(self, who: str, m: int) -> None:
+        """The document says that the agent is absent: soon, now, or already over."""
+        begins = self.pool.now + timedelta(minutes=5 * m - 30)
+        ends = begins + timedelta(minutes=15 * (1 + m % 4))
+        absence = {"from": begins.isoformat(), "until": ends.isoformat()}
+        self.changes[f"absences {who}"] = _if_employed(who, absences=[absence])
+        await self.organise()
+
+    async def move(self, who: str, m: int) -> None:
+        """The document says that the agent changes the queue in a while."""
+        at = (self.pool.now + timedelta(minutes=5 * m)).isoformat()
+        one, other = QUEUES[m % 4], QUEUES[(m + 1) % 4]
+        queues = [{"queue": one, "until": at}, {"queue": other, "from": at}]
+        self.changes[f"queues {who}"] = _if_employed(who, queues=queues)
+        await self.organise()
+
+    async def employ(self, who: str, m: int) -> None:
+        """The document says that the agent comes or leaves in a while."""
+        at = (self.pool.now + timedelta(minutes=5 * m - 30)).isoformat()
+        ends = {"from": at, "until": "2199-01-01"} if m % 2 else {"from": "1999-01-01", "until": at}
+        self.changes[f"employed {who}"] = _if_employed(who, **ends)
+        await self.organise()
+
     async def _employed(self) -> set[str]:
         async with self.pool.engine.connect() as connection:
             return set((await self.pool.active(connection)).configuration.agents_by_id)
@@ -280,10 +304,9 @@ class RandomDay:
         await self.pool.transfer(work.work_item_id, QUEUES[AGENTS.index(who)])
 
     async def offer_to(self, who: str, work: AnyRow) -> None:
-        """A supervisor offers the work to an agent who is not offline, whatever the agent holds."""
-        is_online = (await read_moment(self.pool)).presence.get(who, "offline") != "offline"
-        if is_online and who in (await self._employed()):
-            await self.pool.offer_to(who, work.work_item_id)
+        """A supervisor offers the work to an agent, or makes it wait for them."""
+        if who in (await self._employed()):
+            await self.pool.offer_to(who, work.work_item_id, wait=work.attempts % 2 == 0)
 
     async def take_back(self, _: str, work: AnyRow) -> None:
         await self.pool.take_back(work.work_item_id)
@@ -294,7 +317,7 @@ class RandomDay:
 
 def _if_employed(who: str, **settings: Any) -> Change:
     def change(organisation: dict[str, Any]) -> None:
-        for each in organisation["agents"]:
+        for each in organisation["people"]:
             if each["id"] == who:
                 each.update(settings)
 
@@ -303,7 +326,7 @@ def _if_employed(who: str, **settings: Any) -> Change:
 
 def _without(who: str) -> Change:
     def change(organisation: dict[str, Any]) -> None:
-        organisation["agents"] = [each for each in organisation["agents"] if each["id"] != who]
+        organisation["people"] = [each for each in organisation["people"] if each["id"] != who]
 
     return change
 
@@ -312,6 +335,7 @@ _CASE_VERBS = {"open case", "write again", "answer", "resolve", "fail", "repeat 
 _AGENT_VERBS: dict[str, Callable[[RandomDay, str, int], Awaitable[None]]] = {
     "present": RandomDay.present, "leave": RandomDay.leave, "heartbeat": RandomDay.send_heartbeat, "lose heartbeat": RandomDay.lose_heartbeat,
     "skills": RandomDay.skills, "queues": RandomDay.queues, "capacity": RandomDay.capacity, "remove agent": RandomDay.remove_agent,
+    "absent": RandomDay.absent, "move": RandomDay.move, "employ": RandomDay.employ,
 }  # fmt: skip
 _WORK_VERBS: dict[str, Callable[[RandomDay, str, AnyRow], Awaitable[None]]] = {
     "accept": RandomDay.accept, "decline": RandomDay.decline, "complete": RandomDay.complete, "pick": RandomDay.pick, "assign to": RandomDay.assign_to,

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from antiphon import identifiers
-from antiphon.access.roles import Identity
+from antiphon.access.roles import Identity, Role
 from antiphon.contracts.interactions import Speaker
 from antiphon.process.clock import utc_now
 from ingest_direct.actions.permissions import noted_by
@@ -120,13 +120,14 @@ def test_each_interaction_without_an_address_has_a_speaker_key_of_its_own() -> N
 @pytest.mark.parametrize(
     ("roles", "is_person"),
     [
-        ({"agent"}, True),
-        ({"supervisor"}, True),
-        ({"operations"}, True),
-        ({"integration"}, False),
-        ({"integration", "agent"}, False),
-        ({"integration", "supervisor", "operations"}, False),
+        ({Role.AGENT}, True),
+        ({Role.SUPERVISOR}, True),
+        ({Role.OPERATIONS}, True),
+        ({Role.ADMINISTRATOR}, True),
+        ({Role.INTEGRATION}, False),
+        ({Role.INTEGRATION, Role.AGENT}, False),
+        ({Role.INTEGRATION, Role.SUPERVISOR, Role.OPERATIONS}, False),
     ],
 )
-def test_a_token_with_the_role_integration_notes_for_no_person(roles: set[str], is_person: bool) -> None:
+def test_a_token_with_the_role_integration_notes_for_no_person(roles: set[Role], is_person: bool) -> None:
     assert (noted_by(Identity("crm", "CRM", frozenset(roles))) == "crm") is is_person

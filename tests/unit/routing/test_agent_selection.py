@@ -5,6 +5,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from antiphon.organisation.queue import HEAD_START, LONGEST_WAIT
 from routing.domain.matching.agent_selection import AgentPool, match
 from routing.domain.matching.eligibility import (
     Candidate,
@@ -18,7 +19,7 @@ from routing.domain.matching.eligibility import (
     urgency,
     why_not,
 )
-from routing.domain.matching.queue_order import HEAD_START, LONGEST_WAIT, order_at
+from routing.domain.matching.queue_order import order_at
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 AGAIN = timedelta(seconds=60)

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from antiphon.organisation.calendar import Calendar
 from antiphon.organisation.document import ConfigurationError
 from deploy.site import EXAMPLE
-from routing.domain.configuration.calendar import Calendar
+from routing.domain.configuration.calendar import build
 from routing.domain.configuration.document import read
 from routing.domain.time.business_calendar import BeyondHorizonError, BusinessCalendar, Days, Span, parse_span
 
@@ -58,9 +59,8 @@ def test_a_calendar_without_hours_counts_every_second_of_a_clock_change() -> Non
 
 
 def written(hours: Mapping[str, Sequence[str]], zone: str = BERLIN, **holidays: object) -> BusinessCalendar:
-    return Calendar.model_validate(
-        {"name": "n", "time_zone": zone, "hours": hours, "holidays": holidays}
-    ).build()
+    section = {"name": "n", "time_zone": zone, "hours": hours, "holidays": holidays}
+    return build(Calendar.model_validate(section))
 
 
 def test_a_night_runs_across_midnight_into_the_next_day_also_from_sunday_to_monday() -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.domain.configuration.agent_policy import WHOLE, LastAgent
+from antiphon.organisation.agent_policy import WHOLE, LastAgent
 from routing.domain.matching.agent_selection import AgentPool, match
 from routing.domain.matching.eligibility import Candidate, Obstacle, Waiting, WhyNot, units_taken, why_not
 from routing.work.pulling import suitable

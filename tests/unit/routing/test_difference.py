@@ -26,7 +26,7 @@ def changed(old: str, new: str) -> Configuration:
     ("old", "new", "sentences"),
     [
         ("{ queue: rates, priority: 40,", "{ queue: rates, priority: 60,", ["rule 'Rates': priority 40 → 60"]),
-        ("skills: { planning: 9 }", "skills: { planning: 7 }", ["agent elena: skill planning 9 → 7"]),
+        ("skills: { planning: 9 }", "skills: { planning: 7 }", ["person elena: skill planning 9 → 7"]),
         (
             "first_response: { within: 15m,", "first_response: { within: 10m,",
             ["SLA policy social: first response within 15m → 10m"],
@@ -40,13 +40,27 @@ def changed(old: str, new: str) -> Configuration:
             'when: case.department == "planning"', 'when: case.department != "planning"',
             ["rule 'Planning': condition 'case.department == \"planning\"' → 'case.department != \"planning\"'"],
         ),
-        ("queues: [rates, front-desk]", "queues: [rates, roads]", ["agent bruno: queues without front-desk", "agent bruno: queues also roads"]),
+        ("queues: [rates, front-desk]", "queues: [rates, roads]", ["person bruno: queues without front-desk", "person bruno: queues also roads"]),
         (
-            "agents:\n", "capacity_profiles:\n  - { id: total, name: All, most: 5 }\nagents:\n",
+            "people:\n", "capacity_profiles:\n  - { id: total, name: All, most: 5 }\npeople:\n",
             ["capacity profile 'total' added as 1st"],
         ),
-        ("capacity: 2", "capacity: 2, profiles: { total: 4 }", ["agent elena: profile total 4 added"]),
-        ("capacity: 2", "capacity: 4", ["agent elena: capacity 2 → 4"]),
+        ("capacity: 2", "capacity: 2, profiles: { total: 4 }", ["person elena: profile total 4 added"]),
+        ("capacity: 2", "capacity: 4", ["person elena: capacity 2 → 4"]),
+        (
+            "queues: [rates, front-desk]",
+            "queues: [{ queue: rates, until: 2027-01-04 }, { queue: roads, from: 2027-01-04 }, front-desk]",
+            ["person bruno: queues without rates", "person bruno: queues also rates until 2027-01-04, roads from 2027-01-04"],
+        ),
+        (
+            "capacity: 2 }", "capacity: 2, until: 2027-03-01, absences: [{ from: 2027-01-04T12:00, until: 2027-01-11 }] }",
+            ["person elena: until none → 2027-03-01", "person elena: absences also from 2027-01-04 12:00 until 2027-01-11"],
+        ),
+        (
+            "name: Maria Costa, supervises: everything", "name: Maria Costa, supervises: { departments: [roads] }",
+            ["person maria: supervises departments also roads", "person maria: supervises everything yes → no"],
+        ),
+        ("name: Olga Novak }", "name: Olga Novak, permissions: [public-reply] }", ["person olga: permissions also public-reply"]),
         ("  - name: Everything else", "  - name: The rest", ["rule 'Everything else' is now called 'The rest'"]),
         (
             'thursday: ["08:30-12:30", "13:00-19:00"]', 'thursday: ["08:30-12:30"]',
@@ -54,6 +68,13 @@ def changed(old: str, new: str) -> Configuration:
         ),
         ("date: 2026-12-24", "date: 2026-12-23", ["calendar 'office': holidays extra Christmas closing date 2026-12-24 → 2026-12-23"]),
         ("name: City of Banksia\n  domain", "name: Banksia\n  domain", ["organisation: name 'City of Banksia' → Banksia"]),
+        (
+            "name: Planning\n    when", "name: Planning\n    moves: true\n    first_words_only: true\n    when",
+            ["rule 'Planning': moves no → yes", "rule 'Planning': first words only no → yes"],
+        ),
+        (
+            "agents:\n", "alerts: { raised_priority: 80 }\nagents:\n", ["alerts: raised priority 90 → 80"],
+        ),
         ("phone: Answers and returns calls", "phone: Calls", ["skill 'phone': 'Answers and returns calls' → Calls"]),
     ],
 )  # fmt: skip
@@ -113,18 +134,22 @@ def test_configurations_have_differences_exactly_when_they_are_not_equal(seed: i
 
 def _spoil(parts: dict[str, Any], chance: random.Random) -> None:
     """One change somewhere, or none."""
-    rule, agent = chance.choice(parts["rules"]), chance.choice(parts["agents"])
+    rule, agent = chance.choice(parts["rules"]), chance.choice(parts["people"])
     queue = chance.choice(list(parts["queues"].values()))
     spoils: list[Callable[[], Any]] = [
         lambda: rule["then"].update(priority=chance.choice([30, 40, 50])),
         lambda: rule["then"].update(skills={"phone": 3}),
         lambda: rule.update(when="false"),
-        lambda: agent["skills"].update(phone=chance.randint(1, 10)),
+        lambda: agent.setdefault("skills", {}).update(phone=chance.randint(1, 10)),
         lambda: agent.update(capacity=chance.choice([2, 3])),
-        lambda: agent["queues"].append("roads"),
-        agent["queues"].reverse,
+        lambda: agent.setdefault("queues", []).append("roads"),
+        lambda: agent.setdefault("queues", []).append({"queue": "roads", "from": "2027-01-04"}),
+        lambda: agent.setdefault("queues", []).reverse(),
+        lambda: agent.update(absences=[{"from": "2027-01-04", "until": "2027-01-11T08:30"}]),
+        lambda: agent.update({"until": "2027-03-01"}),
+        lambda: agent.update(supervises=chance.choice(["everything", {"queues": ["roads"]}])),
         lambda: queue.update(offer_timeout="30s"),
-        lambda: chance.shuffle(parts["agents"]),
+        lambda: chance.shuffle(parts["people"]),
         lambda: parts["departments"].pop("roads"),
         lambda: parts["tone"]["negative"].append("bad"),
         parts["channels"]["email"].pop,

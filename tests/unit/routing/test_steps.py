@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon.organisation.document import ConfigurationError
+from antiphon.organisation.step import Step
 from routing.domain.configuration.document import Configuration, read
-from routing.domain.configuration.step import Step
 from routing.domain.queues import escalation
 from routing.domain.queues.escalation import Need
 from routing.domain.time.business_calendar import BusinessCalendar

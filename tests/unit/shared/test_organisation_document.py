@@ -2,7 +2,8 @@
 
 import pytest
 
-from antiphon.organisation.document import ConfigurationError, Document, Organisation
+from antiphon.organisation.document import ConfigurationError, Document
+from antiphon.organisation.organisation import Organisation
 from deploy.site import EXAMPLE
 
 
@@ -23,3 +24,19 @@ def test_a_document_that_is_no_mapping_is_refused_with_its_place(source: str) ->
     with pytest.raises(ConfigurationError) as refused:
         Document(source, "x.yaml")
     assert str(refused.value).startswith("x.yaml:")
+
+
+def test_an_organisation_is_the_same_after_it_travelled_as_json() -> None:
+    data = Document(EXAMPLE.read_text()).data
+    data["queues"]["rates"] |= {"units": "all", "wrap_up": "90s", "outside_hours": "hold"}
+    data["queues"]["roads"]["outside_hours"] = {"overflow": "rates"}
+    data["agents_policy"] = {
+        "prefer_last_agent": {"for": "2d", "wait_at_most": "15m"},
+        "ramp_up": {"away": "8h"},
+    }
+    organisation = Organisation.model_validate(data)
+    travelled = organisation.model_dump_json()
+    assert Organisation.model_validate_json(travelled) == organisation
+    assert '"for":"2d"' in travelled
+    assert '"units":"all"' in travelled
+    assert '"warn_at":["75%"]' in travelled

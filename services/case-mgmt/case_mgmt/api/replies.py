@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from antiphon.contracts.base import Actor
 from antiphon.contracts.interactions import Identifier
+from antiphon.http import preconditions
 from antiphon.http.app import Body, Words
 from antiphon.http.idempotency import IdempotencyKey, OnceTx
-from antiphon.http.problems import ErrorPlace, invalid, problems
+from antiphon.http.problems import problems
 from case_mgmt import replies
 from case_mgmt.api import examples
 from case_mgmt.api.parameters import Api, CaseId, IfMatch, Reader, Writer
@@ -129,7 +130,7 @@ def add(routes: APIRouter, at: Api) -> None:
             case_id,
             reply.draft(),
             key=key,
-            seen_revision=_revision(if_match),
+            seen=preconditions.seen(if_match),
             who=who,
             secret=at.token_secret,
             now=at.clock(),
@@ -146,13 +147,3 @@ def add(routes: APIRouter, at: Api) -> None:
             return reply_view(await replies.read(connection, reply_id))
 
     _ = (send_reply, get_reply)
-
-
-def _revision(if_match: str | None) -> int | None:
-    """The revision in an ETag of a case; None without one. Raises Problem 422."""
-    if if_match is None:
-        return None
-    digits = if_match.removeprefix("W/").strip('"')
-    if not digits.isdecimal() or len(digits) > 9:
-        raise invalid(ErrorPlace(header="If-Match", detail='is not the ETag of a case, e.g. "3"'))
-    return int(digits)

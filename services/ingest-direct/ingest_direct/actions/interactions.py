@@ -8,12 +8,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import entry_counts, ids
+from antiphon import ids
 from antiphon.access.roles import Identity
 from antiphon.contracts.cases import CaseEvent, CaseInteractionAdded, CaseOpened
 from antiphon.contracts.envelope import Outgoing, encode
 from antiphon.contracts.fitting import fitted
 from antiphon.contracts.interactions import Attachment, Interaction, InteractionReceived
+from antiphon.delivery import entry_counts
 from antiphon.http.idempotency import key_reused
 from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import ErrorPlace, Problem, invalid, not_found

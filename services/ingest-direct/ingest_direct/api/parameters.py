@@ -8,6 +8,7 @@ from fastapi import Depends, Header, Path, Query
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.roles import STAFF, Identity, Role
+from antiphon.active_organisation import ActiveOrganisation
 from antiphon.http.changes import ChangeFeed
 from antiphon.http.permissions import require
 from antiphon.process.clock import Clock
@@ -33,10 +34,15 @@ LastEventId = Annotated[
 
 @dataclass(frozen=True)
 class Api:
-    """What the routes need. `region` is the country of phone numbers in national form."""
+    """What the routes need."""
 
     engine: AsyncEngine
     feed: ChangeFeed
     clock: Clock
-    region: str
+    organisation: ActiveOrganisation
     max_attachment_bytes: int
+
+    @property
+    def region(self) -> str:
+        """The country of phone numbers in national form, by the active version."""
+        return self.organisation.current.organisation.organisation.region

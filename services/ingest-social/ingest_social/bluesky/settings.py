@@ -1,6 +1,6 @@
 """Settings of Bluesky."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -9,11 +9,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="INGEST_SOCIAL_BLUESKY_", extra="ignore", frozen=True)
 
-    service: str = Field(description="Address of the PDS of our accounts. Answers are posted there.")
+    service: str = Field(
+        "https://bsky.social",
+        description="Address of the PDS of our accounts. Answers are posted there, and passwords are sent there.",
+    )
     stream: str | None = Field(
         None,
         description="Address of the Bluesky relay whose stream is read, e.g. the network's own. Without it the PDS's own stream is "
         "read, which has only the posts of its own accounts.",
     )
-    passwords: dict[str, SecretStr] = Field(description="The password of each account, by its handle.")
     app: str = Field("https://bsky.app", description="Address at which people read posts; used in links.")

@@ -12,13 +12,13 @@ from antiphon.http.changes import Change, record
 from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import ErrorPlace, Problem, invalid
 from antiphon.kafka import outbox
+from antiphon.organisation.agent import Agent
 from antiphon.organisation.document import did_you_mean
 from antiphon.postgres.writes import Writes
 from antiphon.service_names import ROUTING
 from routing import store
 from routing.configuration.active import Configurations
 from routing.domain import agent_load
-from routing.domain.configuration.agent import Agent
 from routing.domain.configuration.document import Configuration
 from routing.domain.offer import OfferResult
 from routing.domain.timer import TimerKind
@@ -94,7 +94,7 @@ async def expire_silent(
     tx: AsyncConnection, subjects: Collection[UUID], configurations: Configurations, now: datetime
 ) -> None:
     """Sets agents offline whose desktops have stopped sending heartbeats. Sets the timers of the others anew."""
-    configuration = (await configurations.active(tx)).configuration
+    configuration = (await configurations.active(tx, now)).configuration
     watched = await store.agents.watched(tx, subjects)
     if not watched:
         return

@@ -4,6 +4,7 @@ from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.tokens import Access
+from antiphon.http import failed_events
 from antiphon.http.app import create_app
 from antiphon.http.changes import ChangeFeed
 from antiphon.http.permissions import Guarded
@@ -75,4 +76,5 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, configurations: 
     at = Api(engine, feed, clock, configurations, live_state, RuleChecker())
     for resource in RESOURCES:
         resource.add(routes, at)
+    failed_events.add(routes, engine)
     return routes

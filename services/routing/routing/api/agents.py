@@ -12,15 +12,17 @@ from antiphon.contracts.base import known
 from antiphon.http.app import Body, Words
 from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Page
-from antiphon.http.problems import not_found, problems
+from antiphon.http.problem_kinds import Kind
+from antiphon.http.problems import Problem, not_found, problems
+from antiphon.organisation.agent import Agent, Away
 from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.agents import presence
 from routing.api.parameters import AgentId, AgentOnly, Api, Overseer, Supervisor
 from routing.api.work_views import WorkView, work_view
 from routing.domain import agent_load
-from routing.domain.configuration.agent import Agent
 from routing.domain.configuration.document import Configuration
+from routing.domain.configuration.roster import why_no_agent
 from routing.work import pulling
 
 
@@ -35,6 +37,10 @@ class AgentView(BaseModel):
     since: datetime | None = Field(description="When this presence began; null for one never set.")
     wrap_up_until: datetime | None = Field(
         None, description="No work is offered before then: the agent wraps up."
+    )
+    away: Away | None = Field(
+        None,
+        description="Why the agent is offered nothing at this time; null for who is neither absent nor off shift.",
     )
     queues: list[str] = Field(
         description="The queues whose work the agent is offered.", examples=[["planning"]]
@@ -119,19 +125,21 @@ def add(routes: APIRouter, at: Api) -> None:
 
     @routes.get("/agents", tags=["agents"])
     async def list_agents(_caller: Overseer) -> Page[AgentView]:
-        """All agents of the configuration, by name, on one page."""
+        """All who are agents at this time, by name, on one page."""
         async with at.engine.connect() as connection:
             configuration = (await at.active(connection)).configuration
             rows = await store.agents.agents(connection, configuration.days(at.clock()))
         agents = sorted(configuration.agents_by_id.values(), key=lambda agent: agent.name)
         return Page(items=[_view(configuration, agent, rows.get(agent.id)) for agent in agents], next=None)
 
-    @routes.put("/agents/{agent_id}/presence", tags=["agents"], responses=problems(400, 403, 404))
+    @routes.put("/agents/{agent_id}/presence", tags=["agents"], responses=problems(400, 403, 404, 409))
     async def set_agent_presence(agent_id: AgentId, body: NewPresence, caller: Supervisor) -> AgentView:
-        """Sets the presence of any agent, for example to log them off."""
+        """Sets the presence of any agent, for example to log them off. 409 for a person who is no agent at this time."""
         async with at.engine.begin() as tx:
             configuration = (await at.active(tx)).configuration
             agent = configuration.agents_by_id.get(agent_id)
+            if agent is None and agent_id in configuration.people_by_id:
+                raise Problem(Kind.PERSON_IS_NO_AGENT, why_no_agent(configuration, agent_id, at.clock()))
             if agent is None:
                 raise not_found("agent")
             reason = f"set by supervisor {caller.subject}"
@@ -158,8 +166,9 @@ def _view(configuration: Configuration, agent: Agent, row: AnyRow | None) -> Age
         presence=row.presence if row else Presence.OFFLINE.value,
         since=row.since if row else None,
         wrap_up_until=row.wrap_up_until if row else None,
-        queues=agent.queues,
-        skills=agent.skills,
+        away=agent.away,
+        queues=list(agent.queues),
+        skills=dict(agent.skills),
         capacity=agent.capacity,
         load=agent_load.shown_load(row.load, agent.capacity) if row else 0,
         profiles=agent_load.profiles_used(configuration, agent, row),

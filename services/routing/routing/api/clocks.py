@@ -13,10 +13,10 @@ from antiphon.contracts.base import known
 from antiphon.contracts.work import SlaTarget
 from antiphon.http.pages import Page
 from antiphon.http.problems import not_found, problems
+from antiphon.organisation.agent import Agent
 from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.api.parameters import Api, CaseId, Reader
-from routing.domain.configuration.agent import Agent
 from routing.domain.time.sla_clock import Kind
 
 

@@ -20,8 +20,14 @@ class OfferView(BaseModel):
     """Work that is reserved for an agent until the offer expires."""
 
     offer_id: UUID = Field(description="The offer's id.")
+    offered_at: datetime = Field(description="When the work was offered.")
     expires_at: datetime = Field(
         description="When the offer ends without an answer, and the work goes to others."
+    )
+    may_decline: bool = Field(description="Whether the queue of the work lets the agent decline.")
+    note: str | None = Field(
+        description="What the person who handed the work on wants its next agent to know; null without a note.",
+        examples=["She calls again on Friday"],
     )
     work: WorkView = Field(description="The work that is offered.")
 
@@ -42,11 +48,15 @@ def add(routes: APIRouter, at: Api) -> None:
         """The offers that wait for the caller's answer, the first to expire first."""
         async with at.engine.connect() as connection:
             await at.agent(connection, caller)
+            configuration = (await at.active(connection)).configuration
             rows = await store.offers.pending_of_agent(connection, caller.subject, at.clock())
         items = [
             OfferView(
                 offer_id=row.offer_id,
+                offered_at=row.offered_at,
                 expires_at=row.expires_at,
+                may_decline=row.queue not in configuration.queues or configuration.may_decline(row.queue),
+                note=row.note,
                 work=WorkView.model_validate(row, from_attributes=True),
             )
             for row in rows

@@ -14,10 +14,11 @@ from antiphon.http.changes import ChangeFeed
 from antiphon.http.permissions import require
 from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import ErrorPlace, Problem, invalid
+from antiphon.organisation.agent import Agent
 from antiphon.process.clock import Clock
 from routing.configuration.active import ActiveVersion, Configurations
 from routing.configuration.rule_checker import RuleChecker
-from routing.domain.configuration.agent import Agent
+from routing.domain.configuration.roster import why_no_agent
 from routing.queues.live import Live
 
 AgentOnly = Annotated[Identity, Depends(require(Role.AGENT))]
@@ -70,13 +71,15 @@ class Api:
 
     async def active(self, tx: AsyncConnection) -> ActiveVersion:
         """The active version of the configuration, as this transaction sees it."""
-        return await self.configurations.active(tx)
+        return await self.configurations.active(tx, self.clock())
 
     async def agent(self, tx: AsyncConnection, caller: Identity) -> Agent:
-        """The agent that the token names. Raises Problem 403 when the organisation has none of that id."""
-        agent = (await self.active(tx)).configuration.agents_by_id.get(caller.subject)
+        """The agent that the token names. Raises Problem 403, with the reason, for who is none at this time."""
+        now = self.clock()
+        configuration = (await self.configurations.active(tx, now)).configuration
+        agent = configuration.agents_by_id.get(caller.subject)
         if agent is None:
-            raise Problem(Kind.NOT_AN_AGENT, f"{caller.subject!r} is not an agent of this organisation.")
+            raise Problem(Kind.NOT_AN_AGENT, why_no_agent(configuration, caller.subject, now))
         return agent
 
     async def visible_to(self, tx: AsyncConnection, caller: Identity) -> Agent | None:
@@ -95,25 +98,3 @@ def sees_all(caller: Identity) -> bool:
 def invalid_field(pointer: str, detail: str) -> Problem:
     """422 for one value in a body."""
     return invalid(ErrorPlace(pointer=pointer, detail=detail))
-
-
-def etag(revision: int) -> str:
-    """The ETag of a revision or of a version."""
-    return f'"{revision}"'
-
-
-def required_match(if_match: str | None) -> str:
-    """The If-Match header. Raises Problem 428 when the request has none."""
-    if if_match is None:
-        raise Problem(Kind.PRECONDITION_REQUIRED, "Send If-Match with the ETag of what you have read.")
-    return if_match.strip().strip('"')
-
-
-def matched_revision(if_match: str | None) -> int:
-    """The revision that an ETag of this API names. Raises Problem 428 without an ETag, 412 for one of another form."""
-    number = required_match(if_match)
-    if not (number.isascii() and number.isdecimal() and len(number) < 10):
-        raise Problem(
-            Kind.PRECONDITION_FAILED, "If-Match is no ETag of this API: send the one that you received."
-        )
-    return int(number)

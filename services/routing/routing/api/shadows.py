@@ -22,6 +22,7 @@ from routing.work.explain import RuleOutcome
 
 _RESULT = {
     "decisions": 240,
+    "later_words": {"decisions": 30, "changed": 1},
     "changed": 4,
     "elsewhere": 1,
     "from_to": [{"from_queue": "front-desk", "to_queue": "planning", "items": 1}],
@@ -72,7 +73,7 @@ def add(routes: APIRouter, at: Api) -> None:
     ) -> ShadowView:
         """Lets a draft, as it is now, decide beside the active version, without effect. 409 while another does."""
         row = await drafts.draft(tx, draft_id)
-        require_usable(row, DraftState.DRAFT, DraftState.PLANNED)
+        await require_usable(at, row, DraftState.DRAFT, DraftState.PLANNED)
         shadow = await shadows.begin(tx, row, body.hours, body.why, caller.subject, at.clock())
         response.headers["Location"] = f"/shadows/{shadow.shadow_id}"
         return ShadowView.model_validate(shadow, from_attributes=True)
@@ -122,6 +123,7 @@ def _item(row: AnyRow) -> DecidedOtherwise:
         case_id=row.case_id,
         at=row.at,
         configuration_version=row.version,
+        later_words=row.before is not None,
         before=Decided(rule=row.rule, outcome=row.outcome, trace=before),
         after=Decided(rule=shadow["rule"], outcome=shadow["outcome"], trace=trace),
     )

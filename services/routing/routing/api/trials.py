@@ -24,6 +24,8 @@ from routing.work.explain import RuleOutcome
 
 _RESULT = {
     "decisions": 1000,
+    "later_words": {"decisions": 90, "changed": 2},
+    "without_words": 0,
     "changed": 12,
     "elsewhere": 3,
     "from_to": [{"from_queue": "front-desk", "to_queue": "planning", "items": 3}],
@@ -76,7 +78,7 @@ def add(routes: APIRouter, at: Api) -> None:
     ) -> TrialView:
         """Runs a draft over recorded decisions. Nothing changes for customers and agents."""
         row = await drafts.draft(tx, draft_id)
-        require_usable(row, DraftState.DRAFT)
+        await require_usable(at, row, DraftState.DRAFT)
         trial = await trials.ask(tx, row, body.last, body.since, body.until, caller.subject, at.clock())
         response.headers["Location"] = f"/trials/{trial.trial_id}"
         return TrialView.model_validate(trial, from_attributes=True)
@@ -130,6 +132,7 @@ def _item(row: AnyRow, rules: list[str]) -> DecidedOtherwise:
         case_id=row.case_id,
         at=row.at,
         configuration_version=row.version,
+        later_words=row.later_words,
         before=Decided(rule=row.decided_by, outcome=row.before, trace=before),
         after=Decided(rule=row.rule, outcome=row.after, trace=after),
     )

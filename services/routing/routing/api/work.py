@@ -11,12 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.access.roles import Identity, Role
 from antiphon.http.app import Body, Words
 from antiphon.http.idempotency import OnceTx
-from antiphon.http.pages import Cursor, Limit, Page
+from antiphon.http.pages import Cursor, Export, ExportCursor, Limit, Page
 from antiphon.http.problems import not_found, problems
+from antiphon.organisation.agent import Agent
 from routing import store
 from routing.api.parameters import (
     AgentOnly,
     Api,
+    Overseer,
     Reader,
     Reason,
     Supervisor,
@@ -25,7 +27,6 @@ from routing.api.parameters import (
     invalid_field,
 )
 from routing.api.work_views import WorkStateName, WorkView, work_view
-from routing.domain.configuration.agent import Agent
 from routing.domain.configuration.document import Configuration
 from routing.domain.work_item import WorkItem
 from routing.work import explain, handling, pulling
@@ -43,6 +44,10 @@ class WorkDetail(WorkView):
     )
     decision: explain.DecisionView | None = Field(
         description="The decision that put the work into its queue; null when the reconciliation made the work item."
+    )
+    decisions: list[explain.DecisionSummary] = Field(
+        description="All decisions about the work, the first first: the one that made it, then those of later words that changed "
+        "it, each with the work before and after. At most the newest 50."
     )
     candidates: list[explain.CandidateView] = Field(
         description="The agents of its queues, and why each can't take it now."
@@ -73,7 +78,11 @@ class Transfer(Body):
     agent_id: Words | None = Field(
         None, max_length=100, description="The agent who is offered the work; it stays in its queue."
     )
-    note: Reason | None = Field(None, description="A note for who gets the work.")
+    note: Reason | None = Field(None, description="A note for who gets the work. The offer shows it.")
+    wait: bool = Field(
+        default=False,
+        description="Whether the work waits for an agent who can be offered nothing now. Without it that is a 409.",
+    )
 
 
 class Assignment(Body):
@@ -84,6 +93,10 @@ class Assignment(Body):
     )
     reason: Reason | None = Field(
         None, description="Why the supervisor assigns it.", examples=["Elena knows the site"]
+    )
+    wait: bool = Field(
+        default=False,
+        description="Whether the work waits for an agent who gets no work in their presence. Without it that is a 409.",
     )
 
 
@@ -139,6 +152,17 @@ def add(routes: APIRouter, at: Api) -> None:
         view = partial(WorkView.model_validate, from_attributes=True)
         return store.work_items.BY_CHANGE.page(rows, limit, view)
 
+    @routes.get("/work/export", tags=["work"], responses=problems(400, 410))
+    async def export_work(
+        _caller: Overseer, cursor: ExportCursor = None, limit: Limit = 50
+    ) -> Export[WorkView]:
+        """All work, and later what changed since: none is missed, however much changes meanwhile.
+
+        A work item that changes after it was read comes again. What changes now comes once no older transaction runs.
+        """
+        async with at.engine.connect() as connection:
+            return await store.work_items.export(connection, cursor, limit, work_view)
+
     @routes.get("/work/{work_item_id}", tags=["work"], responses=problems(404))
     async def get_work(work_item_id: WorkItemId, caller: Reader) -> WorkDetail:
         """One work item: which rule put it where it is, who could take it, and why it still waits."""
@@ -161,11 +185,15 @@ def add(routes: APIRouter, at: Api) -> None:
 
     @routes.post("/work/{work_item_id}/transfer", tags=["work"], responses=problems(400, 404, 409))
     async def transfer_work(work_item_id: WorkItemId, body: Transfer, caller: Worker, tx: OnceTx) -> WorkView:
-        """Hands work to another queue, or offers it to one agent. An agent hands on their own work, a supervisor any."""
+        """Hands work to another queue, or offers it to one agent. An agent hands on their own work, a supervisor any.
+
+        409 for an agent who can be offered nothing now, with the reason as `why_not`; with `wait` the work waits for them. An
+        offer that is declined or expires returns the work to its queue, where others are asked before who gave it.
+        """
         active = await at.active(tx)
         work = await handling.transfer(
             tx, work_item_id, caller.actor(), active, queue=body.queue, agent=_receiver(body, active.configuration),
-            note=body.note, anyones=caller.has(Role.SUPERVISOR), now=at.clock(),
+            note=body.note, anyones=caller.has(Role.SUPERVISOR), now=at.clock(), wait=body.wait,
         )  # fmt: skip
         return work_view(work)
 
@@ -179,10 +207,15 @@ def add(routes: APIRouter, at: Api) -> None:
     async def assign_work(
         work_item_id: WorkItemId, body: Assignment, caller: Supervisor, tx: OnceTx
     ) -> WorkView:
-        """Gives the work to an agent, accepted, whatever their skills and free capacity. 409 when they are offline."""
+        """Gives the work to an agent, accepted, whatever their skills and free capacity.
+
+        409 for an agent who gets no work in their presence, with the reason as `why_not`; with `wait` the work waits for them.
+        """
         active = await at.active(tx)
         agent = _agent(body.agent_id, active.configuration)
-        work = await handling.assign(tx, work_item_id, caller.actor(), active, agent, body.reason, at.clock())
+        work = await handling.assign(
+            tx, work_item_id, caller.actor(), active, agent, body.reason, at.clock(), wait=body.wait
+        )
         return work_view(work)
 
     @routes.post("/work/{work_item_id}/take-back", tags=["work"], responses=problems(400, 404, 409))
@@ -228,6 +261,8 @@ def _receiver(body: Transfer, configuration: Configuration) -> Agent | None:
         raise invalid_field("/queue", "give a queue or an agent_id")
     if body.agent_id is not None:
         return _agent(body.agent_id, configuration)
+    if body.wait:
+        raise invalid_field("/wait", "only with an agent_id: work waits in any queue")
     if body.queue not in configuration.queues:
         raise invalid_field("/queue", f"unknown queue {body.queue!r}")
     return None

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from routing.domain.configuration.agent_policy import WHOLE
+from antiphon.organisation.agent_policy import WHOLE
 from routing.domain.work_item import WorkItem
 
 WorkStateName = Literal["queued", "offered", "accepted", "completed"]

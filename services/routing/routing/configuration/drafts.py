@@ -4,7 +4,7 @@ draft → (planned →) published → superseded. The last two are states of its
 superseded. A planned draft (see `publications`) whose publication fails or is withdrawn is a draft again.
 """
 
-from collections.abc import Sequence
+import asyncio
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -12,30 +12,25 @@ from sqlalchemy import any_, case, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.http.changes import Change, record
+from antiphon.http.preconditions import Seen
 from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
-from antiphon.organisation.document import ConfigurationError, Fault
+from antiphon.organisation.document import ConfigurationError
 from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.configuration.active import Configurations
 from routing.domain.configuration.difference import differences
-from routing.domain.configuration.document import read, shape
+from routing.domain.configuration.document import shape
 from routing.domain.states import DraftState, TrialState
 
 
-def faults(source: str) -> Sequence[Fault]:
-    """All faults of a source, each with its line and column."""
-    try:
-        read(source, "draft")
-    except ConfigurationError as error:
-        return error.faults
-    return []
+async def describe_differences(before: str, after: str) -> list[str]:
+    """The differences between two sources, in words; read off the event loop.
 
-
-def describe_differences(before: str, after: str) -> list[str]:
-    """The differences between two sources, in words. Raises Problem 409 when one is not in the form of a configuration."""
+    Raises Problem 409 when one is not in the form of a configuration.
+    """
     try:
-        return differences(shape(before), shape(after))
+        return await asyncio.to_thread(lambda: differences(shape(before), shape(after)))
     except ConfigurationError as error:
         raise Problem(
             Kind.DRAFT_NOT_COMPARABLE,
@@ -88,18 +83,20 @@ async def create(
 
 
 async def save(
-    tx: AsyncConnection, draft_id: UUID, revision: int, by: str, now: datetime, **changed: object
+    tx: AsyncConnection, draft_id: UUID, revision: Seen, by: str, now: datetime, **changed: object
 ) -> AnyRow:
-    """Changes a draft that is at `revision`. Raises Problem: 404, 409 when it is no draft any more, 412 at another revision."""
+    """Changes a draft that is at a `revision`. Raises Problem: 404, 409 when it is no draft any more, 412 at another revision."""
     table = store.drafts.DRAFT
     is_author = literal(by) == any_(table.c.authors)
     authors = case((is_author, table.c.authors), else_=func.array_append(table.c.authors, by))
     values = {
-        **changed, "revision": revision + 1, "changed_at": now, "changed_by": by, "authors": authors,
+        **changed, "revision": table.c.revision + 1, "changed_at": now, "changed_by": by, "authors": authors,
     }  # fmt: skip
     saved = await tx.execute(
         update(table)
-        .where(table.c.draft_id == draft_id, table.c.revision == revision, table.c.state == DraftState.DRAFT)
+        .where(
+            table.c.draft_id == draft_id, revision.is_in(table.c.revision), table.c.state == DraftState.DRAFT
+        )
         .values(values)
         .returning(table)
     )
@@ -134,7 +131,7 @@ async def require_active(tx: AsyncConnection, number: int) -> None:
 async def publish(
     tx: AsyncConnection,
     draft_id: UUID,
-    revision: int,
+    revision: Seen,
     why: str,
     trial_id: UUID | None,
     by: str,
@@ -167,7 +164,7 @@ def _changes_nothing(number: int) -> Problem:
 async def freeze(
     tx: AsyncConnection,
     draft_id: UUID,
-    revision: int,
+    revision: Seen,
     trial_id: UUID | None,
     by: str,
     now: datetime,
@@ -189,7 +186,7 @@ async def freeze(
             "put what changed since into the draft, and set its base version.",
             base_version=row.base_version,
             active_version=latest.version,
-            changed_since=describe_differences(base.source, latest.source),
+            changed_since=await describe_differences(base.source, latest.source),
         )
     await _require_trial(tx, row, trial_id)
     if latest is not None and latest.source == row.source:
@@ -219,17 +216,14 @@ async def _require_trial(tx: AsyncConnection, row: AnyRow, trial_id: UUID | None
         raise Problem(Kind.TRIAL_OUTDATED, "The draft was changed since it was tried: try it again.")
 
 
-async def restore_previous(
-    tx: AsyncConnection, seen: int, why: str, by: str, now: datetime
-) -> tuple[int, int]:
-    """Loads the source of the version before `seen`, which must be active. Returns the new version and the one it restores.
+async def previous(tx: AsyncConnection, seen: Seen) -> AnyRow:
+    """The version before the active one, which the caller must have `seen` and which stays until the end of the transaction.
 
-    Raises Problem: 412 when another version is active, 409 when there is none before. Raises ConfigurationError when the
-    source is no longer valid.
+    Raises Problem: 412 when another version is active, 409 when there is none before.
     """
     await store.configurations.lock_configuration(tx)
-    active_version = await store.configurations.version(tx)
-    if active_version != seen:
+    active_version = await store.configurations.version(tx) or 0
+    if not seen.matches(active_version):
         raise Problem(
             Kind.PRECONDITION_FAILED,
             f"Version {active_version} is active now.",
@@ -238,13 +232,24 @@ async def restore_previous(
     table = store.configurations.CONFIGURATION
     before = await tx.execute(
         select(table)
-        .where(table.c.version < seen, table.c.rollout.is_(None))
+        .where(table.c.version < active_version, table.c.rollout.is_(None))
         .order_by(table.c.version.desc())
         .limit(1)
     )
     row = before.one_or_none()
     if row is None:
-        raise Problem(Kind.NO_VERSION_BEFORE, f"There is no version before {seen}.")
+        raise Problem(Kind.NO_VERSION_BEFORE, f"There is no version before {active_version}.")
+    return row
+
+
+async def restore_previous(
+    tx: AsyncConnection, seen: Seen, why: str, by: str, now: datetime
+) -> tuple[int, int]:
+    """Loads the source of the version before the active one. Returns the new version and the one that it restores.
+
+    Raises Problem as `previous`. Raises ConfigurationError when the source is no longer valid.
+    """
+    row = await previous(tx, seen)
     number, _ = await Configurations.load(
         tx, row.source, f"version {row.version}", by, now, why=why, restores=row.version
     )

@@ -21,11 +21,13 @@ _END_EXPIRED = text("update shadow set ended_at = ends_at where ended_at is null
 REPORT = text(
     """
     with decided as materialized (
-        select rule, outcome, shadow from decision where shadow is not null and shadow ->> 'shadow_id' = :shadow
+        select rule, outcome, shadow, before from decision where shadow is not null and shadow ->> 'shadow_id' = :shadow
     )
     select
         (select count(*) from decided) as decisions,
         (select count(*) from decided where shadow -> 'differs' <> '[]') as changed,
+        (select jsonb_build_object('decisions', count(*), 'changed', count(*) filter (where shadow -> 'differs' <> '[]'))
+            from decided where before is not null) as later_words,
         (select count(*) from decided where shadow -> 'differs' = '[]' and shadow ->> 'rule' <> rule) as same_by_another_rule,
         (select coalesce(jsonb_agg(jsonb_build_object('from_queue', b, 'to_queue', a, 'items', n) order by n desc, b, a), '[]')
             from (

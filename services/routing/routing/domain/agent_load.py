@@ -6,9 +6,9 @@ from pydantic import BaseModel, Field
 
 from antiphon.contracts.agents import AgentFacts
 from antiphon.contracts.work import SkillNeed
+from antiphon.organisation.agent import Agent
+from antiphon.organisation.agent_policy import WHOLE
 from antiphon.postgres.query import AnyRow
-from routing.domain.configuration.agent import Agent
-from routing.domain.configuration.agent_policy import WHOLE
 from routing.domain.configuration.document import Configuration
 from routing.domain.matching.eligibility import ProfileLoad
 
@@ -56,7 +56,7 @@ def agent_facts(agent: Agent, presence: str, load: int) -> AgentFacts:
         name=agent.name,
         presence=presence,
         skills=[SkillNeed(skill=skill, level=level) for skill, level in agent.skills.items()],
-        queues=agent.queues,
+        queues=list(agent.queues),
         capacity=agent.capacity,
         load=shown_load(load, agent.capacity),
     )

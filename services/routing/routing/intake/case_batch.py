@@ -45,7 +45,7 @@ async def read_batch(
     tx: AsyncConnection, events: Sequence[Event], case_ids: Sequence[UUID], configurations: Configurations, now: datetime
 ) -> CaseBatch:  # fmt: skip
     """Locks the cases of these events and their open work. The number of statements does not depend on how many."""
-    active = await configurations.active(tx)
+    active = await configurations.active(tx, now)
     unit = UnitOfWork(now)
     seen = await store.cases.lock_cases(tx, case_ids)
     # A case that routing has not seen before has neither work nor clocks.

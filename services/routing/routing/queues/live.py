@@ -18,6 +18,7 @@ from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import known
 from antiphon.contracts.queues import QueueState
 from antiphon.contracts.work import WorkState
+from antiphon.organisation.agent import Away
 from antiphon.postgres.query import AnyRow
 from antiphon.process.clock import Clock
 from routing import store
@@ -84,6 +85,10 @@ class AgentLive(BaseModel):
     name: str = Field(description="The agent's name.", examples=["Elena Rossi"])
     presence: str = Field(description="A presence that the organisation lists.", examples=["available"])
     since: datetime | None = Field(description="When this presence began; null for one never set.")
+    away: Away | None = Field(
+        None,
+        description="Why the agent is offered nothing at this time; null for who is neither absent nor off shift.",
+    )
     load: int = Field(description="Units of capacity that offers and accepted work take.", examples=[2])
     capacity: int = Field(description="Units of work that the agent can hold.", examples=[5])
     profiles: list[agent_load.ProfileUse] = Field(description="What the agent uses of each capacity profile.")
@@ -156,11 +161,12 @@ async def read_state(tx: AsyncConnection, active: ActiveVersion, now: datetime) 
             name=agent.name,
             presence=presence(agent.id),
             since=row.since if (row := present.get(agent.id)) else None,
+            away=agent.away,
             load=agent_load.shown_load(row.load, agent.capacity) if row else 0,
             capacity=agent.capacity,
             profiles=agent_load.profiles_used(configured, agent, present.get(agent.id)),
         )
-        for agent in sorted(configured.agents, key=lambda agent: agent.name)
+        for agent in sorted(configured.agents_by_id.values(), key=lambda agent: agent.name)
     ]
     labels = [
         LabelLive(label=row.label, surge=SurgeLive.model_validate(row, from_attributes=True))
@@ -187,7 +193,7 @@ class Live:
             if self._read is None or moment - self._read[0] >= REFRESH_EVERY.total_seconds():
                 now = self._clock()
                 async with self._engine.begin() as tx:
-                    active = await self._configurations.active(tx)
+                    active = await self._configurations.active(tx, now)
                     self._read = moment, await read_state(tx, active, now)
             return self._read[1]
 

@@ -22,10 +22,10 @@ from antiphon.contracts.work import (
     WorkTransferred,
 )
 from antiphon.http.changes import Change
+from antiphon.organisation.sla_policy import Consequence
 from antiphon.postgres.query import AnyRow, Columns, mapping
 from routing.configuration.active import ActiveVersion
 from routing.domain.configuration import sla_policy
-from routing.domain.configuration.sla_policy import Consequence
 from routing.domain.queues.escalation import EscalationKind, arrival
 from routing.domain.time import sla_clock
 from routing.domain.time.sla_clock import Clock, Entry, Kind, Terms

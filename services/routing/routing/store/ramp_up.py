@@ -8,10 +8,10 @@ from sqlalchemy import Column, DateTime, Integer, Interval, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon.organisation.agent_policy import RampUp
 from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow, as_json, recordset
 from antiphon.postgres.writes import Writes
-from routing.domain.configuration.agent_policy import RampUp
 from routing.store.base import METADATA, upsert
 
 # Agents who ramp up: at most `most` offers in any `per`, until `until`; `offered` has the times of their offers.

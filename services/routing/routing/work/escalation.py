@@ -45,7 +45,7 @@ async def take_due_steps(
 
     The timer of work that another transaction holds fires again soon: waiting for its lock could be a deadlock.
     """
-    active = await configurations.active(tx)
+    active = await configurations.active(tx, now)
     unit = UnitOfWork(now)
     raised: list[WorkItem] = []
     works = await store.work_items.work_items(tx, _WAITING, {"ids": list(ids)})
@@ -125,7 +125,7 @@ async def bring_forward_refused(
     members = {
         agent.id: agent
         for agent in configuration.agents_by_id.values()
-        if not queues.isdisjoint(agent.queues)
+        if agent.away is None and not queues.isdisjoint(agent.queues)
     }
     rows = await store.agents.available(tx, sorted(members), configuration.routable, {})
     available = [members[row.agent_id] for row in rows]

@@ -10,38 +10,60 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
+from antiphon.organisation.agent import Agent
 from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.configuration.active import ActiveVersion
-from routing.domain.configuration.agent import Agent
 from routing.domain.matching.eligibility import (
     BUSY,
+    NOT_THERE,
     Obstacle,
     Waiting,
     WhyNot,
     in_words,
     missing_skills,
+    not_there,
     why_not,
 )
 from routing.domain.offer import REFUSALS, OfferResult
 from routing.domain.queues import escalation
 from routing.domain.queues.opening import Opening
-from routing.domain.rules.conditions import complete
+from routing.domain.rules.conditions import WORDS, complete
 from routing.domain.work_item import WorkItem
 from routing.queues import opening
-from routing.work.assignment import candidate
+from routing.work.offering import candidate
 
 
 class RuleOutcome(BaseModel):
     """The result of one rule's condition."""
 
     rule: str = Field(description="The rule's name.", examples=["Objections"])
-    result: str = Field(description="`true`, `false` or `error`.", examples=["true"])
+    result: str = Field(
+        description="`true`, `false`, `error`, or `not-asked`: the rule is for first words only and these came later, or a trial "
+        "found its words no longer kept.",
+        examples=["true"],
+    )
     error: str | None = Field(description="Why the condition failed.", examples=[None])
 
 
-class DecisionView(BaseModel):
-    """The rule that decided, the facts that rules read, and the result of every rule."""
+class WorkValues(BaseModel):
+    """What rules decide about open work, before or after a decision."""
+
+    queue: str = Field(description="The id of its queue.", examples=["front-desk"])
+    priority: int = Field(description="Its priority, 0 to 100.", examples=[30])
+    skills: dict[str, int] = Field(description="The level of each skill that an agent needs.", examples=[{}])
+    prefer_skills: dict[str, int] = Field(
+        description="The level of each skill that is preferred and not needed.", examples=[{}]
+    )
+    labels: list[str] = Field(description="Labels that rules put on it.", examples=[["storm"]])
+    due_at: datetime | None = Field(description="When its nearest promise was due; null without one.")
+
+
+class DecisionSummary(BaseModel):
+    """The rule that decided, and what it changed.
+
+    `before` and `after` are the work's values when later words of the customer changed it; null when the decision made it.
+    """
 
     decision_id: UUID = Field(description="The decision's id.")
     configuration_version: int = Field(
@@ -54,15 +76,26 @@ class DecisionView(BaseModel):
     reason: str = Field(
         description="Why the work is in its queue, in words.", examples=["rule 'Planning' matched"]
     )
+    at: datetime = Field(description="When it was decided.")
+    before: WorkValues | None = Field(description="The work before the decision; null when it made the work.")
+    after: WorkValues | None = Field(description="The work after the decision; null when it made the work.")
+
+
+class DecisionView(DecisionSummary):
+    """A decision with the facts that rules read, and the result of every rule."""
+
     context: dict[str, object] = Field(
-        description="The facts that rules read.",
+        description="The facts that rules read. Without words when `has_words` is false.",
         examples=[{"case.department": "planning", "interaction.channel": "email"}],
     )
     trace: list[RuleOutcome] = Field(description="The result of every rule, in order.")
-    at: datetime = Field(description="When it was decided.")
     shadow: dict[str, object] | None = Field(
         description="What a draft in the shadow would have decided, without effect; `differs` lists in what.",
         examples=[None],
+    )
+    has_words: bool = Field(
+        description="Whether the words that it was made on are kept. They are not after the customer edited or deleted one of "
+        "them, and not long after the case was answered."
     )
 
 
@@ -73,6 +106,9 @@ class CandidateView(BaseModel):
     name: str = Field(description="The agent's name.", examples=["Elena Rossi"])
     why_not: str | None = Field(
         description="Why they can't take the work now; null when they can.", examples=["offline"]
+    )
+    why_not_kind: WhyNot | None = Field(
+        description="`why_not` as one of a few values, for programs.", examples=["presence"]
     )
 
 
@@ -85,7 +121,8 @@ class _Member(NamedTuple):
     def view(self) -> CandidateView:
         """The member with the reason in words."""
         why = None if self.why_not is None else in_words(self.why_not)
-        return CandidateView(agent_id=self.agent.id, name=self.agent.name, why_not=why)
+        kind = None if self.why_not is None else self.why_not.kind
+        return CandidateView(agent_id=self.agent.id, name=self.agent.name, why_not=why, why_not_kind=kind)
 
 
 class PastOffer(BaseModel):
@@ -110,7 +147,7 @@ _WITHOUT_RULES = (
 )
 
 WaitingFor = Literal[
-    "hours", "queue", "nobody", "skill", "capacity", "refused", "last-agent", "offer", "soon"
+    "hours", "queue", "nobody", "skill", "capacity", "refused", "last-agent", "hand-over", "offer", "soon"
 ]
 
 
@@ -153,6 +190,7 @@ class Explained(TypedDict):
     decided_by: DecidedBy
     decided_because: str
     decision: DecisionView | None
+    decisions: list[DecisionSummary]
     candidates: list[CandidateView]
     offers: list[PastOffer]
     waiting_because: str | None
@@ -166,10 +204,11 @@ async def explain(
 ) -> Explained:
     """Explains a work item as of `now`."""
     decision = await _decision(connection, work)
+    decisions = await store.decisions.of_work(connection, work.work_item_id)
     offers = await store.offers.of_work(connection, work.work_item_id)
     agent_rows = await store.agents.agents(connection, active.configuration.days(now))
     refused = {offer.agent_id: offer.ended_at for offer in offers if offer.result in REFUSALS}
-    item = work.to_waiting(refused)
+    item = work.to_waiting(now, refused)
     openings = opening.openings(active, now)
     queue_opening, open_queues = openings.get(work.queue), opening.open_queues(openings)
     escalations = await store.escalations.of_work(connection, work.work_item_id)
@@ -179,7 +218,8 @@ async def explain(
         if not work.queues.isdisjoint(agent.queues)
     ]
     reason = (
-        _not_given_out(work, queue_opening, open_queues)
+        _handed_over(work, active, agent_rows, now)
+        or _not_given_out(work, queue_opening, open_queues)
         or _held(item, work, members, now)
         or _waiting(item, work, members, offers, now)
     )
@@ -187,6 +227,7 @@ async def explain(
         "decided_by": "rules" if decision else "reconciliation",
         "decided_because": decision.reason if decision else _WITHOUT_RULES,
         "decision": decision,
+        "decisions": [DecisionSummary.model_validate(row, from_attributes=True) for row in decisions],
         "candidates": [member.view() for member in members],
         "offers": [PastOffer.model_validate(offer, from_attributes=True) for offer in offers],
         "waiting_because": reason.words if reason else None,
@@ -201,13 +242,20 @@ async def _decision(connection: AsyncConnection, work: WorkItem) -> DecisionView
         return None
     row = await store.decisions.get(connection, work.decision_id)
     view = DecisionView.model_validate(row, from_attributes=True)
-    return view.model_copy(update={"context": complete(view.context)}) if view.context else view
+    if not view.context:
+        return view
+    context = complete(view.context)
+    if not view.has_words:
+        context = {name: value for name, value in context.items() if name not in WORDS}
+    return view.model_copy(update={"context": context})
 
 
-def _obstacle(
+def _obstacle(  # noqa: PLR0911 - one obstacle a line
     agent: Agent, item: Waiting, active: ActiveVersion, agent_rows: dict[str, AnyRow], open_queues: Collection[str],
     now: datetime,
 ) -> Obstacle | None:  # fmt: skip
+    if agent.away is not None:
+        return not_there(agent.away)
     row = agent_rows.get(agent.id)
     presence = row.presence if row else Presence.OFFLINE.value
     if row is None or presence not in active.configuration.routable:
@@ -236,6 +284,20 @@ def _not_given_out(
         )
     kind = "hours" if queue_opening.opens_at is not None else "queue"
     return WaitReason(kind, queue_opening.why or "")
+
+
+def _handed_over(
+    work: WorkItem, active: ActiveVersion, agent_rows: dict[str, AnyRow], now: datetime
+) -> WaitReason | None:
+    agent_id = work.held_for(now)
+    if work.state != WorkState.QUEUED or agent_id is None:
+        return None
+    agent, row = active.configuration.agents_by_id.get(agent_id), agent_rows.get(agent_id)
+    name = agent.name if agent else agent_id
+    presence = row.presence if row else Presence.OFFLINE.value
+    why = presence if presence not in active.configuration.routable else "busy"
+    words = f"handed over to {name}, who is {why}: held for them until {work.hold_until:%H:%M:%S}; then for anybody"
+    return WaitReason("hand-over", words)
 
 
 def _held(item: Waiting, work: WorkItem, members: Sequence[_Member], now: datetime) -> WaitReason | None:
@@ -274,7 +336,7 @@ def _unoffered(item: Waiting, work: WorkItem, members: Sequence[_Member], now: d
     if all(missing_skills(item, member.agent) for member in members):
         needs = ", ".join(f"{skill} {level}" for skill, level in item.needs.items())
         return WaitReason("skill", f"no agent of the queue has all that it needs: {needs}")
-    present = [obstacle for obstacle in obstacles if obstacle.kind is not WhyNot.PRESENCE]
+    present = [obstacle for obstacle in obstacles if obstacle.kind not in NOT_THERE]
     if len(obstacles) == len(members) and not present:
         return WaitReason("nobody", f"nobody of the queue is available ({', '.join(reasons)})")
     if len(obstacles) == len(members):

@@ -6,12 +6,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.contracts.work import WorkAccepted, WorkDeclined, WorkOfferTimedOut, WorkState
+from antiphon.contracts.work import WorkAccepted, WorkDeclined, WorkOfferTimedOut
 from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from routing import store
 from routing.agents import presence
 from routing.configuration.active import ActiveVersion, Configurations
+from routing.domain import work_acts
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.work_item import WorkItem
 from routing.unit_of_work import UnitOfWork
@@ -46,7 +47,7 @@ async def accept(tx: AsyncConnection, offer_id: UUID, agent_id: str, now: dateti
     work, offer = await _lock_offered(tx, offer_id, agent_id, now)
     unit = UnitOfWork(now)
     unit.end_offer(offer, OfferResult.ACCEPTED)
-    work = unit.put(work, state=WorkState.ACCEPTED)
+    work = unit.put(work, **work_acts.accepted())
     unit.publish(WorkAccepted(work=work.facts(), offer=offer.facts()))
     await unit.write(tx)
     return work
@@ -73,7 +74,7 @@ async def decline(
         )
     unit = UnitOfWork(now)
     unit.end_offer(offer, OfferResult.DECLINED, reason)
-    work = unit.put(work, state=WorkState.QUEUED, agent_id=None)
+    work = unit.put(work, **work_acts.queued())
     unit.publish(WorkDeclined(work=work.facts(), offer=offer.facts(), reason=reason))
     await escalation.bring_forward_refused(tx, unit, [work], [offer], active)
     await unit.write(tx)
@@ -84,7 +85,7 @@ async def expire(
     tx: AsyncConnection, ids: Sequence[UUID], configurations: Configurations, now: datetime
 ) -> None:
     """Ends offers that nobody answered: the work returns to its place. An agent who missed too many in a row gets no more."""
-    active = await configurations.active(tx)
+    active = await configurations.active(tx, now)
     await store.agents.lock(tx, await store.offers.agents_asked(tx, ids))
     works = {work.work_item_id: work for work in await store.work_items.lock_offered(tx, ids)}
     unit = UnitOfWork(now)
@@ -93,7 +94,7 @@ async def expire(
         if offer.offer_id not in ids:
             continue
         unit.end_offer(offer, OfferResult.TIMED_OUT)
-        work = works[work_item_id] = unit.put(works[work_item_id], state=WorkState.QUEUED, agent_id=None)
+        work = works[work_item_id] = unit.put(works[work_item_id], **work_acts.queued())
         unit.publish(WorkOfferTimedOut(work=work.facts(), offer=offer.facts()))
         ended.append(offer)
     await escalation.bring_forward_refused(tx, unit, works.values(), ended, active)

@@ -13,11 +13,11 @@ from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
 from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
+from antiphon.organisation.agent import Agent
 from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.configuration.active import ActiveVersion
 from routing.domain import agent_load
-from routing.domain.configuration.agent import Agent
 from routing.domain.matching.agent_selection import AgentPool
 from routing.domain.matching.eligibility import (
     Candidate,
@@ -35,7 +35,8 @@ from routing.queues import opening
 from routing.store.work_items import work_items
 from routing.unit_of_work import UnitOfWork
 from routing.work import handling
-from routing.work.assignment import candidate, capacity_for
+from routing.work.assignment import capacity_for
+from routing.work.offering import candidate, offer_to
 
 PAGE = 20
 """Items that are read of each line for an agent who asks for the next. Items that another transaction locks are skipped."""
@@ -71,7 +72,7 @@ async def take_next(
     if not wanted and ((profile_loads := _full_line(pool, lines, me)) or me.free < 1):
         raise _full(me, profile_loads)
     while wanted:
-        look = await store.backlog.look(tx, wanted, PAGE, lambda item: _suits(item, me, now))
+        look = await store.backlog.look(tx, wanted, now, PAGE, lambda item: _suits(item, me, now))
         ids = suitable(look.items, me, now)
         if not ids:
             return None
@@ -112,8 +113,14 @@ async def pick(
         raise Problem(
             Kind.QUEUE_NOT_OPEN, f"Its work is not given out now: {openings[min(shared_queues)].why}."
         )
+    if (waits_for := work.held_for(now)) not in {None, agent.id}:
+        holder = active.configuration.agents_by_id.get(waits_for or "")
+        name = holder.name if holder else waits_for
+        raise Problem(
+            Kind.WORK_WAITS_FOR_AGENT, f"It was handed to {name} and waits for them.", agent_id=waits_for
+        )
     me = await _candidate(tx, active, agent, now)
-    item = work.to_waiting()
+    item = work.to_waiting(now)
     why = why_not(item, me)
     if why is not None:
         if why.kind in {WhyNot.CAPACITY, WhyNot.PROFILES}:
@@ -166,7 +173,7 @@ async def _accept(
     tx: AsyncConnection, active: ActiveVersion, agent: Agent, work: WorkItem, now: datetime
 ) -> WorkItem:
     unit = UnitOfWork(now)
-    work = handling.offer_to(unit, work, agent, active.configuration.queues[work.queue], at_once=True)
+    work = offer_to(unit, work, agent, active.configuration.queues[work.queue], at_once=True)
     await unit.write(tx)
     # An agent who asks for more work has finished wrapping up.
     await store.agents.end_wrap_up(tx, [agent.id])

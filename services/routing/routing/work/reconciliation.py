@@ -14,15 +14,15 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.contracts.work import WorkReconciled
+from antiphon.contracts.work import CompletedBecause, WorkReconciled
 from antiphon.failures import with_savepoints
 from antiphon.http.changes import Change
+from antiphon.organisation.rule import PRIORITY
 from antiphon.postgres.query import AnyRow, fetch
 from antiphon.process import logs, metrics
 from routing import store
 from routing.configuration.active import ActiveVersion, Configurations
 from routing.domain.case_record import CaseRecord
-from routing.domain.configuration.rule import PRIORITY
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.queues.escalation import EscalationKind, order_and_steps
 from routing.domain.queues.placement import Place
@@ -95,7 +95,7 @@ async def run_part(
     (row,) = await fetch(tx, _LOCK, {})
     if not row.mine:
         return 0, True  # another replica runs a part
-    active = await configurations.active(tx)
+    active = await configurations.active(tx, now)
     progress = await read_progress(tx) or Round(_BEFORE_ALL, now, 0)
     rows = await fetch(tx, WALK, {"after": progress.after, "most": size})
     cases = snapshots(rows)
@@ -227,7 +227,7 @@ class _Repairer:
         if piece.offer_id is not None and piece.offer_id in self._pending:
             self.unit.end_offer(self._pending.pop(piece.offer_id), OfferResult.WITHDRAWN, finding.detail)
         if finding.kind in {FindingKind.SECOND_WORK, FindingKind.NOT_ASKED}:
-            self.unit.complete(work, SYSTEM, finding.detail)
+            self.unit.complete(work, SYSTEM, finding.detail, CompletedBecause.REPAIRED)
             return "completed"
         if finding.kind in {FindingKind.AGENT_GONE, FindingKind.OFFER_MISSING}:
             self.unit.requeue(work, finding.detail)
@@ -261,6 +261,8 @@ class _Repairer:
                 channel="", subject=None, queue=queue, priority=PRIORITY, skills={}, prefer_skills={}, labels=[],
                 queued_at=now, decision_id=None, changed_at=now, units=1,
                 profiles=configuration.profiles_of("", queue, PRIORITY), overflow=None,
+                # Its events must count as newer than those of the work that was lost, whatever revision that had.
+                revision=int(now.timestamp()),
                 **order_and_steps(configuration, calendars, queue, now),
             )  # fmt: skip
         else:

@@ -70,7 +70,7 @@ async def review(tx: AsyncConnection, configurations: Configurations, now: datet
 
     A part locks work once, in the order of ids. To lock a second time could be a deadlock with those who keep this order.
     """
-    active = await configurations.active(tx)
+    active = await configurations.active(tx, now)
     for part in (
         _from_removed_agents,
         _from_removed_queues,

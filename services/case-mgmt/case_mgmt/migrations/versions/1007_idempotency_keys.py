@@ -5,7 +5,7 @@ from alembic import op
 from antiphon.postgres.migrations import create_idempotency_keys_v1
 
 revision = "1007"
-down_revision = "1001"
+down_revision = "1006"
 
 
 def upgrade() -> None:

@@ -1,67 +1,10 @@
-"""The policy for all agents: what they may do, the capacity that work takes, and when their presence is lost."""
+"""What can be wrong with the policy for all agents: unknown channels."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
-from typing import Annotated
-
-from pydantic import BeforeValidator, ConfigDict, Field
 
 from antiphon.contracts.interactions import Channel
-from antiphon.organisation.document import Document, Fault, Section
-from routing.domain.configuration.section import Duration, unknown
-
-WHOLE = 1000  # more units than any agent has: work that takes all of an agent's capacity
-
-
-def _units(value: object) -> int:
-    if value == "all":
-        return WHOLE
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100:
-        return value
-    raise ValueError("must be a number of units from 0 to 100, or `all`")
-
-
-Units = Annotated[int, BeforeValidator(_units)]
-
-
-class LastAgent(Section):
-    """The agent who answered a case last is preferred `within` a time; when they are busy, work waits for them up to a limit."""
-
-    model_config = ConfigDict(populate_by_name=True)
-
-    within: Duration | None = Field(default=None, alias="for")
-    wait_at_most: Duration = Field(default=timedelta(0), le=timedelta(days=1))
-
-    def of(self, last_agent: str | None, at: datetime | None, now: datetime) -> str | None:
-        """Returns the agent to prefer: the last one, unless that was too long ago. A time of None counts as recent."""
-        too_long = self.within is not None and at is not None and now - at > self.within
-        return None if too_long else last_agent
-
-
-class RampUp(Section):
-    """An agent who was not routable for `away` gets at most `offers` in each `per` at first, for as long as it `lasts`."""
-
-    away: Duration = Field(default=timedelta(hours=8), ge=timedelta(minutes=1), le=timedelta(days=365))
-    offers: int = Field(default=1, ge=1, le=100)
-    per: Duration = Field(default=timedelta(minutes=5), ge=timedelta(seconds=1), le=timedelta(days=1))
-    lasts: Duration = Field(default=timedelta(minutes=30), ge=timedelta(seconds=1), le=timedelta(days=7))
-
-
-class AgentsPolicy(Section):
-    """The policy for all agents; a queue can override some of it."""
-
-    missed_offers: int = Field(
-        default=2,
-        ge=1,
-        le=100,
-        description="After so many unanswered offers in a row an agent is `not-responding`.",
-    )
-    may_decline: bool = True
-    presence_lost_after: Duration = Field(
-        default=timedelta(seconds=60), ge=timedelta(seconds=1), le=timedelta(days=1)
-    )
-    prefer_last_agent: LastAgent = LastAgent()
-    ramp_up: RampUp | None = None
+from antiphon.organisation.document import Document, Fault
+from routing.domain.configuration.section import unknown
 
 
 def faults(document: Document, channel_units: Mapping[str, int]) -> Iterable[Fault]:

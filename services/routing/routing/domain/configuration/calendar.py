@@ -1,11 +1,12 @@
-"""Calendars: the hours and holidays in which time counts."""
+"""Calendars as routing counts by them, and what can be wrong with one."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Literal
+from functools import partial
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from antiphon.organisation.document import Document, Fault, Place, Section, did_you_mean
+from antiphon.organisation.calendar import Calendar, Holidays
+from antiphon.organisation.document import Document, Fault, Place, did_you_mean
 from routing.domain.time.business_calendar import (
     WEEKDAYS,
     BusinessCalendar,
@@ -15,56 +16,31 @@ from routing.domain.time.business_calendar import (
     subdivisions,
 )
 
-Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+def build(calendar: Calendar) -> BusinessCalendar:
+    """Returns the calendar, ready to count by. Raises ValueError for wrong hours or an unknown time zone."""
+    if calendar.hours == "always":
+        return BusinessCalendar(calendar.time_zone, None)
+    week: dict[int, list[Span]] = {}
+    for day, texts in calendar.hours.items():
+        place = WEEKDAYS.index(day)
+        for span, night in map(parse_span, texts):
+            week.setdefault(place, []).append(span)
+            if night:
+                week.setdefault((place + 1) % len(WEEKDAYS), []).append(night)
+    return BusinessCalendar(calendar.time_zone, week, partial(_days, calendar.holidays))
 
 
-class ExtraHoliday(Section):
-    """A special day of the organisation: closed, or with its own `hours`, even on a public holiday."""
-
-    date: date
-    name: str
-    hours: list[str] = []
-
-
-class Holidays(Section):
-    """The public holidays of a country or region, and the organisation's special days."""
-
-    country: str | None = None
-    subdivision: str | None = None
-    extra: list[ExtraHoliday] = []
-
-
-class Calendar(Section):
-    """The hours and holidays in which time counts."""
-
-    name: str
-    time_zone: str
-    hours: Literal["always"] | dict[Weekday, list[str]]
-    holidays: Holidays = Holidays()
-
-    def build(self) -> BusinessCalendar:
-        """Returns the calendar, ready to count by. Raises ValueError for wrong hours or an unknown time zone."""
-        if self.hours == "always":
-            return BusinessCalendar(self.time_zone, None)
-        week: dict[int, list[Span]] = {}
-        for day, texts in self.hours.items():
-            place = WEEKDAYS.index(day)
-            for span, night in map(parse_span, texts):
-                week.setdefault(place, []).append(span)
-                if night:
-                    week.setdefault((place + 1) % len(WEEKDAYS), []).append(night)
-        return BusinessCalendar(self.time_zone, week, self._days)
-
-    def _days(self, year: int) -> Mapping[date, Sequence[Span]]:
-        """Returns the hours of holidays and special days in a year. A night on such a day ends at midnight."""
-        hours: dict[date, Sequence[Span]] = {}
-        if self.holidays.country:
-            off = public_holidays(self.holidays.country, self.holidays.subdivision, year)
-            hours |= dict.fromkeys(off, ())
-        for extra in self.holidays.extra:
-            if extra.date.year == year:
-                hours[extra.date] = [parse_span(text)[0] for text in extra.hours]
-        return hours
+def _days(holidays: Holidays, year: int) -> Mapping[date, Sequence[Span]]:
+    """Returns the hours of holidays and special days in a year. A night on such a day ends at midnight."""
+    hours: dict[date, Sequence[Span]] = {}
+    if holidays.country:
+        off = public_holidays(holidays.country, holidays.subdivision, year)
+        hours |= dict.fromkeys(off, ())
+    for extra in holidays.extra:
+        if extra.date.year == year:
+            hours[extra.date] = [parse_span(text)[0] for text in extra.hours]
+    return hours
 
 
 def faults(document: Document, calendars: Mapping[str, Calendar]) -> Iterable[Fault]:

@@ -5,24 +5,26 @@ Items that have a name (queues, rules, agents) are matched by it; items without 
 
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TypeGuard
 
 from pydantic import BaseModel
 
+from antiphon.organisation.period import Period, shown_moment
+from antiphon.organisation.person import Absence, DepartmentMembership, QueueMembership, Scope
+from antiphon.organisation.section import shown
 from routing.domain.configuration.document import Configuration
-from routing.domain.configuration.section import shown
 
 # What an item of a section is called, where the section's name without its `s` is wrong.
 _CALLED = {
     "sla_policies": "SLA policy {name}",
-    "agents": "agent {name}",
+    "people": "person {name}",
     "email": "mail address {name}",
     "social": "social account {name}",
 }
 # Fields that the sentences leave out.
 _LEFT_OUT = {"then"}
-_FIELD_WORDS = {"when": "condition"}
+_FIELD_WORDS = {"when": "condition", "since": "from"}
 _IDENTITY = ("id", "address", "handle", "name")
 _LONGEST = 200
 
@@ -155,7 +157,7 @@ def _mapping(
 
 
 def _list(subject: str, words: str, before: Sequence[object], after: Sequence[object]) -> Iterable[str]:
-    if any(isinstance(item, BaseModel) for item in (*before, *after)):
+    if any(isinstance(item, BaseModel) and not isinstance(item, Period) for item in (*before, *after)):
         one = _singular(words)
         for place in range(max(len(before), len(after))):
             if place >= len(before):
@@ -222,6 +224,10 @@ def _text(value: object) -> str:  # noqa: PLR0911 - one kind of value a line
         return shown(value)
     if isinstance(value, str):
         return value if value and " " not in value else repr(value)
+    if isinstance(value, date):
+        return shown_moment(value)
+    if isinstance(value, Absence | DepartmentMembership | QueueMembership | Scope):
+        return value.in_words()
     if isinstance(value, BaseModel):
         return ", ".join(f"{_words(name)} {_text(getattr(value, name))}" for name in type(value).model_fields)
     if isinstance(value, Mapping):

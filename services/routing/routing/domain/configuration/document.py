@@ -1,57 +1,69 @@
-"""The configuration: the organisation's routing sections, read from YAML and checked as a whole."""
+"""The configuration: the organisation as routing decides by it, read from YAML and checked as a whole."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from zoneinfo import ZoneInfo
+from typing import Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, PrivateAttr
 
-from antiphon.organisation.document import ConfigurationError, Document, Organisation
+from antiphon.contracts.envelope import MAX_EVENT_BYTES
+from antiphon.organisation import stored
+from antiphon.organisation.agent import Agent
+from antiphon.organisation.document import ConfigurationError, Document, Fault
+from antiphon.organisation.organisation import Organisation
+from antiphon.organisation.person import Person
+from antiphon.organisation.presence import PresenceKind
+from antiphon.organisation.queue import Queue
 from routing.domain.configuration import (
-    agent,
     agent_policy,
     calendar,
     capacity_profile,
+    channels,
     membership,
     overflow,
+    person,
     presence,
     queue,
     rule,
     sla_policy,
     step,
 )
-from routing.domain.configuration.agent import Agent
-from routing.domain.configuration.agent_policy import AgentsPolicy, Units
-from routing.domain.configuration.calendar import Calendar
-from routing.domain.configuration.capacity_profile import CapacityProfile
-from routing.domain.configuration.presence import USUAL, PresenceKind
-from routing.domain.configuration.publishing import PublishingPolicy
-from routing.domain.configuration.queue import Queue
-from routing.domain.configuration.rule import Rule
+from routing.domain.configuration.roster import Roster, roster_at
 from routing.domain.configuration.section import unknown
-from routing.domain.configuration.sla_policy import SlaPolicy
 from routing.domain.rules.conditions import Condition
+from routing.domain.time.business_calendar import BusinessCalendar
+
+# Its event also has who published it and why, and headers.
+MOST_BYTES = MAX_EVENT_BYTES - 50_000
+
+
+class NoTimeError(Exception):
+    """Agents are asked for in a configuration without a time: who is an agent depends on it. See `Configuration.at`."""
 
 
 class Configuration(Organisation):
-    """The configuration that routing decides by."""
+    """The configuration that routing decides by. `at` gives it a time, and with it the agents."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+    _roster: Roster | None = PrivateAttr(None)
 
-    calendars: dict[str, Calendar]
-    sla_policies: dict[str, SlaPolicy]
-    skills: dict[str, str] = {}
-    queues: dict[str, Queue] = Field(min_length=1)
-    fallback_queue: str | None = None
-    agents: list[Agent] = []
-    channel_units: dict[str, Units] = {}
-    capacity_profiles: list[CapacityProfile] = []
-    presences: list[PresenceKind] = USUAL
-    agents_policy: AgentsPolicy = AgentsPolicy()
-    publishing: PublishingPolicy = PublishingPolicy()
-    rules: list[Rule]
+    def at(self, now: datetime) -> Self:
+        """Returns the configuration with the agents of this time: itself, while these do not change."""
+        if self._roster is not None and self._roster.covers(now):
+            return self
+        timed = self.model_copy()
+        timed._roster = roster_at(self, self.business_calendars, now)  # noqa: SLF001 - its own class
+        return timed
+
+    @property
+    def roster(self) -> Roster:
+        """The agents at the time of `at`. Raises NoTimeError without one."""
+        if self._roster is None:
+            raise NoTimeError
+        return self._roster
 
     @cached_property
     def conditions(self) -> list[tuple[str, Condition]]:
@@ -59,28 +71,29 @@ class Configuration(Organisation):
         return [(rule.name, Condition(rule.when)) for rule in self.rules]
 
     @cached_property
-    def zone(self) -> ZoneInfo:
-        """The organisation's time zone."""
-        return ZoneInfo(self.organisation.time_zone)
+    def asked_later(self) -> int:
+        """One bit for each rule, the lowest for the first: whether it is asked about later words."""
+        return sum(1 << place for place, rule in enumerate(self.rules) if not rule.first_words_only)
 
     @cached_property
+    def business_calendars(self) -> Mapping[str, BusinessCalendar]:
+        """The calendars, ready to count by."""
+        return {name: calendar.build(section) for name, section in self.calendars.items()}
+
+    @cached_property
+    def people_by_id(self) -> Mapping[str, Person]:
+        """Everybody who is, was or will be on the staff, by id."""
+        return {person.id: person for person in self.people}
+
+    @property
     def agents_by_id(self) -> Mapping[str, Agent]:
-        """Agents by id, each with all queues that they are a member of."""
-        return {
-            agent.id: agent.model_copy(
-                update={"queues": membership.queues_of(agent.id, agent.queues, agent.skills, self.queues)}
-            )
-            for agent in self.agents
-        }
+        """The agents at the time of `at`, by id, each with all queues that they are a member of; also those who are away."""
+        return self.roster.agents
 
-    @cached_property
+    @property
     def members(self) -> Mapping[str, Sequence[Agent]]:
-        """The agents of each queue that has some."""
-        members: dict[str, list[Agent]] = {}
-        for member in self.agents_by_id.values():
-            for name in member.queues:
-                members.setdefault(name, []).append(member)
-        return members
+        """The agents of each queue that has some who are not away, at the time of `at`."""
+        return self.roster.members
 
     @cached_property
     def presences_by_id(self) -> Mapping[str, PresenceKind]:
@@ -149,34 +162,51 @@ def read(source: str, name: str = "organisation", *, checked: bool = False) -> C
     c = document.read(Configuration)
     faults = [
         *calendar.zone_faults(document, ("organisation", "time_zone"), c.organisation.time_zone),
+        *channels.faults(document, c.channels, c.departments),
         *calendar.faults(document, c.calendars),
-        *sla_policy.faults(document, c.sla_policies, c.calendars, c.queues, c.agents_by_id),
+        *sla_policy.faults(document, c.sla_policies, c.calendars, c.queues, c.people_by_id),
         *queue.faults(document, c.queues, c.sla_policies, c.calendars),
         *unknown(document, ("fallback_queue",), "queue", c.fallback_queue, c.queues),
         *step.faults(document, c.queues, c.skills),
         *overflow.faults(document, c.queues),
-        *membership.faults(document, c.queues, c.agents_by_id, c.skills),
-        *agent.faults(document, c.agents, c.queues, c.skills),
+        *membership.faults(document, c.queues, c.people_by_id, c.skills),
+        *person.faults(
+            document, c.people, person.Names(c.departments, c.queues, c.skills, c.calendars), _zone(c)
+        ),
         *rule.faults(
             document,
             c.rules,
             c.queues,
             c.sla_policies,
             c.skills,
-            c.agents_by_id,
+            c.people_by_id,
             c.calendars,
             checked=checked,
         ),
         *agent_policy.faults(document, c.channel_units),
-        *capacity_profile.faults(
-            document, c.capacity_profiles, c.queues, [agent.profiles for agent in c.agents]
-        ),
+        *capacity_profile.faults(document, c.capacity_profiles, c.queues, [one.profiles for one in c.people]),
         *capacity_profile.unlimited(document, c.capacity_profiles, c.zero_unit),
         *presence.faults(document, c.presences),
+        *(() if checked else _size_faults(document, c)),
     ]
     if faults:
         raise ConfigurationError(name, sorted(faults))
     return c
+
+
+def _size_faults(document: Document, configuration: Configuration) -> Iterable[Fault]:
+    size = len(stored.as_json(configuration))
+    if size > MOST_BYTES:
+        yield document.fault(
+            (), f"has {size} bytes in its event, and may have {MOST_BYTES}: leave something out"
+        )
+
+
+def _zone(c: Configuration) -> ZoneInfo | None:
+    try:
+        return c.zone
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
 
 
 def shape(source: str) -> Configuration:

@@ -1,59 +1,23 @@
-"""Membership: which agents work for a queue, by name or by skills."""
+"""What can be wrong with the members of a queue: unknown people and skills."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Protocol
+from collections.abc import Iterable, Mapping
 
-from pydantic import BeforeValidator, Field
-
-from antiphon.organisation.document import Document, Fault, Section
-from routing.domain.configuration.section import Level, unknown
-
-Skills = Annotated[dict[str, Level], Field(min_length=1)]
-
-
-def _alternatives(value: object) -> object:
-    return [value] if isinstance(value, dict) else value
-
-
-class Members(Section):
-    """Members of a queue, besides the agents who name it: `agents`, and all who have every skill of one of the sets."""
-
-    agents: list[str] = []
-    skills: Annotated[list[Skills], BeforeValidator(_alternatives)] = []
-
-    def include(self, agent_id: str, skills: Mapping[str, int]) -> bool:
-        """Whether an agent with these skills is a member."""
-        return agent_id in self.agents or any(
-            all(skills.get(skill, 0) >= level for skill, level in wanted.items()) for wanted in self.skills
-        )
-
-
-class HasMembers(Protocol):
-    """Anything that has members."""
-
-    @property
-    def members(self) -> Members: ...  # noqa: D102
-
-
-def queues_of(
-    agent_id: str, named: Sequence[str], skills: Mapping[str, int], queues: Mapping[str, HasMembers]
-) -> list[str]:
-    """Returns the queues that an agent is a member of: those that they name, then those whose members include them."""
-    joined = [key for key, queue in queues.items() if queue.members.include(agent_id, skills)]
-    return list(dict.fromkeys([*named, *joined]))
+from antiphon.organisation.document import Document, Fault
+from antiphon.organisation.membership import HasMembers
+from routing.domain.configuration.section import unknown
 
 
 def faults(
     document: Document,
     queues: Mapping[str, HasMembers],
-    agents: Mapping[str, object],
+    people: Mapping[str, object],
     skills: Mapping[str, str],
 ) -> Iterable[Fault]:
-    """Yields unknown agents and skills."""
+    """Yields unknown people and skills."""
     for key, queue in queues.items():
         path = ("queues", key, "members")
-        for place, agent in enumerate(queue.members.agents):
-            yield from unknown(document, (*path, "agents", place), "agent", agent, agents)
+        for place, person in enumerate(queue.members.people):
+            yield from unknown(document, (*path, "people", place), "person", person, people)
         for wanted in queue.members.skills:
             for skill in wanted:
                 yield from unknown(document, (*path, "skills"), "skill", skill, skills)

@@ -1,30 +1,10 @@
-"""Presences: the states that an agent can be in, and which of them are routable."""
+"""The presences that routing adds, and what can be wrong with those of the organisation."""
 
 from collections.abc import Iterable, Sequence
 
-from pydantic import Field
-
 from antiphon.contracts.agents import Presence
-from antiphon.organisation.document import Document, Fault, Section
-
-# Routing sets these itself, so every configuration has them, and they are never routable.
-ALWAYS = {Presence.NOT_RESPONDING.value: "Not responding", Presence.OFFLINE.value: "Offline"}
-
-
-class PresenceKind(Section):
-    """A presence. `routable`: agents may be offered work. `settable`: agents may choose it themselves."""
-
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
-    name: str
-    routable: bool = False
-    settable: bool = True
-
-
-USUAL = [
-    PresenceKind(id=Presence.AVAILABLE, name="Available", routable=True),
-    PresenceKind(id=Presence.BUSY, name="Busy"),
-    PresenceKind(id=Presence.AWAY, name="Away"),
-]
+from antiphon.organisation.document import Document, Fault
+from antiphon.organisation.presence import ALWAYS, PresenceKind
 
 
 def complete(listed: Sequence[PresenceKind]) -> dict[str, PresenceKind]:

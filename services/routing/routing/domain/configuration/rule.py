@@ -1,44 +1,15 @@
-"""Rules: a condition, and what happens to the work for which it is true."""
+"""What can be wrong with rules: unknown names, and conditions that can't be used."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pydantic import Field
-
-from antiphon.organisation.document import Document, Fault, Section
-from routing.domain.configuration.overflow import NEVER
-from routing.domain.configuration.queue import Queue
-from routing.domain.configuration.section import Label, Level, unknown
-from routing.domain.configuration.sla_policy import SlaPolicy
+from antiphon.organisation.document import Document, Fault
+from antiphon.organisation.overflow import NEVER
+from antiphon.organisation.queue import Queue
+from antiphon.organisation.rule import Rule
+from antiphon.organisation.sla_policy import SlaPolicy
+from routing.domain.configuration.section import unknown
 from routing.domain.rules.conditions import Condition, RuleError
 from routing.domain.rules.queue_state import unknown as unknown_names
-
-# The priority of work whose rule names none.
-PRIORITY = 50
-
-
-class Then(Section):
-    """What a rule does with the work. `prefer_skills` and `prefer_agent` are an advantage, not required.
-
-    `overflow` replaces the first overflow target of the queue; with `never` the work stays in the queue.
-    """
-
-    queue: str | None = None
-    priority: int | None = Field(default=None, ge=0, le=100)
-    skills: dict[str, Level] = {}
-    prefer_skills: dict[str, Level] = {}
-    prefer_agent: str | None = None
-    sla_policy: str | None = None
-    overflow: str | None = None
-    labels: list[Label] = Field(default=[], max_length=20)
-
-
-class Rule(Section):
-    """A rule. With `go_on`, the rules after it are evaluated too, and their values win."""
-
-    name: str
-    when: str
-    then: Then
-    go_on: bool = False
 
 
 def faults(
@@ -80,6 +51,11 @@ def faults(
             yield from unknown(document, (*then, "prefer_skills", skill), "skill", skill, skills)
         if rule.then.queue is None and not rule.go_on:
             yield document.fault((*then, "queue"), "must be set, except in a rule that goes on (go_on: true)")
+        if rule.moves and rule.first_words_only:
+            why = "a rule with first_words_only is not asked about later words, so it can't move waiting work: remove one of both"
+            yield document.fault(("rules", place, "moves"), why)
+        if rule.moves and rule.then.queue is None:
+            yield document.fault(("rules", place, "moves"), "moves work nowhere: set then.queue or remove it")
         yield from _condition(document, place, rule, known, checked=checked)
 
 
@@ -91,6 +67,9 @@ def _condition(
         if not checked:
             condition.measure()
         errors = list(unknown_names(condition.mentions, known))
+        if rule.moves and condition.always:
+            why = "the condition is true whatever the customer says, so each message would move the work: ask about something"
+            yield document.fault(("rules", place, "moves"), why)
     except RuleError as error:
         errors = [error]
     for error in errors:

@@ -1,41 +1,8 @@
-"""The values that sections share: durations, levels, labels, and names of other sections."""
+"""What can be wrong in any section: a name that nothing has."""
 
-import re
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
-from typing import Annotated
-
-from pydantic import BeforeValidator, Field, StringConstraints
 
 from antiphon.organisation.document import Document, Fault, Place, did_you_mean
-
-_DURATION = re.compile(r"(\d+)\s*(s|m|h|d)")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def duration(text: object) -> timedelta:
-    """Reads a duration: `30s`, `15m`, `4h` or `2d`. Raises ValueError for anything else."""
-    match = _DURATION.fullmatch(str(text).strip())
-    if match is None:
-        raise ValueError("must be a duration like 30s, 15m, 4h or 2d")
-    try:
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
-    except OverflowError as error:
-        raise ValueError("is longer than a duration can be") from error
-
-
-def shown(value: timedelta) -> str:
-    """Returns a duration as it is written in a document: `15m`."""
-    seconds = int(value.total_seconds())
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds and seconds % size == 0:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
-
-
-Duration = Annotated[timedelta, BeforeValidator(duration)]
-Level = Annotated[int, Field(ge=1, le=10)]
-Label = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
 
 
 def unknown(

@@ -7,12 +7,16 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+from antiphon.organisation.agent import Away, AwayKind
+
 
 class Waiting(NamedTuple):
     """A waiting work item as the matching reads it. `refused` has the agents who refused it, and when.
 
-    `preferred` is the agent who gets it first; `prefers` are skills that are an advantage and not required. It counts against
-    the capacity `profiles`; work of no `units` takes no capacity.
+    `is_overdue`: it has waited the longest wait of its queue, and `order_at` is when it had; else that is its moment in the
+    order. `preferred` is the agent who gets it first; `prefers` are skills that are an advantage and not required. It counts against
+    the capacity `profiles`; work of no `units` takes no capacity. A person handed it to `handed_to`, for whom alone it waits until
+    `hold_until`.
     """
 
     work_item_id: UUID
@@ -27,6 +31,8 @@ class Waiting(NamedTuple):
     hold_until: datetime | None = None
     also_queues: Collection[str] = ()
     profiles: tuple[str, ...] = ()
+    is_overdue: bool = False
+    handed_to: str | None = None
 
     @property
     def queues(self) -> frozenset[str]:
@@ -59,9 +65,12 @@ class Candidate(NamedTuple):
     profile_loads: Mapping[str, ProfileLoad] = {}
 
 
-def urgency(item: Waiting) -> tuple[datetime, datetime, UUID]:
-    """The sort key of waiting work: its moment, then the longest wait, then the id, so that the order is total."""
-    return item.order_at, item.queued_at, item.work_item_id
+Urgency = tuple[bool, datetime, datetime, UUID]
+
+
+def urgency(item: Waiting) -> Urgency:
+    """The sort key of waiting work: what is overdue, its moment, the longest wait, then the id, so that the order is total."""
+    return not item.is_overdue, item.order_at, item.queued_at, item.work_item_id
 
 
 class Skilled(Protocol):
@@ -74,6 +83,8 @@ class Skilled(Protocol):
 class WhyNot(StrEnum):
     """The reasons why an agent can't take an item now."""
 
+    ABSENT = "absent"
+    OUTSIDE_SHIFT = "outside-shift"
     PRESENCE = "presence"
     WRAP_UP = "wrap-up"
     QUEUE_CLOSED = "queue-closed"
@@ -85,6 +96,8 @@ class WhyNot(StrEnum):
     REFUSED = "refused"
 
 
+NOT_THERE = frozenset({WhyNot.ABSENT, WhyNot.OUTSIDE_SHIFT, WhyNot.PRESENCE})
+"""The reasons why an agent is offered nothing, whatever the work."""
 BUSY = frozenset({WhyNot.WRAP_UP, WhyNot.PROFILES, WhyNot.CAPACITY, WhyNot.RAMP_UP})
 """The reasons that end by themselves: the agent can do the work and is busy now."""
 
@@ -100,20 +113,29 @@ class Lack(NamedTuple):
 class Obstacle:
     """Why an agent can't take an item now, with the details of its kind.
 
-    `presence` is the id of their presence; `until` is when the wrap-up or the ramp-up ends; `lacks` are the missing skills,
-    `full` the capacity profiles without free capacity.
+    `presence` is the id of their presence; `away` says until when they are absent or outside their shift; `until` is when the
+    wrap-up or the ramp-up ends; `lacks` are the missing skills, `full` the capacity profiles without free capacity.
     """
 
     kind: WhyNot
     presence: str = ""
+    away: Away | None = None
     until: datetime | None = None
     lacks: tuple[Lack, ...] = ()
     full: tuple[ProfileLoad, ...] = ()
 
 
-def in_words(obstacle: Obstacle) -> str:  # noqa: PLR0911 - one kind a line
+def not_there(away: Away) -> Obstacle:
+    """Returns that an agent is absent or outside their shift as the reason why they are offered nothing."""
+    kind = {AwayKind.ABSENT: WhyNot.ABSENT, AwayKind.OUTSIDE_SHIFT: WhyNot.OUTSIDE_SHIFT}[away.kind]
+    return Obstacle(kind, away=away)
+
+
+def in_words(obstacle: Obstacle) -> str:  # noqa: C901, PLR0911 - one kind a line
     """Returns an obstacle as text for people."""
     match obstacle.kind:
+        case WhyNot.ABSENT | WhyNot.OUTSIDE_SHIFT:
+            return obstacle.away.because if obstacle.away else obstacle.kind.value
         case WhyNot.PRESENCE:
             return obstacle.presence
         case WhyNot.WRAP_UP:
@@ -164,6 +186,11 @@ def why_not(item: Waiting, agent: Candidate) -> Obstacle | None:
         return Obstacle(WhyNot.OTHER_QUEUE)
     if lacks := missing_skills(item, agent):
         return Obstacle(WhyNot.SKILLS, lacks=lacks)
+    return lacks_capacity(item, agent)
+
+
+def lacks_capacity(item: Waiting, agent: Candidate) -> Obstacle | None:
+    """Returns why an available agent has no capacity for the item, whatever their queues and skills; None when they have."""
     if profile_loads := exhausted_profiles(item.profiles, agent):
         return Obstacle(WhyNot.PROFILES, full=profile_loads)
     units = units_taken(item, agent)

@@ -5,9 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from antiphon.organisation.section import shown
+from antiphon.organisation.step import Step
 from routing.domain.configuration.document import Configuration
-from routing.domain.configuration.section import shown
-from routing.domain.configuration.step import Step
 from routing.domain.time.business_calendar import BeyondHorizonError, BusinessCalendar
 from routing.domain.work_item import Arrival, OrderAndSteps, WorkItem
 

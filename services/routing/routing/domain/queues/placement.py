@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
+from antiphon.organisation.overflow import NEVER, Limit
+from antiphon.organisation.section import shown
 from routing.domain.configuration.document import Configuration
-from routing.domain.configuration.overflow import NEVER, Limit
-from routing.domain.configuration.section import shown
 from routing.domain.queues.opening import Opening
 
 

@@ -1,6 +1,6 @@
 """Publishing: whether a draft needs approval before it becomes active."""
 
-from antiphon.organisation.document import Section
+from antiphon.organisation.section import Section
 
 
 class PublishingPolicy(Section):

@@ -1,0 +1,44 @@
+"""Queues: where work waits for a team."""
+
+from datetime import timedelta
+
+from pydantic import Field
+
+from antiphon.organisation.agent_policy import Units
+from antiphon.organisation.membership import Members
+from antiphon.organisation.overflow import Limit, Outside, OutsideHours
+from antiphon.organisation.section import Duration, Section
+from antiphon.organisation.step import Step
+
+LONGEST_WAIT = timedelta(days=1)
+HEAD_START = timedelta(minutes=1)
+
+
+class Queue(Section):
+    """Where work waits for a team."""
+
+    name: str
+    sla_policy: str
+    members: Members = Members()
+    hours: str | None = Field(
+        None, description="The calendar in whose open time work is offered. Default: always."
+    )
+    outside_hours: Outside = OutsideHours()
+    limit: Limit | None = None
+    steps: list[Step] = Field(default=[], max_length=20)
+    units: Units | None = Field(
+        None, description="The units of capacity that its work takes. Default: those of the channel."
+    )
+    offer_timeout: Duration = Field(timedelta(seconds=30), ge=timedelta(seconds=1), le=timedelta(days=1))
+    auto_accept: bool = False
+    may_decline: bool | None = Field(None, description="Default: as the policy of all agents.")
+    may_pick: bool = False
+    wrap_up: Duration | None = Field(None, le=timedelta(days=1))
+    longest_wait: Duration = Field(
+        LONGEST_WAIT,
+        le=timedelta(days=365),
+        description="Work that has waited this long goes before all that has not. It also counts as due then at the latest.",
+    )
+    head_start: Duration = Field(
+        HEAD_START, le=timedelta(days=1), description="The waiting time that one point of priority is worth."
+    )
