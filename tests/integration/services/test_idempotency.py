@@ -236,6 +236,7 @@ async def test_a_repeat_about_work_gets_the_first_answer_and_changes_nothing(
     await client.ask("POST", f"{path['C-3']}/pick")
     sam: dict[str, Any] = {"role": Role.SUPERVISOR, "who": "sam"}
     await client.ask("POST", f"{path['C-2']}/take-back", {"reason": "a meeting"}, **sam)
+    await client.ask("PUT", "/agents/me/presence", {"presence": "available"})
     await client.ask("POST", f"{path['C-2']}/assign", {"agent_id": "elena"}, **sam)
     await client.ask("PATCH", path["C-2"], {"priority": 80}, **sam)
     await client.ask("POST", f"{path['C-2']}/transfer", {"queue": "rates"})
