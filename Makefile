@@ -59,8 +59,8 @@ bench-routing: set-up ## Measure routing alone; QUICK=1 measures less, ONLY=name
 cost: $(PYTHON) ## Show what a single interaction costs by service: transactions, statements, round trips, NOTIFYs, events
 	@$(PYTHON) -m tests.ledgers
 
-faults: set-up ## Inject faults under load, then compare all records; QUICK=1 takes under three minutes, ONLY=name,name SEED=n RATE=n
-	@$(PYTHON) -m tests.faults $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) $(if $(RATE),--rate $(RATE))
+faults: set-up ## Inject faults under load, then compare all records; QUICK=1 takes under three minutes, ONLY=name,name SEED=n RATE=n MINUTES=n
+	@$(PYTHON) -m tests.faults $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) $(if $(RATE),--rate $(RATE)) $(if $(MINUTES),--minutes $(MINUTES))
 
 fuzz: set-up ## Send hostile input to every entry point for ten minutes; QUICK=1 for 90 seconds, MINUTES=n, SEED=n repeats a run
 	@$(PYTHON) -m tests.fuzz $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))

@@ -1,5 +1,6 @@
 """Answering a case: what is checked first, and what is written before anything is sent."""
 
+import asyncio
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -8,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.access.roles import Identity
 from antiphon.contracts.cases import StatusTrigger
 from antiphon.contracts.interactions import Automation, Identifier, Interaction
+from antiphon.delivery.parts import too_many_parts
 from antiphon.http.idempotency import key_reused
 from antiphon.http.preconditions import Seen
 from antiphon.http.problem_kinds import Kind
-from antiphon.http.problems import Problem, not_found
+from antiphon.http.problems import ErrorPlace, Problem, not_found
 from antiphon.process import tracing
 from case_mgmt import store
 from case_mgmt.case_unit import CaseUnit
@@ -48,8 +50,8 @@ async def request_reply(
     the case token.
 
     Raises Problem: 404 for an unknown case or interaction; 409 if the interaction cannot be answered, or if its recipient
-    must be confirmed; 412 if the case has changed since `seen`; 422 if the author has used the key for a reply, however
-    long ago.
+    must be confirmed; 412 if the case has changed since `seen`; 422 if its network would post it in too many parts, and if
+    the author has used the key for a reply, however long ago.
     """
     cases = await store.cases.load(tx, [case_id])
     if case_id not in cases:
@@ -57,6 +59,7 @@ async def request_reply(
     case = cases[case_id]
     await _require_seen(tx, case, seen)
     answers = await _answered(tx, case_id, draft.answers)
+    await _require_few_parts(draft.text, answers)
     event = replies.request(
         case,
         answers,
@@ -125,6 +128,20 @@ async def _require_seen(tx: AsyncConnection, case: Case, seen: Seen) -> None:
         f"The case is at revision {case.revision}; you saw {seen}. Read the case again.",
         revision=case.revision,
         last={"kind": newest.kind, "by": newest.actor.id, **newest.data} if newest else None,
+    )
+
+
+async def _require_few_parts(text: str, answers: Interaction) -> None:
+    """A network posts a long reply in parts, in public. Raises Problem 422, with the parts, when there are too many."""
+    limits = answers.reply_limits
+    if limits is None or (parts := await asyncio.to_thread(too_many_parts, text, limits)) is None:
+        return
+    detail = f"would be posted in {len(parts)} parts; at most {limits.parts} are allowed: shorten it"
+    raise Problem(
+        Kind.TOO_MANY_PARTS,
+        f"The reply {detail}.",
+        errors=[ErrorPlace(pointer="/text", detail=detail)],
+        parts=parts,
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from antiphon.connections.states import Reason
-from antiphon.contracts.interactions import InteractionKind, Speaker, Visibility
+from antiphon.contracts.interactions import InteractionKind, ReplyLimits, Speaker, Visibility
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,11 @@ class Network(Protocol):
     @property
     def account(self) -> str:
         """Our id on the network; empty until `connect_account` has returned."""
+        ...
+
+    @property
+    def reply_limits(self) -> ReplyLimits | None:
+        """How long a reply may be; None where nothing limits it."""
         ...
 
     async def connect_account(self) -> None:

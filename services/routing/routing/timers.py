@@ -11,7 +11,7 @@ from antiphon.postgres import query
 from antiphon.postgres.query import AnyRow
 from antiphon.process import logs, metrics
 from routing import store
-from routing.agents import due_changes, presence
+from routing.agents import presence
 from routing.configuration import publications
 from routing.configuration.active import Configurations
 from routing.domain.timer import TimerKind
@@ -71,8 +71,6 @@ async def _fire(
                 await publications.fire(tx, kind, publication, now)
         case TimerKind.STEP:
             await escalation.take_due_steps(tx, subjects, configurations, now)
-        case TimerKind.PEOPLE:
-            await due_changes.apply(tx, configurations, now)
         case TimerKind.REVIEW:
             await review.review(tx, configurations, now)
         case TimerKind.WRAP_UP | TimerKind.HOLD:

@@ -13,7 +13,18 @@ from uuid import UUID
 
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, Select, Text, bindparam, cast, func, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.http.problem_kinds import Kind
@@ -62,6 +73,35 @@ class KeysetPage(NamedTuple):
             next=encode_cursor(place[0].isoformat(), str(place[1])) if place else None,
         )
 
+
+class EarliestFirst(NamedTuple):
+    """A list with the earliest first, by a time and then an id; items without a time are last."""
+
+    at: ColumnElement[datetime | None]
+    identity: ColumnElement[UUID]
+
+    def after(self, query: Select[Any], cursor: str | None, limit: int) -> Select[Any]:
+        """`query` in that order from the cursor on, and one row more than `limit`. Raises Problem 400."""
+        moment = func.coalesce(self.at, _NEVER)
+        if cursor:
+            _, at, identity = decode_cursor(cursor, (str, str, str))
+            place = time(at) if at else _NEVER
+            query = query.where(tuple_(moment, self.identity) > tuple_(place, uuid(identity)))
+        return query.order_by(moment, self.identity).limit(limit + 1)
+
+    def page(self, rows: Sequence[Row], limit: int, view: Callable[[Row], Item]) -> Page[Item]:
+        """What `after` found, as a page of views."""
+        more = rows[limit - 1] if len(rows) > limit else None
+        at: datetime | None = getattr(more, str(self.at.key), None)
+        place = "earliest", at.isoformat() if at else "", str(getattr(more, str(self.identity.key), ""))
+        return Page(
+            items=[view(row) for row in rows[:limit]],
+            next=encode_cursor(*place) if more is not None else None,
+        )
+
+
+# As the indexes of such lists have it.
+_NEVER: ColumnElement[datetime] = literal_column("'infinity'::timestamptz", DateTime(timezone=True))
 
 ExportCursor = Annotated[
     str | None,

@@ -74,6 +74,11 @@ class Kind(Enum):
         "Recipient not confirmed",
         "`recipient` is not an address of the case's customer: repeat its value in `confirm_recipient`.",
     )
+    TOO_MANY_PARTS = Definition(
+        422,
+        "Too many parts",
+        "The network would post the reply in `parts`, more than are allowed: shorten it.",
+    )
     REPLY_FINISHED = Definition(
         409, "Reply finished", "The other outcome of the reply was reported before; `state` is its outcome."
     )

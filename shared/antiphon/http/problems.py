@@ -50,6 +50,7 @@ class ProblemDetails(BaseModel):
     recipient: Identifier | None = Field(
         None, description="To whom the reply would go; null when the interaction has no address."
     )
+    parts: list[str] | None = Field(None, description="The parts in which the network would post the reply.")
     customer_id: UUID | None = Field(None, description="The customer who has the identifier.")
     revision: int | None = Field(
         None, description="The current revision of what the caller saw in an earlier one."
@@ -81,6 +82,7 @@ class Members(TypedDict, total=False):
     presence: str | None
     result: str
     recipient: Identifier | None
+    parts: list[str]
     customer_id: UUID
     revision: int
     changed_by: str

@@ -29,17 +29,24 @@ class EmailAccount(Section):
     """A mail address of ours. A part that a sender adds after a plus belongs to the same address."""
 
     address: str = Field(pattern=r"^[^@+\s]+@[^@\s]+$")
+    """The address."""
     name: str
+    """The name from which answers come."""
     department: str | None = None
+    """The department of a mail in which no topic is found."""
     imap: ImapMailbox | None = None
+    """Where its mail is read by IMAP. Default: it comes by SMTP."""
 
 
 class SocialAccount(Section):
     """An account of ours on a network."""
 
     network: SocialNetwork
+    """The network."""
     handle: str = Field(pattern=r"^\S+$")
+    """The account's handle."""
     name: str
+    """What people call it."""
     enabled: bool = Field(default=True, description="Whether the account is followed, and answers.")
 
 
@@ -47,4 +54,6 @@ class Channels(Section):
     """Where customers reach us."""
 
     email: list[EmailAccount] = []
+    """Our mail addresses."""
     social: list[SocialAccount] = []
+    """Our accounts on networks."""

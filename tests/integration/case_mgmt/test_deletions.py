@@ -179,7 +179,7 @@ async def test_what_a_deletion_must_know_is_read_by_index(engine: AsyncEngine) -
             ).bindparams(case_id=case_id)
         )
         await tx.execute(text("analyze"))
-        asked = store.interactions.SAID.text
+        asked = store.interactions.WORDS_ON_CASES.text
         for name, value in (
             (":ids", f"array['{case_id}'::uuid]"),
             (":most", "array[2]"),

@@ -7,7 +7,7 @@ import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.contracts.identified import IdentifiedInteractionReceived
-from antiphon.contracts.interactions import Identifier, Speaker
+from antiphon.contracts.interactions import Identifier, ReplyLimits, Speaker
 from antiphon.contracts.replies import ReplyRequested
 from antiphon.http.problem_kinds import Kind
 from tests.support.case_mgmt import apply, rows, the_case
@@ -94,6 +94,24 @@ async def test_a_confirmed_reply_goes_to_that_address_and_the_record_names_who_c
     assert entry["actor"]["id"] == "amara"
     assert entry["data"]["recipient"] == {"kind": "email", "value": "mallory@evil.example"}
     assert entry["data"]["recipient_confirmed"] is True
+
+
+async def test_a_reply_of_too_many_public_parts_is_422_with_the_parts(
+    engine: AsyncEngine, api: httpx.AsyncClient
+) -> None:
+    event = identified(uuid4(), text="Why?")
+    limits = ReplyLimits(parts=3, characters=300, bytes=3000)
+    update = {"reply_limits": limits}
+    await apply(engine, event.model_copy(update={"interaction": event.interaction.model_copy(update=update)}))
+    case = await the_case(engine)
+    before = await everything(engine)
+    refused = await post(api, case.case_id, text="word " * 600)
+    assert (refused.status_code, refused.json()["type"]) == (422, "urn:antiphon:problem:too-many-parts")
+    assert len(refused.json()["parts"]) == 11
+    assert refused.json()["parts"][0].endswith("(1/11)")
+    assert [error["pointer"] for error in refused.json()["errors"]] == ["/text"]
+    assert await everything(engine) == before
+    assert (await post(api, case.case_id, text="word " * 150)).status_code == 201
 
 
 async def test_a_reply_to_the_customers_own_address_needs_no_confirmation(

@@ -16,7 +16,7 @@ from antiphon.http.changes import ChangeFeed
 from antiphon.process.clock import utc_now
 from deploy import keys
 from routing import api
-from routing.agents import due_changes
+from routing.work import review
 from tests.conftest import NewDatabase
 from tests.support.routing.agent_pool import ACCEPTED, OFFERED, QUEUED, AgentPool
 from tests.support.routing.harness import opened
@@ -41,19 +41,24 @@ class Past(NamedTuple):
         await self.apply()
 
     async def apply(self) -> None:
-        """Applies what is due about people at the time of the test; the service's timer does that by the database's clock."""
+        """Runs the review at the time of the test; the service's timer does that by the database's clock."""
         async with self.pool.engine.begin() as tx:
-            await tx.execute(text("delete from timer where kind = 'people'"))
-            await due_changes.apply(tx, self.pool.configurations, self.pool.now)
+            await tx.execute(text("delete from timer where kind = 'review'"))
+        while True:
+            async with self.pool.engine.begin() as tx:
+                if not await review.review(tx, self.pool.configurations, self.pool.now):
+                    return
+                await tx.execute(text("delete from timer where kind = 'review'"))
 
     async def pass_the_change(self) -> None:
         """The time goes on past the change, and the timers fire."""
         assert await self.timers() == [self.change]
         self.pool.now = self.change + timedelta(minutes=10)
-        await self.pool.fire()
+        while await self.pool.rows("select 1 from timer where kind = 'review' and due_at <= now()"):
+            await self.pool.fire()
 
     async def timers(self) -> list[datetime]:
-        return [row.due_at for row in await self.pool.rows("select due_at from timer where kind = 'people'")]
+        return [row.due_at for row in await self.pool.rows("select due_at from timer where kind = 'review'")]
 
     async def ask(
         self, verb: str, path: str, who: str, role: Role = Role.AGENT, **options: Any

@@ -67,7 +67,9 @@ class Desktop:
     async def read(self) -> dict[str, Row]:
         """The list as the database has it."""
         async with self.pool.engine.connect() as connection:
-            rows = await store.work_items.newest(connection, None, None, None, self.agent, None, 200)
+            rows = await store.work_items.page(
+                connection, store.work_items.BY_CHANGE, None, None, None, self.agent, None, 200
+            )
         fields = {str(row.work_item_id): WorkChange.of(WorkItem.of(mapping(row))).row() for row in rows}
         read: dict[str, Row] = json.loads(to_json(fields))
         return read
@@ -106,8 +108,8 @@ async def test_a_list_that_follows_the_stream_equals_the_list_that_is_read_anew(
         async with pool.engine.begin() as tx:
             everyone = [f"agent:{desktop.agent.id}" for desktop in desktops]
             await changes.record(tx, [Change("end", str(number), everyone, {})])
-        heard = {desktop.agent.id for desktop in desktops if await desktop.follow(str(number))}
-        assert heard == concerns
+        reached = {desktop.agent.id for desktop in desktops if await desktop.follow(str(number))}
+        assert reached == concerns
         for desktop in desktops:
             assert desktop.shown == await desktop.read(), desktop.agent.id
 

@@ -20,6 +20,16 @@ from tests.support.waiting import until
 
 _ADD = "insert into customer (customer_id, since) values (:id, now())"
 _CHANGE = "update customer set revision = revision + 1 where customer_id = :id"
+CUSTOMERS = "customer (customer_id, since) select gen_random_uuid(), now()"
+CASES = (
+    "case_file (case_id, number, status, customer_id, customer, opened_at, changed_at, interactions, replies, reopened, "
+    "revision, words_revision) select gen_random_uuid(), n, 'open', gen_random_uuid(), "
+    "jsonb_build_object('customer_id', gen_random_uuid(), 'since', now()), now(), now(), 1, 0, 0, 1, 1"
+)
+WORK = (
+    "work_item (work_item_id, case_id, case_reference, customer_id, channel, state, queue, priority, skills, queued_at, changed_at) "
+    "select gen_random_uuid(), gen_random_uuid(), n, gen_random_uuid(), 'email', 'queued', 'q', 0, '{}', now(), now()"
+)
 
 
 @pytest.fixture
@@ -82,6 +92,10 @@ class History:
         return self.seen == {row.customer_id: row.revision for row in rows}
 
 
+def _same(row: object) -> object:
+    return row
+
+
 def _state(customer: Customer) -> tuple[UUID, int]:
     return customer.record.customer_id, customer.record.revision
 
@@ -101,30 +115,19 @@ async def test_an_export_shows_every_row_in_its_newest_state_whatever_commits_la
 
 
 @pytest.mark.parametrize(
-    ("service", "tables", "index"),
+    ("service", "rows", "index"),
     [
-        ("customer_profile", "customer (customer_id, since) select gen_random_uuid(), now()", "customer_changed_xid_ix"),
-        (
-            "case_mgmt",
-            ("case_file (case_id, number, status, customer_id, customer, opened_at, changed_at, interactions, replies, reopened, "
-            "revision, words_revision) select gen_random_uuid(), n, 'open', gen_random_uuid(), "
-            "jsonb_build_object('customer_id', gen_random_uuid(), 'since', now()), now(), now(), 1, 0, 0, 1, 1"),
-            "case_file_changed_xid_ix",
-        ),
-        (
-            "routing",
-            ("work_item (work_item_id, case_id, case_reference, customer_id, channel, state, queue, priority, skills, queued_at, "
-            "changed_at) select gen_random_uuid(), gen_random_uuid(), n, gen_random_uuid(), 'email', 'queued', 'q', 0, '{}', now(), now()"),
-            "work_item_changed_xid_ix",
-        ),
+        ("customer_profile", CUSTOMERS, "customer_changed_xid_ix"),
+        ("case_mgmt", CASES, "case_file_changed_xid_ix"),
+        ("routing", WORK, "work_item_changed_xid_ix"),
     ],
-)  # fmt: skip
+)
 async def test_a_part_of_an_export_reads_only_the_rows_that_it_shows(
-    new_database: NewDatabase, service: str, tables: str, index: str
+    new_database: NewDatabase, service: str, rows: str, index: str
 ) -> None:
     engine = await new_database(service)
     async with engine.begin() as tx:
-        await tx.execute(text(f"insert into {tables} from generate_series(1, 20000) n"))
+        await tx.execute(text(f"insert into {rows} from generate_series(1, 20000) n"))
     async with engine.begin() as tx:
         await tx.execute(text("analyze"))
     cursor = pages.encode_cursor("1", str(UUID(int=0)))
@@ -133,7 +136,7 @@ async def test_a_part_of_an_export_reads_only_the_rows_that_it_shows(
     }  # fmt: skip
     with counted(engine) as statements:
         async with engine.connect() as connection:
-            await exports[service].export(connection, cursor, 50, lambda row: row)  # pyright: ignore[reportUnknownLambdaType]
+            await exports[service].export(connection, cursor, 50, _same)
     (query,) = (one for one in statements if "changed_in" in one)
     xid, item = pages.decode_cursor(cursor, (str, str))
     async with engine.begin() as tx:

@@ -70,8 +70,8 @@ class CaseWorld:
         )  # fmt: skip
         self.work: WorkItem | None = None
         self.completed = 0
-        said = interaction_facts(self.first, RATES)
-        self.opened = CaseOpened(case=self.case.facts(), interaction=said)
+        spoken = interaction_facts(self.first, RATES)
+        self.opened = CaseOpened(case=self.case.facts(), interaction=spoken)
         self.deliver(self.opened)
 
     @property
@@ -122,10 +122,10 @@ class CaseWorld:
         self.completed += 1
 
     def write(self) -> bool:
-        said = interaction(accepted_at=self.now)
-        self.words[said.interaction_id] = self.now
-        after = joined(self.case, said, customer(), RATES, self.now)
-        words = interaction_facts(said, RATES)
+        spoken = interaction(accepted_at=self.now)
+        self.words[spoken.interaction_id] = self.now
+        after = joined(self.case, spoken, customer(), RATES, self.now)
+        words = interaction_facts(spoken, RATES)
         event = CaseInteractionAdded(case=after.facts(), interaction=words, threaded_by=ThreadedBy.OPEN_CASE)
         return self.publish(after, event)
 

@@ -55,3 +55,19 @@ def test_a_wrong_form_is_refused(path: tuple[str, ...], value: object) -> None:
 
 def test_defaults_of_durations_are_written_as_people_write_them() -> None:
     assert json_schema()["$defs"]["Queue"]["properties"]["offer_timeout"]["default"] == "30s"
+
+
+def test_each_field_of_the_schema_has_a_description() -> None:
+    schema = json_schema()
+    definitions = schema["$defs"]
+    fields = {
+        f"{name}.{field}": found
+        for name, definition in {"": schema, **definitions}.items()
+        for field, found in definition.get("properties", {}).items()
+    }
+    # A field without a description of its own has the one of the section that it refers to.
+    described = {
+        name: found | definitions.get(found.get("$ref", "").rpartition("/")[2], {})
+        for name, found in fields.items()
+    }
+    assert [name for name, found in described.items() if "description" not in found] == []

@@ -8,7 +8,7 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.domain.matching.eligibility import Waiting, urgency
+from routing.domain.matching.eligibility import Urgency, Waiting, urgency
 from routing.domain.matching.queue_order import MOST_URGENT, order_at, overdue_at
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -19,7 +19,7 @@ STARTS = st.builds(timedelta, seconds=st.integers(0, 6)) | st.just(timedelta(day
 Work = tuple[int, int | None]
 WORK = st.tuples(st.integers(0, MOST_URGENT), st.none() | st.integers(-30, 300))
 # The sort key of work that was queued at the first minute, at the second one.
-Order = Callable[[int, Work, int], tuple[Any, ...]]
+Order = Callable[[int, Work, int], Any]
 
 
 def _due(queued: datetime, due: int | None) -> datetime | None:
@@ -29,7 +29,7 @@ def _due(queued: datetime, due: int | None) -> datetime | None:
 def by_queue(longest: timedelta, start: timedelta) -> Order:
     """The order of a queue with these settings."""
 
-    def place(queued: int, work: Work, now: int) -> tuple[Any, ...]:
+    def place(queued: int, work: Work, now: int) -> Urgency:
         at = NOW + queued * MINUTE
         late = overdue_at(at, longest)
         is_overdue = late <= NOW + now * MINUTE
@@ -73,7 +73,7 @@ def _served(arrivals: list[list[Work]], order: Order, agents: int) -> list[tuple
     while waiting or minute < len(arrivals):
         waiting += [(minute, work) for work in (arrivals[minute : minute + 1] or [[]])[0]]
         ordered = [(order(came, work, minute), came, work) for came, work in waiting]
-        ordered.sort(key=lambda one: one[0])  # pyright: ignore[reportCallIssue, reportArgumentType] - keys compare
+        ordered.sort(key=lambda one: one[0])
         waiting = [(came, work) for _, came, work in ordered[agents:]]
         served += [(came, minute, [other for other, _ in waiting]) for _, came, _ in ordered[:agents]]
         minute += 1

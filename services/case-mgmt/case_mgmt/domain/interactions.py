@@ -46,7 +46,7 @@ class CurrentVersion:
 
 
 @dataclass(frozen=True)
-class Said:
+class WordsOnCase:
     """Words of a person on a case that are not deleted: when they were accepted, and whether they were answered."""
 
     accepted_at: datetime

@@ -91,7 +91,7 @@ async def apply(
         replies=loaded.replies,
         acknowledgements=await acknowledgements.load(tx, held, make_token, now),
         unanswered=await store.interactions.unanswered(tx, _since(awaiting, loaded.failed)),
-        said=await store.interactions.said(tx, _deleted(events, loaded.versions)),
+        words_on_cases=await store.interactions.words_on_cases(tx, _deleted(events, loaded.versions)),
     )
     for received in events:
         _apply_one(state, received)

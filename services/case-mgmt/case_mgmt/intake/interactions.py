@@ -35,7 +35,7 @@ from case_mgmt.domain.interactions import (
     DeletedInteraction,
     EditedInteraction,
     FormerContent,
-    Said,
+    WordsOnCase,
 )
 from case_mgmt.domain.record import EntryKind
 from case_mgmt.domain.states import Trigger, in_words
@@ -128,8 +128,8 @@ def _join(
 def _await_answer(state: BatchState, event: IdentifiedInteractionReceived, case: Case) -> None:
     if event.interaction.automation == Automation.NONE:
         state.unanswered.setdefault(case.case_id, []).append((event.interaction, event.reading))
-        said = Said(event.interaction.accepted_at, is_answered=False)
-        state.said.setdefault(case.case_id, {})[event.interaction.interaction_id] = said
+        spoken = WordsOnCase(event.interaction.accepted_at, is_answered=False)
+        state.words_on_cases.setdefault(case.case_id, {})[event.interaction.interaction_id] = spoken
 
 
 def _add(state: BatchState, event: IdentifiedInteractionReceived, threaded: Threaded, case: Case) -> None:
@@ -256,13 +256,13 @@ def delete(state: BatchState, event: IdentifiedInteractionDeleted, key: str, tra
 
 def _take_out(state: BatchState, case: Case, interaction_id: UUID) -> DeletedWords:
     """Takes words out of what people said on a case; returns them beside what remains."""
-    said = state.said.get(case.case_id, {})
-    gone = said.pop(interaction_id, None)
-    waiting = [one.accepted_at for one in said.values() if not one.is_answered]
+    spoken = state.words_on_cases.get(case.case_id, {})
+    gone = spoken.pop(interaction_id, None)
+    waiting = [one.accepted_at for one in spoken.values() if not one.is_answered]
     return DeletedWords(
         gone.accepted_at if gone is not None and not gone.is_answered else None,
         min(waiting, default=None),
-        any(one.is_answered for one in said.values()),
+        any(one.is_answered for one in spoken.values()),
     )
 
 

@@ -18,7 +18,7 @@ from case_mgmt.domain.interactions import (
     CurrentVersion,
     DeletedInteraction,
     EditedInteraction,
-    Said,
+    WordsOnCase,
 )
 from case_mgmt.domain.replies import Reply, ReplyOutcome
 from case_mgmt.domain.threading import CaseIndex
@@ -59,7 +59,7 @@ class BatchIndex:
 class BatchState:
     """A batch while its events are applied one after another.
 
-    `said` has what deletions of the batch must know, by case and interaction: the words that they delete, and those that are
+    `words_on_cases` has what deletions of the batch must know, by case and interaction: the words that they delete, and those that are
     then the oldest of the unanswered and of the answered ones. It is empty without deletions.
     """
 
@@ -71,7 +71,7 @@ class BatchState:
     replies: dict[UUID, Reply]
     acknowledgements: Acknowledgements
     unanswered: dict[UUID, list[tuple[Interaction, Reading]]]
-    said: dict[UUID, dict[UUID, Said]]
+    words_on_cases: dict[UUID, dict[UUID, WordsOnCase]]
     interactions: list[CaseInteraction] = field(default_factory=list[CaseInteraction])
     references: list[tuple[str, UUID]] = field(default_factory=list[tuple[str, UUID]])
     conversations: list[tuple[str, UUID]] = field(default_factory=list[tuple[str, UUID]])

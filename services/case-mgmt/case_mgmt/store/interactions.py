@@ -22,7 +22,7 @@ from case_mgmt.domain.interactions import (
     DeletedInteraction,
     EditedInteraction,
     FormerContent,
-    Said,
+    WordsOnCase,
 )
 from case_mgmt.domain.replies import FailedReply
 from case_mgmt.domain.unanswered import MOST_BYTES, MOST_INTERACTIONS
@@ -86,7 +86,7 @@ UNANSWERED = text(
     """
 ).bindparams(_IDS, _SINCE)
 _OF_PEOPLE = f"deleted_at is null and interaction ->> 'automation' = '{Automation.NONE.value}'"
-SAID = text(
+WORDS_ON_CASES = text(
     f"""
     select case_id, interaction_id, accepted_at, answered_by is not null as is_answered
     from case_interaction where interaction_id = any(:deleted) and {_OF_PEOPLE}
@@ -208,20 +208,22 @@ async def unanswered(
     return by_case
 
 
-async def said(tx: AsyncConnection, deleted: Mapping[UUID, Sequence[UUID]]) -> dict[UUID, dict[UUID, Said]]:
+async def words_on_cases(
+    tx: AsyncConnection, deleted: Mapping[UUID, Sequence[UUID]]
+) -> dict[UUID, dict[UUID, WordsOnCase]]:
     """What people said on these cases, as far as the deletion of these interactions must know it, by case and interaction.
 
     The interactions themselves; and of the unanswered and of the answered ones as many of the oldest that one of each is left.
     """
-    by_case: dict[UUID, dict[UUID, Said]] = {case_id: {} for case_id in deleted}
+    by_case: dict[UUID, dict[UUID, WordsOnCase]] = {case_id: {} for case_id in deleted}
     if deleted:
         given = {
             "ids": list(deleted),
             "most": [len(ids) + 1 for ids in deleted.values()],
             "deleted": [one for ids in deleted.values() for one in ids],
         }
-        for row in await fetch(tx, SAID, given):
-            by_case[row.case_id][row.interaction_id] = Said(row.accepted_at, row.is_answered)
+        for row in await fetch(tx, WORDS_ON_CASES, given):
+            by_case[row.case_id][row.interaction_id] = WordsOnCase(row.accepted_at, row.is_answered)
     return by_case
 
 

@@ -10,7 +10,14 @@ from websockets.exceptions import WebSocketException
 
 from antiphon import identifiers
 from antiphon.contracts.base import rfc3339
-from antiphon.contracts.interactions import Identifier, IdentifierKind, Speaker, StatedBy, StatedIdentifier
+from antiphon.contracts.interactions import (
+    Identifier,
+    IdentifierKind,
+    ReplyLimits,
+    Speaker,
+    StatedBy,
+    StatedIdentifier,
+)
 from antiphon.process import logs
 from antiphon.process.clock import Clock
 from antiphon.text import clean
@@ -73,9 +80,13 @@ class Bluesky:
         app: str,
         clock: Clock,
         stream: str | None = None,
+        reply_parts: int = 3,
     ) -> None:
         self._stream = (stream or service).rstrip("/").replace("http", "ws", 1)
         self._handle = handle
+        self.reply_limits = ReplyLimits(
+            parts=reply_parts, characters=texts.MAX_GRAPHEMES, bytes=texts.MAX_BYTES
+        )
         self._app = app.rstrip("/")
         self._clock = clock
         self._client = Client(service.rstrip("/"), handle, password, clock)
@@ -228,6 +239,10 @@ class Bluesky:
             await self.connect_account()
         posted: list[dict[str, str]] = []
         parts = texts.split(reply.text)
+        if len(parts) > self.reply_limits.parts:
+            raise RefusedError(
+                f"it would be posted in {len(parts)} parts; at most {self.reply_limits.parts} are allowed"
+            )
         root: dict[str, str] | None = None
         for number, text in enumerate(parts):
             key = texts.record_key(reply.key, number, reply.requested_at)
@@ -321,4 +336,12 @@ class BlueskyServer:
     def create(self, handle: str, password: Callable[[], str], clock: Clock) -> Bluesky:
         """Our account of this handle."""
         settings = self._settings
-        return Bluesky(settings.service, handle, password, settings.app, clock, settings.stream)
+        return Bluesky(
+            settings.service,
+            handle,
+            password,
+            settings.app,
+            clock,
+            settings.stream,
+            settings.reply_parts,
+        )

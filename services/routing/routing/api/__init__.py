@@ -15,6 +15,7 @@ from routing.api import (
     attainment,
     changes,
     clocks,
+    colleagues,
     configuration,
     counts,
     drafts,
@@ -27,6 +28,7 @@ from routing.api import (
     trials,
     versions,
     work,
+    work_counts,
 )
 from routing.api.parameters import Api
 from routing.configuration.active import Configurations
@@ -35,7 +37,9 @@ from routing.queues.live import Live
 
 RESOURCES = (
     agents,
+    colleagues,
     offers,
+    work_counts,
     work,
     queues,
     live,

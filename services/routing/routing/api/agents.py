@@ -56,6 +56,22 @@ class AgentView(BaseModel):
     )
 
 
+class PresenceChoice(BaseModel):
+    """A presence that agents may choose."""
+
+    id: str = Field(description="The id of the presence.", examples=["available"])
+    name: str = Field(description="Its name.", examples=["Available"])
+    routable: bool = Field(description="Whether agents are offered work in it.", examples=[True])
+
+
+class OwnAgentView(AgentView):
+    """The caller as an agent, with what they may choose."""
+
+    presences: list[PresenceChoice] = Field(
+        description="The presences that the caller may choose, in the order of the configuration."
+    )
+
+
 class Heartbeat(BaseModel):
     """The presence of the agent whose desktop sent a heartbeat."""
 
@@ -117,11 +133,18 @@ def add(routes: APIRouter, at: Api) -> None:
         return work_view(work) if work else Response(status_code=204)
 
     @routes.get("/agents/me", tags=["agents"])
-    async def get_own_agent(caller: AgentOnly) -> AgentView:
-        """The caller as an agent."""
+    async def get_own_agent(caller: AgentOnly) -> OwnAgentView:
+        """The caller as an agent, with the presences that they may choose."""
         async with at.engine.connect() as connection:
             agent = await at.agent(connection, caller)
-            return await _read(connection, at, (await at.active(connection)).configuration, agent)
+            configuration = (await at.active(connection)).configuration
+            view = await _read(connection, at, configuration, agent)
+        choices = [
+            PresenceChoice(id=kind.id, name=kind.name, routable=kind.routable)
+            for kind in configuration.presences_by_id.values()
+            if kind.settable
+        ]
+        return OwnAgentView(**view.model_dump(), presences=choices)
 
     @routes.get("/agents", tags=["agents"])
     async def list_agents(_caller: Overseer) -> Page[AgentView]:

@@ -13,20 +13,13 @@ from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import problems
 from antiphon.postgres.query import AnyRow
 from routing import store
+from routing.api.decision_results import ShadowResult
 from routing.api.decision_views import Decided, DecidedOtherwise
 from routing.api.drafts import require_usable
 from routing.api.parameters import Api, DraftId, Operations, Overseer, Reason, ShadowId
 from routing.configuration import drafts, shadows
 from routing.domain.states import DraftState
 from routing.work.explain import RuleOutcome
-
-_RESULT = {
-    "decisions": 240,
-    "later_words": {"decisions": 30, "changed": 1},
-    "changed": 4,
-    "elsewhere": 1,
-    "from_to": [{"from_queue": "front-desk", "to_queue": "planning", "items": 1}],
-}
 
 
 class NewShadow(Body):
@@ -59,9 +52,7 @@ class ShadowView(BaseModel):
 class ShadowReport(ShadowView):
     """A shadow with a count of where it decided otherwise."""
 
-    result: dict[str, object] = Field(
-        description="Where it decided otherwise, counted as in a trial's result.", examples=[_RESULT]
-    )
+    result: ShadowResult = Field(description="Where it decided otherwise, counted as in a trial's result.")
 
 
 def add(routes: APIRouter, at: Api) -> None:
@@ -93,7 +84,7 @@ def add(routes: APIRouter, at: Api) -> None:
             row = await shadows.get(connection, shadow_id)
             result = await shadows.report(connection, shadow_id)
         view = ShadowView.model_validate(row, from_attributes=True)
-        return ShadowReport(**view.model_dump(), result=result)
+        return ShadowReport(**view.model_dump(), result=ShadowResult.model_validate(result))
 
     @routes.get("/shadows/{shadow_id}/items", tags=["shadows"], responses=problems(400, 404))
     async def list_shadow_items(

@@ -14,6 +14,7 @@ from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import problems
 from antiphon.postgres.query import AnyRow
 from routing import store
+from routing.api.decision_results import TrialResult
 from routing.api.decision_views import Decided, DecidedOtherwise
 from routing.api.drafts import require_usable
 from routing.api.parameters import Api, DraftId, Operations, Overseer, TrialId
@@ -21,15 +22,6 @@ from routing.configuration import drafts, trials
 from routing.domain.rules.conditions import RuleResult
 from routing.domain.states import DraftState
 from routing.work.explain import RuleOutcome
-
-_RESULT = {
-    "decisions": 1000,
-    "later_words": {"decisions": 90, "changed": 2},
-    "without_words": 0,
-    "changed": 12,
-    "elsewhere": 3,
-    "from_to": [{"from_queue": "front-desk", "to_queue": "planning", "items": 3}],
-}
 
 
 class NewTrial(Body):
@@ -63,9 +55,8 @@ class TrialView(BaseModel):
     asked_by: str = Field(description="Who asked for it.", examples=["olga"])
     ended_at: datetime | None = Field(description="When it ended.")
     failure: str | None = Field(description="Why it failed.", examples=[None])
-    result: dict[str, object] | None = Field(
-        description="What the draft would have done, counted; docs/guides/tuning-rules.md explains it.",
-        examples=[_RESULT],
+    result: TrialResult | None = Field(
+        description="What the draft would have done, counted; docs/guides/tuning-rules.md explains it."
     )
 
 

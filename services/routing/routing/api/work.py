@@ -1,7 +1,7 @@
 """Work: where it is and why, and what agents and supervisors do with it."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -141,16 +141,21 @@ def add(routes: APIRouter, at: Api) -> None:
         queue: Annotated[Words | None, Query(max_length=200, description="Only work in the queue of this id.")] = None,
         state: Annotated[WorkStateName | None, Query(description="Only work in this state.")] = None,
         agent_id: Annotated[Words | None, Query(max_length=200, description="Only work of this agent; `me` is the caller.")] = None,
+        sort: Annotated[
+            Literal["changed_at", "due_at"],
+            Query(description="`changed_at`: the newest change first. `due_at`: open work, the first due first, then without due time."),
+        ] = "changed_at",
     ) -> Page[WorkView]:  # fmt: skip
-        """Work, the newest change first. An agent sees their own work and that of their queues."""
+        """Work, the newest change first or the first due first. An agent sees their own work and that of their queues."""
         of_agent = caller.subject if agent_id == "me" else agent_id
+        order = store.work_items.BY_DUE if sort == "due_at" else store.work_items.BY_CHANGE
         async with at.engine.connect() as connection:
             visible_to = await at.visible_to(connection, caller)
-            rows = await store.work_items.newest(
-                connection, queue, state, of_agent, visible_to, cursor, limit
+            rows = await store.work_items.page(
+                connection, order, queue, state, of_agent, visible_to, cursor, limit
             )
         view = partial(WorkView.model_validate, from_attributes=True)
-        return store.work_items.BY_CHANGE.page(rows, limit, view)
+        return order.page(rows, limit, view)
 
     @routes.get("/work/export", tags=["work"], responses=problems(400, 410))
     async def export_work(

@@ -225,11 +225,9 @@ class Configurations:
         if details.get("rollout") is None:
             await tx.execute(_END_ROLLOUT, {"now": now, "by": by})
         await publish_version(tx, version, configuration, by, now, **details)
-        configuration = configuration.at(now)
-        await store.timers.people_at(tx, now)
         await store.timers.review_at(
             tx, now
-        )  # the timers are locked before agents, in the order of a review that fires
+        )  # the timer is locked before agents, in the order of a review that fires
         await agent_changes.publish_agent_changes(tx, latest.source if latest else None, configuration, now)
         if latest is not None:
             await _note_policies(tx, latest.source, configuration, version)

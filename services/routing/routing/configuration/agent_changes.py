@@ -21,12 +21,12 @@ from routing.domain.configuration.document import Configuration, read
 async def publish_agent_changes(
     tx: AsyncConnection, before: str | None, after: Configuration, now: datetime
 ) -> None:
-    """Publishes what differs from the source `before`; nothing when that can't be read. The caller has the timer `people`."""
+    """Publishes what differs from the source `before`; nothing when that can't be read. The caller has the timer `review`."""
     try:
         previous = read(before, checked=True) if before is not None else after
     except ConfigurationError:
         previous = after
-    applied_at = await store.people.applied_at(tx) or now
+    applied_at = (await store.people.state(tx)).applied_at or now
     await publish_differences(tx, previous.at(applied_at).agents_by_id, after.at(now).agents_by_id, now)
     await store.people.set_applied(tx, now)
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon.http.preconditions import Seen
 from antiphon.organisation.document import ConfigurationError
 from antiphon.postgres.query import AnyRow
 from antiphon.process import logs
@@ -50,13 +51,15 @@ async def _draft(
     mine = await _open_draft(tx, before)
     if source == latest.source:
         if mine is not None:
-            await drafts.save(tx, mine.draft_id, mine.revision, AUTHOR, now, state=DraftState.DISCARDED)
+            await drafts.save(
+                tx, mine.draft_id, Seen(frozenset({mine.revision})), AUTHOR, now, state=DraftState.DISCARDED
+            )
         return None
     if mine is None:
         row = await drafts.create(tx, f"File {name}", _WHY, source, AUTHOR, now)
     else:
         row = await drafts.save(
-            tx, mine.draft_id, mine.revision, AUTHOR, now,
+            tx, mine.draft_id, Seen(frozenset({mine.revision})), AUTHOR, now,
             name=f"File {name}", source=source, base_version=latest.version,
         )  # fmt: skip
     _log(row, latest)

@@ -115,9 +115,6 @@ _LOADS = text(
 ).bindparams(_IDS)
 
 
-_ONLINE = text("select agent_id from agent where presence <> 'offline' order by agent_id")
-
-
 _READY = text(
     "delete from wrap_up u using (select agent_id from wrap_up where agent_id = any(:ids) order by agent_id for update) r "
     "where u.agent_id = r.agent_id"
@@ -170,11 +167,6 @@ _MISSED = text(
 async def lock(tx: AsyncConnection, ids: Collection[str]) -> dict[str, AnyRow]:
     """Returns the rows of these agents by id, locked: no other transaction gives them work or changes their presence."""
     return {row.agent_id: row for row in await fetch(tx, _LOCK, {"ids": sorted(ids)})}
-
-
-async def online(tx: AsyncConnection) -> list[str]:
-    """Returns the ids of all who are not offline, also of those who are agents no more."""
-    return [row.agent_id for row in await fetch(tx, _ONLINE, {})]
 
 
 async def loads(tx: AsyncConnection, ids: Collection[str]) -> dict[str, int]:

@@ -172,8 +172,8 @@ async def look(
         ]
         came = Counter[Line]()
         rows = await fetch(tx, READ, {"lines": as_json(heads), "now": now})
-        found = [(reading[row.line], waiting(row)) for row in rows]
-        for line, item in sorted(found, key=_urgency_of_item):
+        for row in sorted(rows, key=_urgency_of_row):
+            line, item = reading[row.line], waiting(row)
             read[line].append(item)
             came[line] += 1
             missing[line] -= possible(item)
@@ -213,6 +213,11 @@ def waiting(row: AnyRow) -> Waiting:
     )
 
 
+def _urgency_of_row(row: AnyRow) -> Urgency:
+    """`urgency` of the item that is read from the row."""
+    return not row.is_overdue, row.order_at, row.queued_at, row.work_item_id
+
+
 def _place(read: Sequence[Waiting]) -> Mapping[str, object]:
     if not read:
         return BEFORE_ALL
@@ -223,7 +228,3 @@ def _place(read: Sequence[Waiting]) -> Mapping[str, object]:
         "queued_at": last.queued_at,
         "work_item_id": last.work_item_id,
     }
-
-
-def _urgency_of_item(found: tuple[Line, Waiting]) -> Urgency:
-    return urgency(found[1])

@@ -28,7 +28,7 @@ TIMER = Table(
 NO_SUBJECT = UUID(int=0)
 
 
-_EARLIEST = text(
+_REVIEW = text(
     f"insert into timer (kind, subject, due_at) values (:kind, '{NO_SUBJECT}', :due) "
     "on conflict (kind, subject) do update set due_at = least(timer.due_at, excluded.due_at)"
 )
@@ -50,12 +50,7 @@ _TAKE_DUE = text(
 
 async def review_at(tx: AsyncConnection, due: datetime) -> None:
     """Sets the timer of the review of waiting work; an earlier time that is set stays."""
-    await tx.execute(_EARLIEST, {"kind": TimerKind.REVIEW, "due": due})
-
-
-async def people_at(tx: AsyncConnection, due: datetime) -> None:
-    """Sets the timer of the next change of people; an earlier time that is set stays."""
-    await tx.execute(_EARLIEST, {"kind": TimerKind.PEOPLE, "due": due})
+    await tx.execute(_REVIEW, {"kind": TimerKind.REVIEW, "due": due})
 
 
 def set_timers(writes: Writes, timers: Sequence[tuple[TimerKind, UUID, datetime]]) -> None:

@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.work import WorkState
-from antiphon.http.pages import ChangeOrder, Export, KeysetPage
+from antiphon.http.pages import ChangeOrder, EarliestFirst, Export, KeysetPage
 from antiphon.organisation.agent import Agent
 from antiphon.postgres.personal_data import personal
 from antiphon.postgres.plumbing import XID8
@@ -38,6 +38,8 @@ from routing.store.base import METADATA
 View = TypeVar("View")
 
 NEED = "cast(skills as text) || cast(profiles as text) || case when units = 0 then 'zero-unit' else '' end"
+
+_IS_OPEN = "state <> 'completed'"
 
 
 WORK = Table(
@@ -111,6 +113,7 @@ WORK = Table(
     Index("work_item_oldest_ix", "queue", "queued_at", postgresql_where=text("state = 'queued'")),
     Index("work_item_changed_xid_ix", "changed_xid", "work_item_id"),
     Index("work_item_list_ix", text("changed_at desc"), text("work_item_id desc")),
+    Index("work_item_due_ix", text("coalesce(due_at, 'infinity'::timestamptz)"), "work_item_id", postgresql_where=text(_IS_OPEN)),
     Index("work_item_queue_list_ix", "queue", text("changed_at desc"), text("work_item_id desc")),
     info=personal(
         by={"customer_id": ["subject", "labels", "handover"]},
@@ -139,6 +142,11 @@ _OFFERED = text(
 _HELD = text(
     "select * from work_item where state in ('offered', 'accepted') and agent_id = any(:agents) "
     "order by work_item_id limit :limit for update"
+).bindparams(bindparam("agents", type_=ARRAY(TEXT)))
+
+
+_OFFERED_QUEUES = text(
+    "select agent_id, queue, also_queues from work_item where state = 'offered' and agent_id = any(:agents)"
 ).bindparams(bindparam("agents", type_=ARRAY(TEXT)))
 
 
@@ -239,6 +247,12 @@ async def lock_held(
     return await work_items(tx, _HELD, {"agents": list(agent_ids), "limit": limit})
 
 
+async def offered_queues(tx: AsyncConnection, agent_ids: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
+    """The offered work of these agents: the agent, and the queues whose members may be offered it. Without locks."""
+    rows = await fetch(tx, _OFFERED_QUEUES, {"agents": list(agent_ids)})
+    return [(row.agent_id, frozenset({row.queue, *row.also_queues})) for row in rows]
+
+
 async def lock_offered(tx: AsyncConnection, offer_ids: Sequence[UUID]) -> list[WorkItem]:
     """The work items of those of these offers that are pending, locked in id order."""
     return await work_items(tx, _OFFERED, {"ids": list(offer_ids)})
@@ -267,11 +281,15 @@ async def begin_pass(tx: AsyncConnection, lock: int, queues: Sequence[str]) -> A
 BY_CHANGE = KeysetPage(WORK.c.changed_at, WORK.c.work_item_id)
 
 
-async def newest(
-    tx: AsyncConnection, queue: str | None, state: str | None, agent_id: str | None, visible_to: Agent | None,
-    cursor: str | None, limit: int,
+BY_DUE = EarliestFirst(WORK.c.due_at, WORK.c.work_item_id)
+"""Of open work."""
+
+
+async def page(
+    tx: AsyncConnection, order: KeysetPage | EarliestFirst, queue: str | None, state: str | None, agent_id: str | None,
+    visible_to: Agent | None, cursor: str | None, limit: int,
 ) -> Sequence[AnyRow]:  # fmt: skip
-    """Rows of a page BY_CHANGE of the work that is in this queue and state and that this agent has, where given.
+    """Rows of a page BY_CHANGE or BY_DUE of the work that is in this queue and state and that this agent has, where given.
 
     `visible_to`: only the agent's own work and that of their queues. Raises Problem 400 for a cursor that is none.
     """
@@ -284,7 +302,9 @@ async def newest(
         query = query.where(
             w.queue.in_(queues) | w.also_queues.overlap(queues) | (w.agent_id == visible_to.id)
         )
-    return (await tx.execute(BY_CHANGE.after(query, cursor, limit))).all()
+    if order is BY_DUE:
+        query = query.where(text(_IS_OPEN))
+    return (await tx.execute(order.after(query, cursor, limit))).all()
 
 
 EXPORT = ChangeOrder(WORK.c.changed_xid, WORK.c.work_item_id)

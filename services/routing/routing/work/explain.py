@@ -213,7 +213,7 @@ async def explain(
     queue_opening, open_queues = openings.get(work.queue), opening.open_queues(openings)
     escalations = await store.escalations.of_work(connection, work.work_item_id)
     members = [
-        _Member(agent, _obstacle(agent, item, active, agent_rows, open_queues, now))
+        _Member(agent, obstacle_of(agent, item, active, agent_rows, open_queues, now))
         for agent in active.configuration.agents_by_id.values()
         if not work.queues.isdisjoint(agent.queues)
     ]
@@ -250,10 +250,11 @@ async def _decision(connection: AsyncConnection, work: WorkItem) -> DecisionView
     return view.model_copy(update={"context": context})
 
 
-def _obstacle(  # noqa: PLR0911 - one obstacle a line
+def obstacle_of(  # noqa: PLR0911 - one obstacle a line
     agent: Agent, item: Waiting, active: ActiveVersion, agent_rows: dict[str, AnyRow], open_queues: Collection[str],
     now: datetime,
 ) -> Obstacle | None:  # fmt: skip
+    """Why an agent can't be offered the item now; None when they can."""
     if agent.away is not None:
         return not_there(agent.away)
     row = agent_rows.get(agent.id)

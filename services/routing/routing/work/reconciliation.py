@@ -40,7 +40,8 @@ _BEFORE_ALL = UUID(int=0)
 _LOCK = text(f"select pg_try_advisory_xact_lock({_ROUND_LOCK}) as mine")
 _SNAPSHOT = f"""
     select c.case_id, case when s.revision > 0 then s.awaits end as awaits, s.dismissed, w.work_item_id, w.state, w.queue, w.agent_id, a.presence,
-        o.offer_id, o.agent_id as offered_to, o.expires_at, t.subject is not null as has_offer_timer, array(
+        o.offer_id, o.agent_id as offered_to, o.expires_at, t.subject is not null as has_offer_timer,
+        case when w.state = 'queued' then w.handover ->> 'agent_id' end as handed_to, array(
             select k.clock_id from clock k where k.case_id = c.case_id and k.met_at is null and k.cancelled_at is null
             and k.paused_since is null and k.breached_at is null
             and not exists (select from timer u where u.kind = '{TimerKind.SLA_CLOCK}' and u.subject = k.clock_id)
@@ -131,7 +132,7 @@ def snapshots(rows: Sequence[AnyRow]) -> list[CaseSnapshot]:
         if row.work_item_id is not None:
             piece = OpenWork(
                 row.work_item_id, row.state, row.queue, row.agent_id, row.presence, row.offer_id, row.offered_to, row.has_offer_timer,
-                row.clocks_without_timer,
+                row.clocks_without_timer, row.handed_to,
             )  # fmt: skip
             cases[-1] = cases[-1]._replace(work=[*cases[-1].work, piece])
     return cases
@@ -204,6 +205,9 @@ class _Repairer:
         if finding.work is None:
             return self._queue_again(finding.case_id, last)
         work = self.unit.current(self._open[finding.work.work_item_id])
+        if finding.kind is FindingKind.HAND_OVER_GONE:
+            note = work.handover and work.handover.to_queue()
+            return self.unit.put(work, hold_until=None, preferred=None, handover=note), "for anybody"
         repair = self._repair_work(finding, finding.work, work)
         return self.unit.current(work), repair
 

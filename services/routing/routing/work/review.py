@@ -1,7 +1,8 @@
 """The review moves open work that can't stay where it is, and applies the active steps and capacity profiles to it.
 
-Work can't stay where its agent or its queue was removed, or where its closed queue overflows. The review runs when a version
-becomes active, when people set the state of a queue, and when the hours of a queue end.
+Work can't stay where its agent left or is away, where its queue was removed, or where its closed queue overflows. The review
+runs when a version becomes active, when people set the state of a queue, when the hours of a queue end, and when the people
+of the document change.
 """
 
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.work import WorkState
 from antiphon.postgres.query import as_json, fetch
 from routing import store
+from routing.agents import due_changes
 from routing.configuration.active import ActiveVersion, Configurations
 from routing.domain.offer import OfferResult
 from routing.domain.queues.escalation import EscalationKind
@@ -72,6 +74,7 @@ async def review(tx: AsyncConnection, configurations: Configurations, now: datet
     """
     active = await configurations.active(tx, now)
     for part in (
+        _people,
         _from_removed_agents,
         _from_removed_queues,
         _to_meant_queue,
@@ -84,9 +87,15 @@ async def review(tx: AsyncConnection, configurations: Configurations, now: datet
         changed = await _set_profiles(tx, active)
     if changed:
         await store.timers.review_at(tx, now)
-    elif closing := _next_closing(active, now):
-        await store.timers.review_at(tx, closing)
+    elif coming := min(
+        filter(None, (_next_closing(active, now), active.configuration.roster.until)), default=None
+    ):
+        await store.timers.review_at(tx, coming)
     return changed
+
+
+async def _people(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:
+    return int(await due_changes.apply(tx, active.configuration, now))
 
 
 async def _from_removed_agents(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:

@@ -28,4 +28,10 @@ def upgrade() -> None:
         ["queue", "also_queues", "need", "overdue_at", "queued_at", "work_item_id"],
         postgresql_where=sa.text("state = 'queued'"),
     )
+    op.create_index(
+        "work_item_due_ix",
+        "work_item",
+        [sa.text("coalesce(due_at, 'infinity'::timestamptz)"), "work_item_id"],
+        postgresql_where=sa.text("state <> 'completed'"),
+    )
     follow_changes_v1("work_item", key="work_item_id")
