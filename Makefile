@@ -5,7 +5,7 @@ PYTHON := $(STATE)/venv/bin/python
 MEMBERS := shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing
 UV_VERSION := 0.13.9
 .DEFAULT_GOAL := help
-.PHONY: help set-up run up down status logs token apply dead-letters check-rules test bench bench-routing faults fuzz stands lint format lock contracts personal-data settings cost clean
+.PHONY: help set-up run up down status logs token apply dead-letters check-rules test bench bench-routing faults fuzz stands lint format lock contracts personal-data settings problems cost clean
 
 help: ## Show this help
 	@echo "Antiphon: a universal queue for customer service."
@@ -85,6 +85,9 @@ contracts: set-up ## Write the event schemas and the AsyncAPI document
 
 personal-data: set-up ## Write docs/personal-data.md: the columns that hold what customers wrote, and how to find it
 	@$(PYTHON) -m deploy.personal_data
+
+problems: set-up ## Write docs/problems.md: every kind of error of the APIs
+	@$(PYTHON) -m deploy.problems_document
 
 settings: set-up ## Write docs/settings.md: every environment variable of every service
 	@$(PYTHON) -m deploy.settings_document

@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from antiphon.active_organisation import ActiveOrganisation
 from antiphon.failures import is_transient
-from antiphon.http import changes
+from antiphon.http import changes, idempotency
 from antiphon.kafka.consumer import Consumer
 from antiphon.kafka.relay import Relay
 from antiphon.process import logs
@@ -105,6 +105,7 @@ async def run(service: Service) -> None:
     service.app.state.configuration_version = lambda: service.organisation.current.number
     parts |= service.tasks
     parts["trim"] = lambda: changes.trim(service.engine, service.settings.change_log_kept_for)
+    parts["forget"] = lambda: idempotency.forget(service.engine, service.settings.idempotency_keys_kept_for)
     running = {asyncio.create_task(_part(part), name=name): name for name, part in parts.items()}
     stopped = asyncio.create_task(_until(stop), name="stop")
     # What is loaded now stays. A batch makes many values but few reference cycles, so the collector runs rarely.

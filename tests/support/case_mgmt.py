@@ -75,7 +75,7 @@ async def answer(
     key: str = "k",
     words: str = "Yes.",
     confirm: str | None = None,
-) -> tuple[Reply, bool]:
+) -> Reply:
     draft = ReplyDraft(words, confirm_recipient=confirm)
     async with engine.begin() as tx:
         return await request_reply(

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.access.roles import Identity
 from antiphon.contracts.cases import CaseStatus, StatusTrigger
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from antiphon.process import tracing
 from case_mgmt import store
@@ -87,7 +88,8 @@ async def set_status(
         and case.opened_in_queue != queue
     ):
         raise Problem(
-            409, "Conflict", f"The case is {case.status} already, and has its work: transfer that to {queue}."
+            Kind.CASE_HAS_WORK,
+            f"The case is {case.status} already, and has its work: transfer that to {queue}.",
         )
     if case.status != status:
         await _change_status(tx, case, status, reason, who, now, queue)
@@ -99,7 +101,9 @@ async def _change_status(
 ) -> None:
     trigger = SETTERS[status]
     if (case.status, trigger) not in TRANSITIONS:
-        raise Problem(409, "Conflict", f"A case with the status {case.status} cannot be {in_words(trigger)}.")
+        raise Problem(
+            Kind.STATUS_NOT_POSSIBLE, f"A case with the status {case.status} cannot be {in_words(trigger)}."
+        )
     awaited = case.awaiting_answer_since
     after = set_by_person(case, status, queue, now)
     if awaited is not None and after.awaiting_answer_since is None:

@@ -18,8 +18,10 @@ from antiphon.connections.secrets import Secrets
 from antiphon.connections.states import Connection, NotConnectedError, Reason, State, in_words
 from antiphon.connections.store import Report
 from antiphon.http.app import Body
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.permissions import require
-from antiphon.http.problems import Problem, not_found, problems
+from antiphon.http.problem_kinds import Kind
+from antiphon.http.problems import ErrorPlace, Problem, invalid, not_found, problems
 from antiphon.organisation.organisation import Organisation
 from antiphon.postgres import query
 from antiphon.process import logs
@@ -153,14 +155,13 @@ def add(routes: APIRouter, engine: AsyncEngine, connections: Connections[_C]) ->
         server = _server_of(connections.find(name))
         secret = body.secret.get_secret_value()
         if any(unicodedata.category(character) in _NOT_IN_A_SECRET for character in secret):
-            place = {"detail": "must have no control characters", "pointer": "/secret"}
-            raise Problem(422, "Invalid input", "Some of what was sent can't be used.", errors=[place])
+            raise invalid(ErrorPlace(pointer="/secret", detail="must have no control characters"))
         try:
             await asyncio.to_thread(connections.secrets.store, name, server, secret)
         except OSError as error:
             LOG.exception("secret could not be stored", connection=name)
             detail = f"The folder of secrets can't be written ({type(error).__name__})."
-            raise Problem(503, "Not available", detail) from error
+            raise Problem(Kind.NOT_AVAILABLE, detail) from error
         LOG.info("secret stored", connection=name)
         async with engine.begin() as tx:
             await store.notify(tx)
@@ -171,7 +172,7 @@ def add(routes: APIRouter, engine: AsyncEngine, connections: Connections[_C]) ->
         dependencies=[Depends(require(Role.OPERATIONS))],
         responses=problems(404, 409),
     )
-    async def check_connection(name: Name) -> LoginResult:
+    async def check_connection(name: Name, tx: OnceTx) -> LoginResult:
         """Logs in now, within 20 seconds, and shows what happened. After a success a connection that waits tries again at once."""
         one = connections.find(name)
         _server_of(one)
@@ -182,8 +183,7 @@ def add(routes: APIRouter, engine: AsyncEngine, connections: Connections[_C]) ->
             return _result(error.reason, error.detail)
         except TimeoutError:
             return _result(Reason.UNREACHABLE, f"no answer within {TEST_TAKES_AT_MOST.total_seconds():.0f} s")
-        async with engine.begin() as tx:
-            await store.notify(tx)
+        await store.notify(tx)
         return LoginResult(state=State.CONNECTED, reason=None, detail=None, error=None)
 
     _ = (list_connections, set_connection_secret, check_connection)
@@ -192,7 +192,7 @@ def add(routes: APIRouter, engine: AsyncEngine, connections: Connections[_C]) ->
 def _server_of(one: Connection) -> str:
     if one.server is None:
         detail = f"The service logs in nowhere for {one.name}: others bring its mail by SMTP."
-        raise Problem(409, "Conflict", detail)
+        raise Problem(Kind.CONNECTION_WITHOUT_LOGIN, detail)
     return one.server
 
 

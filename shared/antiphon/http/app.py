@@ -23,8 +23,10 @@ from antiphon.access.tokens import Access
 from antiphon.contracts.base import EARLIEST, LATEST, in_utc
 from antiphon.failures import is_transient
 from antiphon.http import documentation
+from antiphon.http.idempotency import HEADER, REPLAYED
 from antiphon.http.permissions import Guarded, roles_of
-from antiphon.http.problems import MEDIA_TYPE, TITLES, ErrorPlace, Problem, ProblemDetails, problems
+from antiphon.http.problem_kinds import BY_STATUS, Kind
+from antiphon.http.problems import Problem, ProblemDetails, problems
 from antiphon.http.requests import answer_invalid
 from antiphon.postgres import revisions
 from antiphon.process import logs, metrics, tracing
@@ -34,6 +36,10 @@ _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 Check = Callable[[], Awaitable[str | None]]
 # The longest text that a route takes, with every character escaped, fits; who sends more is not read to the end.
 MAX_BODY_BYTES = 2 * 1024 * 1024
+_REPLAYED: dict[str, Any] = {
+    "description": "The request repeats an earlier one under its key, and this is the first answer.",
+    "schema": {"const": "true"},
+}
 _METRICS_EXAMPLE: dict[str, Any] = {
     "content": {
         PlainTextResponse.media_type: {
@@ -141,7 +147,7 @@ def create_app(
         failing = {name: reason for name, check in app.state.checks.items() if (reason := await check())}
         if failing:
             detail = "; ".join(f"{name}: {reason}" for name, reason in failing.items())
-            raise Problem(503, "Not available", detail)
+            raise Problem(Kind.NOT_AVAILABLE, detail)
         version: int = app.state.configuration_version()
         return Readiness(status="ready", service=service, configuration_version=version)
 
@@ -215,11 +221,11 @@ def _answer_to(error: Exception, scope: Scope) -> JSONResponse:
     request = {"method": scope["method"], "path": scope["path"]}
     if is_transient(error):
         LOG.warning("request refused for now", **request, reason=type(error).__name__)
-        return Problem(503, TITLES[503], "Please try again in a moment.").response()
+        return Problem(Kind.NOT_AVAILABLE, "Please try again in a moment.").response()
     LOG.error("request failed", **request, exc_info=error)
     if isinstance(error, Problem):
         return error.response()
-    return Problem(500, "Unexpected error", "It is logged under the trace id.").response()
+    return Problem(Kind.UNEXPECTED_ERROR, "It is logged under the trace id.").response()
 
 
 class _BodyLimit:
@@ -238,7 +244,7 @@ class _BodyLimit:
         detail = f"The body may have {limit} bytes."
         length = Headers(scope=scope).get("content-length", "")
         if length.isdecimal() and int(length) > limit:
-            await Problem(413, TITLES[413], detail).response()(scope, receive, send)
+            await Problem(Kind.TOO_LARGE, detail).response()(scope, receive, send)
             return
         taken = 0
 
@@ -262,12 +268,14 @@ async def _problem(_: Request, error: Exception) -> JSONResponse:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
+    kind = BY_STATUS.get(error.status_code)
+    if kind is None:
+        raise error
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(sorted(_verbs(request)))
-    title = TITLES.get(error.status_code, "Problem")
-    detail = error.detail if error.detail and error.detail != title else None
-    return Problem(error.status_code, title, detail, headers=headers).response()
+    detail = error.detail if error.detail and error.detail.casefold() != kind.title.casefold() else None
+    return Problem(kind, detail, headers=headers).response()
 
 
 def _verbs(request: Request) -> set[str]:
@@ -292,16 +300,16 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             license_info=app.license_info,
         )
         components = schema.setdefault("components", {}).setdefault("schemas", {})
-        place = ErrorPlace.model_json_schema()
         details = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
-        details.pop("$defs", None)
-        components["ErrorPlace"] = place
+        for name, part in details.pop("$defs").items():
+            components.setdefault(name, part)
         components["ProblemDetails"] = details
         for name in ("HTTPValidationError", "ValidationError"):
             components.pop(name, None)
         for operations in schema["paths"].values():
             for operation in operations.values():
                 _document_errors(operation)
+                _document_replays(operation)
         _document_roles(app, schema["paths"])
         app.openapi_schema = schema
     return app.openapi_schema
@@ -309,9 +317,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
 
 def _document_errors(operation: dict[str, Any]) -> None:
     responses: dict[str, Any] = operation["responses"]
-    for status, answer in problems(422).items():
-        if MEDIA_TYPE not in responses.get(str(status), {}).get("content", {}):
-            responses[str(status)] = answer
+    responses.update({str(status): answer for status, answer in problems(422).items()})
     if operation.get("security"):
         responses.update({str(status): answer for status, answer in problems(401, 403).items()})
     if operation.get("requestBody"):
@@ -319,6 +325,14 @@ def _document_errors(operation: dict[str, Any]) -> None:
             (400, 413) if "application/yaml" in operation["requestBody"]["content"] else (400, 413, 415)
         )
         responses.update({str(status): answer for status, answer in problems(*statuses).items()})
+
+
+def _document_replays(operation: dict[str, Any]) -> None:
+    """States the header of a repeat's answer where an operation takes idempotency keys."""
+    if any(parameter["name"] == HEADER for parameter in operation.get("parameters", ())):
+        for status, answer in operation["responses"].items():
+            if status.startswith("2"):
+                answer["headers"] = {REPLAYED: _REPLAYED}
 
 
 def _document_roles(app: FastAPI, paths: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.roles import Identity, Role
 from antiphon.http import pages
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.permissions import require
 from antiphon.http.problems import not_found, problems
@@ -85,13 +86,14 @@ def add(routes: APIRouter, engine: AsyncEngine) -> None:
         status_code=202,
         responses=problems(404),
     )
-    async def replay_dead_letter(dead_letter_id: DeadLetterId, _caller: Operations) -> DeadLetterView:
+    async def replay_dead_letter(
+        dead_letter_id: DeadLetterId, _caller: Operations, tx: OnceTx
+    ) -> DeadLetterView:
         """Has the service handle an event again, soon. If it fails again, it stays, with the new reason."""
-        async with engine.begin() as tx:
-            if not await dead_letters.request_replay(tx, [dead_letter_id]):
-                raise not_found("dead letter that was not replayed")
-            (row,) = await dead_letters.unhandled(tx, dead_letter_id - 1, 1)
-            return _dead_letter(row)
+        if not await dead_letters.request_replay(tx, [dead_letter_id]):
+            raise not_found("dead letter that was not replayed")
+        (row,) = await dead_letters.unhandled(tx, dead_letter_id - 1, 1)
+        return _dead_letter(row)
 
     @routes.get("/parked-events", tags=["failed events"], responses=problems(400))
     async def list_parked_events(
@@ -109,12 +111,13 @@ def add(routes: APIRouter, engine: AsyncEngine) -> None:
         status_code=202,
         responses=problems(404),
     )
-    async def replay_parked_event(parked_event_id: ParkedEventId, _caller: Operations) -> ParkedEventView:
+    async def replay_parked_event(
+        parked_event_id: ParkedEventId, _caller: Operations, tx: OnceTx
+    ) -> ParkedEventView:
         """Has the service send an event again, soon. If Kafka refuses it again, it is parked under a new number."""
-        async with engine.begin() as tx:
-            rows = await parked_events.parked(tx, parked_event_id - 1, 1)
-            if not await parked_events.resend(tx, [parked_event_id]):
-                raise not_found("parked event")
+        rows = await parked_events.parked(tx, parked_event_id - 1, 1)
+        if not await parked_events.resend(tx, [parked_event_id]):
+            raise not_found("parked event")
         return _parked_event(rows[0])
 
     _ = (list_dead_letters, replay_dead_letter, list_parked_events, replay_parked_event)

@@ -27,7 +27,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.http.problems import Problem
+from antiphon.http.problem_kinds import Kind
+from antiphon.http.problems import ErrorPlace, Problem
 from antiphon.postgres.plumbing import XID8
 
 Item = TypeVar("Item")
@@ -150,7 +151,8 @@ class ChangeOrder(NamedTuple):
         horizon = await tx.scalar(_HORIZON)
         if place[0] > int(horizon or 0):
             raise Problem(
-                410, "Gone", "The cursor is of another database: this one was restored. Read everything."
+                Kind.CURSOR_OF_ANOTHER_DATABASE,
+                "The cursor is of another database: this one was restored. Read everything.",
             )
         after = tuple_(self.xid, self.identity) > tuple_(_xid(str(place[0])), bindparam(None, place[1]))
         rows = (
@@ -226,5 +228,7 @@ def uuid(part: object) -> UUID:
 def malformed() -> Problem:
     """400 for a cursor that is not one of ours."""
     return Problem(
-        400, "Malformed cursor", "Use the value of `next` as it was given.", errors=[{"parameter": "cursor"}]
+        Kind.MALFORMED_CURSOR,
+        "Use the value of `next` as it was given.",
+        errors=[ErrorPlace(parameter="cursor")],
     )

@@ -11,6 +11,8 @@ from typing_extensions import override
 
 from antiphon.access.roles import Identity, Role, with_implied
 from antiphon.access.tokens import Access, InvalidTokenError, NoKeysError
+from antiphon.http.idempotency import once
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem
 from antiphon.http.requests import body_types, query_parameters, require_body_type, require_known_parameters
 
@@ -56,16 +58,17 @@ async def _admit(
         except InvalidTokenError as error:
             raise _unauthenticated(str(error)) from error
         except NoKeysError as error:
-            raise Problem(503, "Not available", str(error)) from error
+            raise Problem(Kind.NOT_AVAILABLE, str(error)) from error
     if not who.has(*roles):
-        raise Problem(403, "Not allowed", f"This needs the role {' or '.join(sorted(roles))}.")
+        raise Problem(Kind.ROLE_MISSING, f"This needs the role {' or '.join(sorted(roles))}.")
     return who
 
 
 class Guarded(APIRoute):
     """A route that asks who calls before it reads what they send: FastAPI reads and parses the body first.
 
-    It refuses query parameters that it does not have, and a body of another media type than it reads.
+    It refuses query parameters that it does not have, and a body of another media type than it reads. Under an
+    `Idempotency-Key` it takes effect once (`OnceTx`).
     """
 
     @override
@@ -78,10 +81,10 @@ class Guarded(APIRoute):
                 await _admit(request, await _BEARER(request), roles)
             require_known_parameters(request, parameters)
             require_body_type(request, types)
-            return await handle(request)
+            return await once(request, handle)
 
         return guarded
 
 
 def _unauthenticated(detail: str) -> Problem:
-    return Problem(401, "Not authenticated", detail, headers={"WWW-Authenticate": 'Bearer realm="antiphon"'})
+    return Problem(Kind.NOT_AUTHENTICATED, detail, headers={"WWW-Authenticate": 'Bearer realm="antiphon"'})

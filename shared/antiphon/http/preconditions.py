@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, true
 from typing_extensions import override
 
-from antiphon.http.problems import Problem
+from antiphon.http.problem_kinds import Kind
+from antiphon.http.problems import ErrorPlace, Problem, invalid
 
 # A number alone is no ETag of the RFC, but what is left of ours when a shell has removed its quotes.
 _TAG = r'(?:(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"|[0-9]{1,9})'
@@ -44,12 +45,12 @@ def etag(revision: int) -> str:
 def seen(if_match: str | None) -> Seen:
     """What an If-Match header names. Raises Problem 428 without a header, 422 for one that is neither `*` nor ETags."""
     if if_match is None:
-        raise Problem(428, "Precondition required", "Send If-Match with the ETag of what you have read.")
+        raise Problem(Kind.PRECONDITION_REQUIRED, "Send If-Match with the ETag of what you have read.")
     if if_match.strip(" \t") == "*":
         return Seen(None)
     if not _TAGS.fullmatch(if_match):
-        error = {"header": "If-Match", "detail": 'must be the ETag that you received, e.g. "3", or `*`'}
-        raise Problem(422, "Invalid input", "Some of what was sent can't be used.", errors=[error])
+        detail = 'must be the ETag that you received, e.g. "3", or `*`'
+        raise invalid(ErrorPlace(header="If-Match", detail=detail))
     return Seen(
         frozenset(int(ours[1]) for tag in re.findall(_TAG, if_match) if (ours := _OURS.fullmatch(tag)))
     )

@@ -12,10 +12,11 @@ from fastapi.params import Form
 from fastapi.routing import APIRoute
 from starlette.responses import JSONResponse
 
-from antiphon.http.problems import TITLES, Problem
+from antiphon.http.problem_kinds import Kind
+from antiphon.http.problems import ErrorPlace, Problem, invalid
 from antiphon.organisation.document import did_you_mean
 
-_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _MANY = frozenset({list, set, frozenset, tuple})
 Values = Mapping[str, Any]
 # What pydantic found, by its type of error; others have pydantic's own words.
@@ -54,12 +55,12 @@ def _is_many(annotation: object) -> bool:
 def require_known_parameters(request: Request, known: Mapping[str, bool]) -> None:
     """Raises Problem 422 with each query parameter that the route does not have, and each that is given twice."""
     errors = [
-        {"parameter": name, "detail": detail}
+        ErrorPlace(parameter=name, detail=detail)
         for name in dict.fromkeys(request.query_params.keys())
         if (detail := _fault(name, len(request.query_params.getlist(name)), known))
     ]
     if errors:
-        raise _invalid(errors)
+        raise invalid(*errors)
 
 
 def _fault(name: str, given: int, known: Mapping[str, bool]) -> str | None:
@@ -73,7 +74,7 @@ def body_types(route: APIRoute) -> tuple[str, ...]:
     """The media types of a route's body that FastAPI parses; none for a route without one, or which reads it itself."""
     if route.body_field is None:
         return ()
-    return _FORMS if isinstance(route.body_field.field_info, Form) else ("application/json",)
+    return FORMS if isinstance(route.body_field.field_info, Form) else ("application/json",)
 
 
 def require_body_type(request: Request, types: tuple[str, ...]) -> None:
@@ -86,7 +87,8 @@ def require_body_type(request: Request, types: tuple[str, ...]) -> None:
     is_json = given is not None and given.startswith("application/") and given.endswith("+json")
     if given not in types and not (is_json and "application/json" in types):
         detail = f"Send the body as {types[0]}, and say so in Content-Type."
-        raise Problem(415, TITLES[415], detail, errors=[{"header": "Content-Type", "detail": f"is {given}"}])
+        place = ErrorPlace(header="Content-Type", detail=f"is {given}")
+        raise Problem(Kind.UNSUPPORTED_MEDIA_TYPE, detail, errors=[place])
 
 
 def _has_body(request: Request) -> bool:
@@ -97,36 +99,35 @@ async def answer_invalid(_: Request, error: Exception) -> JSONResponse:
     """The answer to a request that is not of the form of its route: each fault, and where it is."""
     if not isinstance(error, RequestValidationError):
         raise error
-    return _invalid(list(_places(error))).response()
+    return invalid(*_places(error)).response()
 
 
-def _invalid(errors: list[dict[str, Any]]) -> Problem:
-    return Problem(422, TITLES[422], "Some of what was sent can't be used.", errors=errors)
-
-
-def _places(error: RequestValidationError) -> Iterator[dict[str, Any]]:
+def _places(error: RequestValidationError) -> Iterator[ErrorPlace]:
     for item in error.errors():
         where, *path = item["loc"]
         if item["type"] == "json_invalid":
-            yield {"pointer": "", **_broken(str(error.body), item)}
+            yield _broken(str(error.body), item)
         elif where == "body":
             pointer = _pointer(path, error.body, is_missing=item["type"] == "missing")
-            yield {"detail": _sentence(item), "pointer": pointer}
+            yield ErrorPlace(detail=_sentence(item), pointer=pointer)
         else:
             name = str(path[0]) if path else ""
-            yield {"detail": _sentence(item), "header" if where == "header" else "parameter": name}
+            is_header = where == "header"
+            yield ErrorPlace(
+                detail=_sentence(item),
+                parameter=None if is_header else name,
+                header=name if is_header else None,
+            )
 
 
-def _broken(text: str, item: Values) -> dict[str, Any]:
+def _broken(text: str, item: Values) -> ErrorPlace:
     """Where JSON breaks, as people and editors count: lines and columns from 1."""
     before = text[: item["loc"][-1]]
     line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
     reason = item["ctx"]["error"]
-    return {
-        "detail": f"is not JSON: {reason} at line {line}, column {column}",
-        "line": line,
-        "column": column,
-    }
+    return ErrorPlace(
+        detail=f"is not JSON: {reason} at line {line}, column {column}", pointer="", line=line, column=column
+    )
 
 
 def _sentence(item: Values) -> str:

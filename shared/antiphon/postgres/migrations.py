@@ -28,7 +28,8 @@ def create_plumbing_v1() -> None:
     """
     tables = metadata()
     plumbing = plumbing_tables(tables)
-    first = [table for table in plumbing if table is not plumbing.organisation]
+    later = (plumbing.organisation, plumbing.idempotency_key)
+    first = [table for table in plumbing if table not in later]
     tables.create_all(op.get_bind(), tables=first, checkfirst=False)
     op.execute(
         """
@@ -45,6 +46,12 @@ def create_plumbing_v1() -> None:
         "create trigger dead_letter_replay_notify after update of replay_requested_at on dead_letter "
         "for each statement execute function notify_of_insert()"
     )
+
+
+def create_idempotency_keys_v1() -> None:
+    """Creates the table of idempotency keys. Called by one revision of each service."""
+    tables = metadata()
+    tables.create_all(op.get_bind(), tables=[plumbing_tables(tables).idempotency_key], checkfirst=False)
 
 
 def create_organisation_v1() -> None:

@@ -98,3 +98,8 @@ class ServiceSettings(BaseSettings):
         validation_alias=shared("CHANGE_LOG_KEPT_FOR"),
         description="How long a change stays in the log of changes: a desktop that was away for less resumes its live stream.",
     )
+    idempotency_keys_kept_for: timedelta = Field(
+        timedelta(hours=24),
+        validation_alias=shared("IDEMPOTENCY_KEYS_KEPT_FOR"),
+        description="How long a request that is repeated under its `Idempotency-Key` gets the first answer.",
+    )

@@ -134,7 +134,7 @@ async def test_words_whose_answer_failed_and_that_are_deleted_then_await_nothing
     only = message(uuid4(), "one", NOW)
     await apply(engine, only)
     case = await the_case(engine)
-    reply, _ = await answer(engine, case.case_id, 1)
+    reply = await answer(engine, case.case_id, 1)
     await apply(engine, failed(reply.reply_id, case.case_id), deleted(only))
     assert (await the_case(engine)).awaiting_answer_since is None
 
@@ -146,7 +146,7 @@ async def test_an_answer_that_failed_after_its_words_were_deleted_still_wants_a_
     first, second = message(customer, "one", NOW), message(customer, "two", NOW + SECOND)
     await apply(engine, first)
     case = await the_case(engine)
-    reply, _ = await answer(engine, case.case_id, 1)
+    reply = await answer(engine, case.case_id, 1)
     await apply(engine, deleted(first), failed(reply.reply_id, case.case_id))
     await apply(engine, second)
     await apply(engine, deleted(second))

@@ -117,7 +117,7 @@ async def test_two_consumers_with_the_same_message_record_it_once(engine: AsyncE
     assert len(await rows(engine, "select 1 from outbox")) == 1
 
 
-async def test_one_key_on_two_cases_at_once_is_one_reply_and_one_conflict(engine: AsyncEngine) -> None:
+async def test_one_key_on_two_cases_at_once_is_one_reply_and_one_refusal(engine: AsyncEngine) -> None:
     await apply(engine, *(identified(uuid4()) for _ in range(2)))
     first, second = await rows(engine, "select case_id from case_file")
     waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
@@ -129,7 +129,7 @@ async def test_one_key_on_two_cases_at_once_is_one_reply_and_one_conflict(engine
         await until(lambda: rows(engine, waiting), what="the second request to wait")
     with pytest.raises(Problem) as lost:
         await late
-    assert lost.value.status == 409
+    assert lost.value.status == 422
     assert len(await rows(engine, "select 1 from reply")) == 1
     assert sorted(row.status for row in await rows(engine, "select status from case_file")) == [
         "new",
@@ -142,7 +142,7 @@ async def test_a_deleted_message_is_not_answered(engine: AsyncEngine) -> None:
     first, second = identified(customer, text="first"), identified(customer, text="second")
     await apply(engine, first, second, deleted(second))
     case = await the_case(engine)
-    reply, _ = await answer(engine, case.case_id, case.revision)
+    reply = await answer(engine, case.case_id, case.revision)
     assert reply.answers == first.interaction.interaction_id
     await apply(engine, deleted(first))
     with pytest.raises(Problem) as nothing_left:

@@ -85,7 +85,7 @@ async def test_a_failed_reply_is_published_with_the_messages_that_it_had_answere
         engine, message(customer, "gas leak", now), message(customer, "hurry", now + timedelta(seconds=1))
     )
     case = await the_case(engine)
-    reply, _ = await answer(engine, case.case_id, case.revision)
+    reply = await answer(engine, case.case_id, case.revision)
     await apply(engine, await failed(engine, reply.reply_id, case.case_id))
     event = (await published(engine, "case.status-changed.v1"))[-1]
     assert (event["trigger"], texts(event)) == ("reply-failed", ["gas leak", "hurry"])
@@ -98,7 +98,7 @@ async def test_a_reply_that_fails_after_a_new_message_leaves_both_messages_unans
     customer, now = uuid4(), utc_now()
     await apply(engine, message(customer, "gas leak", now))
     case = await the_case(engine)
-    reply, _ = await answer(engine, case.case_id, 1)
+    reply = await answer(engine, case.case_id, 1)
     await apply(engine, message(customer, "hello?", now + timedelta(seconds=5)))
     await apply(engine, await failed(engine, reply.reply_id, case.case_id))
     event = (await published(engine, "case.status-changed.v1"))[-1]
@@ -113,7 +113,7 @@ async def test_a_failed_reply_leaves_what_another_reply_answered_as_answered(
     customer, now = uuid4(), utc_now()
     await apply(engine, message(customer, "one", now))
     case = await the_case(engine)
-    first, _ = await answer(engine, case.case_id, case.revision, key="a")
+    first = await answer(engine, case.case_id, case.revision, key="a")
     await apply(engine, message(customer, "gas leak", now + timedelta(seconds=5)))
     case = await the_case(engine)
     await answer(engine, case.case_id, case.revision, key="b")
@@ -128,9 +128,9 @@ async def test_two_replies_that_fail_in_one_batch_make_their_messages_unanswered
     customer, now = uuid4(), utc_now()
     await apply(engine, message(customer, "gas leak", now))
     case = await the_case(engine)
-    first, _ = await answer(engine, case.case_id, case.revision, key="a")
+    first = await answer(engine, case.case_id, case.revision, key="a")
     case = await the_case(engine)
-    second, _ = await answer(engine, case.case_id, case.revision, key="b")
+    second = await answer(engine, case.case_id, case.revision, key="b")
     events = [await failed(engine, reply.reply_id, case.case_id) for reply in (first, second)]
     await apply(engine, *events)
     assert [texts(one) for one in (await published(engine, "case.status-changed.v1"))[-2:]] == [
@@ -144,7 +144,7 @@ async def test_a_failed_reply_leaves_what_a_person_resolved_without_a_reply_answ
     customer, now = uuid4(), utc_now()
     await apply(engine, message(customer, "one", now))
     case = await the_case(engine)
-    reply, _ = await answer(engine, case.case_id, case.revision)
+    reply = await answer(engine, case.case_id, case.revision)
     await apply(engine, message(customer, "two", now + timedelta(seconds=5)))
     asked = {"status": "resolved", "reason": "by phone"}
     assert (await api.post(f"/cases/{case.case_id}/status", json=asked)).status_code == 200

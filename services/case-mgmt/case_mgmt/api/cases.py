@@ -13,9 +13,10 @@ from antiphon.contracts.cases import CaseFacts
 from antiphon.contracts.identified import CustomerFacts, IdentifierConflict, Reading
 from antiphon.contracts.interactions import Content, Identifier, Interaction
 from antiphon.http.app import Body, Words
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Cursor, Export, ExportCursor, Limit, Page
 from antiphon.http.preconditions import etag
-from antiphon.http.problems import TITLES, Problem, problems
+from antiphon.http.problems import ErrorPlace, invalid, problems
 from case_mgmt import cases, store
 from case_mgmt.api import examples
 from case_mgmt.api.parameters import Api, CaseId, QueueName, Reader, Writer, example
@@ -228,18 +229,17 @@ def add(routes: APIRouter, at: Api) -> None:
         tags=["cases"],
         responses=problems(400, 404, 409),
     )
-    async def set_status(case_id: CaseId, new: NewStatus, who: Writer) -> CaseView:
+    async def set_status(case_id: CaseId, new: NewStatus, who: Writer, tx: OnceTx) -> CaseView:
         """Sets the status of a case, with a reason. If the case has this status, nothing changes.
 
         A case that is opened again gets work: in the queue that the request names, or where the rules put it.
         """
         if new.queue is not None and new.status != "open":
             detail = "only with the status open: a case that is not opened gets no work"
-            raise Problem(422, TITLES[422], errors=[{"detail": detail, "pointer": "/queue"}])
-        async with at.engine.begin() as tx:
-            return case_view(
-                await cases.set_status(tx, case_id, new.status, new.reason, who, at.clock(), queue=new.queue)
-            )
+            raise invalid(ErrorPlace(pointer="/queue", detail=detail))
+        return case_view(
+            await cases.set_status(tx, case_id, new.status, new.reason, who, at.clock(), queue=new.queue)
+        )
 
     _ = (list_cases, export_cases, get_case, set_status)
 

@@ -13,6 +13,7 @@ from antiphon.contracts.envelope import encode
 from antiphon.http import changes
 from antiphon.http.changes import Change
 from antiphon.http.preconditions import Seen
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from antiphon.kafka import outbox
 from antiphon.process import tracing
@@ -47,9 +48,9 @@ async def update(
     customer = await get(tx, customer_id)
     if not seen.matches(customer.record.revision):
         raise Problem(
-            412,
-            "Precondition failed",
+            Kind.PRECONDITION_FAILED,
             f"The customer is now at revision {customer.record.revision}: read it again.",
+            revision=customer.record.revision,
         )
     if not values:
         return customer

@@ -10,8 +10,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from antiphon.contracts.interactions import IdentifierKind
 from antiphon.http import pages, preconditions
 from antiphon.http.app import Body, Words
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Cursor, Export, ExportCursor, Limit, Page
-from antiphon.http.problems import Problem, problems
+from antiphon.http.problems import ErrorPlace, invalid, problems
 from customer_profile import store
 from customer_profile.actions import customers
 from customer_profile.api import conflicts
@@ -162,12 +163,11 @@ def add(routes: APIRouter, at: Api) -> None:
 
     @routes.patch("/customers/{customer_id}", tags=["customers"], responses=problems(400, 404, 412, 428))
     async def update_customer(
-        customer_id: CustomerId, update: CustomerUpdate, who: Writer, response: Response, if_match: IfMatch = None
+        customer_id: CustomerId, update: CustomerUpdate, who: Writer, tx: OnceTx, response: Response, if_match: IfMatch = None
     ) -> CustomerView:  # fmt: skip
         """Changes the name or the labels. No channel overwrites a name that a person set."""
         seen, values = preconditions.seen(if_match), update.model_dump(exclude_unset=True)
-        async with at.engine.begin() as tx:
-            customer = await customers.update(tx, customer_id, values, seen=seen, who=who, now=at.clock())
+        customer = await customers.update(tx, customer_id, values, seen=seen, who=who, now=at.clock())
         response.headers["ETag"] = preconditions.etag(customer.record.revision)
         return customer_view(customer)
 
@@ -182,8 +182,7 @@ def _key(identifier: str, region: str) -> str:
             if kind in set(IdentifierKind)
             else f"needs its kind and a colon first ({kinds}), e.g. `email:ilse@mail.example`"
         )
-        error = {"detail": detail, "parameter": "identifier"}
-        raise Problem(422, "Invalid input", "No customer can have this identifier.", errors=[error])
+        raise invalid(ErrorPlace(parameter="identifier", detail=detail))
     return known.key
 
 

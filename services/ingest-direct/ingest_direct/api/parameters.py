@@ -20,13 +20,6 @@ Reader = Annotated[Identity, Depends(require(*STAFF, Role.INTEGRATION))]
 StaffOnly = Annotated[Identity, Depends(require(*STAFF))]
 Deliverer = Annotated[Identity, Depends(require(Role.AGENT, Role.SUPERVISOR, Role.INTEGRATION))]
 
-IdempotencyKey = Annotated[
-    str,
-    Header(
-        alias="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$", examples=["call-20260302-17"],
-        description="A key of your own for this interaction: a request with the same key again gets the first answer.",
-    ),
-]  # fmt: skip
 InteractionId = Annotated[UUID, Path(description="The interaction's id.")]
 AttachmentId = Annotated[UUID, Path(description="The id that the upload was answered with.")]
 ReplyId = Annotated[UUID, Path(description="The reply's id.")]

@@ -9,7 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import JSONResponse
 
 from antiphon.http.app import Words
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.preconditions import Seen, etag, seen
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found, problems
 from antiphon.organisation.document import ConfigurationError
 from routing import store
@@ -123,7 +125,7 @@ def add(routes: APIRouter, at: Api) -> None:
     @routes.post(
         "/configuration/check", tags=["configuration"], openapi_extra=YAML_BODY, responses=problems(400, 413)
     )
-    async def check_configuration(request: Request, _caller: Operations) -> Checked:
+    async def check_configuration(request: Request, _caller: Operations, _tx: OnceTx) -> Checked:
         """Checks a configuration and changes nothing. 422 with every fault, each with its line and column."""
         source = await _source(request)
         try:
@@ -165,19 +167,25 @@ async def _require_replaceable(tx: AsyncConnection, at: Api, match: Seen) -> Non
     await store.configurations.lock_configuration(tx)
     latest = await store.configurations.latest_configuration(tx)
     if latest is not None and not match.matches(latest.version):
-        raise Problem(412, "Precondition failed", f"Version {latest.version} is active now.")
+        raise Problem(
+            Kind.PRECONDITION_FAILED,
+            f"Version {latest.version} is active now.",
+            active_version=latest.version,
+        )
     await drafts.require_no_rollout(tx)
     if latest is not None and (await at.active(tx)).configuration.publishing.needs_approval:
-        raise Problem(409, "Conflict", "A second person must approve: write a draft, and publish that.")
+        raise Problem(
+            Kind.APPROVAL_REQUIRED, "A second person must approve: write a draft, and publish that."
+        )
 
 
 async def _source(request: Request) -> str:
     body = await request.body()
     if len(body) > 1_000_000:
-        raise Problem(413, "Too large", "A configuration may have a million bytes.")
+        raise Problem(Kind.TOO_LARGE, "A configuration may have a million bytes.")
     try:
         return body.decode()
     except UnicodeDecodeError as error:
         raise Problem(
-            400, "Bad request", "The configuration is not UTF-8: save it in that encoding."
+            Kind.MALFORMED_REQUEST, "The configuration is not UTF-8: save it in that encoding."
         ) from error

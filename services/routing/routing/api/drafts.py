@@ -10,8 +10,10 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from antiphon.http.app import Body, Words
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.preconditions import etag, seen
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, problems
 from antiphon.organisation.document import ConfigurationError
 from antiphon.postgres.query import AnyRow
@@ -125,11 +127,10 @@ def add(routes: APIRouter, at: Api) -> None:
     """Adds the routes."""
 
     @routes.post("/drafts", tags=["drafts"], status_code=201, responses=problems(404, 413))
-    async def create_draft(body: NewDraft, caller: Operations, response: Response) -> DraftView:
+    async def create_draft(body: NewDraft, caller: Operations, tx: OnceTx, response: Response) -> DraftView:
         """Creates a draft, faults or not: the answer lists each fault with its line and column."""
         source = _source(body)
-        async with at.engine.begin() as tx:
-            row = await drafts.create(tx, body.name, body.why, source, caller.subject, at.clock())
+        row = await drafts.create(tx, body.name, body.why, source, caller.subject, at.clock())
         response.headers["ETag"] = etag(row.revision)
         return await _view(at, row)
 
@@ -198,7 +199,7 @@ def add(routes: APIRouter, at: Api) -> None:
 async def require_usable(at: Api, row: AnyRow, *states: DraftState) -> None:
     """Raises Problem 409 when a draft is in none of these states, 422 with every fault when it has some."""
     if row.state not in states:
-        raise Problem(409, "Conflict", f"It is no draft any more: {row.state}.", state=row.state)
+        raise Problem(Kind.DRAFT_CLOSED, f"It is no draft any more: {row.state}.", state=row.state)
     if faults := await at.rule_checker.faults(row.source):
         raise invalid_configuration(ConfigurationError(row.name, faults))
 
@@ -226,7 +227,7 @@ def _source(body: NewDraft) -> str | None:
     except UnicodeEncodeError as error:
         raise invalid_field("/configuration", "must not contain lone surrogates") from error
     if len(source) > MAX_CHARACTERS:
-        raise Problem(413, "Too large", f"A configuration may have {MAX_CHARACTERS} characters.")
+        raise Problem(Kind.TOO_LARGE, f"A configuration may have {MAX_CHARACTERS} characters.")
     return source
 
 

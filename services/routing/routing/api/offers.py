@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from antiphon.http.app import Body
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Page
 from antiphon.http.problems import problems
 from routing import store
@@ -63,15 +64,13 @@ def add(routes: APIRouter, at: Api) -> None:
         return Page(items=items, next=None)
 
     @routes.post("/offers/{offer_id}/accept", tags=["offers"], responses=problems(404, 409))
-    async def accept_offer(offer_id: OfferId, caller: AgentOnly) -> WorkView:
+    async def accept_offer(offer_id: OfferId, caller: AgentOnly, tx: OnceTx) -> WorkView:
         """Accepts an offer to the caller. 409 when it has expired or another agent has the work, with that agent."""
-        async with at.engine.begin() as tx:
-            return work_view(await offers.accept(tx, offer_id, caller.subject, at.clock()))
+        return work_view(await offers.accept(tx, offer_id, caller.subject, at.clock()))
 
     @routes.post("/offers/{offer_id}/decline", tags=["offers"], responses=problems(400, 403, 404, 409))
-    async def decline_offer(offer_id: OfferId, body: Decline, caller: AgentOnly) -> WorkView:
+    async def decline_offer(offer_id: OfferId, body: Decline, caller: AgentOnly, tx: OnceTx) -> WorkView:
         """Declines an offer to the caller: the work returns to its place, and others are asked first."""
-        async with at.engine.begin() as tx:
-            active = await at.active(tx)
-            work = await offers.decline(tx, offer_id, caller.subject, active, body.reason, at.clock())
-            return work_view(work)
+        active = await at.active(tx)
+        work = await offers.decline(tx, offer_id, caller.subject, active, body.reason, at.clock())
+        return work_view(work)

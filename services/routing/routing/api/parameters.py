@@ -12,7 +12,8 @@ from antiphon.access.roles import STAFF, Identity, Role
 from antiphon.http.app import Words
 from antiphon.http.changes import ChangeFeed
 from antiphon.http.permissions import require
-from antiphon.http.problems import Problem
+from antiphon.http.problem_kinds import Kind
+from antiphon.http.problems import ErrorPlace, Problem, invalid
 from antiphon.organisation.agent import Agent
 from antiphon.process.clock import Clock
 from routing.configuration.active import ActiveVersion, Configurations
@@ -78,7 +79,7 @@ class Api:
         configuration = (await self.configurations.active(tx, now)).configuration
         agent = configuration.agents_by_id.get(caller.subject)
         if agent is None:
-            raise Problem(403, "Not allowed", why_no_agent(configuration, caller.subject, now))
+            raise Problem(Kind.NOT_AN_AGENT, why_no_agent(configuration, caller.subject, now))
         return agent
 
     async def visible_to(self, tx: AsyncConnection, caller: Identity) -> Agent | None:
@@ -96,9 +97,4 @@ def sees_all(caller: Identity) -> bool:
 
 def invalid_field(pointer: str, detail: str) -> Problem:
     """422 for one value in a body."""
-    return Problem(
-        422,
-        "Invalid input",
-        "Some of what was sent can't be used.",
-        errors=[{"pointer": pointer, "detail": detail}],
-    )
+    return invalid(ErrorPlace(pointer=pointer, detail=detail))

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.access.roles import Identity
 from antiphon.http.app import Body, Moment
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.preconditions import Seen, seen
 from antiphon.http.problems import problems
@@ -90,7 +91,7 @@ def add(routes: APIRouter, at: Api) -> None:
 
     @routes.post("/drafts/{draft_id}/publish", tags=["drafts"], responses=problems(404, 409, 412, 428))
     async def publish_draft(
-        draft_id: DraftId, body: NewPublication, caller: Operations, if_match: IfMatch = None
+        draft_id: DraftId, body: NewPublication, caller: Operations, tx: OnceTx, if_match: IfMatch = None
     ) -> Published:
         """Makes a draft the active version for every replica: at once, at a time, or for a percentage of the cases first.
 
@@ -99,8 +100,7 @@ def add(routes: APIRouter, at: Api) -> None:
         """
         revision, plan = seen(if_match), body.plan(at.clock())
         try:
-            async with at.engine.begin() as tx:
-                return await _publish(tx, at, draft_id, revision, body, plan, caller)
+            return await _publish(tx, at, draft_id, revision, body, plan, caller)
         except ConfigurationError as error:
             raise invalid_configuration(error) from error
 
@@ -125,12 +125,11 @@ def add(routes: APIRouter, at: Api) -> None:
         "/publications/{publication_id}/approve", tags=["publications"], responses=problems(403, 404, 409)
     )
     async def approve_publication(
-        publication_id: PublicationId, body: Approval, caller: Operations
+        publication_id: PublicationId, body: Approval, caller: Operations, tx: OnceTx
     ) -> PublicationView:
         """Approves a publication that somebody else wrote and asked for: it begins, or waits for its time."""
         try:
-            async with at.engine.begin() as tx:
-                row = await publications.approve(tx, publication_id, body.why, caller.subject, at.clock())
+            row = await publications.approve(tx, publication_id, body.why, caller.subject, at.clock())
         except ConfigurationError as error:
             raise invalid_configuration(error) from error
         return PublicationView.model_validate(row, from_attributes=True)
@@ -139,33 +138,31 @@ def add(routes: APIRouter, at: Api) -> None:
         "/publications/{publication_id}/widen", tags=["publications"], responses=problems(403, 404, 409)
     )
     async def widen_publication(
-        publication_id: PublicationId, body: Widening, caller: Operations
+        publication_id: PublicationId, body: Widening, caller: Operations, tx: OnceTx
     ) -> PublicationView:
         """Lets a version decide about more of the cases; 100 is all. Cases that it decides about already stay with it.
 
         Where a second person must approve, its authors and who asked for it get 403.
         """
-        async with at.engine.begin() as tx:
-            row = await publications.widen(
-                tx, publication_id, body.rollout, body.why, caller.subject, at.clock(),
-                needs_approval=await _needs_approval(tx, at),
-            )  # fmt: skip
+        row = await publications.widen(
+            tx, publication_id, body.rollout, body.why, caller.subject, at.clock(),
+            needs_approval=await _needs_approval(tx, at),
+        )  # fmt: skip
         return PublicationView.model_validate(row, from_attributes=True)
 
     @routes.post("/publications/{publication_id}/end", tags=["publications"], responses=problems(404, 409))
     async def end_publication(
-        publication_id: PublicationId, body: Ending, caller: Operations
+        publication_id: PublicationId, body: Ending, caller: Operations, tx: OnceTx
     ) -> PublicationView:
         """Withdraws a publication that is not active yet; ends an active one, and the version before is active again.
 
         Where a second person must approve, one that is active for all is ended by `POST /configuration/back`.
         """
         try:
-            async with at.engine.begin() as tx:
-                row = await publications.end(
-                    tx, publication_id, body.why, caller.subject, at.clock(),
-                    needs_approval=await _needs_approval(tx, at),
-                )  # fmt: skip
+            row = await publications.end(
+                tx, publication_id, body.why, caller.subject, at.clock(),
+                needs_approval=await _needs_approval(tx, at),
+            )  # fmt: skip
         except ConfigurationError as error:
             raise invalid_configuration(error) from error
         return PublicationView.model_validate(row, from_attributes=True)

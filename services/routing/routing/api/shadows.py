@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from antiphon.http.app import Body
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import problems
 from antiphon.postgres.query import AnyRow
@@ -59,13 +60,12 @@ def add(routes: APIRouter, at: Api) -> None:
 
     @routes.post("/drafts/{draft_id}/shadow", tags=["shadows"], status_code=201, responses=problems(404, 409))
     async def begin_shadow(
-        draft_id: DraftId, body: NewShadow, caller: Operations, response: Response
+        draft_id: DraftId, body: NewShadow, caller: Operations, tx: OnceTx, response: Response
     ) -> ShadowView:
         """Lets a draft, as it is now, decide beside the active version, without effect. 409 while another does."""
-        async with at.engine.begin() as tx:
-            row = await drafts.draft(tx, draft_id)
-            await require_usable(at, row, DraftState.DRAFT, DraftState.PLANNED)
-            shadow = await shadows.begin(tx, row, body.hours, body.why, caller.subject, at.clock())
+        row = await drafts.draft(tx, draft_id)
+        await require_usable(at, row, DraftState.DRAFT, DraftState.PLANNED)
+        shadow = await shadows.begin(tx, row, body.hours, body.why, caller.subject, at.clock())
         response.headers["Location"] = f"/shadows/{shadow.shadow_id}"
         return ShadowView.model_validate(shadow, from_attributes=True)
 

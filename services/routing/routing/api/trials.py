@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from antiphon.http.app import Body, Moment, Words
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import problems
 from antiphon.postgres.query import AnyRow
@@ -64,13 +65,12 @@ def add(routes: APIRouter, at: Api) -> None:
 
     @routes.post("/drafts/{draft_id}/trial", tags=["trials"], status_code=202, responses=problems(404, 409))
     async def begin_trial(
-        draft_id: DraftId, body: NewTrial, caller: Operations, response: Response
+        draft_id: DraftId, body: NewTrial, caller: Operations, tx: OnceTx, response: Response
     ) -> TrialView:
         """Runs a draft over recorded decisions. Nothing changes for customers and agents."""
-        async with at.engine.begin() as tx:
-            row = await drafts.draft(tx, draft_id)
-            await require_usable(at, row, DraftState.DRAFT)
-            trial = await trials.ask(tx, row, body.last, body.since, body.until, caller.subject, at.clock())
+        row = await drafts.draft(tx, draft_id)
+        await require_usable(at, row, DraftState.DRAFT)
+        trial = await trials.ask(tx, row, body.last, body.since, body.until, caller.subject, at.clock())
         response.headers["Location"] = f"/trials/{trial.trial_id}"
         return TrialView.model_validate(trial, from_attributes=True)
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from antiphon.http import pages
 from antiphon.http.app import Body
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.preconditions import seen
 from antiphon.http.problems import problems
@@ -111,7 +112,7 @@ def add(routes: APIRouter, at: Api) -> None:
 
     @routes.post("/configuration/back", tags=["configuration"], responses=problems(409, 412, 428))
     async def restore_previous_version(
-        body: StepBack, caller: Operations, if_match: IfMatch = None
+        body: StepBack, caller: Operations, tx: OnceTx, if_match: IfMatch = None
     ) -> Published:
         """Takes the active version back: a new version with the source of the one before becomes active.
 
@@ -119,20 +120,17 @@ def add(routes: APIRouter, at: Api) -> None:
         """
         version = seen(if_match)
         try:
-            async with at.engine.begin() as tx:
-                await store.configurations.lock_configuration(tx)
-                active = await at.active(tx)
-                if active.configuration.publishing.needs_approval:
-                    row = await publications.ask_to_restore(
-                        tx, active, version, body.why, caller.subject, at.clock()
-                    )
-                    publication = PublicationView.model_validate(row, from_attributes=True)
-                    return Published(
-                        configuration_version=None, restores=row.restores, publication=publication
-                    )
-                number, restored = await drafts.restore_previous(
-                    tx, version, body.why, caller.subject, at.clock()
+            await store.configurations.lock_configuration(tx)
+            active = await at.active(tx)
+            if active.configuration.publishing.needs_approval:
+                row = await publications.ask_to_restore(
+                    tx, active, version, body.why, caller.subject, at.clock()
                 )
+                publication = PublicationView.model_validate(row, from_attributes=True)
+                return Published(configuration_version=None, restores=row.restores, publication=publication)
+            number, restored = await drafts.restore_previous(
+                tx, version, body.why, caller.subject, at.clock()
+            )
         except ConfigurationError as error:
             raise invalid_configuration(error) from error
         return Published(configuration_version=number, restores=restored)

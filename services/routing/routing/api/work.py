@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.access.roles import Identity, Role
 from antiphon.http.app import Body, Words
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Cursor, Export, ExportCursor, Limit, Page
 from antiphon.http.problems import not_found, problems
 from antiphon.organisation.agent import Agent
@@ -177,66 +178,68 @@ def add(routes: APIRouter, at: Api) -> None:
         return WorkDetail(**work_view(work).model_dump(), **explained)
 
     @routes.post("/work/{work_item_id}/complete", tags=["work"], responses=problems(400, 404, 409))
-    async def complete_work(work_item_id: WorkItemId, body: Completion, caller: Worker) -> WorkView:
+    async def complete_work(
+        work_item_id: WorkItemId, body: Completion, caller: Worker, tx: OnceTx
+    ) -> WorkView:
         """Completes work whose case was not answered. An agent completes their own work, a supervisor any."""
-        async with at.engine.begin() as tx:
-            work = await handling.complete(
-                tx, work_item_id, caller.actor(), await at.active(tx), body.reason,
-                anyones=caller.has(Role.SUPERVISOR), now=at.clock(),
-            )  # fmt: skip
-            return work_view(work)
+        work = await handling.complete(
+            tx, work_item_id, caller.actor(), await at.active(tx), body.reason,
+            anyones=caller.has(Role.SUPERVISOR), now=at.clock(),
+        )  # fmt: skip
+        return work_view(work)
 
     @routes.post("/work/{work_item_id}/transfer", tags=["work"], responses=problems(400, 404, 409))
-    async def transfer_work(work_item_id: WorkItemId, body: Transfer, caller: Worker) -> WorkView:
+    async def transfer_work(work_item_id: WorkItemId, body: Transfer, caller: Worker, tx: OnceTx) -> WorkView:
         """Hands work to another queue, or offers it to one agent. An agent hands on their own work, a supervisor any.
 
         409 for an agent who can be offered nothing now, with the reason as `why_not`; with `wait` the work waits for them. An
         offer that is declined or expires returns the work to its queue, where others are asked before who gave it.
         """
-        async with at.engine.begin() as tx:
-            active = await at.active(tx)
-            work = await handling.transfer(
-                tx, work_item_id, caller.actor(), active, queue=body.queue, agent=_receiver(body, active.configuration),
-                note=body.note, anyones=caller.has(Role.SUPERVISOR), now=at.clock(), wait=body.wait,
-            )  # fmt: skip
-            return work_view(work)
+        active = await at.active(tx)
+        work = await handling.transfer(
+            tx, work_item_id, caller.actor(), active, queue=body.queue, agent=_receiver(body, active.configuration),
+            note=body.note, anyones=caller.has(Role.SUPERVISOR), now=at.clock(), wait=body.wait,
+        )  # fmt: skip
+        return work_view(work)
 
     @routes.post("/work/{work_item_id}/pick", tags=["work"], responses=problems(403, 404, 409))
-    async def pick_work(work_item_id: WorkItemId, caller: AgentOnly) -> WorkView:
+    async def pick_work(work_item_id: WorkItemId, caller: AgentOnly, tx: OnceTx) -> WorkView:
         """Gives the caller this waiting work, accepted, where its queue lets agents pick. The first to pick it has it."""
-        async with at.engine.begin() as tx:
-            agent = await at.agent(tx, caller)
-            return work_view(await pulling.pick(tx, await at.active(tx), agent, work_item_id, at.clock()))
+        agent = await at.agent(tx, caller)
+        return work_view(await pulling.pick(tx, await at.active(tx), agent, work_item_id, at.clock()))
 
     @routes.post("/work/{work_item_id}/assign", tags=["work"], responses=problems(400, 404, 409))
-    async def assign_work(work_item_id: WorkItemId, body: Assignment, caller: Supervisor) -> WorkView:
+    async def assign_work(
+        work_item_id: WorkItemId, body: Assignment, caller: Supervisor, tx: OnceTx
+    ) -> WorkView:
         """Gives the work to an agent, accepted, whatever their skills and free capacity.
 
         409 for an agent who gets no work in their presence, with the reason as `why_not`; with `wait` the work waits for them.
         """
-        async with at.engine.begin() as tx:
-            active = await at.active(tx)
-            agent = _agent(body.agent_id, active.configuration)
-            work = await handling.assign(
-                tx, work_item_id, caller.actor(), active, agent, body.reason, at.clock(), wait=body.wait
-            )
-            return work_view(work)
+        active = await at.active(tx)
+        agent = _agent(body.agent_id, active.configuration)
+        work = await handling.assign(
+            tx, work_item_id, caller.actor(), active, agent, body.reason, at.clock(), wait=body.wait
+        )
+        return work_view(work)
 
     @routes.post("/work/{work_item_id}/take-back", tags=["work"], responses=problems(400, 404, 409))
-    async def take_back_work(work_item_id: WorkItemId, body: TakeBack, caller: Supervisor) -> WorkView:
+    async def take_back_work(
+        work_item_id: WorkItemId, body: TakeBack, caller: Supervisor, tx: OnceTx
+    ) -> WorkView:
         """Takes the work from its agent: it returns to its place, and others are asked before that agent is."""
-        async with at.engine.begin() as tx:
-            work = await handling.take_back(tx, work_item_id, caller.actor(), body.reason, at.clock())
-            return work_view(work)
+        work = await handling.take_back(tx, work_item_id, caller.actor(), body.reason, at.clock())
+        return work_view(work)
 
     @routes.patch("/work/{work_item_id}", tags=["work"], responses=problems(400, 404, 409))
-    async def prioritise_work(work_item_id: WorkItemId, body: Urgency, caller: Supervisor) -> WorkView:
+    async def prioritise_work(
+        work_item_id: WorkItemId, body: Urgency, caller: Supervisor, tx: OnceTx
+    ) -> WorkView:
         """Sets the priority of the work, whatever the rules decided."""
-        async with at.engine.begin() as tx:
-            work = await handling.reprioritise(
-                tx, work_item_id, caller.actor(), body.priority, body.reason, await at.active(tx), at.clock()
-            )
-            return work_view(work)
+        work = await handling.reprioritise(
+            tx, work_item_id, caller.actor(), body.priority, body.reason, await at.active(tx), at.clock()
+        )
+        return work_view(work)
 
 
 async def _readable(tx: AsyncConnection, at: Api, work_item_id: UUID, caller: Identity) -> WorkItem:

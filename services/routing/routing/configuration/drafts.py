@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.http.changes import Change, record
 from antiphon.http.preconditions import Seen
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from antiphon.organisation.document import ConfigurationError
 from antiphon.postgres.query import AnyRow
@@ -32,7 +33,8 @@ async def describe_differences(before: str, after: str) -> list[str]:
         return await asyncio.to_thread(lambda: differences(shape(before), shape(after)))
     except ConfigurationError as error:
         raise Problem(
-            409, "Conflict", "A draft whose form is wrong can't be compared: correct its faults first."
+            Kind.DRAFT_NOT_COMPARABLE,
+            "A draft whose form is wrong can't be compared: correct its faults first.",
         ) from error
 
 
@@ -107,11 +109,11 @@ async def save(
 
 def _refusal(row: AnyRow) -> Problem:
     if row.state != DraftState.DRAFT:
-        return Problem(409, "Conflict", f"It is no draft any more: {row.state}.", state=row.state)
+        return Problem(Kind.DRAFT_CLOSED, f"It is no draft any more: {row.state}.", state=row.state)
     detail = (
         f"{row.changed_by} changed it at {row.changed_at:%H:%M:%S} UTC: it is at revision {row.revision} now."
     )
-    return Problem(412, "Precondition failed", detail, revision=row.revision, changed_by=row.changed_by)
+    return Problem(Kind.PRECONDITION_FAILED, detail, revision=row.revision, changed_by=row.changed_by)
 
 
 async def require_active(tx: AsyncConnection, number: int) -> None:
@@ -119,7 +121,11 @@ async def require_active(tx: AsyncConnection, number: int) -> None:
     await store.configurations.lock_configuration(tx)
     active_version = await store.configurations.version(tx)
     if active_version != number:
-        raise Problem(409, "Conflict", f"Version {active_version} is active.", active_version=active_version)
+        raise Problem(
+            Kind.BASE_VERSION_NOT_ACTIVE,
+            f"Version {active_version} is active.",
+            active_version=active_version,
+        )
 
 
 async def publish(
@@ -150,7 +156,9 @@ async def publish(
 
 
 def _changes_nothing(number: int) -> Problem:
-    return Problem(409, "Conflict", f"The draft says what version {number} says: it changes nothing.")
+    return Problem(
+        Kind.DRAFT_CHANGES_NOTHING, f"The draft says what version {number} says: it changes nothing."
+    )
 
 
 async def freeze(
@@ -173,8 +181,7 @@ async def freeze(
     if latest is not None and latest.version != row.base_version:
         base = await version(tx, row.base_version)
         raise Problem(
-            409,
-            "Conflict",
+            Kind.BASE_VERSION_NOT_ACTIVE,
             f"The draft was made from version {row.base_version}, and version {latest.version} is active: "
             "put what changed since into the draft, and set its base version.",
             base_version=row.base_version,
@@ -194,7 +201,7 @@ async def require_no_rollout(tx: AsyncConnection) -> None:
     row = (await tx.execute(select(table.c.version, table.c.rollout).where(has_rollout))).one_or_none()
     if row is not None:
         detail = f"Version {row.version} decides about {row.rollout} % of the cases: widen or end it first."
-        raise Problem(409, "Conflict", detail, configuration_version=row.version, rollout=row.rollout)
+        raise Problem(Kind.ROLLOUT_RUNNING, detail, configuration_version=row.version, rollout=row.rollout)
 
 
 async def _require_trial(tx: AsyncConnection, row: AnyRow, trial_id: UUID | None) -> None:
@@ -204,9 +211,9 @@ async def _require_trial(tx: AsyncConnection, row: AnyRow, trial_id: UUID | None
     if trial is None or trial.draft_id != row.draft_id:
         raise not_found("trial of this draft")
     if trial.state != TrialState.DONE:
-        raise Problem(409, "Conflict", f"The trial is not done: {trial.state}.", state=trial.state)
+        raise Problem(Kind.TRIAL_NOT_DONE, f"The trial is not done: {trial.state}.", state=trial.state)
     if trial.source != row.source:
-        raise Problem(409, "Conflict", "The draft was changed since it was tried: try it again.")
+        raise Problem(Kind.TRIAL_OUTDATED, "The draft was changed since it was tried: try it again.")
 
 
 async def previous(tx: AsyncConnection, seen: Seen) -> AnyRow:
@@ -218,8 +225,7 @@ async def previous(tx: AsyncConnection, seen: Seen) -> AnyRow:
     active_version = await store.configurations.version(tx) or 0
     if not seen.matches(active_version):
         raise Problem(
-            412,
-            "Precondition failed",
+            Kind.PRECONDITION_FAILED,
             f"Version {active_version} is active now.",
             active_version=active_version,
         )
@@ -232,7 +238,7 @@ async def previous(tx: AsyncConnection, seen: Seen) -> AnyRow:
     )
     row = before.one_or_none()
     if row is None:
-        raise Problem(409, "Conflict", f"There is no version before {active_version}.")
+        raise Problem(Kind.NO_VERSION_BEFORE, f"There is no version before {active_version}.")
     return row
 
 

@@ -17,6 +17,7 @@ from antiphon.contracts.configuration import ConfigurationEnded, ConfigurationPl
 from antiphon.contracts.envelope import encode
 from antiphon.http.changes import Change, record
 from antiphon.http.preconditions import Seen
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from antiphon.kafka import outbox
 from antiphon.organisation.document import ConfigurationError
@@ -104,7 +105,7 @@ async def _require_only_rules(active: ActiveVersion, source: str, plan: Plan) ->
         others = differences(active.configuration.model_copy(update={"rules": draft.rules}), draft)
         if others:
             detail = "A rollout can change only rules: publish the other changes for all cases first."
-            raise Problem(409, "Conflict", detail, differences=others)
+            raise Problem(Kind.ROLLOUT_BEYOND_RULES, detail, differences=others)
 
 
 async def _advance(tx: AsyncConnection, row: AnyRow, now: datetime) -> AnyRow:
@@ -122,7 +123,7 @@ async def _begin(tx: AsyncConnection, row: AnyRow, now: datetime) -> AnyRow:
     latest = await store.configurations.latest_configuration(tx)
     if latest is None or latest.version != row.base_version:
         detail = f"It was made from version {row.base_version}, which is no longer active."
-        raise Problem(409, "Conflict", detail, base_version=row.base_version)
+        raise Problem(Kind.BASE_VERSION_NOT_ACTIVE, detail, base_version=row.base_version)
     version, _ = await Configurations.load(
         tx, row.source, "draft", row.asked_by, now, why=row.why, draft_id=row.draft_id, trial_id=row.trial_id,
         rollout=row.rollout if row.rollout < 100 else None, restores=row.restores,
@@ -151,10 +152,14 @@ async def approve(
     row = await lock(tx, publication_id)
     if row.state != PublicationState.WAITING:
         raise Problem(
-            409, "Conflict", f"It does not wait for an approval: it is {row.state}.", state=row.state
+            Kind.PUBLICATION_NOT_WAITING,
+            f"It does not wait for an approval: it is {row.state}.",
+            state=row.state,
         )
     if by in row.authors:
-        raise Problem(403, "Not allowed", "Who wrote a draft or asked for its publication can't approve it.")
+        raise Problem(
+            Kind.APPROVAL_BY_AN_AUTHOR, "Who wrote a draft or asked for its publication can't approve it."
+        )
     row = await _update(
         tx, row, state=PublicationState.PLANNED, approved_at=now, approved_by=by, approved_why=why
     )
@@ -170,12 +175,18 @@ async def widen(
     """
     row = await lock(tx, publication_id)
     if row.state != PublicationState.LIMITED:
-        raise Problem(409, "Conflict", f"It has no rollout to widen: it is {row.state}.", state=row.state)
+        raise Problem(
+            Kind.PUBLICATION_WITHOUT_ROLLOUT,
+            f"It has no rollout to widen: it is {row.state}.",
+            state=row.state,
+        )
     if rollout <= row.rollout:
-        raise Problem(409, "Conflict", f"It decides about {row.rollout} % already: end it to take it back.")
+        raise Problem(
+            Kind.ROLLOUT_NOT_WIDER, f"It decides about {row.rollout} % already: end it to take it back."
+        )
     if (needs_approval or row.needs_approval) and by in row.authors:
         detail = "Who wrote a draft or asked for its publication can't widen it: another person does."
-        raise Problem(403, "Not allowed", detail)
+        raise Problem(Kind.WIDENING_BY_AN_AUTHOR, detail)
     is_for_all = rollout == 100
     table = store.configurations.CONFIGURATION
     changed = await tx.execute(
@@ -216,7 +227,7 @@ async def end(
         detail = (
             "A second person must approve that the active version goes: POST /configuration/back asks for it."
         )
-        raise Problem(409, "Conflict", detail)
+        raise Problem(Kind.APPROVAL_REQUIRED, detail)
     return await _end(tx, row, why, by, now)
 
 
@@ -232,14 +243,15 @@ async def _end(tx: AsyncConnection, row: AnyRow, why: str, by: str, now: datetim
     elif row.state == PublicationState.PUBLISHED:
         if await store.configurations.version(tx) != row.version:
             raise Problem(
-                409, "Conflict", "Another version has become active since: there is nothing to end."
+                Kind.PUBLICATION_SUPERSEDED,
+                "Another version has become active since: there is nothing to end.",
             )
         base = await drafts.version(tx, row.base_version)
         await Configurations.load(
             tx, base.source, f"version {base.version}", by, now, checked=True, why=why, restores=base.version
         )
     else:
-        raise Problem(409, "Conflict", f"It has ended: it is {row.state}.", state=row.state)
+        raise Problem(Kind.PUBLICATION_ENDED, f"It has ended: it is {row.state}.", state=row.state)
     await _publish_ended(tx, row, by, why, now)
     return await _update(tx, row, state=PublicationState.ENDED, **ending)
 

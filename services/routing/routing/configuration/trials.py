@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from antiphon.contracts.agents import Presence
 from antiphon.http.changes import Change, record
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from antiphon.postgres.query import AnyRow
 from antiphon.postgres.writes import insert_rows
@@ -141,7 +142,8 @@ async def stop(tx: AsyncConnection, trial_id: UUID, now: datetime) -> AnyRow:
     )
     row = stopped.one_or_none()
     if row is None:
-        raise Problem(409, "Conflict", f"The trial has ended: {(await get(tx, trial_id)).state}.")
+        state = (await get(tx, trial_id)).state
+        raise Problem(Kind.TRIAL_ENDED, f"The trial has ended: {state}.", state=state)
     return row
 
 

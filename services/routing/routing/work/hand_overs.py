@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.agents import Presence
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem
 from antiphon.organisation.agent import Agent
 from routing import store
@@ -90,7 +91,7 @@ async def obstacle(
 def refused(agent: Agent, why: Obstacle) -> Problem:
     """409 for a hand-over to an agent who can be offered nothing now, with the reason as a code and in words."""
     return Problem(
-        409, "Conflict",
+        Kind.AGENT_UNAVAILABLE,
         f"{agent.name} can't be offered it now: {in_words(why)}. With wait: true it waits for them.",
         agent_id=agent.id, why_not=why.kind, presence=why.presence or None,
     )  # fmt: skip

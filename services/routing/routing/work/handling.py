@@ -12,6 +12,7 @@ from antiphon.contracts.work import (
     WorkState,
     WorkTransferred,
 )
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from antiphon.organisation.agent import Agent
 from routing import store
@@ -48,9 +49,9 @@ async def complete(
     record = await store.cases.lock_case_of(tx, work_item_id)
     work = await lock_work(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
-        raise Problem(409, "Conflict", "The work is completed already.")
+        raise Problem(Kind.WORK_COMPLETED, "The work is completed already.")
     if not anyones and (work.state != WorkState.ACCEPTED or work.agent_id != by.id):
-        raise Problem(409, "Conflict", "The work is not yours.", agent_id=work.agent_id)
+        raise Problem(Kind.WORK_OF_ANOTHER_AGENT, "The work is not yours.", agent_id=work.agent_id)
     unit = UnitOfWork(now)
     await withdraw(tx, unit, work, reason)
     queue = active.configuration.queues.get(work.queue)
@@ -76,9 +77,9 @@ async def transfer(
         await store.agents.lock(tx, [agent.id])
     work = await lock_work(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
-        raise Problem(409, "Conflict", "The work is completed already.")
+        raise Problem(Kind.WORK_COMPLETED, "The work is completed already.")
     if not anyones and work.agent_id != by.id:
-        raise Problem(409, "Conflict", "The work is not yours.", agent_id=work.agent_id)
+        raise Problem(Kind.WORK_OF_ANOTHER_AGENT, "The work is not yours.", agent_id=work.agent_id)
     why_not = await _why_not(tx, active, work, agent, now, by_capacity=True) if agent else None
     if agent is not None and why_not is not None and not wait:
         raise hand_overs.refused(agent, why_not)
@@ -112,7 +113,7 @@ async def _why_not(
     """Why the agent can be offered nothing now. Raises Problem 409 when they have the work, or are offered it, already."""
     if work.agent_id == agent.id:
         has = "has the work already" if work.state == WorkState.ACCEPTED else "is offered the work already"
-        raise Problem(409, "Conflict", f"{agent.name} {has}.", agent_id=agent.id)
+        raise Problem(Kind.WORK_HELD_ALREADY, f"{agent.name} {has}.", agent_id=agent.id)
     return await hand_overs.obstacle(tx, active, work, agent, now, by_capacity=by_capacity)
 
 
@@ -146,9 +147,9 @@ async def assign(
     await store.agents.lock(tx, [agent.id])
     work = await lock_work(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
-        raise Problem(409, "Conflict", "The work is completed already.")
+        raise Problem(Kind.WORK_COMPLETED, "The work is completed already.")
     if work.state == WorkState.ACCEPTED and work.agent_id == agent.id:
-        raise Problem(409, "Conflict", f"{agent.name} has the work already.", agent_id=agent.id)
+        raise Problem(Kind.WORK_HELD_ALREADY, f"{agent.name} has the work already.", agent_id=agent.id)
     why_not = await hand_overs.obstacle(tx, active, work, agent, now, by_capacity=False)
     if why_not is not None and not wait:
         raise hand_overs.refused(agent, why_not)
@@ -178,7 +179,7 @@ async def take_back(
     """
     work = await lock_work(tx, work_item_id)
     if work.state not in {WorkState.OFFERED, WorkState.ACCEPTED}:
-        raise Problem(409, "Conflict", f"Nobody has the work: it is {work.state}.", state=work.state)
+        raise Problem(Kind.WORK_WITHOUT_AGENT, f"Nobody has the work: it is {work.state}.", state=work.state)
     detail = f"taken back by {by.name or by.id}: {reason}"
     unit = UnitOfWork(now)
     offer = await store.offers.last_to(tx, work_item_id, work.agent_id)
@@ -201,7 +202,7 @@ async def reprioritise(
     """Sets the priority for a supervisor, and recomputes the clocks. Raises Problem: 404, 409 when the work is completed."""
     work = await lock_work(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
-        raise Problem(409, "Conflict", "The work is completed already.")
+        raise Problem(Kind.WORK_COMPLETED, "The work is completed already.")
     previous = work.priority
     if previous == priority:
         return work

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.work import WorkAccepted, WorkDeclined, WorkOfferTimedOut
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from routing import store
 from routing.agents import presence
@@ -31,8 +32,7 @@ async def _lock_offered(
     if offer.result is not None or offer.expires_at <= now:
         ended = offer.result or OfferResult.TIMED_OUT
         raise Problem(
-            409,
-            "Conflict",
+            Kind.OFFER_OVER,
             f"The offer is over: {ended}.",
             result=ended,
             state=work.state,
@@ -69,7 +69,9 @@ async def decline(
     work, offer = await _lock_offered(tx, offer_id, agent_id, now)
     queue = active.configuration.queues.get(work.queue)
     if queue is not None and not active.configuration.may_decline(work.queue):
-        raise Problem(403, "Not allowed", f"Work of {queue.name} can't be declined: that is its policy.")
+        raise Problem(
+            Kind.DECLINING_NOT_ALLOWED, f"Work of {queue.name} can't be declined: that is its policy."
+        )
     unit = UnitOfWork(now)
     unit.end_offer(offer, OfferResult.DECLINED, reason)
     work = unit.put(work, **work_acts.queued())

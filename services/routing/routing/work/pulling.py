@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from antiphon.organisation.agent import Agent
 from antiphon.postgres.query import AnyRow
@@ -98,11 +99,10 @@ async def pick(
     queue = active.configuration.queues.get(work.queue)
     if queue is None or not queue.may_pick:
         name = queue.name if queue else work.queue
-        raise Problem(403, "Not allowed", f"Work of {name} is given out in its order, not picked.")
+        raise Problem(Kind.PICKING_NOT_ALLOWED, f"Work of {name} is given out in its order, not picked.")
     if work.state != WorkState.QUEUED:
         raise Problem(
-            409,
-            "Conflict",
+            Kind.WORK_NOT_WAITING,
             f"The work does not wait: it is {work.state}.",
             state=work.state,
             agent_id=work.agent_id,
@@ -110,18 +110,22 @@ async def pick(
     openings = opening.openings(active, now)
     shared_queues = work.queues.intersection(agent.queues)
     if shared_queues.isdisjoint(opening.open_queues(openings)):
-        raise Problem(409, "Conflict", f"Its work is not given out now: {openings[min(shared_queues)].why}.")
+        raise Problem(
+            Kind.QUEUE_NOT_OPEN, f"Its work is not given out now: {openings[min(shared_queues)].why}."
+        )
     if (waits_for := work.held_for(now)) not in {None, agent.id}:
         holder = active.configuration.agents_by_id.get(waits_for or "")
         name = holder.name if holder else waits_for
-        raise Problem(409, "Conflict", f"It was handed to {name} and waits for them.", agent_id=waits_for)
+        raise Problem(
+            Kind.WORK_WAITS_FOR_AGENT, f"It was handed to {name} and waits for them.", agent_id=waits_for
+        )
     me = await _candidate(tx, active, agent, now)
     item = work.to_waiting(now)
     why = why_not(item, me)
     if why is not None:
         if why.kind in {WhyNot.CAPACITY, WhyNot.PROFILES}:
             raise _full(me, why.full)
-        raise Problem(409, "Conflict", f"You can't take it: {in_words(why)}.")
+        raise Problem(Kind.AGENT_NOT_SUITED, f"You can't take it: {in_words(why)}.")
     return await _accept(tx, active, agent, work, now)
 
 
@@ -141,7 +145,7 @@ async def _candidate(tx: AsyncConnection, active: ActiveVersion, agent: Agent, n
     days = active.configuration.days(now)
     rows: Sequence[AnyRow] = await store.agents.available(tx, [agent.id], online, days)
     if not rows:
-        raise Problem(409, "Conflict", "You are offline: set your presence first.")
+        raise Problem(Kind.AGENT_OFFLINE, "You are offline: set your presence first.")
     return candidate(active.configuration, rows[0], None)
 
 
@@ -159,10 +163,10 @@ def _full_line(
 
 def _full(me: Candidate, profile_loads: Sequence[ProfileLoad] = ()) -> Problem:
     if profile_loads:
-        return Problem(409, "Conflict", f"You have {profiles_in_words(profile_loads)}.")
+        return Problem(Kind.AGENT_FULL, f"You have {profiles_in_words(profile_loads)}.")
     capacity = me.free + me.load
     held = agent_load.shown_load(me.load, capacity)
-    return Problem(409, "Conflict", f"You have no free capacity for it: you hold {held} of {capacity} units.")
+    return Problem(Kind.AGENT_FULL, f"You have no free capacity for it: you hold {held} of {capacity} units.")
 
 
 async def _accept(
