@@ -15,16 +15,16 @@ EVERYBODY = (*STAFF, Role.INTEGRATION)
 OPEN = {"GET /livez", "GET /readyz", "GET /metrics"}
 CONNECTIONS = {
     "GET /connections": STAFF,
-    "PUT /connections/{name}/secret": (Role.OPERATIONS,),
-    "POST /connections/{name}/test": (Role.OPERATIONS,),
+    "PUT /connections/{name}/secret": OPERATORS,
+    "POST /connections/{name}/test": OPERATORS,
 }
 
 # Every service has these.
 FAILED_EVENTS = {
-    "GET /dead-letters": (Role.OPERATIONS,),
-    "POST /dead-letters/{dead_letter_id}/replay": (Role.OPERATIONS,),
-    "GET /parked-events": (Role.OPERATIONS,),
-    "POST /parked-events/{parked_event_id}/replay": (Role.OPERATIONS,),
+    "GET /dead-letters": OPERATORS,
+    "POST /dead-letters/{dead_letter_id}/replay": OPERATORS,
+    "GET /parked-events": OPERATORS,
+    "POST /parked-events/{parked_event_id}/replay": OPERATORS,
 }
 ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
     "ingest-email": {
