@@ -82,7 +82,9 @@ def judge(readings: Sequence[Reading]) -> Verdict:
         return Verdict.AGREE
     if any(one.missing is None for one in newest.differences):
         return Verdict.DISAGREE
-    if newest.in_flight or any(one.differences != newest.differences for one in readings):
+    if newest.in_flight >= in_transit(newest) or any(
+        one.differences != newest.differences for one in readings
+    ):
         return Verdict.IN_TRANSIT
     return Verdict.DISAGREE if len(readings) >= READINGS else Verdict.UNCLEAR
 

@@ -94,7 +94,7 @@ def show(site: Site, console: Console, *, supervised: bool) -> int:
     console.width = min(console.width, WIDTH)
     table = Table(title="Processes", box=None, padding=(0, 1))
     for column in (
-        "process", "pid", "state", "port", "up", "memory", "behind", "outbox", "parked", "dead", "failed", "version",
+        "process", "state", "port", "up", "memory", "behind", "outbox", "parked", "dead", "failed", "version",
     ):  # fmt: skip
         table.add_column(column, justify="left" if column in {"process", "state"} else "right", no_wrap=True)
     healthy = supervised
@@ -105,7 +105,7 @@ def show(site: Site, console: Console, *, supervised: bool) -> int:
         pid: int | None = process["pid"]
         alive = leftovers.alive(pid, process["started"])
         healthy = healthy and alive
-        row = [name, str(pid or ""), "[green]running[/green]" if alive else "[red]dead[/red]"]
+        row = [name, "[green]running[/green]" if alive else "[red]dead[/red]"]
         row.append(str(getattr(site.ports, others[name]) if name in others else site.port(name)))
         row.append(_span(int(now.timestamp() - process["started"])) if alive else "")
         row.append(f"{_memory(pid) // 2**20} MB" if alive and pid else "")
@@ -153,7 +153,7 @@ def _print_verdict(console: Console, verdict: Verdict, reading: Reading) -> None
         case Verdict.IN_TRANSIT:
             console.print(f"[green]In transit: {in_transit(reading)}.[/green] All other counts agree.")
         case _:
-            console.print("[red]The counts do not agree[/red], and nothing is on its way:")
+            console.print("[red]The counts do not agree[/red], and what is on its way does not explain it:")
             for difference in reading.differences:
                 console.print(f"  {difference}")
 

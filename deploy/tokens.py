@@ -60,7 +60,7 @@ def _active_agents(site: Site, now: datetime) -> Mapping[str, str] | None:
 
 def _agents_of_file(site: Site) -> Mapping[str, str]:
     document = Document(site.organisation.read_text(encoding="utf-8"), site.organisation.name)
-    return {one["id"]: one["name"] for one in document.data.get("agents", [])}
+    return {one["id"]: one["name"] for one in document.data.get("people", [])}
 
 
 def _hours() -> int:

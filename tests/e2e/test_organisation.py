@@ -13,7 +13,7 @@ LIBRARY = {
     "tone:": "  library: { name: Library, topics: { loan: [borrow, overdue book] } }",
     "    - address: rates@banksia.example": "    - { address: library@banksia.example, name: Library, department: library }",
     "  front-desk:": "  library: { name: Library, sla_policy: standard, offer_timeout: 30s }",
-    "  - name: Rates": "  - { name: Library, when: case.department == 'library', then: { queue: library, priority: 45 } }",
+    "  - name: Rates": '  - name: Library\n    when: case.department == "library"\n    then: { queue: library, priority: 45 }',
     "people:": "  - { id: lena, name: Lena Vogt, departments: [library], queues: [library] }",
 }
 """Lines of a new department, by the line before which each stands; a person stands behind it."""
@@ -80,7 +80,6 @@ async def test_a_mail_to_a_published_address_goes_to_a_published_person_without_
     (offer,) = await until(lambda: people.offers("lena"), what="an offer to Lena")
     assert (offer["work"]["queue"], offer["work"]["priority"]) == ("library", 45)
     whole = await people.case(offer["work"]["case_id"])
-    assert whole["department"] == "library"
     (message,) = whole["interactions"]
     assert message["reading"]["topics"] == ["loan"]
     assert message["reading"]["configuration_version"] == version

@@ -34,7 +34,12 @@ async def is_idle(people: People) -> bool:
         return True
     work = await people.take("elena")
     done = await people.ask(
-        Role.AGENT, "elena", "POST", "routing", f"/work/{work['work_item_id']}/complete", json={"result": "x"}
+        Role.AGENT,
+        "elena",
+        "POST",
+        "routing",
+        f"/work/{work['work_item_id']}/complete",
+        json={"reason": "left by another test"},
     )
     assert done.status_code == 200, done.text
     return False

@@ -279,10 +279,19 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 def _verbs(request: Request) -> set[str]:
-    """Every verb that a path takes; the router gives only those of its first route."""
-    routes = (route for route in iter_route_contexts(request.app.routes) if route.methods)
+    """Every verb of the path that answers; the router gives only those of its first route."""
+    path = request.url.path
+    matching = [
+        route
+        for route in iter_route_contexts(request.app.routes)
+        if route.methods and route.path_regex.match(path)
+    ]
+    # `/customers/export` also looks like `/customers/{customer_id}`, which answers no request for it.
     return {
-        verb for route in routes if route.path_regex.match(request.url.path) for verb in route.methods or ()
+        verb
+        for route in matching
+        if route.path_format == matching[0].path_format
+        for verb in route.methods or ()
     }
 
 

@@ -18,18 +18,19 @@ def missing(number: int | None, in_flight: int = 0) -> Reading:
     [
         ([NONE], Verdict.AGREE),
         ([Reading([], 7)], Verdict.AGREE),
-        ([missing(2, in_flight=1)], Verdict.IN_TRANSIT),
+        ([missing(2, in_flight=2)], Verdict.IN_TRANSIT),
         ([missing(2)], Verdict.UNCLEAR),
         ([missing(2), missing(1)], Verdict.IN_TRANSIT),
         ([missing(2), NONE], Verdict.AGREE),
-        ([missing(2), missing(2, in_flight=1)], Verdict.IN_TRANSIT),
+        ([missing(2), missing(2, in_flight=2)], Verdict.IN_TRANSIT),
+        ([missing(2, in_flight=1)] * READINGS, Verdict.DISAGREE),
         ([missing(2)] * (READINGS - 1), Verdict.UNCLEAR),
         ([missing(2)] * READINGS, Verdict.DISAGREE),
         ([missing(-1)] * READINGS, Verdict.DISAGREE),
         ([missing(None, in_flight=1)], Verdict.DISAGREE),
     ],
 )
-def test_only_what_persists_with_nothing_on_its_way_is_a_disagreement(
+def test_only_what_persists_and_nothing_on_its_way_explains_is_a_disagreement(
     readings: list[Reading], verdict: Verdict
 ) -> None:
     assert judge(readings) is verdict

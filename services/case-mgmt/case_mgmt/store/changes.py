@@ -11,10 +11,12 @@ from case_mgmt.store.base import PLUMBING
 OF_WORK = ("agent_id", "agent_name", "queue", "work_state", "due_at", "breached")
 
 _LOG = PLUMBING.change_log
-_UNCHANGED = ", ".join(
-    f"'{name}', " + ("coalesce(w.breached, '{{}}')" if name == "breached" else f"w.{name}")
-    for name in OF_WORK
-)
+_READ = {
+    "breached": "coalesce(w.breached, '{{}}')",
+    # As `antiphon.contracts.base.rfc3339` writes times: in UTC, without a fraction of zero.
+    "due_at": "regexp_replace(to_char(w.due_at at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), '\\.0+Z$', 'Z')",
+}
+_UNCHANGED = ", ".join(f"'{name}', {_READ.get(name, f'w.{name}')}" for name in OF_WORK)
 _ADD = (
     "insert into change_log (kind, subject, audience, data) select r.kind, r.subject, "
     "array(select distinct name from unnest(r.audience || array['agent:' || w.agent_id, 'queue:' || w.queue]) name "
