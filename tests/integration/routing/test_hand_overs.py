@@ -1,5 +1,6 @@
 """Handing work to an agent: who can be offered nothing now is refused, or waited for, and nothing returns to who gave it."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -8,10 +9,12 @@ import pytest
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import Actor
+from routing.work import handling
 from tests.conftest import NewDatabase
-from tests.support.routing.agent_pool import ACCEPTED, OFFERED, QUEUED, AgentPool
+from tests.support.routing.agent_pool import ACCEPTED, OFFERED, QUEUED, SUPERVISOR, AgentPool
 from tests.support.routing.harness import AGAIN_AFTER, opened
 from tests.support.routing.organisation import agent, queue
+from tests.support.waiting import until
 
 ELENA = Actor(kind="agent", id="elena", name="Elena Marino")
 NOTE = "She calls again on Friday"
@@ -39,6 +42,11 @@ async def elenas_work(pool: AgentPool, number: int = 1) -> UUID:
 
 async def the_work(pool: AgentPool) -> Any:
     return (await pool.works())["C-1"]
+
+
+async def waits_for_a_lock(pool: AgentPool) -> bool:
+    waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    return bool(await pool.rows(waiting))
 
 
 @pytest.mark.parametrize("presence", [None, Presence.AWAY, Presence.NOT_RESPONDING])
@@ -126,6 +134,21 @@ async def test_work_waits_for_the_agent_it_was_handed_to_and_then_has_its_note(p
     assert await pool.assign() == 1
     work = await the_work(pool)
     assert (work.state, work.agent_id, work.handover["note"]) == (OFFERED, "farid", NOTE)
+
+
+async def test_work_that_is_handed_to_an_agent_while_another_takes_it_waits_for_that_agent(
+    pool: AgentPool,
+) -> None:
+    await pool.apply(opened(1, pool.now))
+    await pool.present("elena")
+    async with pool.engine.begin() as tx:
+        active = await pool.active(tx)
+        farid, item = active.configuration.agents_by_id["farid"], (await the_work(pool)).work_item_id
+        await handling.assign(tx, item, SUPERVISOR, active, farid, None, pool.now, wait=True)
+        taking = asyncio.create_task(pool.take_next("elena"))
+        await until(lambda: waits_for_a_lock(pool), what="the agent who takes work waits for its lock")
+    assert await taking is None
+    assert ((await the_work(pool)).state, (await the_work(pool)).preferred) == (QUEUED, "farid")
 
 
 async def test_work_that_was_assigned_to_an_absent_agent_is_theirs_when_they_come(pool: AgentPool) -> None:

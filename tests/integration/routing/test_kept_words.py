@@ -106,6 +106,36 @@ async def test_the_subject_of_a_deleted_message_disappears_from_open_and_complet
     assert await kept(pool) == 0
 
 
+@pytest.mark.parametrize("in_one_batch", [False, True])
+async def test_an_old_edit_that_arrives_again_brings_back_no_old_subject(
+    pool: AgentPool, in_one_batch: bool
+) -> None:
+    case = CaseWithMessages(pool, subject="Bins")
+    await pool.apply(case.opened, case.reply_requested())
+    first = case.interaction_edited("In May?", subject="My rosebud")
+    second = case.interaction_edited("In June?", subject="Garden")
+    if in_one_batch:
+        await pool.apply(first, second, first)
+    else:
+        await pool.apply(first, second)
+        await pool.apply(first)
+    assert await kept(pool) == 0
+    (work,) = await pool.rows("select subject from work_item where state = 'completed'")
+    assert work.subject == "Garden"
+
+
+async def test_a_subject_is_forgotten_where_newer_words_or_a_newer_event_came_first(pool: AgentPool) -> None:
+    case = CaseWithMessages(pool, subject="My rosebud")
+    await pool.apply(case.opened, case.reply_requested(), case.reply_failed(), case.reply_requested())
+    edited, written = case.interaction_edited("In May?", subject="Bins"), case.interaction_added("Hello?")
+    await pool.apply(written)
+    await pool.apply(edited)
+    assert await kept(pool) == 0
+    await pool.apply(case.interaction_edited("In May?", subject="Trees"), case.interaction_added("Well?"))
+    subjects = await pool.rows("select distinct subject from work_item where subject is not null")
+    assert [row.subject for row in subjects] == ["Trees"]
+
+
 async def test_words_are_kept_while_the_case_awaits_an_answer_and_thirty_days_after(pool: AgentPool) -> None:
     case = CaseWithMessages(pool, text="When, rosebud?", subject="My rosebud")
     await pool.apply(case.opened)
@@ -161,7 +191,7 @@ async def test_words_are_found_by_indexes(pool: AgentPool) -> None:
             )
         )
         await tx.execute(text("analyze"))
-        one = TakenBack(case.case.case_id, case.messages[0].interaction_id, 2, None)
+        one = TakenBack(case.case.case_id, case.messages[0].interaction_id, 2, None, is_late=False)
         plans = [
             await tx.execute(text(f"explain {store.decisions.FORGET_OLD.text}"), {"before": pool.now}),
             await tx.execute(

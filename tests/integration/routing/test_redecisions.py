@@ -146,6 +146,22 @@ async def test_a_failed_answer_sends_the_work_to_the_queue_of_a_later_message(
     assert (work.queue, work.priority) == ("hazards", 95)
 
 
+async def test_the_revision_of_the_work_of_a_case_grows_also_after_a_failed_answer(pool: AgentPool) -> None:
+    case = CaseWithMessages(pool)
+    await pool.apply(case.opened)
+    await pool.apply(case.reply_requested())
+    await pool.apply(case.interaction_added("Hello?"))
+    await pool.apply(case.reply_requested())
+    # The failed answer is to the first message: the customer has waited since then.
+    await pool.apply(case.reply_failed())
+    await pool.apply(case.reply_requested())
+    await pool.apply(case.interaction_added("Is anybody there?"))
+    rows = await pool.rows("select value from outbox where headers like '%work.%' order by id")
+    revisions = [json.loads(bytes(row.value))["work"]["revision"] for row in rows]
+    assert revisions == sorted(set(revisions))
+    assert (await open_work(pool)).revision == len(revisions) == 7
+
+
 async def test_in_the_same_queue_the_offer_stays_and_a_persons_priority_is_not_lowered(
     pool: AgentPool,
 ) -> None:

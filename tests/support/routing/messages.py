@@ -66,10 +66,10 @@ class CaseWithMessages:
             case=self.case, interaction=message, threaded_by="open-case", unanswered=before
         )
 
-    def interaction_edited(self, text: str) -> CaseInteractionEdited:
-        """The customer edits their first message."""
-        self.messages[0] = self.messages[0].model_copy(update={"text": text})
-        self._update(asks=True)
+    def interaction_edited(self, text: str, **subject: str) -> CaseInteractionEdited:
+        """The customer edits their first message, and its `subject` where given."""
+        self.messages[0] = self.messages[0].model_copy(update={"text": text, **subject})
+        self._update(asks=True, **subject)
         return CaseInteractionEdited(
             case=self.case, interaction=self.messages[0], unanswered=self.messages[1:]
         )

@@ -15,7 +15,7 @@ from routing.domain.case_record import Answer, CaseRecord
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.time.sla_clock import Clock, Terms
 from routing.domain.timer import TimerKind
-from routing.domain.work_item import OrderAndSteps, WorkItem, queued_again
+from routing.domain.work_item import HandOver, OrderAndSteps, WorkItem, queued_again
 from routing.sla.ledger import ClockRecord
 from routing.unit_of_work import StaleWorkError, UnitOfWork
 
@@ -162,3 +162,15 @@ def test_new_work_that_is_accepted_at_once_has_no_timer_for_a_step() -> None:
     assert unit.work == {}
     assert [one.result for one in unit.new_offers.values()] == [OfferResult.ACCEPTED]
     assert unit.timers == []
+
+
+def test_work_that_changed_after_it_was_read_or_was_handed_to_an_agent_is_not_given() -> None:
+    item = WORK.to_waiting(NOW)
+    handed = WORK.replace(handover=HandOver("farid", None), hold_until=LATER)
+    changed = [
+        WORK.replace(queue="roads"), WORK.replace(also_queues=["roads"]), WORK.replace(skills={"waste": 4}),
+        WORK.replace(units=2), WORK.replace(profiles=[]), handed,
+    ]  # fmt: skip
+    assert not any(work.is_still(item, NOW) for work in changed)
+    assert WORK.replace(priority=90, subject=None).is_still(item, NOW)
+    assert handed.is_still(item, LATER)

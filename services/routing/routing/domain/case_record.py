@@ -17,12 +17,16 @@ class Answer(NamedTuple):
 
 
 class TakenBack(NamedTuple):
-    """Words that their customer edited or deleted: the interaction, and revision and subject of its case after that."""
+    """Words that their customer edited or deleted: the interaction, and revision and subject of its case after that.
+
+    `is_late`: a newer event of the case has come before, so the subject may have changed since.
+    """
 
     case_id: UUID
     interaction_id: UUID
     case_revision: int
     subject: str | None
+    is_late: bool
 
 
 class Changes(TypedDict, total=False):

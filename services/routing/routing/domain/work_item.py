@@ -205,6 +205,12 @@ class WorkItem:
             return None
         return self.handover.agent_id
 
+    def is_still(self, item: Waiting, now: datetime) -> bool:
+        """Whether an agent who was found for it, read as `item`, still suits it, and it waits for no other agent since."""
+        needs = (self.queue, tuple(self.also_queues), self.skills, self.units, tuple(self.profiles))
+        read = (item.queue, tuple(item.also_queues), item.needs, item.units, item.profiles)
+        return needs == read and self.held_for(now) is None
+
     def facts(self) -> WorkFacts:
         """Returns the work item as events carry it."""
         return WorkFacts(

@@ -45,18 +45,16 @@ def unanswered_messages(event: CaseEvent) -> list[InteractionFacts]:
     return sorted(from_people, key=lambda message: message.accepted_at)
 
 
-def taken_back(events: Sequence[Event]) -> list[TakenBack]:
-    """The words that these events say were edited or deleted."""
-    taken: list[TakenBack] = []
-    for event in events:
-        match event:
-            case CaseInteractionDeleted(case=case, interaction_id=interaction_id):
-                taken.append(TakenBack(case.case_id, interaction_id, case.revision, case.subject))
-            case CaseInteractionEdited(case=case, interaction=edited):
-                taken.append(TakenBack(case.case_id, edited.interaction_id, case.revision, case.subject))
-            case _:
-                pass
-    return taken
+def taken_back(event: CaseEvent, seen_revision: int) -> TakenBack | None:
+    """The words that an event says were edited or deleted; `seen_revision` is that of the case before the event."""
+    case, is_late = event.case, event.case.revision <= seen_revision
+    match event:
+        case CaseInteractionDeleted(interaction_id=interaction_id):
+            return TakenBack(case.case_id, interaction_id, case.revision, case.subject, is_late)
+        case CaseInteractionEdited(interaction=edited):
+            return TakenBack(case.case_id, edited.interaction_id, case.revision, case.subject, is_late)
+        case _:
+            return None
 
 
 def ended_because(event: CaseEvent) -> CompletedBecause:

@@ -15,7 +15,7 @@ from antiphon.contracts.work import CompletedBecause, WorkState
 from antiphon.kafka.consumer import Received
 from routing import store
 from routing.configuration.active import Configurations
-from routing.domain.case_record import CaseRecord
+from routing.domain.case_record import CaseRecord, TakenBack
 from routing.domain.case_transition import WorkChange, after_event, needs_open_work
 from routing.domain.offer import OfferResult
 from routing.domain.work_item import WorkItem
@@ -42,9 +42,12 @@ async def apply(
     if not case_ids:
         return
     batch = await read_batch(tx, events, case_ids, configurations, now)
+    taken: list[TakenBack] = []
     for record in received:
         batch.unit.traceparent = record.envelope.traceparent
         if isinstance(record.event, CaseEvent):
+            if back := taken_back(record.event, batch.seen[record.event.case.case_id].revision):
+                taken.append(back)
             # The time is by the clock of another service, and must not be in our future.
             _apply_case(batch, record.event, min(record.envelope.time or now, now))
         elif isinstance(record.event, ReplySent):
@@ -55,7 +58,7 @@ async def apply(
         open_queues = opening.open_queues(batch.openings)
         await assignment.offer_new(tx, batch.unit, batch.active.configuration, open_queues)
     await batch.unit.write(tx)
-    await store.decisions.forget_taken_back(tx, taken_back(events))
+    await store.decisions.forget_taken_back(tx, taken)
 
 
 def _apply_case(batch: CaseBatch, event: CaseEvent, at: datetime) -> None:

@@ -68,20 +68,23 @@ async def of_work(tx: AsyncConnection, work_item_id: UUID) -> Sequence[AnyRow]:
     return (await tx.execute(newest)).all()[::-1]
 
 
-# An earlier revision of the case had the words, in one of its messages or as its subject.
+# An earlier revision of the case had the words, in one of its messages or as its subject. An event that comes late has an old
+# subject: where it takes words from a decision, the work of that decision has no subject any more, and other work keeps its own.
 FORGET_TAKEN_BACK = text(
     f"""
     with taken as materialized (
         select * from jsonb_to_recordset(cast(:taken as jsonb))
-            as t(case_id uuid, interaction_id uuid, case_revision int, subject text)
+            as t(case_id uuid, interaction_id uuid, case_revision int, subject text, is_late bool)
     ), decided as (
         update decision d set {_WITHOUT_WORDS} from taken t
         where d.case_id = t.case_id and d.has_words and d.case_revision < t.case_revision
             and (t.interaction_id = any(d.interaction_ids) or d.context ->> 'case.subject' <> coalesce(t.subject, ''))
+        returning d.work_item_id
     )
-    update work_item w set subject = t.subject
-    from (select distinct on (case_id) case_id, subject from taken order by case_id, case_revision desc) t
+    update work_item w set subject = case when not t.is_late then t.subject end
+    from (select distinct on (case_id) * from taken order by case_id, case_revision desc, is_late) t
     where w.case_id = t.case_id and w.state = 'completed' and w.subject <> coalesce(t.subject, '')
+        and (not t.is_late or w.work_item_id in (select work_item_id from decided))
     """
 )
 FORGET_OLD = text(

@@ -163,7 +163,7 @@ _FREE_WORK = text(
 
 _LAST = text(
     "select distinct on (case_id) * from work_item where case_id in (select unnest(:ids)) "
-    "order by case_id, state = 'completed', queued_at desc, work_item_id"
+    "order by case_id, state = 'completed', revision desc, queued_at desc, work_item_id"
 ).bindparams(_IDS)
 
 

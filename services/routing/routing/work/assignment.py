@@ -82,7 +82,7 @@ async def _offer_best(
     unchanged = [
         item
         for item in look.items
-        if item.work_item_id in locked and _is_unchanged(locked[item.work_item_id], item)
+        if item.work_item_id in locked and locked[item.work_item_id].is_still(item, now)
     ]
     locked_agents = sorted({agent_id for work_item_id, agent_id in pairs if work_item_id in locked})
     rows = await store.agents.available(tx, locked_agents, active.configuration.routable, days)
@@ -176,9 +176,3 @@ def _confirm(
             confirmed.append((work_item_id, agent_id))
             pool.give(item, agent)
     return confirmed
-
-
-def _is_unchanged(work: WorkItem, item: Waiting) -> bool:
-    return (work.queue, tuple(work.also_queues), work.skills, work.units, tuple(work.profiles)) == (
-        item.queue, tuple(item.also_queues), item.needs, item.units, item.profiles,
-    )  # fmt: skip

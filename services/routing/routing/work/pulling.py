@@ -42,9 +42,15 @@ PAGE = 20
 """Items that are read of each line for an agent who asks for the next. Items that another transaction locks are skipped."""
 _TAKE = """
     select w.* from unnest(:ids) with ordinality as o(id, place) join work_item w on w.work_item_id = o.id
-    where w.state = 'queued' and (w.queue = any(:queues) or w.also_queues && :queues) order by o.place limit 1 for update of w
+    where w.state = 'queued' and (w.queue = any(:queues) or w.also_queues && :queues)
+        and (coalesce(w.handover ->> 'agent_id', :me) = :me or w.hold_until is null or w.hold_until <= :now)
+    order by o.place limit 1 for update of w
 """
-_PARAMETERS = (bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True))), bindparam("queues", type_=ARRAY(TEXT)))
+_PARAMETERS = (
+    bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True))),
+    bindparam("queues", type_=ARRAY(TEXT)),
+    bindparam("me", type_=TEXT),
+)
 _TAKE_FREE = text(f"{_TAKE} skip locked").bindparams(*_PARAMETERS)
 _TAKE_WAITING = text(_TAKE).bindparams(*_PARAMETERS)
 
@@ -76,7 +82,7 @@ async def take_next(
         ids = suitable(look.items, me, now)
         if not ids:
             return None
-        values = {"ids": ids, "queues": queues}
+        values = {"ids": ids, "queues": queues, "me": agent.id, "now": now}
         # Items that other transactions lock are skipped, unless there are no others: those may be released again.
         taken = await work_items(tx, _TAKE_FREE, values) or await work_items(tx, _TAKE_WAITING, values)
         if taken:
