@@ -5,7 +5,7 @@ PYTHON := $(STATE)/venv/bin/python
 MEMBERS := shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing
 UV_VERSION := 0.13.9
 .DEFAULT_GOAL := help
-.PHONY: help set-up run up down status logs token dead-letters check-rules test bench bench-routing faults fuzz stands lint format lock contracts personal-data settings cost clean
+.PHONY: help set-up run up down status logs token apply dead-letters check-rules test bench bench-routing faults fuzz stands lint format lock contracts personal-data settings problems cost clean
 
 help: ## Show this help
 	@echo "Antiphon: a universal queue for customer service."
@@ -35,8 +35,11 @@ status: $(PYTHON) ## Show which processes run, how far each is behind, and wheth
 logs: $(PYTHON) ## Follow the logs; SERVICE=routing follows one
 	@$(PYTHON) -m deploy logs $(SERVICE)
 
-token: $(PYTHON) ## Print a token: make -s token ROLE=agent NAME=amara (agent, supervisor, operations, manager, integration, administrator)
+token: $(PYTHON) ## Print a token of 12 hours: make -s token ROLE=agent NAME=amara (agent, supervisor, operations, manager, integration, administrator)
 	@$(PYTHON) -m deploy token --role "$(ROLE)" --name "$(NAME)"
+
+apply: $(PYTHON) ## Publish an organisation's file as the active version: FILE=council.yaml REASON='Why it changes'
+	@$(PYTHON) -m deploy apply --file "$$FILE" --reason "$$REASON" $(if $(NAME),--name "$$NAME")
 
 dead-letters: $(PYTHON) ## List events that a service could not handle or send, with reasons; REPLAY=all, =routing:12 or =routing:parked:12 retries
 	@$(PYTHON) -m deploy dead-letters $(if $(REPLAY),--replay $(REPLAY))
@@ -56,8 +59,8 @@ bench-routing: set-up ## Measure routing alone; QUICK=1 measures less, ONLY=name
 cost: $(PYTHON) ## Show what a single interaction costs by service: transactions, statements, round trips, NOTIFYs, events
 	@$(PYTHON) -m tests.ledgers
 
-faults: set-up ## Inject faults under load, then compare all records; QUICK=1 takes under three minutes, ONLY=name,name SEED=n RATE=n
-	@$(PYTHON) -m tests.faults $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) $(if $(RATE),--rate $(RATE))
+faults: set-up ## Inject faults under load, then compare all records; QUICK=1 takes under three minutes, ONLY=name,name SEED=n RATE=n MINUTES=n
+	@$(PYTHON) -m tests.faults $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) $(if $(RATE),--rate $(RATE)) $(if $(MINUTES),--minutes $(MINUTES))
 
 fuzz: set-up ## Send hostile input to every entry point for ten minutes; QUICK=1 for 90 seconds, MINUTES=n, SEED=n repeats a run
 	@$(PYTHON) -m tests.fuzz $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
@@ -82,6 +85,9 @@ contracts: set-up ## Write the event schemas and the AsyncAPI document
 
 personal-data: set-up ## Write docs/personal-data.md: the columns that hold what customers wrote, and how to find it
 	@$(PYTHON) -m deploy.personal_data
+
+problems: set-up ## Write docs/problems.md: every kind of error of the APIs
+	@$(PYTHON) -m deploy.problems_document
 
 settings: set-up ## Write docs/settings.md: every environment variable of every service
 	@$(PYTHON) -m deploy.settings_document

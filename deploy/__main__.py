@@ -1,7 +1,8 @@
-"""The commands that `make` calls: up, down, status, run, logs, token, clean, dead-letters."""
+"""The commands that `make` calls: up, down, status, run, logs, token, apply, clean, dead-letters."""
 
 import argparse
 import asyncio
+import getpass
 import os
 import shutil
 import signal
@@ -15,16 +16,16 @@ from types import FrameType
 from rich.console import Console
 from rich.markup import escape
 
-from antiphon.access.roles import Role
 from antiphon.process.clock import utc_now
 from antiphon.service_names import SERVICES
-from deploy import dead_letters, keys, leftovers, status
+from deploy import apply, dead_letters, leftovers, status, tokens
 from deploy.morning.play import play
 from deploy.processes import StartError
 from deploy.site import Site
 from deploy.stack import Stack
 
 CONSOLE = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+ERRORS = Console(highlight=False, stderr=True, soft_wrap=True)
 
 
 def main() -> int:
@@ -38,8 +39,14 @@ def main() -> int:
     follow = commands.add_parser("logs", help="follow the logs")
     follow.add_argument("service", nargs="?", help="follow the log of this service only")
     token = commands.add_parser("token", help="print a token to try the APIs with")
-    token.add_argument("--role", choices=[role.value for role in Role], required=True)
-    token.add_argument("--name", required=True, help="of an agent: the agent's id in the organisation's file")
+    token.add_argument("--role", default="")
+    token.add_argument("--name", default="", help="of an agent: the agent's id in the organisation")
+    publish = commands.add_parser("apply", help="publish an organisation's file")
+    publish.add_argument("--file", required=True, type=_given)
+    publish.add_argument("--reason", required=True, type=_given, help="why it is published")
+    publish.add_argument(
+        "--name", default=getpass.getuser(), help="who publishes it; your login name by default"
+    )
     letters = commands.add_parser(
         "dead-letters", help="list or replay events that a service could not handle or send"
     )
@@ -55,17 +62,28 @@ def main() -> int:
         "down": lambda: _down(site),
         "status": lambda: status.show(site.as_started(), CONSOLE, supervised=running(site) is not None),
         "logs": lambda: _logs(site, arguments.service),
-        "token": lambda: _token(site, arguments.role, arguments.name),
+        "token": lambda: tokens.issue(site.as_started(), arguments.role, arguments.name, utc_now()),
+        "apply": lambda: apply.run(
+            site.as_started(), Path(arguments.file), arguments.reason, arguments.name, print
+        ),
         "dead-letters": lambda: dead_letters.run(site.as_started(), arguments.replay),
         "clean": lambda: _clean(site),
     }
     try:
         return actions[arguments.command]()
     except StartError as error:
-        CONSOLE.print(f"[red]✗[/red] {escape(str(error))}")
+        ERRORS.print(f"[red]✗[/red] {escape(str(error))}")
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _given(value: str) -> str:
+    if not value.strip():
+        raise argparse.ArgumentTypeError(
+            "must not be empty: make apply FILE=council.yaml REASON='Why it changes'"
+        )
+    return value
 
 
 def _pid_file(site: Site) -> Path:
@@ -177,11 +195,6 @@ def _logs(site: Site, service: str | None) -> int:
             f"there is no log of {service or 'any service'} in {site.logs}; make up starts the services"
         )
     os.execvp("tail", ["tail", "-n", "20", "-F", *map(str, files)])  # noqa: S606 - this process becomes tail
-
-
-def _token(site: Site, role: str, name: str) -> int:
-    print(keys.token(site.secrets, role=role, name=name, now=utc_now()))
-    return 0
 
 
 def _clean(site: Site) -> int:

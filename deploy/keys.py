@@ -23,6 +23,11 @@ def secret(folder: Path, name: str, *, length: int = 32) -> str:
     return path.read_text()
 
 
+def encryption_key(folder: Path, name: str) -> str:
+    """A secret of this site of 32 random bytes, as Fernet has them."""
+    return f"{secret(folder, name)}="
+
+
 def jwks(folder: Path) -> Path:
     """The file with the issuer's public keys, created at the first call."""
     path = folder / "jwks.json"

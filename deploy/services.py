@@ -1,12 +1,14 @@
 """The six services as processes: the environment of each, the migration of its database, its start."""
 
-import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
+from pydantic import SecretStr
 
+from antiphon.connections.secrets import Secrets
 from antiphon.service_names import SERVICES
 from deploy import keys
 from deploy.kafka import Kafka
@@ -20,7 +22,7 @@ CODE = os.pathsep.join(str(PROJECT / path) for path in ("shared", *(f"services/{
 
 
 def environment(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> dict[str, str]:
-    """The environment variables of a service. Secrets reach a service only through them."""
+    """The environment variables of a service. They have its secrets, except those of its connections."""
     own = service.replace("-", "_").upper()
     settings = {
         "ANTIPHON_KAFKA": kafka.bootstrap,
@@ -28,6 +30,7 @@ def environment(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> d
         "ANTIPHON_ISSUER": keys.ISSUER,
         "ANTIPHON_AUDIENCE": keys.AUDIENCE,
         "ANTIPHON_JWKS": str(keys.jwks(site.secrets)),
+        "ANTIPHON_SWAGGER_UI": str(PROJECT / "deploy" / "node" / "node_modules" / "swagger-ui-dist"),
         f"{own}_DATABASE_URL": postgres.url(service),
         f"{own}_HTTP_PORT": str(site.port(service)),
         "PYTHONPATH": CODE,
@@ -41,14 +44,31 @@ def environment(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> d
         }
     if service == "ingest-social":
         settings |= {
-            "INGEST_SOCIAL_BLUESKY_SERVICE": f"http://127.0.0.1:{site.ports.pds}",
-            "INGEST_SOCIAL_BLUESKY_PASSWORDS": json.dumps(
-                {SOCIAL_HANDLE: keys.secret(site.secrets, "social-account")}
-            ),
+            "INGEST_SOCIAL_BLUESKY_SERVICE": _pds(site),
+        }
+    if service in {"ingest-email", "ingest-social"}:
+        settings |= {
+            f"{own}_SECRETS": str(_connections(site, service)),
+            f"{own}_SECRETS_KEY": keys.encryption_key(site.secrets, "connections-key"),
         }
     if service == "case-mgmt":
         settings["CASE_MGMT_CASE_TOKEN_SECRET"] = keys.secret(site.secrets, "case-token")
     return settings
+
+
+def _pds(site: Site) -> str:
+    return f"http://127.0.0.1:{site.ports.pds}"
+
+
+def _connections(site: Site, service: str) -> Path:
+    return site.secrets / "connections" / service
+
+
+def store_secrets(site: Site) -> None:
+    """Stores the password of the Bluesky account of the example, where ingest-social reads it."""
+    key = SecretStr(keys.encryption_key(site.secrets, "connections-key"))
+    password = keys.secret(site.secrets, "social-account")
+    Secrets(_connections(site, "ingest-social"), key).store(f"bluesky:{SOCIAL_HANDLE}", _pds(site), password)
 
 
 def migrate(site: Site, postgres: Postgres, kafka: Kafka) -> None:

@@ -1,9 +1,8 @@
 """Writes `docs/settings.md` from the settings of all services and of this folder: `make settings`."""
 
-import builtins
 import importlib
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -50,7 +49,7 @@ def documented() -> dict[str, tuple[type[BaseSettings], ...]]:
 
 
 def settings_of(model: type[BaseModel]) -> list[Setting]:
-    """The settings of a class in the order of its fields. For the objects of a JSON list the variable is the field's name."""
+    """The settings of a class in the order of its fields."""
     prefix = str(model.model_config.get("env_prefix", ""))
     return [_setting(_variable(prefix, name, field), field) for name, field in model.model_fields.items()]
 
@@ -74,10 +73,6 @@ def _kind(field: FieldInfo) -> str:
         case typing.Literal:
             *others, last = (f"`{value}`" for value in values)
             return f"{', '.join(others)} or {last}"
-        case builtins.list:
-            return "JSON list of objects"
-        case builtins.dict:
-            return "JSON object"
         case _:
             of = values[0] if values else field.annotation
             return _KINDS.get(of, str(of))
@@ -98,17 +93,7 @@ def _default(field: FieldInfo) -> str | None:
 def _is_secret(annotation: object) -> bool:
     if annotation is SecretStr:
         return True
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return any(_is_secret(field.annotation) for field in annotation.model_fields.values())
     return any(_is_secret(part) for part in get_args(annotation))
-
-
-def objects_of(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
-    """The settings of a class that are JSON lists of objects: the variable, and the class of its objects."""
-    for setting, field in zip(settings_of(model), model.model_fields.values(), strict=True):
-        for part in get_args(field.annotation):
-            if isinstance(part, type) and issubclass(part, BaseModel):
-                yield setting.variable, part
 
 
 def document() -> str:
@@ -118,8 +103,6 @@ def document() -> str:
     for heading, classes in documented().items():
         own = [s for model in classes for s in settings_of(model) if s not in shared]
         parts += [f"## {heading}", _table(own)]
-        for variable, of in (pair for model in classes for pair in objects_of(model)):
-            parts += [f"Each object of `{variable}`:", _table(settings_of(of))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -150,7 +133,6 @@ organisation's [configuration](guides/tuning-rules.md).
 * A *duration* is written as ISO 8601 says: `PT30S`, `PT10M`, `P3D`.
 * *bytes* and a *TCP port* are whole numbers.
 * A *path* is a file on the machine of the process.
-* A *JSON list of objects* or a *JSON object* is one line of JSON.
 * A *secret* has no default, and no log shows it. Some optional variables are secrets too.
 
 `antiphon.postgres.migrations` migrates databases, `antiphon.kafka.dead_letters` lists and replays dead letters. Both read only

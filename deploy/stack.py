@@ -99,6 +99,7 @@ class Stack:
             self.mail.start()
             self.pds.start()
             self.pds.account(services.SOCIAL_HANDLE, keys.secret(self.site.secrets, "social-account"))
+            services.store_secrets(self.site)
         self.write_state()
         with self._step("databases migrated"):
             for service in SERVICES:

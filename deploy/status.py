@@ -1,7 +1,10 @@
-"""`make status`: which processes run, how far each one is behind, and whether every received message is accounted for."""
+"""`make status`: which processes run, how far each is behind, and by which configuration each works.
+
+And whether every received message is accounted for.
+"""
 
 import json
-from datetime import timedelta
+import time
 from typing import Any
 
 import httpx
@@ -11,11 +14,15 @@ from rich.table import Table
 
 from antiphon.access.roles import Role
 from antiphon.process.clock import utc_now
-from antiphon.service_names import INGEST, SERVICES
+from antiphon.service_names import SERVICES
 from deploy import keys, leftovers
+from deploy.accounting import Reading, Verdict, differences, in_transit, judge
 from deploy.site import Site
 
 Json = dict[str, Any]
+# The columns of the narrowest terminal that shows every line whole.
+WIDTH = 100
+_LAG, _OUTBOX = "antiphon_consumer_lag_records", "antiphon_outbox_oldest_seconds"
 
 
 def counts(site: Site) -> dict[str, Json]:
@@ -49,30 +56,32 @@ def metrics(site: Site, service: str) -> dict[str, float]:
     return sums
 
 
-def disagreements(found: dict[str, Json]) -> list[str]:
-    """Messages that are not accounted for now, by service. A message in transit shows up here until it arrives."""
-    wrong: list[str] = []
-    total = 0
-    for service in INGEST:
-        c = found.get(service)
-        if c is None:
-            wrong.append(f"{service} does not answer")
-            continue
-        total += c["interactions"]
-        if c["received"] != c["interactions"] + c["duplicates"] + c["quarantined"]:
-            wrong.append(
-                f"{service}: received {c['received']} ≠ {c['interactions']} interactions + {c['duplicates']} duplicates "
-                f"+ {c['quarantined']} quarantined"
-            )
-    for service in ("customer-profile", "case-mgmt"):
-        c = found.get(service)
-        if c is None:
-            wrong.append(f"{service} does not answer")
-        elif c["interactions"] != total:
-            wrong.append(
-                f"{service} has {c['interactions']} of {total} interactions (dead letters: {c['dead_letters']})"
-            )
-    return wrong
+def active_version(site: Site, service: str) -> int | None:
+    """The version of the organisation's document that is active in a service; None when it is not ready."""
+    try:
+        answer = httpx.get(f"{site.url(service)}/readyz", timeout=10)
+    except httpx.HTTPError:
+        return None
+    return answer.json()["configuration_version"] if answer.is_success else None
+
+
+def differing(versions: dict[str, int]) -> str | None:
+    """That services work by different versions, and which; None when they do not."""
+    if len(set(versions.values())) < 2:
+        return None
+    by_version = {number: [s for s, v in versions.items() if v == number] for number in versions.values()}
+    parts = (f"{number}: {', '.join(services)}" for number, services in sorted(by_version.items()))
+    return f"Services work by different versions of the configuration ({'; '.join(parts)})."
+
+
+def read(site: Site) -> tuple[dict[str, Json], Reading]:
+    """The counts of all services, and what they show with the events that are on their way."""
+    found = counts(site)
+    in_flight = 0
+    for service in SERVICES:
+        m = metrics(site, service)
+        in_flight += int(m.get(_LAG, 0)) + (m.get(_OUTBOX, 0) > 0)
+    return found, Reading(differences(found), in_flight)
 
 
 def show(site: Site, console: Console, *, supervised: bool) -> int:
@@ -82,52 +91,83 @@ def show(site: Site, console: Console, *, supervised: bool) -> int:
         console.print("Nothing runs. make up starts everything.")
         return 1
     processes: dict[str, Json] = json.loads(path.read_text())
-    table = Table(title="Processes")
+    console.width = min(console.width, WIDTH)
+    table = Table(title="Processes", box=None, padding=(0, 1))
     for column in (
-        "process", "pid", "state", "port", "up", "memory", "behind", "outbox", "parked", "dead letters", "failures",
+        "process", "pid", "state", "port", "up", "memory", "behind", "outbox", "parked", "dead", "failed", "version",
     ):  # fmt: skip
-        table.add_column(column, justify="left" if column in {"process", "state"} else "right")
+        table.add_column(column, justify="left" if column in {"process", "state"} else "right", no_wrap=True)
     healthy = supervised
     others = {"postgres": "postgres", "kafka": "kafka", "mail-server": "world_smtp", "pds": "pds"}
     now = utc_now()
+    versions: dict[str, int] = {}
     for name, process in processes.items():
         pid: int | None = process["pid"]
         alive = leftovers.alive(pid, process["started"])
         healthy = healthy and alive
         row = [name, str(pid or ""), "[green]running[/green]" if alive else "[red]dead[/red]"]
         row.append(str(getattr(site.ports, others[name]) if name in others else site.port(name)))
-        row.append(str(timedelta(seconds=int(now.timestamp() - process["started"]))) if alive else "")
+        row.append(_span(int(now.timestamp() - process["started"])) if alive else "")
         row.append(f"{_memory(pid) // 2**20} MB" if alive and pid else "")
         if name in SERVICES and alive:
             m = metrics(site, name)
             row += [
-                f"{m.get('antiphon_consumer_lag_records', 0):.0f}",
-                f"{m.get('antiphon_outbox_oldest_seconds', 0):.1f} s",
+                f"{m.get(_LAG, 0):.0f}",
+                f"{m.get(_OUTBOX, 0):.1f} s",
                 f"{m.get('antiphon_parked_events', 0):.0f}",
                 f"{m.get('antiphon_dead_letters_total', 0):.0f}",
                 f"{m.get('antiphon_task_failures_total', 0):.0f}",
             ]
+            version = active_version(site, name)
+            if version is not None:
+                versions[name] = version
+            row.append("" if version is None else "file" if version == 0 else str(version))
         table.add_row(*row)
     console.print(table)
     if not supervised:
         console.print(
             "[red]The supervisor was killed[/red]: no process that dies is started again. Run make down, then make up."
         )
-    found = counts(site)
+    if difference := differing(versions):
+        console.print(
+            f"[yellow]{difference}[/yellow] A service that was away follows when it has read the topic."
+        )
+    found, reading = read(site)
+    readings = [reading]
+    while (verdict := judge(readings)) is Verdict.UNCLEAR:
+        time.sleep(1)
+        found, reading = read(site)
+        readings.append(reading)
     console.print(_counts_table(found))
-    wrong = disagreements(found)
-    if wrong:
-        console.print(
-            "[yellow]The counts do not agree now; messages in transit are the usual cause:[/yellow]"
-        )
-        for line in wrong:
-            console.print(f"  {line}")
-    else:
-        console.print(
-            "[green]The counts agree:[/green] every delivery is an interaction, a duplicate or quarantined with a reason, "
-            "and every interaction has one customer and one case."
-        )
-    return 0 if healthy and not wrong else 1
+    _print_verdict(console, verdict, reading)
+    return 0 if healthy and verdict is not Verdict.DISAGREE else 1
+
+
+def _print_verdict(console: Console, verdict: Verdict, reading: Reading) -> None:
+    match verdict:
+        case Verdict.AGREE:
+            console.print(
+                "[green]The counts agree:[/green] every delivery is an interaction, a duplicate or quarantined with a reason, "
+                "and every interaction has one customer and one case."
+            )
+        case Verdict.IN_TRANSIT:
+            console.print(f"[green]In transit: {in_transit(reading)}.[/green] All other counts agree.")
+        case _:
+            console.print("[red]The counts do not agree[/red], and nothing is on its way:")
+            for difference in reading.differences:
+                console.print(f"  {difference}")
+
+
+def _span(seconds: int) -> str:
+    """A span in its two largest units."""
+    units = (
+        (seconds // 86400, "d"),
+        (seconds // 3600 % 24, "h"),
+        (seconds // 60 % 60, "min"),
+        (seconds % 60, "s"),
+    )
+    place = next((place for place, (number, _) in enumerate(units) if number), len(units) - 1)
+    return " ".join(f"{number} {unit}" for number, unit in units[place : place + 2])
 
 
 def _memory(pid: int) -> int:
@@ -139,7 +179,7 @@ def _memory(pid: int) -> int:
 
 
 def _counts_table(found: dict[str, Json]) -> Table:
-    table = Table(title="Counts")
+    table = Table(title="Counts", box=None, padding=(0, 1))
     table.add_column("service")
     table.add_column("counts")
     for service, c in found.items():

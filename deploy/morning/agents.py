@@ -98,7 +98,10 @@ class Agents:
                 "POST", "routing", f"/offers/{offer['offer_id']}/decline", token, json=reason, ok={409}
             )
             return None
-        accepted = await self._call("POST", "routing", f"/offers/{offer['offer_id']}/accept", token, ok={409})
+        headers = {"Idempotency-Key": f"accept-{offer['offer_id']}"}
+        accepted = await self._call(
+            "POST", "routing", f"/offers/{offer['offer_id']}/accept", token, headers=headers, ok={409}
+        )
         if accepted.status_code == 409:
             return None
         work = (await self._call("GET", "routing", f"/work/{offer['work']['work_item_id']}", token)).json()

@@ -8,15 +8,17 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import override
 
+from antiphon.active_organisation import ActiveOrganisation
 from antiphon.failures import is_transient
-from antiphon.http import changes
+from antiphon.http import changes, idempotency
 from antiphon.kafka.consumer import Consumer
 from antiphon.kafka.relay import Relay
 from antiphon.process import logs
@@ -27,6 +29,7 @@ LOG = logs.get(__name__)
 GRACE = timedelta(seconds=10)
 POLL_TOO_OLD = timedelta(seconds=60)
 Task = Callable[[], Awaitable[None]]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Service:
     settings: ServiceSettings
     engine: AsyncEngine
     app: FastAPI
+    organisation: ActiveOrganisation
     consumers: Sequence[Consumer] = ()
     tasks: Mapping[str, Task] = field(default_factory=dict[str, Task])
     clock: Clock = utc_now
@@ -55,7 +59,7 @@ def start(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(main())
 
 
-async def begin(what: Callable[[], Awaitable[None]]) -> None:
+async def begin(what: Callable[[], Awaitable[Result]]) -> Result:
     """Does what must come first, again while the failure is transient. Raises other failures."""
     while True:
         try:
@@ -89,6 +93,7 @@ async def run(service: Service) -> None:
             timeout_graceful_shutdown=2,
         )
     )
+    service.app.state.swagger_ui = service.settings.swagger_ui
     parts: dict[str, Task] = {
         "http": server.serve,
         "relay": Relay(service.name, service.engine, service.settings.kafka, service.clock).run,
@@ -96,8 +101,11 @@ async def run(service: Service) -> None:
     for number, consumer in enumerate(service.consumers, 1):
         parts[f"consumer {number}"] = consumer.run
         service.app.state.checks[f"consumer {number}"] = _consumer_check(consumer, service.clock)
+    parts["organisation"] = partial(service.organisation.run, service.engine)
+    service.app.state.configuration_version = lambda: service.organisation.current.number
     parts |= service.tasks
     parts["trim"] = lambda: changes.trim(service.engine, service.settings.change_log_kept_for)
+    parts["forget"] = lambda: idempotency.forget(service.engine, service.settings.idempotency_keys_kept_for)
     running = {asyncio.create_task(_part(part), name=name): name for name, part in parts.items()}
     stopped = asyncio.create_task(_until(stop), name="stop")
     # What is loaded now stays. A batch makes many values but few reference cycles, so the collector runs rarely.

@@ -17,8 +17,9 @@ from rich.markup import escape
 
 from deploy.site import PROJECT, Ports, Site
 from deploy.stack import Stack
+from tests.faults import histories
 from tests.faults import result as results
-from tests.faults.catalogue import FOLDER, RUSH, catalogue, catalogue_of_cluster, names
+from tests.faults.catalogue import FOLDER, HISTORIES, RUSH, catalogue, catalogue_of_cluster, names
 from tests.faults.mail_server import MailServer
 from tests.faults.result import FaultResult
 from tests.faults.rush import run as rush
@@ -37,12 +38,16 @@ RESULTS = PROJECT / ".antiphon" / "faults.jsonl"
 
 @dataclass
 class Run:
-    """One run of the stand. `only` names the faults to inject, all when empty; `max_rate` limits the messages a second."""
+    """One run of the stand. `only` names the faults to inject, all when empty; `max_rate` limits the messages a second.
+
+    `minutes` is how long random histories of cases are played.
+    """
 
     seed: int
     quick: bool
     only: Sequence[str]
     max_rate: float | None = None
+    minutes: float = 5
     results: list[FaultResult] = field(default_factory=list[FaultResult])
     began: float = field(default_factory=time.monotonic)
 
@@ -62,6 +67,9 @@ class Run:
             await self._on_a_stack("three brokers", self._wanted(catalogue_of_cluster()), 2)
             if not self.only or RUSH in self.only:
                 await self._rush()
+            if not self.only or HISTORIES in self.only:
+                self.report(f"starting PostgreSQL and Kafka\n[bold]{HISTORIES}[/bold]")
+                self._add(await histories.run(self.seed, self.minutes, self.report))
 
     async def _rush(self) -> None:
         self.report(f"starting PostgreSQL, Kafka and three replicas of routing\n[bold]{RUSH}[/bold]")
@@ -132,6 +140,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="names of faults, separated by commas")
     parser.add_argument("--seed", type=int, default=None, help="repeats the random choices of a run")
     parser.add_argument("--rate", type=float, default=None, help="the most messages a second")
+    parser.add_argument("--minutes", type=float, default=5, help="how long histories of cases are played")
     arguments = parser.parse_args()
     only = [name for name in arguments.only.split(",") if name]
     if unknown := set(only) - names():
@@ -139,7 +148,7 @@ def main() -> int:
             f"unknown faults {', '.join(sorted(unknown))}; the faults are {', '.join(sorted(names()))}"
         )
     seed = arguments.seed if arguments.seed is not None else secrets.randbelow(10**6)
-    run = Run(seed, arguments.quick, only, arguments.rate)
+    run = Run(seed, arguments.quick, only, arguments.rate, arguments.minutes)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # brokers go down on purpose
     try:
         asyncio.run(run.all())

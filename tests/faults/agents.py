@@ -74,9 +74,8 @@ class Agents:
         await self._until_answered(http, agent, "PUT", "routing", path, json={"presence": "offline"})
 
     async def _handle(self, http: httpx.AsyncClient, agent: str, offer: dict[str, Any]) -> None:
-        path = f"/offers/{offer['offer_id']}/accept"
-        response = await self._until_answered(http, agent, "POST", "routing", path)
-        if response.is_success or (response.status_code == 409 and response.json().get("agent_id") == agent):
+        path, key = f"/offers/{offer['offer_id']}/accept", {"Idempotency-Key": offer["offer_id"]}
+        if (await self._until_answered(http, agent, "POST", "routing", path, headers=key)).is_success:
             await self._answer(http, agent, offer["work"]["case_id"])
 
     async def _answer(self, http: httpx.AsyncClient, agent: str, case_id: str) -> None:

@@ -31,11 +31,13 @@ TIMES, QUICK_TIMES = 12, 3
 
 RUSH = "replicas-of-routing"
 """This fault has a stack, an organisation and agents of its own."""
+HISTORIES = "histories-of-cases"
+"""This one plays random histories of cases on PostgreSQL, for as long as `--minutes` says."""
 
 
 def names() -> set[str]:
     """The names of all faults."""
-    return {fault.name for fault in (*catalogue(quick=False), *catalogue_of_cluster())} | {RUSH}
+    return {fault.name for fault in (*catalogue(quick=False), *catalogue_of_cluster())} | {RUSH, HISTORIES}
 
 
 def catalogue(*, quick: bool) -> list[Fault]:

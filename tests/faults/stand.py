@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from antiphon.process.clock import utc_now
 from antiphon.service_names import SERVICES
+from deploy.accounting import disagreements
 from deploy.stack import Stack
-from deploy.status import counts, disagreements
+from deploy.status import counts
 from tests.faults import deadlocks
 from tests.faults.agents import Agents
 from tests.faults.check_answers import compare_answers

@@ -9,7 +9,7 @@ import asyncio
 import json
 import re
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -22,6 +22,8 @@ from httpx import AsyncClient
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from antiphon import active_organisation
+from antiphon.active_organisation import ActiveOrganisation
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import Actor
 from antiphon.kafka import progress
@@ -46,7 +48,16 @@ from tests.support.waiting import until
 BOSS = Actor(kind="supervisor", id="sam", name="Sam Okafor")
 OFFER_AGAIN_AFTER = timedelta(seconds=60)
 # All channels of NOTIFY; `System.begin` and `_part` fail for any other.
-CHANNELS = ("outbox", "change_log", "dead_letter", "outgoing_reply", "parked_event", "attachment", "assign")
+CHANNELS = (
+    "outbox",
+    "change_log",
+    "dead_letter",
+    "outgoing_reply",
+    "parked_event",
+    "attachment",
+    "assign",
+    "organisation",
+)
 # A relay runs this while Kafka takes long, which depends on the machine.
 STILL_LEADING = "select 1"
 _END = "end_of_part"
@@ -156,6 +167,7 @@ class System:
         services: dict[str, Service],
         subscriptions: Sequence[Subscription],
         configurations: Configurations,
+        organisations: Mapping[str, ActiveOrganisation],
         mail: MailSettings,
         apis: dict[str, AsyncClient],
         tokens_of: Callable[[str], str],
@@ -166,6 +178,7 @@ class System:
         self.regular = regular
         self.subscriptions = subscriptions
         self.configurations = configurations
+        self._organisations = organisations
         self._sender = create_sender(mail, services["ingest-email"].engine)
         self._apis = apis
         self._token = tokens_of
@@ -311,6 +324,13 @@ class System:
                 agent = active.agents_by_id[who]
                 await presence.set_presence(tx, agent, Presence.AVAILABLE, "tests", now, active)
         await self._put(self.services["routing"])
+        while await self._turn([]):
+            pass
+        for name, organisation in self._organisations.items():
+            async with self.services[name].uncounted.connect() as connection:
+                version = await active_organisation.newer(connection, organisation.current.number)
+            assert version is not None
+            organisation.replace(version)
 
 
 async def _true(ask: Callable[[], bool]) -> bool:

@@ -26,27 +26,25 @@ import ingest_social.consumer
 import routing.intake.consumer
 from antiphon.access.roles import Role
 from antiphon.access.tokens import Access
+from antiphon.active_organisation import ActiveOrganisation
 from antiphon.contracts.base import Event
 from antiphon.http.changes import ChangeFeed
 from antiphon.kafka.consumer import Consumer, Handle
 from antiphon.kafka.publisher import Publisher
 from antiphon.kafka.relay import Relay
 from antiphon.kafka.unclear_refusals import UnclearRefusals
-from antiphon.organisation import document
 from antiphon.postgres.engine import create_engine
 from antiphon.postgres.query import driver_of
 from antiphon.process.clock import utc_now
-from antiphon.service_names import SERVICES
+from antiphon.service_names import ROUTING, SERVICES
 from case_mgmt.domain import tokens
-from customer_profile.domain.reading import WordReader
 from deploy import keys
 from deploy.kafka import Kafka
 from deploy.postgres import Postgres
 from deploy.site import EXAMPLE, Site
 from deploy.world import Pds
 from ingest_email import smtp
-from ingest_email.domain import accounts
-from ingest_email.domain.accounts import OurMail
+from ingest_email.active_mail import ActiveMail
 from ingest_email.reading.pool import Readers
 from ingest_email.settings import Settings as MailSettings
 from ingest_social.bluesky.network import Bluesky
@@ -77,22 +75,24 @@ async def open_system(
         services = {name: await _service(stack, name, databases[name], postgres, kafka) for name in SERVICES}
         engines = {name: service.engine for name, service in services.items()}
         world = await _world(stack, engines["ingest-social"], pds)
-        ours = accounts.of_organisation(document.load(EXAMPLE))
+        organisations = {name: ActiveOrganisation.of_file(EXAMPLE) for name in SERVICES if name != ROUTING}
+        active = ActiveMail(organisations["ingest-email"])
         jwks = str(keys.jwks(site.secrets))
         access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=jwks)
-        mail = await _mail(stack, engines["ingest-email"], ours, jwks)
+        mail = await _mail(stack, engines["ingest-email"], active, jwks)
         configurations = Configurations()
         system = System(
             services,
-            _subscriptions(engines, kafka.bootstrap, ours, configurations),
+            _subscriptions(engines, kafka.bootstrap, organisations, active, configurations),
             configurations,
+            organisations,
             mail,
             {
                 "ingest-direct": await _client(
                     stack,
                     ingest_direct.api.application(
                         engines["ingest-direct"], access,
-                        ChangeFeed(engines["ingest-direct"]), utc_now, region="AU", max_attachment_bytes=1000,
+                        ChangeFeed(engines["ingest-direct"]), utc_now, organisations["ingest-direct"], max_attachment_bytes=1000,
                     ),
                 ),
                 "case-mgmt": await _client(
@@ -158,18 +158,18 @@ async def _world(stack: AsyncExitStack, engine: AsyncEngine, pds: Pds) -> World:
     return world
 
 
-async def _mail(stack: AsyncExitStack, engine: AsyncEngine, ours: OurMail, jwks: str) -> MailSettings:
+async def _mail(stack: AsyncExitStack, engine: AsyncEngine, active: ActiveMail, jwks: str) -> MailSettings:
     """Settings with the ports of an open SMTP entry point and of the customers' mail server."""
     loop = asyncio.get_running_loop()
     other = await loop.create_server(lambda: SMTP(OtherSide(), hostname="other", loop=loop), "127.0.0.1", 0)
     stack.callback(other.close)
     values: dict[str, Any] = {
         "database_url": "unused", "organisation": EXAMPLE, "issuer": keys.ISSUER, "jwks": jwks,
-        "relay_port": port_of(other), "smtp_port": 0,
+        "relay_port": port_of(other), "smtp_port": 0, "secrets": "unused", "secrets_key": "unused",
     }  # fmt: skip
     settings = MailSettings.model_validate(values)
-    readers = await stack.enter_async_context(Readers(settings, ours, utc_now))
-    entry = await smtp.listen(settings, engine, ours, readers)
+    readers = await stack.enter_async_context(Readers(settings, utc_now))
+    entry = await smtp.listen(settings, engine, active, readers)
     stack.callback(entry.close)
     return settings.model_copy(update={"smtp_port": port_of(entry)})
 
@@ -179,10 +179,13 @@ async def _client(stack: AsyncExitStack, app: FastAPI) -> AsyncClient:
 
 
 def _subscriptions(
-    engines: dict[str, AsyncEngine], kafka: str, ours: OurMail, configurations: Configurations
+    engines: dict[str, AsyncEngine],
+    kafka: str,
+    organisations: Mapping[str, ActiveOrganisation],
+    active: ActiveMail,
+    configurations: Configurations,
 ) -> list[Subscription]:
     """All consumers of all services, wired as in the services."""
-    words = WordReader(document.load(EXAMPLE))
 
     def consumer(
         service: str, topics: Sequence[str], handles: Iterable[type[Event]], handle: Handle
@@ -194,19 +197,21 @@ def _subscriptions(
 
     of: dict[str, Sequence[Consumer]] = {
         "ingest-email": [
-            ingest_email.consumer.create_consumer(engines["ingest-email"], kafka, ours, utc_now, "1")
+            ingest_email.consumer.create_consumer(
+                engines["ingest-email"], kafka, organisations["ingest-email"], active, utc_now, "1"
+            )
         ],
         "ingest-social": [
             ingest_social.consumer.create_consumer(
-                engines["ingest-social"], kafka, [Bluesky.name], utc_now, "1"
+                engines["ingest-social"], kafka, organisations["ingest-social"], lambda: [Bluesky.name], utc_now, "1"
             )
         ],
-        "ingest-direct": ingest_direct.consumer.consumers(engines["ingest-direct"], kafka, utc_now, "1"),
+        "ingest-direct": ingest_direct.consumer.consumers(engines["ingest-direct"], kafka, organisations["ingest-direct"], utc_now, "1"),
         "customer-profile": customer_profile.consumer.consumers(
-            engines["customer-profile"], kafka, words, utc_now, "1"
+            engines["customer-profile"], kafka, organisations["customer-profile"], utc_now, "1"
         ),
         "case-mgmt": case_mgmt.consumer.consumers(
-            engines["case-mgmt"], kafka, partial(tokens.read, secrets=[SECRET]), partial(tokens.make, secret=SECRET),
+            engines["case-mgmt"], kafka, organisations["case-mgmt"], partial(tokens.read, secrets=[SECRET]), partial(tokens.make, secret=SECRET),
             timedelta(days=14), utc_now, "1",
         ),
         "routing": [

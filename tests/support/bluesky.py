@@ -10,6 +10,7 @@ import httpx
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from antiphon.connections.supervisor import Link
 from antiphon.contracts.base import Actor
 from antiphon.contracts.replies import ReplyRequested
 from antiphon.process.clock import utc_now
@@ -29,10 +30,11 @@ class World:
 
     def __init__(self, engine: AsyncEngine, pds: Pds, http: httpx.AsyncClient, handle: str, did: str) -> None:
         self.engine, self.pds, self.http, self.handle, self.did = engine, pds, http, handle, did
-        self.network = Bluesky(pds.url, handle, PASSWORD, "https://bsky.example", utc_now)
+        self.network = Bluesky(pds.url, handle, lambda: PASSWORD, "https://bsky.example", utc_now)
         self.settings = Settings.model_validate(
             {"database_url": "unused",
-             "organisation": "unused", "issuer": "i", "jwks": "j", "retry_first_after": "PT0.1S"}
+             "organisation": "unused", "issuer": "i", "jwks": "j", "retry_first_after": "PT0.1S",
+             "secrets": "unused", "secrets_key": "unused"}
         )  # fmt: skip
 
     async def somebody(self) -> person.Account:
@@ -56,7 +58,9 @@ class World:
     async def following(self, *also: Network) -> AsyncGenerator[None]:
         # The follower of an account holds a session lock, so each follower needs a connection of its own, as a replica has.
         tasks = [
-            asyncio.create_task(Follower(self.engine, network, utc_now).run())
+            asyncio.create_task(
+                Follower(self.engine, network, Link(self.handle, utc_now, asyncio.Event()), utc_now).run()
+            )
             for network in (self.network, *also)
         ]
         try:

@@ -23,13 +23,13 @@ import ingest_direct.actions.replies
 import ingest_direct.api
 from antiphon.access.roles import Role
 from antiphon.access.tokens import Access
+from antiphon.active_organisation import ActiveOrganisation
 from antiphon.contracts.envelope import decode
 from antiphon.contracts.identified import IdentifiedInteractionReceived
 from antiphon.contracts.interactions import InteractionReceived
 from antiphon.contracts.replies import ReplyRequested
 from antiphon.http.changes import ChangeFeed
 from antiphon.kafka.consumer import Received
-from antiphon.organisation import document
 from antiphon.process.clock import utc_now
 from case_mgmt.domain import tokens
 from customer_profile.domain.reading import WordReader
@@ -38,7 +38,8 @@ from deploy.site import EXAMPLE
 from tests.support.case_mgmt import SECRET
 from tests.support.events import received, spoken
 
-WORDS = WordReader(document.load(EXAMPLE))
+ORGANISATION = ActiveOrganisation.of_file(EXAMPLE)
+WORDS = WordReader(*ORGANISATION.current)
 Json = dict[str, Any]
 
 
@@ -53,11 +54,11 @@ class Chain:
         self._http = {
             "ingest_direct": _client(
                 ingest_direct.api.application(
-                    direct, self._access, ChangeFeed(direct), utc_now, region="AU", max_attachment_bytes=1000
+                    direct, self._access, ChangeFeed(direct), utc_now, ORGANISATION, max_attachment_bytes=1000
                 )
             ),
             "customer_profile": _client(
-                customer_profile.api.application(profile, self._access, ChangeFeed(profile), utc_now, region="AU")
+                customer_profile.api.application(profile, self._access, ChangeFeed(profile), utc_now, ORGANISATION)
             ),
             "case_mgmt": _client(
                 case_mgmt.api.application(cases, self._access, ChangeFeed(cases), utc_now, token_secret=SECRET)

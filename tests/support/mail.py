@@ -12,15 +12,24 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.roles import Role
+from antiphon.active_organisation import ActiveOrganisation, OrganisationVersion
 from antiphon.contracts.base import Event
 from antiphon.contracts.envelope import decode
-from antiphon.entry_counts import EntryCounts, read
+from antiphon.delivery.entry_counts import EntryCounts, read
+from antiphon.organisation.channels import EmailAccount
 from antiphon.process.clock import utc_now
 from deploy import keys
 from deploy.site import Site
 
 now = utc_now
 COUNCIL = "council@banksia.example"
+
+
+def published(active: ActiveOrganisation, *accounts: EmailAccount) -> None:
+    """Makes a version of the document active that has these mail addresses."""
+    number, organisation = active.current
+    channels = organisation.channels.model_copy(update={"email": list(accounts)})
+    active.replace(OrganisationVersion(number + 1, organisation.model_copy(update={"channels": channels})))
 
 
 def mail(number: int = 1, body: str = "The pothole is back.", **headers: str) -> bytes:

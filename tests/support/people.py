@@ -14,8 +14,9 @@ from imapclient.exceptions import LoginError
 
 from antiphon.access.roles import Role
 from antiphon.process.clock import utc_now
+from deploy.accounting import disagreements
 from deploy.stack import Stack
-from deploy.status import counts, disagreements
+from deploy.status import counts
 from tests.support.waiting import until
 
 Json = dict[str, Any]

@@ -13,25 +13,42 @@ OVERSEERS = (Role.SUPERVISOR, *OPERATORS, Role.MANAGER)
 EVERYBODY = (*STAFF, Role.INTEGRATION)
 # Health and metrics answer without a token.
 OPEN = {"GET /livez", "GET /readyz", "GET /metrics"}
+CONNECTIONS = {
+    "GET /connections": STAFF,
+    "PUT /connections/{name}/secret": OPERATORS,
+    "POST /connections/{name}/test": OPERATORS,
+}
 
+# Every service has these.
+FAILED_EVENTS = {
+    "GET /dead-letters": OPERATORS,
+    "POST /dead-letters/{dead_letter_id}/replay": OPERATORS,
+    "GET /parked-events": OPERATORS,
+    "POST /parked-events/{parked_event_id}/replay": OPERATORS,
+}
 ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
     "ingest-email": {
+        **FAILED_EVENTS,
         "GET /mails": STAFF,
         "GET /mails/{interaction_id}": STAFF,
         "GET /mails/{interaction_id}/raw": STAFF,
+        **CONNECTIONS,
         "GET /attachments/{attachment_id}": STAFF,
         "GET /counts": EVERYBODY,
         "GET /replies/{reply_id}": STAFF,
     },
     "ingest-social": {
+        **FAILED_EVENTS,
         "GET /posts": STAFF,
         "GET /posts/{interaction_id}": STAFF,
         "GET /attachments/{attachment_id}": STAFF,
         "GET /replies/{reply_id}": STAFF,
         "GET /streams": STAFF,
+        **CONNECTIONS,
         "GET /counts": EVERYBODY,
     },
     "ingest-direct": {
+        **FAILED_EVENTS,
         "POST /interactions": (*DESK, Role.INTEGRATION),
         "GET /interactions": EVERYBODY,
         "GET /interactions/{interaction_id}": EVERYBODY,
@@ -45,7 +62,9 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "GET /counts": EVERYBODY,
     },
     "customer-profile": {
+        **FAILED_EVENTS,
         "GET /customers": STAFF,
+        "GET /customers/export": STAFF,
         "GET /customers/{customer_id}": STAFF,
         "PATCH /customers/{customer_id}": WORKERS,
         "POST /customers/{customer_id}/identifiers": WORKERS,
@@ -56,7 +75,9 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "GET /changes": STAFF,
     },
     "case-mgmt": {
+        **FAILED_EVENTS,
         "GET /cases": STAFF,
+        "GET /cases/export": STAFF,
         "GET /cases/{case_id}": STAFF,
         "POST /cases/{case_id}/replies": WORKERS,
         "POST /cases/{case_id}/notes": WORKERS,
@@ -66,15 +87,19 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "GET /changes": STAFF,
     },
     "routing": {
+        **FAILED_EVENTS,
         "PUT /agents/me/presence": (Role.AGENT,),
         "POST /agents/me/heartbeat": (Role.AGENT,),
         "GET /agents/me": (Role.AGENT,),
         "GET /agents": OVERSEERS,
+        "GET /colleagues": WORKERS,
         "PUT /agents/{agent_id}/presence": (Role.SUPERVISOR,),
         "GET /offers/me": (Role.AGENT,),
         "POST /offers/{offer_id}/accept": (Role.AGENT,),
         "POST /offers/{offer_id}/decline": (Role.AGENT,),
         "GET /work": STAFF,
+        "GET /work/counts": STAFF,
+        "GET /work/export": OVERSEERS,
         "GET /work/{work_item_id}": STAFF,
         "GET /cases/{case_id}/clocks": STAFF,
         "GET /sla/attainment": OVERSEERS,
@@ -97,6 +122,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "POST /configuration/check": OPERATORS,
         "POST /configuration/back": OPERATORS,
         "GET /configuration/rules": OVERSEERS,
+        "GET /configuration/schema": OVERSEERS,
         "GET /drafts/{draft_id}/warnings": OVERSEERS,
         "GET /configuration/versions": OVERSEERS,
         "GET /configuration/versions/{configuration_version}": OVERSEERS,

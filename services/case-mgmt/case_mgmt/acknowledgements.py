@@ -1,6 +1,5 @@
 """The acknowledgement that a customer gets at once while a queue is closed. It is sent like a reply and answers nothing."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -68,8 +67,7 @@ class Acknowledgements:
             automation=Automation.AUTO_REPLY,
             occasion=queue,
         )
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        self.replies.append(replies.requested_reply(requested, case, key=str(reply_id), digest=digest))
+        self.replies.append(replies.requested_reply(requested, case, key=str(reply_id)))
         address = recipient.key if recipient else None
         self.added[reply_id] = Acknowledgement(case.case_id, case.customer_id, now, opens_at, address)
         self.earlier.append(self.added[reply_id])

@@ -20,6 +20,11 @@ from case_mgmt.domain.record import Entry, EntryKind
 from case_mgmt.domain.work import Work
 
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id=CASE_MGMT)
+# What a live change says of a case. It has no words of the customer.
+_SHOWN = (
+    "reference", "status", "revision", "department", "changed_at", "awaiting_answer_since", "interactions", "replies",
+)  # fmt: skip
+_PUBLISHED_ALWAYS = frozenset({StatusTrigger.REPLY_FAILED, StatusTrigger.REPLY_REQUESTED})
 
 
 @dataclass
@@ -66,18 +71,21 @@ class CaseUnit:
         reason: str,
         traceparent: str | None,
         unanswered: Sequence[InteractionFacts] = (),
+        *,
+        newest: InteractionFacts | None = None,
     ) -> Case:
         """Replaces `case` by `after`, and records and publishes a change of its status.
 
-        `unanswered` are the interactions that then await an answer; the event needs them where it asks for work. A reply
-        that failed is published also when the status stays, because what it had answered awaits an answer again.
+        `unanswered` are the interactions that then await an answer, and `newest` what the customer said last; the event needs
+        them where it asks for work. What a reply changes is published also when the status stays: whether the customer awaits
+        an answer.
         """
         self.put(after)
         if after.status != case.status:
             key = f"status:{case.case_id}:{after.revision}"
             data = {"previous": case.status, "status": after.status, "trigger": trigger, "reason": reason}
             self.record(case.case_id, key, EntryKind.STATUS_CHANGED, self.now, by, data)
-        if after.status != case.status or trigger is StatusTrigger.REPLY_FAILED:
+        if after.status != case.status or trigger in _PUBLISHED_ALWAYS:
             event = CaseStatusChanged(
                 case=after.facts(),
                 previous=case.status,
@@ -85,6 +93,7 @@ class CaseUnit:
                 trigger=trigger,
                 reason=reason,
                 unanswered=list(unanswered),
+                newest=newest,
             )
             self.publish(event, traceparent)
         return after
@@ -112,13 +121,10 @@ class CaseUnit:
 
     def _change(self, case: Case) -> Change:
         audience = [f"case:{case.case_id}", f"customer:{case.customer_id}"]
+        data: dict[str, object] = {name: getattr(case, name) for name in _SHOWN}
         if case.case_id in self.work_changed:
             work = self.works[case.case_id]
             audience += [f"agent:{work.agent_id}"] if work.agent_id else []
             audience += [f"queue:{work.queue}"] if work.queue else []
-        return Change(
-            "case",
-            str(case.case_id),
-            audience,
-            {"reference": case.reference, "status": case.status, "revision": case.revision},
-        )
+            data |= {name: getattr(work, name) for name in store.changes.OF_WORK}
+        return Change("case", str(case.case_id), audience, data)

@@ -8,11 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.access.roles import Identity
 from antiphon.contracts.cases import CaseStatus, StatusTrigger
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from antiphon.process import tracing
 from case_mgmt import store
 from case_mgmt.case_unit import CaseUnit
-from case_mgmt.domain.cases import Case, CaseChanges
+from case_mgmt.domain.cases import Case, set_by_person
 from case_mgmt.domain.interactions import CaseInteraction
 from case_mgmt.domain.record import EntryKind, NumberedEntry
 from case_mgmt.domain.replies import Reply
@@ -69,46 +70,52 @@ async def add_note(
 
 
 async def set_status(
-    tx: AsyncConnection, case_id: UUID, status: str, reason: str, who: Identity, now: datetime
-) -> CaseWithWork:
+    tx: AsyncConnection, case_id: UUID, status: str, reason: str, who: Identity, now: datetime, *,
+    queue: str | None = None,
+) -> CaseWithWork:  # fmt: skip
     """Sets the status of a case and returns the case. If the case has this status, nothing changes.
 
-    A case that a person resolves or closes no longer awaits an answer. A person who opens a case asks for an answer again.
+    A case that a person resolves or closes no longer awaits an answer. A person who opens a case again asks for work on it, in
+    `queue` or where the rules put it.
 
-    Raises Problem: 404 for an unknown case, 409 for a status that a person cannot set now.
+    Raises Problem: 404 for an unknown case, 409 for a status that a person cannot set now, and for a queue of a case whose work
+    is there already.
     """
     case = await load(tx, case_id)
+    if (
+        queue is not None
+        and case.status in {CaseStatus.NEW, CaseStatus.OPEN}
+        and case.opened_in_queue != queue
+    ):
+        raise Problem(
+            Kind.CASE_HAS_WORK,
+            f"The case is {case.status} already, and has its work: transfer that to {queue}.",
+        )
     if case.status != status:
-        await _change_status(tx, case, status, reason, who, now)
+        await _change_status(tx, case, status, reason, who, now, queue)
     return await read(tx, case_id)
 
 
 async def _change_status(
-    tx: AsyncConnection, case: Case, status: str, reason: str, who: Identity, now: datetime
+    tx: AsyncConnection, case: Case, status: str, reason: str, who: Identity, now: datetime, queue: str | None
 ) -> None:
     trigger = SETTERS[status]
     if (case.status, trigger) not in TRANSITIONS:
-        raise Problem(409, "Conflict", f"A case with the status {case.status} cannot be {in_words(trigger)}.")
+        raise Problem(
+            Kind.STATUS_NOT_POSSIBLE, f"A case with the status {case.status} cannot be {in_words(trigger)}."
+        )
     awaited = case.awaiting_answer_since
-    is_done = status in {CaseStatus.RESOLVED, CaseStatus.CLOSED}
-    if is_done and awaited is not None:
+    after = set_by_person(case, status, queue, now)
+    if awaited is not None and after.awaiting_answer_since is None:
         await store.interactions.mark_answered(tx, case.case_id, awaited, store.interactions.WITHOUT_REPLY)
-    changes: CaseChanges = {
-        "awaiting_answer_since": None if is_done else awaited,
-        "words_revision": case.revision + 1,
-    }
-    if status == CaseStatus.OPEN:
-        changes["asked_revision"] = case.revision + 1
     since = {case.case_id: awaited} if awaited and status == CaseStatus.OPEN else {}
-    unanswered = (await store.interactions.unanswered(tx, since)).get(case.case_id, [])
+    unanswered = bounded((await store.interactions.unanswered(tx, since)).get(case.case_id, []))
+    newest = None
+    if status == CaseStatus.OPEN and not unanswered:
+        newest = await store.interactions.newest_of_person(tx, case.case_id)
     unit = CaseUnit({case.case_id: case}, now)
     unit.move(
-        case,
-        case.moved(trigger, now, **changes),
-        who.actor(),
-        StatusTrigger.SET_BY_PERSON,
-        reason,
-        tracing.current(),
-        bounded(unanswered),
-    )
+        case, after, who.actor(), StatusTrigger.SET_BY_PERSON, reason, tracing.current(), unanswered,
+        newest=next(iter(bounded([(newest.interaction, newest.reading)])), None) if newest else None,
+    )  # fmt: skip
     await unit.write(tx)

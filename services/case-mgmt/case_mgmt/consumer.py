@@ -1,10 +1,12 @@
-"""The Kafka entry points: what customers said, what became of replies, and routing's work."""
+"""The Kafka entry points: what customers said, what became of replies, the organisation, and routing's work."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from antiphon.active_organisation import ActiveOrganisation
+from antiphon.contracts.configuration import ConfigurationPublished
 from antiphon.contracts.identified import (
     IdentifiedInteractionDeleted,
     IdentifiedInteractionEdited,
@@ -23,6 +25,7 @@ HANDLED = (
     IdentifiedInteractionDeleted,
     ReplySent,
     ReplyFailed,
+    ConfigurationPublished,
 )
 # The pause after each batch of work. Routing itself answers at once; a case keeps only a copy.
 WORK_PAUSE = timedelta(milliseconds=100)
@@ -31,13 +34,14 @@ WORK_PAUSE = timedelta(milliseconds=100)
 def consumers(
     engine: AsyncEngine,
     kafka: str,
+    organisation: ActiveOrganisation,
     read_token: Callable[[str | None], int | None],
     make_token: Callable[[int], str],
     reopen_closed_within: timedelta,
     clock: Clock,
     replica: str,
 ) -> list[Consumer]:
-    """One consumer for words and replies, and one for work. Each handles a batch in one transaction."""
+    """One consumer for words, replies and the organisation, and one for work. Each handles a batch in one transaction."""
 
     async def handle(tx: AsyncConnection, batch: Sequence[Received], now: datetime) -> None:
         await intake.apply(
@@ -51,8 +55,8 @@ def consumers(
 
     return [
         Consumer(
-            service=CASE_MGMT, topics=["identified-interactions", "replies"], handles=HANDLED, handle=handle,
-            engine=engine, kafka=kafka, clock=clock, replica=replica,
+            service=CASE_MGMT, topics=["identified-interactions", "replies", "configuration"], handles=HANDLED,
+            handle=organisation.following(handle), engine=engine, kafka=kafka, clock=clock, replica=replica,
         ),
         Consumer(
             service=CASE_MGMT, topics=["work"], handles=(WorkEvent,), handle=handle,

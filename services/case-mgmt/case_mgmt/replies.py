@@ -1,5 +1,6 @@
 """Answering a case: what is checked first, and what is written before anything is sent."""
 
+import asyncio
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -8,16 +9,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.access.roles import Identity
 from antiphon.contracts.cases import StatusTrigger
 from antiphon.contracts.interactions import Automation, Identifier, Interaction
-from antiphon.http.problems import Problem, not_found
+from antiphon.delivery.parts import too_many_parts
+from antiphon.http.idempotency import key_reused
+from antiphon.http.preconditions import Seen
+from antiphon.http.problem_kinds import Kind
+from antiphon.http.problems import ErrorPlace, Problem, not_found
 from antiphon.process import tracing
 from case_mgmt import store
 from case_mgmt.case_unit import CaseUnit
 from case_mgmt.domain import replies, tokens
-from case_mgmt.domain.cases import Case
+from case_mgmt.domain.cases import Case, answer_requested
 from case_mgmt.domain.recipients import Refusal, recipient_of, refusal
 from case_mgmt.domain.record import EntryKind
 from case_mgmt.domain.replies import Reply, ReplyDraft
-from case_mgmt.domain.states import SETTERS, Trigger, in_words
+from case_mgmt.domain.states import Trigger, in_words
 
 
 async def read(connection: AsyncConnection, reply_id: UUID) -> Reply:
@@ -34,32 +39,27 @@ async def request_reply(
     draft: ReplyDraft,
     *,
     key: str,
-    seen_revision: int | None,
+    seen: Seen,
     who: Identity,
     secret: str,
     now: datetime,
-) -> tuple[Reply, bool]:
+) -> Reply:
     """Writes a reply, the event that requests to send it, its entry and the new status of the case, together.
 
-    `key` is the idempotency key of the author. `seen_revision` is the revision of the case that the author saw. `secret`
-    signs the case token. Returns the reply, and whether this is a repeat of an earlier request.
+    `key` is the idempotency key of the author. `seen` is the revision of the case that the author saw. `secret` signs
+    the case token.
 
-    Raises Problem: 404 for an unknown case or interaction; 409 if the key was used for another reply, if the interaction
-    cannot be answered, or if its recipient must be confirmed; 412 if the case has changed since `seen_revision`; 428
-    without `seen_revision`.
+    Raises Problem: 404 for an unknown case or interaction; 409 if the interaction cannot be answered, or if its recipient
+    must be confirmed; 412 if the case has changed since `seen`; 422 if its network would post it in too many parts, and if
+    the author has used the key for a reply, however long ago.
     """
-    digest = draft.digest(case_id)
     cases = await store.cases.load(tx, [case_id])
     if case_id not in cases:
         raise not_found("case")
-    earlier = await store.replies.by_key(tx, who.subject, key)
-    if earlier is not None:
-        if earlier.body_sha256 != digest:
-            raise _key_was_used()
-        return earlier, True
     case = cases[case_id]
-    await _require_seen(tx, case, seen_revision)
+    await _require_seen(tx, case, seen)
     answers = await _answered(tx, case_id, draft.answers)
+    await _require_few_parts(draft.text, answers)
     event = replies.request(
         case,
         answers,
@@ -71,9 +71,9 @@ async def request_reply(
         now=now,
         case_revision=case.revision + 1,
     )
-    # Another request may use the key at this moment on another case.
-    if not await store.replies.add(tx, replies.requested_reply(event, case, key=key, digest=digest)):
-        raise _key_was_used()
+    reply = replies.requested_reply(event, case, key=key)
+    if not await store.replies.add(tx, reply):
+        raise key_reused()
     if case.awaiting_answer_since is not None:
         await store.interactions.mark_answered(tx, case_id, case.awaiting_answer_since, event.reply_id)
     trace = tracing.current()
@@ -86,64 +86,62 @@ async def request_reply(
         "recipient_confirmed": draft.confirm_recipient is not None,
     }
     unit.record(case_id, f"reply:{event.reply_id}", EntryKind.REPLY_REQUESTED, now, who.actor(), data)
-    trigger = Trigger.REPLY_REQUESTED if draft.status == "pending" else SETTERS[draft.status]
-    after = case.moved(trigger, now, awaiting_answer_since=None, words_revision=case.revision + 1)
+    after = answer_requested(case, draft.status, now)
     reason = in_words(Trigger.REPLY_REQUESTED)
     unit.move(case, after, who.actor(), StatusTrigger.REPLY_REQUESTED, reason, trace)
     await unit.write(tx)
-    added = await store.replies.by_key(tx, who.subject, key)
-    if added is None:
-        raise LookupError(f"reply {event.reply_id} was added and cannot be read")
-    return added, False
+    return reply
 
 
 def _recipient(answers: Interaction, case: Case, confirmed: str | None) -> Identifier | None:
     """To whom the reply goes. Raises Problem 409 when there is no address, or when the author must confirm it first."""
     recipient = recipient_of(answers)
     match refusal(answers, case.customer, confirmed):
-        case Refusal.NO_RECIPIENT as reason:
+        case Refusal.NO_RECIPIENT:
             raise Problem(
-                409,
-                "No recipient",
+                Kind.NO_RECIPIENT,
                 "The interaction has no address to which a reply could go. Answer another interaction of the case.",
-                type_=reason,
                 recipient=None,
             )
-        case Refusal.NOT_CONFIRMED as reason:
+        case Refusal.NOT_CONFIRMED:
             address = recipient.value if recipient else "no address"
             detail = (
                 f"The reply would go to {address}, which is not an address of this customer: repeat it in confirm_recipient."
                 if confirmed is None
                 else f"The reply goes to {address}, which is not the address in confirm_recipient."
             )
-            shown = recipient.model_dump() if recipient else None
-            raise Problem(409, "Recipient not confirmed", detail, type_=reason, recipient=shown)
+            raise Problem(Kind.RECIPIENT_NOT_CONFIRMED, detail, recipient=recipient)
         case None:
             return recipient
 
 
-def _key_was_used() -> Problem:
-    return Problem(
-        409, "Conflict", "This idempotency key was used for another reply. Send this reply with a new key."
-    )
-
-
-async def _require_seen(tx: AsyncConnection, case: Case, seen_revision: int | None) -> None:
+async def _require_seen(tx: AsyncConnection, case: Case, seen: Seen) -> None:
     """Two people never answer the same words unknowingly: the author states which revision of the case they saw.
 
     A change of routing's work (queue, agent, due time) refuses no reply. New words and what a person decided do.
     """
-    if seen_revision is None:
-        raise Problem(428, "Precondition required", "Send If-Match with the ETag of the case that you saw.")
-    if case.words_revision <= seen_revision <= case.revision:
+    if seen.matches(case.words_revision, case.revision):
         return
     newest = await store.record.newest_to_see(tx, case.case_id)
     raise Problem(
-        412,
-        "Precondition failed",
-        f"The case is at revision {case.revision}; you saw {seen_revision}. Read the case again.",
+        Kind.PRECONDITION_FAILED,
+        f"The case is at revision {case.revision}; you saw {seen}. Read the case again.",
         revision=case.revision,
         last={"kind": newest.kind, "by": newest.actor.id, **newest.data} if newest else None,
+    )
+
+
+async def _require_few_parts(text: str, answers: Interaction) -> None:
+    """A network posts a long reply in parts, in public. Raises Problem 422, with the parts, when there are too many."""
+    limits = answers.reply_limits
+    if limits is None or (parts := await asyncio.to_thread(too_many_parts, text, limits)) is None:
+        return
+    detail = f"would be posted in {len(parts)} parts; at most {limits.parts} are allowed: shorten it"
+    raise Problem(
+        Kind.TOO_MANY_PARTS,
+        f"The reply {detail}.",
+        errors=[ErrorPlace(pointer="/text", detail=detail)],
+        parts=parts,
     )
 
 
@@ -157,15 +155,17 @@ async def _answered(tx: AsyncConnection, case_id: UUID, wanted: UUID | None) -> 
     if found is None:
         if wanted:
             raise not_found("interaction on this case")
-        raise Problem(409, "Conflict", "No interaction on this case is of a person: nothing can be answered.")
+        raise Problem(
+            Kind.NOTHING_TO_ANSWER, "No interaction on this case is of a person: nothing can be answered."
+        )
     if found.deleted_at:
         raise Problem(
-            409, "Conflict", "The customer has deleted this interaction. Answer another one of the case."
+            Kind.INTERACTION_DELETED,
+            "The customer has deleted this interaction. Answer another one of the case.",
         )
     if found.interaction.automation != Automation.NONE:
         raise Problem(
-            409,
-            "Conflict",
+            Kind.WRITTEN_BY_A_PROGRAM,
             f"A program wrote this interaction ({found.interaction.automation}): it is never answered.",
         )
     return found.interaction

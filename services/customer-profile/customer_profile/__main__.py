@@ -1,14 +1,15 @@
 """Wires customer-profile together and runs it."""
 
+from functools import partial
+
 from antiphon.access.tokens import Access
+from antiphon.active_organisation import ActiveOrganisation
 from antiphon.http.changes import ChangeFeed
-from antiphon.organisation import document
 from antiphon.postgres.engine import create_engine
 from antiphon.process import clock, logs
-from antiphon.service import Service, run, start
+from antiphon.service import Service, begin, run, start
 from antiphon.service_names import CUSTOMER_PROFILE
 from customer_profile import api, consumer
-from customer_profile.domain.reading import WordReader
 from customer_profile.settings import Settings
 
 
@@ -16,15 +17,15 @@ async def main() -> None:
     """Runs the service until it is stopped."""
     settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
     logs.configure(CUSTOMER_PROFILE, settings.log_format)
-    council = document.load(settings.organisation)
     engine = create_engine(settings.database_url.get_secret_value())
+    organisation = await begin(partial(ActiveOrganisation.of_database, engine, settings.organisation))
     feed = ChangeFeed(engine)
     access = Access.of(settings)
-    app = api.application(engine, access, feed, clock.utc_now, region=council.organisation.region)
-    consumers = consumer.consumers(
-        engine, settings.kafka, WordReader(council), clock.utc_now, settings.replica
+    app = api.application(engine, access, feed, clock.utc_now, organisation)
+    consumers = consumer.consumers(engine, settings.kafka, organisation, clock.utc_now, settings.replica)
+    await run(
+        Service(CUSTOMER_PROFILE, settings, engine, app, organisation, consumers, {"changes": feed.run})
     )
-    await run(Service(CUSTOMER_PROFILE, settings, engine, app, consumers, {"changes": feed.run}))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from antiphon.active_organisation import ActiveOrganisation
 from antiphon.contracts.cases import CaseEvent, CaseInteractionAdded, CaseOpened, CaseStatusChanged
+from antiphon.contracts.configuration import ConfigurationPublished
 from antiphon.contracts.interactions import Channel
 from antiphon.contracts.replies import ReplyRequested
 from antiphon.kafka.consumer import Consumer, Received
@@ -35,12 +37,14 @@ async def keep_replies(tx: AsyncConnection, batch: Sequence[Received], _now: dat
         await replies.keep_requested(tx, requests)
 
 
-def consumers(engine: AsyncEngine, kafka: str, clock: Clock, replica: str) -> list[Consumer]:
-    """One consumer a topic; a batch is one transaction."""
+def consumers(
+    engine: AsyncEngine, kafka: str, organisation: ActiveOrganisation, clock: Clock, replica: str
+) -> list[Consumer]:
+    """One consumer for replies and the organisation, and one for cases. Each handles a batch in one transaction."""
     return [
         Consumer(
-            service=INGEST_DIRECT, topics=["replies"], handles=(ReplyRequested,), handle=keep_replies,
-            engine=engine, kafka=kafka, clock=clock, replica=replica,
+            service=INGEST_DIRECT, topics=["replies", "configuration"], handles=(ReplyRequested, ConfigurationPublished),
+            handle=organisation.following(keep_replies), engine=engine, kafka=kafka, clock=clock, replica=replica,
         ),
         Consumer(
             service=INGEST_DIRECT, topics=["cases"], handles=CASE_EVENTS, handle=set_cases,

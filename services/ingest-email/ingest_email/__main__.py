@@ -1,18 +1,23 @@
 """Wires ingest-email: the SMTP server, the IMAP readers, the sender, the consumer and the API."""
 
+from functools import partial
+
 from antiphon import service
 from antiphon.access.tokens import Access
-from antiphon.organisation import document
+from antiphon.active_organisation import ActiveOrganisation
+from antiphon.connections.routes import Connections
+from antiphon.connections.secrets import Secrets
+from antiphon.connections.supervisor import Supervisor
 from antiphon.postgres.engine import create_engine
 from antiphon.process import logs
 from antiphon.process.clock import utc_now
-from antiphon.service import Service, Task, start
+from antiphon.service import Service, begin, start
 from antiphon.service_names import INGEST_EMAIL
-from ingest_email import smtp
+from ingest_email import imap, imap_session, smtp
+from ingest_email.active_mail import ActiveMail
 from ingest_email.api import application
 from ingest_email.consumer import create_consumer
 from ingest_email.domain import accounts
-from ingest_email.imap import Reader
 from ingest_email.reading.pool import Readers
 from ingest_email.sender import create_sender
 from ingest_email.settings import Settings
@@ -22,24 +27,35 @@ async def main() -> None:
     """Runs the service until it receives SIGTERM or SIGINT."""
     settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
     logs.configure(INGEST_EMAIL, settings.log_format)
-    ours = accounts.of_organisation(document.load(settings.organisation))
+    secrets = Secrets(settings.secrets, settings.secrets_key, settings.secrets_previous_key)
     engine = create_engine(settings.database_url.get_secret_value(), pool_size=20)
+    organisation = await begin(partial(ActiveOrganisation.of_database, engine, settings.organisation))
+    active = ActiveMail(organisation)
     access = Access.of(settings)
-    async with Readers(settings, ours, utc_now) as readers:
-        tasks: dict[str, Task] = {
-            "smtp": lambda: smtp.serve(settings, engine, ours, readers),
-            "sender": create_sender(settings, engine).run,
-        }
-        for mailbox in settings.mailboxes:
-            tasks[f"imap:{mailbox.name}"] = Reader(settings, mailbox, engine, readers, utc_now).run
+    connections = Connections(
+        organisation, secrets, accounts.connections, lambda one: imap_session.log_in(one, secrets)
+    )
+    async with Readers(settings, utc_now) as readers:
+        supervisor = Supervisor(
+            engine,
+            organisation,
+            accounts.connections,
+            imap.follower(settings, engine, readers, active, secrets, utc_now),
+            utc_now,
+        )
         await service.run(
             Service(
                 INGEST_EMAIL,
                 settings,
                 engine,
-                application(engine, access),
-                [create_consumer(engine, settings.kafka, ours, utc_now, settings.replica)],
-                tasks,
+                application(engine, access, connections),
+                organisation,
+                [create_consumer(engine, settings.kafka, organisation, active, utc_now, settings.replica)],
+                {
+                    "smtp": lambda: smtp.serve(settings, engine, active, readers),
+                    "sender": create_sender(settings, engine).run,
+                    "mailboxes": supervisor.run,
+                },
             )
         )
 

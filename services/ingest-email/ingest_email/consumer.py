@@ -1,10 +1,12 @@
-"""Consumes `replies`: replies that leave by mail."""
+"""Consumes `replies` and `configuration`: the organisation, and replies that leave by mail."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from antiphon.active_organisation import ActiveOrganisation
+from antiphon.contracts.configuration import ConfigurationPublished
 from antiphon.contracts.interactions import Channel
 from antiphon.contracts.replies import ReplyRequested
 from antiphon.kafka.consumer import Consumer, Received
@@ -12,11 +14,18 @@ from antiphon.postgres import query
 from antiphon.process.clock import Clock
 from antiphon.service_names import INGEST_EMAIL
 from ingest_email import replies
-from ingest_email.domain.accounts import OurMail
+from ingest_email.active_mail import ActiveMail
 
 
-def create_consumer(engine: AsyncEngine, kafka: str, ours: OurMail, clock: Clock, replica: str) -> Consumer:
-    """The consumer of `replies` that takes the replies of the e-mail channel."""
+def create_consumer(
+    engine: AsyncEngine,
+    kafka: str,
+    organisation: ActiveOrganisation,
+    active: ActiveMail,
+    clock: Clock,
+    replica: str,
+) -> Consumer:
+    """The consumer that keeps the organisation and takes the replies of the e-mail channel."""
 
     async def handle(tx: AsyncConnection, batch: Sequence[Received], _now: datetime) -> None:
         requests = [
@@ -25,13 +34,13 @@ def create_consumer(engine: AsyncEngine, kafka: str, ours: OurMail, clock: Clock
             if isinstance(received.event, ReplyRequested) and received.event.channel == Channel.EMAIL
         ]
         if requests:
-            await replies.take_replies(tx, requests, ours, await query.now(tx))
+            await replies.take_replies(tx, requests, active.ours, await query.now(tx))
 
     return Consumer(
         service=INGEST_EMAIL,
-        topics=["replies"],
-        handles=(ReplyRequested,),
-        handle=handle,
+        topics=["replies", "configuration"],
+        handles=(ReplyRequested, ConfigurationPublished),
+        handle=organisation.following(handle),
         engine=engine,
         kafka=kafka,
         clock=clock,

@@ -4,12 +4,13 @@ from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import entry_counts, ids
+from antiphon import ids
 from antiphon.contracts.envelope import encode
 from antiphon.contracts.fitting import fitted
 from antiphon.contracts.interactions import Interaction, InteractionReceived
 from antiphon.delivery import actions as delivery
-from antiphon.entry_counts import Outcome
+from antiphon.delivery import entry_counts
+from antiphon.delivery.entry_counts import Outcome
 from antiphon.kafka import outbox
 from antiphon.postgres.writes import Writes
 from antiphon.process import tracing

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from antiphon.process.settings import ApiPort, Bytes, Measure, Port, ServiceSettings
@@ -12,25 +12,6 @@ from antiphon.process.settings import ApiPort, Bytes, Measure, Port, ServiceSett
 Tls = Literal["none", "starttls", "implicit"]
 Processes = Annotated[int, Measure("processes")]
 Mails = Annotated[int, Measure("mails")]
-
-
-class ImapMailbox(BaseModel):
-    """A mailbox that is read by IMAP."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(
-        description="Name of the mailbox in logs, and of its cursor in the database: never give it to another mailbox."
-    )
-    host: str = Field(description="Host of the IMAP server.")
-    port: Port = Field(description="Port of the IMAP server.")
-    user: str = Field(description="User name at the IMAP server.")
-    secret: SecretStr = Field(description="Password at the IMAP server.")
-    folder: str = Field(default="INBOX", description="Folder that is read.")
-    tls: Tls = Field(default="implicit", description="Encryption of the connection.")
-    account: str | None = Field(
-        None, description="Our address to which its mail was sent, for mail that does not say it."
-    )
 
 
 class Settings(ServiceSettings):
@@ -65,7 +46,16 @@ class Settings(ServiceSettings):
         gt=timedelta(0),
         description="Time by the clock to read one mail. A mail that needs more is kept unread.",
     )
-    mailboxes: list[ImapMailbox] = Field([], description="Mailboxes that are read by IMAP.")
+    secrets: Path = Field(
+        description="Folder with the passwords of IMAP mailboxes, encrypted; `PUT /connections/{name}/secret` writes them. "
+        "All replicas use the same folder."
+    )
+    secrets_key: SecretStr = Field(
+        description="Key of that folder: 32 random bytes in URL-safe base64 (Fernet)."
+    )
+    secrets_previous_key: SecretStr | None = Field(
+        None, description="The key before: what it encrypted can still be read."
+    )
     idle_renewed_after: timedelta = Field(
         timedelta(minutes=10),
         description="The service renews IMAP's IDLE after this; a server may end it after 30 minutes (RFC 2177).",

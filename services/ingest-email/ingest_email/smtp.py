@@ -15,6 +15,7 @@ from typing_extensions import override
 from antiphon.failures import is_transient
 from antiphon.process import logs, tracing
 from ingest_email import intake
+from ingest_email.active_mail import ActiveMail
 from ingest_email.domain import mail
 from ingest_email.domain.accounts import OurMail
 from ingest_email.reading.pool import Readers
@@ -25,31 +26,41 @@ TRY_LATER = "451 4.3.0 The mail can't be stored now, please try again later"
 MAX_RECIPIENTS = 100
 
 
+class Transaction(Envelope):
+    """One mail of a session. It is read with the addresses by which its first recipient was accepted."""
+
+    ours: OurMail | None = None
+
+
 class Handler:
     """Answers the commands that aiosmtpd hands over."""
 
-    def __init__(self, engine: AsyncEngine, ours: OurMail, readers: Readers) -> None:
+    def __init__(self, engine: AsyncEngine, active: ActiveMail, readers: Readers) -> None:
         self._engine = engine
-        self._ours = ours
+        self._active = active
         self._readers = readers
 
     async def handle_RCPT(  # noqa: N802 - the library's name
-        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+        self, _server: SMTP, _session: Session, envelope: Transaction, address: str, _options: list[str]
     ) -> str:
         """Accepts our own addresses, with or without a plus part."""
-        if self._ours.account_of(address) is None:
+        if not envelope.rcpt_tos or envelope.ours is None:
+            envelope.ours = self._active.ours
+        if envelope.ours.account_of(address) is None:
             return "550 5.1.1 This address is not ours"
         if len(envelope.rcpt_tos) >= MAX_RECIPIENTS:
             return "452 4.5.3 Too many recipients"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, _server: SMTP, session: Session, envelope: Transaction) -> str:  # noqa: N802
         """Stores the mail in one transaction, then answers 250."""
         tracing.enter(tracing.new())
         raw = envelope.original_content or b""
         try:
-            read = await self._readers.read(raw, _envelope(envelope, session))
+            read = await self._readers.read(
+                raw, _envelope(envelope, session), envelope.ours or self._active.ours
+            )
             async with self._engine.begin() as tx:
                 outcome = await intake.keep_mail(tx, raw, read, intake.Via.SMTP)
         except Exception as error:  # whatever it is, the sending server keeps the mail and tries again
@@ -79,6 +90,10 @@ class _Session(SMTP):
     """One connection. A line may be as long as a mail: no mail is refused for its line ends."""
 
     @override
+    def _create_envelope(self) -> Transaction:
+        return Transaction()
+
+    @override
     async def push(self, status: Any) -> None:
         text = status.decode() if isinstance(status, bytes) else str(status)
         if text.startswith(("500 Line too long", "552 Error")):
@@ -94,10 +109,12 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
-async def listen(settings: Settings, engine: AsyncEngine, ours: OurMail, readers: Readers) -> asyncio.Server:
+async def listen(
+    settings: Settings, engine: AsyncEngine, active: ActiveMail, readers: Readers
+) -> asyncio.Server:
     """Starts the server in this event loop. Raises OSError when another program has the port."""
     loop = asyncio.get_running_loop()
-    handler = Handler(engine, ours, readers)
+    handler = Handler(engine, active, readers)
     tls = _tls(settings)
     kind = type("Session", (_Session,), {"line_length_limit": settings.size_limit + 1024 * 1024})
     return await loop.create_server(
@@ -105,7 +122,7 @@ async def listen(settings: Settings, engine: AsyncEngine, ours: OurMail, readers
             handler,
             data_size_limit=settings.size_limit,
             enable_SMTPUTF8=True,
-            hostname=ours.domain,
+            hostname=active.ours.domain,
             ident="ESMTP",
             tls_context=tls,
             loop=loop,
@@ -116,8 +133,8 @@ async def listen(settings: Settings, engine: AsyncEngine, ours: OurMail, readers
     )
 
 
-async def serve(settings: Settings, engine: AsyncEngine, ours: OurMail, readers: Readers) -> None:
+async def serve(settings: Settings, engine: AsyncEngine, active: ActiveMail, readers: Readers) -> None:
     """Serves until it is cancelled."""
-    server = await listen(settings, engine, ours, readers)
+    server = await listen(settings, engine, active, readers)
     async with server:
         await server.serve_forever()

@@ -1,21 +1,28 @@
 """Follows the stream of an account: takes its changes, and moves the cursor in the same transaction."""
 
 import asyncio
+from datetime import timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from antiphon.connections.states import NotConnectedError, Reason
+from antiphon.connections.supervisor import Link
 from antiphon.failures import is_transient
 from antiphon.process import logs, tracing
 from antiphon.process.clock import Clock
+from ingest_social.accounts import Accounts, Followed, SocialConnection
+from ingest_social.fetcher import fetch_forever
 from ingest_social.intake import changes
-from ingest_social.network import Batch, Network, RefusedError, TransientError
+from ingest_social.network import Batch, Network, NotSignedInError, RefusedError, TransientError
+from ingest_social.settings import Settings
 from ingest_social.store import cursors
 
 LOG = logs.get(__name__)
 LEAD = 0x666F6C6C  # "foll": one replica follows an account
 _TRY_TO_LEAD = text("select pg_try_advisory_lock(:lead, hashtext(:account))")
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10
+# Another replica follows the account; this one looks again after so long.
+LOOKS_AGAIN_AFTER = timedelta(seconds=5)
 
 
 class OvertakenError(Exception):
@@ -23,14 +30,13 @@ class OvertakenError(Exception):
 
 
 class Follower:
-    """Follows one account. `connected` says whether its stream is connected now; people see it."""
+    """Follows one account, and reports to its link."""
 
-    def __init__(self, engine: AsyncEngine, network: Network, clock: Clock) -> None:
+    def __init__(self, engine: AsyncEngine, network: Network, link: Link, clock: Clock) -> None:
         self._engine = engine
         self.network = network
+        self._link = link
         self._clock = clock
-        self._pause = FIRST_PAUSE_S
-        self.connected = False
 
     async def run(self) -> None:
         """Follows for ever, after the cursor. Catches up when the stream no longer has all since the cursor."""
@@ -46,16 +52,13 @@ class Follower:
                             await self._follow()
                         finally:
                             await lead.invalidate()
-            except (TransientError, RefusedError, OvertakenError) as error:
-                LOG.warning("stream lost", network=self.network.name, reason=str(error))
+                    else:
+                        await self._link.wait(LOOKS_AGAIN_AFTER)
             except Exception as error:
-                if not is_transient(error):
+                reason = _reason(error)
+                if reason is None:
                     raise
-                LOG.warning("stream waits", reason=repr(error))
-            finally:
-                self.connected = False
-            await asyncio.sleep(self._pause)
-            self._pause = min(self._pause * 2, LONGEST_PAUSE_S)
+                await self._link.failed(NotConnectedError(reason, str(error) or type(error).__name__))
 
     async def _follow(self) -> None:
         async with self._engine.connect() as connection:
@@ -63,7 +66,8 @@ class Follower:
         position = row.position if row else None
         LOG.info("stream followed", network=self.network.name, cursor=position)
         async for batch in self.network.follow(position):
-            self.connected = True
+            if not self._link.is_connected:
+                self._link.connected()
             if batch.missed and row is not None:
                 since = row.updated_at
                 LOG.warning("the stream no longer has all since the cursor", since=since.isoformat())
@@ -73,7 +77,7 @@ class Follower:
             if batch.changes or reached != position:
                 await self._take(batch, position, reached)
                 position = reached
-                self._pause = FIRST_PAUSE_S
+                self._link.worked()
 
     async def _take(self, batch: Batch, expected: str | None, reached: str | None) -> None:
         tracing.enter(tracing.new())
@@ -91,3 +95,50 @@ class Follower:
                 await changes.take_changes(
                     tx, self.network, batch.changes, dict(zip(authors, speakers, strict=True)), now
                 )
+
+
+class Followers:
+    """Follows the accounts of the active document, and fetches the files of their posts."""
+
+    def __init__(self, engine: AsyncEngine, accounts: Accounts, settings: Settings, clock: Clock) -> None:
+        self._engine = engine
+        self._accounts = accounts
+        self._settings = settings
+        self._clock = clock
+        self._streams: dict[SocialConnection, tuple[Network, Link]] = {}
+
+    def streams(self) -> list[Followed]:
+        """The accounts that this process follows, and whether each stream is connected now."""
+        return [
+            Followed(network.name, network.account, link.is_connected)
+            for network, link in self._streams.values()
+        ]
+
+    async def follow(self, connection: SocialConnection, link: Link) -> None:
+        """Follows one account until it is cancelled."""
+        while True:
+            try:
+                network = self._accounts.network_of(connection)
+            except NotConnectedError as error:
+                await link.failed(error)
+            else:
+                break
+        self._streams[connection] = (network, link)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(Follower(self._engine, network, link, self._clock).run())
+                tasks.create_task(fetch_forever(self._engine, network, self._settings))
+        finally:
+            del self._streams[connection]
+            await self._accounts.release(connection)
+
+
+def _reason(error: Exception) -> Reason | None:
+    """Why the stream ended; None for what must end the process."""
+    if isinstance(error, NotSignedInError):
+        return error.reason
+    if isinstance(error, TransientError):
+        return Reason.UNREACHABLE
+    if isinstance(error, RefusedError):
+        return Reason.SERVER_REFUSED
+    return Reason.SERVICE_WAITS if isinstance(error, OvertakenError) or is_transient(error) else None

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from antiphon.contracts.interactions import InteractionKind, Speaker, Visibility
+from antiphon.connections.states import Reason
+from antiphon.contracts.interactions import InteractionKind, ReplyLimits, Speaker, Visibility
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,6 @@ class Outgoing:
     requested_at: datetime
 
 
-class AccountError(Exception):
-    """An account of ours can't be used as it is configured. The message says what is missing."""
-
-
 class RefusedError(Exception):
     """The network refuses this, and would refuse a repeat. The message says why."""
 
@@ -115,6 +112,14 @@ class TransientError(Exception):
     def __init__(self, message: str, wait_s: float | None = None) -> None:
         super().__init__(message)
         self.wait_s = wait_s
+
+
+class NotSignedInError(TransientError):
+    """Our account can't sign in now. A person may have to change something; the caller tries again all the same."""
+
+    def __init__(self, reason: Reason, message: str, wait_s: float | None = None) -> None:
+        super().__init__(message, wait_s)
+        self.reason = reason
 
 
 class UnknownOutcomeError(TransientError):
@@ -133,8 +138,20 @@ class Network(Protocol):
         """Our id on the network; empty until `connect_account` has returned."""
         ...
 
+    @property
+    def reply_limits(self) -> ReplyLimits | None:
+        """How long a reply may be; None where nothing limits it."""
+        ...
+
     async def connect_account(self) -> None:
-        """Signs in and sets `account`. Raises TransientError."""
+        """Signs in and sets `account`. Raises NotSignedInError.
+
+        While the server refused the same password a short time ago, it raises at once and does not ask the server.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Ends the connections."""
         ...
 
     def follow(self, cursor: str | None) -> AsyncIterator[Batch]:

@@ -1,23 +1,27 @@
-"""The networks of this service. A new one needs its folder and a line here."""
+"""The networks of this service. A new one needs its folder, a line here, and its name in the organisation's document."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
-from antiphon.organisation.channels import SocialAccount
 from antiphon.process.clock import Clock
-from ingest_social.bluesky import network as bluesky
-from ingest_social.network import AccountError, Network
+from ingest_social.bluesky.network import Bluesky, BlueskyServer
+from ingest_social.bluesky.settings import Settings as BlueskySettings
+from ingest_social.network import Network
 
-_NETWORKS: Mapping[str, Callable[[str, Clock], Network]] = {bluesky.Bluesky.name: bluesky.create}
+
+class Kind(Protocol):
+    """A network, as the settings reach it."""
+
+    @property
+    def server(self) -> str:
+        """The server that gets the passwords of our accounts."""
+        ...
+
+    def create(self, handle: str, password: Callable[[], str], clock: Clock) -> Network:
+        """Our account of this handle. `password` is called at each sign-in, and may raise NotConnectedError."""
+        ...
 
 
-def create_networks(accounts: Sequence[SocialAccount], clock: Clock) -> list[Network]:
-    """One for each account of ours. Raises AccountError for an unknown network, or for a missing password."""
-    created: list[Network] = []
-    for account in accounts:
-        create = _NETWORKS.get(account.network)
-        if create is None:
-            raise AccountError(
-                f"{account.handle}: unknown network {account.network!r}; this service knows {', '.join(_NETWORKS)}"
-            )
-        created.append(create(account.handle, clock))
-    return created
+def of_environment() -> Mapping[str, Kind]:
+    """All networks, by the name that the document has for them."""
+    return {Bluesky.name: BlueskyServer(BlueskySettings())}  # pyright: ignore[reportCallIssue] - from the environment

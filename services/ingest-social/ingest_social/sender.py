@@ -1,6 +1,6 @@
 """Sends replies: posts them, one after another on each network."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -10,17 +10,20 @@ from antiphon.delivery.attempts import Ended, Result, Schedule
 from antiphon.delivery.sender import Limits, Sender
 from antiphon.delivery.store import Sending
 from antiphon.service_names import INGEST_SOCIAL
+from ingest_social.accounts import OurAccounts
 from ingest_social.network import Network, Outgoing, RefusedError, TransientError, UnknownOutcomeError
 from ingest_social.settings import Settings
 from ingest_social.store import posts
 
 LONGEST_ATTEMPT = timedelta(minutes=2)
+# One at a time for each account.
+AT_ONCE = 8
 
 
 class Reply(NamedTuple):
-    """A reply to post, and the account that posts it. `networks` are the connections of which one may be the account's."""
+    """A reply to post, and the account that posts it, which may be one of `ours`."""
 
-    networks: Sequence[Network]
+    ours: OurAccounts
     account: str
     outgoing: Outgoing
 
@@ -30,16 +33,17 @@ def schedule(settings: Settings) -> Schedule:
     return Schedule(settings.retry_first_after, settings.retry_at_most_every, settings.give_up_after)
 
 
-def create_sender(engine: AsyncEngine, networks: Sequence[Network], settings: Settings) -> Sender[Reply]:
-    """The sender of replies on `networks`. The account that received a post also answers it."""
+def create_sender(
+    engine: AsyncEngine, ours: Callable[[str], OurAccounts], settings: Settings
+) -> Sender[Reply]:
+    """The sender of replies. `ours` are our accounts on a network now; the account that received a post also answers it."""
 
     async def load(tx: AsyncConnection, one: Sending) -> Reply:
         post = await posts.find_answered_post(tx, one.request.answers)
         outgoing = Outgoing(
             str(one.reply_id), one.request.text, post.native_id, post.record, one.requested_at
         )
-        accounts = [network for network in networks if network.name == post.network]
-        return Reply(accounts, post.account, outgoing)
+        return Reply(ours(post.network), post.account, outgoing)
 
     return Sender(
         INGEST_SOCIAL,
@@ -47,8 +51,8 @@ def create_sender(engine: AsyncEngine, networks: Sequence[Network], settings: Se
         load,
         send,
         schedule(settings),
-        Limits(at_once=max(len(networks), 1), at_once_per_destination=1, longest=LONGEST_ATTEMPT),
-        recognises_repeats=lambda reply: any(network.recognises_repeats for network in reply.networks),
+        Limits(at_once=AT_ONCE, at_once_per_destination=1, longest=LONGEST_ATTEMPT),
+        recognises_repeats=lambda reply: any(network.recognises_repeats for network in reply.ours.networks),
     )
 
 
@@ -69,7 +73,7 @@ async def send(reply: Reply) -> Result:
 async def _network_of(reply: Reply) -> Network:
     """The connection of the account. Raises TransientError when it may be one that can't be connected now, else RefusedError."""
     lost: TransientError | None = None
-    for network in reply.networks:
+    for network in reply.ours.networks:
         try:
             if not network.account:
                 await network.connect_account()
@@ -78,6 +82,8 @@ async def _network_of(reply: Reply) -> Network:
         else:
             if network.account == reply.account:
                 return network
+    if lost is None and reply.ours.has_disabled:
+        lost = TransientError("an account of ours on this network is disabled")
     raise lost or RefusedError("the account that received the post is no longer ours")
 
 

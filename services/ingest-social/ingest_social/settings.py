@@ -1,8 +1,9 @@
 """Settings of ingest-social."""
 
 from datetime import timedelta
+from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from antiphon.process.settings import ApiPort, Bytes, ServiceSettings
@@ -14,6 +15,16 @@ class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="INGEST_SOCIAL_", extra="ignore", frozen=True)
 
     http_port: ApiPort = 8102
+    secrets: Path = Field(
+        description="Folder with the passwords of our accounts, encrypted; `PUT /connections/{name}/secret` writes them. "
+        "All replicas use the same folder."
+    )
+    secrets_key: SecretStr = Field(
+        description="Key of that folder: 32 random bytes in URL-safe base64 (Fernet)."
+    )
+    secrets_previous_key: SecretStr | None = Field(
+        None, description="The key before: what it encrypted can still be read."
+    )
     retry_first_after: timedelta = Field(
         timedelta(seconds=5),
         description="Wait before the second attempt to send a reply; each wait after it is twice as long.",

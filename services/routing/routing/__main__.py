@@ -3,6 +3,7 @@
 from functools import partial
 
 from antiphon.access.tokens import Access
+from antiphon.active_organisation import ActiveOrganisation
 from antiphon.http.changes import ChangeFeed
 from antiphon.kafka.consumer import Consumer
 from antiphon.postgres.engine import create_engine
@@ -10,6 +11,7 @@ from antiphon.process import clock, logs
 from antiphon.service import Service, begin, run, start
 from antiphon.service_names import ROUTING
 from routing import api, tasks
+from routing.configuration import organisation_file
 from routing.configuration.active import Configurations
 from routing.intake import consumer
 from routing.settings import Settings
@@ -26,9 +28,10 @@ async def main() -> None:
 
     async def load() -> None:
         async with engine.begin() as tx:
-            await configurations.load_file(tx, source, settings.organisation.name, clock.utc_now())
+            await organisation_file.load(tx, source, settings.organisation.name, clock.utc_now())
 
     await begin(load)
+    organisation = await begin(partial(ActiveOrganisation.of_database, engine, settings.organisation))
     access = Access.of(settings)
     app = api.application(engine, access, feed, clock.utc_now, configurations)
     cases = Consumer(
@@ -47,6 +50,7 @@ async def main() -> None:
             settings,
             engine,
             app,
+            organisation,
             [cases],
             {
                 "changes": feed.run,
@@ -58,6 +62,10 @@ async def main() -> None:
                 "surges": partial(tasks.detect_surges_forever, engine, clock.utc_now),
                 "counts": partial(tasks.add_up_counts_forever, engine),
                 "timers": partial(tasks.fire_timers_forever, engine, configurations, clock.utc_now),
+                "publishing again": partial(
+                    tasks.publish_again_forever, engine, configurations, clock.utc_now
+                ),
+                "words": partial(tasks.forget_words_forever, engine, clock.utc_now, settings.words_kept_for),
                 "trials": partial(tasks.run_trials_forever, engine, clock.utc_now, settings.trials_kept_for),
             },
         )

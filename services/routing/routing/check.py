@@ -1,6 +1,7 @@
 """Checks an organisation's file for the people who write rules: `python -m routing.check FILE`.
 
-Prints each fault and each warning as one line, `file:line:column: …`. Exits with 1 when the file has faults.
+Prints each fault and each warning as one line, `file:line:column: …`, and last `no faults` when there are none. Exits with 1
+when the file has faults.
 """
 
 import sys
@@ -36,6 +37,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{arguments[0]}: {error}\n")
         return 2
     sys.stdout.writelines(f"{line}\n" for line in lines)
+    if is_loadable:
+        sys.stdout.write(f"{arguments[0]}: no faults\n")
     return 0 if is_loadable else 1
 
 

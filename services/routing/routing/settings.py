@@ -18,6 +18,11 @@ class Settings(ServiceSettings):
         timedelta(days=90),
         description="How long routing keeps a trial after its end. It keeps the result of a trial for ever when a version cites it.",
     )
+    words_kept_for: timedelta = Field(
+        timedelta(days=30),
+        description="How long routing keeps the words that rules decided on after their case was answered or its work was dismissed. "
+        "Facts such as topics, tone and channel stay.",
+    )
     offer_again_after: timedelta = Field(
         timedelta(seconds=60),
         description="How long an agent who declined work is not offered it again. Then they are, when nobody else can take it.",

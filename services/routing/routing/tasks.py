@@ -10,7 +10,7 @@ from antiphon.postgres.listener import Listener
 from antiphon.process import logs, metrics
 from antiphon.process.clock import Clock
 from routing import store, timers
-from routing.configuration import trials
+from routing.configuration import republication, trials
 from routing.configuration.active import Configurations
 from routing.queues import surges
 from routing.sla import clocks
@@ -19,7 +19,11 @@ from routing.work import assignment, reconciliation
 LOG = logs.get(__name__)
 ADD_UP_EVERY_S = 5.0
 FORGET_EVERY = timedelta(hours=1)
+FORGET_WORDS_EVERY_S = 60.0
 RECONCILE_EVERY_S, NEXT_ROUND_AFTER_S = 1.0, 30.0
+# A start publishes the active version again, but for starts within a minute. Topics keep events for 14 days.
+PUBLISHED_JUST_NOW, PUBLISH_AGAIN_AFTER = timedelta(minutes=1), timedelta(days=1)
+LOOK_AT_PUBLICATION_EVERY_S = 3600.0
 POLL_EVERY_S = 1.0  # a notification can be missed, and the pause after a refusal ends without one
 
 
@@ -133,6 +137,18 @@ async def detect_surges_forever(engine: AsyncEngine, clock: Clock) -> None:
             _report("surges", error)
 
 
+async def forget_words_forever(engine: AsyncEngine, clock: Clock, kept_for: timedelta) -> None:
+    """Deletes the words of decisions of cases that were answered `kept_for` ago, until cancelled; checks once a minute."""
+    while True:
+        forgotten = 0
+        try:
+            async with engine.begin() as tx:
+                forgotten = await store.decisions.forget_old(tx, clock() - kept_for)
+        except Exception as error:  # noqa: BLE001 - `_report` raises what may not be hidden
+            _report("words", error)
+        await asyncio.sleep(0 if forgotten else FORGET_WORDS_EVERY_S)
+
+
 async def run_trials_forever(engine: AsyncEngine, clock: Clock, kept_for: timedelta) -> None:
     """Runs waiting trials one after the other until cancelled; checks once a second. Deletes old trials hourly."""
     forget_at = clock()
@@ -146,4 +162,21 @@ async def run_trials_forever(engine: AsyncEngine, clock: Clock, kept_for: timede
                 await asyncio.sleep(POLL_EVERY_S)
         except Exception as error:  # noqa: BLE001 - `_report` raises what may not be hidden
             _report("trials", error)
+            await asyncio.sleep(1)
+
+
+async def publish_again_forever(engine: AsyncEngine, configurations: Configurations, clock: Clock) -> None:
+    """Publishes the active version again at the start and once a day, until cancelled; one replica does it."""
+    unless_within = PUBLISHED_JUST_NOW
+    while True:
+        try:
+            async with engine.begin() as tx:
+                now = clock()
+                version = await republication.publish_again(tx, configurations, now, now - unless_within)
+            if version is not None:
+                LOG.info("configuration published again", version=version)
+            unless_within = PUBLISH_AGAIN_AFTER
+            await asyncio.sleep(LOOK_AT_PUBLICATION_EVERY_S)
+        except Exception as error:  # noqa: BLE001 - `_report` raises what may not be hidden
+            _report("publishing again", error)
             await asyncio.sleep(1)

@@ -10,17 +10,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.base import Actor, ActorKind, Event
 from antiphon.contracts.envelope import Outgoing, encode
-from antiphon.contracts.work import WorkCompleted, WorkRequeued, WorkState
+from antiphon.contracts.work import CompletedBecause, WorkCompleted, WorkRequeued, WorkState
 from antiphon.http import changes
 from antiphon.http.changes import Change
 from antiphon.kafka import outbox
 from antiphon.postgres.writes import Writes
 from antiphon.service_names import ROUTING
 from routing import store
+from routing.domain import work_acts
 from routing.domain.case_record import CaseRecord
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.queues.escalation import EscalationKind
 from routing.domain.timer import TimerKind
+from routing.domain.work_change import WorkChange, audience
 from routing.domain.work_item import Changes, WorkItem
 from routing.store.counts import CURRENT, CountChanges, Movement
 
@@ -77,24 +79,23 @@ class UnitOfWork:
         self._count(None, (work.queue, work.state))
         minute = self.now.replace(second=0, microsecond=0)
         self.counts.update((minute, label, Movement.LABELLED) for label in work.labels)
-        self._show(work)
+        self._show(None, work)
 
     def put(self, work: WorkItem, **changed: Unpack[Changes]) -> WorkItem:
         """Changes a work item; returns its new value. Raises StaleWorkError when `work` is not its current value."""
         if self.current(work) is not work:
             raise StaleWorkError(work.work_item_id)
-        item, changed["changed_at"] = work.work_item_id, self.now
+        item, changed["changed_at"], changed["revision"] = work.work_item_id, self.now, work.revision + 1
         after = work.replace(**changed)
         self._keep_step(after, work.next_step_at if work.waits else None)
         (self.new_work if item in self.new_work else self.work)[item] = after
         self._count((work.queue, work.state), (after.queue, after.state))
-        self._show(after)
+        self._show(work, after)
         return after
 
-    def _show(self, work: WorkItem) -> None:
-        audience = [f"queue:{work.queue}"] + ([f"agent:{work.agent_id}"] if work.agent_id else [])
-        detail = {"case_reference": work.case_reference, "state": work.state.value, "queue": work.queue}
-        self.change_log.append(Change("work", str(work.work_item_id), audience, detail))
+    def _show(self, before: WorkItem | None, after: WorkItem) -> None:
+        change = Change("work", str(after.work_item_id), audience(before, after), WorkChange.of(after).row())
+        self.change_log.append(change)
 
     def _keep_step(self, work: WorkItem, before: datetime | None) -> None:
         """Keeps the timer of the next step, which only work that waits has. Time with an agent counts towards the step."""
@@ -145,7 +146,7 @@ class UnitOfWork:
         )
         self.new_offers[offer.offer_id] = offer
         self.timers.append((TimerKind.OFFER_EXPIRY, offer.offer_id, expires_at))
-        work = self.put(work, state=WorkState.OFFERED, agent_id=agent_id, attempts=work.attempts + 1)
+        work = self.put(work, **work_acts.offered(work, agent_id))
         detail = {"offer_id": str(offer.offer_id), "case_reference": work.case_reference}
         self.change_log.append(Change("offer", str(offer.offer_id), [f"agent:{agent_id}"], detail))
         return work, offer
@@ -154,7 +155,7 @@ class UnitOfWork:
         """Accepts an offer of this unit of work for the agent, who does not answer it."""
         self.new_offers[offer.offer_id] = offer.ended(OfferResult.ACCEPTED, self.now)
         self.timers.remove((TimerKind.OFFER_EXPIRY, offer.offer_id, offer.expires_at))
-        work = self.put(work, state=WorkState.ACCEPTED)
+        work = self.put(work, **work_acts.accepted())
         self._show_ended(offer, OfferResult.ACCEPTED)
         return work
 
@@ -177,23 +178,27 @@ class UnitOfWork:
         Where later messages meant it for another queue, the review moves it there at once.
         """
         previous = work.agent_id
-        work = self.put(work, **{**changed, "state": WorkState.QUEUED, "agent_id": None})
+        work = self.put(work, **{**changed, **work_acts.queued()})
         if work.deferred_move is not None:
             self.timers.append((TimerKind.REVIEW, store.timers.NO_SUBJECT, self.now))
         self.publish(WorkRequeued(work=work.facts(), reason=reason, previous_agent_id=previous))
         return work
 
-    def complete(self, work: WorkItem, by: Actor, reason: str, wrap_up: timedelta | None = None) -> WorkItem:
+    def complete(
+        self,
+        work: WorkItem,
+        by: Actor,
+        reason: str,
+        because: CompletedBecause,
+        wrap_up: timedelta | None = None,
+    ) -> WorkItem:
         """Completes the work; the agent who had accepted it is offered no more for as long as `wrap_up`."""
         if wrap_up and work.state == WorkState.ACCEPTED and work.agent_id is not None:
             until = self.now + wrap_up
             self.wrap_ups[work.agent_id] = max(until, self.wrap_ups.get(work.agent_id, until))
             self.timers.append((TimerKind.WRAP_UP, work.work_item_id, until))
-        # Only work that an agent completes themselves counts against the profiles of their day.
-        is_theirs = by.kind == ActorKind.AGENT and by.id == work.agent_id
-        completed_by = by.id if is_theirs else None
-        work = self.put(work, state=WorkState.COMPLETED, completed_at=self.now, completed_by=completed_by)
-        self.publish(WorkCompleted(work=work.facts(), by=by, reason=reason))
+        work = self.put(work, **work_acts.completed(work, by, self.now))
+        self.publish(WorkCompleted(work=work.facts(), by=by, reason=reason, because=because))
         return work
 
     async def write(self, tx: AsyncConnection) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 
 class Contract(BaseModel):
@@ -46,10 +46,23 @@ def known(values: type[StrEnum]) -> Any:
 
 # Beyond these nobody means it, and a row with a year before 1 or after 9999 could be written but never read again.
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
+
+
+def in_utc(at: datetime) -> datetime:
+    """The same instant in UTC: pydantic writes that with `Z`, and all else with its offset."""
+    return at.astimezone(UTC)
+
+
 Instant = Annotated[
     AwareDatetime,
     Field(ge=EARLIEST, le=LATEST, description="RFC 3339 date-time with offset; written in UTC."),
+    AfterValidator(in_utc),
 ]
+
+
+def rfc3339(at: datetime) -> str:
+    """An instant as every answer and every event has it, the way pydantic writes it: in UTC with `Z`, to the microsecond."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 class ActorKind(StrEnum):
@@ -70,4 +83,4 @@ class Actor(Contract):
     name: str | None = Field(default=None, description="What people call them, when it is known.")
 
 
-__all__ = ["Actor", "ActorKind", "Contract", "Event", "Instant", "known"]
+__all__ = ["Actor", "ActorKind", "Contract", "Event", "Instant", "in_utc", "known", "rfc3339"]

@@ -39,6 +39,7 @@ class StatusTrigger(StrEnum):
     REPLY_REQUESTED = "reply-requested"
     REPLY_FAILED = "reply-failed"
     SET_BY_PERSON = "set-by-person"
+    WORDS_DELETED = "words-deleted"
 
 
 class InteractionFacts(Contract):
@@ -98,6 +99,14 @@ class CaseFacts(Contract):
         default=None,
         description="The revision at which somebody was last asked to answer: by the customer's words, by an answer that "
         "failed, or by a person who opened the case.",
+    )
+    opened_by_person_at: Instant | None = Field(
+        default=None,
+        description="Since when a person keeps the case open, who wants work on it also where no answer is awaited. Null when "
+        "nobody does: an answer, `pending`, `resolved` and `closed` end it.",
+    )
+    opened_in_queue: str | None = Field(
+        default=None, description="The queue that this person named for the work; null: the rules decide."
     )
 
 
@@ -161,6 +170,7 @@ class CaseInteractionDeleted(CaseEvent):
     type: ClassVar[str] = "case.interaction-deleted.v1"
 
     interaction_id: UUID = Field(description="The interaction that was taken back.")
+    unanswered: Unanswered = []
 
 
 class CaseStatusChanged(CaseEvent):
@@ -173,3 +183,7 @@ class CaseStatusChanged(CaseEvent):
     trigger: Annotated[str, known(StatusTrigger)] | None = Field(default=None, description="What moved it.")
     reason: str = Field(description="Why, in words for people to read. Programs read `trigger`.")
     unanswered: Unanswered = []
+    newest: InteractionFacts | None = Field(
+        default=None,
+        description="What the customer said last, where a person opened a case on which no words await an answer.",
+    )

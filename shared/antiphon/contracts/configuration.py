@@ -7,6 +7,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from antiphon.contracts.base import Event, Instant
+from antiphon.organisation.organisation import Organisation
 
 Rollout = Annotated[int, Field(ge=1, le=100, description="Percent of the cases that are decided by it.")]
 
@@ -45,7 +46,11 @@ class ConfigurationPlanned(ConfigurationEvent):
 
 
 class ConfigurationPublished(ConfigurationEvent):
-    """A version is active: for all cases, or for a percentage of them while the version before decides about the rest."""
+    """A version is active: for all cases, or for a percentage of them while the version before decides about the rest.
+
+    routing publishes the version that is active for all cases again at each start and once a day. Then the event has the
+    same data: a reader that keeps the greatest version changes nothing.
+    """
 
     type: ClassVar[str] = "configuration.published.v1"
 
@@ -54,6 +59,10 @@ class ConfigurationPublished(ConfigurationEvent):
     draft_id: UUID | None = Field(default=None, description="The draft that it was.")
     restores: int | None = Field(
         None, description="The earlier version whose text it has, when a person went back to that one."
+    )
+    organisation: Organisation | None = Field(
+        default=None,
+        description="The whole document, without secrets. Null for a rollout of less than 100, which changes only rules.",
     )
 
 

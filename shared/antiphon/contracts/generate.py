@@ -35,6 +35,8 @@ def _open(value: Any) -> Any:
             given = opened["properties"]
             opened["required"] = [name for name in opened["required"] if "default" not in given[name]]
             opened["additionalProperties"] = True
+        elif opened.get("additionalProperties") is False:
+            opened["additionalProperties"] = True
         return opened
     return [_open(part) for part in value] if isinstance(value, list) else value
 

@@ -40,6 +40,11 @@ class Reading(Contract):
     )
     department: str | None = Field(default=None, description="Of the first topic that has one.")
     tone: Annotated[str, known(Tone)] = Tone.NEUTRAL
+    configuration_version: int | None = Field(
+        default=None,
+        description="The version of the organisation's document whose words found this; 0 is the file.",
+        examples=[8],
+    )
 
 
 class IdentifierConflict(Contract):

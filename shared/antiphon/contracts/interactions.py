@@ -148,6 +148,16 @@ class Thread(Contract):
     )
 
 
+class ReplyLimits(Contract):
+    """How long a reply may be on a network that takes it in parts."""
+
+    parts: int = Field(ge=1, description="In how many parts a reply may go out.")
+    characters: int = Field(
+        ge=50, description="The most characters of a part; what a reader sees as one is one."
+    )
+    bytes: int = Field(ge=50, description="The most bytes of a part, in UTF-8.")
+
+
 class Interaction(Contract):
     """One message, post, call, letter or visit of one speaker, in the shape that all channels share."""
 
@@ -170,6 +180,9 @@ class Interaction(Contract):
         default=None,
         description="Where an answer on this channel goes: of a mail the first Reply-To that is not ours, else its From; "
         "of a post its author; of what was brought in directly an identifier that the speaker gave.",
+    )
+    reply_limits: ReplyLimits | None = Field(
+        default=None, description="How long a reply may be; null where no network limits it."
     )
     return_path: Identifier | None = Field(
         default=None,

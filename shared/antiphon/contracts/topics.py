@@ -147,7 +147,7 @@ TOPICS: dict[str, Topic] = {
                 configuration.ConfigurationEnded,
             ),
             (ROUTING,),
-            (),
+            (*INGEST, CUSTOMER_PROFILE, CASE_MGMT),
         ),
     )
 }

@@ -27,6 +27,16 @@ class SlaTarget(StrEnum):
     RESOLUTION = "resolution"
 
 
+class CompletedBecause(StrEnum):
+    """Why work is over. The reason beside it is for people."""
+
+    ANSWERED = "answered"
+    STATUS_SET = "status-set"
+    WORDS_DELETED = "words-deleted"
+    DISMISSED = "dismissed"
+    REPAIRED = "repaired"
+
+
 class SkillNeed(Contract):
     """A skill that the work asks for, at this level or above (1-10)."""
 
@@ -55,6 +65,10 @@ class WorkFacts(Contract):
     labels: list[str] = Field(default=[], description="What the rules that took part say about it.")
     step: int = Field(default=0, description="How many steps of its queue it has passed while it waited.")
     also_queues: list[str] = Field(default=[], description="Whose members are asked, besides its queue's.")
+    revision: int | None = Field(
+        default=None,
+        description="Grows with every change of the work of the case, also from one work item to the next: an older one is history.",
+    )
 
 
 class Decision(Contract):
@@ -211,8 +225,8 @@ class WorkReprioritised(WorkEvent):
 class WorkRedecided(WorkEvent):
     """The customer said more while the work was open, and the rules, asked about all that is unanswered, changed it.
 
-    Priority, skills and labels only rise. Work that an agent has accepted stays with them; other work moves to another
-    queue where a rule of a higher priority says so.
+    The priority only rises. Work that an agent has accepted stays with them; other work moves to another queue where a
+    rule of a higher priority says so, or one that moves at any priority (`moves`).
     """
 
     type: ClassVar[str] = "work.redecided.v1"
@@ -220,6 +234,13 @@ class WorkRedecided(WorkEvent):
     decision: Decision = Field(description="Why it is where it is now.")
     from_queue: str = Field(description="Where it was; the same queue as now when it did not move.")
     previous_priority: int = Field(description="The priority before.")
+    previous_due_at: Instant | None = Field(
+        default=None, description="When its nearest SLA clock was due before; null when none ran."
+    )
+    previous_skills: list[SkillNeed] | None = Field(
+        default=None, description="The skills that an agent had to have for it before."
+    )
+    previous_labels: list[str] | None = Field(default=None, description="What rules said about it before.")
 
 
 class WorkCompleted(WorkEvent):
@@ -229,6 +250,9 @@ class WorkCompleted(WorkEvent):
 
     by: Actor = Field(description="Who completed it.")
     reason: str = Field(description="Why nothing more is to be done, for people to read.")
+    because: Annotated[str, known(CompletedBecause)] | None = Field(
+        default=None, description="What ended it, for programs."
+    )
 
 
 class Clock(Contract):
@@ -321,7 +345,7 @@ class SlaBreached(WorkEvent):
 
 
 class SlaCancelled(WorkEvent):
-    """The clock stopped without an answer: a person resolved or closed the case, or it needed no answer after all."""
+    """The clock stopped without an answer: a person resolved or closed the case, or no words await an answer any more."""
 
     type: ClassVar[str] = "sla.cancelled.v1"
 

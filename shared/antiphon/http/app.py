@@ -20,10 +20,14 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from antiphon.access.tokens import Access
-from antiphon.contracts.base import EARLIEST, LATEST
+from antiphon.contracts.base import EARLIEST, LATEST, in_utc
 from antiphon.failures import is_transient
-from antiphon.http.permissions import roles_of
-from antiphon.http.problems import TITLES, ErrorPlace, Problem, ProblemDetails, problems
+from antiphon.http import documentation
+from antiphon.http.idempotency import HEADER, REPLAYED
+from antiphon.http.permissions import Guarded, roles_of
+from antiphon.http.problem_kinds import BY_STATUS, Kind
+from antiphon.http.problems import Problem, ProblemDetails, problems
+from antiphon.http.requests import answer_invalid
 from antiphon.postgres import revisions
 from antiphon.process import logs, metrics, tracing
 
@@ -32,6 +36,10 @@ _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 Check = Callable[[], Awaitable[str | None]]
 # The longest text that a route takes, with every character escaped, fits; who sends more is not read to the end.
 MAX_BODY_BYTES = 2 * 1024 * 1024
+_REPLAYED: dict[str, Any] = {
+    "description": "The request repeats an earlier one under its key, and this is the first answer.",
+    "schema": {"const": "true"},
+}
 _METRICS_EXAMPLE: dict[str, Any] = {
     "content": {
         PlainTextResponse.media_type: {
@@ -61,8 +69,10 @@ def _written(value: object) -> object:
     raise ValueError("must be an RFC 3339 date-time with offset")
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_written), Field(ge=EARLIEST, le=LATEST)]
-"""An instant of a request, as an RFC 3339 date-time between the years 1900 and 2999."""
+Moment = Annotated[
+    AwareDatetime, BeforeValidator(_written), Field(ge=EARLIEST, le=LATEST), AfterValidator(in_utc)
+]
+"""An instant of a request, as an RFC 3339 date-time between the years 1900 and 2999; kept in UTC."""
 
 
 class Health(BaseModel):
@@ -70,6 +80,15 @@ class Health(BaseModel):
 
     status: Literal["alive", "ready"] = Field(description="What was asked for.")
     service: str = Field(description="The name of the service.", examples=["routing"])
+
+
+class Readiness(Health):
+    """That the service can do its work, and by which organisation."""
+
+    configuration_version: int = Field(
+        description="The version of the organisation's document that is active in this process; 0 is the file.",
+        examples=[12],
+    )
 
 
 class Body(BaseModel):
@@ -90,6 +109,8 @@ def create_app(
 ) -> FastAPI:
     """The application of `service`. Health checks of its parts are added to `app.state.checks` by name.
 
+    `app.state.configuration_version` gives the version that `/readyz` shows; who runs the service sets it.
+
     `larger_bodies` are the paths whose bodies may have more than `MAX_BODY_BYTES`, and how many.
     """
     app = FastAPI(
@@ -97,19 +118,23 @@ def create_app(
         version="0.1.0",
         description=description,
         license_info={"name": "Apache-2.0"},
+        docs_url=None,
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
+    app.router.route_class = Guarded
     app.state.access = access
     app.state.engine = engine
     app.state.checks = {"database": _database_check(engine, package)}
+    app.state.configuration_version = lambda: 0
     app.add_exception_handler(Problem, _problem)
-    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(RequestValidationError, answer_invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(_BodyLimit, larger=larger_bodies)
     app.add_middleware(_Observed)
     app.openapi = lambda: _openapi(app)
+    documentation.add(app)
 
     @app.get("/livez", tags=["health"])
     async def get_liveness() -> Health:
@@ -117,13 +142,14 @@ def create_app(
         return Health(status="alive", service=service)
 
     @app.get("/readyz", tags=["health"], responses=problems(503))
-    async def get_readiness() -> Health:
-        """Whether the service can do its work: database, migrations, consumer."""
+    async def get_readiness() -> Readiness:
+        """Whether the service can do its work (database, migrations, consumer), and which configuration is active in it."""
         failing = {name: reason for name, check in app.state.checks.items() if (reason := await check())}
         if failing:
             detail = "; ".join(f"{name}: {reason}" for name, reason in failing.items())
-            raise Problem(503, "Not available", detail)
-        return Health(status="ready", service=service)
+            raise Problem(Kind.NOT_AVAILABLE, detail)
+        version: int = app.state.configuration_version()
+        return Readiness(status="ready", service=service, configuration_version=version)
 
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse, responses={200: _METRICS_EXAMPLE})
     async def get_metrics() -> Response:
@@ -195,11 +221,11 @@ def _answer_to(error: Exception, scope: Scope) -> JSONResponse:
     request = {"method": scope["method"], "path": scope["path"]}
     if is_transient(error):
         LOG.warning("request refused for now", **request, reason=type(error).__name__)
-        return Problem(503, TITLES[503], "Please try again in a moment.").response()
+        return Problem(Kind.NOT_AVAILABLE, "Please try again in a moment.").response()
     LOG.error("request failed", **request, exc_info=error)
     if isinstance(error, Problem):
         return error.response()
-    return Problem(500, "Unexpected error", "It is logged under the trace id.").response()
+    return Problem(Kind.UNEXPECTED_ERROR, "It is logged under the trace id.").response()
 
 
 class _BodyLimit:
@@ -218,7 +244,7 @@ class _BodyLimit:
         detail = f"The body may have {limit} bytes."
         length = Headers(scope=scope).get("content-length", "")
         if length.isdecimal() and int(length) > limit:
-            await Problem(413, TITLES[413], detail).response()(scope, receive, send)
+            await Problem(Kind.TOO_LARGE, detail).response()(scope, receive, send)
             return
         taken = 0
 
@@ -242,12 +268,14 @@ async def _problem(_: Request, error: Exception) -> JSONResponse:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
+    kind = BY_STATUS.get(error.status_code)
+    if kind is None:
+        raise error
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(sorted(_verbs(request)))
-    title = TITLES.get(error.status_code, "Problem")
-    detail = error.detail if error.detail and error.detail != title else None
-    return Problem(error.status_code, title, detail, headers=headers).response()
+    detail = error.detail if error.detail and error.detail.casefold() != kind.title.casefold() else None
+    return Problem(kind, detail, headers=headers).response()
 
 
 def _verbs(request: Request) -> set[str]:
@@ -256,22 +284,6 @@ def _verbs(request: Request) -> set[str]:
     return {
         verb for route in routes if route.path_regex.match(request.url.path) for verb in route.methods or ()
     }
-
-
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, RequestValidationError):
-        raise error
-    places = [_place(item) for item in error.errors()]
-    return Problem(422, "Invalid input", "Some of what was sent can't be used.", errors=places).response()
-
-
-def _place(item: dict[str, Any]) -> dict[str, Any]:
-    where, *path = [str(part) for part in item["loc"]]
-    detail = str(item["msg"]).removeprefix("Value error, ")
-    if where == "body":
-        escaped = (part.replace("~", "~0").replace("/", "~1") for part in path)
-        return {"detail": detail, "pointer": "".join(f"/{part}" for part in escaped)}
-    return {"detail": detail, "header" if where == "header" else "parameter": ".".join(path)}
 
 
 async def _unexpected(_: Request, error: Exception) -> JSONResponse:
@@ -288,16 +300,16 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             license_info=app.license_info,
         )
         components = schema.setdefault("components", {}).setdefault("schemas", {})
-        place = ErrorPlace.model_json_schema()
         details = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
-        details.pop("$defs", None)
-        components["ErrorPlace"] = place
+        for name, part in details.pop("$defs").items():
+            components.setdefault(name, part)
         components["ProblemDetails"] = details
         for name in ("HTTPValidationError", "ValidationError"):
             components.pop(name, None)
         for operations in schema["paths"].values():
             for operation in operations.values():
                 _document_errors(operation)
+                _document_replays(operation)
         _document_roles(app, schema["paths"])
         app.openapi_schema = schema
     return app.openapi_schema
@@ -305,12 +317,22 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
 
 def _document_errors(operation: dict[str, Any]) -> None:
     responses: dict[str, Any] = operation["responses"]
-    if "422" in responses or operation.get("requestBody") or operation.get("parameters"):
-        responses.update({str(status): answer for status, answer in problems(422).items()})
+    responses.update({str(status): answer for status, answer in problems(422).items()})
     if operation.get("security"):
         responses.update({str(status): answer for status, answer in problems(401, 403).items()})
     if operation.get("requestBody"):
-        responses.update({str(status): answer for status, answer in problems(400, 413).items()})
+        statuses = (
+            (400, 413) if "application/yaml" in operation["requestBody"]["content"] else (400, 413, 415)
+        )
+        responses.update({str(status): answer for status, answer in problems(*statuses).items()})
+
+
+def _document_replays(operation: dict[str, Any]) -> None:
+    """States the header of a repeat's answer where an operation takes idempotency keys."""
+    if any(parameter["name"] == HEADER for parameter in operation.get("parameters", ())):
+        for status, answer in operation["responses"].items():
+            if status.startswith("2"):
+                answer["headers"] = {REPLAYED: _REPLAYED}
 
 
 def _document_roles(app: FastAPI, paths: dict[str, Any]) -> None:

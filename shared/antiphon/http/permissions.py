@@ -1,4 +1,4 @@
-"""Which roles may call a route; asked before the body is read."""
+"""What a route asks before it reads the body: who calls, and whether the request is one of its own."""
 
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
@@ -11,7 +11,10 @@ from typing_extensions import override
 
 from antiphon.access.roles import Identity, Role, with_implied
 from antiphon.access.tokens import Access, InvalidTokenError, NoKeysError
+from antiphon.http.idempotency import once
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem
+from antiphon.http.requests import body_types, query_parameters, require_body_type, require_known_parameters
 
 _BEARER = HTTPBearer(
     auto_error=False,
@@ -55,27 +58,33 @@ async def _admit(
         except InvalidTokenError as error:
             raise _unauthenticated(str(error)) from error
         except NoKeysError as error:
-            raise Problem(503, "Not available", str(error)) from error
+            raise Problem(Kind.NOT_AVAILABLE, str(error)) from error
     if not who.has(*roles):
-        raise Problem(403, "Not allowed", f"This needs the role {' or '.join(sorted(roles))}.")
+        raise Problem(Kind.ROLE_MISSING, f"This needs the role {' or '.join(sorted(roles))}.")
     return who
 
 
 class Guarded(APIRoute):
-    """A route that asks who calls before it reads what they send: FastAPI reads and parses the body first."""
+    """A route that asks who calls before it reads what they send: FastAPI reads and parses the body first.
+
+    It refuses query parameters that it does not have, and a body of another media type than it reads. Under an
+    `Idempotency-Key` it takes effect once (`OnceTx`).
+    """
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle, roles = super().get_route_handler(), roles_of(self.dependant)
-        if roles is None:
-            return handle
+        parameters, types = query_parameters(self.dependant), body_types(self)
 
         async def guarded(request: Request) -> Response:
-            await _admit(request, await _BEARER(request), roles)
-            return await handle(request)
+            if roles is not None:
+                await _admit(request, await _BEARER(request), roles)
+            require_known_parameters(request, parameters)
+            require_body_type(request, types)
+            return await once(request, handle)
 
         return guarded
 
 
 def _unauthenticated(detail: str) -> Problem:
-    return Problem(401, "Not authenticated", detail, headers={"WWW-Authenticate": 'Bearer realm="antiphon"'})
+    return Problem(Kind.NOT_AUTHENTICATED, detail, headers={"WWW-Authenticate": 'Bearer realm="antiphon"'})

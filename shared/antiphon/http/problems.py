@@ -1,72 +1,130 @@
 """Problem details: the body of every HTTP error. Source: RFC 9457; `errors` lists what is wrong and where."""
 
+from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue, TypeAdapter
 from starlette.responses import JSONResponse
+from typing_extensions import TypedDict, Unpack
+
+from antiphon.contracts.interactions import Identifier
+from antiphon.http.problem_kinds import URN, Kind
 
 MEDIA_TYPE = "application/problem+json"
-TITLES = {
-    400: "Bad request",
-    401: "Not authenticated",
-    403: "Not allowed",
-    404: "Not found",
-    405: "Method not allowed",
-    409: "Conflict",
-    412: "Precondition failed",
-    413: "Too large",
-    415: "Unsupported media type",
-    422: "Invalid input",
-    428: "Precondition required",
-    503: "Not available",
-}
 
 
 class ErrorPlace(BaseModel):
     """One thing that is wrong, and where: in the body (`pointer`, RFC 6901), a parameter, or a header."""
 
-    detail: str | None = Field(None, description="What is wrong.")
-    pointer: str | None = Field(None, description="Where in the body, as a JSON pointer (RFC 6901).")
-    parameter: str | None = Field(None, description="In which path or query parameter.")
-    header: str | None = Field(None, description="In which header.")
+    detail: str | None = Field(default=None, description="What is wrong.")
+    pointer: str | None = Field(default=None, description="Where in the body, as a JSON pointer (RFC 6901).")
+    line: int | None = Field(default=None, description="In which line of a body that is not JSON, from 1.")
+    column: int | None = Field(default=None, description="In which column of that line, from 1.")
+    parameter: str | None = Field(default=None, description="In which path or query parameter.")
+    header: str | None = Field(default=None, description="In which header.")
 
 
 class ProblemDetails(BaseModel):
-    """The body of an error."""
+    """The body of an error. `docs/problems.md` lists the kinds of errors, and which members each has."""
 
-    type: str = Field("about:blank", description="A URI that names the kind of error.")
+    type: str = Field(
+        pattern=rf"^{URN}[a-z0-9-]+$",
+        description="A URI that names the kind of error, the same for ever.",
+        examples=[Kind.WORK_COMPLETED.type],
+    )
     title: str = Field(description="The kind of error, in a few words.")
     status: int = Field(description="The HTTP status.")
     detail: str | None = Field(None, description="What happened this time, and what to do about it.")
     errors: list[ErrorPlace] | None = Field(None, description="What is wrong and where, one entry each.")
+    state: str | None = Field(
+        None, description="The state of the thing, in which the operation is not possible."
+    )
+    agent_id: str | None = Field(None, description="The agent who has the work; null when nobody has.")
+    why_not: str | None = Field(None, description="Why the agent can be offered nothing now, as a code.")
+    presence: str | None = Field(
+        None, description="The agent's presence, when that is why they can be offered nothing."
+    )
+    result: str | None = Field(None, description="How the offer ended.")
+    recipient: Identifier | None = Field(
+        None, description="To whom the reply would go; null when the interaction has no address."
+    )
+    parts: list[str] | None = Field(None, description="The parts in which the network would post the reply.")
+    customer_id: UUID | None = Field(None, description="The customer who has the identifier.")
+    revision: int | None = Field(
+        None, description="The current revision of what the caller saw in an earlier one."
+    )
+    changed_by: str | None = Field(None, description="Who changed it since.")
+    last: dict[str, JsonValue] | None = Field(
+        None,
+        description="The newest entry of the case's record: its `kind`, who made it (`by`), and its data.",
+    )
+    configuration_version: int | None = Field(None, description="The version that has a rollout.")
+    rollout: int | None = Field(None, description="The percent of the cases that the version decides about.")
+    active_version: int | None = Field(None, description="The version that is active now.")
+    base_version: int | None = Field(None, description="The version that the draft was made from.")
+    changed_since: list[str] | None = Field(
+        None, description="What changed since the base version, a sentence each."
+    )
+    differences: list[str] | None = Field(
+        None, description="What a rollout can't change and the draft does, a sentence each."
+    )
+    shadow_id: UUID | None = Field(None, description="The shadow that runs.")
+
+
+class Members(TypedDict, total=False):
+    """The members of some kinds of problems: the fields of ProblemDetails of the same names."""
+
+    state: str
+    agent_id: str | None
+    why_not: str
+    presence: str | None
+    result: str
+    recipient: Identifier | None
+    parts: list[str]
+    customer_id: UUID
+    revision: int
+    changed_by: str
+    last: dict[str, JsonValue] | None
+    configuration_version: int
+    rollout: int
+    active_version: int | None
+    base_version: int
+    changed_since: list[str]
+    differences: list[str]
+    shadow_id: UUID
+
+
+_MEMBERS = TypeAdapter(Members)
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's word
-    """An error with its status, a title that is always the same for its kind, and what happened this time.
-
-    `type_` is the URI by which a program distinguishes it from other errors of the same status.
-    """
+    """An error of one kind, with what happened this time, and the members by which a program can go on."""
 
     def __init__(
         self,
-        status: int,
-        title: str,
+        kind: Kind,
         detail: str | None = None,
         *,
-        type_: str = "about:blank",
-        errors: list[dict[str, Any]] | None = None,
+        errors: Sequence[ErrorPlace] = (),
         headers: dict[str, str] | None = None,
-        **more: Any,
+        **members: Unpack[Members],
     ) -> None:
-        super().__init__(detail or title)
-        self.status = status
+        super().__init__(detail or kind.title)
+        self.kind = kind
         self.headers = headers
-        self.body: dict[str, Any] = {"type": type_, "title": title, "status": status}
+        self.body: dict[str, Any] = {"type": kind.type, "title": kind.title, "status": kind.status}
         if detail:
             self.body["detail"] = detail
         if errors:
-            self.body["errors"] = errors
-        self.body.update(more)
+            self.body["errors"] = [place.model_dump(exclude_none=True) for place in errors]
+        self.body.update(_MEMBERS.dump_python(members, mode="json"))
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of its kind."""
+        return self.kind.status
 
     def response(self) -> JSONResponse:
         """The problem as an HTTP answer."""
@@ -75,16 +133,15 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's word
 
 def not_found(what: str) -> Problem:
     """404 for a thing that does not exist, or that the reader may not see."""
-    return Problem(404, "Not found", f"There is no such {what}.")
+    return Problem(Kind.NOT_FOUND, f"There is no such {what}.")
+
+
+def invalid(*errors: ErrorPlace) -> Problem:
+    """422 for values that can't be used."""
+    return Problem(Kind.INVALID_INPUT, "Some of what was sent can't be used.", errors=errors)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route for OpenAPI: these statuses answer problem details."""
-    schema = {"$ref": "#/components/schemas/ProblemDetails"}
-    return {
-        status: {
-            "description": TITLES.get(status, "Problem"),
-            "content": {MEDIA_TYPE: {"schema": schema}},
-        }
-        for status in statuses
-    }
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}

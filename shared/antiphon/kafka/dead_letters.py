@@ -37,6 +37,15 @@ _STILL_DEAD = text(
     "update dead_letter set reason = :reason, attempts = attempts + 1, replay_requested_at = null where id = :id"
 )
 
+_UNHANDLED = text(
+    'select id, topic, partition, "offset", event_id, reason, at, attempts, replay_requested_at '
+    "from dead_letter where replayed_at is null and id > :after order by id limit :limit"
+)
+_REQUEST = text(
+    "update dead_letter set replay_requested_at = now() where replayed_at is null "
+    "and (cast(:ids as bigint[]) is null or id = any(cast(:ids as bigint[])))"
+)
+
 
 class Record(NamedTuple):
     """A Kafka record as the consumer handles it, fresh from the topic or replayed."""
@@ -78,6 +87,16 @@ async def keep(tx: AsyncConnection, letters: Sequence[tuple[Record, str]], now: 
 def _event_id(record: Record) -> str | None:
     given = dict(record.headers).get("ce_id")
     return clean(given.decode("utf-8", "replace")) if given else None
+
+
+async def unhandled(connection: AsyncConnection, after: int = 0, limit: int = 500) -> Sequence[AnyRow]:
+    """Dead letters with a higher number than `after` that did not take effect since, without data; the oldest first."""
+    return (await connection.execute(_UNHANDLED, {"after": after, "limit": limit})).all()
+
+
+async def request_replay(tx: AsyncConnection, ids: list[int] | None) -> int:
+    """Asks the service to handle these dead letters again, all for None; how many there are that did not take effect since."""
+    return (await tx.execute(_REQUEST, {"ids": ids})).rowcount
 
 
 async def requested(tx: AsyncConnection, topics: Sequence[str]) -> list[tuple[int, Record]]:
@@ -151,13 +170,7 @@ async def _list(service: str, url: str) -> _Count:
     engine = create_engine(url, pool_size=1)
     try:
         async with engine.connect() as connection:
-            rows = await connection.execute(
-                text(
-                    'select id, topic, partition, "offset", event_id, reason, at, attempts, replay_requested_at '
-                    "from dead_letter where replayed_at is null order by id limit 500"
-                )
-            )
-            letters = rows.all()
+            letters = await unhandled(connection)
             for row in letters:
                 place = f"{row.topic}[{row.partition}]@{row.offset}"
                 asked = "  replay asked" if row.replay_requested_at else ""
@@ -180,14 +193,8 @@ async def _replay(url: str, wanted: _Wanted) -> _Count:
     engine = create_engine(url, pool_size=1)
     try:
         async with engine.begin() as tx:
-            result = await tx.execute(
-                text(
-                    "update dead_letter set replay_requested_at = now() where replayed_at is null "
-                    "and (cast(:ids as bigint[]) is null or id = any(cast(:ids as bigint[])))"
-                ),
-                {"ids": wanted.letters},
-            )
-            return _Count(result.rowcount, await parked_events.resend(tx, wanted.parked))
+            requested = await request_replay(tx, wanted.letters)
+            return _Count(requested, await parked_events.resend(tx, wanted.parked))
     finally:
         await engine.dispose()
 

@@ -31,7 +31,7 @@ _PARK = text(
 ).bindparams(bindparam("ids", type_=ARRAY(BIGINT)), bindparam("reasons", type_=ARRAY(PG_TEXT)))
 _LIST = text(
     "select id, topic, key, headers, octet_length(value) as bytes, created_at, reason, parked_at "
-    "from parked_event order by id limit 500"
+    "from parked_event where id > :after order by id limit :limit"
 )
 _RESEND = text(
     """
@@ -70,9 +70,9 @@ async def show_count(driver: asyncpg.Connection) -> None:
     metrics.PARKED_EVENTS.set(row.parked)
 
 
-async def parked(connection: AsyncConnection) -> list[AnyRow]:
-    """What is parked, without the events' data; the oldest 500."""
-    return list(await connection.execute(_LIST))
+async def parked(connection: AsyncConnection, after: int = 0, limit: int = 500) -> list[AnyRow]:
+    """What is parked with a higher number than `after`, without the events' data; the oldest first."""
+    return list(await connection.execute(_LIST, {"after": after, "limit": limit}))
 
 
 async def resend(tx: AsyncConnection, ids: list[int] | None) -> int:

@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.dialects.postgresql import TEXT as PG_TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from antiphon.contracts.base import rfc3339
 from antiphon.contracts.topics import dead_letter_topic
 from antiphon.failures import is_transient
 from antiphon.kafka import parked_events
@@ -248,6 +249,6 @@ def _origin(row: AnyRow) -> list[tuple[str, bytes]]:
         "dlq_topic": row.topic,
         "dlq_partition": str(row.partition),
         "dlq_offset": str(row.offset),
-        "dlq_at": row.at.isoformat(),
+        "dlq_at": rfc3339(row.at),
     }
     return [(name, value.encode()) for name, value in origin.items()]

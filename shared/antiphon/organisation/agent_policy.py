@@ -1,7 +1,7 @@
 """The policy for all agents: what they may do, the capacity that work takes, and when their presence is lost."""
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer
 
@@ -22,7 +22,11 @@ def _shown(units: int) -> int | str:
     return "all" if units == WHOLE else units
 
 
-Units = Annotated[int, BeforeValidator(_units), PlainSerializer(_shown, when_used="json")]
+Units = Annotated[
+    int,
+    BeforeValidator(_units, json_schema_input_type=Annotated[int, Field(ge=0, le=100)] | Literal["all"]),
+    PlainSerializer(_shown, when_used="json"),
+]
 
 
 class LastAgent(Section):
@@ -31,7 +35,9 @@ class LastAgent(Section):
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
     within: Duration | None = Field(default=None, alias="for")
+    """How long ago they may have answered. Default: however long."""
     wait_at_most: Duration = Field(default=timedelta(0), le=timedelta(days=1))
+    """How long work waits for them when they are busy."""
 
     def of(self, last_agent: str | None, at: datetime | None, now: datetime) -> str | None:
         """Returns the agent to prefer: the last one, unless that was too long ago. A time of None counts as recent."""
@@ -43,9 +49,13 @@ class RampUp(Section):
     """An agent who was not routable for `away` gets at most `offers` in each `per` at first, for as long as it `lasts`."""
 
     away: Duration = Field(default=timedelta(hours=8), ge=timedelta(minutes=1), le=timedelta(days=365))
+    """How long an agent was away before it applies."""
     offers: int = Field(default=1, ge=1, le=100)
+    """The most offers in each `per`."""
     per: Duration = Field(default=timedelta(minutes=5), ge=timedelta(seconds=1), le=timedelta(days=1))
+    """The time in which the offers are counted."""
     lasts: Duration = Field(default=timedelta(minutes=30), ge=timedelta(seconds=1), le=timedelta(days=7))
+    """How long it applies after they come back."""
 
 
 class AgentsPolicy(Section):
@@ -58,8 +68,12 @@ class AgentsPolicy(Section):
         description="After so many unanswered offers in a row an agent is `not-responding`.",
     )
     may_decline: bool = True
+    """Whether agents may decline offers."""
     presence_lost_after: Duration = Field(
         default=timedelta(seconds=60), ge=timedelta(seconds=1), le=timedelta(days=1)
     )
+    """After how long without a sign of life an agent is `offline`."""
     prefer_last_agent: LastAgent = LastAgent()
+    """For how long the agent who answered a case last is preferred."""
     ramp_up: RampUp | None = None
+    """How an agent who comes back begins. Default: with all of their capacity."""

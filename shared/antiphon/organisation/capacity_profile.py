@@ -15,10 +15,15 @@ class CapacityProfile(Section):
     """Work that meets all of its conditions counts against it; without conditions, all work counts."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
+    """The profile's id."""
     name: str
+    """What people call it."""
     channels: list[str] | None = Field(None, min_length=1)
+    """Only work of these channels counts. Default: all."""
     queues: list[str] | None = Field(None, min_length=1)
+    """Only work of these queues counts. Default: all."""
     priority_from: int | None = Field(None, ge=0, le=100)
+    """Only work of this priority or more counts. Default: any."""
     most: int = Field(ge=1, le=10_000, description="The limit of an agent who has no limit of their own.")
     until: Literal["released", "day-end"] = Field(
         "released",

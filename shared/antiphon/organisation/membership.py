@@ -18,7 +18,11 @@ class Members(Section):
     """Members of a queue, besides the people who name it: `people`, and all who have every skill of one of the sets."""
 
     people: list[str] = []
-    skills: Annotated[list[Skills], BeforeValidator(_alternatives)] = []
+    """Members by their id."""
+    skills: Annotated[
+        list[Skills], BeforeValidator(_alternatives, json_schema_input_type=Skills | list[Skills])
+    ] = []
+    """Who has every skill of one of these sets, at its level or above, is a member."""
 
     def include(self, person_id: str, skills: Mapping[str, int]) -> bool:
         """Whether a person with these skills is a member."""

@@ -26,6 +26,7 @@ class QueueMembership(Period):
     """A queue of which a person is a member, and from when until when."""
 
     queue: str
+    """The queue."""
 
     @override
     def in_words(self) -> str:
@@ -37,6 +38,7 @@ class DepartmentMembership(Period):
     """A department to which a person belongs, and from when until when."""
 
     department: str
+    """The department."""
 
     @override
     def in_words(self) -> str:
@@ -54,7 +56,9 @@ class Scope(Section):
     """What a supervisor or a manager is responsible for: departments and queues, or `everything`."""
 
     departments: list[str] = []
+    """The departments that they are responsible for."""
     queues: list[str] = []
+    """The queues that they are responsible for."""
     everything: bool = Field(default=False, description="Written as `supervises: everything`.")
 
     def in_words(self) -> str:
@@ -87,20 +91,26 @@ class Person(Period):
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$", description="The subject of the person's token.")
     name: str
+    """What people call them."""
     departments: list[
         Annotated[
             DepartmentMembership,
             BeforeValidator(_as("department"), json_schema_input_type=str | DepartmentMembership),
         ]
     ] = []
+    """The departments that they belong to."""
     queues: list[
         Annotated[
             QueueMembership, BeforeValidator(_as("queue"), json_schema_input_type=str | QueueMembership)
         ]
     ] = []
+    """The queues that they work for, besides those that name them as members."""
     skills: dict[str, Level] = {}
+    """Their skills, each with its level from 1 to 10."""
     capacity: int = Field(3, ge=1, le=100)
+    """How many units of work they have at once."""
     auto_accept: bool = False
+    """Whether offers are accepted for them at once."""
     profiles: dict[str, Annotated[int, Field(ge=0, le=10_000)]] = Field(
         default={}, description="The person's own limits in capacity profiles, in place of the profile's."
     )
@@ -112,8 +122,11 @@ class Person(Period):
         ]
         | None
     ) = None
+    """What a supervisor or a manager is responsible for."""
     permissions: list[Permission] = []
+    """What they may do besides what their role and membership allow."""
     absences: list[Absence] = []
+    """When they are not at work."""
     shifts: str | None = Field(
         None, description="The calendar in whose open time the person is offered work. Default: always."
     )

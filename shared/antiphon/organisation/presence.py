@@ -12,9 +12,13 @@ class PresenceKind(Section):
     """A presence. `routable`: agents may be offered work. `settable`: agents may choose it themselves."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    """The presence's id."""
     name: str
+    """What people call it."""
     routable: bool = False
+    """Whether agents are offered work in it."""
     settable: bool = True
+    """Whether agents may choose it."""
 
 
 USUAL = [

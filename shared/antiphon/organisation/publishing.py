@@ -7,3 +7,4 @@ class PublishingPolicy(Section):
     """Without `needs_approval`, the author of a draft may publish it alone."""
 
     needs_approval: bool = False
+    """Whether a second person must approve a publication."""

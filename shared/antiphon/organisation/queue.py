@@ -18,26 +18,36 @@ class Queue(Section):
     """Where work waits for a team."""
 
     name: str
+    """What people call it."""
     sla_policy: str
+    """The SLA policy of its work, unless a rule names another."""
     members: Members = Members()
+    """Who works for it, besides the agents who name it."""
     hours: str | None = Field(
         None, description="The calendar in whose open time work is offered. Default: always."
     )
     outside_hours: Outside = OutsideHours()
+    """What happens to work while it is closed; `hold` keeps it waiting."""
     limit: Limit | None = None
+    """The most that it takes. Default: no limit."""
     steps: list[Step] = Field(default=[], max_length=20)
+    """How it relaxes what work requires while that waits."""
     units: Units | None = Field(
         None, description="The units of capacity that its work takes. Default: those of the channel."
     )
     offer_timeout: Duration = Field(timedelta(seconds=30), ge=timedelta(seconds=1), le=timedelta(days=1))
+    """How long an agent has to accept an offer."""
     auto_accept: bool = False
+    """Whether offers of its work are accepted for the agent at once."""
     may_decline: bool | None = Field(None, description="Default: as the policy of all agents.")
     may_pick: bool = False
+    """Whether its members may choose work from it."""
     wrap_up: Duration | None = Field(None, le=timedelta(days=1))
+    """The pause of an agent after they completed its work. Default: none."""
     longest_wait: Duration = Field(
         LONGEST_WAIT,
         le=timedelta(days=365),
-        description="Work is ordered as if it were due at the latest this long after it was queued.",
+        description="Work that has waited this long goes before all that has not. It also counts as due then at the latest.",
     )
     head_start: Duration = Field(
         HEAD_START, le=timedelta(days=1), description="The waiting time that one point of priority is worth."

@@ -13,7 +13,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 class Section(BaseModel):
     """A part of the file. Keys that it does not have are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 def duration(text: object) -> timedelta:
@@ -36,11 +36,13 @@ def shown(value: timedelta) -> str:
     return f"{seconds}s"
 
 
+_Written = Annotated[
+    str, Field(pattern=r"^\s*\d+\s*[smhd]\s*$", examples=["30s", "15m", "4h", "2d"], title="Duration")
+]
 Duration = Annotated[
     timedelta,
-    BeforeValidator(duration),
+    BeforeValidator(duration, json_schema_input_type=_Written),
     PlainSerializer(shown, when_used="json"),
-    Field(json_schema_extra={"examples": ["30s", "15m", "4h", "2d"]}),
 ]
 Level = Annotated[int, Field(ge=1, le=10)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]

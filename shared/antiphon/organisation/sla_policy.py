@@ -21,7 +21,14 @@ def _shown(percent: int) -> str:
     return f"{percent}%"
 
 
-Percent = Annotated[int, BeforeValidator(_percent), PlainSerializer(_shown, when_used="json")]
+Percent = Annotated[
+    int,
+    BeforeValidator(
+        _percent,
+        json_schema_input_type=Annotated[str, Field(pattern=r"^\s*[1-9]\d?\s*%\s*$", examples=["75%"])],
+    ),
+    PlainSerializer(_shown, when_used="json"),
+]
 
 
 KINDS = ("first-response", "next-response", "resolution")
@@ -31,15 +38,20 @@ class Target(Section):
     """A target: within how much open time of which calendar."""
 
     within: Duration
+    """The open time within which it is met."""
     calendar: str
+    """The calendar by which that time counts."""
 
 
 class Targets(Section):
     """What can be promised: a first response, each next response, a resolution."""
 
     first_response: Target | None = None
+    """The first answer to a case."""
     next_response: Target | None = None
+    """Each later answer."""
     resolution: Target | None = None
+    """The end of the case."""
 
     def of(self, target: str) -> Target | None:
         """Returns the target of a kind; None when there is none."""
@@ -51,6 +63,7 @@ class Special(Targets):
     """Targets for a channel, for work of a priority or more, or for both; they replace the policy's own."""
 
     channel: str | None = None
+    """For work of this channel. Default: any."""
     priority: int | None = Field(default=None, ge=0, le=100, description="For work of this priority or more.")
 
     def applies(self, channel: str, priority: int) -> bool:
@@ -64,6 +77,7 @@ class Consequence(Section):
     """What happens to the open work of a case at a warning or a breach of its clock."""
 
     labels: list[Label] = []
+    """Labels that the work gets."""
     priority: int | None = Field(
         default=None, ge=0, le=100, description="A lower priority is raised to this."
     )
@@ -87,11 +101,17 @@ class SlaPolicy(Targets):
     """What customers are promised. The first of `targets` that applies to the work and has the target counts."""
 
     name: str
+    """What people call it."""
     first_response: Target  # pyright: ignore[reportGeneralTypeIssues, reportIncompatibleVariableOverride] - every policy promises one
+    """The first answer to a case."""
     targets: list[Special] = []
+    """Other targets for some channels or priorities."""
     warn_at: list[Percent] = []
+    """At which parts of the time a warning is given, e.g. `75%`."""
     on_warning: Consequence = Consequence()
+    """What a warning does."""
     on_breach: Consequence = Consequence()
+    """What a breach does."""
 
     @field_validator("warn_at")
     @classmethod

@@ -15,11 +15,17 @@ class Step(Section):
     """
 
     after: Duration
+    """How long work has waited."""
     lower: dict[str, Level] = {}
+    """By how many levels each of these skills is lowered."""
     drop: list[str] = []
+    """Skills that are required no longer."""
     needs: dict[str, Level] | None = None
+    """The only skills that are required from then on, each at most at this level."""
     add_queue: str | None = None
+    """The queue whose members are offered the work too."""
     raise_priority: int = Field(0, ge=0, le=100)
+    """By how much the priority rises."""
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:

@@ -28,7 +28,9 @@ def create_plumbing_v1() -> None:
     """
     tables = metadata()
     plumbing = plumbing_tables(tables)
-    tables.create_all(op.get_bind(), tables=list(plumbing), checkfirst=False)
+    later = (plumbing.organisation, plumbing.idempotency_key)
+    first = [table for table in plumbing if table not in later]
+    tables.create_all(op.get_bind(), tables=first, checkfirst=False)
     op.execute(
         """
         create function notify_of_insert() returns trigger language plpgsql as $$
@@ -44,6 +46,38 @@ def create_plumbing_v1() -> None:
         "create trigger dead_letter_replay_notify after update of replay_requested_at on dead_letter "
         "for each statement execute function notify_of_insert()"
     )
+
+
+def create_idempotency_keys_v1() -> None:
+    """Creates the table of idempotency keys. Called by one revision of each service."""
+    tables = metadata()
+    tables.create_all(op.get_bind(), tables=[plumbing_tables(tables).idempotency_key], checkfirst=False)
+
+
+def create_organisation_v1() -> None:
+    """Creates the table of the organisation's active version."""
+    tables = metadata()
+    tables.create_all(op.get_bind(), tables=[plumbing_tables(tables).organisation], checkfirst=False)
+
+
+def follow_changes_v1(table: str, key: str) -> None:
+    """Gives a table the column `changed_xid`, the transaction that last wrote a row, and the index of its export by it and `key`.
+
+    Rows that are there count as written first, by the transaction 0.
+    """
+    op.execute(
+        """
+        create function write_changed_xid() returns trigger language plpgsql as $$
+        begin new.changed_xid := pg_current_xact_id(); return new; end $$
+        """
+    )
+    op.execute(f"alter table {table} add column changed_xid xid8 not null default '0'")
+    op.execute(f"alter table {table} alter column changed_xid set default pg_current_xact_id()")
+    op.execute(
+        f"create trigger {table}_changed_xid before update on {table} "
+        "for each row execute function write_changed_xid()"
+    )
+    op.execute(f"create index {table}_changed_xid_ix on {table} (changed_xid, {key})")
 
 
 class UnknownRevisionError(Exception):

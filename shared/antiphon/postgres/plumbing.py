@@ -1,9 +1,14 @@
-"""The tables that every service's database has beside its own: progress, outbox, parked events, dead letters, changes."""
+"""The tables that every service's database has beside its own.
+
+They are progress, outbox, parked events, dead letters, changes, the organisation and idempotency keys.
+"""
 
 from typing import NamedTuple
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
+    CheckConstraint,
     Column,
     DateTime,
     Identity,
@@ -11,6 +16,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     func,
@@ -20,7 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.types import UserDefinedType
 
-from antiphon.postgres.personal_data import personal
+from antiphon.postgres.personal_data import SEARCH, personal
 
 
 class XID8(UserDefinedType[str]):
@@ -44,6 +50,8 @@ class Plumbing(NamedTuple):
     dead_letter: Table
     change_log: Table
     parked_event: Table
+    organisation: Table
+    idempotency_key: Table
 
 
 def plumbing_tables(of: MetaData) -> Plumbing:
@@ -128,6 +136,35 @@ def plumbing_tables(of: MetaData) -> Plumbing:
             info=personal(
                 by={"key": ["key", "value", "headers"]},
                 none=["topic", "reason"],
+            ),
+        ),
+        Table(
+            "organisation",
+            of,
+            Column("id", Integer, primary_key=True, autoincrement=False),
+            Column("version", Integer, nullable=False),
+            # JSONB would not keep the order of keys: the first queue and the first topic mean something.
+            Column("document", JSON, nullable=False),
+            Column("published_at", DateTime(timezone=True), nullable=False),
+            CheckConstraint("id = 1", name="one_row"),
+            info=personal(staff=["document"]),
+        ),
+        Table(
+            "idempotency_key",
+            of,
+            Column("caller", Text, primary_key=True),
+            Column("operation", Text, primary_key=True),
+            Column("idempotency_key", Text, primary_key=True),
+            Column("request_sha256", LargeBinary, nullable=False),
+            Column("claimed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+            Column("status", SmallInteger),
+            Column("headers", Text),
+            Column("body", LargeBinary),
+            Index("idempotency_key_claimed_at_ix", "claimed_at"),
+            info=personal(
+                by={SEARCH: ["idempotency_key", "request_sha256", "body"]},
+                none=["operation", "headers"],
+                staff=["caller"],
             ),
         ),
     )

@@ -57,7 +57,7 @@ class ServiceSettings(BaseSettings):
     )
     organisation: Path = Field(
         validation_alias=shared("ORGANISATION"),
-        description="The organisation's YAML file: accounts, departments, rules, queues, people.",
+        description="The organisation's YAML file. It seeds a system without a version; later a changed file is a draft of routing.",
     )
     log_format: Literal["json", "console"] = Field(
         "json",
@@ -73,6 +73,12 @@ class ServiceSettings(BaseSettings):
     jwks: str = Field(
         validation_alias=shared("JWKS"),
         description="JWK set with which the signatures of access tokens are checked: a path, or an http(s) address.",
+    )
+    swagger_ui: Path | None = Field(
+        None,
+        validation_alias=shared("SWAGGER_UI"),
+        description="Folder of the npm package `swagger-ui-dist`, with which `/docs` shows the API. Without it the page is a "
+        "list of the operations.",
     )
     role_claim: str = Field(
         "roles",
@@ -91,4 +97,9 @@ class ServiceSettings(BaseSettings):
         timedelta(hours=24),
         validation_alias=shared("CHANGE_LOG_KEPT_FOR"),
         description="How long a change stays in the log of changes: a desktop that was away for less resumes its live stream.",
+    )
+    idempotency_keys_kept_for: timedelta = Field(
+        timedelta(hours=24),
+        validation_alias=shared("IDEMPOTENCY_KEYS_KEPT_FOR"),
+        description="How long a request that is repeated under its `Idempotency-Key` gets the first answer.",
     )

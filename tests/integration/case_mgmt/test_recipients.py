@@ -7,9 +7,9 @@ import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.contracts.identified import IdentifiedInteractionReceived
-from antiphon.contracts.interactions import Identifier, Speaker
+from antiphon.contracts.interactions import Identifier, ReplyLimits, Speaker
 from antiphon.contracts.replies import ReplyRequested
-from case_mgmt.domain.recipients import Refusal
+from antiphon.http.problem_kinds import Kind
 from tests.support.case_mgmt import apply, rows, the_case
 from tests.support.events import identified
 
@@ -66,7 +66,7 @@ async def test_a_reply_to_a_forged_mail_gets_409_with_its_recipient(
         assert refused.status_code == 409
         assert refused.headers["content-type"] == "application/problem+json"
         problem = refused.json()
-        assert problem["type"] == Refusal.NOT_CONFIRMED
+        assert problem["type"] == Kind.RECIPIENT_NOT_CONFIRMED.type
         assert problem["recipient"] == {"kind": "email", "value": "mallory@evil.example"}
         assert "mallory@evil.example" in problem["detail"]
     assert await everything(engine) == before
@@ -83,7 +83,7 @@ async def test_a_confirmed_reply_goes_to_that_address_and_the_record_names_who_c
     assert made.status_code == 201
     assert made.json()["recipient"] == {"kind": "email", "value": "mallory@evil.example"}
     again = await post(api, case.case_id, confirm_recipient="mallory@evil.example")
-    assert (again.status_code, again.json()["reply_id"]) == (200, made.json()["reply_id"])
+    assert (again.status_code, again.text) == (201, made.text)
     (request,) = await requested(engine)
     assert request.recipient == MALLORY
     whole = (await api.get(f"/cases/{case.case_id}")).json()
@@ -94,6 +94,24 @@ async def test_a_confirmed_reply_goes_to_that_address_and_the_record_names_who_c
     assert entry["actor"]["id"] == "amara"
     assert entry["data"]["recipient"] == {"kind": "email", "value": "mallory@evil.example"}
     assert entry["data"]["recipient_confirmed"] is True
+
+
+async def test_a_reply_of_too_many_public_parts_is_422_with_the_parts(
+    engine: AsyncEngine, api: httpx.AsyncClient
+) -> None:
+    event = identified(uuid4(), text="Why?")
+    limits = ReplyLimits(parts=3, characters=300, bytes=3000)
+    update = {"reply_limits": limits}
+    await apply(engine, event.model_copy(update={"interaction": event.interaction.model_copy(update=update)}))
+    case = await the_case(engine)
+    before = await everything(engine)
+    refused = await post(api, case.case_id, text="word " * 600)
+    assert (refused.status_code, refused.json()["type"]) == (422, "urn:antiphon:problem:too-many-parts")
+    assert len(refused.json()["parts"]) == 11
+    assert refused.json()["parts"][0].endswith("(1/11)")
+    assert [error["pointer"] for error in refused.json()["errors"]] == ["/text"]
+    assert await everything(engine) == before
+    assert (await post(api, case.case_id, text="word " * 150)).status_code == 201
 
 
 async def test_a_reply_to_the_customers_own_address_needs_no_confirmation(
@@ -129,6 +147,6 @@ async def test_a_reply_to_a_mail_without_an_address_gets_409(
     (shown,) = (await api.get(f"/cases/{case.case_id}")).json()["interactions"]
     assert (shown["recipient"], shown["recipient_belongs_to_customer"]) == (None, False)
     refused = await post(api, case.case_id, confirm_recipient="mallory@evil.example")
-    assert (refused.status_code, refused.json()["type"]) == (409, Refusal.NO_RECIPIENT)
+    assert (refused.status_code, refused.json()["type"]) == (409, Kind.NO_RECIPIENT.type)
     assert refused.json()["recipient"] is None
     assert await requested(engine) == []

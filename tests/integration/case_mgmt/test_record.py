@@ -18,6 +18,7 @@ from antiphon.contracts.identified import (
 )
 from antiphon.contracts.interactions import InteractionDeleted, InteractionEdited
 from antiphon.contracts.work import SlaBreached, SlaMet, WorkCompleted
+from antiphon.http.preconditions import Seen
 from antiphon.http.problems import Problem
 from antiphon.process.clock import utc_now
 from case_mgmt.domain.replies import ReplyDraft
@@ -41,6 +42,12 @@ def deleted(message: IdentifiedInteractionReceived) -> IdentifiedInteractionDele
         update={"interaction_id": message.interaction.interaction_id}
     )
     return IdentifiedInteractionDeleted(deletion=deletion, customer=message.customer)
+
+
+def with_subject(message: IdentifiedInteractionReceived, subject: str) -> IdentifiedInteractionReceived:
+    content = message.interaction.content.model_copy(update={"subject": subject})
+    interaction = message.interaction.model_copy(update={"content": content})
+    return message.model_copy(update={"interaction": interaction})
 
 
 @pytest.mark.parametrize("batches", ["together", "one by one"])
@@ -110,19 +117,19 @@ async def test_two_consumers_with_the_same_message_record_it_once(engine: AsyncE
     assert len(await rows(engine, "select 1 from outbox")) == 1
 
 
-async def test_one_key_on_two_cases_at_once_is_one_reply_and_one_conflict(engine: AsyncEngine) -> None:
+async def test_one_key_on_two_cases_at_once_is_one_reply_and_one_refusal(engine: AsyncEngine) -> None:
     await apply(engine, *(identified(uuid4()) for _ in range(2)))
     first, second = await rows(engine, "select case_id from case_file")
     waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
     async with engine.begin() as tx:
         await request_reply(
-            tx, first.case_id, ReplyDraft("Yes."), key="the same", seen_revision=1, who=AMARA, secret=SECRET, now=utc_now()
+            tx, first.case_id, ReplyDraft("Yes."), key="the same", seen=Seen(None), who=AMARA, secret=SECRET, now=utc_now()
         )  # fmt: skip
         late = asyncio.create_task(answer(engine, second.case_id, 1, key="the same"))
         await until(lambda: rows(engine, waiting), what="the second request to wait")
     with pytest.raises(Problem) as lost:
         await late
-    assert lost.value.status == 409
+    assert lost.value.status == 422
     assert len(await rows(engine, "select 1 from reply")) == 1
     assert sorted(row.status for row in await rows(engine, "select status from case_file")) == [
         "new",
@@ -135,12 +142,27 @@ async def test_a_deleted_message_is_not_answered(engine: AsyncEngine) -> None:
     first, second = identified(customer, text="first"), identified(customer, text="second")
     await apply(engine, first, second, deleted(second))
     case = await the_case(engine)
-    reply, _ = await answer(engine, case.case_id, case.revision)
+    reply = await answer(engine, case.case_id, case.revision)
     assert reply.answers == first.interaction.interaction_id
     await apply(engine, deleted(first))
     with pytest.raises(Problem) as nothing_left:
         await answer(engine, case.case_id, (await the_case(engine)).revision, key="another")
     assert nothing_left.value.status == 409
+
+
+async def test_the_subject_of_a_case_follows_the_message_that_opened_it(engine: AsyncEngine) -> None:
+    customer = uuid4()
+    first, second = (with_subject(identified(customer), "My secret") for _ in range(2))
+    await apply(engine, first, second)
+    assert (await the_case(engine)).subject == "My secret"
+    await apply(engine, deleted(second))
+    assert (await the_case(engine)).subject == "My secret"
+    await apply(engine, edited(with_subject(first, "My bins"), "words"))
+    assert (await the_case(engine)).subject == "My bins"
+    await apply(engine, deleted(first))
+    assert (await the_case(engine)).subject is None
+    (event,) = await rows(engine, "select cast(value as text) as value from outbox order by id desc limit 1")
+    assert "My bins" not in bytes.fromhex(event.value.removeprefix("\\x")).decode()
 
 
 async def test_an_sla_event_after_completed_work_leaves_the_case_in_no_queue(

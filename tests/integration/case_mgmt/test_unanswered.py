@@ -1,8 +1,7 @@
 """The unanswered messages that events of cases carry, so that routing asks its rules about all of them together."""
 
 import json
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import httpx
@@ -10,35 +9,23 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.contracts import generate
-from antiphon.contracts.identified import (
-    IdentifiedInteractionDeleted,
-    IdentifiedInteractionEdited,
-    IdentifiedInteractionReceived,
-)
 from antiphon.contracts.replies import ReplyFailed
 from antiphon.contracts.work import WorkAccepted
 from antiphon.process.clock import utc_now
 from case_mgmt import store
 from case_mgmt.domain.unanswered import MOST_BYTES, MOST_INTERACTIONS
-from tests.support.case_mgmt import answer, apply, rows, the_case
+from tests.support.case_mgmt import (
+    answer,
+    apply,
+    deleted,
+    edited,
+    message,
+    published,
+    rows,
+    texts,
+    the_case,
+)
 from tests.support.events import identified
-
-Json = dict[str, Any]
-
-
-def message(customer: UUID, words: str, at: datetime, **changes: Any) -> IdentifiedInteractionReceived:
-    event = identified(customer, text=words, department=None)
-    interaction = event.interaction.model_copy(update={"accepted_at": at, "occurred_at": at, **changes})
-    return event.model_copy(update={"interaction": interaction})
-
-
-async def published(engine: AsyncEngine, kind: str) -> list[Json]:
-    query = "select value from outbox where headers::json ->> 'ce_type' = '{}' order by id"
-    return [json.loads(bytes(row.value)) for row in await rows(engine, query.format(kind))]
-
-
-def texts(event: Json) -> list[str]:
-    return [one["text"] for one in event["unanswered"]]
 
 
 async def failed(engine: AsyncEngine, reply_id: UUID, case_id: UUID) -> ReplyFailed:
@@ -98,7 +85,7 @@ async def test_a_failed_reply_is_published_with_the_messages_that_it_had_answere
         engine, message(customer, "gas leak", now), message(customer, "hurry", now + timedelta(seconds=1))
     )
     case = await the_case(engine)
-    reply, _ = await answer(engine, case.case_id, case.revision)
+    reply = await answer(engine, case.case_id, case.revision)
     await apply(engine, await failed(engine, reply.reply_id, case.case_id))
     event = (await published(engine, "case.status-changed.v1"))[-1]
     assert (event["trigger"], texts(event)) == ("reply-failed", ["gas leak", "hurry"])
@@ -111,7 +98,7 @@ async def test_a_reply_that_fails_after_a_new_message_leaves_both_messages_unans
     customer, now = uuid4(), utc_now()
     await apply(engine, message(customer, "gas leak", now))
     case = await the_case(engine)
-    reply, _ = await answer(engine, case.case_id, 1)
+    reply = await answer(engine, case.case_id, 1)
     await apply(engine, message(customer, "hello?", now + timedelta(seconds=5)))
     await apply(engine, await failed(engine, reply.reply_id, case.case_id))
     event = (await published(engine, "case.status-changed.v1"))[-1]
@@ -126,7 +113,7 @@ async def test_a_failed_reply_leaves_what_another_reply_answered_as_answered(
     customer, now = uuid4(), utc_now()
     await apply(engine, message(customer, "one", now))
     case = await the_case(engine)
-    first, _ = await answer(engine, case.case_id, case.revision, key="a")
+    first = await answer(engine, case.case_id, case.revision, key="a")
     await apply(engine, message(customer, "gas leak", now + timedelta(seconds=5)))
     case = await the_case(engine)
     await answer(engine, case.case_id, case.revision, key="b")
@@ -141,9 +128,9 @@ async def test_two_replies_that_fail_in_one_batch_make_their_messages_unanswered
     customer, now = uuid4(), utc_now()
     await apply(engine, message(customer, "gas leak", now))
     case = await the_case(engine)
-    first, _ = await answer(engine, case.case_id, case.revision, key="a")
+    first = await answer(engine, case.case_id, case.revision, key="a")
     case = await the_case(engine)
-    second, _ = await answer(engine, case.case_id, case.revision, key="b")
+    second = await answer(engine, case.case_id, case.revision, key="b")
     events = [await failed(engine, reply.reply_id, case.case_id) for reply in (first, second)]
     await apply(engine, *events)
     assert [texts(one) for one in (await published(engine, "case.status-changed.v1"))[-2:]] == [
@@ -157,7 +144,7 @@ async def test_a_failed_reply_leaves_what_a_person_resolved_without_a_reply_answ
     customer, now = uuid4(), utc_now()
     await apply(engine, message(customer, "one", now))
     case = await the_case(engine)
-    reply, _ = await answer(engine, case.case_id, case.revision)
+    reply = await answer(engine, case.case_id, case.revision)
     await apply(engine, message(customer, "two", now + timedelta(seconds=5)))
     asked = {"status": "resolved", "reason": "by phone"}
     assert (await api.post(f"/cases/{case.case_id}/status", json=asked)).status_code == 200
@@ -211,22 +198,8 @@ async def test_unanswered_messages_are_the_edited_ones_without_the_deleted_ones(
     customer, now = uuid4(), utc_now()
     first, second = message(customer, "one", now), message(customer, "two", now + timedelta(seconds=1))
     await apply(engine, first, second)
-    edited = IdentifiedInteractionEdited.model_validate(
-        generate.example("identified-interaction.edited.v1")["data"]
-    )
-    content = first.interaction.content.model_copy(update={"text": "one!"})
-    edit = edited.edit.model_copy(
-        update={"interaction_id": first.interaction.interaction_id, "content": content, "accepted_at": now + timedelta(seconds=2)}
-    )  # fmt: skip
-    gone = IdentifiedInteractionDeleted.model_validate(
-        generate.example("identified-interaction.deleted.v1")["data"]
-    )
-    deletion = gone.deletion.model_copy(update={"interaction_id": second.interaction.interaction_id})
     three = message(customer, "three", now + timedelta(seconds=3))
-    await apply(
-        engine, edited.model_copy(update={"edit": edit, "customer": first.customer}),
-        gone.model_copy(update={"deletion": deletion, "customer": first.customer}), three,
-    )  # fmt: skip
+    await apply(engine, edited(first, "one!", now + timedelta(seconds=2)), deleted(second), three)
     (event,) = await published(engine, "case.interaction-edited.v1")
     assert (event["interaction"]["text"], texts(event)) == ("one!", ["two"])
     assert event["case"]["asked_revision"] == event["case"]["revision"]

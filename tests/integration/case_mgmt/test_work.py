@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -131,6 +131,22 @@ async def test_a_late_event_of_work_is_recorded_and_changes_nothing_newer(
 
 
 @pytest.mark.parametrize(
+    ("ago", "offset"), [(-MINUTE, 10), (MINUTE, 90)], ids=["dead letter of a fast clock", "parked event"]
+)
+async def test_an_event_of_an_older_revision_of_work_changes_nothing_whenever_it_comes(
+    engine: AsyncEngine, ago: timedelta, offset: int
+) -> None:
+    await apply(engine, identified(uuid4()))
+    case, now = await the_case(engine), utc_now()
+    await apply(engine, of(WorkQueued, case, revision=7), at=now, offset=20)
+    before = await copy(engine)
+    await apply(engine, of(WorkAccepted, case, revision=6), at=now - ago, offset=offset)
+    assert (await copy(engine), (await the_case(engine)).status) == (before, "new")
+    await apply(engine, of(WorkAccepted, case, revision=8), at=now - MINUTE, offset=3)
+    assert [row.work_state for row in await copy(engine)] == ["accepted"]
+
+
+@pytest.mark.parametrize(
     ("ago", "offset", "what"),
     [
         (MINUTE, 21, "written by a replica whose clock is behind"),
@@ -138,7 +154,7 @@ async def test_a_late_event_of_work_is_recorded_and_changes_nothing_newer(
         (-MINUTE, 3, "in a log that was set up anew"),
     ],
 )
-async def test_an_event_is_older_only_if_both_its_time_and_its_offset_are(
+async def test_an_event_of_one_revision_is_older_only_if_its_time_and_its_offset_are(
     engine: AsyncEngine, ago: timedelta, offset: int, what: str
 ) -> None:
     await apply(engine, identified(uuid4()))
@@ -191,6 +207,33 @@ async def test_a_transfer_also_notifies_the_queue_and_the_agent_that_the_case_le
     assert await audience(engine, case.case_id) == {"agent:amara", "queue:rates", "queue:roads"}
 
 
+async def test_a_change_says_of_the_case_and_its_work_what_the_list_shows(
+    engine: AsyncEngine, api: httpx.AsyncClient
+) -> None:
+    async def agrees() -> None:
+        (row,) = await rows(engine, "select data from change_log order by id desc limit 1")
+        (shown,) = (await api.get("/cases")).json()["items"]
+        at = {"changed_at", "awaiting_answer_since", "due_at"}
+        times = {
+            name: value and datetime.fromisoformat(value) for name, value in row.data.items() if name in at
+        }
+        assert {**row.data, **times} == {
+            name: value and datetime.fromisoformat(value) if name in at else value
+            for name, value in shown.items()
+            if name in row.data
+        }
+        assert {"agent_id", "queue", "work_state", "due_at", "breached", "changed_at"} <= row.data.keys()
+
+    await apply(engine, identified(uuid4()))
+    await agrees()
+    case = await the_case(engine)
+    await apply(engine, of(WorkQueued, case), of(SlaBreached, case), of(WorkAccepted, case))
+    await agrees()
+    # The note changes the case and not its work.
+    assert (await api.post(f"/cases/{case.case_id}/notes", json={"text": "Careful"})).status_code == 201
+    await agrees()
+
+
 async def listed(api: httpx.AsyncClient, **asked: Any) -> list[str]:
     """References of all pages, two on each."""
     found: list[str] = []
@@ -226,6 +269,28 @@ async def test_lists_by_queue_and_agent_have_the_newest_change_first(
     assert await listed(api, agent_id="grace", queue="rates") == [names[4]]
     assert await listed(api, queue="rates", status="new") == [names[0]]
     assert await listed(api, agent_id="me", queue="roads") == []
+
+
+async def test_the_export_has_a_case_that_changed_while_the_list_was_paged(
+    engine: AsyncEngine, api: httpx.AsyncClient
+) -> None:
+    for _ in range(3):
+        await apply(engine, identified(uuid4()))
+    first = (await api.get("/cases", params={"limit": 2})).json()
+    (last,) = (await api.get("/cases", params={"limit": 2, "cursor": first["next"]})).json()["items"]
+    revisions: dict[str, int] = {}
+    part = (await api.get("/cases/export", params={"limit": 2})).json()
+    # The list now has the case on its first page, which was read already.
+    assert (await api.post(f"/cases/{last['case_id']}/notes", json={"text": "Careful"})).status_code == 201
+
+    async def has_all() -> bool:
+        nonlocal part
+        revisions.update({case["case_id"]: case["revision"] for case in part["items"]})
+        part = (await api.get("/cases/export", params={"limit": 2, "cursor": part["next"]})).json()
+        return len(revisions) == 3 and revisions[last["case_id"]] > last["revision"]
+
+    await until(has_all, what="the case with its note")
+    assert not part["more"]
 
 
 async def test_a_page_of_a_queue_or_an_agent_reads_only_the_rows_that_it_shows(

@@ -9,13 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.roles import Role
 from antiphon.access.tokens import Access
-from antiphon.organisation import document
+from antiphon.active_organisation import ActiveOrganisation
+from antiphon.connections.routes import Connections
+from antiphon.connections.secrets import Secrets, new_key
 from antiphon.postgres import migrations
 from antiphon.postgres.engine import create_engine
 from deploy import keys
 from deploy.postgres import Postgres
 from deploy.site import EXAMPLE, Site
-from ingest_email import smtp, store
+from ingest_email import imap_session, smtp, store
+from ingest_email.active_mail import ActiveMail
 from ingest_email.api import application
 from ingest_email.domain import accounts
 from ingest_email.domain.accounts import OurMail
@@ -49,12 +52,22 @@ async def engine(mail_postgres: Postgres) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture
-def ours() -> OurMail:
-    return accounts.of_organisation(document.load(EXAMPLE))
+def organisation() -> ActiveOrganisation:
+    return ActiveOrganisation.of_file(EXAMPLE)
 
 
 @pytest.fixture
-def settings(mail_postgres: Postgres, mail_site: Site) -> Settings:
+def active(organisation: ActiveOrganisation) -> ActiveMail:
+    return ActiveMail(organisation)
+
+
+@pytest.fixture
+def ours(active: ActiveMail) -> OurMail:
+    return active.ours
+
+
+@pytest.fixture
+def settings(mail_postgres: Postgres, mail_site: Site, tmp_path: Path) -> Settings:
     return Settings.model_validate(
         {
             "database_url": mail_postgres.url("ingest-email"),
@@ -64,30 +77,46 @@ def settings(mail_postgres: Postgres, mail_site: Site) -> Settings:
             "jwks": str(keys.jwks(mail_site.secrets)),
             "smtp_port": 0,
             "size_limit": 200_000,
+            "secrets": tmp_path / "secrets",
+            "secrets_key": new_key(),
         }
     )
 
 
 @pytest.fixture
-async def readers(settings: Settings, ours: OurMail) -> AsyncIterator[Readers]:
-    async with Readers(settings, ours, now) as started:
+async def readers(settings: Settings) -> AsyncIterator[Readers]:
+    async with Readers(settings, now) as started:
         yield started
 
 
 @pytest.fixture
 async def smtp_port(
-    settings: Settings, engine: AsyncEngine, ours: OurMail, readers: Readers
+    settings: Settings, engine: AsyncEngine, active: ActiveMail, readers: Readers
 ) -> AsyncIterator[int]:
     """The port on which an SMTP server of the service listens."""
-    server = await smtp.listen(settings, engine, ours, readers)
+    server = await smtp.listen(settings, engine, active, readers)
     yield port_of(server)
     server.close()
 
 
 @pytest.fixture
-async def api(settings: Settings, engine: AsyncEngine, mail_site: Site) -> AsyncIterator[httpx.AsyncClient]:
+def secrets(settings: Settings) -> Secrets:
+    return Secrets(settings.secrets, settings.secrets_key)
+
+
+@pytest.fixture
+async def api(
+    settings: Settings,
+    engine: AsyncEngine,
+    mail_site: Site,
+    organisation: ActiveOrganisation,
+    secrets: Secrets,
+) -> AsyncIterator[httpx.AsyncClient]:
+    connections = Connections(
+        organisation, secrets, accounts.connections, lambda one: imap_session.log_in(one, secrets)
+    )
     access = Access(issuer=settings.issuer, audience=settings.audience, jwks=settings.jwks)
-    transport = httpx.ASGITransport(application(engine, access))
+    transport = httpx.ASGITransport(application(engine, access, connections))
     async with httpx.AsyncClient(
         transport=transport, base_url="http://test", headers=bearer(mail_site, Role.AGENT)
     ) as client:

@@ -9,27 +9,35 @@ from imaplib import IMAP4
 import httpx
 import pytest
 from imapclient import IMAPClient
-from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from antiphon.entry_counts import EntryCounts
+from antiphon.active_organisation import ActiveOrganisation
+from antiphon.connections.secrets import Secrets
+from antiphon.connections.supervisor import Supervisor
+from antiphon.delivery.entry_counts import EntryCounts
+from antiphon.organisation.channels import EmailAccount, ImapMailbox
 from deploy.site import Ports, Site
 from deploy.world import MailServer, jars
+from ingest_email.active_mail import ActiveMail
+from ingest_email.domain import accounts
 from ingest_email.domain.accounts import OurMail
-from ingest_email.imap import Reader
+from ingest_email.imap import follower
 from ingest_email.reading.pool import Readers
-from ingest_email.settings import ImapMailbox, Settings
+from ingest_email.settings import Settings
 from ingest_email.store import cursors, mails
 from ingest_email.store.base import DELIVERY
 from tests.fuzz.growing import GROWING
-from tests.support.mail import COUNCIL, counts, deliver, mail, now, until
+from tests.support.mail import COUNCIL, counts, deliver, mail, now, published, until
 
 
 @dataclass
 class World:
     server: MailServer
-    mailbox: ImapMailbox
+    account: EmailAccount
+    organisation: ActiveOrganisation
+    active: ActiveMail
+    secrets: Secrets
 
     def client(self) -> IMAPClient:
         client = IMAPClient("127.0.0.1", self.server.imap_port, ssl=False)
@@ -55,22 +63,17 @@ def client_flags(data: object) -> tuple[bytes, ...]:
 
 
 @pytest.fixture
-def world(mail_site: Site) -> Iterator[World]:
+def world(mail_site: Site, organisation: ActiveOrganisation, secrets: Secrets) -> Iterator[World]:
     site = replace(mail_site, ports=Ports.free())
     if not list(jars(site).glob("greenmail-standalone-*.jar")):
         pytest.skip("GreenMail is not installed: make set-up")
     server = MailServer(site, [COUNCIL])
     server.start()
-    mailbox = ImapMailbox(
-        name="council",
-        host="127.0.0.1",
-        port=server.imap_port,
-        user=COUNCIL,
-        secret=SecretStr(server.password(COUNCIL)),
-        tls="none",
-        account=COUNCIL,
-    )
-    yield World(server, mailbox)
+    mailbox = ImapMailbox(host="127.0.0.1", port=server.imap_port, user=COUNCIL, tls="none")
+    account = EmailAccount(address=COUNCIL, name="City of Banksia", imap=mailbox)
+    published(organisation, account)
+    secrets.store(COUNCIL, f"127.0.0.1:{server.imap_port} (none)", server.password(COUNCIL))
+    yield World(server, account, organisation, ActiveMail(organisation), secrets)
     server.stop()
 
 
@@ -78,7 +81,14 @@ def world(mail_site: Site) -> Iterator[World]:
 async def reading(
     world: World, settings: Settings, engine: AsyncEngine, readers: Readers
 ) -> AsyncGenerator[None]:
-    task = asyncio.create_task(Reader(settings, world.mailbox, engine, readers, now).run())
+    supervisor = Supervisor(
+        engine,
+        world.organisation,
+        accounts.connections,
+        follower(settings, engine, readers, world.active, world.secrets, now),
+        now,
+    )
+    task = asyncio.create_task(supervisor.run())
     try:
         yield
     finally:
@@ -159,12 +169,13 @@ async def test_when_uidvalidity_changes_the_stored_mails_are_duplicates(
     world: World, settings: Settings, engine: AsyncEngine, readers: Readers
 ) -> None:
     await deliver(world.server.smtp_port, mail(1))
+    place = f"{COUNCIL}@127.0.0.1:{world.server.imap_port}/INBOX"
     async with engine.begin() as tx:
-        await cursors.move_cursor(tx, "council", 4711, 99, now())
+        await cursors.move_cursor(tx, place, 4711, 99, now())
     async with reading(world, settings, engine, readers):
         await counted(engine, EntryCounts(received=1, interactions=1, duplicates=0, quarantined=0))
     async with engine.begin() as tx:
-        await cursors.move_cursor(tx, "council", 4711, 99, now())
+        await cursors.move_cursor(tx, place, 4711, 99, now())
     async with reading(world, settings, engine, readers):
         await counted(engine, EntryCounts(received=2, interactions=1, duplicates=1, quarantined=0))
 
@@ -211,7 +222,7 @@ async def test_a_mail_that_no_worker_can_read_is_kept_and_marked_and_the_next_is
     )
     await deliver(world.server.smtp_port, GROWING["blank lines between words"](8_000_000))
     await deliver(world.server.smtp_port, mail(2))
-    async with Readers(tight, ours, now) as readers, reading(world, tight, engine, readers):
+    async with Readers(tight, now) as readers, reading(world, tight, engine, readers):
         await counted(engine, EntryCounts(received=2, interactions=2, duplicates=0, quarantined=0))
         await marked(world, {uid: {b"\\Seen"} for uid in (1, 2)})
     shown = (await api.get("/mails", params={"defects": True})).json()["items"]

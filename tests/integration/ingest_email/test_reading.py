@@ -16,8 +16,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.contracts.interactions import Automation, InteractionReceived
-from antiphon.entry_counts import EntryCounts
+from antiphon.delivery.entry_counts import EntryCounts
 from ingest_email import smtp
+from ingest_email.active_mail import ActiveMail
 from ingest_email.domain.accounts import OurMail
 from ingest_email.domain.mail import Envelope
 from ingest_email.domain.parser import read_mail
@@ -84,12 +85,12 @@ SMALL = {"size_limit": 10_000_000, "read_memory_limit": 64 * 1024 * 1024}
 
 @pytest.fixture
 async def tight_smtp_port(
-    settings: Settings, engine: AsyncEngine, ours: OurMail, request: pytest.FixtureRequest
+    settings: Settings, engine: AsyncEngine, active: ActiveMail, request: pytest.FixtureRequest
 ) -> AsyncIterator[int]:
     """The port of an SMTP server whose workers may use little, but enough for ordinary mails."""
     tight = settings.model_copy(update=getattr(request, "param", TIGHT))
-    async with Readers(tight, ours, now) as readers:
-        server = await smtp.listen(tight, engine, ours, readers)
+    async with Readers(tight, now) as readers:
+        server = await smtp.listen(tight, engine, active, readers)
         yield port_of(server)
         server.close()
 
@@ -145,22 +146,22 @@ async def test_an_unreadable_mail_that_comes_again_is_the_same_interaction(
 
 
 async def test_while_one_mail_takes_long_the_others_are_read(settings: Settings, ours: OurMail) -> None:
-    async with Readers(settings, ours, now) as readers:
+    async with Readers(settings, now) as readers:
         await all_ready(readers)
-        slow = asyncio.create_task(readers.read(SLOW, TO_US))
+        slow = asyncio.create_task(readers.read(SLOW, TO_US, ours))
         for number in range(100):
-            read = await readers.read(mail(number), TO_US)
+            read = await readers.read(mail(number), TO_US, ours)
             assert read.interaction.content.text == "The pothole is back."
         assert not slow.done()
         assert "mail-unreadable" not in (await slow).interaction.defects
 
 
 async def test_large_mails_leave_a_worker_to_the_others(settings: Settings, ours: OurMail) -> None:
-    async with Readers(settings, ours, now) as readers:
+    async with Readers(settings, now) as readers:
         await all_ready(readers)
-        large = [asyncio.create_task(readers.read(SLOW, TO_US)) for _ in range(3)]
+        large = [asyncio.create_task(readers.read(SLOW, TO_US, ours)) for _ in range(3)]
         await asyncio.sleep(0)
-        await readers.read(mail(1), TO_US)
+        await readers.read(mail(1), TO_US, ours)
         assert not any(task.done() for task in large)
         await asyncio.gather(*large)
 
@@ -168,10 +169,10 @@ async def test_large_mails_leave_a_worker_to_the_others(settings: Settings, ours
 async def test_a_worker_killed_in_the_middle_of_a_mail_loses_nothing(
     settings: Settings, ours: OurMail
 ) -> None:
-    async with Readers(settings, ours, now) as readers:
+    async with Readers(settings, now) as readers:
         await all_ready(readers)
         began = {process.pid: cpu(process) for process in workers()}
-        reading = asyncio.create_task(readers.read(SLOW, TO_US))
+        reading = asyncio.create_task(readers.read(SLOW, TO_US, ours))
         (await in_hand(began)).kill()
         read = await reading
         assert read == read_mail(SLOW, TO_US, read.interaction.accepted_at, ours)
@@ -180,10 +181,10 @@ async def test_a_worker_killed_in_the_middle_of_a_mail_loses_nothing(
 
 
 async def test_a_mail_whose_workers_are_killed_twice_is_unreadable(settings: Settings, ours: OurMail) -> None:
-    async with Readers(settings, ours, now) as readers:
+    async with Readers(settings, now) as readers:
         await all_ready(readers)
         began = {process.pid: cpu(process) for process in workers()}
-        reading = asyncio.create_task(readers.read(SLOW, TO_US))
+        reading = asyncio.create_task(readers.read(SLOW, TO_US, ours))
         for _ in range(2):
             process = await in_hand(began)
             process.kill()
@@ -194,64 +195,64 @@ async def test_a_mail_whose_workers_are_killed_twice_is_unreadable(settings: Set
 async def test_sigterm_and_sigint_end_no_worker_in_the_middle_of_a_mail(
     settings: Settings, ours: OurMail
 ) -> None:
-    async with Readers(settings, ours, now) as readers:
+    async with Readers(settings, now) as readers:
         await all_ready(readers)
         for process in workers():
             process.send_signal(signal.SIGTERM)
             process.send_signal(signal.SIGINT)
         pids = {process.pid for process in workers()}
-        assert (await readers.read(mail(1), TO_US)).interaction.content.text == "The pothole is back."
+        assert (await readers.read(mail(1), TO_US, ours)).interaction.content.text == "The pothole is back."
         assert {process.pid for process in workers()} == pids
 
 
 async def test_a_worker_that_hangs_is_replaced(settings: Settings, ours: OurMail) -> None:
     brief = settings.model_copy(update={"read_time_limit": timedelta(milliseconds=300), "read_workers": 1})
-    async with Readers(brief, ours, now) as readers:
+    async with Readers(brief, now) as readers:
         await all_ready(readers, 1)
         (stuck,) = workers()
         stuck.send_signal(signal.SIGSTOP)
-        assert (await readers.read(mail(1), TO_US)).interaction.content.text == "The pothole is back."
+        assert (await readers.read(mail(1), TO_US, ours)).interaction.content.text == "The pothole is back."
         assert stuck.pid not in {process.pid for process in workers()}
 
 
 async def test_a_sender_that_hangs_up_leaves_the_workers_running(settings: Settings, ours: OurMail) -> None:
-    async with Readers(settings, ours, now) as readers:
+    async with Readers(settings, now) as readers:
         await all_ready(readers)
         pids = {process.pid for process in workers()}
         began = {process.pid: cpu(process) for process in workers()}
-        reading = asyncio.create_task(readers.read(SLOW, TO_US))
+        reading = asyncio.create_task(readers.read(SLOW, TO_US, ours))
         await in_hand(began)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
-        assert (await readers.read(mail(1), TO_US)).interaction.content.text == "The pothole is back."
+        assert (await readers.read(mail(1), TO_US, ours)).interaction.content.text == "The pothole is back."
         await all_ready(readers)
         assert {process.pid for process in workers()} == pids
 
 
 async def test_while_no_worker_starts_the_sender_is_asked_to_come_again(
-    settings: Settings, engine: AsyncEngine, ours: OurMail
+    settings: Settings, engine: AsyncEngine, active: ActiveMail, ours: OurMail
 ) -> None:
     # A worker that has too little memory for any mail ends before it is ready.
     none = settings.model_copy(update={"read_memory_limit": 1})
-    async with Readers(none, ours, now) as readers:
-        server = await smtp.listen(none, engine, ours, readers)
+    async with Readers(none, now) as readers:
+        server = await smtp.listen(none, engine, active, readers)
         with pytest.raises(aiosmtplib.SMTPDataError) as refused:
             await deliver(port_of(server), mail(1))
         assert refused.value.code == 451
         server.close()
         with pytest.raises(NotReadError):
-            await readers.read(mail(1), TO_US)
+            await readers.read(mail(1), TO_US, ours)
     assert (await counts(engine)).received == 0
 
 
 async def test_when_the_service_stops_a_mail_in_hand_is_not_read_and_no_worker_stays(
     settings: Settings, ours: OurMail
 ) -> None:
-    async with Readers(settings, ours, now) as readers:
+    async with Readers(settings, now) as readers:
         await all_ready(readers)
-        reading = asyncio.create_task(readers.read(SLOW, TO_US))
-        waiting = [asyncio.create_task(readers.read(SLOW, TO_US)) for _ in range(3)]
+        reading = asyncio.create_task(readers.read(SLOW, TO_US, ours))
+        waiting = [asyncio.create_task(readers.read(SLOW, TO_US, ours)) for _ in range(3)]
         await in_hand({})
     for task in (reading, *waiting):
         with pytest.raises(NotReadError):
@@ -263,11 +264,10 @@ SERVICE = """
 import asyncio, sys
 from ingest_email.reading.pool import Readers
 from ingest_email.settings import Settings
-from ingest_email.domain.accounts import Account, OurMail
 from antiphon.process.clock import utc_now
 async def main():
     settings = Settings.model_construct()
-    async with Readers(settings, OurMail("b.example", (Account("a@b.example", "A"),)), utc_now) as readers:
+    async with Readers(settings, utc_now) as readers:
         while readers.idle < 2:
             await asyncio.sleep(0.01)
         print("ready", flush=True)
@@ -295,7 +295,7 @@ async def test_workers_end_with_a_service_that_is_killed() -> None:
 
 async def test_a_worker_knows_nothing_of_the_services_environment(settings: Settings, ours: OurMail) -> None:
     assert os.environ  # noqa: TID251 - there is something to know
-    async with Readers(settings, ours, now) as readers:
+    async with Readers(settings, now) as readers:
         await all_ready(readers)
         assert all(process.environ() == {} for process in workers())
 

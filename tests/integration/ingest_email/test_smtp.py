@@ -15,10 +15,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.contracts.interactions import InteractionReceived
-from antiphon.entry_counts import EntryCounts
+from antiphon.delivery.entry_counts import EntryCounts
 from deploy.postgres import Postgres
 from ingest_email import smtp
-from ingest_email.domain.accounts import OurMail
+from ingest_email.active_mail import ActiveMail
 from ingest_email.reading.pool import Readers
 from ingest_email.settings import Settings
 from ingest_email.store import mails
@@ -160,11 +160,11 @@ async def test_while_the_database_is_away_the_sender_is_asked_to_come_again(
 
 
 async def test_starttls_is_offered_when_there_is_a_certificate(
-    settings: Settings, engine: AsyncEngine, ours: OurMail, readers: Readers, tmp_path: Path
+    settings: Settings, engine: AsyncEngine, active: ActiveMail, readers: Readers, tmp_path: Path
 ) -> None:
     certificate, key = _certificate(tmp_path)
     secure = settings.model_copy(update={"smtp_certificate": certificate, "smtp_key": key})
-    server = await smtp.listen(secure, engine, ours, readers)
+    server = await smtp.listen(secure, engine, active, readers)
     trust = ssl.create_default_context(cafile=str(certificate))
     async with aiosmtplib.SMTP(
         hostname="127.0.0.1", port=port_of(server), start_tls=True, tls_context=trust

@@ -9,15 +9,14 @@ from uuid import uuid4
 import pytest
 
 from antiphon.contracts.interactions import Identifier, InteractionKind, Speaker, Visibility
-from antiphon.organisation.channels import SocialAccount
 from antiphon.process.clock import utc_now
 from deploy.morning import bluesky as person
 from ingest_social import replies
+from ingest_social.accounts import OurAccounts
 from ingest_social.bluesky.network import Bluesky
 from ingest_social.fetcher import fetch_one
 from ingest_social.intake.changes import take_changes
-from ingest_social.network import AccountError, Deleted, Edited, File, Post
-from ingest_social.networks import create_networks
+from ingest_social.network import Deleted, Edited, File, Post
 from ingest_social.sender import create_sender
 from tests.support.bluesky import PASSWORD, World, request
 from tests.support.waiting import until
@@ -34,7 +33,7 @@ class Other(NamedTuple):
 async def other(world: World) -> AsyncIterator[Other]:
     handle = f"o{uuid4().hex[:10]}.test"
     await asyncio.to_thread(world.pds.account, handle, PASSWORD)
-    network = Bluesky(world.pds.url, handle, PASSWORD, "https://bsky.example", utc_now)
+    network = Bluesky(world.pds.url, handle, lambda: PASSWORD, "https://bsky.example", utc_now)
     await network.connect_account()
     yield Other(handle, network)
     await network.close()
@@ -56,7 +55,9 @@ async def test_what_is_said_to_two_accounts_is_taken_and_answered_by_each(world:
         asked = [request(post.interaction_id, f"We, {post.account}, come on Monday.") for post in posts]
         await replies.take_replies(tx, asked, {"bluesky"}, utc_now())
     sender = asyncio.create_task(
-        create_sender(world.engine, [world.network, other.network], world.settings).run()
+        create_sender(
+            world.engine, lambda _: OurAccounts([world.network, other.network]), world.settings
+        ).run()
     )
     try:
         sent = await until(
@@ -84,7 +85,9 @@ async def test_an_answer_of_an_account_that_is_no_longer_ours_is_refused(world: 
         (post,) = await world.posts(1)
     async with world.engine.begin() as tx:
         await replies.take_replies(tx, [request(post.interaction_id, "Soon.")], {"bluesky"}, utc_now())
-    sender = asyncio.create_task(create_sender(world.engine, [other.network], world.settings).run())
+    sender = asyncio.create_task(
+        create_sender(world.engine, lambda _: OurAccounts([other.network]), world.settings).run()
+    )
     try:
         await until(lambda: world.events("reply.failed"), what="the refusal")
     finally:
@@ -165,20 +168,3 @@ async def test_a_file_whose_digest_the_network_does_not_say_is_fetched_and_gets_
     assert await fetch_one(world.engine, world.network, world.settings)
     (kept,) = await world.rows("select state, data, sha256 from attachment")
     assert (kept.state, bytes(kept.data), kept.sha256) == ("kept", data, hashlib.sha256(data).hexdigest())
-
-
-def test_an_unknown_network_stops_the_start_with_its_name() -> None:
-    account = SocialAccount(network="nowhere", handle="council", name="Council")
-    with pytest.raises(AccountError, match="unknown network 'nowhere'"):
-        create_networks([account], utc_now)
-
-
-def test_an_account_without_a_password_stops_the_start_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("INGEST_SOCIAL_BLUESKY_SERVICE", "http://pds.example")
-    monkeypatch.setenv("INGEST_SOCIAL_BLUESKY_PASSWORDS", '{"council.test": "secret"}')
-    accounts = [
-        SocialAccount(network="bluesky", handle=name, name=name) for name in ("council.test", "pool.test")
-    ]
-    assert [network.name for network in create_networks(accounts[:1], utc_now)] == ["bluesky"]
-    with pytest.raises(AccountError, match=r"pool\.test"):
-        create_networks(accounts, utc_now)

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from antiphon.contracts.interactions import Identifier
 from antiphon.process.clock import utc_now
 from ingest_social import replies
+from ingest_social.accounts import OurAccounts
 from ingest_social.bluesky.network import Bluesky
 from ingest_social.network import Network
 from ingest_social.sender import create_sender
@@ -21,7 +22,7 @@ from tests.support.waiting import until
 
 @asynccontextmanager
 async def sending(world: World, network: Network | None = None) -> AsyncGenerator[None]:
-    sender = create_sender(world.engine, [network or world.network], world.settings)
+    sender = create_sender(world.engine, lambda _: OurAccounts([network or world.network]), world.settings)
     task = asyncio.create_task(sender.run())
     try:
         yield
@@ -131,8 +132,8 @@ async def test_a_network_that_is_away_is_tried_again_and_each_attempt_is_noted(w
         (post,) = await world.posts(1)
     async with world.engine.begin() as tx:
         await replies.take_replies(tx, [request(post.interaction_id, "Soon.")], ["bluesky"], utc_now())
-    away = Bluesky("http://127.0.0.1:1", world.handle, PASSWORD, "https://bsky.example", utc_now)
-    wrong = Bluesky(world.pds.url, world.handle, "not the password", "https://bsky.example", utc_now)
+    away = Bluesky("http://127.0.0.1:1", world.handle, lambda: PASSWORD, "https://bsky.example", utc_now)
+    wrong = Bluesky(world.pds.url, world.handle, lambda: "not the password", "https://bsky.example", utc_now)
     for network in (away, wrong):
         tried = len(await ended_attempts(world))
         async with sending(world, network):
@@ -192,7 +193,7 @@ async def test_where_no_repeat_is_recognised_an_unknown_outcome_is_given_to_a_pe
     async with world.engine.begin() as tx:
         await replies.take_replies(tx, [request(post.interaction_id, "Soon.")], ["bluesky"], utc_now())
     async with losing_answers(world.pds.url) as way:
-        network = Forgetful(way, world.handle, PASSWORD, "https://bsky.example", utc_now)
+        network = Forgetful(way, world.handle, lambda: PASSWORD, "https://bsky.example", utc_now)
         async with sending(world, network):
             (failed,) = await finished(world, "failed", 1)
         await network.close()

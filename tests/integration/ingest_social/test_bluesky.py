@@ -8,16 +8,21 @@ from dataclasses import replace
 from uuid import uuid4
 
 import httpx
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from antiphon.access.roles import Role
 from antiphon.access.tokens import Access
+from antiphon.active_organisation import ActiveOrganisation
+from antiphon.connections.routes import Connections
+from antiphon.connections.secrets import Secrets, new_key
 from antiphon.contracts.interactions import Identifier, InteractionKind, Speaker, Visibility
 from antiphon.process.clock import utc_now
 from deploy import keys
 from deploy.morning import bluesky as person
-from deploy.site import Site
-from ingest_social.api import Followed, application
+from deploy.site import EXAMPLE, Site
+from ingest_social.accounts import Accounts, Followed
+from ingest_social.api import application
 from ingest_social.fetcher import fetch_one
 from ingest_social.intake.changes import take_changes
 from ingest_social.network import Edited, Post
@@ -132,7 +137,15 @@ PICTURE = base64.b64decode(
 @asynccontextmanager
 async def client(world: World, site: Site, role: Role) -> AsyncGenerator[httpx.AsyncClient]:
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(site.secrets)))
-    app = application(world.engine, access, lambda: [Followed("bluesky", world.did, connected=True)])
+    active = ActiveOrganisation.of_file(EXAMPLE)
+    secrets = Secrets(world.settings.secrets, SecretStr(new_key()))
+    accounts = Accounts(active, {}, secrets, utc_now)
+    app = application(
+        world.engine,
+        access,
+        lambda: [Followed("bluesky", world.did, connected=True)],
+        Connections(active, secrets, accounts.connections, accounts.log_in),
+    )
     token = keys.token(site.secrets, role=role, name="grace", now=utc_now())
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),

@@ -1,22 +1,28 @@
 """The API of agents and work: roles, answers and the texts of refusals."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from antiphon.access.roles import Role
 from antiphon.access.tokens import Access
+from antiphon.contracts.queues import QueueState
 from antiphon.http.changes import ChangeFeed
 from deploy import keys
-from routing import api
+from routing import api, store
 from tests.conftest import NewDatabase
 from tests.support.roles import ROLES
 from tests.support.routing.agent_pool import AgentPool
+from tests.support.routing.backlog import Kind, add_waiting
 from tests.support.routing.harness import opened
 from tests.support.routing.organisation import agent, queue, section
+from tests.support.routing.queues import put_state
+from tests.support.statements import counted
 
 Ask = Callable[..., Awaitable[httpx.Response]]
 
@@ -84,6 +90,13 @@ async def test_a_supervisor_assigns_reprioritises_and_takes_back(pool: AgentPool
         assert (await ask("farid", verb, route, json=body)).status_code == 403
     unknown = await ask("sam", "POST", f"{path}/assign", supervisor, json={"agent_id": "farida"})
     assert (unknown.status_code, unknown.json()["errors"][0]["pointer"]) == (422, "/agent_id")
+    absent = await ask("sam", "POST", f"{path}/assign", supervisor, json={"agent_id": "farid"})
+    assert (absent.status_code, absent.json()["why_not"], absent.json()["presence"]) == (
+        409,
+        "presence",
+        "away",
+    )
+    await ask("farid", "PUT", "/agents/me/presence", json={"presence": "available"})
     assigned = await ask(
         "sam", "POST", f"{path}/assign", supervisor, json={"agent_id": "farid", "reason": "he knows her"}
     )
@@ -143,6 +156,8 @@ async def test_declining_is_refused_with_a_reason_where_the_queue_forbids_it(
     await pool.present("amara")
     await pool.assign()
     (offer,) = (await pool.pending())["amara"]
+    (shown,) = (await ask("amara", "GET", "/offers/me")).json()["items"]
+    assert (datetime.fromisoformat(shown["offered_at"]), shown["may_decline"]) == (pool.now, False)
     refused = await ask("amara", "POST", f"/offers/{offer}/decline", json={"reason": "lunch"})
     assert refused.status_code == 403
     assert refused.json()["detail"] == "Work of Rates can't be declined: that is its policy."
@@ -172,3 +187,114 @@ async def test_agents_see_what_they_use_of_their_capacity_profiles(pool: AgentPo
     used = {each["agent_id"]: each["profiles"][0]["used"] for each in listed}
     assert used.pop("farid") == 1
     assert set(used.values()) == {0}
+
+
+async def test_the_offer_shows_the_note_of_a_hand_over_and_a_refusal_names_its_reason(
+    pool: AgentPool, ask: Ask
+) -> None:
+    await pool.apply(opened(1, pool.now))
+    path = f"/work/{(await pool.works())['C-1'].work_item_id}/transfer"
+    body = {"agent_id": "farid", "note": "She calls again on Friday"}
+    refused = await ask("sam", "POST", path, Role.SUPERVISOR, json=body)
+    assert (refused.status_code, refused.json()["why_not"]) == (409, "presence")
+    assert refused.json()["presence"] == "offline"
+    waits = await ask("sam", "POST", path, Role.SUPERVISOR, json={"queue": "rates", "wait": True})
+    assert (waits.status_code, waits.json()["errors"][0]["pointer"]) == (422, "/wait")
+    await pool.present("farid")
+    assert (await ask("sam", "POST", path, Role.SUPERVISOR, json=body)).status_code == 200
+    (offer,) = (await ask("farid", "GET", "/offers/me")).json()["items"]
+    assert offer["note"] == body["note"]
+
+
+async def test_work_is_listed_by_due_time_and_counted_by_queue_and_state(pool: AgentPool, ask: Ask) -> None:
+    await pool.apply(*(opened(number, pool.now, waited=number % 4) for number in range(1, 8)))
+    await pool.apply(opened(8, pool.now, department="rates"))
+    async with pool.engine.begin() as tx:
+        await tx.execute(text("update work_item set due_at = null where case_reference in ('C-4', 'C-8')"))
+    await pool.present("elena")
+    assert await pool.assign() == 2
+    (first, second) = (await pool.pending())["elena"]
+    assert await pool.accept(first, "elena") == 200
+    done = next(row for row in (await pool.works()).values() if row.state == "accepted")
+    await pool.complete("elena", done.work_item_id)
+    assert await pool.accept(second, "elena") == 200
+
+    async def listed(who: str, role: Role = Role.AGENT, **asked: str) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = []
+        cursor: dict[str, str] = {}
+        while True:
+            page = (
+                await ask(who, "GET", "/work", role, params={"sort": "due_at", "limit": 2, **asked, **cursor})
+            ).json()
+            items += page["items"]
+            if page["next"] is None:
+                return items
+            cursor = {"cursor": page["next"]}
+
+    everything = await listed("sam", Role.SUPERVISOR)
+    assert {item["case_reference"] for item in everything} == {f"C-{n}" for n in range(1, 9)} - {
+        done.case_reference
+    }
+    assert everything == sorted(everything, key=lambda item: (item["due_at"] or "9", item["work_item_id"]))
+    assert [item["due_at"] for item in everything[-2:]] == [None, None]
+    assert {item["queue"] for item in await listed("elena")} == {"planning"}
+    assert await listed("sam", Role.SUPERVISOR, state="completed") == []
+    wrong = await ask("sam", "GET", "/work", Role.SUPERVISOR, params={"limit": 2})
+    crossed = {"sort": "due_at", "cursor": wrong.json()["next"]}
+    assert (await ask("sam", "GET", "/work", Role.SUPERVISOR, params=crossed)).status_code == 400
+
+    planning = {"queue": "planning", "queued": 5, "offered": 0, "accepted": 1}
+    assert (await ask("elena", "GET", "/work/counts")).json() == {
+        "queued": 5, "offered": 0, "accepted": 1, "queues": [planning],
+    }  # fmt: skip
+    assert (await ask("sam", "GET", "/work/counts", Role.SUPERVISOR)).json() == {
+        "queued": 6, "offered": 0, "accepted": 1,
+        "queues": [planning, {"queue": "rates", "queued": 1, "offered": 0, "accepted": 0}],
+    }  # fmt: skip
+
+
+async def test_a_page_of_work_by_due_time_reads_the_head_of_its_index(pool: AgentPool) -> None:
+    await add_waiting(pool, [Kind("planning", {}), Kind("rates", {})], 5_000)
+    async with pool.engine.connect() as connection:
+        with counted(pool.engine) as statements:
+            await store.work_items.page(connection, store.work_items.BY_DUE, None, None, None, None, None, 50)
+        (query,) = (one for one in statements if "work_item" in one)
+        await connection.execute(text(f"prepare page as {query}"))
+        plan = "\n".join(row[0] for row in await connection.execute(text("explain execute page(51)")))
+    assert "work_item_due_ix" in plan, plan
+    assert "Sort" not in plan, plan
+
+
+async def test_an_agent_sees_which_presences_they_may_choose_and_who_can_take_work(
+    pool: AgentPool, ask: Ask
+) -> None:
+    me = (await ask("elena", "GET", "/agents/me")).json()
+    assert me["presences"] == [
+        {"id": "available", "name": "Available", "routable": True},
+        {"id": "busy", "name": "Busy", "routable": False},
+        {"id": "away", "name": "Away", "routable": False},
+        {"id": "offline", "name": "Offline", "routable": False},
+    ]
+    await pool.organise(agent("farid", capacity=1))
+    (farid,) = (await ask("elena", "GET", "/colleagues", params={"queue": "planning"})).json()["items"]
+    assert farid == {
+        "agent_id": "farid", "name": "Farid Haddad", "presence": "offline", "can_be_offered": False,
+        "why_not": "presence", "why_not_text": "offline",
+    }  # fmt: skip
+    await pool.present("farid")
+
+    async def farids(**asked: str) -> tuple[bool, str | None]:
+        colleagues = (await ask("elena", "GET", "/colleagues", params=asked)).json()["items"]
+        assert "elena" not in {one["agent_id"] for one in colleagues}
+        one = next(one for one in colleagues if one["agent_id"] == "farid")
+        return one["can_be_offered"], one["why_not"]
+
+    assert await farids() == await farids(queue="planning") == (True, None)
+    await put_state(pool, "planning", QueueState.PAUSED)
+    # He can still be offered work of his other queue.
+    assert (await farids(queue="planning"), await farids()) == ((False, "queue-closed"), (True, None))
+    await put_state(pool, "planning", QueueState.OPEN)
+    await pool.apply(opened(1, pool.now))
+    assert await pool.assign() == 1
+    assert await farids(queue="planning") == (False, "capacity")
+    assert (await ask("elena", "GET", "/colleagues", params={"queue": "plan"})).status_code == 404

@@ -130,6 +130,40 @@ async def test_the_order_follows_priority_and_a_transfer(pool: AgentPool) -> Non
     assert moved.need != works["C-1"].need
 
 
+@pytest.mark.parametrize("by", ["pass", "pull"])
+async def test_08_work_that_waited_its_longest_wait_is_next_beside_a_stream_of_priority_95(
+    pool: AgentPool, by: str
+) -> None:
+    await pool.organise(
+        queue("planning", longest_wait="30m", head_start="1d"), agent("elena", capacity=1), agent("farid", skills={})
+    )  # fmt: skip
+    await pool.apply(opened(1, pool.now))
+    await pool.present("elena")
+    await pool.reprioritise((await pool.works())["C-1"].work_item_id, 0)
+
+    async def next_of_two_more(number: int) -> str:
+        """Two cases of priority 95 come; the one that Elena gets next, and finishes."""
+        await pool.apply(opened(number, pool.now), opened(number + 1, pool.now))
+        for one in (number, number + 1):
+            await pool.reprioritise((await pool.works())[f"C-{one}"].work_item_id, 95)
+        if by == "pass":
+            assert await pool.assign() == 1
+            await pool.accept_all()
+        else:
+            assert await pool.take_next("elena") is not None
+        (mine,) = [row for row in (await pool.works()).values() if row.state == ACCEPTED]
+        await pool.complete("elena", mine.work_item_id)
+        return str(mine.case_reference)
+
+    came: list[str] = []
+    for number in (2, 4, 6, 8):
+        came.append(await next_of_two_more(number))
+        pool.now += timedelta(minutes=10)
+    # It waited 30 minutes; what came with the first two has waited as long, and came later.
+    assert "C-1" not in came[:3]
+    assert came[3] == "C-1"
+
+
 async def test_an_assignment_reads_lines_and_their_heads_by_index(pool: AgentPool) -> None:
     await add_waiting(
         pool,
@@ -150,13 +184,19 @@ async def test_an_assignment_reads_lines_and_their_heads_by_index(pool: AgentPoo
         others = await _plan(connection, store.backlog.WIDENED.text.replace(":queues", "array['rates']"))
         (line, *_) = await store.backlog.lines(connection, ["rates"])
         starts = [{"line": 0, **line._asdict(), "most": 20, **store.backlog.BEFORE_ALL}]
-        read = await _plan(connection, store.backlog.READ.text, lines=as_json(starts))
-    assert all("Seq Scan on work_item" not in plan for plan in (walk, others, read))
-    assert "work_item_line_ix" in walk
+        # None of it, some of it and all of it has waited its longest wait.
+        reads = [
+            await _plan(connection, store.backlog.READ.text, lines=as_json(starts), now=pool.now + after)
+            for after in (timedelta(0), timedelta(hours=21), timedelta(days=2))
+        ]
+    assert all("Seq Scan on work_item" not in plan for plan in (walk, others, *reads))
+    assert "work_item_line_ix" in walk or "work_item_overdue_ix" in walk
     assert "work_item_widened_ix" in others
-    assert "work_item_line_ix" in read
-    assert "Sort" not in read.split("work_item_line_ix")[0]
-    assert "offer_work_item_id_ix" in read
+    for read in reads:
+        assert "work_item_line_ix" in read
+        assert "work_item_overdue_ix" in read
+        assert "Sort" not in read.split("work_item_line_ix")[0]
+        assert "offer_work_item_id_ix" in read
 
 
 async def _plan(connection: AsyncConnection, query: str, **parameters: object) -> str:

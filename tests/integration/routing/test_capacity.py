@@ -147,7 +147,9 @@ async def test_10_an_agent_at_a_limit_is_offered_no_more_and_their_own_limit_ove
 
 
 async def _reassign(pool: AgentPool, number: int) -> None:
+    await pool.present("farid")
     assert await pool.assign_to("farid", await item(pool, number)) == 200
+    await pool.present("farid", Presence.AWAY)
 
 
 async def _take_back(pool: AgentPool, number: int) -> None:
@@ -227,7 +229,7 @@ async def _elena_has_two_urgent_items_and_a_third_waits(pool: AgentPool) -> None
     await pool.apply(*(case(pool, n, urgent=True) for n in (1, 2)))
     assert await pool.assign() == 2
     await pool.accept_all()
-    await pool.present("farid", Presence.AWAY)  # a supervisor may assign work to him, a pass does not
+    await pool.present("farid", Presence.AWAY)
     await pool.apply(case(pool, 3, urgent=True))
     assert await pool.assign() == 0
 

@@ -115,8 +115,10 @@ async def test_a_draft_as_json_is_the_same_model_and_its_faults_have_lines_too(c
     assert both.status_code == 422
     for configuration in ('{"a":' * 900 + "1" + "}" * 900, '{"a": "\\ud800"}', '{"a": "\\u0000"}'):
         content = f'{{"name": "x", "why": "y", "configuration": {configuration}}}'
-        answer = await client.ask("POST", "/drafts", content=content)
-        assert answer.status_code in {201, 400, 422}, answer.text
+        answer = await client.ask(
+            "POST", "/drafts", content=content, headers={"Content-Type": "application/json"}
+        )
+        assert answer.status_code in {201, 400, 413, 422}, answer.text
 
 
 async def test_a_draft_of_a_superseded_version_is_refused_with_the_changes_since(client: RoutingApi) -> None:
@@ -192,17 +194,6 @@ async def test_a_rollback_is_a_new_version_and_keeps_the_history(client: Routing
     assert [line["configuration_version"] for line in rest.json()["items"]] == [first]
     difference = await client.ask("GET", f"/configuration/versions/{first}/difference", params={"to": second})
     assert difference.json()["differences"] == ["rule 'Rates': priority 40 → 60"]
-
-
-async def test_a_restart_keeps_the_published_version_and_a_changed_file_replaces_it(
-    client: RoutingApi,
-) -> None:
-    version = await publish(client, await client.draft(RATES))
-    await client.load()
-    assert (await client.ask("GET", "/configuration")).json()["configuration_version"] == version
-    await client.load(COUNCIL.replace(*ROADS))
-    active = (await client.ask("GET", "/configuration")).json()
-    assert (active["configuration_version"], active["loaded_by"]) == (version + 1, "organisation file")
 
 
 @pytest.mark.parametrize("role", [Role.AGENT, Role.SUPERVISOR, Role.MANAGER, Role.INTEGRATION])

@@ -242,6 +242,43 @@ async def test_where_approval_is_required_no_editor_approves_their_own_draft(cli
     assert (await configuration_events(client))[-2:] == ["planned", "published"]
 
 
+async def test_where_approval_is_required_no_author_widens_their_own_rollout(client: RoutingApi) -> None:
+    await client.load(APPROVAL)
+    source = APPROVAL.replace(*RATES)
+    made = await client.ask("POST", "/drafts", name="pat", json={"name": "x", "why": "y", "source": source})
+    waiting = await publish(client, made.json() | {"etag": made.headers["ETag"]}, rollout=1)
+    publication = waiting["publication"]
+    await act(client, publication, "approve", name="quinn")
+    for name in ("pat", "olga"):
+        refused = await act(client, publication, "widen", name=name, rollout=100, why="mine", status=403)
+        assert "another person" in refused["detail"]
+    assert (await act(client, publication, "widen", name="quinn", rollout=100, why="read it"))[
+        "state"
+    ] == "published"
+    ended = await act(client, publication, "end", name="pat", why="mine", status=409)
+    assert "/configuration/back" in ended["detail"]
+
+
+async def test_where_approval_is_required_a_second_person_approves_the_way_back(client: RoutingApi) -> None:
+    first = (await client.ask("GET", "/configuration")).json()["configuration_version"]
+    await client.load(APPROVAL)
+    tag, why = f'"{first + 1}"', {"why": "no approvals, please"}
+    asked = await client.ask("POST", "/configuration/back", tag=tag, json=why)
+    assert asked.status_code == 200, asked.text
+    publication = asked.json()["publication"]
+    assert (asked.json()["configuration_version"], asked.json()["restores"]) == (None, first)
+    assert (publication["state"], publication["restores"]) == ("waiting", first)
+    assert (await client.ask("GET", "/configuration")).json()["configuration_version"] == first + 1
+    put = await client.ask("PUT", "/configuration", tag=tag, content=COUNCIL)
+    assert put.status_code == 409
+    await act(client, publication, "approve", name="olga", status=403)
+    approved = await act(client, publication, "approve", name="quinn", why="read it")
+    assert (approved["state"], approved["configuration_version"]) == ("published", first + 2)
+    newest = (await client.ask("GET", "/configuration/versions")).json()["items"][0]
+    assert (newest["restores"], newest["why"]) == (first, why["why"])
+    assert (await client.ask("GET", "/configuration")).json()["source"] == COUNCIL
+
+
 @pytest.mark.parametrize(
     ("plan", "pointer"),
     [

@@ -150,7 +150,9 @@ async def test_a_supervisor_assigns_beyond_capacity_and_work_taken_back_goes_to_
     works = await pool.works()
     third = works["C-3"].work_item_id
     assert await pool.assign_to("elena", third) == 409
-    assert pool.refused[-1][1] == "Elena Marino is offline: nobody would see the work."
+    assert pool.refused[-1][1] == (
+        "Elena Marino can't be offered it now: offline. With wait: true it waits for them."
+    )
     await pool.present("elena")
     await pool.assign()
     await pool.accept_all()

@@ -10,6 +10,7 @@ from routing.configuration import shadows
 from routing.configuration.active import Configurations
 from tests.conftest import NewDatabase
 from tests.support.routing.api import RoutingApi, case, opened_api
+from tests.support.routing.messages import CaseWithMessages
 from tests.support.statements import counted
 
 RATES = "{ queue: rates, priority: 40,", "{ queue: front-desk, priority: 60,"
@@ -108,3 +109,32 @@ async def test_a_shadow_costs_no_statement_and_its_report_reads_its_decisions_by
             row[0] for row in await tx.execute(text("explain " + shadows.REPORT.text), parameters)
         )
     assert "decision_shadow_ix" in plan
+
+
+async def test_a_shadow_decides_on_later_words_also_where_the_active_version_changes_nothing(
+    client: RoutingApi,
+) -> None:
+    moves = (
+        "rules:\n",
+        (
+            'rules:\n  - name: Permits\n    when: case.unanswered_text.contains("permit")\n    moves: true\n'
+            "    then: { queue: planning, priority: 20 }\n"
+        ),
+    )
+    path = await begin_shadow(client, (await client.draft(moves))["draft_id"])
+    later = CaseWithMessages(client)
+    await client.apply(later.opened, later.interaction_added("I need a permit"))
+    await client.apply(later.interaction_added("There is a gas leak"))
+    (work,) = await client.rows("select work_item_id, queue, decision_id from work_item")
+    assert work.queue == "hazards"
+    result = (await client.ask("GET", path)).json()["result"]
+    assert (result["decisions"], result["later_words"]) == (3, {"decisions": 2, "changed": 2})
+    assert {"from_queue": "front-desk", "to_queue": "planning", "items": 1} in result["from_to"]
+    listed = (await client.ask("GET", f"{path}/items")).json()["items"]
+    assert [(item["later_words"], item["after"]["outcome"]["queue"]) for item in listed] == [
+        (True, "planning"),
+        (True, "planning"),
+    ]
+    shown = (await client.ask("GET", f"/work/{work.work_item_id}")).json()
+    assert [decision["rule"] for decision in shown["decisions"]] == ["Everything else", "Danger"]
+    assert shown["decision"]["decision_id"] == str(work.decision_id)

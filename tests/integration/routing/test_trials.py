@@ -20,6 +20,7 @@ from routing.domain.decisions.verdict import verdict
 from routing.domain.rules.conditions import complete
 from tests.conftest import NewDatabase
 from tests.support.routing.api import COUNCIL, RoutingApi, case, opened_api
+from tests.support.routing.messages import CaseWithMessages
 
 PLANNING = (
     "then: { queue: planning, priority: 40, skills: { planning: 3 } }",
@@ -168,6 +169,51 @@ async def test_a_trial_takes_the_newest_of_a_period_and_completes_old_rule_conte
     new = await client.trial(draft["draft_id"], since=yesterday)
     assert (new["result"]["decisions"], new["result"]["changed"]) == (3, 0)
     assert (await client.trial(draft["draft_id"], last=4))["result"]["decisions"] == 4
+
+
+LEAK = "There is a gas leak"
+FIRST_ONLY = "  - name: Danger\n", "  - name: Danger\n    first_words_only: true\n"
+WORDLESS = 'when: case.unanswered_text.contains("gas leak")', 'when: case.department == "none"'
+
+
+async def with_later_words(client: RoutingApi) -> CaseWithMessages:
+    """A case that goes to the front desk, and to the hazard line by a later message; further ones change nothing."""
+    later = CaseWithMessages(client)
+    await client.apply(later.opened, later.interaction_added(LEAK), later.interaction_added("Hello?"))
+    return later
+
+
+async def test_a_trial_decides_on_later_words_with_the_work_of_then(client: RoutingApi) -> None:
+    await with_later_words(client)
+    same = (await client.trial((await client.draft())["draft_id"]))["result"]
+    assert (same["decisions"], same["changed"]) == (2, 0)
+    assert same["later_words"] == {"decisions": 1, "changed": 0}
+    assert "not recorded" in same["notes"][0]
+    load = {line["queue"]: (line["before"], line["after"]) for line in same["load"]}
+    assert (load["front-desk"], load["hazards"]) == ((1, 1), (1, 1))
+    done = await client.trial((await client.draft(FIRST_ONLY))["draft_id"])
+    assert done["result"]["later_words"] == {"decisions": 1, "changed": 1}
+    assert done["result"]["from_to"] == [{"from_queue": "hazards", "to_queue": "front-desk", "items": 1}]
+    assert {"rule": "Danger", "before": 1, "after": 0} in done["result"]["rules"]
+    (item,) = await items(client, done["trial_id"])
+    assert (item["later_words"], item["after"]["outcome"]["priority"]) == (True, 30)
+    assert item["after"]["trace"][0] == {"rule": "Danger", "result": "not-asked", "error": None}
+
+
+async def test_a_trial_names_decisions_whose_words_are_gone_and_decides_them_only_by_facts(
+    client: RoutingApi,
+) -> None:
+    later = await with_later_words(client)
+    await client.apply(later.interaction_deleted(1))
+    done = (await client.trial((await client.draft(FIRST_ONLY))["draft_id"]))["result"]
+    assert (done["decisions"], done["without_words"]) == (2, 0)
+    reads = (await client.trial((await client.draft())["draft_id"]))["result"]
+    (gone,) = await client.rows("select decision_id from decision where not has_words")
+    assert (reads["decisions"], reads["changed"], reads["without_words"]) == (1, 0, 1)
+    assert reads["without_words_ids"] == [str(gone.decision_id)]
+    assert len(reads["notes"]) == 2
+    facts = (await client.trial((await client.draft(WORDLESS))["draft_id"]))["result"]
+    assert (facts["decisions"], facts["changed"], facts["without_words"]) == (2, 1, 0)
 
 
 async def test_a_publication_cites_the_trial_of_its_own_text_only(client: RoutingApi) -> None:

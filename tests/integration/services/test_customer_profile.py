@@ -25,7 +25,7 @@ from tests.support.events import noted, received, spoken
 from tests.support.statements import counted
 from tests.support.waiting import until
 
-WORDS = WordReader(document.load(EXAMPLE))
+WORDS = WordReader(0, document.load(EXAMPLE))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.roles import Role
 from antiphon.access.tokens import Access
+from antiphon.active_organisation import ActiveOrganisation
 from antiphon.contracts.base import Event
 from antiphon.http.changes import ChangeFeed
 from antiphon.organisation import document
@@ -24,7 +25,7 @@ from deploy.site import EXAMPLE
 from tests.conftest import NewDatabase
 from tests.support.events import noted, received, spoken
 
-WORDS = WordReader(document.load(EXAMPLE))
+WORDS = WordReader(0, document.load(EXAMPLE))
 Ask = Callable[..., Awaitable[httpx.Response]]
 
 
@@ -36,7 +37,7 @@ async def engine(new_database: NewDatabase) -> AsyncEngine:
 @pytest.fixture
 async def ask(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Ask]:
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(tmp_path)))
-    app = api.application(engine, access, ChangeFeed(engine), utc_now, region="AU")
+    app = api.application(engine, access, ChangeFeed(engine), utc_now, ActiveOrganisation.of_file(EXAMPLE))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
 
@@ -136,6 +137,18 @@ async def test_an_update_needs_the_current_etag_and_no_channel_overwrites_the_na
     assert (await ask("GET", path)).json()["name"] == "Jo Carver"
 
 
+async def test_null_clears_a_name_and_labels_have_no_repeats(engine: AsyncEngine, ask: Ask) -> None:
+    await identify(engine, spoken("email:jo@mail.example", name="J."))
+    path, any_state = f"/customers/{await owner(engine, 'email:jo@mail.example')}", {"If-Match": "*"}
+    labelled = await ask("PATCH", path, json={"labels": ["b", "a", "a", "b "]}, headers=any_state)
+    assert (labelled.json()["labels"], labelled.json()["name"]) == (["b", "a"], "J.")
+    cleared = await ask("PATCH", path, json={"name": None}, headers=any_state)
+    assert (cleared.json()["labels"], cleared.json()["name"]) == (["b", "a"], None)
+    assert (await ask("PATCH", path, json={"labels": None}, headers=any_state)).status_code == 422
+    await identify(engine, spoken("email:jo@mail.example", name="Jo"))
+    assert (await ask("GET", path)).json()["name"] == "Jo"
+
+
 async def test_customers_are_listed_by_identifier_and_by_the_beginning_of_the_name(
     engine: AsyncEngine, ask: Ask
 ) -> None:
@@ -158,10 +171,22 @@ async def test_customers_are_listed_by_identifier_and_by_the_beginning_of_the_na
     assert await listed(identifier="partner:crm/7") == []
 
 
-@pytest.mark.parametrize("identifier", ["jo", "fax:1", "email:nobody", "handle:", "partner:" + "x" * 501])
-async def test_an_identifier_that_no_customer_can_have_is_answered_with_its_place(
-    ask: Ask, identifier: str
+@pytest.mark.parametrize(
+    ("identifier", "lacks"),
+    [
+        ("jo", "needs its kind"),
+        ("ada@mail.example", "needs its kind"),
+        ("fax:1", "needs its kind"),
+        ("email:nobody", "is not a valid email: 'nobody'"),
+        ("handle:", "is not a valid handle: ''"),
+        ("partner:" + "x" * 501, "is not a valid partner"),
+    ],
+)
+async def test_an_identifier_that_no_customer_can_have_is_answered_with_what_it_lacks(
+    ask: Ask, identifier: str, lacks: str
 ) -> None:
     answer = await ask("GET", "/customers", params={"identifier": identifier})
     assert answer.status_code == 422
-    assert [error["parameter"] for error in answer.json()["errors"]] == ["identifier"]
+    (error,) = answer.json()["errors"]
+    assert error["parameter"] == "identifier"
+    assert lacks in error["detail"]

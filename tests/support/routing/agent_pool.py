@@ -57,25 +57,34 @@ class AgentPool(Harness):
             return self._refused(problem)
         return 200
 
-    async def assign_to(self, agent: str, work: UUID) -> int:
+    async def assign_to(self, agent: str, work: UUID, *, wait: bool = False) -> int:
         """A supervisor assigns the work to an agent: 200, or the status of a refusal."""
         try:
             async with self.engine.begin() as tx:
                 active = await self.active(tx)
                 member = active.configuration.agents_by_id[agent]
-                await handling.assign(tx, work, SUPERVISOR, active, member, "knows the case", self.now)
+                await handling.assign(
+                    tx, work, SUPERVISOR, active, member, "knows the case", self.now, wait=wait
+                )
         except Problem as problem:
             return self._refused(problem)
         return 200
 
-    async def offer_to(self, agent: str, work: UUID) -> None:
-        """A supervisor transfers the work to an agent, who gets an offer."""
-        async with self.engine.begin() as tx:
-            active = await self.active(tx)
-            member = active.configuration.agents_by_id[agent]
-            await handling.transfer(
-                tx, work, SUPERVISOR, active, queue=None, agent=member, note=None, anyones=True, now=self.now
-            )
+    async def offer_to(
+        self, agent: str, work: UUID, by: Actor = SUPERVISOR, note: str | None = None, *, wait: bool = False
+    ) -> int:
+        """A person transfers the work to an agent, who gets an offer: 200, or the status of a refusal."""
+        try:
+            async with self.engine.begin() as tx:
+                active = await self.active(tx)
+                member = active.configuration.agents_by_id[agent]
+                await handling.transfer(
+                    tx, work, by, active, queue=None, agent=member, note=note, anyones=by is SUPERVISOR,
+                    now=self.now, wait=wait,
+                )  # fmt: skip
+        except Problem as problem:
+            return self._refused(problem)
+        return 200
 
     async def take_back(self, work: UUID) -> int:
         """A supervisor takes the work back from its agent: 200, or the status of a refusal."""

@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -33,10 +35,16 @@ class RoutingApi:
     """A client of routing's API, with the example organisation active."""
 
     def __init__(
-        self, engine: AsyncEngine, configurations: Configurations, http: httpx.AsyncClient, folder: Path
+        self,
+        engine: AsyncEngine,
+        configurations: Configurations,
+        app: FastAPI,
+        http: httpx.AsyncClient,
+        folder: Path,
     ) -> None:
         self.engine = engine
         self.configurations = configurations
+        self._app = app
         self._http = http
         self._folder = folder
 
@@ -46,13 +54,28 @@ class RoutingApi:
     ) -> httpx.Response:  # fmt: skip
         """A request with a token of this role and name; `tag` is sent as If-Match."""
         token = keys.token(self._folder, role=role, name=name, now=utc_now())
-        headers = {"Authorization": f"Bearer {token}"} | ({} if tag is None else {"If-Match": tag})
+        headers: dict[str, str] = options.pop("headers", {}) | {"Authorization": f"Bearer {token}"}
+        headers |= {} if tag is None else {"If-Match": tag}
         return await self._http.request(verb, path, headers=headers, **options)
 
+    @asynccontextmanager
+    async def client_of(self, name: str) -> AsyncGenerator[httpx.AsyncClient]:
+        """A client with the token of a person of operations, for programs that call the API."""
+        token = keys.token(self._folder, role=Role.OPERATIONS, name=name, now=utc_now())
+        headers = {"Authorization": f"Bearer {token}"}
+        transport = httpx.ASGITransport(self._app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as http:
+            yield http
+
+    @property
+    def now(self) -> datetime:
+        """The time by which it applies events."""
+        return utc_now()
+
     async def load(self, source: str = COUNCIL) -> None:
-        """Activates an organisation's file, as a start does."""
+        """Activates an organisation's file, as the first start does."""
         async with self.engine.begin() as tx:
-            await self.configurations.load_file(tx, source, "council.yaml", utc_now())
+            await self.configurations.load(tx, source, "council.yaml", "organisation file", utc_now())
 
     async def apply(self, *events: Event) -> None:
         """Applies events as one batch."""
@@ -90,15 +113,16 @@ class RoutingApi:
 
 
 @asynccontextmanager
-async def opened_api(engine: AsyncEngine, folder: Path) -> AsyncGenerator[RoutingApi]:
-    """Routing's API on a database, with the example organisation active."""
+async def opened_api(engine: AsyncEngine, folder: Path, *, seeded: bool = True) -> AsyncGenerator[RoutingApi]:
+    """Routing's API on a database, with the example organisation active unless it is not `seeded`."""
     access = Access(issuer=keys.ISSUER, audience=keys.AUDIENCE, jwks=str(keys.jwks(folder)))
     configurations = Configurations()
     app = api.application(engine, access, ChangeFeed(engine), utc_now, configurations)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
-        client = RoutingApi(engine, configurations, http, folder)
-        await client.load()
+        client = RoutingApi(engine, configurations, app, http, folder)
+        if seeded:
+            await client.load()
         yield client
 
 

@@ -23,13 +23,14 @@ async def add_waiting(pool: AgentPool, kinds: list[Kind], count: int, before: in
     ]
     columns = (
         "work_item_id, case_id, case_reference, customer_id, channel, state, queue, priority, skills, queued_at, due_at, "
-        "order_at, decision_id, changed_at"
+        "order_at, overdue_at, decision_id, changed_at"
     )
     async with pool.engine.begin() as tx:
         await tx.execute(
             text(
                 f"insert into work_item ({columns}) select i, i, 'B-' || s.n, i, 'email', 'queued', k.queue, k.priority, k.skills, "
-                "at, at + interval '4 hours', at + interval '4 hours' - k.priority * interval '1 minute', i, at "
+                "at, at + interval '4 hours', at + interval '4 hours' - k.priority * interval '1 minute', "
+                "at + interval '1 day', i, at "
                 "from generate_series(0, :count - 1) as s(n) cross join lateral (select gen_random_uuid() as i, "
                 "cast(:now as timestamptz) - (:count - s.n + :before) * interval '1 second' as at) w "
                 "join jsonb_to_recordset(cast(:kinds as jsonb)) as k(n int, queue text, skills jsonb, priority int) "

@@ -13,6 +13,7 @@ from antiphon.contracts.base import Actor
 from antiphon.contracts.cases import (
     CaseEvent,
     CaseInteractionAdded,
+    CaseInteractionDeleted,
     CaseOpened,
     CaseStatusChanged,
     StatusTrigger,
@@ -78,6 +79,20 @@ class CaseHistory:
         )
         return event.model_copy(update={"unanswered": [self.opened.interaction]})
 
+    def words_deleted(
+        self, remaining: datetime | None = None, status: str = "closed"
+    ) -> CaseInteractionDeleted:
+        """The customer deletes words; `remaining` is when those were accepted that then await an answer, else the case has `status`."""
+        status = self.case.status if remaining or self.case.opened_by_person_at else status
+        self._update(status=status, awaiting_answer_since=remaining, asks=False)
+        return CaseInteractionDeleted(case=self.case, interaction_id=self.opened.interaction.interaction_id)
+
+    def opened_by_person(self, queue: str | None = None, newest: str | None = None) -> CaseStatusChanged:
+        """A person opens the case again, and may name a queue; `newest` is the text that the customer said last."""
+        event = self.status_changed("open", opened_by_person_at=self.now, opened_in_queue=queue)
+        words = self.opened.interaction.model_copy(update={"text": newest, "subject": None, "topics": []})
+        return event.model_copy(update={"newest": None if newest is None else words})
+
     def status_changed(
         self, status: str, reason: str = "by hand", trigger: StatusTrigger = StatusTrigger.SET_BY_PERSON, **changes: Any
     ) -> CaseStatusChanged:  # fmt: skip
@@ -85,7 +100,10 @@ class CaseHistory:
         previous = self.case.status
         if status in {"resolved", "closed"}:
             changes = {"awaiting_answer_since": None} | changes
-        self._update(status=status, asks=trigger is StatusTrigger.REPLY_FAILED or status == "open", **changes)
+        if status != "open":
+            changes = {"opened_by_person_at": None, "opened_in_queue": None} | changes
+        opens = status == "open" and trigger is StatusTrigger.SET_BY_PERSON
+        self._update(status=status, asks=opens or trigger is StatusTrigger.REPLY_FAILED, **changes)
         return CaseStatusChanged(case=self.case, previous=previous, by=ELENA, trigger=trigger, reason=reason)
 
     def reply_sent(self, at: datetime, kind: str = "agent", revision: int | None = None) -> ReplySent:

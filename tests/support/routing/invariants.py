@@ -16,7 +16,7 @@ from routing.sla.ledger import columns, entry_of
 from tests.support.routing.agent_pool import ACCEPTED, OFFERED, QUEUED, AgentPool
 from tests.support.routing.case_history import from_column
 
-REFUSED = {"declined", "timed-out", "taken-back"}
+REFUSED = {"declined", "timed-out", "taken-back", "handed-on"}
 _TABLES = ("work_item", "offer", "agent", "wrap_up", "case_record", "clock", "clock_entry", "timer", "decision",
            "outbox", "escalation", "queue_state", "configuration")  # fmt: skip
 
@@ -41,13 +41,19 @@ class Moment(NamedTuple):
         return sum(work.units for work in self.held(agent))
 
     def refused(self, item: UUID) -> set[str]:
-        """The agents who did not take the item, or from whom it was taken back."""
+        """The agents who did not take the item, who handed it on, or from whom it was taken back."""
         return {o.agent_id for o in self.offers.values() if o.work_item_id == item and o.result in REFUSED}
 
     def can_take(self, agent: str, work: AnyRow) -> bool:
         """Whether the agent is present and qualified, and the work is not held for another agent."""
         is_held = work.hold_until is not None and work.hold_until > self.now and work.preferred != agent
         return self.is_present(agent) and self.is_qualified(agent, work) and not is_held
+
+    def waits_for(self, agent: str, item: UUID) -> bool:
+        """Whether a person handed the item to the agent, for whom alone it waits, whatever their queues and skills."""
+        work = self.works.get(item)
+        handed_to = work.handover and work.handover["agent_id"] if work else None
+        return work is not None and handed_to == agent and work.hold_until > self.now
 
     def is_present(self, agent: str) -> bool:
         """Whether the agent is in a presence in which work is offered."""
@@ -80,14 +86,26 @@ class Moment(NamedTuple):
 
     def waiting(self) -> list[AnyRow]:
         """The waiting work, the most urgent first."""
-        return sorted((w for w in self.works.values() if w.state == QUEUED), key=urgency)
+        return sorted((w for w in self.works.values() if w.state == QUEUED), key=self.urgency)
+
+    def urgency(self, work: AnyRow) -> tuple[bool, datetime, datetime, UUID]:
+        """The sort key of waiting work, computed from the columns that it depends on."""
+        waited_out = work.queued_at + work.longest_wait
+        is_overdue = self.now >= waited_out
+        return (
+            not is_overdue,
+            waited_out if is_overdue else moment_of(work),
+            work.queued_at,
+            work.work_item_id,
+        )
 
 
-def urgency(work: AnyRow) -> tuple[datetime, datetime, UUID]:
-    """The sort key of waiting work, computed from the columns that it depends on."""
+def moment_of(work: AnyRow) -> datetime:
+    """The moment that orders work that is not overdue."""
     latest = work.queued_at + work.longest_wait
     due = latest if work.due_at is None else max(work.queued_at, min(work.due_at, latest))
-    return due - work.priority * work.head_start, work.queued_at, work.work_item_id
+    moment: datetime = due - work.priority * work.head_start
+    return moment
 
 
 async def read_moment(pool: AgentPool) -> Moment:
@@ -123,7 +141,8 @@ async def assert_consistent(pool: AgentPool, moment: Moment, awaiting: Iterable[
         assert (work.agent_id is None) == (work.state == QUEUED), work
         assert (work.state == OFFERED) == (offer is not None), work
         assert offer is None or offer.agent_id == work.agent_id, work
-        assert work.order_at == urgency(work)[0], work
+        assert work.order_at == moment_of(work), work
+        assert work.overdue_at == work.queued_at + work.longest_wait, work
     held = {work.agent_id for work in moment.works.values() if work.state in {OFFERED, ACCEPTED}}
     assert all(moment.presence.get(agent) not in {None, "offline"} for agent in held), (held, moment.presence)
     await _assert_counted(pool, moment)
@@ -140,7 +159,11 @@ async def _assert_counted(pool: AgentPool, moment: Moment) -> None:
 
 def assert_offered_in_order(before: Moment, after: Moment) -> None:
     """Asserts that a pass offered work to agents who could take it, the most urgent first, and left none that an agent could take."""
-    new_offers = [offer for key, offer in after.offers.items() if key not in before.offers]
+    new_offers = [
+        offer
+        for key, offer in after.offers.items()
+        if key not in before.offers and not before.waits_for(offer.agent_id, offer.work_item_id)
+    ]
     for offer in new_offers:
         assert_allowed(after, offer.agent_id, after.works[offer.work_item_id])
         assert not after.is_away(offer.agent_id), offer
@@ -152,7 +175,9 @@ def assert_offered_in_order(before: Moment, after: Moment) -> None:
         for agent in after.presence:
             if agent in refused or after.is_away(agent) or not after.can_take(agent, work):
                 continue
-            less_urgent = [other for other in offered.get(agent, ()) if urgency(work) < urgency(other)]
+            less_urgent = [
+                other for other in offered.get(agent, ()) if after.urgency(work) < after.urgency(other)
+            ]
             free = after.free_units(agent) + sum(min(w.units, after.capacity(agent)) for w in less_urgent)
             assert free < min(work.units, after.capacity(agent)), (
                 work,

@@ -39,8 +39,8 @@ ORGANISED: tuple[Change, ...] = (
     section("agents_policy", {"prefer_last_agent": {"for": "2h", "wait_at_most": "5m"}}),
     queue("planning", offer_timeout="10m", may_pick=True, wrap_up="3m",
           steps=[{"after": "30m", "lower": {"planning": 1}}, {"after": "90m", "add_queue": "front-desk", "needs": {}}]),
-    queue("rates", offer_timeout="10m"),
-    queue("front-desk", offer_timeout="5m", may_pick=True),
+    queue("rates", offer_timeout="10m", longest_wait="40m"),
+    queue("front-desk", longest_wait="2h", offer_timeout="5m", may_pick=True),
     agent("elena", capacity=1),
     agent("farid", auto_accept=True, capacity=2),
     agent("bruno", capacity=1, queues=["planning", "front-desk"], skills={"planning": 4, "rates": 2}),
@@ -304,10 +304,9 @@ class RandomDay:
         await self.pool.transfer(work.work_item_id, QUEUES[AGENTS.index(who)])
 
     async def offer_to(self, who: str, work: AnyRow) -> None:
-        """A supervisor offers the work to an agent who is not offline, whatever the agent holds."""
-        is_online = (await read_moment(self.pool)).presence.get(who, "offline") != "offline"
-        if is_online and who in (await self._employed()):
-            await self.pool.offer_to(who, work.work_item_id)
+        """A supervisor offers the work to an agent, or makes it wait for them."""
+        if who in (await self._employed()):
+            await self.pool.offer_to(who, work.work_item_id, wait=work.attempts % 2 == 0)
 
     async def take_back(self, _: str, work: AnyRow) -> None:
         await self.pool.take_back(work.work_item_id)

@@ -28,6 +28,7 @@ POSITIONS = st.builds(
     st.integers(0, 3).map(lambda n: NOW + timedelta(seconds=n)),
     st.integers(0, 1),
     st.integers(0, 3),
+    st.integers(1, 2),
 )
 
 
@@ -105,8 +106,17 @@ def test_event_positions_have_a_strict_order(
 
 
 @given(POSITIONS, POSITIONS)
-def test_a_later_offset_of_a_partition_is_never_before_an_earlier_one(
+def test_of_one_revision_a_later_offset_is_never_before_an_earlier_one(
     one: EventPosition, two: EventPosition
 ) -> None:
-    if one.event_partition == two.event_partition and one.event_offset >= two.event_offset:
+    is_same = (one.event_partition, one.event_revision) == (two.event_partition, two.event_revision)
+    if is_same and one.event_offset >= two.event_offset:
         assert not one.is_before(two)
+
+
+@given(POSITIONS, POSITIONS)
+def test_a_lower_revision_is_older_whatever_its_time_and_offset(
+    one: EventPosition, two: EventPosition
+) -> None:
+    if one.event_revision != two.event_revision:
+        assert one.is_before(two) == ((one.event_revision or 0) < (two.event_revision or 0))

@@ -136,6 +136,11 @@ class Refusal:
         Refusal(None, "does not have"),
         Refusal(ANSWERED._replace(automation="bounce"), "bounce"),
         Refusal(ANSWERED._replace(automation="auto-reply"), "auto-reply"),
+        Refusal(
+            ANSWERED,
+            "no longer an address of ours",
+            REQUEST.model_copy(update={"account": "pool@banksia.example"}),
+        ),
         Refusal(ANSWERED, "our own", to("council@banksia.example")),
         Refusal(ANSWERED, "our own", to("Rates+c-1-x@banksia.example")),
         Refusal(ANSWERED._replace(sender="council@banksia.example"), "our own", to(None)),

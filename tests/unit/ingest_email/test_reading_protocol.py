@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from ingest_email.domain.mail import Envelope, unreadable
 from ingest_email.domain.parser import read_mail
 from ingest_email.reading import protocol
+from ingest_email.reading.protocol import Request
 from tests.fuzz.growing import GROWING
 from tests.support.mail_samples import NOW, OURS, TO_US, corpus
 
@@ -34,7 +35,9 @@ def test_every_mail_of_the_corpus_arrives_as_it_was_read() -> None:
 
 @given(st.none() | st.text(), st.lists(st.text(), max_size=3))
 def test_a_request_can_be_made_for_any_envelope(sender: str | None, recipients: list[str]) -> None:
-    request = protocol.REQUEST.validate_json(protocol.request(Envelope(sender, ("\udc80", *recipients)), NOW))
+    request = protocol.REQUEST.validate_json(
+        protocol.encoded(Request(Envelope(sender, ("\udc80", *recipients)), NOW))
+    )
     assert request.accepted_at == NOW
     assert (request.envelope.sender is None) == (sender is None)
     assert len(request.envelope.recipients) == len(recipients) + 1

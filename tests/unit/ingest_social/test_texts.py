@@ -5,6 +5,7 @@ import regex
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from antiphon.delivery.parts import graphemes
 from ingest_social.bluesky import texts
 
 FAMILY = "👩‍👩‍👧‍👦"
@@ -26,7 +27,7 @@ def words_of(parts: list[str]) -> str:
 @given(st.lists(CHARACTERS, max_size=900).map("".join))
 def test_every_part_fits_and_together_they_say_all(text: str) -> None:
     parts = texts.split(text)
-    assert all(len(texts.graphemes(part)) <= 300 and len(part.encode()) <= 3000 for part in parts)
+    assert all(len(graphemes(part)) <= 300 and len(part.encode()) <= 3000 for part in parts)
     assert words_of(parts) == "".join(text.split())
 
 

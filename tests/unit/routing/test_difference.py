@@ -68,6 +68,13 @@ def changed(old: str, new: str) -> Configuration:
         ),
         ("date: 2026-12-24", "date: 2026-12-23", ["calendar 'office': holidays extra Christmas closing date 2026-12-24 → 2026-12-23"]),
         ("name: City of Banksia\n  domain", "name: Banksia\n  domain", ["organisation: name 'City of Banksia' → Banksia"]),
+        (
+            "name: Planning\n    when", "name: Planning\n    moves: true\n    first_words_only: true\n    when",
+            ["rule 'Planning': moves no → yes", "rule 'Planning': first words only no → yes"],
+        ),
+        (
+            "people:\n", "alerts: { raised_priority: 80 }\npeople:\n", ["alerts: raised priority 90 → 80"],
+        ),
         ("phone: Answers and returns calls", "phone: Calls", ["skill 'phone': 'Answers and returns calls' → Calls"]),
     ],
 )  # fmt: skip

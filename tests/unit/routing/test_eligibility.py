@@ -1,13 +1,18 @@
 """Why an agent can't take work now: kinds of obstacles and their texts."""
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from routing.domain.matching.eligibility import BUSY, Lack, Obstacle, ProfileLoad, WhyNot, in_words
+from antiphon.organisation.agent import Away, AwayKind
+from routing.domain.matching.eligibility import BUSY, Lack, Obstacle, ProfileLoad, WhyNot, in_words, not_there
 
 AT = datetime(2026, 11, 2, 9, 30, 5, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
 WORDS = {
+    not_there(Away.of(AwayKind.ABSENT, AT, BERLIN)): "absent until 2026-11-02 10:30",
+    not_there(Away.of(AwayKind.OUTSIDE_SHIFT, None, BERLIN)): "outside the shift",
     Obstacle(WhyNot.PRESENCE, presence="lacks nothing"): "lacks nothing",
     Obstacle(WhyNot.WRAP_UP, until=AT): "wraps up until 09:30:05",
     Obstacle(WhyNot.QUEUE_CLOSED): "their queue is not open",

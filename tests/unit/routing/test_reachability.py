@@ -102,6 +102,23 @@ def test_a_rule_that_goes_on_catches_nothing_and_may_always_be_true() -> None:
     assert [complaint.kind for complaint in alone] == [Kind.NO_RULE_CATCHES]
 
 
+def for_first_words(rules: list[CheckedRule], *places: int) -> list[CheckedRule]:
+    return [rule._replace(first_words_only=place in places) for place, rule in enumerate(rules)]
+
+
+def test_a_rule_for_first_words_only_catches_no_later_words() -> None:
+    rules = asked('case.department == "rates"', 'case.department == "rates"', "true")
+    assert [c.kind for c in complaints(for_first_words(rules, 1))] == [Kind.NEVER_MATCHES]
+    assert [c.kind for c in complaints(for_first_words(rules, 0, 1))] == [Kind.NEVER_MATCHES]
+    (found,) = complaints(for_first_words(rules, 0))
+    assert (found.kind, found.place) == (Kind.LATER_WORDS_ONLY, 1)
+    assert found.message == (
+        "is evaluated for later words only: 'r0' before it catches all first words that it would match"
+    )
+    always = complaints(for_first_words(asked("true", "case.replies > 0"), 0))
+    assert [(c.kind, c.place) for c in always] == [(Kind.LATER_WORDS_ONLY, 1)]
+
+
 VALUES: dict[str, list[Any]] = {
     "interaction.channel": ["email", "social", "phone"],
     "interaction.text": ["", "a refund, please"],
@@ -240,7 +257,7 @@ def test_the_command_prints_faults_and_warnings_with_their_place(
 ) -> None:
     file = tmp_path / "odd.yaml"
     assert check.main([str(EXAMPLE)]) == 0
-    assert not capsys.readouterr().out
+    assert capsys.readouterr().out == f"{EXAMPLE}: no faults\n"
     file.write_text(EXAMPLE.read_text().replace('when: "true"', 'when: "false"'))
     assert check.main([str(file)]) == 0
     assert re.search(

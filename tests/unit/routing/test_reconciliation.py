@@ -55,6 +55,8 @@ def test_a_case_that_awaits_no_answer_or_was_dismissed_needs_no_work() -> None:
     ("work_item", "kinds"),
     [
         (open_work(queue="gone"), [FindingKind.QUEUE_UNKNOWN]),
+        (open_work(handed_to="gone"), [FindingKind.HAND_OVER_GONE]),
+        (open_work(handed_to="amara"), []),
         (open_work("accepted", agent="gone"), [FindingKind.AGENT_GONE]),
         (open_work("accepted", agent="amara", presence="offline"), [FindingKind.AGENT_GONE]),
         (open_work("accepted", agent="amara", presence=None), [FindingKind.AGENT_GONE]),

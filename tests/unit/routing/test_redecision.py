@@ -1,7 +1,7 @@
 """Later interactions on open work: the pure decision, as a table of cases and as laws."""
 
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 from hypothesis import given
@@ -12,8 +12,8 @@ from antiphon.contracts.cases import CaseInteractionAdded, InteractionFacts
 from antiphon.organisation.step import Step
 from deploy.site import EXAMPLE
 from routing.domain.configuration.document import Configuration, read
-from routing.domain.decisions.redecision import Redecided, redecide
-from routing.domain.decisions.verdict import Verdict, verdict, without_words
+from routing.domain.decisions.redecision import Redecided, WorkBefore, outcome, redecide
+from routing.domain.decisions.verdict import Moves, Verdict, verdict, without_words
 from routing.domain.rules.conditions import UNANSWERED, Condition, complete, context_of, stored_context
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
@@ -40,22 +40,12 @@ def found(*texts: str, configuration: Configuration | None = None) -> Verdict:
     return verdict(configuration or council(), context_of(case, interactions(*texts), NOW))
 
 
-class Placed(NamedTuple):
-    """The values of a work item that a redecision reads."""
-
-    queue: str
-    priority: int
-    skills: dict[str, int]
-    prefer_skills: dict[str, int]
-    labels: list[str]
-    decided_priority: int
-
-
-def at(queue: str = "front-desk", priority: int = 30, **more: Any) -> Placed:
+def at(queue: str = "front-desk", priority: int = 30, **more: Any) -> WorkBefore:
     decided = more.get("decided", min(priority, 30))
-    return Placed(
-        queue, priority, more.get("skills", {}), more.get("prefer", {}), more.get("labels", []), decided
-    )
+    return WorkBefore(
+        queue, priority, more.get("skills", {}), more.get("prefer", {}), more.get("labels", []), decided,
+        more.get("decided_queue", queue),
+    )  # fmt: skip
 
 
 def test_danger_in_any_unanswered_message_moves_work_in_whatever_order_they_came() -> None:
@@ -75,6 +65,40 @@ def test_a_priority_that_rules_gave_before_does_not_undo_what_a_person_set_since
 def test_an_equal_or_lower_priority_moves_nothing() -> None:
     assert redecide(at("roads", 95), found(LEAK)) is None
     assert redecide(at("roads", 96, labels=["x"]), found(LEAK)) is None
+
+
+MOVES = council(
+    {"when": 'case.unanswered_text.contains("permit")', "moves": True, "then": {"queue": "planning", "priority": 20}},
+    {"when": "true", "then": {"queue": "front-desk", "priority": 30}},
+)  # fmt: skip
+
+
+def test_a_rule_that_moves_does_so_at_a_lower_priority_which_lowers_none() -> None:
+    permit = found("When do you open?", "I need a permit", configuration=MOVES)
+    assert permit.moves is Moves.TO_ANY
+    assert redecide(at(), permit) == Redecided(True, 30, {}, {}, [])
+    assert redecide(at(priority=20, decided=20), permit) == Redecided(True, 20, {}, {}, [])
+    assert redecide(at(priority=5, decided=5), permit) == Redecided(True, 20, {}, {}, [])
+    assert redecide(at(), permit, may_move=False) == Redecided(False, 30, {}, {}, [], True)
+    assert redecide(at("planning"), permit) is None
+
+
+def test_a_rule_that_moves_takes_no_work_back_from_where_a_person_put_it() -> None:
+    permit = found("I need a permit", configuration=MOVES)
+    assert redecide(at("rates", decided_queue="planning"), permit) is None
+    assert redecide(at("rates", decided_queue="planning"), permit, may_move=False) is None
+
+
+def test_a_rule_for_first_words_only_is_asked_when_work_is_made_and_not_later() -> None:
+    first = council(
+        {"when": "interaction.text.size() > 0", "first_words_only": True, "then": {"queue": "roads", "priority": 90}},
+        {"when": "interaction.text.size() > 1", "then": {"queue": "planning", "priority": 60}},
+    )  # fmt: skip
+    context = complete({"interaction.text": "more words"})
+    assert verdict(first, context).rule == "r0"
+    later = verdict(first, context, later=True)
+    assert [outcome.result for outcome in later.trace] == ["not-asked", "true"]
+    assert (later.rule, redecide(at(), later)) == ("r1", Redecided(True, 60, {}, {}, []))
 
 
 def test_a_rule_that_always_holds_neither_moves_work_nor_raises_its_priority() -> None:
@@ -146,8 +170,34 @@ def test_nothing_is_ever_lowered_and_work_moves_only_to_a_higher_priority(
     if not after.moves:
         assert all(after.skills[skill] >= level for skill, level in skills.items())
         decided_since = max(decided, given_priority)
-        again = Placed(queue, after.priority, after.skills, after.prefer_skills, after.labels, decided_since)
+        again = at(queue, after.priority, skills=after.skills, labels=after.labels, decided=decided_since)
         assert redecide(again, later, may_move=may_move) is None
+
+
+@given(
+    st.sampled_from([*Moves]), st.sampled_from(["planning", "roads", "front-desk"]), st.integers(0, 100),
+    st.sampled_from(["planning", "roads", "hazards", None]), st.integers(0, 100), st.sampled_from(["planning", "hazards"]),
+    st.integers(0, 100), st.booleans(),
+)  # fmt: skip
+def test_by_any_rule_priority_never_falls_and_who_accepted_the_work_keeps_it(
+    moves: Moves, queue: str, priority: int, decided_queue: str | None, decided: int, to: str, given_priority: int,
+    accepted: bool,
+) -> None:  # fmt: skip
+    later = ASKS._replace(queue=to, priority=given_priority, skills={}, moves=moves)
+    work = at(queue, priority, decided=decided, decided_queue=decided_queue)._replace(is_accepted=accepted)
+    after = redecide(work, later, may_move=not work.is_accepted)
+    ends = outcome(work, later, after)
+    assert ends["priority"] == max(priority, given_priority if given_priority > decided else 0)
+    assert ends["queue"] == (to if after is not None and after.moves else queue)
+    if accepted:
+        assert ends["queue"] == queue
+    if moves is not Moves.TO_ANY and given_priority <= max(priority, decided):
+        assert (ends["queue"], ends["deferred_to"]) == (queue, None)
+    if after is not None and (after.moves or after.is_deferred):
+        again = work._replace(
+            queue=str(ends["queue"]), priority=after.priority, decided_queue=to, decided_priority=max(decided, given_priority)
+        )  # fmt: skip
+        assert redecide(again, later, may_move=not accepted) is None
 
 
 def test_the_context_has_all_unanswered_text_topics_and_the_worst_tone() -> None:

@@ -44,6 +44,13 @@ def test_a_rule_with_an_error_does_not_match_and_has_its_message(when: str) -> N
     assert trace[0].error
 
 
+def test_the_error_of_a_rule_quotes_no_words_of_the_customer() -> None:
+    rule = Condition('{"a": 1}[interaction.text] == 1')
+    context = example() | {"interaction.text": 'a "secret"\nof mine'}
+    _, (outcome,) = decide([("quotes", rule)], context)
+    assert outcome.error == "NOT_FOUND: Key not found in map"
+
+
 @pytest.mark.parametrize(
     ("when", "message", "column"),
     [
@@ -144,6 +151,17 @@ def test_the_example_organisation_can_be_loaded() -> None:
         ),
         ("{ rates: 8, phone: 5 }", "{ rates: 11, phone: 5 }", "less than or equal to 10"),
         ("name: Rates\n    when", "name: Roads\n    when", "a second rule 'Roads'"),
+        (
+            "name: Rates\n    when",
+            "name: Rates\n    moves: true\n    first_words_only: true\n    when",
+            "not asked about later words",
+        ),
+        ("name: Everything else\n", "name: Everything else\n    moves: true\n", "each message would move"),
+        (
+            "rules:\n",
+            "rules:\n  - { name: L, when: case.replies > 1, go_on: true, then: { labels: [x] }, moves: true }\n",
+            "moves work nowhere",
+        ),
     ],
 )
 def test_a_fault_has_its_line(old: str, new: str, message: str) -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -113,3 +114,29 @@ def test_a_trial_changes_what_a_new_verdict_changes(contexts: list[Context]) -> 
         if item := changed.get(decision.decision_id):
             letters = "".join(outcome.result[0] for outcome in anew.trace)
             assert (item.rule, item.after, item.results) == (anew.rule, anew.outcome, letters)
+
+
+@pytest.mark.parametrize(
+    ("department", "has_words", "decided"),
+    [("rates", True, True), ("rates", False, True), ("roads", True, True), ("roads", False, False)],
+)
+def test_a_decision_without_words_is_decided_only_by_rules_that_read_none(
+    department: str, has_words: bool, decided: bool
+) -> None:
+    reads = {"when": '"leak" in interaction.topics && case.subject == "x"', "then": {"queue": "roads"}}
+    labels = {"when": "true", "go_on": True, "then": {"labels": ["all"]}}
+    rules = [
+        labels,
+        {"when": 'case.department == "rates"', "then": {"queue": "rates"}},
+        reads,
+        {"when": "true", "then": {"queue": "front-desk"}},
+    ]
+    document = yaml.safe_load(EXAMPLE.read_text())
+    document["rules"] = [{"name": f"r{n}"} | rule for n, rule in enumerate(rules)]
+    draft = read(yaml.safe_dump(document, sort_keys=False), checked=True)
+    context = complete({"case.department": department})
+    found = verdict(draft, context)
+    trial = Trial(draft, frozenset(), NOW)
+    assert trial.add([Recorded("d", "", found.rule, found.outcome, context, has_words=has_words)]) == []
+    result = trial.result()
+    assert (result["decisions"], result["without_words"]) == ((1, 0) if decided else (0, 1))

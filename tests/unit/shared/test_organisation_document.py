@@ -34,6 +34,11 @@ def test_an_organisation_is_the_same_after_it_travelled_as_json() -> None:
         "prefer_last_agent": {"for": "2d", "wait_at_most": "15m"},
         "ramp_up": {"away": "8h"},
     }
+    data["people"][0] |= {
+        "queues": ["rates", {"queue": "roads", "from": "2027-01-04", "until": "2027-02-01T08:30"}],
+        "absences": [{"from": "2026-12-24"}],
+        "supervises": "everything",
+    }
     organisation = Organisation.model_validate(data)
     travelled = organisation.model_dump_json()
     assert Organisation.model_validate_json(travelled) == organisation

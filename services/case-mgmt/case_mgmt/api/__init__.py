@@ -7,6 +7,7 @@ from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.tokens import Access
+from antiphon.http import failed_events
 from antiphon.http.app import create_app
 from antiphon.http.changes import ChangeFeed
 from antiphon.http.permissions import Guarded
@@ -38,4 +39,5 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
     at = Api(engine, feed, clock, token_secret)
     for resource in (cases, replies, notes, counts, changes):
         resource.add(routes, at)
+    failed_events.add(routes, engine)
     return routes

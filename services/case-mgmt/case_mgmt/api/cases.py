@@ -13,13 +13,16 @@ from antiphon.contracts.cases import CaseFacts
 from antiphon.contracts.identified import CustomerFacts, IdentifierConflict, Reading
 from antiphon.contracts.interactions import Content, Identifier, Interaction
 from antiphon.http.app import Body, Words
-from antiphon.http.pages import Cursor, Limit, Page
-from antiphon.http.problems import problems
+from antiphon.http.idempotency import OnceTx
+from antiphon.http.pages import Cursor, Export, ExportCursor, Limit, Page
+from antiphon.http.preconditions import etag
+from antiphon.http.problems import ErrorPlace, invalid, problems
 from case_mgmt import cases, store
 from case_mgmt.api import examples
 from case_mgmt.api.parameters import Api, CaseId, QueueName, Reader, Writer, example
 from case_mgmt.api.replies import ReplyView, reply_view
 from case_mgmt.cases import WholeCase
+from case_mgmt.domain.cases import Case
 from case_mgmt.domain.interactions import CaseInteraction
 from case_mgmt.domain.recipients import belongs_to, recipient_of
 from case_mgmt.domain.record import NumberedEntry
@@ -42,6 +45,14 @@ class CaseView(CaseFacts):
     )
     due_at: datetime | None = Field(description="When the nearest SLA target is due.")
     breached: list[str] = Field(description="The SLA targets that were missed and are not met yet.")
+
+
+class ExportedCase(CaseFacts):
+    """A case as the export has it: without the copy of routing's work, which changes without the case."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.EXPORTED_CASE]})
+
+    changed_at: datetime = Field(description="When the case last changed.")
 
 
 class FormerContentView(BaseModel):
@@ -108,12 +119,22 @@ class NewStatus(Body):
     """The status that a person sets, and why."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"status": "resolved", "reason": "Explained by phone."}]}
+        json_schema_extra={
+            "examples": [
+                {"status": "resolved", "reason": "Explained by phone."},
+                {"status": "open", "reason": "The promised visit did not take place.", "queue": "rates"},
+            ]
+        }
     )
 
     status: Literal["open", "pending", "resolved", "closed"] = Field(description="The new status.")
     reason: Annotated[Words, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)] = Field(
         description="Why the person sets it. It is on the record."
+    )
+    queue: Annotated[Words, StringConstraints(min_length=1, max_length=100)] | None = Field(
+        default=None,
+        description="Only with `open`: the id of the queue that gets the work of a case that is opened again. Without it the "
+        "rules decide, by the customer's newest words.",
     )
 
 
@@ -178,6 +199,18 @@ def add(routes: APIRouter, at: Api) -> None:
         async with at.engine.connect() as connection:
             return await store.cases.page(connection, wanted, cursor, limit, case_view)
 
+    @routes.get("/cases/export", tags=["cases"], responses=problems(400, 410))
+    async def export_cases(
+        who: Reader, cursor: ExportCursor = None, limit: Limit = 50
+    ) -> Export[ExportedCase]:
+        """All cases, and later those that changed since: none is missed, however much changes meanwhile.
+
+        A case that changes after it was read comes again. What changes now comes once no older transaction runs.
+        """
+        del who
+        async with at.engine.connect() as connection:
+            return await store.cases.export(connection, cursor, limit, _exported)
+
     @routes.get("/cases/{case_id}", tags=["cases"], responses=problems(404))
     async def get_case(case_id: CaseId, who: Reader, response: Response) -> WholeCaseView:
         """Returns a case with everything on it.
@@ -188,7 +221,7 @@ def add(routes: APIRouter, at: Api) -> None:
         async with at.engine.connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ")
             whole = await cases.read_whole(connection, case_id)
-        response.headers["ETag"] = f'"{whole.case.case.revision}"'
+        response.headers["ETag"] = etag(whole.case.case.revision)
         return _whole_view(whole)
 
     @routes.post(
@@ -196,12 +229,23 @@ def add(routes: APIRouter, at: Api) -> None:
         tags=["cases"],
         responses=problems(400, 404, 409),
     )
-    async def set_status(case_id: CaseId, new: NewStatus, who: Writer) -> CaseView:
-        """Sets the status of a case, with a reason. If the case has this status, nothing changes."""
-        async with at.engine.begin() as tx:
-            return case_view(await cases.set_status(tx, case_id, new.status, new.reason, who, at.clock()))
+    async def set_status(case_id: CaseId, new: NewStatus, who: Writer, tx: OnceTx) -> CaseView:
+        """Sets the status of a case, with a reason. If the case has this status, nothing changes.
 
-    _ = (list_cases, get_case, set_status)
+        A case that is opened again gets work: in the queue that the request names, or where the rules put it.
+        """
+        if new.queue is not None and new.status != "open":
+            detail = "only with the status open: a case that is not opened gets no work"
+            raise invalid(ErrorPlace(pointer="/queue", detail=detail))
+        return case_view(
+            await cases.set_status(tx, case_id, new.status, new.reason, who, at.clock(), queue=new.queue)
+        )
+
+    _ = (list_cases, export_cases, get_case, set_status)
+
+
+def _exported(case: Case) -> ExportedCase:
+    return ExportedCase(**dict(case.facts()), changed_at=case.changed_at)
 
 
 def _whole_view(whole: WholeCase) -> WholeCaseView:

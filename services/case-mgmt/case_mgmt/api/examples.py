@@ -27,6 +27,8 @@ CASE: JsonDict = {
     "related_case_id": None,
     "revision": 3,
     "asked_revision": 1,
+    "opened_by_person_at": None,
+    "opened_in_queue": None,
     "changed_at": "2026-11-23T22:31:40Z",
     "agent_id": "amara",
     "agent_name": "Amara Osei",
@@ -35,6 +37,9 @@ CASE: JsonDict = {
     "due_at": "2026-11-24T22:15:06Z",
     "breached": [],
 }
+
+_OF_WORK = {"agent_id", "agent_name", "queue", "work_state", "due_at", "breached"}
+EXPORTED_CASE: JsonDict = {name: value for name, value in CASE.items() if name not in _OF_WORK}
 
 INTERACTION: JsonDict = {
     "interaction": {

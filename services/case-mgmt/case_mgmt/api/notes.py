@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import ConfigDict, Field, StringConstraints
 
 from antiphon.http.app import Body, Words
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.problems import problems
 from case_mgmt import cases
 from case_mgmt.api.cases import CaseView, case_view
@@ -33,9 +34,8 @@ def add(routes: APIRouter, at: Api) -> None:
         tags=["cases"],
         responses=problems(400, 404),
     )
-    async def add_note(case_id: CaseId, note: NewNote, who: Writer) -> CaseView:
+    async def add_note(case_id: CaseId, note: NewNote, who: Writer, tx: OnceTx) -> CaseView:
         """Adds an internal note to the record of a case."""
-        async with at.engine.begin() as tx:
-            return case_view(await cases.add_note(tx, case_id, note.text, who, at.clock()))
+        return case_view(await cases.add_note(tx, case_id, note.text, who, at.clock()))
 
     _ = add_note

@@ -32,16 +32,6 @@ CaseId = Annotated[UUID, Path(description="The id of the case.")]
 QueueName = Annotated[
     Words | None, Query(max_length=200, description="The name of the queue that has the case's work.")
 ]
-IdempotencyKey = Annotated[
-    str,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        pattern=r"^[\x21-\x7e]+$",
-        description="A name that the caller chooses for this request. The same request with the same key is done once.",
-    ),
-]
 IfMatch = Annotated[
     str | None,
     Header(

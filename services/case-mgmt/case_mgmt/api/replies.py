@@ -4,37 +4,19 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from antiphon.contracts.base import Actor
 from antiphon.contracts.interactions import Identifier
+from antiphon.http import preconditions
 from antiphon.http.app import Body, Words
-from antiphon.http.problems import MEDIA_TYPE, Problem, problems
+from antiphon.http.idempotency import IdempotencyKey, OnceTx
+from antiphon.http.problems import problems
 from case_mgmt import replies
 from case_mgmt.api import examples
-from case_mgmt.api.parameters import Api, CaseId, IdempotencyKey, IfMatch, Reader, Writer
-from case_mgmt.domain.recipients import Refusal
+from case_mgmt.api.parameters import Api, CaseId, IfMatch, Reader, Writer
 from case_mgmt.domain.replies import Reply, ReplyDraft, ReplyState
-
-_CONFLICT: dict[str, object] = {
-    "description": "Conflict: the key was used for another reply, or the interaction can't be answered. "
-    f"`{Refusal.NOT_CONFIRMED}`: repeat the recipient in `confirm_recipient`. "
-    f"`{Refusal.NO_RECIPIENT}`: the interaction has no address to which a reply could go.",
-    "content": {
-        MEDIA_TYPE: {
-            "schema": {
-                "allOf": [{"$ref": "#/components/schemas/ProblemDetails"}],
-                "properties": {
-                    "recipient": {
-                        "anyOf": [{"$ref": "#/components/schemas/Identifier"}, {"type": "null"}],
-                        "description": "To whom the reply would go. Present with these two types only.",
-                    }
-                },
-            }
-        }
-    },
-}
 
 
 class NewReply(Body):
@@ -128,18 +110,14 @@ def add(routes: APIRouter, at: Api) -> None:
         "/cases/{case_id}/replies",
         status_code=201,
         tags=["replies"],
-        responses={
-            200: {"model": ReplyView, "description": "A repeat of a request: the reply of the first one."},
-            **problems(400, 404, 412, 428),
-            409: _CONFLICT,
-        },
+        responses=problems(400, 404, 409, 412, 428),
     )
     async def send_reply(
         case_id: CaseId,
         reply: NewReply,
         who: Writer,
+        tx: OnceTx,
         key: IdempotencyKey,
-        response: Response,
         if_match: IfMatch = None,
     ) -> ReplyView:
         """Answers the customer through the channel on which they spoke.
@@ -147,20 +125,16 @@ def add(routes: APIRouter, at: Api) -> None:
         The reply is stored before this call returns, and is sent afterwards. `GET /replies/{reply_id}` shows what became
         of it.
         """
-        async with at.engine.begin() as tx:
-            requested, is_repeat = await replies.request_reply(
-                tx,
-                case_id,
-                reply.draft(),
-                key=key,
-                seen_revision=_revision(if_match),
-                who=who,
-                secret=at.token_secret,
-                now=at.clock(),
-            )
-        if is_repeat:
-            response.status_code = 200
-            response.headers["Idempotency-Replayed"] = "true"
+        requested = await replies.request_reply(
+            tx,
+            case_id,
+            reply.draft(),
+            key=key,
+            seen=preconditions.seen(if_match),
+            who=who,
+            secret=at.token_secret,
+            now=at.clock(),
+        )
         return reply_view(requested)
 
     @routes.get("/replies/{reply_id}", tags=["replies"], responses=problems(404))
@@ -173,14 +147,3 @@ def add(routes: APIRouter, at: Api) -> None:
             return reply_view(await replies.read(connection, reply_id))
 
     _ = (send_reply, get_reply)
-
-
-def _revision(if_match: str | None) -> int | None:
-    """The revision in an ETag of a case; None without one. Raises Problem 422."""
-    if if_match is None:
-        return None
-    digits = if_match.removeprefix("W/").strip('"')
-    if not digits.isdecimal() or len(digits) > 9:
-        error = {"header": "If-Match", "detail": 'is not the ETag of a case, e.g. "3"'}
-        raise Problem(422, "Invalid input", "Some of what was sent can't be used.", errors=[error])
-    return int(digits)

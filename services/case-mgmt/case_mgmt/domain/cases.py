@@ -10,7 +10,7 @@ from typing_extensions import Unpack
 from antiphon.contracts.cases import CaseFacts, CaseStatus, InteractionFacts
 from antiphon.contracts.identified import CustomerFacts, Reading
 from antiphon.contracts.interactions import Automation, Interaction
-from case_mgmt.domain.states import TRANSITIONS, Trigger
+from case_mgmt.domain.states import SETTERS, TRANSITIONS, Trigger
 
 
 class CaseChanges(TypedDict, total=False):
@@ -25,6 +25,8 @@ class CaseChanges(TypedDict, total=False):
     awaiting_answer_since: datetime | None
     words_revision: int
     asked_revision: int
+    opened_by_person_at: datetime | None
+    opened_in_queue: str | None
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class Case:
     revision: int = 0
     words_revision: int = 0  # the revision at which something was last said: who answers must have seen it
     asked_revision: int = 0  # the revision at which somebody was last asked to answer
+    opened_by_person_at: datetime | None = (
+        None  # a person keeps it open, and wants work on it without words too
+    )
+    opened_in_queue: str | None = None
 
     @property
     def reference(self) -> str:
@@ -71,6 +77,8 @@ class Case:
             related_case_id=self.related_case_id,
             revision=self.revision,
             asked_revision=self.asked_revision,
+            opened_by_person_at=self.opened_by_person_at,
+            opened_in_queue=self.opened_in_queue,
         )
 
     def moved(self, trigger: Trigger, now: datetime, **changes: Unpack[CaseChanges]) -> "Case":
@@ -84,6 +92,19 @@ class Case:
     def changed(self, now: datetime, **changes: Unpack[CaseChanges]) -> "Case":
         """The next revision with these fields changed."""
         return replace(self, revision=self.revision + 1, changed_at=now, **changes)
+
+
+@dataclass(frozen=True)
+class DeletedWords:
+    """Words that the customer deleted, and what remains of theirs on the case.
+
+    `accepted_at` is None where the words awaited no answer. `oldest_unanswered` is when the oldest of the other words was
+    accepted that await one. `others_answered`: other words on the case were answered.
+    """
+
+    accepted_at: datetime | None
+    oldest_unanswered: datetime | None
+    others_answered: bool
 
 
 def opened(
@@ -139,6 +160,88 @@ def joined(
     common["reopened"] = case.reopened + is_reopened
     common["asked_revision"] = case.revision + 1
     return case.moved(Trigger.CUSTOMER_SPOKE, now, **common)
+
+
+def set_by_person(case: Case, status: str, queue: str | None, now: datetime) -> Case:
+    """The case with the status that a person sets, for which TRANSITIONS has an entry.
+
+    A case that is resolved or closed no longer awaits an answer. A person who opens a case again asks for work on it, in
+    `queue` where they name one, also where no words await an answer.
+    """
+    done = status in {CaseStatus.RESOLVED, CaseStatus.CLOSED}
+    changes: CaseChanges = {
+        "awaiting_answer_since": None if done else case.awaiting_answer_since,
+        "words_revision": case.revision + 1,
+        "opened_by_person_at": None,
+        "opened_in_queue": None,
+    }
+    if status == CaseStatus.OPEN:
+        changes["asked_revision"] = case.revision + 1
+        if case.status != CaseStatus.NEW:
+            changes["opened_by_person_at"], changes["opened_in_queue"] = now, queue
+    return case.moved(SETTERS[status], now, **changes)
+
+
+def answer_requested(case: Case, status: str, now: datetime) -> Case:
+    """The case after a person wrote an answer and chose the status that follows.
+
+    Who answers and leaves the case open wants to go on with it: it keeps its work, or gets some where it had none.
+    """
+    changes: CaseChanges = {
+        "awaiting_answer_since": None,
+        "words_revision": case.revision + 1,
+        "opened_by_person_at": None,
+        "opened_in_queue": None,
+    }
+    if status == CaseStatus.OPEN:
+        changes["opened_by_person_at"] = now
+        if case.status not in {CaseStatus.NEW, CaseStatus.OPEN}:
+            changes["asked_revision"] = case.revision + 1
+    trigger = Trigger.REPLY_REQUESTED if status == CaseStatus.PENDING else SETTERS[status]
+    return case.moved(trigger, now, **changes)
+
+
+def reply_failed(case: Case, awaited_since: datetime, now: datetime) -> Case:
+    """The case after a person's answer could not be sent: what it had answered since `awaited_since` awaits one again."""
+    since = case.awaiting_answer_since
+    return case.moved(
+        Trigger.REPLY_FAILED,
+        now,
+        awaiting_answer_since=min(since, awaited_since) if since else awaited_since,
+        words_revision=case.revision + 1,
+        asked_revision=case.revision + 1,
+    )
+
+
+def edited(case: Case, now: datetime, *, asks: bool) -> Case:
+    """The case after words on it were edited. `asks`: the words as they are now await an answer."""
+    after = case.changed(now, words_revision=case.revision + 1)
+    return replace(after, asked_revision=after.revision) if asks else after
+
+
+def words_deleted(case: Case, words: DeletedWords, now: datetime) -> Case:
+    """The case after the customer deleted words on it.
+
+    Where unanswered words remain, it awaits an answer since the oldest of them. Where none remain, it awaits none: it is
+    closed when nothing else was ever said or answered on it, else the customer is awaited. A case that a person keeps open
+    stays open. An answer that failed and had answered no words still wants to be answered by a person.
+    """
+    since = case.awaiting_answer_since
+    common: CaseChanges = {"words_revision": case.revision + 1}
+    if since is None or words.accepted_at is None:
+        return case.changed(now, **common)
+    if words.oldest_unanswered is not None:
+        # An answer that failed may await a person for longer than any words.
+        is_oldest = since == words.accepted_at
+        common["awaiting_answer_since"] = words.oldest_unanswered if is_oldest else since
+        return case.changed(now, **common)
+    if since < words.accepted_at:
+        return case.changed(now, **common)
+    common["awaiting_answer_since"] = None
+    if case.opened_by_person_at is not None:
+        return case.changed(now, **common)
+    is_empty = not words.others_answered and not case.replies
+    return case.moved(Trigger.ALL_DELETED if is_empty else Trigger.WORDS_DELETED, now, **common)
 
 
 def interaction_facts(interaction: Interaction, reading: Reading) -> InteractionFacts:

@@ -36,12 +36,21 @@ class CaseInteraction:
 
 @dataclass(frozen=True)
 class CurrentVersion:
-    """The newest version of an interaction, the case that it is on, and when it was last edited."""
+    """The newest version of an interaction, the case that it is on, when it was last edited, and whether it was deleted."""
 
     case_id: UUID
     interaction: Interaction
     reading: Reading
     edited_at: datetime | None = None
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True)
+class WordsOnCase:
+    """Words of a person on a case that are not deleted: when they were accepted, and whether they were answered."""
+
+    accepted_at: datetime
+    is_answered: bool
 
 
 @dataclass(frozen=True)

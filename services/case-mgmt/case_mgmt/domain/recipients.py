@@ -17,10 +17,10 @@ _HANDED_OVER = (
 
 
 class Refusal(StrEnum):
-    """Why a reply is not sent yet. The value is the `type` of the problem that the API answers with."""
+    """Why a reply is not sent yet."""
 
-    NO_RECIPIENT = "urn:antiphon:problem:no-recipient"
-    NOT_CONFIRMED = "urn:antiphon:problem:recipient-not-confirmed"
+    NO_RECIPIENT = "no-recipient"
+    NOT_CONFIRMED = "not-confirmed"
 
 
 def recipient_of(interaction: Interaction) -> Identifier | None:

@@ -1,13 +1,10 @@
 """Replies: as an agent writes them, as a channel is asked to send them, and what became of them."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
-
-from pydantic_core import to_json
 
 from antiphon.contracts.base import Actor
 from antiphon.contracts.interactions import Automation, Identifier, Interaction
@@ -36,16 +33,12 @@ class ReplyDraft:
     status: str = "pending"
     confirm_recipient: str | None = None
 
-    def digest(self, case_id: UUID) -> str:
-        """SHA-256 of the case and the draft, in hexadecimal: the same for a repeat of the same request."""
-        return hashlib.sha256(str(case_id).encode() + to_json(self)).hexdigest()
-
 
 @dataclass(frozen=True)
 class Reply:
     """A reply, and what became of it. The fields are the columns of its row.
 
-    The author's idempotency key and the digest of what they wrote distinguish a repeat from another reply.
+    Its author uses an idempotency key for one reply only.
     """
 
     reply_id: UUID
@@ -53,7 +46,6 @@ class Reply:
     answers: UUID
     author_id: str
     idempotency_key: str
-    body_sha256: str
     requested: ReplyRequested
     state: ReplyState
     awaited_since: datetime | None
@@ -126,15 +118,14 @@ def request(
     )
 
 
-def requested_reply(event: ReplyRequested, case: Case, *, key: str, digest: str) -> Reply:
-    """The reply that `event` asks for, with its author's idempotency key and the digest of what they wrote."""
+def requested_reply(event: ReplyRequested, case: Case, *, key: str) -> Reply:
+    """The reply that `event` asks for, with its author's idempotency key."""
     return Reply(
         reply_id=event.reply_id,
         case_id=event.case_id,
         answers=event.answers,
         author_id=event.author.id,
         idempotency_key=key,
-        body_sha256=digest,
         requested=event,
         state=ReplyState.REQUESTED,
         awaited_since=case.awaiting_answer_since,

@@ -14,6 +14,8 @@ class Trigger(StrEnum):
     WORK_ACCEPTED = "work-accepted"
     REPLY_REQUESTED = "reply-requested"
     REPLY_FAILED = "reply-failed"
+    WORDS_DELETED = "words-deleted"
+    ALL_DELETED = "all-deleted"
     SET_OPEN = "set-open"
     SET_PENDING = "set-pending"
     SET_RESOLVED = "set-resolved"
@@ -27,6 +29,8 @@ _WORDS = {
     T.WORK_ACCEPTED: "an agent took the work",
     T.REPLY_REQUESTED: "an answer was written",
     T.REPLY_FAILED: "an answer could not be sent",
+    T.WORDS_DELETED: "the customer deleted what awaited an answer",
+    T.ALL_DELETED: "the customer deleted everything",
     T.SET_OPEN: "set to open",
     T.SET_PENDING: "set to pending",
     T.SET_RESOLVED: "set to resolved",
@@ -37,16 +41,20 @@ _WORDS = {
 TRANSITIONS: dict[tuple[CaseStatus, Trigger], CaseStatus] = {
     (S.NEW, T.WORK_ACCEPTED): S.OPEN,
     (S.NEW, T.REPLY_REQUESTED): S.PENDING,
+    (S.NEW, T.ALL_DELETED): S.CLOSED,
     (S.NEW, T.SET_OPEN): S.OPEN,
     (S.NEW, T.SET_PENDING): S.PENDING,
     (S.NEW, T.SET_RESOLVED): S.RESOLVED,
     (S.NEW, T.SET_CLOSED): S.CLOSED,
     (S.OPEN, T.REPLY_REQUESTED): S.PENDING,
+    (S.OPEN, T.WORDS_DELETED): S.PENDING,
+    (S.OPEN, T.ALL_DELETED): S.CLOSED,
     (S.OPEN, T.SET_PENDING): S.PENDING,
     (S.OPEN, T.SET_RESOLVED): S.RESOLVED,
     (S.OPEN, T.SET_CLOSED): S.CLOSED,
     (S.PENDING, T.CUSTOMER_SPOKE): S.OPEN,
     (S.PENDING, T.REPLY_FAILED): S.OPEN,
+    (S.PENDING, T.ALL_DELETED): S.CLOSED,
     (S.PENDING, T.SET_OPEN): S.OPEN,
     (S.PENDING, T.SET_RESOLVED): S.RESOLVED,
     (S.PENDING, T.SET_CLOSED): S.CLOSED,

@@ -20,18 +20,22 @@ from antiphon.contracts.work import (
 
 @dataclass(frozen=True)
 class EventPosition:
-    """Where an event of work is among the others of its case: its time by routing's clock, and its place in the log."""
+    """Where an event of work is among the others of its case: the revision of the work, its time, and its place in the log."""
 
     event_at: datetime
     event_partition: int
     event_offset: int
+    event_revision: int | None = None
 
     def is_before(self, other: "EventPosition") -> bool:
-        """Whether this position is older: by its time and, within one partition, by its offset too.
+        """Whether this position is older: by the revision; of one revision, by its time and, within one partition, its offset.
 
-        One of the two alone proves nothing. Replicas whose clocks differ write times that go back, and a log that was
-        created anew begins its offsets anew.
+        Time or offset alone prove nothing. Replicas whose clocks differ write times that go back. A log that was created anew
+        begins its offsets anew, and an event that was parked comes late.
         """
+        one, two = self.event_revision, other.event_revision
+        if one is not None and two is not None and one != two:
+            return one < two
         is_same_log = self.event_partition == other.event_partition
         return self.event_at < other.event_at and (not is_same_log or self.event_offset < other.event_offset)
 

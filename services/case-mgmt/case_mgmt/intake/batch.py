@@ -91,6 +91,7 @@ async def apply(
         replies=loaded.replies,
         acknowledgements=await acknowledgements.load(tx, held, make_token, now),
         unanswered=await store.interactions.unanswered(tx, _since(awaiting, loaded.failed)),
+        words_on_cases=await store.interactions.words_on_cases(tx, _deleted(events, loaded.versions)),
     )
     for received in events:
         _apply_one(state, received)
@@ -197,6 +198,17 @@ def _changed_interactions(events: Iterable[Received]) -> list[UUID]:
         for r in events
         if isinstance(r.event, IdentifiedInteractionEdited | IdentifiedInteractionDeleted)
     ]
+
+
+def _deleted(events: Iterable[Received], versions: Mapping[UUID, CurrentVersion]) -> dict[UUID, list[UUID]]:
+    """The interactions that the events delete, by the case that they are on."""
+    by_case: dict[UUID, list[UUID]] = {}
+    for r in events:
+        if isinstance(r.event, IdentifiedInteractionDeleted):
+            version = versions.get(r.event.deletion.interaction_id)
+            if version is not None:
+                by_case.setdefault(version.case_id, []).append(r.event.deletion.interaction_id)
+    return by_case
 
 
 def _named(facts: BatchFacts) -> set[UUID]:

@@ -20,13 +20,22 @@ from antiphon.contracts.identified import (
 )
 from antiphon.contracts.interactions import Automation
 from antiphon.kafka.consumer import NonRetryableError
-from case_mgmt.domain.cases import Case, interaction_facts, joined, opened
+from case_mgmt.domain.cases import (
+    Case,
+    DeletedWords,
+    edited,
+    interaction_facts,
+    joined,
+    opened,
+    words_deleted,
+)
 from case_mgmt.domain.interactions import (
     CaseInteraction,
     CurrentVersion,
     DeletedInteraction,
     EditedInteraction,
     FormerContent,
+    WordsOnCase,
 )
 from case_mgmt.domain.record import EntryKind
 from case_mgmt.domain.states import Trigger, in_words
@@ -119,6 +128,8 @@ def _join(
 def _await_answer(state: BatchState, event: IdentifiedInteractionReceived, case: Case) -> None:
     if event.interaction.automation == Automation.NONE:
         state.unanswered.setdefault(case.case_id, []).append((event.interaction, event.reading))
+        spoken = WordsOnCase(event.interaction.accepted_at, is_answered=False)
+        state.words_on_cases.setdefault(case.case_id, {})[event.interaction.interaction_id] = spoken
 
 
 def _add(state: BatchState, event: IdentifiedInteractionReceived, threaded: Threaded, case: Case) -> None:
@@ -148,12 +159,18 @@ def _add(state: BatchState, event: IdentifiedInteractionReceived, threaded: Thre
 def edit(state: BatchState, event: IdentifiedInteractionEdited, key: str, trace: str | None) -> None:
     """Gives an interaction its new content. The former content stays stored.
 
+    An edit that is older than the last one, or that comes after the deletion, asks for nothing.
+
     Raises NonRetryableError for an interaction that is on no case.
     """
     edit = event.edit
     case, before = _current_version(state, edit.interaction_id, "edit")
     version, former = _edited(before, event)
     is_late = version is before
+    data = {"interaction_id": str(edit.interaction_id), "revision": edit.revision}
+    state.unit.record(
+        case.case_id, key, EntryKind.INTERACTION_EDITED, edit.occurred_at, _actor(event.customer), data
+    )
     pending = state.edited.get(edit.interaction_id)
     earlier = pending.earlier if pending else ()
     interaction, reading = version.interaction, version.reading
@@ -165,21 +182,21 @@ def edit(state: BatchState, event: IdentifiedInteractionEdited, key: str, trace:
     for place, (one, _) in enumerate(unanswered):
         if one.interaction_id == interaction.interaction_id:
             unanswered[place] = (interaction, reading)
-    after = case.changed(state.unit.now, words_revision=case.revision + 1)
-    since = after.awaiting_answer_since
-    if since and interaction.accepted_at >= since and interaction.automation == Automation.NONE:
-        after = replace(after, asked_revision=after.revision)
+    if before.is_deleted:
+        return
+    since = case.awaiting_answer_since
+    is_awaited = since is not None and interaction.accepted_at >= since
+    asks = is_awaited and not is_late and interaction.automation == Automation.NONE
+    after = edited(case, state.unit.now, asks=asks)
+    if _is_opened_by(case, edit.interaction_id):
+        after = replace(after, subject=interaction.content.subject)
     state.unit.put(after)
-    edited = CaseInteractionEdited(
+    published = CaseInteractionEdited(
         case=after.facts(),
         interaction=interaction_facts(interaction, reading),
         unanswered=without(state.unanswered_on(after), interaction),
     )
-    state.unit.publish(edited, trace)
-    data = {"interaction_id": str(edit.interaction_id), "revision": edit.revision}
-    state.unit.record(
-        case.case_id, key, EntryKind.INTERACTION_EDITED, edit.occurred_at, _actor(event.customer), data
-    )
+    state.unit.publish(published, trace)
 
 
 def _edited(
@@ -187,9 +204,12 @@ def _edited(
 ) -> tuple[CurrentVersion, FormerContent]:
     """The newest version after an edit, and the content that is not, or no longer, the newest.
 
-    An edit that is older than the last one, e.g. a replayed dead letter, leaves the newest version as it is.
+    An edit that is older than the last one, e.g. a replayed dead letter, leaves the newest version as it is. So does one of
+    words that were deleted meanwhile.
     """
     edit = event.edit
+    if before.is_deleted:
+        return before, FormerContent(edit.content, edit.accepted_at)
     if before.edited_at is not None and edit.accepted_at < before.edited_at:
         return before, FormerContent(edit.content, before.edited_at)
     defects = list(dict.fromkeys([*before.interaction.defects, *edit.defects]))
@@ -199,32 +219,56 @@ def _edited(
 
 
 def delete(state: BatchState, event: IdentifiedInteractionDeleted, key: str, trace: str | None) -> None:
-    """Marks an interaction as deleted, so that it awaits no answer.
+    """Marks an interaction as deleted, so that it awaits no answer. Where nothing else awaits one, the case awaits none.
 
     Raises NonRetryableError for an interaction that is on no case.
     """
     deletion = event.deletion
-    case, _ = _current_version(state, deletion.interaction_id, "deletion")
+    case, version = _current_version(state, deletion.interaction_id, "deletion")
+    state.versions[deletion.interaction_id] = replace(version, is_deleted=True)
     state.deleted.append(DeletedInteraction(deletion.interaction_id, deletion.accepted_at))
     state.unanswered[case.case_id] = [
         one
         for one in state.unanswered.get(case.case_id, ())
         if one[0].interaction_id != deletion.interaction_id
     ]
-    after = case.changed(state.unit.now, words_revision=case.revision + 1)
-    state.unit.put(after)
-    state.unit.publish(
-        CaseInteractionDeleted(case=after.facts(), interaction_id=deletion.interaction_id), trace
+    after = words_deleted(case, _take_out(state, case, deletion.interaction_id), state.unit.now)
+    if _is_opened_by(case, deletion.interaction_id):
+        after = replace(after, subject=None)
+    published = CaseInteractionDeleted(
+        case=after.facts(),
+        interaction_id=deletion.interaction_id,
+        unanswered=state.unanswered_on(after),
     )
+    state.unit.publish(published, trace)
+    by, trigger = _actor(event.customer), StatusTrigger.WORDS_DELETED
+    state.unit.move(case, after, by, trigger, in_words(Trigger.WORDS_DELETED), trace)
     data = {"interaction_id": str(deletion.interaction_id)}
     state.unit.record(
         case.case_id,
         key,
         EntryKind.INTERACTION_DELETED,
         deletion.occurred_at,
-        _actor(event.customer),
+        by,
         data,
     )
+
+
+def _take_out(state: BatchState, case: Case, interaction_id: UUID) -> DeletedWords:
+    """Takes words out of what people said on a case; returns them beside what remains."""
+    spoken = state.words_on_cases.get(case.case_id, {})
+    gone = spoken.pop(interaction_id, None)
+    waiting = [one.accepted_at for one in spoken.values() if not one.is_answered]
+    return DeletedWords(
+        gone.accepted_at if gone is not None and not gone.is_answered else None,
+        min(waiting, default=None),
+        any(one.is_answered for one in spoken.values()),
+    )
+
+
+def _is_opened_by(case: Case, interaction_id: UUID) -> bool:
+    """Whether the interaction opened the case, so that the subject of the case is its subject."""
+    return case.case_id == ids.derived_id("case", str(interaction_id))
 
 
 def _current_version(state: BatchState, interaction_id: UUID, what: str) -> tuple[Case, CurrentVersion]:

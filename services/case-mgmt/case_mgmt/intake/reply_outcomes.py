@@ -4,7 +4,7 @@ from antiphon.contracts.base import Actor, ActorKind
 from antiphon.contracts.cases import StatusTrigger
 from antiphon.contracts.replies import ReplyFailed, ReplySent
 from antiphon.kafka.consumer import NonRetryableError
-from case_mgmt.domain.cases import Case
+from case_mgmt.domain.cases import Case, reply_failed
 from case_mgmt.domain.record import EntryKind
 from case_mgmt.domain.replies import Reply, ReplyOutcome, ReplyState
 from case_mgmt.domain.states import Trigger, in_words
@@ -46,14 +46,7 @@ def _failed(
     if reply.is_automatic:
         state.unit.put(case.changed(state.unit.now))
     else:
-        since = (case.awaiting_answer_since, reply.awaited_since or event.failed_at)
-        after = case.moved(
-            Trigger.REPLY_FAILED,
-            state.unit.now,
-            awaiting_answer_since=min(at for at in since if at is not None),
-            words_revision=case.revision + 1,
-            asked_revision=case.revision + 1,
-        )
+        after = reply_failed(case, reply.awaited_since or event.failed_at, state.unit.now)
         state.unit.move(
             case,
             after,

@@ -18,6 +18,7 @@ from case_mgmt.domain.interactions import (
     CurrentVersion,
     DeletedInteraction,
     EditedInteraction,
+    WordsOnCase,
 )
 from case_mgmt.domain.replies import Reply, ReplyOutcome
 from case_mgmt.domain.threading import CaseIndex
@@ -56,7 +57,11 @@ class BatchIndex:
 
 @dataclass
 class BatchState:
-    """A batch while its events are applied one after another."""
+    """A batch while its events are applied one after another.
+
+    `words_on_cases` has what deletions of the batch must know, by case and interaction: the words that they delete, and those that are
+    then the oldest of the unanswered and of the answered ones. It is empty without deletions.
+    """
 
     unit: CaseUnit
     rules: ThreadingRules
@@ -66,6 +71,7 @@ class BatchState:
     replies: dict[UUID, Reply]
     acknowledgements: Acknowledgements
     unanswered: dict[UUID, list[tuple[Interaction, Reading]]]
+    words_on_cases: dict[UUID, dict[UUID, WordsOnCase]]
     interactions: list[CaseInteraction] = field(default_factory=list[CaseInteraction])
     references: list[tuple[str, UUID]] = field(default_factory=list[tuple[str, UUID]])
     conversations: list[tuple[str, UUID]] = field(default_factory=list[tuple[str, UUID]])

@@ -1,8 +1,6 @@
 """What routing's work on a case does: the case keeps a copy of it."""
 
-from datetime import datetime
-
-from antiphon.contracts.base import Actor, ActorKind
+from antiphon.contracts.base import Actor, ActorKind, rfc3339
 from antiphon.contracts.cases import StatusTrigger
 from antiphon.contracts.work import WorkAccepted, WorkEvent, WorkHeld
 from antiphon.kafka.consumer import NonRetryableError, Received
@@ -24,7 +22,9 @@ def copy(state: BatchState, event: WorkEvent, received: Received, key: str) -> N
     case = state.unit.cases.get(event.work.case_id)
     if case is None:
         raise NonRetryableError(f"{event.type} of case {event.work.case_id}, which does not exist here")
-    position = EventPosition(received.envelope.time or state.unit.now, received.partition, received.offset)
+    position = EventPosition(
+        received.envelope.time or state.unit.now, received.partition, received.offset, event.work.revision
+    )
     before = state.unit.works.get(case.case_id)
     is_current = before is None or not position.is_before(before.position)
     if is_current:
@@ -39,7 +39,7 @@ def copy(state: BatchState, event: WorkEvent, received: Received, key: str) -> N
             )
     data = event.model_dump(mode="json", exclude={"work"}) | {
         "queue": event.work.queue,
-        "due_at": _text(event.work.due_at),
+        "due_at": event.work.due_at and rfc3339(event.work.due_at),
     }
     held = event if is_current and isinstance(event, WorkHeld) and event.acknowledge else None
     why_not = held and state.acknowledgements.why_not(held, case, state.unit.now)
@@ -48,7 +48,3 @@ def copy(state: BatchState, event: WorkEvent, received: Received, key: str) -> N
     state.unit.record(case.case_id, key, kind_of(event), position.event_at, by, data)
     if held and not why_not:
         state.acknowledgements.request(held, state.unit.cases[case.case_id], state.unit, key, trace)
-
-
-def _text(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None

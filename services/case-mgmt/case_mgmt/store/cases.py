@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    func,
     select,
     text,
 )
@@ -23,8 +24,9 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.identified import CustomerFacts
-from antiphon.http.pages import KeysetPage, Page
+from antiphon.http.pages import ChangeOrder, Export, KeysetPage, Page
 from antiphon.postgres.personal_data import personal
+from antiphon.postgres.plumbing import XID8
 from antiphon.postgres.query import Columns, fetch, mapping
 from antiphon.postgres.writes import Writes
 from case_mgmt.domain.cases import Case
@@ -53,12 +55,16 @@ CASE = Table(
     Column("revision", Integer, nullable=False),
     Column("words_revision", Integer, nullable=False),
     Column("asked_revision", Integer, nullable=False, server_default="0"),
+    Column("opened_by_person_at", DateTime(timezone=True)),
+    Column("opened_in_queue", Text),
+    Column("changed_xid", XID8, nullable=False, server_default=func.pg_current_xact_id()),
     Index("case_file_customer_id_ix", "customer_id", "status"),
     Index("case_file_newest_ix", text("changed_at desc"), text("case_id desc")),
+    Index("case_file_changed_xid_ix", "changed_xid", "case_id"),
     Index("case_file_status_ix", "status", text("changed_at desc"), text("case_id desc")),
     info=personal(
         by={"customer_id": ["subject", "department", "customer"]},
-        none=["status"],
+        none=["status", "opened_in_queue", "changed_xid"],
     ),
 )
 
@@ -182,6 +188,18 @@ async def page(
         keyset = KeysetPage(WORK.c.case_changed_at, WORK.c.case_id)
     rows = (await connection.execute(keyset.after(query, cursor, limit))).all()
     return keyset.page(rows, limit, lambda row: view(_with_work(mapping(row))))
+
+
+EXPORT = ChangeOrder(CASE.c.changed_xid, CASE.c.case_id)
+
+
+async def export(
+    connection: AsyncConnection, cursor: str | None, limit: int, view: Callable[[Case], View]
+) -> Export[View]:
+    """A part of the export of all cases, as views. Raises Problem 400 and 410 for a wrong cursor."""
+    return await EXPORT.part(
+        connection, select(CASE), cursor, limit, lambda row: view(_case_of(mapping(row)))
+    )
 
 
 def _with_work(row: Columns) -> CaseWithWork:

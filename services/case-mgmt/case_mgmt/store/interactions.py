@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 from sqlalchemy import Column, DateTime, Index, Table, Text, Uuid, bindparam, select, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,6 +22,7 @@ from case_mgmt.domain.interactions import (
     DeletedInteraction,
     EditedInteraction,
     FormerContent,
+    WordsOnCase,
 )
 from case_mgmt.domain.replies import FailedReply
 from case_mgmt.domain.unanswered import MOST_BYTES, MOST_INTERACTIONS
@@ -57,8 +58,8 @@ _EARLIER = TypeAdapter(list[FormerContent])
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
 _SINCE = bindparam("since", type_=ARRAY(DateTime(timezone=True)))
 _VERSIONS = text(
-    "select interaction_id, case_id, interaction, reading, cast(earlier -> -1 ->> 'replaced_at' as timestamptz) as edited_at "
-    "from case_interaction where interaction_id in (select unnest(:ids))"
+    "select interaction_id, case_id, interaction, reading, cast(earlier -> -1 ->> 'replaced_at' as timestamptz) as edited_at, "
+    "deleted_at is not null as is_deleted from case_interaction where interaction_id in (select unnest(:ids))"
 ).bindparams(_IDS)
 NEWEST_OF_PEOPLE = text(
     "select distinct on (case_id) case_id, interaction from case_interaction where case_id = any(:ids) "
@@ -84,6 +85,24 @@ UNANSWERED = text(
     ) i order by w.case_id, i.accepted_at
     """
 ).bindparams(_IDS, _SINCE)
+_OF_PEOPLE = f"deleted_at is null and interaction ->> 'automation' = '{Automation.NONE.value}'"
+WORDS_ON_CASES = text(
+    f"""
+    select case_id, interaction_id, accepted_at, answered_by is not null as is_answered
+    from case_interaction where interaction_id = any(:deleted) and {_OF_PEOPLE}
+    union all select w.case_id, i.* from unnest(:ids, :most) as w(case_id, most) cross join lateral (
+        (select interaction_id, accepted_at, false from case_interaction
+            where case_id = w.case_id and answered_by is null and {_OF_PEOPLE} order by accepted_at limit w.most)
+        union all
+        (select interaction_id, accepted_at, true from case_interaction
+            where case_id = w.case_id and answered_by is not null and {_OF_PEOPLE} order by accepted_at limit w.most)
+    ) i
+    """
+).bindparams(
+    _IDS,
+    bindparam("most", type_=ARRAY(BIGINT)),
+    bindparam("deleted", type_=ARRAY(PG_UUID(as_uuid=True))),
+)
 _MARK_ANSWERED = text(
     "update case_interaction set answered_by = :by where case_id = :case_id and accepted_at >= :since and answered_by is null"
 )
@@ -132,6 +151,7 @@ async def current_versions(
             Interaction.model_validate(row.interaction),
             Reading.model_validate(row.reading),
             row.edited_at,
+            row.is_deleted,
         )
         for row in await fetch(tx, _VERSIONS, {"ids": list(interaction_ids)})
     }
@@ -185,6 +205,25 @@ async def unanswered(
         for row in await fetch(tx, UNANSWERED, {"ids": list(since), "since": list(since.values())}):
             one = Interaction.model_validate(row.interaction), Reading.model_validate(row.reading)
             by_case[row.case_id].append(one)
+    return by_case
+
+
+async def words_on_cases(
+    tx: AsyncConnection, deleted: Mapping[UUID, Sequence[UUID]]
+) -> dict[UUID, dict[UUID, WordsOnCase]]:
+    """What people said on these cases, as far as the deletion of these interactions must know it, by case and interaction.
+
+    The interactions themselves; and of the unanswered and of the answered ones as many of the oldest that one of each is left.
+    """
+    by_case: dict[UUID, dict[UUID, WordsOnCase]] = {case_id: {} for case_id in deleted}
+    if deleted:
+        given = {
+            "ids": list(deleted),
+            "most": [len(ids) + 1 for ids in deleted.values()],
+            "deleted": [one for ids in deleted.values() for one in ids],
+        }
+        for row in await fetch(tx, WORDS_ON_CASES, given):
+            by_case[row.case_id][row.interaction_id] = WordsOnCase(row.accepted_at, row.is_answered)
     return by_case
 
 

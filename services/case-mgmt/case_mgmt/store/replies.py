@@ -23,7 +23,6 @@ REPLY = Table(
     Column("answers", Uuid, nullable=False),
     Column("author_id", Text, nullable=False),
     Column("idempotency_key", Text, nullable=False),
-    Column("body_sha256", Text, nullable=False),
     Column("requested", JSONB, nullable=False),
     Column("state", Text, nullable=False),
     Column("awaited_since", DateTime(timezone=True)),
@@ -35,7 +34,7 @@ REPLY = Table(
     Index("reply_author_id_idempotency_key_key", "author_id", "idempotency_key", unique=True),
     Index("reply_state_ix", "state"),
     info=personal(
-        by={"case_id -> case_file.customer_id": ["body_sha256", "requested", "native_ids", "reason"]},
+        by={"case_id -> case_file.customer_id": ["requested", "native_ids", "reason"]},
         none=["idempotency_key", "state"],
         staff=["author_id"],
     ),
@@ -69,13 +68,6 @@ async def by_id(tx: AsyncConnection, reply_ids: Sequence[UUID]) -> dict[UUID, Re
     return {row.reply_id: _reply_of(row) for row in await fetch(tx, _BY_ID, {"ids": list(reply_ids)})}
 
 
-async def by_key(tx: AsyncConnection, author_id: str, idempotency_key: str) -> Reply | None:
-    """The reply for which its author used this idempotency key."""
-    query = select(REPLY).where(REPLY.c.author_id == author_id, REPLY.c.idempotency_key == idempotency_key)
-    row = (await tx.execute(query)).one_or_none()
-    return None if row is None else _reply_of(row)
-
-
 async def of_case(connection: AsyncConnection, case_id: UUID) -> list[Reply]:
     """The replies on a case, oldest first."""
     query = select(REPLY).where(REPLY.c.case_id == case_id).order_by(REPLY.c.requested_at)
@@ -89,7 +81,6 @@ def _reply_of(row: AnyRow) -> Reply:
         answers=row.answers,
         author_id=row.author_id,
         idempotency_key=row.idempotency_key,
-        body_sha256=row.body_sha256,
         requested=ReplyRequested.model_validate(row.requested),
         state=ReplyState(row.state),
         awaited_since=row.awaited_since,

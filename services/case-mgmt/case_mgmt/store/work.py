@@ -30,6 +30,7 @@ WORK = Table(
     Column("event_at", DateTime(timezone=True), nullable=False),
     Column("event_partition", Integer, nullable=False),
     Column("event_offset", BigInteger, nullable=False),
+    Column("event_revision", BigInteger),
     Column("case_changed_at", DateTime(timezone=True), nullable=False),
     Index(
         "case_work_queue_ix",

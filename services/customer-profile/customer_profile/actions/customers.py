@@ -12,6 +12,8 @@ from antiphon.contracts.customers import CustomerUpdated
 from antiphon.contracts.envelope import encode
 from antiphon.http import changes
 from antiphon.http.changes import Change
+from antiphon.http.preconditions import Seen
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from antiphon.kafka import outbox
 from antiphon.process import tracing
@@ -34,27 +36,28 @@ async def update(
     customer_id: UUID,
     values: Mapping[str, object],
     *,
-    etag: str | None,
+    seen: Seen,
     who: Identity,
     now: datetime,
 ) -> Customer:
     """Gives fields of a customer new values, and publishes it. What a person sets, no channel overwrites.
 
-    Raises Problem 404, 428 without an ETag, and 412 when the customer has changed since the caller read that ETag.
+    Raises Problem 404, and 412 when the customer has changed since the caller has `seen` them.
     """
     await store.customers.lock(tx, [customer_id])
     customer = await get(tx, customer_id)
-    if etag is None:
-        raise Problem(428, "Precondition required", "Read the customer, and send its ETag as If-Match.")
-    if etag.strip('"') != str(customer.record.revision):
+    if not seen.matches(customer.record.revision):
         raise Problem(
-            412,
-            "Precondition failed",
+            Kind.PRECONDITION_FAILED,
             f"The customer is now at revision {customer.record.revision}: read it again.",
+            revision=customer.record.revision,
         )
     if not values:
         return customer
-    source = {"name_source": f"person:{who.subject}"} if "name" in values else {}
+    source: dict[str, object] = {}
+    if "name" in values:
+        # Nobody stated that there is no name, so a channel may state one.
+        source["name_source"] = None if values["name"] is None else f"person:{who.subject}"
     await store.customers.change(tx, customer_id, {**values, **source})
     return await publish_updated(tx, customer_id, sorted(values), who.actor(), now)
 

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.access.roles import Identity, Role
 from antiphon.contracts.interactions import Identifier, StatedBy
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from customer_profile import store
 from customer_profile.actions import customers
@@ -32,15 +33,20 @@ async def link(
         owner = (await store.identifiers.owners(tx, [key])).get(key)
         if owner is None:
             raise Problem(
-                409, "Conflict", "Somebody removed the identifier from its customer just now: try again."
+                Kind.IDENTIFIER_CHANGED_MEANWHILE,
+                "Somebody removed the identifier from its customer just now: try again.",
             )
         if owner != customer_id:
             raise Problem(
-                409, "Conflict", "The identifier belongs to another customer.", customer_id=str(owner)
+                Kind.IDENTIFIER_OF_ANOTHER_CUSTOMER,
+                "The identifier belongs to another customer.",
+                customer_id=owner,
             )
         return await customers.get(tx, customer_id)
     if not who.has(Role.SUPERVISOR) and await store.identifiers.is_removed(tx, key, customer_id):
-        raise Problem(409, "Conflict", "A supervisor removed this link: only a supervisor can link it again.")
+        raise Problem(
+            Kind.LINK_REMOVED, "A supervisor removed this link: only a supervisor can link it again."
+        )
     await store.customers.change(tx, customer_id)
     return await customers.publish_updated(tx, customer_id, ["identifiers"], who.actor(), now)
 

@@ -4,6 +4,8 @@ from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.tokens import Access
+from antiphon.active_organisation import ActiveOrganisation
+from antiphon.http import failed_events
 from antiphon.http.app import create_app
 from antiphon.http.changes import ChangeFeed
 from antiphon.http.permissions import Guarded
@@ -14,9 +16,9 @@ from customer_profile.api.parameters import Api
 
 
 def application(
-    engine: AsyncEngine, access: Access, feed: ChangeFeed, clock: Clock, *, region: str
+    engine: AsyncEngine, access: Access, feed: ChangeFeed, clock: Clock, organisation: ActiveOrganisation
 ) -> FastAPI:
-    """The whole HTTP application. `region` is the country of phone numbers in national form."""
+    """The whole HTTP application."""
     app = create_app(
         title="Antiphon customer-profile",
         service=CUSTOMER_PROFILE,
@@ -25,7 +27,7 @@ def application(
         access=access,
         package="customer_profile",
     )
-    app.include_router(router(Api(engine, feed, clock, region)))
+    app.include_router(router(Api(engine, feed, clock, organisation)))
     return app
 
 
@@ -34,4 +36,5 @@ def router(at: Api) -> APIRouter:
     routes = APIRouter(route_class=Guarded)
     for resource in (customers, identifiers, interactions, conflicts, counts, changes):
         resource.add(routes, at)
+    failed_events.add(routes, at.engine)
     return routes

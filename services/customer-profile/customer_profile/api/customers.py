@@ -5,12 +5,14 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from antiphon.http import pages
+from antiphon.contracts.interactions import IdentifierKind
+from antiphon.http import pages, preconditions
 from antiphon.http.app import Body, Words
-from antiphon.http.pages import Cursor, Limit, Page
-from antiphon.http.problems import Problem, problems
+from antiphon.http.idempotency import OnceTx
+from antiphon.http.pages import Cursor, Export, ExportCursor, Limit, Page
+from antiphon.http.problems import ErrorPlace, invalid, problems
 from customer_profile import store
 from customer_profile.actions import customers
 from customer_profile.api import conflicts
@@ -79,15 +81,23 @@ class CustomerWithConflicts(CustomerView):
     )
 
 
+def _without_repeats(labels: list[str]) -> list[str]:
+    return list(dict.fromkeys(labels))
+
+
 class CustomerUpdate(Body):
-    """The fields to change. A field that is absent or null stays as it is."""
+    """The fields to change. A field that is absent stays as it is."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"name": "Ilse Novak", "labels": ["pensioner"]}})
 
-    name: Short | None = Field(None, description="The name. No channel overwrites it.")
-    labels: list[Short] | None = Field(
-        None, max_length=50, description="All labels, in place of those before."
+    name: Short | None = Field(
+        None,
+        description="The name, which no channel overwrites. Null clears it: then the next name that a channel states is theirs.",
     )
+    labels: Annotated[list[Short], AfterValidator(_without_repeats)] = Field(
+        default_factory=list[str], max_length=50,
+        description="All labels, in place of those before. A label that is given twice counts once.",
+    )  # fmt: skip
 
 
 def customer_view(customer: Customer) -> CustomerView:
@@ -127,6 +137,18 @@ def add(routes: APIRouter, at: Api) -> None:
             next=pages.encode_cursor(more.folded_name, str(more.customer_id)) if more else None,
         )
 
+    @routes.get("/customers/export", tags=["customers"], responses=problems(400, 410))
+    async def export_customers(
+        who: Reader, cursor: ExportCursor = None, limit: Limit = 50
+    ) -> Export[CustomerView]:
+        """All customers, and later those that changed since: none is missed, however much changes meanwhile.
+
+        A customer who changes after they were read comes again. What changes now comes once no older transaction runs.
+        """
+        del who
+        async with at.engine.connect() as connection:
+            return await store.customers.export(connection, cursor, limit, customer_view)
+
     @routes.get("/customers/{customer_id}", tags=["customers"], responses=problems(404))
     async def get_customer(customer_id: CustomerId, who: Reader, response: Response) -> CustomerWithConflicts:
         """The customer with every identifier, where each came from, and the newest conflicts. The ETag is for changes."""
@@ -134,20 +156,19 @@ def add(routes: APIRouter, at: Api) -> None:
         async with at.engine.connect() as connection:
             customer = await customers.get(connection, customer_id)
             newest = await store.conflicts.page(connection, CONFLICTS_SHOWN, of=customer_id, newest=True)
-        response.headers["ETag"] = f'"{customer.record.revision}"'
+        response.headers["ETag"] = preconditions.etag(customer.record.revision)
         return CustomerWithConflicts.model_validate(
             {**_fields(customer), "conflicts": [ConflictView.model_validate(row) for row in newest]}
         )
 
     @routes.patch("/customers/{customer_id}", tags=["customers"], responses=problems(400, 404, 412, 428))
     async def update_customer(
-        customer_id: CustomerId, update: CustomerUpdate, who: Writer, response: Response, if_match: IfMatch = None
+        customer_id: CustomerId, update: CustomerUpdate, who: Writer, tx: OnceTx, response: Response, if_match: IfMatch = None
     ) -> CustomerView:  # fmt: skip
         """Changes the name or the labels. No channel overwrites a name that a person set."""
-        values = update.model_dump(exclude_unset=True, exclude_none=True)
-        async with at.engine.begin() as tx:
-            customer = await customers.update(tx, customer_id, values, etag=if_match, who=who, now=at.clock())
-        response.headers["ETag"] = f'"{customer.record.revision}"'
+        seen, values = preconditions.seen(if_match), update.model_dump(exclude_unset=True)
+        customer = await customers.update(tx, customer_id, values, seen=seen, who=who, now=at.clock())
+        response.headers["ETag"] = preconditions.etag(customer.record.revision)
         return customer_view(customer)
 
 
@@ -155,11 +176,13 @@ def _key(identifier: str, region: str) -> str:
     kind, _, value = identifier.partition(":")
     known = normalised(kind, value, region)
     if known is None:
-        error = {
-            "detail": "must be `kind:value`, e.g. `email:ilse@mail.example`, with a valid value of a known kind",
-            "parameter": "identifier",
-        }
-        raise Problem(422, "Invalid input", "No customer can have this identifier.", errors=[error])
+        kinds = ", ".join(IdentifierKind)
+        detail = (
+            f"is not a valid {kind}: {value!r}"
+            if kind in set(IdentifierKind)
+            else f"needs its kind and a colon first ({kinds}), e.g. `email:ilse@mail.example`"
+        )
+        raise invalid(ErrorPlace(parameter="identifier", detail=detail))
     return known.key
 
 

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Path
 from pydantic import ConfigDict, Field
 
 from antiphon.http.app import Body
-from antiphon.http.problems import Problem, problems
+from antiphon.http.idempotency import OnceTx
+from antiphon.http.problems import ErrorPlace, invalid, problems
 from customer_profile.actions import identifiers
 from customer_profile.api.customers import CustomerView, customer_view
 from customer_profile.api.parameters import Api, CustomerId, Short, Supervisor, Writer
@@ -31,17 +32,17 @@ def add(routes: APIRouter, at: Api) -> None:
         tags=["identifiers"],
         responses=problems(400, 404, 409),
     )
-    async def link_identifier(customer_id: CustomerId, new: NewIdentifier, who: Writer) -> CustomerView:
+    async def link_identifier(
+        customer_id: CustomerId, new: NewIdentifier, who: Writer, tx: OnceTx
+    ) -> CustomerView:
         """Links an identifier that the customer stated; linking it again changes nothing.
 
         When a supervisor removed this very link, only a supervisor can link it again.
         """
         identifier = normalised(new.kind, new.value, at.region)
         if identifier is None:
-            error = {"detail": f"is not a valid {new.kind}", "pointer": "/value"}
-            raise Problem(422, "Invalid input", "The identifier can't be used.", errors=[error])
-        async with at.engine.begin() as tx:
-            return customer_view(await identifiers.link(tx, customer_id, identifier, who, at.clock()))
+            raise invalid(ErrorPlace(pointer="/value", detail=f"is not a valid {new.kind}"))
+        return customer_view(await identifiers.link(tx, customer_id, identifier, who, at.clock()))
 
     @routes.delete(
         "/customers/{customer_id}/identifiers/{key}", tags=["identifiers"], responses=problems(404)

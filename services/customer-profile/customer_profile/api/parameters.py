@@ -9,6 +9,7 @@ from pydantic import StringConstraints
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.roles import STAFF, Identity, Role
+from antiphon.active_organisation import ActiveOrganisation
 from antiphon.http.app import Words
 from antiphon.http.changes import ChangeFeed
 from antiphon.http.permissions import require
@@ -39,9 +40,14 @@ Short = Annotated[Words, StringConstraints(min_length=1, max_length=300, strip_w
 
 @dataclass(frozen=True)
 class Api:
-    """What the routes need. `region` is the country of phone numbers in national form."""
+    """What the routes need."""
 
     engine: AsyncEngine
     feed: ChangeFeed
     clock: Clock
-    region: str
+    organisation: ActiveOrganisation
+
+    @property
+    def region(self) -> str:
+        """The country of phone numbers in national form, by the active version."""
+        return self.organisation.current.organisation.organisation.region

@@ -11,9 +11,10 @@ from antiphon.organisation.organisation import Organisation
 
 
 class WordReader:
-    """Finds topics and tone by the organisation's words: whole words, any case, in one pass over the text."""
+    """Finds topics and tone by the words of a version: whole words, any case, in one pass over the text."""
 
-    def __init__(self, organisation: Organisation) -> None:
+    def __init__(self, configuration_version: int, organisation: Organisation) -> None:
+        self.configuration_version = configuration_version
         self._departments: dict[str, str] = {}
         self._topics: dict[str, list[str]] = {}
         self._accounts = {
@@ -45,7 +46,12 @@ class WordReader:
                 counts[topic] += count
         topics = sorted(counts, key=lambda topic: (-counts[topic], self._order.index(topic)))
         department = self._departments[topics[0]] if topics else self._accounts.get(account.casefold())
-        return Reading(topics=topics, department=department, tone=self._tone(hits))
+        return Reading(
+            topics=topics,
+            department=department,
+            tone=self._tone(hits),
+            configuration_version=self.configuration_version,
+        )
 
     def _tone(self, hits: Counter[str]) -> Tone:
         negative = sum(count for word, count in hits.items() if word in self._negative)

@@ -1,8 +1,8 @@
 """One record for each customer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    func,
     select,
     text,
     tuple_,
@@ -25,7 +26,9 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.customers import CustomerRecord, LinkedIdentifier
+from antiphon.http.pages import ChangeOrder, Export
 from antiphon.postgres.personal_data import personal
+from antiphon.postgres.plumbing import XID8
 from antiphon.postgres.query import AnyRow, fetch
 from antiphon.postgres.writes import insert_rows
 from customer_profile.store.base import METADATA
@@ -48,12 +51,17 @@ CUSTOMER = Table(
     Column("since", DateTime(timezone=True), nullable=False),
     Column("interactions", Integer, nullable=False, server_default="0"),
     Column("revision", Integer, nullable=False, server_default="1"),
+    Column("changed_xid", XID8, nullable=False, server_default=func.pg_current_xact_id()),
     Index("customer_folded_name_ix", "folded_name", "customer_id"),
+    Index("customer_changed_xid_ix", "changed_xid", "customer_id"),
     info=personal(
         by={"customer_id": ["name", "folded_name", "labels"]},
+        none=["changed_xid"],
         staff=["name_source"],
     ),
 )
+
+View = TypeVar("View")
 
 _IDS = bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True)))
 _LOCK = text(
@@ -143,6 +151,20 @@ async def page(
     if after:
         query = query.where(tuple_(c.folded_name, c.customer_id) > after)
     return (await connection.execute(query.limit(limit))).all()
+
+
+EXPORT = ChangeOrder(CUSTOMER.c.changed_xid, CUSTOMER.c.customer_id)
+
+
+async def export(
+    connection: AsyncConnection, cursor: str | None, limit: int, view: Callable[[Customer], View]
+) -> Export[View]:
+    """A part of the export of all customers, as views. Raises Problem 400 and 410 for a wrong cursor."""
+    ids = await EXPORT.part(
+        connection, select(CUSTOMER.c.customer_id), cursor, limit, lambda row: UUID(str(row.customer_id))
+    )
+    found = await read(connection, ids.items)
+    return Export(items=[view(found[each]) for each in ids.items], next=ids.next, more=ids.more)
 
 
 async def change(tx: AsyncConnection, customer_id: UUID, values: Mapping[str, object] | None = None) -> None:

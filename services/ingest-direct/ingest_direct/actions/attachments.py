@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.access.roles import Identity
 from antiphon.contracts.interactions import Attachment
-from antiphon.http.problems import Problem, not_found
+from antiphon.http.problems import ErrorPlace, invalid, not_found
 from antiphon.postgres.query import AnyRow
 from ingest_direct import store
 from ingest_direct.actions.permissions import may_see
@@ -43,8 +43,8 @@ def require_all(wanted: Sequence[UUID], used: Sequence[Attachment]) -> None:
     missing = set(wanted) - {attachment.attachment_id for attachment in used}
     if missing:
         places = [
-            {"pointer": f"/attachments/{place}", "detail": "is not an unused upload of yours"}
+            ErrorPlace(pointer=f"/attachments/{place}", detail="is not an unused upload of yours")
             for place, attachment_id in enumerate(wanted)
             if attachment_id in missing
         ]
-        raise Problem(422, "Invalid input", "Some attachments can't be used.", errors=places)
+        raise invalid(*places)

@@ -2,18 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple, get_args
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import entry_counts, ids
+from antiphon import ids
 from antiphon.access.roles import Identity
 from antiphon.contracts.cases import CaseEvent, CaseInteractionAdded, CaseOpened
 from antiphon.contracts.envelope import Outgoing, encode
 from antiphon.contracts.fitting import fitted
 from antiphon.contracts.interactions import Attachment, Interaction, InteractionReceived
-from antiphon.http.problems import Problem, not_found
+from antiphon.delivery import entry_counts
+from antiphon.http.idempotency import key_reused
+from antiphon.http.problem_kinds import Kind
+from antiphon.http.problems import ErrorPlace, Problem, invalid, not_found
 from antiphon.kafka import outbox
 from antiphon.postgres.query import AnyRow
 from antiphon.postgres.writes import Writes
@@ -29,12 +33,19 @@ from ingest_direct.store.interactions import CaseState, Request
 DIRECT_CHANNELS = get_args(DirectChannel)
 
 
+class Repeat(StrEnum):
+    """By what a request repeats an earlier one."""
+
+    KEY = "key"
+    EXTERNAL_ID = "external-id"
+
+
 class Noted(NamedTuple):
-    """The interaction of a request, and whether an earlier request noted it."""
+    """The interaction of a request, and by what the request repeats an earlier one that noted it; None: by nothing."""
 
     interaction_id: UUID
     accepted_at: datetime
-    is_repeat: bool
+    repeats: Repeat | None
 
 
 async def note_interaction(
@@ -42,7 +53,11 @@ async def note_interaction(
 ) -> Noted:
     """Makes an interaction durable, counts its delivery and publishes it. A repeat gets the first interaction.
 
-    Raises Problem 409 when the key or the external id was used for another interaction, and 422 for what can't be used.
+    The row of an interaction has the key of its request, the digest of its body and all of its answer, for ever. So it is
+    the claim on the key, and each repeat is counted as a delivery.
+
+    Raises Problem: 422 when the key was used for another interaction, and for what can't be used; 409 when the external id
+    was used for another interaction.
     """
     identity = interactions.interaction_id(new, who.subject, key)
     request = Request(who.subject, key, interactions.fingerprint(new))
@@ -57,11 +72,7 @@ async def note_interaction(
         require_all(new.attachments, files)
         outbox.put(writes, [_received(interaction, now)])
     elif row.body_sha256 != request.body_sha256:
-        raise Problem(
-            409,
-            "Conflict",
-            "This Idempotency-Key or external_id was used for another interaction: use a new one.",
-        )
+        raise _used_for_another(row, request)
     delivery = {
         "interaction_id": row.interaction_id,
         "outcome": entry_counts.Outcome.ACCEPTED if added else entry_counts.Outcome.DUPLICATE,
@@ -70,7 +81,19 @@ async def note_interaction(
     }
     entry_counts.put(writes, [delivery])
     await writes.send(tx)
-    return Noted(row.interaction_id, row.accepted_at, is_repeat=added is None)
+    return Noted(row.interaction_id, row.accepted_at, None if added else _repeated(row, request))
+
+
+def _repeated(row: AnyRow, request: Request) -> Repeat:
+    return Repeat.KEY if row.idempotency_key == request.idempotency_key else Repeat.EXTERNAL_ID
+
+
+def _used_for_another(row: AnyRow, request: Request) -> Problem:
+    if _repeated(row, request) is Repeat.KEY:
+        return key_reused()
+    return Problem(
+        Kind.EXTERNAL_ID_REUSED, "You used this external_id for another interaction: use a new one."
+    )
 
 
 def _built(
@@ -94,8 +117,7 @@ def _built(
             )
         )
     except InvalidFieldError as error:
-        place = {"pointer": error.pointer, "detail": str(error)}
-        raise Problem(422, "Invalid input", "Some of what was sent can't be used.", errors=[place]) from error
+        raise invalid(ErrorPlace(pointer=error.pointer, detail=str(error))) from error
 
 
 def _received(interaction: Interaction, now: datetime) -> Outgoing:

@@ -12,6 +12,7 @@ from antiphon.contracts.replies import FailureOutcome, ReplyEvent, ReplyRequeste
 from antiphon.delivery import events
 from antiphon.http import changes
 from antiphon.http.changes import Change
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from antiphon.kafka import outbox
 from antiphon.postgres.query import AnyRow
@@ -60,7 +61,7 @@ async def finish(
     if finished is None:
         if reply.state == state:
             return reply
-        raise Problem(409, "Conflict", f"This reply is {reply.state} already.")
+        raise Problem(Kind.REPLY_FINISHED, f"This reply is {reply.state} already.", state=reply.state)
     request = ReplyRequested.model_validate(finished.requested)
     event: ReplyEvent = (
         events.sent(request, [outcome.native_id or f"reply:{reply_id}"], now)

@@ -4,6 +4,8 @@ from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.tokens import Access
+from antiphon.active_organisation import ActiveOrganisation
+from antiphon.http import failed_events
 from antiphon.http.app import create_app
 from antiphon.http.changes import ChangeFeed
 from antiphon.http.permissions import Guarded
@@ -21,11 +23,11 @@ def application(
     access: Access,
     feed: ChangeFeed,
     clock: Clock,
+    organisation: ActiveOrganisation,
     *,
-    region: str,
     max_attachment_bytes: int,
 ) -> FastAPI:
-    """The whole HTTP application. `region` is the country of phone numbers in national form."""
+    """The whole HTTP application."""
     app = create_app(
         title="Antiphon ingest-direct",
         service=INGEST_DIRECT,
@@ -35,7 +37,7 @@ def application(
         package="ingest_direct",
         larger_bodies={"/attachments": max_attachment_bytes + FORM_BYTES},
     )
-    app.include_router(router(Api(engine, feed, clock, region, max_attachment_bytes)))
+    app.include_router(router(Api(engine, feed, clock, organisation, max_attachment_bytes)))
     return app
 
 
@@ -44,4 +46,5 @@ def router(at: Api) -> APIRouter:
     routes = APIRouter(route_class=Guarded)
     for resource in (interactions, attachments, replies, counts):
         resource.add(routes, at)
+    failed_events.add(routes, at.engine)
     return routes

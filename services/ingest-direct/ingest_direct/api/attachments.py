@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from antiphon.contracts.interactions import Attachment
 from antiphon.http.downloads import download
+from antiphon.http.idempotency import OnceTx
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, problems
 from antiphon.text import clean
 from ingest_direct.actions import attachments
@@ -44,22 +46,21 @@ def add(routes: APIRouter, at: Api) -> None:
         "/attachments", status_code=201, tags=["attachments"], responses={201: _KEPT, **problems(400, 413)}
     )
     async def upload_attachment(
-        form: Annotated[Upload, Form(media_type="multipart/form-data")], who: Writer
+        form: Annotated[Upload, Form(media_type="multipart/form-data")], who: Writer, tx: OnceTx
     ) -> Attachment:
         """Keeps a file for an interaction of yours. A file that no interaction uses within a day is deleted."""
         file = form.file
         content = await file.read(at.max_attachment_bytes + 1)
         if len(content) > at.max_attachment_bytes:
-            raise Problem(413, "Too large", f"A file may have {at.max_attachment_bytes} bytes.")
-        async with at.engine.begin() as tx:
-            return await attachments.keep(
-                tx,
-                source=who.subject,
-                filename=clean(file.filename or "file")[:LONGEST_NAME],
-                media_type=clean(file.content_type or "application/octet-stream")[:LONGEST_NAME],
-                content=content,
-                now=at.clock(),
-            )
+            raise Problem(Kind.TOO_LARGE, f"A file may have {at.max_attachment_bytes} bytes.")
+        return await attachments.keep(
+            tx,
+            source=who.subject,
+            filename=clean(file.filename or "file")[:LONGEST_NAME],
+            media_type=clean(file.content_type or "application/octet-stream")[:LONGEST_NAME],
+            content=content,
+            now=at.clock(),
+        )
 
     @routes.get(
         "/attachments/{attachment_id}", tags=["attachments"], response_class=Response,

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
-from antiphon import entry_counts
+from antiphon.delivery import entry_counts
 from ingest_direct import store
 from ingest_direct.api.parameters import Api, Reader
 from ingest_direct.domain.replies import ReplyState

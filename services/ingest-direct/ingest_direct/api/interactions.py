@@ -9,14 +9,16 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from antiphon.contracts.interactions import Interaction
+from antiphon.http.idempotency import REPLAYED, IdempotencyKey
 from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import problems
 from antiphon.postgres.query import AnyRow
 from ingest_direct import store
 from ingest_direct.actions import interactions
+from ingest_direct.actions.interactions import Repeat
 from ingest_direct.actions.permissions import visible_source
 from ingest_direct.api import replies
-from ingest_direct.api.parameters import Api, ChannelFilter, IdempotencyKey, InteractionId, Reader, Writer
+from ingest_direct.api.parameters import Api, ChannelFilter, InteractionId, Reader, Writer
 from ingest_direct.api.replies import ReplyView, reply_view
 from ingest_direct.domain.interactions import NewInteraction
 from ingest_direct.domain.replies import ReplyState
@@ -86,23 +88,24 @@ def add(routes: APIRouter, at: Api) -> None:
 
     @routes.post(
         "/interactions", status_code=201, tags=["interactions"],
-        responses={200: {"model": AcceptedInteraction, "description": "A repeat: the first answer"}, **problems(400, 409)},
+        responses={200: {"model": AcceptedInteraction, "description": "You brought it before under another key."}, **problems(400, 409)},
     )  # fmt: skip
     async def note_interaction(
         new: NewInteraction, key: IdempotencyKey, who: Writer, response: Response
     ) -> AcceptedInteraction:
         """Notes a call, letter, visit, form, chat message or partner's message. It is durable when this answers.
 
-        A repeat answers 200 with the header `Idempotency-Replayed`.
+        A repeat under its key gets the first answer, however late. The same `external_id` under another key answers 200.
         """
         async with at.engine.begin() as tx:
             noted = await interactions.note_interaction(
                 tx, new, key=key, who=who, region=at.region, now=at.clock()
             )
         response.headers["Location"] = f"/interactions/{noted.interaction_id}"
-        if noted.is_repeat:
+        if noted.repeats is Repeat.KEY:
+            response.headers[REPLAYED] = "true"
+        elif noted.repeats is Repeat.EXTERNAL_ID:
             response.status_code = 200
-            response.headers["Idempotency-Replayed"] = "true"
         return AcceptedInteraction(interaction_id=noted.interaction_id, accepted_at=noted.accepted_at)
 
     @routes.get("/interactions", tags=["interactions"], responses={200: _PAGE, **problems(400)})

@@ -8,6 +8,7 @@ from fastapi import Depends, Header, Path, Query
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.roles import STAFF, Identity, Role
+from antiphon.active_organisation import ActiveOrganisation
 from antiphon.http.changes import ChangeFeed
 from antiphon.http.permissions import require
 from antiphon.process.clock import Clock
@@ -19,13 +20,6 @@ Reader = Annotated[Identity, Depends(require(*STAFF, Role.INTEGRATION))]
 StaffOnly = Annotated[Identity, Depends(require(*STAFF))]
 Deliverer = Annotated[Identity, Depends(require(Role.AGENT, Role.SUPERVISOR, Role.INTEGRATION))]
 
-IdempotencyKey = Annotated[
-    str,
-    Header(
-        alias="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$", examples=["call-20260302-17"],
-        description="A key of your own for this interaction: a request with the same key again gets the first answer.",
-    ),
-]  # fmt: skip
 InteractionId = Annotated[UUID, Path(description="The interaction's id.")]
 AttachmentId = Annotated[UUID, Path(description="The id that the upload was answered with.")]
 ReplyId = Annotated[UUID, Path(description="The reply's id.")]
@@ -40,10 +34,15 @@ LastEventId = Annotated[
 
 @dataclass(frozen=True)
 class Api:
-    """What the routes need. `region` is the country of phone numbers in national form."""
+    """What the routes need."""
 
     engine: AsyncEngine
     feed: ChangeFeed
     clock: Clock
-    region: str
+    organisation: ActiveOrganisation
     max_attachment_bytes: int
+
+    @property
+    def region(self) -> str:
+        """The country of phone numbers in national form, by the active version."""
+        return self.organisation.current.organisation.organisation.region

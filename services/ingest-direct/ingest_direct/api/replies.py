@@ -12,6 +12,7 @@ from antiphon.contracts.replies import ReplyRequested
 from antiphon.http import pages
 from antiphon.http.app import Body, Words
 from antiphon.http.changes import EVERYTHING, EventStream
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import problems
 from antiphon.postgres.query import AnyRow
@@ -156,21 +157,23 @@ def add(routes: APIRouter, at: Api) -> None:
             return reply_view(await replies.get(connection, reply_id, who))
 
     @routes.post("/replies/{reply_id}/sent", tags=["replies"], responses=problems(404, 409))
-    async def report_reply_sent(reply_id: ReplyId, report: SentReport, who: Deliverer) -> ReplyView:
+    async def report_reply_sent(
+        reply_id: ReplyId, report: SentReport, who: Deliverer, tx: OnceTx
+    ) -> ReplyView:
         """The reply reached the customer: they were called back, or it was posted or handed over.
 
         Reporting it again changes nothing.
         """
         outcome = Outcome(native_id=report.native_id)
-        async with at.engine.begin() as tx:
-            return reply_view(await replies.finish(tx, reply_id, ReplyState.SENT, outcome, who, at.clock()))
+        return reply_view(await replies.finish(tx, reply_id, ReplyState.SENT, outcome, who, at.clock()))
 
     @routes.post("/replies/{reply_id}/failed", tags=["replies"], responses=problems(404, 409))
-    async def report_reply_failed(reply_id: ReplyId, report: FailureReport, who: Deliverer) -> ReplyView:
+    async def report_reply_failed(
+        reply_id: ReplyId, report: FailureReport, who: Deliverer, tx: OnceTx
+    ) -> ReplyView:
         """The reply can't reach the customer; the case shows why. Reporting it again changes nothing."""
         outcome = Outcome(reason=report.reason)
-        async with at.engine.begin() as tx:
-            return reply_view(await replies.finish(tx, reply_id, ReplyState.FAILED, outcome, who, at.clock()))
+        return reply_view(await replies.finish(tx, reply_id, ReplyState.FAILED, outcome, who, at.clock()))
 
 
 def _after(cursor: str) -> tuple[datetime, UUID]:

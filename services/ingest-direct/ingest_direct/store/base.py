@@ -1,6 +1,6 @@
 """The metadata that all tables of ingest-direct are in."""
 
-from antiphon.entry_counts import delivery_table
+from antiphon.delivery.entry_counts import delivery_table
 from antiphon.postgres.engine import metadata
 from antiphon.postgres.plumbing import plumbing_tables
 

@@ -8,7 +8,9 @@ from fastapi import Depends, Path
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.roles import STAFF, Role
+from antiphon.connections.routes import Connections
 from antiphon.http.permissions import require
+from ingest_email.domain.accounts import MailConnection
 
 READER = Depends(require(*STAFF))
 COUNTER = Depends(require(*STAFF, Role.INTEGRATION))
@@ -22,6 +24,7 @@ class Api:
     """What the routes need."""
 
     engine: AsyncEngine
+    connections: Connections[MailConnection]
 
 
 def example(value: object) -> dict[int | str, dict[str, Any]]:

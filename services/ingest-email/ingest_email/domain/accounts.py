@@ -1,10 +1,10 @@
-"""Our own mail addresses: which address is ours, and which case token it carries."""
+"""Our own mail addresses: which address is ours, which case token it carries, and where its mail is read."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from antiphon import identifiers
-from antiphon.organisation.channels import EmailAccount
+from antiphon.organisation.channels import EmailAccount, ImapMailbox
 from antiphon.organisation.organisation import Organisation
 
 TOKEN_PREFIX = "c-"  # noqa: S105 - marks the case tokens among plus-addresses
@@ -49,10 +49,40 @@ class OurMail(NamedTuple):
 
 
 def of_organisation(organisation: Organisation) -> OurMail:
-    """The mail addresses in the organisation's file."""
+    """The mail addresses in the organisation's document."""
     return OurMail(
         organisation.organisation.domain, tuple(_account(account) for account in organisation.channels.email)
     )
+
+
+class MailConnection(NamedTuple):
+    """How the mail of one of our addresses reaches us: we read it by IMAP, or others bring it by SMTP."""
+
+    name: str
+    imap: ImapMailbox | None
+
+    @property
+    def kind(self) -> str:
+        """The protocol."""
+        return "imap" if self.imap else "smtp"
+
+    @property
+    def server(self) -> str | None:
+        """The IMAP server, and how its connection is encrypted."""
+        return f"{self.imap.host}:{self.imap.port} ({self.imap.tls})" if self.imap else None
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether the document wants the mail to be read."""
+        return self.imap is None or self.imap.enabled
+
+
+def connections(organisation: Organisation) -> list[MailConnection]:
+    """The connection of each of our addresses, by its folded address."""
+    return [
+        MailConnection(folded(account.address) or account.address, account.imap)
+        for account in organisation.channels.email
+    ]
 
 
 def _account(account: EmailAccount) -> Account:

@@ -79,7 +79,9 @@ def compose(
         return NotSent("there is no mail address to which the reply may go")
     if ours.account_of(recipient):
         return NotSent("the reply would go to one of our own addresses")
-    account = ours.account_of(request.account) or ours.accounts[0]
+    account = ours.account_of(request.account)
+    if account is None:
+        return NotSent(f"{request.account} is no longer an address of ours")
     case_address = _case_address(account, request.case_token)
     mail: Message[Any, Any] = Message()
     mail["MIME-Version"] = "1.0"

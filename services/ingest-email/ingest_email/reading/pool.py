@@ -20,7 +20,7 @@ from ingest_email.domain import mail
 from ingest_email.domain.accounts import OurMail
 from ingest_email.domain.mail import Envelope, ReadMail
 from ingest_email.reading import protocol
-from ingest_email.reading.protocol import Start
+from ingest_email.reading.protocol import Request, Start
 from ingest_email.settings import Settings
 
 LOG = logs.get(__name__)
@@ -55,6 +55,8 @@ class _Worker:
         assert process.stdin is not None  # noqa: S101 - both are pipes
         assert process.stdout is not None  # noqa: S101
         self._input, self._output = process.stdin, process.stdout
+        # Our addresses that the worker has; they are sent again only when they are others.
+        self._ours: OurMail | None = None
 
     @classmethod
     async def start(cls, start: Start) -> Self:
@@ -74,9 +76,11 @@ class _Worker:
             raise
         return worker
 
-    async def ask(self, request: bytes, raw: bytes) -> tuple[bytes, bytes]:
+    async def ask(self, request: Request, raw: bytes) -> tuple[bytes, bytes]:
         """The JSON of its answer and the bytes that follow. Raises OSError or EOFError when the worker ends meanwhile."""
-        await self._send(request, raw)
+        has_them = self._ours is request.ours
+        await self._send(protocol.encoded(request._replace(ours=None) if has_them else request), raw)
+        self._ours = request.ours
         lengths = await self._output.readexactly(protocol.LENGTHS.size)
         json_size, data_size = protocol.LENGTHS.unpack(lengths)
         return await self._output.readexactly(json_size), await self._output.readexactly(data_size)
@@ -100,10 +104,9 @@ class _Worker:
 class Readers:
     """The workers of one service: `async with` starts and ends them."""
 
-    def __init__(self, settings: Settings, ours: OurMail, clock: Clock) -> None:
-        self._ours = ours
+    def __init__(self, settings: Settings, clock: Clock) -> None:
         self._clock = clock
-        self._start = Start(ours, settings.read_cpu_limit.total_seconds(), settings.read_memory_limit)
+        self._start = Start(settings.read_cpu_limit.total_seconds(), settings.read_memory_limit)
         self._timeout_s = settings.read_time_limit.total_seconds()
         self._number = settings.read_workers
         # None stands for a worker that is to be started. The worker that was used last comes first: its memory is warm.
@@ -130,10 +133,10 @@ class Readers:
         """How many workers wait for a mail. One that is starting is not counted."""
         return self._idle.qsize()
 
-    async def read(self, raw: bytes, envelope: Envelope) -> ReadMail:
-        """Reads a mail. Raises NotReadError when no worker can read it now."""
+    async def read(self, raw: bytes, envelope: Envelope, ours: OurMail) -> ReadMail:
+        """Reads a mail, by these addresses of ours. Raises NotReadError when no worker can read it now."""
         # A task of its own: a sender that hangs up must not cancel the reading and leave half an answer in the pipe.
-        task = self._spawn(self._read(raw, envelope))
+        task = self._spawn(self._read(raw, envelope, ours))
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -141,9 +144,8 @@ class Readers:
                 raise NotReadError("the service stops") from None
             raise
 
-    async def _read(self, raw: bytes, envelope: Envelope) -> ReadMail:
-        now = self._clock()
-        request = protocol.request(envelope, now)
+    async def _read(self, raw: bytes, envelope: Envelope, ours: OurMail) -> ReadMail:
+        request = Request(envelope, self._clock(), ours)
         async with AsyncExitStack() as turn:
             if len(raw) > LARGE:
                 await turn.enter_async_context(self._large)
@@ -153,12 +155,12 @@ class Readers:
                 read = await self._ask(request, raw)
         if not isinstance(read, Ending):
             return read
-        unreadable = mail.unreadable(raw, envelope, now, self._ours)
+        unreadable = mail.unreadable(raw, envelope, request.accepted_at, ours)
         interaction_id = str(unreadable.interaction.interaction_id)
         LOG.warning("mail unreadable", interaction_id=interaction_id, ending=read, bytes=len(raw))
         return unreadable
 
-    async def _ask(self, request: bytes, raw: bytes) -> ReadMail | Ending:
+    async def _ask(self, request: Request, raw: bytes) -> ReadMail | Ending:
         """Has one worker read a mail. Raises NotReadError when no worker starts."""
         worker = await self._idle.get()
         if worker is None:

@@ -22,16 +22,16 @@ READY = b"\x01"
 class Start(NamedTuple):
     """What a worker needs to know once."""
 
-    ours: OurMail
     cpu_seconds: float
     memory_bytes: int
 
 
 class Request(NamedTuple):
-    """A mail to read. Its bytes follow."""
+    """A mail to read. Its bytes follow. Without `ours` the worker uses those of the request before."""
 
     envelope: Envelope
     accepted_at: datetime
+    ours: OurMail | None = None
 
 
 class Answer(NamedTuple):
@@ -48,13 +48,14 @@ REQUEST = TypeAdapter(Request)
 ANSWER = TypeAdapter(Answer)
 
 
-def request(envelope: Envelope, accepted_at: datetime) -> bytes:
+def encoded(request: Request) -> bytes:
     """The JSON of a request."""
+    envelope = request.envelope
     cleaned = Envelope(
         _clean(envelope.sender), tuple(clean(address) for address in envelope.recipients),
         peer=_clean(envelope.peer), helo=_clean(envelope.helo),
     )  # fmt: skip
-    return REQUEST.dump_json(Request(cleaned, accepted_at))
+    return REQUEST.dump_json(request._replace(envelope=cleaned))
 
 
 def _clean(text: str | None) -> str | None:

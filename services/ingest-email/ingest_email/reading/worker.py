@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
+from ingest_email.domain.accounts import OurMail
 from ingest_email.domain.parser import read_mail
 from ingest_email.reading import protocol
 from ingest_email.reading.protocol import Answer, Request, Start
@@ -33,9 +34,12 @@ def main() -> None:
     gc.freeze()
     sink.write(protocol.READY)
     sink.flush()
+    ours: OurMail | None = None
     while (frame := _frame(source)) is not None:
         message, raw = frame
-        if not _serve(sink, start, protocol.REQUEST.validate_json(message), raw):
+        request = protocol.REQUEST.validate_json(message)
+        ours = request.ours or ours
+        if ours is None or not _serve(sink, start, request, ours, raw):
             return
 
 
@@ -67,11 +71,11 @@ def _resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def _serve(sink: BinaryIO, start: Start, request: Request, raw: bytes) -> bool:
+def _serve(sink: BinaryIO, start: Start, request: Request, ours: OurMail, raw: bytes) -> bool:
     """Answers one request. False when the worker must end after it."""
     signal.setitimer(signal.ITIMER_PROF, start.cpu_seconds)
     try:
-        read = read_mail(raw, request.envelope, request.accepted_at, start.ours)
+        read = read_mail(raw, request.envelope, request.accepted_at, ours)
         has_grown = _resident() > start.memory_bytes / 2
         message, data = protocol.answer(read, is_last=has_grown)
     except MemoryError:

@@ -6,24 +6,31 @@ from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.tokens import Access
+from antiphon.connections.routes import Connections
+from antiphon.http import failed_events
 from antiphon.http.app import create_app
 from antiphon.http.permissions import Guarded
 from antiphon.service_names import INGEST_SOCIAL
-from ingest_social.api import attachments, counts, posts, replies, streams
-from ingest_social.api.parameters import Api, Followed
-
-__all__ = ["Followed", "application", "router"]
+from ingest_social.accounts import Followed, SocialConnection
+from ingest_social.api import attachments, connections, counts, posts, replies, streams
+from ingest_social.api.parameters import Api
 
 
 def router(at: Api) -> APIRouter:
     """The routes. The operation id of each is the name of its function."""
     routes = APIRouter(route_class=Guarded)
-    for resource in (posts, attachments, replies, streams, counts):
+    for resource in (posts, attachments, replies, streams, connections, counts):
         resource.add(routes, at)
+    failed_events.add(routes, at.engine)
     return routes
 
 
-def application(engine: AsyncEngine, access: Access, followed: Callable[[], Sequence[Followed]]) -> FastAPI:
+def application(
+    engine: AsyncEngine,
+    access: Access,
+    followed: Callable[[], Sequence[Followed]],
+    connections: Connections[SocialConnection],
+) -> FastAPI:
     """The whole HTTP application. `followed` lists our accounts as of now."""
     app = create_app(
         title="Antiphon: social networks",
@@ -33,5 +40,5 @@ def application(engine: AsyncEngine, access: Access, followed: Callable[[], Sequ
         access=access,
         package="ingest_social",
     )
-    app.include_router(router(Api(engine, followed)))
+    app.include_router(router(Api(engine, followed, connections)))
     return app

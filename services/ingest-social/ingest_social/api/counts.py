@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
-from antiphon import entry_counts
+from antiphon.delivery import entry_counts
 from antiphon.delivery import store as delivery
 from antiphon.delivery.attempts import State
 from ingest_social.api.parameters import COUNTER, Api

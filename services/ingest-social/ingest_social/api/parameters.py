@@ -9,7 +9,9 @@ from fastapi import Depends, Path
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.roles import STAFF, Role
+from antiphon.connections.routes import Connections
 from antiphon.http.permissions import require
+from ingest_social.accounts import Followed, SocialConnection
 
 READER = Depends(require(*STAFF))
 COUNTER = Depends(require(*STAFF, Role.INTEGRATION))
@@ -19,20 +21,12 @@ ReplyId = Annotated[UUID, Path(description="The id of the reply, as case-mgmt ga
 
 
 @dataclass(frozen=True)
-class Followed:
-    """An account of ours, and whether this process is connected to its stream."""
-
-    network: str
-    account: str
-    connected: bool
-
-
-@dataclass(frozen=True)
 class Api:
     """What the routes need."""
 
     engine: AsyncEngine
     followed: Callable[[], Sequence[Followed]]
+    connections: Connections[SocialConnection]
 
 
 def example(value: object) -> dict[int | str, dict[str, Any]]:

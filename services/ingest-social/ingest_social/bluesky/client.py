@@ -1,11 +1,15 @@
 """XRPC over HTTP with a session of our account. Source: atproto.com/specs/xrpc."""
 
-from typing import Any
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import httpx
 
+from antiphon.connections.states import NotConnectedError, Reason, pause_after
 from antiphon.process.clock import Clock
-from ingest_social.network import RefusedError, TransientError, UnknownOutcomeError
+from ingest_social.network import NotSignedInError, RefusedError, TransientError, UnknownOutcomeError
 
 _SESSION_ENDED = {"ExpiredToken", "InvalidToken", "AuthenticationRequired", "AuthMissing"}
 _MISSING = {
@@ -30,16 +34,31 @@ class XrpcRefusedError(RefusedError):
         self.is_missing = name in _MISSING or "Could not locate" in message
 
 
+class _Refusal(NamedTuple):
+    """A password that the server refused so many times, and until when it is not asked again."""
+
+    password: str
+    times: int
+    until: datetime
+
+    @classmethod
+    def after(cls, earlier: "_Refusal | None", password: str, now: datetime) -> "_Refusal":
+        """The refusal of now. It ends before the pause of who follows the account."""
+        times = earlier.times + 1 if earlier else 1
+        return cls(password, times, now + 0.9 * pause_after(Reason.LOGIN_REFUSED, times))
+
+
 class Client:
     """Calls one server. `did` is ours once `sign_in` has returned. No message of its errors has a secret."""
 
-    def __init__(self, service: str, handle: str, password: str, clock: Clock) -> None:
+    def __init__(self, service: str, handle: str, password: Callable[[], str], clock: Clock) -> None:
         self._handle = handle
         self._password = password
         self._clock = clock
         self._http = httpx.AsyncClient(base_url=f"{service}/xrpc", timeout=20)
         self._access: str | None = None
         self._refresh: str | None = None
+        self._refused: _Refusal | None = None
         self.did = ""
 
     async def close(self) -> None:
@@ -47,24 +66,54 @@ class Client:
         await self._http.aclose()
 
     async def sign_in(self) -> None:
-        """Renews the session, or opens one. Raises TransientError, also for a wrong password: a person can correct it."""
+        """Renews the session, or opens one. Raises NotSignedInError, also for a wrong password: a person can correct it."""
         if self._refresh is not None:
             refresh, self._refresh = self._refresh, None
             try:
                 self._keep(await self.call("POST", "com.atproto.server.refreshSession", token=refresh))
             except RefusedError:
                 pass
+            except TransientError as error:
+                self._refresh = refresh
+                raise self._not_signed_in(Reason.UNREACHABLE, error) from error
             else:
                 return
-        credentials = {"identifier": self._handle, "password": self._password}
+        try:
+            password = await asyncio.to_thread(self._password)
+        except NotConnectedError as error:
+            raise NotSignedInError(error.reason, f"{self._handle} can't sign in: {error.detail}") from None
+        self._check_refusal(password)
+        credentials = {"identifier": self._handle, "password": password}
         try:
             self._keep(await self.call("POST", "com.atproto.server.createSession", json=credentials))
-        except (RefusedError, UnknownOutcomeError) as error:
-            raise TransientError(f"{self._handle} can't sign in: {error}") from error
+        except RefusedError as error:
+            self._refused = _Refusal.after(self._refused, password, self._clock())
+            raise self._not_signed_in(Reason.LOGIN_REFUSED, error) from error
+        except TransientError as error:
+            raise self._not_signed_in(Reason.UNREACHABLE, error) from error
+        self._refused = None
+
+    def _check_refusal(self, password: str) -> None:
+        """Raises NotSignedInError while the server is not asked again. A new password is tried at once."""
+        refused = self._refused
+        if refused is None or refused.password != password:
+            self._refused = None
+            return
+        wait_s = (refused.until - self._clock()).total_seconds()
+        if wait_s > 0:
+            message = f"{self._handle} can't sign in: the server has refused this password"
+            raise NotSignedInError(Reason.LOGIN_REFUSED, message, wait_s)
+
+    def _not_signed_in(self, reason: Reason, error: RefusedError | TransientError) -> NotSignedInError:
+        wait_s = error.wait_s if isinstance(error, TransientError) else None
+        return NotSignedInError(reason, f"{self._handle} can't sign in: {error}", wait_s)
 
     def _keep(self, session: dict[str, Any]) -> None:
-        self._access, self._refresh = str(session["accessJwt"]), str(session["refreshJwt"])
-        self.did = str(session["did"])
+        try:
+            self._access, self._refresh = str(session["accessJwt"]), str(session["refreshJwt"])
+            self.did = str(session["did"])
+        except (KeyError, TypeError) as error:
+            raise TransientError("the answer of the server is no session") from error
 
     async def authorised(self, method: str, body: dict[str, Any]) -> dict[str, Any]:
         """Calls a procedure as our account; renews a session that has ended. Raises RefusedError, TransientError."""

@@ -1,7 +1,7 @@
 """Bluesky as a network: changes by the websocket stream of a PDS or relay, replies by the XRPC API of our PDS."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -9,7 +9,15 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from antiphon import identifiers
-from antiphon.contracts.interactions import Identifier, IdentifierKind, Speaker, StatedBy, StatedIdentifier
+from antiphon.contracts.base import rfc3339
+from antiphon.contracts.interactions import (
+    Identifier,
+    IdentifierKind,
+    ReplyLimits,
+    Speaker,
+    StatedBy,
+    StatedIdentifier,
+)
 from antiphon.process import logs
 from antiphon.process.clock import Clock
 from antiphon.text import clean
@@ -18,7 +26,6 @@ from ingest_social.bluesky.client import Client, XrpcRefusedError
 from ingest_social.bluesky.records import POST, Origin, Us
 from ingest_social.bluesky.settings import Settings
 from ingest_social.network import (
-    AccountError,
     Batch,
     Change,
     Outgoing,
@@ -59,17 +66,6 @@ async def _arrived(socket: ClientConnection) -> tuple[list[bytes], WebSocketExce
     return received, None
 
 
-def create(handle: str, clock: Clock) -> "Bluesky":
-    """Our account of this handle. Raises AccountError when the settings have no password for it."""
-    settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
-    password = settings.passwords.get(handle)
-    if password is None:
-        raise AccountError(f"INGEST_SOCIAL_BLUESKY_PASSWORDS has no password for {handle}: add it")
-    return Bluesky(
-        settings.service, handle, password.get_secret_value(), settings.app, clock, settings.stream
-    )
-
-
 class Bluesky:
     """One account of ours. Our posts are on its PDS (`service`); the posts of others come from `stream`."""
 
@@ -77,10 +73,20 @@ class Bluesky:
     recognises_repeats = True
 
     def __init__(
-        self, service: str, handle: str, password: str, app: str, clock: Clock, stream: str | None = None
+        self,
+        service: str,
+        handle: str,
+        password: Callable[[], str],
+        app: str,
+        clock: Clock,
+        stream: str | None = None,
+        reply_parts: int = 3,
     ) -> None:
         self._stream = (stream or service).rstrip("/").replace("http", "ws", 1)
         self._handle = handle
+        self.reply_limits = ReplyLimits(
+            parts=reply_parts, characters=texts.MAX_GRAPHEMES, bytes=texts.MAX_BYTES
+        )
         self._app = app.rstrip("/")
         self._clock = clock
         self._client = Client(service.rstrip("/"), handle, password, clock)
@@ -97,7 +103,7 @@ class Bluesky:
         return Us(self.account, self._handle)
 
     async def connect_account(self) -> None:
-        """Signs in. Raises TransientError."""
+        """Signs in. Raises NotSignedInError."""
         await self._client.sign_in()
 
     async def close(self) -> None:
@@ -233,6 +239,10 @@ class Bluesky:
             await self.connect_account()
         posted: list[dict[str, str]] = []
         parts = texts.split(reply.text)
+        if len(parts) > self.reply_limits.parts:
+            raise RefusedError(
+                f"it would be posted in {len(parts)} parts; at most {self.reply_limits.parts} are allowed"
+            )
         root: dict[str, str] | None = None
         for number, text in enumerate(parts):
             key = texts.record_key(reply.key, number, reply.requested_at)
@@ -249,7 +259,7 @@ class Bluesky:
                     "text": text,
                     "facets": texts.facets(text, await self._dids(text)),
                     "reply": {"root": root, "parent": parent},
-                    "createdAt": self._clock().isoformat().replace("+00:00", "Z"),
+                    "createdAt": rfc3339(self._clock()),
                 }
                 body = {"repo": self.account, "collection": POST, "rkey": key, "record": record}
                 try:
@@ -310,3 +320,28 @@ class Bluesky:
             if error.is_missing:
                 return None
             raise
+
+
+class BlueskyServer:
+    """Bluesky as the settings reach it: the PDS of our accounts, and the stream that is read."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def server(self) -> str:
+        """The PDS."""
+        return self._settings.service
+
+    def create(self, handle: str, password: Callable[[], str], clock: Clock) -> Bluesky:
+        """Our account of this handle."""
+        settings = self._settings
+        return Bluesky(
+            settings.service,
+            handle,
+            password,
+            settings.app,
+            clock,
+            settings.stream,
+            settings.reply_parts,
+        )

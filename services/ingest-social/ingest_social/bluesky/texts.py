@@ -1,19 +1,19 @@
-"""Splits a long reply into posts of at most 300 graphemes, finds their links and mentions, and makes their keys. Pure.
+"""How large a post may be, the links and mentions in it, and its keys. Pure.
 
 Source: lexicons app.bsky.feed.post and app.bsky.richtext.facet; atproto.com/specs/tid.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import regex
 
+from antiphon.delivery.parts import split_in
+
 MAX_GRAPHEMES = 300
 MAX_BYTES = 3000
-_GRAPHEME = regex.compile(r"\X")
-_PIECES = regex.compile(r"\S+\s*|\s+")
 _LINK = regex.compile(r"https?://[^\s()<>]+[^\s()<>.,;:!?'\"]")
 _HANDLE = regex.compile(
     r"(?<![\w@./-])@((?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*)", regex.IGNORECASE
@@ -21,62 +21,10 @@ _HANDLE = regex.compile(
 _BASE32 = "234567abcdefghijklmnopqrstuvwxyz"
 _SPREAD = 900_000
 
-Fits = Callable[[str], bool]
-
-
-def graphemes(text: str) -> list[str]:
-    """The characters that a reader sees: an emoji of several code points is one."""
-    return _GRAPHEME.findall(text)
-
 
 def split(text: str) -> list[str]:
-    """`text` as one post, or as several that are numbered `(1/3)`. It is cut between words, or inside a word that is too long.
-
-    A grapheme is cut only when it alone is too large for a post. Together the parts have all words of the text.
-    """
-    text = text.strip()
-    if _fitting(0)(text):
-        return [text]
-    digits = 1
-    while True:
-        parts = _cut(text, _fitting(len(" (/)") + 2 * digits))
-        if len(parts) < 10**digits:
-            return [f"{part} ({number}/{len(parts)})" for number, part in enumerate(parts, 1)]
-        digits += 1
-
-
-def _fitting(reserved: int) -> Fits:
-    def fits(text: str) -> bool:
-        return len(text.encode()) + reserved <= MAX_BYTES and len(graphemes(text)) + reserved <= MAX_GRAPHEMES
-
-    return fits
-
-
-def _cut(text: str, fits: Fits) -> list[str]:
-    parts: list[str] = []
-    current = ""
-    for piece in (part for word in _PIECES.findall(text) for part in _short(word, fits)):
-        if current and not fits((current + piece).rstrip()):
-            parts.append(current.rstrip())
-            current = ""
-        current += piece if current else piece.lstrip()
-    if current.strip():
-        parts.append(current.rstrip())
-    return parts
-
-
-def _short(word: str, fits: Fits) -> list[str]:
-    if fits(word.rstrip()):
-        return [word]
-    pieces: list[str] = []
-    current = ""
-    for grapheme in graphemes(word):
-        for part in [grapheme] if fits(grapheme) else grapheme:
-            if current and not fits(current + part):
-                pieces.append(current)
-                current = ""
-            current += part
-    return [*pieces, current]
+    """`text` as the posts in which it goes out."""
+    return split_in(text, MAX_GRAPHEMES, MAX_BYTES)
 
 
 def handles(text: str) -> list[str]:

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon import entry_counts
 from antiphon.contracts.interactions import Speaker
+from antiphon.delivery import entry_counts
 from antiphon.kafka import outbox
 from antiphon.postgres import query
 from antiphon.text import clean, shorten

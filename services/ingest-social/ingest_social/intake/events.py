@@ -69,6 +69,7 @@ def interaction_of(network: Network, post: Post, speaker: Speaker, now: datetime
         ],
         thread=Thread(native_id=post.native_id, answers=post.answers, conversation=post.conversation),
         recipient=speaker.address,
+        reply_limits=network.reply_limits,
         occurred_at=post.occurred_at,
         accepted_at=now,
         defects=post.defects,

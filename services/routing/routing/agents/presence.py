@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.agents import AgentPresenceChanged, Presence
 from antiphon.contracts.envelope import encode
 from antiphon.http.changes import Change, record
-from antiphon.http.problems import Problem
+from antiphon.http.problem_kinds import Kind
+from antiphon.http.problems import ErrorPlace, Problem, invalid
 from antiphon.kafka import outbox
 from antiphon.organisation.agent import Agent
 from antiphon.organisation.document import did_you_mean
@@ -31,10 +32,9 @@ def require_settable(configuration: Configuration, presence: str) -> str:
     kinds = configuration.presences_by_id
     if presence not in kinds:
         detail = f"unknown presence {presence!r}{did_you_mean(presence, kinds)}"
-        errors = [{"pointer": "/presence", "detail": detail}]
-        raise Problem(422, "Invalid input", "Some of what was sent can't be used.", errors=errors)
+        raise invalid(ErrorPlace(pointer="/presence", detail=detail))
     if not kinds[presence].settable:
-        raise Problem(403, "Not allowed", f"{kinds[presence].name} can't be chosen by people.")
+        raise Problem(Kind.PRESENCE_NOT_SETTABLE, f"{kinds[presence].name} can't be chosen by people.")
     return presence
 
 

@@ -4,6 +4,7 @@ from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.tokens import Access
+from antiphon.http import failed_events
 from antiphon.http.app import create_app
 from antiphon.http.changes import ChangeFeed
 from antiphon.http.permissions import Guarded
@@ -14,6 +15,7 @@ from routing.api import (
     attainment,
     changes,
     clocks,
+    colleagues,
     configuration,
     counts,
     drafts,
@@ -26,6 +28,7 @@ from routing.api import (
     trials,
     versions,
     work,
+    work_counts,
 )
 from routing.api.parameters import Api
 from routing.configuration.active import Configurations
@@ -34,7 +37,9 @@ from routing.queues.live import Live
 
 RESOURCES = (
     agents,
+    colleagues,
     offers,
+    work_counts,
     work,
     queues,
     live,
@@ -75,4 +80,5 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, configurations: 
     at = Api(engine, feed, clock, configurations, live_state, RuleChecker())
     for resource in RESOURCES:
         resource.add(routes, at)
+    failed_events.add(routes, engine)
     return routes

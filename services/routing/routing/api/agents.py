@@ -10,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import known
 from antiphon.http.app import Body, Words
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Page
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found, problems
 from antiphon.organisation.agent import Agent, Away
 from antiphon.postgres.query import AnyRow
@@ -54,6 +56,22 @@ class AgentView(BaseModel):
     )
 
 
+class PresenceChoice(BaseModel):
+    """A presence that agents may choose."""
+
+    id: str = Field(description="The id of the presence.", examples=["available"])
+    name: str = Field(description="Its name.", examples=["Available"])
+    routable: bool = Field(description="Whether agents are offered work in it.", examples=[True])
+
+
+class OwnAgentView(AgentView):
+    """The caller as an agent, with what they may choose."""
+
+    presences: list[PresenceChoice] = Field(
+        description="The presences that the caller may choose, in the order of the configuration."
+    )
+
+
 class Heartbeat(BaseModel):
     """The presence of the agent whose desktop sent a heartbeat."""
 
@@ -89,19 +107,18 @@ def add(routes: APIRouter, at: Api) -> None:
             return await _set(tx, at, configuration, agent, body.presence, "set by the agent")
 
     @routes.post("/agents/me/heartbeat", tags=["agents"])
-    async def send_heartbeat(caller: AgentOnly) -> Heartbeat:
+    async def send_heartbeat(caller: AgentOnly, tx: OnceTx) -> Heartbeat:
         """Reports that the caller's desktop runs. After the first heartbeat, routing sets an agent offline who sends none for too long.
 
         A heartbeat does not change presence: the answer states it.
         """
-        async with at.engine.begin() as tx:
-            row = await store.agents.heartbeat(tx, caller.subject)
-            if row is not None:
-                return Heartbeat(agent_id=row.agent_id, presence=row.presence, since=row.since)
-            agent = await at.agent(tx, caller)
-            row = await store.agents.agent(tx, agent.id)
-            since = row.since if row else None
-            return Heartbeat(agent_id=agent.id, presence=Presence.OFFLINE, since=since)
+        row = await store.agents.heartbeat(tx, caller.subject)
+        if row is not None:
+            return Heartbeat(agent_id=row.agent_id, presence=row.presence, since=row.since)
+        agent = await at.agent(tx, caller)
+        row = await store.agents.agent(tx, agent.id)
+        since = row.since if row else None
+        return Heartbeat(agent_id=agent.id, presence=Presence.OFFLINE, since=since)
 
     @routes.post(
         "/agents/me/next",
@@ -109,19 +126,25 @@ def add(routes: APIRouter, at: Api) -> None:
         response_model=WorkView,
         responses={204: {"description": "No waiting work suits the caller."}, **problems(409)},
     )
-    async def take_next_work(caller: AgentOnly) -> WorkView | Response:
+    async def take_next_work(caller: AgentOnly, tx: OnceTx) -> WorkView | Response:
         """Gives the caller the best waiting work that suits them, accepted. 409 when they are offline or full."""
-        async with at.engine.begin() as tx:
-            agent = await at.agent(tx, caller)
-            work = await pulling.take_next(tx, await at.active(tx), agent, at.clock())
-            return work_view(work) if work else Response(status_code=204)
+        agent = await at.agent(tx, caller)
+        work = await pulling.take_next(tx, await at.active(tx), agent, at.clock())
+        return work_view(work) if work else Response(status_code=204)
 
     @routes.get("/agents/me", tags=["agents"])
-    async def get_own_agent(caller: AgentOnly) -> AgentView:
-        """The caller as an agent."""
+    async def get_own_agent(caller: AgentOnly) -> OwnAgentView:
+        """The caller as an agent, with the presences that they may choose."""
         async with at.engine.connect() as connection:
             agent = await at.agent(connection, caller)
-            return await _read(connection, at, (await at.active(connection)).configuration, agent)
+            configuration = (await at.active(connection)).configuration
+            view = await _read(connection, at, configuration, agent)
+        choices = [
+            PresenceChoice(id=kind.id, name=kind.name, routable=kind.routable)
+            for kind in configuration.presences_by_id.values()
+            if kind.settable
+        ]
+        return OwnAgentView(**view.model_dump(), presences=choices)
 
     @routes.get("/agents", tags=["agents"])
     async def list_agents(_caller: Overseer) -> Page[AgentView]:
@@ -139,7 +162,7 @@ def add(routes: APIRouter, at: Api) -> None:
             configuration = (await at.active(tx)).configuration
             agent = configuration.agents_by_id.get(agent_id)
             if agent is None and agent_id in configuration.people_by_id:
-                raise Problem(409, "Conflict", why_no_agent(configuration, agent_id, at.clock()))
+                raise Problem(Kind.PERSON_IS_NO_AGENT, why_no_agent(configuration, agent_id, at.clock()))
             if agent is None:
                 raise not_found("agent")
             reason = f"set by supervisor {caller.subject}"

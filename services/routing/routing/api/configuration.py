@@ -6,8 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.responses import JSONResponse
 
 from antiphon.http.app import Words
+from antiphon.http.idempotency import OnceTx
+from antiphon.http.preconditions import Seen, etag, seen
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found, problems
 from antiphon.organisation.document import ConfigurationError
 from routing import store
@@ -18,12 +22,10 @@ from routing.api.parameters import (
     IfMatch,
     Operations,
     Overseer,
-    etag,
-    required_match,
 )
 from routing.api.rule_warnings import RuleWarningView, rule_warnings
 from routing.configuration import drafts, rule_counts
-from routing.domain.configuration.document import read
+from routing.domain.configuration.schema import json_schema
 
 EXCERPT = """\
 queues:
@@ -38,6 +40,23 @@ YAML_BODY: dict[str, object] = {
         "required": True,
         "description": "The whole configuration as YAML; the example is an excerpt.",
         "content": {"application/yaml": {"schema": {"type": "string"}, "example": EXCERPT}},
+    }
+}
+
+
+SCHEMA_TYPE = "application/schema+json"
+SCHEMA_ANSWER: dict[int | str, dict[str, object]] = {
+    200: {
+        "description": "The JSON Schema, 2020-12; the example is an excerpt.",
+        "content": {
+            SCHEMA_TYPE: {
+                "schema": {"type": "object"},
+                "example": {
+                    "$id": "urn:antiphon:organisation",
+                    "required": ["organisation", "queues", "rules"],
+                },
+            }
+        },
     }
 }
 
@@ -92,7 +111,7 @@ def add(routes: APIRouter, at: Api) -> None:
     ) -> Loaded:  # fmt: skip
         """Checks a configuration and makes it the active version at once. 422 with every fault; then nothing changes."""
         source = await _source(request)
-        match = required_match(if_match)
+        match = seen(if_match)
         try:
             async with at.engine.begin() as tx:
                 await _require_replaceable(tx, at, match)
@@ -106,11 +125,11 @@ def add(routes: APIRouter, at: Api) -> None:
     @routes.post(
         "/configuration/check", tags=["configuration"], openapi_extra=YAML_BODY, responses=problems(400, 413)
     )
-    async def check_configuration(request: Request, _caller: Operations) -> Checked:
+    async def check_configuration(request: Request, _caller: Operations, _tx: OnceTx) -> Checked:
         """Checks a configuration and changes nothing. 422 with every fault, each with its line and column."""
         source = await _source(request)
         try:
-            configuration = read(source, "configuration")
+            configuration = await at.rule_checker.read(source, "configuration")
         except ConfigurationError as error:
             raise invalid_configuration(error) from error
         return Checked(
@@ -119,6 +138,13 @@ def add(routes: APIRouter, at: Api) -> None:
             people=len(configuration.people),
             warnings=await rule_warnings(at, source, configuration),
         )
+
+    @routes.get(
+        "/configuration/schema", tags=["configuration"], response_class=Response, responses=SCHEMA_ANSWER
+    )
+    async def get_configuration_schema(_caller: Overseer) -> Response:
+        """The JSON Schema of a configuration: an editor completes and checks by it, a form is made of it."""
+        return JSONResponse(json_schema(), media_type=SCHEMA_TYPE)
 
     @routes.get("/configuration/rules", tags=["configuration"], responses=problems(404))
     async def get_rule_counts(
@@ -132,7 +158,7 @@ def add(routes: APIRouter, at: Api) -> None:
             return await rule_counts.count(tx, await at.active(tx), last)
 
 
-async def _require_replaceable(tx: AsyncConnection, at: Api, match: str) -> None:
+async def _require_replaceable(tx: AsyncConnection, at: Api, match: Seen) -> None:
     """Holds the active version until the end of the transaction.
 
     Raises Problem 412 when it is not the one that `match` names, 409 during a rollout, and where a second person must
@@ -140,20 +166,26 @@ async def _require_replaceable(tx: AsyncConnection, at: Api, match: str) -> None
     """
     await store.configurations.lock_configuration(tx)
     latest = await store.configurations.latest_configuration(tx)
-    if latest is not None and match != str(latest.version):
-        raise Problem(412, "Precondition failed", f"Version {latest.version} is active now.")
+    if latest is not None and not match.matches(latest.version):
+        raise Problem(
+            Kind.PRECONDITION_FAILED,
+            f"Version {latest.version} is active now.",
+            active_version=latest.version,
+        )
     await drafts.require_no_rollout(tx)
     if latest is not None and (await at.active(tx)).configuration.publishing.needs_approval:
-        raise Problem(409, "Conflict", "A second person must approve: write a draft, and publish that.")
+        raise Problem(
+            Kind.APPROVAL_REQUIRED, "A second person must approve: write a draft, and publish that."
+        )
 
 
 async def _source(request: Request) -> str:
     body = await request.body()
     if len(body) > 1_000_000:
-        raise Problem(413, "Too large", "A configuration may have a million bytes.")
+        raise Problem(Kind.TOO_LARGE, "A configuration may have a million bytes.")
     try:
         return body.decode()
     except UnicodeDecodeError as error:
         raise Problem(
-            400, "Bad request", "The configuration is not UTF-8: save it in that encoding."
+            Kind.MALFORMED_REQUEST, "The configuration is not UTF-8: save it in that encoding."
         ) from error

@@ -27,5 +27,8 @@ class DecidedOtherwise(BaseModel):
     case_id: UUID = Field(description="The case of the work item.")
     at: datetime = Field(description="When it was decided.")
     configuration_version: ConfigurationVersion = Field(description="The version that decided.")
+    later_words: bool = Field(
+        description="Whether it was made about open work, on later words of the customer: then its outcome is the work after it."
+    )
     before: Decided = Field(description="What that version decided.")
     after: Decided = Field(description="What the draft decides.")

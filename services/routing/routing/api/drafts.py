@@ -10,7 +10,10 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from antiphon.http.app import Body, Words
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Cursor, Limit, Page
+from antiphon.http.preconditions import etag, seen
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, problems
 from antiphon.organisation.document import ConfigurationError
 from antiphon.postgres.query import AnyRow
@@ -26,13 +29,10 @@ from routing.api.parameters import (
     OptionalConfigurationVersion,
     Overseer,
     Reason,
-    etag,
     invalid_field,
-    matched_revision,
 )
 from routing.api.rule_warnings import RuleWarningView, rule_warnings
 from routing.configuration import drafts
-from routing.domain.configuration.document import read
 from routing.domain.states import DraftState
 
 MAX_CHARACTERS = 1_000_000
@@ -127,13 +127,12 @@ def add(routes: APIRouter, at: Api) -> None:
     """Adds the routes."""
 
     @routes.post("/drafts", tags=["drafts"], status_code=201, responses=problems(404, 413))
-    async def create_draft(body: NewDraft, caller: Operations, response: Response) -> DraftView:
+    async def create_draft(body: NewDraft, caller: Operations, tx: OnceTx, response: Response) -> DraftView:
         """Creates a draft, faults or not: the answer lists each fault with its line and column."""
         source = _source(body)
-        async with at.engine.begin() as tx:
-            row = await drafts.create(tx, body.name, body.why, source, caller.subject, at.clock())
+        row = await drafts.create(tx, body.name, body.why, source, caller.subject, at.clock())
         response.headers["ETag"] = etag(row.revision)
-        return _view(row)
+        return await _view(at, row)
 
     @routes.get("/drafts", tags=["drafts"], responses=problems(400))
     async def list_drafts(_caller: Overseer, cursor: Cursor = None, limit: Limit = 50) -> Page[DraftLine]:
@@ -149,25 +148,25 @@ def add(routes: APIRouter, at: Api) -> None:
         async with at.engine.connect() as connection:
             row = await drafts.draft(connection, draft_id)
         response.headers["ETag"] = etag(row.revision)
-        return _view(row)
+        return await _view(at, row)
 
     @routes.put("/drafts/{draft_id}", tags=["drafts"], responses=problems(404, 409, 412, 413, 428))
     async def save_draft(
         draft_id: DraftId, body: SavedDraft, caller: Operations, response: Response, if_match: IfMatch = None
     ) -> DraftView:
         """Saves a draft, faults or not. 412 when somebody else saved it meanwhile."""
-        revision, changed = matched_revision(if_match), _changed(body)
+        revision, changed = seen(if_match), _changed(body)
         async with at.engine.begin() as tx:
             if body.base_version is not None:
                 await drafts.require_active(tx, body.base_version)
             row = await drafts.save(tx, draft_id, revision, caller.subject, at.clock(), **changed)
         response.headers["ETag"] = etag(row.revision)
-        return _view(row)
+        return await _view(at, row)
 
     @routes.delete("/drafts/{draft_id}", tags=["drafts"], responses=problems(404, 409, 412, 428))
     async def discard_draft(draft_id: DraftId, caller: Operations, if_match: IfMatch = None) -> DraftLine:
         """Discards a draft; it stays listed."""
-        revision = matched_revision(if_match)
+        revision = seen(if_match)
         async with at.engine.begin() as tx:
             row = await drafts.save(
                 tx, draft_id, revision, caller.subject, at.clock(), state=DraftState.DISCARDED
@@ -180,7 +179,7 @@ def add(routes: APIRouter, at: Api) -> None:
         async with at.engine.connect() as connection:
             row = await drafts.draft(connection, draft_id)
             active = await drafts.version(connection, await store.configurations.version(connection) or 0)
-        differences = drafts.describe_differences(active.source, row.source)
+        differences = await drafts.describe_differences(active.source, row.source)
         return Difference(from_version=active.version, to=f"draft {row.name!r}", differences=differences)
 
     @routes.get("/drafts/{draft_id}/warnings", tags=["drafts"], responses=problems(404))
@@ -189,7 +188,7 @@ def add(routes: APIRouter, at: Api) -> None:
         async with at.engine.connect() as connection:
             row = await drafts.draft(connection, draft_id)
         try:
-            configuration = read(row.source, "draft")
+            configuration = await at.rule_checker.read(row.source, "draft")
         except ConfigurationError as error:
             raise invalid_configuration(error) from error
         return DraftWarnings(
@@ -197,11 +196,11 @@ def add(routes: APIRouter, at: Api) -> None:
         )
 
 
-def require_usable(row: AnyRow, *states: DraftState) -> None:
+async def require_usable(at: Api, row: AnyRow, *states: DraftState) -> None:
     """Raises Problem 409 when a draft is in none of these states, 422 with every fault when it has some."""
     if row.state not in states:
-        raise Problem(409, "Conflict", f"It is no draft any more: {row.state}.", state=row.state)
-    if faults := drafts.faults(row.source):
+        raise Problem(Kind.DRAFT_CLOSED, f"It is no draft any more: {row.state}.", state=row.state)
+    if faults := await at.rule_checker.faults(row.source):
         raise invalid_configuration(ConfigurationError(row.name, faults))
 
 
@@ -228,14 +227,14 @@ def _source(body: NewDraft) -> str | None:
     except UnicodeEncodeError as error:
         raise invalid_field("/configuration", "must not contain lone surrogates") from error
     if len(source) > MAX_CHARACTERS:
-        raise Problem(413, "Too large", f"A configuration may have {MAX_CHARACTERS} characters.")
+        raise Problem(Kind.TOO_LARGE, f"A configuration may have {MAX_CHARACTERS} characters.")
     return source
 
 
-def _view(row: AnyRow) -> DraftView:
+async def _view(at: Api, row: AnyRow) -> DraftView:
     line = DraftLine.model_validate(row, from_attributes=True)
     faults = [
         FaultView(detail=fault.message, pointer=fault.path, line=fault.line, column=fault.column)
-        for fault in drafts.faults(row.source)
+        for fault in await at.rule_checker.faults(row.source)
     ]
     return DraftView(**line.model_dump(), source=row.source, faults=faults)

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from antiphon.http.app import Body
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Page
 from antiphon.http.problems import problems
 from routing import store
@@ -19,8 +20,14 @@ class OfferView(BaseModel):
     """Work that is reserved for an agent until the offer expires."""
 
     offer_id: UUID = Field(description="The offer's id.")
+    offered_at: datetime = Field(description="When the work was offered.")
     expires_at: datetime = Field(
         description="When the offer ends without an answer, and the work goes to others."
+    )
+    may_decline: bool = Field(description="Whether the queue of the work lets the agent decline.")
+    note: str | None = Field(
+        description="What the person who handed the work on wants its next agent to know; null without a note.",
+        examples=["She calls again on Friday"],
     )
     work: WorkView = Field(description="The work that is offered.")
 
@@ -41,11 +48,15 @@ def add(routes: APIRouter, at: Api) -> None:
         """The offers that wait for the caller's answer, the first to expire first."""
         async with at.engine.connect() as connection:
             await at.agent(connection, caller)
+            configuration = (await at.active(connection)).configuration
             rows = await store.offers.pending_of_agent(connection, caller.subject, at.clock())
         items = [
             OfferView(
                 offer_id=row.offer_id,
+                offered_at=row.offered_at,
                 expires_at=row.expires_at,
+                may_decline=row.queue not in configuration.queues or configuration.may_decline(row.queue),
+                note=row.note,
                 work=WorkView.model_validate(row, from_attributes=True),
             )
             for row in rows
@@ -53,15 +64,13 @@ def add(routes: APIRouter, at: Api) -> None:
         return Page(items=items, next=None)
 
     @routes.post("/offers/{offer_id}/accept", tags=["offers"], responses=problems(404, 409))
-    async def accept_offer(offer_id: OfferId, caller: AgentOnly) -> WorkView:
+    async def accept_offer(offer_id: OfferId, caller: AgentOnly, tx: OnceTx) -> WorkView:
         """Accepts an offer to the caller. 409 when it has expired or another agent has the work, with that agent."""
-        async with at.engine.begin() as tx:
-            return work_view(await offers.accept(tx, offer_id, caller.subject, at.clock()))
+        return work_view(await offers.accept(tx, offer_id, caller.subject, at.clock()))
 
     @routes.post("/offers/{offer_id}/decline", tags=["offers"], responses=problems(400, 403, 404, 409))
-    async def decline_offer(offer_id: OfferId, body: Decline, caller: AgentOnly) -> WorkView:
+    async def decline_offer(offer_id: OfferId, body: Decline, caller: AgentOnly, tx: OnceTx) -> WorkView:
         """Declines an offer to the caller: the work returns to its place, and others are asked first."""
-        async with at.engine.begin() as tx:
-            active = await at.active(tx)
-            work = await offers.decline(tx, offer_id, caller.subject, active, body.reason, at.clock())
-            return work_view(work)
+        active = await at.active(tx)
+        work = await offers.decline(tx, offer_id, caller.subject, active, body.reason, at.clock())
+        return work_view(work)

@@ -12,7 +12,8 @@ from antiphon.access.roles import STAFF, Identity, Role
 from antiphon.http.app import Words
 from antiphon.http.changes import ChangeFeed
 from antiphon.http.permissions import require
-from antiphon.http.problems import Problem
+from antiphon.http.problem_kinds import Kind
+from antiphon.http.problems import ErrorPlace, Problem, invalid
 from antiphon.organisation.agent import Agent
 from antiphon.process.clock import Clock
 from routing.configuration.active import ActiveVersion, Configurations
@@ -78,7 +79,7 @@ class Api:
         configuration = (await self.configurations.active(tx, now)).configuration
         agent = configuration.agents_by_id.get(caller.subject)
         if agent is None:
-            raise Problem(403, "Not allowed", why_no_agent(configuration, caller.subject, now))
+            raise Problem(Kind.NOT_AN_AGENT, why_no_agent(configuration, caller.subject, now))
         return agent
 
     async def visible_to(self, tx: AsyncConnection, caller: Identity) -> Agent | None:
@@ -96,31 +97,4 @@ def sees_all(caller: Identity) -> bool:
 
 def invalid_field(pointer: str, detail: str) -> Problem:
     """422 for one value in a body."""
-    return Problem(
-        422,
-        "Invalid input",
-        "Some of what was sent can't be used.",
-        errors=[{"pointer": pointer, "detail": detail}],
-    )
-
-
-def etag(revision: int) -> str:
-    """The ETag of a revision or of a version."""
-    return f'"{revision}"'
-
-
-def required_match(if_match: str | None) -> str:
-    """The If-Match header. Raises Problem 428 when the request has none."""
-    if if_match is None:
-        raise Problem(428, "Precondition required", "Send If-Match with the ETag of what you have read.")
-    return if_match.strip().strip('"')
-
-
-def matched_revision(if_match: str | None) -> int:
-    """The revision that an ETag of this API names. Raises Problem 428 without an ETag, 412 for one of another form."""
-    number = required_match(if_match)
-    if not (number.isascii() and number.isdecimal() and len(number) < 10):
-        raise Problem(
-            412, "Precondition failed", "If-Match is no ETag of this API: send the one that you received."
-        )
-    return int(number)
+    return invalid(ErrorPlace(pointer=pointer, detail=detail))

@@ -39,6 +39,9 @@ class PublicationView(BaseModel):
     configuration_version: OptionalConfigurationVersion = Field(
         description="The number of the version that it made; null before it was active."
     )
+    restores: int | None = Field(
+        description="The version whose source it has, when it is a step back.", examples=[None]
+    )
     ended_at: datetime | None = Field(description="When it ended, was withdrawn or failed.")
     ended_by: str | None = Field(
         description="Who ended it; `routing` at the time that was set.", examples=["olga"]

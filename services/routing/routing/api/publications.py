@@ -11,7 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.access.roles import Identity
 from antiphon.http.app import Body, Moment
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Cursor, Limit, Page
+from antiphon.http.preconditions import Seen, seen
 from antiphon.http.problems import problems
 from antiphon.organisation.document import ConfigurationError
 from routing import store
@@ -25,7 +27,6 @@ from routing.api.parameters import (
     PublicationId,
     Reason,
     invalid_field,
-    matched_revision,
 )
 from routing.api.publication_views import PublicationView, Published
 from routing.configuration import drafts, publications
@@ -90,17 +91,16 @@ def add(routes: APIRouter, at: Api) -> None:
 
     @routes.post("/drafts/{draft_id}/publish", tags=["drafts"], responses=problems(404, 409, 412, 428))
     async def publish_draft(
-        draft_id: DraftId, body: NewPublication, caller: Operations, if_match: IfMatch = None
+        draft_id: DraftId, body: NewPublication, caller: Operations, tx: OnceTx, if_match: IfMatch = None
     ) -> Published:
         """Makes a draft the active version for every replica: at once, at a time, or for a percentage of the cases first.
 
         409 when the version that it was made from is no longer active. It waits when the organisation wants a second
         person to approve.
         """
-        revision, plan = matched_revision(if_match), body.plan(at.clock())
+        revision, plan = seen(if_match), body.plan(at.clock())
         try:
-            async with at.engine.begin() as tx:
-                return await _publish(tx, at, draft_id, revision, body, plan, caller)
+            return await _publish(tx, at, draft_id, revision, body, plan, caller)
         except ConfigurationError as error:
             raise invalid_configuration(error) from error
 
@@ -125,42 +125,57 @@ def add(routes: APIRouter, at: Api) -> None:
         "/publications/{publication_id}/approve", tags=["publications"], responses=problems(403, 404, 409)
     )
     async def approve_publication(
-        publication_id: PublicationId, body: Approval, caller: Operations
+        publication_id: PublicationId, body: Approval, caller: Operations, tx: OnceTx
     ) -> PublicationView:
         """Approves a publication that somebody else wrote and asked for: it begins, or waits for its time."""
         try:
-            async with at.engine.begin() as tx:
-                row = await publications.approve(tx, publication_id, body.why, caller.subject, at.clock())
+            row = await publications.approve(tx, publication_id, body.why, caller.subject, at.clock())
         except ConfigurationError as error:
             raise invalid_configuration(error) from error
         return PublicationView.model_validate(row, from_attributes=True)
 
-    @routes.post("/publications/{publication_id}/widen", tags=["publications"], responses=problems(404, 409))
+    @routes.post(
+        "/publications/{publication_id}/widen", tags=["publications"], responses=problems(403, 404, 409)
+    )
     async def widen_publication(
-        publication_id: PublicationId, body: Widening, caller: Operations
+        publication_id: PublicationId, body: Widening, caller: Operations, tx: OnceTx
     ) -> PublicationView:
-        """Lets a version decide about more of the cases; 100 is all. Cases that it decides about already stay with it."""
-        async with at.engine.begin() as tx:
-            row = await publications.widen(
-                tx, publication_id, body.rollout, body.why, caller.subject, at.clock()
-            )
+        """Lets a version decide about more of the cases; 100 is all. Cases that it decides about already stay with it.
+
+        Where a second person must approve, its authors and who asked for it get 403.
+        """
+        row = await publications.widen(
+            tx, publication_id, body.rollout, body.why, caller.subject, at.clock(),
+            needs_approval=await _needs_approval(tx, at),
+        )  # fmt: skip
         return PublicationView.model_validate(row, from_attributes=True)
 
     @routes.post("/publications/{publication_id}/end", tags=["publications"], responses=problems(404, 409))
     async def end_publication(
-        publication_id: PublicationId, body: Ending, caller: Operations
+        publication_id: PublicationId, body: Ending, caller: Operations, tx: OnceTx
     ) -> PublicationView:
-        """Withdraws a publication that is not active yet; ends an active one, and the version before is active again."""
+        """Withdraws a publication that is not active yet; ends an active one, and the version before is active again.
+
+        Where a second person must approve, one that is active for all is ended by `POST /configuration/back`.
+        """
         try:
-            async with at.engine.begin() as tx:
-                row = await publications.end(tx, publication_id, body.why, caller.subject, at.clock())
+            row = await publications.end(
+                tx, publication_id, body.why, caller.subject, at.clock(),
+                needs_approval=await _needs_approval(tx, at),
+            )  # fmt: skip
         except ConfigurationError as error:
             raise invalid_configuration(error) from error
         return PublicationView.model_validate(row, from_attributes=True)
 
 
+async def _needs_approval(tx: AsyncConnection, at: Api) -> bool:
+    """Whether the active version, which stays until the end of the transaction, wants a second person."""
+    await store.configurations.lock_configuration(tx)
+    return (await at.active(tx)).configuration.publishing.needs_approval
+
+
 async def _publish(
-    tx: AsyncConnection, at: Api, draft_id: UUID, revision: int, body: NewPublication, plan: Plan | None, caller: Identity
+    tx: AsyncConnection, at: Api, draft_id: UUID, revision: Seen, body: NewPublication, plan: Plan | None, caller: Identity
 ) -> Published:  # fmt: skip
     active = await at.active(tx)
     if plan is not None or active.configuration.publishing.needs_approval:

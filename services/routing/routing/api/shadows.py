@@ -8,23 +8,18 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from antiphon.http.app import Body
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import problems
 from antiphon.postgres.query import AnyRow
 from routing import store
+from routing.api.decision_results import ShadowResult
 from routing.api.decision_views import Decided, DecidedOtherwise
 from routing.api.drafts import require_usable
 from routing.api.parameters import Api, DraftId, Operations, Overseer, Reason, ShadowId
 from routing.configuration import drafts, shadows
 from routing.domain.states import DraftState
 from routing.work.explain import RuleOutcome
-
-_RESULT = {
-    "decisions": 240,
-    "changed": 4,
-    "elsewhere": 1,
-    "from_to": [{"from_queue": "front-desk", "to_queue": "planning", "items": 1}],
-}
 
 
 class NewShadow(Body):
@@ -57,9 +52,7 @@ class ShadowView(BaseModel):
 class ShadowReport(ShadowView):
     """A shadow with a count of where it decided otherwise."""
 
-    result: dict[str, object] = Field(
-        description="Where it decided otherwise, counted as in a trial's result.", examples=[_RESULT]
-    )
+    result: ShadowResult = Field(description="Where it decided otherwise, counted as in a trial's result.")
 
 
 def add(routes: APIRouter, at: Api) -> None:
@@ -67,13 +60,12 @@ def add(routes: APIRouter, at: Api) -> None:
 
     @routes.post("/drafts/{draft_id}/shadow", tags=["shadows"], status_code=201, responses=problems(404, 409))
     async def begin_shadow(
-        draft_id: DraftId, body: NewShadow, caller: Operations, response: Response
+        draft_id: DraftId, body: NewShadow, caller: Operations, tx: OnceTx, response: Response
     ) -> ShadowView:
         """Lets a draft, as it is now, decide beside the active version, without effect. 409 while another does."""
-        async with at.engine.begin() as tx:
-            row = await drafts.draft(tx, draft_id)
-            require_usable(row, DraftState.DRAFT, DraftState.PLANNED)
-            shadow = await shadows.begin(tx, row, body.hours, body.why, caller.subject, at.clock())
+        row = await drafts.draft(tx, draft_id)
+        await require_usable(at, row, DraftState.DRAFT, DraftState.PLANNED)
+        shadow = await shadows.begin(tx, row, body.hours, body.why, caller.subject, at.clock())
         response.headers["Location"] = f"/shadows/{shadow.shadow_id}"
         return ShadowView.model_validate(shadow, from_attributes=True)
 
@@ -92,7 +84,7 @@ def add(routes: APIRouter, at: Api) -> None:
             row = await shadows.get(connection, shadow_id)
             result = await shadows.report(connection, shadow_id)
         view = ShadowView.model_validate(row, from_attributes=True)
-        return ShadowReport(**view.model_dump(), result=result)
+        return ShadowReport(**view.model_dump(), result=ShadowResult.model_validate(result))
 
     @routes.get("/shadows/{shadow_id}/items", tags=["shadows"], responses=problems(400, 404))
     async def list_shadow_items(
@@ -122,6 +114,7 @@ def _item(row: AnyRow) -> DecidedOtherwise:
         case_id=row.case_id,
         at=row.at,
         configuration_version=row.version,
+        later_words=row.before is not None,
         before=Decided(rule=row.rule, outcome=row.outcome, trace=before),
         after=Decided(rule=shadow["rule"], outcome=shadow["outcome"], trace=trace),
     )

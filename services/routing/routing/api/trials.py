@@ -9,10 +9,12 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from antiphon.http.app import Body, Moment, Words
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import problems
 from antiphon.postgres.query import AnyRow
 from routing import store
+from routing.api.decision_results import TrialResult
 from routing.api.decision_views import Decided, DecidedOtherwise
 from routing.api.drafts import require_usable
 from routing.api.parameters import Api, DraftId, Operations, Overseer, TrialId
@@ -20,13 +22,6 @@ from routing.configuration import drafts, trials
 from routing.domain.rules.conditions import RuleResult
 from routing.domain.states import DraftState
 from routing.work.explain import RuleOutcome
-
-_RESULT = {
-    "decisions": 1000,
-    "changed": 12,
-    "elsewhere": 3,
-    "from_to": [{"from_queue": "front-desk", "to_queue": "planning", "items": 3}],
-}
 
 
 class NewTrial(Body):
@@ -60,9 +55,8 @@ class TrialView(BaseModel):
     asked_by: str = Field(description="Who asked for it.", examples=["olga"])
     ended_at: datetime | None = Field(description="When it ended.")
     failure: str | None = Field(description="Why it failed.", examples=[None])
-    result: dict[str, object] | None = Field(
-        description="What the draft would have done, counted; docs/guides/tuning-rules.md explains it.",
-        examples=[_RESULT],
+    result: TrialResult | None = Field(
+        description="What the draft would have done, counted; docs/guides/tuning-rules.md explains it."
     )
 
 
@@ -71,13 +65,12 @@ def add(routes: APIRouter, at: Api) -> None:
 
     @routes.post("/drafts/{draft_id}/trial", tags=["trials"], status_code=202, responses=problems(404, 409))
     async def begin_trial(
-        draft_id: DraftId, body: NewTrial, caller: Operations, response: Response
+        draft_id: DraftId, body: NewTrial, caller: Operations, tx: OnceTx, response: Response
     ) -> TrialView:
         """Runs a draft over recorded decisions. Nothing changes for customers and agents."""
-        async with at.engine.begin() as tx:
-            row = await drafts.draft(tx, draft_id)
-            require_usable(row, DraftState.DRAFT)
-            trial = await trials.ask(tx, row, body.last, body.since, body.until, caller.subject, at.clock())
+        row = await drafts.draft(tx, draft_id)
+        await require_usable(at, row, DraftState.DRAFT)
+        trial = await trials.ask(tx, row, body.last, body.since, body.until, caller.subject, at.clock())
         response.headers["Location"] = f"/trials/{trial.trial_id}"
         return TrialView.model_validate(trial, from_attributes=True)
 
@@ -130,6 +123,7 @@ def _item(row: AnyRow, rules: list[str]) -> DecidedOtherwise:
         case_id=row.case_id,
         at=row.at,
         configuration_version=row.version,
+        later_words=row.later_words,
         before=Decided(rule=row.decided_by, outcome=row.before, trace=before),
         after=Decided(rule=row.rule, outcome=row.after, trace=after),
     )

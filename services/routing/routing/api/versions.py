@@ -9,7 +9,9 @@ from pydantic import BaseModel, Field
 
 from antiphon.http import pages
 from antiphon.http.app import Body
+from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Cursor, Limit, Page
+from antiphon.http.preconditions import seen
 from antiphon.http.problems import problems
 from antiphon.organisation.document import ConfigurationError
 from antiphon.postgres.query import AnyRow
@@ -25,10 +27,9 @@ from routing.api.parameters import (
     Overseer,
     Reason,
     VersionNumber,
-    matched_revision,
 )
-from routing.api.publication_views import Published
-from routing.configuration import drafts
+from routing.api.publication_views import PublicationView, Published
+from routing.configuration import drafts, publications
 
 
 class VersionLine(BaseModel):
@@ -106,20 +107,30 @@ def add(routes: APIRouter, at: Api) -> None:
         async with at.engine.connect() as connection:
             one = await drafts.version(connection, configuration_version)
             other = await drafts.version(connection, to)
-        differences = drafts.describe_differences(one.source, other.source)
+        differences = await drafts.describe_differences(one.source, other.source)
         return Difference(from_version=configuration_version, to=f"version {to}", differences=differences)
 
     @routes.post("/configuration/back", tags=["configuration"], responses=problems(409, 412, 428))
     async def restore_previous_version(
-        body: StepBack, caller: Operations, if_match: IfMatch = None
+        body: StepBack, caller: Operations, tx: OnceTx, if_match: IfMatch = None
     ) -> Published:
-        """Takes the active version back: a new version with the source of the one before becomes active."""
-        version = matched_revision(if_match)
+        """Takes the active version back: a new version with the source of the one before becomes active.
+
+        Where a second person must approve, it is a publication that waits for that.
+        """
+        version = seen(if_match)
         try:
-            async with at.engine.begin() as tx:
-                number, restored = await drafts.restore_previous(
-                    tx, version, body.why, caller.subject, at.clock()
+            await store.configurations.lock_configuration(tx)
+            active = await at.active(tx)
+            if active.configuration.publishing.needs_approval:
+                row = await publications.ask_to_restore(
+                    tx, active, version, body.why, caller.subject, at.clock()
                 )
+                publication = PublicationView.model_validate(row, from_attributes=True)
+                return Published(configuration_version=None, restores=row.restores, publication=publication)
+            number, restored = await drafts.restore_previous(
+                tx, version, body.why, caller.subject, at.clock()
+            )
         except ConfigurationError as error:
             raise invalid_configuration(error) from error
         return Published(configuration_version=number, restores=restored)

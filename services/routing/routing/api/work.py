@@ -1,7 +1,7 @@
 """Work: where it is and why, and what agents and supervisors do with it."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -10,13 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.access.roles import Identity, Role
 from antiphon.http.app import Body, Words
-from antiphon.http.pages import Cursor, Limit, Page
+from antiphon.http.idempotency import OnceTx
+from antiphon.http.pages import Cursor, Export, ExportCursor, Limit, Page
 from antiphon.http.problems import not_found, problems
 from antiphon.organisation.agent import Agent
 from routing import store
 from routing.api.parameters import (
     AgentOnly,
     Api,
+    Overseer,
     Reader,
     Reason,
     Supervisor,
@@ -42,6 +44,10 @@ class WorkDetail(WorkView):
     )
     decision: explain.DecisionView | None = Field(
         description="The decision that put the work into its queue; null when the reconciliation made the work item."
+    )
+    decisions: list[explain.DecisionSummary] = Field(
+        description="All decisions about the work, the first first: the one that made it, then those of later words that changed "
+        "it, each with the work before and after. At most the newest 50."
     )
     candidates: list[explain.CandidateView] = Field(
         description="The agents of its queues, and why each can't take it now."
@@ -72,7 +78,11 @@ class Transfer(Body):
     agent_id: Words | None = Field(
         None, max_length=100, description="The agent who is offered the work; it stays in its queue."
     )
-    note: Reason | None = Field(None, description="A note for who gets the work.")
+    note: Reason | None = Field(None, description="A note for who gets the work. The offer shows it.")
+    wait: bool = Field(
+        default=False,
+        description="Whether the work waits for an agent who can be offered nothing now. Without it that is a 409.",
+    )
 
 
 class Assignment(Body):
@@ -83,6 +93,10 @@ class Assignment(Body):
     )
     reason: Reason | None = Field(
         None, description="Why the supervisor assigns it.", examples=["Elena knows the site"]
+    )
+    wait: bool = Field(
+        default=False,
+        description="Whether the work waits for an agent who gets no work in their presence. Without it that is a 409.",
     )
 
 
@@ -127,16 +141,32 @@ def add(routes: APIRouter, at: Api) -> None:
         queue: Annotated[Words | None, Query(max_length=200, description="Only work in the queue of this id.")] = None,
         state: Annotated[WorkStateName | None, Query(description="Only work in this state.")] = None,
         agent_id: Annotated[Words | None, Query(max_length=200, description="Only work of this agent; `me` is the caller.")] = None,
+        sort: Annotated[
+            Literal["changed_at", "due_at"],
+            Query(description="`changed_at`: the newest change first. `due_at`: open work, the first due first, then without due time."),
+        ] = "changed_at",
     ) -> Page[WorkView]:  # fmt: skip
-        """Work, the newest change first. An agent sees their own work and that of their queues."""
+        """Work, the newest change first or the first due first. An agent sees their own work and that of their queues."""
         of_agent = caller.subject if agent_id == "me" else agent_id
+        order = store.work_items.BY_DUE if sort == "due_at" else store.work_items.BY_CHANGE
         async with at.engine.connect() as connection:
             visible_to = await at.visible_to(connection, caller)
-            rows = await store.work_items.newest(
-                connection, queue, state, of_agent, visible_to, cursor, limit
+            rows = await store.work_items.page(
+                connection, order, queue, state, of_agent, visible_to, cursor, limit
             )
         view = partial(WorkView.model_validate, from_attributes=True)
-        return store.work_items.BY_CHANGE.page(rows, limit, view)
+        return order.page(rows, limit, view)
+
+    @routes.get("/work/export", tags=["work"], responses=problems(400, 410))
+    async def export_work(
+        _caller: Overseer, cursor: ExportCursor = None, limit: Limit = 50
+    ) -> Export[WorkView]:
+        """All work, and later what changed since: none is missed, however much changes meanwhile.
+
+        A work item that changes after it was read comes again. What changes now comes once no older transaction runs.
+        """
+        async with at.engine.connect() as connection:
+            return await store.work_items.export(connection, cursor, limit, work_view)
 
     @routes.get("/work/{work_item_id}", tags=["work"], responses=problems(404))
     async def get_work(work_item_id: WorkItemId, caller: Reader) -> WorkDetail:
@@ -148,59 +178,68 @@ def add(routes: APIRouter, at: Api) -> None:
         return WorkDetail(**work_view(work).model_dump(), **explained)
 
     @routes.post("/work/{work_item_id}/complete", tags=["work"], responses=problems(400, 404, 409))
-    async def complete_work(work_item_id: WorkItemId, body: Completion, caller: Worker) -> WorkView:
+    async def complete_work(
+        work_item_id: WorkItemId, body: Completion, caller: Worker, tx: OnceTx
+    ) -> WorkView:
         """Completes work whose case was not answered. An agent completes their own work, a supervisor any."""
-        async with at.engine.begin() as tx:
-            work = await handling.complete(
-                tx, work_item_id, caller.actor(), await at.active(tx), body.reason,
-                anyones=caller.has(Role.SUPERVISOR), now=at.clock(),
-            )  # fmt: skip
-            return work_view(work)
+        work = await handling.complete(
+            tx, work_item_id, caller.actor(), await at.active(tx), body.reason,
+            anyones=caller.has(Role.SUPERVISOR), now=at.clock(),
+        )  # fmt: skip
+        return work_view(work)
 
     @routes.post("/work/{work_item_id}/transfer", tags=["work"], responses=problems(400, 404, 409))
-    async def transfer_work(work_item_id: WorkItemId, body: Transfer, caller: Worker) -> WorkView:
-        """Hands work to another queue, or offers it to one agent. An agent hands on their own work, a supervisor any."""
-        async with at.engine.begin() as tx:
-            active = await at.active(tx)
-            work = await handling.transfer(
-                tx, work_item_id, caller.actor(), active, queue=body.queue, agent=_receiver(body, active.configuration),
-                note=body.note, anyones=caller.has(Role.SUPERVISOR), now=at.clock(),
-            )  # fmt: skip
-            return work_view(work)
+    async def transfer_work(work_item_id: WorkItemId, body: Transfer, caller: Worker, tx: OnceTx) -> WorkView:
+        """Hands work to another queue, or offers it to one agent. An agent hands on their own work, a supervisor any.
+
+        409 for an agent who can be offered nothing now, with the reason as `why_not`; with `wait` the work waits for them. An
+        offer that is declined or expires returns the work to its queue, where others are asked before who gave it.
+        """
+        active = await at.active(tx)
+        work = await handling.transfer(
+            tx, work_item_id, caller.actor(), active, queue=body.queue, agent=_receiver(body, active.configuration),
+            note=body.note, anyones=caller.has(Role.SUPERVISOR), now=at.clock(), wait=body.wait,
+        )  # fmt: skip
+        return work_view(work)
 
     @routes.post("/work/{work_item_id}/pick", tags=["work"], responses=problems(403, 404, 409))
-    async def pick_work(work_item_id: WorkItemId, caller: AgentOnly) -> WorkView:
+    async def pick_work(work_item_id: WorkItemId, caller: AgentOnly, tx: OnceTx) -> WorkView:
         """Gives the caller this waiting work, accepted, where its queue lets agents pick. The first to pick it has it."""
-        async with at.engine.begin() as tx:
-            agent = await at.agent(tx, caller)
-            return work_view(await pulling.pick(tx, await at.active(tx), agent, work_item_id, at.clock()))
+        agent = await at.agent(tx, caller)
+        return work_view(await pulling.pick(tx, await at.active(tx), agent, work_item_id, at.clock()))
 
     @routes.post("/work/{work_item_id}/assign", tags=["work"], responses=problems(400, 404, 409))
-    async def assign_work(work_item_id: WorkItemId, body: Assignment, caller: Supervisor) -> WorkView:
-        """Gives the work to an agent, accepted, whatever their skills and free capacity. 409 when they are offline."""
-        async with at.engine.begin() as tx:
-            active = await at.active(tx)
-            agent = _agent(body.agent_id, active.configuration)
-            work = await handling.assign(
-                tx, work_item_id, caller.actor(), active, agent, body.reason, at.clock()
-            )
-            return work_view(work)
+    async def assign_work(
+        work_item_id: WorkItemId, body: Assignment, caller: Supervisor, tx: OnceTx
+    ) -> WorkView:
+        """Gives the work to an agent, accepted, whatever their skills and free capacity.
+
+        409 for an agent who gets no work in their presence, with the reason as `why_not`; with `wait` the work waits for them.
+        """
+        active = await at.active(tx)
+        agent = _agent(body.agent_id, active.configuration)
+        work = await handling.assign(
+            tx, work_item_id, caller.actor(), active, agent, body.reason, at.clock(), wait=body.wait
+        )
+        return work_view(work)
 
     @routes.post("/work/{work_item_id}/take-back", tags=["work"], responses=problems(400, 404, 409))
-    async def take_back_work(work_item_id: WorkItemId, body: TakeBack, caller: Supervisor) -> WorkView:
+    async def take_back_work(
+        work_item_id: WorkItemId, body: TakeBack, caller: Supervisor, tx: OnceTx
+    ) -> WorkView:
         """Takes the work from its agent: it returns to its place, and others are asked before that agent is."""
-        async with at.engine.begin() as tx:
-            work = await handling.take_back(tx, work_item_id, caller.actor(), body.reason, at.clock())
-            return work_view(work)
+        work = await handling.take_back(tx, work_item_id, caller.actor(), body.reason, at.clock())
+        return work_view(work)
 
     @routes.patch("/work/{work_item_id}", tags=["work"], responses=problems(400, 404, 409))
-    async def prioritise_work(work_item_id: WorkItemId, body: Urgency, caller: Supervisor) -> WorkView:
+    async def prioritise_work(
+        work_item_id: WorkItemId, body: Urgency, caller: Supervisor, tx: OnceTx
+    ) -> WorkView:
         """Sets the priority of the work, whatever the rules decided."""
-        async with at.engine.begin() as tx:
-            work = await handling.reprioritise(
-                tx, work_item_id, caller.actor(), body.priority, body.reason, await at.active(tx), at.clock()
-            )
-            return work_view(work)
+        work = await handling.reprioritise(
+            tx, work_item_id, caller.actor(), body.priority, body.reason, await at.active(tx), at.clock()
+        )
+        return work_view(work)
 
 
 async def _readable(tx: AsyncConnection, at: Api, work_item_id: UUID, caller: Identity) -> WorkItem:
@@ -227,6 +266,8 @@ def _receiver(body: Transfer, configuration: Configuration) -> Agent | None:
         raise invalid_field("/queue", "give a queue or an agent_id")
     if body.agent_id is not None:
         return _agent(body.agent_id, configuration)
+    if body.wait:
+        raise invalid_field("/wait", "only with an agent_id: work waits in any queue")
     if body.queue not in configuration.queues:
         raise invalid_field("/queue", f"unknown queue {body.queue!r}")
     return None

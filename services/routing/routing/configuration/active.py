@@ -1,5 +1,6 @@
 """The active version of the configuration: read in the transaction that decides, compiled once per version."""
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,6 +11,8 @@ from uuid import UUID
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from antiphon import active_organisation
+from antiphon.active_organisation import OrganisationVersion
 from antiphon.contracts.configuration import ConfigurationPublished
 from antiphon.contracts.envelope import encode
 from antiphon.http.changes import Change, record
@@ -20,8 +23,10 @@ from antiphon.service_names import ROUTING
 from routing import store
 from routing.configuration import agent_changes
 from routing.domain.configuration.document import Configuration, read, shape
+from routing.domain.decisions import redecision
+from routing.domain.decisions.redecision import WorkBefore
 from routing.domain.decisions.rollout import in_rollout
-from routing.domain.decisions.verdict import Verdict, verdict
+from routing.domain.decisions.verdict import verdict
 from routing.domain.queues.opening import SetState
 from routing.domain.rules.conditions import Context
 from routing.domain.rules.queue_state import with_calendars
@@ -29,10 +34,6 @@ from routing.domain.states import PublicationState
 from routing.domain.time.business_calendar import BusinessCalendar
 
 LOG = logs.get(__name__)
-_FILE = "organisation file"
-_LAST_FILE = text(
-    f"select sha256 from configuration where loaded_by = '{_FILE}' order by version desc limit 1"
-)
 
 
 _ACTIVE = text(
@@ -86,15 +87,26 @@ class Shadow(NamedTuple):
     configuration: Configuration
     calendars: Mapping[str, BusinessCalendar]
 
-    def decide(self, context: Context, decided: Verdict, now: datetime) -> Mapping[str, object]:
-        """What a decision records of the draft's verdict; with the result of each rule where the verdict differs."""
+    def decide(
+        self, context: Context, decided: Mapping[str, object], before: WorkBefore | None, now: datetime
+    ) -> Mapping[str, object]:
+        """What a decision records of the draft's; with the result of each rule where the outcome differs from `decided`.
+
+        `before` are the values of open work, about which rules decide again.
+        """
         open_calendars = [name for name, calendar in self.calendars.items() if calendar.is_open(now)]
-        shadow = verdict(self.configuration, with_calendars(context, open_calendars))
-        differs = [name for name, value in shadow.outcome.items() if decided.outcome[name] != value]
+        shadow = verdict(
+            self.configuration, with_calendars(context, open_calendars), later=before is not None
+        )
+        outcome = shadow.outcome
+        if before is not None:
+            after = redecision.redecide_by(self.configuration, before, shadow)
+            outcome = redecision.outcome(before, shadow, after)
+        differs = [name for name, value in outcome.items() if decided[name] != value]
         recorded = {
             "shadow_id": str(self.shadow_id),
             "rule": shadow.rule,
-            "outcome": shadow.outcome,
+            "outcome": outcome,
             "differs": differs,
         }
         errors = {outcome.rule: outcome.error for outcome in shadow.trace if outcome.error}
@@ -183,19 +195,6 @@ class Configurations:
             current.rollout,
         )
 
-    @classmethod
-    async def load_file(cls, tx: AsyncConnection, source: str, name: str, now: datetime) -> tuple[int, bool]:
-        """Loads the organisation file at a start, unless it is the file that was loaded last.
-
-        So what was published since stays active until somebody changes the file. Returns and raises as `load`.
-        """
-        await store.configurations.lock_configuration(tx)
-        last_digest = await tx.scalar(_LAST_FILE)
-        latest = await store.configurations.latest_configuration(tx)
-        if latest is not None and last_digest == _digest(source):
-            return latest.version, False
-        return await cls.load(tx, source, name, _FILE, now)
-
     @staticmethod
     async def load(
         tx: AsyncConnection,
@@ -212,20 +211,20 @@ class Configurations:
         A source that is active already is not loaded again. A rollout that runs ends. Raises ConfigurationError with every
         fault; then nothing changes.
         """
-        configuration = read(source, name, checked=checked)
+        configuration = await asyncio.to_thread(read, source, name, checked=checked)
         await store.configurations.lock_configuration(tx)
         latest = await store.configurations.latest_configuration(tx)
-        if latest is not None and latest.sha256 == _digest(source):
+        if latest is not None and latest.sha256 == digest(source):
             return latest.version, False
         added = await tx.execute(
             insert(store.configurations.CONFIGURATION)
-            .values(sha256=_digest(source), source=source, loaded_at=now, loaded_by=by, **details)
+            .values(sha256=digest(source), source=source, loaded_at=now, loaded_by=by, **details)
             .returning(store.configurations.CONFIGURATION.c.version)
         )
         version: int = added.scalar_one()
         if details.get("rollout") is None:
             await tx.execute(_END_ROLLOUT, {"now": now, "by": by})
-        await publish_version(tx, version, by, now, **details)
+        await publish_version(tx, version, configuration, by, now, **details)
         await store.timers.review_at(
             tx, now
         )  # the timer is locked before agents, in the order of a review that fires
@@ -238,23 +237,38 @@ class Configurations:
 
 
 async def publish_version(
-    tx: AsyncConnection, version: int, by: str, now: datetime, **details: Unpack[VersionDetails]
+    tx: AsyncConnection,
+    version: int,
+    configuration: Configuration,
+    by: str,
+    now: datetime,
+    **details: Unpack[VersionDetails],
 ) -> None:
     """Publishes that a version is active, for all cases or for its rollout."""
+    rollout = details.get("rollout")
     event = ConfigurationPublished(
-        configuration_version=version, rollout=details.get("rollout") or 100, draft_id=details.get("draft_id"),
-        restores=details.get("restores"), by=by, why=details.get("why"), at=now,
+        configuration_version=version, rollout=rollout or 100, draft_id=details.get("draft_id"),
+        restores=details.get("restores"), organisation=None if rollout else configuration,
+        by=by, why=details.get("why"), at=now,
     )  # fmt: skip
-    await outbox.publish(tx, [encode(event, source=ROUTING, time=now)])
+    await publish(tx, event, now)
     detail = {"by": by, "rollout": event.rollout}
     await record(tx, [Change("configuration", str(version), ["operations"], detail)])
+
+
+async def publish(tx: AsyncConnection, event: ConfigurationPublished, now: datetime) -> None:
+    """Publishes an event, and keeps its organisation in routing's own database, as its readers do."""
+    await outbox.publish(tx, [encode(event, source=ROUTING, time=now)])
+    if event.organisation is not None:
+        version = OrganisationVersion(event.configuration_version, event.organisation)
+        await active_organisation.keep(tx, version, now)
 
 
 async def _note_policies(
     tx: AsyncConnection, before: str, configuration: Configuration, version: int
 ) -> None:
     """Records the SLA policies that a new version changes: a task recomputes their running clocks."""
-    old = shape(before)
+    old = await asyncio.to_thread(shape, before)
     calendars = {name for name in old.calendars if old.calendars[name] != configuration.calendars.get(name)}
     changed = [
         name
@@ -265,5 +279,6 @@ async def _note_policies(
     await store.base.upsert(tx, store.clocks.POLICY_CHANGE, rows)
 
 
-def _digest(source: str) -> str:
+def digest(source: str) -> str:
+    """By which the texts of two versions are compared."""
     return hashlib.sha256(source.encode()).hexdigest()

@@ -4,7 +4,7 @@ draft → (planned →) published → superseded. The last two are states of its
 superseded. A planned draft (see `publications`) whose publication fails or is withdrawn is a draft again.
 """
 
-from collections.abc import Sequence
+import asyncio
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -12,32 +12,29 @@ from sqlalchemy import any_, case, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.http.changes import Change, record
+from antiphon.http.preconditions import Seen
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
-from antiphon.organisation.document import ConfigurationError, Fault
+from antiphon.organisation.document import ConfigurationError
 from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.configuration.active import Configurations
 from routing.domain.configuration.difference import differences
-from routing.domain.configuration.document import read, shape
+from routing.domain.configuration.document import shape
 from routing.domain.states import DraftState, TrialState
 
 
-def faults(source: str) -> Sequence[Fault]:
-    """All faults of a source, each with its line and column."""
-    try:
-        read(source, "draft")
-    except ConfigurationError as error:
-        return error.faults
-    return []
+async def describe_differences(before: str, after: str) -> list[str]:
+    """The differences between two sources, in words; read off the event loop.
 
-
-def describe_differences(before: str, after: str) -> list[str]:
-    """The differences between two sources, in words. Raises Problem 409 when one is not in the form of a configuration."""
+    Raises Problem 409 when one is not in the form of a configuration.
+    """
     try:
-        return differences(shape(before), shape(after))
+        return await asyncio.to_thread(lambda: differences(shape(before), shape(after)))
     except ConfigurationError as error:
         raise Problem(
-            409, "Conflict", "A draft whose form is wrong can't be compared: correct its faults first."
+            Kind.DRAFT_NOT_COMPARABLE,
+            "A draft whose form is wrong can't be compared: correct its faults first.",
         ) from error
 
 
@@ -86,18 +83,20 @@ async def create(
 
 
 async def save(
-    tx: AsyncConnection, draft_id: UUID, revision: int, by: str, now: datetime, **changed: object
+    tx: AsyncConnection, draft_id: UUID, revision: Seen, by: str, now: datetime, **changed: object
 ) -> AnyRow:
-    """Changes a draft that is at `revision`. Raises Problem: 404, 409 when it is no draft any more, 412 at another revision."""
+    """Changes a draft that is at a `revision`. Raises Problem: 404, 409 when it is no draft any more, 412 at another revision."""
     table = store.drafts.DRAFT
     is_author = literal(by) == any_(table.c.authors)
     authors = case((is_author, table.c.authors), else_=func.array_append(table.c.authors, by))
     values = {
-        **changed, "revision": revision + 1, "changed_at": now, "changed_by": by, "authors": authors,
+        **changed, "revision": table.c.revision + 1, "changed_at": now, "changed_by": by, "authors": authors,
     }  # fmt: skip
     saved = await tx.execute(
         update(table)
-        .where(table.c.draft_id == draft_id, table.c.revision == revision, table.c.state == DraftState.DRAFT)
+        .where(
+            table.c.draft_id == draft_id, revision.is_in(table.c.revision), table.c.state == DraftState.DRAFT
+        )
         .values(values)
         .returning(table)
     )
@@ -110,11 +109,11 @@ async def save(
 
 def _refusal(row: AnyRow) -> Problem:
     if row.state != DraftState.DRAFT:
-        return Problem(409, "Conflict", f"It is no draft any more: {row.state}.", state=row.state)
+        return Problem(Kind.DRAFT_CLOSED, f"It is no draft any more: {row.state}.", state=row.state)
     detail = (
         f"{row.changed_by} changed it at {row.changed_at:%H:%M:%S} UTC: it is at revision {row.revision} now."
     )
-    return Problem(412, "Precondition failed", detail, revision=row.revision, changed_by=row.changed_by)
+    return Problem(Kind.PRECONDITION_FAILED, detail, revision=row.revision, changed_by=row.changed_by)
 
 
 async def require_active(tx: AsyncConnection, number: int) -> None:
@@ -122,13 +121,17 @@ async def require_active(tx: AsyncConnection, number: int) -> None:
     await store.configurations.lock_configuration(tx)
     active_version = await store.configurations.version(tx)
     if active_version != number:
-        raise Problem(409, "Conflict", f"Version {active_version} is active.", active_version=active_version)
+        raise Problem(
+            Kind.BASE_VERSION_NOT_ACTIVE,
+            f"Version {active_version} is active.",
+            active_version=active_version,
+        )
 
 
 async def publish(
     tx: AsyncConnection,
     draft_id: UUID,
-    revision: int,
+    revision: Seen,
     why: str,
     trial_id: UUID | None,
     by: str,
@@ -153,13 +156,15 @@ async def publish(
 
 
 def _changes_nothing(number: int) -> Problem:
-    return Problem(409, "Conflict", f"The draft says what version {number} says: it changes nothing.")
+    return Problem(
+        Kind.DRAFT_CHANGES_NOTHING, f"The draft says what version {number} says: it changes nothing."
+    )
 
 
 async def freeze(
     tx: AsyncConnection,
     draft_id: UUID,
-    revision: int,
+    revision: Seen,
     trial_id: UUID | None,
     by: str,
     now: datetime,
@@ -176,13 +181,12 @@ async def freeze(
     if latest is not None and latest.version != row.base_version:
         base = await version(tx, row.base_version)
         raise Problem(
-            409,
-            "Conflict",
+            Kind.BASE_VERSION_NOT_ACTIVE,
             f"The draft was made from version {row.base_version}, and version {latest.version} is active: "
             "put what changed since into the draft, and set its base version.",
             base_version=row.base_version,
             active_version=latest.version,
-            changed_since=describe_differences(base.source, latest.source),
+            changed_since=await describe_differences(base.source, latest.source),
         )
     await _require_trial(tx, row, trial_id)
     if latest is not None and latest.source == row.source:
@@ -197,7 +201,7 @@ async def require_no_rollout(tx: AsyncConnection) -> None:
     row = (await tx.execute(select(table.c.version, table.c.rollout).where(has_rollout))).one_or_none()
     if row is not None:
         detail = f"Version {row.version} decides about {row.rollout} % of the cases: widen or end it first."
-        raise Problem(409, "Conflict", detail, configuration_version=row.version, rollout=row.rollout)
+        raise Problem(Kind.ROLLOUT_RUNNING, detail, configuration_version=row.version, rollout=row.rollout)
 
 
 async def _require_trial(tx: AsyncConnection, row: AnyRow, trial_id: UUID | None) -> None:
@@ -207,38 +211,45 @@ async def _require_trial(tx: AsyncConnection, row: AnyRow, trial_id: UUID | None
     if trial is None or trial.draft_id != row.draft_id:
         raise not_found("trial of this draft")
     if trial.state != TrialState.DONE:
-        raise Problem(409, "Conflict", f"The trial is not done: {trial.state}.", state=trial.state)
+        raise Problem(Kind.TRIAL_NOT_DONE, f"The trial is not done: {trial.state}.", state=trial.state)
     if trial.source != row.source:
-        raise Problem(409, "Conflict", "The draft was changed since it was tried: try it again.")
+        raise Problem(Kind.TRIAL_OUTDATED, "The draft was changed since it was tried: try it again.")
 
 
-async def restore_previous(
-    tx: AsyncConnection, seen: int, why: str, by: str, now: datetime
-) -> tuple[int, int]:
-    """Loads the source of the version before `seen`, which must be active. Returns the new version and the one it restores.
+async def previous(tx: AsyncConnection, seen: Seen) -> AnyRow:
+    """The version before the active one, which the caller must have `seen` and which stays until the end of the transaction.
 
-    Raises Problem: 412 when another version is active, 409 when there is none before. Raises ConfigurationError when the
-    source is no longer valid.
+    Raises Problem: 412 when another version is active, 409 when there is none before.
     """
     await store.configurations.lock_configuration(tx)
-    active_version = await store.configurations.version(tx)
-    if active_version != seen:
+    active_version = await store.configurations.version(tx) or 0
+    if not seen.matches(active_version):
         raise Problem(
-            412,
-            "Precondition failed",
+            Kind.PRECONDITION_FAILED,
             f"Version {active_version} is active now.",
             active_version=active_version,
         )
     table = store.configurations.CONFIGURATION
     before = await tx.execute(
         select(table)
-        .where(table.c.version < seen, table.c.rollout.is_(None))
+        .where(table.c.version < active_version, table.c.rollout.is_(None))
         .order_by(table.c.version.desc())
         .limit(1)
     )
     row = before.one_or_none()
     if row is None:
-        raise Problem(409, "Conflict", f"There is no version before {seen}.")
+        raise Problem(Kind.NO_VERSION_BEFORE, f"There is no version before {active_version}.")
+    return row
+
+
+async def restore_previous(
+    tx: AsyncConnection, seen: Seen, why: str, by: str, now: datetime
+) -> tuple[int, int]:
+    """Loads the source of the version before the active one. Returns the new version and the one that it restores.
+
+    Raises Problem as `previous`. Raises ConfigurationError when the source is no longer valid.
+    """
+    row = await previous(tx, seen)
     number, _ = await Configurations.load(
         tx, row.source, f"version {row.version}", by, now, why=why, restores=row.version
     )

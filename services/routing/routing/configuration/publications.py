@@ -5,6 +5,7 @@ it was asked for. One that is not active yet can be withdrawn. One that can't be
 failed, with the reason. All replicas switch together: each decision reads the active version in its own transaction.
 """
 
+import asyncio
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID, uuid4
@@ -15,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.configuration import ConfigurationEnded, ConfigurationPlanned
 from antiphon.contracts.envelope import encode
 from antiphon.http.changes import Change, record
+from antiphon.http.preconditions import Seen
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from antiphon.kafka import outbox
 from antiphon.organisation.document import ConfigurationError
@@ -45,12 +48,12 @@ AT_ONCE = Plan(None, 100, None, None)
 
 
 async def ask(
-    tx: AsyncConnection, active: ActiveVersion, draft_id: UUID, revision: int, plan: Plan, why: str, trial_id: UUID | None,
-    by: str, now: datetime,
+    tx: AsyncConnection, active: ActiveVersion, draft_id: UUID, revision: Seen, plan: Plan, why: str, trial_id: UUID | None,
+    by: str, now: datetime, *, restores: int | None = None,
 ) -> AnyRow:  # fmt: skip
     """Creates a publication of a draft, and begins it unless it waits. Raises Problem and ConfigurationError as `drafts.publish`."""
     row = await drafts.freeze(tx, draft_id, revision, trial_id, by, now, state=DraftState.PLANNED)
-    _require_only_rules(active, row.source, plan)
+    await _require_only_rules(active, row.source, plan)
     needs_approval = active.configuration.publishing.needs_approval
     is_later = plan.begins_at is not None and plan.begins_at > now
     values: dict[str, object] = {
@@ -61,6 +64,7 @@ async def ask(
         "why": why,
         "trial_id": trial_id,
         "authors": row.authors,
+        "restores": restores,
         "state": PublicationState.WAITING if needs_approval else PublicationState.PLANNED,
         "asked_at": now,
         "asked_by": by,
@@ -81,14 +85,27 @@ async def ask(
     return await _advance(tx, made, now)
 
 
-def _require_only_rules(active: ActiveVersion, source: str, plan: Plan) -> None:
+async def ask_to_restore(
+    tx: AsyncConnection, active: ActiveVersion, seen: Seen, why: str, by: str, now: datetime
+) -> AnyRow:
+    """Creates a publication of the version before the active one, which waits for a second person. Raises as `drafts.previous`."""
+    before = await drafts.previous(tx, seen)
+    name = f"Back to version {before.version}"
+    draft = await drafts.create(tx, name, why, before.source, by, now)
+    revision = Seen(frozenset({draft.revision}))
+    return await ask(
+        tx, active, draft.draft_id, revision, AT_ONCE, why, None, by, now, restores=before.version
+    )
+
+
+async def _require_only_rules(active: ActiveVersion, source: str, plan: Plan) -> None:
     """Raises Problem 409 where a version with a rollout differs in more than its rules: queues and agents are for all cases."""
-    draft = read(source, "draft")
+    draft = await asyncio.to_thread(read, source, "draft")
     if plan.rollout < 100:
         others = differences(active.configuration.model_copy(update={"rules": draft.rules}), draft)
         if others:
             detail = "A rollout can change only rules: publish the other changes for all cases first."
-            raise Problem(409, "Conflict", detail, differences=others)
+            raise Problem(Kind.ROLLOUT_BEYOND_RULES, detail, differences=others)
 
 
 async def _advance(tx: AsyncConnection, row: AnyRow, now: datetime) -> AnyRow:
@@ -106,10 +123,10 @@ async def _begin(tx: AsyncConnection, row: AnyRow, now: datetime) -> AnyRow:
     latest = await store.configurations.latest_configuration(tx)
     if latest is None or latest.version != row.base_version:
         detail = f"It was made from version {row.base_version}, which is no longer active."
-        raise Problem(409, "Conflict", detail, base_version=row.base_version)
+        raise Problem(Kind.BASE_VERSION_NOT_ACTIVE, detail, base_version=row.base_version)
     version, _ = await Configurations.load(
         tx, row.source, "draft", row.asked_by, now, why=row.why, draft_id=row.draft_id, trial_id=row.trial_id,
-        rollout=row.rollout if row.rollout < 100 else None,
+        rollout=row.rollout if row.rollout < 100 else None, restores=row.restores,
     )  # fmt: skip
     await tx.execute(
         update(store.drafts.DRAFT)
@@ -135,10 +152,14 @@ async def approve(
     row = await lock(tx, publication_id)
     if row.state != PublicationState.WAITING:
         raise Problem(
-            409, "Conflict", f"It does not wait for an approval: it is {row.state}.", state=row.state
+            Kind.PUBLICATION_NOT_WAITING,
+            f"It does not wait for an approval: it is {row.state}.",
+            state=row.state,
         )
     if by in row.authors:
-        raise Problem(403, "Not allowed", "Who wrote a draft or asked for its publication can't approve it.")
+        raise Problem(
+            Kind.APPROVAL_BY_AN_AUTHOR, "Who wrote a draft or asked for its publication can't approve it."
+        )
     row = await _update(
         tx, row, state=PublicationState.PLANNED, approved_at=now, approved_by=by, approved_why=why
     )
@@ -146,14 +167,26 @@ async def approve(
 
 
 async def widen(
-    tx: AsyncConnection, publication_id: UUID, rollout: int, why: str, by: str, now: datetime
-) -> AnyRow:
-    """Widens a rollout to more of the cases, or to all (100). Raises Problem: 404, 409 when it is not limited to fewer."""
+    tx: AsyncConnection, publication_id: UUID, rollout: int, why: str, by: str, now: datetime, *, needs_approval: bool
+) -> AnyRow:  # fmt: skip
+    """Widens a rollout to more of the cases, or to all (100). Raises Problem: 404, 409 when it is not limited to fewer.
+
+    Where a second person must approve, it raises Problem 403 for its authors and who asked: what was approved is a part.
+    """
     row = await lock(tx, publication_id)
     if row.state != PublicationState.LIMITED:
-        raise Problem(409, "Conflict", f"It has no rollout to widen: it is {row.state}.", state=row.state)
+        raise Problem(
+            Kind.PUBLICATION_WITHOUT_ROLLOUT,
+            f"It has no rollout to widen: it is {row.state}.",
+            state=row.state,
+        )
     if rollout <= row.rollout:
-        raise Problem(409, "Conflict", f"It decides about {row.rollout} % already: end it to take it back.")
+        raise Problem(
+            Kind.ROLLOUT_NOT_WIDER, f"It decides about {row.rollout} % already: end it to take it back."
+        )
+    if (needs_approval or row.needs_approval) and by in row.authors:
+        detail = "Who wrote a draft or asked for its publication can't widen it: another person does."
+        raise Problem(Kind.WIDENING_BY_AN_AUTHOR, detail)
     is_for_all = rollout == 100
     table = store.configurations.CONFIGURATION
     changed = await tx.execute(
@@ -163,8 +196,16 @@ async def widen(
         .returning(table)
     )
     version = changed.one()
+    configuration = read(version.source, f"configuration {version.version}", checked=True)
     await publish_version(
-        tx, version.version, by, now, why=why, rollout=version.rollout, draft_id=version.draft_id
+        tx,
+        version.version,
+        configuration,
+        by,
+        now,
+        why=why,
+        rollout=version.rollout,
+        draft_id=version.draft_id,
     )
     if is_for_all:
         await store.work_items.wake(tx)
@@ -173,13 +214,24 @@ async def widen(
     )
 
 
-async def end(tx: AsyncConnection, publication_id: UUID, why: str, by: str, now: datetime) -> AnyRow:
+async def end(
+    tx: AsyncConnection, publication_id: UUID, why: str, by: str, now: datetime, *, needs_approval: bool
+) -> AnyRow:
     """Withdraws a publication that is not active yet, or ends an active one: the version before is active again.
 
-    Raises Problem: 404, 409 when it has ended, or when another version has become active since. Raises ConfigurationError
-    when the version before is no longer valid.
+    Raises Problem: 404, 409 when it has ended, when another version has become active since, and where a second person must
+    approve that the active version goes. Raises ConfigurationError when the version before is no longer valid.
     """
     row = await lock(tx, publication_id)
+    if row.state == PublicationState.PUBLISHED and (needs_approval or row.needs_approval):
+        detail = (
+            "A second person must approve that the active version goes: POST /configuration/back asks for it."
+        )
+        raise Problem(Kind.APPROVAL_REQUIRED, detail)
+    return await _end(tx, row, why, by, now)
+
+
+async def _end(tx: AsyncConnection, row: AnyRow, why: str, by: str, now: datetime) -> AnyRow:
     ending = {"ended_at": now, "ended_by": by, "ended_why": why}
     if row.state in {PublicationState.WAITING, PublicationState.PLANNED}:
         await _reopen_draft(tx, row, by)
@@ -191,14 +243,15 @@ async def end(tx: AsyncConnection, publication_id: UUID, why: str, by: str, now:
     elif row.state == PublicationState.PUBLISHED:
         if await store.configurations.version(tx) != row.version:
             raise Problem(
-                409, "Conflict", "Another version has become active since: there is nothing to end."
+                Kind.PUBLICATION_SUPERSEDED,
+                "Another version has become active since: there is nothing to end.",
             )
         base = await drafts.version(tx, row.base_version)
         await Configurations.load(
             tx, base.source, f"version {base.version}", by, now, checked=True, why=why, restores=base.version
         )
     else:
-        raise Problem(409, "Conflict", f"It has ended: it is {row.state}.", state=row.state)
+        raise Problem(Kind.PUBLICATION_ENDED, f"It has ended: it is {row.state}.", state=row.state)
     await _publish_ended(tx, row, by, why, now)
     return await _update(tx, row, state=PublicationState.ENDED, **ending)
 
@@ -218,9 +271,12 @@ async def fire(tx: AsyncConnection, kind: TimerKind, publication_id: UUID, now: 
             if kind == TimerKind.PUBLICATION_BEGINS:
                 await _begin(tx, row, now)
             elif kind == TimerKind.PUBLICATION_WIDENS:
-                await widen(tx, publication_id, 100, "the time for it has come", ROUTING, now)
+                # The plan has this time, and who approved has read the plan.
+                await widen(
+                    tx, publication_id, 100, "the time for it has come", ROUTING, now, needs_approval=False
+                )
             else:
-                await end(tx, publication_id, "the time for it is over", ROUTING, now)
+                await _end(tx, row, "the time for it is over", ROUTING, now)
     except (Problem, ConfigurationError) as error:
         reason = str(error)
         LOG.warning("publication failed", publication=str(publication_id), reason=reason)

@@ -1,19 +1,35 @@
-"""Finds rules that can never decide: the solver of `domain.rules.reachability`, beside the work of the service."""
+"""Reads and checks configurations that people write, beside the work of the service."""
 
 import asyncio
+from collections.abc import Sequence
 
-from antiphon.organisation.document import Document
-from routing.domain.configuration.document import Configuration
+from antiphon.organisation.document import ConfigurationError, Document, Fault
+from routing.domain.configuration.document import Configuration, read
 from routing.domain.rules import reachability
 
 
 class RuleChecker:
-    """Checks one configuration at a time, so that the solver leaves the machine to the service's work."""
+    """Reads one configuration at a time, in a thread: the event loop goes on, and the machine is left to the service's work."""
 
     def __init__(self) -> None:
         self._one_check = asyncio.Lock()
 
-    async def warnings(self, source: str, configuration: Configuration) -> list[reachability.RuleWarning]:
-        """What is odd about the rules that `source` says; takes seconds, in a thread of its own."""
+    async def read(self, source: str, name: str) -> Configuration:
+        """The configuration in a YAML text. Raises ConfigurationError with all faults."""
         async with self._one_check:
-            return await asyncio.to_thread(reachability.warnings, Document(source), configuration.rules)
+            return await asyncio.to_thread(read, source, name)
+
+    async def faults(self, source: str) -> Sequence[Fault]:
+        """All faults of a draft, each with its line and column; none when it can be published."""
+        try:
+            await self.read(source, "draft")
+        except ConfigurationError as error:
+            return error.faults
+        return []
+
+    async def warnings(self, source: str, configuration: Configuration) -> list[reachability.RuleWarning]:
+        """What is odd about the rules that `source` says: the solver takes seconds."""
+        async with self._one_check:
+            return await asyncio.to_thread(
+                lambda: reachability.warnings(Document(source), configuration.rules)
+            )

@@ -11,6 +11,7 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.http.changes import Change, record
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from antiphon.postgres.query import AnyRow, mapping
 from routing import store
@@ -20,11 +21,13 @@ _END_EXPIRED = text("update shadow set ended_at = ends_at where ended_at is null
 REPORT = text(
     """
     with decided as materialized (
-        select rule, outcome, shadow from decision where shadow is not null and shadow ->> 'shadow_id' = :shadow
+        select rule, outcome, shadow, before from decision where shadow is not null and shadow ->> 'shadow_id' = :shadow
     )
     select
         (select count(*) from decided) as decisions,
         (select count(*) from decided where shadow -> 'differs' <> '[]') as changed,
+        (select jsonb_build_object('decisions', count(*), 'changed', count(*) filter (where shadow -> 'differs' <> '[]'))
+            from decided where before is not null) as later_words,
         (select count(*) from decided where shadow -> 'differs' = '[]' and shadow ->> 'rule' <> rule) as same_by_another_rule,
         (select coalesce(jsonb_agg(jsonb_build_object('from_queue', b, 'to_queue', a, 'items', n) order by n desc, b, a), '[]')
             from (
@@ -55,7 +58,7 @@ async def begin(tx: AsyncConnection, draft: AnyRow, hours: int, why: str, by: st
     running = (await tx.execute(select(table).where(table.c.ended_at.is_(None)))).one_or_none()
     if running is not None:
         detail = f"Another shadow runs until {running.ends_at:%Y-%m-%d %H:%M} UTC: end it first."
-        raise Problem(409, "Conflict", detail, shadow_id=str(running.shadow_id))
+        raise Problem(Kind.SHADOW_RUNNING, detail, shadow_id=running.shadow_id)
     row: dict[str, object] = {
         "shadow_id": uuid4(),
         "draft_id": draft.draft_id,
@@ -93,7 +96,7 @@ async def end(tx: AsyncConnection, shadow_id: UUID, by: str, now: datetime) -> A
     row = ended.one_or_none()
     if row is None:
         raise Problem(
-            409, "Conflict", f"It ended at {(await get(tx, shadow_id)).ended_at:%Y-%m-%d %H:%M} UTC."
+            Kind.SHADOW_ENDED, f"It ended at {(await get(tx, shadow_id)).ended_at:%Y-%m-%d %H:%M} UTC."
         )
     await _note(tx, row)
     return row

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from antiphon.contracts.agents import Presence
 from antiphon.http.changes import Change, record
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from antiphon.postgres.query import AnyRow
 from antiphon.postgres.writes import insert_rows
@@ -70,7 +71,7 @@ _TOTAL = text(
 RECORDED = text(
     """
     with page as materialized (
-        select decision_id, case_id, work_item_id, at, rule, outcome, context from decision
+        select decision_id, case_id, work_item_id, at, rule, outcome, context, before, has_words from decision
         where (at, decision_id) < (:at, :id) and (cast(:since as timestamptz) is null or at >= :since)
             and outcome is not null
         order by at desc, decision_id desc limit :limit
@@ -78,13 +79,14 @@ RECORDED = text(
     select count(*) as n, min(p.at) as at, (array_agg(p.decision_id order by p.at, p.decision_id))[1] as id,
         cast(coalesce(json_agg(json_build_object(
             'decision_id', p.decision_id, 'at', p.at, 'rule', p.rule, 'outcome', p.outcome, 'context', p.context,
+            'before', p.before, 'has_words', p.has_words,
             'started', extract(epoch from c.started_at), 'due', extract(epoch from c.due_at),
             'met', extract(epoch from c.met_at), 'cancelled', extract(epoch from c.cancelled_at)
         ) order by p.at desc, p.decision_id desc), '[]') as text) as rows
     from page p
     left join lateral (
         select started_at, due_at, met_at, cancelled_at from clock
-        where case_id = p.case_id and work_item_id = p.work_item_id and target = 'first-response'
+        where p.before is null and case_id = p.case_id and work_item_id = p.work_item_id and target = 'first-response'
         order by started_at limit 1
     ) c on true
     """
@@ -140,7 +142,8 @@ async def stop(tx: AsyncConnection, trial_id: UUID, now: datetime) -> AnyRow:
     )
     row = stopped.one_or_none()
     if row is None:
-        raise Problem(409, "Conflict", f"The trial has ended: {(await get(tx, trial_id)).state}.")
+        state = (await get(tx, trial_id)).state
+        raise Problem(Kind.TRIAL_ENDED, f"The trial has ended: {state}.", state=state)
     return row
 
 

@@ -16,6 +16,15 @@ class Answer(NamedTuple):
     sent_at: datetime
 
 
+class TakenBack(NamedTuple):
+    """Words that their customer edited or deleted: the interaction, and revision and subject of its case after that."""
+
+    case_id: UUID
+    interaction_id: UUID
+    case_revision: int
+    subject: str | None
+
+
 class Changes(TypedDict, total=False):
     """The fields of a case record that can change."""
 
@@ -29,6 +38,7 @@ class Changes(TypedDict, total=False):
     reference: str | None
     customer_id: UUID | None
     asked_revision: int
+    awaited_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +46,8 @@ class CaseRecord:
     """A case as routing last received it. The fields are the columns of its row; revision 0: no event about it has come yet.
 
     `dismissed` is the reason that a person gave why the case needs no work although it awaits an answer. `answers` are those
-    that arrived before the case events that they answer.
+    that arrived before the case events that they answer. `awaited_until`: when it ceased to await an answer or
+    its work was dismissed; None while it awaits one, and when the words of its decisions are gone.
     """
 
     case_id: UUID
@@ -50,6 +61,7 @@ class CaseRecord:
     reference: str | None
     customer_id: UUID | None
     asked_revision: int
+    awaited_until: datetime | None = None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "CaseRecord":

@@ -19,9 +19,10 @@ class OfferResult(StrEnum):
     TIMED_OUT = "timed-out"
     WITHDRAWN = "withdrawn"
     TAKEN_BACK = "taken-back"
+    HANDED_ON = "handed-on"
 
 
-REFUSALS = (OfferResult.DECLINED, OfferResult.TIMED_OUT, OfferResult.TAKEN_BACK)
+REFUSALS = (OfferResult.DECLINED, OfferResult.TIMED_OUT, OfferResult.TAKEN_BACK, OfferResult.HANDED_ON)
 """The results after which other agents are offered the work before the same agent is again."""
 
 

@@ -1,6 +1,7 @@
-"""Finds cases whose work is inconsistent: every case that awaits an answer has exactly one open work item. Pure.
+"""Finds cases whose work is inconsistent: every case that needs work has exactly one open work item, others none. Pure.
 
-A case whose work a person dismissed, with a reason, needs none.
+A case needs work where the customer awaits an answer or a person keeps it open. One whose work a person dismissed, with a
+reason, needs none.
 """
 
 from collections.abc import Collection, Sequence
@@ -21,6 +22,7 @@ class FindingKind(StrEnum):
     CASE_UNKNOWN = "case-unknown"
     QUEUE_UNKNOWN = "queue-unknown"
     AGENT_GONE = "agent-gone"
+    HAND_OVER_GONE = "hand-over-gone"
     OFFER_MISSING = "offer-missing"
     OFFER_STRAY = "offer-stray"
     OFFER_TIMER_MISSING = "offer-timer-missing"
@@ -28,7 +30,10 @@ class FindingKind(StrEnum):
 
 
 class OpenWork(NamedTuple):
-    """An open work item with its pending offer. `clocks_without_timer` are the running clocks of its case that have no timer."""
+    """An open work item with its pending offer. `clocks_without_timer` are the running clocks of its case that have no timer.
+
+    `handed_to` is the agent for whom it waits because a person handed it to them.
+    """
 
     work_item_id: UUID
     state: str
@@ -39,10 +44,11 @@ class OpenWork(NamedTuple):
     offered_to: str | None
     has_offer_timer: bool
     clocks_without_timer: Sequence[UUID] = ()
+    handed_to: str | None = None
 
 
 class CaseSnapshot(NamedTuple):
-    """A case at one moment. `awaits`: whether it awaits an answer; None: no event about the case has come."""
+    """A case at one moment. `awaits`: whether it needs work; None: no event about the case has come."""
 
     case_id: UUID
     awaits: bool | None
@@ -74,7 +80,7 @@ def findings(case: CaseSnapshot, queues: Collection[str], agents: Collection[str
     ]
     if not ranked:
         if case.awaits and case.dismissed is None:
-            detail = "the case awaits an answer and has no open work item"
+            detail = "the case needs work and has no open work item"
             found.append(Finding(FindingKind.NO_WORK, case.case_id, None, detail))
         return found
     work = ranked[0]
@@ -82,7 +88,7 @@ def findings(case: CaseSnapshot, queues: Collection[str], agents: Collection[str
         detail = "no event about the case of this work item has come"
         found.append(Finding(FindingKind.CASE_UNKNOWN, case.case_id, work, detail))
     elif not case.awaits:
-        detail = "the work item is open and its case awaits no answer"
+        detail = "the work item is open and its case needs no work"
         found.append(Finding(FindingKind.NOT_ASKED, case.case_id, work, detail))
         return found
     return found + [
@@ -101,6 +107,9 @@ def _of_work(
         found.append((FindingKind.AGENT_GONE, detail))
     elif work.state == WorkState.ACCEPTED and work.presence in {None, Presence.OFFLINE}:
         found.append((FindingKind.AGENT_GONE, f"{work.agent_id!r}, who accepted the work, is offline"))
+    if work.handed_to is not None and work.handed_to not in agents:
+        detail = f"the active version has no agent {work.handed_to!r}, to whom the work was handed over"
+        found.append((FindingKind.HAND_OVER_GONE, detail))
     is_pending = work.offer_id is not None
     if work.state == WorkState.OFFERED and not is_pending:
         found.append((FindingKind.OFFER_MISSING, "the work item is offered and has no pending offer"))

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from antiphon.contracts.work import SkillNeed, WorkFacts, WorkState
 from routing.domain.matching.eligibility import Waiting
-from routing.domain.matching.queue_order import order_at
+from routing.domain.matching.queue_order import order_at, overdue_at
 
 NOBODY: Mapping[str, datetime] = {}
 
@@ -26,6 +26,22 @@ class DeferredMove:
     skills: Mapping[str, int]
     prefer_skills: Mapping[str, int]
     overflow: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """How a person handed the work on: the agent for whom it waits (None: for nobody), and a note for who gets it.
+
+    `at_once`: that agent has it as soon as they can have any work, without an answer.
+    """
+
+    agent_id: str | None
+    note: str | None
+    at_once: bool = False
+
+    def to_queue(self) -> "HandOver | None":
+        """Returns what remains when the work waits for that agent no longer: the note."""
+        return HandOver(None, self.note) if self.note else None
 
 
 class OrderAndSteps(TypedDict):
@@ -79,7 +95,11 @@ class Changes(TypedDict, total=False):
     also_queues: Sequence[str]
     overflow: str | None
     decided_priority: int
+    decided_queue: str | None
     deferred_move: DeferredMove | None
+    subject: str | None
+    handover: HandOver | None
+    revision: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +107,10 @@ class WorkItem:
     """A work item. To change it, make another value with `replace`.
 
     A new work item is queued, has no agent, no offers and no due time. `decided_priority` is the highest priority that rules
-    gave it; a later decision raises `priority` only when it exceeds that. `steps_hash` identifies the steps of its queue that
-    `next_step_at` was computed by.
+    gave it; a later decision raises `priority` only when it exceeds that. `decided_queue` is the queue that rules last asked for
+    it: a rule that moves work moves it only to another one, so that it undoes no transfer. `steps_hash` identifies the steps of its
+    queue that `next_step_at` was computed by. `revision` grows with every change of the work of its case, also from one item to the
+    next.
     """
 
     work_item_id: UUID
@@ -124,7 +146,10 @@ class WorkItem:
     also_queues: Sequence[str]
     overflow: str | None
     decided_priority: int = 0
+    decided_queue: str | None = None
     deferred_move: DeferredMove | None = None
+    handover: HandOver | None = None
+    revision: int = 1
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "WorkItem":
@@ -133,6 +158,8 @@ class WorkItem:
         values["state"] = WorkState(values["state"])
         if values["deferred_move"] is not None:
             values["deferred_move"] = DeferredMove(**values["deferred_move"])
+        if values["handover"] is not None:
+            values["handover"] = HandOver(**values["handover"])
         return cls(**values)
 
     def row(self) -> Mapping[str, object]:
@@ -140,7 +167,9 @@ class WorkItem:
         values = dict(zip(_COLUMNS, _OF_VALUE(self), strict=True))
         values["state"] = self.state.value  # encoding an enum as JSON takes ten times as long
         values["deferred_move"] = dataclasses.asdict(self.deferred_move) if self.deferred_move else None
+        values["handover"] = dataclasses.asdict(self.handover) if self.handover else None
         values["order_at"] = self.order_at
+        values["overdue_at"] = self.overdue_at
         return values
 
     def replace(self, **changed: Unpack[Changes]) -> "WorkItem":
@@ -156,6 +185,11 @@ class WorkItem:
         return order_at(self.queued_at, self.due_at, self.priority, self.longest_wait, self.head_start)
 
     @property
+    def overdue_at(self) -> datetime:
+        """When it has waited the longest wait of its queue; see `queue_order`."""
+        return overdue_at(self.queued_at, self.longest_wait)
+
+    @property
     def queues(self) -> frozenset[str]:
         """The queues whose members may be offered it."""
         return frozenset({self.queue, *self.also_queues})
@@ -164,6 +198,12 @@ class WorkItem:
     def waits(self) -> bool:
         """Whether no agent has accepted it yet."""
         return self.state in {WorkState.QUEUED, WorkState.OFFERED}
+
+    def held_for(self, now: datetime) -> str | None:
+        """The agent for whom a person made it wait, and who gets it first; None when it waits for nobody."""
+        if self.handover is None or self.hold_until is None or self.hold_until <= now:
+            return None
+        return self.handover.agent_id
 
     def facts(self) -> WorkFacts:
         """Returns the work item as events carry it."""
@@ -176,7 +216,7 @@ class WorkItem:
             state=self.state,
             queue=self.queue,
             priority=self.priority,
-            skills=[SkillNeed(skill=skill, level=level) for skill, level in self.skills.items()],
+            skills=skill_needs(self.skills),
             queued_at=self.queued_at,
             due_at=self.due_at,
             agent_id=self.agent_id,
@@ -184,18 +224,26 @@ class WorkItem:
             labels=[*self.labels],
             step=self.step,
             also_queues=[*self.also_queues],
+            revision=self.revision,
         )
 
-    def to_waiting(self, refused: Mapping[str, datetime] = NOBODY) -> Waiting:
-        """Returns it as the matching reads it; `refused` has the agents who refused it, and when."""
+    def to_waiting(self, now: datetime, refused: Mapping[str, datetime] = NOBODY) -> Waiting:
+        """Returns it as the matching reads it at this time; `refused` has the agents who refused it, and when."""
+        is_overdue = self.overdue_at <= now
         return Waiting(
-            self.work_item_id, self.queue, self.skills, self.order_at, self.queued_at, refused, self.preferred,
-            self.prefer_skills, self.units, self.hold_until, tuple(self.also_queues), tuple(self.profiles),
+            self.work_item_id, self.queue, self.skills, self.overdue_at if is_overdue else self.order_at, self.queued_at,
+            refused, self.preferred, self.prefer_skills, self.units, self.hold_until, tuple(self.also_queues),
+            tuple(self.profiles), is_overdue, self.handover.agent_id if self.handover else None,
         )  # fmt: skip
 
 
 _COLUMNS = tuple(field.name for field in dataclasses.fields(WorkItem))
 _OF_ROW, _OF_VALUE = itemgetter(*_COLUMNS), attrgetter(*_COLUMNS)
+
+
+def skill_needs(skills: Mapping[str, int]) -> list[SkillNeed]:
+    """Returns required skills as events carry them."""
+    return [SkillNeed(skill=skill, level=level) for skill, level in skills.items()]
 
 
 def queued_again(
@@ -228,5 +276,7 @@ def queued_again(
         profiles=profiles,
         overflow=last.overflow,
         decided_priority=last.decided_priority,
+        decided_queue=last.decided_queue,
+        revision=last.revision + 1,
         **begins,
     )

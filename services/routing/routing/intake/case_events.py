@@ -1,4 +1,4 @@
-"""What an event of a case says: whether an answer is awaited, to which messages, and whether rules must decide. Pure."""
+"""What an event of a case says: which messages await an answer, and whether rules must decide. Pure."""
 
 from collections.abc import Collection, Sequence
 from uuid import UUID
@@ -6,25 +6,25 @@ from uuid import UUID
 from antiphon.contracts.base import Event
 from antiphon.contracts.cases import (
     CaseEvent,
-    CaseFacts,
     CaseInteractionAdded,
+    CaseInteractionDeleted,
     CaseInteractionEdited,
     CaseOpened,
-    CaseStatus,
     CaseStatusChanged,
     InteractionFacts,
     StatusTrigger,
 )
 from antiphon.contracts.interactions import Automation
-
-
-def awaits_answer(case: CaseFacts) -> bool:
-    """Whether the customer awaits an answer on an open case."""
-    return case.awaiting_answer_since is not None and case.status in {CaseStatus.NEW, CaseStatus.OPEN}
+from antiphon.contracts.work import CompletedBecause
+from routing.domain.case_record import TakenBack
+from routing.domain.case_transition import needs_work
 
 
 def unanswered_messages(event: CaseEvent) -> list[InteractionFacts]:
-    """All messages of people that nobody has answered, by this event, the oldest first."""
+    """All messages of people that nobody has answered, by this event, the oldest first.
+
+    Where a person opens a case on which all are answered: the newest.
+    """
     messages: list[InteractionFacts] = []
     match event:
         case CaseOpened():
@@ -35,12 +35,41 @@ def unanswered_messages(event: CaseEvent) -> list[InteractionFacts]:
             since, edited = event.case.awaiting_answer_since, event.interaction
             is_awaited = since is not None and edited.accepted_at >= since
             messages = [*event.unanswered, *([edited] if is_awaited else [])]
-        case CaseStatusChanged():
+        case CaseInteractionDeleted():
             messages = event.unanswered
+        case CaseStatusChanged():
+            messages = event.unanswered or ([event.newest] if event.newest else [])
         case _:
             pass
     from_people = [message for message in messages if message.automation == Automation.NONE]
     return sorted(from_people, key=lambda message: message.accepted_at)
+
+
+def taken_back(events: Sequence[Event]) -> list[TakenBack]:
+    """The words that these events say were edited or deleted."""
+    taken: list[TakenBack] = []
+    for event in events:
+        match event:
+            case CaseInteractionDeleted(case=case, interaction_id=interaction_id):
+                taken.append(TakenBack(case.case_id, interaction_id, case.revision, case.subject))
+            case CaseInteractionEdited(case=case, interaction=edited):
+                taken.append(TakenBack(case.case_id, edited.interaction_id, case.revision, case.subject))
+            case _:
+                pass
+    return taken
+
+
+def ended_because(event: CaseEvent) -> CompletedBecause:
+    """Why an event of a case that needs no more work ends its work."""
+    match event:
+        case CaseInteractionDeleted():
+            return CompletedBecause.WORDS_DELETED
+        case CaseStatusChanged(trigger=StatusTrigger.WORDS_DELETED):
+            return CompletedBecause.WORDS_DELETED
+        case CaseStatusChanged(trigger=StatusTrigger.REPLY_REQUESTED):
+            return CompletedBecause.ANSWERED
+        case _:
+            return CompletedBecause.STATUS_SET
 
 
 def is_reply_failure(event: CaseEvent) -> bool:
@@ -51,9 +80,9 @@ def is_reply_failure(event: CaseEvent) -> bool:
 def may_ask_rules(events: Sequence[Event], with_open_work: Collection[UUID]) -> bool:
     """Whether an event of a batch may need a decision: on new work, or on unanswered messages of open work."""
     of_cases = [event for event in events if isinstance(event, CaseEvent)]
-    ceased = {event.case.case_id for event in of_cases if not awaits_answer(event.case)}
+    ceased = {event.case.case_id for event in of_cases if not needs_work(event.case)}
     return any(
-        awaits_answer(event.case)
+        needs_work(event.case)
         and (
             event.case.case_id not in with_open_work
             or event.case.case_id in ceased

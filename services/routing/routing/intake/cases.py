@@ -11,18 +11,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.base import ActorKind
 from antiphon.contracts.cases import CaseEvent, CaseStatusChanged
 from antiphon.contracts.replies import ReplySent
-from antiphon.contracts.work import WorkState
+from antiphon.contracts.work import CompletedBecause, WorkState
 from antiphon.kafka.consumer import Received
+from routing import store
 from routing.configuration.active import Configurations
 from routing.domain.case_record import CaseRecord
+from routing.domain.case_transition import WorkChange, after_event, needs_open_work
 from routing.domain.offer import OfferResult
 from routing.domain.work_item import WorkItem
 from routing.intake import new_work, redecision
 from routing.intake.case_batch import CaseBatch, read_batch
-from routing.intake.case_events import awaits_answer
+from routing.intake.case_events import ended_because, taken_back
 from routing.intake.decisions import Decided
 from routing.queues import opening
-from routing.sla.clocks import CaseChange, apply_answer, apply_case_change
+from routing.sla.clocks import WORDS_DELETED, CaseChange, apply_answer, apply_case_change
 from routing.unit_of_work import SYSTEM
 from routing.work import assignment
 
@@ -53,40 +55,31 @@ async def apply(
         open_queues = opening.open_queues(batch.openings)
         await assignment.offer_new(tx, batch.unit, batch.active.configuration, open_queues)
     await batch.unit.write(tx)
+    await store.decisions.forget_taken_back(tx, taken_back(events))
 
 
 def _apply_case(batch: CaseBatch, event: CaseEvent, at: datetime) -> None:
     """Applies an event of a case, which happened at `at`. An event that is older than what was seen changes nothing."""
     case = event.case
-    seen = batch.seen[case.case_id]
-    if case.revision <= seen.revision:
-        return
-    last = batch.last.get(case.case_id)
+    seen, last = batch.seen[case.case_id], batch.last.get(case.case_id)
     work = last if last is not None and last.state != WorkState.COMPLETED else None
+    transition = after_event(seen, case, has_work=work is not None)
+    if transition is None:
+        return
     if last is not None:
         batch.ledger.apply_active_version(last)
-    awaits = awaits_answer(case)
-    asked = case.revision if case.asked_revision is None else case.asked_revision
-    asks = asked > seen.asked_revision
-    # A dismissal covers all that was asked by then: only an event that asks for more ends it.
-    is_dismissed = seen.is_dismissed and awaits and not asks
-    batch.seen[case.case_id] = seen.replace(
-        revision=case.revision,
-        awaits=awaits,
-        awaiting_since=case.awaiting_answer_since,
-        dismissed=seen.dismissed if is_dismissed else None,
-        reference=case.reference,
-        customer_id=case.customer.customer_id,
-        asked_revision=max(asked, seen.asked_revision),
-    )
+    record = transition.record
+    batch.seen[case.case_id] = record.replace(awaited_until=_awaited_until(seen, record, batch.unit.now))
+    if work is not None and work.subject != case.subject:
+        last = work = batch.unit.put(work, subject=case.subject)
     decided: Decided | None = None
     decided_again: Decided | None = None
     newest = last
-    if awaits and work is None and not is_dismissed:
+    if transition.work is WorkChange.NEW:
         newest, decided = new_work.create(batch, event, last)
-    elif not awaits and work is not None:
+    elif transition.work is WorkChange.COMPLETE and work is not None:
         newest = _complete(batch, event, work)
-    elif awaits and work is not None and asks:
+    elif transition.work is WorkChange.DECIDE_AGAIN and work is not None:
         newest, decided_again = redecision.decide_again(batch, event, work)
     verdict = decided.verdict if decided else None
     apply_case_change(batch.ledger, CaseChange(event, at, seen, newest, verdict, first=last is None))
@@ -99,11 +92,20 @@ def _apply_case(batch: CaseBatch, event: CaseEvent, at: datetime) -> None:
     batch.last[case.case_id] = batch.ledger.publish(newest)
 
 
+def _awaited_until(seen: CaseRecord, record: CaseRecord, now: datetime) -> datetime | None:
+    """When the case ceased to need work, from where on the words of its decisions are kept for a limited time."""
+    if needs_open_work(record):
+        return None
+    return now if seen.awaits and not record.awaits else seen.awaited_until
+
+
 def _complete(batch: CaseBatch, event: CaseEvent, work: WorkItem) -> WorkItem:
-    case = event.case
+    case, because = event.case, ended_because(event)
     by, reason = SYSTEM, f"the case is {case.status}"
     if isinstance(event, CaseStatusChanged):
         by, reason = event.by, event.reason
+    elif because is CompletedBecause.WORDS_DELETED:
+        reason = WORDS_DELETED
     offer = batch.offers.pop(work.work_item_id, None)
     if offer is not None:
         batch.unit.end_offer(offer, OfferResult.WITHDRAWN, reason)
@@ -111,7 +113,9 @@ def _complete(batch: CaseBatch, event: CaseEvent, work: WorkItem) -> WorkItem:
         seen = batch.seen[case.case_id]
         batch.seen[case.case_id] = seen.replace(last_agent=work.agent_id, last_at=batch.unit.now)
     queue = batch.active.configuration.queues.get(work.queue)
-    return batch.unit.complete(work, by, reason, queue.wrap_up if queue else None)
+    # Who lost their work to a deletion has nothing to wrap up.
+    wrap_up = queue.wrap_up if queue and because is not CompletedBecause.WORDS_DELETED else None
+    return batch.unit.complete(work, by, reason, because, wrap_up)
 
 
 def _apply_reply(batch: CaseBatch, event: ReplySent) -> None:

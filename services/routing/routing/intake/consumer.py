@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.cases import (
     CaseInteractionAdded,
+    CaseInteractionDeleted,
     CaseInteractionEdited,
     CaseOpened,
     CaseStatusChanged,
@@ -17,7 +18,14 @@ from routing.configuration.active import Configurations
 from routing.intake import cases
 
 TOPICS = ("cases", "replies")
-HANDLES = (CaseOpened, CaseInteractionAdded, CaseInteractionEdited, CaseStatusChanged, ReplySent)
+HANDLES = (
+    CaseOpened,
+    CaseInteractionAdded,
+    CaseInteractionEdited,
+    CaseInteractionDeleted,
+    CaseStatusChanged,
+    ReplySent,
+)
 
 
 def handler(configurations: Configurations) -> Handle:

@@ -2,10 +2,11 @@
 
 from uuid import uuid4
 
-from antiphon.contracts.cases import CaseEvent
+from antiphon.contracts.cases import CaseEvent, CaseStatusChanged
 from antiphon.contracts.work import WorkQueued
-from routing.domain.decisions.redecision import Redecided, redecide
-from routing.domain.decisions.verdict import Verdict
+from antiphon.organisation.overflow import NEVER
+from routing.domain.decisions.redecision import Redecided, WorkBefore, redecide
+from routing.domain.decisions.verdict import Moves, Verdict
 from routing.domain.queues import escalation
 from routing.domain.queues.escalation import EscalationKind
 from routing.domain.timer import TimerKind
@@ -23,17 +24,22 @@ def create(batch: CaseBatch, event: CaseEvent, last: WorkItem | None) -> tuple[W
     now, active, case = batch.unit.now, batch.active, event.case
     messages, work_item_id = unanswered_messages(event), uuid4()
     decided = decisions.decide(batch, case, messages, work_item_id)
-    decided_priority = decided.verdict.priority
+    decided_priority, decided_queue = decided.verdict.priority, decided.verdict.queue
     if (
         last is not None
         and last.queue in active.configuration.queues
         and (is_reply_failure(event) or not messages)
     ):
         decided_priority = max(decided_priority, last.decided_priority)
+        decided_queue = decided_queue if messages else last.decided_queue
         decided = decided._replace(verdict=_return_to_team(batch, decided.verdict, last))
+    # Words that come later, while a person keeps the case open, are decided by the rules alone.
+    if case.opened_in_queue is not None and (isinstance(event, CaseStatusChanged) or not messages):
+        by = event.by.name or event.by.id if isinstance(event, CaseStatusChanged) else "a person"
+        decided = decided._replace(verdict=_as_named(batch, decided.verdict, case.opened_in_queue, by))
     decisions.keep(batch.unit, decided)
     verdict = decided.verdict
-    since = case.awaiting_answer_since or now
+    since = case.awaiting_answer_since or case.opened_by_person_at or now
     channel = messages[-1].channel if messages else last.channel if last else ""
     policy = active.configuration.agents_policy.prefer_last_agent
     seen = batch.seen[case.case_id]
@@ -60,6 +66,8 @@ def create(batch: CaseBatch, event: CaseEvent, last: WorkItem | None) -> tuple[W
         hold_until=since + holds if holds else None,
         overflow=verdict.overflow,
         decided_priority=decided_priority,
+        decided_queue=decided_queue,
+        revision=last.revision + 1 if last else 1,
         **escalation.order_and_steps(active.configuration, active.calendars, verdict.queue, since),
     )
     if work.hold_until is not None and work.hold_until > now:
@@ -69,8 +77,9 @@ def create(batch: CaseBatch, event: CaseEvent, last: WorkItem | None) -> tuple[W
 
 def _return_to_team(batch: CaseBatch, verdict: Verdict, last: WorkItem) -> Verdict:
     """The verdict on work whose answer did not arrive: as `last` was, unless a rule of a higher priority moves it."""
-    after = redecide(last, verdict)
-    is_meant = last.deferred_move is not None and verdict.moves and verdict.queue == last.deferred_move.queue
+    after = redecide(WorkBefore.of(last), verdict)
+    deferred = last.deferred_move
+    is_meant = deferred is not None and verdict.moves is not Moves.NEVER and verdict.queue == deferred.queue
     if is_meant or (after is not None and after.moves):
         return verdict
     kept = after or Redecided(
@@ -82,6 +91,22 @@ def _return_to_team(batch: CaseBatch, verdict: Verdict, last: WorkItem) -> Verdi
         queue=last.queue, priority=kept.priority, skills=kept.skills, prefer_skills=kept.prefer_skills,
         labels=kept.labels, overflow=last.overflow, reason=f"back to {queue.name}, its team; {verdict.reason}",
         sla_policy=running[0].clock.terms.policy if running else queue.sla_policy,
+    )  # fmt: skip
+
+
+def _as_named(batch: CaseBatch, verdict: Verdict, named: str, by: str) -> Verdict:
+    """The verdict on work of a case that a person opened, who named its queue. An unknown queue leaves it to the rules."""
+    queue = batch.active.configuration.queues.get(named)
+    if queue is None:
+        why = f"{by} named the queue {named!r}, which the active version does not have; {verdict.reason}"
+        return verdict._replace(reason=why)
+    needed = verdict.queue == named
+    return verdict._replace(
+        rule=verdict.rule if needed else "(a person named the queue)", queue=named,
+        skills=verdict.skills if needed else {},
+        prefer_skills=verdict.prefer_skills if needed else {**verdict.prefer_skills, **verdict.skills},
+        overflow=NEVER, moves=False, reason=f"{by} opened the case and named {queue.name}; {verdict.reason}",
+        sla_policy=verdict.sla_policy if needed else queue.sla_policy,
     )  # fmt: skip
 
 

@@ -2,13 +2,14 @@
 
 from antiphon.contracts.cases import CaseEvent
 from antiphon.contracts.work import WorkRedecided, WorkState
-from routing.domain.decisions.redecision import Redecided, redecide
+from antiphon.http.changes import Change
+from routing.domain.decisions.redecision import Redecided, WorkBefore, changes, redecide_by
 from routing.domain.decisions.verdict import Verdict
 from routing.domain.offer import OfferResult
 from routing.domain.queues import escalation
 from routing.domain.queues.escalation import EscalationKind
 from routing.domain.queues.placement import Place
-from routing.domain.work_item import Arrival, DeferredMove, WorkItem
+from routing.domain.work_item import Arrival, DeferredMove, WorkItem, skill_needs
 from routing.intake import decisions
 from routing.intake.case_batch import CaseBatch
 from routing.intake.case_events import unanswered_messages
@@ -18,30 +19,33 @@ from routing.work.escalation import arrival_note
 
 
 def decide_again(batch: CaseBatch, event: CaseEvent, work: WorkItem) -> tuple[WorkItem, Decided | None]:
-    """Decides again about open work, and changes it. Returns it with the decision; None where nothing changes."""
+    """Decides again about open work, and changes it. Returns it with the decision; None where nothing changes.
+
+    A decision that changes nothing is recorded only where a shadow would have changed something.
+    """
     messages = unanswered_messages(event)
     if not messages:
         return work, None
-    configuration = batch.active.configuration
-    decided = decisions.decide(batch, event.case, messages, work.work_item_id)
-    queue = configuration.queues.get(work.queue)
-    passed = queue.steps[: work.step] if queue else ()
-    verdict, may_move = decided.verdict, work.state != WorkState.ACCEPTED
-    after = redecide(work, verdict, passed, may_move=may_move)
+    before = WorkBefore.of(work)
+    decided = decisions.decide(batch, event.case, messages, work.work_item_id, before)
+    verdict = decided.verdict
+    after = decided.redecided
     if after is not None and after.moves:
         to = find_place(batch, verdict)
         if to.queue != work.queue:
             return _move(batch, work, decided, after, to), decided
         # The queue of the verdict overflows to the one where the work waits already.
-        after = redecide(work, verdict, passed, may_move=False)
-        after = after and after._replace(is_deferred=False)
+        stays = redecide_by(batch.active.configuration, before._replace(is_accepted=True), verdict)
+        after = stays._replace(is_deferred=False) if stays and changes(before, stays) else None
     if after is None:
+        if decided.shadow_differs:
+            decisions.keep(batch.unit, decided)
         return work, None
-    decisions.keep(batch.unit, decided)
     work = batch.unit.put(
         work, priority=after.priority, skills=after.skills, prefer_skills=after.prefer_skills, labels=after.labels,
-        profiles=configuration.profiles_of(work.channel, work.queue, after.priority),
+        profiles=batch.active.configuration.profiles_of(work.channel, work.queue, after.priority),
         decision_id=decided.decision_id, decided_priority=max(work.decided_priority, verdict.priority),
+        decided_queue=verdict.queue if after.is_deferred else work.decided_queue,
         deferred_move=_deferred_move(verdict) if after.is_deferred else work.deferred_move,
     )  # fmt: skip
     return work, decided
@@ -52,8 +56,7 @@ def _deferred_move(verdict: Verdict) -> DeferredMove:
 
 
 def _move(batch: CaseBatch, work: WorkItem, decided: Decided, after: Redecided, to: Place) -> WorkItem:
-    """Moves work that nobody has accepted to the queue of a rule of a higher priority. It keeps its number of attempts."""
-    decisions.keep(batch.unit, decided)
+    """Moves work that nobody has accepted to the queue of a rule that may move it. It keeps its number of attempts."""
     verdict, now = decided.verdict, batch.unit.now
     configuration, calendars = batch.active.configuration, batch.active.calendars
     offer = batch.offers.pop(work.work_item_id, None)
@@ -75,7 +78,7 @@ def _move(batch: CaseBatch, work: WorkItem, decided: Decided, after: Redecided, 
     work = batch.unit.put(
         work, **arrival, priority=after.priority, state=WorkState.QUEUED, agent_id=None, labels=after.labels,
         overflow=verdict.overflow, hold_until=None, decision_id=decided.decision_id, deferred_move=None,
-        decided_priority=verdict.priority,
+        decided_priority=max(work.decided_priority, verdict.priority), decided_queue=verdict.queue,
         preferred=verdict.prefer_agent or work.preferred,
     )  # fmt: skip
     if to.queue != verdict.queue:
@@ -107,8 +110,28 @@ def publish(batch: CaseBatch, work: WorkItem, decided: Decided, before: WorkItem
         decision=decided.facts(),
         from_queue=before.queue,
         previous_priority=before.priority,
+        previous_due_at=before.due_at,
+        previous_skills=skill_needs(before.skills),
+        previous_labels=[*before.labels],
     )
     batch.unit.publish(event)
+    _show_supervisors(batch, before, work)
+    decisions.keep(batch.unit, decided, WorkBefore.of(work))
     if has_moved:
         publish_held(batch, work, verdict.queue)
     return work
+
+
+def _show_supervisors(batch: CaseBatch, before: WorkItem, work: WorkItem) -> None:
+    """Adds a live change for supervisors where the priority rose to the alerts' `raised_priority` or above."""
+    threshold = batch.active.configuration.alerts.raised_priority
+    if threshold is None or work.priority < threshold or work.priority <= before.priority:
+        return
+    detail = {
+        "case_reference": work.case_reference,
+        "queue": work.queue,
+        "priority": work.priority,
+        "previous_priority": before.priority,
+        "previous_queue": before.queue,
+    }
+    batch.unit.change_log.append(Change("priority-raised", str(work.work_item_id), ["supervisors"], detail))

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from antiphon.contracts.cases import (
     CaseEvent,
     CaseInteractionAdded,
+    CaseInteractionDeleted,
     CaseStatus,
     CaseStatusChanged,
     StatusTrigger,
@@ -29,6 +30,9 @@ from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
 from routing.sla.ledger import ClockLedger
 from routing.unit_of_work import AGAIN_AFTER, UnitOfWork
+
+WORDS_DELETED = "the customer deleted what awaited an answer"
+"""Why work is completed and clocks are cancelled, as text for people."""
 
 
 class CaseChange(NamedTuple):
@@ -50,6 +54,15 @@ class CaseChange(NamedTuple):
         return self.event.reason if isinstance(self.event, CaseStatusChanged) else None
 
     @property
+    def words_deleted(self) -> bool:
+        """Whether the customer deleted all the words that awaited an answer."""
+        is_deletion = (
+            isinstance(self.event, CaseInteractionDeleted) or self.trigger == StatusTrigger.WORDS_DELETED
+        )
+        ended = self.seen.awaiting_since is not None and self.event.case.awaiting_answer_since is None
+        return is_deletion and ended
+
+    @property
     def trigger(self) -> str | None:
         """What changed the status; None when the event is no change of status."""
         return self.event.trigger if isinstance(self.event, CaseStatusChanged) else None
@@ -59,6 +72,8 @@ def apply_case_change(ledger: ClockLedger, change: CaseChange) -> None:
     """Starts, pauses, resumes and ends the clocks of a case by an event of it."""
     if change.work is None:
         return  # the case never had work
+    if change.words_deleted:
+        _cancel_response(ledger, change, change.work)
     if change.verdict is not None:
         for record in ledger.running(change.work.case_id):
             ledger.recompute(record, change.work, change.verdict.sla_policy, f"rule {change.verdict.rule!r}")
@@ -162,7 +177,17 @@ def _end(ledger: ClockLedger, change: CaseChange, work: WorkItem) -> None:
             ledger.cancel(record, change.at, f"the case is {case.status}{_because(change)}")
 
 
+def _cancel_response(ledger: ClockLedger, change: CaseChange, work: WorkItem) -> None:
+    """Cancels the clock of the response that the deleted words awaited. Clocks of earlier words wait for answers under way."""
+    waiting = [record for record in ledger.running(work.case_id) if record.is_response]
+    if waiting:
+        newest = max(waiting, key=lambda record: (record.case_revision, record.started_at))
+        ledger.cancel(newest, change.at, WORDS_DELETED)
+
+
 def _because(change: CaseChange) -> str:
+    if change.words_deleted:
+        return f": {WORDS_DELETED}"
     return f": {change.reason}" if change.reason else ""
 
 

@@ -11,13 +11,13 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import DateTime, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.postgres.query import AnyRow, as_json, fetch
-from routing.domain.matching.eligibility import Waiting, urgency
+from routing.domain.matching.eligibility import Urgency, Waiting, urgency
 from routing.domain.work_item import WorkItem
 from routing.store.offers import REFUSED
 from routing.store.work_items import work_items
@@ -53,16 +53,34 @@ WIDENED = text(
 ).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
 _GIVEN = (
     "(select * from jsonb_to_recordset(cast(:lines as jsonb)) as given(line int, queue text, also_queues text[], need uuid, "
-    "most int, order_at timestamptz, queued_at timestamptz, work_item_id uuid))"
+    "most int, is_overdue bool, order_at timestamptz, queued_at timestamptz, work_item_id uuid))"
 )
+_READ = (
+    "work_item_id, skills, queued_at, preferred, prefer_skills, units, hold_until, attempts, profiles, "
+    "handover ->> 'agent_id' as handed_to"
+)
+_OF_LINE = "state = 'queued' and queue = g.queue and also_queues = g.also_queues and need = g.need"
+# What is overdue comes first, and is read by an index of its own. `is true` keeps the rest in the order of the other index: it
+# skips at most what was read as overdue.
 READ = text(
     f"""
     select g.line, g.queue, g.also_queues, w.*, r.refused from {_GIVEN} g
     cross join lateral (
-        select work_item_id, skills, order_at, queued_at, preferred, prefer_skills, units, hold_until, attempts, profiles
-        from work_item where state = 'queued' and queue = g.queue and also_queues = g.also_queues and need = g.need
-        and (order_at, queued_at, work_item_id) > (g.order_at, g.queued_at, g.work_item_id)
-        order by order_at, queued_at, work_item_id limit g.most
+        with overdue as materialized (
+            select {_READ}, overdue_at as order_at, true as is_overdue
+            from work_item where {_OF_LINE} and g.is_overdue and overdue_at <= :now
+            and (overdue_at, queued_at, work_item_id) > (g.order_at, g.queued_at, g.work_item_id)
+            order by overdue_at, queued_at, work_item_id limit g.most
+        )
+        select * from overdue
+        union all
+        (
+            select {_READ}, order_at, false as is_overdue
+            from work_item where {_OF_LINE} and (overdue_at > :now) is true
+            and (order_at, queued_at, work_item_id)
+                > (case when g.is_overdue then '-infinity' else g.order_at end, g.queued_at, g.work_item_id)
+            order by order_at, queued_at, work_item_id limit g.most - (select count(*) from overdue)
+        )
     ) w
     left join lateral (
         select jsonb_object_agg(agent_id, ended_at) as refused from (
@@ -71,7 +89,7 @@ READ = text(
         ) o where w.attempts > 0
     ) r on true
     """
-)
+).bindparams(bindparam("now", type_=DateTime(timezone=True)))
 # Both skip locked rows instead of waiting, so their order can't cause a deadlock.
 LOCK = text(
     """
@@ -85,7 +103,12 @@ LOCK = text(
     join a on a.agent_id = p.agent join w on w.work_item_id = p.item
     """
 ).bindparams(bindparam("items", type_=ARRAY(PG_UUID(as_uuid=True))), bindparam("agents", type_=ARRAY(TEXT)))
-BEFORE_ALL = {"order_at": "-infinity", "queued_at": "-infinity", "work_item_id": UUID(int=0)}
+BEFORE_ALL = {
+    "is_overdue": True,
+    "order_at": "-infinity",
+    "queued_at": "-infinity",
+    "work_item_id": UUID(int=0),
+}
 
 
 class Line(NamedTuple):
@@ -113,7 +136,7 @@ class Look(NamedTuple):
     """What was read: no work that sorts up to `until` is missing. None: no work was left unread."""
 
     items: list[Waiting]
-    until: tuple[datetime, datetime, UUID] | None
+    until: Urgency | None
 
 
 async def lines(tx: AsyncConnection, queues: Sequence[str], *, widened: bool = True) -> dict[Line, Needed]:
@@ -132,8 +155,8 @@ async def lines(tx: AsyncConnection, queues: Sequence[str], *, widened: bool = T
 
 
 async def look(
-    tx: AsyncConnection, wanted: Mapping[Line, int], page: int, possible: Callable[[Waiting], bool]
-) -> Look:
+    tx: AsyncConnection, wanted: Mapping[Line, int], now: datetime, page: int, possible: Callable[[Waiting], bool]
+) -> Look:  # fmt: skip
     """Reads the head of each line until it has the wanted number of items that are `possible`, at most `page`.
 
     The items between them are in the result too.
@@ -148,7 +171,8 @@ async def look(
             for n, line in enumerate(reading)
         ]
         came = Counter[Line]()
-        for row in await fetch(tx, READ, {"lines": as_json(heads)}):
+        rows = await fetch(tx, READ, {"lines": as_json(heads), "now": now})
+        for row in sorted(rows, key=_urgency_of_row):
             line, item = reading[row.line], waiting(row)
             read[line].append(item)
             came[line] += 1
@@ -184,11 +208,23 @@ def waiting(row: AnyRow) -> Waiting:
         row.hold_until,
         tuple(row.also_queues),
         tuple(row.profiles),
+        row.is_overdue,
+        row.handed_to,
     )
+
+
+def _urgency_of_row(row: AnyRow) -> Urgency:
+    """`urgency` of the item that is read from the row."""
+    return not row.is_overdue, row.order_at, row.queued_at, row.work_item_id
 
 
 def _place(read: Sequence[Waiting]) -> Mapping[str, object]:
     if not read:
         return BEFORE_ALL
     last = read[-1]
-    return {"order_at": last.order_at, "queued_at": last.queued_at, "work_item_id": last.work_item_id}
+    return {
+        "is_overdue": last.is_overdue,
+        "order_at": last.order_at,
+        "queued_at": last.queued_at,
+        "work_item_id": last.work_item_id,
+    }

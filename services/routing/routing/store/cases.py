@@ -29,7 +29,9 @@ CASE_RECORD = Table(
     Column("asked_revision", Integer, nullable=False, server_default="0"),
     Column("reference", Text),
     Column("customer_id", Uuid),
+    Column("awaited_until", DateTime(timezone=True)),
     Index("case_record_awaits_ix", "case_id", postgresql_where=text("awaits")),
+    Index("case_record_awaited_ix", "awaited_until", postgresql_where=text("awaited_until is not null")),
     info=personal(
         by={"case_id -> work_item.customer_id": ["dismissed"]},
         none=["answers", "reference"],
@@ -59,11 +61,8 @@ _CASES = text("select * from case_record where case_id = any(:ids) order by case
 
 
 _LOCK_CASE_OF = text(
-    "select 1 from case_record where case_id = (select case_id from work_item where work_item_id = :item) for update"
+    "select * from case_record where case_id = (select case_id from work_item where work_item_id = :item) for update"
 )
-
-
-_DISMISS = text("update case_record set dismissed = :why where case_id = :case_id")
 
 
 async def lock_cases(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, CaseRecord]:
@@ -76,11 +75,7 @@ async def lock_cases(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Cas
     return {row.case_id: CaseRecord.of(mapping(row)) for row in rows}
 
 
-async def lock_case_of(tx: AsyncConnection, work_item_id: UUID) -> None:
-    """Locks the case record of a work item. Call it before its work is locked."""
-    await fetch(tx, _LOCK_CASE_OF, {"item": work_item_id})
-
-
-async def dismiss(tx: AsyncConnection, case_id: UUID, why: str) -> None:
-    """Records that a person dismissed the work of the case: it has none until the customer, a failed answer or a person asks anew."""
-    await fetch(tx, _DISMISS, {"case_id": case_id, "why": why})
+async def lock_case_of(tx: AsyncConnection, work_item_id: UUID) -> CaseRecord | None:
+    """Returns the case record of a work item, locked; None where there is none. Call it before its work is locked."""
+    rows = await fetch(tx, _LOCK_CASE_OF, {"item": work_item_id})
+    return CaseRecord.of(mapping(rows[0])) if rows else None

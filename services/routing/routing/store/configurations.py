@@ -71,6 +71,11 @@ async def active_row(tx: AsyncConnection) -> AnyRow | None:
     return (await tx.execute(active.order_by(CONFIGURATION.c.version.desc()).limit(1))).one_or_none()
 
 
+async def get(tx: AsyncConnection, number: int) -> AnyRow:
+    """A version that exists, with all its columns."""
+    return (await tx.execute(select(CONFIGURATION).where(CONFIGURATION.c.version == number))).one()
+
+
 async def newest(tx: AsyncConnection, below: int | None, limit: int) -> Sequence[AnyRow]:
     """Versions, the newest first: at most `limit` of those below this number, or of all."""
     query = select(CONFIGURATION).order_by(CONFIGURATION.c.version.desc()).limit(limit)

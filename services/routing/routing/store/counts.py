@@ -74,6 +74,18 @@ _COUNTS = text(
 ).bindparams(bindparam("now", type_=DateTime(timezone=True)))
 
 
+_OPEN = text(
+    """
+    select queue, what, sum(count)::int as n from (
+        select * from work_count where minute = 'epoch'
+        union all select * from work_count_change where minute = 'epoch'
+    ) t
+    where cast(:queues as text[]) is null or queue = any(:queues)
+    group by queue, what having sum(count) <> 0 order by queue, what
+    """
+).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
+
+
 HEADS = text(
     """
     select q.name as queue,
@@ -136,6 +148,14 @@ def put(writes: Writes, changed: CountChanges) -> None:
 async def read(tx: AsyncConnection, now: datetime) -> Sequence[AnyRow]:
     """Returns the counts by queue and `what` (a state or a movement): `current`, and of the last 5, 30 and 60 minutes."""
     return await fetch(tx, _COUNTS, {"now": now})
+
+
+async def open_work(tx: AsyncConnection, queues: Sequence[str] | None) -> dict[str, dict[WorkState, int]]:
+    """How much open work is in each of these queues (None: all), by state; 0 is left out."""
+    counted: dict[str, dict[WorkState, int]] = {}
+    for row in await fetch(tx, _OPEN, {"queues": None if queues is None else list(queues)}):
+        counted.setdefault(row.queue, {})[WorkState(row.what)] = row.n
+    return counted
 
 
 async def heads(tx: AsyncConnection, queues: Sequence[str]) -> dict[str, AnyRow]:

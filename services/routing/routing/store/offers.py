@@ -94,9 +94,18 @@ async def pending_offers(tx: AsyncConnection, work_item_ids: Sequence[UUID]) -> 
 
 
 async def pending_of_agent(tx: AsyncConnection, agent_id: str, now: datetime) -> Sequence[AnyRow]:
-    """The offers that wait for an agent's answer, each with all columns of its work item; the first to expire first."""
+    """The offers that wait for an agent's answer, the first to expire first.
+
+    Each row has all columns of its work item, and the `note` of who handed that on.
+    """
     query = (
-        select(OFFER.c.offer_id, OFFER.c.expires_at, WORK)
+        select(
+            OFFER.c.offer_id,
+            OFFER.c.offered_at,
+            OFFER.c.expires_at,
+            WORK.c.handover["note"].astext.label("note"),
+            WORK,
+        )
         .join(WORK, WORK.c.work_item_id == OFFER.c.work_item_id)
         .where(WORK.c.agent_id == agent_id, WORK.c.state == WorkState.OFFERED)
         .where(OFFER.c.result.is_(None), OFFER.c.expires_at > now)

@@ -33,6 +33,7 @@ PUBLICATION = Table(
     Column("widens_at", DateTime(timezone=True)),
     Column("ends_at", DateTime(timezone=True)),
     Column("version", Integer),
+    Column("restores", Integer),
     Column("ended_at", DateTime(timezone=True)),
     Column("ended_by", Text),
     Column("ended_why", Text),

@@ -46,7 +46,7 @@ TRIAL = Table(
 )
 
 
-# Decisions that the draft makes differently. `results` has one letter for each rule: t(rue), f(alse), e(rror).
+# Decisions that the draft makes differently. `results` has one letter for each rule: t(rue), f(alse), e(rror), n(ot asked).
 TRIAL_ITEM = Table(
     "trial_item",
     METADATA,
@@ -96,7 +96,15 @@ async def items(
     """
     d, i = DECISION.c, TRIAL_ITEM.c
     query = (
-        select(TRIAL_ITEM, d.work_item_id, d.case_id, d.version, d.trace, d.rule.label("decided_by"))
+        select(
+            TRIAL_ITEM,
+            d.work_item_id,
+            d.case_id,
+            d.version,
+            d.trace,
+            d.rule.label("decided_by"),
+            d.before.is_not(None).label("later_words"),
+        )
         .join(DECISION, d.decision_id == i.decision_id)
         .where(i.trial_id == trial_id)
     )

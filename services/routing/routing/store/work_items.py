@@ -1,10 +1,12 @@
 """Work items, at most one open for each case."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Computed,
     DateTime,
@@ -16,6 +18,7 @@ from sqlalchemy import (
     TextClause,
     Uuid,
     bindparam,
+    func,
     select,
     text,
 )
@@ -24,14 +27,19 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.work import WorkState
-from antiphon.http.pages import KeysetPage
+from antiphon.http.pages import ChangeOrder, EarliestFirst, Export, KeysetPage
 from antiphon.organisation.agent import Agent
 from antiphon.postgres.personal_data import personal
+from antiphon.postgres.plumbing import XID8
 from antiphon.postgres.query import AnyRow, fetch, mapping
 from routing.domain.work_item import WorkItem
 from routing.store.base import METADATA
 
+View = TypeVar("View")
+
 NEED = "cast(skills as text) || cast(profiles as text) || case when units = 0 then 'zero-unit' else '' end"
+
+_IS_OPEN = "state <> 'completed'"
 
 
 WORK = Table(
@@ -66,13 +74,18 @@ WORK = Table(
     Column("also_queues", ARRAY(Text), nullable=False, server_default="{}"),
     Column("overflow", Text),
     Column("decided_priority", Integer, nullable=False, server_default="0"),
+    Column("decided_queue", Text),
     Column("deferred_move", JSONB),
     Column("order_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("overdue_at", DateTime(timezone=True), nullable=False, server_default=text("now() + interval '1 day'")),
     Column("longest_wait", Interval, nullable=False, server_default=text("'1 day'")),
     Column("head_start", Interval, nullable=False, server_default=text("'1 minute'")),
     Column("profiles", JSONB, nullable=False, server_default="[]"),
     Column("need", Uuid, Computed(f"cast(md5({NEED}) as uuid)", persisted=True)),
     Column("completed_by", Text),
+    Column("changed_xid", XID8, nullable=False, server_default=func.pg_current_xact_id()),
+    Column("handover", JSONB),
+    Column("revision", BigInteger, nullable=False, server_default="1"),
     Index("work_item_one_open_per_case_key", "case_id", unique=True, postgresql_where=text("state <> 'completed'")),
     Index("work_item_case_id_ix", "case_id"),
     Index(
@@ -85,19 +98,26 @@ WORK = Table(
         postgresql_where=text("state = 'queued'"),
     ),
     Index(
+        "work_item_overdue_ix", "queue", "also_queues", "need", "overdue_at", "queued_at", "work_item_id",
+        postgresql_where=text("state = 'queued'"),
+    ),
+    Index(
         "work_item_widened_ix", "queue", "also_queues", "need", postgresql_where=text("state = 'queued' and also_queues <> '{}'")
     ),
     Index(
         "work_item_done_ix", "completed_by", "completed_at",
         postgresql_where=text("completed_by is not null and profiles <> '[]'"),
     ),
+    Index("work_item_handover_ix", "order_at", postgresql_where=text("state = 'queued' and handover ->> 'agent_id' is not null")),
     Index("work_item_held_ix", "agent_id", postgresql_where=text("state in ('offered', 'accepted')")),
     Index("work_item_oldest_ix", "queue", "queued_at", postgresql_where=text("state = 'queued'")),
+    Index("work_item_changed_xid_ix", "changed_xid", "work_item_id"),
     Index("work_item_list_ix", text("changed_at desc"), text("work_item_id desc")),
+    Index("work_item_due_ix", text("coalesce(due_at, 'infinity'::timestamptz)"), "work_item_id", postgresql_where=text(_IS_OPEN)),
     Index("work_item_queue_list_ix", "queue", text("changed_at desc"), text("work_item_id desc")),
     info=personal(
-        by={"customer_id": ["subject", "labels"]},
-        none=["case_reference", "channel", "state", "queue", "skills", "prefer_skills", "steps_hash", "also_queues", "overflow", "profiles", "deferred_move"],
+        by={"customer_id": ["subject", "labels", "handover"]},
+        none=["case_reference", "channel", "state", "queue", "skills", "prefer_skills", "steps_hash", "also_queues", "overflow", "profiles", "decided_queue", "deferred_move", "changed_xid"],
         staff=["agent_id", "preferred", "completed_by"],
     ),
 )  # fmt: skip
@@ -154,7 +174,13 @@ _PASS = text(
             select q.name from unnest(:queues) as q(name)
             where exists (select 1 from work_item where state = 'queued' and queue = q.name)
         ) as waiting,
-        exists (select 1 from work_item where state = 'queued' and also_queues <> '{}') as widened
+        exists (select 1 from work_item where state = 'queued' and also_queues <> '{}') as widened,
+        array(
+            select distinct agent_id from (
+                select handover ->> 'agent_id' as agent_id from work_item
+                where state = 'queued' and handover ->> 'agent_id' is not null order by order_at limit 1000
+            ) h
+        ) as handed_to
     """
 ).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
 
@@ -245,7 +271,8 @@ async def last_work(
 async def begin_pass(tx: AsyncConnection, lock: int, queues: Sequence[str]) -> AnyRow:
     """Begins an assignment pass, with the lock if it is free.
 
-    Returns whether this transaction has the lock (`mine`), the queues with `waiting` work, and whether any work is `widened`.
+    Returns whether this transaction has the lock (`mine`), the queues with `waiting` work, whether any work is `widened`, and the
+    agents to whom waiting work was `handed_to`.
     """
     (row,) = await fetch(tx, _PASS, {"lock": lock, "queues": list(queues)})
     return row
@@ -254,11 +281,15 @@ async def begin_pass(tx: AsyncConnection, lock: int, queues: Sequence[str]) -> A
 BY_CHANGE = KeysetPage(WORK.c.changed_at, WORK.c.work_item_id)
 
 
-async def newest(
-    tx: AsyncConnection, queue: str | None, state: str | None, agent_id: str | None, visible_to: Agent | None,
-    cursor: str | None, limit: int,
+BY_DUE = EarliestFirst(WORK.c.due_at, WORK.c.work_item_id)
+"""Of open work."""
+
+
+async def page(
+    tx: AsyncConnection, order: KeysetPage | EarliestFirst, queue: str | None, state: str | None, agent_id: str | None,
+    visible_to: Agent | None, cursor: str | None, limit: int,
 ) -> Sequence[AnyRow]:  # fmt: skip
-    """Rows of a page BY_CHANGE of the work that is in this queue and state and that this agent has, where given.
+    """Rows of a page BY_CHANGE or BY_DUE of the work that is in this queue and state and that this agent has, where given.
 
     `visible_to`: only the agent's own work and that of their queues. Raises Problem 400 for a cursor that is none.
     """
@@ -271,7 +302,19 @@ async def newest(
         query = query.where(
             w.queue.in_(queues) | w.also_queues.overlap(queues) | (w.agent_id == visible_to.id)
         )
-    return (await tx.execute(BY_CHANGE.after(query, cursor, limit))).all()
+    if order is BY_DUE:
+        query = query.where(text(_IS_OPEN))
+    return (await tx.execute(order.after(query, cursor, limit))).all()
+
+
+EXPORT = ChangeOrder(WORK.c.changed_xid, WORK.c.work_item_id)
+
+
+async def export(
+    tx: AsyncConnection, cursor: str | None, limit: int, view: Callable[[WorkItem], View]
+) -> Export[View]:
+    """A part of the export of all work, as views. Raises Problem 400 and 410 for a wrong cursor."""
+    return await EXPORT.part(tx, select(WORK), cursor, limit, lambda row: view(WorkItem.of(mapping(row))))
 
 
 async def count_by_state(tx: AsyncConnection) -> dict[str, int]:

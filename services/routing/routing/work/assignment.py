@@ -16,15 +16,15 @@ from antiphon.contracts.work import WorkState
 from antiphon.postgres.query import AnyRow
 from antiphon.process import logs
 from routing import store
-from routing.configuration.active import Configurations
-from routing.domain import agent_load
+from routing.configuration.active import ActiveVersion, Configurations
 from routing.domain.configuration.document import Configuration
 from routing.domain.matching.agent_selection import AgentPool, match
-from routing.domain.matching.eligibility import Candidate, Waiting
+from routing.domain.matching.eligibility import Waiting
 from routing.domain.work_item import WorkItem
 from routing.queues import opening
 from routing.unit_of_work import UnitOfWork
-from routing.work import handling
+from routing.work import hand_overs
+from routing.work.offering import candidate, offer_to
 
 LOG = logs.get(__name__)
 _PASS_LOCK = 0x61736967  # "asig"
@@ -33,36 +33,27 @@ MAX_ITEMS = 400
 _MIN_PAGE = 8
 
 
-def candidate(
-    configuration: Configuration,
-    row: AnyRow,
-    now: datetime | None,
-    open_queues: Collection[str] | None = None,
-) -> Candidate:
-    """An agent as the matching sees them, with those of their queues that are `open_queues` (None: all).
-
-    An agent gets no offers while they wrap up, and few while they ramp up. `now` is None to ignore both.
-    """
-    agent = configuration.agents_by_id[row.agent_id]
-    queues = [queue for queue in agent.queues if open_queues is None or queue in open_queues]
-    offers = store.ramp_up.ANY
-    if now is not None:
-        wraps_up = row.wrap_up_until is not None and row.wrap_up_until > now
-        offers = 0 if wraps_up else store.ramp_up.left(row, now)
-    return Candidate(
-        agent.id, queues, agent.skills, agent.capacity - row.load, row.load, row.idle_since, offers, row.zero_unit,
-        agent_load.profile_loads(configuration, agent, row),
-    )  # fmt: skip
-
-
 async def assign(
     tx: AsyncConnection, configurations: Configurations, again_after: timedelta, now: datetime
 ) -> int:
-    """Runs one pass: offers the most urgent waiting work to the best free agents. Returns the number of offers."""
+    """Runs one pass: offers the most urgent waiting work to the best free agents. Returns the number of offers.
+
+    Work that waits for the agent to whom a person handed it goes before other work for that agent.
+    """
     active = await configurations.active(tx, now)
     backlog = await store.work_items.begin_pass(tx, _PASS_LOCK, list(active.configuration.queues))
     if not backlog.mine or not backlog.waiting:
         return 0  # another replica runs a pass, and was woken too; or no work waits
+    handed_over = (
+        await hand_overs.offer_waiting(tx, active, backlog.handed_to, now) if backlog.handed_to else 0
+    )
+    return handed_over + await _offer_best(tx, active, backlog, again_after, now)
+
+
+async def _offer_best(
+    tx: AsyncConnection, active: ActiveVersion, backlog: AnyRow, again_after: timedelta, now: datetime
+) -> int:
+    """Offers waiting work to the best free agents; returns the number of offers."""
     open_queues = opening.open_queues(opening.openings(active, now))
     wanted = open_queues if backlog.widened else open_queues.intersection(backlog.waiting)
     members = [
@@ -127,7 +118,7 @@ async def offer_new(
         tx, sorted(members), configuration.routable, days, their_queues
     )
     pool = AgentPool(candidate(configuration, row, unit.now, open_queues) for row in rows)
-    items = [work.to_waiting() for work in new_work]
+    items = [work.to_waiting(unit.now) for work in new_work]
     # No agent has refused new work yet.
     pairs = match(items, pool, unit.now, timedelta(0))
     if not pairs:
@@ -144,7 +135,7 @@ async def offer_new(
 
 def _offer(unit: UnitOfWork, work: WorkItem, agent_id: str, configuration: Configuration) -> None:
     agent, queue = configuration.agents_by_id[agent_id], configuration.queues[work.queue]
-    handling.offer_to(unit, work, agent, queue, at_once=agent.auto_accept or queue.auto_accept)
+    offer_to(unit, work, agent, queue, at_once=agent.auto_accept or queue.auto_accept)
 
 
 async def _look(
@@ -161,7 +152,7 @@ async def _look(
         return store.backlog.Look([], None)
     page = max(_MIN_PAGE, MAX_ITEMS // len(wanted))
     return await store.backlog.look(
-        tx, wanted, page, lambda item: pool.best(item, now, again_after) is not None
+        tx, wanted, now, page, lambda item: pool.best(item, now, again_after) is not None
     )
 
 

@@ -28,22 +28,42 @@ from routing.domain.matching.eligibility import (
 from routing.domain.offer import REFUSALS, OfferResult
 from routing.domain.queues import escalation
 from routing.domain.queues.opening import Opening
-from routing.domain.rules.conditions import complete
+from routing.domain.rules.conditions import WORDS, complete
 from routing.domain.work_item import WorkItem
 from routing.queues import opening
-from routing.work.assignment import candidate
+from routing.work.offering import candidate
 
 
 class RuleOutcome(BaseModel):
     """The result of one rule's condition."""
 
     rule: str = Field(description="The rule's name.", examples=["Objections"])
-    result: str = Field(description="`true`, `false` or `error`.", examples=["true"])
+    result: str = Field(
+        description="`true`, `false`, `error`, or `not-asked`: the rule is for first words only and these came later, or a trial "
+        "found its words no longer kept.",
+        examples=["true"],
+    )
     error: str | None = Field(description="Why the condition failed.", examples=[None])
 
 
-class DecisionView(BaseModel):
-    """The rule that decided, the facts that rules read, and the result of every rule."""
+class WorkValues(BaseModel):
+    """What rules decide about open work, before or after a decision."""
+
+    queue: str = Field(description="The id of its queue.", examples=["front-desk"])
+    priority: int = Field(description="Its priority, 0 to 100.", examples=[30])
+    skills: dict[str, int] = Field(description="The level of each skill that an agent needs.", examples=[{}])
+    prefer_skills: dict[str, int] = Field(
+        description="The level of each skill that is preferred and not needed.", examples=[{}]
+    )
+    labels: list[str] = Field(description="Labels that rules put on it.", examples=[["storm"]])
+    due_at: datetime | None = Field(description="When its nearest promise was due; null without one.")
+
+
+class DecisionSummary(BaseModel):
+    """The rule that decided, and what it changed.
+
+    `before` and `after` are the work's values when later words of the customer changed it; null when the decision made it.
+    """
 
     decision_id: UUID = Field(description="The decision's id.")
     configuration_version: int = Field(
@@ -56,15 +76,26 @@ class DecisionView(BaseModel):
     reason: str = Field(
         description="Why the work is in its queue, in words.", examples=["rule 'Planning' matched"]
     )
+    at: datetime = Field(description="When it was decided.")
+    before: WorkValues | None = Field(description="The work before the decision; null when it made the work.")
+    after: WorkValues | None = Field(description="The work after the decision; null when it made the work.")
+
+
+class DecisionView(DecisionSummary):
+    """A decision with the facts that rules read, and the result of every rule."""
+
     context: dict[str, object] = Field(
-        description="The facts that rules read.",
+        description="The facts that rules read. Without words when `has_words` is false.",
         examples=[{"case.department": "planning", "interaction.channel": "email"}],
     )
     trace: list[RuleOutcome] = Field(description="The result of every rule, in order.")
-    at: datetime = Field(description="When it was decided.")
     shadow: dict[str, object] | None = Field(
         description="What a draft in the shadow would have decided, without effect; `differs` lists in what.",
         examples=[None],
+    )
+    has_words: bool = Field(
+        description="Whether the words that it was made on are kept. They are not after the customer edited or deleted one of "
+        "them, and not long after the case was answered."
     )
 
 
@@ -116,7 +147,7 @@ _WITHOUT_RULES = (
 )
 
 WaitingFor = Literal[
-    "hours", "queue", "nobody", "skill", "capacity", "refused", "last-agent", "offer", "soon"
+    "hours", "queue", "nobody", "skill", "capacity", "refused", "last-agent", "hand-over", "offer", "soon"
 ]
 
 
@@ -159,6 +190,7 @@ class Explained(TypedDict):
     decided_by: DecidedBy
     decided_because: str
     decision: DecisionView | None
+    decisions: list[DecisionSummary]
     candidates: list[CandidateView]
     offers: list[PastOffer]
     waiting_because: str | None
@@ -172,20 +204,22 @@ async def explain(
 ) -> Explained:
     """Explains a work item as of `now`."""
     decision = await _decision(connection, work)
+    decisions = await store.decisions.of_work(connection, work.work_item_id)
     offers = await store.offers.of_work(connection, work.work_item_id)
     agent_rows = await store.agents.agents(connection, active.configuration.days(now))
     refused = {offer.agent_id: offer.ended_at for offer in offers if offer.result in REFUSALS}
-    item = work.to_waiting(refused)
+    item = work.to_waiting(now, refused)
     openings = opening.openings(active, now)
     queue_opening, open_queues = openings.get(work.queue), opening.open_queues(openings)
     escalations = await store.escalations.of_work(connection, work.work_item_id)
     members = [
-        _Member(agent, _obstacle(agent, item, active, agent_rows, open_queues, now))
+        _Member(agent, obstacle_of(agent, item, active, agent_rows, open_queues, now))
         for agent in active.configuration.agents_by_id.values()
         if not work.queues.isdisjoint(agent.queues)
     ]
     reason = (
-        _not_given_out(work, queue_opening, open_queues)
+        _handed_over(work, active, agent_rows, now)
+        or _not_given_out(work, queue_opening, open_queues)
         or _held(item, work, members, now)
         or _waiting(item, work, members, offers, now)
     )
@@ -193,6 +227,7 @@ async def explain(
         "decided_by": "rules" if decision else "reconciliation",
         "decided_because": decision.reason if decision else _WITHOUT_RULES,
         "decision": decision,
+        "decisions": [DecisionSummary.model_validate(row, from_attributes=True) for row in decisions],
         "candidates": [member.view() for member in members],
         "offers": [PastOffer.model_validate(offer, from_attributes=True) for offer in offers],
         "waiting_because": reason.words if reason else None,
@@ -207,13 +242,19 @@ async def _decision(connection: AsyncConnection, work: WorkItem) -> DecisionView
         return None
     row = await store.decisions.get(connection, work.decision_id)
     view = DecisionView.model_validate(row, from_attributes=True)
-    return view.model_copy(update={"context": complete(view.context)}) if view.context else view
+    if not view.context:
+        return view
+    context = complete(view.context)
+    if not view.has_words:
+        context = {name: value for name, value in context.items() if name not in WORDS}
+    return view.model_copy(update={"context": context})
 
 
-def _obstacle(  # noqa: PLR0911 - one obstacle a line
+def obstacle_of(  # noqa: PLR0911 - one obstacle a line
     agent: Agent, item: Waiting, active: ActiveVersion, agent_rows: dict[str, AnyRow], open_queues: Collection[str],
     now: datetime,
 ) -> Obstacle | None:  # fmt: skip
+    """Why an agent can't be offered the item now; None when they can."""
     if agent.away is not None:
         return not_there(agent.away)
     row = agent_rows.get(agent.id)
@@ -244,6 +285,20 @@ def _not_given_out(
         )
     kind = "hours" if queue_opening.opens_at is not None else "queue"
     return WaitReason(kind, queue_opening.why or "")
+
+
+def _handed_over(
+    work: WorkItem, active: ActiveVersion, agent_rows: dict[str, AnyRow], now: datetime
+) -> WaitReason | None:
+    agent_id = work.held_for(now)
+    if work.state != WorkState.QUEUED or agent_id is None:
+        return None
+    agent, row = active.configuration.agents_by_id.get(agent_id), agent_rows.get(agent_id)
+    name = agent.name if agent else agent_id
+    presence = row.presence if row else Presence.OFFLINE.value
+    why = presence if presence not in active.configuration.routable else "busy"
+    words = f"handed over to {name}, who is {why}: held for them until {work.hold_until:%H:%M:%S}; then for anybody"
+    return WaitReason("hand-over", words)
 
 
 def _held(item: Waiting, work: WorkItem, members: Sequence[_Member], now: datetime) -> WaitReason | None:

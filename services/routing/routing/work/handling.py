@@ -5,19 +5,29 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import Actor
-from antiphon.contracts.work import WorkAccepted, WorkOffered, WorkReprioritised, WorkState, WorkTransferred
+from antiphon.contracts.work import (
+    CompletedBecause,
+    WorkReprioritised,
+    WorkState,
+    WorkTransferred,
+)
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from antiphon.organisation.agent import Agent
-from antiphon.organisation.queue import Queue
 from routing import store
 from routing.configuration.active import ActiveVersion
+from routing.domain import work_acts
+from routing.domain.case_transition import after_dismissal
+from routing.domain.matching.eligibility import Obstacle
 from routing.domain.offer import OfferResult
 from routing.domain.queues.escalation import arrival
+from routing.domain.timer import TimerKind
 from routing.domain.work_item import Changes, WorkItem
 from routing.sla import clocks
 from routing.unit_of_work import UnitOfWork
+from routing.work import hand_overs
+from routing.work.offering import offer_to
 
 
 async def lock_work(tx: AsyncConnection, work_item_id: UUID) -> WorkItem:
@@ -36,43 +46,47 @@ async def complete(
 
     `anyones`: also work of others. Raises Problem 404, 409 when the work is completed or not theirs.
     """
-    await store.cases.lock_case_of(tx, work_item_id)
+    record = await store.cases.lock_case_of(tx, work_item_id)
     work = await lock_work(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
-        raise Problem(409, "Conflict", "The work is completed already.")
+        raise Problem(Kind.WORK_COMPLETED, "The work is completed already.")
     if not anyones and (work.state != WorkState.ACCEPTED or work.agent_id != by.id):
-        raise Problem(409, "Conflict", "The work is not yours.", agent_id=work.agent_id)
+        raise Problem(Kind.WORK_OF_ANOTHER_AGENT, "The work is not yours.", agent_id=work.agent_id)
     unit = UnitOfWork(now)
     await withdraw(tx, unit, work, reason)
     queue = active.configuration.queues.get(work.queue)
-    work = unit.complete(work, by, reason, queue.wrap_up if queue else None)
+    because = CompletedBecause.DISMISSED
+    work = unit.complete(work, by, reason, because, queue.wrap_up if queue else None)
+    if record is not None:
+        dismissed = after_dismissal(record, f"{by.kind} {by.id}: {reason}")
+        unit.seen.append(dismissed.replace(awaited_until=now))
     await unit.write(tx)
-    await store.cases.dismiss(tx, work.case_id, f"{by.kind} {by.id}: {reason}")
     return work
 
 
 async def transfer(
     tx: AsyncConnection, work_item_id: UUID, by: Actor, active: ActiveVersion, *,
-    queue: str | None, agent: Agent | None, note: str | None, anyones: bool, now: datetime,
+    queue: str | None, agent: Agent | None, note: str | None, anyones: bool, now: datetime, wait: bool = False,
 ) -> WorkItem:  # fmt: skip
     """Moves the work to another queue, whose SLA policy applies from then on, or offers it to one agent.
 
-    Its waiting time is kept. `anyones`: also work of others. Raises Problem 404, 409 when the work is completed or not theirs.
+    Its waiting time is kept. Who had it is asked last. `anyones`: also work of others. `wait`: it waits for an agent who can be
+    offered nothing now. Raises Problem 404, 409 when the work is completed or not theirs, and without `wait` for such an agent.
     """
+    if agent is not None:
+        await store.agents.lock(tx, [agent.id])
     work = await lock_work(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
-        raise Problem(409, "Conflict", "The work is completed already.")
+        raise Problem(Kind.WORK_COMPLETED, "The work is completed already.")
     if not anyones and work.agent_id != by.id:
-        raise Problem(409, "Conflict", "The work is not yours.", agent_id=work.agent_id)
+        raise Problem(Kind.WORK_OF_ANOTHER_AGENT, "The work is not yours.", agent_id=work.agent_id)
+    why_not = await _why_not(tx, active, work, agent, now, by_capacity=True) if agent else None
+    if agent is not None and why_not is not None and not wait:
+        raise hand_overs.refused(agent, why_not)
     unit = UnitOfWork(now)
-    await withdraw(tx, unit, work, "transferred")
+    await _take_from_holder(tx, unit, work, by, "transferred")
     before = work.queue
-    changed: Changes = {
-        "state": WorkState.QUEUED,
-        "agent_id": None,
-        "hold_until": None,
-        "deferred_move": None,
-    }
+    changed: Changes = work_acts.handed_over(note)
     if queue is not None:
         moved = arrival(work, active.configuration, active.calendars, queue, now)
         changed = {**changed, **moved, "prefer_skills": {}}
@@ -85,49 +99,73 @@ async def transfer(
         policies = {work_item_id: active.configuration.queues[queue].sla_policy}
         await clocks.recompute_clocks(tx, unit, active, [work], f"handed to {queue}", policies=policies)
         work = unit.current(work)
-    if agent is not None:
+    if agent is not None and why_not is not None:
+        work = _wait_for(unit, work, agent, note, at_once=False)
+    elif agent is not None:
         work = offer_to(unit, work, agent, active.configuration.queues[work.queue])
     await unit.write(tx)
     return work
 
 
-def offer_to(
-    unit: UnitOfWork, work: WorkItem, agent: Agent, queue: Queue, *, at_once: bool = False
-) -> WorkItem:
-    """Offers the work to an agent. `at_once`: the agent also accepts it without an answer. Publishes an event of each."""
-    work, offer = unit.offer(work, agent.id, agent.name, unit.now + queue.offer_timeout)
-    unit.publish(WorkOffered(work=work.facts(), offer=offer.facts()))
-    if at_once:
-        work = unit.accept_at_once(work, offer)
-        unit.publish(WorkAccepted(work=work.facts(), offer=offer.facts()))
+async def _why_not(
+    tx: AsyncConnection, active: ActiveVersion, work: WorkItem, agent: Agent, now: datetime, *, by_capacity: bool
+) -> Obstacle | None:  # fmt: skip
+    """Why the agent can be offered nothing now. Raises Problem 409 when they have the work, or are offered it, already."""
+    if work.agent_id == agent.id:
+        has = "has the work already" if work.state == WorkState.ACCEPTED else "is offered the work already"
+        raise Problem(Kind.WORK_HELD_ALREADY, f"{agent.name} {has}.", agent_id=agent.id)
+    return await hand_overs.obstacle(tx, active, work, agent, now, by_capacity=by_capacity)
+
+
+async def _take_from_holder(
+    tx: AsyncConnection, unit: UnitOfWork, work: WorkItem, by: Actor, reason: str
+) -> None:
+    """Ends the offer by which an agent has the work. Who accepted it, or hands it on themselves, is asked last from then on."""
+    offer = await store.offers.last_to(tx, work.work_item_id, work.agent_id) if work.agent_id else None
+    if offer is not None:
+        gives = work.state == WorkState.ACCEPTED or work.agent_id == by.id
+        unit.end_offer(offer, OfferResult.HANDED_ON if gives else OfferResult.WITHDRAWN, reason)
+
+
+def _wait_for(unit: UnitOfWork, work: WorkItem, agent: Agent, note: str | None, *, at_once: bool) -> WorkItem:
+    """Makes the work wait for an agent who can be offered nothing now. When that takes too long, it is for anybody."""
+    work = unit.put(work, **work_acts.held_for(work, agent.id, note, unit.now, at_once=at_once))
+    if work.hold_until is not None:
+        unit.timers.append((TimerKind.HOLD, work.work_item_id, work.hold_until))
     return work
 
 
 async def assign(
-    tx: AsyncConnection, work_item_id: UUID, by: Actor, active: ActiveVersion, agent: Agent, reason: str | None, now: datetime
+    tx: AsyncConnection, work_item_id: UUID, by: Actor, active: ActiveVersion, agent: Agent, reason: str | None, now: datetime,
+    *, wait: bool = False,
 ) -> WorkItem:  # fmt: skip
     """Gives the work to an agent for a supervisor. The agent has it at once, whatever their capacity and skills.
 
-    Raises Problem: 404, 409 when the work is completed, when it is theirs already, and when they are offline.
+    `wait`: an agent who gets no work in their presence has it when they do. Raises Problem: 404, 409 when the work is completed,
+    when it is theirs already, and without `wait` for such an agent.
     """
-    row = (await store.agents.lock(tx, [agent.id])).get(agent.id)
+    await store.agents.lock(tx, [agent.id])
     work = await lock_work(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
-        raise Problem(409, "Conflict", "The work is completed already.")
+        raise Problem(Kind.WORK_COMPLETED, "The work is completed already.")
     if work.state == WorkState.ACCEPTED and work.agent_id == agent.id:
-        raise Problem(409, "Conflict", f"{agent.name} has the work already.", agent_id=agent.id)
-    if row is None or row.presence == Presence.OFFLINE:
-        raise Problem(409, "Conflict", f"{agent.name} is offline: nobody would see the work.")
+        raise Problem(Kind.WORK_HELD_ALREADY, f"{agent.name} has the work already.", agent_id=agent.id)
+    why_not = await hand_overs.obstacle(tx, active, work, agent, now, by_capacity=False)
+    if why_not is not None and not wait:
+        raise hand_overs.refused(agent, why_not)
     unit = UnitOfWork(now)
-    await withdraw(tx, unit, work, "assigned by a supervisor")
+    await _take_from_holder(tx, unit, work, by, "assigned by a supervisor")
     before = work.queue
     queue = before if before in active.configuration.queues else active.configuration.fallback
-    changed: Changes = {"state": WorkState.QUEUED, "agent_id": None, "hold_until": None}
+    changed: Changes = work_acts.handed_over(reason)
     if queue != before:
         changed = {**changed, **arrival(work, active.configuration, active.calendars, queue, now)}
     work = unit.put(work, **changed)
     unit.publish(WorkTransferred(work=work.facts(), by=by, from_queue=before, note=reason))
-    work = offer_to(unit, work, agent, active.configuration.queues[work.queue], at_once=True)
+    if why_not is not None:
+        work = _wait_for(unit, work, agent, reason, at_once=True)
+    else:
+        work = offer_to(unit, work, agent, active.configuration.queues[work.queue], at_once=True)
     await unit.write(tx)
     return work
 
@@ -141,7 +179,7 @@ async def take_back(
     """
     work = await lock_work(tx, work_item_id)
     if work.state not in {WorkState.OFFERED, WorkState.ACCEPTED}:
-        raise Problem(409, "Conflict", f"Nobody has the work: it is {work.state}.", state=work.state)
+        raise Problem(Kind.WORK_WITHOUT_AGENT, f"Nobody has the work: it is {work.state}.", state=work.state)
     detail = f"taken back by {by.name or by.id}: {reason}"
     unit = UnitOfWork(now)
     offer = await store.offers.last_to(tx, work_item_id, work.agent_id)
@@ -164,7 +202,7 @@ async def reprioritise(
     """Sets the priority for a supervisor, and recomputes the clocks. Raises Problem: 404, 409 when the work is completed."""
     work = await lock_work(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
-        raise Problem(409, "Conflict", "The work is completed already.")
+        raise Problem(Kind.WORK_COMPLETED, "The work is completed already.")
     previous = work.priority
     if previous == priority:
         return work

@@ -6,11 +6,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.contracts.work import WorkAccepted, WorkDeclined, WorkOfferTimedOut, WorkState
+from antiphon.contracts.work import WorkAccepted, WorkDeclined, WorkOfferTimedOut
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from routing import store
 from routing.agents import presence
 from routing.configuration.active import ActiveVersion, Configurations
+from routing.domain import work_acts
 from routing.domain.offer import OfferRecord, OfferResult
 from routing.domain.work_item import WorkItem
 from routing.unit_of_work import UnitOfWork
@@ -30,8 +32,7 @@ async def _lock_offered(
     if offer.result is not None or offer.expires_at <= now:
         ended = offer.result or OfferResult.TIMED_OUT
         raise Problem(
-            409,
-            "Conflict",
+            Kind.OFFER_OVER,
             f"The offer is over: {ended}.",
             result=ended,
             state=work.state,
@@ -46,7 +47,7 @@ async def accept(tx: AsyncConnection, offer_id: UUID, agent_id: str, now: dateti
     work, offer = await _lock_offered(tx, offer_id, agent_id, now)
     unit = UnitOfWork(now)
     unit.end_offer(offer, OfferResult.ACCEPTED)
-    work = unit.put(work, state=WorkState.ACCEPTED)
+    work = unit.put(work, **work_acts.accepted())
     unit.publish(WorkAccepted(work=work.facts(), offer=offer.facts()))
     await unit.write(tx)
     return work
@@ -68,10 +69,12 @@ async def decline(
     work, offer = await _lock_offered(tx, offer_id, agent_id, now)
     queue = active.configuration.queues.get(work.queue)
     if queue is not None and not active.configuration.may_decline(work.queue):
-        raise Problem(403, "Not allowed", f"Work of {queue.name} can't be declined: that is its policy.")
+        raise Problem(
+            Kind.DECLINING_NOT_ALLOWED, f"Work of {queue.name} can't be declined: that is its policy."
+        )
     unit = UnitOfWork(now)
     unit.end_offer(offer, OfferResult.DECLINED, reason)
-    work = unit.put(work, state=WorkState.QUEUED, agent_id=None)
+    work = unit.put(work, **work_acts.queued())
     unit.publish(WorkDeclined(work=work.facts(), offer=offer.facts(), reason=reason))
     await escalation.bring_forward_refused(tx, unit, [work], [offer], active)
     await unit.write(tx)
@@ -91,7 +94,7 @@ async def expire(
         if offer.offer_id not in ids:
             continue
         unit.end_offer(offer, OfferResult.TIMED_OUT)
-        work = works[work_item_id] = unit.put(works[work_item_id], state=WorkState.QUEUED, agent_id=None)
+        work = works[work_item_id] = unit.put(works[work_item_id], **work_acts.queued())
         unit.publish(WorkOfferTimedOut(work=work.facts(), offer=offer.facts()))
         ended.append(offer)
     await escalation.bring_forward_refused(tx, unit, works.values(), ended, active)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.work import WorkState
+from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found
 from antiphon.organisation.agent import Agent
 from antiphon.postgres.query import AnyRow
@@ -34,7 +35,8 @@ from routing.queues import opening
 from routing.store.work_items import work_items
 from routing.unit_of_work import UnitOfWork
 from routing.work import handling
-from routing.work.assignment import candidate, capacity_for
+from routing.work.assignment import capacity_for
+from routing.work.offering import candidate, offer_to
 
 PAGE = 20
 """Items that are read of each line for an agent who asks for the next. Items that another transaction locks are skipped."""
@@ -70,7 +72,7 @@ async def take_next(
     if not wanted and ((profile_loads := _full_line(pool, lines, me)) or me.free < 1):
         raise _full(me, profile_loads)
     while wanted:
-        look = await store.backlog.look(tx, wanted, PAGE, lambda item: _suits(item, me, now))
+        look = await store.backlog.look(tx, wanted, now, PAGE, lambda item: _suits(item, me, now))
         ids = suitable(look.items, me, now)
         if not ids:
             return None
@@ -97,11 +99,10 @@ async def pick(
     queue = active.configuration.queues.get(work.queue)
     if queue is None or not queue.may_pick:
         name = queue.name if queue else work.queue
-        raise Problem(403, "Not allowed", f"Work of {name} is given out in its order, not picked.")
+        raise Problem(Kind.PICKING_NOT_ALLOWED, f"Work of {name} is given out in its order, not picked.")
     if work.state != WorkState.QUEUED:
         raise Problem(
-            409,
-            "Conflict",
+            Kind.WORK_NOT_WAITING,
             f"The work does not wait: it is {work.state}.",
             state=work.state,
             agent_id=work.agent_id,
@@ -109,14 +110,22 @@ async def pick(
     openings = opening.openings(active, now)
     shared_queues = work.queues.intersection(agent.queues)
     if shared_queues.isdisjoint(opening.open_queues(openings)):
-        raise Problem(409, "Conflict", f"Its work is not given out now: {openings[min(shared_queues)].why}.")
+        raise Problem(
+            Kind.QUEUE_NOT_OPEN, f"Its work is not given out now: {openings[min(shared_queues)].why}."
+        )
+    if (waits_for := work.held_for(now)) not in {None, agent.id}:
+        holder = active.configuration.agents_by_id.get(waits_for or "")
+        name = holder.name if holder else waits_for
+        raise Problem(
+            Kind.WORK_WAITS_FOR_AGENT, f"It was handed to {name} and waits for them.", agent_id=waits_for
+        )
     me = await _candidate(tx, active, agent, now)
-    item = work.to_waiting()
+    item = work.to_waiting(now)
     why = why_not(item, me)
     if why is not None:
         if why.kind in {WhyNot.CAPACITY, WhyNot.PROFILES}:
             raise _full(me, why.full)
-        raise Problem(409, "Conflict", f"You can't take it: {in_words(why)}.")
+        raise Problem(Kind.AGENT_NOT_SUITED, f"You can't take it: {in_words(why)}.")
     return await _accept(tx, active, agent, work, now)
 
 
@@ -136,7 +145,7 @@ async def _candidate(tx: AsyncConnection, active: ActiveVersion, agent: Agent, n
     days = active.configuration.days(now)
     rows: Sequence[AnyRow] = await store.agents.available(tx, [agent.id], online, days)
     if not rows:
-        raise Problem(409, "Conflict", "You are offline: set your presence first.")
+        raise Problem(Kind.AGENT_OFFLINE, "You are offline: set your presence first.")
     return candidate(active.configuration, rows[0], None)
 
 
@@ -154,17 +163,17 @@ def _full_line(
 
 def _full(me: Candidate, profile_loads: Sequence[ProfileLoad] = ()) -> Problem:
     if profile_loads:
-        return Problem(409, "Conflict", f"You have {profiles_in_words(profile_loads)}.")
+        return Problem(Kind.AGENT_FULL, f"You have {profiles_in_words(profile_loads)}.")
     capacity = me.free + me.load
     held = agent_load.shown_load(me.load, capacity)
-    return Problem(409, "Conflict", f"You have no free capacity for it: you hold {held} of {capacity} units.")
+    return Problem(Kind.AGENT_FULL, f"You have no free capacity for it: you hold {held} of {capacity} units.")
 
 
 async def _accept(
     tx: AsyncConnection, active: ActiveVersion, agent: Agent, work: WorkItem, now: datetime
 ) -> WorkItem:
     unit = UnitOfWork(now)
-    work = handling.offer_to(unit, work, agent, active.configuration.queues[work.queue], at_once=True)
+    work = offer_to(unit, work, agent, active.configuration.queues[work.queue], at_once=True)
     await unit.write(tx)
     # An agent who asks for more work has finished wrapping up.
     await store.agents.end_wrap_up(tx, [agent.id])

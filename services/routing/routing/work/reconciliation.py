@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.contracts.work import WorkReconciled
+from antiphon.contracts.work import CompletedBecause, WorkReconciled
 from antiphon.failures import with_savepoints
 from antiphon.http.changes import Change
 from antiphon.organisation.rule import PRIORITY
@@ -40,7 +40,8 @@ _BEFORE_ALL = UUID(int=0)
 _LOCK = text(f"select pg_try_advisory_xact_lock({_ROUND_LOCK}) as mine")
 _SNAPSHOT = f"""
     select c.case_id, case when s.revision > 0 then s.awaits end as awaits, s.dismissed, w.work_item_id, w.state, w.queue, w.agent_id, a.presence,
-        o.offer_id, o.agent_id as offered_to, o.expires_at, t.subject is not null as has_offer_timer, array(
+        o.offer_id, o.agent_id as offered_to, o.expires_at, t.subject is not null as has_offer_timer,
+        case when w.state = 'queued' then w.handover ->> 'agent_id' end as handed_to, array(
             select k.clock_id from clock k where k.case_id = c.case_id and k.met_at is null and k.cancelled_at is null
             and k.paused_since is null and k.breached_at is null
             and not exists (select from timer u where u.kind = '{TimerKind.SLA_CLOCK}' and u.subject = k.clock_id)
@@ -131,7 +132,7 @@ def snapshots(rows: Sequence[AnyRow]) -> list[CaseSnapshot]:
         if row.work_item_id is not None:
             piece = OpenWork(
                 row.work_item_id, row.state, row.queue, row.agent_id, row.presence, row.offer_id, row.offered_to, row.has_offer_timer,
-                row.clocks_without_timer,
+                row.clocks_without_timer, row.handed_to,
             )  # fmt: skip
             cases[-1] = cases[-1]._replace(work=[*cases[-1].work, piece])
     return cases
@@ -204,6 +205,9 @@ class _Repairer:
         if finding.work is None:
             return self._queue_again(finding.case_id, last)
         work = self.unit.current(self._open[finding.work.work_item_id])
+        if finding.kind is FindingKind.HAND_OVER_GONE:
+            note = work.handover and work.handover.to_queue()
+            return self.unit.put(work, hold_until=None, preferred=None, handover=note), "for anybody"
         repair = self._repair_work(finding, finding.work, work)
         return self.unit.current(work), repair
 
@@ -227,7 +231,7 @@ class _Repairer:
         if piece.offer_id is not None and piece.offer_id in self._pending:
             self.unit.end_offer(self._pending.pop(piece.offer_id), OfferResult.WITHDRAWN, finding.detail)
         if finding.kind in {FindingKind.SECOND_WORK, FindingKind.NOT_ASKED}:
-            self.unit.complete(work, SYSTEM, finding.detail)
+            self.unit.complete(work, SYSTEM, finding.detail, CompletedBecause.REPAIRED)
             return "completed"
         if finding.kind in {FindingKind.AGENT_GONE, FindingKind.OFFER_MISSING}:
             self.unit.requeue(work, finding.detail)
@@ -261,6 +265,8 @@ class _Repairer:
                 channel="", subject=None, queue=queue, priority=PRIORITY, skills={}, prefer_skills={}, labels=[],
                 queued_at=now, decision_id=None, changed_at=now, units=1,
                 profiles=configuration.profiles_of("", queue, PRIORITY), overflow=None,
+                # Its events must count as newer than those of the work that was lost, whatever revision that had.
+                revision=int(now.timestamp()),
                 **order_and_steps(configuration, calendars, queue, now),
             )  # fmt: skip
         else:

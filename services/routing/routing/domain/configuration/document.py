@@ -1,7 +1,7 @@
 """The configuration: the organisation as routing decides by it, read from YAML and checked as a whole."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Self
@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ConfigDict, PrivateAttr
 
+from antiphon.contracts.envelope import MAX_EVENT_BYTES
+from antiphon.organisation import stored
 from antiphon.organisation.agent import Agent
-from antiphon.organisation.document import ConfigurationError, Document
+from antiphon.organisation.document import ConfigurationError, Document, Fault
 from antiphon.organisation.organisation import Organisation
 from antiphon.organisation.person import Person
 from antiphon.organisation.presence import PresenceKind
@@ -33,6 +35,9 @@ from routing.domain.configuration.roster import Roster, roster_at
 from routing.domain.configuration.section import unknown
 from routing.domain.rules.conditions import Condition
 from routing.domain.time.business_calendar import BusinessCalendar
+
+# Its event also has who published it and why, and headers.
+MOST_BYTES = MAX_EVENT_BYTES - 50_000
 
 
 class NoTimeError(Exception):
@@ -64,6 +69,11 @@ class Configuration(Organisation):
     def conditions(self) -> list[tuple[str, Condition]]:
         """The name and compiled condition of each rule, in order."""
         return [(rule.name, Condition(rule.when)) for rule in self.rules]
+
+    @cached_property
+    def asked_later(self) -> int:
+        """One bit for each rule, the lowest for the first: whether it is asked about later words."""
+        return sum(1 << place for place, rule in enumerate(self.rules) if not rule.first_words_only)
 
     @cached_property
     def business_calendars(self) -> Mapping[str, BusinessCalendar]:
@@ -177,10 +187,19 @@ def read(source: str, name: str = "organisation", *, checked: bool = False) -> C
         *capacity_profile.faults(document, c.capacity_profiles, c.queues, [one.profiles for one in c.people]),
         *capacity_profile.unlimited(document, c.capacity_profiles, c.zero_unit),
         *presence.faults(document, c.presences),
+        *(() if checked else _size_faults(document, c)),
     ]
     if faults:
         raise ConfigurationError(name, sorted(faults))
     return c
+
+
+def _size_faults(document: Document, configuration: Configuration) -> Iterable[Fault]:
+    size = len(stored.as_json(configuration))
+    if size > MOST_BYTES:
+        yield document.fault(
+            (), f"has {size} bytes in its event, and may have {MOST_BYTES}: leave something out"
+        )
 
 
 def _zone(c: Configuration) -> ZoneInfo | None:

@@ -51,6 +51,11 @@ def faults(
             yield from unknown(document, (*then, "prefer_skills", skill), "skill", skill, skills)
         if rule.then.queue is None and not rule.go_on:
             yield document.fault((*then, "queue"), "must be set, except in a rule that goes on (go_on: true)")
+        if rule.moves and rule.first_words_only:
+            why = "a rule with first_words_only is not asked about later words, so it can't move waiting work: remove one of both"
+            yield document.fault(("rules", place, "moves"), why)
+        if rule.moves and rule.then.queue is None:
+            yield document.fault(("rules", place, "moves"), "moves work nowhere: set then.queue or remove it")
         yield from _condition(document, place, rule, known, checked=checked)
 
 
@@ -62,6 +67,9 @@ def _condition(
         if not checked:
             condition.measure()
         errors = list(unknown_names(condition.mentions, known))
+        if rule.moves and condition.always:
+            why = "the condition is true whatever the customer says, so each message would move the work: ask about something"
+            yield document.fault(("rules", place, "moves"), why)
     except RuleError as error:
         errors = [error]
     for error in errors:

@@ -7,25 +7,39 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
+from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from antiphon.organisation.agent import Agent
 from routing.domain.configuration.calendar import build
 from routing.domain.configuration.document import Configuration
-from routing.domain.decisions.verdict import taking_part, verdict_from
+from routing.domain.decisions import redecision
+from routing.domain.decisions.redecision import WorkBefore
+from routing.domain.decisions.verdict import Verdict, taking_part, verdict_from
 from routing.domain.rules.conditions import ConditionBatch, Context, complete, time_variables
 from routing.domain.rules.queue_state import with_calendars
 from routing.domain.time.business_calendar import BeyondHorizonError, BusinessCalendar
 
 Outcome = Mapping[str, Any]
 Needs = tuple[tuple[str, int], ...]
+RECORDED_WORK = TypeAdapter(WorkBefore)
 _EXAMPLES = 5
+_MOST_NAMED = 100
+_NOT_RECORDED = (
+    "Later words that changed nothing are not recorded, so what the draft would have changed by them is not counted; "
+    "a shadow counts it."
+)
+_WITHOUT_WORDS = (
+    "The words of some decisions are no longer kept, and a rule of the draft that was to be asked reads words: they were not "
+    "decided again."
+)
 _BATCH = 50
 
 
 class Recorded(NamedTuple):
     """A past decision: its context, the rule that decided and what it decided.
 
+    `before` are the values of the work, when it decided again on later words; `has_words`: the context has its words still.
     `started`, `due`, `met` and `cancelled` are of the first-response clock that began with it, if one did, in seconds since
     1970.
     """
@@ -39,10 +53,16 @@ class Recorded(NamedTuple):
     due: float | None = None
     met: float | None = None
     cancelled: float | None = None
+    before: Mapping[str, Any] | None = None
+    has_words: bool = True
 
 
 class Changed(NamedTuple):
-    """A decision that the draft makes differently. `results` has one letter for each rule: t(rue), f(alse), e(rror)."""
+    """A decision that the draft makes differently.
+
+    `results` has one letter for each rule: t(rue), f(alse), e(rror), n(ot asked) where it is for first words only or its words
+    are not kept.
+    """
 
     decision_id: str
     at: str
@@ -59,6 +79,23 @@ class _Erred:
     examples: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
 
 
+class _Verdict(NamedTuple):
+    """A verdict of the draft, its outcome as JSON values, and the skills that it requires."""
+
+    verdict: Verdict
+    outcome: Outcome
+    needs: Needs
+
+
+class _Asked(NamedTuple):
+    """A decision and the draft's rules: the places of those that take part, and the result of each."""
+
+    decision: Recorded
+    places: tuple[int, ...]
+    results: str
+    errors: dict[int, str]
+
+
 class Trial:
     """A configuration on trial: decides recorded decisions again, in batches of any size, and counts the differences.
 
@@ -72,7 +109,10 @@ class Trial:
         self._together = ConditionBatch(configuration.conditions)
         asked = {m for _, condition in configuration.conditions for m in condition.mentions}
         self._asked_calendars = sorted({mention.name for mention in asked if mention.what == "calendar"})
-        self._verdicts: dict[tuple[int, ...], tuple[str, Outcome, Needs]] = {}
+        self._reads_words = sum(
+            1 << place for place, (_, one) in enumerate(configuration.conditions) if one.reads_words
+        )
+        self._verdicts: dict[tuple[int, ...], _Verdict] = {}
         self._calendars: dict[str, BusinessCalendar] = {}
         self._decisions = 0
         self._same_by_another_rule = 0
@@ -85,26 +125,22 @@ class Trial:
         self._clocks: Counter[str] = Counter()
         self._newly_late: Counter[str] = Counter()
         self._changed = 0
+        self._later: Counter[str] = Counter()
+        self._without_words: list[str] = []
 
     def add(self, decisions: Iterable[Recorded]) -> list[Changed]:
         """Decides these again; returns those that the draft makes differently, in their order."""
         changed: list[Changed] = []
-        for decision, (holds, errors) in self._evaluated(decisions):
-            places = taking_part(self._configuration, holds)
-            if places not in self._verdicts:
-                self._verdicts[places] = self._verdict(places)
-            rule, after, needs = self._verdicts[places]
-            if needs:
-                self._needs[after["queue"], needs] += 1
+        for decision, places, results, errors in self._asked(decisions):
+            rule, after = self._decide(decision, places)
             for at, error in errors.items():
                 self._error(self._configuration.rules[at].name, error, decision)
             if decision.started is not None and decision.cancelled is None:
                 self._clock(decision, after)
-            if self._count(decision, rule, after):
-                results = "".join(
-                    "e" if at in errors else "t" if holds >> at & 1 else "f"
-                    for at in range(len(self._configuration.rules))
-                )
+            is_other = self._count(decision, rule, after)
+            if decision.before is not None:
+                self._later.update({"decisions": 1, "changed": int(is_other)})
+            if is_other:
                 by_rule = {self._configuration.rules[at].name: error for at, error in errors.items()}
                 changed.append(
                     Changed(
@@ -114,13 +150,49 @@ class Trial:
         self._changed += len(changed)
         return changed
 
-    def _evaluated(
-        self, decisions: Iterable[Recorded]
-    ) -> Iterator[tuple[Recorded, tuple[int, dict[int, str]]]]:
+    def _decide(self, decision: Recorded, places: tuple[int, ...]) -> tuple[str, Outcome]:
+        """Returns the rule of the draft that decides, and the outcome: of later words what they make of the work."""
+        if places not in self._verdicts:
+            self._verdicts[places] = self._verdict(places)
+        found = self._verdicts[places]
+        after, needs = found.outcome, found.needs
+        if decision.before is not None:
+            before = RECORDED_WORK.validate_python(decision.before)
+            again = redecision.redecide_by(self._configuration, before, found.verdict)
+            after = redecision.outcome(before, found.verdict, again)
+            needs = tuple(again.skills.items()) if again else ()
+        if needs:
+            self._needs[str(after["queue"]), needs] += 1
+        return found.verdict.rule, after
+
+    def _asked(self, decisions: Iterable[Recorded]) -> Iterator[_Asked]:
+        """Yields the decisions with the rules that take part, without those that depend on words which are not kept."""
         given = iter(decisions)
+        rules = self._configuration.rules
         while batch := list(islice(given, _BATCH)):
             contexts = [self._context(decision) for decision in batch]
-            yield from zip(batch, self._together.evaluate(contexts), strict=True)
+            for decision, (holds, errors) in zip(batch, self._together.evaluate(contexts), strict=True):
+                later = decision.before is not None
+                asked = self._configuration.asked_later if later else (1 << len(rules)) - 1
+                evaluated = asked if decision.has_words else asked & ~self._reads_words
+                places = taking_part(self._configuration, holds & evaluated, later=later)
+                stops = bool(places) and not rules[places[-1]].go_on
+                before_stop = (1 << places[-1]) - 1 if stops else asked
+                if asked & ~evaluated & before_stop:
+                    self._without_words.append(decision.decision_id)
+                    continue
+                results = "".join(
+                    "n"
+                    if not evaluated >> at & 1
+                    else "e"
+                    if at in errors
+                    else "t"
+                    if holds >> at & 1
+                    else "f"
+                    for at in range(len(rules))
+                )
+                kept = {at: error for at, error in errors.items() if evaluated >> at & 1}
+                yield _Asked(decision, places, results, kept)
 
     def _context(self, decision: Recorded) -> Context:
         """The recorded context; whether a calendar was open follows the draft's own calendars."""
@@ -132,9 +204,9 @@ class Trial:
         local = time_variables(at.astimezone(self._configuration.zone))
         return complete({**local, **with_calendars(recorded, open_ones)})
 
-    def _verdict(self, places: tuple[int, ...]) -> tuple[str, Outcome, Needs]:
+    def _verdict(self, places: tuple[int, ...]) -> _Verdict:
         found = verdict_from(self._configuration, places, [])
-        return found.rule, to_jsonable_python(found.outcome), tuple(found.skills.items())
+        return _Verdict(found, to_jsonable_python(found.outcome), tuple(found.skills.items()))
 
     def _count(self, decision: Recorded, rule: str, after: Outcome) -> bool:
         """Counts a decision; whether the draft makes it differently."""
@@ -193,6 +265,10 @@ class Trial:
         queues, rules = list(self._configuration.queues), [rule.name for rule in self._configuration.rules]
         return {
             "decisions": self._decisions,
+            "later_words": {name: self._later[name] for name in ("decisions", "changed")},
+            "without_words": len(self._without_words),
+            "without_words_ids": self._without_words[:_MOST_NAMED],
+            "notes": [_NOT_RECORDED, *([_WITHOUT_WORDS] if self._without_words else [])],
             "changed": self._changed,
             "elsewhere": sum(self._elsewhere.values()),
             "same_by_another_rule": self._same_by_another_rule,

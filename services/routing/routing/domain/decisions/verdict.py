@@ -1,6 +1,7 @@
 """What the rules of a configuration decide about a case. Pure, so that a draft can decide past cases too."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import NamedTuple
 
 from antiphon.organisation.rule import PRIORITY, Then
@@ -8,12 +9,20 @@ from routing.domain.configuration.document import Configuration
 from routing.domain.rules.conditions import Context, Outcome, RuleResult, decide
 
 
+class Moves(StrEnum):
+    """Whether later words may move waiting work by a verdict: never, to a higher priority, or to any."""
+
+    NEVER = "never"
+    TO_HIGHER = "to-higher"
+    TO_ANY = "to-any"
+
+
 class Verdict(NamedTuple):
     """Where work goes and how: the rule that decided, with its reason, and the result of every rule.
 
     `rules` are all that took part, in order: those that go on, and the one that decided. Preferred skills and the preferred
-    agent are an advantage, not required. `moves`: the condition of the rule that decided depends on the case, so it may move
-    waiting work; `informed`: that of any rule that took part does. A condition that is always true says nothing of the case.
+    agent are an advantage, not required. `moves`: NEVER where the condition of the rule that decided is always true, because
+    that says nothing of the case. `informed`: the condition of any rule that took part depends on the case.
     """
 
     rule: str
@@ -28,7 +37,7 @@ class Verdict(NamedTuple):
     prefer_agent: str | None
     rules: list[str]
     overflow: str | None
-    moves: bool
+    moves: Moves
     informed: bool
 
     @property
@@ -38,19 +47,29 @@ class Verdict(NamedTuple):
         return {name: value for name, value in self._asdict().items() if name not in how}
 
 
-def verdict(configuration: Configuration, context: Context) -> Verdict:
-    """Returns what the rules decide about a context. Work that no rule matches goes to the fallback queue."""
+def verdict(configuration: Configuration, context: Context, *, later: bool = False) -> Verdict:
+    """Returns what the rules decide about a context. Work that no rule matches goes to the fallback queue.
+
+    `later`: the work is there already, so the rules for first words only are not asked.
+    """
     _, trace = decide(configuration.conditions, context)
+    if later:
+        trace = [
+            Outcome(one.rule, RuleResult.NOT_ASKED) if rule.first_words_only else one
+            for rule, one in zip(configuration.rules, trace, strict=True)
+        ]
     holds = sum(1 << place for place, outcome in enumerate(trace) if outcome.result is RuleResult.TRUE)
-    return verdict_from(configuration, taking_part(configuration, holds), trace)
+    return verdict_from(configuration, taking_part(configuration, holds, later=later), trace)
 
 
-def taking_part(configuration: Configuration, holds: int) -> tuple[int, ...]:
+def taking_part(configuration: Configuration, holds: int, *, later: bool = False) -> tuple[int, ...]:
     """Returns the places of the rules that take part: those that hold, up to the first of them that does not go on.
 
-    `holds` has one bit for each rule, the lowest for the first: whether it holds.
+    `holds` has one bit for each rule, the lowest for the first: whether it holds. `later` as in `verdict`.
     """
     places: list[int] = []
+    if later:
+        holds &= configuration.asked_later
     while holds:
         place = (holds & -holds).bit_length() - 1
         places.append(place)
@@ -65,6 +84,7 @@ def verdict_from(configuration: Configuration, places: Sequence[int], trace: lis
     queues = configuration.queues
     rules = [configuration.rules[place] for place in places]
     asks = [not configuration.conditions[place][1].always for place in places]
+    moves = Moves.NEVER
     merged = _merged([rule.then for rule in rules])
     decides = next((at for at in reversed(range(len(rules))) if rules[at].then.queue is not None), None)
     deciding = None if decides is None else rules[decides]
@@ -76,6 +96,8 @@ def verdict_from(configuration: Configuration, places: Sequence[int], trace: lis
         reason = f"no rule matched, so it waits in {queue}"
     else:
         name, priority = deciding.name, PRIORITY
+        if decides is not None and asks[decides]:
+            moves = Moves.TO_ANY if deciding.moves else Moves.TO_HIGHER
         reason = f"first rule that holds: {deciding.when.strip()}"
     if others:
         reason += f"; also {', '.join(repr(other) for other in others)}, which went on"
@@ -83,7 +105,7 @@ def verdict_from(configuration: Configuration, places: Sequence[int], trace: lis
         name, reason, queue, priority if merged.priority is None else merged.priority, merged.skills,
         merged.sla_policy or queues[queue].sla_policy, trace, merged.labels, merged.prefer_skills,
         merged.prefer_agent, [rule.name for rule in rules], merged.overflow,
-        decides is not None and asks[decides], any(asks),
+        moves, any(asks),
     )  # fmt: skip
 
 
@@ -107,7 +129,7 @@ def without_words(configuration: Configuration) -> Verdict:
         None,
         [],
         None,
-        moves=False,
+        moves=Moves.NEVER,
         informed=False,
     )
 

@@ -97,6 +97,8 @@ class AgentPool:
         An agent who refused it is not chosen while another agent is able to do it. When all able agents refused it, one is
         chosen again `again_after` their refusal.
         """
+        if _waits_for_one(item, now):
+            return None
         suited = self._able(item.queues, item.needs)
         last = self._last(item)
         if last is not None and self.fits(item, last):
@@ -165,7 +167,9 @@ class AgentPool:
 
     def _held(self, item: Waiting, now: datetime) -> bool:
         """Whether the item waits for its preferred agent."""
-        return item.hold_until is not None and item.hold_until > now and self._last(item) is not None
+        return _waits_for_one(item, now) or (
+            item.hold_until is not None and item.hold_until > now and self._last(item) is not None
+        )
 
     def _others(self, seeker: _Seeker, reached: Collection[tuple[str, _Kind]]) -> Iterator[Candidate]:
         """Yields the other agents who can do the work as well as its holder, and that no work of its kind has reached."""
@@ -283,6 +287,11 @@ class AgentPool:
         for rank in passed:
             heappush(ranked, rank)
         return found
+
+
+def _waits_for_one(item: Waiting, now: datetime) -> bool:
+    """Whether a person handed the item to an agent, for whom alone it waits: no match finds an agent for it."""
+    return item.handed_to is not None and item.hold_until is not None and item.hold_until > now
 
 
 def match(

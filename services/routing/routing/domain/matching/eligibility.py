@@ -13,8 +13,10 @@ from antiphon.organisation.agent import Away, AwayKind
 class Waiting(NamedTuple):
     """A waiting work item as the matching reads it. `refused` has the agents who refused it, and when.
 
-    `preferred` is the agent who gets it first; `prefers` are skills that are an advantage and not required. It counts against
-    the capacity `profiles`; work of no `units` takes no capacity.
+    `is_overdue`: it has waited the longest wait of its queue, and `order_at` is when it had; else that is its moment in the
+    order. `preferred` is the agent who gets it first; `prefers` are skills that are an advantage and not required. It counts against
+    the capacity `profiles`; work of no `units` takes no capacity. A person handed it to `handed_to`, for whom alone it waits until
+    `hold_until`.
     """
 
     work_item_id: UUID
@@ -29,6 +31,8 @@ class Waiting(NamedTuple):
     hold_until: datetime | None = None
     also_queues: Collection[str] = ()
     profiles: tuple[str, ...] = ()
+    is_overdue: bool = False
+    handed_to: str | None = None
 
     @property
     def queues(self) -> frozenset[str]:
@@ -61,9 +65,12 @@ class Candidate(NamedTuple):
     profile_loads: Mapping[str, ProfileLoad] = {}
 
 
-def urgency(item: Waiting) -> tuple[datetime, datetime, UUID]:
-    """The sort key of waiting work: its moment, then the longest wait, then the id, so that the order is total."""
-    return item.order_at, item.queued_at, item.work_item_id
+Urgency = tuple[bool, datetime, datetime, UUID]
+
+
+def urgency(item: Waiting) -> Urgency:
+    """The sort key of waiting work: what is overdue, its moment, the longest wait, then the id, so that the order is total."""
+    return not item.is_overdue, item.order_at, item.queued_at, item.work_item_id
 
 
 class Skilled(Protocol):
@@ -179,6 +186,11 @@ def why_not(item: Waiting, agent: Candidate) -> Obstacle | None:
         return Obstacle(WhyNot.OTHER_QUEUE)
     if lacks := missing_skills(item, agent):
         return Obstacle(WhyNot.SKILLS, lacks=lacks)
+    return lacks_capacity(item, agent)
+
+
+def lacks_capacity(item: Waiting, agent: Candidate) -> Obstacle | None:
+    """Returns why an available agent has no capacity for the item, whatever their queues and skills; None when they have."""
     if profile_loads := exhausted_profiles(item.profiles, agent):
         return Obstacle(WhyNot.PROFILES, full=profile_loads)
     units = units_taken(item, agent)

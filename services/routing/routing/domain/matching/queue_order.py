@@ -1,8 +1,11 @@
-"""The order of waiting work: each item has a moment, and the item with the earliest moment is first.
+"""The order of waiting work.
 
-The moment is the due time, at the latest `longest_wait` after the item was queued, less a `head_start` for each point of
-priority. So the item that is due soonest goes first, and a point of priority counts like that much time waited. Work that
-comes later than `overtaken_for` after an item goes behind it, whatever its priority and due time: no item starves.
+First goes what has waited its `longest_wait`: it is overdue. What is overdue for longer is first, so among work of one queue
+the oldest is. Behind it goes everything else. There each item has a moment, and the item with the earliest moment is
+first. The moment is the due time, at the latest `longest_wait` after the item was queued, less a `head_start` for each point
+of priority. So the item that is due soonest goes first, and a point of priority counts like that much time waited.
+
+Once an item is overdue, nothing that comes to its queue later goes before it, whatever its priority and due time.
 """
 
 from datetime import datetime, timedelta
@@ -17,16 +20,12 @@ def order_at(
     longest_wait: timedelta,
     head_start: timedelta,
 ) -> datetime:
-    """Returns the moment that orders an item. A due time before `queued_at` counts as `queued_at`."""
-    latest = queued_at + longest_wait
+    """Returns the moment that orders an item that is not overdue. A due time before `queued_at` counts as `queued_at`."""
+    latest = overdue_at(queued_at, longest_wait)
     due = latest if due_at is None else max(queued_at, min(due_at, latest))
     return due - priority * head_start
 
 
-def overtaken_for(longest_wait: timedelta, head_start: timedelta) -> timedelta:
-    """Returns how long after an item was queued later items can still go before it, with priorities from 0 to 100.
-
-    While the able agents complete as much as arrives for them, the item is offered at the latest this long after it was
-    queued, plus the time they need for the work that waits for them at that moment.
-    """
-    return longest_wait + MOST_URGENT * head_start
+def overdue_at(queued_at: datetime, longest_wait: timedelta) -> datetime:
+    """Returns when an item has waited its `longest_wait`, and goes before all that have not."""
+    return queued_at + longest_wait

@@ -25,6 +25,7 @@ from routing.domain.rules.queue_state import (
     is_queue_state,
     written,
 )
+from routing.domain.rules.syntax import names, tree
 from routing.domain.time.business_calendar import WEEKDAYS
 
 Context = dict[str, Any]
@@ -70,6 +71,8 @@ VARIABLES: dict[str, type] = {
 _ABSENT: Mapping[type, Any] = {str: "", int: -1, bool: False, list: []}
 
 UNANSWERED = "case.unanswered_text"
+# What the customer wrote. Routing keeps these values of a decision for a limited time; the others are facts.
+WORDS = frozenset({"interaction.subject", "interaction.text", "case.subject", UNANSWERED})
 # The most characters kept, from the newest end: as many as the longest text of one interaction has.
 MOST_UNANSWERED = 200_000
 WORST_FIRST = (Tone.NEGATIVE, Tone.NEUTRAL, Tone.POSITIVE)
@@ -87,15 +90,18 @@ _PATTERN_WRITTEN = re.compile(r"\.\s*matches\s*\(\s*''\s*\)")
 _UNKNOWN = re.compile(r"undeclared reference to '([\w.]+)'")
 # A search for a pattern in a variable; before it is matched, strings become numbers between section signs.
 _SEARCH = re.compile(r"(?<![\w.)\]])(\w+\.\w+)\s*\.\s*matches\s*\(\s*§(\d+)§\s*\)")
+# The only error of CEL that quotes a value.
+_QUOTING = re.compile(r"(Key not found in map).*", re.DOTALL)
 _PLACE = re.compile(r"<input>:(\d+):(\d+): (.*)")
 
 
 class RuleResult(StrEnum):
-    """The result of a rule's condition."""
+    """The result of a rule's condition; `not-asked`: the rule is for first words only and these were later, or they are gone."""
 
     TRUE = "true"
     FALSE = "false"
     ERROR = "error"
+    NOT_ASKED = "not-asked"
 
 
 class Outcome(NamedTuple):
@@ -146,6 +152,11 @@ class Condition:
         """Whether it holds for every context: it holds without any variable."""
         return self.holds(_ENVIRONMENT.Activation({}))[0]
 
+    @cached_property
+    def reads_words(self) -> bool:
+        """Whether it depends on the customer's words, which routing keeps for a limited time."""
+        return not WORDS.isdisjoint(names(tree(self.serialized())))
+
     def _probe(self) -> None:
         # Loops that exceed the budget do so on any context, so that the sample shows it before a customer does.
         _, error = self.holds(self._seeing(_SAMPLE))
@@ -179,10 +190,15 @@ class Condition:
         except (
             RuntimeError
         ) as error:  # CEL raises only for the budget; it returns every other error as a value
-            return False, str(error)
+            return False, _without_values(str(error))
         if value.type() == cel.Type.ERROR:
-            return False, str(value.plain_value())
+            return False, _without_values(str(value.plain_value()))
         return value.plain_value() is True, None
+
+
+def _without_values(error: str) -> str:
+    """An error of CEL without the value that it quotes: it may be words of a customer, and errors are kept for long."""
+    return _QUOTING.sub(r"\1", error)
 
 
 def _kinds(mentions: Iterable[Mention]) -> frozenset[tuple[str, type]]:

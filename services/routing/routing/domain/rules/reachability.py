@@ -43,6 +43,7 @@ class Kind(StrEnum):
 
     CONTRADICTION = "contradiction"
     NEVER_MATCHES = "never-matches"
+    LATER_WORDS_ONLY = "later-words-only"
     ALWAYS_TRUE = "always-true"
     NO_RULE_CATCHES = "no-rule-catches"
     NOT_DECIDED = "not-decided"
@@ -50,12 +51,16 @@ class Kind(StrEnum):
 
 
 class CheckedRule(NamedTuple):
-    """A rule to check. `goes_on`: the rules after it are evaluated too; `catches`: it names a queue."""
+    """A rule to check. `goes_on`: the rules after it are evaluated too; `catches`: it names a queue.
+
+    `first_words_only`: it is not asked about later words, so it catches none of them.
+    """
 
     name: str
     condition: Condition
     goes_on: bool = False
     catches: bool = True
+    first_words_only: bool = False
 
 
 class Complaint(NamedTuple):
@@ -108,14 +113,14 @@ class _SolverSession:
     def complaints(self) -> Iterator[Complaint]:
         """Yields all complaints."""
         last = len(self.rules) - 1
-        for place, rule in enumerate(self.rules):
+        for place in range(len(self.rules)):
             if self._steps() > ALL_STEPS:
                 message = "from this rule on nothing was decided: the solver used all steps for this rule set"
                 yield Complaint(Kind.NOT_DECIDED, place, message)
                 return
             if (never := self._never(place)) is not None:
                 yield never
-            elif place < last and not rule.goes_on and not (missed := self._ask(self.misses[place])):
+            elif place < last and self._stops(place) and not (missed := self._ask(self.misses[place])):
                 if missed is None:
                     yield Complaint(Kind.NOT_DECIDED, place, "whether it is always true was not decided")
                     continue
@@ -125,8 +130,9 @@ class _SolverSession:
                 yield Complaint(Kind.ALWAYS_TRUE, place, f"is always true: {after} never evaluated")
         yield from self._gap()
 
-    def _stopping(self, places: Iterable[int]) -> list[int]:
-        return [place for place in places if not self.rules[place].goes_on]
+    def _stops(self, place: int) -> bool:
+        """Whether no rule after it is evaluated when it holds, at first words and at later ones."""
+        return not self.rules[place].goes_on and not self.rules[place].first_words_only
 
     def _ask(self, *assumed: Any) -> bool | None:
         """Whether there may be an item for which this holds; None when the solver did not decide it."""
@@ -142,23 +148,34 @@ class _SolverSession:
         return statistics.get_key_value("rlimit count") if "rlimit count" in statistics.keys() else 0  # noqa: SIM118
 
     def _never(self, place: int) -> Complaint | None:
-        earlier = self._stopping(range(place))
+        of_first = [other for other in range(place) if not self.rules[other].goes_on]
+        of_later = [other for other in of_first if self._stops(other)]
+        # At later words fewer rules are before it. A rule for first words only is not asked about those.
+        earlier = of_first if self.rules[place].first_words_only else of_later
         found = self._ask(self.takes[place], *(self.misses[other] for other in earlier))
+        if found and len(earlier) < len(of_first):
+            found = self._ask(self.takes[place], *(self.misses[other] for other in of_first))
+            if found is False:
+                catching = self._in_core(of_first)
+                message = f"is evaluated for later words only: {catching} all first words that it would match"
+                return Complaint(Kind.LATER_WORDS_ONLY, place, message)
         if found is None:
             return Complaint(Kind.NOT_DECIDED, place, "whether it can ever match was not decided")
         if found:
             return None
-        core = {str(assumed) for assumed in self.solver.unsat_core()}
-        catching = [other for other in earlier if str(self.misses[other]) in core]
-        if not catching or self._ask(self.takes[place]) is False:
+        catching = self._in_core(earlier)
+        if catching is None or self._ask(self.takes[place]) is False:
             return Complaint(Kind.CONTRADICTION, place, "can never be true: its condition contradicts itself")
-        names = _listed([repr(self.rules[other].name) for other in catching])
-        catch = "catches" if len(catching) == 1 else "catch"
         return Complaint(
-            Kind.NEVER_MATCHES,
-            place,
-            f"can never match: {names} before it {catch} all items that it would match",
+            Kind.NEVER_MATCHES, place, f"can never match: {catching} all items that it would match"
         )
+
+    def _in_core(self, earlier: Iterable[int]) -> str | None:
+        """The rules before one that the solver needed to show that it can't match, in words; None when it needed none."""
+        core = {str(assumed) for assumed in self.solver.unsat_core()}
+        catching = [repr(self.rules[other].name) for other in earlier if str(self.misses[other]) in core]
+        catch = "catches" if len(catching) == 1 else "catch"
+        return f"{_listed(catching)} before it {catch}" if catching else None
 
     def _gap(self) -> Iterator[Complaint]:
         catching = [place for place, rule in enumerate(self.rules) if rule.catches]
@@ -210,7 +227,9 @@ def _listed(parts: Sequence[str]) -> str:
 
 
 def _checked(rule: Rule) -> CheckedRule:
-    return CheckedRule(rule.name, Condition(rule.when), rule.go_on, rule.then.queue is not None)
+    return CheckedRule(
+        rule.name, Condition(rule.when), rule.go_on, rule.then.queue is not None, rule.first_words_only
+    )
 
 
 class RuleWarning(NamedTuple):

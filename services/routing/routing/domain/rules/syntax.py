@@ -72,6 +72,17 @@ def tree(serialized: bytes) -> Tree:
     return _Reader(names).expression(_bytes(checked, 4))
 
 
+def names(expression: Tree) -> Iterator[str]:
+    """Yields the variables of an expression, those of its loops too."""
+    if isinstance(expression, Name):
+        yield expression.name
+        return
+    for part in expression:
+        for one in part if type(part) is tuple else (part,):
+            if isinstance(one, Literal | Name | Call | Items | Loop | Other):
+                yield from names(one)
+
+
 class _Reader:
     """Reads expressions; `names` are the variables that the compiler resolved, by expression id."""
 
