@@ -24,7 +24,9 @@ SYSTEM = Actor(kind=ActorKind.SYSTEM, id=CASE_MGMT)
 _SHOWN = (
     "reference", "status", "revision", "department", "changed_at", "awaiting_answer_since", "interactions", "replies",
 )  # fmt: skip
-_PUBLISHED_ALWAYS = frozenset({StatusTrigger.REPLY_FAILED, StatusTrigger.REPLY_REQUESTED})
+_PUBLISHED_ALWAYS = frozenset(
+    {StatusTrigger.REPLY_FAILED, StatusTrigger.REPLY_REQUESTED, StatusTrigger.SET_BY_PERSON}
+)
 
 
 @dataclass
@@ -77,11 +79,11 @@ class CaseUnit:
         """Replaces `case` by `after`, and records and publishes a change of its status.
 
         `unanswered` are the interactions that then await an answer, and `newest` what the customer said last; the event needs
-        them where it asks for work. What a reply changes is published also when the status stays: whether the customer awaits
-        an answer.
+        them where it asks for work. Also when the status stays, what a reply changes is published (whether the customer awaits
+        an answer), and what a person sets: they ask for work.
         """
         self.put(after)
-        if after.status != case.status:
+        if after.status != case.status or trigger is StatusTrigger.SET_BY_PERSON:
             key = f"status:{case.case_id}:{after.revision}"
             data = {"previous": case.status, "status": after.status, "trigger": trigger, "reason": reason}
             self.record(case.case_id, key, EntryKind.STATUS_CHANGED, self.now, by, data)

@@ -19,6 +19,7 @@ from case_mgmt.domain.record import EntryKind, NumberedEntry
 from case_mgmt.domain.replies import Reply
 from case_mgmt.domain.states import SETTERS, TRANSITIONS, in_words
 from case_mgmt.domain.unanswered import bounded
+from case_mgmt.domain.work import lacks_work
 from case_mgmt.store.cases import CaseWithWork
 
 
@@ -73,39 +74,38 @@ async def set_status(
     tx: AsyncConnection, case_id: UUID, status: str, reason: str, who: Identity, now: datetime, *,
     queue: str | None = None,
 ) -> CaseWithWork:  # fmt: skip
-    """Sets the status of a case and returns the case. If the case has this status, nothing changes.
+    """Sets the status of a case and returns the case. If the case has this status, and its work too, nothing changes.
 
-    A case that a person resolves or closes no longer awaits an answer. A person who opens a case again asks for work on it, in
-    `queue` or where the rules put it.
+    A case that a person resolves or closes no longer awaits an answer. A person who opens a case again, or one whose work was
+    dismissed, asks for work on it, in `queue` or where the rules put it.
 
     Raises Problem: 404 for an unknown case, 409 for a status that a person cannot set now, and for a queue of a case whose work
     is there already.
     """
     case = await load(tx, case_id)
-    if (
-        queue is not None
-        and case.status in {CaseStatus.NEW, CaseStatus.OPEN}
-        and case.opened_in_queue != queue
-    ):
+    is_open = case.status in {CaseStatus.NEW, CaseStatus.OPEN}
+    lacks = status == CaseStatus.OPEN and is_open and lacks_work(case, (await read(tx, case_id)).work)
+    if queue is not None and is_open and not lacks and case.opened_in_queue != queue:
         raise Problem(
             Kind.CASE_HAS_WORK,
             f"The case is {case.status} already, and has its work: transfer that to {queue}.",
         )
-    if case.status != status:
-        await _change_status(tx, case, status, reason, who, now, queue)
+    if case.status != status or lacks:
+        await _change_status(tx, case, status, reason, who, now, queue, lacks=lacks)
     return await read(tx, case_id)
 
 
 async def _change_status(
-    tx: AsyncConnection, case: Case, status: str, reason: str, who: Identity, now: datetime, queue: str | None
-) -> None:
+    tx: AsyncConnection, case: Case, status: str, reason: str, who: Identity, now: datetime, queue: str | None, *,
+    lacks: bool,
+) -> None:  # fmt: skip
     trigger = SETTERS[status]
-    if (case.status, trigger) not in TRANSITIONS:
+    if not lacks and (case.status, trigger) not in TRANSITIONS:
         raise Problem(
             Kind.STATUS_NOT_POSSIBLE, f"A case with the status {case.status} cannot be {in_words(trigger)}."
         )
     awaited = case.awaiting_answer_since
-    after = set_by_person(case, status, queue, now)
+    after = set_by_person(case, status, queue, now, lacks_work=lacks)
     if awaited is not None and after.awaiting_answer_since is None:
         await store.interactions.mark_answered(tx, case.case_id, awaited, store.interactions.WITHOUT_REPLY)
     since = {case.case_id: awaited} if awaited and status == CaseStatus.OPEN else {}

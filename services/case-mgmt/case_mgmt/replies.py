@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.access.roles import Identity
-from antiphon.contracts.cases import StatusTrigger
+from antiphon.contracts.cases import CaseStatus, StatusTrigger
 from antiphon.contracts.interactions import Automation, Identifier, Interaction
 from antiphon.delivery.parts import too_many_parts
 from antiphon.http.idempotency import key_reused
@@ -23,6 +23,7 @@ from case_mgmt.domain.recipients import Refusal, recipient_of, refusal
 from case_mgmt.domain.record import EntryKind
 from case_mgmt.domain.replies import Reply, ReplyDraft
 from case_mgmt.domain.states import Trigger, in_words
+from case_mgmt.domain.work import lacks_work
 
 
 async def read(connection: AsyncConnection, reply_id: UUID) -> Reply:
@@ -86,11 +87,17 @@ async def request_reply(
         "recipient_confirmed": draft.confirm_recipient is not None,
     }
     unit.record(case_id, f"reply:{event.reply_id}", EntryKind.REPLY_REQUESTED, now, who.actor(), data)
-    after = answer_requested(case, draft.status, now)
+    lacks = draft.status == CaseStatus.OPEN and await _lacks_work(tx, case)
+    after = answer_requested(case, draft.status, now, lacks_work=lacks)
     reason = in_words(Trigger.REPLY_REQUESTED)
     unit.move(case, after, who.actor(), StatusTrigger.REPLY_REQUESTED, reason, trace)
     await unit.write(tx)
     return reply
+
+
+async def _lacks_work(tx: AsyncConnection, case: Case) -> bool:
+    found = await store.cases.read(tx, case.case_id)
+    return found is not None and lacks_work(case, found.work)
 
 
 def _recipient(answers: Interaction, case: Case, confirmed: str | None) -> Identifier | None:

@@ -139,6 +139,27 @@ async def test_an_answer_or_another_status_ends_the_work_of_a_case_that_a_person
     assert await newest(pool) == before
 
 
+@pytest.mark.parametrize("again", ["set open", "answered and left open"])
+async def test_a_case_whose_work_was_dismissed_has_work_again_once_a_person_asks_for_it(
+    pool: TimedPool, again: str
+) -> None:
+    case = CaseHistory(1, MONDAY)
+    await pool.apply(case.opened)
+    await pool.present("elena")
+    dismissed = (await newest(pool)).work_item_id
+    assert await pool.assign_to("elena", dismissed) == 200
+    await pool.complete("elena", dismissed)
+    await pool.apply(case.status_changed("open", "an agent took the work", StatusTrigger.WORK_ACCEPTED))
+    assert (await newest(pool)).state == "completed"
+    trigger = StatusTrigger.SET_BY_PERSON if again == "set open" else StatusTrigger.REPLY_REQUESTED
+    queue = "rates" if again == "set open" else None
+    asked = case.status_changed("open", "by hand", trigger, opened_by_person_at=MONDAY, opened_in_queue=queue)
+    facts = asked.case.model_copy(update={"asked_revision": asked.case.revision})
+    await pool.apply(asked.model_copy(update={"case": facts}))
+    work = await newest(pool)
+    assert (work.state, work.queue, work.work_item_id != dismissed) == (QUEUED, queue or "planning", True)
+
+
 async def test_an_automatic_message_leaves_the_work_of_a_case_that_a_person_opened(pool: TimedPool) -> None:
     case = await closed_case(pool)
     await pool.apply(case.opened_by_person("rates"))

@@ -237,6 +237,19 @@ async def test_a_published_absence_or_leave_that_has_begun_takes_effect_at_once(
     assert (await past.candidate("C-1", "elena")) == ("absent", "absent")
 
 
+async def test_colleagues_of_a_queue_include_those_who_are_away_and_may_be_nobody(past: Past) -> None:
+    begun = (past.pool.now - timedelta(hours=1)).isoformat()
+    await past.organise(*(agent(who, absences=[{"from": begun}]) for who in ("elena", "farid")))
+
+    async def colleagues(queue: str) -> list[tuple[str, str | None]]:
+        answered = await past.ask("GET", "/colleagues", "elena", params={"queue": queue})
+        assert answered.status_code == 200, answered.text
+        return [(one["agent_id"], one["why_not"]) for one in answered.json()["items"]]
+
+    assert await colleagues("planning") == [("farid", "absent")]
+    assert await colleagues("hazards") == []
+
+
 async def test_a_lost_change_of_people_is_applied_when_routing_runs_again(past: Past) -> None:
     pool, change = past.pool, past.change
     back = change + timedelta(minutes=5)

@@ -79,6 +79,11 @@ class CaseWorld:
         """The open work item, if there is one."""
         return self.work if self.work is not None and self.work.state in _OPEN else None
 
+    @property
+    def lacks_work(self) -> bool:
+        """Whether the copy of the work that case-mgmt keeps is completed."""
+        return self.work is not None and self.open_work is None
+
     def deliver(self, event: CaseEvent) -> None:
         """Routing reads an event."""
         facts = event.case
@@ -148,7 +153,7 @@ class CaseWorld:
     def answer(self, status: str) -> bool:
         self.answered |= self.words
         self.words = {}
-        after = answer_requested(self.case, status, self.now)
+        after = answer_requested(self.case, status, self.now, lacks_work=self.lacks_work)
         return self.move(after, StatusTrigger.REPLY_REQUESTED, ELENA)
 
     def fail(self) -> bool:
@@ -159,9 +164,10 @@ class CaseWorld:
         return self.move(after, StatusTrigger.REPLY_FAILED)
 
     def set_status(self, status: str, queue: str | None = None) -> bool:
-        if (CaseStatus(self.case.status), SETTERS[status]) not in TRANSITIONS:
+        lacks = self.lacks_work and status == "open" and self.case.status in {"new", "open"}
+        if not lacks and (CaseStatus(self.case.status), SETTERS[status]) not in TRANSITIONS:
             return False
-        after = set_by_person(self.case, status, queue, self.now)
+        after = set_by_person(self.case, status, queue, self.now, lacks_work=lacks)
         if after.awaiting_answer_since is None:
             self.answered |= self.words
             self.words = {}

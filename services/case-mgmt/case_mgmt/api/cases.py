@@ -133,8 +133,8 @@ class NewStatus(Body):
     )
     queue: Annotated[Words, StringConstraints(min_length=1, max_length=100)] | None = Field(
         default=None,
-        description="Only with `open`: the id of the queue that gets the work of a case that is opened again. Without it the "
-        "rules decide, by the customer's newest words.",
+        description="Only with `open`: the id of the queue that gets the work of a case that is opened again, or whose work a "
+        "person dismissed. Without it the rules decide, by the customer's newest words.",
     )
 
 
@@ -230,9 +230,9 @@ def add(routes: APIRouter, at: Api) -> None:
         responses=problems(400, 404, 409),
     )
     async def set_status(case_id: CaseId, new: NewStatus, who: Writer, tx: OnceTx) -> CaseView:
-        """Sets the status of a case, with a reason. If the case has this status, nothing changes.
+        """Sets the status of a case, with a reason. If the case has this status, and its work too, nothing changes.
 
-        A case that is opened again gets work: in the queue that the request names, or where the rules put it.
+        A case that is opened again, or whose work a person dismissed, gets work: in the queue that the request names, or where the rules put it.
         """
         if new.queue is not None and new.status != "open":
             detail = "only with the status open: a case that is not opened gets no work"

@@ -162,11 +162,11 @@ def joined(
     return case.moved(Trigger.CUSTOMER_SPOKE, now, **common)
 
 
-def set_by_person(case: Case, status: str, queue: str | None, now: datetime) -> Case:
-    """The case with the status that a person sets, for which TRANSITIONS has an entry.
+def set_by_person(case: Case, status: str, queue: str | None, now: datetime, *, lacks_work: bool) -> Case:
+    """The case with the status that a person sets. The status stays only where they open an open case that lacks work.
 
-    A case that is resolved or closed no longer awaits an answer. A person who opens a case again asks for work on it, in
-    `queue` where they name one, also where no words await an answer.
+    A case that is resolved or closed no longer awaits an answer. A person who opens a case again, or one whose work was
+    dismissed, asks for work on it, in `queue` where they name one, also where no words await an answer.
     """
     done = status in {CaseStatus.RESOLVED, CaseStatus.CLOSED}
     changes: CaseChanges = {
@@ -177,12 +177,12 @@ def set_by_person(case: Case, status: str, queue: str | None, now: datetime) -> 
     }
     if status == CaseStatus.OPEN:
         changes["asked_revision"] = case.revision + 1
-        if case.status != CaseStatus.NEW:
+        if case.status != CaseStatus.NEW or lacks_work:
             changes["opened_by_person_at"], changes["opened_in_queue"] = now, queue
     return case.moved(SETTERS[status], now, **changes)
 
 
-def answer_requested(case: Case, status: str, now: datetime) -> Case:
+def answer_requested(case: Case, status: str, now: datetime, *, lacks_work: bool) -> Case:
     """The case after a person wrote an answer and chose the status that follows.
 
     Who answers and leaves the case open wants to go on with it: it keeps its work, or gets some where it had none.
@@ -195,7 +195,7 @@ def answer_requested(case: Case, status: str, now: datetime) -> Case:
     }
     if status == CaseStatus.OPEN:
         changes["opened_by_person_at"] = now
-        if case.status not in {CaseStatus.NEW, CaseStatus.OPEN}:
+        if lacks_work or case.status not in {CaseStatus.NEW, CaseStatus.OPEN}:
             changes["asked_revision"] = case.revision + 1
     trigger = Trigger.REPLY_REQUESTED if status == CaseStatus.PENDING else SETTERS[status]
     return case.moved(trigger, now, **changes)

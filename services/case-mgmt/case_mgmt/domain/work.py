@@ -16,6 +16,7 @@ from antiphon.contracts.work import (
     WorkOfferTimedOut,
     WorkState,
 )
+from case_mgmt.domain.cases import Case
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,18 @@ class Work:
     due_at: datetime | None
     breached: Sequence[str]  # the SLA targets that were missed and are not met since
     position: EventPosition
+
+
+def lacks_work(case: Case, work: Work | None) -> bool:
+    """Whether the work of a case is completed and no person has asked for more since. `work` is None where none has come yet.
+
+    Work that the last change of the case asked for may be under way.
+    """
+    if work is None or work.work_state != WorkState.COMPLETED:
+        return False
+    opened_at = case.opened_by_person_at
+    is_asked = case.asked_revision == case.revision
+    return not (is_asked and opened_at is not None and opened_at > work.position.event_at)
 
 
 def updated(before: Work | None, event: WorkEvent, position: EventPosition) -> Work:

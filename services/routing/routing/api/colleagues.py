@@ -43,7 +43,7 @@ def add(routes: APIRouter, at: Api) -> None:
             Words | None, Query(max_length=200, description="Only agents of the queue of this id.")
         ] = None,
     ) -> Page[Colleague]:
-        """The other agents, by name, on one page: who is present, and who can be offered work now."""
+        """The other agents, by name, on one page, also those who are away: who can be offered work now, else why not."""
         now = at.clock()
         async with at.engine.connect() as connection:
             active = await at.active(connection)
@@ -51,11 +51,11 @@ def add(routes: APIRouter, at: Api) -> None:
             open_queues = opening.open_queues(opening.openings(active, now))
         if queue is not None and queue not in active.configuration.queues:
             raise not_found("queue")
-        agents = (
-            active.configuration.agents_by_id.values()
-            if queue is None
-            else active.configuration.members[queue]
-        )
+        agents = [
+            agent
+            for agent in active.configuration.agents_by_id.values()
+            if queue is None or queue in agent.queues
+        ]
         items: list[Colleague] = []
         for agent in sorted(agents, key=lambda agent: agent.name):
             if agent.id == caller.subject:
