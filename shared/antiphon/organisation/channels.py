@@ -8,7 +8,7 @@ from antiphon.organisation.section import Section
 
 SocialNetwork = Literal["bluesky"]
 """The networks that ingest-social has."""
-PLAIN = r"^[^\x00-\x1f\x7f]{1,200}$"
+PLAIN = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}$"
 """Text on one line."""
 
 
@@ -30,7 +30,7 @@ class EmailAccount(Section):
 
     address: str = Field(pattern=r"^[^@+\s]+@[^@\s]+$")
     """The address."""
-    name: str
+    name: str = Field(pattern=PLAIN)
     """The name from which answers come."""
     department: str | None = None
     """The department of a mail in which no topic is found."""
@@ -45,7 +45,7 @@ class SocialAccount(Section):
     """The network."""
     handle: str = Field(pattern=r"^\S+$")
     """The account's handle."""
-    name: str
+    name: str = Field(pattern=PLAIN)
     """What people call it."""
     enabled: bool = Field(default=True, description="Whether the account is followed, and answers.")
 

@@ -1,6 +1,7 @@
 """The organisation's document as YAML text: it is read into a model, and each fault names its line and column."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -15,6 +16,8 @@ from antiphon.organisation.organisation import Organisation
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
+# Control characters besides tab and line feed, and lone surrogates: PostgreSQL or UTF-8 can't keep some of them.
+_NOT_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Fault(NamedTuple):
@@ -69,7 +72,8 @@ class Document:
     def fault(self, path: Place, message: str) -> Fault:
         """A fault at the value under `path`, or at the nearest thing above it."""
         line, column = self.position(path)
-        return Fault(line, column, ".".join(str(part) for part in path) or "(file)", message)
+        shown = _NOT_TEXT.sub("\ufffd", ".".join(str(part) for part in path))
+        return Fault(line, column, shown or "(file)", message)
 
     def position(self, path: Place) -> tuple[int, int]:
         """Line and column, from 1, of the value under `path`; of the key when the value is a section."""
@@ -84,10 +88,14 @@ class Document:
 
     def read(self, model: type[Model]) -> Model:
         """The document as `model`. Raises ConfigurationError with all that is wrong."""
+        faults = [self.fault(place, _message(found)) for place, found in _characters((), self.data)]
         try:
-            return model.model_validate(self.data)
+            read = model.model_validate(self.data)
         except ValidationError as error:
-            raise ConfigurationError(self.name, self.faults(error)) from error
+            raise ConfigurationError(self.name, [*faults, *self.faults(error)]) from error
+        if faults:
+            raise ConfigurationError(self.name, faults)
+        return read
 
     def faults(self, error: ValidationError) -> list[Fault]:
         """What pydantic found, each at its place."""
@@ -95,6 +103,24 @@ class Document:
             self.fault(tuple(item["loc"]), str(item["msg"]).removeprefix("Value error, "))
             for item in error.errors(include_url=False)
         ]
+
+
+def _characters(place: Place, value: object) -> Iterator[tuple[Place, str]]:
+    """The places of keys and texts that have a character that can't be kept, each with its first one."""
+    if isinstance(value, str) and (found := _NOT_TEXT.search(value)):
+        yield place, found[0]
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if isinstance(key, str) and (found := _NOT_TEXT.search(key)):
+                yield (*place, key), found[0]
+            yield from _characters((*place, key), item)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _characters((*place, index), item)
+
+
+def _message(character: str) -> str:
+    return f"has the character U+{ord(character):04X}, which no text may have"
 
 
 def _child(node: Node | None, part: str | int) -> tuple[Node, Node] | None:

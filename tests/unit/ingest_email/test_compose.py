@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from antiphon.contracts.base import Actor
 from antiphon.contracts.interactions import Identifier
 from antiphon.contracts.replies import ReplyRequested
+from antiphon.organisation import document
+from deploy.site import EXAMPLE
+from ingest_email.domain.accounts import Account, OurMail, of_organisation
 from ingest_email.domain.compose import (
     LONGEST_REFERENCES,
     Answered,
@@ -59,6 +62,25 @@ def made(request: ReplyRequested = REQUEST, answered: Answered | None = ANSWERED
     composed = compose(request, answered, OURS, NOW)
     assert isinstance(composed, Composed), composed
     return composed
+
+
+def test_an_answer_of_an_address_with_a_domain_in_letters_has_its_ascii_form() -> None:
+    ours = OurMail("banksia.example", (Account("info@bürger.example", "Bürger"),))
+    composed = compose(REQUEST.model_copy(update={"account": "info@bürger.example"}), ANSWERED, ours, NOW)
+    assert isinstance(composed, Composed), composed
+    mail = message_from_bytes(composed.raw, policy=policy.default)
+    assert mail["From"].addresses[0].addr_spec == "info@xn--brger-kva.example"
+    assert mail["From"].addresses[0].display_name == "Bürger"
+    assert mail["Reply-To"].addresses[0].addr_spec == composed.envelope_from
+    assert composed.envelope_from == "info+c-1042-sig@xn--brger-kva.example"
+
+
+def test_a_message_id_has_the_domain_of_the_organisation_in_its_ascii_form() -> None:
+    organisation = document.load(EXAMPLE)
+    about = organisation.organisation.model_copy(update={"domain": "Bürger.example"})
+    assert of_organisation(organisation.model_copy(update={"organisation": about})).domain == (
+        "xn--brger-kva.example"
+    )
 
 
 def test_an_answer_is_threaded_and_comes_back_to_its_case() -> None:

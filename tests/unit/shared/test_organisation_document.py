@@ -1,6 +1,7 @@
 """Reading the organisation's file: its faults and their places."""
 
 import pytest
+from pydantic import ValidationError
 
 from antiphon.organisation.document import ConfigurationError, Document
 from antiphon.organisation.organisation import Organisation
@@ -24,6 +25,35 @@ def test_a_document_that_is_no_mapping_is_refused_with_its_place(source: str) ->
     with pytest.raises(ConfigurationError) as refused:
         Document(source, "x.yaml")
     assert str(refused.value).startswith("x.yaml:")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "path"),
+    [
+        ("      name: City of Banksia\n", '      name: "City\\0"\n', "channels.email.0.name"),
+        ("  name: City of Banksia\n", '  name: "City\\e[2J"\n', "organisation.name"),
+        ("  domain: banksia.example", '  domain: "banksia.example\\r"', "organisation.domain"),
+        ("skills:", 'skills:\n  "a\\x00b": A', "skills.a\ufffdb"),
+        ("skills:", 'skills:\n  letters: "\\ud800"', "skills.letters"),
+        ("  negative: [", '  negative: ["\\x01", ', "tone.negative.0"),
+    ],
+)
+def test_a_character_that_can_not_be_kept_is_a_fault_at_its_place(before: str, after: str, path: str) -> None:
+    source = EXAMPLE.read_text()
+    assert before in source
+    with pytest.raises(ConfigurationError) as refused:
+        Document(source.replace(before, after, 1)).read(Organisation)
+    changed = source[: source.index(before)].count("\n") + 1 + after.count("\n") - after.endswith("\n")
+    assert (changed, path) in {(fault.line, fault.path) for fault in refused.value.faults}
+
+
+@pytest.mark.parametrize("section", ["email", "social"])
+def test_a_name_from_which_answers_come_is_on_one_line(section: str) -> None:
+    data = Document(EXAMPLE.read_text()).data
+    data["channels"][section][0]["name"] = "City\nBcc: all@banksia.example"
+    with pytest.raises(ValidationError) as refused:
+        Organisation.model_validate(data)
+    assert [error["loc"] for error in refused.value.errors()] == [("channels", section, 0, "name")]
 
 
 def test_an_organisation_is_the_same_after_it_travelled_as_json() -> None:

@@ -51,7 +51,8 @@ class OurMail(NamedTuple):
 def of_organisation(organisation: Organisation) -> OurMail:
     """The mail addresses in the organisation's document."""
     return OurMail(
-        organisation.organisation.domain, tuple(_account(account) for account in organisation.channels.email)
+        _ascii_domain(organisation.organisation.domain),
+        tuple(_account(account) for account in organisation.channels.email),
     )
 
 
@@ -93,6 +94,17 @@ def folded(address: str) -> str | None:
     """An address in the form in which addresses are compared. None when it is no address."""
     identifier = identifiers.email(address)
     return identifier.value if identifier else None
+
+
+def in_ascii(address: str) -> str:
+    """An address as headers and SMTP have it: its domain in the ASCII form (IDNA), and what is before it as it stands."""
+    local, at, domain = address.rpartition("@")
+    return f"{local}{at}{_ascii_domain(domain)}"
+
+
+def _ascii_domain(domain: str) -> str:
+    value = folded(f"domain@{domain}")
+    return domain if value is None else value.rpartition("@")[2]
 
 
 def without_plus(address: str) -> str | None:

@@ -14,7 +14,7 @@ from uuid import UUID
 from antiphon.contracts.interactions import Automation, IdentifierKind
 from antiphon.contracts.replies import ReplyRequested
 from antiphon.text import clean, shorten
-from ingest_email.domain.accounts import Account, OurMail, folded
+from ingest_email.domain.accounts import Account, OurMail, folded, in_ascii
 from ingest_email.domain.automation import MARKER
 from ingest_email.domain.mailboxes import is_address
 
@@ -129,7 +129,7 @@ def _headers(
         ("X-Auto-Response-Suppress", "OOF, AutoReply"),
     ]
     headers: list[tuple[str, str | Header]] = [
-        ("From", formataddr((account.name, account.address))),
+        ("From", formataddr((account.name, in_ascii(account.address)))),
         ("To", formataddr((name, recipient)) if recipient.isascii() else recipient),
         ("Reply-To", formataddr((account.name, case_address))),
         ("Subject", _encoded(subject)),
@@ -162,7 +162,7 @@ def trimmed_references(ids: Sequence[str]) -> list[str]:
 
 
 def _case_address(account: Account, token: str) -> str:
-    local, _, domain = account.address.rpartition("@")
+    local, _, domain = in_ascii(account.address).rpartition("@")
     return f"{local}+{_NOT_IN_LOCAL.sub('', token)}@{domain}"
 
 

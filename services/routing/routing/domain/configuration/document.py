@@ -162,7 +162,7 @@ def read(source: str, name: str = "organisation", *, checked: bool = False) -> C
     c = document.read(Configuration)
     faults = [
         *calendar.zone_faults(document, ("organisation", "time_zone"), c.organisation.time_zone),
-        *channels.faults(document, c.channels, c.departments),
+        *channels.faults(document, c.channels, c.departments, c.organisation.domain),
         *calendar.faults(document, c.calendars),
         *sla_policy.faults(document, c.sla_policies, c.calendars, c.queues, c.people_by_id),
         *queue.faults(document, c.queues, c.sla_policies, c.calendars),
