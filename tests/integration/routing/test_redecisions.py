@@ -131,6 +131,33 @@ async def test_accepted_work_moves_to_the_queue_of_a_later_message_when_it_waits
     assert (work.queue, work.priority) == ("front-desk", 20)
 
 
+@pytest.mark.parametrize("comes", [True, False])
+async def test_work_that_waits_for_an_agent_moves_to_the_queue_of_a_later_message_only_after(
+    pool: AgentPool, comes: bool
+) -> None:
+    case = CaseWithMessages(pool)
+    await pool.apply(case.opened)
+    item = (await open_work(pool)).work_item_id
+    assert await pool.assign_to("hugo", item, wait=True) == 200
+    await pool.apply(case.interaction_added(LEAK))
+    await pool.organise()
+    work = await open_work(pool)
+    assert (work.queue, work.priority, work.state, work.preferred) == ("front-desk", 95, QUEUED, "hugo")
+    assert (work.handover["agent_id"], work.deferred_move["queue"]) == ("hugo", "hazards")
+    assert "waits for the agent" in (await pool.why("C-1"))["escalations"][0].what
+    if comes:
+        await pool.present("hugo")
+        await pool.assign()
+        work = await open_work(pool)
+        assert (work.queue, work.state, work.agent_id) == ("front-desk", ACCEPTED, "hugo")
+        return
+    pool.now = work.hold_until
+    await pool.make_due("hold")
+    await pool.make_due("review")
+    work = await open_work(pool)
+    assert (work.queue, work.state, work.deferred_move) == ("hazards", QUEUED, None)
+
+
 async def test_a_failed_answer_sends_the_work_to_the_queue_of_a_later_message(
     pool: AgentPool,
 ) -> None:

@@ -26,7 +26,7 @@ def decide_again(batch: CaseBatch, event: CaseEvent, work: WorkItem) -> tuple[Wo
     messages = unanswered_messages(event)
     if not messages:
         return work, None
-    before = WorkBefore.of(work)
+    before = WorkBefore.of(work, batch.unit.now)
     decided = decisions.decide(batch, event.case, messages, work.work_item_id, before)
     verdict = decided.verdict
     after = decided.redecided
@@ -56,7 +56,7 @@ def _deferred_move(verdict: Verdict) -> DeferredMove:
 
 
 def _move(batch: CaseBatch, work: WorkItem, decided: Decided, after: Redecided, to: Place) -> WorkItem:
-    """Moves work that nobody has accepted to the queue of a rule that may move it. It keeps its number of attempts."""
+    """Moves work that nobody has accepted, and that waits for no agent, to the queue of a rule that may move it. It keeps its number of attempts."""
     verdict, now = decided.verdict, batch.unit.now
     configuration, calendars = batch.active.configuration, batch.active.calendars
     offer = batch.offers.pop(work.work_item_id, None)
@@ -78,6 +78,7 @@ def _move(batch: CaseBatch, work: WorkItem, decided: Decided, after: Redecided, 
     work = batch.unit.put(
         work, **arrival, priority=after.priority, state=WorkState.QUEUED, agent_id=None, labels=after.labels,
         overflow=verdict.overflow, hold_until=None, decision_id=decided.decision_id, deferred_move=None,
+        handover=work.handover and work.handover.to_queue(),
         decided_priority=max(work.decided_priority, verdict.priority), decided_queue=verdict.queue,
         preferred=verdict.prefer_agent or work.preferred,
     )  # fmt: skip
@@ -104,6 +105,8 @@ def publish(batch: CaseBatch, work: WorkItem, decided: Decided, before: WorkItem
         note += f"; from {names.get(before.queue, before.queue)} to {names[work.queue]}"
     elif work.state == WorkState.ACCEPTED and verdict.queue != work.queue:
         note += f"; meant for {names[verdict.queue]}, and it stays with who accepted it"
+    elif work.held_for(batch.unit.now) is not None and verdict.queue != work.queue:
+        note += f"; meant for {names[verdict.queue]}, and it waits for the agent to whom it was handed"
     batch.unit.note_escalation(work, EscalationKind.REDECIDED, note)
     event = WorkRedecided(
         work=work.facts(),
@@ -116,7 +119,7 @@ def publish(batch: CaseBatch, work: WorkItem, decided: Decided, before: WorkItem
     )
     batch.unit.publish(event)
     _show_supervisors(batch, before, work)
-    decisions.keep(batch.unit, decided, WorkBefore.of(work))
+    decisions.keep(batch.unit, decided, WorkBefore.of(work, batch.unit.now))
     if has_moved:
         publish_held(batch, work, verdict.queue)
     return work

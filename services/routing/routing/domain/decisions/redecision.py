@@ -18,7 +18,8 @@ from routing.domain.work_item import WorkItem
 class WorkBefore(NamedTuple):
     """Open work before a redecision: what it reads, and when the work is due. Routing records it with the decision.
 
-    `step` is how many steps of its queue it has passed; `is_accepted`: an agent has it, so it does not move.
+    `step` is how many steps of its queue it has passed; `is_accepted`: an agent has it, or a person handed it to an agent for
+    whom it waits, so it does not move.
     """
 
     queue: str
@@ -33,18 +34,19 @@ class WorkBefore(NamedTuple):
     due_at: datetime | None = None
 
     @classmethod
-    def of(cls, work: WorkItem) -> "WorkBefore":
-        """Returns the values of a work item."""
+    def of(cls, work: WorkItem, now: datetime) -> "WorkBefore":
+        """Returns the values of a work item at this time."""
+        is_accepted = not work.waits or work.held_for(now) is not None
         return cls(
             work.queue, work.priority, work.skills, work.prefer_skills, work.labels, work.decided_priority,
-            work.decided_queue, work.step, not work.waits, work.due_at,
+            work.decided_queue, work.step, is_accepted, work.due_at,
         )  # fmt: skip
 
 
 class Redecided(NamedTuple):
     """What changes in the work: whether it moves to the verdict's queue, and its values there or where it stays.
 
-    `is_deferred`: it would move, but an agent has accepted it; it moves when it is queued again.
+    `is_deferred`: it would move, but an agent has it or it waits for one; it moves when it waits for anybody again.
     """
 
     moves: bool
@@ -61,7 +63,7 @@ def redecide(
     """Returns what the verdict on all unanswered interactions changes in open work; None when it changes nothing.
 
     `passed` are the steps of its queue that were due: what they dropped is not required again. `may_move` is false for work
-    that an agent has accepted. A priority and a queue that rules gave before change nothing, because a person may have set
+    that an agent has accepted, or that waits for one. A priority and a queue that rules gave before change nothing, because a person may have set
     others since.
     """
     if not verdict.informed:
