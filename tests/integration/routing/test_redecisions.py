@@ -131,6 +131,28 @@ async def test_accepted_work_moves_to_the_queue_of_a_later_message_when_it_waits
     assert (work.queue, work.priority) == ("front-desk", 20)
 
 
+async def test_words_that_take_back_the_danger_leave_the_work_where_it_is(pool: AgentPool) -> None:
+    rules = [
+        {"name": "leak", "when": 'case.unanswered_text.contains("leak")', "then": {"queue": "hazards", "priority": 95}},
+        {"name": "any", "when": "interaction.text.size() > 0", "then": {"queue": "front-desk", "priority": 30}},
+    ]  # fmt: skip
+    await pool.organise(section("rules", rules))
+    case = CaseWithMessages(pool)
+    await pool.present("hugo")
+    await pool.apply(case.opened)
+    await pool.assign()
+    await pool.accept_all()
+    await pool.apply(case.interaction_edited("A leak"))
+    assert (await open_work(pool)).deferred_move["queue"] == "hazards"
+    await pool.apply(case.interaction_edited("A tap that drips"))
+    work = await open_work(pool)
+    assert (work.deferred_move, work.decided_queue, work.state) == (None, "front-desk", ACCEPTED)
+    assert "meant for Front desk again" in (await pool.why("C-1"))["escalations"][-1].what
+    await pool.take_back(work.work_item_id)
+    await pool.organise(section("rules", rules))
+    assert (await open_work(pool)).queue == "front-desk"
+
+
 @pytest.mark.parametrize("comes", [True, False])
 async def test_work_that_waits_for_an_agent_moves_to_the_queue_of_a_later_message_only_after(
     pool: AgentPool, comes: bool

@@ -45,14 +45,16 @@ def decide_again(batch: CaseBatch, event: CaseEvent, work: WorkItem) -> tuple[Wo
         work, priority=after.priority, skills=after.skills, prefer_skills=after.prefer_skills, labels=after.labels,
         profiles=batch.active.configuration.profiles_of(work.channel, work.queue, after.priority),
         decision_id=decided.decision_id, decided_priority=max(work.decided_priority, verdict.priority),
-        decided_queue=verdict.queue if after.is_deferred else work.decided_queue,
-        deferred_move=_deferred_move(verdict) if after.is_deferred else work.deferred_move,
+        decided_queue=verdict.queue if after.is_deferred or after.ends_deferral else work.decided_queue,
+        deferred_move=_deferred_move(work, after, verdict),
     )  # fmt: skip
     return work, decided
 
 
-def _deferred_move(verdict: Verdict) -> DeferredMove:
-    return DeferredMove(verdict.queue, verdict.skills, verdict.prefer_skills, verdict.overflow)
+def _deferred_move(work: WorkItem, after: Redecided, verdict: Verdict) -> DeferredMove | None:
+    if after.is_deferred:
+        return DeferredMove(verdict.queue, verdict.skills, verdict.prefer_skills, verdict.overflow)
+    return None if after.ends_deferral else work.deferred_move
 
 
 def _move(batch: CaseBatch, work: WorkItem, decided: Decided, after: Redecided, to: Place) -> WorkItem:
@@ -103,6 +105,8 @@ def publish(batch: CaseBatch, work: WorkItem, decided: Decided, before: WorkItem
     )
     if has_moved:
         note += f"; from {names.get(before.queue, before.queue)} to {names[work.queue]}"
+    elif before.deferred_move is not None and work.deferred_move is None:
+        note += f"; meant for {names[work.queue]} again, where it is"
     elif work.state == WorkState.ACCEPTED and verdict.queue != work.queue:
         note += f"; meant for {names[verdict.queue]}, and it stays with who accepted it"
     elif work.held_for(batch.unit.now) is not None and verdict.queue != work.queue:
