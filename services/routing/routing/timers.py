@@ -73,5 +73,7 @@ async def _fire(
             await escalation.take_due_steps(tx, subjects, configurations, now)
         case TimerKind.REVIEW:
             await review.review(tx, configurations, now)
-        case TimerKind.WRAP_UP | TimerKind.HOLD:
+        case TimerKind.HOLD:
+            await review.end_holds(tx, subjects, now)
+        case TimerKind.WRAP_UP:
             await store.work_items.wake(tx)

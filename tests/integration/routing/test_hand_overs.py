@@ -6,10 +6,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
 from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import Actor
+from routing.store.work_items import PASS, WORK
 from routing.work import handling
+from routing.work.hand_overs import MOST, WAITING_FOR
 from tests.conftest import NewDatabase
 from tests.support.routing.agent_pool import ACCEPTED, OFFERED, QUEUED, SUPERVISOR, AgentPool
 from tests.support.routing.harness import AGAIN_AFTER, opened
@@ -159,6 +163,48 @@ async def test_work_that_was_assigned_to_an_absent_agent_is_theirs_when_they_com
     assert await pool.assign() >= 1
     work = await the_work(pool)
     assert (work.state, work.agent_id) == (ACCEPTED, "farid")
+
+
+async def test_what_waits_for_a_full_agent_keeps_no_other_hand_over_waiting(pool: AgentPool) -> None:
+    cases = [opened(n, pool.now, waited=60 if n <= MOST else 0) for n in range(1, MOST + 2)]
+    await pool.apply(*cases)
+    works = await pool.works()
+    async with pool.engine.begin() as tx:
+        hand = text(
+            "update work_item set handover = jsonb_build_object('agent_id', cast(:agent as text), 'note', null), "
+            "hold_until = :until where work_item_id = any(:ids)"
+        )
+        until_later = pool.now + timedelta(hours=1)
+        last = works[f"C-{MOST + 1}"].work_item_id
+        others = [work.work_item_id for work in works.values() if work.work_item_id != last]
+        await tx.execute(hand, {"agent": "elena", "until": until_later, "ids": others})
+        await tx.execute(hand, {"agent": "farid", "until": until_later, "ids": [last]})
+    for who in ("elena", "farid"):
+        await pool.present(who)
+    assert await pool.assign() == 2
+    assert set(await pool.pending()) == {"elena", "farid"}
+    assert await pool.assign() == 0
+
+
+async def test_hand_overs_are_found_by_their_index(pool: AgentPool) -> None:
+    await pool.apply(opened(1, pool.now))
+    values = {"agents": ["elena", "farid"], "now": pool.now, "most": MOST, "lock": 1, "queues": ["planning"]}
+    async with pool.engine.begin() as tx:
+        copied = {column.name for column in WORK.c} - {"work_item_id", "case_id", "handover", "need"}
+        columns = ", ".join(copied)
+        await tx.execute(
+            text(
+                f"insert into work_item (work_item_id, case_id, handover, {columns}) select gen_random_uuid(), gen_random_uuid(), "
+                "case when n % 100 = 0 then jsonb_build_object('agent_id', 'a' || n % 3) end, "
+                f"{columns} from work_item cross join generate_series(1, 5000) as n"
+            )
+        )
+        await tx.execute(text("analyze work_item"))
+        for statement, names, scans in ((WAITING_FOR, "agents", 1), (PASS, "queues", 2)):
+            array = bindparam(names, type_=ARRAY(TEXT))
+            explained = text(f"explain {statement.text}").bindparams(array)
+            plan = [str(row[0]) for row in await tx.execute(explained, values)]
+            assert "\n".join(plan).count("work_item_handover_ix") == scans
 
 
 async def test_an_agent_of_another_queue_gets_the_work_that_waits_for_them(pool: AgentPool) -> None:

@@ -106,6 +106,17 @@ async def test_the_subject_of_a_deleted_message_disappears_from_open_and_complet
     assert await kept(pool) == 0
 
 
+async def test_words_of_decisions_that_name_no_messages_are_forgotten_with_any_of_the_case(
+    pool: AgentPool,
+) -> None:
+    case = CaseWithMessages(pool)
+    await pool.apply(case.opened, case.interaction_added(LEAK))
+    async with pool.engine.begin() as tx:
+        await tx.execute(text("update decision set interaction_ids = '{}', case_revision = 0"))
+    await pool.apply(case.interaction_deleted(1))
+    assert await kept(pool) == 0
+
+
 @pytest.mark.parametrize("in_one_batch", [False, True])
 async def test_an_old_edit_that_arrives_again_brings_back_no_old_subject(
     pool: AgentPool, in_one_batch: bool

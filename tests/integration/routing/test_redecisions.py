@@ -131,6 +131,55 @@ async def test_accepted_work_moves_to_the_queue_of_a_later_message_when_it_waits
     assert (work.queue, work.priority) == ("front-desk", 20)
 
 
+async def test_words_that_take_back_the_danger_leave_the_work_where_it_is(pool: AgentPool) -> None:
+    rules = [
+        {"name": "leak", "when": 'case.unanswered_text.contains("leak")', "then": {"queue": "hazards", "priority": 95}},
+        {"name": "any", "when": "interaction.text.size() > 0", "then": {"queue": "front-desk", "priority": 30}},
+    ]  # fmt: skip
+    await pool.organise(section("rules", rules))
+    case = CaseWithMessages(pool)
+    await pool.present("hugo")
+    await pool.apply(case.opened)
+    await pool.assign()
+    await pool.accept_all()
+    await pool.apply(case.interaction_edited("A leak"))
+    assert (await open_work(pool)).deferred_move["queue"] == "hazards"
+    await pool.apply(case.interaction_edited("A tap that drips"))
+    work = await open_work(pool)
+    assert (work.deferred_move, work.decided_queue, work.state) == (None, "front-desk", ACCEPTED)
+    assert "meant for Front desk again" in (await pool.why("C-1"))["escalations"][-1].what
+    await pool.take_back(work.work_item_id)
+    await pool.organise(section("rules", rules))
+    assert (await open_work(pool)).queue == "front-desk"
+
+
+@pytest.mark.parametrize("comes", [True, False])
+async def test_work_that_waits_for_an_agent_moves_to_the_queue_of_a_later_message_only_after(
+    pool: AgentPool, comes: bool
+) -> None:
+    case = CaseWithMessages(pool)
+    await pool.apply(case.opened)
+    item = (await open_work(pool)).work_item_id
+    assert await pool.assign_to("hugo", item, wait=True) == 200
+    await pool.apply(case.interaction_added(LEAK))
+    await pool.organise()
+    work = await open_work(pool)
+    assert (work.queue, work.priority, work.state, work.preferred) == ("front-desk", 95, QUEUED, "hugo")
+    assert (work.handover["agent_id"], work.deferred_move["queue"]) == ("hugo", "hazards")
+    assert "waits for the agent" in (await pool.why("C-1"))["escalations"][0].what
+    if comes:
+        await pool.present("hugo")
+        await pool.assign()
+        work = await open_work(pool)
+        assert (work.queue, work.state, work.agent_id) == ("front-desk", ACCEPTED, "hugo")
+        return
+    pool.now = work.hold_until
+    await pool.make_due("hold")
+    await pool.make_due("review")
+    work = await open_work(pool)
+    assert (work.queue, work.state, work.deferred_move) == ("hazards", QUEUED, None)
+
+
 async def test_a_failed_answer_sends_the_work_to_the_queue_of_a_later_message(
     pool: AgentPool,
 ) -> None:

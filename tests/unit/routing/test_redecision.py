@@ -44,7 +44,7 @@ def at(queue: str = "front-desk", priority: int = 30, **more: Any) -> WorkBefore
     decided = more.get("decided", min(priority, 30))
     return WorkBefore(
         queue, priority, more.get("skills", {}), more.get("prefer", {}), more.get("labels", []), decided,
-        more.get("decided_queue", queue),
+        more.get("decided_queue", queue), deferred_queue=more.get("deferred_queue"),
     )  # fmt: skip
 
 
@@ -87,6 +87,18 @@ def test_a_rule_that_moves_takes_no_work_back_from_where_a_person_put_it() -> No
     permit = found("I need a permit", configuration=MOVES)
     assert redecide(at("rates", decided_queue="planning"), permit) is None
     assert redecide(at("rates", decided_queue="planning"), permit, may_move=False) is None
+
+
+def test_words_that_ask_for_the_queue_where_work_is_end_a_move_that_waits() -> None:
+    asks = council({"when": "interaction.text.size() > 0", "then": {"queue": "roads", "priority": 20}})
+    more = found("more", configuration=asks)
+    waits = at("roads", decided_queue="hazards", deferred_queue="hazards")
+    after = Redecided(False, 30, {}, {}, [], ends_deferral=True)
+    assert redecide(waits, more) == redecide(waits, more, may_move=False) == after
+    assert redecide(waits._replace(deferred_queue=None), more) is None
+    assert redecide(waits._replace(queue="planning"), more) is None
+    always = found("more", configuration=council({"when": "true", "then": {"queue": "roads"}}))
+    assert redecide(waits, always) is None
 
 
 def test_a_rule_for_first_words_only_is_asked_when_work_is_made_and_not_later() -> None:

@@ -77,7 +77,7 @@ def create(batch: CaseBatch, event: CaseEvent, last: WorkItem | None) -> tuple[W
 
 def _return_to_team(batch: CaseBatch, verdict: Verdict, last: WorkItem) -> Verdict:
     """The verdict on work whose answer did not arrive: as `last` was, unless a rule of a higher priority moves it."""
-    after = redecide(WorkBefore.of(last), verdict)
+    after = redecide(WorkBefore.of(last, batch.unit.now), verdict)
     deferred = last.deferred_move
     is_meant = deferred is not None and verdict.moves is not Moves.NEVER and verdict.queue == deferred.queue
     if is_meant or (after is not None and after.moves):

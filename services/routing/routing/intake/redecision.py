@@ -26,7 +26,7 @@ def decide_again(batch: CaseBatch, event: CaseEvent, work: WorkItem) -> tuple[Wo
     messages = unanswered_messages(event)
     if not messages:
         return work, None
-    before = WorkBefore.of(work)
+    before = WorkBefore.of(work, batch.unit.now)
     decided = decisions.decide(batch, event.case, messages, work.work_item_id, before)
     verdict = decided.verdict
     after = decided.redecided
@@ -45,18 +45,20 @@ def decide_again(batch: CaseBatch, event: CaseEvent, work: WorkItem) -> tuple[Wo
         work, priority=after.priority, skills=after.skills, prefer_skills=after.prefer_skills, labels=after.labels,
         profiles=batch.active.configuration.profiles_of(work.channel, work.queue, after.priority),
         decision_id=decided.decision_id, decided_priority=max(work.decided_priority, verdict.priority),
-        decided_queue=verdict.queue if after.is_deferred else work.decided_queue,
-        deferred_move=_deferred_move(verdict) if after.is_deferred else work.deferred_move,
+        decided_queue=verdict.queue if after.is_deferred or after.ends_deferral else work.decided_queue,
+        deferred_move=_deferred_move(work, after, verdict),
     )  # fmt: skip
     return work, decided
 
 
-def _deferred_move(verdict: Verdict) -> DeferredMove:
-    return DeferredMove(verdict.queue, verdict.skills, verdict.prefer_skills, verdict.overflow)
+def _deferred_move(work: WorkItem, after: Redecided, verdict: Verdict) -> DeferredMove | None:
+    if after.is_deferred:
+        return DeferredMove(verdict.queue, verdict.skills, verdict.prefer_skills, verdict.overflow)
+    return None if after.ends_deferral else work.deferred_move
 
 
 def _move(batch: CaseBatch, work: WorkItem, decided: Decided, after: Redecided, to: Place) -> WorkItem:
-    """Moves work that nobody has accepted to the queue of a rule that may move it. It keeps its number of attempts."""
+    """Moves work that nobody has accepted, and that waits for no agent, to the queue of a rule that may move it. It keeps its number of attempts."""
     verdict, now = decided.verdict, batch.unit.now
     configuration, calendars = batch.active.configuration, batch.active.calendars
     offer = batch.offers.pop(work.work_item_id, None)
@@ -78,6 +80,7 @@ def _move(batch: CaseBatch, work: WorkItem, decided: Decided, after: Redecided, 
     work = batch.unit.put(
         work, **arrival, priority=after.priority, state=WorkState.QUEUED, agent_id=None, labels=after.labels,
         overflow=verdict.overflow, hold_until=None, decision_id=decided.decision_id, deferred_move=None,
+        handover=work.handover and work.handover.to_queue(),
         decided_priority=max(work.decided_priority, verdict.priority), decided_queue=verdict.queue,
         preferred=verdict.prefer_agent or work.preferred,
     )  # fmt: skip
@@ -102,8 +105,12 @@ def publish(batch: CaseBatch, work: WorkItem, decided: Decided, before: WorkItem
     )
     if has_moved:
         note += f"; from {names.get(before.queue, before.queue)} to {names[work.queue]}"
+    elif before.deferred_move is not None and work.deferred_move is None:
+        note += f"; meant for {names[work.queue]} again, where it is"
     elif work.state == WorkState.ACCEPTED and verdict.queue != work.queue:
         note += f"; meant for {names[verdict.queue]}, and it stays with who accepted it"
+    elif work.held_for(batch.unit.now) is not None and verdict.queue != work.queue:
+        note += f"; meant for {names[verdict.queue]}, and it waits for the agent to whom it was handed"
     batch.unit.note_escalation(work, EscalationKind.REDECIDED, note)
     event = WorkRedecided(
         work=work.facts(),
@@ -116,7 +123,7 @@ def publish(batch: CaseBatch, work: WorkItem, decided: Decided, before: WorkItem
     )
     batch.unit.publish(event)
     _show_supervisors(batch, before, work)
-    decisions.keep(batch.unit, decided, WorkBefore.of(work))
+    decisions.keep(batch.unit, decided, WorkBefore.of(work, batch.unit.now))
     if has_moved:
         publish_held(batch, work, verdict.queue)
     return work

@@ -70,6 +70,7 @@ async def of_work(tx: AsyncConnection, work_item_id: UUID) -> Sequence[AnyRow]:
 
 # An earlier revision of the case had the words, in one of its messages or as its subject. An event that comes late has an old
 # subject: where it takes words from a decision, the work of that decision has no subject any more, and other work keeps its own.
+# A decision with words that names no messages is from before routing kept their ids: they may be any of the case.
 FORGET_TAKEN_BACK = text(
     f"""
     with taken as materialized (
@@ -78,7 +79,7 @@ FORGET_TAKEN_BACK = text(
     ), decided as (
         update decision d set {_WITHOUT_WORDS} from taken t
         where d.case_id = t.case_id and d.has_words and d.case_revision < t.case_revision
-            and (t.interaction_id = any(d.interaction_ids) or d.context ->> 'case.subject' <> coalesce(t.subject, ''))
+            and (t.interaction_id = any(d.interaction_ids) or d.interaction_ids = '{{}}' or d.context ->> 'case.subject' <> coalesce(t.subject, ''))
         returning d.work_item_id
     )
     update work_item w set subject = case when not t.is_late then t.subject end

@@ -108,7 +108,10 @@ WORK = Table(
         "work_item_done_ix", "completed_by", "completed_at",
         postgresql_where=text("completed_by is not null and profiles <> '[]'"),
     ),
-    Index("work_item_handover_ix", "order_at", postgresql_where=text("state = 'queued' and handover ->> 'agent_id' is not null")),
+    Index(
+        "work_item_handover_ix", text("(handover ->> 'agent_id')"), "order_at",
+        postgresql_where=text("state = 'queued' and handover ->> 'agent_id' is not null"),
+    ),
     Index("work_item_held_ix", "agent_id", postgresql_where=text("state in ('offered', 'accepted')")),
     Index("work_item_oldest_ix", "queue", "queued_at", postgresql_where=text("state = 'queued'")),
     Index("work_item_changed_xid_ix", "changed_xid", "work_item_id"),
@@ -167,19 +170,27 @@ _LAST = text(
 ).bindparams(_IDS)
 
 
-_PASS = text(
-    """
+_HANDED_TO = "handover ->> 'agent_id'"
+_IS_HANDED = f"state = 'queued' and {_HANDED_TO} is not null"
+# The agents to whom work was handed are read by a loose index scan: from one to the next, however much waits for each.
+PASS = text(
+    f"""
     select pg_try_advisory_xact_lock(:lock) as mine,
         array(
             select q.name from unnest(:queues) as q(name)
             where exists (select 1 from work_item where state = 'queued' and queue = q.name)
         ) as waiting,
-        exists (select 1 from work_item where state = 'queued' and also_queues <> '{}') as widened,
+        exists (select 1 from work_item where state = 'queued' and also_queues <> '{{}}') as widened,
         array(
-            select distinct agent_id from (
-                select handover ->> 'agent_id' as agent_id from work_item
-                where state = 'queued' and handover ->> 'agent_id' is not null order by order_at limit 1000
-            ) h
+            with recursive handed as (
+                (select {_HANDED_TO} as agent_id from work_item where {_IS_HANDED} order by {_HANDED_TO} limit 1)
+                union all
+                select w.agent_id from handed h cross join lateral (
+                    select {_HANDED_TO} as agent_id from work_item
+                    where {_IS_HANDED} and {_HANDED_TO} > h.agent_id order by {_HANDED_TO} limit 1
+                ) w
+            )
+            select agent_id from handed
         ) as handed_to
     """
 ).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
@@ -274,7 +285,7 @@ async def begin_pass(tx: AsyncConnection, lock: int, queues: Sequence[str]) -> A
     Returns whether this transaction has the lock (`mine`), the queues with `waiting` work, whether any work is `widened`, and the
     agents to whom waiting work was `handed_to`.
     """
-    (row,) = await fetch(tx, _PASS, {"lock": lock, "queues": list(queues)})
+    (row,) = await fetch(tx, PASS, {"lock": lock, "queues": list(queues)})
     return row
 
 

@@ -21,11 +21,16 @@ from routing.unit_of_work import UnitOfWork
 from routing.work.offering import candidate, offer_to
 
 MOST = 100
-"""How many work items a pass offers to agents for whom they wait."""
+"""How many work items that wait for an agent a pass offers them."""
 
+# The limit is by agent, so that what a full agent can't take now keeps nobody else waiting.
 WAITING_FOR = text(
-    "select * from work_item where state = 'queued' and handover ->> 'agent_id' = any(:agents) and hold_until > :now "
-    "order by order_at limit :most for update skip locked"
+    """
+    select w.* from unnest(:agents) as a(id) cross join lateral (
+        select * from work_item where state = 'queued' and handover ->> 'agent_id' = a.id and hold_until > :now
+        order by order_at limit :most for update skip locked
+    ) w
+    """
 ).bindparams(bindparam("agents", type_=ARRAY(TEXT)))
 
 

@@ -207,6 +207,8 @@ class _Repairer:
         work = self.unit.current(self._open[finding.work.work_item_id])
         if finding.kind is FindingKind.HAND_OVER_GONE:
             note = work.handover and work.handover.to_queue()
+            if work.deferred_move is not None:
+                self.unit.timers.append((TimerKind.REVIEW, store.timers.NO_SUBJECT, self.unit.now))
             return self.unit.put(work, hold_until=None, preferred=None, handover=note), "for anybody"
         repair = self._repair_work(finding, finding.work, work)
         return self.unit.current(work), repair

@@ -5,10 +5,13 @@ runs when a version becomes active, when people set the state of a queue, when t
 of the document change.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.work import WorkState
@@ -36,8 +39,12 @@ _REMOVED_AGENTS = text(
 ).bindparams(bindparam("agents", type_=ARRAY(TEXT)))
 _MEANT = text(
     "select * from work_item where deferred_move is not null and state in ('queued', 'offered') "
+    "and (handover ->> 'agent_id' is null or hold_until is null or hold_until <= :now) "
     "order by work_item_id limit :limit for update"
 )
+_HAS_MEANT = text(
+    "select exists (select 1 from work_item where work_item_id = any(:ids) and deferred_move is not null)"
+).bindparams(bindparam("ids", type_=ARRAY(PG_UUID(as_uuid=True))))
 _WAITING = text(
     """
     select w.* from unnest(:queues) as q(name) join work_item w on w.queue = q.name
@@ -94,6 +101,13 @@ async def review(tx: AsyncConnection, configurations: Configurations, now: datet
     return changed
 
 
+async def end_holds(tx: AsyncConnection, work_item_ids: Sequence[UUID], now: datetime) -> None:
+    """Gives work whose wait for one agent has ended to anybody, and moves it first where later messages meant it elsewhere."""
+    if await tx.scalar(_HAS_MEANT, {"ids": list(work_item_ids)}):
+        await store.timers.review_at(tx, now)
+    await store.work_items.wake(tx)
+
+
 async def _people(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:
     return int(await due_changes.apply(tx, active.configuration, now))
 
@@ -127,9 +141,12 @@ async def _from_removed_queues(tx: AsyncConnection, active: ActiveVersion, now: 
 
 
 async def _to_meant_queue(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> int:
-    """Moves work that waits again to the queue for which messages meant it that arrived while an agent had it."""
+    """Moves work that waits for anybody again to the queue for which messages meant it while an agent had it.
+
+    Work that a person handed to an agent stays while it waits for them.
+    """
     unit = UnitOfWork(now)
-    works = await store.work_items.work_items(tx, _MEANT, {"limit": BATCH_SIZE})
+    works = await store.work_items.work_items(tx, _MEANT, {"now": now, "limit": BATCH_SIZE})
     offers = await store.offers.pending_offers(tx, [work.work_item_id for work in works])
     names = {key: queue.name for key, queue in active.configuration.queues.items()}
     for work in works:

@@ -18,7 +18,8 @@ from routing.domain.work_item import WorkItem
 class WorkBefore(NamedTuple):
     """Open work before a redecision: what it reads, and when the work is due. Routing records it with the decision.
 
-    `step` is how many steps of its queue it has passed; `is_accepted`: an agent has it, so it does not move.
+    `step` is how many steps of its queue it has passed; `is_accepted`: an agent has it, or a person handed it to an agent for
+    whom it waits, so it does not move. `deferred_queue` is the queue to which earlier later words move it after that.
     """
 
     queue: str
@@ -31,20 +32,24 @@ class WorkBefore(NamedTuple):
     step: int = 0
     is_accepted: bool = False
     due_at: datetime | None = None
+    deferred_queue: str | None = None
 
     @classmethod
-    def of(cls, work: WorkItem) -> "WorkBefore":
-        """Returns the values of a work item."""
+    def of(cls, work: WorkItem, now: datetime) -> "WorkBefore":
+        """Returns the values of a work item at this time."""
+        is_accepted = not work.waits or work.held_for(now) is not None
+        deferred_queue = work.deferred_move.queue if work.deferred_move else None
         return cls(
             work.queue, work.priority, work.skills, work.prefer_skills, work.labels, work.decided_priority,
-            work.decided_queue, work.step, not work.waits, work.due_at,
+            work.decided_queue, work.step, is_accepted, work.due_at, deferred_queue,
         )  # fmt: skip
 
 
 class Redecided(NamedTuple):
     """What changes in the work: whether it moves to the verdict's queue, and its values there or where it stays.
 
-    `is_deferred`: it would move, but an agent has accepted it; it moves when it is queued again.
+    `is_deferred`: it would move, but an agent has it or it waits for one; it moves when it waits for anybody again.
+    `ends_deferral`: an earlier decision deferred a move, and all words together ask for the queue where the work is.
     """
 
     moves: bool
@@ -53,6 +58,7 @@ class Redecided(NamedTuple):
     prefer_skills: dict[str, int]
     labels: list[str]
     is_deferred: bool = False
+    ends_deferral: bool = False
 
 
 def redecide(
@@ -61,7 +67,7 @@ def redecide(
     """Returns what the verdict on all unanswered interactions changes in open work; None when it changes nothing.
 
     `passed` are the steps of its queue that were due: what they dropped is not required again. `may_move` is false for work
-    that an agent has accepted. A priority and a queue that rules gave before change nothing, because a person may have set
+    that an agent has accepted, or that waits for one. A priority and a queue that rules gave before change nothing, because a person may have set
     others since.
     """
     if not verdict.informed:
@@ -81,8 +87,11 @@ def redecide(
             skills=_highest(work.skills, asked.skills),
             prefer_skills=_highest(work.prefer_skills, asked.prefer_skills),
         )
-    after = Redecided(False, priority, dict(need.skills), dict(need.prefer_skills), labels, leaves)
-    return after if leaves or changes(work, after) else None
+    ends_deferral = work.deferred_queue is not None and verdict.queue == work.queue
+    after = Redecided(
+        False, priority, dict(need.skills), dict(need.prefer_skills), labels, leaves, ends_deferral
+    )
+    return after if leaves or ends_deferral or changes(work, after) else None
 
 
 def changes(work: WorkBefore, after: Redecided) -> bool:

@@ -16,6 +16,6 @@ def upgrade() -> None:
     op.create_index(
         "work_item_handover_ix",
         "work_item",
-        ["order_at"],
+        [sa.text("(handover ->> 'agent_id')"), "order_at"],
         postgresql_where=sa.text("state = 'queued' and handover ->> 'agent_id' is not null"),
     )

@@ -14,7 +14,7 @@ def upgrade() -> None:
     op.add_column("work_item", sa.Column("decided_queue", sa.Text()))
     op.execute("update work_item set decided_queue = queue where state <> 'completed'")
     op.add_column("case_record", sa.Column("awaited_until", sa.DateTime(timezone=True)))
-    op.execute("update case_record set awaited_until = now() where not awaits")
+    op.execute("update case_record set awaited_until = now() where not awaits or dismissed is not null")
     op.create_index(
         "case_record_awaited_ix",
         "case_record",
