@@ -133,9 +133,9 @@ class UnitOfWork:
             self.counts[CURRENT, after[0], after[1]] += 1
 
     def offer(
-        self, work: WorkItem, agent_id: str, agent_name: str, expires_at: datetime
+        self, work: WorkItem, agent_id: str, agent_name: str, expires_at: datetime, *, directed: bool = False
     ) -> tuple[WorkItem, OfferRecord]:
-        """Reserves the work for an agent until the offer expires."""
+        """Reserves the work for an agent until the offer expires. `directed`: a person chose the agent."""
         offer = OfferRecord(
             offer_id=uuid4(),
             work_item_id=work.work_item_id,
@@ -143,6 +143,7 @@ class UnitOfWork:
             agent_name=agent_name,
             offered_at=self.now,
             expires_at=expires_at,
+            directed=directed,
         )
         self.new_offers[offer.offer_id] = offer
         self.timers.append((TimerKind.OFFER_EXPIRY, offer.offer_id, expires_at))

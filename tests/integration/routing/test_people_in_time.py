@@ -250,6 +250,51 @@ async def test_colleagues_of_a_queue_include_those_who_are_away_and_may_be_nobod
     assert await colleagues("hazards") == []
 
 
+async def test_a_publication_that_moves_an_agent_withdraws_their_offers_but_not_directed_ones(
+    past: Past,
+) -> None:
+    pool = past.pool
+    await past.organise(agent("elena", capacity=5))
+    await pool.present("elena")
+    await pool.apply(opened(1, pool.now))
+    assert await pool.assign() == 1
+    await pool.apply(opened(2, pool.now, department="rates"), opened(3, pool.now))
+    for reference in ("C-2", "C-3"):
+        work = (await pool.works())[reference]
+        assert await pool.offer_to("elena", work.work_item_id) == 200
+    assert set((await past.states()).values()) == {(OFFERED, "elena")}
+    await past.organise(agent("elena", queues=["roads"], capacity=5))
+    assert await past.states() == {
+        "C-1": (QUEUED, None), "C-2": (OFFERED, "elena"), "C-3": (OFFERED, "elena"),
+    }  # fmt: skip
+    assert [row.reason for row in await pool.rows("select reason from offer where result = 'withdrawn'")] == [
+        "Elena Marino left its queue"
+    ]
+
+
+async def test_who_is_removed_from_the_document_goes_offline_and_their_work_returns(past: Past) -> None:
+    pool = past.pool
+    await past.organise()
+    for who in ("elena", "farid"):
+        await pool.present(who)
+    await pool.apply(opened(1, pool.now))
+    assert await pool.assign() == 1
+
+    def without_both(organisation: dict[str, Any]) -> None:
+        people = organisation["people"]
+        organisation["people"] = [person for person in people if person["id"] not in {"elena", "farid"}]
+
+    await past.organise(without_both)
+    assert await past.states() == {"C-1": (QUEUED, None)}
+    presences = await pool.rows("select agent_id, presence from agent order by agent_id")
+    assert [tuple(row) for row in presences] == [("elena", "offline"), ("farid", "offline")]
+    events = await pool.rows(
+        "select key, convert_from(value, 'utf8')::json->>'reason' as reason from outbox "
+        "where topic = 'agents' and headers like '%presence-changed%' order by id desc limit 2"
+    )
+    assert {tuple(row) for row in events} == {("elena", "removed"), ("farid", "removed")}
+
+
 async def test_a_lost_change_of_people_is_applied_when_routing_runs_again(past: Past) -> None:
     pool, change = past.pool, past.change
     back = change + timedelta(minutes=5)

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.contracts import generate
 from antiphon.contracts.base import Event
+from antiphon.contracts.cases import CaseOpened
 from antiphon.contracts.interactions import InteractionDeleted, InteractionEdited, InteractionReceived
 from antiphon.kafka.consumer import NonRetryableError
 from antiphon.organisation import document
@@ -180,6 +181,27 @@ async def test_edits_keep_the_earlier_words_and_deletions_are_recorded(engine: A
     assert row.deleted_at is not None
     with pytest.raises(NonRetryableError):
         await identify(engine, edit.model_copy(update={"interaction_id": uuid4()}))
+
+
+async def test_a_replayed_event_of_a_case_leaves_each_interaction_on_its_case(engine: AsyncEngine) -> None:
+    first, second = spoken("email:jo@mail.example"), spoken("email:jo@mail.example")
+    await identify(engine, first, second)
+    example = CaseOpened.model_validate(generate.example("case.opened.v1")["data"])
+
+    def opened(of: InteractionReceived, reference: str) -> CaseOpened:
+        words = example.interaction.model_copy(update={"interaction_id": of.interaction.interaction_id})
+        case = example.case.model_copy(update={"case_id": uuid4(), "reference": reference})
+        return example.model_copy(update={"case": case, "interaction": words})
+
+    one, two = opened(first, "C-1"), opened(second, "C-2")
+    for batch in ([one, two], [one]):
+        async with engine.begin() as tx:
+            await interactions.set_cases(tx, received(batch))
+        on = await rows(engine, "select interaction_id, case_id, case_reference from interaction")
+        assert {tuple(row) for row in on} == {
+            (event.interaction.interaction_id, event.case.case_id, event.case.reference)
+            for event in (one, two)
+        }
 
 
 @pytest.mark.parametrize(

@@ -15,15 +15,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from antiphon.access.roles import Role
 from antiphon.access.tokens import Access
 from antiphon.active_organisation import ActiveOrganisation
+from antiphon.contracts import generate
 from antiphon.contracts.base import Actor
-from antiphon.contracts.interactions import Identifier
+from antiphon.contracts.cases import CaseOpened, CaseStatusChanged
+from antiphon.contracts.interactions import Channel, Identifier
 from antiphon.contracts.replies import ReplyRequested
 from antiphon.http.changes import ChangeFeed
 from antiphon.process.clock import utc_now
 from deploy import keys
 from deploy.site import EXAMPLE
 from ingest_direct import api, tasks
-from ingest_direct.actions import attachments, replies
+from ingest_direct.actions import attachments, interactions, replies
 from tests.conftest import NewDatabase
 from tests.support.waiting import until
 
@@ -280,6 +282,28 @@ async def test_replies_are_listed_oldest_first_by_state_and_channel(client: Clie
     assert await listed(state="failed", channel="phone") == []
     counts = (await client.ask("GET", "/counts")).json()
     assert (counts["replies_waiting"], counts["replies_failed"], counts["replies_sent"]) == (2, 1, 0)
+
+
+async def test_an_old_event_of_a_case_changes_nothing_newer_alone_or_in_one_batch(client: Client) -> None:
+    await client.note("call-1")
+    (row,) = await client.rows("select interaction_id from interaction")
+    opened = CaseOpened.model_validate(generate.example("case.opened.v1")["data"])
+    words = opened.interaction.model_copy(
+        update={"interaction_id": row.interaction_id, "channel": Channel.PHONE}
+    )
+    opened = opened.model_copy(update={"interaction": words})
+    changed = CaseStatusChanged.model_validate(generate.example("case.status-changed.v1")["data"])
+
+    def moved(status: str, revision: int) -> CaseStatusChanged:
+        update = {"status": status, "revision": opened.case.revision + revision}
+        return changed.model_copy(update={"case": opened.case.model_copy(update=update)})
+
+    older, newer = moved("open", 1), moved("closed", 2)
+    for batch in ([opened, newer, older], [older], [opened]):
+        async with client.engine.begin() as tx:
+            await interactions.set_cases(tx, batch)
+        (row,) = await client.rows("select case_id, case_status, case_revision from interaction")
+        assert tuple(row) == (opened.case.case_id, "closed", newer.case.revision)
 
 
 async def test_an_attachment_that_no_interaction_uses_is_deleted(client: Client) -> None:

@@ -135,13 +135,14 @@ async def get(connection: AsyncConnection, interaction_id: UUID, who: Identity) 
 
 
 async def set_cases(tx: AsyncConnection, events: Sequence[CaseEvent]) -> None:
-    """Records which case each interaction of this service is on, and the state of that case."""
+    """Records which case each interaction of this service is on, and the state of that case at its newest revision."""
     by_interaction: dict[UUID, CaseState] = {}
     by_case: dict[UUID, CaseState] = {}
     for event in events:
         case = event.case
         state = CaseState(case.case_id, case.reference, case.status, case.revision)
-        if not isinstance(event, CaseOpened):
+        known = by_case.get(case.case_id)
+        if not isinstance(event, CaseOpened) and (known is None or known.case_revision < case.revision):
             by_case[case.case_id] = state
         if (
             isinstance(event, CaseOpened | CaseInteractionAdded)

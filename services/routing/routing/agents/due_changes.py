@@ -1,6 +1,6 @@
 """People who come, move, leave or go away at their time: what changes then, without a new version of the document."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,19 +19,20 @@ from routing.unit_of_work import UnitOfWork
 async def apply(tx: AsyncConnection, configuration: Configuration, now: datetime) -> bool:
     """Applies what changed about people since it was applied last. Returns whether anything did; then it holds locks.
 
-    Who left, or is a member of no queue any more, goes offline: their work returns to its place. Offers to agents who are
-    away, and offers from queues that an agent left, are withdrawn.
+    Who left, was removed, or is a member of no queue any more, goes offline: their work returns to its place. Offers to agents
+    who are away, and offers from queues of which an agent is no member, are withdrawn.
     """
     state = await store.people.state(tx)
     before = configuration.at(state.applied_at or now).agents_by_id
-    after = configuration.agents_by_id
+    after, people = configuration.agents_by_id, configuration.people_by_id
     gone = [
-        Agent.of(person, [])
+        Agent.of(people[agent_id], []) if agent_id in people else _removed(agent_id)
         for agent_id in state.online
-        if agent_id not in after and (person := configuration.people_by_id.get(agent_id)) is not None
+        if agent_id not in after
     ]
+    removed = {agent.id for agent in gone} - people.keys()
     changed = {agent_id for agent_id in {**before, **after} if before.get(agent_id) != after.get(agent_id)}
-    ending = await _ending(tx, before, after)
+    ending = await _ending(tx, configuration)
     if not (gone or changed or ending):
         return False
     # All locks are taken together and in order, as everywhere: first the agents, then their work.
@@ -39,58 +40,69 @@ async def apply(tx: AsyncConnection, configuration: Configuration, now: datetime
     await store.agents.lock(tx, changed | losing)
     works = await store.work_items.lock_held(tx, sorted(losing)) if losing else []
     await agent_changes.publish_differences(tx, before, after, now)
-    await _go_offline(tx, gone, configuration, now)
-    offered = {work.work_item_id: work for work in works if work.agent_id in ending}
-    offers = await store.offers.pending_offers(tx, list(offered)) if offered else {}
+    offers = await store.offers.pending_offers(tx, [work.work_item_id for work in works])
     unit = UnitOfWork(now)
-    for work_item_id, offer in offers.items():
-        work = offered[work_item_id]
-        reason = _why(before.get(offer.agent_id), after[offer.agent_id], work.queues)
-        if reason is not None:
+    for work in works:
+        offer, reason = offers.get(work.work_item_id), None
+        if work.agent_id in removed:
+            reason = f"{work.agent_id} is no longer an agent"
+        elif work.agent_id in ending and offer is not None:
+            reason = _why(
+                configuration, after[offer.agent_id], work.queue, work.queues, directed=offer.directed
+            )
+        if reason is not None and offer is not None:
             unit.end_offer(offer, OfferResult.WITHDRAWN, reason)
+        if reason is not None:
             unit.requeue(work, reason)
     await unit.write(tx)
+    await _go_offline(tx, gone, configuration, now)
     await store.people.set_applied(tx, now)
     await store.work_items.wake(tx)
     return True
 
 
-async def _ending(
-    tx: AsyncConnection, before: Mapping[str, Agent], after: Mapping[str, Agent]
-) -> Collection[str]:
+async def _ending(tx: AsyncConnection, configuration: Configuration) -> Collection[str]:
     """Returns the agents who have an offer that is to be withdrawn."""
-    asked = [
-        agent_id
-        for agent_id, agent in after.items()
-        if agent.away is not None
-        or (agent_id in before and not {*before[agent_id].queues} <= {*agent.queues})
-    ]
-    offered = await store.work_items.offered_queues(tx, asked) if asked else []
+    agents = configuration.agents_by_id
     return {
-        agent_id
-        for agent_id, queues in offered
-        if _why(before.get(agent_id), after[agent_id], queues) is not None
+        offered.agent_id
+        for offered in await store.work_items.offered(tx, list(agents))
+        if _why(
+            configuration, agents[offered.agent_id], offered.queue, offered.queues, directed=offered.directed
+        )
     }
 
 
-def _why(before: Agent | None, after: Agent, queues: frozenset[str]) -> str | None:
-    """Why an offer of work for these queues is withdrawn from the agent; None when it stays."""
-    if after.away is not None:
-        return f"{after.name} is {after.away.because}"
-    left = set[str]() if before is None else {*before.queues} - {*after.queues}
-    if not left.isdisjoint(queues) and queues.isdisjoint(after.queues):
-        return f"{after.name} left its queue"
+def _why(
+    configuration: Configuration, agent: Agent, queue: str, queues: Collection[str], *, directed: bool
+) -> str | None:
+    """Why an offer of work for these queues is withdrawn from the agent; None when it stays.
+
+    Work of a `queue` that was removed first moves to another. `directed`: a person chose the agent, a member or not.
+    """
+    if agent.away is not None:
+        return f"{agent.name} is {agent.away.because}"
+    if not directed and queue in configuration.queues and {*agent.queues}.isdisjoint(queues):
+        return f"{agent.name} left its queue"
     return None
+
+
+def _removed(agent_id: str) -> Agent:
+    """Returns a person whom the document has no more: only their id is known."""
+    return Agent(agent_id, agent_id, [], {}, 0, auto_accept=False, profiles={})
 
 
 async def _go_offline(
     tx: AsyncConnection, gone: Sequence[Agent], configuration: Configuration, now: datetime
 ) -> None:
-    people = configuration.people_by_id
-    employed = {agent.id for agent in gone if is_employed(people[agent.id], configuration, now)}
-    for reason, agents in (
-        ("left", [agent for agent in gone if agent.id not in employed]),
-        ("a member of no queue any more", [agent for agent in gone if agent.id in employed]),
-    ):
-        if agents:
-            await presence.set_presences(tx, agents, Presence.OFFLINE, reason, now)
+    by_reason: dict[str, list[Agent]] = {}
+    for agent in gone:
+        person = configuration.people_by_id.get(agent.id)
+        reason = "a member of no queue any more"
+        if person is None:
+            reason = "removed"
+        elif not is_employed(person, configuration, now):
+            reason = "left"
+        by_reason.setdefault(reason, []).append(agent)
+    for reason, agents in by_reason.items():
+        await presence.set_presences(tx, agents, Presence.OFFLINE, reason, now)

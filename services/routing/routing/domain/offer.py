@@ -28,7 +28,7 @@ REFUSALS = (OfferResult.DECLINED, OfferResult.TIMED_OUT, OfferResult.TAKEN_BACK,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferRecord:
-    """An offer of a work item to an agent. The fields are the columns of its row."""
+    """An offer of a work item to an agent. The fields are the columns of its row. `directed`: a person chose the agent."""
 
     offer_id: UUID
     work_item_id: UUID
@@ -39,6 +39,7 @@ class OfferRecord:
     result: OfferResult | None = None
     ended_at: datetime | None = None
     reason: str | None = None
+    directed: bool = False
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "OfferRecord":

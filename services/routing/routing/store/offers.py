@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Index, Table, Text, Uuid, bindparam, select, text
+from sqlalchemy import Boolean, Column, DateTime, Index, Table, Text, Uuid, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,6 +28,7 @@ OFFER = Table(
     Column("result", Text),
     Column("ended_at", DateTime(timezone=True)),
     Column("reason", Text),
+    Column("directed", Boolean, nullable=False, server_default="false"),
     Index("offer_pending_key", "work_item_id", unique=True, postgresql_where=text("result is null")),
     Index("offer_work_item_id_ix", "work_item_id"),
     info=personal(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -148,8 +148,10 @@ _HELD = text(
 ).bindparams(bindparam("agents", type_=ARRAY(TEXT)))
 
 
-_OFFERED_QUEUES = text(
-    "select agent_id, queue, also_queues from work_item where state = 'offered' and agent_id = any(:agents)"
+_OFFERED_TO = text(
+    "select w.agent_id, w.queue, w.also_queues, o.directed from work_item w "
+    "join offer o on o.work_item_id = w.work_item_id and o.result is null "
+    "where w.state = 'offered' and w.agent_id = any(:agents)"
 ).bindparams(bindparam("agents", type_=ARRAY(TEXT)))
 
 
@@ -258,10 +260,22 @@ async def lock_held(
     return await work_items(tx, _HELD, {"agents": list(agent_ids), "limit": limit})
 
 
-async def offered_queues(tx: AsyncConnection, agent_ids: Sequence[str]) -> list[tuple[str, frozenset[str]]]:
-    """The offered work of these agents: the agent, and the queues whose members may be offered it. Without locks."""
-    rows = await fetch(tx, _OFFERED_QUEUES, {"agents": list(agent_ids)})
-    return [(row.agent_id, frozenset({row.queue, *row.also_queues})) for row in rows]
+class Offered(NamedTuple):
+    """Offered work: its agent, its queue, and the queues whose members may be offered it. `directed`: a person chose the agent."""
+
+    agent_id: str
+    queue: str
+    queues: frozenset[str]
+    directed: bool
+
+
+async def offered(tx: AsyncConnection, agent_ids: Sequence[str]) -> list[Offered]:
+    """The offered work of these agents, without locks."""
+    rows = await fetch(tx, _OFFERED_TO, {"agents": list(agent_ids)})
+    return [
+        Offered(row.agent_id, row.queue, frozenset({row.queue, *row.also_queues}), row.directed)
+        for row in rows
+    ]
 
 
 async def lock_offered(tx: AsyncConnection, offer_ids: Sequence[UUID]) -> list[WorkItem]:

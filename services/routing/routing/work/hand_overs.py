@@ -62,7 +62,7 @@ async def offer_waiting(
         if at_once or pool.fits(item, candidates[agent_id]):
             pool.give(item, candidates[agent_id])
             agent = configuration.agents_by_id[agent_id]
-            offer_to(unit, work, agent, queue, at_once=at_once)
+            offer_to(unit, work, agent, queue, at_once=at_once, directed=True)
             offered += 1
     await unit.write(tx)
     return offered

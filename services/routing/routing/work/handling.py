@@ -102,7 +102,7 @@ async def transfer(
     if agent is not None and why_not is not None:
         work = _wait_for(unit, work, agent, note, at_once=False)
     elif agent is not None:
-        work = offer_to(unit, work, agent, active.configuration.queues[work.queue])
+        work = offer_to(unit, work, agent, active.configuration.queues[work.queue], directed=True)
     await unit.write(tx)
     return work
 
@@ -165,7 +165,8 @@ async def assign(
     if why_not is not None:
         work = _wait_for(unit, work, agent, reason, at_once=True)
     else:
-        work = offer_to(unit, work, agent, active.configuration.queues[work.queue], at_once=True)
+        queue_now = active.configuration.queues[work.queue]
+        work = offer_to(unit, work, agent, queue_now, at_once=True, directed=True)
     await unit.write(tx)
     return work
 

@@ -38,10 +38,13 @@ def candidate(
 
 
 def offer_to(
-    unit: UnitOfWork, work: WorkItem, agent: Agent, queue: Queue, *, at_once: bool = False
-) -> WorkItem:
-    """Offers the work to an agent. `at_once`: the agent also accepts it without an answer. Publishes an event of each."""
-    work, offer = unit.offer(work, agent.id, agent.name, unit.now + queue.offer_timeout)
+    unit: UnitOfWork, work: WorkItem, agent: Agent, queue: Queue, *, at_once: bool = False, directed: bool = False
+) -> WorkItem:  # fmt: skip
+    """Offers the work to an agent. `at_once`: the agent also accepts it without an answer. Publishes an event of each.
+
+    `directed`: a person chose the agent, who need not be a member of its queue.
+    """
+    work, offer = unit.offer(work, agent.id, agent.name, unit.now + queue.offer_timeout, directed=directed)
     unit.publish(WorkOffered(work=work.facts(), offer=offer.facts()))
     if at_once:
         work = unit.accept_at_once(work, offer)
