@@ -30,10 +30,6 @@ IDLE_CHECK_S = 2
 SEEN, FLAGGED = b"\\Seen", b"\\Flagged"
 
 
-class _RemovedError(Exception):
-    """The address is no longer ours, and the supervisor is about to end its reader."""
-
-
 class Reader:
     """Reads the mailbox of one connection; `run` goes on until it is cancelled."""
 
@@ -65,8 +61,6 @@ class Reader:
                 await self._follow()
             except NotConnectedError as error:
                 await self._link.failed(error)
-            except _RemovedError:
-                return
             except Exception as error:
                 if not is_transient(error):
                     raise
@@ -75,7 +69,7 @@ class Reader:
     async def _follow(self) -> None:
         mailbox = self._connection.imap
         if mailbox is None:
-            raise _RemovedError
+            raise _not_ours()
         # The UIDs are of this folder of this user, whichever of our addresses it belongs to.
         place = f"{mailbox.user}@{mailbox.host}:{mailbox.port}/{mailbox.folder}"
         async with Session(self._connection, mailbox, self._secrets) as session:
@@ -115,7 +109,7 @@ class Reader:
     async def _take(self, session: Session, place: str, uidvalidity: int, uid: int) -> None:
         ours = self._active.ours
         if ours.account_of(self._connection.name) is None:
-            raise _RemovedError
+            raise _not_ours()
         size = await session.size(uid)
         if size is None:
             return  # somebody removed it
@@ -161,6 +155,11 @@ class Reader:
                 # The library returns at once, without an error, when the connection has ended.
                 raise NotConnectedError(Reason.UNREACHABLE, "the server ended the connection")
         await session.end_idle()
+
+
+def _not_ours() -> NotConnectedError:
+    """The supervisor ends the reader of such an address, unless a later version of the document has it again."""
+    return NotConnectedError(Reason.SERVICE_WAITS, "the address is not one of the organisation's addresses")
 
 
 def follower(

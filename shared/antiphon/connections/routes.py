@@ -164,7 +164,7 @@ def add(routes: APIRouter, engine: AsyncEngine, connections: Connections[_C]) ->
             raise Problem(Kind.NOT_AVAILABLE, detail) from error
         LOG.info("secret stored", connection=name)
         async with engine.begin() as tx:
-            await store.notify(tx)
+            await store.notify(tx, name)
 
     @routes.post(
         "/connections/{name}/test",
@@ -183,7 +183,7 @@ def add(routes: APIRouter, engine: AsyncEngine, connections: Connections[_C]) ->
             return _result(error.reason, error.detail)
         except TimeoutError:
             return _result(Reason.UNREACHABLE, f"no answer within {TEST_TAKES_AT_MOST.total_seconds():.0f} s")
-        await store.notify(tx)
+        await store.notify(tx, name)
         return LoginResult(state=State.CONNECTED, reason=None, detail=None, error=None)
 
     _ = (list_connections, set_connection_secret, check_connection)

@@ -69,6 +69,6 @@ def _report(row: Any) -> Report:
     return Report(*row)._replace(state=State(row.state), reason=reason)
 
 
-async def notify(tx: AsyncConnection) -> None:
-    """Wakes the connections of every replica that wait before they try again, at the commit."""
-    await tx.execute(text(f"notify {CHANNEL}"))
+async def notify(tx: AsyncConnection, name: str) -> None:
+    """Wakes the connection of this name in every replica, if it waits before it tries again, at the commit."""
+    await tx.execute(text(f"select pg_notify('{CHANNEL}', :name)"), {"name": name})

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.active_organisation import ActiveOrganisation
@@ -22,9 +23,9 @@ from antiphon.connections.states import (
     pause_after,
 )
 from antiphon.connections.store import Report
-from antiphon.failures import is_transient
+from antiphon.failures import is_schema_error, is_transient, with_savepoints
 from antiphon.organisation.organisation import Organisation
-from antiphon.postgres.listener import Listener
+from antiphon.postgres.listener import LOST, Listener
 from antiphon.process import logs
 from antiphon.process.clock import Clock
 
@@ -161,7 +162,11 @@ class Supervisor(Generic[_C]):
             for one in self._connections(organisation)
             if one.is_enabled and one.server is not None
         }
-        ended = [one for name, one in self._running.items() if wanted.get(name) != one.connection]
+        ended = [
+            one
+            for name, one in self._running.items()
+            if wanted.get(name) != one.connection or one.task.done()
+        ]
         for one in ended:
             LOG.info("connection ends", connection=one.connection.name)
             one.task.cancel()
@@ -179,6 +184,7 @@ class Supervisor(Generic[_C]):
         while True:
             try:
                 await part()
+                LOG.info("notifications of connections end, and are asked for again")
             except Exception as error:
                 if not is_transient(error):
                     raise
@@ -188,9 +194,12 @@ class Supervisor(Generic[_C]):
     async def _listen(self) -> None:
         async with Listener(self._engine, store.CHANNEL) as listener:
             while True:
-                if await listener.wait(WRITTEN_EVERY.total_seconds()):
-                    for one in self._running.values():
-                        one.link.retry_now.set()
+                notified = await listener.wait(WRITTEN_EVERY.total_seconds())
+                for name in notified.get(store.CHANNEL, ()):
+                    if name in self._running:
+                        self._running[name].link.retry_now.set()
+                if LOST in notified:
+                    return
 
     async def _write(self) -> None:
         while True:
@@ -199,10 +208,22 @@ class Supervisor(Generic[_C]):
             links = [one.link for one in self._running.values()]
             due = [(link, row) for link in links if (row := link.due(now))]
             if due:
-                async with self._engine.begin() as tx:
-                    await store.write(tx, [row for _, row in due])
+                try:
+                    async with self._engine.begin() as tx:
+                        await store.write(tx, [row for _, row in due])
+                except DBAPIError as error:
+                    if is_transient(error) or is_schema_error(error):
+                        raise
+                    await self._write_each([row for _, row in due])
                 for link, row in due:
                     link.written(row)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(WRITTEN_EVERY.total_seconds()):
                     await self._changed.wait()
+
+    async def _write_each(self, rows: Sequence[Report]) -> None:
+        """Writes the rows that the database takes: the text of one must not hide the states of the others."""
+        async with self._engine.begin() as tx:
+            failed = await with_savepoints(tx, rows, lambda row: store.write(tx, [row]))
+        for row, error in failed:
+            LOG.error("state of a connection can't be written", connection=row.name, error=repr(error))

@@ -43,7 +43,7 @@ class SocialAccount(Section):
 
     network: SocialNetwork
     """The network."""
-    handle: str = Field(pattern=r"^\S+$")
+    handle: str = Field(pattern=r"^\S{1,253}$")
     """The account's handle."""
     name: str = Field(pattern=PLAIN)
     """What people call it."""

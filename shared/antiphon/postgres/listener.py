@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+LOST = ""
 
 
 class Listener:
@@ -18,7 +21,7 @@ class Listener:
         self._engine = engine
         self._channels = channels
         self._event = asyncio.Event()
-        self._notified: set[str] = set()
+        self._notified: dict[str, set[str]] = {}
         self._connection: AsyncConnection | None = None
 
     async def __aenter__(self) -> Self:
@@ -39,20 +42,23 @@ class Listener:
             await self._connection.close()
 
     def _wake(
-        self, _connection: object, _process: object = None, channel: str = "", _payload: object = None
+        self, _connection: object, _process: object = None, channel: str = LOST, payload: str = ""
     ) -> None:
-        self._notified.add(channel)
+        self._notified.setdefault(channel, set()).add(payload)
         self._event.set()
 
     def wake(self) -> None:
         """Wakes the waiter from inside the process."""
         self._event.set()
 
-    async def wait(self, timeout: float) -> set[str]:  # noqa: ASYNC109 - a bound, not a failure
-        """Returns when notified since the last wait, or after `timeout` seconds: on which channels, none after a timeout."""
+    async def wait(self, timeout: float) -> Mapping[str, set[str]]:  # noqa: ASYNC109 - a bound, not a failure
+        """Returns when notified since the last wait, or after `timeout` seconds: on which channels, each with its payloads.
+
+        None after a timeout. `LOST` is among them when the connection has ended.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._event.wait()
         self._event.clear()
-        notified, self._notified = self._notified, set()
+        notified, self._notified = self._notified, {}
         return notified

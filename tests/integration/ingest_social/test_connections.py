@@ -61,7 +61,7 @@ class Place:
     async def store(self, password: str) -> None:
         self.secrets.store(self.name, self.connection.server, password)
         async with self.world.engine.begin() as tx:
-            await store.notify(tx)
+            await store.notify(tx, self.name)
 
     async def in_state(self, name: str, state: State, reason: Reason | None = None) -> None:
         async def is_so() -> bool:
