@@ -4,8 +4,11 @@ The library blocks, so a session has a thread for its calls. Sources: RFC 9051 (
 """
 
 import asyncio
+import contextlib
 import imaplib
+import socket
 import ssl
+from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self, TypeVar
@@ -48,9 +51,16 @@ class Session:
     def _end(self) -> None:
         self._is_ended = True
         if self._client is not None:
-            # Ends a call that the thread may still be making.
-            self._client.shutdown()
-        self._thread.shutdown(wait=False, cancel_futures=True)
+            # Ends a call that the thread may still be making. The library's own shutdown waits for the end of that call.
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(self._client.socket(), socket.SHUT_RDWR)
+            self._thread.submit(self._client.shutdown)
+        self._thread.shutdown(wait=False)
+
+    @property
+    def _plain_login(self) -> str:
+        """The login with the secret as AUTHENTICATE PLAIN sends it (RFC 4616)."""
+        return b64encode(f"\0{self._mailbox.user}\0{self._secret}".encode()).decode() if self._secret else ""
 
     def _log_in(self) -> None:
         mailbox = self._mailbox
@@ -81,7 +91,7 @@ class Session:
             raise
         except Exception as error:  # noqa: BLE001 - a server can make the library raise anything
             # Without its cause: a server may repeat what it was sent, the password too.
-            detail = without(self._secret, f"{type(error).__name__}: {error}")
+            detail = without(self._secret, without(self._plain_login, f"{type(error).__name__}: {error}"))
             raise NotConnectedError(_reason(error), detail) from None
 
     async def select(self) -> int:

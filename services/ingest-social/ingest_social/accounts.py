@@ -36,9 +36,10 @@ class Followed(NamedTuple):
 
 
 class OurAccounts(NamedTuple):
-    """Our accounts on one network, and whether the document disables another one there."""
+    """Our enabled accounts on one network, whether it recognises repeats, and whether the document disables another account."""
 
     networks: Sequence[Network]
+    recognises_repeats: bool
     has_disabled: bool = False
 
 
@@ -68,8 +69,11 @@ class Accounts:
     def on(self, network: str) -> OurAccounts:
         """Our accounts on a network now."""
         ours = [one for one in self._ours() if one.kind == network and network in self._kinds]
+        kind = self._kinds.get(network)
         return OurAccounts(
-            [self.network_of(one) for one in ours if one.is_enabled], not all(one.is_enabled for one in ours)
+            [self.network_of(one) for one in ours if one.is_enabled],
+            kind is not None and kind.recognises_repeats,
+            not all(one.is_enabled for one in ours),
         )
 
     def networks(self) -> set[str]:

@@ -130,8 +130,6 @@ class Network(Protocol):
     """One account of ours on a network."""
 
     name: str
-    recognises_repeats: bool
-    """Whether a reply that was posted already is recognised by its key. If not, a person decides on an unknown outcome."""
 
     @property
     def account(self) -> str:

@@ -17,6 +17,11 @@ class Kind(Protocol):
         """The server that gets the passwords of our accounts."""
         ...
 
+    @property
+    def recognises_repeats(self) -> bool:
+        """Whether a reply that was posted already is recognised by its key. If not, a person decides on an unknown outcome."""
+        ...
+
     def create(self, handle: str, password: Callable[[], str], clock: Clock) -> Network:
         """Our account of this handle. `password` is called at each sign-in, and may raise NotConnectedError."""
         ...

@@ -52,7 +52,7 @@ def create_sender(
         send,
         schedule(settings),
         Limits(at_once=AT_ONCE, at_once_per_destination=1, longest=LONGEST_ATTEMPT),
-        recognises_repeats=lambda reply: any(network.recognises_repeats for network in reply.ours.networks),
+        recognises_repeats=lambda reply: reply.ours.recognises_repeats,
     )
 
 

@@ -3,6 +3,7 @@
 A secret is stored for one server: who can change the host in the document does not get the secret sent there.
 """
 
+import json
 import os
 from hashlib import sha256
 from pathlib import Path
@@ -79,5 +80,15 @@ class Secrets:
 
 
 def without(secret: str, text: str) -> str:
-    """A text of a server, without the secret that it may repeat."""
-    return text.replace(secret, "…") if secret else text
+    """A text of a server, without the secret that it may repeat: as it is, or as JSON, IMAP or Python quote it."""
+    # IMAP quotes as JSON does. The library shows what the server answers as Python shows text and bytes.
+    sent = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    for form in sorted(sent.union(*map(_shown, sent)) - {""}, key=len, reverse=True):
+        text = text.replace(form, "…")
+    return text
+
+
+def _shown(text: str) -> set[str]:
+    """How Python shows it as text and as bytes, in a text with one kind of quotes and with both."""
+    data = text.encode(errors="replace")
+    return {repr(text)[1:-1], repr(f'{text}"')[1:-2], repr(data)[2:-1], repr(data + b'"')[2:-2]}

@@ -56,7 +56,9 @@ async def test_what_is_said_to_two_accounts_is_taken_and_answered_by_each(world:
         await replies.take_replies(tx, asked, {"bluesky"}, utc_now())
     sender = asyncio.create_task(
         create_sender(
-            world.engine, lambda _: OurAccounts([world.network, other.network]), world.settings
+            world.engine,
+            lambda _: OurAccounts([world.network, other.network], recognises_repeats=True),
+            world.settings,
         ).run()
     )
     try:
@@ -86,7 +88,9 @@ async def test_an_answer_of_an_account_that_is_no_longer_ours_is_refused(world: 
     async with world.engine.begin() as tx:
         await replies.take_replies(tx, [request(post.interaction_id, "Soon.")], {"bluesky"}, utc_now())
     sender = asyncio.create_task(
-        create_sender(world.engine, lambda _: OurAccounts([other.network]), world.settings).run()
+        create_sender(
+            world.engine, lambda _: OurAccounts([other.network], recognises_repeats=True), world.settings
+        ).run()
     )
     try:
         await until(lambda: world.events("reply.failed"), what="the refusal")

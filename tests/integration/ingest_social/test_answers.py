@@ -21,8 +21,11 @@ from tests.support.waiting import until
 
 
 @asynccontextmanager
-async def sending(world: World, network: Network | None = None) -> AsyncGenerator[None]:
-    sender = create_sender(world.engine, lambda _: OurAccounts([network or world.network]), world.settings)
+async def sending(
+    world: World, network: Network | None = None, *, recognises_repeats: bool = True
+) -> AsyncGenerator[None]:
+    ours = OurAccounts([network or world.network], recognises_repeats)
+    sender = create_sender(world.engine, lambda _: ours, world.settings)
     task = asyncio.create_task(sender.run())
     try:
         yield
@@ -151,12 +154,6 @@ async def test_a_network_that_is_away_is_tried_again_and_each_attempt_is_noted(w
     assert len(await world.events("reply.sent")) == 1
 
 
-class Forgetful(Bluesky):
-    """The same network, but it does not recognise a repeat."""
-
-    recognises_repeats = False
-
-
 @asynccontextmanager
 async def losing_answers(url: str) -> AsyncGenerator[str]:
     """The address of a proxy to `url` that breaks the connection after it has passed on a post."""
@@ -193,8 +190,8 @@ async def test_where_no_repeat_is_recognised_an_unknown_outcome_is_given_to_a_pe
     async with world.engine.begin() as tx:
         await replies.take_replies(tx, [request(post.interaction_id, "Soon.")], ["bluesky"], utc_now())
     async with losing_answers(world.pds.url) as way:
-        network = Forgetful(way, world.handle, lambda: PASSWORD, "https://bsky.example", utc_now)
-        async with sending(world, network):
+        network = Bluesky(way, world.handle, lambda: PASSWORD, "https://bsky.example", utc_now)
+        async with sending(world, network, recognises_repeats=False):
             (failed,) = await finished(world, "failed", 1)
         await network.close()
     assert [row.outcome for row in await ended_attempts(world)] == ["unknown"]

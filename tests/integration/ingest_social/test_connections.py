@@ -160,6 +160,12 @@ async def test_an_answer_of_a_disabled_account_waits_until_it_is_enabled(place: 
         await until(lambda: world.events("reply.sent"), what="the answer")
 
 
+async def test_repeats_are_recognised_by_the_network_also_while_its_account_is_disabled(place: Place) -> None:
+    place.publish_ours(enabled=False)
+    ours = place.accounts.on("bluesky")
+    assert (ours.networks, ours.recognises_repeats, ours.has_disabled) == ([], True, True)
+
+
 async def test_an_account_on_a_network_that_the_service_lacks_is_not_connected(
     place: Place,
 ) -> None:

@@ -67,6 +67,8 @@ def test_a_secret_that_is_missing_damaged_or_of_another_server_has_its_reason(tm
 
 def test_what_a_server_repeats_of_a_secret_is_left_out() -> None:
     assert without("pw 1", "LOGIN jo pw 1 failed") == "LOGIN jo … failed"
+    words = without('p"w\\ü', r'LOGIN jo "p\"w\\ü" {"password":"p\"w\\\u00fc"} failed')
+    assert words == 'LOGIN jo "…" {"password":"…"} failed'
     assert without("", "LOGIN failed") == "LOGIN failed"
 
 

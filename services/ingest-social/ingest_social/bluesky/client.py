@@ -1,12 +1,13 @@
 """XRPC over HTTP with a session of our account. Source: atproto.com/specs/xrpc."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import httpx
 
+from antiphon.connections.secrets import without
 from antiphon.connections.states import NotConnectedError, Reason, pause_after
 from antiphon.process.clock import Clock
 from ingest_social.network import NotSignedInError, RefusedError, TransientError, UnknownOutcomeError
@@ -25,10 +26,13 @@ _NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class XrpcRefusedError(RefusedError):
-    """The server refuses the request. `name` is the error's name in the lexicon."""
+    """The server refuses the request. `name` is the error's name in the lexicon. Its text has none of the `secrets`."""
 
-    def __init__(self, method: str, status: int, name: str, message: str) -> None:
-        super().__init__(f"{method}: {name}: {message}"[:500])
+    def __init__(self, method: str, status: int, name: str, message: str, secrets: Sequence[str]) -> None:
+        detail = f"{name}: {message}"
+        for secret in secrets:
+            detail = without(secret, detail)
+        super().__init__(f"{method}: {detail}"[:500])
         self.status = status
         self.name = name
         self.is_missing = name in _MISSING or "Could not locate" in message
@@ -144,7 +148,7 @@ class Client:
         except httpx.HTTPError as error:
             lost = UnknownOutcomeError if verb == "POST" else TransientError
             raise lost(f"{method}: {type(error).__name__}") from error
-        self._check(method, response)
+        self._check(method, response, [token or "", str((json or {}).get("password", ""))])
         try:
             result: dict[str, Any] = response.json()
         except ValueError as error:
@@ -158,7 +162,7 @@ class Client:
             async with self._http.stream("GET", f"/{method}", params=params) as response:
                 if response.is_error:
                     await response.aread()
-                self._check(method, response)
+                self._check(method, response, ())
                 async for chunk in response.aiter_bytes():
                     data += chunk
                     if len(data) > limit:
@@ -167,7 +171,7 @@ class Client:
             raise TransientError(f"{method}: {type(error).__name__}") from error
         return bytes(data)
 
-    def _check(self, method: str, response: httpx.Response) -> None:
+    def _check(self, method: str, response: httpx.Response, secrets: Sequence[str]) -> None:
         status = response.status_code
         if status == 429 or status >= 500:
             is_unknown = response.request.method == "POST" and status >= 500
@@ -179,7 +183,7 @@ class Client:
                 name, message = str(error.get("error", "")), str(error.get("message", ""))
             except (ValueError, AttributeError):
                 name, message = f"status {status}", ""
-            raise XrpcRefusedError(method, status, name, message)
+            raise XrpcRefusedError(method, status, name, message, secrets)
 
     def _wait(self, response: httpx.Response) -> float | None:
         """Seconds that the server asks to wait: `retry-after`, or until `ratelimit-reset` (a Unix time)."""

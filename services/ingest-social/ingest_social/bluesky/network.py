@@ -70,7 +70,6 @@ class Bluesky:
     """One account of ours. Our posts are on its PDS (`service`); the posts of others come from `stream`."""
 
     name = "bluesky"
-    recognises_repeats = True
 
     def __init__(
         self,
@@ -324,6 +323,8 @@ class Bluesky:
 
 class BlueskyServer:
     """Bluesky as the settings reach it: the PDS of our accounts, and the stream that is read."""
+
+    recognises_repeats = True
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
