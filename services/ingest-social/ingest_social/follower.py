@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from antiphon.connections.states import NotConnectedError, Reason
 from antiphon.connections.supervisor import Link
 from antiphon.failures import is_transient
+from antiphon.postgres.engine import detach
 from antiphon.process import logs, tracing
 from antiphon.process.clock import Clock
 from ingest_social.accounts import Accounts, Followed, SocialConnection
@@ -47,13 +48,12 @@ class Follower:
                 async with self._engine.connect() as lead:
                     await lead.execution_options(isolation_level="AUTOCOMMIT")
                     mine = {"lead": LEAD, "account": f"{self.network.name}/{self.network.account}"}
-                    if await lead.scalar(_TRY_TO_LEAD, mine):
-                        try:
-                            await self._follow()
-                        finally:
-                            await lead.invalidate()
-                    else:
-                        await self._link.wait(LOOKS_AGAIN_AFTER)
+                    leads = bool(await lead.scalar(_TRY_TO_LEAD, mine))
+                    if leads:
+                        await detach(lead)
+                        await self._follow()
+                if not leads:
+                    await self._link.wait(LOOKS_AGAIN_AFTER)
             except Exception as error:
                 reason = _reason(error)
                 if reason is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import MetaData, event
 from sqlalchemy.exc import InvalidatePoolError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 NAMING = {
     "ix": "%(table_name)s_%(column_0_N_name)s_ix",
@@ -37,6 +37,14 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     return engine
+
+
+async def detach(connection: AsyncConnection) -> None:
+    """Takes a connection out of the pool, which may open another one. It ends when it is closed, with its locks and listeners.
+
+    For what holds a connection as long as it runs: so many of these would leave none for the transactions.
+    """
+    await connection.run_sync(lambda one: one.detach())
 
 
 def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:

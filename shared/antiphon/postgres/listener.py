@@ -8,11 +8,13 @@ from typing import Any, Self
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from antiphon.postgres.engine import detach
+
 LOST = ""
 
 
 class Listener:
-    """Listens on NOTIFY channels with a connection of its own while it is entered.
+    """Listens on NOTIFY channels with a connection of its own, outside the pool, while it is entered.
 
     A notification may be missed while the connection is away, so a waiter always passes a timeout and then looks.
     """
@@ -28,6 +30,7 @@ class Listener:
         self._connection = await self._engine.connect()
         raw = await self._connection.get_raw_connection()
         driver: Any = raw.driver_connection
+        await detach(self._connection)
         for channel in self._channels:
             await driver.add_listener(channel, self._wake)
         driver.add_termination_listener(self._wake)
@@ -37,8 +40,6 @@ class Listener:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._connection is not None:
-            # Never back to the pool: it still listens.
-            await self._connection.invalidate()
             await self._connection.close()
 
     def _wake(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from antiphon.active_organisation import ActiveOrganisation, OrganisationVersion
 from antiphon.connections import store
@@ -19,7 +20,7 @@ from antiphon.process.clock import utc_now
 from deploy.site import EXAMPLE
 from ingest_social import replies
 from ingest_social.accounts import Accounts, SocialConnection
-from ingest_social.bluesky.network import BlueskyServer
+from ingest_social.bluesky.network import Bluesky, BlueskyServer
 from ingest_social.bluesky.settings import Settings as BlueskySettings
 from ingest_social.follower import Followers
 from ingest_social.sender import create_sender
@@ -158,6 +159,30 @@ async def test_an_answer_of_a_disabled_account_waits_until_it_is_enabled(place: 
         )
         place.publish_ours()
         await until(lambda: world.events("reply.sent"), what="the answer")
+
+
+async def test_who_follows_an_account_and_who_waits_to_holds_no_connection_of_the_pool(
+    place: Place, world: World
+) -> None:
+    other = Bluesky(world.pds.url, world.handle, lambda: PASSWORD, "https://bsky.example", utc_now)
+    place.publish_ours()
+    await place.store(PASSWORD)
+    leases = "select 1 from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())"
+
+    async def holds_none() -> bool:
+        pool = world.engine.pool
+        assert isinstance(pool, AsyncAdaptedQueuePool)
+        one_leads = len(await world.rows(leases)) == 1
+        return one_leads and bool(other.account) and pool.checkedout() == 0
+
+    async with place.running(), world.following(other):
+        await until(holds_none, what="one lease outside of the pool")
+    await until(lambda: ended(world, leases), what="the end of the lease")
+    await other.close()
+
+
+async def ended(world: World, leases: str) -> bool:
+    return not await world.rows(leases)
 
 
 async def test_repeats_are_recognised_by_the_network_also_while_its_account_is_disabled(place: Place) -> None:
