@@ -62,7 +62,7 @@ async def take_next(
 
     Agents who ask at once get different items. Raises Problem 409 when the agent is offline or has no free capacity.
     """
-    await store.agents.lock(tx, [agent.id])
+    await _lock(tx, agent)
     me = await _candidate(tx, active, agent, now)
     if me.free < 1 and not active.configuration.zero_unit:
         raise _full(me)
@@ -98,7 +98,7 @@ async def pick(
     Raises Problem: 404 for work of other queues, 403 where the queue allows no picking, 409 when the work does not wait or
     they can't take it.
     """
-    await store.agents.lock(tx, [agent.id])
+    await _lock(tx, agent)
     work = await handling.lock_work(tx, work_item_id)
     if work.queues.isdisjoint(agent.queues):
         raise not_found("work item")
@@ -144,6 +144,15 @@ def suitable(items: Sequence[Waiting], me: Candidate, now: datetime) -> list[UUI
 def _suits(item: Waiting, me: Candidate, now: datetime) -> bool:
     is_held = item.hold_until is not None and item.hold_until > now and item.preferred != me.agent_id
     return not is_held and why_not(item, me) is None
+
+
+async def _lock(tx: AsyncConnection, agent: Agent) -> None:
+    """Locks an agent, whose work no other transaction changes from then on. Raises Problem 409 for one who never was online.
+
+    An agent without a row can't be locked: one who comes online at this moment would get work here and elsewhere.
+    """
+    if not await store.agents.lock(tx, [agent.id]):
+        raise Problem(Kind.AGENT_OFFLINE, "You are offline: set your presence first.")
 
 
 async def _candidate(tx: AsyncConnection, active: ActiveVersion, agent: Agent, now: datetime) -> Candidate:
