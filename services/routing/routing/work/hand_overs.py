@@ -69,16 +69,18 @@ async def offer_waiting(
 
 
 async def obstacle(
-    tx: AsyncConnection, active: ActiveVersion, work: WorkItem, agent: Agent, now: datetime, *, by_capacity: bool
+    tx: AsyncConnection, active: ActiveVersion, work: WorkItem, agent: Agent, now: datetime, *, is_locked: bool,
+    by_capacity: bool,
 ) -> Obstacle | None:  # fmt: skip
     """Why an agent can be offered nothing now, whatever their queues and skills; None when they can.
 
-    `by_capacity`: also when they have no capacity for the work, wrap up or ramp up.
+    `is_locked`: false for an agent who never was online and comes online at this moment at the earliest, so that they have no
+    row to lock. `by_capacity`: also when they have no capacity for the work, wrap up or ramp up.
     """
     if agent.away is not None:
         return not_there(agent.away)
     configuration = active.configuration
-    row = await store.agents.agent(tx, agent.id, configuration.days(now))
+    row = await store.agents.agent(tx, agent.id, configuration.days(now)) if is_locked else None
     presence = row.presence if row else Presence.OFFLINE.value
     if row is None or presence not in configuration.routable:
         return Obstacle(WhyNot.PRESENCE, presence=presence)

@@ -73,14 +73,13 @@ async def transfer(
     Its waiting time is kept. Who had it is asked last. `anyones`: also work of others. `wait`: it waits for an agent who can be
     offered nothing now. Raises Problem 404, 409 when the work is completed or not theirs, and without `wait` for such an agent.
     """
-    if agent is not None:
-        await store.agents.lock(tx, [agent.id])
+    locked = await store.agents.lock(tx, [agent.id]) if agent is not None else {}
     work = await lock_work(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
         raise Problem(Kind.WORK_COMPLETED, "The work is completed already.")
     if not anyones and work.agent_id != by.id:
         raise Problem(Kind.WORK_OF_ANOTHER_AGENT, "The work is not yours.", agent_id=work.agent_id)
-    why_not = await _why_not(tx, active, work, agent, now, by_capacity=True) if agent else None
+    why_not = await _why_not(tx, active, work, agent, now, is_locked=bool(locked)) if agent else None
     if agent is not None and why_not is not None and not wait:
         raise hand_overs.refused(agent, why_not)
     unit = UnitOfWork(now)
@@ -108,13 +107,13 @@ async def transfer(
 
 
 async def _why_not(
-    tx: AsyncConnection, active: ActiveVersion, work: WorkItem, agent: Agent, now: datetime, *, by_capacity: bool
+    tx: AsyncConnection, active: ActiveVersion, work: WorkItem, agent: Agent, now: datetime, *, is_locked: bool
 ) -> Obstacle | None:  # fmt: skip
     """Why the agent can be offered nothing now. Raises Problem 409 when they have the work, or are offered it, already."""
     if work.agent_id == agent.id:
         has = "has the work already" if work.state == WorkState.ACCEPTED else "is offered the work already"
         raise Problem(Kind.WORK_HELD_ALREADY, f"{agent.name} {has}.", agent_id=agent.id)
-    return await hand_overs.obstacle(tx, active, work, agent, now, by_capacity=by_capacity)
+    return await hand_overs.obstacle(tx, active, work, agent, now, is_locked=is_locked, by_capacity=True)
 
 
 async def _take_from_holder(
@@ -144,13 +143,15 @@ async def assign(
     `wait`: an agent who gets no work in their presence has it when they do. Raises Problem: 404, 409 when the work is completed,
     when it is theirs already, and without `wait` for such an agent.
     """
-    await store.agents.lock(tx, [agent.id])
+    locked = await store.agents.lock(tx, [agent.id])
     work = await lock_work(tx, work_item_id)
     if work.state == WorkState.COMPLETED:
         raise Problem(Kind.WORK_COMPLETED, "The work is completed already.")
     if work.state == WorkState.ACCEPTED and work.agent_id == agent.id:
         raise Problem(Kind.WORK_HELD_ALREADY, f"{agent.name} has the work already.", agent_id=agent.id)
-    why_not = await hand_overs.obstacle(tx, active, work, agent, now, by_capacity=False)
+    why_not = await hand_overs.obstacle(
+        tx, active, work, agent, now, is_locked=bool(locked), by_capacity=False
+    )
     if why_not is not None and not wait:
         raise hand_overs.refused(agent, why_not)
     unit = UnitOfWork(now)
