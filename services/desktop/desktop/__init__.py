@@ -1,0 +1,1 @@
+"""The pages, and all APIs under one address."""
