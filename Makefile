@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 STATE := .antiphon
 PYTHON := $(STATE)/venv/bin/python
-MEMBERS := shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing
+MEMBERS := shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing services/desktop
 UV_VERSION := 0.13.9
 .DEFAULT_GOAL := help
 .PHONY: help set-up run up down status logs token apply dead-letters check-rules test bench bench-routing faults fuzz stands lint format lock contracts personal-data settings problems cost clean

@@ -80,7 +80,21 @@ class Access:
         )  # fmt: skip
 
     async def identify(self, token: str) -> Identity:
-        """Who the token names. Raises InvalidTokenError, and NoKeysError while the issuer's keys were never fetched."""
+        """Who the token names. Raises as `claims_of`."""
+        claims = await self.claims_of(token)
+        subject = claim_at(claims, self._subject_claim)
+        if subject is None:
+            raise InvalidTokenError(
+                f"The token has no claim {self._subject_claim!r}, which names its subject."
+            )
+        if not isinstance(subject, str) or not subject or len(subject) > 255 or "\x00" in subject:
+            raise InvalidTokenError("The token's subject is not a name.")
+        name = claims.get("name")
+        roles = roles_in(claim_at(claims, self._role_claim))
+        return Identity(subject, name if isinstance(name, str) else None, roles)
+
+    async def claims_of(self, token: str) -> Mapping[str, object]:
+        """What a valid token says. Raises InvalidTokenError, and NoKeysError while the issuer's keys were never fetched."""
         keys = await self._key_set(fresh=False)
         try:
             decoded = jwt.decode(token, keys, algorithms=ALGORITHMS)
@@ -94,16 +108,7 @@ class Access:
             self._claims.validate(decoded.claims)
         except JoseError as error:
             raise InvalidTokenError(f"The token is not valid: {error.error}.") from error
-        subject = claim_at(decoded.claims, self._subject_claim)
-        if subject is None:
-            raise InvalidTokenError(
-                f"The token has no claim {self._subject_claim!r}, which names its subject."
-            )
-        if not isinstance(subject, str) or not subject or len(subject) > 255 or "\x00" in subject:
-            raise InvalidTokenError("The token's subject is not a name.")
-        name = decoded.claims.get("name")
-        roles = roles_in(claim_at(decoded.claims, self._role_claim))
-        return Identity(subject, name if isinstance(name, str) else None, roles)
+        return decoded.claims
 
     async def _key_set(self, *, fresh: bool) -> KeySet:
         async with self._lock:
