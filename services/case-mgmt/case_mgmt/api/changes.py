@@ -62,7 +62,8 @@ def add(routes: APIRouter, at: Api) -> None:
         """Streams changes of cases as server-sent events: those that any of the parameters asks for; without one, all.
 
         An event `case` names a case that changed, with the fields of it and of the copy of its work that change, as `GET /cases`
-        shows them. It also reaches the queue and the agent that the work leaves. The stream resumes after `Last-Event-ID`. An event `reset` asks the
+        shows them. It also reaches the queue and the agent that the work leaves. An event `here` has the `people` who are on a
+        case now, as `GET /cases/{case_id}/here` has them. The stream resumes after `Last-Event-ID`. An event `reset` asks the
         reader to fetch anew what it shows, because the changes since that id are no longer stored.
         """
         wanted = concerning(case_id or [], queue or [], who.subject if mine else None)
