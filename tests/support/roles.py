@@ -82,6 +82,8 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "POST /cases/{case_id}/replies": WORKERS,
         "POST /cases/{case_id}/notes": WORKERS,
         "POST /cases/{case_id}/status": WORKERS,
+        "PUT /cases/{case_id}/here": WORKERS,
+        "GET /cases/{case_id}/here": STAFF,
         "GET /replies/{reply_id}": STAFF,
         "GET /counts": EVERYBODY,
         "GET /changes": STAFF,
