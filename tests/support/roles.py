@@ -99,6 +99,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "GET /offers/me": (Role.AGENT,),
         "POST /offers/{offer_id}/accept": (Role.AGENT,),
         "POST /offers/{offer_id}/decline": (Role.AGENT,),
+        "POST /offers/{offer_id}/extend": (Role.AGENT,),
         "GET /work": STAFF,
         "GET /work/counts": STAFF,
         "GET /work/export": OVERSEERS,
