@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import cache
 from typing import Any, Literal
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Response, StorageState, expect
@@ -11,7 +11,7 @@ from deploy.site import PROJECT
 from deploy.stack import Stack
 from tests.support.people import People
 
-AXE = PROJECT / "services" / "desktop" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+_AXE = PROJECT / "services" / "desktop" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 KEPT = PROJECT / ".antiphon" / "browser"
 Theme = Literal["light", "dark"]
 # Chromium writes a line for each answer of 4xx; pages expect some of them (401, 409, 412).
@@ -94,9 +94,14 @@ class Desk:
         self._contexts.clear()
 
 
+@cache
+def _axe() -> str:
+    return _AXE.read_text()
+
+
 async def violations(page: Page) -> list[str]:
     """What axe finds on a page as it is: WCAG 2.2 A and AA, and its best practices. One line a rule and place."""
-    await page.evaluate(Path(AXE).read_text())
+    await page.evaluate(_axe())
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
     found: Mapping[str, Sequence[Mapping[str, Any]]] = await page.evaluate(
         "tags => axe.run(document, { runOnly: tags })", tags
