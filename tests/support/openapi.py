@@ -23,8 +23,8 @@ OPERATION_ID = re.compile(r"[a-z]+(_[a-z]+)+")
 VERBS = frozenset(
     {
         "accept", "add", "approve", "assign", "begin", "check", "compare", "complete", "create", "decline",
-        "discard", "download", "end", "export", "find", "follow", "get", "link", "list", "merge", "note", "pick", "prioritise", "publish",
-        "record", "replace", "replay", "report", "restore", "save", "search", "send", "set", "split", "stop", "take", "transfer", "unlink",
+        "discard", "download", "end", "export", "extend", "find", "follow", "get", "link", "list", "merge", "note", "pick", "prioritise", "publish",
+        "record", "replace", "replay", "report", "restore", "save", "search", "send", "set", "split", "stop", "take", "transfer", "try", "unlink",
         "unmerge", "update", "upload", "widen", "withdraw",
     }
 )  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Boolean, Column, DateTime, Index, Table, Text, Uuid, bindparam, select, text
+from sqlalchemy import Boolean, Column, DateTime, Index, Integer, Table, Text, Uuid, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,6 +29,7 @@ OFFER = Table(
     Column("ended_at", DateTime(timezone=True)),
     Column("reason", Text),
     Column("directed", Boolean, nullable=False, server_default="false"),
+    Column("extensions", Integer, nullable=False, server_default="0"),
     Index("offer_pending_key", "work_item_id", unique=True, postgresql_where=text("result is null")),
     Index("offer_work_item_id_ix", "work_item_id"),
     info=personal(
@@ -104,6 +105,7 @@ async def pending_of_agent(tx: AsyncConnection, agent_id: str, now: datetime) ->
             OFFER.c.offer_id,
             OFFER.c.offered_at,
             OFFER.c.expires_at,
+            OFFER.c.extensions,
             WORK.c.handover["note"].astext.label("note"),
             WORK,
         )

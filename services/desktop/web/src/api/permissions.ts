@@ -51,6 +51,13 @@ export const PERMISSIONS = {
       "administrator",
       "operations"
     ],
+    "list_here": [
+      "administrator",
+      "agent",
+      "manager",
+      "operations",
+      "supervisor"
+    ],
     "list_parked_events": [
       "administrator",
       "operations"
@@ -64,6 +71,10 @@ export const PERMISSIONS = {
       "operations"
     ],
     "send_reply": [
+      "agent",
+      "supervisor"
+    ],
+    "set_here": [
       "agent",
       "supervisor"
     ],
@@ -463,6 +474,9 @@ export const PERMISSIONS = {
       "manager",
       "operations",
       "supervisor"
+    ],
+    "extend_offer": [
+      "agent"
     ],
     "follow_changes": [
       "administrator",

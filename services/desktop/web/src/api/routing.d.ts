@@ -268,6 +268,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/offers/{offer_id}/extend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Extend Offer
+         * @description Gives the caller more time to answer an offer, where its queue lets them (`extend_offer`). The stream shows it.
+         *
+         *     403 where the queue does not. 409 when the offer is over, or was extended as often as the queue allows.
+         */
+        post: operations["extend_offer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/work/counts": {
         parameters: {
             query?: never;
@@ -550,7 +572,8 @@ export interface paths {
          * Follow Changes
          * @description Server-sent events of kinds `offer`, `offer-ended`, `work`, `presence`, `availability`, `queue-state` and alarms.
          *
-         *     The alarms are `agent-unavailable`, `sla-warned`, `sla-breached` and `priority-raised`.
+         *     `offer` comes again, with its new `expires_at`, when the agent extends it. `offer-ended` has its `result`, and
+         *     `auto_accepted` when nobody had to answer. The alarms are `agent-unavailable`, `sla-warned`, `sla-breached` and `priority-raised`.
          *
          *     An agent receives their own offers and the work of their queues; others receive everything. `work` has the fields of
          *     the work item that change, as `GET /work` shows them, and `subject` is its id. It also reaches the queues and the
@@ -2975,6 +2998,17 @@ export interface components {
              */
             may_decline: boolean;
             /**
+             * May Extend
+             * @description Whether the agent may extend the offer now.
+             */
+            may_extend: boolean;
+            /**
+             * Extensions Left
+             * @description How often the agent may still extend the offer; 0 where its queue does not let them.
+             * @example 10
+             */
+            extensions_left: number;
+            /**
              * Note
              * @description What the person who handed the work on wants its next agent to know; null without a note.
              * @example She calls again on Friday
@@ -3697,8 +3731,22 @@ export interface components {
              * @description When the first of those that wait is due.
              */
             next_due_at: string | null;
+            /**
+             * Overdue
+             * @description Work items that wait and are past due, counted up to 1000.
+             * @example 0
+             */
+            overdue: number;
+            /**
+             * At Risk
+             * @description Work items that wait and are due within 15 minutes, or whose SLA gave a warning and is not breached, counted up to 1000.
+             * @example 1
+             */
+            at_risk: number;
             /** @description Work items that arrived. */
             arrived: components["schemas"]["Flow"];
+            /** @description The mean of the arrivals at the same time on up to 14 days before, the days that surges are compared with; null while less than a day is counted. */
+            usual: components["schemas"]["UsualFlow"] | null;
             /** @description Work items that were completed. */
             completed: components["schemas"]["Flow"];
             /**
@@ -3712,6 +3760,12 @@ export interface components {
             agents: {
                 [key: string]: number;
             };
+            /**
+             * Agents Free
+             * @description How many agents of the queue can be offered work now: in a routable presence, not wrapping up, with capacity left.
+             * @example 1
+             */
+            agents_free: number;
             /** @description The surge, when far more work arrives than usual. */
             surge: components["schemas"]["SurgeLive"] | null;
         };
@@ -3848,10 +3902,10 @@ export interface components {
             service: string;
             /**
              * Configuration Version
-             * @description The version of the organisation's document that is active in this process; 0 is the file.
+             * @description The version of the organisation's document that is active in this process; 0 is the file; null in a process that works by none.
              * @example 12
              */
-            configuration_version: number;
+            configuration_version: number | null;
         };
         /**
          * Reconciliation
@@ -4588,6 +4642,32 @@ export interface components {
              * @example The mayor asked about it
              */
             reason?: string | null;
+        };
+        /**
+         * UsualFlow
+         * @description How many work items usually arrive in so many minutes at this time of the day.
+         * @example {
+         *       "last_30_minutes": 9.2,
+         *       "last_5_minutes": 1.5,
+         *       "last_60_minutes": 18.1
+         *     }
+         */
+        UsualFlow: {
+            /**
+             * Last 5 Minutes
+             * @description In 5 minutes.
+             */
+            last_5_minutes: number;
+            /**
+             * Last 30 Minutes
+             * @description In 30 minutes.
+             */
+            last_30_minutes: number;
+            /**
+             * Last 60 Minutes
+             * @description In 60 minutes.
+             */
+            last_60_minutes: number;
         };
         /**
          * VersionLine
@@ -5446,6 +5526,7 @@ export type TrialResult = components['schemas']['TrialResult'];
 export type TrialView = components['schemas']['TrialView'];
 export type Unskilled = components['schemas']['Unskilled'];
 export type Urgency = components['schemas']['Urgency'];
+export type UsualFlow = components['schemas']['UsualFlow'];
 export type VersionLine = components['schemas']['VersionLine'];
 export type VersionView = components['schemas']['VersionView'];
 export type WhyNot = components['schemas']['WhyNot'];
@@ -6214,6 +6295,79 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    extend_offer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key that the caller chooses for this request. The same request under the same key takes effect once; a repeat gets the first answer, with the header `Idempotency-Replayed`. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The offer's id. */
+                offer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The request repeats an earlier one under its key, and this is the first answer. */
+                    "Idempotency-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OfferView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
