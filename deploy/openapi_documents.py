@@ -15,6 +15,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.tokens import Access
 from antiphon.active_organisation import ActiveOrganisation
@@ -27,6 +28,12 @@ from antiphon.postgres.engine import create_engine
 from antiphon.process.clock import utc_now
 from antiphon.service_names import SERVICES
 from deploy.site import EXAMPLE, PROJECT
+from desktop.api.parameters import Api
+from desktop.sessions.issuer import Issuer
+from desktop.sessions.open_streams import OpenStreams
+from desktop.sessions.sessions import Sessions
+from desktop.settings import Settings
+from desktop.streams.services import Services, client
 from routing.configuration.active import Configurations
 
 WEB = PROJECT / "services" / "desktop" / "web"
@@ -49,8 +56,22 @@ def application(service: str) -> FastAPI:
         "max_attachment_bytes": 1000,
         "followed": list,
         "connections": Connections(organisation, _SECRETS, _no_connections, _no_login),
+        "at": _desktop(engine),
     }
     return made(**{name: parts[name] for name in inspect.signature(made).parameters})
+
+
+def _desktop(engine: AsyncEngine) -> Api:
+    """What the desktop's routes work with, where nobody signs in."""
+    secret = SecretStr(new_key())
+    settings = Settings(  # pyright: ignore[reportCallIssue] - the rest has defaults
+        database_url=secret, client_secret=secret, sessions_key=secret, issuer="https://issuer.example", jwks="keys.json"
+    )  # fmt: skip
+    http = client()
+    issuer = Issuer(settings, http, utc_now)
+    streams = OpenStreams(engine, settings.idle_after, utc_now)
+    sessions = Sessions(engine, issuer, settings, utc_now)
+    return Api(settings, sessions, issuer, streams, Services(settings.services, http), utc_now)
 
 
 def _no_connections(_organisation: Organisation) -> Sequence[Connection]:

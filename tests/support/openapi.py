@@ -18,7 +18,7 @@ VOCABULARY = {
     "user_id": "agent_id",
     "version": "configuration_version",
 }
-INSTANT = re.compile(r"(\w+_)?(at|since|until)|from|to|period|due_(before|after)")
+INSTANT = re.compile(r"(\w+_)?(at|since|until)|now|from|to|period|due_(before|after)")
 OPERATION_ID = re.compile(r"[a-z]+(_[a-z]+)+")
 VERBS = frozenset(
     {

@@ -102,6 +102,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "POST /offers/{offer_id}/extend": (Role.AGENT,),
         "GET /work": STAFF,
         "GET /work/counts": STAFF,
+        "GET /work/stuck": OVERSEERS,
         "GET /work/export": OVERSEERS,
         "GET /work/{work_item_id}": STAFF,
         "GET /cases/{case_id}/clocks": STAFF,
