@@ -647,6 +647,12 @@ export const PERMISSIONS = {
       "operations",
       "supervisor"
     ],
+    "list_stuck_work": [
+      "administrator",
+      "manager",
+      "operations",
+      "supervisor"
+    ],
     "list_trial_items": [
       "administrator",
       "manager",
