@@ -202,6 +202,13 @@ def add(routes: APIRouter, at: Api) -> None:
         awaiting_answer: Annotated[
             bool, Query(description="Only cases on which the customer awaits an answer.")
         ] = False,
+        closed_unseen: Annotated[
+            bool,
+            Query(
+                description="Only resolved and closed cases that no person has seen: nobody accepted their work, answered them, "
+                "noted something on them or set their status."
+            ),
+        ] = False,
     ) -> Page[CaseView]:
         """Lists cases, the newest change first."""
         wanted = CaseFilter(
@@ -213,6 +220,7 @@ def add(routes: APIRouter, at: Api) -> None:
             queue=queue,
             agent_id=who.subject if agent_id == "me" else agent_id,
             is_awaiting_answer=awaiting_answer,
+            is_closed_unseen=closed_unseen,
         )
         async with at.engine.connect() as connection:
             return await store.cases.page(connection, wanted, cursor, limit, case_view)

@@ -27,6 +27,7 @@ class CaseChanges(TypedDict, total=False):
     asked_revision: int
     opened_by_person_at: datetime | None
     opened_in_queue: str | None
+    is_seen: bool
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Case:
         None  # a person keeps it open, and wants work on it without words too
     )
     opened_in_queue: str | None = None
+    is_seen: bool = False  # a person accepted its work, answered it, noted something on it or set its status
 
     @property
     def reference(self) -> str:
@@ -174,6 +176,7 @@ def set_by_person(case: Case, status: str, queue: str | None, now: datetime, *, 
         "words_revision": case.revision + 1,
         "opened_by_person_at": None,
         "opened_in_queue": None,
+        "is_seen": True,
     }
     if status == CaseStatus.OPEN:
         changes["asked_revision"] = case.revision + 1
@@ -192,6 +195,7 @@ def answer_requested(case: Case, status: str, now: datetime, *, lacks_work: bool
         "words_revision": case.revision + 1,
         "opened_by_person_at": None,
         "opened_in_queue": None,
+        "is_seen": True,
     }
     if status == CaseStatus.OPEN:
         changes["opened_by_person_at"] = now
