@@ -59,6 +59,7 @@ def made(service: str) -> Any:
         "organisation": ActiveOrganisation.of_file(EXAMPLE),
         "max_attachment_bytes": 1000,
         "followed": list,
+        "kinds": {},
         "connections": Connections(ActiveOrganisation.of_file(EXAMPLE), SECRETS, no_connections, no_login),
     }
     taken = inspect.signature(application).parameters
