@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import httpx
+import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -41,6 +42,29 @@ async def test_a_row_has_the_first_words_that_nobody_answered_in_one_statement(
     await answer(engine, of_kim, found[str(of_kim)]["revision"])
     answered = (await api.get(f"/cases/{of_kim}")).json()["case"]
     assert [answered[name] for name in WORDS] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("C-1", {1, 10, 12, 104, 1042}),
+        ("c-10", {10, 104, 1042}),
+        ("104", {104, 1042}),
+        ("1042 ", {1042}),
+        ("C-", set[int]()),
+        ("pergola", set[int]()),
+        ("0", set[int]()),
+    ],
+)
+async def test_cases_are_found_by_the_beginning_of_their_reference(
+    engine: AsyncEngine, api: httpx.AsyncClient, words: str, found: set[int]
+) -> None:
+    await apply(engine, *(identified(uuid4()) for _ in range(6)))
+    numbers = "array[1, 10, 12, 104, 1042, 2001]"
+    async with engine.begin() as tx:
+        await tx.execute(text(f"update case_file set number = ({numbers})[number - 1000]"))
+    listed = (await api.get("/cases", params={"q": words})).json()["items"]
+    assert {int(row["reference"][2:]) for row in listed} == found
 
 
 async def test_a_closed_case_is_listed_and_counted_until_a_person_has_seen_it(

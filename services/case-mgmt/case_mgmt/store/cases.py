@@ -18,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     false,
     func,
+    or_,
     select,
     text,
 )
@@ -141,6 +142,7 @@ class CaseFilter:
     department: str | None = None
     customer_id: UUID | None = None
     number: int | None = None
+    numbers: Sequence[tuple[int, int]] | None = None  # ranges with both ends
     queue: str | None = None
     agent_id: str | None = None
     is_awaiting_answer: bool = False
@@ -204,6 +206,8 @@ async def page(
     ):
         if value is not None:
             query = query.where(column == value)
+    if wanted.numbers is not None:
+        query = query.where(or_(false(), *(CASE.c.number.between(*ends) for ends in wanted.numbers)))
     if wanted.is_awaiting_answer:
         query = query.where(CASE.c.awaiting_answer_since.is_not(None))
     if wanted.is_closed_unseen:
