@@ -41,6 +41,7 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         **FAILED_EVENTS,
         "GET /posts": STAFF,
         "GET /posts/{interaction_id}": STAFF,
+        "POST /posts/preview": STAFF,
         "GET /attachments/{attachment_id}": STAFF,
         "GET /replies/{reply_id}": STAFF,
         "GET /streams": STAFF,
