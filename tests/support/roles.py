@@ -126,6 +126,8 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "PUT /configuration": OPERATORS,
         "POST /configuration/check": OPERATORS,
         "POST /configuration/back": OPERATORS,
+        "POST /configuration/try-condition": (Role.SUPERVISOR, *OPERATORS),
+        "GET /configuration/fields": OVERSEERS,
         "GET /configuration/rules": OVERSEERS,
         "GET /configuration/schema": OVERSEERS,
         "GET /drafts/{draft_id}/warnings": OVERSEERS,

@@ -54,7 +54,7 @@ from tests.support.mail import published as published_accounts
 from tests.support.repeating import Repeating, operations, state
 from tests.support.routing.agent_pool import AgentPool
 from tests.support.routing.api import COUNCIL
-from tests.support.routing.harness import opened
+from tests.support.routing.harness import Harness, opened
 from tests.support.routing.organisation import queue
 
 CALL = {"channel": "phone", "speaker": {"name": "Jo", "phone": "(02) 5550 1234"}, "text": "Hello"}
@@ -308,6 +308,10 @@ async def test_a_repeat_about_the_configuration_gets_the_first_answer_and_change
     changed = COUNCIL.replace("{ queue: rates, priority: 40,", "{ queue: rates, priority: 60,")
     await load(COUNCIL)
     await client.ask("POST", "/configuration/check", content=COUNCIL, **olga)
+    opening = opened(1, utc_now())
+    await Harness(engine).apply(opening)
+    case = str(opening.case.case_id)
+    await client.ask("POST", "/configuration/try-condition", {"when": "true", "case_id": case}, **olga)
     path, tag = await draft(changed)
     await client.ask("POST", f"{path}/trial", {}, **olga)
     await client.ask("POST", f"{path}/shadow", why, **olga)
