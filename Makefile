@@ -2,10 +2,10 @@
 SHELL := /bin/bash
 STATE := .antiphon
 PYTHON := $(STATE)/venv/bin/python
-MEMBERS := shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing
+MEMBERS := shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing services/desktop
 UV_VERSION := 0.13.9
 .DEFAULT_GOAL := help
-.PHONY: help set-up run up down status logs token apply dead-letters check-rules test bench bench-routing faults fuzz stands lint format lock contracts personal-data settings problems cost clean
+.PHONY: help set-up run up down status logs token apply dead-letters check-rules test bench bench-routing faults fuzz stands lint format lock contracts personal-data settings problems api-types cost clean
 
 help: ## Show this help
 	@echo "Antiphon: a universal queue for customer service."
@@ -91,6 +91,9 @@ problems: set-up ## Write docs/problems.md: every kind of error of the APIs
 
 settings: set-up ## Write docs/settings.md: every environment variable of every service
 	@$(PYTHON) -m deploy.settings_document
+
+api-types: set-up ## Write the types of the APIs for the pages, from the OpenAPI documents
+	@$(PYTHON) -m deploy.openapi_documents
 
 lock: $(PYTHON) ## Resolve the dependencies into requirements.lock and package-lock.json
 	@$(STATE)/uv/bin/uv lock --quiet --upgrade

@@ -8,7 +8,7 @@ from pathlib import Path
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
-ISSUER = "antiphon-development"
+ISSUER = "http://localhost:8109"
 AUDIENCE = "antiphon"
 TOKEN_LIFE = timedelta(hours=12)
 
@@ -36,11 +36,13 @@ def jwks(folder: Path) -> Path:
     return path
 
 
-def token(folder: Path, *, role: str, name: str, now: datetime, subject: str | None = None) -> str:
-    """A JWT of the development issuer. For an agent the subject is the agent's id in the organisation's file."""
+def token(
+    folder: Path, *, role: str, name: str, now: datetime, subject: str | None = None, issuer: str = ISSUER
+) -> str:
+    """A JWT of the development issuer, the provider at `issuer`. For an agent the subject is the agent's id in the organisation's file."""
     key = _key(folder)
     claims = {
-        "iss": ISSUER,
+        "iss": issuer,
         "aud": AUDIENCE,
         "sub": subject or name,
         "name": name,
@@ -49,6 +51,12 @@ def token(folder: Path, *, role: str, name: str, now: datetime, subject: str | N
         "exp": int((now + TOKEN_LIFE).timestamp()),
     }
     return jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key, algorithms=["ES256"])
+
+
+def issuer_key(folder: Path) -> Path:
+    """The file with the issuer's private key, created at the first call."""
+    _key(folder)
+    return folder / "issuer.json"
 
 
 def _key(folder: Path) -> ECKey:

@@ -35,7 +35,7 @@ node_version=${node_version#v}
 [ "${node_version%%.*}" -ge 20 ] || fail "Node.js $node_version is too old: install 20 or later"
 need npm "install npm, which comes with Node.js"
 
-members=(shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing)
+members=(shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing services/desktop)
 
 make_venv() { python3 -m venv "$1" || { rm -rf "$1"; echo "python3 -m venv does not work: apt-get install python3-venv"; return 1; }; }
 install_uv() { [ -x $state/uv/bin/python ] || make_venv $state/uv; $state/uv/bin/python -m pip install --quiet uv=="$uv_version"; }

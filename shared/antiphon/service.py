@@ -1,4 +1,4 @@
-"""Runs a service from start to an orderly stop: its API, its consumers, its relay and its tasks."""
+"""Runs a process from start to an orderly stop: its API and tasks; of a service that handles events also consumers and relay."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ from antiphon.kafka.consumer import Consumer
 from antiphon.kafka.relay import Relay
 from antiphon.process import logs
 from antiphon.process.clock import Clock, utc_now
-from antiphon.process.settings import ServiceSettings
+from antiphon.process.settings import ProcessSettings, ServiceSettings
 
 LOG = logs.get(__name__)
 GRACE = timedelta(seconds=10)
@@ -33,17 +33,43 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Service:
+class Process:
     """What one process runs. `tasks` go on until they are cancelled; one that ends otherwise stops the process."""
 
     name: str
-    settings: ServiceSettings
+    settings: ProcessSettings
     engine: AsyncEngine
     app: FastAPI
+    consumers: Sequence[Consumer] = field(default=(), kw_only=True)
+    tasks: Mapping[str, Task] = field(default_factory=dict[str, Task], kw_only=True)
+    clock: Clock = field(default=utc_now, kw_only=True)
+
+    def parts(self) -> dict[str, Task]:
+        """All that runs beside the API, by name."""
+        kept_for = self.settings.idempotency_keys_kept_for
+        return {**self.tasks, "forget": lambda: idempotency.forget(self.engine, kept_for)}
+
+
+@dataclass(frozen=True)
+class Service(Process):
+    """A process that handles events: it has an outbox, a log of changes and the organisation as well."""
+
+    settings: ServiceSettings
     organisation: ActiveOrganisation
-    consumers: Sequence[Consumer] = ()
-    tasks: Mapping[str, Task] = field(default_factory=dict[str, Task])
-    clock: Clock = utc_now
+
+    def __post_init__(self) -> None:
+        """`/readyz` shows the version that is active."""
+        self.app.state.configuration_version = lambda: self.organisation.current.number
+
+    @override
+    def parts(self) -> dict[str, Task]:
+        kept_for = self.settings.change_log_kept_for
+        return {
+            "relay": Relay(self.name, self.engine, self.settings.kafka, self.clock).run,
+            "organisation": partial(self.organisation.run, self.engine),
+            "trim": lambda: changes.trim(self.engine, kept_for),
+            **super().parts(),
+        }
 
 
 class _Server(uvicorn.Server):
@@ -72,7 +98,7 @@ async def begin(what: Callable[[], Awaitable[Result]]) -> Result:
             await asyncio.sleep(1)
 
 
-async def run(service: Service) -> None:
+async def run(service: Process) -> None:
     """Runs until SIGTERM or SIGINT, then stops in order: the API, the current batch, the tasks, the relay.
 
     Exits with status 1 and a traceback in the log when a part dies.
@@ -94,18 +120,11 @@ async def run(service: Service) -> None:
         )
     )
     service.app.state.swagger_ui = service.settings.swagger_ui
-    parts: dict[str, Task] = {
-        "http": server.serve,
-        "relay": Relay(service.name, service.engine, service.settings.kafka, service.clock).run,
-    }
+    parts: dict[str, Task] = {"http": server.serve}
     for number, consumer in enumerate(service.consumers, 1):
         parts[f"consumer {number}"] = consumer.run
         service.app.state.checks[f"consumer {number}"] = _consumer_check(consumer, service.clock)
-    parts["organisation"] = partial(service.organisation.run, service.engine)
-    service.app.state.configuration_version = lambda: service.organisation.current.number
-    parts |= service.tasks
-    parts["trim"] = lambda: changes.trim(service.engine, service.settings.change_log_kept_for)
-    parts["forget"] = lambda: idempotency.forget(service.engine, service.settings.idempotency_keys_kept_for)
+    parts |= service.parts()
     running = {asyncio.create_task(_part(part), name=name): name for name, part in parts.items()}
     stopped = asyncio.create_task(_until(stop), name="stop")
     # What is loaded now stays. A batch makes many values but few reference cycles, so the collector runs rarely.

@@ -1,73 +1,22 @@
 """Each service's OpenAPI document describes everything, shows examples, and has names that fit an SDK."""
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from copy import deepcopy
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.routing import iter_route_contexts
-from pydantic import SecretStr
 
-from antiphon.access.tokens import Access
-from antiphon.active_organisation import ActiveOrganisation
-from antiphon.connections.routes import Connections
-from antiphon.connections.secrets import Secrets, new_key
-from antiphon.connections.states import Connection
-from antiphon.http.changes import ChangeFeed
 from antiphon.http.idempotency import HEADER, takes_effect_once
-from antiphon.organisation.organisation import Organisation
-from antiphon.postgres.engine import create_engine
-from antiphon.process.clock import utc_now
 from antiphon.service_names import SERVICES
-from deploy.site import EXAMPLE
-from routing.configuration.active import Configurations
+from deploy.openapi_documents import application
 from tests.support.openapi import faults, has_example
 from tests.support.repeating import METHODS
 
 
-def application_of(service: str) -> Callable[..., Any] | None:
-    api = import_module(f"{service.replace('-', '_')}.api")
-    return getattr(api, "application", None)
-
-
-SECRETS = Secrets(Path("unused"), SecretStr(new_key()))
-
-
-def no_connections(_organisation: Organisation) -> Sequence[Connection]:
-    return []
-
-
-async def no_login(_connection: Connection) -> None:
-    raise AssertionError
-
-
-def made(service: str) -> Any:
-    """The real application, with a database that is never asked."""
-    application = application_of(service)
-    assert application is not None, f"{service}.api has no application"
-    engine = create_engine("postgresql+asyncpg://nobody@localhost:1/none")
-    parts: dict[str, object] = {
-        "engine": engine,
-        "access": Access(issuer="https://issuer.example", audience="antiphon", jwks="keys.json"),
-        "feed": ChangeFeed(engine),
-        "clock": utc_now,
-        "configurations": Configurations(),
-        "token_secret": "a secret of the tests",
-        "organisation": ActiveOrganisation.of_file(EXAMPLE),
-        "max_attachment_bytes": 1000,
-        "followed": list,
-        "connections": Connections(ActiveOrganisation.of_file(EXAMPLE), SECRETS, no_connections, no_login),
-    }
-    taken = inspect.signature(application).parameters
-    return application(**{name: parts[name] for name in taken})
-
-
 def document_of(service: str) -> Mapping[str, Any]:
     """The document of the real application."""
-    return made(service).openapi()
+    return application(service).openapi()
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -81,7 +30,7 @@ CLAIMED_BY_ITS_ROW = {"note_interaction"}
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_each_post_and_patch_takes_an_idempotency_key_and_takes_effect_once(service: str) -> None:
-    app = made(service)
+    app = application(service)
     routes = [route for route in iter_route_contexts(app.routes) if set(METHODS) & set(route.methods or ())]
     once = {route.name for route in routes if takes_effect_once(route.dependant)} | CLAIMED_BY_ITS_ROW
     keyed = {

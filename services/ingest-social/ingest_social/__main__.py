@@ -40,12 +40,12 @@ async def main() -> None:
             engine,
             application(engine, access, followers.streams, connections),
             organisation,
-            [
+            consumers=[
                 create_consumer(
                     engine, settings.kafka, organisation, accounts.networks, utc_now, settings.replica
                 )
             ],
-            {"sender": create_sender(engine, accounts.on, settings).run, "accounts": supervisor.run},
+            tasks={"sender": create_sender(engine, accounts.on, settings).run, "accounts": supervisor.run},
         )
     )
 

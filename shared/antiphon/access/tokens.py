@@ -104,8 +104,12 @@ class Access:
         """Who the token names. Raises InvalidTokenError, and NoKeysError while the issuer's keys were never fetched."""
         if self._gateway is not None and _issuer_in(token) == self._gateway.name:
             return _identity(await self._gateway.claims_of(token), "sub", "roles", is_program=True)
-        claims = await self._provider.claims_of(token)
+        claims = await self.claims_of(token)
         return _identity(claims, self._subject_claim, self._role_claim, is_program=False)
+
+    async def claims_of(self, token: str) -> Mapping[str, object]:
+        """What a valid token of the identity provider says. Raises as `identify`."""
+        return await self._provider.claims_of(token)
 
 
 class _Issuer:

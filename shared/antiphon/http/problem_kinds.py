@@ -23,6 +23,15 @@ class Kind(Enum):
     MALFORMED_REQUEST = Definition(400, "Bad request", "The body is not in the form that its media type has.")
     MALFORMED_CURSOR = Definition(400, "Malformed cursor", "`cursor` is not the `next` of a page.")
     NOT_AUTHENTICATED = Definition(401, "Not authenticated", "The request has no valid token.")
+    NOT_SIGNED_IN = Definition(
+        401, "Not signed in", "The browser has no session, or none any more: sign in at `/session/sign-in`."
+    )
+    TOKEN_FROM_A_PAGE = Definition(
+        400, "Token from a page", "The page port takes no `Authorization`: programs come to the API port."
+    )
+    HEADER_MISSING = Definition(
+        403, "Header missing", "The request lacks the header `X-Antiphon: 1`, which the pages send."
+    )
     ROLE_MISSING = Definition(403, "Not allowed", "The token has none of the roles that the operation needs.")
     NOT_FOUND = Definition(404, "Not found", "The thing does not exist, or the caller may not see it.")
     METHOD_NOT_ALLOWED = Definition(

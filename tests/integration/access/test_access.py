@@ -32,7 +32,7 @@ def app_for(issuer: str, jwks: str, **how: Any) -> FastAPI:
     access = Access(issuer=issuer, audience=AUDIENCE, jwks=jwks, **how)
     app = create_app(
         title="t", service="t", description="t", engine=engine, access=access, package="routing",
-        larger_bodies={"/files": 2 * MAX_BODY_BYTES},
+        limits={"/files": 2 * MAX_BODY_BYTES},
     )  # fmt: skip
 
     @app.get("/mine")

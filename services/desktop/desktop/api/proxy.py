@@ -1,0 +1,31 @@
+"""The services' APIs under one address: `/api/<service>/…`."""
+
+from collections.abc import AsyncGenerator
+
+from fastapi import FastAPI, Request, Response
+
+from antiphon.http.changes import EventStream
+from desktop.api.parameters import Api, signed_in
+from desktop.streams.merged import until_ended
+from desktop.streams.services import METHODS, chunks_of, handed_on
+
+
+def add(app: FastAPI, at: Api) -> None:
+    """Adds the route. The services' own documents describe what is behind it."""
+
+    async def pass_on(request: Request) -> Response:
+        session = await signed_in(at, request)
+        service, path = request.path_params["service"], request.path_params["path"]
+        at.services.address(service)
+        answer = await at.services.pass_on(request, service, path, await at.sessions.token(session))
+        chunks = chunks_of(answer)
+        is_stream = answer.headers.get("content-type", "").startswith(EventStream.media_type)
+        return handed_on(answer, _while_signed_in(at, session.key, chunks) if is_stream else chunks)
+
+    app.add_route("/api/{service}/{path:path}", pass_on, methods=list(METHODS), include_in_schema=False)
+
+
+async def _while_signed_in(at: Api, key: bytes, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    with at.streams.follow(key) as ended:
+        async for chunk in until_ended(chunks, ended):
+            yield chunk
