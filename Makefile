@@ -17,7 +17,7 @@ help: ## Show this help
 $(PYTHON):
 	@echo "✗ nothing is installed; make set-up installs it" >&2; exit 1
 
-set-up: ## Install what is missing: Python and Node packages, Kafka, PostgreSQL
+set-up: ## Install what is missing: Python and Node packages, Kafka, PostgreSQL, the pages of the desktop
 	@bash deploy/set-up.sh
 
 run: set-up ## Start everything, play an example morning, stay up until Ctrl-C
@@ -47,7 +47,8 @@ dead-letters: $(PYTHON) ## List events that a service could not handle or send, 
 check-rules: $(PYTHON) ## Show errors and warnings of an organisation's file; FILE=deploy/example/council.yaml by default
 	@$(PYTHON) -m routing.check $(or $(FILE),deploy/example/council.yaml)
 
-test: set-up ## Run all tests, on a real PostgreSQL, Kafka, mail server and PDS
+test: set-up ## Run all tests, on a real PostgreSQL, Kafka, mail server, PDS and browser
+	@bash deploy/set-up.sh tests
 	@$(PYTHON) -m pytest $(ARGS)
 
 bench: set-up ## Measure throughput, latency, growth, entry points and memory on this machine; QUICK=1 takes under ten minutes, ONLY=growth one part

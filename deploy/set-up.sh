@@ -67,6 +67,14 @@ install_compiler() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends g++ make
 }
 
+install_pages() { cd services/desktop/web; npm ci --ignore-scripts; npm run build; }
+install_chromium() {
+  command -v chromium && return
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "Chromium is missing: apt-get install chromium"; return 1; }
+  apt-get update
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium
+}
+
 uv_version=$(sed -n 's/^UV_VERSION := //p' Makefile)
 inputs=Makefile made=$state/uv/bin/uv step uv "the package installer" install_uv
 inputs="requirements.lock shared/pyproject.toml $(ls services/*/pyproject.toml)" made=$state/venv/bin/python step python "Python packages" install_python
@@ -74,3 +82,7 @@ inputs=deploy/java/pom.xml made=$state/jars/greenmail-standalone-*.jar step jars
 inputs=/dev/null made="$(command -v c++ || echo missing)" step compiler "a C++ compiler" install_compiler
 inputs="deploy/node/package.json deploy/node/package-lock.json" made=deploy/node/node_modules/better-sqlite3/build/Release/better_sqlite3.node step node "a Bluesky PDS, by npm (compiles SQLite: a minute)" install_node
 inputs=/dev/null made="/usr/lib/postgresql/*/bin/initdb" step postgres "PostgreSQL" install_postgres
+web=services/desktop/web
+inputs="$web/package-lock.json $web/index.html $web/vite.config.ts $web/compress.mjs $(find $web/src $web/public -type f | sort)" made=$web/dist/index.html step pages "the pages of the desktop, by npm" install_pages
+[ "${1:-}" = tests ] || exit 0
+inputs=/dev/null made="$(command -v chromium || echo missing)" step chromium "Chromium, for tests of the pages" install_chromium

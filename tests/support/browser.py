@@ -1,6 +1,7 @@
 """A browser for tests of the desktop: it keeps cookies by origin, as browsers do for localhost, and signs in as a person."""
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Self
 from urllib.parse import urljoin
@@ -46,7 +47,7 @@ class Browser:
 
     def stream(
         self, path: str, last_event_id: str | None = None
-    ) -> "httpx._client.AbstractAsyncContextManager[httpx.Response]":  # pyright: ignore
+    ) -> AbstractAsyncContextManager[httpx.Response]:
         """A stream, as the page opens it."""
         resumed = {"Last-Event-ID": last_event_id} if last_event_id else {}
         url = f"{self.address}{path}"

@@ -49,7 +49,7 @@ class Settings(ProcessSettings):
     )
     pages: Path | None = Field(
         None,
-        description="Folder of the built pages (`services/desktop/web/dist`). Without it there are the APIs only.",
+        description="Folder of the built pages: `dist` in `services/desktop/web`, after its build. Without it there are the APIs only.",
     )
     client_id: str = Field("antiphon-desktop", description="The desktop's client id at the issuer.")
     client_secret: SecretStr = Field(description="The desktop's client secret at the issuer.")

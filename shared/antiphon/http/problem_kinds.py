@@ -132,6 +132,12 @@ class Kind(Enum):
     PICKING_NOT_ALLOWED = Definition(
         403, "Picking not allowed", "The queue gives its work out in order; agents do not pick it."
     )
+    EXTENDING_NOT_ALLOWED = Definition(
+        403, "Extending not allowed", "The queue's policy is that agents do not extend its offers."
+    )
+    EXTENSIONS_USED_UP = Definition(
+        409, "Extensions used up", "The agent extended the offer as often as its queue allows."
+    )
     OFFER_OVER = Definition(
         409, "Offer over", "The offer ended with `result`; the work is in `state`, with `agent_id`."
     )

@@ -211,7 +211,7 @@ async def test_a_repeat_about_work_gets_the_first_answer_and_changes_nothing(
     new_database: NewDatabase, tmp_path: Path
 ) -> None:
     pool = AgentPool(await new_database("routing"))
-    await pool.organise(queue("planning", may_pick=True))
+    await pool.organise(queue("planning", may_pick=True, extend_offer={"by": "30s"}))
     app = routing.api.application(
         pool.engine, access(tmp_path), ChangeFeed(pool.engine), lambda: pool.now, pool.configurations
     )
@@ -227,7 +227,9 @@ async def test_a_repeat_about_work_gets_the_first_answer_and_changes_nothing(
     await client.ask("PUT", "/agents/me/presence", {"presence": "available"})
     await client.ask("POST", "/agents/me/heartbeat")
     await client.ask("POST", f"{await offered(1)}/accept")
-    await client.ask("POST", f"{await offered(2)}/decline", {})
+    offer = await offered(2)
+    await client.ask("POST", f"{offer}/extend")
+    await client.ask("POST", f"{offer}/decline", {})
     await client.ask("PUT", "/agents/me/presence", {"presence": "busy"})
     await client.ask("POST", "/agents/me/next")
     await pool.apply(opened(3, pool.now))

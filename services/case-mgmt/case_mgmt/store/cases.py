@@ -31,8 +31,10 @@ from antiphon.postgres.query import Columns, fetch, mapping
 from antiphon.postgres.writes import Writes
 from case_mgmt.domain.cases import Case
 from case_mgmt.domain.states import UNRESOLVED
+from case_mgmt.domain.unanswered import NewestUnanswered, first_words
 from case_mgmt.domain.work import Work
 from case_mgmt.store.base import METADATA
+from case_mgmt.store.interactions import NEWEST_UNANSWERED
 from case_mgmt.store.work import WORK, WORK_FIELDS, work_of
 
 CASE = Table(
@@ -99,7 +101,7 @@ _LOAD_WITH_WORK = text(
     f"select {', '.join(_READ)}, {', '.join(WORK_FIELDS)} from case_file left join case_work using (case_id) "
     "where case_id in (select unnest(:ids))"
 ).bindparams(_IDS)
-_WITH_WORK = select(CASE, *(WORK.c[name] for name in WORK_FIELDS)).join_from(
+_LISTED = select(CASE, *(WORK.c[name] for name in WORK_FIELDS), NEWEST_UNANSWERED).join_from(
     CASE, WORK, isouter=True, onclause=WORK.c.case_id == CASE.c.case_id
 )
 
@@ -111,10 +113,19 @@ class CaseWithWork(NamedTuple):
     work: Work | None
 
 
+class ListedCase(NamedTuple):
+    """A case as people read it: with the copy of its work, and what awaits an answer on it, if it has these."""
+
+    case: Case
+    work: Work | None
+    newest: NewestUnanswered | None
+
+
 @dataclass(frozen=True)
 class CaseFilter:
     """Which cases a list has: those with all of these values. None: any value."""
 
+    case_ids: Sequence[UUID] | None = None
     status: str | None = None
     department: str | None = None
     customer_id: UUID | None = None
@@ -154,10 +165,10 @@ def change(writes: Writes, cases: Sequence[Case]) -> None:
     writes.update(CASE, [_columns(case, _CHANGING) for case in cases])
 
 
-async def read(connection: AsyncConnection, case_id: UUID) -> CaseWithWork | None:
-    """A case with its work, without a lock; None if there is no such case."""
-    row = (await connection.execute(_WITH_WORK.where(CASE.c.case_id == case_id))).one_or_none()
-    return None if row is None else _with_work(mapping(row))
+async def read(connection: AsyncConnection, case_id: UUID) -> ListedCase | None:
+    """A case as people read it, without a lock; None if there is no such case."""
+    row = (await connection.execute(_LISTED.where(CASE.c.case_id == case_id))).one_or_none()
+    return None if row is None else _listed(mapping(row))
 
 
 async def page(
@@ -165,10 +176,12 @@ async def page(
     wanted: CaseFilter,
     cursor: str | None,
     limit: int,
-    view: Callable[[CaseWithWork], View],
+    view: Callable[[ListedCase], View],
 ) -> Page[View]:
     """A page of the cases that `wanted` describes, as views, the newest change first. Raises Problem 400 for a wrong cursor."""
-    query = _WITH_WORK
+    query = _LISTED
+    if wanted.case_ids is not None:
+        query = query.where(CASE.c.case_id.in_(wanted.case_ids))
     for column, value in (
         (CASE.c.status, wanted.status),
         (CASE.c.department, wanted.department),
@@ -187,7 +200,7 @@ async def page(
         query = query.add_columns(WORK.c.case_changed_at)
         keyset = KeysetPage(WORK.c.case_changed_at, WORK.c.case_id)
     rows = (await connection.execute(keyset.after(query, cursor, limit))).all()
-    return keyset.page(rows, limit, lambda row: view(_with_work(mapping(row))))
+    return keyset.page(rows, limit, lambda row: view(_listed(mapping(row))))
 
 
 EXPORT = ChangeOrder(CASE.c.changed_xid, CASE.c.case_id)
@@ -205,6 +218,16 @@ async def export(
 def _with_work(row: Columns) -> CaseWithWork:
     case = _case_of(row)
     return CaseWithWork(case, work_of(row, case.case_id))
+
+
+def _listed(row: Columns) -> ListedCase:
+    case, work = _with_work(row)
+    newest = row["newest_unanswered"]
+    return ListedCase(
+        case,
+        work,
+        newest and NewestUnanswered(first_words(newest["text"]), newest["tone"], newest["channel"]),
+    )
 
 
 def _case_of(row: Columns) -> Case:

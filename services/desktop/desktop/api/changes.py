@@ -55,8 +55,7 @@ def add(routes: APIRouter, at: Api) -> None:
     ) -> EventStream:
         """Server-sent events of routing, case-mgmt and customer-profile, each named `<service>.<kind>`.
 
-        Without `case_id` these are changes of the cases whose work the person has; without `customer_id` no customer is
-        followed. `<service>.begin` is the first event of a service. After `<service>.reset` read again what you show of it.
+        Of cases it has those whose work the person has, and those of `case_id`; of customers those of `customer_id` only. `<service>.begin` is the first event of a service. After `<service>.reset` read again what you show of it.
         `<service>.lost` says that the service is away; its `begin` follows when it is back, and nothing was missed. The
         stream ends with `session.ended`.
         """
@@ -67,7 +66,7 @@ def add(routes: APIRouter, at: Api) -> None:
 
 
 def _sources(cases: Sequence[UUID], customers: Sequence[UUID], *, live: bool) -> list[Source]:
-    of_cases = [("case_id", str(one)) for one in cases] or [("mine", "true")]
+    of_cases = [("mine", "true"), *(("case_id", str(one)) for one in cases)]
     sources = [Source(ROUTING, ROUTING, "/changes"), Source(CASE_MGMT, CASE_MGMT, "/changes", of_cases)]
     if customers:
         of_customers = [("customer_id", str(one)) for one in customers]

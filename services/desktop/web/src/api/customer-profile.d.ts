@@ -978,10 +978,10 @@ export interface components {
             service: string;
             /**
              * Configuration Version
-             * @description The version of the organisation's document that is active in this process; 0 is the file.
+             * @description The version of the organisation's document that is active in this process; 0 is the file; null in a process that works by none.
              * @example 12
              */
-            configuration_version: number;
+            configuration_version: number | null;
         };
         /**
          * ErrorPlace
@@ -2041,8 +2041,8 @@ export interface operations {
     follow_changes: {
         parameters: {
             query?: {
-                /** @description Only changes of this customer; of all customers without it. */
-                customer_id?: string | null;
+                /** @description Only changes of this customer; may be given 50 times. Without it, of all customers. */
+                customer_id?: string[] | null;
             };
             header?: {
                 /** @description The id of the last event that you received: the stream resumes there. */

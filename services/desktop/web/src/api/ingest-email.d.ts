@@ -1125,10 +1125,10 @@ export interface components {
             service: string;
             /**
              * Configuration Version
-             * @description The version of the organisation's document that is active in this process; 0 is the file.
+             * @description The version of the organisation's document that is active in this process; 0 is the file; null in a process that works by none.
              * @example 12
              */
-            configuration_version: number;
+            configuration_version: number | null;
         };
         /**
          * Reason

@@ -51,6 +51,13 @@ export const PERMISSIONS = {
       "administrator",
       "operations"
     ],
+    "list_here": [
+      "administrator",
+      "agent",
+      "manager",
+      "operations",
+      "supervisor"
+    ],
     "list_parked_events": [
       "administrator",
       "operations"
@@ -64,6 +71,10 @@ export const PERMISSIONS = {
       "operations"
     ],
     "send_reply": [
+      "agent",
+      "supervisor"
+    ],
+    "set_here": [
       "agent",
       "supervisor"
     ],
@@ -149,6 +160,17 @@ export const PERMISSIONS = {
     "update_customer": [
       "agent",
       "supervisor"
+    ]
+  },
+  "desktop": {
+    "create_api_key": [
+      "administrator"
+    ],
+    "list_api_keys": [
+      "administrator"
+    ],
+    "revoke_api_key": [
+      "administrator"
     ]
   },
   "ingest-direct": {
@@ -464,6 +486,9 @@ export const PERMISSIONS = {
       "operations",
       "supervisor"
     ],
+    "extend_offer": [
+      "agent"
+    ],
     "follow_changes": [
       "administrator",
       "agent",
@@ -628,6 +653,12 @@ export const PERMISSIONS = {
       "supervisor"
     ],
     "list_shadows": [
+      "administrator",
+      "manager",
+      "operations",
+      "supervisor"
+    ],
+    "list_stuck_work": [
       "administrator",
       "manager",
       "operations",

@@ -268,6 +268,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/offers/{offer_id}/extend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Extend Offer
+         * @description Gives the caller more time to answer an offer, where its queue lets them (`extend_offer`). The stream shows it.
+         *
+         *     403 where the queue does not. 409 when the offer is over, or was extended as often as the queue allows.
+         */
+        post: operations["extend_offer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/work/counts": {
         parameters: {
             query?: never;
@@ -280,6 +302,29 @@ export interface paths {
          * @description How much open work is in each queue, by state. An agent sees their queues.
          */
         get: operations["get_work_counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/work/stuck": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Stuck Work
+         * @description Waiting work that nobody can take as things are, the longest wait first, on one page.
+         *
+         *     It is past due, or has waited for twice the `offer_timeout` of its queue. Work that waits for what comes by itself is
+         *     not among it: the hours of its queue, an agent who is busy, the answer to an offer.
+         */
+        get: operations["list_stuck_work"];
         put?: never;
         post?: never;
         delete?: never;
@@ -550,7 +595,8 @@ export interface paths {
          * Follow Changes
          * @description Server-sent events of kinds `offer`, `offer-ended`, `work`, `presence`, `availability`, `queue-state` and alarms.
          *
-         *     The alarms are `agent-unavailable`, `sla-warned`, `sla-breached` and `priority-raised`.
+         *     `offer` comes again, with its new `expires_at`, when the agent extends it. `offer-ended` has its `result`, and
+         *     `auto_accepted` when nobody had to answer. The alarms are `agent-unavailable`, `sla-warned`, `sla-breached` and `priority-raised`.
          *
          *     An agent receives their own offers and the work of their queues; others receive everything. `work` has the fields of
          *     the work item that change, as `GET /work` shows them, and `subject` is its id. It also reaches the queues and the
@@ -2975,6 +3021,17 @@ export interface components {
              */
             may_decline: boolean;
             /**
+             * May Extend
+             * @description Whether the agent may extend the offer now.
+             */
+            may_extend: boolean;
+            /**
+             * Extensions Left
+             * @description How often the agent may still extend the offer; 0 where its queue does not let them.
+             * @example 10
+             */
+            extensions_left: number;
+            /**
              * Note
              * @description What the person who handed the work on wants its next agent to know; null without a note.
              * @example She calls again on Friday
@@ -3282,6 +3339,22 @@ export interface components {
              * @description The items of this page, in order.
              */
             items: components["schemas"]["ShadowView"][];
+            /**
+             * Next
+             * @description Give it as `cursor` for the next page; null on the last one.
+             */
+            next?: string | null;
+        };
+        /**
+         * Page[StuckWork]
+         * @description A page of a list.
+         */
+        Page_StuckWork_: {
+            /**
+             * Items
+             * @description The items of this page, in order.
+             */
+            items: components["schemas"]["StuckWork"][];
             /**
              * Next
              * @description Give it as `cursor` for the next page; null on the last one.
@@ -3697,8 +3770,22 @@ export interface components {
              * @description When the first of those that wait is due.
              */
             next_due_at: string | null;
+            /**
+             * Overdue
+             * @description Work items that wait and are past due, counted up to 1000.
+             * @example 0
+             */
+            overdue: number;
+            /**
+             * At Risk
+             * @description Work items that wait and are due within 15 minutes, or whose SLA gave a warning and is not breached, counted up to 1000.
+             * @example 1
+             */
+            at_risk: number;
             /** @description Work items that arrived. */
             arrived: components["schemas"]["Flow"];
+            /** @description The mean of the arrivals at the same time on up to 14 days before, the days that surges are compared with; null while less than a day is counted. */
+            usual: components["schemas"]["UsualFlow"] | null;
             /** @description Work items that were completed. */
             completed: components["schemas"]["Flow"];
             /**
@@ -3712,6 +3799,12 @@ export interface components {
             agents: {
                 [key: string]: number;
             };
+            /**
+             * Agents Free
+             * @description How many agents of the queue can be offered work now: in a routable presence, not wrapping up, with capacity left.
+             * @example 1
+             */
+            agents_free: number;
             /** @description The surge, when far more work arrives than usual. */
             surge: components["schemas"]["SurgeLive"] | null;
         };
@@ -3848,10 +3941,10 @@ export interface components {
             service: string;
             /**
              * Configuration Version
-             * @description The version of the organisation's document that is active in this process; 0 is the file.
+             * @description The version of the organisation's document that is active in this process; 0 is the file; null in a process that works by none.
              * @example 12
              */
-            configuration_version: number;
+            configuration_version: number | null;
         };
         /**
          * Reconciliation
@@ -4286,6 +4379,175 @@ export interface components {
             why: string;
         };
         /**
+         * StuckWork
+         * @description Work that waits and that nobody can take, unless a person changes something.
+         */
+        StuckWork: {
+            /**
+             * Work Item Id
+             * Format: uuid
+             * @description The work item's id.
+             */
+            work_item_id: string;
+            /**
+             * Case Id
+             * Format: uuid
+             * @description The case that the work is about.
+             */
+            case_id: string;
+            /**
+             * Case Reference
+             * @description The case's reference for people.
+             * @example C-1042
+             */
+            case_reference: string;
+            /**
+             * Customer Id
+             * Format: uuid
+             * @description The customer of the case.
+             */
+            customer_id: string;
+            /**
+             * Channel
+             * @description The channel on which the customer wrote or called.
+             * @example email
+             */
+            channel: string;
+            /**
+             * Subject
+             * @description The subject of the case.
+             * @example Building permit
+             */
+            subject: string | null;
+            /**
+             * State
+             * @description Whether the work waits, is offered, is accepted or is over.
+             * @enum {string}
+             */
+            state: "queued" | "offered" | "accepted" | "completed";
+            /**
+             * Queue
+             * @description The id of the queue that the work is in.
+             * @example planning
+             */
+            queue: string;
+            /**
+             * Priority
+             * @description 0 to 100; the higher goes first among work that is due at the same time.
+             * @example 50
+             */
+            priority: number;
+            /**
+             * Skills
+             * @description The level of each skill that an agent needs.
+             * @example {
+             *       "planning": 3
+             *     }
+             */
+            skills: {
+                [key: string]: number;
+            };
+            /**
+             * Prefer Skills
+             * @description The level of each skill that is preferred and not needed.
+             * @example {
+             *       "objections": 2
+             *     }
+             */
+            prefer_skills: {
+                [key: string]: number;
+            };
+            /**
+             * Labels
+             * @description Labels that rules put on the work.
+             * @example [
+             *       "storm"
+             *     ]
+             */
+            labels: string[];
+            /**
+             * Queued At
+             * Format: date-time
+             * @description When the customer began to wait.
+             */
+            queued_at: string;
+            /**
+             * Due At
+             * @description When the first promise to the customer that still runs is due; null without one.
+             */
+            due_at: string | null;
+            /**
+             * Agent Id
+             * @description The agent who is offered the work or has accepted it.
+             * @example elena
+             */
+            agent_id: string | null;
+            /**
+             * Attempts
+             * @description How many offers of the work were made.
+             * @example 1
+             */
+            attempts: number;
+            /**
+             * Step
+             * @description How many escalation steps of its queue the work has passed.
+             * @example 0
+             */
+            step: number;
+            /**
+             * Also Queues
+             * @description Further queues whose agents are offered the work.
+             * @example [
+             *       "front-desk"
+             *     ]
+             */
+            also_queues: string[];
+            /**
+             * Units
+             * @description Units of capacity that the work takes; null: all of an agent's.
+             * @example 1
+             */
+            units: number | null;
+            /**
+             * Profiles
+             * @description The capacity profiles that the work counts against.
+             * @example [
+             *       "mail"
+             *     ]
+             */
+            profiles: string[];
+            /**
+             * Changed At
+             * Format: date-time
+             * @description When the work last changed.
+             */
+            changed_at: string;
+            /**
+             * Completed At
+             * @description When the work was completed; null while it is open.
+             */
+            completed_at: string | null;
+            /**
+             * Waiting For
+             * @description What it waits for: `nobody` (who is there), `skill`, `queue` (to be opened), or `refused`: by all who could take it.
+             * @example skill
+             * @enum {string}
+             */
+            waiting_for: "hours" | "queue" | "nobody" | "skill" | "capacity" | "refused" | "last-agent" | "hand-over" | "offer" | "soon";
+            /**
+             * Waiting Because
+             * @description The same in words.
+             * @example no agent of the queue has all that it needs: planning 9
+             */
+            waiting_because: string;
+            /**
+             * Since
+             * Format: date-time
+             * @description Since when it waits at this place: its last change.
+             */
+            since: string;
+        };
+        /**
          * SurgeLive
          * @description A surge: far more work arrives than usual.
          */
@@ -4588,6 +4850,32 @@ export interface components {
              * @example The mayor asked about it
              */
             reason?: string | null;
+        };
+        /**
+         * UsualFlow
+         * @description How many work items usually arrive in so many minutes at this time of the day.
+         * @example {
+         *       "last_30_minutes": 9.2,
+         *       "last_5_minutes": 1.5,
+         *       "last_60_minutes": 18.1
+         *     }
+         */
+        UsualFlow: {
+            /**
+             * Last 5 Minutes
+             * @description In 5 minutes.
+             */
+            last_5_minutes: number;
+            /**
+             * Last 30 Minutes
+             * @description In 30 minutes.
+             */
+            last_30_minutes: number;
+            /**
+             * Last 60 Minutes
+             * @description In 60 minutes.
+             */
+            last_60_minutes: number;
         };
         /**
          * VersionLine
@@ -5413,6 +5701,7 @@ export type PageParkedEventView = components['schemas']['Page_ParkedEventView_']
 export type PagePublicationView = components['schemas']['Page_PublicationView_'];
 export type PageQueueLive = components['schemas']['Page_QueueLive_'];
 export type PageShadowView = components['schemas']['Page_ShadowView_'];
+export type PageStuckWork = components['schemas']['Page_StuckWork_'];
 export type PageTrialView = components['schemas']['Page_TrialView_'];
 export type PageVersionLine = components['schemas']['Page_VersionLine_'];
 export type PageWorkView = components['schemas']['Page_WorkView_'];
@@ -5439,6 +5728,7 @@ export type ShadowReport = components['schemas']['ShadowReport'];
 export type ShadowResult = components['schemas']['ShadowResult'];
 export type ShadowView = components['schemas']['ShadowView'];
 export type StepBack = components['schemas']['StepBack'];
+export type StuckWork = components['schemas']['StuckWork'];
 export type SurgeLive = components['schemas']['SurgeLive'];
 export type TakeBack = components['schemas']['TakeBack'];
 export type Transfer = components['schemas']['Transfer'];
@@ -5446,6 +5736,7 @@ export type TrialResult = components['schemas']['TrialResult'];
 export type TrialView = components['schemas']['TrialView'];
 export type Unskilled = components['schemas']['Unskilled'];
 export type Urgency = components['schemas']['Urgency'];
+export type UsualFlow = components['schemas']['UsualFlow'];
 export type VersionLine = components['schemas']['VersionLine'];
 export type VersionView = components['schemas']['VersionView'];
 export type WhyNot = components['schemas']['WhyNot'];
@@ -6232,6 +6523,79 @@ export interface operations {
             };
         };
     };
+    extend_offer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key that the caller chooses for this request. The same request under the same key takes effect once; a repeat gets the first answer, with the header `Idempotency-Replayed`. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The offer's id. */
+                offer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The request repeats an earlier one under its key, and this is the first answer. */
+                    "Idempotency-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OfferView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     get_work_counts: {
         parameters: {
             query?: never;
@@ -6248,6 +6612,56 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OpenWork"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_stuck_work: {
+        parameters: {
+            query?: {
+                /** @description The most items that are returned. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_StuckWork_"];
                 };
             };
             /** @description Unauthorized */
