@@ -56,6 +56,7 @@ def application(service: str, name: str = "application") -> FastAPI:
         "organisation": organisation,
         "max_attachment_bytes": 1000,
         "followed": list,
+        "kinds": {},
         "connections": Connections(organisation, _SECRETS, _no_connections, _no_login),
         "at": _desktop(engine),
     }

@@ -30,9 +30,9 @@ class Browser:
 
     async def navigate(self, url: str, data: Mapping[str, str] | None = None) -> httpx.Response:
         """Opens an address and follows redirects, one after the other."""
-        answer = await self._send("GET" if data is None else "POST", url, data=data)
+        answer = await self.send("GET" if data is None else "POST", url, data=data)
         while answer.is_redirect:
-            answer = await self._send("GET", urljoin(str(answer.url), answer.headers["location"]))
+            answer = await self.send("GET", urljoin(str(answer.url), answer.headers["location"]))
         return answer
 
     async def sign_in(self, person: str, to: str = "/") -> httpx.Response:
@@ -43,7 +43,7 @@ class Browser:
     async def ask(self, method: str, path: str, **what: object) -> httpx.Response:
         """What a script of the page sends: with our header and the cookies."""
         headers = {**HEADER, **dict[str, str](what.pop("headers", {}))}  # pyright: ignore[reportArgumentType, reportCallIssue]
-        return await self._send(method, f"{self.address}{path}", headers=headers, **what)
+        return await self.send(method, f"{self.address}{path}", headers=headers, **what)
 
     def stream(
         self, path: str, last_event_id: str | None = None
@@ -58,7 +58,8 @@ class Browser:
         cookies = self.cookies.get(_origin(url), {})
         return {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())} if cookies else {}
 
-    async def _send(self, method: str, url: str, **what: object) -> httpx.Response:
+    async def send(self, method: str, url: str, **what: object) -> httpx.Response:
+        """Sends one request with the cookies of its origin, and keeps those that the answer sets."""
         headers = {**dict[str, str](what.pop("headers", {})), **self.cookie_header(url)}  # pyright: ignore[reportArgumentType, reportCallIssue]
         answer = await self._http.request(method, url, headers=headers, **what)  # pyright: ignore[reportArgumentType]
         jar = self.cookies.setdefault(_origin(url), {})
