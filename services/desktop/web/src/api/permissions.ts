@@ -420,6 +420,13 @@ export const PERMISSIONS = {
     "set_connection_secret": [
       "administrator",
       "operations"
+    ],
+    "split_reply": [
+      "administrator",
+      "agent",
+      "manager",
+      "operations",
+      "supervisor"
     ]
   },
   "routing": {
@@ -610,6 +617,12 @@ export const PERMISSIONS = {
       "agent",
       "supervisor"
     ],
+    "list_condition_fields": [
+      "administrator",
+      "manager",
+      "operations",
+      "supervisor"
+    ],
     "list_dead_letters": [
       "administrator",
       "operations"
@@ -745,6 +758,11 @@ export const PERMISSIONS = {
     ],
     "transfer_work": [
       "agent",
+      "supervisor"
+    ],
+    "try_condition": [
+      "administrator",
+      "operations",
       "supervisor"
     ],
     "widen_publication": [

@@ -735,6 +735,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/configuration/try-condition": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Condition
+         * @description What a condition says about a case, on the facts that the rules read at the newest decision about it.
+         *
+         *     It changes nothing. 404 for a case about which no rule was asked. 422 for a `source` that can't be read.
+         */
+        post: operations["try_condition"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/configuration/fields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Condition Fields
+         * @description What conditions of rules may ask about, with the functions of their language: an editor completes by it.
+         */
+        get: operations["list_condition_fields"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/configuration/versions": {
         parameters: {
             query?: never;
@@ -1868,6 +1910,107 @@ export interface components {
             reason: string;
         };
         /**
+         * ConditionFault
+         * @description Why a condition has no result.
+         */
+        ConditionFault: {
+            /**
+             * Detail
+             * @description What is wrong, in words.
+             * @example undeclared reference to 'case.departmnt', did you mean 'case.department'?
+             */
+            detail: string;
+            /**
+             * Line
+             * @description The line of the condition, from 1; null for an error that only these facts cause.
+             */
+            line: number | null;
+            /**
+             * Column
+             * @description The column of that line, from 1.
+             */
+            column: number | null;
+        };
+        /**
+         * ConditionField
+         * @description A fact that a condition may ask about.
+         */
+        ConditionField: {
+            /**
+             * Path
+             * @description How a condition writes it.
+             * @example interaction.channel
+             * @example queues["planning"].waiting
+             */
+            path: string;
+            /**
+             * Type
+             * @description The type of its value. An absent text is empty, an absent number -1; a `list` is one of texts.
+             * @enum {string}
+             */
+            type: "text" | "number" | "boolean" | "list";
+            /**
+             * Description
+             * @description What it says, in a line.
+             * @example The channel of the newest message.
+             */
+            description: string;
+            /**
+             * Choices
+             * @description The values that it may have, as far as they are known; empty: any.
+             * @example [
+             *       "email",
+             *       "phone"
+             *     ]
+             */
+            choices: string[];
+            /**
+             * Is Words
+             * @description Whether it is the customer's words, which routing keeps for a limited time.
+             */
+            is_words: boolean;
+        };
+        /**
+         * ConditionFields
+         * @description All that a condition may ask about, and the functions of its language (CEL).
+         */
+        ConditionFields: {
+            /**
+             * Fields
+             * @description The facts; those of each queue, label and calendar of the active version too.
+             */
+            fields: components["schemas"]["ConditionField"][];
+            /**
+             * Functions
+             * @description The functions.
+             */
+            functions: components["schemas"]["ConditionFunction"][];
+        };
+        /**
+         * ConditionFunction
+         * @description A function, macro or operator of conditions.
+         */
+        ConditionFunction: {
+            /**
+             * Name
+             * @description Its name.
+             * @example contains
+             */
+            name: string;
+            /**
+             * Example
+             * @description A condition that uses it.
+             * @example interaction.text.contains("gas")
+             */
+            example: string;
+            /**
+             * Description
+             * @description What it says, in a line.
+             * @example Whether a text has these characters.
+             */
+            description: string;
+        };
+        /**
          * ConfigurationView
          * @description The active version of the configuration, with its source.
          */
@@ -2832,6 +2975,32 @@ export interface components {
              * @example 3
              */
             items: number;
+        };
+        /**
+         * NewCondition
+         * @description A condition to try on a case.
+         * @example {
+         *       "case_id": "0192f0c4-7a00-7000-8000-000000000005",
+         *       "when": "case.department == \"planning\" && queues[\"planning\"].waiting > 20"
+         *     }
+         */
+        NewCondition: {
+            /**
+             * When
+             * @description The condition (CEL), as in a rule.
+             */
+            when: string;
+            /**
+             * Case Id
+             * Format: uuid
+             * @description The case on whose facts it is tried.
+             */
+            case_id: string;
+            /**
+             * Source
+             * @description A configuration as YAML, whose queues, labels and calendars the condition may name. Without it, those of the active version.
+             */
+            source?: string | null;
         };
         /**
          * NewDraft
@@ -4794,6 +4963,46 @@ export interface components {
             result: components["schemas"]["TrialResult"] | null;
         };
         /**
+         * TriedCondition
+         * @description What a condition says about a case.
+         * @example {
+         *       "facts_at": "2026-12-01T09:30:00Z",
+         *       "has_words": true,
+         *       "result": false,
+         *       "values": {
+         *         "case.department": "planning",
+         *         "queues[\"planning\"].waiting": 3
+         *       }
+         *     }
+         */
+        TriedCondition: {
+            /**
+             * Result
+             * @description Whether it holds; null with an `error`. A rule with an error does not match.
+             */
+            result: boolean | null;
+            /** @description Why it has no result. */
+            error: components["schemas"]["ConditionFault"] | null;
+            /**
+             * Values
+             * @description The facts that the condition names, texts up to 2,000 characters.
+             */
+            values: {
+                [key: string]: string | number | boolean | string[];
+            };
+            /**
+             * Facts At
+             * Format: date-time
+             * @description When the rules read these facts: at the newest decision about the case.
+             */
+            facts_at: string;
+            /**
+             * Has Words
+             * @description Whether the customer's words are still kept.
+             */
+            has_words: boolean;
+        };
+        /**
          * Unskilled
          * @description Work that nobody who is present could take.
          */
@@ -5427,6 +5636,28 @@ export interface components {
             completed_at: string | null;
         };
         /**
+         * Actor
+         * @description Who did it: a person by the subject of their token, or a part of the system by its name.
+         */
+        Actor: {
+            /**
+             * Kind
+             * @description Who can do something to a case.
+             */
+            kind: string;
+            /**
+             * Id
+             * @description The subject of a person's token, or the name of a service.
+             */
+            id: string;
+            /**
+             * Name
+             * @description What people call them, when it is known.
+             * @default null
+             */
+            name: string | null;
+        };
+        /**
          * ErrorPlace
          * @description One thing that is wrong, and where: in the body (`pointer`, RFC 6901), a parameter, or a header.
          */
@@ -5484,7 +5715,62 @@ export interface components {
              */
             value: string;
         };
-        JsonValue: unknown;
+        /**
+         * LastEntry
+         * @description What happened to a case meanwhile, with its words, so that they can be shown beside those of the caller.
+         */
+        LastEntry: {
+            /**
+             * Entry Id
+             * @description The id of the entry in the case's record.
+             * @example 4711
+             */
+            entry_id: number;
+            /**
+             * Kind
+             * @description `interaction`, `interaction-edited`, `interaction-deleted`, `reply-requested`, `reply-failed` or `status-changed`.
+             * @example reply-requested
+             */
+            kind: string;
+            /** @description Who did it. */
+            actor: components["schemas"]["Actor"];
+            /**
+             * Occurred At
+             * Format: date-time
+             * @description When it happened.
+             */
+            occurred_at: string;
+            /**
+             * Interaction Id
+             * @description What the customer said, edited or deleted.
+             * @default null
+             */
+            interaction_id: string | null;
+            /**
+             * Reply Id
+             * @description The reply that was written, or could not be sent.
+             * @default null
+             */
+            reply_id: string | null;
+            /**
+             * Text
+             * @description The words of that reply, or of that interaction as they are now; null where it has none, or was deleted.
+             * @default null
+             */
+            text: string | null;
+            /**
+             * Status
+             * @description The status that a person set.
+             * @default null
+             */
+            status: string | null;
+            /**
+             * Reason
+             * @description Why they set it, or why the reply could not be sent.
+             * @default null
+             */
+            reason: string | null;
+        };
         /**
          * ProblemDetails
          * @description The body of an error. `docs/problems.md` lists the kinds of errors, and which members each has.
@@ -5578,13 +5864,10 @@ export interface components {
              */
             changed_by: string | null;
             /**
-             * Last
-             * @description The newest entry of the case's record: its `kind`, who made it (`by`), and its data.
+             * @description The newest entry of the case's record that the author of a reply must have seen. The entries since the newest that the author saw are in the record of the case.
              * @default null
              */
-            last: {
-                [key: string]: components["schemas"]["JsonValue"];
-            } | null;
+            last: components["schemas"]["LastEntry"] | null;
             /**
              * Configuration Version
              * @description The version that has a rollout.
@@ -5649,6 +5932,10 @@ export type ClockView = components['schemas']['ClockView'];
 export type Colleague = components['schemas']['Colleague'];
 export type Coming = components['schemas']['Coming'];
 export type Completion = components['schemas']['Completion'];
+export type ConditionFault = components['schemas']['ConditionFault'];
+export type ConditionField = components['schemas']['ConditionField'];
+export type ConditionFields = components['schemas']['ConditionFields'];
+export type ConditionFunction = components['schemas']['ConditionFunction'];
 export type ConfigurationView = components['schemas']['ConfigurationView'];
 export type Counts = components['schemas']['Counts'];
 export type DeadLetterView = components['schemas']['DeadLetterView'];
@@ -5679,6 +5966,7 @@ export type LaterWords = components['schemas']['LaterWords'];
 export type LiveState = components['schemas']['LiveState'];
 export type Loaded = components['schemas']['Loaded'];
 export type Moved = components['schemas']['Moved'];
+export type NewCondition = components['schemas']['NewCondition'];
 export type NewDraft = components['schemas']['NewDraft'];
 export type NewPresence = components['schemas']['NewPresence'];
 export type NewPublication = components['schemas']['NewPublication'];
@@ -5734,6 +6022,7 @@ export type TakeBack = components['schemas']['TakeBack'];
 export type Transfer = components['schemas']['Transfer'];
 export type TrialResult = components['schemas']['TrialResult'];
 export type TrialView = components['schemas']['TrialView'];
+export type TriedCondition = components['schemas']['TriedCondition'];
 export type Unskilled = components['schemas']['Unskilled'];
 export type Urgency = components['schemas']['Urgency'];
 export type UsualFlow = components['schemas']['UsualFlow'];
@@ -5744,9 +6033,10 @@ export type Widening = components['schemas']['Widening'];
 export type WorkDetail = components['schemas']['WorkDetail'];
 export type WorkValues = components['schemas']['WorkValues'];
 export type WorkView = components['schemas']['WorkView'];
+export type Actor = components['schemas']['Actor'];
 export type ErrorPlace = components['schemas']['ErrorPlace'];
 export type Identifier = components['schemas']['Identifier'];
-export type JsonValue = components['schemas']['JsonValue'];
+export type LastEntry = components['schemas']['LastEntry'];
 export type ProblemDetails = components['schemas']['ProblemDetails'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -8208,6 +8498,154 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RuleCounts"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    try_condition: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key that the caller chooses for this request. The same request under the same key takes effect once; a repeat gets the first answer, with the header `Idempotency-Replayed`. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCondition"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The request repeats an earlier one under its key, and this is the first answer. */
+                    "Idempotency-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriedCondition"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_condition_fields: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConditionFields"];
                 };
             };
             /** @description Unauthorized */
