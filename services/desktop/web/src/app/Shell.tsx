@@ -47,6 +47,10 @@ export function Shell() {
   const [open, setOpen] = useState<'palette' | 'help' | null>(null)
   const places = PLACES.filter(place => place.roles.some(role => session.roles.includes(role)))
   useEffect(listen, [])
+  // What was being sent before a reload goes on, whatever page is open.
+  useEffect(() => {
+    void import('@/composer/start').then(({ composing }) => composing(session.subject))
+  }, [session.subject])
   useCommands([
     {
       id: 'app.palette',
