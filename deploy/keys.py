@@ -59,11 +59,24 @@ def issuer_key(folder: Path) -> Path:
     return folder / "issuer.json"
 
 
+def gateway_keys(folder: Path) -> Path:
+    """The file with the private key that signs the tokens for API keys, as a JWK set; created at the first call."""
+    path = folder / "gateway-keys.json"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(KeySet([_new_key()]).as_dict(private=True)))
+    return path
+
+
+def _new_key() -> ECKey:
+    return ECKey.generate_key("P-256", auto_kid=True, parameters={"use": "sig", "alg": "ES256"})
+
+
 def _key(folder: Path) -> ECKey:
     path = folder / "issuer.json"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made = ECKey.generate_key("P-256", auto_kid=True, parameters={"use": "sig", "alg": "ES256"})
         path.touch(mode=0o600)
-        path.write_text(json.dumps(made.as_dict(private=True)))
+        path.write_text(json.dumps(_new_key().as_dict(private=True)))
     return ECKey.import_key(json.loads(path.read_text()))

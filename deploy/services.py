@@ -31,6 +31,7 @@ def environment(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> d
         "ANTIPHON_ISSUER": site.issuer,
         "ANTIPHON_AUDIENCE": keys.AUDIENCE,
         "ANTIPHON_JWKS": str(keys.jwks(site.secrets)),
+        "ANTIPHON_GATEWAY_ISSUER": site.apis,
         "ANTIPHON_SWAGGER_UI": str(PROJECT / "deploy" / "node" / "node_modules" / "swagger-ui-dist"),
         f"{own}_DATABASE_URL": postgres.url(service),
         f"{own}_HTTP_PORT": str(site.port(service)),
@@ -65,6 +66,8 @@ def _desktop(site: Site) -> dict[str, str]:
     return {
         "DESKTOP_ADDRESS": site.pages,
         "DESKTOP_PAGES": str(PAGES),
+        "DESKTOP_API_PORT": str(site.ports.desktop_api),
+        "DESKTOP_API_SIGNING_KEYS": str(keys.gateway_keys(site.secrets)),
         "DESKTOP_CLIENT_SECRET": keys.secret(site.secrets, "desktop-client"),
         "DESKTOP_SESSIONS_KEY": keys.encryption_key(site.secrets, "sessions-key"),
         **addresses,

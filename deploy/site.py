@@ -28,6 +28,7 @@ class Ports(BaseSettings):
     case_mgmt: Port = Field(default=8120, description="API of case-mgmt.")
     routing: Port = Field(default=8130, description="API of routing.")
     desktop: Port = Field(default=8100, description="The desktop: its pages, and the APIs for them.")
+    desktop_api: Port = Field(default=8140, description="The desktop: all APIs for programs.")
     sign_in: Port = Field(default=8109, description="The sign-in provider of the example.")
     postgres: Port = Field(default=15432, description="PostgreSQL.")
     kafka: Port = Field(default=19092, description="Kafka's broker.")
@@ -100,6 +101,11 @@ class Site:
     def pages(self) -> str:
         """The address that people open. Its cookies are `Secure`: over plain HTTP browsers keep those of `localhost` only."""
         return f"http://localhost:{self.ports.desktop}"
+
+    @property
+    def apis(self) -> str:
+        """The address of all APIs for programs, which issues the tokens for API keys."""
+        return f"http://localhost:{self.ports.desktop_api}"
 
     @property
     def roles(self) -> Path:

@@ -34,12 +34,16 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Process:
-    """What one process runs. `tasks` go on until they are cancelled; one that ends otherwise stops the process."""
+    """What one process runs. `tasks` go on until they are cancelled; one that ends otherwise stops the process.
+
+    `others` are further applications, by their ports.
+    """
 
     name: str
     settings: ProcessSettings
     engine: AsyncEngine
     app: FastAPI
+    others: Mapping[int, FastAPI] = field(default_factory=dict[int, FastAPI], kw_only=True)
     consumers: Sequence[Consumer] = field(default=(), kw_only=True)
     tasks: Mapping[str, Task] = field(default_factory=dict[str, Task], kw_only=True)
     clock: Clock = field(default=utc_now, kw_only=True)
@@ -108,19 +112,9 @@ async def run(service: Process) -> None:
     loop.set_exception_handler(_unwaited)
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    server = _Server(
-        uvicorn.Config(
-            service.app,
-            host=service.settings.http_host,
-            port=service.settings.http_port,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=2,
-        )
-    )
-    service.app.state.swagger_ui = service.settings.swagger_ui
-    parts: dict[str, Task] = {"http": server.serve}
+    applications = {service.settings.http_port: service.app, **service.others}
+    servers = {port: _server(app, port, service.settings) for port, app in applications.items()}
+    parts: dict[str, Task] = {f"http {port}": server.serve for port, server in servers.items()}
     for number, consumer in enumerate(service.consumers, 1):
         parts[f"consumer {number}"] = consumer.run
         service.app.state.checks[f"consumer {number}"] = _consumer_check(consumer, service.clock)
@@ -131,19 +125,18 @@ async def run(service: Process) -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     gc.enable()
-    LOG.info("started", port=service.settings.http_port)
+    LOG.info("started", ports=list(servers))
     done, _ = await asyncio.wait([*running, stopped], return_when=asyncio.FIRST_COMPLETED)
     failed = [task for task in done if task is not stopped]
     for task in failed:
         LOG.critical("part died", part=running[task], exc_info=_ending(task))
     LOG.info("stopping")
-    server.should_exit = True
+    for server in servers.values():
+        server.should_exit = True
     for consumer in service.consumers:
         consumer.stop()
     gently = [
-        task
-        for task, name in running.items()
-        if (name == "http" or name.startswith("consumer")) and not task.done()
+        task for task, name in running.items() if name.startswith(("http ", "consumer ")) and not task.done()
     ]
     if gently:
         await asyncio.wait(gently, timeout=GRACE.total_seconds())
@@ -156,6 +149,15 @@ async def run(service: Process) -> None:
     LOG.info("stopped")
     if failed:
         sys.exit(1)
+
+
+def _server(app: FastAPI, port: int, settings: ProcessSettings) -> _Server:
+    app.state.swagger_ui = settings.swagger_ui
+    return _Server(
+        uvicorn.Config(
+            app, host=settings.http_host, port=port, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2
+        )
+    )  # fmt: skip
 
 
 def _unwaited(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

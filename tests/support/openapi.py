@@ -24,7 +24,7 @@ VERBS = frozenset(
     {
         "accept", "add", "approve", "assign", "begin", "check", "compare", "complete", "create", "decline",
         "discard", "download", "end", "export", "extend", "find", "follow", "get", "link", "list", "merge", "note", "pick", "prioritise", "publish",
-        "record", "replace", "replay", "report", "restore", "save", "search", "send", "set", "split", "stop", "take", "transfer", "try", "unlink",
+        "record", "revoke", "replace", "replay", "report", "restore", "save", "search", "send", "set", "split", "stop", "take", "transfer", "try", "unlink",
         "unmerge", "update", "upload", "widen", "withdraw",
     }
 )  # fmt: skip

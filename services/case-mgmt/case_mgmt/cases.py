@@ -62,7 +62,7 @@ async def add_note(tx: AsyncConnection, case_id: UUID, text: str, who: Identity,
     """Adds an internal note to the record and returns the case. Raises Problem 404."""
     case = await load(tx, case_id)
     unit = CaseUnit({case_id: case}, now)
-    unit.put(case.changed(now))
+    unit.put(case.changed(now, is_seen=True))
     unit.record(case_id, f"note:{uuid4()}", EntryKind.NOTE, now, who.actor(), {"text": text})
     await unit.write(tx)
     return await read(tx, case_id)

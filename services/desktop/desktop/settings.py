@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from antiphon.process.settings import Port, ProcessSettings
+from antiphon.process.settings import Measure, Port, ProcessSettings, shared
 from antiphon.service_names import SERVICES
 
 _Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
@@ -23,6 +23,29 @@ class Settings(ProcessSettings):
         "http://localhost:8100",
         description="Address that people open. It must be `https`, but for `localhost`: the cookie is `Secure`. The issuer must "
         "know `<address>/session/callback` as the client's redirect URI and `<address>/` for the way back after signing out.",
+    )
+    api_port: Annotated[Port, Field(description="Port on which programs reach the APIs.")] = 8140
+    api_signing_keys: Path = Field(
+        description="File with a JWK set of private P-256 keys. The first one signs the tokens that API keys are exchanged for, and "
+        "the public part of each is published: a new key is added behind, becomes the first, and the old one goes five minutes later."
+    )
+    api_requests: Annotated[int, Measure("requests")] = Field(
+        1200,
+        ge=1,
+        description="The most requests of one program or person to the API port in `DESKTOP_API_WINDOW`.",
+    )
+    api_failures: Annotated[int, Measure("requests")] = Field(
+        30,
+        ge=1,
+        description="The most requests with a wrong secret or token from one address in `DESKTOP_API_WINDOW`. Behind a proxy "
+        "uvicorn's `FORWARDED_ALLOW_IPS` must name it, so that the address is the client's.",
+    )
+    api_window: timedelta = Field(
+        timedelta(minutes=1), ge=timedelta(seconds=1), description="The time in which requests are counted."
+    )
+    gateway_issuer: _Url = Field(  # pyright: ignore[reportIncompatibleVariableOverride] - settings are frozen
+        validation_alias=shared("GATEWAY_ISSUER"),
+        description="Address of the API port, by which programs reach it. It is the `iss` of the tokens that it issues.",
     )
     pages: Path | None = Field(
         None,

@@ -107,18 +107,21 @@ def create_app(
     access: Access,
     package: str,
     limits: Mapping[str, int] = MappingProxyType({}),
+    has_document: bool = True,
 ) -> FastAPI:
     """The application of `service`. Health checks of its parts are added to `app.state.checks` by name.
 
     `app.state.configuration_version` gives the version that `/readyz` shows; who runs the service sets it.
 
     `limits` are the paths whose bodies may have another size than `MAX_BODY_BYTES`; one that ends in `/` is all below it.
+    Without `has_document` it serves no OpenAPI document of its own, and no page of it.
     """
     app = FastAPI(
         title=title,
         version="0.1.0",
         description=description,
         license_info={"name": "Apache-2.0"},
+        openapi_url="/openapi.json" if has_document else None,
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=_operation_id,
@@ -135,7 +138,8 @@ def create_app(
     app.add_middleware(_BodyLimit, limits=limits)
     app.add_middleware(_Observed)
     app.openapi = lambda: _openapi(app)
-    documentation.add(app)
+    if has_document:
+        documentation.add(app)
 
     @app.get("/livez", tags=["health"])
     async def get_liveness() -> Health:

@@ -29,6 +29,11 @@ class Kind(Enum):
     TOKEN_FROM_A_PAGE = Definition(
         400, "Token from a page", "The page port takes no `Authorization`: programs come to the API port."
     )
+    COOKIE_FROM_A_PROGRAM = Definition(
+        400,
+        "Cookie from a program",
+        "The API port takes bearer tokens only: the session cookie is for the page port.",
+    )
     HEADER_MISSING = Definition(
         403, "Header missing", "The request lacks the header `X-Antiphon: 1`, which the pages send."
     )
@@ -54,6 +59,11 @@ class Kind(Enum):
         422, "Idempotency key reused", "The caller used the `Idempotency-Key` for another request."
     )
     PRECONDITION_REQUIRED = Definition(428, "Precondition required", "The operation needs `If-Match`.")
+    TOO_MANY_REQUESTS = Definition(
+        429,
+        "Too many requests",
+        "The caller sent more than the limit: `Retry-After` says when to come again.",
+    )
     UNEXPECTED_ERROR = Definition(
         500, "Unexpected error", "The service failed. Its log has the failure under `X-Trace-Id`."
     )

@@ -59,6 +59,19 @@ class ProcessSettings(BaseSettings):
         validation_alias=shared("JWKS"),
         description="JWK set with which the signatures of access tokens are checked: a path, or an http(s) address.",
     )
+    gateway_issuer: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s]+$",
+        validation_alias=shared("GATEWAY_ISSUER"),
+        description="Address of the desktop's API port, which is the `iss` of the tokens that it issues for API keys. Without it "
+        "only tokens of `ANTIPHON_ISSUER` are accepted.",
+    )
+    gateway_jwks: str | None = Field(
+        None,
+        validation_alias=shared("GATEWAY_JWKS"),
+        description="JWK set with which the signatures of those tokens are checked: a path, or an http(s) address. Without it: "
+        "`<ANTIPHON_GATEWAY_ISSUER>/.well-known/jwks.json`.",
+    )
     swagger_ui: Path | None = Field(
         None,
         validation_alias=shared("SWAGGER_UI"),

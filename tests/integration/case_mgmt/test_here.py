@@ -2,20 +2,26 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import httpx
+import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.roles import Identity
-from antiphon.process.clock import utc_now
+from antiphon.process.clock import Clock
 from case_mgmt import here
 from case_mgmt.domain.here import Doing
 from tests.support.case_mgmt import AMARA, GRACE, apply, rows, the_case
 from tests.support.events import identified
 
-NOW = utc_now()
+NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return lambda: NOW
 
 
 async def report(

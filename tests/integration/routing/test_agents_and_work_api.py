@@ -331,3 +331,11 @@ async def test_extending_is_refused_where_the_queue_does_not_allow_it(pool: Agen
     refused = await ask("amara", "POST", f"/offers/{offer['offer_id']}/extend")
     assert (offer["may_extend"], offer["extensions_left"]) == (False, 0)
     assert (refused.status_code, refused.json()["type"]) == (403, Kind.EXTENDING_NOT_ALLOWED.type)
+
+
+async def test_the_list_of_stuck_work_says_why_and_since_when(pool: AgentPool, ask: Ask) -> None:
+    await pool.apply(opened(1, pool.now, waited=120))
+    (shown,) = (await ask("sam", "GET", "/work/stuck", Role.SUPERVISOR)).json()["items"]
+    assert (shown["case_reference"], shown["waiting_for"]) == ("C-1", "nobody")
+    assert shown["waiting_because"] == "nobody of the queue is available (offline)"
+    assert datetime.fromisoformat(shown["since"]) == pool.now

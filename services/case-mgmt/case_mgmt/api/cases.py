@@ -22,7 +22,7 @@ from case_mgmt.api import examples
 from case_mgmt.api.parameters import Api, CaseId, QueueName, Reader, Writer, example
 from case_mgmt.api.replies import ReplyView, reply_view
 from case_mgmt.cases import WholeCase
-from case_mgmt.domain.cases import Case
+from case_mgmt.domain.cases import Case, numbers_beginning
 from case_mgmt.domain.interactions import CaseInteraction
 from case_mgmt.domain.recipients import belongs_to, recipient_of
 from case_mgmt.domain.record import NumberedEntry
@@ -198,9 +198,23 @@ def add(routes: APIRouter, at: Api) -> None:
                 pattern=r"^C-[0-9]{1,15}$", description="Only the case with this reference, e.g. `C-1042`."
             ),
         ] = None,
+        q: Annotated[
+            Words | None,
+            Query(
+                max_length=200,
+                description="Only cases whose reference begins so: `C-10`, or `10`. Other words find none.",
+            ),
+        ] = None,
         *,
         awaiting_answer: Annotated[
             bool, Query(description="Only cases on which the customer awaits an answer.")
+        ] = False,
+        closed_unseen: Annotated[
+            bool,
+            Query(
+                description="Only resolved and closed cases that no person has seen: nobody accepted their work, answered them, "
+                "noted something on them or set their status."
+            ),
         ] = False,
     ) -> Page[CaseView]:
         """Lists cases, the newest change first."""
@@ -210,9 +224,11 @@ def add(routes: APIRouter, at: Api) -> None:
             department=department,
             customer_id=customer_id,
             number=int(reference[2:]) if reference else None,
+            numbers=None if q is None else numbers_beginning(q),
             queue=queue,
             agent_id=who.subject if agent_id == "me" else agent_id,
             is_awaiting_answer=awaiting_answer,
+            is_closed_unseen=closed_unseen,
         )
         async with at.engine.connect() as connection:
             return await store.cases.page(connection, wanted, cursor, limit, case_view)

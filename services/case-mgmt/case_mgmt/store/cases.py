@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Index,
@@ -15,7 +16,9 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    false,
     func,
+    or_,
     select,
     text,
 )
@@ -37,6 +40,8 @@ from case_mgmt.store.base import METADATA
 from case_mgmt.store.interactions import NEWEST_UNANSWERED
 from case_mgmt.store.work import WORK, WORK_FIELDS, work_of
 
+# With its values in the text, as the index has it: a plan for any values could not use that.
+CLOSED_UNSEEN = text("not is_seen and status in ('resolved', 'closed')")
 CASE = Table(
     "case_file",
     METADATA,
@@ -59,10 +64,17 @@ CASE = Table(
     Column("asked_revision", Integer, nullable=False, server_default="0"),
     Column("opened_by_person_at", DateTime(timezone=True)),
     Column("opened_in_queue", Text),
+    Column("is_seen", Boolean, nullable=False, server_default=false()),
     Column("changed_xid", XID8, nullable=False, server_default=func.pg_current_xact_id()),
     Index("case_file_customer_id_ix", "customer_id", "status"),
     Index("case_file_newest_ix", text("changed_at desc"), text("case_id desc")),
     Index("case_file_changed_xid_ix", "changed_xid", "case_id"),
+    Index(
+        "case_file_closed_unseen_ix",
+        text("changed_at desc"),
+        text("case_id desc"),
+        postgresql_where=CLOSED_UNSEEN,
+    ),
     Index("case_file_status_ix", "status", text("changed_at desc"), text("case_id desc")),
     info=personal(
         by={"customer_id": ["subject", "department", "customer"]},
@@ -130,9 +142,11 @@ class CaseFilter:
     department: str | None = None
     customer_id: UUID | None = None
     number: int | None = None
+    numbers: Sequence[tuple[int, int]] | None = None  # ranges with both ends
     queue: str | None = None
     agent_id: str | None = None
     is_awaiting_answer: bool = False
+    is_closed_unseen: bool = False
 
 
 async def load(
@@ -192,8 +206,12 @@ async def page(
     ):
         if value is not None:
             query = query.where(column == value)
+    if wanted.numbers is not None:
+        query = query.where(or_(false(), *(CASE.c.number.between(*ends) for ends in wanted.numbers)))
     if wanted.is_awaiting_answer:
         query = query.where(CASE.c.awaiting_answer_since.is_not(None))
+    if wanted.is_closed_unseen:
+        query = query.where(CLOSED_UNSEEN)
     keyset = KeysetPage(CASE.c.changed_at, CASE.c.case_id)
     if wanted.queue is not None or wanted.agent_id is not None:
         # The same order, as the indexes of `case_work` have it.

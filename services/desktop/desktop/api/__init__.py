@@ -1,16 +1,23 @@
-"""The two HTTP applications of the desktop's back end; this is the one for browsers."""
+"""The HTTP applications of the desktop's back end: one for browsers, one for programs, and its own API behind both."""
 
 import sys
+from typing import NamedTuple
 
 from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.middleware import Middleware
 
 from antiphon.access.tokens import Access
 from antiphon.http.app import create_app
 from antiphon.http.permissions import Guarded
+from antiphon.process.clock import Clock
 from antiphon.service_names import DESKTOP
-from desktop.api import changes, pages, proxy, session, violations
+from desktop.api import api_keys, changes, document, pages, proxy, session, token, violations
+from desktop.api.gate import Gate, Limits
 from desktop.api.parameters import Api
+from desktop.api_keys.signing import SigningKeys
+from desktop.documents import Documents
+from desktop.streams.services import Services
 
 
 def application(engine: AsyncEngine, access: Access, at: Api) -> FastAPI:
@@ -24,6 +31,7 @@ def application(engine: AsyncEngine, access: Access, at: Api) -> FastAPI:
         package="desktop",
         # Of a request that is passed on the service has the limit.
         limits={"/api/": sys.maxsize, violations.PATH: violations.MAX_BYTES},
+        has_document=False,
     )
     routes = APIRouter(route_class=Guarded)
     session.add(routes, at)
@@ -31,6 +39,53 @@ def application(engine: AsyncEngine, access: Access, at: Api) -> FastAPI:
     app.include_router(routes)
     session.add_navigation(app, at)
     violations.add(app)
+    document.add(app, at.documents, {"X-Antiphon": "1"})
     proxy.add(app, at)
     pages.add(app, at.settings.pages)
+    return app
+
+
+class Programs(NamedTuple):
+    """What the API port works with."""
+
+    services: Services
+    documents: Documents
+    signing: SigningKeys
+    limits: Limits
+    clock: Clock
+
+
+def for_programs(engine: AsyncEngine, access: Access, at: Programs) -> FastAPI:
+    """The application of the API port: tokens for API keys, and the services' APIs for programs."""
+    app = create_app(
+        title="Antiphon",
+        service=DESKTOP,
+        description="All APIs for programs.",
+        engine=engine,
+        access=access,
+        package="desktop",
+        limits={"/api/": sys.maxsize},
+        has_document=False,
+    )
+    token.add(app, engine, at.signing, at.clock)
+    document.add(app, at.documents)
+    proxy.add_for_programs(app, at.services)
+    # The innermost: what it refuses is counted and traced as well.
+    app.user_middleware.append(Middleware(Gate, access=access, limits=at.limits, public=document.PATHS))
+    return app
+
+
+def own(engine: AsyncEngine, access: Access, clock: Clock) -> FastAPI:
+    """The desktop's own API, which both ports pass requests on to as to those of the services."""
+    app = create_app(
+        title="Antiphon desktop",
+        service=DESKTOP,
+        description="API keys: programs exchange them for tokens.",
+        engine=engine,
+        access=access,
+        package="desktop",
+    )
+    routes = APIRouter(route_class=Guarded)
+    api_keys.add(routes, engine, clock)
+    app.include_router(routes)
     return app

@@ -7,6 +7,7 @@ from fastapi import Request
 from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem
 from antiphon.process.clock import Clock
+from desktop.documents import Documents
 from desktop.domain.headers import OUR_HEADER, SESSION_COOKIE, cookies_of
 from desktop.sessions.issuer import Issuer
 from desktop.sessions.open_streams import OpenStreams
@@ -24,6 +25,7 @@ class Api(NamedTuple):
     issuer: Issuer
     streams: OpenStreams
     services: Services
+    documents: Documents
     clock: Clock
 
 

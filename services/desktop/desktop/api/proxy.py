@@ -5,9 +5,10 @@ from collections.abc import AsyncGenerator
 from fastapi import FastAPI, Request, Response
 
 from antiphon.http.changes import EventStream
+from desktop.api.gate import TOKEN
 from desktop.api.parameters import Api, signed_in
 from desktop.streams.merged import until_ended
-from desktop.streams.services import METHODS, chunks_of, handed_on
+from desktop.streams.services import METHODS, Services, chunks_of, handed_on
 
 
 def add(app: FastAPI, at: Api) -> None:
@@ -21,6 +22,18 @@ def add(app: FastAPI, at: Api) -> None:
         chunks = chunks_of(answer)
         is_stream = answer.headers.get("content-type", "").startswith(EventStream.media_type)
         return handed_on(answer, _while_signed_in(at, session.key, chunks) if is_stream else chunks)
+
+    app.add_route("/api/{service}/{path:path}", pass_on, methods=list(METHODS), include_in_schema=False)
+
+
+def add_for_programs(app: FastAPI, services: Services) -> None:
+    """Adds the route of the API port, where `Gate` has checked the token."""
+
+    async def pass_on(request: Request) -> Response:
+        service, path = request.path_params["service"], request.path_params["path"]
+        token: str = getattr(request.state, TOKEN)
+        answer = await services.pass_on(request, service, path, token)
+        return handed_on(answer, chunks_of(answer))
 
     app.add_route("/api/{service}/{path:path}", pass_on, methods=list(METHODS), include_in_schema=False)
 

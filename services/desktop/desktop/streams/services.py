@@ -1,8 +1,9 @@
 """The services behind the desktop: a request goes on to one of them, and its answer comes back, neither read whole."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 
 import httpx
+from fastapi import FastAPI
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import StreamingResponse
 
@@ -12,16 +13,18 @@ from antiphon.process import logs, tracing
 from desktop.domain.headers import handed_back, passed_on
 
 LOG = logs.get(__name__)
+OWN = "http://desktop.invalid"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _BODILESS = {"GET", "HEAD", "OPTIONS"}
 # A stream says something every 15 seconds; a service that says nothing for longer than this is away.
 _TIMES = httpx.Timeout(connect=5, read=60, write=60, pool=None)
 
 
-def client() -> httpx.AsyncClient:
-    """The client for services: as many connections as there are streams and requests."""
+def client(own: FastAPI) -> httpx.AsyncClient:
+    """The client for services: as many connections as there are streams and requests. At OWN it reaches the desktop's own API."""
     return httpx.AsyncClient(
-        timeout=_TIMES, limits=httpx.Limits(max_connections=None, max_keepalive_connections=100), trust_env=False
+        timeout=_TIMES, limits=httpx.Limits(max_connections=None, max_keepalive_connections=100), trust_env=False,
+        mounts={OWN: httpx.ASGITransport(own)},
     )  # fmt: skip
 
 
@@ -31,6 +34,11 @@ class Services:
     def __init__(self, addresses: Mapping[str, str], http: httpx.AsyncClient) -> None:
         self._addresses = addresses
         self.http = http
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names of the services."""
+        return self._addresses.keys()
 
     def address(self, service: str) -> str:
         """The address of a service. Raises Problem 404."""
@@ -50,12 +58,16 @@ class Services:
             content=None if request.method in _BODILESS else request.stream(),
         )
         try:
-            return await self.http.send(going_on, stream=True)
+            answer = await self.http.send(going_on, stream=True)
         except ClientDisconnect as error:
             raise Problem(Kind.MALFORMED_REQUEST, "The body ended before its end.") from error
         except httpx.TransportError as error:
             LOG.warning("a service is away", service=service, reason=type(error).__name__)
             raise Problem(Kind.NOT_AVAILABLE, f"{service} does not answer.") from error
+        # A service knows no prefix.
+        if answer.headers.get("location", "").startswith("/"):
+            answer.headers["location"] = f"/api/{service}{answer.headers['location']}"
+        return answer
 
 
 def handed_on(answer: httpx.Response, chunks: AsyncGenerator[bytes]) -> StreamingResponse:

@@ -58,6 +58,12 @@ _COUNT = text("select coalesce(result, 'pending') as result, count(*) as n from 
 REFUSED = f"result in ({', '.join(repr(result.value) for result in REFUSALS)})"
 
 
+_REFUSALS = text(
+    f"select work_item_id, agent_id, max(ended_at) as ended_at from offer "
+    f"where work_item_id in (select unnest(:ids)) and {REFUSED} group by work_item_id, agent_id"
+).bindparams(_IDS)
+
+
 async def get(tx: AsyncConnection, offer_id: UUID) -> OfferRecord | None:
     """An offer, if there is one of this id."""
     row = (await tx.execute(select(OFFER).where(OFFER.c.offer_id == offer_id))).one_or_none()
@@ -93,6 +99,14 @@ async def pending_offers(tx: AsyncConnection, work_item_ids: Sequence[UUID]) -> 
         return {}
     rows = await fetch(tx, _PENDING, {"ids": list(work_item_ids)})
     return {row.work_item_id: OfferRecord.of(mapping(row)) for row in rows}
+
+
+async def refusals(tx: AsyncConnection, work_item_ids: Sequence[UUID]) -> dict[UUID, dict[str, datetime]]:
+    """The agents who refused each of these work items, and when they did last."""
+    refused: dict[UUID, dict[str, datetime]] = {}
+    for row in await fetch(tx, _REFUSALS, {"ids": list(work_item_ids)}):
+        refused.setdefault(row.work_item_id, {})[row.agent_id] = row.ended_at
+    return refused
 
 
 async def pending_of_agent(tx: AsyncConnection, agent_id: str, now: datetime) -> Sequence[AnyRow]:

@@ -162,6 +162,17 @@ export const PERMISSIONS = {
       "supervisor"
     ]
   },
+  "desktop": {
+    "create_api_key": [
+      "administrator"
+    ],
+    "list_api_keys": [
+      "administrator"
+    ],
+    "revoke_api_key": [
+      "administrator"
+    ]
+  },
   "ingest-direct": {
     "download_attachment": [
       "administrator",
@@ -642,6 +653,12 @@ export const PERMISSIONS = {
       "supervisor"
     ],
     "list_shadows": [
+      "administrator",
+      "manager",
+      "operations",
+      "supervisor"
+    ],
+    "list_stuck_work": [
       "administrator",
       "manager",
       "operations",

@@ -310,6 +310,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/work/stuck": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Stuck Work
+         * @description Waiting work that nobody can take as things are, the longest wait first, on one page.
+         *
+         *     It is past due, or has waited for twice the `offer_timeout` of its queue. Work that waits for what comes by itself is
+         *     not among it: the hours of its queue, an agent who is busy, the answer to an offer.
+         */
+        get: operations["list_stuck_work"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/work": {
         parameters: {
             query?: never;
@@ -3323,6 +3346,22 @@ export interface components {
             next?: string | null;
         };
         /**
+         * Page[StuckWork]
+         * @description A page of a list.
+         */
+        Page_StuckWork_: {
+            /**
+             * Items
+             * @description The items of this page, in order.
+             */
+            items: components["schemas"]["StuckWork"][];
+            /**
+             * Next
+             * @description Give it as `cursor` for the next page; null on the last one.
+             */
+            next?: string | null;
+        };
+        /**
          * Page[TrialView]
          * @description A page of a list.
          */
@@ -4338,6 +4377,175 @@ export interface components {
              * @example Elena is ill, and nobody else knows objections
              */
             why: string;
+        };
+        /**
+         * StuckWork
+         * @description Work that waits and that nobody can take, unless a person changes something.
+         */
+        StuckWork: {
+            /**
+             * Work Item Id
+             * Format: uuid
+             * @description The work item's id.
+             */
+            work_item_id: string;
+            /**
+             * Case Id
+             * Format: uuid
+             * @description The case that the work is about.
+             */
+            case_id: string;
+            /**
+             * Case Reference
+             * @description The case's reference for people.
+             * @example C-1042
+             */
+            case_reference: string;
+            /**
+             * Customer Id
+             * Format: uuid
+             * @description The customer of the case.
+             */
+            customer_id: string;
+            /**
+             * Channel
+             * @description The channel on which the customer wrote or called.
+             * @example email
+             */
+            channel: string;
+            /**
+             * Subject
+             * @description The subject of the case.
+             * @example Building permit
+             */
+            subject: string | null;
+            /**
+             * State
+             * @description Whether the work waits, is offered, is accepted or is over.
+             * @enum {string}
+             */
+            state: "queued" | "offered" | "accepted" | "completed";
+            /**
+             * Queue
+             * @description The id of the queue that the work is in.
+             * @example planning
+             */
+            queue: string;
+            /**
+             * Priority
+             * @description 0 to 100; the higher goes first among work that is due at the same time.
+             * @example 50
+             */
+            priority: number;
+            /**
+             * Skills
+             * @description The level of each skill that an agent needs.
+             * @example {
+             *       "planning": 3
+             *     }
+             */
+            skills: {
+                [key: string]: number;
+            };
+            /**
+             * Prefer Skills
+             * @description The level of each skill that is preferred and not needed.
+             * @example {
+             *       "objections": 2
+             *     }
+             */
+            prefer_skills: {
+                [key: string]: number;
+            };
+            /**
+             * Labels
+             * @description Labels that rules put on the work.
+             * @example [
+             *       "storm"
+             *     ]
+             */
+            labels: string[];
+            /**
+             * Queued At
+             * Format: date-time
+             * @description When the customer began to wait.
+             */
+            queued_at: string;
+            /**
+             * Due At
+             * @description When the first promise to the customer that still runs is due; null without one.
+             */
+            due_at: string | null;
+            /**
+             * Agent Id
+             * @description The agent who is offered the work or has accepted it.
+             * @example elena
+             */
+            agent_id: string | null;
+            /**
+             * Attempts
+             * @description How many offers of the work were made.
+             * @example 1
+             */
+            attempts: number;
+            /**
+             * Step
+             * @description How many escalation steps of its queue the work has passed.
+             * @example 0
+             */
+            step: number;
+            /**
+             * Also Queues
+             * @description Further queues whose agents are offered the work.
+             * @example [
+             *       "front-desk"
+             *     ]
+             */
+            also_queues: string[];
+            /**
+             * Units
+             * @description Units of capacity that the work takes; null: all of an agent's.
+             * @example 1
+             */
+            units: number | null;
+            /**
+             * Profiles
+             * @description The capacity profiles that the work counts against.
+             * @example [
+             *       "mail"
+             *     ]
+             */
+            profiles: string[];
+            /**
+             * Changed At
+             * Format: date-time
+             * @description When the work last changed.
+             */
+            changed_at: string;
+            /**
+             * Completed At
+             * @description When the work was completed; null while it is open.
+             */
+            completed_at: string | null;
+            /**
+             * Waiting For
+             * @description What it waits for: `nobody` (who is there), `skill`, `queue` (to be opened), or `refused`: by all who could take it.
+             * @example skill
+             * @enum {string}
+             */
+            waiting_for: "hours" | "queue" | "nobody" | "skill" | "capacity" | "refused" | "last-agent" | "hand-over" | "offer" | "soon";
+            /**
+             * Waiting Because
+             * @description The same in words.
+             * @example no agent of the queue has all that it needs: planning 9
+             */
+            waiting_because: string;
+            /**
+             * Since
+             * Format: date-time
+             * @description Since when it waits at this place: its last change.
+             */
+            since: string;
         };
         /**
          * SurgeLive
@@ -5493,6 +5701,7 @@ export type PageParkedEventView = components['schemas']['Page_ParkedEventView_']
 export type PagePublicationView = components['schemas']['Page_PublicationView_'];
 export type PageQueueLive = components['schemas']['Page_QueueLive_'];
 export type PageShadowView = components['schemas']['Page_ShadowView_'];
+export type PageStuckWork = components['schemas']['Page_StuckWork_'];
 export type PageTrialView = components['schemas']['Page_TrialView_'];
 export type PageVersionLine = components['schemas']['Page_VersionLine_'];
 export type PageWorkView = components['schemas']['Page_WorkView_'];
@@ -5519,6 +5728,7 @@ export type ShadowReport = components['schemas']['ShadowReport'];
 export type ShadowResult = components['schemas']['ShadowResult'];
 export type ShadowView = components['schemas']['ShadowView'];
 export type StepBack = components['schemas']['StepBack'];
+export type StuckWork = components['schemas']['StuckWork'];
 export type SurgeLive = components['schemas']['SurgeLive'];
 export type TakeBack = components['schemas']['TakeBack'];
 export type Transfer = components['schemas']['Transfer'];
@@ -6402,6 +6612,56 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OpenWork"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_stuck_work: {
+        parameters: {
+            query?: {
+                /** @description The most items that are returned. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_StuckWork_"];
                 };
             };
             /** @description Unauthorized */
