@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from antiphon.organisation.calendar import Calendar
 from antiphon.organisation.document import ConfigurationError, Document, Fault
+from routing.domain.configuration import calendar
 from routing.domain.configuration.document import Configuration, read, shape
 from routing.domain.rules import reachability
 from routing.domain.rules.tried_condition import Tried, try_condition
@@ -24,6 +26,14 @@ class RuleChecker:
         """The configuration in a YAML text that may have faults. Raises ConfigurationError for one that has not its form."""
         async with self._one_check:
             return await asyncio.to_thread(shape, source)
+
+    async def calendar(self, source: str, key: str) -> Calendar | None:
+        """A calendar of a YAML text whose other parts may have faults. None when it has none of this id.
+
+        Raises ConfigurationError for a text that has not the form of a configuration, or when that calendar has faults.
+        """
+        async with self._one_check:
+            return await asyncio.to_thread(_calendar, source, key)
 
     async def faults(self, source: str) -> Sequence[Fault]:
         """All faults of a draft, each with its line and column; none when it can be published."""
@@ -46,3 +56,10 @@ class RuleChecker:
             return await asyncio.to_thread(
                 lambda: reachability.warnings(Document(source), configuration.rules)
             )
+
+
+def _calendar(source: str, key: str) -> Calendar | None:
+    section = shape(source).calendars.get(key)
+    if section is not None and (found := list(calendar.faults(Document(source), {key: section}))):
+        raise ConfigurationError("draft", found)
+    return section
