@@ -71,7 +71,9 @@ class AgentsPolicy(Section):
     """Whether agents may decline offers."""
     presence_lost_after: Duration = Field(
         # A browser wakes the desktop of a hidden tab once a minute.
-        default=timedelta(minutes=2), ge=timedelta(seconds=1), le=timedelta(days=1)
+        default=timedelta(minutes=2),
+        ge=timedelta(seconds=1),
+        le=timedelta(days=1),
     )
     """After how long without a sign of life an agent is `offline`."""
     prefer_last_agent: LastAgent = LastAgent()

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 
 from antiphon.http.app import Words
 from antiphon.http.idempotency import OnceTx
-from antiphon.http.preconditions import Seen, etag, seen
+from antiphon.http.preconditions import Seen, SendsETag, seen
 from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found, problems
 from antiphon.organisation.document import ConfigurationError
@@ -90,13 +90,13 @@ def add(routes: APIRouter, at: Api) -> None:
     """Adds the routes."""
 
     @routes.get("/configuration", tags=["configuration"], responses=problems(404))
-    async def get_configuration(_caller: Overseer, response: Response) -> ConfigurationView:
+    async def get_configuration(_caller: Overseer, tag: SendsETag) -> ConfigurationView:
         """The active configuration, as it was written. Its ETag is for `PUT /configuration` and `POST /configuration/back`."""
         async with at.engine.connect() as connection:
             row = await store.configurations.active_row(connection)
         if row is None:
             raise not_found("configuration")
-        response.headers["ETag"] = etag(row.version)
+        tag.of(row.version)
         return ConfigurationView.model_validate(row, from_attributes=True)
 
     @routes.put(
