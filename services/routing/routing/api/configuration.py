@@ -125,8 +125,16 @@ def add(routes: APIRouter, at: Api) -> None:
     @routes.post(
         "/configuration/check", tags=["configuration"], openapi_extra=YAML_BODY, responses=problems(400, 413)
     )
-    async def check_configuration(request: Request, _caller: Operations, _tx: OnceTx) -> Checked:
-        """Checks a configuration and changes nothing. 422 with every fault, each with its line and column."""
+    async def check_configuration(
+        request: Request, _caller: Operations, _tx: OnceTx,
+        warnings: Annotated[
+            bool, Query(description="Whether to look for warnings too, which takes seconds where rules are many.")
+        ] = True,
+    ) -> Checked:  # fmt: skip
+        """Checks a configuration and changes nothing. 422 with every fault, each with its line and column.
+
+        Without `warnings` it is fast enough for an editor to ask while somebody types.
+        """
         source = await _source(request)
         try:
             configuration = await at.rule_checker.read(source, "configuration")
@@ -136,7 +144,7 @@ def add(routes: APIRouter, at: Api) -> None:
             rules=len(configuration.rules),
             queues=len(configuration.queues),
             people=len(configuration.people),
-            warnings=await rule_warnings(at, source, configuration),
+            warnings=await rule_warnings(at, source, configuration) if warnings else [],
         )
 
     @routes.get(

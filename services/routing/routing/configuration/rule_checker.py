@@ -16,6 +16,7 @@ class RuleChecker:
 
     def __init__(self) -> None:
         self._one_check = asyncio.Lock()
+        self._one_solver = asyncio.Lock()
 
     async def read(self, source: str, name: str) -> Configuration:
         """The configuration in a YAML text. Raises ConfigurationError with all faults."""
@@ -51,8 +52,8 @@ class RuleChecker:
             return await asyncio.to_thread(try_condition, source, stored, known, has_words=has_words)
 
     async def warnings(self, source: str, configuration: Configuration) -> list[reachability.RuleWarning]:
-        """What is odd about the rules that `source` says: the solver takes seconds."""
-        async with self._one_check:
+        """What is odd about the rules that `source` says: the solver takes seconds, and faults do not wait for it."""
+        async with self._one_solver:
             return await asyncio.to_thread(
                 lambda: reachability.warnings(Document(source), configuration.rules)
             )
