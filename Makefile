@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 STATE := .antiphon
 PYTHON := $(STATE)/venv/bin/python
-MEMBERS := shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing
+MEMBERS := shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing services/desktop
 UV_VERSION := 0.13.9
 .DEFAULT_GOAL := help
 .PHONY: help set-up run up down status logs token apply dead-letters check-rules test bench bench-routing faults fuzz stands lint format lock contracts personal-data settings problems api-types cost clean
@@ -17,7 +17,7 @@ help: ## Show this help
 $(PYTHON):
 	@echo "✗ nothing is installed; make set-up installs it" >&2; exit 1
 
-set-up: ## Install what is missing: Python and Node packages, Kafka, PostgreSQL
+set-up: ## Install what is missing: Python and Node packages, Kafka, PostgreSQL, the pages of the desktop
 	@bash deploy/set-up.sh
 
 run: set-up ## Start everything, play an example morning, stay up until Ctrl-C
@@ -47,7 +47,8 @@ dead-letters: $(PYTHON) ## List events that a service could not handle or send, 
 check-rules: $(PYTHON) ## Show errors and warnings of an organisation's file; FILE=deploy/example/council.yaml by default
 	@$(PYTHON) -m routing.check $(or $(FILE),deploy/example/council.yaml)
 
-test: set-up ## Run all tests, on a real PostgreSQL, Kafka, mail server and PDS
+test: set-up ## Run all tests, on a real PostgreSQL, Kafka, mail server, PDS and browser
+	@bash deploy/set-up.sh tests
 	@$(PYTHON) -m pytest $(ARGS)
 
 bench: set-up ## Measure throughput, latency, growth, entry points and memory on this machine; QUICK=1 takes under ten minutes, ONLY=growth one part
@@ -75,6 +76,7 @@ lint: set-up ## Check format, style, types, import directions and generated file
 	@$(STATE)/venv/bin/ruff check .
 	@$(STATE)/venv/bin/basedpyright
 	@$(STATE)/venv/bin/lint-imports
+	@cd services/desktop/web && npm run --silent types && npm run --silent lint
 
 format: set-up ## Format the code and fix what ruff can fix
 	@$(STATE)/venv/bin/ruff format .

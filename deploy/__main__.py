@@ -18,7 +18,7 @@ from rich.markup import escape
 
 from antiphon.process.clock import utc_now
 from antiphon.service_names import SERVICES
-from deploy import apply, dead_letters, leftovers, status, tokens
+from deploy import apply, dead_letters, leftovers, sign_in, status, tokens
 from deploy.morning.play import play
 from deploy.processes import StartError
 from deploy.site import Site
@@ -109,7 +109,7 @@ def _run(site: Site, *, morning: bool) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):  # SIGHUP: the terminal was closed
         signal.signal(number, _interrupt)
     site.ports_file.write_text(site.ports.model_dump_json())
-    stack = Stack(site, report=lambda line: CONSOLE.print(f"[green]✓[/green] {escape(line)}"))
+    stack = Stack(site, lambda line: CONSOLE.print(f"[green]✓[/green] {escape(line)}"), desktop=True)
     try:
         stack.start()
         stack.write_state()
@@ -142,7 +142,10 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _print_addresses(site: Site) -> None:
-    CONSOLE.print("[bold]Antiphon is up.[/bold] API documentation:")
+    CONSOLE.print(f"[bold]Antiphon is up:[/bold] {site.pages}")
+    for line in sign_in.who_may(site):
+        CONSOLE.print(f"  {line}")
+    CONSOLE.print("API documentation:")
     for service in SERVICES:
         CONSOLE.print(f"  {service:17} {site.url(service)}/docs")
     CONSOLE.print(f"  SMTP for *@banksia.example: 127.0.0.1:{site.ports.smtp}")

@@ -35,7 +35,7 @@ def run(site: Site, path: Path, why: str, name: str, show: Show) -> int:
 
 
 async def _ask_routing(site: Site, file: str, source: str, why: str, name: str, show: Show) -> int:
-    token = keys.token(site.secrets, role=Role.OPERATIONS, name=name, now=utc_now())
+    token = keys.token(site.secrets, role=Role.OPERATIONS, name=name, now=utc_now(), issuer=site.issuer)
     headers = {"Authorization": f"Bearer {token}"}
     try:
         async with httpx.AsyncClient(base_url=site.url(ROUTING), headers=headers, timeout=60) as http:

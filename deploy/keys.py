@@ -8,7 +8,7 @@ from pathlib import Path
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
-ISSUER = "antiphon-development"
+ISSUER = "http://localhost:8109"
 AUDIENCE = "antiphon"
 TOKEN_LIFE = timedelta(hours=12)
 
@@ -36,11 +36,13 @@ def jwks(folder: Path) -> Path:
     return path
 
 
-def token(folder: Path, *, role: str, name: str, now: datetime, subject: str | None = None) -> str:
-    """A JWT of the development issuer. For an agent the subject is the agent's id in the organisation's file."""
+def token(
+    folder: Path, *, role: str, name: str, now: datetime, subject: str | None = None, issuer: str = ISSUER
+) -> str:
+    """A JWT of the development issuer, the provider at `issuer`. For an agent the subject is the agent's id in the organisation's file."""
     key = _key(folder)
     claims = {
-        "iss": ISSUER,
+        "iss": issuer,
         "aud": AUDIENCE,
         "sub": subject or name,
         "name": name,
@@ -51,11 +53,30 @@ def token(folder: Path, *, role: str, name: str, now: datetime, subject: str | N
     return jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key, algorithms=["ES256"])
 
 
+def issuer_key(folder: Path) -> Path:
+    """The file with the issuer's private key, created at the first call."""
+    _key(folder)
+    return folder / "issuer.json"
+
+
+def gateway_keys(folder: Path) -> Path:
+    """The file with the private key that signs the tokens for API keys, as a JWK set; created at the first call."""
+    path = folder / "gateway-keys.json"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(KeySet([_new_key()]).as_dict(private=True)))
+    return path
+
+
+def _new_key() -> ECKey:
+    return ECKey.generate_key("P-256", auto_kid=True, parameters={"use": "sig", "alg": "ES256"})
+
+
 def _key(folder: Path) -> ECKey:
     path = folder / "issuer.json"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made = ECKey.generate_key("P-256", auto_kid=True, parameters={"use": "sig", "alg": "ES256"})
         path.touch(mode=0o600)
-        path.write_text(json.dumps(made.as_dict(private=True)))
+        path.write_text(json.dumps(_new_key().as_dict(private=True)))
     return ECKey.import_key(json.loads(path.read_text()))

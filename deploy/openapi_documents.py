@@ -1,4 +1,4 @@
-"""`make api-types`: the types of the pages, from the OpenAPI documents of the services. No service needs to run.
+"""`make api-types`: the types of the pages, from the OpenAPI documents of the services and the desktop. Nothing needs to run.
 
 Writes `services/desktop/web/src/api/<service>.d.ts`, and `permissions.ts`: which roles may call which operation.
 """
@@ -15,6 +15,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.tokens import Access
 from antiphon.active_organisation import ActiveOrganisation
@@ -25,17 +26,24 @@ from antiphon.http.changes import ChangeFeed
 from antiphon.organisation.organisation import Organisation
 from antiphon.postgres.engine import create_engine
 from antiphon.process.clock import utc_now
-from antiphon.service_names import SERVICES
+from antiphon.service_names import DESKTOP, SERVICES
 from deploy.site import EXAMPLE, PROJECT
+from desktop.api.parameters import Api
+from desktop.documents import Documents
+from desktop.sessions.issuer import Issuer
+from desktop.sessions.open_streams import OpenStreams
+from desktop.sessions.sessions import Sessions
+from desktop.settings import Settings
+from desktop.streams.services import Services, client
 from routing.configuration.active import Configurations
 
 WEB = PROJECT / "services" / "desktop" / "web"
 _SECRETS = Secrets(Path("unused"), SecretStr(new_key()))
 
 
-def application(service: str) -> FastAPI:
-    """The real application of a service, with a database that is never asked."""
-    made: Callable[..., FastAPI] = import_module(f"{service.replace('-', '_')}.api").application
+def application(service: str, name: str = "application") -> FastAPI:
+    """The real application of a service, with a database that is never asked. `name` is that of the function which makes it."""
+    made: Callable[..., FastAPI] = getattr(import_module(f"{service.replace('-', '_')}.api"), name)
     engine = create_engine("postgresql+asyncpg://nobody@localhost:1/none")
     organisation = ActiveOrganisation.of_file(EXAMPLE)
     parts: dict[str, object] = {
@@ -48,9 +56,26 @@ def application(service: str) -> FastAPI:
         "organisation": organisation,
         "max_attachment_bytes": 1000,
         "followed": list,
+        "kinds": {},
         "connections": Connections(organisation, _SECRETS, _no_connections, _no_login),
+        "at": _desktop(engine),
     }
     return made(**{name: parts[name] for name in inspect.signature(made).parameters})
+
+
+def _desktop(engine: AsyncEngine) -> Api:
+    """What the desktop's routes work with, where nobody signs in."""
+    secret = SecretStr(new_key())
+    settings = Settings(  # pyright: ignore[reportCallIssue] - the rest has defaults
+        database_url=secret, client_secret=secret, sessions_key=secret, issuer="https://issuer.example", jwks="keys.json",
+        gateway_issuer="https://desk.example", api_signing_keys=Path("unused"),
+    )  # fmt: skip
+    http = client(FastAPI())
+    issuer = Issuer(settings, http, utc_now)
+    streams = OpenStreams(engine, settings.idle_after, utc_now)
+    sessions = Sessions(engine, issuer, settings, utc_now)
+    services = Services(settings.services, http)
+    return Api(settings, sessions, issuer, streams, services, Documents(services, "unused"), utc_now)
 
 
 def _no_connections(_organisation: Organisation) -> Sequence[Connection]:
@@ -77,7 +102,10 @@ def permissions(documents: Mapping[str, Mapping[str, Any]]) -> str:
 
 def write(folder: Path) -> None:
     """Writes the types into a folder. Raises CalledProcessError when a document can't be read."""
-    documents = {service: application(service).openapi() for service in SERVICES}
+    applications = {service: application(service) for service in SERVICES} | {
+        DESKTOP: application(DESKTOP, "own")
+    }
+    documents = {service: app.openapi() for service, app in applications.items()}
     with tempfile.TemporaryDirectory() as temporary:
         for service, document in documents.items():
             source = Path(temporary, f"{service}.json")

@@ -5,7 +5,8 @@ import importlib
 from sqlalchemy import MetaData
 
 from antiphon.postgres import personal_data
-from antiphon.service_names import SERVICES
+from antiphon.postgres.plumbing import plumbing_tables
+from antiphon.service_names import PROCESSES
 from deploy.site import PROJECT
 
 DOCUMENT = PROJECT / "docs" / "personal-data.md"
@@ -19,7 +20,9 @@ def metadata_of(service: str) -> MetaData:
 
 def document() -> str:
     """The text of the document."""
-    return personal_data.document({service: metadata_of(service) for service in SERVICES})
+    plumbing = MetaData()
+    plumbing_tables(plumbing)
+    return personal_data.document({name: metadata_of(name) for name in PROCESSES}, plumbing)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The six services as processes: the environment of each, the migration of its database, its start."""
+"""The services and the desktop as processes: the environment of each, the migration of its database, its start."""
 
 import os
 import subprocess
@@ -9,33 +9,38 @@ import httpx
 from pydantic import SecretStr
 
 from antiphon.connections.secrets import Secrets
-from antiphon.service_names import SERVICES
+from antiphon.service_names import DESKTOP, PROCESSES, SERVICES
 from deploy import keys
 from deploy.kafka import Kafka
 from deploy.postgres import Postgres
 from deploy.processes import Process, StartError
 from deploy.site import PROJECT, Site
 
+PAGES = PROJECT / "services" / "desktop" / "web" / "dist"
 SOCIAL_HANDLE = "cityofbanksia.test"
 # The services run the code of this checkout, also when the virtual environment was set up from another one.
-CODE = os.pathsep.join(str(PROJECT / path) for path in ("shared", *(f"services/{name}" for name in SERVICES)))
+CODE = os.pathsep.join(
+    str(PROJECT / path) for path in ("shared", *(f"services/{name}" for name in PROCESSES))
+)
 
 
 def environment(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> dict[str, str]:
     """The environment variables of a service. They have its secrets, except those of its connections."""
     own = service.replace("-", "_").upper()
     settings = {
-        "ANTIPHON_KAFKA": kafka.bootstrap,
-        "ANTIPHON_ORGANISATION": str(site.organisation),
-        "ANTIPHON_ISSUER": keys.ISSUER,
+        "ANTIPHON_ISSUER": site.issuer,
         "ANTIPHON_AUDIENCE": keys.AUDIENCE,
         "ANTIPHON_JWKS": str(keys.jwks(site.secrets)),
+        "ANTIPHON_GATEWAY_ISSUER": site.apis,
         "ANTIPHON_SWAGGER_UI": str(PROJECT / "deploy" / "node" / "node_modules" / "swagger-ui-dist"),
         f"{own}_DATABASE_URL": postgres.url(service),
         f"{own}_HTTP_PORT": str(site.port(service)),
         "PYTHONPATH": CODE,
         "PYTHONUNBUFFERED": "1",
     }
+    if service == DESKTOP:
+        return settings | _desktop(site)
+    settings |= {"ANTIPHON_KAFKA": kafka.bootstrap, "ANTIPHON_ORGANISATION": str(site.organisation)}
     if service == "ingest-email":
         settings |= {
             "INGEST_EMAIL_SMTP_PORT": str(site.ports.smtp),
@@ -56,6 +61,19 @@ def environment(site: Site, service: str, postgres: Postgres, kafka: Kafka) -> d
     return settings
 
 
+def _desktop(site: Site) -> dict[str, str]:
+    addresses = {f"DESKTOP_{name.replace('-', '_').upper()}_URL": site.url(name) for name in SERVICES}
+    return {
+        "DESKTOP_ADDRESS": site.pages,
+        "DESKTOP_PAGES": str(PAGES),
+        "DESKTOP_API_PORT": str(site.ports.desktop_api),
+        "DESKTOP_API_SIGNING_KEYS": str(keys.gateway_keys(site.secrets)),
+        "DESKTOP_CLIENT_SECRET": keys.secret(site.secrets, "desktop-client"),
+        "DESKTOP_SESSIONS_KEY": keys.encryption_key(site.secrets, "sessions-key"),
+        **addresses,
+    }
+
+
 def _pds(site: Site) -> str:
     return f"http://127.0.0.1:{site.ports.pds}"
 
@@ -72,11 +90,11 @@ def store_secrets(site: Site) -> None:
 
 
 def migrate(site: Site, postgres: Postgres, kafka: Kafka) -> None:
-    """Migrates every service's database to its newest revision. Raises StartError."""
+    """Migrates the database of every service and of the desktop to its newest revision. Raises StartError."""
     settings: dict[str, str] = {}
-    for service in SERVICES:
+    for service in PROCESSES:
         settings |= environment(site, service, postgres, kafka)
-    packages = [service.replace("-", "_") for service in SERVICES]
+    packages = [service.replace("-", "_") for service in PROCESSES]
     done = subprocess.run(
         [sys.executable, "-m", "antiphon.postgres.migrations", *packages],
         env=settings,

@@ -35,7 +35,7 @@ node_version=${node_version#v}
 [ "${node_version%%.*}" -ge 20 ] || fail "Node.js $node_version is too old: install 20 or later"
 need npm "install npm, which comes with Node.js"
 
-members=(shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing)
+members=(shared services/ingest-email services/ingest-social services/ingest-direct services/customer-profile services/case-mgmt services/routing services/desktop)
 
 make_venv() { python3 -m venv "$1" || { rm -rf "$1"; echo "python3 -m venv does not work: apt-get install python3-venv"; return 1; }; }
 install_uv() { [ -x $state/uv/bin/python ] || make_venv $state/uv; $state/uv/bin/python -m pip install --quiet uv=="$uv_version"; }
@@ -67,6 +67,14 @@ install_compiler() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends g++ make
 }
 
+install_pages() { cd services/desktop/web; npm ci --ignore-scripts; npm run build; }
+install_chromium() {
+  command -v chromium && return
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "Chromium is missing: apt-get install chromium"; return 1; }
+  apt-get update
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium
+}
+
 uv_version=$(sed -n 's/^UV_VERSION := //p' Makefile)
 inputs=Makefile made=$state/uv/bin/uv step uv "the package installer" install_uv
 inputs="requirements.lock shared/pyproject.toml $(ls services/*/pyproject.toml)" made=$state/venv/bin/python step python "Python packages" install_python
@@ -74,3 +82,7 @@ inputs=deploy/java/pom.xml made=$state/jars/greenmail-standalone-*.jar step jars
 inputs=/dev/null made="$(command -v c++ || echo missing)" step compiler "a C++ compiler" install_compiler
 inputs="deploy/node/package.json deploy/node/package-lock.json" made=deploy/node/node_modules/better-sqlite3/build/Release/better_sqlite3.node step node "a Bluesky PDS, by npm (compiles SQLite: a minute)" install_node
 inputs=/dev/null made="/usr/lib/postgresql/*/bin/initdb" step postgres "PostgreSQL" install_postgres
+web=services/desktop/web
+inputs="$web/package-lock.json $web/index.html $web/vite.config.ts $web/compress.mjs $(find $web/src -type f | sort)" made=$web/dist/index.html step pages "the pages of the desktop, by npm" install_pages
+[ "${1:-}" = tests ] || exit 0
+inputs=/dev/null made="$(command -v chromium || echo missing)" step chromium "Chromium, for tests of the pages" install_chromium

@@ -13,8 +13,8 @@ from pydantic import AliasChoices, BaseModel, SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from antiphon.process.settings import Measure, ServiceSettings
-from antiphon.service_names import SERVICES
+from antiphon.process.settings import Measure, ProcessSettings, ServiceSettings
+from antiphon.service_names import PROCESSES
 from deploy.site import PROJECT, Ports
 
 DOCUMENT = PROJECT / "docs" / "settings.md"
@@ -40,7 +40,7 @@ def _service(name: str) -> type[BaseSettings]:
 def documented() -> dict[str, tuple[type[BaseSettings], ...]]:
     """The settings classes in the document, by their heading."""
     network: type[BaseSettings] = importlib.import_module("ingest_social.bluesky.settings").Settings
-    services = {name: (_service(name),) for name in SERVICES}
+    services = {name: (_service(name),) for name in PROCESSES}
     return {
         **services,
         "ingest-social": (*services["ingest-social"], network),
@@ -99,7 +99,10 @@ def _is_secret(annotation: object) -> bool:
 def document() -> str:
     """The text of the document."""
     shared = [s for s in settings_of(ServiceSettings) if s.variable.startswith("ANTIPHON_")]
-    parts = [_INTRODUCTION, "## Every service", _table(shared)]
+    everywhere = [s for s in shared if s in settings_of(ProcessSettings)]
+    about_events = [s for s in shared if s not in everywhere]
+    parts = [_INTRODUCTION, "## Every service", _table(everywhere)]
+    parts += ["## Every service but the desktop", _table(about_events)]
     for heading, classes in documented().items():
         own = [s for model in classes for s in settings_of(model) if s not in shared]
         parts += [f"## {heading}", _table(own)]

@@ -27,6 +27,9 @@ class Ports(BaseSettings):
     customer_profile: Port = Field(default=8110, description="API of customer-profile.")
     case_mgmt: Port = Field(default=8120, description="API of case-mgmt.")
     routing: Port = Field(default=8130, description="API of routing.")
+    desktop: Port = Field(default=8100, description="The desktop: its pages, and the APIs for them.")
+    desktop_api: Port = Field(default=8140, description="The desktop: all APIs for programs.")
+    sign_in: Port = Field(default=8109, description="The sign-in provider of the example.")
     postgres: Port = Field(default=15432, description="PostgreSQL.")
     kafka: Port = Field(default=19092, description="Kafka's broker.")
     kafka_controller: Port = Field(default=19093, description="Kafka's controller.")
@@ -88,6 +91,26 @@ class Site:
         """The HTTP port of a service."""
         port: int = getattr(self.ports, service.replace("-", "_"))
         return port
+
+    @property
+    def issuer(self) -> str:
+        """Who issues the tokens of this site: its sign-in provider, and `make token` with the same key."""
+        return f"http://localhost:{self.ports.sign_in}"
+
+    @property
+    def pages(self) -> str:
+        """The address that people open. Its cookies are `Secure`: over plain HTTP browsers keep those of `localhost` only."""
+        return f"http://localhost:{self.ports.desktop}"
+
+    @property
+    def apis(self) -> str:
+        """The address of all APIs for programs, which issues the tokens for API keys."""
+        return f"http://localhost:{self.ports.desktop_api}"
+
+    @property
+    def roles(self) -> Path:
+        """The file with the roles of people who are no agents, beside the organisation's file."""
+        return self.organisation.with_name("roles.yaml")
 
     def url(self, service: str) -> str:
         """The base address of a service's API."""

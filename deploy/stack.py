@@ -11,12 +11,13 @@ from typing import Self
 
 from antiphon.access.roles import Role
 from antiphon.process.clock import utc_now
-from antiphon.service_names import SERVICES
+from antiphon.service_names import PROCESSES, SERVICES
 from deploy import keys, services
 from deploy.kafka import Kafka, Node
 from deploy.morning import story
 from deploy.postgres import Postgres
 from deploy.processes import Process, StartError
+from deploy.sign_in import SignIn
 from deploy.site import Ports, Site
 from deploy.world import MailServer, Pds, jars, listens
 
@@ -37,12 +38,19 @@ class Stack:
     """One copy of Antiphon, with the customers' mail server and a Bluesky PDS. `report` gets one line a step.
 
     `brokers` are the ports of further Kafka brokers. `extra_settings` are further environment variables, by service.
+    With `desktop` it has the desktop and the sign-in provider too.
     """
 
     def __init__(
-        self, site: Site, report: Report = lambda _: None, brokers: Sequence[tuple[int, int]] = ()
+        self,
+        site: Site,
+        report: Report = lambda _: None,
+        brokers: Sequence[tuple[int, int]] = (),
+        *,
+        desktop: bool = False,
     ) -> None:
         self.site = site
+        self._names = PROCESSES if desktop else SERVICES
         self.extra_settings: dict[str, dict[str, str]] = {}
         self._report = report
         self._sites = {1: site}
@@ -59,6 +67,7 @@ class Stack:
         mailboxes = [customer.email for customer in story.load().customers.values() if customer.email]
         self.mail = MailServer(site, mailboxes)
         self.pds = Pds(site)
+        self.sign_in = SignIn(site) if desktop else None
         self.services: dict[str, Process] = {}
         self._restarts: dict[str, _Restarts] = {}
 
@@ -73,11 +82,11 @@ class Stack:
         """Starts everything. Stops what was started and raises StartError when something does not start."""
         try:
             self.start_infrastructure()
-            for service in SERVICES:
+            for service in self._names:
                 self.start_service(service, wait=False)
             self.write_state()
             with self._step("services are ready"):
-                for service in SERVICES:
+                for service in self._names:
                     self.wait_ready(service)
         except BaseException:
             self.stop()
@@ -100,9 +109,12 @@ class Stack:
             self.pds.start()
             self.pds.account(services.SOCIAL_HANDLE, keys.secret(self.site.secrets, "social-account"))
             services.store_secrets(self.site)
+        if self.sign_in is not None:
+            with self._step("the sign-in provider of the example"):
+                self.sign_in.start()
         self.write_state()
         with self._step("databases migrated"):
-            for service in SERVICES:
+            for service in PROCESSES:
                 self.postgres.create_database(service)
             services.migrate(self.site, self.postgres, self.kafka)
 
@@ -127,7 +139,7 @@ class Stack:
     def _site_of(self, replica: int) -> Site:
         if replica not in self._sites:
             # Only the services listen on ports of their own; PostgreSQL, Kafka and the outside servers are shared.
-            free = Ports.free().model_dump(include={"smtp", *(s.replace("-", "_") for s in SERVICES)})
+            free = Ports.free().model_dump(include={"smtp", *(s.replace("-", "_") for s in PROCESSES)})
             self._sites[replica] = replace(self.site, ports=self.site.ports.model_copy(update=free))
         return self._sites[replica]
 
@@ -156,7 +168,10 @@ class Stack:
         """All processes by name, in the order of their start."""
         brokers = {broker.process.name: broker.process for broker in self.brokers}
         infrastructure = {"postgres": self.postgres.process, **brokers}
-        return {**infrastructure, "mail-server": self.mail.process, "pds": self.pds.process, **self.services}
+        outside = {"mail-server": self.mail.process, "pds": self.pds.process}
+        if self.sign_in is not None:
+            outside["sign-in"] = self.sign_in.process
+        return {**infrastructure, **outside, **self.services}
 
     def restart_dead(self, warn: Report = lambda _: None) -> list[str]:
         """Starts again each process that has ended, after a pause that grows with its failures. Returns the names of those it started.
@@ -169,6 +184,8 @@ class Stack:
             "mail-server": self.mail.start,
             "pds": self.pds.start,
         }
+        if self.sign_in is not None:
+            starters["sign-in"] = self.sign_in.start
         started: list[str] = []
         for name, process in self.processes().items():
             if process.pid is not None:
@@ -219,7 +236,9 @@ class Stack:
 
     def token(self, role: Role, name: str, subject: str | None = None) -> str:
         """A token of the development issuer."""
-        return keys.token(self.site.secrets, role=role, name=name, now=utc_now(), subject=subject)
+        return keys.token(
+            self.site.secrets, role=role, name=name, now=utc_now(), subject=subject, issuer=self.site.issuer
+        )
 
     def url(self, service: str, *, replica: int = 1) -> str:
         """The base address of a service's API."""

@@ -27,7 +27,7 @@ _LAG, _OUTBOX = "antiphon_consumer_lag_records", "antiphon_outbox_oldest_seconds
 
 def counts(site: Site) -> dict[str, Json]:
     """The answer of `GET /counts` by service, without the services that do not answer."""
-    token = keys.token(site.secrets, role=Role.OPERATIONS, name="status", now=utc_now())
+    token = keys.token(site.secrets, role=Role.OPERATIONS, name="status", now=utc_now(), issuer=site.issuer)
     found: dict[str, Json] = {}
     for service in SERVICES:
         try:
@@ -98,7 +98,13 @@ def show(site: Site, console: Console, *, supervised: bool) -> int:
     ):  # fmt: skip
         table.add_column(column, justify="left" if column in {"process", "state"} else "right", no_wrap=True)
     healthy = supervised
-    others = {"postgres": "postgres", "kafka": "kafka", "mail-server": "world_smtp", "pds": "pds"}
+    others = {
+        "postgres": "postgres",
+        "kafka": "kafka",
+        "mail-server": "world_smtp",
+        "pds": "pds",
+        "sign-in": "sign_in",
+    }
     now = utc_now()
     versions: dict[str, int] = {}
     for name, process in processes.items():

@@ -28,7 +28,7 @@ def issue(site: Site, role: str, name: str, now: datetime) -> int:
     if not name:
         raise StartError(f"NAME is missing. For example: {USAGE}")
     shown = _agent_name(site, name, now) if role == Role.AGENT else name
-    token = keys.token(site.secrets, role=role, name=shown, subject=name, now=now)
+    token = keys.token(site.secrets, role=role, name=shown, subject=name, now=now, issuer=site.issuer)
     until = now + keys.TOKEN_LIFE
     sys.stderr.write(
         f"A token for {shown} ({name}, {role}). It lasts {_hours()} hours, until {until:%Y-%m-%d %H:%M} UTC.\n"
@@ -48,7 +48,7 @@ def _agent_name(site: Site, agent_id: str, now: datetime) -> str:
 
 def _active_agents(site: Site, now: datetime) -> Mapping[str, str] | None:
     """The names of the agents of the active version by their ids; None when routing does not answer."""
-    token = keys.token(site.secrets, role=Role.OPERATIONS, name="token", now=now)
+    token = keys.token(site.secrets, role=Role.OPERATIONS, name="token", now=now, issuer=site.issuer)
     try:
         answer = httpx.get(
             f"{site.url(ROUTING)}/agents", headers={"Authorization": f"Bearer {token}"}, timeout=5

@@ -1,4 +1,4 @@
-"""Runs a service from start to an orderly stop: its API, its consumers, its relay and its tasks."""
+"""Runs a process from start to an orderly stop: its API and tasks; of a service that handles events also consumers and relay."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ from antiphon.kafka.consumer import Consumer
 from antiphon.kafka.relay import Relay
 from antiphon.process import logs
 from antiphon.process.clock import Clock, utc_now
-from antiphon.process.settings import ServiceSettings
+from antiphon.process.settings import ProcessSettings, ServiceSettings
 
 LOG = logs.get(__name__)
 GRACE = timedelta(seconds=10)
@@ -33,17 +33,47 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Service:
-    """What one process runs. `tasks` go on until they are cancelled; one that ends otherwise stops the process."""
+class Process:
+    """What one process runs. `tasks` go on until they are cancelled; one that ends otherwise stops the process.
+
+    `others` are further applications, by their ports.
+    """
 
     name: str
-    settings: ServiceSettings
+    settings: ProcessSettings
     engine: AsyncEngine
     app: FastAPI
+    others: Mapping[int, FastAPI] = field(default_factory=dict[int, FastAPI], kw_only=True)
+    consumers: Sequence[Consumer] = field(default=(), kw_only=True)
+    tasks: Mapping[str, Task] = field(default_factory=dict[str, Task], kw_only=True)
+    clock: Clock = field(default=utc_now, kw_only=True)
+
+    def parts(self) -> dict[str, Task]:
+        """All that runs beside the API, by name."""
+        kept_for = self.settings.idempotency_keys_kept_for
+        return {**self.tasks, "forget": lambda: idempotency.forget(self.engine, kept_for)}
+
+
+@dataclass(frozen=True)
+class Service(Process):
+    """A process that handles events: it has an outbox, a log of changes and the organisation as well."""
+
+    settings: ServiceSettings
     organisation: ActiveOrganisation
-    consumers: Sequence[Consumer] = ()
-    tasks: Mapping[str, Task] = field(default_factory=dict[str, Task])
-    clock: Clock = utc_now
+
+    def __post_init__(self) -> None:
+        """`/readyz` shows the version that is active."""
+        self.app.state.configuration_version = lambda: self.organisation.current.number
+
+    @override
+    def parts(self) -> dict[str, Task]:
+        kept_for = self.settings.change_log_kept_for
+        return {
+            "relay": Relay(self.name, self.engine, self.settings.kafka, self.clock).run,
+            "organisation": partial(self.organisation.run, self.engine),
+            "trim": lambda: changes.trim(self.engine, kept_for),
+            **super().parts(),
+        }
 
 
 class _Server(uvicorn.Server):
@@ -72,7 +102,7 @@ async def begin(what: Callable[[], Awaitable[Result]]) -> Result:
             await asyncio.sleep(1)
 
 
-async def run(service: Service) -> None:
+async def run(service: Process) -> None:
     """Runs until SIGTERM or SIGINT, then stops in order: the API, the current batch, the tasks, the relay.
 
     Exits with status 1 and a traceback in the log when a part dies.
@@ -82,49 +112,31 @@ async def run(service: Service) -> None:
     loop.set_exception_handler(_unwaited)
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    server = _Server(
-        uvicorn.Config(
-            service.app,
-            host=service.settings.http_host,
-            port=service.settings.http_port,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=2,
-        )
-    )
-    service.app.state.swagger_ui = service.settings.swagger_ui
-    parts: dict[str, Task] = {
-        "http": server.serve,
-        "relay": Relay(service.name, service.engine, service.settings.kafka, service.clock).run,
-    }
+    applications = {service.settings.http_port: service.app, **service.others}
+    servers = {port: _server(app, port, service.settings) for port, app in applications.items()}
+    parts: dict[str, Task] = {f"http {port}": server.serve for port, server in servers.items()}
     for number, consumer in enumerate(service.consumers, 1):
         parts[f"consumer {number}"] = consumer.run
         service.app.state.checks[f"consumer {number}"] = _consumer_check(consumer, service.clock)
-    parts["organisation"] = partial(service.organisation.run, service.engine)
-    service.app.state.configuration_version = lambda: service.organisation.current.number
-    parts |= service.tasks
-    parts["trim"] = lambda: changes.trim(service.engine, service.settings.change_log_kept_for)
-    parts["forget"] = lambda: idempotency.forget(service.engine, service.settings.idempotency_keys_kept_for)
+    parts |= service.parts()
     running = {asyncio.create_task(_part(part), name=name): name for name, part in parts.items()}
     stopped = asyncio.create_task(_until(stop), name="stop")
     # What is loaded now stays. A batch makes many values but few reference cycles, so the collector runs rarely.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     gc.enable()
-    LOG.info("started", port=service.settings.http_port)
+    LOG.info("started", ports=list(servers))
     done, _ = await asyncio.wait([*running, stopped], return_when=asyncio.FIRST_COMPLETED)
     failed = [task for task in done if task is not stopped]
     for task in failed:
         LOG.critical("part died", part=running[task], exc_info=_ending(task))
     LOG.info("stopping")
-    server.should_exit = True
+    for server in servers.values():
+        server.should_exit = True
     for consumer in service.consumers:
         consumer.stop()
     gently = [
-        task
-        for task, name in running.items()
-        if (name == "http" or name.startswith("consumer")) and not task.done()
+        task for task, name in running.items() if name.startswith(("http ", "consumer ")) and not task.done()
     ]
     if gently:
         await asyncio.wait(gently, timeout=GRACE.total_seconds())
@@ -137,6 +149,15 @@ async def run(service: Service) -> None:
     LOG.info("stopped")
     if failed:
         sys.exit(1)
+
+
+def _server(app: FastAPI, port: int, settings: ProcessSettings) -> _Server:
+    app.state.swagger_ui = settings.swagger_ui
+    return _Server(
+        uvicorn.Config(
+            app, host=settings.http_host, port=port, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2
+        )
+    )  # fmt: skip
 
 
 def _unwaited(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

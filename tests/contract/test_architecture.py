@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from antiphon.service_names import SERVICES
+from antiphon.service_names import PROCESSES
 from deploy.site import PROJECT
 
 DOCUMENT = PROJECT / "docs" / "architecture.md"
 FOLDERS = {
     "shared/antiphon": "shared/antiphon/",
-    **{name: f"services/{name}/{name.replace('-', '_')}/" for name in SERVICES},
+    **{name: f"services/{name}/{name.replace('-', '_')}/" for name in PROCESSES},
 }
 # The page says once what these hold, since every service has them.
 COMMON = {

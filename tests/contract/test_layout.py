@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from antiphon.service_names import SERVICES
+from antiphon.service_names import PROCESSES
 from deploy.site import PROJECT
 
 MOST_ENTRIES = 16
@@ -14,7 +14,7 @@ PACKAGES = {
     "antiphon": PROJECT / "shared" / "antiphon",
     **{
         name: PROJECT / "services" / name.replace("_", "-") / name
-        for name in (service.replace("-", "_") for service in SERVICES)
+        for name in (service.replace("-", "_") for service in PROCESSES)
     },
 }
 # Each of these folders is a layer; all other packages of a service are one. A network is a folder of its own (ADR 15).

@@ -17,12 +17,12 @@ from antiphon.postgres.personal_data import (
     undeclared,
     ways,
 )
-from antiphon.service_names import SERVICES
+from antiphon.service_names import PROCESSES
 from deploy import personal_data
 
 TABLES = [
     pytest.param(table, id=f"{service}.{table.name}")
-    for service in SERVICES
+    for service in PROCESSES
     for table in personal_data.metadata_of(service).sorted_tables
 ]
 

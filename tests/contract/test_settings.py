@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 from pydantic_settings import BaseSettings
 
-from antiphon.process.settings import ServiceSettings
+from antiphon.process.settings import ProcessSettings, ServiceSettings
 from deploy import settings_document
 from deploy.settings_document import documented, settings_of
 from deploy.site import PROJECT
@@ -44,7 +44,7 @@ def fields_of_classes(path: Path) -> dict[str, set[str]]:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ClassDef)
         and {base.id for base in node.bases if isinstance(base, ast.Name)}
-        & {"BaseSettings", "ServiceSettings"}
+        & {"BaseSettings", "ProcessSettings", "ServiceSettings"}
     }
 
 
@@ -61,7 +61,7 @@ def test_a_setting_has_a_description_and_a_readable_type(setting: settings_docum
 def test_every_settings_class_is_in_the_document() -> None:
     shown = {
         f"{Path(importlib.import_module(model.__module__).__file__ or '').relative_to(PROJECT)}:{model.__name__}"
-        for model in (*CLASSES, ServiceSettings)
+        for model in (*CLASSES, ServiceSettings, ProcessSettings)
     }
     others = {name: fields for name, fields in settings_in_the_code().items() if name not in shown}
     # Only commands have other classes: they read the address of a service's database, which is in each service's table.

@@ -18,13 +18,13 @@ VOCABULARY = {
     "user_id": "agent_id",
     "version": "configuration_version",
 }
-INSTANT = re.compile(r"(\w+_)?(at|since|until)|from|to|period|due_(before|after)")
+INSTANT = re.compile(r"(\w+_)?(at|since|until)|now|from|to|period|due_(before|after)")
 OPERATION_ID = re.compile(r"[a-z]+(_[a-z]+)+")
 VERBS = frozenset(
     {
         "accept", "add", "approve", "assign", "begin", "check", "compare", "complete", "create", "decline",
-        "discard", "download", "end", "export", "find", "follow", "get", "link", "list", "merge", "note", "pick", "prioritise", "publish",
-        "record", "replace", "replay", "report", "restore", "save", "search", "send", "set", "split", "stop", "take", "transfer", "unlink",
+        "discard", "download", "end", "export", "extend", "find", "follow", "get", "link", "list", "merge", "note", "pick", "prioritise", "publish",
+        "record", "revoke", "replace", "replay", "report", "restore", "save", "search", "send", "set", "split", "stop", "take", "transfer", "try", "unlink",
         "unmerge", "update", "upload", "widen", "withdraw",
     }
 )  # fmt: skip

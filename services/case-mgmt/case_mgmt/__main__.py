@@ -36,7 +36,8 @@ async def main() -> None:
         clock.utc_now,
         settings.replica,
     )
-    await run(Service(CASE_MGMT, settings, engine, app, organisation, consumers, {"changes": feed.run}))
+    tasks = {"changes": feed.run}
+    await run(Service(CASE_MGMT, settings, engine, app, organisation, consumers=consumers, tasks=tasks))
 
 
 if __name__ == "__main__":

@@ -20,20 +20,20 @@ from case_mgmt.domain.replies import Reply
 from case_mgmt.domain.states import SETTERS, TRANSITIONS, in_words
 from case_mgmt.domain.unanswered import bounded
 from case_mgmt.domain.work import lacks_work
-from case_mgmt.store.cases import CaseWithWork
+from case_mgmt.store.cases import ListedCase
 
 
 class WholeCase(NamedTuple):
     """A case with everything on it, each list oldest first."""
 
-    case: CaseWithWork
+    case: ListedCase
     interactions: list[CaseInteraction]
     replies: list[Reply]
     entries: list[NumberedEntry]
 
 
-async def read(connection: AsyncConnection, case_id: UUID) -> CaseWithWork:
-    """A case with its work. Raises Problem 404."""
+async def read(connection: AsyncConnection, case_id: UUID) -> ListedCase:
+    """A case as people read it. Raises Problem 404."""
     case = await store.cases.read(connection, case_id)
     if case is None:
         raise not_found("case")
@@ -58,13 +58,11 @@ async def load(tx: AsyncConnection, case_id: UUID) -> Case:
     return cases[case_id]
 
 
-async def add_note(
-    tx: AsyncConnection, case_id: UUID, text: str, who: Identity, now: datetime
-) -> CaseWithWork:
+async def add_note(tx: AsyncConnection, case_id: UUID, text: str, who: Identity, now: datetime) -> ListedCase:
     """Adds an internal note to the record and returns the case. Raises Problem 404."""
     case = await load(tx, case_id)
     unit = CaseUnit({case_id: case}, now)
-    unit.put(case.changed(now))
+    unit.put(case.changed(now, is_seen=True))
     unit.record(case_id, f"note:{uuid4()}", EntryKind.NOTE, now, who.actor(), {"text": text})
     await unit.write(tx)
     return await read(tx, case_id)
@@ -73,7 +71,7 @@ async def add_note(
 async def set_status(
     tx: AsyncConnection, case_id: UUID, status: str, reason: str, who: Identity, now: datetime, *,
     queue: str | None = None,
-) -> CaseWithWork:  # fmt: skip
+) -> ListedCase:  # fmt: skip
     """Sets the status of a case and returns the case. If the case has this status, and its work too, nothing changes.
 
     A case that a person resolves or closes no longer awaits an answer. A person who opens a case again, or one whose work was

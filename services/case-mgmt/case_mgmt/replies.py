@@ -129,12 +129,11 @@ async def _require_seen(tx: AsyncConnection, case: Case, seen: Seen) -> None:
     """
     if seen.matches(case.words_revision, case.revision):
         return
-    newest = await store.record.newest_to_see(tx, case.case_id)
     raise Problem(
         Kind.PRECONDITION_FAILED,
         f"The case is at revision {case.revision}; you saw {seen}. Read the case again.",
         revision=case.revision,
-        last={"kind": newest.kind, "by": newest.actor.id, **newest.data} if newest else None,
+        last=await store.record.newest_to_see(tx, case.case_id),
     )
 
 

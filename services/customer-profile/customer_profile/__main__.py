@@ -23,8 +23,9 @@ async def main() -> None:
     access = Access.of(settings)
     app = api.application(engine, access, feed, clock.utc_now, organisation)
     consumers = consumer.consumers(engine, settings.kafka, organisation, clock.utc_now, settings.replica)
+    tasks = {"changes": feed.run}
     await run(
-        Service(CUSTOMER_PROFILE, settings, engine, app, organisation, consumers, {"changes": feed.run})
+        Service(CUSTOMER_PROFILE, settings, engine, app, organisation, consumers=consumers, tasks=tasks)
     )
 
 

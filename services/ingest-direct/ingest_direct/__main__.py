@@ -31,7 +31,9 @@ async def main() -> None:
     consumers = consumer.consumers(engine, settings.kafka, organisation, clock.utc_now, settings.replica)
     attachments = partial(tasks.delete_unused_attachments, engine, settings.unused_attachment_kept_for)
     background = {"changes": feed.run, "attachments": attachments}
-    await run(Service(INGEST_DIRECT, settings, engine, app, organisation, consumers, background))
+    await run(
+        Service(INGEST_DIRECT, settings, engine, app, organisation, consumers=consumers, tasks=background)
+    )
 
 
 if __name__ == "__main__":

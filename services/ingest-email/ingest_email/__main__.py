@@ -50,8 +50,10 @@ async def main() -> None:
                 engine,
                 application(engine, access, connections),
                 organisation,
-                [create_consumer(engine, settings.kafka, organisation, active, utc_now, settings.replica)],
-                {
+                consumers=[
+                    create_consumer(engine, settings.kafka, organisation, active, utc_now, settings.replica)
+                ],
+                tasks={
                     "smtp": lambda: smtp.serve(settings, engine, active, readers),
                     "sender": create_sender(settings, engine).run,
                     "mailboxes": supervisor.run,

@@ -28,7 +28,8 @@ async def main() -> None:
     engine = create_engine(settings.database_url.get_secret_value())
     organisation = await begin(partial(ActiveOrganisation.of_database, engine, settings.organisation))
     secrets = Secrets(settings.secrets, settings.secrets_key, settings.secrets_previous_key)
-    accounts = Accounts(organisation, networks.of_environment(), secrets, utc_now)
+    kinds = networks.of_environment()
+    accounts = Accounts(organisation, kinds, secrets, utc_now)
     followers = Followers(engine, accounts, settings, utc_now)
     supervisor = Supervisor(engine, organisation, accounts.connections, followers.follow, utc_now)
     access = Access.of(settings)
@@ -38,14 +39,14 @@ async def main() -> None:
             INGEST_SOCIAL,
             settings,
             engine,
-            application(engine, access, followers.streams, connections),
+            application(engine, access, followers.streams, connections, kinds),
             organisation,
-            [
+            consumers=[
                 create_consumer(
                     engine, settings.kafka, organisation, accounts.networks, utc_now, settings.replica
                 )
             ],
-            {"sender": create_sender(engine, accounts.on, settings).run, "accounts": supervisor.run},
+            tasks={"sender": create_sender(engine, accounts.on, settings).run, "accounts": supervisor.run},
         )
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from antiphon.contracts.interactions import ReplyLimits
 from antiphon.process.clock import Clock
 from ingest_social.bluesky.network import Bluesky, BlueskyServer
 from ingest_social.bluesky.settings import Settings as BlueskySettings
@@ -20,6 +21,15 @@ class Kind(Protocol):
     @property
     def recognises_repeats(self) -> bool:
         """Whether a reply that was posted already is recognised by its key. If not, a person decides on an unknown outcome."""
+        ...
+
+    @property
+    def reply_limits(self) -> ReplyLimits | None:
+        """How long a reply may be; None where nothing limits it."""
+        ...
+
+    def split(self, text: str) -> list[str]:
+        """A reply as the posts in which it is sent, however many."""
         ...
 
     def create(self, handle: str, password: Callable[[], str], clock: Clock) -> Network:

@@ -51,8 +51,8 @@ async def main() -> None:
             engine,
             app,
             organisation,
-            [cases],
-            {
+            consumers=[cases],
+            tasks={
                 "changes": feed.run,
                 "assignment": partial(
                     tasks.assign_forever, engine, configurations, settings.offer_again_after, clock.utc_now

@@ -48,6 +48,7 @@ class UnitOfWork:
     work: dict[UUID, WorkItem] = field(default_factory=dict[UUID, WorkItem])
     new_offers: dict[UUID, OfferRecord] = field(default_factory=dict[UUID, OfferRecord])
     ended_offers: list[Row] = field(default_factory=list[Row])
+    extended_offers: list[Row] = field(default_factory=list[Row])
     new_clocks: list[Row] = field(default_factory=list[Row])
     clocks: list[Row] = field(default_factory=list[Row])
     clock_entries: list[Row] = field(default_factory=list[Row])
@@ -148,16 +149,31 @@ class UnitOfWork:
         self.new_offers[offer.offer_id] = offer
         self.timers.append((TimerKind.OFFER_EXPIRY, offer.offer_id, expires_at))
         work = self.put(work, **work_acts.offered(work, agent_id))
-        detail = {"offer_id": str(offer.offer_id), "case_reference": work.case_reference}
-        self.change_log.append(Change("offer", str(offer.offer_id), [f"agent:{agent_id}"], detail))
+        self._show_offer(work, offer)
         return work, offer
+
+    def extend_offer(self, work: WorkItem, offer: OfferRecord, by: timedelta) -> None:
+        """Lets a pending offer expire later. The caller holds the lock on its timer."""
+        offer = offer.extended(by)
+        changed = {name: getattr(offer, name) for name in ("offer_id", "expires_at", "extensions")}
+        self.extended_offers.append(changed)
+        self.timers.append((TimerKind.OFFER_EXPIRY, offer.offer_id, offer.expires_at))
+        self._show_offer(work, offer)
+
+    def _show_offer(self, work: WorkItem, offer: OfferRecord) -> None:
+        detail = {
+            "offer_id": str(offer.offer_id),
+            "case_reference": work.case_reference,
+            "expires_at": offer.expires_at.isoformat(),
+        }
+        self.change_log.append(Change("offer", str(offer.offer_id), [f"agent:{offer.agent_id}"], detail))
 
     def accept_at_once(self, work: WorkItem, offer: OfferRecord) -> WorkItem:
         """Accepts an offer of this unit of work for the agent, who does not answer it."""
         self.new_offers[offer.offer_id] = offer.ended(OfferResult.ACCEPTED, self.now)
         self.timers.remove((TimerKind.OFFER_EXPIRY, offer.offer_id, offer.expires_at))
         work = self.put(work, **work_acts.accepted())
-        self._show_ended(offer, OfferResult.ACCEPTED)
+        self._show_ended(offer, OfferResult.ACCEPTED, at_once=True)
         return work
 
     def end_offer(self, offer: OfferRecord, result: OfferResult, reason: str | None = None) -> None:
@@ -167,8 +183,8 @@ class UnitOfWork:
         self.dropped_timers.append((TimerKind.OFFER_EXPIRY, offer.offer_id))
         self._show_ended(offer, result)
 
-    def _show_ended(self, offer: OfferRecord, result: OfferResult) -> None:
-        detail = {"offer_id": str(offer.offer_id), "result": result}
+    def _show_ended(self, offer: OfferRecord, result: OfferResult, *, at_once: bool = False) -> None:
+        detail = {"offer_id": str(offer.offer_id), "result": result, "auto_accepted": at_once}
         self.change_log.append(
             Change("offer-ended", str(offer.offer_id), [f"agent:{offer.agent_id}"], detail)
         )
@@ -215,6 +231,7 @@ class UnitOfWork:
             await writes.send(tx)
         writes.update(store.cases.CASE_RECORD, [seen.row() for seen in self.seen])
         writes.insert(store.work_items.WORK, [work.row() for work in self.new_work.values()])
+        writes.update(store.offers.OFFER, self.extended_offers)
         writes.insert(store.offers.OFFER, [offer.row() for offer in self.new_offers.values()])
         store.ramp_up.note(writes, (offer.agent_id for offer in self.new_offers.values()), self.now)
         writes.insert(store.clocks.CLOCK, self.new_clocks)

@@ -85,8 +85,9 @@ class Health(BaseModel):
 class Readiness(Health):
     """That the service can do its work, and by which organisation."""
 
-    configuration_version: int = Field(
-        description="The version of the organisation's document that is active in this process; 0 is the file.",
+    configuration_version: int | None = Field(
+        description="The version of the organisation's document that is active in this process; 0 is the file; null in a "
+        "process that works by none.",
         examples=[12],
     )
 
@@ -105,19 +106,22 @@ def create_app(
     engine: AsyncEngine,
     access: Access,
     package: str,
-    larger_bodies: Mapping[str, int] = MappingProxyType({}),
+    limits: Mapping[str, int] = MappingProxyType({}),
+    has_document: bool = True,
 ) -> FastAPI:
     """The application of `service`. Health checks of its parts are added to `app.state.checks` by name.
 
     `app.state.configuration_version` gives the version that `/readyz` shows; who runs the service sets it.
 
-    `larger_bodies` are the paths whose bodies may have more than `MAX_BODY_BYTES`, and how many.
+    `limits` are the paths whose bodies may have another size than `MAX_BODY_BYTES`; one that ends in `/` is all below it.
+    Without `has_document` it serves no OpenAPI document of its own, and no page of it.
     """
     app = FastAPI(
         title=title,
         version="0.1.0",
         description=description,
         license_info={"name": "Apache-2.0"},
+        openapi_url="/openapi.json" if has_document else None,
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=_operation_id,
@@ -126,15 +130,16 @@ def create_app(
     app.state.access = access
     app.state.engine = engine
     app.state.checks = {"database": _database_check(engine, package)}
-    app.state.configuration_version = lambda: 0
+    app.state.configuration_version = lambda: None
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, answer_invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
-    app.add_middleware(_BodyLimit, larger=larger_bodies)
+    app.add_middleware(_BodyLimit, limits=limits)
     app.add_middleware(_Observed)
     app.openapi = lambda: _openapi(app)
-    documentation.add(app)
+    if has_document:
+        documentation.add(app)
 
     @app.get("/livez", tags=["health"])
     async def get_liveness() -> Health:
@@ -148,7 +153,7 @@ def create_app(
         if failing:
             detail = "; ".join(f"{name}: {reason}" for name, reason in failing.items())
             raise Problem(Kind.NOT_AVAILABLE, detail)
-        version: int = app.state.configuration_version()
+        version: int | None = app.state.configuration_version()
         return Readiness(status="ready", service=service, configuration_version=version)
 
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse, responses={200: _METRICS_EXAMPLE})
@@ -231,16 +236,16 @@ def _answer_to(error: Exception, scope: Scope) -> JSONResponse:
 class _BodyLimit:
     """Refuses bodies that are too large: at once when the client states their length, else where they pass the limit."""
 
-    def __init__(self, app: ASGIApp, larger: Mapping[str, int]) -> None:
+    def __init__(self, app: ASGIApp, limits: Mapping[str, int]) -> None:
         self._app = app
-        self._larger = larger
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Called for each request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._larger.get(scope["path"], MAX_BODY_BYTES)
+        limit = self._limit(scope["path"])
         detail = f"The body may have {limit} bytes."
         length = Headers(scope=scope).get("content-length", "")
         if length.isdecimal() and int(length) > limit:
@@ -257,6 +262,12 @@ class _BodyLimit:
             return message
 
         await self._app(scope, limited, send)
+
+    def _limit(self, path: str) -> int:
+        below = (
+            most for start, most in self._limits.items() if start.endswith("/") and path.startswith(start)
+        )
+        return self._limits.get(path) or next(below, MAX_BODY_BYTES)
 
 
 async def _problem(_: Request, error: Exception) -> JSONResponse:

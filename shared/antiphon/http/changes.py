@@ -70,20 +70,17 @@ class EventStream(StreamingResponse):
 
 @dataclass(frozen=True)
 class Interest:
-    """Which changes a stream shows: those that concern `any_of` these names, or all when None, and `every` one of those."""
+    """Which changes a stream shows: those that concern `any_of` these names; None: all."""
 
     any_of: frozenset[str] | None = None
-    every: frozenset[str] = frozenset()
 
     def shows(self, change: Change) -> bool:
         """Whether the change is one of those."""
-        return (self.any_of is None or not self.any_of.isdisjoint(change.audience)) and self.every.issubset(
-            change.audience
-        )
+        return self.any_of is None or not self.any_of.isdisjoint(change.audience)
 
     @property
     def _filed_under(self) -> Collection[str]:
-        return [next(iter(self.every))] if self.every else self.any_of if self.any_of is not None else [_ALL]
+        return [_ALL] if self.any_of is None else self.any_of
 
     def file(self, readers: "Readers", reader: "asyncio.Queue[_Handed]") -> None:
         """Puts the reader where changes that may be shown look for it."""

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Response
 from fastapi.dependencies.models import Dependant
+from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.datastructures import UploadFile
@@ -31,6 +32,7 @@ REPLAYED = "Idempotency-Replayed"
 FORGOTTEN_AT_ONCE = 10_000
 _KEPT_HEADERS = ("content-type", "etag", "location")
 _CHUNK = 1024 * 1024
+_FOR_REPEATS = "answer_for_repeats"
 _IDENTITY = "caller = :caller and operation = :operation and idempotency_key = :key"
 _CLAIM = text(
     """
@@ -90,13 +92,13 @@ class _Claim:
                 raise ReplayedError(Response(row.body, row.status, headers))
             # The key was forgotten between the two statements: now it can be claimed.
 
-    async def keep(self, response: Response) -> None:
-        """Keeps the answer for repeats."""
+    async def keep(self, response: Response, body: bytes) -> None:
+        """Keeps the answer for repeats, with this body."""
         kept = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
         answer = {
             "status": response.status_code,
             "headers": json.dumps(kept),
-            "body": bytes(response.body),
+            "body": body,
         }
         await fetch(self.tx, _KEEP, {**self._identity, **answer})
 
@@ -136,8 +138,14 @@ async def once(request: Request, handle: Callable[[Request], Awaitable[Response]
         return repeat.response
     claim: _Claim | None = getattr(request.state, "idempotency_claim", None)
     if claim is not None:
-        await claim.keep(response)
+        kept: BaseModel | None = getattr(request.state, _FOR_REPEATS, None)
+        await claim.keep(response, bytes(response.body) if kept is None else kept.model_dump_json().encode())
     return response
+
+
+def keep_for_repeats(request: Request, answer: BaseModel) -> None:
+    """A repeat gets this instead of the first answer, which shows a secret that is kept nowhere."""
+    setattr(request.state, _FOR_REPEATS, answer)
 
 
 def takes_effect_once(route: Dependant) -> bool:

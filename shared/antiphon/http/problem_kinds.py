@@ -23,6 +23,20 @@ class Kind(Enum):
     MALFORMED_REQUEST = Definition(400, "Bad request", "The body is not in the form that its media type has.")
     MALFORMED_CURSOR = Definition(400, "Malformed cursor", "`cursor` is not the `next` of a page.")
     NOT_AUTHENTICATED = Definition(401, "Not authenticated", "The request has no valid token.")
+    NOT_SIGNED_IN = Definition(
+        401, "Not signed in", "The browser has no session, or none any more: sign in at `/session/sign-in`."
+    )
+    TOKEN_FROM_A_PAGE = Definition(
+        400, "Token from a page", "The page port takes no `Authorization`: programs come to the API port."
+    )
+    COOKIE_FROM_A_PROGRAM = Definition(
+        400,
+        "Cookie from a program",
+        "The API port takes bearer tokens only: the session cookie is for the page port.",
+    )
+    HEADER_MISSING = Definition(
+        403, "Header missing", "The request lacks the header `X-Antiphon: 1`, which the pages send."
+    )
     ROLE_MISSING = Definition(403, "Not allowed", "The token has none of the roles that the operation needs.")
     NOT_FOUND = Definition(404, "Not found", "The thing does not exist, or the caller may not see it.")
     METHOD_NOT_ALLOWED = Definition(
@@ -45,6 +59,11 @@ class Kind(Enum):
         422, "Idempotency key reused", "The caller used the `Idempotency-Key` for another request."
     )
     PRECONDITION_REQUIRED = Definition(428, "Precondition required", "The operation needs `If-Match`.")
+    TOO_MANY_REQUESTS = Definition(
+        429,
+        "Too many requests",
+        "The caller sent more than the limit: `Retry-After` says when to come again.",
+    )
     UNEXPECTED_ERROR = Definition(
         500, "Unexpected error", "The service failed. Its log has the failure under `X-Trace-Id`."
     )
@@ -112,6 +131,12 @@ class Kind(Enum):
     )
     PICKING_NOT_ALLOWED = Definition(
         403, "Picking not allowed", "The queue gives its work out in order; agents do not pick it."
+    )
+    EXTENDING_NOT_ALLOWED = Definition(
+        403, "Extending not allowed", "The queue's policy is that agents do not extend its offers."
+    )
+    EXTENSIONS_USED_UP = Definition(
+        409, "Extensions used up", "The agent extended the offer as often as its queue allows."
     )
     OFFER_OVER = Definition(
         409, "Offer over", "The offer ended with `result`; the work is in `state`, with `agent_id`."

@@ -1,14 +1,16 @@
 """Problem details: the body of every HTTP error. Source: RFC 9457; `errors` lists what is wrong and where."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field, JsonValue, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 from starlette.responses import JSONResponse
 from typing_extensions import TypedDict, Unpack
 
+from antiphon.contracts.base import Actor
 from antiphon.contracts.interactions import Identifier
 from antiphon.http.problem_kinds import URN, Kind
 
@@ -24,6 +26,33 @@ class ErrorPlace(BaseModel):
     column: int | None = Field(default=None, description="In which column of that line, from 1.")
     parameter: str | None = Field(default=None, description="In which path or query parameter.")
     header: str | None = Field(default=None, description="In which header.")
+
+
+class LastEntry(BaseModel):
+    """What happened to a case meanwhile, with its words, so that they can be shown beside those of the caller."""
+
+    entry_id: int = Field(description="The id of the entry in the case's record.", examples=[4711])
+    kind: str = Field(
+        description="`interaction`, `interaction-edited`, `interaction-deleted`, `reply-requested`, `reply-failed` or "
+        "`status-changed`.",
+        examples=["reply-requested"],
+    )
+    actor: Actor = Field(description="Who did it.")
+    occurred_at: datetime = Field(description="When it happened.")
+    interaction_id: UUID | None = Field(
+        default=None, description="What the customer said, edited or deleted."
+    )
+    reply_id: UUID | None = Field(
+        default=None, description="The reply that was written, or could not be sent."
+    )
+    text: str | None = Field(
+        default=None,
+        description="The words of that reply, or of that interaction as they are now; null where it has none, or was deleted.",
+    )
+    status: str | None = Field(default=None, description="The status that a person set.")
+    reason: str | None = Field(
+        default=None, description="Why they set it, or why the reply could not be sent."
+    )
 
 
 class ProblemDetails(BaseModel):
@@ -56,9 +85,10 @@ class ProblemDetails(BaseModel):
         None, description="The current revision of what the caller saw in an earlier one."
     )
     changed_by: str | None = Field(None, description="Who changed it since.")
-    last: dict[str, JsonValue] | None = Field(
+    last: LastEntry | None = Field(
         None,
-        description="The newest entry of the case's record: its `kind`, who made it (`by`), and its data.",
+        description="The newest entry of the case's record that the author of a reply must have seen. The entries since the "
+        "newest that the author saw are in the record of the case.",
     )
     configuration_version: int | None = Field(None, description="The version that has a rollout.")
     rollout: int | None = Field(None, description="The percent of the cases that the version decides about.")
@@ -86,7 +116,7 @@ class Members(TypedDict, total=False):
     customer_id: UUID
     revision: int
     changed_by: str
-    last: dict[str, JsonValue] | None
+    last: LastEntry | None
     configuration_version: int
     rollout: int
     active_version: int | None

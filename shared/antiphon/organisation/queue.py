@@ -14,6 +14,15 @@ LONGEST_WAIT = timedelta(days=1)
 HEAD_START = timedelta(minutes=1)
 
 
+class ExtendOffer(Section):
+    """How agents may extend an offer before it expires."""
+
+    by: Duration = Field(timedelta(seconds=30), ge=timedelta(seconds=1), le=timedelta(hours=1))
+    """How much longer the agent then has."""
+    times: int = Field(10, ge=1, le=100)
+    """How often, for one offer. WCAG 2.2, criterion 2.2.1, asks for ten."""
+
+
 class Queue(Section):
     """Where work waits for a team."""
 
@@ -37,6 +46,8 @@ class Queue(Section):
     )
     offer_timeout: Duration = Field(timedelta(seconds=30), ge=timedelta(seconds=1), le=timedelta(days=1))
     """How long an agent has to accept an offer."""
+    extend_offer: ExtendOffer | None = None
+    """Whether an agent may extend an offer, and how. Default: no."""
     auto_accept: bool = False
     """Whether offers of its work are accepted for the agent at once."""
     may_decline: bool | None = Field(None, description="Default: as the policy of all agents.")

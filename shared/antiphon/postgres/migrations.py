@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import Connection, MetaData, text
 
 from antiphon.postgres.engine import create_engine, metadata
-from antiphon.postgres.plumbing import plumbing_tables
+from antiphon.postgres.plumbing import idempotency_keys, plumbing_tables
 from antiphon.postgres.revisions import scripts
 
 _LOCK = 0x616E7469  # "anti": one upgrade of a database at a time
@@ -51,7 +51,7 @@ def create_plumbing_v1() -> None:
 def create_idempotency_keys_v1() -> None:
     """Creates the table of idempotency keys. Called by one revision of each service."""
     tables = metadata()
-    tables.create_all(op.get_bind(), tables=[plumbing_tables(tables).idempotency_key], checkfirst=False)
+    tables.create_all(op.get_bind(), tables=[idempotency_keys(tables)], checkfirst=False)
 
 
 def create_organisation_v1() -> None:

@@ -185,11 +185,10 @@ def _is_binary(table: Table) -> bool:
     return table.c.key.type.python_type is bytes
 
 
-def document(services: Mapping[str, MetaData]) -> str:
-    """`docs/personal-data.md`: what is declared, by service and table. Tables that all services have stand once."""
-    shared = set.intersection(*({*of.tables} for of in services.values()))
-    first = next(iter(services.values()))
-    parts = [_INTRODUCTION, "## In every service", *_tables(first, sorted(shared))]
+def document(services: Mapping[str, MetaData], plumbing: MetaData) -> str:
+    """`docs/personal-data.md`: what is declared, by service and table. The tables of the plumbing stand once."""
+    shared = {*plumbing.tables}
+    parts = [_INTRODUCTION, "## In every service", *_tables(plumbing, sorted(shared))]
     for service, of in services.items():
         parts += [f"## {service}", *_tables(of, sorted(set(of.tables) - shared))]
     return "\n\n".join(parts) + "\n"
@@ -231,7 +230,8 @@ column of every database for what customers said: each such column is declared, 
 Personal is what a customer said or sent, what identifies or reaches them, and what was concluded about them. Personal is also what
 staff wrote freely about their case, and a digest of any of these. Not personal are states, kinds, numbers, our own ids, and
 the names of the organisation's own things: queues, rules, accounts. Columns of ids, numbers, times and truth values are not
-listed. Names of staff are listed apart: they are personal data of staff, and concern no customer.
+listed. Names of staff are listed apart: they are personal data of staff, and concern no customer. Of the tables of every
+service the desktop has `idempotency_key` only.
 
 How rows are found from a customer:
 

@@ -149,22 +149,27 @@ def plumbing_tables(of: MetaData) -> Plumbing:
             CheckConstraint("id = 1", name="one_row"),
             info=personal(staff=["document"]),
         ),
-        Table(
-            "idempotency_key",
-            of,
-            Column("caller", Text, primary_key=True),
-            Column("operation", Text, primary_key=True),
-            Column("idempotency_key", Text, primary_key=True),
-            Column("request_sha256", LargeBinary, nullable=False),
-            Column("claimed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-            Column("status", SmallInteger),
-            Column("headers", Text),
-            Column("body", LargeBinary),
-            Index("idempotency_key_claimed_at_ix", "claimed_at"),
-            info=personal(
-                by={SEARCH: ["idempotency_key", "request_sha256", "body"]},
-                none=["operation", "headers"],
-                staff=["caller"],
-            ),
+        idempotency_keys(of),
+    )
+
+
+def idempotency_keys(of: MetaData) -> Table:
+    """Adds the table of idempotency keys, which each process with an API has."""
+    return Table(
+        "idempotency_key",
+        of,
+        Column("caller", Text, primary_key=True),
+        Column("operation", Text, primary_key=True),
+        Column("idempotency_key", Text, primary_key=True),
+        Column("request_sha256", LargeBinary, nullable=False),
+        Column("claimed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("status", SmallInteger),
+        Column("headers", Text),
+        Column("body", LargeBinary),
+        Index("idempotency_key_claimed_at_ix", "claimed_at"),
+        info=personal(
+            by={SEARCH: ["idempotency_key", "request_sha256", "body"]},
+            none=["operation", "headers"],
+            staff=["caller"],
         ),
     )

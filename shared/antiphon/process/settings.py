@@ -32,8 +32,8 @@ def shared(name: str) -> AliasChoices:
     return AliasChoices(f"ANTIPHON_{name}", name.lower())
 
 
-class ServiceSettings(BaseSettings):
-    """What every service reads from its environment when it starts."""
+class ProcessSettings(BaseSettings):
+    """What every process with an API and a database reads from its environment when it starts."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
@@ -44,21 +44,6 @@ class ServiceSettings(BaseSettings):
         "127.0.0.1", description="Address on which the service serves its API; `0.0.0.0` is every interface."
     )
     http_port: ApiPort
-    kafka: str = Field(
-        "127.0.0.1:9092",
-        validation_alias=shared("KAFKA"),
-        description="Brokers that the client asks first: `host:port`, separated by commas.",
-    )
-    replica: str = Field(
-        default_factory=gethostname,
-        validation_alias=shared("REPLICA"),
-        description="Name of this process among the replicas of its service. A process that is started again under the same "
-        "name gets the same Kafka partitions at once. Without it: the name of the host.",
-    )
-    organisation: Path = Field(
-        validation_alias=shared("ORGANISATION"),
-        description="The organisation's YAML file. It seeds a system without a version; later a changed file is a draft of routing.",
-    )
     log_format: Literal["json", "console"] = Field(
         "json",
         validation_alias=shared("LOG_FORMAT"),
@@ -73,6 +58,19 @@ class ServiceSettings(BaseSettings):
     jwks: str = Field(
         validation_alias=shared("JWKS"),
         description="JWK set with which the signatures of access tokens are checked: a path, or an http(s) address.",
+    )
+    gateway_issuer: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s]+$",
+        validation_alias=shared("GATEWAY_ISSUER"),
+        description="Address of the desktop's API port, which is the `iss` of the tokens that it issues for API keys. Without it "
+        "only tokens of `ANTIPHON_ISSUER` are accepted.",
+    )
+    gateway_jwks: str | None = Field(
+        None,
+        validation_alias=shared("GATEWAY_JWKS"),
+        description="JWK set with which the signatures of those tokens are checked: a path, or an http(s) address. Without it: "
+        "`<ANTIPHON_GATEWAY_ISSUER>/.well-known/jwks.json`.",
     )
     swagger_ui: Path | None = Field(
         None,
@@ -93,13 +91,33 @@ class ServiceSettings(BaseSettings):
         validation_alias=shared("SUBJECT_CLAIM"),
         description="Claim of an access token that names its bearer, as `people` in the organisation's file does; a path, too.",
     )
-    change_log_kept_for: timedelta = Field(
-        timedelta(hours=24),
-        validation_alias=shared("CHANGE_LOG_KEPT_FOR"),
-        description="How long a change stays in the log of changes: a desktop that was away for less resumes its live stream.",
-    )
     idempotency_keys_kept_for: timedelta = Field(
         timedelta(hours=24),
         validation_alias=shared("IDEMPOTENCY_KEYS_KEPT_FOR"),
         description="How long a request that is repeated under its `Idempotency-Key` gets the first answer.",
+    )
+
+
+class ServiceSettings(ProcessSettings):
+    """What every service that handles events reads besides."""
+
+    kafka: str = Field(
+        "127.0.0.1:9092",
+        validation_alias=shared("KAFKA"),
+        description="Brokers that the client asks first: `host:port`, separated by commas.",
+    )
+    replica: str = Field(
+        default_factory=gethostname,
+        validation_alias=shared("REPLICA"),
+        description="Name of this process among the replicas of its service. A process that is started again under the same "
+        "name gets the same Kafka partitions at once. Without it: the name of the host.",
+    )
+    organisation: Path = Field(
+        validation_alias=shared("ORGANISATION"),
+        description="The organisation's YAML file. It seeds a system without a version; later a changed file is a draft of routing.",
+    )
+    change_log_kept_for: timedelta = Field(
+        timedelta(hours=24),
+        validation_alias=shared("CHANGE_LOG_KEPT_FOR"),
+        description="How long a change stays in the log of changes: a desktop that was away for less resumes its live stream.",
     )

@@ -13,7 +13,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey
 
 from antiphon.access.roles import Identity, Role
-from antiphon.access.tokens import Access
+from antiphon.access.tokens import Access, Gateway
 from antiphon.http.app import MAX_BODY_BYTES, Moment, create_app
 from antiphon.http.changes import EVERYTHING, ChangeFeed, EventStream
 from antiphon.http.permissions import Guarded, require
@@ -27,12 +27,12 @@ KEY = ECKey.generate_key("P-256", auto_kid=True)
 OTHER = ECKey.generate_key("P-256", auto_kid=True)
 
 
-def app_for(issuer: str, jwks: str, **claims: str) -> FastAPI:
+def app_for(issuer: str, jwks: str, **how: Any) -> FastAPI:
     engine = create_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none")
-    access = Access(issuer=issuer, audience=AUDIENCE, jwks=jwks, **claims)
+    access = Access(issuer=issuer, audience=AUDIENCE, jwks=jwks, **how)
     app = create_app(
         title="t", service="t", description="t", engine=engine, access=access, package="routing",
-        larger_bodies={"/files": 2 * MAX_BODY_BYTES},
+        limits={"/files": 2 * MAX_BODY_BYTES},
     )  # fmt: skip
 
     @app.get("/mine")
@@ -170,6 +170,41 @@ async def test_settings_name_the_claims_with_the_subject_and_the_roles(
     assert answer.status_code == status, answer.text
     if status == 200:
         assert answer.json() == {"subject": "amara", "roles": roles}
+
+
+GATEWAY = "http://127.0.0.1:8140"
+
+
+@pytest.mark.parametrize(
+    ("key", "claims", "status"),
+    [
+        (OTHER, {"iss": GATEWAY, "sub": "key:crm"}, 200),
+        (KEY, {"iss": GATEWAY, "sub": "key:crm"}, 401),
+        (OTHER, {"iss": ISSUER}, 401),
+        (OTHER, {"iss": GATEWAY, "sub": "amara"}, 401),
+        (KEY, {"iss": ISSUER, "sub": "key:crm"}, 401),
+        (OTHER, {"iss": GATEWAY, "sub": "key:crm", "aud": "other"}, 401),
+        (OTHER, {"iss": GATEWAY, "sub": "key:crm", "exp": 1}, 401),
+        (OTHER, {"iss": GATEWAY, "sub": "key:crm", "roles": ["manager"]}, 403),
+        (OTHER, {"iss": GATEWAY, "sub": "key:crm", "roles": None, "groups": ["agent"]}, 403),
+    ],
+)
+async def test_each_issuer_signs_with_its_own_keys_and_names_its_own_callers(
+    tmp_path: Path, key: Any, claims: dict[str, Any], status: int
+) -> None:
+    provider, gateway = tmp_path / "provider.json", tmp_path / "gateway.json"
+    provider.write_text(json.dumps(KeySet([KEY]).as_dict(private=False)))
+    gateway.write_text(json.dumps(KeySet([OTHER]).as_dict(private=False)))
+    # The gateway's claims have their own names, whatever those of the provider are.
+    app = app_for(ISSUER, str(provider), role_claim="groups", gateway=Gateway(GATEWAY, str(gateway)))
+    answer = await ask(app, token(key, **claims))
+    assert answer.status_code == status, answer.text
+    if status == 200:
+        assert answer.json() == {"subject": "key:crm", "roles": ["agent"]}
+
+
+async def test_without_a_gateway_only_the_provider_is_trusted(app: FastAPI) -> None:
+    assert (await ask(app, token(iss=GATEWAY, sub="key:crm"))).status_code == 401
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -300,9 +300,16 @@ async def test_a_page_of_a_queue_or_an_agent_reads_only_the_rows_that_it_shows(
         await tx.execute(
             text(
                 "insert into case_file (case_id, number, status, customer_id, customer, opened_at, changed_at, interactions, replies, "
-                "reopened, revision, words_revision) select gen_random_uuid(), n, 'open', gen_random_uuid(), "
+                "reopened, revision, words_revision, awaiting_answer_since) select gen_random_uuid(), n, 'open', gen_random_uuid(), "
                 "jsonb_build_object('customer_id', gen_random_uuid(), 'since', now()), now(), now() + n * interval '1 s', "
-                "1, 0, 0, 1, 1 from generate_series(1, 20000) n"
+                "1, 0, 0, 1, 1, now() from generate_series(1, 20000) n"
+            )
+        )
+        await tx.execute(
+            text(
+                "insert into case_interaction (interaction_id, case_id, interaction, reading, threaded_by, occurred_at, accepted_at) "
+                'select gen_random_uuid(), case_id, \'{"automation": "none", "channel": "email", '
+                '"content": {"text": "Hello"}}\', \'{"tone": "neutral"}\', \'\', opened_at, opened_at from case_file'
             )
         )
         await tx.execute(

@@ -107,3 +107,17 @@ async def test_a_cursor_that_is_not_ours_is_refused(api: httpx.AsyncClient, curs
     answer = await api.get("/mails", params={"cursor": cursor})
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_mail_shows_to_whom_it_was_written_and_who_got_a_copy(
+    api: httpx.AsyncClient, smtp_port: int
+) -> None:
+    to = "=?utf-8?q?J=C3=B6?= <council@banksia.example>, ann@mail.example"
+    await deliver(smtp_port, mail(To=to, Cc="Team: kim@mail.example;"))
+    (summary,) = (await api.get("/mails")).json()["items"]
+    shown = (await api.get(f"/mails/{summary['interaction_id']}")).json()
+    assert shown["to"] == [
+        {"address": "council@banksia.example", "name": "Jö"},
+        {"address": "ann@mail.example", "name": None},
+    ]
+    assert shown["cc"] == [{"address": "kim@mail.example", "name": None}]

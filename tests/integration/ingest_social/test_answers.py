@@ -13,7 +13,8 @@ from antiphon.contracts.interactions import Identifier
 from antiphon.process.clock import utc_now
 from ingest_social import replies
 from ingest_social.accounts import OurAccounts
-from ingest_social.bluesky.network import Bluesky
+from ingest_social.bluesky.network import Bluesky, BlueskyServer
+from ingest_social.bluesky.settings import Settings as BlueskySettings
 from ingest_social.network import Network
 from ingest_social.sender import create_sender
 from tests.support.bluesky import PASSWORD, World, post_key, request
@@ -74,6 +75,7 @@ async def test_a_long_reply_is_a_thread_and_is_not_posted_twice_after_an_unknown
     parts = next(row.native_ids for row in done if row.reply_id == long.reply_id)
     assert len(values) == 1 + len(parts)
     assert len(parts) == 3
+    assert [values[part]["text"] for part in parts] == BlueskyServer(BlueskySettings()).split("word " * 150)  # pyright: ignore[reportCallIssue] - from the environment
     assert [values[part]["reply"]["root"]["uri"] for part in parts] == [uri] * 3
     assert [values[part]["reply"]["parent"]["uri"] for part in parts] == [uri, *parts[:2]]
 

@@ -145,6 +145,7 @@ async def client(world: World, site: Site, role: Role) -> AsyncGenerator[httpx.A
         access,
         lambda: [Followed("bluesky", world.did, connected=True)],
         Connections(active, secrets, accounts.connections, accounts.log_in),
+        {},
     )
     token = keys.token(site.secrets, role=role, name="grace", now=utc_now())
     async with httpx.AsyncClient(

@@ -1,7 +1,7 @@
 """The API of agents and work: roles, answers and the texts of refusals."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,14 @@ from antiphon.access.roles import Role
 from antiphon.access.tokens import Access
 from antiphon.contracts.queues import QueueState
 from antiphon.http.changes import ChangeFeed
+from antiphon.http.problem_kinds import Kind
 from deploy import keys
 from routing import api, store
 from tests.conftest import NewDatabase
 from tests.support.roles import ROLES
 from tests.support.routing.agent_pool import AgentPool
-from tests.support.routing.backlog import Kind, add_waiting
+from tests.support.routing.backlog import Kind as WorkKind
+from tests.support.routing.backlog import add_waiting
 from tests.support.routing.harness import opened
 from tests.support.routing.organisation import agent, queue, section
 from tests.support.routing.queues import put_state
@@ -254,7 +256,7 @@ async def test_work_is_listed_by_due_time_and_counted_by_queue_and_state(pool: A
 
 
 async def test_a_page_of_work_by_due_time_reads_the_head_of_its_index(pool: AgentPool) -> None:
-    await add_waiting(pool, [Kind("planning", {}), Kind("rates", {})], 5_000)
+    await add_waiting(pool, [WorkKind("planning", {}), WorkKind("rates", {})], 5_000)
     async with pool.engine.connect() as connection:
         with counted(pool.engine) as statements:
             await store.work_items.page(connection, store.work_items.BY_DUE, None, None, None, None, None, 50)
@@ -298,3 +300,42 @@ async def test_an_agent_sees_which_presences_they_may_choose_and_who_can_take_wo
     assert await pool.assign() == 1
     assert await farids(queue="planning") == (False, "capacity")
     assert (await ask("elena", "GET", "/colleagues", params={"queue": "plan"})).status_code == 404
+
+
+async def test_an_agent_extends_an_offer_as_often_as_its_queue_allows(pool: AgentPool, ask: Ask) -> None:
+    await pool.organise(queue("planning", offer_timeout="30s", extend_offer={"by": "20s", "times": 2}))
+    await pool.apply(opened(1, pool.now))
+    await pool.present("elena")
+    await pool.assign()
+    (first,) = (await ask("elena", "GET", "/offers/me")).json()["items"]
+    extend = f"/offers/{first['offer_id']}/extend"
+    assert (first["may_extend"], first["extensions_left"]) == (True, 2)
+    last = [(await ask("elena", "POST", extend)).json() for _ in range(2)][-1]
+    expires_at = pool.now + timedelta(seconds=70)
+    assert (last["may_extend"], last["extensions_left"]) == (False, 0)
+    assert datetime.fromisoformat(last["expires_at"]) == expires_at
+    assert (await ask("elena", "POST", extend)).json()["type"] == Kind.EXTENSIONS_USED_UP.type
+    (timer,) = await pool.rows("select due_at from timer where kind = 'offer-expiry'")
+    noticed = await pool.rows("select data from change_log where kind = 'offer' order by id")
+    assert timer.due_at == expires_at
+    assert [datetime.fromisoformat(row.data["expires_at"]) for row in noticed][1:] == [
+        expires_at - timedelta(seconds=20), expires_at
+    ]  # fmt: skip
+
+
+async def test_extending_is_refused_where_the_queue_does_not_allow_it(pool: AgentPool, ask: Ask) -> None:
+    await pool.apply(opened(1, pool.now, department="rates"))
+    await pool.present("amara")
+    await pool.assign()
+    (offer,) = (await ask("amara", "GET", "/offers/me")).json()["items"]
+    refused = await ask("amara", "POST", f"/offers/{offer['offer_id']}/extend")
+    assert (offer["may_extend"], offer["extensions_left"]) == (False, 0)
+    assert (refused.status_code, refused.json()["type"]) == (403, Kind.EXTENDING_NOT_ALLOWED.type)
+
+
+async def test_the_list_of_stuck_work_says_why_and_since_when(pool: AgentPool, ask: Ask) -> None:
+    await pool.apply(opened(1, pool.now, waited=120))
+    (shown,) = (await ask("sam", "GET", "/work/stuck", Role.SUPERVISOR)).json()["items"]
+    assert (shown["case_reference"], shown["waiting_for"]) == ("C-1", "nobody")
+    assert shown["waiting_because"] == "nobody of the queue is available (offline)"
+    assert datetime.fromisoformat(shown["since"]) == pool.now

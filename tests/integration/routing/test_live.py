@@ -37,7 +37,7 @@ async def pool(new_database: NewDatabase) -> Harness:
 async def shown(pool: Harness) -> LiveState:
     async with pool.engine.begin() as tx:
         active = await pool.configurations.active(tx, pool.now)
-        return await live.read_state(tx, active, pool.now)
+        return await live.read_state(tx, active, pool.now, {})
 
 
 async def scanned(pool: Harness) -> dict[tuple[str, str], int]:
@@ -151,6 +151,40 @@ async def test_a_queue_shows_its_longest_wait_its_next_due_time_and_its_arrivals
     assert planning.waiting == 3
 
 
+async def test_a_queue_shows_what_is_overdue_what_is_at_risk_and_who_is_free(pool: Harness) -> None:
+    await pool.apply(*(opened(n, pool.now) for n in range(1, 5)))
+    due = {1: -1, 2: 14, 3: 16, 4: 600}
+    async with pool.engine.begin() as tx:
+        for n, minutes in due.items():
+            at = pool.now + timedelta(minutes=minutes)
+            values = {"at": at, "reference": f"C-{n}"}
+            await tx.execute(
+                text("update work_item set due_at = :at where case_reference = :reference"), values
+            )
+        warned = "update clock set warned = '{75}' where case_id in (select case_id from work_item where case_reference = 'C-4')"
+        await tx.execute(text(warned))
+    await pool.present("elena")
+    planning = next(queue for queue in (await shown(pool)).queues if queue.queue == "planning")
+    assert (planning.overdue, planning.at_risk, planning.agents_free) == (1, 2, 1)
+    await pool.assign()  # two of the four to Elena, who can hold no more
+    planning = next(queue for queue in (await shown(pool)).queues if queue.queue == "planning")
+    assert (planning.waiting, planning.agents_free) == (2, 0)
+
+
+async def test_usual_arrivals_are_the_mean_of_the_same_time_on_the_days_before(pool: Harness) -> None:
+    board = Live(pool.engine, pool.configurations, lambda: pool.now)
+    await pool.apply(opened(1, pool.now))
+    assert all(queue.usual is None for queue in (await board.now()).queues)
+    start = pool.now
+    pool.now = start + timedelta(days=1)
+    await pool.apply(*(opened(n, pool.now) for n in range(2, 5)))
+    pool.now = start + timedelta(days=2, minutes=10)
+    await add_up(pool)
+    async with pool.engine.begin() as tx:
+        usual = await store.counts.usual(tx, ["planning", "rates"], pool.now)
+    assert usual == {"planning": (0.0, 3.0, 3.0), "rates": (0.0, 0.0, 0.0)}
+
+
 async def test_the_live_state_takes_five_statements_and_scans_no_waiting_work(pool: Harness) -> None:
     await pool.apply(*(opened(n, pool.now) for n in range(300)))
     await shown(pool)  # this one reads the configuration
@@ -163,9 +197,11 @@ async def test_the_live_state_takes_five_statements_and_scans_no_waiting_work(po
     async with pool.engine.connect() as connection:
         await connection.execute(text("set enable_seqscan = off"))  # the planner scans a table of 300 rows
         query = store.counts.HEADS.text.replace(":queues", "array['planning']")
+        query = query.replace(":now", "now()").replace(":soon", "now() + interval '15 minutes'")
         plan = "\n".join(str(row[0]) for row in await connection.execute(text(f"explain {query}")))
     assert "work_item_oldest_ix" in plan
     assert "work_item_waiting_ix" in plan
+    assert "clock_warned_ix" in plan
 
 
 async def test_a_wallboard_gets_the_state_at_once_and_after_each_change(pool: Harness) -> None:

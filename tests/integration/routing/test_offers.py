@@ -8,8 +8,13 @@ import pytest
 from sqlalchemy import text
 
 from antiphon.contracts.agents import Presence
+from antiphon.http.problem_kinds import Kind
+from antiphon.http.problems import Problem
+from routing.work import offers
 from tests.conftest import NewDatabase
+from tests.support.routing.agent_pool import AgentPool
 from tests.support.routing.harness import AGAIN_AFTER, Harness, opened, reply_sent, status_changed
+from tests.support.routing.organisation import queue
 from tests.support.statements import counted
 
 
@@ -18,6 +23,11 @@ async def harness(new_database: NewDatabase) -> Harness:
     made = Harness(await new_database("routing"))
     await made.load()
     return made
+
+
+@pytest.fixture
+async def pool(new_database: NewDatabase) -> AgentPool:
+    return AgentPool(await new_database("routing"))
 
 
 async def test_02_of_many_accepts_of_one_offer_one_wins_and_no_capacity_leaks(harness: Harness) -> None:
@@ -185,6 +195,30 @@ async def test_a_batch_of_500_takes_as_many_statements_as_one_of_5(harness: Harn
         counts.append(len(statements))
     assert counts[0] == counts[1]
     assert (await harness.rows("select count(*) as n from work_item"))[0].n == 506
+
+
+async def test_an_offer_that_is_extended_as_it_expires_is_either_over_or_waits_on(pool: AgentPool) -> None:
+    await pool.organise(queue("planning", extend_offer={"times": 100}))
+    await pool.apply(opened(1, pool.now))
+    await pool.present("elena")
+    await pool.assign()
+    (offer,) = (await pool.pending())["elena"]
+
+    async def extend() -> Kind | None:
+        try:
+            async with pool.engine.begin() as tx:
+                await offers.extend(tx, offer, "elena", await pool.active(tx), pool.now)
+        except Problem as problem:
+            return problem.kind
+        return None
+
+    assert await extend() is None
+    await _make_due(pool, "offer-expiry")
+    results = await asyncio.gather(*(each() for _ in range(5) for each in (extend, pool.fire)))
+    assert set(results[::2]) <= {None, Kind.OFFER_OVER}
+    (row,) = await pool.rows("select * from offer")
+    timers = await pool.rows("select due_at from timer where kind = 'offer-expiry'")
+    assert [timer.due_at for timer in timers] == ([] if row.result else [row.expires_at])
 
 
 async def _make_due(harness: Harness, kind: str) -> None:

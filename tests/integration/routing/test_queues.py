@@ -99,7 +99,7 @@ async def test_a_paused_queue_offers_no_work_and_says_who_paused_it_and_why(pool
     why = f"Planning is paused by Sam Okafor since {pool.now:%H:%M:%S}: a fire drill"
     assert (await pool.why("C-1"))["waiting_because"] == why
     async with pool.engine.begin() as tx:
-        live_state = await live.read_state(tx, await pool.active(tx), pool.now)
+        live_state = await live.read_state(tx, await pool.active(tx), pool.now, {})
     states = {each.queue: (each.state, each.open, each.not_open_because) for each in live_state.queues}
     assert states["planning"] == ("paused", False, why)
     assert states["rates"] == ("open", True, None)
@@ -124,7 +124,7 @@ async def test_outside_its_hours_a_queue_holds_its_work_until_they_begin(pool: A
         f"Planning is outside its hours until {opens:%A %d %B %H:%M} (UTC)"
     )
     async with pool.engine.begin() as tx:
-        live_state = await live.read_state(tx, await pool.active(tx), pool.now)
+        live_state = await live.read_state(tx, await pool.active(tx), pool.now, {})
     assert next(each.opens_at for each in live_state.queues if each.queue == "planning") == opens
     pool.now = opens - timedelta(seconds=1)
     assert await pool.assign() == 0

@@ -52,7 +52,7 @@ async def test_a_surge_begins_with_a_flood_is_shown_live_and_ends_after_it(pool:
     async with pool.engine.begin() as tx:
         active = await pool.configurations.active(tx, pool.now)
         surge_by_queue = {
-            queue.queue: queue.surge for queue in (await live.read_state(tx, active, pool.now)).queues
+            queue.queue: queue.surge for queue in (await live.read_state(tx, active, pool.now, {})).queues
         }
     assert surge_by_queue["planning"] is None
     surge = surge_by_queue["roads"]
@@ -124,7 +124,7 @@ async def test_a_surge_of_one_label_over_several_queues_is_published_and_seen_by
     events = await pool.rows("select headers from outbox where topic = 'queues'")
     assert sum("label.surge-began.v1" in row.headers for row in events) == 1
     async with pool.engine.begin() as tx:
-        live_state = await live.read_state(tx, await pool.active(tx), pool.now)
+        live_state = await live.read_state(tx, await pool.active(tx), pool.now, {})
     assert [label.label for label in live_state.labels] == ["light"]
     await minute(1)
     (last,) = await pool.rows("select rule, context from decision order by at desc limit 1")

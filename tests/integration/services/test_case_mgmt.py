@@ -62,8 +62,10 @@ async def test_of_two_agents_who_reply_at_once_one_gets_412_with_what_the_other_
     )
     (lost,) = [result for result in results if isinstance(result, Problem)]
     assert lost.status == 412
-    assert lost.body["last"]["by"] in {"amara", "grace"}
-    assert len(await rows(engine, "select 1 from reply")) == 1
+    (won,) = await rows(engine, "select * from reply")
+    last = lost.body["last"]
+    assert (last["kind"], last["reply_id"], last["text"]) == ("reply-requested", str(won.reply_id), "Yes.")
+    assert last["actor"]["id"] == won.author_id
     assert (await the_case(engine)).status == "pending"
 
 
@@ -84,6 +86,10 @@ async def test_a_reply_must_have_seen_the_newest_message_but_not_the_newest_offe
     with pytest.raises(Problem) as stale:
         await answer(engine, case.case_id, 2)
     assert stale.value.status == 412
+    assert (stale.value.body["last"]["kind"], stale.value.body["last"]["text"]) == (
+        "interaction",
+        "One more thing",
+    )
     await answer(engine, case.case_id, 3)
 
 

@@ -190,3 +190,13 @@ async def test_an_identifier_that_no_customer_can_have_is_answered_with_what_it_
     (error,) = answer.json()["errors"]
     assert error["parameter"] == "identifier"
     assert lacks in error["detail"]
+
+
+async def test_several_customers_are_read_by_their_ids_at_once(engine: AsyncEngine, ask: Ask) -> None:
+    names = ("jo", "ann", "kim")
+    await identify(engine, *(spoken(f"email:{name}@mail.example", name=name) for name in names))
+    jo, _, kim = [await owner(engine, f"email:{name}@mail.example") for name in names]
+    listed = await ask("GET", "/customers", params={"customer_id": [str(kim), str(jo), str(UUID(int=1))]})
+    assert [one["name"] for one in listed.json()["items"]] == ["jo", "kim"]
+    too_many = await ask("GET", "/customers", params={"customer_id": [str(UUID(int=n)) for n in range(101)]})
+    assert too_many.status_code == 422

@@ -11,13 +11,14 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import case_mgmt.api
 import customer_profile.api
 import ingest_direct.api
 import ingest_email.api
+import ingest_social.api
 import routing.api
 from antiphon.access.roles import Role
 from antiphon.access.tokens import Access
@@ -41,6 +42,9 @@ from deploy.site import EXAMPLE
 from ingest_direct.actions import replies
 from ingest_email import imap_session
 from ingest_email.domain import accounts
+from ingest_social import networks
+from ingest_social.accounts import Accounts
+from ingest_social.store import posts
 from routing.configuration.active import Configurations
 from tests.conftest import NewDatabase
 from tests.support.case_mgmt import SECRET, apply, the_case
@@ -50,7 +54,7 @@ from tests.support.mail import published as published_accounts
 from tests.support.repeating import Repeating, operations, state
 from tests.support.routing.agent_pool import AgentPool
 from tests.support.routing.api import COUNCIL
-from tests.support.routing.harness import opened
+from tests.support.routing.harness import Harness, opened
 from tests.support.routing.organisation import queue
 
 CALL = {"channel": "phone", "speaker": {"name": "Jo", "phone": "(02) 5550 1234"}, "text": "Hello"}
@@ -180,6 +184,40 @@ async def test_a_repeat_in_ingest_direct_gets_the_first_answer_and_changes_nothi
     assert (repeating.wrong, repeating.repeated) == ([], operations(app, but=[FAILED_EVENTS]))
 
 
+async def test_a_repeat_in_ingest_social_gets_the_first_answer_and_changes_nothing(
+    new_database: NewDatabase, tmp_path: Path
+) -> None:
+    engine, organisation = await new_database("ingest_social"), ActiveOrganisation.of_file(EXAMPLE)
+    secrets = Secrets(tmp_path / "secrets", SecretStr(new_key()))
+    kinds, mention = networks.of_environment(), uuid4()
+    ours = Accounts(organisation, kinds, secrets, utc_now)
+    connections = Connections(organisation, secrets, ours.connections, ours.log_in)
+    app = ingest_social.api.application(engine, access(tmp_path), list, connections, kinds)
+    async with engine.begin() as tx:
+        post = {
+            "interaction_id": mention,
+            "network": "bluesky",
+            "native_id": "at://jo/1",
+            "accepted_at": utc_now(),
+        }
+        others = ("account", "revision", "author", "speaker_key", "kind", "visibility", "text")
+        await tx.execute(insert(posts.POST).values(**post, record={}, **dict.fromkeys(others, "public")))
+    repeating = Repeating(app, engine)
+    client = over(repeating, tmp_path)
+    family = "\N{WOMAN}\u200d\N{GIRL}"
+    seen = (
+        await client.ask("POST", "/posts/preview", {"text": f"{family} " * 200, "answers": str(mention)})
+    ).json()
+    assert [(part["characters"], part["bytes"]) for part in seen["parts"]] == [(299, 1769), (111, 641)]
+    assert [part["text"][-6:] for part in seen["parts"]] == [" (1/2)", " (2/2)"]
+    assert (seen["limits"]["parts"], seen["is_refused"], seen["visibility"]) == (3, False, "public")
+    await client.ask("POST", "/posts/preview", {"text": "a", "answers": str(uuid4())}, expected=404)
+    assert (repeating.wrong, repeating.repeated) == (
+        [],
+        operations(app, but=[FAILED_EVENTS, "connections"]),
+    )
+
+
 async def test_a_repeat_about_connections_and_failed_events_gets_the_first_answer(
     new_database: NewDatabase, tmp_path: Path
 ) -> None:
@@ -211,7 +249,7 @@ async def test_a_repeat_about_work_gets_the_first_answer_and_changes_nothing(
     new_database: NewDatabase, tmp_path: Path
 ) -> None:
     pool = AgentPool(await new_database("routing"))
-    await pool.organise(queue("planning", may_pick=True))
+    await pool.organise(queue("planning", may_pick=True, extend_offer={"by": "30s"}))
     app = routing.api.application(
         pool.engine, access(tmp_path), ChangeFeed(pool.engine), lambda: pool.now, pool.configurations
     )
@@ -227,7 +265,9 @@ async def test_a_repeat_about_work_gets_the_first_answer_and_changes_nothing(
     await client.ask("PUT", "/agents/me/presence", {"presence": "available"})
     await client.ask("POST", "/agents/me/heartbeat")
     await client.ask("POST", f"{await offered(1)}/accept")
-    await client.ask("POST", f"{await offered(2)}/decline", {})
+    offer = await offered(2)
+    await client.ask("POST", f"{offer}/extend")
+    await client.ask("POST", f"{offer}/decline", {})
     await client.ask("PUT", "/agents/me/presence", {"presence": "busy"})
     await client.ask("POST", "/agents/me/next")
     await pool.apply(opened(3, pool.now))
@@ -268,6 +308,10 @@ async def test_a_repeat_about_the_configuration_gets_the_first_answer_and_change
     changed = COUNCIL.replace("{ queue: rates, priority: 40,", "{ queue: rates, priority: 60,")
     await load(COUNCIL)
     await client.ask("POST", "/configuration/check", content=COUNCIL, **olga)
+    opening = opened(1, utc_now())
+    await Harness(engine).apply(opening)
+    case = str(opening.case.case_id)
+    await client.ask("POST", "/configuration/try-condition", {"when": "true", "case_id": case}, **olga)
     path, tag = await draft(changed)
     await client.ask("POST", f"{path}/trial", {}, **olga)
     await client.ask("POST", f"{path}/shadow", why, **olga)

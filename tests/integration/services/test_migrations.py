@@ -11,12 +11,12 @@ from sqlalchemy import Connection, text
 
 from antiphon.postgres import migrations, revisions
 from antiphon.postgres.engine import create_engine
-from antiphon.service_names import SERVICES
+from antiphon.service_names import PROCESSES
 from deploy.postgres import Postgres
 from tests.conftest import NewDatabase
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", PROCESSES)
 async def test_revisions_and_tables_agree(new_database: NewDatabase, service: str) -> None:
     package = service.replace("-", "_")
     store = importlib.import_module(f"{package}.store")
@@ -29,7 +29,7 @@ async def test_revisions_and_tables_agree(new_database: NewDatabase, service: st
         assert await connection.run_sync(differences) == []
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", PROCESSES)
 def test_the_newest_revision_by_its_name_is_alembics(service: str) -> None:
     package = service.replace("-", "_")
     assert revisions.head(package) == ScriptDirectory(str(revisions.scripts(package))).get_current_head()

@@ -13,7 +13,7 @@ from antiphon.http.changes import ChangeFeed
 from antiphon.http.permissions import Guarded
 from antiphon.process.clock import Clock
 from antiphon.service_names import CASE_MGMT
-from case_mgmt.api import cases, changes, counts, notes, replies
+from case_mgmt.api import cases, changes, counts, here, notes, replies
 from case_mgmt.api.parameters import Api
 
 
@@ -37,7 +37,7 @@ def router(engine: AsyncEngine, feed: ChangeFeed, clock: Clock, *, token_secret:
     """The routes of all resources."""
     routes = APIRouter(route_class=Guarded)
     at = Api(engine, feed, clock, token_secret)
-    for resource in (cases, replies, notes, counts, changes):
+    for resource in (cases, replies, notes, here, counts, changes):
         resource.add(routes, at)
     failed_events.add(routes, engine)
     return routes

@@ -22,11 +22,11 @@ from case_mgmt.api import examples
 from case_mgmt.api.parameters import Api, CaseId, QueueName, Reader, Writer, example
 from case_mgmt.api.replies import ReplyView, reply_view
 from case_mgmt.cases import WholeCase
-from case_mgmt.domain.cases import Case
+from case_mgmt.domain.cases import Case, numbers_beginning
 from case_mgmt.domain.interactions import CaseInteraction
 from case_mgmt.domain.recipients import belongs_to, recipient_of
 from case_mgmt.domain.record import NumberedEntry
-from case_mgmt.store.cases import CaseFilter, CaseWithWork
+from case_mgmt.store.cases import CaseFilter, ListedCase
 
 Status = Literal["new", "open", "pending", "resolved", "closed"]
 
@@ -45,6 +45,16 @@ class CaseView(CaseFacts):
     )
     due_at: datetime | None = Field(description="When the nearest SLA target is due.")
     breached: list[str] = Field(description="The SLA targets that were missed and are not met yet.")
+    first_words: str | None = Field(
+        description="The first 140 characters, in one line, of what the customer said last and nobody has answered; null "
+        "where nothing awaits an answer, and where it has no text."
+    )
+    tone: str | None = Field(
+        description="How that was said: `positive`, `neutral` or `negative`; null where nothing awaits an answer."
+    )
+    channel: str | None = Field(
+        description="The channel on which that was said; null where nothing awaits an answer."
+    )
 
 
 class ExportedCase(CaseFacts):
@@ -138,9 +148,9 @@ class NewStatus(Body):
     )
 
 
-def case_view(case: CaseWithWork) -> CaseView:
+def case_view(case: ListedCase) -> CaseView:
     """A case as the API shows it."""
-    work = case.work
+    work, newest = case.work, case.newest
     return CaseView(
         **dict(case.case.facts()),
         changed_at=case.case.changed_at,
@@ -150,6 +160,9 @@ def case_view(case: CaseWithWork) -> CaseView:
         work_state=work.work_state if work else None,
         due_at=work.due_at if work else None,
         breached=list(work.breached) if work else [],
+        first_words=newest.first_words if newest else None,
+        tone=newest.tone if newest else None,
+        channel=newest.channel if newest else None,
     )
 
 
@@ -165,6 +178,10 @@ def add(routes: APIRouter, at: Api) -> None:
         who: Reader,
         cursor: Cursor = None,
         limit: Limit = 50,
+        case_id: Annotated[
+            list[UUID] | None,
+            Query(max_length=100, description="Only these cases; may be given 100 times."),
+        ] = None,
         status: Annotated[Status | None, Query(description="Only cases with this status.")] = None,
         department: Annotated[
             Words | None, Query(max_length=200, description="Only cases of this department.")
@@ -181,20 +198,37 @@ def add(routes: APIRouter, at: Api) -> None:
                 pattern=r"^C-[0-9]{1,15}$", description="Only the case with this reference, e.g. `C-1042`."
             ),
         ] = None,
+        q: Annotated[
+            Words | None,
+            Query(
+                max_length=200,
+                description="Only cases whose reference begins so: `C-10`, or `10`. Other words find none.",
+            ),
+        ] = None,
         *,
         awaiting_answer: Annotated[
             bool, Query(description="Only cases on which the customer awaits an answer.")
         ] = False,
+        closed_unseen: Annotated[
+            bool,
+            Query(
+                description="Only resolved and closed cases that no person has seen: nobody accepted their work, answered them, "
+                "noted something on them or set their status."
+            ),
+        ] = False,
     ) -> Page[CaseView]:
         """Lists cases, the newest change first."""
         wanted = CaseFilter(
+            case_ids=case_id,
             status=status,
             department=department,
             customer_id=customer_id,
             number=int(reference[2:]) if reference else None,
+            numbers=None if q is None else numbers_beginning(q),
             queue=queue,
             agent_id=who.subject if agent_id == "me" else agent_id,
             is_awaiting_answer=awaiting_answer,
+            is_closed_unseen=closed_unseen,
         )
         async with at.engine.connect() as connection:
             return await store.cases.page(connection, wanted, cursor, limit, case_view)

@@ -16,6 +16,7 @@ class Counts(BaseModel):
                 {
                     "interactions": 214,
                     "cases": {"new": 12, "open": 31, "pending": 64, "closed": 5},
+                    "closed_unseen": 2,
                     "replies": {"sent": 97, "failed": 1},
                     "dead_letters": 0,
                 }
@@ -25,6 +26,9 @@ class Counts(BaseModel):
 
     interactions: int = Field(description="Interactions on all cases, also deleted ones.")
     cases: dict[str, int] = Field(description="Cases by status. A status without cases is absent.")
+    closed_unseen: int = Field(
+        description="Resolved and closed cases that no person has seen: see `closed_unseen` of `GET /cases`."
+    )
     replies: dict[str, int] = Field(
         description="Replies and acknowledgements by state. A state without replies is absent."
     )

@@ -36,10 +36,15 @@ CASE: JsonDict = {
     "work_state": "accepted",
     "due_at": "2026-11-24T22:15:06Z",
     "breached": [],
+    "first_words": None,
+    "tone": None,
+    "channel": None,
 }
 
-_OF_WORK = {"agent_id", "agent_name", "queue", "work_state", "due_at", "breached"}
-EXPORTED_CASE: JsonDict = {name: value for name, value in CASE.items() if name not in _OF_WORK}
+_NOT_EXPORTED = {
+    "agent_id", "agent_name", "queue", "work_state", "due_at", "breached", "first_words", "tone", "channel",
+}  # fmt: skip
+EXPORTED_CASE: JsonDict = {name: value for name, value in CASE.items() if name not in _NOT_EXPORTED}
 
 INTERACTION: JsonDict = {
     "interaction": {

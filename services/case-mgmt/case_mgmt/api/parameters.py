@@ -5,6 +5,7 @@ from typing import Annotated, TypeAlias
 from uuid import UUID
 
 from fastapi import Depends, Header, Path, Query
+from pydantic import StringConstraints
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.roles import STAFF, Identity, Role
@@ -29,6 +30,7 @@ Writer = Annotated[Identity, Depends(require(Role.AGENT, Role.SUPERVISOR))]
 Counter = Annotated[Identity, Depends(require(*STAFF, Role.INTEGRATION))]
 
 CaseId = Annotated[UUID, Path(description="The id of the case.")]
+QueueId = Annotated[Words, StringConstraints(min_length=1, max_length=200)]
 QueueName = Annotated[
     Words | None, Query(max_length=200, description="The name of the queue that has the case's work.")
 ]

@@ -1,5 +1,6 @@
 """A case as a value. Every change makes the next revision."""
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypedDict
@@ -11,6 +12,9 @@ from antiphon.contracts.cases import CaseFacts, CaseStatus, InteractionFacts
 from antiphon.contracts.identified import CustomerFacts, Reading
 from antiphon.contracts.interactions import Automation, Interaction
 from case_mgmt.domain.states import SETTERS, TRANSITIONS, Trigger
+
+_MOST_DIGITS = 15
+_BEGINNING = re.compile(r"(?:C-?)?([1-9][0-9]{0,14})", re.IGNORECASE)
 
 
 class CaseChanges(TypedDict, total=False):
@@ -27,6 +31,7 @@ class CaseChanges(TypedDict, total=False):
     asked_revision: int
     opened_by_person_at: datetime | None
     opened_in_queue: str | None
+    is_seen: bool
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ class Case:
         None  # a person keeps it open, and wants work on it without words too
     )
     opened_in_queue: str | None = None
+    is_seen: bool = False  # a person accepted its work, answered it, noted something on it or set its status
 
     @property
     def reference(self) -> str:
@@ -92,6 +98,19 @@ class Case:
     def changed(self, now: datetime, **changes: Unpack[CaseChanges]) -> "Case":
         """The next revision with these fields changed."""
         return replace(self, revision=self.revision + 1, changed_at=now, **changes)
+
+
+def numbers_beginning(words: str) -> list[tuple[int, int]]:
+    """The numbers of cases whose reference begins so, as ranges with both ends: `C-10` and `10` give 10, 100 to 109, and so on.
+
+    None for words that are no beginning of a reference.
+    """
+    match = _BEGINNING.fullmatch(words.strip())
+    if match is None:
+        return []
+    first = int(match[1])
+    steps = [10**more for more in range(_MOST_DIGITS - len(match[1]) + 1)]
+    return [(first * step, (first + 1) * step - 1) for step in steps]
 
 
 @dataclass(frozen=True)
@@ -174,6 +193,7 @@ def set_by_person(case: Case, status: str, queue: str | None, now: datetime, *, 
         "words_revision": case.revision + 1,
         "opened_by_person_at": None,
         "opened_in_queue": None,
+        "is_seen": True,
     }
     if status == CaseStatus.OPEN:
         changes["asked_revision"] = case.revision + 1
@@ -192,6 +212,7 @@ def answer_requested(case: Case, status: str, now: datetime, *, lacks_work: bool
         "words_revision": case.revision + 1,
         "opened_by_person_at": None,
         "opened_in_queue": None,
+        "is_seen": True,
     }
     if status == CaseStatus.OPEN:
         changes["opened_by_person_at"] = now

@@ -1,17 +1,34 @@
 """What a customer said on a case and nobody has answered. Routing asks its rules about all of it together."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from pydantic_core import to_json
 
 from antiphon.contracts.cases import InteractionFacts
 from antiphon.contracts.identified import Reading
 from antiphon.contracts.interactions import Interaction
+from antiphon.text import shorten
 from case_mgmt.domain.cases import interaction_facts
 
 MOST_INTERACTIONS = 50
 # Of subjects and texts together, as JSON: an event with them and one whole interaction fits into a Kafka record.
 MOST_BYTES = 100_000
+
+FIRST_WORDS = 140
+
+
+class NewestUnanswered(NamedTuple):
+    """Of the newest interaction that awaits an answer: how its text begins (null without text), its tone and its channel."""
+
+    first_words: str | None
+    tone: str
+    channel: str
+
+
+def first_words(text: str) -> str | None:
+    """At most the first 140 characters of a text, in one line; None where it has no words."""
+    return shorten(" ".join(text.split()), FIRST_WORDS) or None
 
 
 def bounded(unanswered: Iterable[tuple[Interaction, Reading]]) -> list[InteractionFacts]:

@@ -1,5 +1,7 @@
 """What routing's work on a case does: the case keeps a copy of it."""
 
+from dataclasses import replace
+
 from antiphon.contracts.base import Actor, ActorKind, rfc3339
 from antiphon.contracts.cases import StatusTrigger
 from antiphon.contracts.work import WorkAccepted, WorkEvent, WorkHeld
@@ -32,11 +34,13 @@ def copy(state: BatchState, event: WorkEvent, received: Received, key: str) -> N
     by = Actor(kind=ActorKind.SYSTEM, id="routing")
     if isinstance(event, WorkAccepted):
         by = Actor(kind=ActorKind.AGENT, id=event.offer.agent_id, name=event.offer.agent_name)
-        after = case.moved(Trigger.WORK_ACCEPTED, state.unit.now)
+        after = case.moved(Trigger.WORK_ACCEPTED, state.unit.now, is_seen=True)
         if is_current and after.status != case.status:
             state.unit.move(
                 case, after, by, StatusTrigger.WORK_ACCEPTED, in_words(Trigger.WORK_ACCEPTED), trace
             )
+        elif is_current and not case.is_seen:
+            state.unit.put(replace(case, is_seen=True))
     data = event.model_dump(mode="json", exclude={"work"}) | {
         "queue": event.work.queue,
         "due_at": event.work.due_at and rfc3339(event.work.due_at),

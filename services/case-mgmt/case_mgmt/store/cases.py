@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Index,
@@ -15,7 +16,9 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    false,
     func,
+    or_,
     select,
     text,
 )
@@ -31,10 +34,14 @@ from antiphon.postgres.query import Columns, fetch, mapping
 from antiphon.postgres.writes import Writes
 from case_mgmt.domain.cases import Case
 from case_mgmt.domain.states import UNRESOLVED
+from case_mgmt.domain.unanswered import NewestUnanswered, first_words
 from case_mgmt.domain.work import Work
 from case_mgmt.store.base import METADATA
+from case_mgmt.store.interactions import NEWEST_UNANSWERED
 from case_mgmt.store.work import WORK, WORK_FIELDS, work_of
 
+# With its values in the text, as the index has it: a plan for any values could not use that.
+CLOSED_UNSEEN = text("not is_seen and status in ('resolved', 'closed')")
 CASE = Table(
     "case_file",
     METADATA,
@@ -57,10 +64,17 @@ CASE = Table(
     Column("asked_revision", Integer, nullable=False, server_default="0"),
     Column("opened_by_person_at", DateTime(timezone=True)),
     Column("opened_in_queue", Text),
+    Column("is_seen", Boolean, nullable=False, server_default=false()),
     Column("changed_xid", XID8, nullable=False, server_default=func.pg_current_xact_id()),
     Index("case_file_customer_id_ix", "customer_id", "status"),
     Index("case_file_newest_ix", text("changed_at desc"), text("case_id desc")),
     Index("case_file_changed_xid_ix", "changed_xid", "case_id"),
+    Index(
+        "case_file_closed_unseen_ix",
+        text("changed_at desc"),
+        text("case_id desc"),
+        postgresql_where=CLOSED_UNSEEN,
+    ),
     Index("case_file_status_ix", "status", text("changed_at desc"), text("case_id desc")),
     info=personal(
         by={"customer_id": ["subject", "department", "customer"]},
@@ -99,7 +113,7 @@ _LOAD_WITH_WORK = text(
     f"select {', '.join(_READ)}, {', '.join(WORK_FIELDS)} from case_file left join case_work using (case_id) "
     "where case_id in (select unnest(:ids))"
 ).bindparams(_IDS)
-_WITH_WORK = select(CASE, *(WORK.c[name] for name in WORK_FIELDS)).join_from(
+_LISTED = select(CASE, *(WORK.c[name] for name in WORK_FIELDS), NEWEST_UNANSWERED).join_from(
     CASE, WORK, isouter=True, onclause=WORK.c.case_id == CASE.c.case_id
 )
 
@@ -111,17 +125,28 @@ class CaseWithWork(NamedTuple):
     work: Work | None
 
 
+class ListedCase(NamedTuple):
+    """A case as people read it: with the copy of its work, and what awaits an answer on it, if it has these."""
+
+    case: Case
+    work: Work | None
+    newest: NewestUnanswered | None
+
+
 @dataclass(frozen=True)
 class CaseFilter:
     """Which cases a list has: those with all of these values. None: any value."""
 
+    case_ids: Sequence[UUID] | None = None
     status: str | None = None
     department: str | None = None
     customer_id: UUID | None = None
     number: int | None = None
+    numbers: Sequence[tuple[int, int]] | None = None  # ranges with both ends
     queue: str | None = None
     agent_id: str | None = None
     is_awaiting_answer: bool = False
+    is_closed_unseen: bool = False
 
 
 async def load(
@@ -154,10 +179,10 @@ def change(writes: Writes, cases: Sequence[Case]) -> None:
     writes.update(CASE, [_columns(case, _CHANGING) for case in cases])
 
 
-async def read(connection: AsyncConnection, case_id: UUID) -> CaseWithWork | None:
-    """A case with its work, without a lock; None if there is no such case."""
-    row = (await connection.execute(_WITH_WORK.where(CASE.c.case_id == case_id))).one_or_none()
-    return None if row is None else _with_work(mapping(row))
+async def read(connection: AsyncConnection, case_id: UUID) -> ListedCase | None:
+    """A case as people read it, without a lock; None if there is no such case."""
+    row = (await connection.execute(_LISTED.where(CASE.c.case_id == case_id))).one_or_none()
+    return None if row is None else _listed(mapping(row))
 
 
 async def page(
@@ -165,10 +190,12 @@ async def page(
     wanted: CaseFilter,
     cursor: str | None,
     limit: int,
-    view: Callable[[CaseWithWork], View],
+    view: Callable[[ListedCase], View],
 ) -> Page[View]:
     """A page of the cases that `wanted` describes, as views, the newest change first. Raises Problem 400 for a wrong cursor."""
-    query = _WITH_WORK
+    query = _LISTED
+    if wanted.case_ids is not None:
+        query = query.where(CASE.c.case_id.in_(wanted.case_ids))
     for column, value in (
         (CASE.c.status, wanted.status),
         (CASE.c.department, wanted.department),
@@ -179,15 +206,19 @@ async def page(
     ):
         if value is not None:
             query = query.where(column == value)
+    if wanted.numbers is not None:
+        query = query.where(or_(false(), *(CASE.c.number.between(*ends) for ends in wanted.numbers)))
     if wanted.is_awaiting_answer:
         query = query.where(CASE.c.awaiting_answer_since.is_not(None))
+    if wanted.is_closed_unseen:
+        query = query.where(CLOSED_UNSEEN)
     keyset = KeysetPage(CASE.c.changed_at, CASE.c.case_id)
     if wanted.queue is not None or wanted.agent_id is not None:
         # The same order, as the indexes of `case_work` have it.
         query = query.add_columns(WORK.c.case_changed_at)
         keyset = KeysetPage(WORK.c.case_changed_at, WORK.c.case_id)
     rows = (await connection.execute(keyset.after(query, cursor, limit))).all()
-    return keyset.page(rows, limit, lambda row: view(_with_work(mapping(row))))
+    return keyset.page(rows, limit, lambda row: view(_listed(mapping(row))))
 
 
 EXPORT = ChangeOrder(CASE.c.changed_xid, CASE.c.case_id)
@@ -205,6 +236,16 @@ async def export(
 def _with_work(row: Columns) -> CaseWithWork:
     case = _case_of(row)
     return CaseWithWork(case, work_of(row, case.case_id))
+
+
+def _listed(row: Columns) -> ListedCase:
+    case, work = _with_work(row)
+    newest = row["newest_unanswered"]
+    return ListedCase(
+        case,
+        work,
+        newest and NewestUnanswered(first_words(newest["text"]), newest["tone"], newest["channel"]),
+    )
 
 
 def _case_of(row: Columns) -> Case:

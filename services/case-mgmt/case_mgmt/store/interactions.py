@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import Column, DateTime, Index, Table, Text, Uuid, bindparam, select, text
+from sqlalchemy import Column, DateTime, Index, Table, Text, Uuid, bindparam, literal_column, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,7 +25,7 @@ from case_mgmt.domain.interactions import (
     WordsOnCase,
 )
 from case_mgmt.domain.replies import FailedReply
-from case_mgmt.domain.unanswered import MOST_BYTES, MOST_INTERACTIONS
+from case_mgmt.domain.unanswered import FIRST_WORDS, MOST_BYTES, MOST_INTERACTIONS
 from case_mgmt.store.base import METADATA
 
 INTERACTION = Table(
@@ -103,6 +103,17 @@ WORDS_ON_CASES = text(
     bindparam("most", type_=ARRAY(BIGINT)),
     bindparam("deleted", type_=ARRAY(PG_UUID(as_uuid=True))),
 )
+# Of the case of the row of `case_file` beside it; null where nothing awaits an answer.
+NEWEST_UNANSWERED = literal_column(
+    f"""
+    (select jsonb_build_object(
+        'text', left(interaction #>> '{{content,text}}', {10 * FIRST_WORDS}), 'tone', reading ->> 'tone',
+        'channel', interaction ->> 'channel'
+    ) from case_interaction where case_id = case_file.case_id and accepted_at >= case_file.awaiting_answer_since
+    and answered_by is null and {_OF_PEOPLE} order by accepted_at desc limit 1)
+    """,
+    JSONB,
+).label("newest_unanswered")
 _MARK_ANSWERED = text(
     "update case_interaction set answered_by = :by where case_id = :case_id and accepted_at >= :since and answered_by is null"
 )

@@ -1,7 +1,6 @@
 """The record of each case: its entries, of which none is ever changed."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Table, Text, Uuid, select, text
@@ -10,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.contracts.base import Actor
 from antiphon.contracts.cases import StatusTrigger
+from antiphon.http.problems import LastEntry
 from antiphon.postgres.personal_data import personal
-from antiphon.postgres.query import Columns
 from antiphon.postgres.writes import Writes
 from case_mgmt.domain.record import Entry, EntryKind, NumberedEntry
 from case_mgmt.store.base import METADATA
@@ -44,19 +43,19 @@ _MUST_BE_SEEN = (
     EntryKind.INTERACTION_DELETED,
 )
 _NEWEST_TO_SEE = text(
-    "select kind, actor, data from case_entry where case_id = :case_id and "
-    "(kind = any(:kinds) or (kind = :status_changed and data ->> 'trigger' is distinct from :work_accepted)) "
-    # A reply and the change of status that comes with it are written together. The entry of the reply says more.
-    "order by recorded_at desc, kind = :status_changed, id desc limit 1"
+    f"""
+    select e.id, e.kind, e.actor, e.occurred_at, e.data, coalesce(
+        (select requested ->> 'text' from reply where reply_id = cast(e.data ->> 'reply_id' as uuid)),
+        (select interaction #>> '{{content,text}}' from case_interaction
+            where interaction_id = cast(e.data ->> 'interaction_id' as uuid) and deleted_at is null)
+    ) as words from (
+        select * from case_entry where case_id = :case_id and (kind = any(:kinds)
+            or (kind = '{EntryKind.STATUS_CHANGED}' and data ->> 'trigger' is distinct from '{StatusTrigger.WORK_ACCEPTED}'))
+        -- A reply and the change of status that comes with it are written together. The entry of the reply says more.
+        order by recorded_at desc, kind = '{EntryKind.STATUS_CHANGED}', id desc limit 1
+    ) e
+    """
 )
-
-
-class EntryToSee(NamedTuple):
-    """The entry that the author of a reply has not seen."""
-
-    kind: str
-    actor: Actor
-    data: Columns
 
 
 def add(writes: Writes, entries: Sequence[Entry]) -> None:
@@ -82,13 +81,13 @@ async def of_case(connection: AsyncConnection, case_id: UUID) -> list[NumberedEn
     ]
 
 
-async def newest_to_see(tx: AsyncConnection, case_id: UUID) -> EntryToSee | None:
+async def newest_to_see(tx: AsyncConnection, case_id: UUID) -> LastEntry | None:
     """The newest entry of a case that the author of a reply must have seen."""
-    given = {
-        "case_id": case_id,
-        "kinds": [kind.value for kind in _MUST_BE_SEEN],
-        "status_changed": EntryKind.STATUS_CHANGED.value,
-        "work_accepted": StatusTrigger.WORK_ACCEPTED.value,
-    }
+    given = {"case_id": case_id, "kinds": [kind.value for kind in _MUST_BE_SEEN]}
     row = (await tx.execute(_NEWEST_TO_SEE, given)).one_or_none()
-    return None if row is None else EntryToSee(row.kind, Actor.model_validate(row.actor), row.data)
+    if row is None:
+        return None
+    data = {name: row.data.get(name) for name in ("interaction_id", "reply_id", "status", "reason")}
+    return LastEntry(
+        entry_id=row.id, kind=row.kind, actor=row.actor, occurred_at=row.occurred_at, text=row.words, **data
+    )

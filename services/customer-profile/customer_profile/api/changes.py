@@ -23,7 +23,11 @@ def add(routes: APIRouter, at: Api) -> None:
     async def follow_changes(
         who: Reader,
         customer_id: Annotated[
-            UUID | None, Query(description="Only changes of this customer; of all customers without it.")
+            list[UUID] | None,
+            Query(
+                max_length=50,
+                description="Only changes of this customer; may be given 50 times. Without it, of all customers.",
+            ),
         ] = None,
         last_event_id: LastEventId = None,
     ) -> EventStream:
@@ -33,5 +37,7 @@ def add(routes: APIRouter, at: Api) -> None:
         again what you show: the stream no longer has the events that you missed.
         """
         del who
-        interest = Interest(frozenset({f"customer:{customer_id}"})) if customer_id else EVERYTHING
+        interest = (
+            Interest(frozenset(f"customer:{one}" for one in customer_id)) if customer_id else EVERYTHING
+        )
         return EventStream(at.feed.stream(last_event_id, interest))

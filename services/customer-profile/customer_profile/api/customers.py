@@ -117,6 +117,9 @@ def add(routes: APIRouter, at: Api) -> None:
     @routes.get("/customers", tags=["customers"], responses={200: _PAGE, **problems(400)})
     async def list_customers(
         who: Reader, cursor: Cursor = None, limit: Limit = 50,
+        customer_id: Annotated[
+            list[UUID] | None, Query(max_length=100, description="Only these customers; may be given 100 times.")
+        ] = None,
         identifier: Annotated[
             Words | None, Query(max_length=600, description="Only who has this identifier, as `kind:value`.")
         ] = None,
@@ -124,12 +127,14 @@ def add(routes: APIRouter, at: Api) -> None:
             Words | None, Query(max_length=300, description="Only whose name begins so, in any case.")
         ] = None,
     ) -> Page[CustomerView]:  # fmt: skip
-        """Customers in the order of their names: all, one by identifier, or those whose name begins with a text."""
+        """Customers in the order of their names: all, some by id, one by identifier, or those whose name begins with a text."""
         del who
         key = _key(identifier, at.region) if identifier else None
         after = _after(cursor) if cursor else None
         async with at.engine.connect() as connection:
-            rows = await store.customers.page(connection, limit + 1, key=key, name=name, after=after)
+            rows = await store.customers.page(
+                connection, limit + 1, ids=customer_id, key=key, name=name, after=after
+            )
             found = await store.customers.read(connection, [row.customer_id for row in rows[:limit]])
         more = rows[limit - 1] if len(rows) > limit else None
         return Page(

@@ -134,14 +134,17 @@ async def read(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Customer]
 
 
 async def page(
-    connection: AsyncConnection, limit: int, *, key: str | None, name: str | None, after: tuple[str, UUID] | None
+    connection: AsyncConnection, limit: int, *, ids: Sequence[UUID] | None, key: str | None, name: str | None,
+    after: tuple[str, UUID] | None,
 ) -> Sequence[AnyRow]:  # fmt: skip
     """The ids and folded names of customers in the order of names, from after the customer `after`.
 
-    `key` is an identifier that they have, `name` how their name begins.
+    `ids` are the customers among whom they are, `key` is an identifier that they have, `name` how their name begins.
     """
     c = CUSTOMER.c
     query = select(c.customer_id, c.folded_name).order_by(c.folded_name, c.customer_id)
+    if ids is not None:
+        query = query.where(c.customer_id.in_(ids))
     if key:
         query = query.join(IDENTIFIER, IDENTIFIER.c.customer_id == c.customer_id).where(
             IDENTIFIER.c.key == key

@@ -35,7 +35,7 @@ def application(
         engine=engine,
         access=access,
         package="ingest_direct",
-        larger_bodies={"/attachments": max_attachment_bytes + FORM_BYTES},
+        limits={"/attachments": max_attachment_bytes + FORM_BYTES},
     )
     app.include_router(router(Api(engine, feed, clock, organisation, max_attachment_bytes)))
     return app

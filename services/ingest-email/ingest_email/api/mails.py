@@ -14,6 +14,7 @@ from antiphon.http.pages import Cursor, Limit, Page
 from antiphon.http.problems import not_found, problems
 from antiphon.postgres.query import AnyRow
 from ingest_email.api.parameters import READER, Api, InteractionId, example
+from ingest_email.domain.headers import Headers
 from ingest_email.store import mails
 
 _SUMMARY: dict[str, JsonValue] = {
@@ -31,6 +32,8 @@ _SUMMARY: dict[str, JsonValue] = {
 _SHA256 = "f2ca1bb6c7e907d06dafe4687e579fce76b37e4e93b7605022da52e6ccc26fd2"
 _MAIL: dict[str, JsonValue] = {
     **_SUMMARY,
+    "to": [{"address": "council@banksia.example", "name": "City of Banksia"}],
+    "cc": [],
     "envelope": {"mail_from": "jo@mail.example", "peer": "192.0.2.7", "helo": "mail.example"},
     "headers": [
         {"name": "From", "value": "Jo Harris <jo@mail.example>"},
@@ -82,6 +85,15 @@ class Header(BaseModel):
     value: str = Field(description="Its value on one line; encoded words are not decoded.")
 
 
+class MailboxView(BaseModel):
+    """Somebody whom a header names."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    address: str = Field(description="The address as it was written.", examples=["council@banksia.example"])
+    name: str | None = Field(description="The name beside it.", examples=["City of Banksia"])
+
+
 class EnvelopeView(BaseModel):
     """What the sending server stated by SMTP. All fields are null for a mail that was read from a mailbox."""
 
@@ -97,6 +109,8 @@ class MailView(MailSummary):
 
     model_config = ConfigDict(json_schema_extra={"example": _MAIL})
 
+    to: list[MailboxView] = Field(description="To whom it was written, in order: what To names.")
+    cc: list[MailboxView] = Field(description="Who got a copy, in order: what Cc names.")
     envelope: EnvelopeView = Field(description="What the sending server stated by SMTP.")
     headers: list[Header] = Field(description="Its headers in order, the first 300.")
     interaction: Interaction = Field(description="The interaction as the service published it.")
@@ -144,8 +158,11 @@ def add(routes: APIRouter, at: Api) -> None:
             row = await mails.find_mail(connection, interaction_id)
         if row is None:
             raise not_found("mail")
+        headers = Headers([(name, value) for name, value in row.headers])
         return MailView(
             **_summary(row).model_dump(),
+            to=_mailboxes(headers, "To"),
+            cc=_mailboxes(headers, "Cc"),
             envelope=EnvelopeView.model_validate(row),
             headers=[Header(name=name, value=value) for name, value in row.headers],
             interaction=Interaction.model_validate(row.interaction),
@@ -166,6 +183,14 @@ def add(routes: APIRouter, at: Api) -> None:
         if raw is None:
             raise not_found("mail")
         return download(raw, "message/rfc822", f"{interaction_id}.eml")
+
+
+def _mailboxes(headers: Headers, name: str) -> list[MailboxView]:
+    return [
+        MailboxView.model_validate(mailbox)
+        for one in headers.mailbox_lists(name)
+        for mailbox in one.mailboxes
+    ]
 
 
 def _summary(row: AnyRow) -> MailSummary:

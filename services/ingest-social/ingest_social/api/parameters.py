@@ -1,6 +1,6 @@
 """What the routes of ingest-social share: who may call them, their parameters, and what they need."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from antiphon.access.roles import STAFF, Role
 from antiphon.connections.routes import Connections
 from antiphon.http.permissions import require
 from ingest_social.accounts import Followed, SocialConnection
+from ingest_social.networks import Kind
 
 READER = Depends(require(*STAFF))
 COUNTER = Depends(require(*STAFF, Role.INTEGRATION))
@@ -27,6 +28,7 @@ class Api:
     engine: AsyncEngine
     followed: Callable[[], Sequence[Followed]]
     connections: Connections[SocialConnection]
+    kinds: Mapping[str, Kind]
 
 
 def example(value: object) -> dict[int | str, dict[str, Any]]:

@@ -13,7 +13,6 @@ from antiphon.contracts.base import rfc3339
 from antiphon.contracts.interactions import (
     Identifier,
     IdentifierKind,
-    ReplyLimits,
     Speaker,
     StatedBy,
     StatedIdentifier,
@@ -83,9 +82,7 @@ class Bluesky:
     ) -> None:
         self._stream = (stream or service).rstrip("/").replace("http", "ws", 1)
         self._handle = handle
-        self.reply_limits = ReplyLimits(
-            parts=reply_parts, characters=texts.MAX_GRAPHEMES, bytes=texts.MAX_BYTES
-        )
+        self.reply_limits = texts.reply_limits(reply_parts)
         self._app = app.rstrip("/")
         self._clock = clock
         self._client = Client(service.rstrip("/"), handle, password, clock)
@@ -328,6 +325,8 @@ class BlueskyServer:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.reply_limits = texts.reply_limits(settings.reply_parts)
+        self.split = texts.split
 
     @property
     def server(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import regex
 
+from antiphon.contracts.interactions import ReplyLimits
 from antiphon.delivery.parts import split_in
 
 MAX_GRAPHEMES = 300
@@ -20,6 +21,11 @@ _HANDLE = regex.compile(
 )
 _BASE32 = "234567abcdefghijklmnopqrstuvwxyz"
 _SPREAD = 900_000
+
+
+def reply_limits(parts: int) -> ReplyLimits:
+    """How long a reply in at most so many posts may be."""
+    return ReplyLimits(parts=parts, characters=MAX_GRAPHEMES, bytes=MAX_BYTES)
 
 
 def split(text: str) -> list[str]:

@@ -43,7 +43,8 @@ def add(routes: APIRouter, at: Api) -> None:
     ) -> EventStream:
         """Server-sent events of kinds `offer`, `offer-ended`, `work`, `presence`, `availability`, `queue-state` and alarms.
 
-        The alarms are `agent-unavailable`, `sla-warned`, `sla-breached` and `priority-raised`.
+        `offer` comes again, with its new `expires_at`, when the agent extends it. `offer-ended` has its `result`, and
+        `auto_accepted` when nobody had to answer. The alarms are `agent-unavailable`, `sla-warned`, `sla-breached` and `priority-raised`.
 
         An agent receives their own offers and the work of their queues; others receive everything. `work` has the fields of
         the work item that change, as `GET /work` shows them, and `subject` is its id. It also reaches the queues and the

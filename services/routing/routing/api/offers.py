@@ -1,4 +1,4 @@
-"""Offers: work that is reserved for an agent, who accepts or declines it before it expires."""
+"""Offers: work that is reserved for an agent, who accepts, declines or extends it before it expires."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,9 +10,11 @@ from antiphon.http.app import Body
 from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Page
 from antiphon.http.problems import problems
+from antiphon.postgres.query import AnyRow
 from routing import store
 from routing.api.parameters import AgentOnly, Api, OfferId, Reason
 from routing.api.work_views import WorkView, work_view
+from routing.domain.configuration.document import Configuration
 from routing.work import offers
 
 
@@ -25,6 +27,11 @@ class OfferView(BaseModel):
         description="When the offer ends without an answer, and the work goes to others."
     )
     may_decline: bool = Field(description="Whether the queue of the work lets the agent decline.")
+    may_extend: bool = Field(description="Whether the agent may extend the offer now.")
+    extensions_left: int = Field(
+        description="How often the agent may still extend the offer; 0 where its queue does not let them.",
+        examples=[10],
+    )
     note: str | None = Field(
         description="What the person who handed the work on wants its next agent to know; null without a note.",
         examples=["She calls again on Friday"],
@@ -50,17 +57,7 @@ def add(routes: APIRouter, at: Api) -> None:
             await at.agent(connection, caller)
             configuration = (await at.active(connection)).configuration
             rows = await store.offers.pending_of_agent(connection, caller.subject, at.clock())
-        items = [
-            OfferView(
-                offer_id=row.offer_id,
-                offered_at=row.offered_at,
-                expires_at=row.expires_at,
-                may_decline=row.queue not in configuration.queues or configuration.may_decline(row.queue),
-                note=row.note,
-                work=WorkView.model_validate(row, from_attributes=True),
-            )
-            for row in rows
-        ]
+        items = [_view(configuration, row) for row in rows]
         return Page(items=items, next=None)
 
     @routes.post("/offers/{offer_id}/accept", tags=["offers"], responses=problems(404, 409))
@@ -74,3 +71,29 @@ def add(routes: APIRouter, at: Api) -> None:
         active = await at.active(tx)
         work = await offers.decline(tx, offer_id, caller.subject, active, body.reason, at.clock())
         return work_view(work)
+
+    @routes.post("/offers/{offer_id}/extend", tags=["offers"], responses=problems(403, 404, 409))
+    async def extend_offer(offer_id: OfferId, caller: AgentOnly, tx: OnceTx) -> OfferView:
+        """Gives the caller more time to answer an offer, where its queue lets them (`extend_offer`). The stream shows it.
+
+        403 where the queue does not. 409 when the offer is over, or was extended as often as the queue allows.
+        """
+        active = await at.active(tx)
+        await offers.extend(tx, offer_id, caller.subject, active, at.clock())
+        rows = await store.offers.pending_of_agent(tx, caller.subject, at.clock())
+        (row,) = (row for row in rows if row.offer_id == offer_id)
+        return _view(active.configuration, row)
+
+
+def _view(configuration: Configuration, row: AnyRow) -> OfferView:
+    left = configuration.extensions_left(row.queue, row.extensions)
+    return OfferView(
+        offer_id=row.offer_id,
+        offered_at=row.offered_at,
+        expires_at=row.expires_at,
+        may_decline=row.queue not in configuration.queues or configuration.may_decline(row.queue),
+        may_extend=left > 0,
+        extensions_left=left,
+        note=row.note,
+        work=WorkView.model_validate(row, from_attributes=True),
+    )

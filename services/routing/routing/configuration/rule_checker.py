@@ -1,11 +1,12 @@
 """Reads and checks configurations that people write, beside the work of the service."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from antiphon.organisation.document import ConfigurationError, Document, Fault
-from routing.domain.configuration.document import Configuration, read
+from routing.domain.configuration.document import Configuration, read, shape
 from routing.domain.rules import reachability
+from routing.domain.rules.tried_condition import Tried, try_condition
 
 
 class RuleChecker:
@@ -19,6 +20,11 @@ class RuleChecker:
         async with self._one_check:
             return await asyncio.to_thread(read, source, name)
 
+    async def shape(self, source: str) -> Configuration:
+        """The configuration in a YAML text that may have faults. Raises ConfigurationError for one that has not its form."""
+        async with self._one_check:
+            return await asyncio.to_thread(shape, source)
+
     async def faults(self, source: str) -> Sequence[Fault]:
         """All faults of a draft, each with its line and column; none when it can be published."""
         try:
@@ -26,6 +32,13 @@ class RuleChecker:
         except ConfigurationError as error:
             return error.faults
         return []
+
+    async def try_condition(
+        self, source: str, stored: Mapping[str, object], known: Mapping[str, Mapping[str, object]], *, has_words: bool
+    ) -> Tried:  # fmt: skip
+        """What a condition says about the context of a decision; see `tried_condition`."""
+        async with self._one_check:
+            return await asyncio.to_thread(try_condition, source, stored, known, has_words=has_words)
 
     async def warnings(self, source: str, configuration: Configuration) -> list[reachability.RuleWarning]:
         """What is odd about the rules that `source` says: the solver takes seconds."""

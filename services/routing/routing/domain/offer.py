@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -28,7 +28,10 @@ REFUSALS = (OfferResult.DECLINED, OfferResult.TIMED_OUT, OfferResult.TAKEN_BACK,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferRecord:
-    """An offer of a work item to an agent. The fields are the columns of its row. `directed`: a person chose the agent."""
+    """An offer of a work item to an agent. The fields are the columns of its row.
+
+    `directed`: a person chose the agent. `extensions`: how often the agent extended it.
+    """
 
     offer_id: UUID
     work_item_id: UUID
@@ -40,6 +43,7 @@ class OfferRecord:
     ended_at: datetime | None = None
     reason: str | None = None
     directed: bool = False
+    extensions: int = 0
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "OfferRecord":
@@ -55,6 +59,10 @@ class OfferRecord:
     def ended(self, result: OfferResult, at: datetime, reason: str | None = None) -> "OfferRecord":
         """Returns the offer after it was answered, expired or withdrawn."""
         return dataclasses.replace(self, result=result, ended_at=at, reason=reason)
+
+    def extended(self, by: timedelta) -> "OfferRecord":
+        """Returns the offer after its agent extended it once more."""
+        return dataclasses.replace(self, expires_at=self.expires_at + by, extensions=self.extensions + 1)
 
     def facts(self) -> Offer:
         """Returns the offer as events carry it."""

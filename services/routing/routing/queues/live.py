@@ -18,17 +18,18 @@ from antiphon.contracts.agents import Presence
 from antiphon.contracts.base import known
 from antiphon.contracts.queues import QueueState
 from antiphon.contracts.work import WorkState
-from antiphon.organisation.agent import Away
+from antiphon.organisation.agent import Agent, Away
 from antiphon.postgres.query import AnyRow
 from antiphon.process.clock import Clock
 from routing import store
 from routing.configuration.active import ActiveVersion, Configurations
 from routing.domain import agent_load
 from routing.queues import opening
-from routing.store.counts import Movement
+from routing.store.counts import MOST, Movement, UsualArrivals
 
 REFRESH_EVERY = timedelta(seconds=1)
 KEEP_ALIVE = timedelta(seconds=15)
+SOON = timedelta(minutes=15)
 
 
 class Flow(BaseModel):
@@ -41,6 +42,20 @@ class Flow(BaseModel):
     last_5_minutes: int = Field(default=0, description="In the last 5 minutes.")
     last_30_minutes: int = Field(default=0, description="In the last 30 minutes.")
     last_60_minutes: int = Field(default=0, description="In the last 60 minutes.")
+
+
+class UsualFlow(BaseModel):
+    """How many work items usually arrive in so many minutes at this time of the day."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"last_5_minutes": 1.5, "last_30_minutes": 9.2, "last_60_minutes": 18.1}]
+        }
+    )
+
+    last_5_minutes: float = Field(description="In 5 minutes.")
+    last_30_minutes: float = Field(description="In 30 minutes.")
+    last_60_minutes: float = Field(description="In 60 minutes.")
 
 
 class SurgeLive(BaseModel):
@@ -69,11 +84,28 @@ class QueueLive(BaseModel):
     accepted: int = Field(description="Work items that an agent has accepted.", examples=[2])
     oldest_queued_at: datetime | None = Field(description="Since when the oldest of those that wait waits.")
     next_due_at: datetime | None = Field(description="When the first of those that wait is due.")
+    overdue: int = Field(
+        description=f"Work items that wait and are past due, counted up to {MOST}.", examples=[0]
+    )
+    at_risk: int = Field(
+        description="Work items that wait and are due within 15 minutes, or whose SLA gave a warning and is not breached, "
+        f"counted up to {MOST}.",
+        examples=[1],
+    )
     arrived: Flow = Field(description="Work items that arrived.")
+    usual: UsualFlow | None = Field(
+        description="The mean of the arrivals at the same time on up to 14 days before, the days that surges are compared with; "
+        "null while less than a day is counted."
+    )
     completed: Flow = Field(description="Work items that were completed.")
     agents: dict[str, int] = Field(
         description="How many agents of the queue have each presence.",
         examples=[{"available": 2, "offline": 1}],
+    )
+    agents_free: int = Field(
+        description="How many agents of the queue can be offered work now: in a routable presence, not wrapping up, with "
+        "capacity left.",
+        examples=[1],
     )
     surge: SurgeLive | None = Field(description="The surge, when far more work arrives than usual.")
 
@@ -110,11 +142,16 @@ class LiveState(BaseModel):
     labels: list[LabelLive] = Field(description="Labels with which far more work arrives than usual.")
 
 
-async def read_state(tx: AsyncConnection, active: ActiveVersion, now: datetime) -> LiveState:
-    """Reads the live state in four statements. Their cost does not grow with the backlog or with history."""
+async def read_state(
+    tx: AsyncConnection, active: ActiveVersion, now: datetime, usual: Mapping[str, UsualArrivals]
+) -> LiveState:
+    """Reads the live state in four statements. Their cost does not grow with the backlog or with history.
+
+    `usual` has what usually arrives in each queue, as far as that is known.
+    """
     configured = active.configuration
     counted = await store.counts.read(tx, now)
-    heads = await store.counts.heads(tx, list(configured.queues))
+    heads = await store.counts.heads(tx, list(configured.queues), now, now + SOON)
     openings = opening.openings(active, now)
     present = await store.agents.agents(tx, configured.days(now))
     ongoing = await store.surges.ongoing(tx)
@@ -131,10 +168,24 @@ async def read_state(tx: AsyncConnection, active: ActiveVersion, now: datetime) 
             return Flow()
         return Flow(last_5_minutes=row.last_5, last_30_minutes=row.last_30, last_60_minutes=row.last_60)
 
+    def usual_flow(queue: str) -> UsualFlow | None:
+        if (known := usual.get(queue)) is None:
+            return None
+        last_5, last_30, last_60 = (round(mean, 1) for mean in known)
+        return UsualFlow(last_5_minutes=last_5, last_30_minutes=last_30, last_60_minutes=last_60)
+
     def presence(agent_id: str) -> str:
         row = present.get(agent_id)
         return row.presence if row else Presence.OFFLINE.value
 
+    def is_free(agent: Agent) -> bool:
+        row = present.get(agent.id)
+        if row is None or agent.away is not None or row.presence not in configured.routable:
+            return False
+        wraps_up = row.wrap_up_until is not None and row.wrap_up_until > now
+        return not wraps_up and row.load < agent.capacity and store.ramp_up.left(row, now) > 0
+
+    free = [agent for agent in configured.agents_by_id.values() if is_free(agent)]
     queues = [
         QueueLive(
             queue=key,
@@ -148,9 +199,13 @@ async def read_state(tx: AsyncConnection, active: ActiveVersion, now: datetime) 
             accepted=current(key, WorkState.ACCEPTED),
             oldest_queued_at=heads[key].oldest_queued_at,
             next_due_at=heads[key].next_due_at,
+            overdue=heads[key].overdue,
+            at_risk=heads[key].at_risk,
             arrived=flow(key, Movement.ARRIVED),
+            usual=usual_flow(key),
             completed=flow(key, Movement.COMPLETED),
             agents=dict(Counter(presence(a.id) for a in configured.agents_by_id.values() if key in a.queues)),
+            agents_free=sum(key in agent.queues for agent in free),
             surge=SurgeLive.model_validate(surging[key], from_attributes=True) if key in surging else None,
         )
         for key, queue in configured.queues.items()
@@ -185,6 +240,7 @@ class Live:
         self._clock = clock
         self._reading = asyncio.Lock()
         self._read: tuple[float, LiveState] | None = None
+        self._usual: tuple[datetime, Mapping[str, UsualArrivals]] | None = None
 
     async def now(self) -> LiveState:
         """The live state, at most a second old."""
@@ -194,8 +250,20 @@ class Live:
                 now = self._clock()
                 async with self._engine.begin() as tx:
                     active = await self._configurations.active(tx, now)
-                    self._read = moment, await read_state(tx, active, now)
+                    self._read = (
+                        moment,
+                        await read_state(tx, active, now, await self._usual_of(tx, active, now)),
+                    )
             return self._read[1]
+
+    async def _usual_of(
+        self, tx: AsyncConnection, active: ActiveVersion, now: datetime
+    ) -> Mapping[str, UsualArrivals]:
+        """What usually arrives in each queue, read once a minute."""
+        minute = now.replace(second=0, microsecond=0)
+        if self._usual is None or self._usual[0] != minute:
+            self._usual = minute, await store.counts.usual(tx, list(active.configuration.queues), now)
+        return self._usual[1]
 
     async def stream(self) -> AsyncGenerator[bytes]:
         """Server-sent events `live`, each the whole state: one at once, then one whenever it changes."""

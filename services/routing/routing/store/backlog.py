@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.postgres.query import AnyRow, as_json, fetch
+from antiphon.postgres.query import AnyRow, as_json, fetch, mapping
 from routing.domain.matching.eligibility import Urgency, Waiting, urgency
 from routing.domain.work_item import WorkItem
 from routing.store.offers import REFUSED
@@ -103,6 +103,17 @@ LOCK = text(
     join a on a.agent_id = p.agent join w on w.work_item_id = p.item
     """
 ).bindparams(bindparam("items", type_=ARRAY(PG_UUID(as_uuid=True))), bindparam("agents", type_=ARRAY(TEXT)))
+# As `READ`, but in one order, and of work that waits since `waiting_since`, or is past due, and is held for nobody.
+OLD = text(
+    f"""
+    select g.line, w.* from jsonb_to_recordset(cast(:lines as jsonb))
+        as g(line int, queue text, also_queues text[], need uuid, most int, waiting_since timestamptz)
+    cross join lateral (
+        select * from work_item where {_OF_LINE} order by order_at, queued_at, work_item_id limit g.most
+    ) w
+    where (w.queued_at <= g.waiting_since or w.due_at <= :now) and (w.hold_until is null or w.hold_until <= :now)
+    """
+).bindparams(bindparam("now", type_=DateTime(timezone=True)))
 BEFORE_ALL = {
     "is_overdue": True,
     "order_at": "-infinity",
@@ -152,6 +163,21 @@ async def lines(tx: AsyncConnection, queues: Sequence[str], *, widened: bool = T
         )
         for row in rows
     }
+
+
+async def old(
+    tx: AsyncConnection, waiting_since: Mapping[Line, datetime], most: int, now: datetime
+) -> list[tuple[Line, WorkItem]]:
+    """Returns of the first `most` items of each line those that wait since this time or are past due, and are held for nobody."""
+    if not waiting_since:
+        return []
+    lines = list(waiting_since)
+    given = [
+        {"line": n, **line._asdict(), "most": most, "waiting_since": waiting_since[line]}
+        for n, line in enumerate(lines)
+    ]
+    rows = await fetch(tx, OLD, {"lines": as_json(given), "now": now})
+    return [(lines[row.line], WorkItem.of(mapping(row))) for row in rows]
 
 
 async def look(

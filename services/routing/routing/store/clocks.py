@@ -52,6 +52,11 @@ CLOCK = Table(
         postgresql_where=text(f"{_IS_RUNNING} and policy <> ''"),
     ),
     Index("clock_case_id_ix", "case_id"),
+    Index(
+        "clock_warned_ix",
+        "case_id",
+        postgresql_where=text(f"{_IS_RUNNING} and warned <> '{{}}' and breached_at is null"),
+    ),
     Index("clock_decided_ix", "decided_at", postgresql_where=text("decided_at is not null")),
     info=personal(none=["target", "policy", "calendar", "warn_at", "warned", "runs", "queue", "channel"]),
 )

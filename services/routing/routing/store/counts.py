@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy import Column, DateTime, Integer, Table, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
@@ -13,6 +14,7 @@ from antiphon.contracts.work import WorkState
 from antiphon.postgres.personal_data import personal
 from antiphon.postgres.query import AnyRow, fetch
 from antiphon.postgres.writes import Writes
+from routing.domain.queues.surge import DAYS
 from routing.store.base import METADATA
 
 # How many work items of a queue are in a state (`minute` is the epoch), or arrived or were completed in a minute.
@@ -86,14 +88,64 @@ _OPEN = text(
 ).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
 
 
+MOST = 1_000
+"""Work that is overdue or at risk is counted up to this number, so that the cost does not grow with the backlog."""
+
+
 HEADS = text(
-    """
+    f"""
+    with warned as materialized (
+        select w.queue, w.work_item_id from clock c join work_item w on w.case_id = c.case_id and w.state = 'queued'
+        where c.warned <> '{{}}' and c.breached_at is null and c.met_at is null and c.cancelled_at is null
+            and w.due_at > :now
+        limit {MOST}
+    )
     select q.name as queue,
         (select min(queued_at) from work_item where state = 'queued' and queue = q.name) as oldest_queued_at,
-        (select min(due_at) from work_item where state = 'queued' and queue = q.name) as next_due_at
+        (select min(due_at) from work_item where state = 'queued' and queue = q.name) as next_due_at,
+        (select count(*) from (
+            select 1 from work_item where state = 'queued' and queue = q.name and due_at <= :now limit {MOST}
+        ) t)::int as overdue,
+        (select least(count(*), {MOST}) from (
+            (select work_item_id from work_item
+             where state = 'queued' and queue = q.name and due_at > :now and due_at <= :soon limit {MOST})
+            union select work_item_id from warned where queue = q.name
+        ) t)::int as at_risk
     from unnest(:queues) as q(name)
     """
-).bindparams(bindparam("queues", type_=ARRAY(TEXT)))
+).bindparams(
+    bindparam("queues", type_=ARRAY(TEXT)),
+    bindparam("now", type_=DateTime(timezone=True)),
+    bindparam("soon", type_=DateTime(timezone=True)),
+)
+
+
+_USUAL = text(
+    f"""
+    with day as (
+        select cast(:now as timestamptz) - make_interval(hours => 24 * n) as until from generate_series(1, {DAYS}) as n
+    ), counted as materialized (
+        select until from day
+        where until - interval '60 minutes' >= (select min(minute) from work_count where minute > 'epoch')
+    ), arrived as (
+        select t.queue,
+            sum(t.count) filter (where t.minute > c.until - interval '5 minutes') as last_5,
+            sum(t.count) filter (where t.minute > c.until - interval '30 minutes') as last_30,
+            sum(t.count) as last_60
+        from counted c cross join lateral (
+            select queue, minute, count from work_count
+            where minute > c.until - interval '60 minutes' and minute <= c.until and what = '{Movement.ARRIVED}'
+            union all
+            select queue, minute, count from work_count_change
+            where minute > c.until - interval '60 minutes' and minute <= c.until and what = '{Movement.ARRIVED}'
+        ) t
+        group by t.queue
+    )
+    select d.days, a.queue, coalesce(a.last_5, 0)::int as last_5, coalesce(a.last_30, 0)::int as last_30,
+        coalesce(a.last_60, 0)::int as last_60
+    from (select count(*)::int as days from counted) d left join arrived a on true
+    """
+).bindparams(bindparam("now", type_=DateTime(timezone=True)))
 
 
 _ADD_UP = text(
@@ -158,9 +210,39 @@ async def open_work(tx: AsyncConnection, queues: Sequence[str] | None) -> dict[s
     return counted
 
 
-async def heads(tx: AsyncConnection, queues: Sequence[str]) -> dict[str, AnyRow]:
-    """Returns for each queue since when its longest waiting item waits, and when the first item is due."""
-    return {row.queue: row for row in await fetch(tx, HEADS, {"queues": list(queues)})}
+async def heads(
+    tx: AsyncConnection, queues: Sequence[str], now: datetime, soon: datetime
+) -> dict[str, AnyRow]:
+    """Returns for each queue since when its longest waiting item waits, and when the first item is due.
+
+    Also how many that wait are `overdue` at `now`, and how many are `at_risk`: due by `soon`, or with a warning of their SLA.
+    """
+    rows = await fetch(tx, HEADS, {"queues": list(queues), "now": now, "soon": soon})
+    return {row.queue: row for row in rows}
+
+
+class UsualArrivals(NamedTuple):
+    """How many work items usually arrive in 5, 30 and 60 minutes at this time of the day."""
+
+    last_5: float
+    last_30: float
+    last_60: float
+
+
+async def usual(tx: AsyncConnection, queues: Sequence[str], now: datetime) -> dict[str, UsualArrivals]:
+    """Returns for each queue the mean of the arrivals at the same time on the days that surges are compared with.
+
+    It has no queue while less than a day is counted.
+    """
+    rows = await fetch(tx, _USUAL, {"now": now.replace(second=0, microsecond=0)})
+    days = rows[0].days
+    if not days:
+        return {}
+    none = UsualArrivals(0.0, 0.0, 0.0)
+    means = {
+        row.queue: UsualArrivals(*(n / days for n in (row.last_5, row.last_30, row.last_60))) for row in rows
+    }
+    return {queue: means.get(queue, none) for queue in queues}
 
 
 async def add_up(tx: AsyncConnection) -> None:

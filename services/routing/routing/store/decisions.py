@@ -52,9 +52,22 @@ DECISION = Table(
 )  # fmt: skip
 
 
+_LAST_ASKED = text(
+    "select context, has_words, at, version from decision "
+    "where work_item_id in (select work_item_id from work_item where case_id = :case) and context <> '{}' "
+    "order by at desc, case_revision desc limit 1"
+)
+
+
 async def get(tx: AsyncConnection, decision_id: UUID) -> AnyRow:
     """A decision, which there must be."""
     return (await tx.execute(select(DECISION).where(DECISION.c.decision_id == decision_id))).one()
+
+
+async def last_asked(tx: AsyncConnection, case_id: UUID) -> AnyRow | None:
+    """The newest decision about a case for which rules were asked; None when there is none."""
+    (row,) = [*await fetch(tx, _LAST_ASKED, {"case": case_id})] or [None]
+    return row
 
 
 async def of_work(tx: AsyncConnection, work_item_id: UUID) -> Sequence[AnyRow]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Boolean, Column, DateTime, Index, Table, Text, Uuid, bindparam, select, text
+from sqlalchemy import Boolean, Column, DateTime, Index, Integer, Table, Text, Uuid, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,6 +29,7 @@ OFFER = Table(
     Column("ended_at", DateTime(timezone=True)),
     Column("reason", Text),
     Column("directed", Boolean, nullable=False, server_default="false"),
+    Column("extensions", Integer, nullable=False, server_default="0"),
     Index("offer_pending_key", "work_item_id", unique=True, postgresql_where=text("result is null")),
     Index("offer_work_item_id_ix", "work_item_id"),
     info=personal(
@@ -55,6 +56,12 @@ _COUNT = text("select coalesce(result, 'pending') as result, count(*) as n from 
 
 # Of an offer that was refused, in SQL.
 REFUSED = f"result in ({', '.join(repr(result.value) for result in REFUSALS)})"
+
+
+_REFUSALS = text(
+    f"select work_item_id, agent_id, max(ended_at) as ended_at from offer "
+    f"where work_item_id in (select unnest(:ids)) and {REFUSED} group by work_item_id, agent_id"
+).bindparams(_IDS)
 
 
 async def get(tx: AsyncConnection, offer_id: UUID) -> OfferRecord | None:
@@ -94,6 +101,14 @@ async def pending_offers(tx: AsyncConnection, work_item_ids: Sequence[UUID]) -> 
     return {row.work_item_id: OfferRecord.of(mapping(row)) for row in rows}
 
 
+async def refusals(tx: AsyncConnection, work_item_ids: Sequence[UUID]) -> dict[UUID, dict[str, datetime]]:
+    """The agents who refused each of these work items, and when they did last."""
+    refused: dict[UUID, dict[str, datetime]] = {}
+    for row in await fetch(tx, _REFUSALS, {"ids": list(work_item_ids)}):
+        refused.setdefault(row.work_item_id, {})[row.agent_id] = row.ended_at
+    return refused
+
+
 async def pending_of_agent(tx: AsyncConnection, agent_id: str, now: datetime) -> Sequence[AnyRow]:
     """The offers that wait for an agent's answer, the first to expire first.
 
@@ -104,6 +119,7 @@ async def pending_of_agent(tx: AsyncConnection, agent_id: str, now: datetime) ->
             OFFER.c.offer_id,
             OFFER.c.offered_at,
             OFFER.c.expires_at,
+            OFFER.c.extensions,
             WORK.c.handover["note"].astext.label("note"),
             WORK,
         )

@@ -48,6 +48,17 @@ _TAKE_DUE = text(
 )
 
 
+_LOCK = text("select 1 from timer where kind = :kind and subject = :subject for update")
+
+
+async def lock(tx: AsyncConnection, kind: TimerKind, subject: UUID) -> bool:
+    """Locks a timer, so that it does not fire before this transaction ends. Returns whether it is set.
+
+    A transaction that changes a timer which may fire now locks it before anything else, as firing does.
+    """
+    return await tx.scalar(_LOCK, {"kind": kind, "subject": subject}) is not None
+
+
 async def review_at(tx: AsyncConnection, due: datetime) -> None:
     """Sets the timer of the review of waiting work; an earlier time that is set stays."""
     await tx.execute(_REVIEW, {"kind": TimerKind.REVIEW, "due": due})

@@ -1,6 +1,6 @@
 """The explanation of a work item: why it is in its queue, who could take it, and why it still waits."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple, TypedDict
 from uuid import UUID
@@ -112,7 +112,7 @@ class CandidateView(BaseModel):
     )
 
 
-class _Member(NamedTuple):
+class Member(NamedTuple):
     """An agent of the queue, and why they can't take the work now; None when they can."""
 
     agent: Agent
@@ -208,21 +208,11 @@ async def explain(
     offers = await store.offers.of_work(connection, work.work_item_id)
     agent_rows = await store.agents.agents(connection, active.configuration.days(now))
     refused = {offer.agent_id: offer.ended_at for offer in offers if offer.result in REFUSALS}
-    item = work.to_waiting(now, refused)
-    openings = opening.openings(active, now)
-    queue_opening, open_queues = openings.get(work.queue), opening.open_queues(openings)
+    situation = Situation(active, agent_rows, opening.openings(active, now), now)
     escalations = await store.escalations.of_work(connection, work.work_item_id)
-    members = [
-        _Member(agent, obstacle_of(agent, item, active, agent_rows, open_queues, now))
-        for agent in active.configuration.agents_by_id.values()
-        if not work.queues.isdisjoint(agent.queues)
-    ]
-    reason = (
-        _handed_over(work, active, agent_rows, now)
-        or _not_given_out(work, queue_opening, open_queues)
-        or _held(item, work, members, now)
-        or _waiting(item, work, members, offers, now)
-    )
+    members = situation.members(work, refused)
+    pending = next((offer for offer in offers if offer.result is None), None)
+    reason = situation.reason(work, refused, members, pending)
     return {
         "decided_by": "rules" if decision else "reconciliation",
         "decided_because": decision.reason if decision else _WITHOUT_RULES,
@@ -233,8 +223,42 @@ async def explain(
         "waiting_because": reason.words if reason else None,
         "waiting_for": reason.kind if reason else None,
         "escalations": [Escalated.model_validate(row, from_attributes=True) for row in escalations],
-        "coming": _coming(work, active, queue_opening),
+        "coming": _coming(work, active, situation.openings.get(work.queue)),
     }
+
+
+class Situation(NamedTuple):
+    """The agents and queues at a moment, by which it is said why work waits. `agent_rows` are those of `store.agents`."""
+
+    active: ActiveVersion
+    agent_rows: Mapping[str, AnyRow]
+    openings: Mapping[str, Opening]
+    now: datetime
+
+    def members(self, work: WorkItem, refused: Mapping[str, datetime]) -> list[Member]:
+        """The agents of the work's queues. `refused` has those who refused it, and when."""
+        item, open_queues = work.to_waiting(self.now, refused), opening.open_queues(self.openings)
+        return [
+            Member(agent, obstacle_of(agent, item, self.active, self.agent_rows, open_queues, self.now))
+            for agent in self.active.configuration.agents_by_id.values()
+            if not work.queues.isdisjoint(agent.queues)
+        ]
+
+    def reason(
+        self,
+        work: WorkItem,
+        refused: Mapping[str, datetime],
+        members: Sequence[Member],
+        pending: AnyRow | None = None,
+    ) -> WaitReason | None:
+        """Why nobody has the work; None when somebody has. `pending` is the offer that waits for an answer."""
+        item, open_queues = work.to_waiting(self.now, refused), opening.open_queues(self.openings)
+        return (
+            _handed_over(work, self.active, self.agent_rows, self.now)
+            or _not_given_out(work, self.openings.get(work.queue), open_queues)
+            or _held(item, work, members, self.now)
+            or _waiting(item, work, members, pending, self.now)
+        )
 
 
 async def _decision(connection: AsyncConnection, work: WorkItem) -> DecisionView | None:
@@ -251,7 +275,7 @@ async def _decision(connection: AsyncConnection, work: WorkItem) -> DecisionView
 
 
 def obstacle_of(  # noqa: PLR0911 - one obstacle a line
-    agent: Agent, item: Waiting, active: ActiveVersion, agent_rows: dict[str, AnyRow], open_queues: Collection[str],
+    agent: Agent, item: Waiting, active: ActiveVersion, agent_rows: Mapping[str, AnyRow], open_queues: Collection[str],
     now: datetime,
 ) -> Obstacle | None:  # fmt: skip
     """Why an agent can't be offered the item now; None when they can."""
@@ -288,7 +312,7 @@ def _not_given_out(
 
 
 def _handed_over(
-    work: WorkItem, active: ActiveVersion, agent_rows: dict[str, AnyRow], now: datetime
+    work: WorkItem, active: ActiveVersion, agent_rows: Mapping[str, AnyRow], now: datetime
 ) -> WaitReason | None:
     agent_id = work.held_for(now)
     if work.state != WorkState.QUEUED or agent_id is None:
@@ -301,7 +325,7 @@ def _handed_over(
     return WaitReason("hand-over", words)
 
 
-def _held(item: Waiting, work: WorkItem, members: Sequence[_Member], now: datetime) -> WaitReason | None:
+def _held(item: Waiting, work: WorkItem, members: Sequence[Member], now: datetime) -> WaitReason | None:
     if work.state != WorkState.QUEUED or item.hold_until is None or item.hold_until <= now:
         return None
     for agent, why in members:
@@ -318,18 +342,14 @@ def _held(item: Waiting, work: WorkItem, members: Sequence[_Member], now: dateti
 
 
 def _waiting(
-    item: Waiting, work: WorkItem, members: Sequence[_Member], offers: Sequence[AnyRow], now: datetime
+    item: Waiting, work: WorkItem, members: Sequence[Member], pending: AnyRow | None, now: datetime
 ) -> WaitReason | None:
-    if work.state == WorkState.OFFERED:
-        pending = [offer for offer in offers if offer.result is None]
-        if not pending:
-            return None
-        offer = pending[-1]
-        return WaitReason("offer", f"offered to {offer.agent_name} until {offer.expires_at:%H:%M:%S}")
+    if work.state == WorkState.OFFERED and pending is not None:
+        return WaitReason("offer", f"offered to {pending.agent_name} until {pending.expires_at:%H:%M:%S}")
     return _unoffered(item, work, members, now) if work.state == WorkState.QUEUED else None
 
 
-def _unoffered(item: Waiting, work: WorkItem, members: Sequence[_Member], now: datetime) -> WaitReason:
+def _unoffered(item: Waiting, work: WorkItem, members: Sequence[Member], now: datetime) -> WaitReason:
     obstacles = [member.why_not for member in members if member.why_not is not None]
     reasons = sorted({in_words(obstacle) for obstacle in obstacles})
     if not members:

@@ -1,4 +1,4 @@
-"""What becomes of an offer: it is accepted or declined, or it expires."""
+"""What becomes of an offer: it is accepted, declined or extended, or it expires."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,6 +14,7 @@ from routing.agents import presence
 from routing.configuration.active import ActiveVersion, Configurations
 from routing.domain import work_acts
 from routing.domain.offer import OfferRecord, OfferResult
+from routing.domain.timer import TimerKind
 from routing.domain.work_item import WorkItem
 from routing.unit_of_work import UnitOfWork
 from routing.work import escalation, handling
@@ -79,6 +80,32 @@ async def decline(
     await escalation.bring_forward_refused(tx, unit, [work], [offer], active)
     await unit.write(tx)
     return unit.current(work)
+
+
+async def extend(
+    tx: AsyncConnection, offer_id: UUID, agent_id: str, active: ActiveVersion, now: datetime
+) -> None:
+    """Gives the agent more time to answer. Who extends an offer is there: it counts as an answer.
+
+    Raises Problem: 403 where the queue allows no extending, 404, 409 when the offer is over or was extended too often.
+    """
+    # Before the agent and the work, in the order of `expire`, which takes the timer first.
+    await store.timers.lock(tx, TimerKind.OFFER_EXPIRY, offer_id)
+    await store.agents.answered(tx, agent_id)
+    work, offer = await _lock_offered(tx, offer_id, agent_id, now)
+    queue = active.configuration.queues.get(work.queue)
+    if queue is None or queue.extend_offer is None:
+        raise Problem(
+            Kind.EXTENDING_NOT_ALLOWED,
+            f"Offers of {queue.name if queue else work.queue} can't be extended: that is its policy.",
+        )
+    if active.configuration.extensions_left(work.queue, offer.extensions) == 0:
+        raise Problem(
+            Kind.EXTENSIONS_USED_UP, f"The offer was extended {offer.extensions} times, as often as possible."
+        )
+    unit = UnitOfWork(now)
+    unit.extend_offer(work, offer, queue.extend_offer.by)
+    await unit.write(tx)
 
 
 async def expire(

@@ -213,6 +213,33 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cases/{case_id}/here": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Here
+         * @description Returns who reads the case now, and who writes on it.
+         */
+        get: operations["list_here"];
+        /**
+         * Set Here
+         * @description Says that the caller reads the case, writes on it, or has left it, and returns who is there.
+         *
+         *     It counts for 20 seconds, so a desktop repeats it every 10. It is not on the record. Who follows the case gets an event
+         *     `here` with `people`, as this answer has them, when they change.
+         */
+        put: operations["set_here"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/counts": {
         parameters: {
             query?: never;
@@ -242,10 +269,11 @@ export interface paths {
         };
         /**
          * Follow Changes
-         * @description Streams changes of cases as server-sent events.
+         * @description Streams changes of cases as server-sent events: those that any of the parameters asks for; without one, all.
          *
          *     An event `case` names a case that changed, with the fields of it and of the copy of its work that change, as `GET /cases`
-         *     shows them. It also reaches the queue and the agent that the work leaves. The stream resumes after `Last-Event-ID`. An event `reset` asks the
+         *     shows them. It also reaches the queue and the agent that the work leaves. An event `here` has the `people` who are on a
+         *     case now, as `GET /cases/{case_id}/here` has them. The stream resumes after `Last-Event-ID`. An event `reset` asks the
          *     reader to fetch anew what it shows, because the changes since that id are no longer stored.
          */
         get: operations["follow_changes"];
@@ -548,6 +576,21 @@ export interface components {
              * @description The SLA targets that were missed and are not met yet.
              */
             breached: string[];
+            /**
+             * First Words
+             * @description The first 140 characters, in one line, of what the customer said last and nobody has answered; null where nothing awaits an answer, and where it has no text.
+             */
+            first_words: string | null;
+            /**
+             * Tone
+             * @description How that was said: `positive`, `neutral` or `negative`; null where nothing awaits an answer.
+             */
+            tone: string | null;
+            /**
+             * Channel
+             * @description The channel on which that was said; null where nothing awaits an answer.
+             */
+            channel: string | null;
         };
         /**
          * Content
@@ -595,6 +638,7 @@ export interface components {
          *         "open": 31,
          *         "pending": 64
          *       },
+         *       "closed_unseen": 2,
          *       "dead_letters": 0,
          *       "interactions": 214,
          *       "replies": {
@@ -616,6 +660,11 @@ export interface components {
             cases: {
                 [key: string]: number;
             };
+            /**
+             * Closed Unseen
+             * @description Resolved and closed cases that no person has seen: see `closed_unseen` of `GET /cases`.
+             */
+            closed_unseen: number;
             /**
              * Replies
              * @description Replies and acknowledgements by state. A state without replies is absent.
@@ -729,6 +778,12 @@ export interface components {
              */
             replay_requested_at: string | null;
         };
+        /**
+         * Doing
+         * @description What a person reports that they do on a case.
+         * @enum {string}
+         */
+        Doing: "reading" | "writing" | "gone";
         /**
          * EntryView
          * @description One thing that happened, as the record has it.
@@ -941,6 +996,17 @@ export interface components {
             service: string;
         };
         /**
+         * HereView
+         * @description Who is on a case now.
+         */
+        HereView: {
+            /**
+             * People
+             * @description In the order of their ids, the caller among them.
+             */
+            people: components["schemas"]["PersonHereView"][];
+        };
+        /**
          * Identifier
          * @description An exact identifier of a person, normalised.
          */
@@ -1110,6 +1176,17 @@ export interface components {
              * @description Whether `recipient` is an address of the case's customer. A reply to any other address needs `confirm_recipient`.
              */
             recipient_belongs_to_customer: boolean;
+        };
+        /**
+         * NewHere
+         * @description What the caller does on a case.
+         * @example {
+         *       "doing": "writing"
+         *     }
+         */
+        NewHere: {
+            /** @description `gone` when the caller leaves the case. */
+            doing: components["schemas"]["Doing"];
         };
         /**
          * NewNote
@@ -1286,6 +1363,30 @@ export interface components {
             parked_at: string;
         };
         /**
+         * PersonHereView
+         * @description A person who is on a case.
+         */
+        PersonHereView: {
+            /**
+             * Id
+             * @description Who it is.
+             * @example amara
+             */
+            id: string;
+            /**
+             * Name
+             * @description Their name.
+             * @example Amara Osei
+             */
+            name: string | null;
+            /**
+             * Doing
+             * @description `reading` or `writing`.
+             * @example writing
+             */
+            doing: string;
+        };
+        /**
          * Readiness
          * @description That the service can do its work, and by which organisation.
          */
@@ -1304,10 +1405,10 @@ export interface components {
             service: string;
             /**
              * Configuration Version
-             * @description The version of the organisation's document that is active in this process; 0 is the file.
+             * @description The version of the organisation's document that is active in this process; 0 is the file; null in a process that works by none.
              * @example 12
              */
-            configuration_version: number;
+            configuration_version: number | null;
         };
         /**
          * Reading
@@ -1707,7 +1808,62 @@ export interface components {
              */
             header: string | null;
         };
-        JsonValue: unknown;
+        /**
+         * LastEntry
+         * @description What happened to a case meanwhile, with its words, so that they can be shown beside those of the caller.
+         */
+        LastEntry: {
+            /**
+             * Entry Id
+             * @description The id of the entry in the case's record.
+             * @example 4711
+             */
+            entry_id: number;
+            /**
+             * Kind
+             * @description `interaction`, `interaction-edited`, `interaction-deleted`, `reply-requested`, `reply-failed` or `status-changed`.
+             * @example reply-requested
+             */
+            kind: string;
+            /** @description Who did it. */
+            actor: components["schemas"]["Actor"];
+            /**
+             * Occurred At
+             * Format: date-time
+             * @description When it happened.
+             */
+            occurred_at: string;
+            /**
+             * Interaction Id
+             * @description What the customer said, edited or deleted.
+             * @default null
+             */
+            interaction_id: string | null;
+            /**
+             * Reply Id
+             * @description The reply that was written, or could not be sent.
+             * @default null
+             */
+            reply_id: string | null;
+            /**
+             * Text
+             * @description The words of that reply, or of that interaction as they are now; null where it has none, or was deleted.
+             * @default null
+             */
+            text: string | null;
+            /**
+             * Status
+             * @description The status that a person set.
+             * @default null
+             */
+            status: string | null;
+            /**
+             * Reason
+             * @description Why they set it, or why the reply could not be sent.
+             * @default null
+             */
+            reason: string | null;
+        };
         /**
          * ProblemDetails
          * @description The body of an error. `docs/problems.md` lists the kinds of errors, and which members each has.
@@ -1801,13 +1957,10 @@ export interface components {
              */
             changed_by: string | null;
             /**
-             * Last
-             * @description The newest entry of the case's record: its `kind`, who made it (`by`), and its data.
+             * @description The newest entry of the case's record that the author of a reply must have seen. The entries since the newest that the author saw are in the record of the case.
              * @default null
              */
-            last: {
-                [key: string]: components["schemas"]["JsonValue"];
-            } | null;
+            last: components["schemas"]["LastEntry"] | null;
             /**
              * Configuration Version
              * @description The version that has a rollout.
@@ -1865,15 +2018,18 @@ export type Content = components['schemas']['Content'];
 export type Counts = components['schemas']['Counts'];
 export type CustomerFacts = components['schemas']['CustomerFacts'];
 export type DeadLetterView = components['schemas']['DeadLetterView'];
+export type Doing = components['schemas']['Doing'];
 export type EntryView = components['schemas']['EntryView'];
 export type ExportExportedCase = components['schemas']['Export_ExportedCase_'];
 export type ExportedCase = components['schemas']['ExportedCase'];
 export type FormerContentView = components['schemas']['FormerContentView'];
 export type Health = components['schemas']['Health'];
+export type HereView = components['schemas']['HereView'];
 export type Identifier = components['schemas']['Identifier'];
 export type IdentifierConflict = components['schemas']['IdentifierConflict'];
 export type Interaction = components['schemas']['Interaction'];
 export type InteractionView = components['schemas']['InteractionView'];
+export type NewHere = components['schemas']['NewHere'];
 export type NewNote = components['schemas']['NewNote'];
 export type NewReply = components['schemas']['NewReply'];
 export type NewStatus = components['schemas']['NewStatus'];
@@ -1881,6 +2037,7 @@ export type PageCaseView = components['schemas']['Page_CaseView_'];
 export type PageDeadLetterView = components['schemas']['Page_DeadLetterView_'];
 export type PageParkedEventView = components['schemas']['Page_ParkedEventView_'];
 export type ParkedEventView = components['schemas']['ParkedEventView'];
+export type PersonHereView = components['schemas']['PersonHereView'];
 export type Readiness = components['schemas']['Readiness'];
 export type Reading = components['schemas']['Reading'];
 export type ReplyLimits = components['schemas']['ReplyLimits'];
@@ -1891,7 +2048,7 @@ export type StatedIdentifier = components['schemas']['StatedIdentifier'];
 export type Thread = components['schemas']['Thread'];
 export type WholeCaseView = components['schemas']['WholeCaseView'];
 export type ErrorPlace = components['schemas']['ErrorPlace'];
-export type JsonValue = components['schemas']['JsonValue'];
+export type LastEntry = components['schemas']['LastEntry'];
 export type ProblemDetails = components['schemas']['ProblemDetails'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -1999,6 +2156,8 @@ export interface operations {
                 cursor?: string | null;
                 /** @description The most items of a page. */
                 limit?: number;
+                /** @description Only these cases; may be given 100 times. */
+                case_id?: string[] | null;
                 /** @description Only cases with this status. */
                 status?: ("new" | "open" | "pending" | "resolved" | "closed") | null;
                 /** @description Only cases of this department. */
@@ -2011,8 +2170,12 @@ export interface operations {
                 agent_id?: string | null;
                 /** @description Only the case with this reference, e.g. `C-1042`. */
                 reference?: string | null;
+                /** @description Only cases whose reference begins so: `C-10`, or `10`. Other words find none. */
+                q?: string | null;
                 /** @description Only cases on which the customer awaits an answer. */
                 awaiting_answer?: boolean;
+                /** @description Only resolved and closed cases that no person has seen: nobody accepted their work, answered them, noted something on them or set their status. */
+                closed_unseen?: boolean;
             };
             header?: never;
             path?: never;
@@ -2617,6 +2780,155 @@ export interface operations {
             };
         };
     };
+    list_here: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the case. */
+                case_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HereView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    set_here: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the case. */
+                case_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewHere"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HereView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     get_counts: {
         parameters: {
             query?: never;
@@ -2667,11 +2979,11 @@ export interface operations {
     follow_changes: {
         parameters: {
             query?: {
-                /** @description Only changes of this case. */
-                case_id?: string | null;
-                /** @description The name of the queue that has the case's work. */
-                queue?: string | null;
-                /** @description Only cases whose work the caller has. */
+                /** @description Changes of this case; may be given 50 times. */
+                case_id?: string[] | null;
+                /** @description Changes of cases whose work is in this queue; may be given 50 times. */
+                queue?: string[] | null;
+                /** @description Changes of cases whose work the caller has. */
                 mine?: boolean;
             };
             header?: {

@@ -51,6 +51,13 @@ export const PERMISSIONS = {
       "administrator",
       "operations"
     ],
+    "list_here": [
+      "administrator",
+      "agent",
+      "manager",
+      "operations",
+      "supervisor"
+    ],
     "list_parked_events": [
       "administrator",
       "operations"
@@ -64,6 +71,10 @@ export const PERMISSIONS = {
       "operations"
     ],
     "send_reply": [
+      "agent",
+      "supervisor"
+    ],
+    "set_here": [
       "agent",
       "supervisor"
     ],
@@ -149,6 +160,17 @@ export const PERMISSIONS = {
     "update_customer": [
       "agent",
       "supervisor"
+    ]
+  },
+  "desktop": {
+    "create_api_key": [
+      "administrator"
+    ],
+    "list_api_keys": [
+      "administrator"
+    ],
+    "revoke_api_key": [
+      "administrator"
     ]
   },
   "ingest-direct": {
@@ -398,6 +420,13 @@ export const PERMISSIONS = {
     "set_connection_secret": [
       "administrator",
       "operations"
+    ],
+    "split_reply": [
+      "administrator",
+      "agent",
+      "manager",
+      "operations",
+      "supervisor"
     ]
   },
   "routing": {
@@ -463,6 +492,9 @@ export const PERMISSIONS = {
       "manager",
       "operations",
       "supervisor"
+    ],
+    "extend_offer": [
+      "agent"
     ],
     "follow_changes": [
       "administrator",
@@ -585,6 +617,12 @@ export const PERMISSIONS = {
       "agent",
       "supervisor"
     ],
+    "list_condition_fields": [
+      "administrator",
+      "manager",
+      "operations",
+      "supervisor"
+    ],
     "list_dead_letters": [
       "administrator",
       "operations"
@@ -628,6 +666,12 @@ export const PERMISSIONS = {
       "supervisor"
     ],
     "list_shadows": [
+      "administrator",
+      "manager",
+      "operations",
+      "supervisor"
+    ],
+    "list_stuck_work": [
       "administrator",
       "manager",
       "operations",
@@ -714,6 +758,11 @@ export const PERMISSIONS = {
     ],
     "transfer_work": [
       "agent",
+      "supervisor"
+    ],
+    "try_condition": [
+      "administrator",
+      "operations",
       "supervisor"
     ],
     "widen_publication": [

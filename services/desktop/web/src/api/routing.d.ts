@@ -268,6 +268,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/offers/{offer_id}/extend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Extend Offer
+         * @description Gives the caller more time to answer an offer, where its queue lets them (`extend_offer`). The stream shows it.
+         *
+         *     403 where the queue does not. 409 when the offer is over, or was extended as often as the queue allows.
+         */
+        post: operations["extend_offer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/work/counts": {
         parameters: {
             query?: never;
@@ -280,6 +302,29 @@ export interface paths {
          * @description How much open work is in each queue, by state. An agent sees their queues.
          */
         get: operations["get_work_counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/work/stuck": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Stuck Work
+         * @description Waiting work that nobody can take as things are, the longest wait first, on one page.
+         *
+         *     It is past due, or has waited for twice the `offer_timeout` of its queue. Work that waits for what comes by itself is
+         *     not among it: the hours of its queue, an agent who is busy, the answer to an offer.
+         */
+        get: operations["list_stuck_work"];
         put?: never;
         post?: never;
         delete?: never;
@@ -550,7 +595,8 @@ export interface paths {
          * Follow Changes
          * @description Server-sent events of kinds `offer`, `offer-ended`, `work`, `presence`, `availability`, `queue-state` and alarms.
          *
-         *     The alarms are `agent-unavailable`, `sla-warned`, `sla-breached` and `priority-raised`.
+         *     `offer` comes again, with its new `expires_at`, when the agent extends it. `offer-ended` has its `result`, and
+         *     `auto_accepted` when nobody had to answer. The alarms are `agent-unavailable`, `sla-warned`, `sla-breached` and `priority-raised`.
          *
          *     An agent receives their own offers and the work of their queues; others receive everything. `work` has the fields of
          *     the work item that change, as `GET /work` shows them, and `subject` is its id. It also reaches the queues and the
@@ -681,6 +727,48 @@ export interface paths {
          * @description The active rules, and how often each was true, decided and failed among the newest decisions.
          */
         get: operations["get_rule_counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/configuration/try-condition": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Condition
+         * @description What a condition says about a case, on the facts that the rules read at the newest decision about it.
+         *
+         *     It changes nothing. 404 for a case about which no rule was asked. 422 for a `source` that can't be read.
+         */
+        post: operations["try_condition"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/configuration/fields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Condition Fields
+         * @description What conditions of rules may ask about, with the functions of their language: an editor completes by it.
+         */
+        get: operations["list_condition_fields"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1822,6 +1910,107 @@ export interface components {
             reason: string;
         };
         /**
+         * ConditionFault
+         * @description Why a condition has no result.
+         */
+        ConditionFault: {
+            /**
+             * Detail
+             * @description What is wrong, in words.
+             * @example undeclared reference to 'case.departmnt', did you mean 'case.department'?
+             */
+            detail: string;
+            /**
+             * Line
+             * @description The line of the condition, from 1; null for an error that only these facts cause.
+             */
+            line: number | null;
+            /**
+             * Column
+             * @description The column of that line, from 1.
+             */
+            column: number | null;
+        };
+        /**
+         * ConditionField
+         * @description A fact that a condition may ask about.
+         */
+        ConditionField: {
+            /**
+             * Path
+             * @description How a condition writes it.
+             * @example interaction.channel
+             * @example queues["planning"].waiting
+             */
+            path: string;
+            /**
+             * Type
+             * @description The type of its value. An absent text is empty, an absent number -1; a `list` is one of texts.
+             * @enum {string}
+             */
+            type: "text" | "number" | "boolean" | "list";
+            /**
+             * Description
+             * @description What it says, in a line.
+             * @example The channel of the newest message.
+             */
+            description: string;
+            /**
+             * Choices
+             * @description The values that it may have, as far as they are known; empty: any.
+             * @example [
+             *       "email",
+             *       "phone"
+             *     ]
+             */
+            choices: string[];
+            /**
+             * Is Words
+             * @description Whether it is the customer's words, which routing keeps for a limited time.
+             */
+            is_words: boolean;
+        };
+        /**
+         * ConditionFields
+         * @description All that a condition may ask about, and the functions of its language (CEL).
+         */
+        ConditionFields: {
+            /**
+             * Fields
+             * @description The facts; those of each queue, label and calendar of the active version too.
+             */
+            fields: components["schemas"]["ConditionField"][];
+            /**
+             * Functions
+             * @description The functions.
+             */
+            functions: components["schemas"]["ConditionFunction"][];
+        };
+        /**
+         * ConditionFunction
+         * @description A function, macro or operator of conditions.
+         */
+        ConditionFunction: {
+            /**
+             * Name
+             * @description Its name.
+             * @example contains
+             */
+            name: string;
+            /**
+             * Example
+             * @description A condition that uses it.
+             * @example interaction.text.contains("gas")
+             */
+            example: string;
+            /**
+             * Description
+             * @description What it says, in a line.
+             * @example Whether a text has these characters.
+             */
+            description: string;
+        };
+        /**
          * ConfigurationView
          * @description The active version of the configuration, with its source.
          */
@@ -2788,6 +2977,32 @@ export interface components {
             items: number;
         };
         /**
+         * NewCondition
+         * @description A condition to try on a case.
+         * @example {
+         *       "case_id": "0192f0c4-7a00-7000-8000-000000000005",
+         *       "when": "case.department == \"planning\" && queues[\"planning\"].waiting > 20"
+         *     }
+         */
+        NewCondition: {
+            /**
+             * When
+             * @description The condition (CEL), as in a rule.
+             */
+            when: string;
+            /**
+             * Case Id
+             * Format: uuid
+             * @description The case on whose facts it is tried.
+             */
+            case_id: string;
+            /**
+             * Source
+             * @description A configuration as YAML, whose queues, labels and calendars the condition may name. Without it, those of the active version.
+             */
+            source?: string | null;
+        };
+        /**
          * NewDraft
          * @description A draft: of the active version, or of a configuration as YAML (`source`) or JSON (`configuration`).
          * @example {
@@ -2974,6 +3189,17 @@ export interface components {
              * @description Whether the queue of the work lets the agent decline.
              */
             may_decline: boolean;
+            /**
+             * May Extend
+             * @description Whether the agent may extend the offer now.
+             */
+            may_extend: boolean;
+            /**
+             * Extensions Left
+             * @description How often the agent may still extend the offer; 0 where its queue does not let them.
+             * @example 10
+             */
+            extensions_left: number;
             /**
              * Note
              * @description What the person who handed the work on wants its next agent to know; null without a note.
@@ -3282,6 +3508,22 @@ export interface components {
              * @description The items of this page, in order.
              */
             items: components["schemas"]["ShadowView"][];
+            /**
+             * Next
+             * @description Give it as `cursor` for the next page; null on the last one.
+             */
+            next?: string | null;
+        };
+        /**
+         * Page[StuckWork]
+         * @description A page of a list.
+         */
+        Page_StuckWork_: {
+            /**
+             * Items
+             * @description The items of this page, in order.
+             */
+            items: components["schemas"]["StuckWork"][];
             /**
              * Next
              * @description Give it as `cursor` for the next page; null on the last one.
@@ -3697,8 +3939,22 @@ export interface components {
              * @description When the first of those that wait is due.
              */
             next_due_at: string | null;
+            /**
+             * Overdue
+             * @description Work items that wait and are past due, counted up to 1000.
+             * @example 0
+             */
+            overdue: number;
+            /**
+             * At Risk
+             * @description Work items that wait and are due within 15 minutes, or whose SLA gave a warning and is not breached, counted up to 1000.
+             * @example 1
+             */
+            at_risk: number;
             /** @description Work items that arrived. */
             arrived: components["schemas"]["Flow"];
+            /** @description The mean of the arrivals at the same time on up to 14 days before, the days that surges are compared with; null while less than a day is counted. */
+            usual: components["schemas"]["UsualFlow"] | null;
             /** @description Work items that were completed. */
             completed: components["schemas"]["Flow"];
             /**
@@ -3712,6 +3968,12 @@ export interface components {
             agents: {
                 [key: string]: number;
             };
+            /**
+             * Agents Free
+             * @description How many agents of the queue can be offered work now: in a routable presence, not wrapping up, with capacity left.
+             * @example 1
+             */
+            agents_free: number;
             /** @description The surge, when far more work arrives than usual. */
             surge: components["schemas"]["SurgeLive"] | null;
         };
@@ -3848,10 +4110,10 @@ export interface components {
             service: string;
             /**
              * Configuration Version
-             * @description The version of the organisation's document that is active in this process; 0 is the file.
+             * @description The version of the organisation's document that is active in this process; 0 is the file; null in a process that works by none.
              * @example 12
              */
-            configuration_version: number;
+            configuration_version: number | null;
         };
         /**
          * Reconciliation
@@ -4286,6 +4548,175 @@ export interface components {
             why: string;
         };
         /**
+         * StuckWork
+         * @description Work that waits and that nobody can take, unless a person changes something.
+         */
+        StuckWork: {
+            /**
+             * Work Item Id
+             * Format: uuid
+             * @description The work item's id.
+             */
+            work_item_id: string;
+            /**
+             * Case Id
+             * Format: uuid
+             * @description The case that the work is about.
+             */
+            case_id: string;
+            /**
+             * Case Reference
+             * @description The case's reference for people.
+             * @example C-1042
+             */
+            case_reference: string;
+            /**
+             * Customer Id
+             * Format: uuid
+             * @description The customer of the case.
+             */
+            customer_id: string;
+            /**
+             * Channel
+             * @description The channel on which the customer wrote or called.
+             * @example email
+             */
+            channel: string;
+            /**
+             * Subject
+             * @description The subject of the case.
+             * @example Building permit
+             */
+            subject: string | null;
+            /**
+             * State
+             * @description Whether the work waits, is offered, is accepted or is over.
+             * @enum {string}
+             */
+            state: "queued" | "offered" | "accepted" | "completed";
+            /**
+             * Queue
+             * @description The id of the queue that the work is in.
+             * @example planning
+             */
+            queue: string;
+            /**
+             * Priority
+             * @description 0 to 100; the higher goes first among work that is due at the same time.
+             * @example 50
+             */
+            priority: number;
+            /**
+             * Skills
+             * @description The level of each skill that an agent needs.
+             * @example {
+             *       "planning": 3
+             *     }
+             */
+            skills: {
+                [key: string]: number;
+            };
+            /**
+             * Prefer Skills
+             * @description The level of each skill that is preferred and not needed.
+             * @example {
+             *       "objections": 2
+             *     }
+             */
+            prefer_skills: {
+                [key: string]: number;
+            };
+            /**
+             * Labels
+             * @description Labels that rules put on the work.
+             * @example [
+             *       "storm"
+             *     ]
+             */
+            labels: string[];
+            /**
+             * Queued At
+             * Format: date-time
+             * @description When the customer began to wait.
+             */
+            queued_at: string;
+            /**
+             * Due At
+             * @description When the first promise to the customer that still runs is due; null without one.
+             */
+            due_at: string | null;
+            /**
+             * Agent Id
+             * @description The agent who is offered the work or has accepted it.
+             * @example elena
+             */
+            agent_id: string | null;
+            /**
+             * Attempts
+             * @description How many offers of the work were made.
+             * @example 1
+             */
+            attempts: number;
+            /**
+             * Step
+             * @description How many escalation steps of its queue the work has passed.
+             * @example 0
+             */
+            step: number;
+            /**
+             * Also Queues
+             * @description Further queues whose agents are offered the work.
+             * @example [
+             *       "front-desk"
+             *     ]
+             */
+            also_queues: string[];
+            /**
+             * Units
+             * @description Units of capacity that the work takes; null: all of an agent's.
+             * @example 1
+             */
+            units: number | null;
+            /**
+             * Profiles
+             * @description The capacity profiles that the work counts against.
+             * @example [
+             *       "mail"
+             *     ]
+             */
+            profiles: string[];
+            /**
+             * Changed At
+             * Format: date-time
+             * @description When the work last changed.
+             */
+            changed_at: string;
+            /**
+             * Completed At
+             * @description When the work was completed; null while it is open.
+             */
+            completed_at: string | null;
+            /**
+             * Waiting For
+             * @description What it waits for: `nobody` (who is there), `skill`, `queue` (to be opened), or `refused`: by all who could take it.
+             * @example skill
+             * @enum {string}
+             */
+            waiting_for: "hours" | "queue" | "nobody" | "skill" | "capacity" | "refused" | "last-agent" | "hand-over" | "offer" | "soon";
+            /**
+             * Waiting Because
+             * @description The same in words.
+             * @example no agent of the queue has all that it needs: planning 9
+             */
+            waiting_because: string;
+            /**
+             * Since
+             * Format: date-time
+             * @description Since when it waits at this place: its last change.
+             */
+            since: string;
+        };
+        /**
          * SurgeLive
          * @description A surge: far more work arrives than usual.
          */
@@ -4532,6 +4963,46 @@ export interface components {
             result: components["schemas"]["TrialResult"] | null;
         };
         /**
+         * TriedCondition
+         * @description What a condition says about a case.
+         * @example {
+         *       "facts_at": "2026-12-01T09:30:00Z",
+         *       "has_words": true,
+         *       "result": false,
+         *       "values": {
+         *         "case.department": "planning",
+         *         "queues[\"planning\"].waiting": 3
+         *       }
+         *     }
+         */
+        TriedCondition: {
+            /**
+             * Result
+             * @description Whether it holds; null with an `error`. A rule with an error does not match.
+             */
+            result: boolean | null;
+            /** @description Why it has no result. */
+            error: components["schemas"]["ConditionFault"] | null;
+            /**
+             * Values
+             * @description The facts that the condition names, texts up to 2,000 characters.
+             */
+            values: {
+                [key: string]: string | number | boolean | string[];
+            };
+            /**
+             * Facts At
+             * Format: date-time
+             * @description When the rules read these facts: at the newest decision about the case.
+             */
+            facts_at: string;
+            /**
+             * Has Words
+             * @description Whether the customer's words are still kept.
+             */
+            has_words: boolean;
+        };
+        /**
          * Unskilled
          * @description Work that nobody who is present could take.
          */
@@ -4588,6 +5059,32 @@ export interface components {
              * @example The mayor asked about it
              */
             reason?: string | null;
+        };
+        /**
+         * UsualFlow
+         * @description How many work items usually arrive in so many minutes at this time of the day.
+         * @example {
+         *       "last_30_minutes": 9.2,
+         *       "last_5_minutes": 1.5,
+         *       "last_60_minutes": 18.1
+         *     }
+         */
+        UsualFlow: {
+            /**
+             * Last 5 Minutes
+             * @description In 5 minutes.
+             */
+            last_5_minutes: number;
+            /**
+             * Last 30 Minutes
+             * @description In 30 minutes.
+             */
+            last_30_minutes: number;
+            /**
+             * Last 60 Minutes
+             * @description In 60 minutes.
+             */
+            last_60_minutes: number;
         };
         /**
          * VersionLine
@@ -5139,6 +5636,28 @@ export interface components {
             completed_at: string | null;
         };
         /**
+         * Actor
+         * @description Who did it: a person by the subject of their token, or a part of the system by its name.
+         */
+        Actor: {
+            /**
+             * Kind
+             * @description Who can do something to a case.
+             */
+            kind: string;
+            /**
+             * Id
+             * @description The subject of a person's token, or the name of a service.
+             */
+            id: string;
+            /**
+             * Name
+             * @description What people call them, when it is known.
+             * @default null
+             */
+            name: string | null;
+        };
+        /**
          * ErrorPlace
          * @description One thing that is wrong, and where: in the body (`pointer`, RFC 6901), a parameter, or a header.
          */
@@ -5196,7 +5715,62 @@ export interface components {
              */
             value: string;
         };
-        JsonValue: unknown;
+        /**
+         * LastEntry
+         * @description What happened to a case meanwhile, with its words, so that they can be shown beside those of the caller.
+         */
+        LastEntry: {
+            /**
+             * Entry Id
+             * @description The id of the entry in the case's record.
+             * @example 4711
+             */
+            entry_id: number;
+            /**
+             * Kind
+             * @description `interaction`, `interaction-edited`, `interaction-deleted`, `reply-requested`, `reply-failed` or `status-changed`.
+             * @example reply-requested
+             */
+            kind: string;
+            /** @description Who did it. */
+            actor: components["schemas"]["Actor"];
+            /**
+             * Occurred At
+             * Format: date-time
+             * @description When it happened.
+             */
+            occurred_at: string;
+            /**
+             * Interaction Id
+             * @description What the customer said, edited or deleted.
+             * @default null
+             */
+            interaction_id: string | null;
+            /**
+             * Reply Id
+             * @description The reply that was written, or could not be sent.
+             * @default null
+             */
+            reply_id: string | null;
+            /**
+             * Text
+             * @description The words of that reply, or of that interaction as they are now; null where it has none, or was deleted.
+             * @default null
+             */
+            text: string | null;
+            /**
+             * Status
+             * @description The status that a person set.
+             * @default null
+             */
+            status: string | null;
+            /**
+             * Reason
+             * @description Why they set it, or why the reply could not be sent.
+             * @default null
+             */
+            reason: string | null;
+        };
         /**
          * ProblemDetails
          * @description The body of an error. `docs/problems.md` lists the kinds of errors, and which members each has.
@@ -5290,13 +5864,10 @@ export interface components {
              */
             changed_by: string | null;
             /**
-             * Last
-             * @description The newest entry of the case's record: its `kind`, who made it (`by`), and its data.
+             * @description The newest entry of the case's record that the author of a reply must have seen. The entries since the newest that the author saw are in the record of the case.
              * @default null
              */
-            last: {
-                [key: string]: components["schemas"]["JsonValue"];
-            } | null;
+            last: components["schemas"]["LastEntry"] | null;
             /**
              * Configuration Version
              * @description The version that has a rollout.
@@ -5361,6 +5932,10 @@ export type ClockView = components['schemas']['ClockView'];
 export type Colleague = components['schemas']['Colleague'];
 export type Coming = components['schemas']['Coming'];
 export type Completion = components['schemas']['Completion'];
+export type ConditionFault = components['schemas']['ConditionFault'];
+export type ConditionField = components['schemas']['ConditionField'];
+export type ConditionFields = components['schemas']['ConditionFields'];
+export type ConditionFunction = components['schemas']['ConditionFunction'];
 export type ConfigurationView = components['schemas']['ConfigurationView'];
 export type Counts = components['schemas']['Counts'];
 export type DeadLetterView = components['schemas']['DeadLetterView'];
@@ -5391,6 +5966,7 @@ export type LaterWords = components['schemas']['LaterWords'];
 export type LiveState = components['schemas']['LiveState'];
 export type Loaded = components['schemas']['Loaded'];
 export type Moved = components['schemas']['Moved'];
+export type NewCondition = components['schemas']['NewCondition'];
 export type NewDraft = components['schemas']['NewDraft'];
 export type NewPresence = components['schemas']['NewPresence'];
 export type NewPublication = components['schemas']['NewPublication'];
@@ -5413,6 +5989,7 @@ export type PageParkedEventView = components['schemas']['Page_ParkedEventView_']
 export type PagePublicationView = components['schemas']['Page_PublicationView_'];
 export type PageQueueLive = components['schemas']['Page_QueueLive_'];
 export type PageShadowView = components['schemas']['Page_ShadowView_'];
+export type PageStuckWork = components['schemas']['Page_StuckWork_'];
 export type PageTrialView = components['schemas']['Page_TrialView_'];
 export type PageVersionLine = components['schemas']['Page_VersionLine_'];
 export type PageWorkView = components['schemas']['Page_WorkView_'];
@@ -5439,13 +6016,16 @@ export type ShadowReport = components['schemas']['ShadowReport'];
 export type ShadowResult = components['schemas']['ShadowResult'];
 export type ShadowView = components['schemas']['ShadowView'];
 export type StepBack = components['schemas']['StepBack'];
+export type StuckWork = components['schemas']['StuckWork'];
 export type SurgeLive = components['schemas']['SurgeLive'];
 export type TakeBack = components['schemas']['TakeBack'];
 export type Transfer = components['schemas']['Transfer'];
 export type TrialResult = components['schemas']['TrialResult'];
 export type TrialView = components['schemas']['TrialView'];
+export type TriedCondition = components['schemas']['TriedCondition'];
 export type Unskilled = components['schemas']['Unskilled'];
 export type Urgency = components['schemas']['Urgency'];
+export type UsualFlow = components['schemas']['UsualFlow'];
 export type VersionLine = components['schemas']['VersionLine'];
 export type VersionView = components['schemas']['VersionView'];
 export type WhyNot = components['schemas']['WhyNot'];
@@ -5453,9 +6033,10 @@ export type Widening = components['schemas']['Widening'];
 export type WorkDetail = components['schemas']['WorkDetail'];
 export type WorkValues = components['schemas']['WorkValues'];
 export type WorkView = components['schemas']['WorkView'];
+export type Actor = components['schemas']['Actor'];
 export type ErrorPlace = components['schemas']['ErrorPlace'];
 export type Identifier = components['schemas']['Identifier'];
-export type JsonValue = components['schemas']['JsonValue'];
+export type LastEntry = components['schemas']['LastEntry'];
 export type ProblemDetails = components['schemas']['ProblemDetails'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -6232,6 +6813,79 @@ export interface operations {
             };
         };
     };
+    extend_offer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key that the caller chooses for this request. The same request under the same key takes effect once; a repeat gets the first answer, with the header `Idempotency-Replayed`. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The offer's id. */
+                offer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The request repeats an earlier one under its key, and this is the first answer. */
+                    "Idempotency-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OfferView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     get_work_counts: {
         parameters: {
             query?: never;
@@ -6248,6 +6902,56 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OpenWork"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_stuck_work: {
+        parameters: {
+            query?: {
+                /** @description The most items that are returned. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_StuckWork_"];
                 };
             };
             /** @description Unauthorized */
@@ -7794,6 +8498,154 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RuleCounts"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    try_condition: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key that the caller chooses for this request. The same request under the same key takes effect once; a repeat gets the first answer, with the header `Idempotency-Replayed`. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCondition"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The request repeats an earlier one under its key, and this is the first answer. */
+                    "Idempotency-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriedCondition"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_condition_fields: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConditionFields"];
                 };
             };
             /** @description Unauthorized */

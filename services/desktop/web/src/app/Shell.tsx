@@ -10,6 +10,7 @@ import { texts as keyTexts } from '@/keys/texts'
 import { useStand } from '@/live/changes'
 import { type Role, signOut, useSession } from '@/session/session'
 import { useTexts } from '@/texts/catalogue'
+import icon from './icon.svg'
 import styles from './shell.module.css'
 import { texts } from './texts'
 
@@ -78,7 +79,7 @@ export function Shell() {
       </a>
       <header className={styles.rail}>
         <span className={styles.logo}>
-          <img src="/icon.svg" alt="Antiphon" width={28} height={28} />
+          <img src={icon} alt="Antiphon" width={28} height={28} />
         </span>
         <nav className={styles.nav} aria-label={t.main}>
           {places.map(place => (

@@ -1,6 +1,7 @@
 import { Button } from '@/design/controls'
 import { signIn } from '@/session/session'
 import { useTexts } from '@/texts/catalogue'
+import icon from './icon.svg'
 import styles from './shell.module.css'
 import { texts } from './texts'
 
@@ -17,7 +18,7 @@ export function Welcome({
   const t = useTexts(texts)
   return (
     <main className={styles.welcome}>
-      <img src="/icon.svg" alt="" />
+      <img src={icon} alt="" />
       <h1>{failed ? t.noServer : ended ? t.signedOut : 'Antiphon'}</h1>
       {!failed && <p className="dim">{ended ? t.signedOutLead : t.signInLead}</p>}
       <Button kind="primary" autoFocus onPress={failed ? onRetry : signIn}>

@@ -146,6 +146,11 @@ class Configuration(Organisation):
             *(("queues", key) for key, queue in self.queues.items() if queue.units == 0),
         ]
 
+    def extensions_left(self, queue: str, used: int) -> int:
+        """How often an offer of a queue may still be extended, which was extended `used` times."""
+        extend = self.queues[queue].extend_offer if queue in self.queues else None
+        return max(0, extend.times - used) if extend else 0
+
     def may_decline(self, queue: str) -> bool:
         """Whether agents may decline offers of a queue."""
         own = self.queues[queue].may_decline

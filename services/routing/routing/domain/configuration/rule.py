@@ -29,11 +29,7 @@ def faults(
     """
     if not rules:
         yield document.fault(("rules",), "there must be at least one rule")
-    known = {
-        "queues": queues,
-        "calendar": calendars,
-        "labels": dict.fromkeys(label for rule in rules for label in rule.then.labels),
-    }
+    known = known_names(rules, queues, calendars)
     names: set[str] = set()
     for place, rule in enumerate(rules):
         if rule.name in names:
@@ -57,6 +53,14 @@ def faults(
         if rule.moves and rule.then.queue is None:
             yield document.fault(("rules", place, "moves"), "moves work nowhere: set then.queue or remove it")
         yield from _condition(document, place, rule, known, checked=checked)
+
+
+def known_names(
+    rules: Sequence[Rule], queues: Mapping[str, object], calendars: Mapping[str, object]
+) -> Mapping[str, Mapping[str, object]]:
+    """The queues, labels and calendars that conditions may name."""
+    labels = dict.fromkeys(label for rule in rules for label in rule.then.labels)
+    return {"queues": queues, "calendar": calendars, "labels": labels}
 
 
 def _condition(

@@ -16,6 +16,7 @@ from cel_expr_python import cel
 from antiphon.contracts.cases import CaseFacts, InteractionFacts
 from antiphon.contracts.identified import Tone
 from antiphon.organisation.document import did_you_mean
+from routing.domain.rules.facts import FACTS
 from routing.domain.rules.queue_state import (
     NOT_CODE,
     USAGE,
@@ -37,36 +38,8 @@ _KINDS: dict[type, Any] = {
     list: cel.Type.List(cel.Type.STRING),
 }
 
-# The variables of conditions, besides those of `queue_state`. Absent text is "", an absent number -1.
-VARIABLES: dict[str, type] = {
-    "interaction.channel": str,
-    "interaction.network": str,
-    "interaction.visibility": str,
-    "interaction.account": str,
-    "interaction.subject": str,
-    "interaction.text": str,
-    "interaction.language": str,
-    "interaction.topics": list,
-    "interaction.department": str,
-    "interaction.tone": str,
-    "interaction.followers": int,
-    "interaction.attachments": int,
-    "customer.name": str,
-    "customer.labels": list,
-    "customer.interactions": int,
-    "case.department": str,
-    "case.status": str,
-    "case.subject": str,
-    "case.interactions": int,
-    "case.replies": int,
-    "case.reopened": int,
-    "case.waited_minutes": int,
-    "case.unanswered_text": str,
-    "now.date": str,
-    "now.weekday": str,
-    "now.hour": int,
-    "now.minute": int,
-}
+# The variables of conditions, besides those of `queue_state`.
+VARIABLES: Mapping[str, type] = {name: fact.kind for name, fact in FACTS.items()}
 
 _ABSENT: Mapping[type, Any] = {str: "", int: -1, bool: False, list: []}
 
@@ -153,9 +126,15 @@ class Condition:
         return self.holds(_ENVIRONMENT.Activation({}))[0]
 
     @cached_property
+    def variables(self) -> frozenset[str]:
+        """The variables that it names, as contexts name them."""
+        plain = VARIABLES.keys() & set(names(tree(self.serialized())))
+        return frozenset({*plain, *(mention.variable for mention in self.mentions)})
+
+    @cached_property
     def reads_words(self) -> bool:
         """Whether it depends on the customer's words, which routing keeps for a limited time."""
-        return not WORDS.isdisjoint(names(tree(self.serialized())))
+        return not WORDS.isdisjoint(self.variables)
 
     def _probe(self) -> None:
         # Loops that exceed the budget do so on any context, so that the sample shows it before a customer does.
@@ -234,6 +213,11 @@ def decide(conditions: Sequence[tuple[str, Condition]], context: Context) -> tup
         if true and first is None:
             first = place
     return first, outcomes
+
+
+def hold(condition: Condition, context: Context) -> tuple[bool, str | None]:
+    """Whether a condition holds on a context, and the message of an error."""
+    return condition.holds(_activation({m.identifier: m for m in condition.mentions}, context))
 
 
 def _activation(asked: Mapping[str, Mention], context: Context) -> Any:

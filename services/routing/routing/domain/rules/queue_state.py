@@ -10,12 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from antiphon.organisation.document import did_you_mean
+from routing.domain.rules.facts import STATE_FACTS
 
 # The parts of each kind. A part that a context lacks is 0 or false, except that a queue is open.
 PARTS: Mapping[str, Mapping[str, type]] = {
-    "queues": {"waiting": int, "agents_present": int, "oldest_seconds": int, "surging": bool, "open": bool},
-    "labels": {"surging": bool},
-    "calendar": {"open": bool},
+    what: {part: fact.kind for part, fact in facts.items()} for what, facts in STATE_FACTS.items()
 }
 USAGE: Mapping[str, str] = {
     "queues": 'queues["…"].waiting',

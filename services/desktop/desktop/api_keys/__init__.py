@@ -1,0 +1,1 @@
+"""API keys: their beginning and end, and the tokens that they are exchanged for."""

@@ -1,0 +1,1 @@
+"""Decisions of the desktop's back end. Pure."""

@@ -1,0 +1,1 @@
+"""The revisions of the desktop's database."""

@@ -1,0 +1,1 @@
+"""Sessions: how they begin at the issuer, whose they are, and how they end."""

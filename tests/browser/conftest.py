@@ -1,0 +1,74 @@
+"""The whole system with its desktop, and Chromium: once for all these tests, which run one after the other."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+from playwright.async_api import Browser, StorageState, async_playwright
+
+from deploy.site import Ports, Site
+from deploy.stack import Stack
+from tests.support.desk import Desk
+from tests.support.people import People
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+]
+
+
+@pytest.fixture(scope="package")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with Stack(Site(tmp_path_factory.mktemp("desk"), Ports.free(), durable=False), desktop=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture(scope="package")
+def signed_in() -> dict[str, StorageState]:
+    return {}
+
+
+@pytest.fixture
+async def desk(
+    stack: Stack, chromium: Browser, signed_in: dict[str, StorageState], request: pytest.FixtureRequest
+) -> AsyncIterator[Desk]:
+    """The desktop. Afterwards everybody is offline, and no page may have had a fault."""
+    async with httpx.AsyncClient(timeout=30) as http:
+        desk = Desk(stack, People(stack, http), chromium, signed_in)
+        yield desk
+        failed = getattr(request.node, "failed", False)
+        if failed or desk.faults:
+            await desk.keep(request.node.name)
+        await desk.close()
+        for agent in list(desk.people.present):
+            await desk.people.presence(agent, "offline")
+    assert not desk.faults
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    if report.when == "call" and report.failed:  # pyright: ignore[reportAttributeAccessIssue]
+        item.failed = True  # pyright: ignore[reportAttributeAccessIssue]
+    return report  # pyright: ignore[reportReturnType]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker runs them, so there is one stack and one browser."""
+    for item in items:
+        if "tests/browser" in str(item.path):
+            item.add_marker(pytest.mark.xdist_group("browser"))

@@ -1,0 +1,113 @@
+"""Pages of the desktop in a real browser: who signs in, what they see, and what must never happen on any page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal
+
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Response, StorageState, expect
+
+from deploy.site import PROJECT
+from deploy.stack import Stack
+from tests.support.people import People
+
+_AXE = PROJECT / "services" / "desktop" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+KEPT = PROJECT / ".antiphon" / "browser"
+Theme = Literal["light", "dark"]
+# Chromium writes a line for each answer of 4xx; pages expect some of them (401, 409, 412).
+_ANSWERS = "Failed to load resource"
+expect.set_options(timeout=10_000)
+
+
+@dataclass
+class Desk:
+    """The desktop of one stack in one browser. Every person has a context: their own cookies, storage and tabs."""
+
+    stack: Stack
+    people: People
+    browser: Browser
+    signed_in: dict[str, StorageState]
+    """What signing in left in each person's browser, so that each signs in once."""
+    faults: list[str] = field(default_factory=list[str])
+    """What no page may do: an error in the console or in a script, a report of the content policy, an answer of 5xx."""
+    _contexts: list[BrowserContext] = field(default_factory=list[BrowserContext])
+
+    @property
+    def address(self) -> str:
+        return self.stack.site.pages
+
+    async def context(
+        self, person: str | None, *, width: int = 1280, height: int = 800, theme: Theme = "light", **more: Any
+    ) -> BrowserContext:
+        """A browser of a person, who is signed in; of nobody for None."""
+        if person and person not in self.signed_in:
+            await self._sign_in(person)
+        context = await self.browser.new_context(
+            base_url=self.address, viewport={"width": width, "height": height}, color_scheme=theme,
+            locale=more.pop("locale", "en-GB"), reduced_motion="reduce",
+            **({"storage_state": self.signed_in[person]} if person else {}), **more,
+        )  # fmt: skip
+        self._contexts.append(context)
+        context.on("page", self._watch)
+        return context
+
+    async def open(self, person: str | None, path: str = "/inbox", **how: Any) -> Page:
+        """A page in a new browser of a person."""
+        page = await (await self.context(person, **how)).new_page()
+        await page.goto(path)
+        return page
+
+    async def _sign_in(self, person: str) -> None:
+        context = await self.browser.new_context(base_url=self.address)
+        page = await context.new_page()
+        await page.goto("/")
+        await page.get_by_role("button", name="Sign in").click()
+        await page.locator(f"button[name=person][value={person}]").click()
+        await expect(page.get_by_role("navigation", name="Main")).to_be_visible()
+        self.signed_in[person] = await context.storage_state()
+        await context.close()
+
+    def _watch(self, page: Page) -> None:
+        def said(message: ConsoleMessage) -> None:
+            if message.type == "error" and not message.text.startswith(_ANSWERS):
+                self.faults.append(f"{page.url}: console: {message.text}")
+
+        def answered(response: Response) -> None:
+            if response.status >= 500:
+                self.faults.append(f"{page.url}: {response.status} of {response.url}")
+
+        page.on("console", said)
+        page.on("pageerror", lambda error: self.faults.append(f"{page.url}: {error}"))
+        page.on("response", answered)
+
+    async def keep(self, name: str) -> None:
+        """Keeps a picture of every open page, to look at after a failure."""
+        KEPT.mkdir(parents=True, exist_ok=True)
+        pages = [page for context in self._contexts for page in context.pages if not page.is_closed()]
+        for number, page in enumerate(pages):
+            await page.screenshot(path=KEPT / f"{name}-{number}.png")
+
+    async def close(self) -> None:
+        """Closes every browser that the test opened."""
+        for context in self._contexts:
+            await context.close()
+        self._contexts.clear()
+
+
+@cache
+def _axe() -> str:
+    return _AXE.read_text()
+
+
+async def violations(page: Page) -> list[str]:
+    """What axe finds on a page as it is: WCAG 2.2 A and AA, and its best practices. One line a rule and place."""
+    await page.evaluate(_axe())
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found: Mapping[str, Sequence[Mapping[str, Any]]] = await page.evaluate(
+        "tags => axe.run(document, { runOnly: tags })", tags
+    )
+    return [
+        f"{violation['id']}: {violation['help']} at {node['target']}: {node['html'][:200]}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
