@@ -20,9 +20,11 @@ import {
 import { textsOf } from '@/texts/catalogue'
 import { celCompletion, type Vocabulary } from '../cel/completion'
 import { cel, celLanguage } from '../cel/language'
+import { documentCompletion } from '../document/completion'
 import { difference } from '../document/edit'
+import type { Group } from '../document/schema'
 import { type Check, type Finding, faults } from './faults'
-import { organisationDocument } from './language'
+import { documentLanguage, organisationDocument } from './language'
 import { texts } from './texts'
 import { theme } from './theme'
 
@@ -58,10 +60,11 @@ export interface Editor {
 
 const shown = Annotation.define<boolean>()
 
-/** An editor of the whole document: YAML with conditions. Escape and then Tab leaves it, because Tab alone indents. */
-export function documentEditor(options: EditorOptions): Editor {
+/** An editor of the whole document: YAML with conditions, completed by its form once that is known. Escape and then Tab leaves it, because Tab alone indents. */
+export function documentEditor(options: EditorOptions, form: () => Group | undefined): Editor {
   return editorOf(options, [
     organisationDocument(),
+    documentLanguage.data.of({ autocomplete: documentCompletion(form, options.vocabulary) }),
     celLanguage.data.of({ autocomplete: celCompletion(options.vocabulary) }),
     lineNumbers(),
     highlightActiveLineGutter(),
