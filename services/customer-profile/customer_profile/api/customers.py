@@ -124,7 +124,7 @@ def add(routes: APIRouter, at: Api) -> None:
             Words | None, Query(max_length=600, description="Only who has this identifier, as `kind:value`.")
         ] = None,
         name: Annotated[
-            Words | None, Query(max_length=300, description="Only whose name begins so, in any case.")
+            Words | None, Query(max_length=300, description="Only whose name begins so, or a later word of it, in any case.")
         ] = None,
     ) -> Page[CustomerView]:  # fmt: skip
         """Customers in the order of their names: all, some by id, one by identifier, or those whose name begins with a text."""

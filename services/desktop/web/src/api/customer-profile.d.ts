@@ -1399,7 +1399,7 @@ export interface operations {
                 customer_id?: string[] | null;
                 /** @description Only who has this identifier, as `kind:value`. */
                 identifier?: string | null;
-                /** @description Only whose name begins so, in any case. */
+                /** @description Only whose name begins so, or a later word of it, in any case. */
                 name?: string | null;
             };
             header?: never;
