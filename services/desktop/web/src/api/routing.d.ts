@@ -3321,6 +3321,12 @@ export interface components {
              * @description The presences that the caller may choose, in the order of the configuration.
              */
             presences: components["schemas"]["PresenceChoice"][];
+            /**
+             * Presence Lost After S
+             * @description After how many seconds without a heartbeat the caller is offline, once their desktop sent one.
+             * @example 60
+             */
+            presence_lost_after_s: number;
         };
         /**
          * Page[AgentView]
