@@ -7002,6 +7002,8 @@ export interface operations {
                 state?: ("queued" | "offered" | "accepted" | "completed") | null;
                 /** @description Only work of this agent; `me` is the caller. */
                 agent_id?: string | null;
+                /** @description Only work of this case. */
+                case_id?: string | null;
                 /** @description `changed_at`: the newest change first. `due_at`: open work, the first due first, then without due time. */
                 sort?: "changed_at" | "due_at";
             };
