@@ -4,7 +4,7 @@ export interface ProblemDetails {
   readonly title?: string
   readonly status?: number
   readonly detail?: string | null
-  readonly errors?: readonly { readonly detail?: string | null; readonly pointer?: string | null }[] | null
+  readonly errors?: readonly { readonly where?: string; readonly message?: string }[]
   readonly [member: string]: unknown
 }
 
@@ -17,9 +17,9 @@ export class ApiProblem extends Error {
     super(details.detail ?? details.title ?? `HTTP ${status}`)
   }
 
-  /** The kind of the problem: the last part of its `type`, e.g. `precondition-failed` of `urn:antiphon:problem:precondition-failed`. */
+  /** The kind of the problem: the last part of its `type`, e.g. `precondition-failed`. */
   get kind(): string {
-    return this.details.type?.split(':').at(-1) ?? ''
+    return this.details.type?.split(/[/:]/).at(-1) ?? ''
   }
 
   /** Whether nothing came back, so that nobody knows whether the request took effect. */
