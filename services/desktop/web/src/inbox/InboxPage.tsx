@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { lazy, Suspense, useEffect, useEffectEvent, useMemo, useRef, useState } from 'react'
-import { caseMgmt, dataOf } from '@/api/client'
+import { dataOf, routing } from '@/api/client'
 import { announce } from '@/design/announce'
 import { Button, IconButton, TextField } from '@/design/controls'
 import { Select } from '@/design/select'
@@ -14,12 +14,12 @@ import { useSetPresence } from '@/presence/set-presence'
 import { texts as presenceTexts } from '@/presence/texts'
 import { may, useSession } from '@/session/session'
 import { useTexts } from '@/texts/catalogue'
-import { keepCases, knownCase } from './case-facts'
+import { knownCase } from './case-facts'
 import { InboxRow } from './InboxRow'
 import styles from './inbox.module.css'
 import { List } from './List'
 import { useColleagueName, useQueueName } from './names'
-import { byChange, matches, placeAfter, type Row, rowOfCase } from './rows'
+import { byChange, matches, placeAfter, type Row, rowOfWork, type WorkChange } from './rows'
 import type { View } from './search'
 import { usePick, useTakeNext } from './take'
 import { texts } from './texts'
@@ -154,6 +154,7 @@ export default function InboxPage() {
   ])
 
   const queueName = useQueueName()
+  const hasQueues = useOwnAgent()?.queues.length !== 1
   const colleague = useColleagueName()
   const label = view === 'queues' && !isAgent(session) ? t.allQueues : t.view[view]
   const counts = { mine: mine.length, queues: queued.length || waiting, recent: undefined }
@@ -236,11 +237,15 @@ export default function InboxPage() {
                 {row => (
                   <InboxRow
                     row={row}
-                    queueName={queueName}
-                    agentName={
+                    shows={view === 'recent' ? 'status' : 'due'}
+                    place={
                       row.state === 'offered' && row.agentId
-                        ? t.offeredTo(colleague.shown(row.agentId))
-                        : null
+                        ? row.agentId === session.subject
+                          ? t.offeredToMe
+                          : t.offeredTo(colleague.shown(row.agentId))
+                        : hasQueues
+                          ? queueName(row.queue)
+                          : null
                     }
                   />
                 )}
@@ -311,20 +316,22 @@ function useIsWide(): boolean {
 
 /** The cases that the person worked on, the newest change first. Read while they are listed. */
 function useRecent(isShown: boolean): Reading {
+  const { subject } = useSession()
   const client = useQueryClient()
-  const queryKey = ['case-mgmt', 'cases', 'recent']
+  const queryKey = ['routing', 'work', 'recent']
   const { data, error, isSuccess } = useQuery({
     queryKey,
-    queryFn: () => dataOf(caseMgmt.GET('/cases', { params: { query: { agent_id: 'me', limit: 50 } } })),
+    queryFn: () => dataOf(routing.GET('/work', { params: { query: { agent_id: 'me', limit: 100 } } })),
     enabled: isShown,
   })
   useEffect(() => {
-    if (!data) return
-    keepCases(data.items)
-    recent.replace(data.items.map(rowOfCase))
+    // Of several pieces of work on a case the newest is shown.
+    if (data) recent.replace(data.items.map(rowOfWork).reverse())
   }, [data])
-  useChanges(['case-mgmt.case', 'case-mgmt.begin', 'case-mgmt.reset'], () => {
-    void client.invalidateQueries({ queryKey })
+  const read = () => void client.invalidateQueries({ queryKey })
+  useChanges(['routing.begin', 'routing.reset'], read)
+  useChanges(['routing.work'], (change: WorkChange) => {
+    if (change.agent_id === subject) read()
   })
   return error ? { error } : { stand: isSuccess ? 'whole' : 'begun' }
 }

@@ -11,26 +11,24 @@ const URGENT = 80
 /** A case in two lines: who and when, then what and where. */
 export function InboxRow({
   row,
-  queueName,
-  agentName,
+  shows,
+  place,
 }: {
   row: Row
-  queueName: (queue: string) => string
-  /** Who is offered the work or has it; null where the list says that already. */
-  agentName: string | null
+  shows: 'due' | 'status'
+  /** Where the work is; null where that goes without saying. */
+  place: string | null
 }) {
   const t = useTexts(texts)
   const known = useCase(row.caseId, row.changed)
-  const channel = row.channel ?? known?.channel
-  const subject = row.subject ?? known?.subject ?? t.noSubject
   return (
     <>
       <span className={styles.channel}>
-        <Icon name={channel ? channelIcon(channel) : 'case'} size={16} />
-        {channel && <span className="hidden">{t.channelOf[channel] ?? channel}</span>}
+        <Icon name={channelIcon(row.channel)} size={16} />
+        <span className="hidden">{t.channelOf[row.channel] ?? row.channel}</span>
       </span>
       <span className={styles.line}>
-        <span className={styles.who}>{known ? (known.customer.name ?? t.noName) : ' '}</span>
+        <span className={styles.who}>{known ? (known.customer.name ?? t.noName) : '\u00a0'}</span>
         {row.priority >= URGENT && (
           <span className={styles.urgent} title={t.urgent}>
             <Icon name="flag" size={13} />
@@ -38,16 +36,20 @@ export function InboxRow({
           </span>
         )}
         <span className={styles.due}>
-          {row.workId ? <Due at={row.dueAt} /> : <Tag>{t.statusOf[row.state] ?? row.state}</Tag>}
+          {shows === 'due' ? (
+            <Due at={row.dueAt} />
+          ) : (
+            known && <Tag>{t.statusOf[known.status] ?? known.status}</Tag>
+          )}
         </span>
       </span>
       <span className={styles.line}>
         <span className={styles.what}>
-          {subject}
+          {row.subject ?? known?.subject ?? t.noSubject}
           {known?.first_words && <span className="dim"> {known.first_words}</span>}
         </span>
         <span className={styles.where}>
-          {agentName ?? (row.queue ? queueName(row.queue) : '')}
+          {place && <span className={styles.place}>{place}</span>}
           <span className={styles.reference}>{row.reference}</span>
         </span>
       </span>

@@ -19,12 +19,6 @@ export function knownCase(caseId: string): CaseView | undefined {
   return store.get(caseId)
 }
 
-/** Keeps what was read of cases elsewhere. */
-export function keepCases(found: readonly CaseView[]): void {
-  for (const one of found) asked.set(one.case_id, Date.parse(one.changed_at))
-  store.put(found)
-}
-
 /** The customer and the words of a case, read together with those of all other rows shown. `version` grows with changes. */
 export function useCase(caseId: string, version: number): CaseView | undefined {
   useEffect(() => {

@@ -9,16 +9,15 @@ export type WorkChange = Omit<WorkView, 'work_item_id' | 'customer_id' | 'subjec
   readonly subject: string
 }
 
-/** A row of the inbox: a case with the work on it. */
+/** A row of the inbox: a case with the newest work on it. */
 export interface Row {
   readonly caseId: string
-  /** The open work; null for a case that is listed for itself. */
-  readonly workId: string | null
+  readonly workId: string
   readonly reference: string
   readonly subject: string | null
-  readonly channel: string | null
-  readonly state: string
-  readonly queue: string | null
+  readonly channel: string
+  readonly state: WorkView['state']
+  readonly queue: string
   readonly alsoQueues: readonly string[]
   readonly agentId: string | null
   readonly priority: number
@@ -26,7 +25,7 @@ export interface Row {
   readonly dueAt: string | null
   /** `dueAt` in milliseconds; work that is not due is due last. */
   readonly due: number
-  readonly queuedAt: string | null
+  readonly queuedAt: string
   /** When it changed, in milliseconds. */
   readonly changed: number
 }
@@ -59,26 +58,6 @@ export function rowOfChange(change: WorkChange, before: Row | undefined): Row {
   }
 }
 
-export function rowOfCase(found: CaseView): Row {
-  return {
-    caseId: found.case_id,
-    workId: null,
-    reference: found.reference,
-    subject: found.subject ?? null,
-    channel: found.channel,
-    state: found.status,
-    queue: found.queue,
-    alsoQueues: [],
-    agentId: found.agent_id,
-    priority: 50,
-    labels: [],
-    dueAt: found.due_at,
-    due: dueOf(found.due_at),
-    queuedAt: null,
-    changed: Date.parse(found.changed_at),
-  }
-}
-
 function dueOf(at: string | null): number {
   return at ? Date.parse(at) : Number.MAX_SAFE_INTEGER
 }
@@ -88,7 +67,7 @@ export function byDue(one: Row, other: Row): number {
   return (
     one.due - other.due ||
     other.priority - one.priority ||
-    (one.queuedAt ?? '').localeCompare(other.queuedAt ?? '') ||
+    Date.parse(one.queuedAt) - Date.parse(other.queuedAt) ||
     (one.caseId < other.caseId ? -1 : 1)
   )
 }

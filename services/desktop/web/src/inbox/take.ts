@@ -35,7 +35,6 @@ export function usePick(): (row: Row) => Promise<void> {
   const whyNot = useWhyNot()
   const open = useOpenMine()
   return async row => {
-    if (!row.workId) return
     const undo = [
       queueWork.expect(row.caseId, null),
       myWork.expect(row.caseId, { ...row, state: 'accepted', agentId: session.subject }),

@@ -47,9 +47,7 @@ export function useWork(showsQueues: boolean): { read: () => void; waiting: numb
   const isMine = (row: Row) => row.state === 'accepted' && row.agentId === session.subject
   const waits = (row: Row) =>
     (row.state === 'queued' || row.state === 'offered') &&
-    (!isMember ||
-      !agent ||
-      [row.queue, ...row.alsoQueues].some(queue => queue !== null && agent.queues.includes(queue)))
+    (!isMember || !agent || [row.queue, ...row.alsoQueues].some(queue => agent.queues.includes(queue)))
   const recount = useRef<ReturnType<typeof setTimeout>>(undefined)
   useEffect(() => () => clearTimeout(recount.current), [])
   useChanges(['routing.work'], (change: WorkChange) => {

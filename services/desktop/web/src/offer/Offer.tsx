@@ -116,7 +116,7 @@ function Card({ offer, others, offers }: { offer: OfferView; others: number; off
       tabIndex={-1}
       onFocus={onFocus}
     >
-      <Left offer={offer} others={others} />
+      <Left offer={offer} others={others} onExtend={() => void offers.extend(offer)} />
       <div className={styles.what}>
         <p className={styles.who}>
           <Icon name={channelIcon(work.channel)} size={16} />
@@ -164,11 +164,6 @@ function Card({ offer, others, offers }: { offer: OfferView; others: number; off
               {t.decline}
             </Button>
           )}
-          {offer.may_extend && (
-            <Button kind="quiet" keys="Alt+E" onPress={() => void offers.extend(offer)}>
-              {t.extend}
-            </Button>
-          )}
           <span className={styles.fold}>
             <Button kind="quiet" aria-expanded={isExplained} onPress={() => setExplained(!isExplained)}>
               {t.why}
@@ -186,7 +181,7 @@ function placeOf(path: string): 'list' | 'side' {
 }
 
 /** How long is left, by the server's clock. */
-function Left({ offer, others }: { offer: OfferView; others: number }) {
+function Left({ offer, others, onExtend }: { offer: OfferView; others: number; onExtend: () => void }) {
   const t = useTexts(texts)
   const now = useNow()
   const left = Date.parse(offer.expires_at) - now
@@ -201,6 +196,11 @@ function Left({ offer, others }: { offer: OfferView; others: number }) {
         <span role="timer" aria-live="off" className={styles.time}>
           {t.left(countdown(left))}
         </span>
+        {offer.may_extend && (
+          <Button small kind="quiet" keys="Alt+E" onPress={onExtend}>
+            {t.extend}
+          </Button>
+        )}
       </span>
     </div>
   )

@@ -1,6 +1,6 @@
 import { useRef, useState } from 'react'
 import { Button as AriaButton, Dialog, Popover } from 'react-aria-components'
-import { classes, Keys } from '@/design/controls'
+import { classes } from '@/design/controls'
 import controls from '@/design/controls.module.css'
 import { Icon } from '@/design/icons'
 import { Since } from '@/design/show'
@@ -80,9 +80,6 @@ function Menu({ agent }: { agent: OwnAgent }) {
             ))}
           </fieldset>
           <Holding agent={agent} />
-          <p className={classes('dim small', styles.keys)}>
-            <Keys keys="Alt+P" /> {t.show}
-          </p>
         </Dialog>
       </Popover>
     </>
