@@ -50,7 +50,7 @@ export function InboxRow({
         </span>
         <span className={styles.where}>
           {place && <span className={styles.place}>{place}</span>}
-          <span className={styles.reference}>{row.reference}</span>
+          <span>{row.reference}</span>
         </span>
       </span>
     </>

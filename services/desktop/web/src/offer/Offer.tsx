@@ -6,6 +6,7 @@ import { announce } from '@/design/announce'
 import { Button, classes, TextField } from '@/design/controls'
 import { channelIcon, Icon } from '@/design/icons'
 import { Due, Tag } from '@/design/show'
+import { number } from '@/format/number'
 import { countdown, exactTime, moment } from '@/format/time'
 import { useQueueName } from '@/inbox/names'
 import type { CaseView } from '@/inbox/rows'
@@ -192,9 +193,14 @@ function Left({ offer, others, onExtend }: { offer: OfferView; others: number; o
       </span>
       <span className={styles.leftWords}>
         <strong>{t.region}</strong>
-        {others > 0 && <span className="dim">{t.more(others)}</span>}
-        <span role="timer" aria-live="off" className={styles.time}>
-          {t.left(countdown(left))}
+        {others > 0 && (
+          <span className="dim" title={t.more(others)}>
+            <span aria-hidden="true">+{number(others)}</span>
+            <span className="hidden">{t.more(others)}</span>
+          </span>
+        )}
+        <span role="timer" aria-label={t.left} aria-live="off" className={styles.time}>
+          {countdown(left)}
         </span>
         {offer.may_extend && (
           <Button small kind="quiet" keys="Alt+E" onPress={onExtend}>

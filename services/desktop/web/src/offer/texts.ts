@@ -3,10 +3,10 @@ import { catalogue, counted } from '@/texts/catalogue'
 export const texts = catalogue(
   {
     region: 'Offer',
+    left: 'Time left',
     title: (subject: string) => `(1) Offer: ${subject}`,
     offered: (subject: string, customer: string, seconds: number) =>
       `Offer: ${subject}, ${customer}. ${counted(seconds, 'second', 'seconds')} to answer. Alt+Y accepts.`,
-    left: (time: string) => `${time} left`,
     more: (count: number) => `${counted(count, 'more offer', 'more offers')} after this`,
     unknown: 'Unknown customer',
     noSubject: 'Without a subject',
@@ -14,7 +14,6 @@ export const texts = catalogue(
     accept: 'Accept',
     decline: 'Decline',
     extend: 'More time',
-    extensions: (count: number) => counted(count, 'time left', 'times left'),
     reason: 'Why do you decline?',
     reasonHint: 'Supervisors read it. It may stay empty.',
     cancel: 'Cancel',
@@ -56,14 +55,13 @@ export const texts = catalogue(
     notDeclined: (why: string) => `It was not declined: ${why}`,
     extended: (seconds: number) => `You have ${counted(seconds, 'second', 'seconds')} to answer.`,
     notExtended: (why: string) => `You got no more time: ${why}`,
-    someone: 'somebody else has it.',
   },
   {
     region: 'Angebot',
+    left: 'Restzeit',
     title: (subject: string) => `(1) Angebot: ${subject}`,
     offered: (subject: string, customer: string, seconds: number) =>
       `Angebot: ${subject}, ${customer}. ${counted(seconds, 'Sekunde', 'Sekunden')} zum Antworten. Alt+Y nimmt an.`,
-    left: (time: string) => `noch ${time}`,
     more: (count: number) => `danach ${counted(count, 'weiteres Angebot', 'weitere Angebote')}`,
     unknown: 'Unbekannter Kunde',
     noSubject: 'Ohne Betreff',
@@ -71,7 +69,6 @@ export const texts = catalogue(
     accept: 'Annehmen',
     decline: 'Ablehnen',
     extend: 'Mehr Zeit',
-    extensions: (count: number) => `noch ${counted(count, 'Mal', 'Mal')}`,
     reason: 'Warum lehnen Sie ab?',
     reasonHint: 'Die Leitung liest es. Es darf leer bleiben.',
     cancel: 'Abbrechen',
@@ -114,6 +111,5 @@ export const texts = catalogue(
     notDeclined: (why: string) => `Es wurde nicht abgelehnt: ${why}`,
     extended: (seconds: number) => `Sie haben ${counted(seconds, 'Sekunde', 'Sekunden')} zum Antworten.`,
     notExtended: (why: string) => `Sie haben nicht mehr Zeit bekommen: ${why}`,
-    someone: 'Jemand anderes hat es.',
   },
 )
