@@ -76,6 +76,7 @@ lint: set-up ## Check format, style, types, import directions and generated file
 	@$(STATE)/venv/bin/ruff check .
 	@$(STATE)/venv/bin/basedpyright
 	@$(STATE)/venv/bin/lint-imports
+	@cd services/desktop/web && npm run --silent types && npm run --silent lint
 
 format: set-up ## Format the code and fix what ruff can fix
 	@$(STATE)/venv/bin/ruff format .

@@ -83,6 +83,6 @@ inputs=/dev/null made="$(command -v c++ || echo missing)" step compiler "a C++ c
 inputs="deploy/node/package.json deploy/node/package-lock.json" made=deploy/node/node_modules/better-sqlite3/build/Release/better_sqlite3.node step node "a Bluesky PDS, by npm (compiles SQLite: a minute)" install_node
 inputs=/dev/null made="/usr/lib/postgresql/*/bin/initdb" step postgres "PostgreSQL" install_postgres
 web=services/desktop/web
-inputs="$web/package-lock.json $web/index.html $web/vite.config.ts $web/compress.mjs $(find $web/src $web/public -type f | sort)" made=$web/dist/index.html step pages "the pages of the desktop, by npm" install_pages
+inputs="$web/package-lock.json $web/index.html $web/vite.config.ts $web/compress.mjs $(find $web/src -type f | sort)" made=$web/dist/index.html step pages "the pages of the desktop, by npm" install_pages
 [ "${1:-}" = tests ] || exit 0
 inputs=/dev/null made="$(command -v chromium || echo missing)" step chromium "Chromium, for tests of the pages" install_chromium

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from deploy import keys
 from deploy.site import EXAMPLE, PROJECT, Ports
 from desktop import api
 from desktop.api.gate import Limits
-from desktop.api_keys.signing import SigningKeys
+from desktop.api_keys.signing import TOKEN_LIFE, SigningKeys
 from desktop.documents import Documents
 from desktop.domain.rate_limits import Quota
 from desktop.streams import services
@@ -93,7 +94,12 @@ class ApiPort:
 
 @asynccontextmanager
 async def opened(
-    new_database: NewDatabase, folder: Path, *, limits: Limits = GENEROUS, clock: Clock = utc_now
+    new_database: NewDatabase,
+    folder: Path,
+    *,
+    limits: Limits = GENEROUS,
+    clock: Clock = utc_now,
+    streams_last: timedelta = TOKEN_LIFE,
 ) -> AsyncGenerator[ApiPort]:
     """The API port, until the block ends."""
     ports = Ports.free()
@@ -115,7 +121,8 @@ async def opened(
         reached = services.Services(addresses, behind)
         signing = SigningKeys(keys.gateway_keys(folder), issuer=issuer, audience=keys.AUDIENCE)
         documents = Documents(reached, f"{issuer}/token")
-        app = api.for_programs(engine, access, api.Programs(reached, documents, signing, limits, clock))
+        programs = api.Programs(reached, documents, signing, limits, clock, streams_last)
+        app = api.for_programs(engine, access, programs)
         app.state.swagger_ui = SWAGGER_UI
         async with served(app, ports.desktop_api):
             yield ApiPort(issuer, engine, http, folder)

@@ -26,8 +26,9 @@ class Settings(ProcessSettings):
     )
     api_port: Annotated[Port, Field(description="Port on which programs reach the APIs.")] = 8140
     api_signing_keys: Path = Field(
-        description="File with a JWK set of private P-256 keys. The first one signs the tokens that API keys are exchanged for, and "
-        "the public part of each is published: a new key is added behind, becomes the first, and the old one goes five minutes later."
+        description="File with a JWK set of private P-256 keys. The first one signs the tokens that API keys are exchanged for; "
+        "the public part of each is published. Add a new key behind, restart, make it the first, restart; the old one can go "
+        "five minutes later."
     )
     api_requests: Annotated[int, Measure("requests")] = Field(
         1200,

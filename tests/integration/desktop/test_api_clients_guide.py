@@ -38,7 +38,9 @@ async def test_the_examples_of_the_guide_do_what_it_says(new_database: NewDataba
     limits = Limits(Quota("requests", 1200, 60), Quota("failures", 30, 60))
     async with opened(new_database, tmp_path, limits=limits) as port:
         commands = [
-            content.replace(ADMINISTRATOR, port.token(Role.ADMINISTRATOR, "adam")).replace(ADDRESS, port.address)
+            content.replace(ADMINISTRATOR, port.token(Role.ADMINISTRATOR, "adam")).replace(
+                ADDRESS, port.address
+            )
             for content in (content for kind, content in blocks if kind == "bash")
         ]
         printed = await outputs(commands, tmp_path)

@@ -14,6 +14,7 @@ from tests.support.api_port import opened
 from tests.support.openapi import operations
 
 PATH = "/api/ingest-direct/interactions"
+STREAM = "/api/ingest-direct/replies/changes"
 
 
 async def test_programs_come_with_a_token_and_without_a_session(
@@ -94,3 +95,10 @@ async def test_one_document_and_one_page_show_all_services_that_answer(
     assert flows["clientCredentials"]["tokenUrl"] == f"{port.address}/token"
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert script.is_success
+
+
+async def test_a_stream_of_a_program_ends_with_its_token(new_database: NewDatabase, tmp_path: Path) -> None:
+    async with opened(new_database, tmp_path, streams_last=timedelta(milliseconds=100)) as port:
+        # It is read to its end; a stream without one is never read whole.
+        stream = await port.ask("GET", STREAM, port.token(Role.AGENT, "elena"), timeout=60)
+    assert stream.headers["content-type"].startswith("text/event-stream")

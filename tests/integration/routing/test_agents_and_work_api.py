@@ -241,6 +241,7 @@ async def test_work_is_listed_by_due_time_and_counted_by_queue_and_state(pool: A
     assert [item["due_at"] for item in everything[-2:]] == [None, None]
     assert {item["queue"] for item in await listed("elena")} == {"planning"}
     assert await listed("sam", Role.SUPERVISOR, state="completed") == []
+    assert await listed("sam", Role.SUPERVISOR, case_id=everything[0]["case_id"]) == everything[:1]
     wrong = await ask("sam", "GET", "/work", Role.SUPERVISOR, params={"limit": 2})
     crossed = {"sort": "due_at", "cursor": wrong.json()["next"]}
     assert (await ask("sam", "GET", "/work", Role.SUPERVISOR, params=crossed)).status_code == 400

@@ -1,6 +1,7 @@
 """The HTTP applications of the desktop's back end: one for browsers, one for programs, and its own API behind both."""
 
 import sys
+from datetime import timedelta
 from typing import NamedTuple
 
 from fastapi import APIRouter, FastAPI
@@ -15,7 +16,7 @@ from antiphon.service_names import DESKTOP
 from desktop.api import api_keys, changes, document, pages, proxy, session, token, violations
 from desktop.api.gate import Gate, Limits
 from desktop.api.parameters import Api
-from desktop.api_keys.signing import SigningKeys
+from desktop.api_keys.signing import TOKEN_LIFE, SigningKeys
 from desktop.documents import Documents
 from desktop.streams.services import Services
 
@@ -53,6 +54,7 @@ class Programs(NamedTuple):
     signing: SigningKeys
     limits: Limits
     clock: Clock
+    streams_last: timedelta = TOKEN_LIFE
 
 
 def for_programs(engine: AsyncEngine, access: Access, at: Programs) -> FastAPI:
@@ -69,7 +71,7 @@ def for_programs(engine: AsyncEngine, access: Access, at: Programs) -> FastAPI:
     )
     token.add(app, engine, at.signing, at.clock)
     document.add(app, at.documents)
-    proxy.add_for_programs(app, at.services)
+    proxy.add_for_programs(app, at.services, at.streams_last)
     # The innermost: what it refuses is counted and traced as well.
     app.user_middleware.append(Middleware(Gate, access=access, limits=at.limits, public=document.PATHS))
     return app

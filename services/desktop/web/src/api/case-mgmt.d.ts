@@ -638,6 +638,7 @@ export interface components {
          *         "open": 31,
          *         "pending": 64
          *       },
+         *       "closed_unseen": 2,
          *       "dead_letters": 0,
          *       "interactions": 214,
          *       "replies": {
@@ -659,6 +660,11 @@ export interface components {
             cases: {
                 [key: string]: number;
             };
+            /**
+             * Closed Unseen
+             * @description Resolved and closed cases that no person has seen: see `closed_unseen` of `GET /cases`.
+             */
+            closed_unseen: number;
             /**
              * Replies
              * @description Replies and acknowledgements by state. A state without replies is absent.
@@ -1802,7 +1808,62 @@ export interface components {
              */
             header: string | null;
         };
-        JsonValue: unknown;
+        /**
+         * LastEntry
+         * @description What happened to a case meanwhile, with its words, so that they can be shown beside those of the caller.
+         */
+        LastEntry: {
+            /**
+             * Entry Id
+             * @description The id of the entry in the case's record.
+             * @example 4711
+             */
+            entry_id: number;
+            /**
+             * Kind
+             * @description `interaction`, `interaction-edited`, `interaction-deleted`, `reply-requested`, `reply-failed` or `status-changed`.
+             * @example reply-requested
+             */
+            kind: string;
+            /** @description Who did it. */
+            actor: components["schemas"]["Actor"];
+            /**
+             * Occurred At
+             * Format: date-time
+             * @description When it happened.
+             */
+            occurred_at: string;
+            /**
+             * Interaction Id
+             * @description What the customer said, edited or deleted.
+             * @default null
+             */
+            interaction_id: string | null;
+            /**
+             * Reply Id
+             * @description The reply that was written, or could not be sent.
+             * @default null
+             */
+            reply_id: string | null;
+            /**
+             * Text
+             * @description The words of that reply, or of that interaction as they are now; null where it has none, or was deleted.
+             * @default null
+             */
+            text: string | null;
+            /**
+             * Status
+             * @description The status that a person set.
+             * @default null
+             */
+            status: string | null;
+            /**
+             * Reason
+             * @description Why they set it, or why the reply could not be sent.
+             * @default null
+             */
+            reason: string | null;
+        };
         /**
          * ProblemDetails
          * @description The body of an error. `docs/problems.md` lists the kinds of errors, and which members each has.
@@ -1896,13 +1957,10 @@ export interface components {
              */
             changed_by: string | null;
             /**
-             * Last
-             * @description The newest entry of the case's record: its `kind`, who made it (`by`), and its data.
+             * @description The newest entry of the case's record that the author of a reply must have seen. The entries since the newest that the author saw are in the record of the case.
              * @default null
              */
-            last: {
-                [key: string]: components["schemas"]["JsonValue"];
-            } | null;
+            last: components["schemas"]["LastEntry"] | null;
             /**
              * Configuration Version
              * @description The version that has a rollout.
@@ -1990,7 +2048,7 @@ export type StatedIdentifier = components['schemas']['StatedIdentifier'];
 export type Thread = components['schemas']['Thread'];
 export type WholeCaseView = components['schemas']['WholeCaseView'];
 export type ErrorPlace = components['schemas']['ErrorPlace'];
-export type JsonValue = components['schemas']['JsonValue'];
+export type LastEntry = components['schemas']['LastEntry'];
 export type ProblemDetails = components['schemas']['ProblemDetails'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -2112,8 +2170,12 @@ export interface operations {
                 agent_id?: string | null;
                 /** @description Only the case with this reference, e.g. `C-1042`. */
                 reference?: string | null;
+                /** @description Only cases whose reference begins so: `C-10`, or `10`. Other words find none. */
+                q?: string | null;
                 /** @description Only cases on which the customer awaits an answer. */
                 awaiting_answer?: boolean;
+                /** @description Only resolved and closed cases that no person has seen: nobody accepted their work, answered them, noted something on them or set their status. */
+                closed_unseen?: boolean;
             };
             header?: never;
             path?: never;
@@ -2292,6 +2354,11 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /**
+                     * @description The revision of what is answered; a change of it sends it back as `If-Match`.
+                     * @example "3"
+                     */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {

@@ -73,7 +73,7 @@ export interface paths {
         };
         /**
          * List Customers
-         * @description Customers in the order of their names: all, one by identifier, or those whose name begins with a text.
+         * @description Customers in the order of their names: all, some by id, one by identifier, or those whose name begins with a text.
          */
         get: operations["list_customers"];
         put?: never;
@@ -984,6 +984,28 @@ export interface components {
             configuration_version: number | null;
         };
         /**
+         * Actor
+         * @description Who did it: a person by the subject of their token, or a part of the system by its name.
+         */
+        Actor: {
+            /**
+             * Kind
+             * @description Who can do something to a case.
+             */
+            kind: string;
+            /**
+             * Id
+             * @description The subject of a person's token, or the name of a service.
+             */
+            id: string;
+            /**
+             * Name
+             * @description What people call them, when it is known.
+             * @default null
+             */
+            name: string | null;
+        };
+        /**
          * ErrorPlace
          * @description One thing that is wrong, and where: in the body (`pointer`, RFC 6901), a parameter, or a header.
          */
@@ -1041,7 +1063,62 @@ export interface components {
              */
             value: string;
         };
-        JsonValue: unknown;
+        /**
+         * LastEntry
+         * @description What happened to a case meanwhile, with its words, so that they can be shown beside those of the caller.
+         */
+        LastEntry: {
+            /**
+             * Entry Id
+             * @description The id of the entry in the case's record.
+             * @example 4711
+             */
+            entry_id: number;
+            /**
+             * Kind
+             * @description `interaction`, `interaction-edited`, `interaction-deleted`, `reply-requested`, `reply-failed` or `status-changed`.
+             * @example reply-requested
+             */
+            kind: string;
+            /** @description Who did it. */
+            actor: components["schemas"]["Actor"];
+            /**
+             * Occurred At
+             * Format: date-time
+             * @description When it happened.
+             */
+            occurred_at: string;
+            /**
+             * Interaction Id
+             * @description What the customer said, edited or deleted.
+             * @default null
+             */
+            interaction_id: string | null;
+            /**
+             * Reply Id
+             * @description The reply that was written, or could not be sent.
+             * @default null
+             */
+            reply_id: string | null;
+            /**
+             * Text
+             * @description The words of that reply, or of that interaction as they are now; null where it has none, or was deleted.
+             * @default null
+             */
+            text: string | null;
+            /**
+             * Status
+             * @description The status that a person set.
+             * @default null
+             */
+            status: string | null;
+            /**
+             * Reason
+             * @description Why they set it, or why the reply could not be sent.
+             * @default null
+             */
+            reason: string | null;
+        };
         /**
          * ProblemDetails
          * @description The body of an error. `docs/problems.md` lists the kinds of errors, and which members each has.
@@ -1135,13 +1212,10 @@ export interface components {
              */
             changed_by: string | null;
             /**
-             * Last
-             * @description The newest entry of the case's record: its `kind`, who made it (`by`), and its data.
+             * @description The newest entry of the case's record that the author of a reply must have seen. The entries since the newest that the author saw are in the record of the case.
              * @default null
              */
-            last: {
-                [key: string]: components["schemas"]["JsonValue"];
-            } | null;
+            last: components["schemas"]["LastEntry"] | null;
             /**
              * Configuration Version
              * @description The version that has a rollout.
@@ -1210,9 +1284,10 @@ export type PageInteractionView = components['schemas']['Page_InteractionView_']
 export type PageParkedEventView = components['schemas']['Page_ParkedEventView_'];
 export type ParkedEventView = components['schemas']['ParkedEventView'];
 export type Readiness = components['schemas']['Readiness'];
+export type Actor = components['schemas']['Actor'];
 export type ErrorPlace = components['schemas']['ErrorPlace'];
 export type Identifier = components['schemas']['Identifier'];
-export type JsonValue = components['schemas']['JsonValue'];
+export type LastEntry = components['schemas']['LastEntry'];
 export type ProblemDetails = components['schemas']['ProblemDetails'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -1320,9 +1395,11 @@ export interface operations {
                 cursor?: string | null;
                 /** @description The most items of a page. */
                 limit?: number;
+                /** @description Only these customers; may be given 100 times. */
+                customer_id?: string[] | null;
                 /** @description Only who has this identifier, as `kind:value`. */
                 identifier?: string | null;
-                /** @description Only whose name begins so, in any case. */
+                /** @description Only whose name begins so, or a later word of it, in any case. */
                 name?: string | null;
             };
             header?: never;
@@ -1488,6 +1565,11 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /**
+                     * @description The revision of what is answered; a change of it sends it back as `If-Match`.
+                     * @example "3"
+                     */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1558,6 +1640,11 @@ export interface operations {
                 headers: {
                     /** @description The request repeats an earlier one under its key, and this is the first answer. */
                     "Idempotency-Replayed"?: "true";
+                    /**
+                     * @description The revision of what is answered; a change of it sends it back as `If-Match`.
+                     * @example "3"
+                     */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {

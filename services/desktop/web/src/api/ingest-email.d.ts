@@ -877,6 +877,7 @@ export interface components {
          * @example {
          *       "account": "council@banksia.example",
          *       "automation": "none",
+         *       "cc": [],
          *       "defects": [],
          *       "envelope": {
          *         "helo": "mail.example",
@@ -927,7 +928,13 @@ export interface components {
          *       "sender": "jo@mail.example",
          *       "sender_name": "Jo Harris",
          *       "size_bytes": 1822,
-         *       "subject": "Pothole in Wattle Street"
+         *       "subject": "Pothole in Wattle Street",
+         *       "to": [
+         *         {
+         *           "address": "council@banksia.example",
+         *           "name": "City of Banksia"
+         *         }
+         *       ]
          *     }
          */
         MailView: {
@@ -980,6 +987,16 @@ export interface components {
              * @description When the service received it.
              */
             received_at: string;
+            /**
+             * To
+             * @description To whom it was written, in order: what To names.
+             */
+            to: components["schemas"]["MailboxView"][];
+            /**
+             * Cc
+             * @description Who got a copy, in order: what Cc names.
+             */
+            cc: components["schemas"]["MailboxView"][];
             /** @description What the sending server stated by SMTP. */
             envelope: components["schemas"]["EnvelopeView"];
             /**
@@ -994,6 +1011,24 @@ export interface components {
              * @description The SHA-256 of its bytes as they came.
              */
             raw_sha256: string;
+        };
+        /**
+         * MailboxView
+         * @description Somebody whom a header names.
+         */
+        MailboxView: {
+            /**
+             * Address
+             * @description The address as it was written.
+             * @example council@banksia.example
+             */
+            address: string;
+            /**
+             * Name
+             * @description The name beside it.
+             * @example City of Banksia
+             */
+            name: string | null;
         };
         /**
          * NewSecret
@@ -1325,6 +1360,28 @@ export interface components {
          */
         antiphon__delivery__attempts__State: "waiting" | "sent" | "failed";
         /**
+         * Actor
+         * @description Who did it: a person by the subject of their token, or a part of the system by its name.
+         */
+        Actor: {
+            /**
+             * Kind
+             * @description Who can do something to a case.
+             */
+            kind: string;
+            /**
+             * Id
+             * @description The subject of a person's token, or the name of a service.
+             */
+            id: string;
+            /**
+             * Name
+             * @description What people call them, when it is known.
+             * @default null
+             */
+            name: string | null;
+        };
+        /**
          * ErrorPlace
          * @description One thing that is wrong, and where: in the body (`pointer`, RFC 6901), a parameter, or a header.
          */
@@ -1366,7 +1423,62 @@ export interface components {
              */
             header: string | null;
         };
-        JsonValue: unknown;
+        /**
+         * LastEntry
+         * @description What happened to a case meanwhile, with its words, so that they can be shown beside those of the caller.
+         */
+        LastEntry: {
+            /**
+             * Entry Id
+             * @description The id of the entry in the case's record.
+             * @example 4711
+             */
+            entry_id: number;
+            /**
+             * Kind
+             * @description `interaction`, `interaction-edited`, `interaction-deleted`, `reply-requested`, `reply-failed` or `status-changed`.
+             * @example reply-requested
+             */
+            kind: string;
+            /** @description Who did it. */
+            actor: components["schemas"]["Actor"];
+            /**
+             * Occurred At
+             * Format: date-time
+             * @description When it happened.
+             */
+            occurred_at: string;
+            /**
+             * Interaction Id
+             * @description What the customer said, edited or deleted.
+             * @default null
+             */
+            interaction_id: string | null;
+            /**
+             * Reply Id
+             * @description The reply that was written, or could not be sent.
+             * @default null
+             */
+            reply_id: string | null;
+            /**
+             * Text
+             * @description The words of that reply, or of that interaction as they are now; null where it has none, or was deleted.
+             * @default null
+             */
+            text: string | null;
+            /**
+             * Status
+             * @description The status that a person set.
+             * @default null
+             */
+            status: string | null;
+            /**
+             * Reason
+             * @description Why they set it, or why the reply could not be sent.
+             * @default null
+             */
+            reason: string | null;
+        };
         /**
          * ProblemDetails
          * @description The body of an error. `docs/problems.md` lists the kinds of errors, and which members each has.
@@ -1460,13 +1572,10 @@ export interface components {
              */
             changed_by: string | null;
             /**
-             * Last
-             * @description The newest entry of the case's record: its `kind`, who made it (`by`), and its data.
+             * @description The newest entry of the case's record that the author of a reply must have seen. The entries since the newest that the author saw are in the record of the case.
              * @default null
              */
-            last: {
-                [key: string]: components["schemas"]["JsonValue"];
-            } | null;
+            last: components["schemas"]["LastEntry"] | null;
             /**
              * Configuration Version
              * @description The version that has a rollout.
@@ -1533,6 +1642,7 @@ export type Interaction = components['schemas']['Interaction'];
 export type LoginResult = components['schemas']['LoginResult'];
 export type MailSummary = components['schemas']['MailSummary'];
 export type MailView = components['schemas']['MailView'];
+export type MailboxView = components['schemas']['MailboxView'];
 export type NewSecret = components['schemas']['NewSecret'];
 export type PageDeadLetterView = components['schemas']['Page_DeadLetterView_'];
 export type PageMailSummary = components['schemas']['Page_MailSummary_'];
@@ -1547,8 +1657,9 @@ export type StatedIdentifier = components['schemas']['StatedIdentifier'];
 export type Thread = components['schemas']['Thread'];
 export type AntiphonConnectionsStatesState = components['schemas']['antiphon__connections__states__State'];
 export type AntiphonDeliveryAttemptsState = components['schemas']['antiphon__delivery__attempts__State'];
+export type Actor = components['schemas']['Actor'];
 export type ErrorPlace = components['schemas']['ErrorPlace'];
-export type JsonValue = components['schemas']['JsonValue'];
+export type LastEntry = components['schemas']['LastEntry'];
 export type ProblemDetails = components['schemas']['ProblemDetails'];
 export type $defs = Record<string, never>;
 export interface operations {

@@ -104,6 +104,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/posts/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Split Reply
+         * @description Shows the posts in which a reply would go out, exactly as they would be sent. It changes nothing.
+         */
+        post: operations["split_reply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/attachments/{attachment_id}": {
         parameters: {
             query?: never;
@@ -803,6 +823,29 @@ export interface components {
             parked_at: string;
         };
         /**
+         * PartView
+         * @description A post in which a reply goes out.
+         */
+        PartView: {
+            /**
+             * Text
+             * @description The text of the post, with its number when there are several.
+             */
+            text: string;
+            /**
+             * Characters
+             * @description Its size in characters that a reader sees as one.
+             * @example 50
+             */
+            characters: number;
+            /**
+             * Bytes
+             * @description Its size in UTF-8.
+             * @example 50
+             */
+            bytes: number;
+        };
+        /**
          * PostDetail
          * @description A post with the network's own record, its earlier versions and its files. A deleted post has none of these.
          * @example {
@@ -1005,6 +1048,51 @@ export interface components {
             deleted_at: string | null;
         };
         /**
+         * PreviewView
+         * @description A reply as its network would get it now.
+         * @example {
+         *       "is_refused": false,
+         *       "limits": {
+         *         "bytes": 3000,
+         *         "characters": 300,
+         *         "parts": 3
+         *       },
+         *       "network": "town-square",
+         *       "parts": [
+         *         {
+         *           "bytes": 50,
+         *           "characters": 50,
+         *           "text": "The lamp at 3 Wattle Street is repaired on Monday."
+         *         }
+         *       ],
+         *       "visibility": "public"
+         *     }
+         */
+        PreviewView: {
+            /**
+             * Network
+             * @description The network of the post that is answered.
+             */
+            network: string;
+            /**
+             * Visibility
+             * @description Who can read that post there, and the reply: `public` or `private`.
+             */
+            visibility: string;
+            /** @description How many parts there may be, and the limits of each; null where nothing limits them. */
+            limits: components["schemas"]["ReplyLimits"] | null;
+            /**
+             * Parts
+             * @description The posts in which the reply goes out, in order.
+             */
+            parts: components["schemas"]["PartView"][];
+            /**
+             * Is Refused
+             * @description Whether these are too many parts, so that the reply is refused.
+             */
+            is_refused: boolean;
+        };
+        /**
          * Readiness
          * @description That the service can do its work, and by which organisation.
          */
@@ -1034,6 +1122,48 @@ export interface components {
          * @enum {string}
          */
         Reason: "not-tried" | "not-reported" | "no-secret" | "secret-unreadable" | "secret-of-another-server" | "login-refused" | "unreachable" | "tls-failed" | "server-refused" | "unknown-network" | "service-waits";
+        /**
+         * ReplyLimits
+         * @description How long a reply may be on a network that takes it in parts.
+         */
+        ReplyLimits: {
+            /**
+             * Parts
+             * @description In how many parts a reply may go out.
+             */
+            parts: number;
+            /**
+             * Characters
+             * @description The most characters of a part; what a reader sees as one is one.
+             */
+            characters: number;
+            /**
+             * Bytes
+             * @description The most bytes of a part, in UTF-8.
+             */
+            bytes: number;
+        };
+        /**
+         * ReplyText
+         * @description A reply as far as it is written.
+         * @example {
+         *       "answers": "0b9d3d3c-5a7e-5c55-9d43-0a4a4f1d6a10",
+         *       "text": "The lamp at 3 Wattle Street is repaired on Monday."
+         *     }
+         */
+        ReplyText: {
+            /**
+             * Text
+             * @description The text of the reply.
+             */
+            text: string;
+            /**
+             * Answers
+             * Format: uuid
+             * @description The interaction of the post that it answers.
+             */
+            answers: string;
+        };
         /**
          * StreamView
          * @description The stream of one account of ours.
@@ -1103,6 +1233,28 @@ export interface components {
          */
         antiphon__delivery__attempts__State: "waiting" | "sent" | "failed";
         /**
+         * Actor
+         * @description Who did it: a person by the subject of their token, or a part of the system by its name.
+         */
+        Actor: {
+            /**
+             * Kind
+             * @description Who can do something to a case.
+             */
+            kind: string;
+            /**
+             * Id
+             * @description The subject of a person's token, or the name of a service.
+             */
+            id: string;
+            /**
+             * Name
+             * @description What people call them, when it is known.
+             * @default null
+             */
+            name: string | null;
+        };
+        /**
          * ErrorPlace
          * @description One thing that is wrong, and where: in the body (`pointer`, RFC 6901), a parameter, or a header.
          */
@@ -1160,7 +1312,62 @@ export interface components {
              */
             value: string;
         };
-        JsonValue: unknown;
+        /**
+         * LastEntry
+         * @description What happened to a case meanwhile, with its words, so that they can be shown beside those of the caller.
+         */
+        LastEntry: {
+            /**
+             * Entry Id
+             * @description The id of the entry in the case's record.
+             * @example 4711
+             */
+            entry_id: number;
+            /**
+             * Kind
+             * @description `interaction`, `interaction-edited`, `interaction-deleted`, `reply-requested`, `reply-failed` or `status-changed`.
+             * @example reply-requested
+             */
+            kind: string;
+            /** @description Who did it. */
+            actor: components["schemas"]["Actor"];
+            /**
+             * Occurred At
+             * Format: date-time
+             * @description When it happened.
+             */
+            occurred_at: string;
+            /**
+             * Interaction Id
+             * @description What the customer said, edited or deleted.
+             * @default null
+             */
+            interaction_id: string | null;
+            /**
+             * Reply Id
+             * @description The reply that was written, or could not be sent.
+             * @default null
+             */
+            reply_id: string | null;
+            /**
+             * Text
+             * @description The words of that reply, or of that interaction as they are now; null where it has none, or was deleted.
+             * @default null
+             */
+            text: string | null;
+            /**
+             * Status
+             * @description The status that a person set.
+             * @default null
+             */
+            status: string | null;
+            /**
+             * Reason
+             * @description Why they set it, or why the reply could not be sent.
+             * @default null
+             */
+            reason: string | null;
+        };
         /**
          * ProblemDetails
          * @description The body of an error. `docs/problems.md` lists the kinds of errors, and which members each has.
@@ -1254,13 +1461,10 @@ export interface components {
              */
             changed_by: string | null;
             /**
-             * Last
-             * @description The newest entry of the case's record: its `kind`, who made it (`by`), and its data.
+             * @description The newest entry of the case's record that the author of a reply must have seen. The entries since the newest that the author saw are in the record of the case.
              * @default null
              */
-            last: {
-                [key: string]: components["schemas"]["JsonValue"];
-            } | null;
+            last: components["schemas"]["LastEntry"] | null;
             /**
              * Configuration Version
              * @description The version that has a rollout.
@@ -1327,17 +1531,22 @@ export type PageDeadLetterView = components['schemas']['Page_DeadLetterView_'];
 export type PageParkedEventView = components['schemas']['Page_ParkedEventView_'];
 export type PagePostView = components['schemas']['Page_PostView_'];
 export type ParkedEventView = components['schemas']['ParkedEventView'];
+export type PartView = components['schemas']['PartView'];
 export type PostDetail = components['schemas']['PostDetail'];
 export type PostView = components['schemas']['PostView'];
+export type PreviewView = components['schemas']['PreviewView'];
 export type Readiness = components['schemas']['Readiness'];
 export type Reason = components['schemas']['Reason'];
+export type ReplyLimits = components['schemas']['ReplyLimits'];
+export type ReplyText = components['schemas']['ReplyText'];
 export type StreamView = components['schemas']['StreamView'];
 export type Visibility = components['schemas']['Visibility'];
 export type AntiphonConnectionsStatesState = components['schemas']['antiphon__connections__states__State'];
 export type AntiphonDeliveryAttemptsState = components['schemas']['antiphon__delivery__attempts__State'];
+export type Actor = components['schemas']['Actor'];
 export type ErrorPlace = components['schemas']['ErrorPlace'];
 export type Identifier = components['schemas']['Identifier'];
-export type JsonValue = components['schemas']['JsonValue'];
+export type LastEntry = components['schemas']['LastEntry'];
 export type ProblemDetails = components['schemas']['ProblemDetails'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -1565,6 +1774,98 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    split_reply: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key that the caller chooses for this request. The same request under the same key takes effect once; a repeat gets the first answer, with the header `Idempotency-Replayed`. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplyText"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The request repeats an earlier one under its key, and this is the first answer. */
+                    "Idempotency-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -420,6 +420,13 @@ export const PERMISSIONS = {
     "set_connection_secret": [
       "administrator",
       "operations"
+    ],
+    "split_reply": [
+      "administrator",
+      "agent",
+      "manager",
+      "operations",
+      "supervisor"
     ]
   },
   "routing": {
@@ -489,6 +496,12 @@ export const PERMISSIONS = {
     "extend_offer": [
       "agent"
     ],
+    "find_due_time": [
+      "administrator",
+      "manager",
+      "operations",
+      "supervisor"
+    ],
     "follow_changes": [
       "administrator",
       "agent",
@@ -503,6 +516,12 @@ export const PERMISSIONS = {
       "supervisor"
     ],
     "get_attainment": [
+      "administrator",
+      "manager",
+      "operations",
+      "supervisor"
+    ],
+    "get_calendar_year": [
       "administrator",
       "manager",
       "operations",
@@ -608,6 +627,12 @@ export const PERMISSIONS = {
     ],
     "list_colleagues": [
       "agent",
+      "supervisor"
+    ],
+    "list_condition_fields": [
+      "administrator",
+      "manager",
+      "operations",
       "supervisor"
     ],
     "list_dead_letters": [
@@ -745,6 +770,11 @@ export const PERMISSIONS = {
     ],
     "transfer_work": [
       "agent",
+      "supervisor"
+    ],
+    "try_condition": [
+      "administrator",
+      "operations",
       "supervisor"
     ],
     "widen_publication": [

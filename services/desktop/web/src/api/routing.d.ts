@@ -687,6 +687,8 @@ export interface paths {
         /**
          * Check Configuration
          * @description Checks a configuration and changes nothing. 422 with every fault, each with its line and column.
+         *
+         *     Without `warnings` it is fast enough for an editor to ask while somebody types.
          */
         post: operations["check_configuration"];
         delete?: never;
@@ -729,6 +731,88 @@ export interface paths {
         get: operations["get_rule_counts"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/configuration/try-condition": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Condition
+         * @description What a condition says about a case, on the facts that the rules read at the newest decision about it.
+         *
+         *     It changes nothing. 404 for a case about which no rule was asked. 422 for a `source` that can't be read.
+         */
+        post: operations["try_condition"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/configuration/fields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Condition Fields
+         * @description What conditions of rules may ask about, with the functions of their language: an editor completes by it.
+         */
+        get: operations["list_condition_fields"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/configuration/calendars/{calendar}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Calendar Year
+         * @description A year of a calendar: the open periods of each day, its holidays, and the changes of its clocks.
+         */
+        get: operations["get_calendar_year"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/configuration/calendars/{calendar}/due": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find Due Time
+         * @description When a promise would be due by a calendar. It changes nothing. 422 when that is not within ten years.
+         */
+        post: operations["find_due_time"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1584,6 +1668,70 @@ export interface components {
          */
         AwayKind: "absent" | "outside-shift";
         /**
+         * CalendarDay
+         * @description A day of a calendar, in its time zone.
+         */
+        CalendarDay: {
+            /**
+             * Day
+             * Format: date
+             * @description The day.
+             * @example 2026-12-01
+             */
+            day: string;
+            /**
+             * Holiday
+             * @description The name of a holiday or special day, whose hours differ from those of its weekday; null on other days.
+             * @example Christmas Day
+             */
+            holiday: string | null;
+            /**
+             * Open
+             * @description Its open periods, in order; none on a day that is closed.
+             */
+            open: components["schemas"]["OpenPeriod"][];
+        };
+        /**
+         * CalendarYear
+         * @description A year of a calendar.
+         */
+        CalendarYear: {
+            /**
+             * Calendar
+             * @description The calendar's id in the configuration.
+             * @example office
+             */
+            calendar: string;
+            /**
+             * Name
+             * @description The calendar's name.
+             * @example Office hours
+             */
+            name: string;
+            /**
+             * Time Zone
+             * @description The time zone of its hours (IANA).
+             * @example Australia/Sydney
+             */
+            time_zone: string;
+            /**
+             * Year
+             * @description The year.
+             * @example 2026
+             */
+            year: number;
+            /**
+             * Days
+             * @description All days of the year, in order.
+             */
+            days: components["schemas"]["CalendarDay"][];
+            /**
+             * Clock Changes
+             * @description When the clocks change in that year, in order.
+             */
+            clock_changes: components["schemas"]["ClockChangeView"][];
+        };
+        /**
          * CandidateView
          * @description An agent of the queue, and why they can't take the work now.
          */
@@ -1640,6 +1788,31 @@ export interface components {
              * @description Rules that can never decide, and the like.
              */
             warnings: components["schemas"]["RuleWarningView"][];
+        };
+        /**
+         * ClockChangeView
+         * @description When the clocks of the calendar's time zone change.
+         */
+        ClockChangeView: {
+            /**
+             * At
+             * Format: date-time
+             * @description When.
+             * @example 2026-10-04T03:00:00+11:00
+             */
+            at: string;
+            /**
+             * Offset Minutes Before
+             * @description Minutes ahead of UTC before it.
+             * @example 600
+             */
+            offset_minutes_before: number;
+            /**
+             * Offset Minutes After
+             * @description Minutes ahead of UTC after it.
+             * @example 660
+             */
+            offset_minutes_after: number;
         };
         /**
          * ClockEntryView
@@ -1866,6 +2039,107 @@ export interface components {
              * @example The customer called, and all is clear
              */
             reason: string;
+        };
+        /**
+         * ConditionFault
+         * @description Why a condition has no result.
+         */
+        ConditionFault: {
+            /**
+             * Detail
+             * @description What is wrong, in words.
+             * @example undeclared reference to 'case.departmnt', did you mean 'case.department'?
+             */
+            detail: string;
+            /**
+             * Line
+             * @description The line of the condition, from 1; null for an error that only these facts cause.
+             */
+            line: number | null;
+            /**
+             * Column
+             * @description The column of that line, from 1.
+             */
+            column: number | null;
+        };
+        /**
+         * ConditionField
+         * @description A fact that a condition may ask about.
+         */
+        ConditionField: {
+            /**
+             * Path
+             * @description How a condition writes it.
+             * @example interaction.channel
+             * @example queues["planning"].waiting
+             */
+            path: string;
+            /**
+             * Type
+             * @description The type of its value. An absent text is empty, an absent number -1; a `list` is one of texts.
+             * @enum {string}
+             */
+            type: "text" | "number" | "boolean" | "list";
+            /**
+             * Description
+             * @description What it says, in a line.
+             * @example The channel of the newest message.
+             */
+            description: string;
+            /**
+             * Choices
+             * @description The values that it may have, as far as they are known; empty: any.
+             * @example [
+             *       "email",
+             *       "phone"
+             *     ]
+             */
+            choices: string[];
+            /**
+             * Is Words
+             * @description Whether it is the customer's words, which routing keeps for a limited time.
+             */
+            is_words: boolean;
+        };
+        /**
+         * ConditionFields
+         * @description All that a condition may ask about, and the functions of its language (CEL).
+         */
+        ConditionFields: {
+            /**
+             * Fields
+             * @description The facts; those of each queue, label and calendar of the active version too.
+             */
+            fields: components["schemas"]["ConditionField"][];
+            /**
+             * Functions
+             * @description The functions.
+             */
+            functions: components["schemas"]["ConditionFunction"][];
+        };
+        /**
+         * ConditionFunction
+         * @description A function, macro or operator of conditions.
+         */
+        ConditionFunction: {
+            /**
+             * Name
+             * @description Its name.
+             * @example contains
+             */
+            name: string;
+            /**
+             * Example
+             * @description A condition that uses it.
+             * @example interaction.text.contains("gas")
+             */
+            example: string;
+            /**
+             * Description
+             * @description What it says, in a line.
+             * @example Whether a text has these characters.
+             */
+            description: string;
         };
         /**
          * ConfigurationView
@@ -2416,6 +2690,30 @@ export interface components {
             warnings: components["schemas"]["RuleWarningView"][];
         };
         /**
+         * DueTime
+         * @description When a promise is due by a calendar, and what was counted.
+         */
+        DueTime: {
+            /**
+             * Due At
+             * Format: date-time
+             * @description When so much open time has passed, in the calendar's time zone.
+             * @example 2026-12-29T09:00:00+11:00
+             */
+            due_at: string;
+            /**
+             * Time Zone
+             * @description The calendar's time zone (IANA).
+             * @example Australia/Sydney
+             */
+            time_zone: string;
+            /**
+             * Periods
+             * @description The periods that were counted; the first 100.
+             */
+            periods: components["schemas"]["OpenPeriod"][];
+        };
+        /**
          * Ending
          * @description Why the publication ends.
          */
@@ -2834,6 +3132,32 @@ export interface components {
             items: number;
         };
         /**
+         * NewCondition
+         * @description A condition to try on a case.
+         * @example {
+         *       "case_id": "0192f0c4-7a00-7000-8000-000000000005",
+         *       "when": "case.department == \"planning\" && queues[\"planning\"].waiting > 20"
+         *     }
+         */
+        NewCondition: {
+            /**
+             * When
+             * @description The condition (CEL), as in a rule.
+             */
+            when: string;
+            /**
+             * Case Id
+             * Format: uuid
+             * @description The case on whose facts it is tried.
+             */
+            case_id: string;
+            /**
+             * Source
+             * @description A configuration as YAML, whose queues, labels and calendars the condition may name. Without it, those of the active version.
+             */
+            source?: string | null;
+        };
+        /**
          * NewDraft
          * @description A draft: of the active version, or of a configuration as YAML (`source`) or JSON (`configuration`).
          * @example {
@@ -2864,6 +3188,31 @@ export interface components {
             configuration?: {
                 [key: string]: unknown;
             } | null;
+        };
+        /**
+         * NewDueTime
+         * @description A promise: from when, and within how much open time.
+         * @example {
+         *       "from": "2026-12-24T15:00:00Z",
+         *       "within": "4h"
+         *     }
+         */
+        NewDueTime: {
+            /**
+             * From
+             * Format: date-time
+             * @description From when the time counts.
+             */
+            from: string;
+            /**
+             * Duration
+             * @description How much open time, e.g. `4h`.
+             * @example 30s
+             * @example 15m
+             * @example 4h
+             * @example 2d
+             */
+            within: string;
         };
         /**
          * NewPresence
@@ -3039,6 +3388,26 @@ export interface components {
             note: string | null;
             /** @description The work that is offered. */
             work: components["schemas"]["WorkView"];
+        };
+        /**
+         * OpenPeriod
+         * @description A period of open time, in the calendar's time zone.
+         */
+        OpenPeriod: {
+            /**
+             * Opens At
+             * Format: date-time
+             * @description When it begins.
+             * @example 2026-12-01T08:30:00+11:00
+             */
+            opens_at: string;
+            /**
+             * Closes At
+             * Format: date-time
+             * @description When it ends.
+             * @example 2026-12-01T12:30:00+11:00
+             */
+            closes_at: string;
         };
         /**
          * OpenWork
@@ -4140,7 +4509,7 @@ export interface components {
             /**
              * Message
              * @description What is odd, in words.
-             * @example never matches: the rule 'Planning' decides before it
+             * @example can never match: 'Planning' before it catches all items that it would match
              */
             message: string;
             /**
@@ -4155,6 +4524,20 @@ export interface components {
              * @example 11
              */
             column: number;
+            /**
+             * Pointer
+             * @description The place in the configuration, with dots.
+             * @example rules.6.when
+             */
+            pointer: string;
+            /**
+             * Hidden By
+             * @description The rules before it that catch all that it would match, for `never-matches` and `later-words-only`.
+             * @example [
+             *       "Planning"
+             *     ]
+             */
+            hidden_by: string[];
         };
         /**
          * SavedDraft
@@ -4800,6 +5183,46 @@ export interface components {
             result: components["schemas"]["TrialResult"] | null;
         };
         /**
+         * TriedCondition
+         * @description What a condition says about a case.
+         * @example {
+         *       "facts_at": "2026-12-01T09:30:00Z",
+         *       "has_words": true,
+         *       "result": false,
+         *       "values": {
+         *         "case.department": "planning",
+         *         "queues[\"planning\"].waiting": 3
+         *       }
+         *     }
+         */
+        TriedCondition: {
+            /**
+             * Result
+             * @description Whether it holds; null with an `error`. A rule with an error does not match.
+             */
+            result: boolean | null;
+            /** @description Why it has no result. */
+            error: components["schemas"]["ConditionFault"] | null;
+            /**
+             * Values
+             * @description The facts that the condition names, texts up to 2,000 characters.
+             */
+            values: {
+                [key: string]: string | number | boolean | string[];
+            };
+            /**
+             * Facts At
+             * Format: date-time
+             * @description When the rules read these facts: at the newest decision about the case.
+             */
+            facts_at: string;
+            /**
+             * Has Words
+             * @description Whether the customer's words are still kept.
+             */
+            has_words: boolean;
+        };
+        /**
          * Unskilled
          * @description Work that nobody who is present could take.
          */
@@ -5433,6 +5856,28 @@ export interface components {
             completed_at: string | null;
         };
         /**
+         * Actor
+         * @description Who did it: a person by the subject of their token, or a part of the system by its name.
+         */
+        Actor: {
+            /**
+             * Kind
+             * @description Who can do something to a case.
+             */
+            kind: string;
+            /**
+             * Id
+             * @description The subject of a person's token, or the name of a service.
+             */
+            id: string;
+            /**
+             * Name
+             * @description What people call them, when it is known.
+             * @default null
+             */
+            name: string | null;
+        };
+        /**
          * ErrorPlace
          * @description One thing that is wrong, and where: in the body (`pointer`, RFC 6901), a parameter, or a header.
          */
@@ -5490,7 +5935,62 @@ export interface components {
              */
             value: string;
         };
-        JsonValue: unknown;
+        /**
+         * LastEntry
+         * @description What happened to a case meanwhile, with its words, so that they can be shown beside those of the caller.
+         */
+        LastEntry: {
+            /**
+             * Entry Id
+             * @description The id of the entry in the case's record.
+             * @example 4711
+             */
+            entry_id: number;
+            /**
+             * Kind
+             * @description `interaction`, `interaction-edited`, `interaction-deleted`, `reply-requested`, `reply-failed` or `status-changed`.
+             * @example reply-requested
+             */
+            kind: string;
+            /** @description Who did it. */
+            actor: components["schemas"]["Actor"];
+            /**
+             * Occurred At
+             * Format: date-time
+             * @description When it happened.
+             */
+            occurred_at: string;
+            /**
+             * Interaction Id
+             * @description What the customer said, edited or deleted.
+             * @default null
+             */
+            interaction_id: string | null;
+            /**
+             * Reply Id
+             * @description The reply that was written, or could not be sent.
+             * @default null
+             */
+            reply_id: string | null;
+            /**
+             * Text
+             * @description The words of that reply, or of that interaction as they are now; null where it has none, or was deleted.
+             * @default null
+             */
+            text: string | null;
+            /**
+             * Status
+             * @description The status that a person set.
+             * @default null
+             */
+            status: string | null;
+            /**
+             * Reason
+             * @description Why they set it, or why the reply could not be sent.
+             * @default null
+             */
+            reason: string | null;
+        };
         /**
          * ProblemDetails
          * @description The body of an error. `docs/problems.md` lists the kinds of errors, and which members each has.
@@ -5584,13 +6084,10 @@ export interface components {
              */
             changed_by: string | null;
             /**
-             * Last
-             * @description The newest entry of the case's record: its `kind`, who made it (`by`), and its data.
+             * @description The newest entry of the case's record that the author of a reply must have seen. The entries since the newest that the author saw are in the record of the case.
              * @default null
              */
-            last: {
-                [key: string]: components["schemas"]["JsonValue"];
-            } | null;
+            last: components["schemas"]["LastEntry"] | null;
             /**
              * Configuration Version
              * @description The version that has a rollout.
@@ -5648,13 +6145,20 @@ export type Assignment = components['schemas']['Assignment'];
 export type AttainmentView = components['schemas']['AttainmentView'];
 export type Away = components['schemas']['Away'];
 export type AwayKind = components['schemas']['AwayKind'];
+export type CalendarDay = components['schemas']['CalendarDay'];
+export type CalendarYear = components['schemas']['CalendarYear'];
 export type CandidateView = components['schemas']['CandidateView'];
 export type Checked = components['schemas']['Checked'];
+export type ClockChangeView = components['schemas']['ClockChangeView'];
 export type ClockEntryView = components['schemas']['ClockEntryView'];
 export type ClockView = components['schemas']['ClockView'];
 export type Colleague = components['schemas']['Colleague'];
 export type Coming = components['schemas']['Coming'];
 export type Completion = components['schemas']['Completion'];
+export type ConditionFault = components['schemas']['ConditionFault'];
+export type ConditionField = components['schemas']['ConditionField'];
+export type ConditionFields = components['schemas']['ConditionFields'];
+export type ConditionFunction = components['schemas']['ConditionFunction'];
 export type ConfigurationView = components['schemas']['ConfigurationView'];
 export type Counts = components['schemas']['Counts'];
 export type DeadLetterView = components['schemas']['DeadLetterView'];
@@ -5667,6 +6171,7 @@ export type Difference = components['schemas']['Difference'];
 export type DraftLine = components['schemas']['DraftLine'];
 export type DraftView = components['schemas']['DraftView'];
 export type DraftWarnings = components['schemas']['DraftWarnings'];
+export type DueTime = components['schemas']['DueTime'];
 export type Ending = components['schemas']['Ending'];
 export type Erred = components['schemas']['Erred'];
 export type ErredWithExamples = components['schemas']['ErredWithExamples'];
@@ -5685,7 +6190,9 @@ export type LaterWords = components['schemas']['LaterWords'];
 export type LiveState = components['schemas']['LiveState'];
 export type Loaded = components['schemas']['Loaded'];
 export type Moved = components['schemas']['Moved'];
+export type NewCondition = components['schemas']['NewCondition'];
 export type NewDraft = components['schemas']['NewDraft'];
+export type NewDueTime = components['schemas']['NewDueTime'];
 export type NewPresence = components['schemas']['NewPresence'];
 export type NewPublication = components['schemas']['NewPublication'];
 export type NewQueueState = components['schemas']['NewQueueState'];
@@ -5693,6 +6200,7 @@ export type NewShadow = components['schemas']['NewShadow'];
 export type NewTrial = components['schemas']['NewTrial'];
 export type NewlyMissed = components['schemas']['NewlyMissed'];
 export type OfferView = components['schemas']['OfferView'];
+export type OpenPeriod = components['schemas']['OpenPeriod'];
 export type OpenWork = components['schemas']['OpenWork'];
 export type OwnAgentView = components['schemas']['OwnAgentView'];
 export type PageAgentView = components['schemas']['Page_AgentView_'];
@@ -5740,6 +6248,7 @@ export type TakeBack = components['schemas']['TakeBack'];
 export type Transfer = components['schemas']['Transfer'];
 export type TrialResult = components['schemas']['TrialResult'];
 export type TrialView = components['schemas']['TrialView'];
+export type TriedCondition = components['schemas']['TriedCondition'];
 export type Unskilled = components['schemas']['Unskilled'];
 export type Urgency = components['schemas']['Urgency'];
 export type UsualFlow = components['schemas']['UsualFlow'];
@@ -5750,9 +6259,10 @@ export type Widening = components['schemas']['Widening'];
 export type WorkDetail = components['schemas']['WorkDetail'];
 export type WorkValues = components['schemas']['WorkValues'];
 export type WorkView = components['schemas']['WorkView'];
+export type Actor = components['schemas']['Actor'];
 export type ErrorPlace = components['schemas']['ErrorPlace'];
 export type Identifier = components['schemas']['Identifier'];
-export type JsonValue = components['schemas']['JsonValue'];
+export type LastEntry = components['schemas']['LastEntry'];
 export type ProblemDetails = components['schemas']['ProblemDetails'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -6712,6 +7222,8 @@ export interface operations {
                 state?: ("queued" | "offered" | "accepted" | "completed") | null;
                 /** @description Only work of this agent; `me` is the caller. */
                 agent_id?: string | null;
+                /** @description Only work of this case. */
+                case_id?: string | null;
                 /** @description `changed_at`: the newest change first. `due_at`: open work, the first due first, then without due time. */
                 sort?: "changed_at" | "due_at";
             };
@@ -7900,6 +8412,11 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /**
+                     * @description The revision of what is answered; a change of it sends it back as `If-Match`.
+                     * @example "3"
+                     */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8057,7 +8574,10 @@ export interface operations {
     };
     check_configuration: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whether to look for warnings too, which takes seconds where rules are many. */
+                warnings?: boolean;
+            };
             header?: {
                 /** @description A key that the caller chooses for this request. The same request under the same key takes effect once; a repeat gets the first answer, with the header `Idempotency-Replayed`. */
                 "Idempotency-Key"?: string | null;
@@ -8236,6 +8756,316 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    try_condition: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key that the caller chooses for this request. The same request under the same key takes effect once; a repeat gets the first answer, with the header `Idempotency-Replayed`. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCondition"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The request repeats an earlier one under its key, and this is the first answer. */
+                    "Idempotency-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriedCondition"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_condition_fields: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConditionFields"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_calendar_year: {
+        parameters: {
+            query: {
+                /** @description The year. */
+                year: number;
+                /** @description The draft whose calendar it is. Without it, that of the active version. */
+                draft_id?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The calendar's id in the configuration. */
+                calendar: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarYear"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    find_due_time: {
+        parameters: {
+            query?: {
+                /** @description The draft whose calendar it is. Without it, that of the active version. */
+                draft_id?: string | null;
+            };
+            header?: {
+                /** @description A key that the caller chooses for this request. The same request under the same key takes effect once; a repeat gets the first answer, with the header `Idempotency-Replayed`. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The calendar's id in the configuration. */
+                calendar: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDueTime"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The request repeats an earlier one under its key, and this is the first answer. */
+                    "Idempotency-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DueTime"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8639,6 +9469,11 @@ export interface operations {
                 headers: {
                     /** @description The request repeats an earlier one under its key, and this is the first answer. */
                     "Idempotency-Replayed"?: "true";
+                    /**
+                     * @description The revision of what is answered; a change of it sends it back as `If-Match`.
+                     * @example "3"
+                     */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8725,6 +9560,11 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /**
+                     * @description The revision of what is answered; a change of it sends it back as `If-Match`.
+                     * @example "3"
+                     */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8791,6 +9631,11 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /**
+                     * @description The revision of what is answered; a change of it sends it back as `If-Match`.
+                     * @example "3"
+                     */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
