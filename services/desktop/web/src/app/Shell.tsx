@@ -51,6 +51,10 @@ export function Shell() {
   const places = PLACES.filter(place => place.roles.some(role => session.roles.includes(role)))
   const takesWork = may(session, 'routing', 'get_own_agent')
   useEffect(listen, [])
+  // What was being sent before a reload goes on, whatever page is open.
+  useEffect(() => {
+    void import('@/composer/start').then(({ composing }) => composing(session.subject))
+  }, [session.subject])
   useCommands([
     {
       id: 'app.palette',
