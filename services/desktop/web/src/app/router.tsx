@@ -58,6 +58,13 @@ const studio = createRoute({
 const admin = createRoute({
   getParentRoute: () => root,
   path: '/admin',
+  beforeLoad: () => {
+    throw redirect({ to: '/admin/$part', params: { part: 'connections' } })
+  },
+})
+const adminPart = createRoute({
+  getParentRoute: () => root,
+  path: '/admin/$part',
   component: lazyRouteComponent(() => import('@/admin/AdminPage')),
 })
 const preferences = createRoute({
@@ -77,6 +84,7 @@ export const router = createRouter({
     wall,
     studio,
     admin,
+    adminPart,
     preferences,
   ]),
   defaultPreload: 'intent',
