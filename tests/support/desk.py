@@ -68,7 +68,7 @@ class Desk:
         await context.close()
 
     def _watch(self, page: Page) -> None:
-        def said(message: ConsoleMessage) -> None:
+        def logged(message: ConsoleMessage) -> None:
             if message.type == "error" and not message.text.startswith(_ANSWERS):
                 self.faults.append(f"{page.url}: console: {message.text}")
 
@@ -76,7 +76,7 @@ class Desk:
             if response.status >= 500:
                 self.faults.append(f"{page.url}: {response.status} of {response.url}")
 
-        page.on("console", said)
+        page.on("console", logged)
         page.on("pageerror", lambda error: self.faults.append(f"{page.url}: {error}"))
         page.on("response", answered)
 

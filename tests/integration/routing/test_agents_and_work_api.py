@@ -241,6 +241,7 @@ async def test_work_is_listed_by_due_time_and_counted_by_queue_and_state(pool: A
     assert [item["due_at"] for item in everything[-2:]] == [None, None]
     assert {item["queue"] for item in await listed("elena")} == {"planning"}
     assert await listed("sam", Role.SUPERVISOR, state="completed") == []
+    assert await listed("sam", Role.SUPERVISOR, case_id=everything[0]["case_id"]) == everything[:1]
     wrong = await ask("sam", "GET", "/work", Role.SUPERVISOR, params={"limit": 2})
     crossed = {"sort": "due_at", "cursor": wrong.json()["next"]}
     assert (await ask("sam", "GET", "/work", Role.SUPERVISOR, params=crossed)).status_code == 400
@@ -277,6 +278,7 @@ async def test_an_agent_sees_which_presences_they_may_choose_and_who_can_take_wo
         {"id": "away", "name": "Away", "routable": False},
         {"id": "offline", "name": "Offline", "routable": False},
     ]
+    assert me["presence_lost_after_s"] == 60
     await pool.organise(agent("farid", capacity=1))
     (farid,) = (await ask("elena", "GET", "/colleagues", params={"queue": "planning"})).json()["items"]
     assert farid == {

@@ -141,6 +141,7 @@ def add(routes: APIRouter, at: Api) -> None:
         queue: Annotated[Words | None, Query(max_length=200, description="Only work in the queue of this id.")] = None,
         state: Annotated[WorkStateName | None, Query(description="Only work in this state.")] = None,
         agent_id: Annotated[Words | None, Query(max_length=200, description="Only work of this agent; `me` is the caller.")] = None,
+        case_id: Annotated[UUID | None, Query(description="Only work of this case.")] = None,
         sort: Annotated[
             Literal["changed_at", "due_at"],
             Query(description="`changed_at`: the newest change first. `due_at`: open work, the first due first, then without due time."),
@@ -152,7 +153,7 @@ def add(routes: APIRouter, at: Api) -> None:
         async with at.engine.connect() as connection:
             visible_to = await at.visible_to(connection, caller)
             rows = await store.work_items.page(
-                connection, order, queue, state, of_agent, visible_to, cursor, limit
+                connection, order, queue, state, of_agent, visible_to, cursor, limit, case_id=case_id
             )
         view = partial(WorkView.model_validate, from_attributes=True)
         return order.page(rows, limit, view)

@@ -312,14 +312,14 @@ BY_DUE = EarliestFirst(WORK.c.due_at, WORK.c.work_item_id)
 
 async def page(
     tx: AsyncConnection, order: KeysetPage | EarliestFirst, queue: str | None, state: str | None, agent_id: str | None,
-    visible_to: Agent | None, cursor: str | None, limit: int,
+    visible_to: Agent | None, cursor: str | None, limit: int, *, case_id: UUID | None = None,
 ) -> Sequence[AnyRow]:  # fmt: skip
-    """Rows of a page BY_CHANGE or BY_DUE of the work that is in this queue and state and that this agent has, where given.
+    """Rows of a page BY_CHANGE or BY_DUE of the work of this queue, state, agent and case, where given.
 
     `visible_to`: only the agent's own work and that of their queues. Raises Problem 400 for a cursor that is none.
     """
     w, query = WORK.c, select(WORK)
-    for column, value in ((w.queue, queue), (w.state, state), (w.agent_id, agent_id)):
+    for column, value in ((w.queue, queue), (w.state, state), (w.agent_id, agent_id), (w.case_id, case_id)):
         if value is not None:
             query = query.where(column == value)
     if visible_to is not None:

@@ -19,7 +19,7 @@ export class ApiProblem extends Error {
 
   /** The kind of the problem: the last part of its `type`, e.g. `precondition-failed`. */
   get kind(): string {
-    return this.details.type?.split('/').at(-1) ?? ''
+    return this.details.type?.split(/[/:]/).at(-1) ?? ''
   }
 
   /** Whether nothing came back, so that nobody knows whether the request took effect. */
