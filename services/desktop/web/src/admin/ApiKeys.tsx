@@ -5,7 +5,7 @@ import type { ApiKeyView } from '@/api/desktop'
 import { ApiProblem } from '@/api/problem'
 import { Button } from '@/design/controls'
 import { Confirm } from '@/design/dialog'
-import { Empty, Failed, Loading, Moment, Table, Tag, type Tone } from '@/design/show'
+import { Card, Empty, Failed, Loading, Moment, Table, Tag, type Tone } from '@/design/show'
 import { toast } from '@/design/toasts'
 import { day } from '@/format/time'
 import { useTexts } from '@/texts/catalogue'
@@ -59,51 +59,57 @@ export function ApiKeys() {
       {keys.length === 0 ? (
         <Empty icon="key" title={t.noKeys} />
       ) : (
-        <Table
-          caption={t.apiKeys}
-          columns={[
-            t.program,
-            t.state,
-            t.roles,
-            t.created,
-            t.expires,
-            t.lastUsed,
-            <span key="acts" className="hidden">
-              {t.acts}
-            </span>,
-          ]}
-        >
-          {keys.map(key => (
-            <tr key={key.api_key_id} data-over={key.state !== 'active' || undefined}>
-              <th scope="row">{key.name}</th>
-              <td>
-                <Tag tone={TONES[key.state]}>{t.keyStateOf[key.state]}</Tag>
-                {key.revoked_by && <span className={styles.second}>{t.byPerson(key.revoked_by)}</span>}
-              </td>
-              <td>{key.roles.map(role => t.roleOf[role]).join(', ')}</td>
-              <td>
-                <Moment at={key.created_at} />
-                <span className={styles.second}>{t.byPerson(key.created_by)}</span>
-              </td>
-              <td>{day(key.expires_at)}</td>
-              <td>
-                {key.last_used_at ? <Moment at={key.last_used_at} /> : <span className="dim">{t.never}</span>}
-              </td>
-              <td className={styles.end}>
-                {key.state === 'active' && (
-                  <Button
-                    small
-                    kind="danger"
-                    onPress={() => setEnding(key)}
-                    aria-label={t.revokeOne(key.name)}
-                  >
-                    {t.revoke}
-                  </Button>
-                )}
-              </td>
-            </tr>
-          ))}
-        </Table>
+        <Card>
+          <Table
+            caption={t.apiKeys}
+            columns={[
+              t.program,
+              t.state,
+              t.roles,
+              t.created,
+              t.expires,
+              t.lastUsed,
+              <span key="acts" className="hidden">
+                {t.acts}
+              </span>,
+            ]}
+          >
+            {keys.map(key => (
+              <tr key={key.api_key_id} data-over={key.state !== 'active' || undefined}>
+                <th scope="row">{key.name}</th>
+                <td>
+                  <Tag tone={TONES[key.state]}>{t.keyStateOf[key.state]}</Tag>
+                  {key.revoked_by && <span className={styles.second}>{t.byPerson(key.revoked_by)}</span>}
+                </td>
+                <td>{key.roles.map(role => t.roleOf[role]).join(', ')}</td>
+                <td>
+                  <Moment at={key.created_at} />
+                  <span className={styles.second}>{t.byPerson(key.created_by)}</span>
+                </td>
+                <td>{day(key.expires_at)}</td>
+                <td>
+                  {key.last_used_at ? (
+                    <Moment at={key.last_used_at} />
+                  ) : (
+                    <span className="dim">{t.never}</span>
+                  )}
+                </td>
+                <td className={styles.end}>
+                  {key.state === 'active' && (
+                    <Button
+                      small
+                      kind="danger"
+                      onPress={() => setEnding(key)}
+                      aria-label={t.revokeOne(key.name)}
+                    >
+                      {t.revoke}
+                    </Button>
+                  )}
+                </td>
+              </tr>
+            ))}
+          </Table>
+        </Card>
       )}
       {hasNextPage && (
         <div>

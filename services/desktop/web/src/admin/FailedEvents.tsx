@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'react'
 import { ApiProblem } from '@/api/problem'
 import { announce } from '@/design/announce'
 import { Button } from '@/design/controls'
-import { Banner, Empty, Failed, Loading, Moment, Table, Tag } from '@/design/show'
+import { Banner, Card, Empty, Failed, Loading, Moment, Table, Tag } from '@/design/show'
 import { bytes, number } from '@/format/number'
 import { useTexts } from '@/texts/catalogue'
 import styles from './admin.module.css'
@@ -92,56 +92,58 @@ export function FailedEvents({ kind }: { kind: FailedKind }) {
       {events.length === 0 ? (
         <Empty icon="check" title={words.none} />
       ) : (
-        <Table
-          caption={words.title}
-          columns={[
-            t.service,
-            t.reason,
-            t.event,
-            t.failed,
-            <span key="acts" className="hidden">
-              {t.acts}
-            </span>,
-          ]}
-        >
-          {events.map(event => (
-            <tr key={keyOf(event)}>
-              <th scope="row">
-                {event.service}
-                <span className={styles.second}>{number(event.number)}</span>
-              </th>
-              <td className={styles.reasonCell}>
-                {event.reason}
-                {event.attempts > 1 && <span className={styles.second}>{t.attempts(event.attempts)}</span>}
-              </td>
-              <td>
-                <span className="mono">{event.topic}</span>
-                {event.place && <span className="dim small"> {t.place(event.place)}</span>}
-                {event.bytes !== null && <span className="dim small"> {bytes(event.bytes)}</span>}
-                <span className={styles.second}>
-                  {event.eventId ? <span className="mono">{event.eventId}</span> : t.noEventId}
-                </span>
-              </td>
-              <td>
-                <Moment at={event.failedAt} />
-              </td>
-              <td className={styles.end}>
-                {event.replayRequestedAt ? (
-                  <Tag tone="info">{t.replayAsked}</Tag>
-                ) : (
-                  <Button
-                    small
-                    isDisabled={isReplaying}
-                    onPress={() => void ask([event])}
-                    aria-label={t.replayOne(event.service, event.number)}
-                  >
-                    {t.replay}
-                  </Button>
-                )}
-              </td>
-            </tr>
-          ))}
-        </Table>
+        <Card>
+          <Table
+            caption={words.title}
+            columns={[
+              t.service,
+              t.reason,
+              t.event,
+              t.failed,
+              <span key="acts" className="hidden">
+                {t.acts}
+              </span>,
+            ]}
+          >
+            {events.map(event => (
+              <tr key={keyOf(event)}>
+                <th scope="row">
+                  {event.service}
+                  <span className={styles.second}>{number(event.number)}</span>
+                </th>
+                <td className={styles.reasonCell}>
+                  {event.reason}
+                  {event.attempts > 1 && <span className={styles.second}>{t.attempts(event.attempts)}</span>}
+                </td>
+                <td>
+                  <span className="mono">{event.topic}</span>
+                  {event.place && <span className="dim small"> {t.place(event.place)}</span>}
+                  {event.bytes !== null && <span className="dim small"> {bytes(event.bytes)}</span>}
+                  <span className={styles.second}>
+                    {event.eventId ? <span className="mono">{event.eventId}</span> : t.noEventId}
+                  </span>
+                </td>
+                <td>
+                  <Moment at={event.failedAt} />
+                </td>
+                <td className={styles.end}>
+                  {event.replayRequestedAt ? (
+                    <Tag tone="info">{t.replayAsked}</Tag>
+                  ) : (
+                    <Button
+                      small
+                      isDisabled={isReplaying}
+                      onPress={() => void ask([event])}
+                      aria-label={t.replayOne(event.service, event.number)}
+                    >
+                      {t.replay}
+                    </Button>
+                  )}
+                </td>
+              </tr>
+            ))}
+          </Table>
+        </Card>
       )}
       {hasNextPage && (
         <div>

@@ -2,7 +2,7 @@ import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-quer
 import { Link } from '@tanstack/react-router'
 import { dataOf, routing } from '@/api/client'
 import { Button } from '@/design/controls'
-import { Banner, Failed, Loading, Moment, Table, Tag, type Tone } from '@/design/show'
+import { Banner, Card, Failed, Loading, Moment, Table, Tag, type Tone } from '@/design/show'
 import { number } from '@/format/number'
 import { duration } from '@/format/time'
 import { useTexts } from '@/texts/catalogue'
@@ -51,33 +51,35 @@ export function Health() {
       </section>
       <section className={styles.list} aria-labelledby="health-services">
         <h2 id="health-services">{t.services}</h2>
-        <Table
-          caption={t.services}
-          columns={[t.service, t.state, t.configuration, t.behind, t.outbox, t.deadLetters, t.parkedEvents]}
-        >
-          {data.services.map(one => (
-            <tr key={one.service}>
-              <th scope="row">{one.service}</th>
-              <td>
-                <Tag tone={one.fault === null ? 'good' : 'late'}>
-                  {one.fault === null ? t.ready : t.notReady}
-                </Tag>
-                {one.fault && <span className={styles.second}>{one.fault}</span>}
-              </td>
-              <td>
-                {one.version === null ? <None /> : one.version === 0 ? t.theFile : t.version(one.version)}
-              </td>
-              <td>{one.behind === null ? <None /> : t.events(one.behind)}</td>
-              <td>{one.outboxSeconds === null ? <None /> : duration(one.outboxSeconds * 1000)}</td>
-              <td>
-                <Failures count={one.deadLetters} part="dead-letters" />
-              </td>
-              <td>
-                <Failures count={one.parked} part="parked-events" />
-              </td>
-            </tr>
-          ))}
-        </Table>
+        <Card>
+          <Table
+            caption={t.services}
+            columns={[t.service, t.state, t.configuration, t.behind, t.outbox, t.deadLetters, t.parkedEvents]}
+          >
+            {data.services.map(one => (
+              <tr key={one.service}>
+                <th scope="row">{one.service}</th>
+                <td>
+                  <Tag tone={one.fault === null ? 'good' : 'late'}>
+                    {one.fault === null ? t.ready : t.notReady}
+                  </Tag>
+                  {one.fault && <span className={styles.second}>{one.fault}</span>}
+                </td>
+                <td>
+                  {one.version === null ? <None /> : one.version === 0 ? t.theFile : t.version(one.version)}
+                </td>
+                <td>{one.behind === null ? <None /> : t.events(one.behind)}</td>
+                <td>{one.outboxSeconds === null ? <None /> : duration(one.outboxSeconds * 1000)}</td>
+                <td>
+                  <Failures count={one.deadLetters} part="dead-letters" />
+                </td>
+                <td>
+                  <Failures count={one.parked} part="parked-events" />
+                </td>
+              </tr>
+            ))}
+          </Table>
+        </Card>
       </section>
       <Reconciliation />
     </div>
@@ -124,22 +126,24 @@ function Reconciliation() {
       {first && first.not_repaired > 0 && <Banner tone="late">{t.notRepaired(first.not_repaired)}</Banner>}
       {first && findings.length === 0 && <p>{t.noFindings}</p>}
       {findings.length > 0 && (
-        <Table caption={t.reconciliation} columns={[t.finding, t.detail, t.repair, t.found]}>
-          {findings.map(one => (
-            <tr key={one.finding_id}>
-              <th scope="row">
-                <Link to="/cases/$caseId" params={{ caseId: one.case_id }}>
-                  {t.findingOf[one.kind] ?? one.kind}
-                </Link>
-              </th>
-              <td>{one.detail}</td>
-              <td>{one.repair ?? <Tag tone="late">{t.noRepair}</Tag>}</td>
-              <td>
-                <Moment at={one.at} />
-              </td>
-            </tr>
-          ))}
-        </Table>
+        <Card>
+          <Table caption={t.reconciliation} columns={[t.finding, t.detail, t.repair, t.found]}>
+            {findings.map(one => (
+              <tr key={one.finding_id}>
+                <th scope="row">
+                  <Link to="/cases/$caseId" params={{ caseId: one.case_id }}>
+                    {t.findingOf[one.kind] ?? one.kind}
+                  </Link>
+                </th>
+                <td>{one.detail}</td>
+                <td>{one.repair ?? <Tag tone="late">{t.noRepair}</Tag>}</td>
+                <td>
+                  <Moment at={one.at} />
+                </td>
+              </tr>
+            ))}
+          </Table>
+        </Card>
       )}
       {hasNextPage && (
         <div>

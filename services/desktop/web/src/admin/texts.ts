@@ -130,7 +130,7 @@ export const texts = catalogue(
     revoked: (name: string) => `The key of ${name} is revoked.`,
 
     services: 'Services',
-    counts: 'Every message is accounted for',
+    counts: 'Messages',
     verdictOf: {
       agree: (received: string) => `The counts agree: ${received} received.`,
       'in-transit': (received: string) => `${received} received; some are on their way now.`,
@@ -300,7 +300,7 @@ export const texts = catalogue(
     revoked: (name: string) => `Der Schlüssel von ${name} ist widerrufen.`,
 
     services: 'Dienste',
-    counts: 'Jede Nachricht ist nachgewiesen',
+    counts: 'Nachrichten',
     verdictOf: {
       agree: (received: string) => `Die Zahlen stimmen überein: ${received} empfangen.`,
       'in-transit': (received: string) => `${received} empfangen; einige sind gerade unterwegs.`,

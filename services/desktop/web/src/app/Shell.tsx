@@ -34,6 +34,7 @@ const PLACES: readonly Place[] = [
 ]
 
 const AccountMenu = lazy(() => import('./AccountMenu'))
+const EmptySystem = lazy(() => import('@/setup/EmptySystem'))
 const Palette = lazy(() => import('@/keys/Palette'))
 const Help = lazy(() => import('@/keys/Help'))
 
@@ -101,6 +102,11 @@ export function Shell() {
       <div className={styles.main}>
         <div className={styles.bars}>
           {stand === 'lost' && <Banner tone="soon">{t.connectionLost}</Banner>}
+          {session.roles.includes('administrator') && (
+            <Suspense fallback={null}>
+              <EmptySystem />
+            </Suspense>
+          )}
         </div>
         <main id="page" className={styles.page} tabIndex={-1}>
           <Outlet />

@@ -67,6 +67,11 @@ const adminPart = createRoute({
   path: '/admin/$part',
   component: lazyRouteComponent(() => import('@/admin/AdminPage')),
 })
+const setup = createRoute({
+  getParentRoute: () => root,
+  path: '/setup',
+  component: lazyRouteComponent(() => import('@/setup/SetupPage')),
+})
 const preferences = createRoute({
   getParentRoute: () => root,
   path: '/preferences',
@@ -85,6 +90,7 @@ export const router = createRouter({
     studio,
     admin,
     adminPart,
+    setup,
     preferences,
   ]),
   defaultPreload: 'intent',
