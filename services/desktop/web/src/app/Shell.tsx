@@ -37,6 +37,7 @@ const PresenceMenu = lazy(() => import('@/presence/PresenceMenu'))
 const PresenceBanner = lazy(() => import('@/presence/PresenceBanner'))
 const Offer = lazy(() => import('@/offer/Offer'))
 const AccountMenu = lazy(() => import('./AccountMenu'))
+const EmptySystem = lazy(() => import('@/setup/EmptySystem'))
 const Palette = lazy(() => import('@/keys/Palette'))
 const Help = lazy(() => import('@/keys/Help'))
 
@@ -111,6 +112,11 @@ export function Shell() {
         <div className={styles.bars}>
           {stand === 'lost' && <Banner tone="soon">{t.connectionLost}</Banner>}
           <Suspense fallback={null}>{takesWork && <PresenceBanner />}</Suspense>
+          {session.roles.includes('administrator') && (
+            <Suspense fallback={null}>
+              <EmptySystem />
+            </Suspense>
+          )}
         </div>
         <main id="page" className={styles.page} tabIndex={-1}>
           <Outlet />

@@ -60,7 +60,19 @@ const studio = createRoute({
 const admin = createRoute({
   getParentRoute: () => root,
   path: '/admin',
+  beforeLoad: () => {
+    throw redirect({ to: '/admin/$part', params: { part: 'connections' } })
+  },
+})
+const adminPart = createRoute({
+  getParentRoute: () => root,
+  path: '/admin/$part',
   component: lazyRouteComponent(() => import('@/admin/AdminPage')),
+})
+const setup = createRoute({
+  getParentRoute: () => root,
+  path: '/setup',
+  component: lazyRouteComponent(() => import('@/setup/SetupPage')),
 })
 const preferences = createRoute({
   getParentRoute: () => root,
@@ -79,6 +91,8 @@ export const router = createRouter({
     wall,
     studio,
     admin,
+    adminPart,
+    setup,
     preferences,
   ]),
   defaultPreload: 'intent',
