@@ -1,0 +1,3 @@
+export default function Composer(_: { whole: unknown; etag: string; work: unknown; onSent?: () => void }) {
+  return null
+}

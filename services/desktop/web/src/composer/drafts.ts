@@ -1,0 +1,2 @@
+/** Puts words back into the composer of a case. */
+export function restoreWords(_caseId: string, _text: string): void {}
