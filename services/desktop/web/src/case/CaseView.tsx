@@ -1,7 +1,3 @@
-<<<<<<< HEAD
-export default function CaseView({ caseId }: { caseId: string }) {
-  return <section aria-label={caseId} />
-=======
 import { lazy, Suspense, useState } from 'react'
 import { ApiProblem } from '@/api/problem'
 import { Segments } from '@/design/controls'
@@ -69,5 +65,4 @@ function Shown({ caseId, level }: { caseId: string; level: 1 | 2 }) {
       </div>
     </div>
   )
->>>>>>> case
 }

@@ -1,5 +1,5 @@
-<<<<<<< HEAD
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react'
+import { flushSync } from 'react-dom'
 import type { WholeCaseView } from '@/api/case-mgmt'
 import type { WorkDetail } from '@/api/routing'
 import { announce } from '@/design/announce'
@@ -57,9 +57,9 @@ function OneCase({ whole, etag, work, onSent }: ComposerProps) {
   )
 
   const open = (wanted: Kind) => {
-    setKind(wanted)
-    // The field is there once it is shown.
-    requestAnimationFrame(() => region.current?.querySelector('textarea')?.focus())
+    // What is typed next goes into the field, so it has the focus before the next key.
+    flushSync(() => setKind(wanted))
+    region.current?.querySelector('textarea')?.focus()
   }
   const press = (wanted: Kind, button: 'send' | 'after' = 'send') => {
     if (!region.current?.contains(document.activeElement)) return
@@ -109,6 +109,20 @@ function OneCase({ whole, etag, work, onSent }: ComposerProps) {
       : []),
   ])
   if (!mayAnswer && !mayNote) return null
+  const kinds = mayAnswer && mayNote && (
+    <div className={styles.kinds}>
+      <Segments<Kind>
+        label={t.kind}
+        choices={[
+          { id: 'answer', label: t.answer, icon: 'send' },
+          { id: 'note', label: t.note, icon: 'note' },
+        ]}
+        value={kind}
+        onChange={open}
+      />
+      {isOtherWritten && (kind === 'answer' ? t.noteKept : t.answerKept)}
+    </div>
+  )
   return (
     <section
       ref={region}
@@ -124,24 +138,10 @@ function OneCase({ whole, etag, work, onSent }: ComposerProps) {
         }
       }}
     >
-      {mayAnswer && mayNote && (
-        <div className={styles.kinds}>
-          <Segments<Kind>
-            label={t.kind}
-            choices={[
-              { id: 'answer', label: t.answer, icon: 'send' },
-              { id: 'note', label: t.note, icon: 'note' },
-            ]}
-            value={kind}
-            onChange={open}
-          />
-          {isOtherWritten && (kind === 'answer' ? t.noteKept : t.answerKept)}
-        </div>
-      )}
       {kind === 'answer' ? (
-        <AnswerForm whole={whole} etag={etag} work={work} onKeepAsNote={() => open('note')} />
+        <AnswerForm whole={whole} etag={etag} work={work} kinds={kinds} onKeepAsNote={() => open('note')} />
       ) : (
-        <NoteForm caseId={caseId} reference={whole.case.reference} />
+        <NoteForm caseId={caseId} reference={whole.case.reference} kinds={kinds} />
       )}
     </section>
   )
@@ -151,8 +151,4 @@ function OneCase({ whole, etag, work, onSent }: ComposerProps) {
 function toTimeline() {
   const timeline = document.querySelector<HTMLElement>('[role=log], [role=feed]')
   ;(timeline ?? document.getElementById('page'))?.focus()
-=======
-export default function Composer(_: { whole: unknown; etag: string; work: unknown; onSent?: () => void }) {
-  return null
->>>>>>> case
 }

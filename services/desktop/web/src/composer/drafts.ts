@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 import type { NewNote, NewReply } from '@/api/case-mgmt'
 
 /**
@@ -215,7 +214,3 @@ export function restoreWords(caseId: string, text: string): void {
   if (!draft || draft.attempt || draft.text.includes(text)) return
   current?.write(place, { text: draft.text.trim() ? `${draft.text.trimEnd()}\n\n${text}` : text })
 }
-=======
-/** Puts words back into the composer of a case. */
-export function restoreWords(_caseId: string, _text: string): void {}
->>>>>>> case
