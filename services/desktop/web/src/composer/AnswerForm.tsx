@@ -1,12 +1,13 @@
-import { useEffect, useId, useState } from 'react'
+import { useQueryClient } from '@tanstack/react-query'
+import { type ReactNode, useEffect, useId, useState } from 'react'
 import type { InteractionView, WholeCaseView } from '@/api/case-mgmt'
-import { answerOf, caseMgmt, newKey } from '@/api/client'
+import { newKey } from '@/api/client'
 import type { WorkDetail } from '@/api/routing'
 import { announce } from '@/design/announce'
 import { Button, Checkbox, Segments } from '@/design/controls'
 import { channelIcon, Icon } from '@/design/icons'
 import { Select } from '@/design/select'
-import { Empty, Tag } from '@/design/show'
+import { Tag } from '@/design/show'
 import { number } from '@/format/number'
 import { moment } from '@/format/time'
 import { serverNow } from '@/live/clock'
@@ -16,7 +17,7 @@ import { useTexts } from '@/texts/catalogue'
 import styles from './composer.module.css'
 import type { Draft, StatusAfter } from './drafts'
 import { Effect } from './Effect'
-import { answerable, isTooLong, MOST_CHARACTERS, sizeOf } from './limits'
+import { answerable, isHandedOver, isTooLong, MOST_CHARACTERS, sizeOf } from './limits'
 import { Meanwhile } from './Meanwhile'
 import { Parts, useParts } from './Parts'
 import { type Happening, happenedSince, happeningOf, newestEntry } from './since'
@@ -29,6 +30,8 @@ export interface AnswerFormProps {
   whole: WholeCaseView
   etag: string
   work: WorkDetail | null
+  /** The choice between answer and note. */
+  kinds: ReactNode
   /** The words were put into the note. */
   onKeepAsNote: () => void
 }
@@ -39,9 +42,12 @@ export function AnswerForm(props: AnswerFormProps) {
   const choices = answerable(props.whole.interactions)
   if (!choices.length)
     return (
-      <Empty icon="info" title={t.cannotAnswer}>
-        <p>{t.cannotAnswerWhy}</p>
-      </Empty>
+      <div className={styles.form} data-kind="answer">
+        <div className={styles.head}>{props.kinds}</div>
+        <p>
+          <b>{t.cannotAnswer}</b> {t.cannotAnswerWhy}
+        </p>
+      </div>
     )
   return <Answering {...props} choices={choices} />
 }
@@ -49,19 +55,19 @@ export function AnswerForm(props: AnswerFormProps) {
 type Fault = { readonly about: 'words' | 'address'; readonly text: string }
 
 function Answering({
-  whole: shown,
-  etag: shownTag,
+  whole,
+  etag,
   work,
+  kinds,
   onKeepAsNote,
   choices,
 }: AnswerFormProps & { choices: readonly InteractionView[] }) {
   const t = useTexts(texts)
   const id = useId()
   const session = useSession()
-  const caseId = shown.case.case_id
+  const caseId = whole.case.case_id
   const writing = useWriting(caseId, 'answer')
   const { draft, sending, drafts, outbox, place, isUnderWay } = writing
-  const [{ whole, etag }, reread] = useNewest(shown, shownTag)
   const answered = choices.find(one => one.interaction.interaction_id === draft.answers) ?? choices[0]!
   const { interaction, recipient } = answered
   const isPublic = interaction.visibility === 'public'
@@ -84,9 +90,10 @@ function Answering({
   const isOvertaken = happened.length > 0
 
   // A refusal for what the page has not read yet: it is read now, with the ETag under which mine can go after it.
+  const client = useQueryClient()
   useEffect(() => {
-    if (sending.state === 'conflicted') reread()
-  }, [sending.state, reread])
+    if (sending.state === 'conflicted') void client.invalidateQueries({ queryKey: ['case', caseId] })
+  }, [sending.state, client, caseId])
   useEffect(() => {
     if (isOvertaken) announce(t.readFirst, 'assertive')
   }, [isOvertaken, t])
@@ -155,12 +162,19 @@ function Answering({
 
   return (
     <div className={styles.form} data-kind={isPublic ? 'public' : 'answer'}>
-      <div className={styles.head} id={`${id}-to`}>
+      <div className={styles.head}>
+        {kinds}
         <Icon name={isPublic ? 'megaphone' : channelIcon(interaction.channel)} size={16} />
-        <span className={styles.recipient}>
+        <span className={styles.recipient} id={`${id}-to`}>
           <span className="dim">{t.to}</span> <b>{name}</b>
-          {recipient && recipient.value !== name && <> {recipient.value}</>}{' '}
-          <span className="dim">{recipient ? t.nobodyElse : t.handedOver}</span>
+          {/* The id of an account says nothing to people; its name is that of the speaker. */}
+          {recipient &&
+            !['did', 'account'].includes(recipient.kind) &&
+            recipient.value !== name &&
+            ` ${recipient.value}`}{' '}
+          <span className="dim">
+            {isHandedOver(interaction.channel) ? t.handedOver : !isPublic && t.nobodyElse}
+          </span>
         </span>
         {choices.length > 1 && (
           <span className={styles.answers}>
@@ -186,7 +200,7 @@ function Answering({
       {isPublic && (
         <p className={styles.publicly} id={`${id}-public`}>
           <Tag tone="public" icon="megaphone">
-            {t.publicAnswer}
+            {t.publicly}
           </Tag>{' '}
           {t.public}
           {interaction.speaker.followers != null &&
@@ -305,20 +319,6 @@ function Answering({
       ? t.parts(number(preview.parts.length), number(limits.parts))
       : t.characters(number(size.characters), number(limits.characters))
   }
-}
-
-/** The case as the page shows it, or as it was read after a refusal where that is newer; and how to read it again. */
-function useNewest(whole: WholeCaseView, etag: string) {
-  const [read, setRead] = useState<{ whole: WholeCaseView; etag: string } | null>(null)
-  const caseId = whole.case.case_id
-  const [reread] = useState(() => () => {
-    void answerOf(caseMgmt.GET('/cases/{case_id}', { params: { path: { case_id: caseId } } })).then(
-      ({ data, headers }) => setRead({ whole: data, etag: headers.get('etag') ?? '' }),
-      () => undefined,
-    )
-  })
-  const isNewer = read && read.whole.case.revision > whole.case.revision
-  return [isNewer ? read : { whole, etag }, reread] as const
 }
 
 /** What happened to the case since the author of a draft looked at it. Without words nobody waits for them. */

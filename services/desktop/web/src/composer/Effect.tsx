@@ -1,7 +1,6 @@
-import { useQuery } from '@tanstack/react-query'
 import type { WholeCaseView } from '@/api/case-mgmt'
-import { dataOf, routing } from '@/api/client'
 import type { ClockView, WorkDetail } from '@/api/routing'
+import { useClocks } from '@/case/data'
 import { duration } from '@/format/time'
 import { useNow } from '@/live/clock'
 import { useTexts } from '@/texts/catalogue'
@@ -22,14 +21,8 @@ export function Effect({
 }) {
   const t = useTexts(texts)
   const now = useNow()
-  const { case_id: caseId, revision } = whole.case
-  const { data } = useQuery({
-    queryKey: ['promise-of-answer', caseId, revision],
-    queryFn: () => dataOf(routing.GET('/cases/{case_id}/clocks', { params: { path: { case_id: caseId } } })),
-    // Clocks of others' work may not be read. Then nothing is said of them.
-    retry: false,
-  })
-  const promise = data?.items.find(isAwaited)
+  const { data: clocks } = useClocks(whole.case.case_id)
+  const promise = clocks?.find(isAwaited)
   const left = promise ? Date.parse(promise.due_at) - now : 0
   const isOthers = work?.state === 'accepted' && work.agent_id !== null && work.agent_id !== subject
   const sentences = [

@@ -1,4 +1,4 @@
-import { useState } from 'react'
+import { type ReactNode, useState } from 'react'
 import { newKey } from '@/api/client'
 import { Button } from '@/design/controls'
 import { Icon } from '@/design/icons'
@@ -13,7 +13,16 @@ import { useWriting } from './use-place'
 import { Kept, Words } from './Words'
 
 /** A note for colleagues. It never leaves the house. */
-export function NoteForm({ caseId, reference }: { caseId: string; reference: string }) {
+export function NoteForm({
+  caseId,
+  reference,
+  kinds,
+}: {
+  caseId: string
+  reference: string
+  /** The choice between answer and note. */
+  kinds: ReactNode
+}) {
   const t = useTexts(texts)
   const writing = useWriting(caseId, 'note')
   const { draft, sending } = writing
@@ -39,9 +48,11 @@ export function NoteForm({ caseId, reference }: { caseId: string; reference: str
   }
   return (
     <div className={styles.form} data-kind="note">
-      <p className={styles.head}>
-        <Icon name="lock" size={14} /> {t.noteFor}
-      </p>
+      <div className={styles.head}>
+        {kinds}
+        <Icon name="lock" size={16} />
+        <span className={styles.recipient}>{t.noteFor}</span>
+      </div>
       <Words
         writing={writing}
         label={t.noteFor}
