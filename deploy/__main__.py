@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from antiphon.process.clock import utc_now
-from antiphon.service_names import SERVICES
 from deploy import apply, dead_letters, leftovers, sign_in, status, tokens
 from deploy.morning.play import play
 from deploy.processes import StartError
@@ -115,6 +114,8 @@ def _run(site: Site, *, morning: bool) -> int:
         stack.write_state()
         if morning:
             CONSOLE.print()
+            _print_pages(site)
+            CONSOLE.print("Sign in now to see the example morning as it happens.\n")
             complete = asyncio.run(play(stack, CONSOLE))
             CONSOLE.print()
             if not complete:
@@ -141,13 +142,15 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _print_addresses(site: Site) -> None:
-    CONSOLE.print(f"[bold]Antiphon is up:[/bold] {site.pages}")
+def _print_pages(site: Site) -> None:
+    CONSOLE.print(f"[bold]Antiphon is up:[/bold] {site.pages}    Nobody needs a password. Who may sign in:")
     for line in sign_in.who_may(site):
         CONSOLE.print(f"  {line}")
-    CONSOLE.print("API documentation:")
-    for service in SERVICES:
-        CONSOLE.print(f"  {service:17} {site.url(service)}/docs")
+
+
+def _print_addresses(site: Site) -> None:
+    _print_pages(site)
+    CONSOLE.print(f"All APIs, with their documentation: {site.pages}/api/docs    For programs: {site.apis}")
     CONSOLE.print(f"  SMTP for *@banksia.example: 127.0.0.1:{site.ports.smtp}")
     CONSOLE.print(
         "A token: make -s token ROLE=agent NAME=amara     Status: make status     Stop: Ctrl-C or make down"

@@ -130,6 +130,8 @@ def show(site: Site, console: Console, *, supervised: bool) -> int:
             row.append("" if version is None else "file" if version == 0 else str(version))
         table.add_row(*row)
     console.print(table)
+    if "desktop" in processes:
+        console.print(f"The desktop: {site.pages}")
     if not supervised:
         console.print(
             "[red]The supervisor was killed[/red]: no process that dies is started again. Run make down, then make up."

@@ -52,7 +52,7 @@ const escaped = (text) => text.replace(/[&<>"']/g, (character) => `&#${character
 const STYLE = `
 :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }
 body { margin: 0 auto; padding: 2rem 1rem 4rem; max-width: 60rem }
-h1 { font-size: 1.75rem; line-height: 1.2; margin: 0 0 .25rem } h2 { font-size: 1.125rem; margin: 2rem 0 .75rem } p { margin: 0; max-width: 40rem }
+h1 { font-size: 1.75rem; line-height: 1.2; margin: 0 0 .25rem } h2 { font-size: 1.125rem; margin: 2rem 0 .75rem } p { margin: 0 0 1.5rem; max-width: 40rem }
 form { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(16rem, 1fr)) }
 button { font: inherit; text-align: start; padding: .875rem 1rem; border: 1px solid color-mix(in srgb, currentColor 35%, transparent); border-radius: .5rem;
   background: transparent; color: inherit; cursor: pointer }
@@ -77,7 +77,7 @@ const grouped = () => {
   return groups
 }
 const leaving = (form) => page('Sign out', `<h1>Sign out?</h1><p>You are signed out of the desktop. Sign out here too, to sign in as another person.</p>
-<h2></h2>${form}<button form="op.logoutForm" name="logout" value="yes" autofocus><b>Sign out</b><span>and go back to the desktop</span></button>`)
+${form}<button form="op.logoutForm" name="logout" value="yes" autofocus><b>Sign out</b><span>and go back to the desktop</span></button>`)
 
 const read = async (request) => {
   let text = ''

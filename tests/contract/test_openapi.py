@@ -48,6 +48,25 @@ def test_each_post_and_patch_takes_an_idempotency_key_and_takes_effect_once(serv
     assert {route.name for route in routes} == keyed
 
 
+SENDS_ETAG = {
+    "case-mgmt": {"get_case"},
+    "customer-profile": {"get_customer", "update_customer"},
+    "routing": {"get_configuration", "create_draft", "get_draft", "save_draft"},
+}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_document_states_the_etag_of_each_operation_that_sends_one(service: str) -> None:
+    stated = {
+        operation["operationId"]
+        for methods in document_of(service)["paths"].values()
+        for operation in methods.values()
+        for answer in operation["responses"].values()
+        if "ETag" in answer.get("headers", {})
+    }
+    assert stated == SENDS_ETAG.get(service, set())
+
+
 FIELD = {"type": "string", "description": "The agent.", "examples": ["elena"]}
 VIEW = {
     "type": "object",

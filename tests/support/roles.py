@@ -128,6 +128,8 @@ ROLES: dict[str, dict[str, tuple[Role, ...]]] = {
         "POST /configuration/back": OPERATORS,
         "POST /configuration/try-condition": (Role.SUPERVISOR, *OPERATORS),
         "GET /configuration/fields": OVERSEERS,
+        "GET /configuration/calendars/{calendar}": OVERSEERS,
+        "POST /configuration/calendars/{calendar}/due": OVERSEERS,
         "GET /configuration/rules": OVERSEERS,
         "GET /configuration/schema": OVERSEERS,
         "GET /drafts/{draft_id}/warnings": OVERSEERS,

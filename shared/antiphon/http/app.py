@@ -25,6 +25,7 @@ from antiphon.failures import is_transient
 from antiphon.http import documentation
 from antiphon.http.idempotency import HEADER, REPLAYED
 from antiphon.http.permissions import Guarded, roles_of
+from antiphon.http.preconditions import sends_etag
 from antiphon.http.problem_kinds import BY_STATUS, Kind
 from antiphon.http.problems import Problem, ProblemDetails, problems
 from antiphon.http.requests import answer_invalid
@@ -39,6 +40,11 @@ MAX_BODY_BYTES = 2 * 1024 * 1024
 _REPLAYED: dict[str, Any] = {
     "description": "The request repeats an earlier one under its key, and this is the first answer.",
     "schema": {"const": "true"},
+}
+_ETAG: dict[str, Any] = {
+    "description": "The revision of what is answered; a change of it sends it back as `If-Match`.",
+    "schema": {"type": "string"},
+    "example": '"3"',
 }
 _METRICS_EXAMPLE: dict[str, Any] = {
     "content": {
@@ -330,7 +336,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             for operation in operations.values():
                 _document_errors(operation)
                 _document_replays(operation)
-        _document_roles(app, schema["paths"])
+        _document_routes(app, schema["paths"])
         app.openapi_schema = schema
     return app.openapi_schema
 
@@ -355,11 +361,19 @@ def _document_replays(operation: dict[str, Any]) -> None:
                 answer["headers"] = {REPLAYED: _REPLAYED}
 
 
-def _document_roles(app: FastAPI, paths: dict[str, Any]) -> None:
-    """States at each operation who may call it, as `x-roles`: read from the code that decides it."""
+def _document_routes(app: FastAPI, paths: dict[str, Any]) -> None:
+    """States at each operation what is read from its code: who may call it, as `x-roles`, and the ETag that it sends."""
     for route in iter_route_contexts(app.routes):
         operations = paths.get(route.path_format or "", {})
-        for verb in route.methods or ():
-            roles = roles_of(route.dependant) if verb.lower() in operations else None
+        for verb in {verb.lower() for verb in route.methods or ()} & operations.keys():
+            roles = roles_of(route.dependant)
             if roles is not None:
-                operations[verb.lower()]["x-roles"] = sorted(str(role) for role in roles)
+                operations[verb]["x-roles"] = sorted(str(role) for role in roles)
+            if sends_etag(route.dependant):
+                _document_etag(operations[verb])
+
+
+def _document_etag(operation: dict[str, Any]) -> None:
+    for status, answer in operation["responses"].items():
+        if status.startswith("2"):
+            answer.setdefault("headers", {})["ETag"] = _ETAG

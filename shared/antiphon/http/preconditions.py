@@ -1,8 +1,14 @@
-"""The If-Match header: which revisions a caller has seen of what they change. Source: RFC 9110, sections 8.8.3 and 13.1.1."""
+"""The headers ETag and If-Match: which revisions a caller has seen of what they change.
+
+Source: RFC 9110, sections 8.8.3 and 13.1.1.
+"""
 
 import re
 from dataclasses import dataclass
+from typing import Annotated
 
+from fastapi import Depends, Response
+from fastapi.dependencies.models import Dependant
 from sqlalchemy import ColumnElement, true
 from typing_extensions import override
 
@@ -40,6 +46,25 @@ class Seen:
 def etag(revision: int) -> str:
     """The ETag of a revision."""
     return f'"{revision}"'
+
+
+class ETag:
+    """The ETag of an answer. A route that takes it as `SendsETag` states the header in its OpenAPI document."""
+
+    def __init__(self, response: Response) -> None:
+        self._response = response
+
+    def of(self, revision: int) -> None:
+        """Sends the ETag of a revision with the answer."""
+        self._response.headers["ETag"] = etag(revision)
+
+
+SendsETag = Annotated[ETag, Depends()]
+
+
+def sends_etag(route: Dependant) -> bool:
+    """Whether a route takes `SendsETag`."""
+    return any(part.call is ETag for part in route.dependencies)
 
 
 def seen(if_match: str | None) -> Seen:

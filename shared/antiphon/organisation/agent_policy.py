@@ -70,7 +70,10 @@ class AgentsPolicy(Section):
     may_decline: bool = True
     """Whether agents may decline offers."""
     presence_lost_after: Duration = Field(
-        default=timedelta(seconds=60), ge=timedelta(seconds=1), le=timedelta(days=1)
+        # A browser wakes the desktop of a hidden tab once a minute.
+        default=timedelta(minutes=2),
+        ge=timedelta(seconds=1),
+        le=timedelta(days=1),
     )
     """After how long without a sign of life an agent is `offline`."""
     prefer_last_agent: LastAgent = LastAgent()

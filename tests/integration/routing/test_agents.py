@@ -47,9 +47,9 @@ async def test_an_agent_whose_heartbeats_stop_goes_offline_and_their_work_is_que
     await pool.accept_all()
     before = await pool.works()
     await pool.make_due("presence-lost")
-    await miss_heartbeats(pool, 59, "elena")
+    await miss_heartbeats(pool, 90, "elena")
     assert await presence_of(pool, "elena") == "available"
-    await miss_heartbeats(pool, 61, "elena")
+    await miss_heartbeats(pool, 121, "elena")
     assert (await presence_of(pool, "elena"), await presence_of(pool, "farid")) == ("offline", "available")
     after = await pool.works()
     keys = {key for key, row in before.items() if row.agent_id == "elena"}

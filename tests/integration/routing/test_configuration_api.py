@@ -16,7 +16,7 @@ from routing import api
 from routing.configuration.active import Configurations
 from tests.conftest import NewDatabase
 
-Check = Callable[[str, Role], Awaitable[httpx.Response]]
+Check = Callable[..., Awaitable[httpx.Response]]
 
 
 @pytest.fixture
@@ -27,10 +27,10 @@ async def check(new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Chec
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
 
-        async def request(source: str, role: Role) -> httpx.Response:
+        async def request(source: str, role: Role, **asked: str) -> httpx.Response:
             token = keys.token(tmp_path, role=role, name="ops", now=utc_now())
             headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/yaml"}
-            return await http.post("/configuration/check", headers=headers, content=source)
+            return await http.post("/configuration/check", headers=headers, content=source, params=asked)
 
         yield request
 
@@ -49,6 +49,25 @@ async def test_a_check_reports_faults_or_else_warnings_about_the_rules(check: Ch
         contradictory.split("\n")[place["line"] - 1][place["column"] - 1 :]
         == "case.replies > 3 && case.replies < 2"
     )
+    assert (place["pointer"].split(".")[0::2], place["hidden_by"]) == (["rules", "when"], [])
     faulty = await check(council.replace("queue: front-desk,", "queue: front-dask,"), Role.OPERATIONS)
     assert faulty.status_code == 422
+    (fault,) = [one for one in faulty.json()["errors"] if "front-dask" in one["detail"]]
+    assert (
+        "front-dask"
+        in council.replace("queue: front-desk,", "queue: front-dask,").split("\n")[fault["line"] - 1]
+    )
+    assert fault["pointer"].endswith("then.queue")
     assert (await check(council, Role.AGENT)).status_code == 403
+
+
+async def test_a_hidden_rule_names_the_rules_that_hide_it_and_an_editor_may_leave_warnings_out(
+    check: Check,
+) -> None:
+    hidden = '  - name: Again\n    when: case.department == "planning" && case.replies > 1\n    then: { queue: rates }\n'
+    council = EXAMPLE.read_text().replace(
+        "  - name: Everything else\n", f"{hidden}  - name: Everything else\n"
+    )
+    (warning,) = (await check(council, Role.OPERATIONS)).json()["warnings"]
+    assert (warning["kind"], warning["hidden_by"]) == ("never-matches", ["Planning"])
+    assert (await check(council, Role.OPERATIONS, warnings="false")).json()["warnings"] == []

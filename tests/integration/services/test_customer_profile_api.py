@@ -8,6 +8,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from antiphon.access.roles import Role
@@ -167,6 +168,13 @@ async def test_customers_are_listed_by_identifier_and_by_the_beginning_of_the_na
     assert await listed() == sorted(names)
     assert await listed(name="JO ") == ["Jo Carver", "Jo Cole"]
     assert await listed(name="jo_") == ["Jo_x"]
+    assert await listed(name="jo") == ["Ann Jones", "Jo Carver", "Jo Cole", "Jo_x"]
+    assert await listed(name="Carv") == ["Jo Carver"]
+    assert await listed(name="arver") == []
+    async with engine.begin() as tx:
+        await tx.execute(text("update customer set name = 'Jo Anna  Novak' where name = 'Jo Carver'"))
+    assert await listed(name="carv") == []
+    assert await listed(name="anna nov") == ["Jo Anna  Novak"]
     assert await listed(identifier="phone:(02) 5550 1232") == ["Ann Jones"]
     assert await listed(identifier="partner:crm/7") == []
 

@@ -308,6 +308,8 @@ async def test_a_repeat_about_the_configuration_gets_the_first_answer_and_change
     changed = COUNCIL.replace("{ queue: rates, priority: 40,", "{ queue: rates, priority: 60,")
     await load(COUNCIL)
     await client.ask("POST", "/configuration/check", content=COUNCIL, **olga)
+    promise = {"from": "2026-12-24T15:00:00Z", "within": "4h"}
+    await client.ask("POST", "/configuration/calendars/office/due", promise, **olga)
     opening = opened(1, utc_now())
     await Harness(engine).apply(opening)
     case = str(opening.case.case_id)

@@ -219,7 +219,7 @@ class RandomDay:
         await heartbeat(self.pool, who)
 
     async def lose_heartbeat(self, who: str, _: int) -> None:
-        await miss_heartbeats(self.pool, 61, who)
+        await miss_heartbeats(self.pool, 121, who)
 
     async def skills(self, who: str, m: int) -> None:
         self.changes[f"skills {who}"] = _if_employed(

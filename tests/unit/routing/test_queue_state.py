@@ -136,7 +136,7 @@ def test_the_solver_considers_every_value_of_a_state_variable() -> None:
         complaints_of('calendar("office").open && !calendar("office").open', "true")[0][0]
         == Kind.CONTRADICTION
     )
-    ((kind, place, message),) = complaints_of(waits, 'calendar("office").open')
+    ((kind, place, message, _),) = complaints_of(waits, 'calendar("office").open')
     assert (kind, place) == (Kind.NO_RULE_CATCHES, None)
     assert 'queues["rates"].waiting 0' in message
     assert 'calendar("office").open false' in message

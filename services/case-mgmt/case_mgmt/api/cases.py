@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from antiphon.contracts.base import Actor
@@ -15,7 +15,7 @@ from antiphon.contracts.interactions import Content, Identifier, Interaction
 from antiphon.http.app import Body, Words
 from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Cursor, Export, ExportCursor, Limit, Page
-from antiphon.http.preconditions import etag
+from antiphon.http.preconditions import SendsETag
 from antiphon.http.problems import ErrorPlace, invalid, problems
 from case_mgmt import cases, store
 from case_mgmt.api import examples
@@ -246,7 +246,7 @@ def add(routes: APIRouter, at: Api) -> None:
             return await store.cases.export(connection, cursor, limit, _exported)
 
     @routes.get("/cases/{case_id}", tags=["cases"], responses=problems(404))
-    async def get_case(case_id: CaseId, who: Reader, response: Response) -> WholeCaseView:
+    async def get_case(case_id: CaseId, who: Reader, tag: SendsETag) -> WholeCaseView:
         """Returns a case with everything on it.
 
         The author of a reply sends the ETag back as `If-Match`. A change of routing's work does not change it.
@@ -255,7 +255,7 @@ def add(routes: APIRouter, at: Api) -> None:
         async with at.engine.connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ")
             whole = await cases.read_whole(connection, case_id)
-        response.headers["ETag"] = etag(whole.case.case.revision)
+        tag.of(whole.case.case.revision)
         return _whole_view(whole)
 
     @routes.post(

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from antiphon.contracts.interactions import IdentifierKind
@@ -124,7 +124,7 @@ def add(routes: APIRouter, at: Api) -> None:
             Words | None, Query(max_length=600, description="Only who has this identifier, as `kind:value`.")
         ] = None,
         name: Annotated[
-            Words | None, Query(max_length=300, description="Only whose name begins so, in any case.")
+            Words | None, Query(max_length=300, description="Only whose name begins so, or a later word of it, in any case.")
         ] = None,
     ) -> Page[CustomerView]:  # fmt: skip
         """Customers in the order of their names: all, some by id, one by identifier, or those whose name begins with a text."""
@@ -155,25 +155,27 @@ def add(routes: APIRouter, at: Api) -> None:
             return await store.customers.export(connection, cursor, limit, customer_view)
 
     @routes.get("/customers/{customer_id}", tags=["customers"], responses=problems(404))
-    async def get_customer(customer_id: CustomerId, who: Reader, response: Response) -> CustomerWithConflicts:
+    async def get_customer(
+        customer_id: CustomerId, who: Reader, tag: preconditions.SendsETag
+    ) -> CustomerWithConflicts:
         """The customer with every identifier, where each came from, and the newest conflicts. The ETag is for changes."""
         del who
         async with at.engine.connect() as connection:
             customer = await customers.get(connection, customer_id)
             newest = await store.conflicts.page(connection, CONFLICTS_SHOWN, of=customer_id, newest=True)
-        response.headers["ETag"] = preconditions.etag(customer.record.revision)
+        tag.of(customer.record.revision)
         return CustomerWithConflicts.model_validate(
             {**_fields(customer), "conflicts": [ConflictView.model_validate(row) for row in newest]}
         )
 
     @routes.patch("/customers/{customer_id}", tags=["customers"], responses=problems(400, 404, 412, 428))
     async def update_customer(
-        customer_id: CustomerId, update: CustomerUpdate, who: Writer, tx: OnceTx, response: Response, if_match: IfMatch = None
+        customer_id: CustomerId, update: CustomerUpdate, who: Writer, tx: OnceTx, tag: preconditions.SendsETag, if_match: IfMatch = None
     ) -> CustomerView:  # fmt: skip
         """Changes the name or the labels. No channel overwrites a name that a person set."""
         seen, values = preconditions.seen(if_match), update.model_dump(exclude_unset=True)
         customer = await customers.update(tx, customer_id, values, seen=seen, who=who, now=at.clock())
-        response.headers["ETag"] = preconditions.etag(customer.record.revision)
+        tag.of(customer.record.revision)
         return customer_view(customer)
 
 

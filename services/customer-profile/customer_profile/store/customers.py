@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Computed,
     DateTime,
     Index,
@@ -14,11 +15,13 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    and_,
     bindparam,
     func,
     select,
     text,
     tuple_,
+    union,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -59,6 +62,16 @@ CUSTOMER = Table(
         none=["changed_xid"],
         staff=["name_source"],
     ),
+)
+
+# A trigger writes it: of `ilse maria novak` it has `maria novak` and `novak`, and of a longer name the first five.
+NAME_PART = Table(
+    "customer_name_part",
+    METADATA,
+    Column("part", Text(collation="C"), primary_key=True),
+    Column("customer_id", Uuid, primary_key=True),
+    Index("customer_name_part_customer_id_ix", "customer_id"),
+    info=personal(by={"customer_id": ["part"]}),
 )
 
 View = TypeVar("View")
@@ -139,7 +152,7 @@ async def page(
 ) -> Sequence[AnyRow]:  # fmt: skip
     """The ids and folded names of customers in the order of names, from after the customer `after`.
 
-    `ids` are the customers among whom they are, `key` is an identifier that they have, `name` how their name begins.
+    `ids` are the customers among whom they are, `key` is an identifier that they have, `name` how their name begins, or a later word of it.
     """
     c = CUSTOMER.c
     query = select(c.customer_id, c.folded_name).order_by(c.folded_name, c.customer_id)
@@ -150,10 +163,22 @@ async def page(
             IDENTIFIER.c.key == key
         )
     if name:
-        query = query.where(c.folded_name.startswith(name.lower(), autoescape=True))
+        query = query.where(
+            c.customer_id.in_(
+                union(
+                    select(c.customer_id).where(_begins(c.folded_name, name.lower())),
+                    select(NAME_PART.c.customer_id).where(_begins(NAME_PART.c.part, name.lower())),
+                )
+            )
+        )
     if after:
         query = query.where(tuple_(c.folded_name, c.customer_id) > after)
     return (await connection.execute(query.limit(limit))).all()
+
+
+def _begins(column: ColumnElement[str], beginning: str) -> ColumnElement[bool]:
+    """Whether a text that is ordered by bytes begins so: a range of its index, whatever the beginning."""
+    return and_(column >= beginning, column < beginning + "\U0010ffff")
 
 
 EXPORT = ChangeOrder(CUSTOMER.c.changed_xid, CUSTOMER.c.customer_id)

@@ -47,9 +47,6 @@ def add(app: FastAPI, folder: Path | None) -> None:
         name: str = request.path_params["path"]
         if name.partition("/")[0] in {"api", "assets", "session"}:
             return not_found("address").response()
-        file = None if folder is None else folder / name
-        if file is not None and _NAME.fullmatch(name) and file.suffix in _TYPES and file.is_file():
-            return FileResponse(file, headers={"Cache-Control": "no-cache"}, media_type=_TYPES[file.suffix])
         nonce = secrets.token_urlsafe(16)
         try:
             html = await run_sync(_index, folder)

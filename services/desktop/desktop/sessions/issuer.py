@@ -136,22 +136,30 @@ class Issuer:
         )
         try:
             claims = await self._id_tokens.claims_of(granted.id_token or "")
-            who = await self._access.identify(granted.tokens["access"])
         except InvalidTokenError as error:
             raise RefusedError(str(error)) from error
         except NoKeysError as error:
             raise IssuerAwayError(str(error)) from error
         if claims.get("nonce") != sign_in["nonce"]:
             raise RefusedError("the id token is of another sign-in")
-        name = claims.get("name")
+        who, name = await self._identity_of(granted), claims.get("name")
         return (who if who.name or not isinstance(name, str) else who._replace(name=name)), granted
 
-    async def refresh(self, refresh_token: str) -> Granted:
-        """New tokens. Raises RefusedError when the session is over at the issuer, else IssuerAwayError."""
+    async def refresh(self, refresh_token: str) -> tuple[Identity, Granted]:
+        """New tokens, and whose they are by now. Raises RefusedError when the session is over at the issuer, else IssuerAwayError."""
         granted = await self._granted({"grant_type": "refresh_token", "refresh_token": refresh_token})
         # Without a new one the token lasts: RFC 6749, section 6.
         kept = granted.tokens["refresh"] or refresh_token
-        return Granted(Tokens(access=granted.tokens["access"], refresh=kept), granted.until, None)
+        who = await self._identity_of(granted)
+        return who, Granted(Tokens(access=granted.tokens["access"], refresh=kept), granted.until, None)
+
+    async def _identity_of(self, granted: Granted) -> Identity:
+        try:
+            return await self._access.identify(granted.tokens["access"])
+        except InvalidTokenError as error:
+            raise RefusedError(str(error)) from error
+        except NoKeysError as error:
+            raise IssuerAwayError(str(error)) from error
 
     async def revoke(self, refresh_token: str) -> None:
         """Asks the issuer to forget the token, where it can; raises IssuerAwayError."""

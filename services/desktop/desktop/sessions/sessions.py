@@ -117,13 +117,21 @@ class Sessions:
         if session.token_until - now >= REFRESH_BEFORE or tokens["refresh"] is None:
             return tokens["access"]
         try:
-            granted = await self._issuer.refresh(tokens["refresh"])
+            who, granted = await self._issuer.refresh(tokens["refresh"])
         except IssuerAwayError:
             if session.token_until > now:
                 return tokens["access"]
             raise
+        if who.subject != session.who.subject:
+            raise RefusedError("the new token is of another person")
         await store.keep_tokens(
-            tx, replace(session, tokens=self._encrypted(granted.tokens), token_until=granted.until)
+            tx,
+            replace(
+                session,
+                who=who._replace(name=who.name or session.who.name),
+                tokens=self._encrypted(granted.tokens),
+                token_until=granted.until,
+            ),
         )
         return granted.tokens["access"]
 

@@ -57,8 +57,7 @@ _ADD = text(
 )
 _KEEP_TOKENS = text(
     """
-    update session set tokens = :tokens, token_until = :token_until, until = least(until, cast(:until as timestamptz))
-    where key = :key
+    update session set name = :name, roles = :roles, tokens = :tokens, token_until = :token_until where key = :key
     """
 )
 _USE = text(
@@ -102,9 +101,10 @@ async def add(tx: AsyncConnection, session: Session, idle_until: datetime) -> No
 
 
 async def keep_tokens(tx: AsyncConnection, session: Session) -> None:
-    """Replaces the tokens of a session. It does not last longer for that."""
-    values = {"key": session.key, "tokens": session.tokens, "token_until": session.token_until}
-    await fetch(tx, _KEEP_TOKENS, {**values, "until": session.until})
+    """Replaces the tokens of a session, and what they say of the person. It does not last longer for that."""
+    who = {"name": session.who.name, "roles": sorted(session.who.roles)}
+    tokens = {"tokens": session.tokens, "token_until": session.token_until}
+    await fetch(tx, _KEEP_TOKENS, {"key": session.key, **who, **tokens})
 
 
 async def use(

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Collection, Mapping
 
 import httpx
 from fastapi import FastAPI
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import StreamingResponse
 
 from antiphon.http.problem_kinds import Kind
@@ -59,6 +59,8 @@ class Services:
         )
         try:
             answer = await self.http.send(going_on, stream=True)
+        except ClientDisconnect as error:
+            raise Problem(Kind.MALFORMED_REQUEST, "The body ended before its end.") from error
         except httpx.TransportError as error:
             LOG.warning("a service is away", service=service, reason=type(error).__name__)
             raise Problem(Kind.NOT_AVAILABLE, f"{service} does not answer.") from error

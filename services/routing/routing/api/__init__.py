@@ -13,6 +13,7 @@ from antiphon.service_names import ROUTING
 from routing.api import (
     agents,
     attainment,
+    calendars,
     changes,
     clocks,
     colleagues,
@@ -51,6 +52,7 @@ RESOURCES = (
     reconciliation,
     configuration,
     conditions,
+    calendars,
     versions,
     drafts,
     publications,

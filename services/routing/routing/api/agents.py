@@ -70,6 +70,10 @@ class OwnAgentView(AgentView):
     presences: list[PresenceChoice] = Field(
         description="The presences that the caller may choose, in the order of the configuration."
     )
+    presence_lost_after_s: float = Field(
+        description="After how many seconds without a heartbeat the caller is offline, once their desktop sent one.",
+        examples=[60],
+    )
 
 
 class Heartbeat(BaseModel):
@@ -144,7 +148,8 @@ def add(routes: APIRouter, at: Api) -> None:
             for kind in configuration.presences_by_id.values()
             if kind.settable
         ]
-        return OwnAgentView(**view.model_dump(), presences=choices)
+        lost_after = configuration.agents_policy.presence_lost_after.total_seconds()
+        return OwnAgentView(**view.model_dump(), presences=choices, presence_lost_after_s=lost_after)
 
     @routes.get("/agents", tags=["agents"])
     async def list_agents(_caller: Overseer) -> Page[AgentView]:

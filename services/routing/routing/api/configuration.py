@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 
 from antiphon.http.app import Words
 from antiphon.http.idempotency import OnceTx
-from antiphon.http.preconditions import Seen, etag, seen
+from antiphon.http.preconditions import Seen, SendsETag, seen
 from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, not_found, problems
 from antiphon.organisation.document import ConfigurationError
@@ -90,13 +90,13 @@ def add(routes: APIRouter, at: Api) -> None:
     """Adds the routes."""
 
     @routes.get("/configuration", tags=["configuration"], responses=problems(404))
-    async def get_configuration(_caller: Overseer, response: Response) -> ConfigurationView:
+    async def get_configuration(_caller: Overseer, tag: SendsETag) -> ConfigurationView:
         """The active configuration, as it was written. Its ETag is for `PUT /configuration` and `POST /configuration/back`."""
         async with at.engine.connect() as connection:
             row = await store.configurations.active_row(connection)
         if row is None:
             raise not_found("configuration")
-        response.headers["ETag"] = etag(row.version)
+        tag.of(row.version)
         return ConfigurationView.model_validate(row, from_attributes=True)
 
     @routes.put(
@@ -125,8 +125,16 @@ def add(routes: APIRouter, at: Api) -> None:
     @routes.post(
         "/configuration/check", tags=["configuration"], openapi_extra=YAML_BODY, responses=problems(400, 413)
     )
-    async def check_configuration(request: Request, _caller: Operations, _tx: OnceTx) -> Checked:
-        """Checks a configuration and changes nothing. 422 with every fault, each with its line and column."""
+    async def check_configuration(
+        request: Request, _caller: Operations, _tx: OnceTx,
+        warnings: Annotated[
+            bool, Query(description="Whether to look for warnings too, which takes seconds where rules are many.")
+        ] = True,
+    ) -> Checked:  # fmt: skip
+        """Checks a configuration and changes nothing. 422 with every fault, each with its line and column.
+
+        Without `warnings` it is fast enough for an editor to ask while somebody types.
+        """
         source = await _source(request)
         try:
             configuration = await at.rule_checker.read(source, "configuration")
@@ -136,7 +144,7 @@ def add(routes: APIRouter, at: Api) -> None:
             rules=len(configuration.rules),
             queues=len(configuration.queues),
             people=len(configuration.people),
-            warnings=await rule_warnings(at, source, configuration),
+            warnings=await rule_warnings(at, source, configuration) if warnings else [],
         )
 
     @routes.get(

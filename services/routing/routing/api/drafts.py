@@ -6,13 +6,13 @@ from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from antiphon.http.app import Body, Words
 from antiphon.http.idempotency import OnceTx
 from antiphon.http.pages import Cursor, Limit, Page
-from antiphon.http.preconditions import etag, seen
+from antiphon.http.preconditions import SendsETag, seen
 from antiphon.http.problem_kinds import Kind
 from antiphon.http.problems import Problem, problems
 from antiphon.organisation.document import ConfigurationError
@@ -127,11 +127,11 @@ def add(routes: APIRouter, at: Api) -> None:
     """Adds the routes."""
 
     @routes.post("/drafts", tags=["drafts"], status_code=201, responses=problems(404, 413))
-    async def create_draft(body: NewDraft, caller: Operations, tx: OnceTx, response: Response) -> DraftView:
+    async def create_draft(body: NewDraft, caller: Operations, tx: OnceTx, tag: SendsETag) -> DraftView:
         """Creates a draft, faults or not: the answer lists each fault with its line and column."""
         source = _source(body)
         row = await drafts.create(tx, body.name, body.why, source, caller.subject, at.clock())
-        response.headers["ETag"] = etag(row.revision)
+        tag.of(row.revision)
         return await _view(at, row)
 
     @routes.get("/drafts", tags=["drafts"], responses=problems(400))
@@ -143,16 +143,16 @@ def add(routes: APIRouter, at: Api) -> None:
         return store.drafts.BY_CHANGE.page(rows, limit, view)
 
     @routes.get("/drafts/{draft_id}", tags=["drafts"], responses=problems(404))
-    async def get_draft(draft_id: DraftId, _caller: Overseer, response: Response) -> DraftView:
+    async def get_draft(draft_id: DraftId, _caller: Overseer, tag: SendsETag) -> DraftView:
         """A draft, with everything that is wrong with it."""
         async with at.engine.connect() as connection:
             row = await drafts.draft(connection, draft_id)
-        response.headers["ETag"] = etag(row.revision)
+        tag.of(row.revision)
         return await _view(at, row)
 
     @routes.put("/drafts/{draft_id}", tags=["drafts"], responses=problems(404, 409, 412, 413, 428))
     async def save_draft(
-        draft_id: DraftId, body: SavedDraft, caller: Operations, response: Response, if_match: IfMatch = None
+        draft_id: DraftId, body: SavedDraft, caller: Operations, tag: SendsETag, if_match: IfMatch = None
     ) -> DraftView:
         """Saves a draft, faults or not. 412 when somebody else saved it meanwhile."""
         revision, changed = seen(if_match), _changed(body)
@@ -160,7 +160,7 @@ def add(routes: APIRouter, at: Api) -> None:
             if body.base_version is not None:
                 await drafts.require_active(tx, body.base_version)
             row = await drafts.save(tx, draft_id, revision, caller.subject, at.clock(), **changed)
-        response.headers["ETag"] = etag(row.revision)
+        tag.of(row.revision)
         return await _view(at, row)
 
     @routes.delete("/drafts/{draft_id}", tags=["drafts"], responses=problems(404, 409, 412, 428))

@@ -14,10 +14,15 @@ class RuleWarningView(BaseModel):
     kind: Kind = Field(description="What is odd.")
     message: str = Field(
         description="What is odd, in words.",
-        examples=["never matches: the rule 'Planning' decides before it"],
+        examples=["can never match: 'Planning' before it catches all items that it would match"],
     )
     line: int = Field(description="The line of the source, from 1.", examples=[171])
     column: int = Field(description="The column of the source, from 1.", examples=[11])
+    pointer: str = Field(description="The place in the configuration, with dots.", examples=["rules.6.when"])
+    hidden_by: list[str] = Field(
+        description="The rules before it that catch all that it would match, for `never-matches` and `later-words-only`.",
+        examples=[["Planning"]],
+    )
 
 
 async def rule_warnings(at: Api, source: str, configuration: Configuration) -> list[RuleWarningView]:

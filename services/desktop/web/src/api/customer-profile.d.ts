@@ -1399,7 +1399,7 @@ export interface operations {
                 customer_id?: string[] | null;
                 /** @description Only who has this identifier, as `kind:value`. */
                 identifier?: string | null;
-                /** @description Only whose name begins so, in any case. */
+                /** @description Only whose name begins so, or a later word of it, in any case. */
                 name?: string | null;
             };
             header?: never;
@@ -1565,6 +1565,11 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /**
+                     * @description The revision of what is answered; a change of it sends it back as `If-Match`.
+                     * @example "3"
+                     */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1635,6 +1640,11 @@ export interface operations {
                 headers: {
                     /** @description The request repeats an earlier one under its key, and this is the first answer. */
                     "Idempotency-Replayed"?: "true";
+                    /**
+                     * @description The revision of what is answered; a change of it sends it back as `If-Match`.
+                     * @example "3"
+                     */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {

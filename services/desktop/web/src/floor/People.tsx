@@ -83,12 +83,10 @@ const Person = memo(({ agent }: { agent: AgentLive }) => {
         <span className="hidden">{t.load} </span>
         {number(agent.load)}/{number(agent.capacity)}
       </span>
-      {choices.length > 0 && may(session, 'routing', 'set_agent_presence') ? (
+      {choices.length > 0 && may(session, 'routing', 'set_agent_presence') && (
         <Menu label={t.actsFor(agent.name)} choices={choices}>
           <IconButton small icon="more" label={t.actsFor(agent.name)} />
         </Menu>
-      ) : (
-        <span />
       )}
       <Confirm
         title={t.takeBack}

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { caseMgmt, dataOf } from '@/api/client'
-import { Failed, Loading, Moment, Table } from '@/design/show'
+import { Card, Failed, Loading, Moment, Table } from '@/design/show'
 import { useTexts } from '@/texts/catalogue'
 import styles from './floor.module.css'
 import { texts } from './texts'
@@ -29,22 +29,24 @@ export function Unseen() {
       {!error && !data && <Loading lines={3} />}
       {data?.items.length === 0 && <p className={styles.fine}>{t.noUnseen}</p>}
       {data && data.items.length > 0 && (
-        <Table caption={t.unseen} columns={[t.case, t.subject, t.department, t.closedAt]}>
-          {data.items.map(one => (
-            <tr key={one.case_id}>
-              <th scope="row">
-                <Link to="/cases/$caseId" params={{ caseId: one.case_id }}>
-                  {one.reference}
-                </Link>
-              </th>
-              <td>{one.subject ?? <span className="dim">{t.noSubject}</span>}</td>
-              <td>{one.department}</td>
-              <td>
-                <Moment at={one.changed_at} />
-              </td>
-            </tr>
-          ))}
-        </Table>
+        <Card>
+          <Table caption={t.unseen} columns={[t.case, t.subject, t.department, t.closedAt]}>
+            {data.items.map(one => (
+              <tr key={one.case_id}>
+                <th scope="row">
+                  <Link to="/cases/$caseId" params={{ caseId: one.case_id }}>
+                    {one.reference}
+                  </Link>
+                </th>
+                <td>{one.subject ?? <span className="dim">{t.noSubject}</span>}</td>
+                <td>{one.department}</td>
+                <td>
+                  <Moment at={one.changed_at} />
+                </td>
+              </tr>
+            ))}
+          </Table>
+        </Card>
       )}
     </section>
   )

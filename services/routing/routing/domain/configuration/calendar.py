@@ -43,6 +43,16 @@ def _days(holidays: Holidays, year: int) -> Mapping[date, Sequence[Span]]:
     return hours
 
 
+def special_days(calendar: Calendar, year: int) -> dict[date, str]:
+    """Returns the days of a year whose hours differ from those of their weekday, with their names. A calendar without hours has none."""
+    if calendar.hours == "always":
+        return {}
+    holidays, names = calendar.holidays, dict[date, str]()
+    if holidays.country:
+        names |= public_holidays(holidays.country, holidays.subdivision, year)
+    return names | {extra.date: extra.name for extra in holidays.extra if extra.date.year == year}
+
+
 def faults(document: Document, calendars: Mapping[str, Calendar]) -> Iterable[Fault]:
     """Yields unknown time zones, countries and regions, and wrong hours."""
     for key, calendar in calendars.items():

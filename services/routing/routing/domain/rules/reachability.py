@@ -64,11 +64,15 @@ class CheckedRule(NamedTuple):
 
 
 class Complaint(NamedTuple):
-    """What is wrong with the rule at this place (from 0) or, without a place, with all of them."""
+    """What is wrong with the rule at this place (from 0) or, without a place, with all of them.
+
+    `hidden_by` are the names of the rules before it that catch all that it would match.
+    """
 
     kind: Kind
     place: int | None
     message: str
+    hidden_by: tuple[str, ...] = ()
 
 
 def complaints(rules: Sequence[CheckedRule]) -> list[Complaint]:
@@ -156,26 +160,25 @@ class _SolverSession:
         if found and len(earlier) < len(of_first):
             found = self._ask(self.takes[place], *(self.misses[other] for other in of_first))
             if found is False:
-                catching = self._in_core(of_first)
-                message = f"is evaluated for later words only: {catching} all first words that it would match"
-                return Complaint(Kind.LATER_WORDS_ONLY, place, message)
+                hiding = self._in_core(of_first)
+                message = (
+                    f"is evaluated for later words only: {_catch(hiding)} all first words that it would match"
+                )
+                return Complaint(Kind.LATER_WORDS_ONLY, place, message, hiding)
         if found is None:
             return Complaint(Kind.NOT_DECIDED, place, "whether it can ever match was not decided")
         if found:
             return None
-        catching = self._in_core(earlier)
-        if catching is None or self._ask(self.takes[place]) is False:
+        hiding = self._in_core(earlier)
+        if not hiding or self._ask(self.takes[place]) is False:
             return Complaint(Kind.CONTRADICTION, place, "can never be true: its condition contradicts itself")
-        return Complaint(
-            Kind.NEVER_MATCHES, place, f"can never match: {catching} all items that it would match"
-        )
+        message = f"can never match: {_catch(hiding)} all items that it would match"
+        return Complaint(Kind.NEVER_MATCHES, place, message, hiding)
 
-    def _in_core(self, earlier: Iterable[int]) -> str | None:
-        """The rules before one that the solver needed to show that it can't match, in words; None when it needed none."""
+    def _in_core(self, earlier: Iterable[int]) -> tuple[str, ...]:
+        """The names of the rules before one that the solver needed to show that it can't match."""
         core = {str(assumed) for assumed in self.solver.unsat_core()}
-        catching = [repr(self.rules[other].name) for other in earlier if str(self.misses[other]) in core]
-        catch = "catches" if len(catching) == 1 else "catch"
-        return f"{_listed(catching)} before it {catch}" if catching else None
+        return tuple(self.rules[other].name for other in earlier if str(self.misses[other]) in core)
 
     def _gap(self) -> Iterator[Complaint]:
         catching = [place for place, rule in enumerate(self.rules) if rule.catches]
@@ -226,6 +229,10 @@ def _listed(parts: Sequence[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
 
 
+def _catch(rules: Sequence[str]) -> str:
+    return f"{_listed([*map(repr, rules)])} before it {'catches' if len(rules) == 1 else 'catch'}"
+
+
 def _checked(rule: Rule) -> CheckedRule:
     return CheckedRule(
         rule.name, Condition(rule.when), rule.go_on, rule.then.queue is not None, rule.first_words_only
@@ -233,20 +240,22 @@ def _checked(rule: Rule) -> CheckedRule:
 
 
 class RuleWarning(NamedTuple):
-    """A complaint about a rule, or about all rules (`rule` is None), with its line and column from 1."""
+    """A complaint about a rule, or about all rules (`rule` is None), with its place as a `Fault` has it."""
 
     rule: str | None
     kind: Kind
     message: str
     line: int
     column: int
+    pointer: str
+    hidden_by: tuple[str, ...]
 
 
 def warnings(document: Document, rules: Sequence[Rule]) -> list[RuleWarning]:
     """Returns the complaints about usable rules, each with the place of its condition, or of the section for all rules."""
     found: list[RuleWarning] = []
-    for kind, place, message in complaints([_checked(rule) for rule in rules]):
+    for kind, place, message, hidden_by in complaints([_checked(rule) for rule in rules]):
         rule = None if place is None else rules[place].name
-        at = document.position(("rules",) if place is None else ("rules", place, "when"))
-        found.append(RuleWarning(rule, kind, message, *at))
+        at = document.fault(("rules",) if place is None else ("rules", place, "when"), message)
+        found.append(RuleWarning(rule, kind, message, at.line, at.column, at.path, hidden_by))
     return found

@@ -7,7 +7,7 @@ Instants are counted in whole microseconds, so that sums of open time are exact.
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -90,6 +90,18 @@ class BusinessCalendar:
         whole = sum(self._year(number).before[-1] for number in range(first, last))
         worked = whole + self._year(last).worked(_ticks(end)) - self._year(first).worked(_ticks(start))
         return worked * _TICK
+
+    def open_periods(self, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """Yields the periods of open time from `start` to `end`, in UTC and in order. One that runs across a new year is two."""
+        begins, ends = _ticks(start), _ticks(end)
+        if self._spans is None:
+            if begins < ends:
+                yield _when(begins), _when(ends)
+            return
+        for number in range(_when(begins).year, _when(ends).year + 1):
+            year = self._year(number)
+            for place in range(bisect_right(year.ends, begins), bisect_left(year.starts, ends)):
+                yield _when(max(begins, year.starts[place])), _when(min(ends, year.ends[place]))
 
     def is_open(self, at: datetime) -> bool:
         """Whether an instant is in open time; the closing time itself is not."""
@@ -203,9 +215,32 @@ def _when(tick: int) -> datetime:
     return _EPOCH + tick * _TICK
 
 
-def public_holidays(country: str, subdivision: str | None, year: int) -> set[date]:
-    """Returns the public holidays of a country or region in a year. Raises NotImplementedError for an unknown one."""
-    return set(holidays.country_holidays(country, subdiv=subdivision, years=year))
+class ClockChange(NamedTuple):
+    """When the clocks of a zone change, with its offset from UTC before and after."""
+
+    at: datetime
+    before: timedelta
+    after: timedelta
+
+
+def clock_changes(zone: ZoneInfo, year: int) -> list[ClockChange]:
+    """Returns when the clocks of a zone change in a UTC year, in order."""
+    begins, ends = (_ticks(datetime(number, 1, 1, tzinfo=UTC)) for number in (year, year + 1))
+    periods = list(_offsets(zone, begins, ends))
+    return [
+        ClockChange(_when(since), before * _TICK, after * _TICK)
+        for (_, _, before), (since, _, after) in pairwise(periods)
+    ]
+
+
+def public_holidays(country: str, subdivision: str | None, year: int) -> dict[date, str]:
+    """Returns the public holidays of a country or region in a year, with their names in the language of the country.
+
+    Raises NotImplementedError for an unknown one.
+    """
+    # Without a language, the names would be in that of the process.
+    language = holidays.country_holidays(country, subdiv=subdivision).default_language
+    return dict(holidays.country_holidays(country, subdiv=subdivision, years=year, language=language))
 
 
 def subdivisions(country: str) -> Sequence[str] | None:

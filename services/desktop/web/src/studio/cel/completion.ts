@@ -2,37 +2,41 @@ import type { Completion, CompletionContext, CompletionResult } from '@codemirro
 import { syntaxTree } from '@codemirror/language'
 import type { DocumentNames } from '../document/names'
 
-/** One thing that a condition may ask (routing: `GET /configuration/fields`). */
+/** One thing that a condition may ask (routing: `ConditionField`). */
 export interface ConditionField {
+  /** `case.department`, or spelled out for each name: `queues["planning"].waiting`. */
   readonly path: string
-  readonly type: 'string' | 'int' | 'bool' | 'list'
-  /** All its values, where they are known. */
-  readonly choices?: readonly string[] | null
+  readonly type: 'text' | 'number' | 'boolean' | 'list'
+  /** The values that it may have, as far as they are known. */
+  readonly choices: readonly string[]
+  readonly description: string
+}
+
+/** A function, macro or operator of conditions (routing: `ConditionFunction`). */
+export interface ConditionFunction {
+  readonly name: string
+  readonly example: string
   readonly description: string
 }
 
 /** What completion knows: asked anew at each completion, because the document changes while people type. */
 export interface Vocabulary {
   readonly fields: readonly ConditionField[]
+  readonly functions: readonly ConditionFunction[]
   readonly names: DocumentNames
 }
 
-/** Functions and methods of CEL that routing allows, each with what is written for it. */
-const METHODS: Readonly<Record<ConditionField['type'], readonly [label: string, detail: string][]>> = {
-  string: [
-    ['contains', '("…")'],
-    ['startsWith', '("…")'],
-    ['endsWith', '("…")'],
-    ['matches', '("…")'],
-    ['size', '()'],
-  ],
-  list: [
-    ['exists', '(x, …)'],
-    ['all', '(x, …)'],
-    ['size', '()'],
-  ],
-  int: [],
-  bool: [],
+/** Which types have a method; what is not here is an operator or a function before its arguments. */
+const METHODS: Readonly<Record<string, readonly ConditionField['type'][]>> = {
+  contains: ['text'],
+  startsWith: ['text'],
+  endsWith: ['text'],
+  matches: ['text'],
+  exists: ['list'],
+  exists_one: ['list'],
+  all: ['list'],
+  filter: ['list'],
+  map: ['list'],
 }
 
 /** Which names of the document a field has as its values. */
@@ -50,23 +54,32 @@ const LOOKUPS = /\b(queues|labels|calendar)\s*[[(]\s*$/
 export function complete(
   before: string,
   after: string,
-  { fields, names }: Vocabulary,
+  { fields, functions, names }: Vocabulary,
 ): { from: number; options: Completion[] } | null {
   const opened = openQuote(before)
   if (opened !== null) {
     const values = valuesAt(before.slice(0, opened), after, before[opened]!, fields, names)
     return values && { from: opened + 1, options: values.map(label => ({ label, type: 'constant' })) }
   }
-  const word = /[\w.]*$/.exec(before)![0]
-  const from = before.length - word.length
-  const dot = word.lastIndexOf('.')
-  const owner = dot < 0 ? undefined : fields.find(field => field.path === word.slice(0, dot))
-  if (owner)
+  const [word, path = '', begun] = /((?:\w+[[(]"[^"]*"[\])]|[\w.]+)?\.)?(\w*)$/.exec(before)!
+  const owner = fields.find(field => `${field.path}.` === path)
+  const inside = fields.filter(field => path !== '' && field.path.startsWith(path))
+  if (owner || (inside.length > 0 && path.includes('"'))) {
+    const methods = functions.filter(({ name }) => owner && METHODS[name]?.includes(owner.type))
     return {
-      from: from + dot + 1,
-      options: METHODS[owner.type].map(([label, detail]) => ({ label, detail, type: 'method' })),
+      from: before.length - begun!.length,
+      options: [
+        ...inside.map(field => asOption(field, field.path.slice(path.length))),
+        ...methods.map(({ name, example, description }) => ({
+          label: name,
+          type: 'method',
+          detail: example,
+          info: description,
+        })),
+      ],
     }
-  return { from, options: fields.map(asOption) }
+  }
+  return { from: before.length - word.length, options: fields.map(field => asOption(field, field.path)) }
 }
 
 /** Completion of the condition around the cursor, in an editor of one condition or of a whole document. */
@@ -88,8 +101,8 @@ export function celCompletion(vocabulary: () => Vocabulary) {
   }
 }
 
-function asOption({ path, type, description }: ConditionField): Completion {
-  return { label: path, type: 'property', detail: type, info: description }
+function asOption({ type, description }: ConditionField, label: string): Completion {
+  return { label, type: 'property', detail: type, info: description }
 }
 
 /** The offset of the quote that is open at the end of a condition; null: the end is not in a string. */
@@ -115,7 +128,7 @@ function valuesAt(
   if (lookup) return names[lookup[1] === 'calendar' ? 'calendars' : (lookup[1] as 'queues' | 'labels')]
   const path = comparedWith(before, after, quote)
   const field = fields.find(one => one.path === path)
-  if (field?.choices) return field.choices
+  if (field && field.choices.length > 0) return field.choices
   const kind = path === undefined ? undefined : VALUES[path]
   return kind ? names[kind] : null
 }

@@ -234,7 +234,8 @@ function removed(text: string, path: Path): string {
   if (before !== undefined && !before.includes('#'))
     return splice(text, chunk.from - before.length, chunk.to, '')
   if (!isFirstOnLine(text, chunk.from)) return splice(text, chunk.from, chunk.to, '')
-  return splice(text, lineStart(text, chunk.from), Math.min(lineEnd(text, chunk.to) + 1, text.length), '')
+  const below = text.indexOf('\n', chunk.to) + 1
+  return splice(text, lineStart(text, chunk.from), below || text.length, '')
 }
 
 /** Writes another value in place of a node, in its style where it has one for that. */
@@ -304,7 +305,7 @@ function quotesOf(node: Scalar): print.Quotes {
 /** The style of a new value beside another one. */
 function styleOf(beside: Entry, value: Value): 'flow' | 'block' | undefined {
   const { node } = beside
-  if (!isMap(node) && !isSeq(node)) return undefined
+  if ((!isMap(node) && !isSeq(node)) || node.items.length === 0) return undefined
   return isMap(node) === isRecord(value) ? (node.flow ? 'flow' : 'block') : undefined
 }
 

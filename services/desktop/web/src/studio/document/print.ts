@@ -94,7 +94,9 @@ export function isInline(value: Value, indent: number, style?: 'flow' | 'block')
   if (isScalar(value)) return !isLines(value)
   if (Object.keys(value as object).length === 0 || style === 'flow') return true
   if (style === 'block' || hasLines(value)) return false
-  return depth(value) <= (isList(value) ? 2 : 1) && indent + 30 + flow(value).length <= WIDTH
+  // Sections of the document, and lists of maps, have lines of their own.
+  const isTable = indent === 0 ? isRecord(value) : isList(value) && value.some(isRecord)
+  return !isTable && depth(value) <= 2 && indent + 30 + flow(value).length <= WIDTH
 }
 
 /** A text of several lines as YAML's literal block, or between quotes where that can't have it. */
