@@ -1,6 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
+import { flushSync } from 'react-dom'
 import { ApiProblem } from '@/api/problem'
 import { Button } from '@/design/controls'
 import { Icon } from '@/design/icons'
@@ -50,6 +51,7 @@ export default function SetupPage() {
     personName: session.name,
   }))
   const heading = useRef<HTMLHeadingElement>(null)
+  const form = useRef<HTMLFormElement>(null)
   // biome-ignore lint/correctness/useExhaustiveDependencies: the focus follows the step, and what came of the last one
   useEffect(() => heading.current?.focus(), [number, stand.at])
 
@@ -58,8 +60,12 @@ export default function SetupPage() {
   const isLast = number === STEPS.length - 1
 
   const forward = () => {
-    setTried(missed.length > 0)
-    if (missed.length) return
+    if (missed.length) {
+      flushSync(() => setTried(true))
+      form.current?.querySelector<HTMLElement>('[aria-invalid="true"], [data-invalid] button')?.focus()
+      return
+    }
+    setTried(false)
     if (isLast) void work()
     else setNumber(number + 1)
   }
@@ -155,6 +161,7 @@ export default function SetupPage() {
         </ol>
         <form
           className={styles.form}
+          ref={form}
           noValidate
           onSubmit={event => {
             event.preventDefault()
