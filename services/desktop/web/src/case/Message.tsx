@@ -12,66 +12,74 @@ import { texts } from './texts'
 import { Folded, Words } from './Words'
 
 /** Something that a customer said on any channel: their words first, all else on request. */
-export const Message = memo(({ said, id }: { said: InteractionView; id: string }) => {
-  const t = useTexts(texts)
-  const [watch, seen] = useSeen()
-  const { interaction, reading, earlier } = said
-  const { channel, speaker, content } = interaction
-  const name = speaker.name || speaker.address?.value || t.unknownCustomer
-  const isPublic = interaction.visibility === 'public'
-  const channelName = t.channelOf[channel] ?? channel
-  return (
-    <article
-      ref={watch}
-      className={styles.message}
-      data-from="customer"
-      data-public={isPublic || undefined}
-      aria-labelledby={id}
-    >
-      <Avatar name={name} customer />
-      <div className={styles.bubble}>
-        <header className={styles.messageHead}>
-          <h3 id={id}>{name}</h3>
-          <span className={styles.channel}>
-            <Icon name={channelIcon(channel)} size={14} />
-            {channelName}
-            {interaction.network && ` · ${interaction.network}`}
-          </span>
-          {isPublic && <Tag tone="public">{t.public}</Tag>}
-          {interaction.automation !== 'none' && <Tag>{t.automatic}</Tag>}
-          {reading.tone === 'negative' && <Tag tone="soon">{t.toneOf.negative}</Tag>}
-          {earlier.length > 0 && <Tag>{t.edited}</Tag>}
-          <span className={styles.at}>
-            <Moment at={interaction.occurred_at} />
-          </span>
-        </header>
-        <Addresses said={said} seen={seen} />
-        {said.deleted_at ? (
-          <Deleted at={said.deleted_at} content={content} />
-        ) : (
-          <Body content={content} channel={channel} />
-        )}
-        {earlier.length > 0 && (
-          <details className={styles.folded}>
-            <summary>{t.earlier(earlier.length)}</summary>
-            <ul className={styles.versions}>
-              {earlier.map(version => (
-                <li key={version.replaced_at}>
-                  <p className="dim small">
-                    {t.replacedAt} <Moment at={version.replaced_at} />
-                  </p>
-                  <Words text={version.content.text} language={version.content.language} />
-                </li>
-              ))}
-            </ul>
-          </details>
-        )}
-        {interaction.attachments.length > 0 && <Files files={interaction.attachments} channel={channel} />}
-        <Foot said={said} />
-      </div>
-    </article>
-  )
-})
+export const Message = memo(
+  ({ said, id, subject }: { said: InteractionView; id: string; subject: string | null | undefined }) => {
+    const t = useTexts(texts)
+    const [watch, seen] = useSeen()
+    const { interaction, reading, earlier } = said
+    const { channel, speaker, content } = interaction
+    const name = speaker.name || speaker.address?.value || t.unknownCustomer
+    const isPublic = interaction.visibility === 'public'
+    const channelName = t.channelOf[channel] ?? channel
+    return (
+      <article
+        ref={watch}
+        className={styles.message}
+        data-from="customer"
+        data-public={isPublic || undefined}
+        aria-labelledby={id}
+      >
+        <Avatar name={name} customer />
+        <div className={styles.bubble}>
+          <header className={styles.messageHead}>
+            <h3 id={id}>{name}</h3>
+            <span className={styles.channel}>
+              <Icon name={channelIcon(channel)} size={14} />
+              {channelName}
+              {interaction.network && ` · ${interaction.network}`}
+            </span>
+            {isPublic && <Tag tone="public">{t.public}</Tag>}
+            {interaction.automation !== 'none' && <Tag>{t.automatic}</Tag>}
+            {reading.tone === 'negative' && <Tag tone="soon">{t.toneOf.negative}</Tag>}
+            {earlier.length > 0 && <Tag>{t.edited}</Tag>}
+            <span className={styles.at}>
+              <Moment at={interaction.occurred_at} />
+            </span>
+          </header>
+          <Addresses said={said} seen={seen} />
+          {isOther(content.subject, subject) && <p className={styles.subject}>{content.subject}</p>}
+          {said.deleted_at ? (
+            <Deleted at={said.deleted_at} content={content} />
+          ) : (
+            <Body content={content} channel={channel} />
+          )}
+          {earlier.length > 0 && (
+            <details className={styles.folded}>
+              <summary>{t.earlier(earlier.length)}</summary>
+              <ul className={styles.versions}>
+                {earlier.map(version => (
+                  <li key={version.replaced_at}>
+                    <p className="dim small">
+                      {t.replacedAt} <Moment at={version.replaced_at} />
+                    </p>
+                    <Words text={version.content.text} language={version.content.language} />
+                  </li>
+                ))}
+              </ul>
+            </details>
+          )}
+          {interaction.attachments.length > 0 && <Files files={interaction.attachments} channel={channel} />}
+          <Foot said={said} />
+        </div>
+      </article>
+    )
+  },
+)
+
+/** Whether a message has a subject that is not the case's own, e.g. not `Re:` and that. */
+function isOther(own: string | null | undefined, ofCase: string | null | undefined): boolean {
+  return Boolean(own && !(ofCase && own.trim().endsWith(ofCase.trim())))
+}
 
 function Body({ content, channel }: { content: Content; channel: string }) {
   const t = useTexts(texts)

@@ -67,7 +67,7 @@ export function Timeline({ whole }: { whole: WholeCaseView }) {
             ref={index === shown.length - 1 ? newest : undefined}
             data-item={item.kind}
           >
-            <Shown item={item} publicOnes={publicOnes} />
+            <Shown item={item} publicOnes={publicOnes} subject={whole.case.subject} />
           </div>
         ))}
       </div>
@@ -82,11 +82,19 @@ export function Timeline({ whole }: { whole: WholeCaseView }) {
   )
 }
 
-function Shown({ item, publicOnes }: { item: Item; publicOnes: ReadonlySet<string> }) {
+function Shown({
+  item,
+  publicOnes,
+  subject,
+}: {
+  item: Item
+  publicOnes: ReadonlySet<string>
+  subject: string | null | undefined
+}) {
   const id = `entry-${item.id}`
   switch (item.kind) {
     case 'interaction':
-      return <Message said={item.said} id={id} />
+      return <Message said={item.said} id={id} subject={subject} />
     case 'reply':
       return (
         <Answer reply={item.reply} link={item.link} id={id} isPublic={publicOnes.has(item.reply.answers)} />

@@ -29,15 +29,14 @@ export default function CustomersPage() {
   const rows = found.data?.pages.flatMap(page => page.items) ?? []
   const openFirst = async () => {
     const now = asked(typed)
-    if (now?.by === 'case') {
+    if (now?.by === 'reference') {
       const { items } = await dataOf(
         caseMgmt.GET('/cases', { params: { query: { reference: now.reference } } }),
       )
-      if (items[0]) await go({ to: '/cases/$caseId', params: { caseId: items[0].case_id } })
-      return
+      if (items[0]) return go({ to: '/cases/$caseId', params: { caseId: items[0].case_id } })
     }
     const first = (await find(now, null)).items[0]
-    if (first) await go({ to: '/customers/$customerId', params: { customerId: first.customer_id } })
+    if (first) return go({ to: '/customers/$customerId', params: { customerId: first.customer_id } })
   }
   return (
     <Page title={t.customers} lead={t.lead}>
@@ -93,32 +92,34 @@ export default function CustomersPage() {
 function Rows({ rows }: { rows: readonly CustomerView[] }) {
   const t = useTexts(texts)
   return (
-    <Table caption={t.customers} columns={[t.name, t.known, t.labels, t.said, t.since]}>
-      {rows.map(one => (
-        <tr key={one.customer_id}>
-          <th scope="row">
-            <Link to="/customers/$customerId" params={{ customerId: one.customer_id }}>
-              {one.name || t.unnamed}
-            </Link>
-          </th>
-          <td>
-            {one.identifiers
-              .slice(0, 3)
-              .map(each => each.value)
-              .join(', ')}
-          </td>
-          <td>
-            <span className={styles.tags}>
-              {one.labels.map(label => (
-                <Tag key={label}>{label}</Tag>
-              ))}
-            </span>
-          </td>
-          <td className="number">{number(one.interactions)}</td>
-          <td>{day(one.since)}</td>
-        </tr>
-      ))}
-    </Table>
+    <div className={styles.list}>
+      <Table caption={t.customers} columns={[t.name, t.known, t.labels, t.said, t.since]}>
+        {rows.map(one => (
+          <tr key={one.customer_id}>
+            <th scope="row">
+              <Link to="/customers/$customerId" params={{ customerId: one.customer_id }}>
+                {one.name || t.unnamed}
+              </Link>
+            </th>
+            <td>
+              {one.identifiers
+                .slice(0, 3)
+                .map(each => each.value)
+                .join(', ')}
+            </td>
+            <td>
+              <span className={styles.tags}>
+                {one.labels.map(label => (
+                  <Tag key={label}>{label}</Tag>
+                ))}
+              </span>
+            </td>
+            <td className="number">{number(one.interactions)}</td>
+            <td>{day(one.since)}</td>
+          </tr>
+        ))}
+      </Table>
+    </div>
   )
 }
 
@@ -143,7 +144,6 @@ async function find(wanted: Asked | null, cursor: string | null): Promise<PageCu
       throw error
     })
   if (wanted?.by === 'name') return ask({ name: wanted.name })
-  if (wanted?.by === 'case') return { items: [] }
   if (!wanted) return ask({})
   const pages = await Promise.all(wanted.identifiers.map(identifier => ask({ identifier })))
   const items = new Map(pages.flatMap(page => page.items.map(one => [one.customer_id, one])))

@@ -8,7 +8,7 @@ test.each([
   ['+61 (491) 570-157', { by: 'identifier', identifiers: ['phone:+61491570157'] }],
   ['10 2030', { by: 'identifier', identifiers: ['account:102030', 'phone:102030'] }],
   ['did:plc:abc', { by: 'identifier', identifiers: ['did:did:plc:abc'] }],
-  ['c-1042', { by: 'case', reference: 'C-1042' }],
+  ['c-1042', { by: 'reference', reference: 'C-1042', identifiers: ['account:c-1042'] }],
 ])('%j is searched by its form', (typed, expected) => {
   expect(asked(typed)).toEqual(expected)
 })
