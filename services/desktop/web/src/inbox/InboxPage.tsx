@@ -4,8 +4,9 @@ import { lazy, Suspense, useEffect, useEffectEvent, useMemo, useRef, useState } 
 import { dataOf, routing } from '@/api/client'
 import { announce } from '@/design/announce'
 import { Button, IconButton, TextField } from '@/design/controls'
+import { Icon } from '@/design/icons'
 import { Select } from '@/design/select'
-import { Banner, Empty, Failed, Loading } from '@/design/show'
+import { Empty, Failed, Loading } from '@/design/show'
 import { useCommands } from '@/keys/shortcuts'
 import { useChanges } from '@/live/changes'
 import { RowStore } from '@/live/row-store'
@@ -457,23 +458,19 @@ function AfterDone({
   const following = next && myWork.rows.get(next)
   return (
     <div className={styles.after}>
-      <Banner
-        tone="good"
-        icon="check"
-        actions={
-          following ? (
-            <Button small kind="primary" keys="Alt+J" onPress={() => onOpen(following.caseId)}>
-              {t.openNext(following.subject ?? knownCase(following.caseId)?.subject ?? following.reference)}
-            </Button>
-          ) : (
-            <Button small kind="primary" keys="n" onPress={onTakeNext}>
-              {t.takeNext}
-            </Button>
-          )
-        }
-      >
+      <Icon name="check" />
+      <p>
         {t.done(left.reference)} {!following && t.nothingLeft}
-      </Banner>
+      </p>
+      {following ? (
+        <Button small kind="primary" keys="Alt+J" onPress={() => onOpen(following.caseId)}>
+          {t.openNext(following.subject ?? knownCase(following.caseId)?.subject ?? following.reference)}
+        </Button>
+      ) : (
+        <Button small kind="primary" keys="n" onPress={onTakeNext}>
+          {t.takeNext}
+        </Button>
+      )}
     </div>
   )
 }
