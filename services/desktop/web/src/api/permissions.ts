@@ -496,6 +496,12 @@ export const PERMISSIONS = {
     "extend_offer": [
       "agent"
     ],
+    "find_due_time": [
+      "administrator",
+      "manager",
+      "operations",
+      "supervisor"
+    ],
     "follow_changes": [
       "administrator",
       "agent",
@@ -510,6 +516,12 @@ export const PERMISSIONS = {
       "supervisor"
     ],
     "get_attainment": [
+      "administrator",
+      "manager",
+      "operations",
+      "supervisor"
+    ],
+    "get_calendar_year": [
       "administrator",
       "manager",
       "operations",

@@ -687,6 +687,8 @@ export interface paths {
         /**
          * Check Configuration
          * @description Checks a configuration and changes nothing. 422 with every fault, each with its line and column.
+         *
+         *     Without `warnings` it is fast enough for an editor to ask while somebody types.
          */
         post: operations["check_configuration"];
         delete?: never;
@@ -771,6 +773,46 @@ export interface paths {
         get: operations["list_condition_fields"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/configuration/calendars/{calendar}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Calendar Year
+         * @description A year of a calendar: the open periods of each day, its holidays, and the changes of its clocks.
+         */
+        get: operations["get_calendar_year"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/configuration/calendars/{calendar}/due": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find Due Time
+         * @description When a promise would be due by a calendar. It changes nothing. 422 when that is not within ten years.
+         */
+        post: operations["find_due_time"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1626,6 +1668,70 @@ export interface components {
          */
         AwayKind: "absent" | "outside-shift";
         /**
+         * CalendarDay
+         * @description A day of a calendar, in its time zone.
+         */
+        CalendarDay: {
+            /**
+             * Day
+             * Format: date
+             * @description The day.
+             * @example 2026-12-01
+             */
+            day: string;
+            /**
+             * Holiday
+             * @description The name of a holiday or special day, whose hours differ from those of its weekday; null on other days.
+             * @example Christmas Day
+             */
+            holiday: string | null;
+            /**
+             * Open
+             * @description Its open periods, in order; none on a day that is closed.
+             */
+            open: components["schemas"]["OpenPeriod"][];
+        };
+        /**
+         * CalendarYear
+         * @description A year of a calendar.
+         */
+        CalendarYear: {
+            /**
+             * Calendar
+             * @description The calendar's id in the configuration.
+             * @example office
+             */
+            calendar: string;
+            /**
+             * Name
+             * @description The calendar's name.
+             * @example Office hours
+             */
+            name: string;
+            /**
+             * Time Zone
+             * @description The time zone of its hours (IANA).
+             * @example Australia/Sydney
+             */
+            time_zone: string;
+            /**
+             * Year
+             * @description The year.
+             * @example 2026
+             */
+            year: number;
+            /**
+             * Days
+             * @description All days of the year, in order.
+             */
+            days: components["schemas"]["CalendarDay"][];
+            /**
+             * Clock Changes
+             * @description When the clocks change in that year, in order.
+             */
+            clock_changes: components["schemas"]["ClockChangeView"][];
+        };
+        /**
          * CandidateView
          * @description An agent of the queue, and why they can't take the work now.
          */
@@ -1682,6 +1788,31 @@ export interface components {
              * @description Rules that can never decide, and the like.
              */
             warnings: components["schemas"]["RuleWarningView"][];
+        };
+        /**
+         * ClockChangeView
+         * @description When the clocks of the calendar's time zone change.
+         */
+        ClockChangeView: {
+            /**
+             * At
+             * Format: date-time
+             * @description When.
+             * @example 2026-10-04T03:00:00+11:00
+             */
+            at: string;
+            /**
+             * Offset Minutes Before
+             * @description Minutes ahead of UTC before it.
+             * @example 600
+             */
+            offset_minutes_before: number;
+            /**
+             * Offset Minutes After
+             * @description Minutes ahead of UTC after it.
+             * @example 660
+             */
+            offset_minutes_after: number;
         };
         /**
          * ClockEntryView
@@ -2559,6 +2690,30 @@ export interface components {
             warnings: components["schemas"]["RuleWarningView"][];
         };
         /**
+         * DueTime
+         * @description When a promise is due by a calendar, and what was counted.
+         */
+        DueTime: {
+            /**
+             * Due At
+             * Format: date-time
+             * @description When so much open time has passed, in the calendar's time zone.
+             * @example 2026-12-29T09:00:00+11:00
+             */
+            due_at: string;
+            /**
+             * Time Zone
+             * @description The calendar's time zone (IANA).
+             * @example Australia/Sydney
+             */
+            time_zone: string;
+            /**
+             * Periods
+             * @description The periods that were counted; the first 100.
+             */
+            periods: components["schemas"]["OpenPeriod"][];
+        };
+        /**
          * Ending
          * @description Why the publication ends.
          */
@@ -3035,6 +3190,31 @@ export interface components {
             } | null;
         };
         /**
+         * NewDueTime
+         * @description A promise: from when, and within how much open time.
+         * @example {
+         *       "from": "2026-12-24T15:00:00Z",
+         *       "within": "4h"
+         *     }
+         */
+        NewDueTime: {
+            /**
+             * From
+             * Format: date-time
+             * @description From when the time counts.
+             */
+            from: string;
+            /**
+             * Duration
+             * @description How much open time, e.g. `4h`.
+             * @example 30s
+             * @example 15m
+             * @example 4h
+             * @example 2d
+             */
+            within: string;
+        };
+        /**
          * NewPresence
          * @description One of the presences that the organisation lists; work is offered in those that are routable.
          */
@@ -3208,6 +3388,26 @@ export interface components {
             note: string | null;
             /** @description The work that is offered. */
             work: components["schemas"]["WorkView"];
+        };
+        /**
+         * OpenPeriod
+         * @description A period of open time, in the calendar's time zone.
+         */
+        OpenPeriod: {
+            /**
+             * Opens At
+             * Format: date-time
+             * @description When it begins.
+             * @example 2026-12-01T08:30:00+11:00
+             */
+            opens_at: string;
+            /**
+             * Closes At
+             * Format: date-time
+             * @description When it ends.
+             * @example 2026-12-01T12:30:00+11:00
+             */
+            closes_at: string;
         };
         /**
          * OpenWork
@@ -4309,7 +4509,7 @@ export interface components {
             /**
              * Message
              * @description What is odd, in words.
-             * @example never matches: the rule 'Planning' decides before it
+             * @example can never match: 'Planning' before it catches all items that it would match
              */
             message: string;
             /**
@@ -4324,6 +4524,20 @@ export interface components {
              * @example 11
              */
             column: number;
+            /**
+             * Pointer
+             * @description The place in the configuration, with dots.
+             * @example rules.6.when
+             */
+            pointer: string;
+            /**
+             * Hidden By
+             * @description The rules before it that catch all that it would match, for `never-matches` and `later-words-only`.
+             * @example [
+             *       "Planning"
+             *     ]
+             */
+            hidden_by: string[];
         };
         /**
          * SavedDraft
@@ -5931,8 +6145,11 @@ export type Assignment = components['schemas']['Assignment'];
 export type AttainmentView = components['schemas']['AttainmentView'];
 export type Away = components['schemas']['Away'];
 export type AwayKind = components['schemas']['AwayKind'];
+export type CalendarDay = components['schemas']['CalendarDay'];
+export type CalendarYear = components['schemas']['CalendarYear'];
 export type CandidateView = components['schemas']['CandidateView'];
 export type Checked = components['schemas']['Checked'];
+export type ClockChangeView = components['schemas']['ClockChangeView'];
 export type ClockEntryView = components['schemas']['ClockEntryView'];
 export type ClockView = components['schemas']['ClockView'];
 export type Colleague = components['schemas']['Colleague'];
@@ -5954,6 +6171,7 @@ export type Difference = components['schemas']['Difference'];
 export type DraftLine = components['schemas']['DraftLine'];
 export type DraftView = components['schemas']['DraftView'];
 export type DraftWarnings = components['schemas']['DraftWarnings'];
+export type DueTime = components['schemas']['DueTime'];
 export type Ending = components['schemas']['Ending'];
 export type Erred = components['schemas']['Erred'];
 export type ErredWithExamples = components['schemas']['ErredWithExamples'];
@@ -5974,6 +6192,7 @@ export type Loaded = components['schemas']['Loaded'];
 export type Moved = components['schemas']['Moved'];
 export type NewCondition = components['schemas']['NewCondition'];
 export type NewDraft = components['schemas']['NewDraft'];
+export type NewDueTime = components['schemas']['NewDueTime'];
 export type NewPresence = components['schemas']['NewPresence'];
 export type NewPublication = components['schemas']['NewPublication'];
 export type NewQueueState = components['schemas']['NewQueueState'];
@@ -5981,6 +6200,7 @@ export type NewShadow = components['schemas']['NewShadow'];
 export type NewTrial = components['schemas']['NewTrial'];
 export type NewlyMissed = components['schemas']['NewlyMissed'];
 export type OfferView = components['schemas']['OfferView'];
+export type OpenPeriod = components['schemas']['OpenPeriod'];
 export type OpenWork = components['schemas']['OpenWork'];
 export type OwnAgentView = components['schemas']['OwnAgentView'];
 export type PageAgentView = components['schemas']['Page_AgentView_'];
@@ -8192,6 +8412,11 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /**
+                     * @description The revision of what is answered; a change of it sends it back as `If-Match`.
+                     * @example "3"
+                     */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8349,7 +8574,10 @@ export interface operations {
     };
     check_configuration: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whether to look for warnings too, which takes seconds where rules are many. */
+                warnings?: boolean;
+            };
             header?: {
                 /** @description A key that the caller chooses for this request. The same request under the same key takes effect once; a repeat gets the first answer, with the header `Idempotency-Replayed`. */
                 "Idempotency-Key"?: string | null;
@@ -8676,6 +8904,168 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_calendar_year: {
+        parameters: {
+            query: {
+                /** @description The year. */
+                year: number;
+                /** @description The draft whose calendar it is. Without it, that of the active version. */
+                draft_id?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The calendar's id in the configuration. */
+                calendar: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarYear"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    find_due_time: {
+        parameters: {
+            query?: {
+                /** @description The draft whose calendar it is. Without it, that of the active version. */
+                draft_id?: string | null;
+            };
+            header?: {
+                /** @description A key that the caller chooses for this request. The same request under the same key takes effect once; a repeat gets the first answer, with the header `Idempotency-Replayed`. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The calendar's id in the configuration. */
+                calendar: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDueTime"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The request repeats an earlier one under its key, and this is the first answer. */
+                    "Idempotency-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DueTime"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9079,6 +9469,11 @@ export interface operations {
                 headers: {
                     /** @description The request repeats an earlier one under its key, and this is the first answer. */
                     "Idempotency-Replayed"?: "true";
+                    /**
+                     * @description The revision of what is answered; a change of it sends it back as `If-Match`.
+                     * @example "3"
+                     */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9165,6 +9560,11 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /**
+                     * @description The revision of what is answered; a change of it sends it back as `If-Match`.
+                     * @example "3"
+                     */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9231,6 +9631,11 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /**
+                     * @description The revision of what is answered; a change of it sends it back as `If-Match`.
+                     * @example "3"
+                     */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
