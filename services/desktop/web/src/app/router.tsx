@@ -55,6 +55,15 @@ const wall = createRoute({
 const studio = createRoute({
   getParentRoute: () => root,
   path: '/studio',
+  beforeLoad: () => {
+    throw redirect({ to: '/studio/$page', params: { page: 'document' } })
+  },
+})
+const studioPage = createRoute({
+  getParentRoute: () => root,
+  path: '/studio/$page',
+  validateSearch: (search: Record<string, unknown>): { draft?: string } =>
+    typeof search.draft === 'string' ? { draft: search.draft } : {},
   component: lazyRouteComponent(() => import('@/studio/StudioPage')),
 })
 const admin = createRoute({
@@ -90,6 +99,7 @@ export const router = createRouter({
     floor,
     wall,
     studio,
+    studioPage,
     admin,
     adminPart,
     setup,

@@ -84,6 +84,13 @@ export function conditionEditor(options: EditorOptions): Editor {
   ])
 }
 
+// What can't be changed is still reached by keyboard, to be read and scrolled.
+const READ_ONLY = [
+  EditorState.readOnly.of(true),
+  EditorView.editable.of(false),
+  EditorView.contentAttributes.of({ tabindex: '0' }),
+]
+
 function editorOf(options: EditorOptions, language: Extension): Editor {
   const view = new EditorView({
     parent: options.parent,
@@ -100,7 +107,7 @@ function editorOf(options: EditorOptions, language: Extension): Editor {
         autocompletion(),
         faults(options.check, options.found),
         keymap.of([...closeBracketsKeymap, ...completionKeymap, ...historyKeymap, ...defaultKeymap]),
-        options.readOnly ? [EditorState.readOnly.of(true), EditorView.editable.of(false)] : [],
+        options.readOnly ? READ_ONLY : [],
         EditorView.updateListener.of(update => {
           const isByPeople = update.transactions.some(one => one.docChanged && !one.annotation(shown))
           if (isByPeople) options.changed(update.state.doc.toString())
