@@ -20,11 +20,11 @@ $(PYTHON):
 set-up: ## Install what is missing: Python and Node packages, Kafka, PostgreSQL, the pages of the desktop
 	@bash deploy/set-up.sh
 
-run: set-up ## Start everything, play an example morning, stay up until Ctrl-C
-	@$(PYTHON) -m deploy run
+run: set-up ## Start everything, play an example morning, stay up until Ctrl-C; EMPTY=1 has no example, and the desktop sets it up
+	@$(PYTHON) -m deploy run $(if $(EMPTY),--empty)
 
-up: set-up ## Start everything in the background
-	@$(PYTHON) -m deploy up
+up: set-up ## Start everything in the background; EMPTY=1 as for `make run`
+	@$(PYTHON) -m deploy up $(if $(EMPTY),--empty)
 
 down: $(PYTHON) ## Stop everything that `make up` or `make run` started
 	@$(PYTHON) -m deploy down

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -20,7 +21,7 @@ from antiphon.process.clock import utc_now
 from deploy import apply, dead_letters, leftovers, sign_in, status, tokens
 from deploy.morning.play import play
 from deploy.processes import StartError
-from deploy.site import Site
+from deploy.site import EMPTY, Site
 from deploy.stack import Stack
 
 CONSOLE = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
@@ -31,8 +32,8 @@ def main() -> int:
     """Runs one command and returns its exit status."""
     parser = argparse.ArgumentParser(prog="deploy", description="Run Antiphon on this machine.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("run", help="start everything, play the example morning, stay up until Ctrl-C")
-    commands.add_parser("up", help="start everything in the background")
+    run = commands.add_parser("run", help="start everything, play the example morning, stay up until Ctrl-C")
+    up = commands.add_parser("up", help="start everything in the background")
     commands.add_parser("down", help="stop everything")
     commands.add_parser("status", help="show what runs, and whether the counts agree")
     follow = commands.add_parser("logs", help="follow the logs")
@@ -51,11 +52,16 @@ def main() -> int:
     )
     letters.add_argument("--replay", help="`all`, SERVICE:ID or SERVICE:parked:ID")
     commands.add_parser("clean", help="stop everything and delete its data")
-    commands.add_parser("supervise", help=argparse.SUPPRESS)
+    supervise = commands.add_parser("supervise", help=argparse.SUPPRESS)
+    for starts in (run, up, supervise):
+        starts.add_argument("--empty", action="store_true", help="without the example: the desktop asks")
     arguments = parser.parse_args()
     site = Site.default()
+    empty: bool = getattr(arguments, "empty", False)
+    if empty:
+        site = replace(site, organisation=EMPTY)
     actions: dict[str, Callable[[], int]] = {
-        "run": lambda: _run(site, morning=True),
+        "run": lambda: _run(site, morning=not empty),
         "supervise": lambda: _run(site, morning=False),
         "up": lambda: _up(site),
         "down": lambda: _down(site),
@@ -151,7 +157,7 @@ def _print_pages(site: Site) -> None:
 def _print_addresses(site: Site) -> None:
     _print_pages(site)
     CONSOLE.print(f"All APIs, with their documentation: {site.pages}/api/docs    For programs: {site.apis}")
-    CONSOLE.print(f"  SMTP for *@banksia.example: 127.0.0.1:{site.ports.smtp}")
+    CONSOLE.print(f"  SMTP for mail of customers: 127.0.0.1:{site.ports.smtp}")
     CONSOLE.print(
         "A token: make -s token ROLE=agent NAME=amara     Status: make status     Stop: Ctrl-C or make down"
     )
@@ -165,7 +171,7 @@ def _up(site: Site) -> int:
     log = site.logs / "supervisor.log"
     with log.open("wb") as output:
         child = subprocess.Popen(
-            [sys.executable, "-m", "deploy", "supervise"],
+            [sys.executable, "-m", "deploy", "supervise", *(["--empty"] if site.organisation == EMPTY else [])],
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
     shown = 0

@@ -13,6 +13,7 @@ from antiphon.process.settings import Port
 
 PROJECT = Path(__file__).parent.parent
 EXAMPLE = PROJECT / "deploy" / "example" / "council.yaml"
+EMPTY = PROJECT / "deploy" / "example" / "empty" / "organisation.yaml"
 
 
 class Ports(BaseSettings):

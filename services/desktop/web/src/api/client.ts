@@ -32,7 +32,8 @@ const seen: Middleware = {
   },
 }
 
-function client<P extends object>(service: ServiceName): Client<P> {
+/** The client of a service, or of the desktop's own API. */
+export function client<P extends object>(service: ServiceName | 'desktop'): Client<P> {
   const made = createClient<P>({
     baseUrl: `/api/${service}`,
     headers: { 'X-Antiphon': '1' },

@@ -7,6 +7,7 @@ import {
 } from '@tanstack/react-router'
 import { Button } from '@/design/controls'
 import { Empty, Loading } from '@/design/show'
+import { inboxSearch } from '@/inbox/search'
 import { useTexts } from '@/texts/catalogue'
 import { Shell } from './Shell'
 import { texts } from './texts'
@@ -23,6 +24,7 @@ const home = createRoute({
 const inbox = createRoute({
   getParentRoute: () => root,
   path: '/inbox',
+  validateSearch: inboxSearch,
   component: lazyRouteComponent(() => import('@/inbox/InboxPage')),
 })
 const oneCase = createRoute({
@@ -58,7 +60,19 @@ const studio = createRoute({
 const admin = createRoute({
   getParentRoute: () => root,
   path: '/admin',
+  beforeLoad: () => {
+    throw redirect({ to: '/admin/$part', params: { part: 'connections' } })
+  },
+})
+const adminPart = createRoute({
+  getParentRoute: () => root,
+  path: '/admin/$part',
   component: lazyRouteComponent(() => import('@/admin/AdminPage')),
+})
+const setup = createRoute({
+  getParentRoute: () => root,
+  path: '/setup',
+  component: lazyRouteComponent(() => import('@/setup/SetupPage')),
 })
 const preferences = createRoute({
   getParentRoute: () => root,
@@ -77,6 +91,8 @@ export const router = createRouter({
     wall,
     studio,
     admin,
+    adminPart,
+    setup,
     preferences,
   ]),
   defaultPreload: 'intent',
