@@ -49,8 +49,8 @@ async def known(stack: Stack) -> Known:
         address = "markup@mail.example"
         people.mail(f'"{MARKUP}" <{address}>', f"My rates: {MARKUP}", subject=f"Rates {MARKUP}", envelope=address)
         interaction, *_ = await people.timeline(f"email:{address}")
-        case = await people.case(interaction["case_id"])
-        return Known(case["case_id"], case["customer_id"], case["reference"])
+        customer = await people.customer(f"email:{address}")
+        return Known(interaction["case_id"], customer["customer_id"])
 
 
 @pytest.fixture

@@ -29,7 +29,6 @@ class Known(NamedTuple):
 
     case_id: str
     customer_id: str
-    reference: str
 
     def at(self, route: str) -> str:
         """An address of the router, with this case and customer in it."""
