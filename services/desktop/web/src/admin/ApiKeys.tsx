@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from '@tanstack/react-query'
-import { useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { answerOf, dataOf } from '@/api/client'
 import type { ApiKeyView } from '@/api/desktop'
 import { ApiProblem } from '@/api/problem'
@@ -24,6 +24,8 @@ const TONES: Readonly<Record<ApiKeyView['state'], Tone | undefined>> = {
 export function ApiKeys() {
   const t = useTexts(texts)
   const [isCreating, setCreating] = useState(false)
+  const [revoked, setRevoked] = useState(0)
+  const top = useRef<HTMLParagraphElement>(null)
   const [ending, setEnding] = useState<ApiKeyView | null>(null)
   const { data, error, refetch, hasNextPage, fetchNextPage } = useInfiniteQuery({
     queryKey: ['api-keys'],
@@ -32,6 +34,10 @@ export function ApiKeys() {
     initialPageParam: null as string | null,
     getNextPageParam: last => last.next,
   })
+  // The button that was pressed is gone with its key: the focus goes to what stays.
+  useEffect(() => {
+    if (revoked && document.activeElement === document.body) top.current?.focus()
+  }, [revoked])
   const revoke = async (key: ApiKeyView) => {
     setEnding(null)
     try {
@@ -43,15 +49,18 @@ export function ApiKeys() {
       const words = problem instanceof ApiProblem && !problem.isLost ? problem.message : t.noAnswer
       toast({ text: words, tone: 'late' })
     }
-    void refetch()
+    await refetch()
+    setRevoked(now => now + 1)
   }
   if (error && !data) return <Failed error={error} onRetry={() => void refetch()} />
   if (!data) return <Loading />
   const keys = data.pages.flatMap(page => page.items)
   return (
-    <section className={styles.list} aria-label={t.apiKeys}>
+    <div className={styles.list}>
       <div className={styles.head}>
-        <p className="dim">{t.apiKeysLead}</p>
+        <p className="dim" ref={top} tabIndex={-1}>
+          {t.apiKeysLead}
+        </p>
         <Button kind="primary" icon="plus" onPress={() => setCreating(true)}>
           {t.newKey}
         </Button>
@@ -128,6 +137,6 @@ export function ApiKeys() {
       >
         {t.revokeLead}
       </Confirm>
-    </section>
+    </div>
   )
 }

@@ -4,7 +4,7 @@ import { ApiProblem } from '@/api/problem'
 import { announce } from '@/design/announce'
 import { Button } from '@/design/controls'
 import { Banner, Card, Empty, Failed, Loading, Moment, Table, Tag } from '@/design/show'
-import { bytes, number } from '@/format/number'
+import { bytes } from '@/format/number'
 import { useTexts } from '@/texts/catalogue'
 import styles from './admin.module.css'
 import {
@@ -76,7 +76,7 @@ export function FailedEvents({ kind }: { kind: FailedKind }) {
   if (!data) return <Loading />
   const isReplaying = isBusy || asked.size > 0
   return (
-    <section className={styles.list} aria-label={words.title}>
+    <div className={styles.list}>
       <div className={styles.head}>
         <p className="dim">{words.lead}</p>
         {events.length > 0 && (
@@ -109,7 +109,7 @@ export function FailedEvents({ kind }: { kind: FailedKind }) {
               <tr key={keyOf(event)}>
                 <th scope="row">
                   {event.service}
-                  <span className={styles.second}>{number(event.number)}</span>
+                  <span className={styles.second}>{event.number}</span>
                 </th>
                 <td className={styles.reasonCell}>
                   {event.reason}
@@ -152,6 +152,6 @@ export function FailedEvents({ kind }: { kind: FailedKind }) {
           </Button>
         </div>
       )}
-    </section>
+    </div>
   )
 }

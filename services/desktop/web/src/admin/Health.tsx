@@ -34,7 +34,7 @@ export function Health() {
   return (
     <div className={styles.list}>
       {versionsDiffer(data.services) && <Banner tone="soon">{t.versionsDiffer}</Banner>}
-      <section className={styles.list} aria-labelledby="health-counts">
+      <div className={styles.list}>
         <h2 id="health-counts">{t.counts}</h2>
         <Banner tone={TONES[data.verdict]} icon={data.verdict === 'agree' ? 'check' : 'warning'}>
           {t.verdictOf[data.verdict](number(data.received))}
@@ -48,8 +48,8 @@ export function Health() {
             ))}
           </ul>
         )}
-      </section>
-      <section className={styles.list} aria-labelledby="health-services">
+      </div>
+      <div className={styles.list}>
         <h2 id="health-services">{t.services}</h2>
         <Card>
           <Table
@@ -80,7 +80,7 @@ export function Health() {
             ))}
           </Table>
         </Card>
-      </section>
+      </div>
       <Reconciliation />
     </div>
   )
@@ -111,7 +111,7 @@ function Reconciliation() {
   const first = data?.pages[0]
   const findings = data?.pages.flatMap(page => page.items) ?? []
   return (
-    <section className={styles.list} aria-labelledby="health-reconciliation">
+    <div className={styles.list}>
       <h2 id="health-reconciliation">{t.reconciliation}</h2>
       <p className="dim">
         {t.reconciliationLead}{' '}
@@ -150,6 +150,6 @@ function Reconciliation() {
           <Button onPress={() => void fetchNextPage()}>{t.more}</Button>
         </div>
       )}
-    </section>
+    </div>
   )
 }

@@ -1,7 +1,8 @@
 import type { ReactNode } from 'react'
 import { Menu as AriaMenu, MenuItem, MenuTrigger, Popover } from 'react-aria-components'
-import { type Choice, Keys } from './controls'
+import { Keys } from './controls'
 import styles from './controls.module.css'
+import type { Choice } from './fields'
 import { Icon } from './icons'
 
 export interface MenuChoice extends Choice {

@@ -9,8 +9,9 @@ import {
   SelectValue,
   Text,
 } from 'react-aria-components'
-import { type Choice, classes, type FieldTexts } from './controls'
+import { classes } from './controls'
 import styles from './controls.module.css'
+import type { Choice, FieldTexts } from './fields'
 import { Icon } from './icons'
 
 export interface SelectProps<T extends string> extends FieldTexts {

@@ -1,4 +1,4 @@
-import { Switch } from '@/design/controls'
+import { Switch } from '@/design/fields'
 import { useTexts } from '@/texts/catalogue'
 import { useSingleKeys } from './shortcuts'
 import { texts } from './texts'

@@ -1,5 +1,5 @@
 import { useState } from 'react'
-import { Segments, Switch } from '@/design/controls'
+import { Segments, Switch } from '@/design/fields'
 import { Select } from '@/design/select'
 import { Page } from '@/design/show'
 import { SingleKeysSwitch } from '@/keys/SingleKeysSwitch'

@@ -1,5 +1,5 @@
 import { useMemo } from 'react'
-import { Segments, TextField } from '@/design/controls'
+import { Segments, TextField } from '@/design/fields'
 import { Select } from '@/design/select'
 import { useTexts } from '@/texts/catalogue'
 import type { Answers, Step } from './answers'
