@@ -26,10 +26,11 @@ settings.load_profile("antiphon")
 
 
 class _FileScheduling(LoadFileScheduling):
-    """Gives each worker whole files, and all end-to-end tests to one worker. Each worker has servers of its own."""
+    """Gives each worker whole files. Those that share a whole system are one: the end-to-end tests, and the browser's."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "e2e" if nodeid.startswith("tests/e2e/") else super()._split_scope(nodeid)
+        shared = [folder for folder in ("tests/e2e/", "tests/browser/") if nodeid.startswith(folder)]
+        return shared[0] if shared else super()._split_scope(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:

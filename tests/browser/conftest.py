@@ -1,4 +1,4 @@
-"""The whole system with its desktop, and Chromium: once for all these tests, which run one after the other."""
+"""The whole system with its desktop, and Chromium: once for all these tests, which one worker runs one after the other."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -8,7 +8,7 @@ from playwright.async_api import Browser, StorageState, async_playwright
 
 from deploy.site import Ports, Site
 from deploy.stack import Stack
-from tests.support.desk import Desk
+from tests.support.desk import MARKUP, Desk, Known
 from tests.support.people import People
 
 CHROMIUM = "/usr/bin/chromium"
@@ -42,6 +42,17 @@ def signed_in() -> dict[str, StorageState]:
     return {}
 
 
+@pytest.fixture(scope="package")
+async def known(stack: Stack) -> Known:
+    async with httpx.AsyncClient(timeout=30) as http:
+        people = People(stack, http)
+        address = "markup@mail.example"
+        people.mail(f'"{MARKUP}" <{address}>', f"My rates: {MARKUP}", subject=f"Rates {MARKUP}", envelope=address)
+        interaction, *_ = await people.timeline(f"email:{address}")
+        case = await people.case(interaction["case_id"])
+        return Known(case["case_id"], case["customer_id"], case["reference"])
+
+
 @pytest.fixture
 async def desk(
     stack: Stack, chromium: Browser, signed_in: dict[str, StorageState], request: pytest.FixtureRequest
@@ -49,6 +60,7 @@ async def desk(
     """The desktop. Afterwards everybody is offline, and no page may have had a fault."""
     async with httpx.AsyncClient(timeout=30) as http:
         desk = Desk(stack, People(stack, http), chromium, signed_in)
+        desk.reported = desk.reports()
         yield desk
         failed = getattr(request.node, "failed", False)
         if failed or desk.faults:
@@ -56,7 +68,8 @@ async def desk(
         await desk.close()
         for agent in list(desk.people.present):
             await desk.people.presence(agent, "offline")
-    assert not desk.faults
+        assert not desk.faults
+        assert desk.reports() == desk.reported, "a page broke its content policy: see desktop.log"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -65,10 +78,3 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     if report.when == "call" and report.failed:  # pyright: ignore[reportAttributeAccessIssue]
         item.failed = True  # pyright: ignore[reportAttributeAccessIssue]
     return report  # pyright: ignore[reportReturnType]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs them, so there is one stack and one browser."""
-    for item in items:
-        if "tests/browser" in str(item.path):
-            item.add_marker(pytest.mark.xdist_group("browser"))

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Response, StorageState, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Response, StorageState, expect
 
+from antiphon.access.roles import Role
 from deploy.site import PROJECT
 from deploy.stack import Stack
 from tests.support.people import People
@@ -17,6 +18,22 @@ Theme = Literal["light", "dark"]
 # Chromium writes a line for each answer of 4xx; pages expect some of them (401, 409, 412).
 _ANSWERS = "Failed to load resource"
 expect.set_options(timeout=10_000)
+
+
+MARKUP = "<img src=x onerror=document.title='broken'>"
+"""What a customer writes who tries to have a script run."""
+
+
+class Known(NamedTuple):
+    """A case of a customer who sends markup in everything, for tests that need any case and change nothing."""
+
+    case_id: str
+    customer_id: str
+    reference: str
+
+    def at(self, route: str) -> str:
+        """An address of the router, with this case and customer in it."""
+        return route.replace("$caseId", self.case_id).replace("$customerId", self.customer_id)
 
 
 @dataclass
@@ -30,6 +47,10 @@ class Desk:
     """What signing in left in each person's browser, so that each signs in once."""
     faults: list[str] = field(default_factory=list[str])
     """What no page may do: an error in the console or in a script, a report of the content policy, an answer of 5xx."""
+    services_are_away: bool = False
+    """While a test has stopped a service, answers of 5xx are no fault."""
+    reported: int = 0
+    """How many reports of broken content policies the server had before the test."""
     _contexts: list[BrowserContext] = field(default_factory=list[BrowserContext])
 
     @property
@@ -73,12 +94,28 @@ class Desk:
                 self.faults.append(f"{page.url}: console: {message.text}")
 
         def answered(response: Response) -> None:
-            if response.status >= 500:
+            if response.status >= 500 and not self.services_are_away:
                 self.faults.append(f"{page.url}: {response.status} of {response.url}")
 
         page.on("console", logged)
         page.on("pageerror", lambda error: self.faults.append(f"{page.url}: {error}"))
         page.on("response", answered)
+
+    async def set_queue(self, queue: str, state: Literal["open", "paused"]) -> None:
+        """A supervisor pauses a queue or opens it, elsewhere."""
+        answer = await self.people.ask(
+            Role.SUPERVISOR, "maria", "PUT", "routing", f"/queues/{queue}/state",
+            json={"state": state, "reason": "A test"},
+        )  # fmt: skip
+        answer.raise_for_status()
+
+    def forget(self, person: str) -> None:
+        """Has the person sign in again: after a test that signed them out."""
+        del self.signed_in[person]
+
+    def reports(self) -> int:
+        """How often the desktop has logged the report of a browser that a page broke its content policy."""
+        return (self.stack.site.logs / "desktop.log").read_text().count("a page broke its policy")
 
     async def keep(self, name: str) -> None:
         """Keeps a picture of every open page, to look at after a failure."""
@@ -111,3 +148,8 @@ async def violations(page: Page) -> list[str]:
         for violation in found["violations"]
         for node in violation["nodes"]
     ]
+
+
+def queue_row(page: Page, queue: str) -> Locator:
+    """The row of a queue on the floor."""
+    return page.get_by_role("row").filter(has=page.get_by_role("button", name=queue, exact=True))

@@ -4,7 +4,7 @@ export interface ProblemDetails {
   readonly title?: string
   readonly status?: number
   readonly detail?: string | null
-  readonly errors?: readonly { readonly where?: string; readonly message?: string }[]
+  readonly errors?: readonly { readonly detail?: string | null; readonly pointer?: string | null }[] | null
   readonly [member: string]: unknown
 }
 

@@ -8,7 +8,7 @@ import { Toasts } from '@/design/toasts'
 import { listen, useCommands } from '@/keys/shortcuts'
 import { texts as keyTexts } from '@/keys/texts'
 import { useStand } from '@/live/changes'
-import { type Role, signOut, useSession } from '@/session/session'
+import { may, type Role, signOut, useSession } from '@/session/session'
 import { useTexts } from '@/texts/catalogue'
 import icon from './icon.svg'
 import styles from './shell.module.css'
@@ -33,6 +33,9 @@ const PLACES: readonly Place[] = [
   { to: '/admin', text: 'admin', icon: 'admin', keys: 'g o', roles: ['operations', 'administrator'] },
 ]
 
+const PresenceMenu = lazy(() => import('@/presence/PresenceMenu'))
+const PresenceBanner = lazy(() => import('@/presence/PresenceBanner'))
+const Offer = lazy(() => import('@/offer/Offer'))
 const AccountMenu = lazy(() => import('./AccountMenu'))
 const EmptySystem = lazy(() => import('@/setup/EmptySystem'))
 const Palette = lazy(() => import('@/keys/Palette'))
@@ -47,7 +50,12 @@ export function Shell() {
   const stand = useStand()
   const [open, setOpen] = useState<'palette' | 'help' | null>(null)
   const places = PLACES.filter(place => place.roles.some(role => session.roles.includes(role)))
+  const takesWork = may(session, 'routing', 'get_own_agent')
   useEffect(listen, [])
+  // What was being sent before a reload goes on, whatever page is open.
+  useEffect(() => {
+    void import('@/composer/start').then(({ composing }) => composing(session.subject))
+  }, [session.subject])
   useCommands([
     {
       id: 'app.palette',
@@ -96,12 +104,14 @@ export function Shell() {
           ))}
         </nav>
         <Suspense fallback={null}>
+          {takesWork && <PresenceMenu />}
           <AccountMenu onHelp={() => setOpen('help')} />
         </Suspense>
       </header>
       <div className={styles.main}>
         <div className={styles.bars}>
           {stand === 'lost' && <Banner tone="soon">{t.connectionLost}</Banner>}
+          <Suspense fallback={null}>{takesWork && <PresenceBanner />}</Suspense>
           {session.roles.includes('administrator') && (
             <Suspense fallback={null}>
               <EmptySystem />
@@ -112,6 +122,7 @@ export function Shell() {
           <Outlet />
         </main>
       </div>
+      <Suspense fallback={null}>{takesWork && <Offer />}</Suspense>
       <Toasts />
       <Announcements />
       <Suspense fallback={null}>

@@ -7,6 +7,7 @@ import {
 } from '@tanstack/react-router'
 import { Button } from '@/design/controls'
 import { Empty, Loading } from '@/design/show'
+import { inboxSearch } from '@/inbox/search'
 import { useTexts } from '@/texts/catalogue'
 import { Shell } from './Shell'
 import { texts } from './texts'
@@ -23,6 +24,7 @@ const home = createRoute({
 const inbox = createRoute({
   getParentRoute: () => root,
   path: '/inbox',
+  validateSearch: inboxSearch,
   component: lazyRouteComponent(() => import('@/inbox/InboxPage')),
 })
 const oneCase = createRoute({

@@ -1,5 +1,8 @@
-import { Empty } from '@/design/show'
+import { useParams } from '@tanstack/react-router'
+import CaseView from './CaseView'
 
+/** A case on a page of its own. */
 export default function CasePage() {
-  return <Empty icon="inbox" title="CasePage" />
+  const { caseId } = useParams({ from: '/cases/$caseId' })
+  return <CaseView caseId={caseId} level={1} />
 }

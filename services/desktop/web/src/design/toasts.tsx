@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from 'react'
+import { useCommands } from '@/keys/shortcuts'
 import { catalogue, useTexts } from '@/texts/catalogue'
 import { announce } from './announce'
 import { Button, IconButton } from './controls'
@@ -11,6 +12,7 @@ export interface Toast {
   readonly id: string
   readonly text: string
   readonly tone?: Tone
+  /** What can be done; its keys act while the message is shown. */
   readonly action?: { readonly label: string; readonly keys?: string; readonly run: () => void }
 }
 
@@ -49,6 +51,16 @@ export function Toasts() {
     toasts = toasts.filter(other => other.id !== id)
     tell()
   }
+  useCommands(
+    shown.flatMap(({ id, action }) => {
+      if (!action?.keys) return []
+      const run = () => {
+        action.run()
+        close(id)
+      }
+      return [{ id: `toast.${id}`, label: action.label, group: t.region, keys: action.keys, run }]
+    }),
+  )
   return (
     <section className={styles.toasts} aria-label={t.region}>
       {shown.map(one => (

@@ -40,6 +40,8 @@ export class ChangeStream {
   constructor(private readonly path = '/api/changes') {
     this.tabs.onmessage = event => this.hear(event.data as Message)
     this.tabs.postMessage({ about: 'who' } satisfies Message)
+    // A browser that knows that the network is gone does not end what it reads; only silence would show it.
+    addEventListener('offline', () => this.reading.abort('offline'), { signal: this.ended.signal })
     addEventListener('pagehide', () => this.tell({ about: 'left', tab: this.tab }))
     void navigator.locks
       .request('antiphon-changes', { signal: this.ended.signal }, () => {

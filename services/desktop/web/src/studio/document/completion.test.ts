@@ -1,9 +1,12 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { fileOf, schemaOfTheCode } from '../testing/project'
 import { completeDocument } from './completion'
 import { namesOf } from './names'
 import { read } from './reading'
 import { formOf } from './schema'
+
+// The machine may be busy: what takes long is no fault.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const COUNCIL = fileOf('deploy/example/council.yaml')
 const FORM = formOf(schemaOfTheCode())

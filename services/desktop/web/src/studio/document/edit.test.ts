@@ -1,9 +1,12 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { fileOf, python, schemaOfTheCode } from '../testing/project'
 import { Random } from '../testing/random'
 import { difference, edit, insert, move, NotEditable, remove, rename } from './edit'
 import { type Path, read, same, type Value, valueAt } from './reading'
 import { type Field, fieldAt, formOf, keyOrder } from './schema'
+
+// The machine may be busy: what takes long is no fault.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const COUNCIL = fileOf('deploy/example/council.yaml')
 const MANY_STYLES = fileOf('services/desktop/web/src/studio/testing/many-styles.yaml.txt')
@@ -117,7 +120,7 @@ function randomValue(field: Field, random: Random): Value {
   }
 }
 
-describe.each(DOCUMENTS)('%s', { timeout: 60_000 }, (_name, text) => {
+describe.each(DOCUMENTS)('%s', (_name, text) => {
   const value = read(text).value
   const paths = onePathOfEachKind(everyPath(value))
   // A form changes a field or an item at a time, and no section as a whole.
@@ -250,7 +253,7 @@ describe.each(DOCUMENTS)('%s', { timeout: 60_000 }, (_name, text) => {
   })
 })
 
-test('line ends of Windows stay, and new lines have them', { timeout: 60_000 }, () => {
+test('line ends of Windows stay, and new lines have them', () => {
   const windows = (text: string) => text.replaceAll('\n', '\r\n')
   const random = new Random(5)
   const paths = onePathOfEachKind(everyPath(read(MANY_STYLES).value))

@@ -1,8 +1,11 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { fileOf, schemaOfTheCode } from '../testing/project'
 import { NotEditable } from './edit'
 import { type Named, renameEverywhere } from './rename'
 import { formOf } from './schema'
+
+// The machine may be busy: what takes long is no fault.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const FORM = formOf(schemaOfTheCode())
 const COUNCIL = fileOf('deploy/example/council.yaml')

@@ -1,7 +1,10 @@
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import { parseDocument } from 'yaml'
 import { fileOf, schemaOfTheCode } from '../testing/project'
 import { type Field, fieldAt, formOf, type Group, type JsonSchema, keyOrder, PLACES } from './schema'
+
+// The machine may be busy: what takes long is no fault.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 let schema: JsonSchema
 let form: Group

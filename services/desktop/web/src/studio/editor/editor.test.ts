@@ -10,7 +10,7 @@ import { organisationDocument } from './language'
 function conditionsIn(text: string) {
   const state = EditorState.create({ doc: text, extensions: [organisationDocument()] })
   const found: { text: string; faulty: boolean }[] = []
-  ensureSyntaxTree(state, text.length, 5000)!.iterate({
+  ensureSyntaxTree(state, text.length, 60_000)!.iterate({
     enter: ({ tree, from }) => {
       const mounted = tree?.prop(NodeProp.mounted)
       if (!mounted?.overlay) return
