@@ -1,6 +1,6 @@
 import { lazy, Suspense, useState } from 'react'
 import { ApiProblem } from '@/api/problem'
-import { Segments } from '@/design/controls'
+import { Segments } from '@/design/fields'
 import { Empty, Failed, Loading } from '@/design/show'
 import { useTexts } from '@/texts/catalogue'
 import styles from './case.module.css'

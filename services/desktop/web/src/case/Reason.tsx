@@ -1,6 +1,7 @@
 import { useState } from 'react'
-import { Button, TextField } from '@/design/controls'
+import { Button } from '@/design/controls'
 import { Dialog, DialogActions } from '@/design/dialog'
+import { TextField } from '@/design/fields'
 import { useTexts } from '@/texts/catalogue'
 import { texts } from './texts'
 

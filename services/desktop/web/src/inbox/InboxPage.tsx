@@ -3,8 +3,20 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { lazy, Suspense, useEffect, useEffectEvent, useMemo, useRef, useState } from 'react'
 import { dataOf, routing } from '@/api/client'
 import { announce } from '@/design/announce'
-import { Button, IconButton, TextField } from '@/design/controls'
+
+<<<<<<< HEAD
+
+import { Button, IconButton } from '@/design/controls'
+import { TextField } from '@/design/fields'
 import { Icon } from '@/design/icons'
+
+=======
+
+import { Button, IconButton } from '@/design/controls'
+import { TextField } from '@/design/fields'
+
+>>>>>>> admin
+
 import { Select } from '@/design/select'
 import { Empty, Failed, Loading } from '@/design/show'
 import { useCommands } from '@/keys/shortcuts'

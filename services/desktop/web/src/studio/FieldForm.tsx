@@ -1,5 +1,6 @@
 import { type ReactNode, useState } from 'react'
-import { Button, IconButton, Switch, TextField } from '@/design/controls'
+import { Button, IconButton } from '@/design/controls'
+import { Switch, TextField } from '@/design/fields'
 import { Select } from '@/design/select'
 import { useTexts } from '@/texts/catalogue'
 import { edit, insert, move, remove } from './document/edit'
