@@ -4,18 +4,10 @@ import { lazy, Suspense, useEffect, useEffectEvent, useMemo, useRef, useState } 
 import { dataOf, routing } from '@/api/client'
 import { announce } from '@/design/announce'
 
-<<<<<<< HEAD
 
 import { Button, IconButton } from '@/design/controls'
 import { TextField } from '@/design/fields'
 import { Icon } from '@/design/icons'
-
-=======
-
-import { Button, IconButton } from '@/design/controls'
-import { TextField } from '@/design/fields'
-
->>>>>>> admin
 
 import { Select } from '@/design/select'
 import { Empty, Failed, Loading } from '@/design/show'
