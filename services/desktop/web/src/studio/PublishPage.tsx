@@ -287,7 +287,7 @@ function History() {
   )
   if (found.error) return <Failed error={found.error} onRetry={() => void found.refetch()} />
   return (
-    <section className={styles.stack} aria-label={t.history}>
+    <section className={styles.stack}>
       <div className={styles.bar}>
         <h2>{t.history}</h2>
         <span className={styles.spring} />
@@ -300,7 +300,7 @@ function History() {
       {found.isPending ? (
         <Loading lines={4} />
       ) : (
-        <Table caption={t.history} columns={[t.version, t.state, t.since, t.by, t.why, '']}>
+        <Table caption={t.history} columns={[t.version, t.state, t.since, t.by, t.why, t.difference]}>
           {versions.map((one, index) => (
             <tr key={one.configuration_version}>
               <th scope="row">{one.configuration_version}</th>

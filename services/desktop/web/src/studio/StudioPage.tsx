@@ -70,7 +70,8 @@ export default function StudioPage() {
   if (!active.data || !schema.data || !fields.data || (id && !draft.data)) return <Loading lines={14} />
   return (
     <Open
-      key={id ?? ACTIVE}
+      // A draft that became a version is read no longer: the active version is.
+      key={id && isOpen ? id : ACTIVE}
       name={NAMES.find(name => name === page) ?? 'document'}
       view={id && isOpen ? (draft.data ?? null) : null}
       active={active.data}

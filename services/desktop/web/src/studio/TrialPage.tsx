@@ -236,7 +236,10 @@ function FlowsShown({ flows, missed, chosen, onChoose }: FlowsProps) {
   return (
     <>
       <RiverPicture flows={flows} missed={missed} chosen={chosen} onChoose={onChoose} />
-      <Table caption={t.streams} columns={[t.fromQueue, t.toQueue, t.items, t.part, t.newlyMissed, '']}>
+      <Table
+        caption={t.streams}
+        columns={[t.fromQueue, t.toQueue, t.items, t.part, t.newlyMissed, t.showItems]}
+      >
         {rows.map(row => (
           <tr key={`${row.from} ${row.to}`}>
             <th scope="row">{row.from}</th>

@@ -190,7 +190,7 @@ function group(name: string, schema: JsonSchema, definitions: Definitions): Grou
     const property: Property = {
       key,
       title: inWords(key),
-      description: inside.description ?? resolved(inside, definitions)?.[1].description ?? '',
+      description: plain(inside.description ?? resolved(inside, definitions)?.[1].description),
       required,
       fallback: required ? undefined : (inside.default ?? null),
       field: field(`${name}.${key}`, inside, definitions),
@@ -202,7 +202,7 @@ function group(name: string, schema: JsonSchema, definitions: Definitions): Grou
   return {
     kind: 'group',
     name,
-    description: schema.description ?? '',
+    description: plain(schema.description),
     properties: [...first, ...properties.filter(property => !first.includes(property))],
   }
 }
@@ -282,6 +282,11 @@ function inWords(key: string): string {
     .replace(/\bimap\b/, 'IMAP')
     .replace(/\btls\b/, 'TLS')
   return words.charAt(0).toUpperCase() + words.slice(1)
+}
+
+/** A description without the marks of code. */
+function plain(description: string | undefined): string {
+  return (description ?? '').replaceAll('`', '')
 }
 
 function given<K extends string, V>(key: K, value: V | undefined): { readonly [_ in K]?: V } {

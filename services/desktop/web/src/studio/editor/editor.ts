@@ -84,13 +84,6 @@ export function conditionEditor(options: EditorOptions): Editor {
   ])
 }
 
-// What can't be changed is still reached by keyboard, to be read and scrolled.
-const READ_ONLY = [
-  EditorState.readOnly.of(true),
-  EditorView.editable.of(false),
-  EditorView.contentAttributes.of({ tabindex: '0' }),
-]
-
 function editorOf(options: EditorOptions, language: Extension): Editor {
   const view = new EditorView({
     parent: options.parent,
@@ -107,7 +100,7 @@ function editorOf(options: EditorOptions, language: Extension): Editor {
         autocompletion(),
         faults(options.check, options.found),
         keymap.of([...closeBracketsKeymap, ...completionKeymap, ...historyKeymap, ...defaultKeymap]),
-        options.readOnly ? READ_ONLY : [],
+        options.readOnly ? [EditorState.readOnly.of(true), EditorView.editable.of(false)] : [],
         EditorView.updateListener.of(update => {
           const isByPeople = update.transactions.some(one => one.docChanged && !one.annotation(shown))
           if (isByPeople) options.changed(update.state.doc.toString())
@@ -178,7 +171,7 @@ function common(label: string, nonce: string): Extension {
   return [
     theme,
     EditorView.cspNonce.of(nonce),
-    EditorView.contentAttributes.of({ 'aria-label': label }),
+    EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
     EditorState.phrases.of(textsOf(texts)),
   ]
 }
