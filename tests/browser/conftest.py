@@ -47,7 +47,9 @@ async def known(stack: Stack) -> Known:
     async with httpx.AsyncClient(timeout=30) as http:
         people = People(stack, http)
         address = "markup@mail.example"
-        people.mail(f'"{MARKUP}" <{address}>', f"My rates: {MARKUP}", subject=f"Rates {MARKUP}", envelope=address)
+        people.mail(
+            f'"{MARKUP}" <{address}>', f"My rates: {MARKUP}", subject=f"Rates {MARKUP}", envelope=address
+        )
         interaction, *_ = await people.timeline(f"email:{address}")
         customer = await people.customer(f"email:{address}")
         return Known(interaction["case_id"], customer["customer_id"])

@@ -12,11 +12,11 @@ _LOST = "The connection is lost"
 
 async def test_a_lost_network_is_said_and_what_was_missed_is_shown_after_it(desk: Desk) -> None:
     page = await _floor(desk)
-    await page.context.set_offline(True)  # noqa: FBT003 - Playwright's
+    await page.context.set_offline(True)
     await expect(page.get_by_text(_LOST)).to_be_visible()
     await desk.set_queue("roads", "paused")
     await expect(queue_row(page, "Roads")).not_to_contain_text("paused")
-    await page.context.set_offline(False)  # noqa: FBT003 - Playwright's
+    await page.context.set_offline(False)
     await expect(page.get_by_text(_LOST)).to_have_count(0)
     await expect(queue_row(page, "Roads")).to_contain_text("paused")
     await desk.set_queue("roads", "open")

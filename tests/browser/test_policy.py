@@ -19,6 +19,7 @@ async def test_a_page_that_writes_html_from_text_fails_and_is_reported(desk: Des
     assert desk.faults == []
     with pytest.raises(Error, match="TrustedHTML"):
         await page.evaluate("document.body.innerHTML = '<p>'")
+
     async def is_reported() -> bool:
         return desk.reports() > desk.reported
 

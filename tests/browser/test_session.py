@@ -54,9 +54,12 @@ async def test_ten_tabs_share_one_stream_and_the_next_tab_takes_it_over(desk: De
         if "/api/changes" in request.url:
             streams[request] = request.frame.page
 
+    def ended(request: Request) -> None:
+        streams.pop(request, None)
+
     context.on("request", begun)
-    context.on("requestfinished", lambda request: streams.pop(request, None))
-    context.on("requestfailed", lambda request: streams.pop(request, None))
+    context.on("requestfinished", ended)
+    context.on("requestfailed", ended)
     tabs = [await context.new_page() for _ in range(10)]
     for tab in tabs:
         await tab.goto("/preferences" if tab in tabs[:7] else "/floor")

@@ -5,7 +5,16 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Response, StorageState, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Response,
+    StorageState,
+    expect,
+)
 
 from antiphon.access.roles import Role
 from deploy.site import PROJECT
@@ -32,7 +41,8 @@ class Known(NamedTuple):
 
     def at(self, route: str) -> str:
         """An address of the router, with this case and customer in it."""
-        return route.replace("$caseId", self.case_id).replace("$customerId", self.customer_id)
+        values = {"$caseId": self.case_id, "$customerId": self.customer_id, "$part": "health"}
+        return "/".join(values.get(part, part) for part in route.split("/"))
 
 
 @dataclass

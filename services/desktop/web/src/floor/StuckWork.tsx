@@ -15,9 +15,9 @@ export function StuckWork() {
     refetchInterval: 30_000,
   })
   return (
-    <section className={styles.part} aria-labelledby="floor-stuck">
+    <section className={styles.part}>
       <div>
-        <h2 id="floor-stuck">{t.stuck}</h2>
+        <h2>{t.stuck}</h2>
         <p className="dim">{t.stuckLead}</p>
       </div>
       {error && <Failed error={error} onRetry={() => void refetch()} />}

@@ -18,9 +18,9 @@ export function Unseen() {
     refetchInterval: 60_000,
   })
   return (
-    <section className={styles.part} aria-labelledby="floor-unseen">
+    <section className={styles.part}>
       <div>
-        <h2 id="floor-unseen">{t.unseen}</h2>
+        <h2>{t.unseen}</h2>
         <p className="dim">
           {t.unseenLead} {data?.next && t.moreExists(SHOWN)}
         </p>
