@@ -4,7 +4,6 @@ import { lazy, Suspense, useEffect, useEffectEvent, useMemo, useRef, useState } 
 import { dataOf, routing } from '@/api/client'
 import { announce } from '@/design/announce'
 
-
 import { Button, IconButton } from '@/design/controls'
 import { TextField } from '@/design/fields'
 import { Icon } from '@/design/icons'
