@@ -41,9 +41,7 @@ def test_every_address_of_the_router_is_tested_here() -> None:
 
 
 @every_route
-async def test_axe_finds_nothing_in_any_colour_scheme(
-    desk: Desk, known: Known, route: Route
-) -> None:
+async def test_axe_finds_nothing_in_any_colour_scheme(desk: Desk, known: Known, route: Route) -> None:
     page = await desk.open(route.person, known.at(route.path))
     await _shown(page)
     found = [f"light: {line}" for line in await violations(page)]
