@@ -72,7 +72,11 @@ async def test_who_is_away_is_set_available_on_the_floor_and_their_work_taken_ba
     await _act(page, "Set away")
     await expect(farid).to_contain_text("away")
     await _act(page, "Take back their work")
-    await page.get_by_role("alertdialog").get_by_role("button", name="Take back their work").press("Enter")
+    await (
+        page.get_by_role("dialog", name="Take back their work")
+        .get_by_role("button", name="Take back their work")
+        .press("Enter")
+    )
     await expect(farid).to_contain_text("0/3")
     desk.people.present.add("farid")
 
