@@ -1,7 +1,7 @@
 """The inbox: lists of any length that follow the work, and the heartbeats of the agent whose page it is."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -22,18 +22,22 @@ async def planning(desk: Desk) -> AsyncIterator[Planning]:
 
 
 @pytest.fixture
-def backlog(desk: Desk) -> AsyncIterator[None]:
-    """10,000 items wait in Planning, each due a second after the one before, in ten days."""
+def backlog(desk: Desk) -> Iterator[None]:
+    """10,000 items wait in Planning, each due a second after the one before, in ten days. Their cases await an answer."""
     desk.stack.postgres.sql(
         "routing",
+        "with made as (select n, gen_random_uuid() as i, now() + interval '10 days' + n * interval '1 second' as due "
+        "from generate_series(1, 10000) as n), "
+        "cases as (insert into case_record (case_id, revision, awaits, reference) select i, 1, true, 'B-' || n from made) "
         "insert into work_item (work_item_id, case_id, case_reference, customer_id, channel, state, queue, priority, skills, "
         "queued_at, due_at, order_at, overdue_at, decision_id, changed_at) "
-        "select i, i, 'B-' || n, i, 'email', 'queued', 'planning', 40, '{}', now(), due, due, due, i, now() "
-        "from generate_series(1, 10000) as n cross join lateral "
-        "(select gen_random_uuid() as i, now() + interval '10 days' + n * interval '1 second' as due) as made",
+        "select i, i, 'B-' || n, i, 'email', 'queued', 'planning', 40, '{}', now(), due, due, due, i, now() from made",
     )
     yield
-    desk.stack.postgres.sql("routing", "delete from work_item where case_reference like 'B-%'")
+    desk.stack.postgres.sql(
+        "routing",
+        "delete from work_item where case_reference like 'B-%'; delete from case_record where reference like 'B-%'",
+    )
 
 
 async def _cursor(page: Page) -> tuple[str, int, int]:
@@ -77,7 +81,7 @@ async def test_ten_thousand_rows_are_moved_through_with_forty_in_the_page(
     assert await violations(page) == []
 
 
-async def test_work_that_is_taken_leaves_the_queue_and_is_mine_and_refused_work_goes_back(
+async def test_picked_work_is_mine_at_once_and_goes_back_visibly_when_it_is_refused(
     desk: Desk, planning: Planning
 ) -> None:
     page = await desk.open("elena", "/inbox?view=queues")
@@ -86,7 +90,8 @@ async def test_work_that_is_taken_leaves_the_queue_and_is_mine_and_refused_work_
     await expect(row).to_be_visible()
     await page.keyboard.press("j")
     await page.keyboard.press("=")
-    await expect(page.get_by_role("region", name="Messages")).to_contain_text("You are offline")
+    messages = page.get_by_role("region", name="Messages")
+    await expect(messages).to_contain_text("is not yours: You are offline")
     await expect(row).to_be_visible()
     await desk.people.presence("elena", "busy")
     await page.keyboard.press("=")
@@ -115,6 +120,8 @@ async def test_heartbeats_follow_the_stream_where_the_browser_holds_timers_back(
     async with page.expect_request("**/agents/me/heartbeat"):
         await page.goto("/preferences")
         await desk.people.presence("elena", "busy")
-    await page.clock.pause_at(datetime.now() + timedelta(minutes=10))  # noqa: DTZ005, TID251
+    await page.clock.pause_at(datetime.now() + timedelta(seconds=20))  # noqa: DTZ005, TID251
+    # No timer runs from here on; only the time goes on.
+    await page.clock.set_system_time(datetime.now() + timedelta(seconds=40))  # noqa: DTZ005, TID251
     async with page.expect_request("**/agents/me/heartbeat"):
         await desk.people.presence("elena", "away")

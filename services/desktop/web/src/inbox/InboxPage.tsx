@@ -454,7 +454,7 @@ function AfterDone({
   })
   useEffect(() => {
     if (row) setLeft(null)
-    else if (before.current) say(before.current)
+    else if (before.current && !before.current.isExpected) say(before.current)
     before.current = row
   }, [row])
   if (!left) return null

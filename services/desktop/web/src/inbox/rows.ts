@@ -28,6 +28,8 @@ export interface Row {
   readonly queuedAt: string
   /** When it changed, in milliseconds. */
   readonly changed: number
+  /** Shown before routing has agreed. */
+  readonly isExpected?: true
 }
 
 export function rowOfWork(work: WorkView): Row {

@@ -71,7 +71,7 @@ export class WorkList {
     const before = this.rows.get(caseId)
     const set = (to: Row | null | undefined) => (to ? this.rows.put([to]) : this.rows.remove(caseId))
     this.touched.add(caseId)
-    set(row)
+    set(row && { ...row, isExpected: true })
     return () => void set(before)
   }
 
