@@ -51,7 +51,7 @@ function Shown({ caseId, level }: { caseId: string; level: 1 | 2 }) {
         <div className={styles.conversation}>
           <Timeline whole={data.whole} />
           <Here others={others} />
-          <div className={styles.composer} onInput={wrote}>
+          <div onInput={wrote}>
             <Suspense fallback={null}>
               <Composer whole={data.whole} etag={data.etag} work={work ?? null} />
             </Suspense>

@@ -39,7 +39,9 @@ function Line({ entry }: { entry: EntryView }) {
   const isBad = entry.kind === 'sla.breached' || entry.kind.endsWith('-failed')
   return (
     <p className={styles.change} data-tone={isBad ? 'late' : undefined}>
-      {sentence(entry, t, queueName, serverNow())} <Moment at={entry.occurred_at} />
+      {sentence(entry, t, queueName, serverNow())}
+      {' · '}
+      <Moment at={entry.occurred_at} />
     </p>
   )
 }

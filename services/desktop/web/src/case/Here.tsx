@@ -1,6 +1,5 @@
-import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useEffectEvent, useRef, useState } from 'react'
-import type { PersonHereView } from '@/api/case-mgmt'
+import type { Doing, PersonHereView } from '@/api/case-mgmt'
 import { caseMgmt } from '@/api/client'
 import { announce } from '@/design/announce'
 import { Icon } from '@/design/icons'
@@ -17,22 +16,17 @@ const STILL_WRITES = 15_000
 /** Who else has the case open, and who writes. Says what the person does here meanwhile. `wrote` is called at each change. */
 export function useHere(caseId: string): { others: readonly PersonHereView[]; wrote: () => void } {
   const session = useSession()
-  const client = useQueryClient()
   const [people, setPeople] = useState<readonly PersonHereView[]>([])
   const wroteAt = useRef(Number.NEGATIVE_INFINITY)
-  const path = { case_id: caseId }
   const tells = may(session, 'case-mgmt', 'set_here')
-  const tell = useEffectEvent(async (doing: 'reading' | 'writing' | 'gone') => {
-    const { data } = await caseMgmt
-      .PUT('/cases/{case_id}/here', { params: { path }, body: { doing }, keepalive: doing === 'gone' })
-      .catch(() => ({ data: undefined }))
-    if (data && doing !== 'gone') setPeople(data.people)
+  const tell = useEffectEvent(async (doing: Doing) => {
+    const answer = await report(caseId, doing)
+    if (answer) setPeople(answer.people)
   })
   const now = () => (performance.now() - wroteAt.current < STILL_WRITES ? 'writing' : 'reading')
   const repeat = useEffectEvent(() => {
     if (!document.hidden) void tell(now())
   })
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another case is told anew
   useEffect(() => {
     if (!tells) return
     repeat()
@@ -41,15 +35,9 @@ export function useHere(caseId: string): { others: readonly PersonHereView[]; wr
       clearInterval(timer)
       wroteAt.current = Number.NEGATIVE_INFINITY
       setPeople([])
-      void caseMgmt
-        .PUT('/cases/{case_id}/here', {
-          params: { path: { case_id: caseId } },
-          body: { doing: 'gone' },
-          keepalive: true,
-        })
-        .catch(() => undefined)
+      void report(caseId, 'gone')
     }
-  }, [caseId, tells, client])
+  }, [caseId, tells])
   useChanges(['case-mgmt.here'], data => {
     if (data.subject === caseId) setPeople(data.people)
   })
@@ -59,6 +47,18 @@ export function useHere(caseId: string): { others: readonly PersonHereView[]; wr
     if (began && tells) void tell('writing')
   }
   return { others: people.filter(one => one.id !== session.subject && one.doing !== 'gone'), wrote }
+}
+
+/** Says what the person does on a case. A report that is lost is made up for by the next. */
+async function report(caseId: string, doing: Doing) {
+  const { data } = await caseMgmt
+    .PUT('/cases/{case_id}/here', {
+      params: { path: { case_id: caseId } },
+      body: { doing },
+      keepalive: doing === 'gone',
+    })
+    .catch(() => ({ data: undefined }))
+  return data
 }
 
 /** A line about the others on the case: an answer that somebody writes is the more important. */

@@ -94,7 +94,7 @@ function CustomerPart({ case: shown }: { case: CaseView }) {
     <Part title={t.customerTitle}>
       <p className={styles.customer}>
         <Link to="/customers/$customerId" params={{ customerId: id }}>
-          {customer.name || t.unknownCustomer}
+          {customer.name || customer.identifiers[0]?.value || t.unknownCustomer}
         </Link>
         <span className="dim small">
           {t.since} {day(customer.since)}

@@ -45,14 +45,15 @@ describe('the timeline', () => {
     expect(timeline(whole([entry('interaction', { interaction_id: 'gone' })]))[0]?.kind).toBe('changes')
   })
 
-  test('tells of a run what a person did last, else the newest', () => {
+  test('tells of a run what a person did last, else what became of the work, else the newest', () => {
     const [system, person, newest] = [
       entry('work.queued'),
       entry('work.accepted', {}, 'agent'),
       entry('sla.met'),
     ]
     expect(telling([system, person, newest])).toBe(person)
-    expect(telling([system, newest])).toBe(newest)
+    expect(telling([system, newest])).toBe(system)
+    expect(telling([entry('sla.started'), newest])).toBe(newest)
   })
 
   test('shows the newest 60 of a long case, and more on request', () => {

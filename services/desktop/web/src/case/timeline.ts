@@ -76,9 +76,13 @@ export function part(entry: EntryView, name: string): EntryView['data'] {
   return typeof value === 'object' && value !== null ? (value as EntryView['data']) : {}
 }
 
-/** The entries that tell most of a run: a person's act before the system's, the newest first. */
+/** The entry that tells most of a run: the newest act of a person, else what became of the work, else the newest. */
 export function telling(entries: readonly EntryView[]): EntryView {
-  return entries.findLast(entry => entry.actor.kind !== 'system') ?? entries.at(-1)!
+  return (
+    entries.findLast(entry => entry.actor.kind !== 'system') ??
+    entries.findLast(entry => entry.kind.startsWith('work.')) ??
+    entries.at(-1)!
+  )
 }
 
 const FIRST = 60

@@ -61,7 +61,7 @@ function Shown({ customer, etag }: { customer: CustomerWithConflicts; etag: stri
       ? [{ id: 'customer.link', label: t.link, group: t.group, run: () => setOpen({ dialog: 'link' }) }]
       : []),
   ])
-  const name = customer.name || t.unnamed
+  const name = customer.name || customer.identifiers[0]?.value || t.unnamed
   return (
     <Page
       title={name}

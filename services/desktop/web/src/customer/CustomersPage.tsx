@@ -98,7 +98,7 @@ function Rows({ rows }: { rows: readonly CustomerView[] }) {
           <tr key={one.customer_id}>
             <th scope="row">
               <Link to="/customers/$customerId" params={{ customerId: one.customer_id }}>
-                {one.name || t.unnamed}
+                {one.name || one.identifiers[0]?.value || t.unnamed}
               </Link>
             </th>
             <td>

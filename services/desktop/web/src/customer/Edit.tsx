@@ -27,6 +27,7 @@ export default function Edit({
   const [labels, setLabels] = useState(customer.labels.join(', '))
   // The state on which these changes are based; a newer one is taken after it was shown.
   const [base, setBase] = useState(etag)
+  const key = ['customer', customer.customer_id]
   const [problem, setProblem] = useState<ApiProblem | null>(null)
   const save = async () => {
     try {
@@ -45,17 +46,17 @@ export default function Edit({
           },
         }),
       )
+      void client.invalidateQueries({ queryKey: key })
       toast({ text: t.saved })
       onClose()
     } catch (error) {
       if (!(error instanceof ApiProblem)) throw error
+      await client.invalidateQueries({ queryKey: key })
+      setBase(client.getQueryData<{ etag: string }>(key)?.etag ?? base)
       setProblem(error)
-      if (error.status === 412) setBase('')
     }
-    await client.invalidateQueries({ queryKey: ['customer', customer.customer_id] })
   }
   const isStale = problem?.status === 412
-  if (isStale && !base && etag) setBase(etag)
   return (
     <Dialog title={t.editTitle} isOpen onClose={onClose}>
       {problem && (
