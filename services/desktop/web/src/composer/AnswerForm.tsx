@@ -166,11 +166,12 @@ function Answering({
       className={styles.form}
       data-kind={isPublic ? 'public' : 'answer'}
       data-empty={!draft.text || undefined}
+      data-wide={isOvertaken || undefined}
     >
       <div className={styles.head}>
         {kinds}
-        <Icon name={isPublic ? 'megaphone' : channelIcon(interaction.channel)} size={16} />
         <span className={styles.recipient} id={`${id}-to`}>
+          <Icon name={isPublic ? 'megaphone' : channelIcon(interaction.channel)} size={16} />{' '}
           <span className="dim">{t.to}</span> <b>{name}</b>
           {/* The id of an account says nothing to people; its name is that of the speaker. */}
           {recipient &&
@@ -305,7 +306,7 @@ function Answering({
           </span>
         )}
         <Button
-          {...sendButton}
+          {...(isOvertaken ? { icon: sendButton.icon } : sendButton)}
           keys="Ctrl+Enter"
           data-press="send"
           isDisabled={isUnderWay}

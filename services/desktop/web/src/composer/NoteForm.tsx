@@ -50,8 +50,9 @@ export function NoteForm({
     <div className={styles.form} data-kind="note" data-empty={!draft.text || undefined}>
       <div className={styles.head}>
         {kinds}
-        <Icon name="lock" size={16} />
-        <span className={styles.recipient}>{t.noteFor}</span>
+        <span className={styles.recipient}>
+          <Icon name="lock" size={16} /> {t.noteFor}
+        </span>
       </div>
       <Words
         writing={writing}
